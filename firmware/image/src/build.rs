@@ -1,0 +1,329 @@
+//! Writing images. What the builder promises, [`Image::verify`] checks: it is called on every
+//! image that leaves here.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use xmap_boards::BoardId;
+
+use crate::layout::{FORMAT, HASH_WORD, HASH_WORDS, HEADER_WORDS, MAGIC, NO_START, field};
+use crate::op::Word;
+use crate::verify::content_hash;
+use crate::{DataRow, ExportRow, FunctionRow, Image, Manifest, NameRow, PinRow, Ty, VerifyError, limits};
+
+/// An export on its way into an image.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Export {
+    /// The key: `panel.gpio_set`.
+    pub key: String,
+    /// The wasm export's own name.
+    pub name: String,
+    /// The types of the parameters.
+    pub params: Vec<Ty>,
+    /// The types of the results.
+    pub results: Vec<Ty>,
+    /// What a call does.
+    pub entry: Entry,
+}
+
+/// What a call of an export does.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Entry {
+    /// Runs a function, with this much fuel.
+    Code {
+        /// The function's index.
+        function: u32,
+        /// Words of code that a call may run.
+        fuel: u32,
+    },
+    /// Is one native op, whose registers 1 and up are the arguments.
+    Direct {
+        /// The op's first word.
+        first: Word,
+        /// Its immediate word, or zero.
+        second: Word,
+    },
+}
+
+/// A function on its way into an image.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Function {
+    /// Registers, the link included: 1 to 255.
+    pub frame: u8,
+    /// Parameters.
+    pub params: u8,
+    /// Results.
+    pub results: u8,
+    /// Words of code.
+    pub code: Vec<Word>,
+}
+
+/// Everything that an image holds.
+#[derive(Clone, Debug)]
+pub struct ImageBuilder<'a> {
+    /// The board.
+    pub board: BoardId,
+    /// The module's version.
+    pub version: u32,
+    /// The start function.
+    pub start: Option<u32>,
+    /// Bytes of linear memory at load.
+    pub memory_bytes: u32,
+    /// Pages that `memory.size` says at load.
+    pub memory_pages: u32,
+    /// Pages that `memory.grow` may reach.
+    pub memory_max_pages: u32,
+    /// Microseconds that a call may wait.
+    pub time_us: u32,
+    /// The exports, in any order; the image has them sorted by key.
+    pub exports: Vec<Export>,
+    /// The functions.
+    pub functions: Vec<Function>,
+    /// The lines, in any order.
+    pub pins: Vec<PinRow>,
+    /// Initial values of globals.
+    pub globals: Vec<u64>,
+    /// Data segments: address and bytes.
+    pub data: Vec<(u32, Vec<u8>)>,
+    /// The cold part. Its events name exports by their place in `exports` *as sorted by key*.
+    pub manifest: Manifest<'a>,
+}
+
+/// Why no image could be written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// Something exceeds a limit of the format: what, how many, and how many there may be.
+    TooMany(&'static str, usize, usize),
+    /// The manifest block could not be encoded.
+    Manifest,
+    /// The result does not verify: the content breaks a rule of the format.
+    Verify(VerifyError),
+}
+
+impl core::fmt::Display for BuildError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::TooMany(what, n, most) => write!(f, "{n} {what}, and an image holds at most {most}"),
+            Self::Manifest => write!(f, "the manifest block could not be encoded"),
+            Self::Verify(e) => write!(f, "the image does not verify: {e}"),
+        }
+    }
+}
+
+impl core::error::Error for BuildError {}
+
+impl<'a> ImageBuilder<'a> {
+    /// A builder of an image with nothing in it.
+    pub fn new(board: BoardId) -> Self {
+        Self {
+            board,
+            version: 0,
+            start: None,
+            memory_bytes: 0,
+            memory_pages: 0,
+            memory_max_pages: 0,
+            time_us: limits::DEFAULT_TIME_US,
+            exports: Vec::new(),
+            functions: Vec::new(),
+            pins: Vec::new(),
+            globals: Vec::new(),
+            data: Vec::new(),
+            manifest: Manifest::default(),
+        }
+    }
+
+    /// Takes an image apart again: the inverse of [`ImageBuilder::build`].
+    pub fn from_image(image: &Image<'a>) -> Self {
+        let header = image.header();
+        let exports = (0..image.exports().len()).map(|n| {
+            let (id, row) = (crate::ExportId(n as u16), image.exports()[n]);
+            let signature = image.signature(id);
+            Export {
+                key: image.key(id).unwrap_or_default().into(),
+                name: image.name(id).unwrap_or_default().into(),
+                params: signature.map(|s| s.params().collect()).unwrap_or_default(),
+                results: signature.map(|s| s.results().collect()).unwrap_or_default(),
+                entry: if row.is_direct() {
+                    Entry::Direct { first: row.first, second: row.second }
+                } else {
+                    Entry::Code { function: row.first, fuel: row.second }
+                },
+            }
+        });
+        let functions = image.functions().iter().map(|row| {
+            let from = row.start as usize;
+            Function {
+                frame: row.frame(),
+                params: row.params(),
+                results: row.results(),
+                code: image.code()[from..from + row.words() as usize].to_vec(),
+            }
+        });
+        Self {
+            board: header.board,
+            version: header.version,
+            start: header.start,
+            memory_bytes: header.memory_bytes,
+            memory_pages: header.memory_pages,
+            memory_max_pages: header.memory_max_pages,
+            time_us: header.time_us,
+            exports: exports.collect(),
+            functions: functions.collect(),
+            pins: image.pins().to_vec(),
+            globals: image.globals().collect(),
+            data: image.data().map(|(address, bytes)| (address, bytes.to_vec())).collect(),
+            manifest: image.manifest(),
+        }
+    }
+
+    /// Writes the image.
+    ///
+    /// # Errors
+    /// Where a limit of the format is exceeded, or where the content breaks one of its rules.
+    pub fn build(&self) -> Result<Vec<Word>, BuildError> {
+        let most = |what, n: usize, most: usize| {
+            if n <= most { Ok(()) } else { Err(BuildError::TooMany(what, n, most)) }
+        };
+        most("exports", self.exports.len(), limits::MAX_EXPORTS)?;
+        most("functions", self.functions.len(), limits::MAX_FUNCTIONS)?;
+        most("globals", self.globals.len(), limits::MAX_GLOBALS)?;
+
+        let mut order: Vec<&Export> = self.exports.iter().collect();
+        order.sort_by(|a, b| a.key.cmp(&b.key));
+        let mut signatures = Pool::default();
+        let mut strings = Pool::default();
+        let mut exports = Vec::new();
+        let mut names = Vec::new();
+        // Longest keys first, so that a name which is the end of a key finds it there.
+        let mut by_length = order.clone();
+        by_length.sort_by_key(|e| core::cmp::Reverse(e.key.len()));
+        by_length.iter().for_each(|e| _ = strings.place(e.key.as_bytes()));
+        for export in order {
+            most("parameters", export.params.len(), limits::MAX_PARAMS)?;
+            most("results", export.results.len(), limits::MAX_PARAMS)?;
+            let types: Vec<u8> = export.params.iter().chain(&export.results).map(|t| *t as u8).collect();
+            let signature = signatures.place(&types);
+            most("bytes of signatures", signatures.bytes.len(), limits::MAX_STRING_BYTES)?;
+            let (params, results) = (export.params.len() as u8, export.results.len() as u8);
+            exports.push(match export.entry {
+                Entry::Code { function, fuel } => {
+                    ExportRow::code(params, results, function, fuel, signature as u16)
+                }
+                Entry::Direct { first, second } => {
+                    ExportRow::direct(params, results, first, second, signature as u16)
+                }
+            });
+            let mut reference = |s: &str| {
+                let at = strings.place(s.as_bytes());
+                most("bytes of names", strings.bytes.len(), limits::MAX_STRING_BYTES)?;
+                Ok(at as u32 | (s.len() as u32) << 16)
+            };
+            names.push(NameRow { key: reference(&export.key)?, name: reference(&export.name)? });
+        }
+
+        let mut code: Vec<Word> = Vec::new();
+        let mut functions = Vec::new();
+        for f in &self.functions {
+            most("words in a function", f.code.len(), limits::MAX_FUNCTION_WORDS)?;
+            functions.push(FunctionRow::new(
+                code.len() as u32,
+                f.code.len() as u16,
+                f.frame,
+                f.params,
+                f.results,
+            ));
+            code.extend_from_slice(&f.code);
+        }
+
+        let mut pins = self.pins.clone();
+        pins.sort_by_key(|p| p.line());
+        let mut rows = Vec::new();
+        let mut data = Pool::default();
+        for (address, bytes) in &self.data {
+            let offset = data.place(bytes) as u32;
+            rows.push(DataRow { address: *address, offset, len: bytes.len() as u32 });
+        }
+        let globals: Vec<Word> = self.globals.iter().flat_map(|g| [*g as u32, (*g >> 32) as u32]).collect();
+        let manifest = postcard::to_allocvec(&self.manifest).map_err(|_| BuildError::Manifest)?;
+
+        // In the order of `Section::ALL`.
+        let sections: [&[u8]; crate::layout::SECTIONS] = [
+            bytemuck::cast_slice(&exports),
+            bytemuck::cast_slice(&functions),
+            bytemuck::cast_slice(&code),
+            bytemuck::cast_slice(&pins),
+            bytemuck::cast_slice(&globals),
+            bytemuck::cast_slice(&rows),
+            &data.bytes,
+            &signatures.bytes,
+            bytemuck::cast_slice(&names),
+            &strings.bytes,
+            &manifest,
+        ];
+        let mut words = self.header_words();
+        for (n, section) in sections.iter().enumerate() {
+            words[field::SECTIONS + n] = section.len() as u32;
+            words.extend(section.chunks(4).map(|chunk| {
+                let mut word = [0; 4];
+                word[..chunk.len()].copy_from_slice(chunk);
+                u32::from_le_bytes(word)
+            }));
+        }
+        most("bytes", words.len() * 4, limits::MAX_IMAGE_BYTES)?;
+        words[field::LENGTH] = (words.len() * 4) as u32;
+        let hash = content_hash(&words);
+        words[HASH_WORD..HASH_WORD + HASH_WORDS].copy_from_slice(&hash);
+        match Image::verify(&words) {
+            Ok(_) => Ok(words),
+            Err(e) => Err(BuildError::Verify(e)),
+        }
+    }
+
+    fn header_words(&self) -> Vec<Word> {
+        let mut words = alloc::vec![0; HEADER_WORDS];
+        words[field::MAGIC] = u32::from_le_bytes(MAGIC);
+        words[field::FORMAT_BOARD] = u32::from(FORMAT) | (self.board as u32) << 16;
+        words[field::VERSION] = self.version;
+        words[field::START] = self.start.unwrap_or(NO_START);
+        words[field::MEMORY_BYTES] = self.memory_bytes;
+        words[field::MEMORY_PAGES] = self.memory_pages.min(0xffff) | self.memory_max_pages.min(0xffff) << 16;
+        words[field::TIME_US] = self.time_us;
+        words
+    }
+}
+
+/// Bytes in which equal strings, and strings that are part of another, stand once.
+#[derive(Default)]
+struct Pool {
+    bytes: Vec<u8>,
+}
+
+impl Pool {
+    fn place(&mut self, item: &[u8]) -> usize {
+        if item.is_empty() {
+            return 0;
+        }
+        // Large items (data segments) are not searched for: the search is quadratic.
+        let found = if item.len() <= 256 && self.bytes.len() <= limits::MAX_STRING_BYTES {
+            self.bytes.windows(item.len()).position(|w| w == item)
+        } else {
+            None
+        };
+        found.unwrap_or_else(|| {
+            let at = self.bytes.len();
+            self.bytes.extend_from_slice(item);
+            at
+        })
+    }
+}
+
+/// Recomputes the length and the hash of mutated words, so that tests and fuzzers reach what lies
+/// behind the two.
+pub fn reseal(words: &mut [Word]) {
+    if words.len() >= HEADER_WORDS {
+        words[field::LENGTH] = (words.len() * 4) as u32;
+        let hash = content_hash(words);
+        words[HASH_WORD..HASH_WORD + HASH_WORDS].copy_from_slice(&hash);
+    }
+}

@@ -1,0 +1,107 @@
+//! Where things stand: the header and the order of the sections.
+
+/// The first four bytes.
+pub const MAGIC: [u8; 4] = *b"XMAP";
+/// The format that this crate reads and writes.
+pub const FORMAT: u16 = 1;
+/// Words of the header.
+pub const HEADER_WORDS: usize = 28;
+/// Word of the first of the hash's eight words.
+pub const HASH_WORD: usize = 4;
+/// Words of the hash.
+pub const HASH_WORDS: usize = 8;
+/// No start function.
+pub const NO_START: u32 = u32::MAX;
+
+/// Words of the header that are not the hash.
+pub mod field {
+    /// `XMAP`.
+    pub const MAGIC: usize = 0;
+    /// `format | board << 16`.
+    pub const FORMAT_BOARD: usize = 1;
+    /// Bytes of the whole image.
+    pub const LENGTH: usize = 2;
+    /// The module's version.
+    pub const VERSION: usize = 3;
+    /// The start function's index, or all ones.
+    pub const START: usize = 12;
+    /// Bytes of linear memory at load.
+    pub const MEMORY_BYTES: usize = 13;
+    /// `pages at load | most pages << 16` in units of 64 KiB, each capped at 65535.
+    pub const MEMORY_PAGES: usize = 14;
+    /// Microseconds that a call may spend waiting.
+    pub const TIME_US: usize = 15;
+    /// Reserved, zero.
+    pub const RESERVED: usize = 16;
+    /// Byte lengths of the sections, one word each.
+    pub const SECTIONS: usize = 17;
+}
+
+/// The sections, in their order. Each starts on a word; the bytes up to the next are zero.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Section {
+    /// [`crate::ExportRow`]s, sorted by key.
+    Exports = 0,
+    /// [`crate::FunctionRow`]s.
+    Functions = 1,
+    /// Words of code.
+    Code = 2,
+    /// [`crate::PinRow`]s, sorted by line.
+    Pins = 3,
+    /// Initial values of globals, 8 bytes each, low word first.
+    Globals = 4,
+    /// [`crate::DataRow`]s.
+    DataRows = 5,
+    /// Bytes of the data segments.
+    Data = 6,
+    /// Types of the exports, one byte each.
+    Signatures = 7,
+    /// [`crate::NameRow`]s.
+    Names = 8,
+    /// UTF-8 of the names.
+    Strings = 9,
+    /// The manifest block.
+    Manifest = 10,
+}
+
+/// How many sections there are.
+pub const SECTIONS: usize = 11;
+
+impl Section {
+    /// Every section in its order.
+    pub const ALL: [Section; SECTIONS] = [
+        Section::Exports,
+        Section::Functions,
+        Section::Code,
+        Section::Pins,
+        Section::Globals,
+        Section::DataRows,
+        Section::Data,
+        Section::Signatures,
+        Section::Names,
+        Section::Strings,
+        Section::Manifest,
+    ];
+}
+
+/// The header, decoded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Header {
+    /// The board that the image was compiled for.
+    pub board: xmap_boards::BoardId,
+    /// The module's version; it only grows.
+    pub version: u32,
+    /// The start function.
+    pub start: Option<u32>,
+    /// Bytes of linear memory at load.
+    pub memory_bytes: u32,
+    /// What `memory.size` says at load, in pages of 64 KiB.
+    pub memory_pages: u32,
+    /// How far `memory.grow` may go, in pages of 64 KiB.
+    pub memory_max_pages: u32,
+    /// Microseconds that a call may spend in `time.delay_us`.
+    pub time_us: u32,
+}
+
+const _: () = assert!(field::SECTIONS + SECTIONS == HEADER_WORDS);

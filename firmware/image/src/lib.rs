@@ -1,0 +1,31 @@
+#![cfg_attr(not(any(test, feature = "build")), no_std)]
+#![forbid(unsafe_code)]
+//! The `.xmap` image format, in both directions.
+//!
+//! An image is a little-endian array of 32-bit words that is used in place: [`Image::verify`] checks
+//! every op, index, mask and bound once and hands out typed views of the same memory. Only the
+//! manifest block, which no call reads, is decoded (postcard). `docs/format.md` has every byte.
+
+#[cfg(feature = "build")]
+extern crate alloc;
+
+#[cfg(feature = "build")]
+mod build;
+mod image;
+mod layout;
+pub mod limits;
+mod manifest;
+mod op;
+mod rows;
+mod types;
+mod verify;
+
+#[cfg(feature = "build")]
+pub use build::{BuildError, Entry, Export, Function, ImageBuilder, reseal};
+pub use image::{ExportId, Image, words_of};
+pub use layout::{FORMAT, HEADER_WORDS, Header, MAGIC, SECTIONS, Section};
+pub use manifest::{Event, EventSource, MAX_EVENTS, Manifest, PinName};
+pub use op::{Field, Fields, Op, Shape, Word, decode};
+pub use rows::{DataRow, ExportRow, FunctionRow, NameRow, PinMode, PinRow, PinRowError, Safe};
+pub use types::{Pull, Signature, Ty};
+pub use verify::VerifyError;

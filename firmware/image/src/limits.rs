@@ -1,0 +1,33 @@
+//! What an image may be at most; each number with its reason. The compiler refuses what
+//! exceeds them with a place in the source, the verifier refuses it again.
+
+/// Bytes of an image: section offsets fit 24 bits, and no panel comes near.
+pub const MAX_IMAGE_BYTES: usize = 1 << 24;
+/// Bytes of an image that the compiler accepts unless the manifest says otherwise: a panel of 64 exports.
+pub const DEFAULT_IMAGE_BYTES: u32 = 12_288;
+/// Exports: ids are 16 bits and travel over the link.
+pub const MAX_EXPORTS: usize = 4096;
+/// Functions: a call names its callee in 16 bits.
+pub const MAX_FUNCTIONS: usize = 65_535;
+/// Words of one function: fuel is charged in words, and a row has 16 bits for them.
+pub const MAX_FUNCTION_WORDS: usize = 65_535;
+/// Globals: an op names one in 16 bits.
+pub const MAX_GLOBALS: usize = 65_535;
+/// Registers of a function, register 0 (the link) included: a field of an op has 8 bits.
+pub const MAX_FRAME: usize = 255;
+/// Parameters of an export, or its results: they pass through the window.
+pub const MAX_PARAMS: usize = 250;
+/// Bytes of all strings together: a name row has 16 bits for an offset.
+pub const MAX_STRING_BYTES: usize = 65_535;
+/// Pages of linear memory: those of the WebAssembly specification, section 2.5.5.
+pub const MAX_PAGES: u32 = 65_536;
+/// Ops of a call where the manifest sets no `fuel`.
+pub const DEFAULT_FUEL: u32 = 1_000_000;
+/// Microseconds that a call may spend in `time.delay_us` where the manifest sets no `time_us`.
+pub const DEFAULT_TIME_US: u32 = 1_000_000;
+/// Bytes of linear memory where the manifest sets no `memory_bytes`: one page.
+pub const DEFAULT_MEMORY_BYTES: u32 = 65_536;
+/// Targets of a `br_table`, the default not counted: the op has 16 bits for them.
+pub const MAX_TARGETS: usize = 65_000;
+/// Registers that a window spans. A call needs this much room above its base.
+pub const WINDOW: usize = 256;

@@ -1,0 +1,85 @@
+//! The manifest block: what no call reads, in postcard.
+
+use heapless::Vec;
+use serde::{Deserialize, Serialize};
+use xmap_boards::Line;
+
+/// Handlers that a manifest may declare.
+pub const MAX_EVENTS: usize = 32;
+
+/// The cold part of an image: names for people, and what the panel sets up once.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Manifest<'a> {
+    /// `[module] name`.
+    #[serde(borrow)]
+    pub module: &'a str,
+    /// `[module] namespace`.
+    pub namespace: &'a str,
+    /// The names of declared lines, sorted by line; a line may have none.
+    pub pins: Vec<PinName<'a>, { Line::COUNT as usize }>,
+    /// The handlers that the runtime calls, in the order of the manifest.
+    pub events: Vec<Event, MAX_EVENTS>,
+}
+
+/// The name of a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PinName<'a> {
+    /// The line's number.
+    pub line: u8,
+    /// `name = "lamp"`.
+    pub name: &'a str,
+}
+
+/// A handler and what calls it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event {
+    /// The export, by its index.
+    pub export: u16,
+    /// What calls it.
+    pub source: EventSource,
+}
+
+/// What calls a handler.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum EventSource {
+    /// `on = { pin, edge = "rising", debounce_us }`.
+    Rising {
+        /// The line's number.
+        line: u8,
+        /// Microseconds that the level must hold.
+        debounce_us: u32,
+    },
+    /// `on = { pin, edge = "falling", debounce_us }`.
+    Falling {
+        /// The line's number.
+        line: u8,
+        /// Microseconds that the level must hold.
+        debounce_us: u32,
+    },
+    /// `on = { pin, edge = "both", debounce_us }`.
+    Both {
+        /// The line's number.
+        line: u8,
+        /// Microseconds that the level must hold.
+        debounce_us: u32,
+    },
+    /// `on = { every_us }`.
+    Every {
+        /// The period in microseconds.
+        every_us: u32,
+    },
+    /// `on = { after_us }`: once, after the mount.
+    After {
+        /// The delay in microseconds.
+        after_us: u32,
+    },
+}
+
+impl<'a> Manifest<'a> {
+    /// Reads a manifest block; the strings stay where they are. The section is padded to a whole
+    /// word with zeros, so up to three of them may stand behind the block.
+    pub(crate) fn decode(bytes: &'a [u8]) -> Option<Self> {
+        let (manifest, rest) = postcard::take_from_bytes::<Self>(bytes).ok()?;
+        (rest.is_empty()).then_some(manifest)
+    }
+}

@@ -1,0 +1,163 @@
+//! The types of parameters and results, as the manifest narrows WebAssembly's four.
+
+/// The type of one parameter or result. `bytes` and `str` take two: the pointer, then [`Ty::Len`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Ty {
+    /// 0 or 1, an i32 in the module.
+    Bool = 1,
+    /// 0 to 255, an i32 in the module.
+    U8 = 2,
+    /// -128 to 127, an i32 in the module.
+    I8 = 3,
+    /// 0 to 65535, an i32 in the module.
+    U16 = 4,
+    /// -32768 to 32767, an i32 in the module.
+    I16 = 5,
+    /// An i32 read as unsigned.
+    U32 = 6,
+    /// An i32 read as signed.
+    I32 = 7,
+    /// An i64 read as unsigned.
+    U64 = 8,
+    /// An i64 read as signed.
+    I64 = 9,
+    /// An f32.
+    F32 = 10,
+    /// An f64.
+    F64 = 11,
+    /// The address of bytes in the module's memory; the length follows.
+    BytesPtr = 12,
+    /// The address of UTF-8 text in the module's memory; the length follows.
+    StrPtr = 13,
+    /// The length that belongs to the pointer before.
+    Len = 14,
+}
+
+impl Ty {
+    /// Every type.
+    pub const ALL: [Ty; 14] = [
+        Ty::Bool,
+        Ty::U8,
+        Ty::I8,
+        Ty::U16,
+        Ty::I16,
+        Ty::U32,
+        Ty::I32,
+        Ty::U64,
+        Ty::I64,
+        Ty::F32,
+        Ty::F64,
+        Ty::BytesPtr,
+        Ty::StrPtr,
+        Ty::Len,
+    ];
+
+    /// The type with this number in an image, if there is one.
+    pub const fn from_u8(byte: u8) -> Option<Ty> {
+        if byte >= 1 && byte <= 14 { Some(Self::ALL[byte as usize - 1]) } else { None }
+    }
+
+    /// The name in a manifest. `Len` has none of its own there.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Ty::Bool => "bool",
+            Ty::U8 => "u8",
+            Ty::I8 => "i8",
+            Ty::U16 => "u16",
+            Ty::I16 => "i16",
+            Ty::U32 => "u32",
+            Ty::I32 => "i32",
+            Ty::U64 => "u64",
+            Ty::I64 => "i64",
+            Ty::F32 => "f32",
+            Ty::F64 => "f64",
+            Ty::BytesPtr => "bytes",
+            Ty::StrPtr => "str",
+            Ty::Len => "len",
+        }
+    }
+
+    /// Whether a register's 64 bits are a value of this type. 32-bit types stand zero-extended.
+    #[inline]
+    pub const fn fits(self, raw: u64) -> bool {
+        match self {
+            Ty::Bool => raw <= 1,
+            Ty::U8 => raw <= 0xff,
+            Ty::U16 => raw <= 0xffff,
+            Ty::I8 => raw >> 32 == 0 && raw as u32 as i32 == raw as i8 as i32,
+            Ty::I16 => raw >> 32 == 0 && raw as u32 as i32 == raw as i16 as i32,
+            Ty::U64 | Ty::I64 | Ty::F64 => true,
+            _ => raw >> 32 == 0,
+        }
+    }
+}
+
+/// The types of an export: parameters, then results, as the image holds them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Signature<'a> {
+    pub(crate) params: &'a [u8],
+    pub(crate) results: &'a [u8],
+}
+
+impl<'a> Signature<'a> {
+    /// The type of each parameter.
+    pub fn params(&self) -> impl ExactSizeIterator<Item = Ty> + Clone + use<'a> {
+        self.params.iter().map(|b| Ty::from_u8(*b).unwrap_or(Ty::U64))
+    }
+
+    /// The type of each result.
+    pub fn results(&self) -> impl ExactSizeIterator<Item = Ty> + Clone + use<'a> {
+        self.results.iter().map(|b| Ty::from_u8(*b).unwrap_or(Ty::U64))
+    }
+}
+
+/// The pull of a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+#[repr(u8)]
+pub enum Pull {
+    /// No resistor.
+    #[default]
+    None = 0,
+    /// Towards 3.3 V.
+    Up = 1,
+    /// Towards ground.
+    Down = 2,
+}
+
+impl Pull {
+    /// The pull with this number, in an image and in the guest ABI.
+    pub const fn from_u32(n: u32) -> Option<Pull> {
+        match n {
+            0 => Some(Pull::None),
+            1 => Some(Pull::Up),
+            2 => Some(Pull::Down),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_read_back() {
+        for ty in Ty::ALL {
+            assert_eq!(Ty::from_u8(ty as u8), Some(ty));
+        }
+        assert_eq!(Ty::from_u8(0), None);
+        assert_eq!(Ty::from_u8(15), None);
+    }
+
+    #[test]
+    fn widths_are_those_of_the_type() {
+        assert!(Ty::Bool.fits(1) && !Ty::Bool.fits(2));
+        assert!(Ty::U8.fits(255) && !Ty::U8.fits(256));
+        let minus = |n: i32| n as u32 as u64;
+        assert!(Ty::I8.fits(minus(-128)) && !Ty::I8.fits(minus(-129)) && !Ty::I8.fits(128));
+        assert!(Ty::I16.fits(minus(-32768)) && !Ty::I16.fits(32768));
+        assert!(Ty::I32.fits(minus(-1)) && !Ty::I32.fits(u64::MAX));
+        assert!(Ty::I64.fits(u64::MAX));
+    }
+}

@@ -1,0 +1,540 @@
+//! Verification: the only constructor of an [`Image`].
+//!
+//! Everything that the mapper relies on is shown here, once, in time linear in the image's size and
+//! without allocation. In the order of the checks: the header and the hash; the sections' bounds;
+//! rows, strings, pins and data; each function's ops, registers, lines and branch targets; the
+//! direct rows.
+
+use bytemuck::Pod;
+use xmap_boards::{Bank, BoardId, Line};
+
+use crate::layout::{self, FORMAT, HEADER_WORDS, Header, MAGIC, NO_START, SECTIONS, Section, field};
+use crate::op::{Field, Fields, Op, Word, decode};
+use crate::{DataRow, ExportRow, FunctionRow, Image, Manifest, PinMode, PinRow, Ty, limits};
+
+/// Why bytes are not an image. Numbers are indices into the section that the variant names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum VerifyError {
+    /// The bytes do not start on a multiple of four, or their number is none.
+    Alignment,
+    /// Shorter than a header.
+    TooShort,
+    /// The first four bytes are not `XMAP`.
+    Magic,
+    /// A format that this crate does not read.
+    Format(u16),
+    /// The image is for another board.
+    Board(u16),
+    /// The length in the header is not the number of bytes.
+    Length,
+    /// The content hash differs: the image was damaged.
+    Hash,
+    /// A header field holds a value that does not exist.
+    HeaderField,
+    /// A section's length is no multiple of its row, its padding is not zero, or the sections do not fill the image.
+    Section(Section),
+    /// An export row is malformed.
+    Export(u16),
+    /// A signature is outside its section or has an unknown type.
+    Signature(u16),
+    /// A name is outside the strings, or the keys are not sorted and distinct.
+    Name(u16),
+    /// The strings are not UTF-8.
+    Strings,
+    /// A pin row is malformed or out of order.
+    Pin(u16),
+    /// A data segment is outside its section or the linear memory.
+    Data(u16),
+    /// The manifest block does not decode.
+    Manifest,
+    /// A function row is malformed, or the functions do not fill the code.
+    Function(u32),
+    /// An unknown opcode, or an op that the function's end cuts; the word's index in the code.
+    Opcode(u32),
+    /// A register that the function does not have, or the link.
+    Register(u32),
+    /// An immediate outside its range.
+    Immediate(u32),
+    /// A line or mask that the image does not declare for this use.
+    Line(u32),
+    /// A branch that does not meet the start of an op of its function.
+    Branch(u32),
+    /// A call of a function that does not exist, or whose parameters do not fit the frame.
+    Call(u32),
+    /// A global that does not exist.
+    Global(u32),
+    /// Control runs off the function's end.
+    End(u32),
+}
+
+impl core::fmt::Display for VerifyError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Alignment => write!(f, "not a whole number of aligned 32-bit words"),
+            Self::TooShort => write!(f, "shorter than the header of an image"),
+            Self::Magic => write!(f, "does not start with XMAP"),
+            Self::Format(n) => write!(f, "format {n}, and this version reads format {FORMAT}"),
+            Self::Board(n) => write!(f, "made for board {n}"),
+            Self::Length => write!(f, "the length in the header is not the length of the file"),
+            Self::Hash => write!(f, "the content hash differs: the image is damaged"),
+            Self::HeaderField => write!(f, "a header field is out of range"),
+            Self::Section(s) => write!(f, "section {s:?} is malformed"),
+            Self::Export(n) => write!(f, "export {n} is malformed"),
+            Self::Signature(n) => write!(f, "the signature of export {n} is malformed"),
+            Self::Name(n) => write!(f, "the name of export {n} is malformed or out of order"),
+            Self::Strings => write!(f, "the strings are not UTF-8"),
+            Self::Pin(n) => write!(f, "pin row {n} is malformed or out of order"),
+            Self::Data(n) => write!(f, "data segment {n} is outside its section or the memory"),
+            Self::Manifest => write!(f, "the manifest block does not decode"),
+            Self::Function(n) => write!(f, "function {n} is malformed"),
+            Self::Opcode(n) => write!(f, "word {n} of the code is no op"),
+            Self::Register(n) => write!(f, "op at word {n}: no such register"),
+            Self::Immediate(n) => write!(f, "op at word {n}: immediate out of range"),
+            Self::Line(n) => write!(f, "op at word {n}: a line that the image does not declare for this"),
+            Self::Branch(n) => write!(f, "op at word {n}: the branch does not meet an op"),
+            Self::Call(n) => write!(f, "op at word {n}: no such function, or its frame does not fit"),
+            Self::Global(n) => write!(f, "op at word {n}: no such global"),
+            Self::End(n) => write!(f, "function {n} has no end"),
+        }
+    }
+}
+
+impl core::error::Error for VerifyError {}
+
+impl VerifyError {
+    /// A number for each variant, for the link.
+    pub const fn code(&self) -> u8 {
+        match self {
+            Self::Alignment => 1,
+            Self::TooShort => 2,
+            Self::Magic => 3,
+            Self::Format(_) => 4,
+            Self::Board(_) => 5,
+            Self::Length => 6,
+            Self::Hash => 7,
+            Self::HeaderField => 8,
+            Self::Section(_) => 9,
+            Self::Export(_) => 10,
+            Self::Signature(_) => 11,
+            Self::Name(_) => 12,
+            Self::Strings => 13,
+            Self::Pin(_) => 14,
+            Self::Data(_) => 15,
+            Self::Manifest => 16,
+            Self::Function(_) => 17,
+            Self::Opcode(_) => 18,
+            Self::Register(_) => 19,
+            Self::Immediate(_) => 20,
+            Self::Line(_) => 21,
+            Self::Branch(_) => 22,
+            Self::Call(_) => 23,
+            Self::Global(_) => 24,
+            Self::End(_) => 25,
+        }
+    }
+}
+
+type Result<T> = core::result::Result<T, VerifyError>;
+
+impl<'a> Image<'a> {
+    /// Checks `words` and, if everything holds, hands out the image in place.
+    ///
+    /// # Errors
+    /// The first thing that does not hold.
+    ///
+    /// # Panics
+    /// Never, for any words.
+    pub fn verify(words: &'a [Word]) -> Result<Image<'a>> {
+        let header = header(words)?;
+        if content_hash(words) != words[layout::HASH_WORD..layout::HASH_WORD + layout::HASH_WORDS] {
+            return Err(VerifyError::Hash);
+        }
+        let sections = Sections::split(words)?;
+        let declared_by = |modes: &[PinMode]| {
+            let pins: &[PinRow] = sections.rows(Section::Pins)?;
+            pins.iter().enumerate().try_fold(0u64, |lines, (n, pin)| {
+                pin.check().map_err(|_| VerifyError::Pin(n as u16))?;
+                // Sorted and distinct: no line above this one is there yet.
+                if lines_from(pin.line()) & lines_seen(pins, n) != 0 {
+                    return Err(VerifyError::Pin(n as u16));
+                }
+                let used = modes.contains(&pin.mode());
+                Ok(if used { lines | pin.line().mask64() } else { lines })
+            })
+        };
+        let image = Image {
+            words,
+            header,
+            exports: sections.rows(Section::Exports)?,
+            functions: sections.rows(Section::Functions)?,
+            code: sections.rows(Section::Code)?,
+            pins: sections.rows(Section::Pins)?,
+            globals: sections.rows(Section::Globals)?,
+            data_rows: sections.rows(Section::DataRows)?,
+            data: sections.bytes(Section::Data),
+            signatures: sections.bytes(Section::Signatures),
+            names: sections.rows(Section::Names)?,
+            strings: core::str::from_utf8(sections.bytes(Section::Strings))
+                .map_err(|_| VerifyError::Strings)?,
+            manifest: sections.bytes(Section::Manifest),
+            declared: declared_by(&[PinMode::In, PinMode::Out, PinMode::InOut, PinMode::Any])?,
+            writable: declared_by(&[PinMode::Out, PinMode::InOut, PinMode::Any])?,
+        };
+        image.check_tables()?;
+        image.check_data()?;
+        image.check_code()?;
+        for (n, row) in image.exports.iter().enumerate() {
+            image.check_export(n as u16, row)?;
+        }
+        Ok(image)
+    }
+}
+
+/// Lines from `line` up.
+const fn lines_from(line: Line) -> u64 {
+    u64::MAX << line.number()
+}
+
+/// Lines of the rows before row `n`.
+fn lines_seen(pins: &[PinRow], n: usize) -> u64 {
+    match n.checked_sub(1).and_then(|last| pins.get(last)) {
+        Some(last) => last.line().mask64(),
+        None => 0,
+    }
+}
+
+/// SHA-256 of all words but the hash itself.
+pub(crate) fn content_hash(words: &[Word]) -> [Word; layout::HASH_WORDS] {
+    let mut sha = hmac_sha256::Hash::new();
+    let (front, rest) = words.split_at(layout::HASH_WORD.min(words.len()));
+    sha.update(bytemuck::cast_slice::<Word, u8>(front));
+    sha.update(bytemuck::cast_slice::<Word, u8>(rest.get(layout::HASH_WORDS..).unwrap_or(&[])));
+    let digest = sha.finalize();
+    let mut hash = [0; layout::HASH_WORDS];
+    for (to, from) in hash.iter_mut().zip(digest.as_chunks::<4>().0) {
+        *to = u32::from_le_bytes(*from);
+    }
+    hash
+}
+
+fn header(words: &[Word]) -> Result<Header> {
+    let head = words.first_chunk::<HEADER_WORDS>().ok_or(VerifyError::TooShort)?;
+    if head[field::MAGIC].to_le_bytes() != MAGIC {
+        return Err(VerifyError::Magic);
+    }
+    let format = head[field::FORMAT_BOARD] as u16;
+    if format != FORMAT {
+        return Err(VerifyError::Format(format));
+    }
+    let board = (head[field::FORMAT_BOARD] >> 16) as u16;
+    let board = BoardId::from_u16(board).ok_or(VerifyError::Board(board))?;
+    let bytes = words.len() * 4;
+    if bytes > limits::MAX_IMAGE_BYTES || head[field::LENGTH] as usize != bytes {
+        return Err(VerifyError::Length);
+    }
+    let header = Header {
+        board,
+        version: head[field::VERSION],
+        start: Some(head[field::START]).filter(|f| *f != NO_START),
+        memory_bytes: head[field::MEMORY_BYTES],
+        memory_pages: head[field::MEMORY_PAGES] & 0xffff,
+        memory_max_pages: head[field::MEMORY_PAGES] >> 16,
+        time_us: head[field::TIME_US],
+    };
+    let pages_fit = u64::from(header.memory_bytes) <= u64::from(header.memory_pages) << 16
+        && header.memory_pages <= header.memory_max_pages;
+    if !pages_fit || head[field::RESERVED] != 0 {
+        return Err(VerifyError::HeaderField);
+    }
+    Ok(header)
+}
+
+/// The sections of an image whose header holds.
+struct Sections<'a> {
+    bytes: [&'a [u8]; SECTIONS],
+}
+
+impl<'a> Sections<'a> {
+    fn split(words: &'a [Word]) -> Result<Self> {
+        let mut at = HEADER_WORDS;
+        let mut bytes: [&[u8]; SECTIONS] = [&[]; SECTIONS];
+        for (section, bytes) in Section::ALL.into_iter().zip(&mut bytes) {
+            let err = VerifyError::Section(section);
+            let len = words[field::SECTIONS + section as usize] as usize;
+            let end = at + len.div_ceil(4);
+            let raw: &[u8] = bytemuck::cast_slice(words.get(at..end).ok_or(err)?);
+            let (used, padding) = raw.split_at_checked(len).ok_or(err)?;
+            if padding.iter().any(|b| *b != 0) {
+                return Err(err);
+            }
+            *bytes = used;
+            at = end;
+        }
+        if at != words.len() {
+            return Err(VerifyError::Length);
+        }
+        Ok(Self { bytes })
+    }
+
+    fn bytes(&self, section: Section) -> &'a [u8] {
+        self.bytes[section as usize]
+    }
+
+    fn rows<T: Pod>(&self, section: Section) -> Result<&'a [T]> {
+        bytemuck::try_cast_slice(self.bytes(section)).map_err(|_| VerifyError::Section(section))
+    }
+}
+
+impl Image<'_> {
+    fn check_tables(&self) -> Result<()> {
+        let limit = |ok: bool, section| if ok { Ok(()) } else { Err(VerifyError::Section(section)) };
+        limit(self.exports.len() <= limits::MAX_EXPORTS, Section::Exports)?;
+        limit(self.names.len() == self.exports.len(), Section::Names)?;
+        limit(self.functions.len() <= limits::MAX_FUNCTIONS, Section::Functions)?;
+        limit(self.globals.len() % 2 == 0, Section::Globals)?;
+        limit(self.globals.len() / 2 <= limits::MAX_GLOBALS, Section::Globals)?;
+        limit(self.strings.len() <= limits::MAX_STRING_BYTES, Section::Strings)?;
+        if self.header.start.is_some_and(|f| match self.functions.get(f as usize) {
+            Some(row) => row.params() != 0 || row.results() != 0,
+            None => true,
+        }) {
+            return Err(VerifyError::HeaderField);
+        }
+        let mut last = None;
+        for (n, row) in self.names.iter().enumerate() {
+            let err = VerifyError::Name(n as u16);
+            let string = |reference: u32| {
+                let from = (reference & 0xffff) as usize;
+                self.strings.get(from..from + (reference >> 16) as usize).ok_or(err)
+            };
+            string(row.name)?;
+            let key = string(row.key)?;
+            if last.is_some_and(|last| last >= key) {
+                return Err(err);
+            }
+            last = Some(key);
+        }
+        let manifest = Manifest::decode(self.manifest).ok_or(VerifyError::Manifest)?;
+        let known = |e: &crate::manifest::Event| usize::from(e.export) < self.exports.len();
+        if !manifest.events.iter().all(known) {
+            return Err(VerifyError::Manifest);
+        }
+        Ok(())
+    }
+
+    fn check_data(&self) -> Result<()> {
+        for (n, row) in self.data_rows.iter().enumerate() {
+            let DataRow { address, offset, len } = *row;
+            let inside = |from: u32, size: u64| u64::from(from) + u64::from(len) <= size;
+            if !inside(offset, self.data.len() as u64)
+                || !inside(address, u64::from(self.header.memory_bytes))
+            {
+                return Err(VerifyError::Data(n as u16));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_code(&self) -> Result<()> {
+        let mut at = 0;
+        for (n, row) in self.functions.iter().enumerate() {
+            let err = VerifyError::Function(n as u32);
+            let end = at + row.words() as usize;
+            let largest = row.params().max(row.results());
+            if !row.is_well_formed() || row.start as usize != at || largest >= row.frame() {
+                return Err(err);
+            }
+            let code = self.code.get(at..end).ok_or(err)?;
+            self.check_function(n as u32, row, code)?;
+            at = end;
+        }
+        if at != self.code.len() {
+            return Err(VerifyError::Section(Section::Code));
+        }
+        Ok(())
+    }
+
+    fn check_function(&self, n: u32, row: &FunctionRow, code: &[Word]) -> Result<()> {
+        let scope = Scope { image: self, frame: row.frame(), results: row.results() };
+        let mut decoded = 0;
+        let mut ended = false;
+        for (at, op, words) in decode(code) {
+            scope.check_op(row.start + at as u32, op, words)?;
+            decoded = at + words.len();
+            ended = op.ends_block();
+        }
+        if decoded != code.len() {
+            return Err(VerifyError::Opcode(row.start + decoded as u32));
+        }
+        if !ended {
+            return Err(VerifyError::End(n));
+        }
+        check_branches(row.start, code)
+    }
+
+    fn check_export(&self, n: u16, row: &ExportRow) -> Result<()> {
+        let err = VerifyError::Export(n);
+        if !row.is_well_formed() || row.params() > limits::MAX_PARAMS {
+            return Err(err);
+        }
+        let from = row.signature as usize;
+        let types = self.signatures.get(from..from + row.params() + row.results());
+        let types = types.ok_or(VerifyError::Signature(n))?;
+        check_types(types, row.params()).ok_or(VerifyError::Signature(n))?;
+        if !row.is_direct() {
+            let function = self.functions.get(row.first as usize).ok_or(err)?;
+            let same = usize::from(function.params()) == row.params()
+                && usize::from(function.results()) == row.results();
+            return if same { Ok(()) } else { Err(err) };
+        }
+        let op = Op::from_u8(row.first as u8).filter(|op| op.is_native()).ok_or(err)?;
+        let words = [row.first, row.second];
+        let used = op.words(row.first);
+        let frame = row.params().max(row.results()) + 1;
+        let scope = Scope { image: self, frame: frame as u8, results: row.results() as u8 };
+        scope.check_op(0, op, &words[..used]).map_err(|_| err)?;
+        let result = match op.shape().fields {
+            Fields::Abc(Field::Def, _, _) => (row.first >> 8) as u8 == 1 && row.results() == 1,
+            _ => row.results() == 0,
+        };
+        if result && (used == 2 || row.second == 0) { Ok(()) } else { Err(err) }
+    }
+}
+
+/// Every byte is a type, and a length stands behind each pointer and nowhere else.
+fn check_types(types: &[u8], params: usize) -> Option<()> {
+    let mut pointer = false;
+    for (n, byte) in types.iter().enumerate() {
+        let ty = Ty::from_u8(*byte)?;
+        if (ty == Ty::Len) != pointer {
+            return None;
+        }
+        pointer = matches!(ty, Ty::BytesPtr | Ty::StrPtr);
+        if pointer && n + 1 >= params {
+            return None;
+        }
+    }
+    (!pointer).then_some(())
+}
+
+/// What the ops of one function may name.
+struct Scope<'i, 'a> {
+    image: &'i Image<'a>,
+    frame: u8,
+    results: u8,
+}
+
+impl Scope<'_, '_> {
+    /// Checks everything of an op but where its branches go. `at` is its place in the code section.
+    fn check_op(&self, at: u32, op: Op, words: &[Word]) -> Result<()> {
+        let first = words[0];
+        let [_, a, b, c] = first.to_le_bytes();
+        let shape = op.shape();
+        match shape.fields {
+            Fields::Abc(fa, fb, fc) => {
+                self.check_field(at, fa, a)?;
+                self.check_field(at, fb, b)?;
+                self.check_field(at, fc, c)?;
+            }
+            Fields::I16(f) | Fields::U16(f) | Fields::Off16(f) | Fields::Targets(f) => {
+                self.check_field(at, f, a)?;
+            }
+            Fields::Off24 => {}
+            Fields::Func(_) => {
+                let row = self.image.functions.get((first >> 16) as usize);
+                let row = row.ok_or(VerifyError::Call(at))?;
+                let top = u32::from(a) + u32::from(row.params().max(row.results()));
+                if a == 0 || top >= u32::from(self.frame) {
+                    return Err(VerifyError::Call(at));
+                }
+            }
+            Fields::Global(f) => {
+                self.check_field(at, f, a)?;
+                if (first >> 16) as usize >= self.image.globals.len() / 2 {
+                    return Err(VerifyError::Global(at));
+                }
+            }
+        }
+        let shift = match op {
+            Op::ShlI32 | Op::ShrSI32 | Op::ShrUI32 | Op::RotlI32 => c < 32,
+            Op::ShlI64 | Op::ShrSI64 | Op::ShrUI64 | Op::RotlI64 => c < 64,
+            Op::RetV => self.results == 1,
+            Op::BrTable => (first >> 16) as usize <= limits::MAX_TARGETS,
+            _ => true,
+        };
+        if !shift {
+            return Err(VerifyError::Immediate(at));
+        }
+        if shape.mask {
+            let bank = Bank::new(u32::from(a)).ok_or(VerifyError::Line(at))?;
+            if words[1] == 0 || words[1] & !bank.of(self.image.writable) != 0 {
+                return Err(VerifyError::Line(at));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_field(&self, at: u32, field: Field, value: u8) -> Result<()> {
+        let within = |lines: u64| Line::new(value).is_some_and(|line| lines & line.mask64() != 0);
+        match field {
+            Field::Zero if value != 0 => Err(VerifyError::Immediate(at)),
+            Field::Def | Field::Use | Field::Mut if value == 0 || value >= self.frame => {
+                Err(VerifyError::Register(at))
+            }
+            Field::LineIn if !within(self.image.declared) => Err(VerifyError::Line(at)),
+            Field::LineOut if !within(self.image.writable) => Err(VerifyError::Line(at)),
+            Field::Bank if value > 1 => Err(VerifyError::Line(at)),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The words that a branch's offset is counted from and the offset, for each target of an op.
+fn targets(at: usize, op: Op, words: &[Word]) -> impl Iterator<Item = i64> {
+    let first = words[0];
+    let one = match op.shape().fields {
+        Fields::Off24 => Some(first as i32 >> 8),
+        Fields::Off16(_) => Some(first as i32 >> 16),
+        Fields::Abc(_, _, Field::Off8) => Some(first as i32 >> 24),
+        _ => None,
+    };
+    let table: &[Word] = match op {
+        Op::BrTable => &words[1..],
+        _ => &[],
+    };
+    let table = table.iter().map(|offset| *offset as i32);
+    one.into_iter().chain(table).map(move |offset| at as i64 + 1 + i64::from(offset))
+}
+
+/// Every branch of a function meets the start of one of its ops.
+///
+/// Starts are marked for a stretch of the function at a time, so that a fixed set of bits does for
+/// any function. A function has at most 65,535 words, so there are at most 16 stretches.
+fn check_branches(start: u32, code: &[Word]) -> Result<()> {
+    const STRETCH: usize = 4096;
+    let mut from = 0;
+    while from < code.len() {
+        let mut starts = [0u32; STRETCH / 32];
+        for (at, _, _) in decode(code) {
+            if let Some(slot) = at.checked_sub(from).and_then(|n| Some((starts.get_mut(n / 32)?, n))) {
+                *slot.0 |= 1 << (slot.1 % 32);
+            }
+        }
+        for (at, op, words) in decode(code) {
+            for target in targets(at, op, words) {
+                let err = VerifyError::Branch(start + at as u32);
+                let target = usize::try_from(target).map_err(|_| err)?;
+                if target >= code.len() {
+                    return Err(err);
+                }
+                let Some(n) = target.checked_sub(from).filter(|n| *n < STRETCH) else { continue };
+                if starts[n / 32] >> (n % 32) & 1 == 0 {
+                    return Err(err);
+                }
+            }
+        }
+        from += STRETCH;
+    }
+    Ok(())
+}

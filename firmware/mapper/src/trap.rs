@@ -1,0 +1,94 @@
+//! Why a call did not return.
+
+use core::fmt;
+
+/// What stopped a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum TrapCode {
+    /// An `unreachable` instruction.
+    Unreachable = 1,
+    /// An integer division by zero.
+    DivideByZero = 2,
+    /// The quotient of a signed division does not fit.
+    IntegerOverflow = 3,
+    /// An access outside linear memory; the detail is the address.
+    OutOfBounds = 4,
+    /// A line or bank that the manifest does not declare for this use; the detail is its number.
+    UndeclaredLine = 5,
+    /// The call used up its fuel.
+    Fuel = 6,
+    /// The calls nest deeper than the register stack.
+    StackOverflow = 7,
+    /// An argument does not fit its declared type; the detail is its position. Or a native
+    /// operation was given a value that has no meaning.
+    BadArgument = 8,
+    /// The call waited longer than `time_us`.
+    Time = 9,
+    /// Text that is not UTF-8; the detail is its address.
+    BadText = 10,
+}
+
+impl TrapCode {
+    /// Every code.
+    pub const ALL: [TrapCode; 10] = [
+        TrapCode::Unreachable,
+        TrapCode::DivideByZero,
+        TrapCode::IntegerOverflow,
+        TrapCode::OutOfBounds,
+        TrapCode::UndeclaredLine,
+        TrapCode::Fuel,
+        TrapCode::StackOverflow,
+        TrapCode::BadArgument,
+        TrapCode::Time,
+        TrapCode::BadText,
+    ];
+
+    /// The code with this number on the link, if there is one.
+    pub const fn from_u8(byte: u8) -> Option<TrapCode> {
+        if byte >= 1 && byte as usize <= Self::ALL.len() { Some(Self::ALL[byte as usize - 1]) } else { None }
+    }
+
+    /// The code as it is printed: `NAME trap CODE`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Unreachable => "unreachable",
+            Self::DivideByZero => "divide_by_zero",
+            Self::IntegerOverflow => "integer_overflow",
+            Self::OutOfBounds => "out_of_bounds",
+            Self::UndeclaredLine => "undeclared_line",
+            Self::Fuel => "fuel",
+            Self::StackOverflow => "stack_overflow",
+            Self::BadArgument => "bad_argument",
+            Self::Time => "time",
+            Self::BadText => "bad_text",
+        }
+    }
+}
+
+impl fmt::Display for TrapCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A call that did not return: a value, small enough to travel. The host turns it into file, line
+/// and column with the `.map` file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Trap {
+    /// First four bytes of the image's hash, as a little-endian word.
+    pub image: u32,
+    /// The export that was called.
+    pub export: u16,
+    /// What stopped it.
+    pub code: TrapCode,
+    /// Index of the op in the code section; all ones for a direct entry, which has no code.
+    pub op: u32,
+    /// What [`TrapCode`] says of it.
+    pub detail: u32,
+}
+
+impl Trap {
+    /// The op index of a direct entry, or of a call that was refused before its first op.
+    pub const NO_OP: u32 = u32::MAX;
+}
