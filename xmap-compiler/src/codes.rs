@@ -1,0 +1,332 @@
+//! Every error that `xmap` reports, in one list: number, title, explanation and an example of the
+//! first line that a person sees. `docs/errors.md` is written from it (`BLESS=1 cargo test -p
+//! xmap-compiler errors_md`), so a new error is one entry here.
+//!
+//! Numbers never change their meaning. The first two digits are the area ([`AREAS`]).
+
+use std::fmt;
+
+macro_rules! codes {
+    ($($name:ident = $number:literal, $title:literal, $explanation:literal, $example:literal;)*) => {
+        /// The number of an error: `X0201`.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[repr(u16)]
+        pub enum Code {
+            $(#[doc = $explanation] $name = $number,)*
+        }
+
+        impl Code {
+            /// Every code, by number.
+            pub const ALL: &[Code] = &[$(Code::$name),*];
+
+            /// What it is about, in a few words.
+            pub const fn title(self) -> &'static str {
+                match self { $(Code::$name => $title,)* }
+            }
+
+            /// What it means and what to do about it.
+            pub const fn explanation(self) -> &'static str {
+                match self { $(Code::$name => $explanation,)* }
+            }
+
+            /// A message with this code, as it is printed behind `error[X....]: `.
+            pub const fn example(self) -> &'static str {
+                match self { $(Code::$name => $example,)* }
+            }
+        }
+    };
+}
+
+/// The areas: the first two digits of a number, and what belongs there.
+pub const AREAS: &[(u16, &str)] = &[
+    (1, "Files and input"),
+    (2, "Exports and signatures"),
+    (3, "Pins"),
+    (4, "The manifest"),
+    (5, "The module"),
+    (6, "Budgets"),
+    (7, "Images"),
+    (8, "Simulator scripts"),
+    (9, "Device and link"),
+];
+
+codes! {
+    // X01: files and input.
+    NoSuchFile = 101, "no such file",
+        "Nothing stands at this path. A path inside a manifest is relative to the manifest's folder.",
+        "hall.wasm: no such file";
+    NotAFile = 102, "not a file",
+        "The path names a directory or a device where a file is needed.",
+        "panels: a directory, not a file";
+    Unreadable = 103, "the file cannot be read",
+        "The operating system refused the file; its reason is part of the message.",
+        "hall.wasm: cannot be read: permission denied";
+    NotAModule = 104, "not a WebAssembly module",
+        "A module is a binary that starts with `\\0asm` and version 1, or its text form (`.wat`). Components are not modules.",
+        "hall.wasm: not a WebAssembly module";
+    NotAnImage = 105, "not an image",
+        "An image starts with the four bytes `XMAP`.",
+        "hall.xmap: not an .xmap image";
+    CannotWrite = 106, "the file cannot be written",
+        "The output goes to a temporary file beside its place and is then renamed, so that no half-written file is left. One of the two was refused.",
+        "hall.xmap: cannot be written: read-only file system";
+    FileTooLarge = 107, "the file is too large",
+        "The file is larger than any valid one of its kind.",
+        "hall.wasm: 80000000 bytes, at most 67108864 are read";
+    NotUtf8 = 108, "not UTF-8 text",
+        "Manifests, scripts and `.wat` files are UTF-8 text.",
+        "panel.toml: not UTF-8 text: a bad byte at offset 12";
+    WatSyntax = 109, "the module's text does not parse",
+        "The text form of the module has a syntax error.",
+        "expected `)`";
+
+    // X02: exports and signatures.
+    TypeMismatch = 201, "a parameter or result has another type",
+        "The manifest's type stands for one WebAssembly type (`bool`, `u8` to `i32`: i32; `u64`, `i64`: i64; `f32`; `f64`; `bytes`, `str`: i32 twice), and the function has another one there. Positions count WebAssembly parameters from 0.",
+        "call_gpio_set param 0: expected i32, found i64";
+    CountMismatch = 202, "another number of parameters or results",
+        "The manifest lists more or fewer parameters or results than the function has. `bytes` and `str` count as two: an address and a length.",
+        "call_gpio_set: expected 3 params, found 2";
+    NoSuchExport = 203, "the module does not export this function",
+        "The manifest maps a function that the module does not export. Compilers leave out functions that are not marked for export.",
+        "hall.wasm does not export a function `call_gpio_sett`";
+    RuntimeSignature = 204, "an export that the runtime calls has another signature",
+        "The runtime itself calls `on_mount() -> i32`, `on_unmount()` and `_initialize()`; their types are fixed.",
+        "on_mount: expected () -> (i32), found (i32) -> ()";
+    HandlerSignature = 205, "a handler has parameters",
+        "A function with `on` is called by the runtime, which has no arguments for it.",
+        "on_press is a handler and takes no params";
+
+    // X03: pins.
+    NoSuchLine = 301, "the board has no such line",
+        "`pin` is the number of a GPIO line, as the BCM2711 documentation counts them, not a number on the header. It is written without leading zeros.",
+        "rpi4b has no line 64";
+    ReservedLine = 302, "the board itself needs this line",
+        "The line is wired to a part of the board, or the panel's own link runs over it.",
+        "line 14 is reserved for the link's UART (TXD0)";
+    DuplicateLine = 303, "a line is declared twice",
+        "Each line has one entry in `[pins]`.",
+        "line 17 is declared twice";
+    DuplicatePinName = 304, "two lines have one name",
+        "Names of lines are compared after normalisation (as keys are), so that they stay apart in every output.",
+        "lines 17 and 27 are both named `lamp`";
+    PinConflict = 305, "a setting that this mode does not have",
+        "`safe` says what an output does without its module, so an input has none. `pull` is for a line that can be an input: `in`, `inout`, or an output with `safe = \"float\"`.",
+        "line 27 is an input and has no safe state";
+    UndeclaredLine = 306, "the line is not declared",
+        "A module may use the lines of its `[pins]` and no others.",
+        "line 18 is not declared";
+    WriteToInput = 307, "a write to an input",
+        "The manifest declares the line `mode = \"in\"`, and the module drives it.",
+        "gpio.set drives line 27, which is an input";
+    NotInOut = 308, "the direction of this line is fixed",
+        "`gpio.direction` is for lines that the manifest declares `mode = \"inout\"`.",
+        "gpio.direction changes line 17, which is not inout";
+    NotAnInput = 309, "an edge on a line that is not an input",
+        "A handler can wait for edges of lines that are declared `in` or `inout`.",
+        "on_press waits for an edge on line 17, which is an output";
+
+    // X04: the manifest.
+    Syntax = 401, "the manifest is not TOML",
+        "The text breaks a rule of TOML; nothing else was checked.",
+        "key with no value, expected `=`";
+    DuplicateKey = 402, "a key stands twice",
+        "TOML allows a key once in each table.",
+        "`name` stands twice in this table";
+    UnknownKey = 403, "an unknown key",
+        "Nothing in a manifest is ignored: a key that means nothing is an error. docs/manifest.md lists them all.",
+        "unknown key `nmae` in [module]";
+    WrongType = 404, "a value of another type",
+        "The key takes another type of TOML value.",
+        "version: expected an integer, found a string";
+    OutOfRange = 405, "a value out of range",
+        "The value is a number beyond what its key allows, or a text that is too long.",
+        "version: expected 0 to 4294967295, found -1";
+    UnknownWord = 406, "an unknown word",
+        "The key takes one of a few words.",
+        "mode: expected one of in, out, inout; found `outt`";
+    MissingKey = 407, "a key is missing",
+        "The table needs this key; there is no default.",
+        "[module] needs `name`";
+    BadName = 408, "nothing is left of a name",
+        "A name becomes a key by normalisation: lower case, and everything but a to z, 0 to 9 and `_` becomes `_`. At least one letter or digit must be left.",
+        "`!!!` has no letter or digit for a key";
+    KeyCollision = 409, "two exports have one key",
+        "Keys are compared after normalisation.",
+        "`lamp_on` and `Lamp On` both have the key panel.lamp_on";
+    BadNamespace = 410, "not a namespace",
+        "A namespace is one or more words of a to z, 0 to 9 and `_`, with dots between them: `panel`, `ext.paypal`. It stands in front of keys as it is, so it is not normalised.",
+        "`My Panel` is not a namespace";
+    BadParam = 411, "a parameter or result that cannot be read",
+        "A parameter is `name: type`, a result is `type`. The types are bool, u8, i8, u16, i16, u32, i32, u64, i64, f32, f64, bytes and str; before bytes and str may stand own, borrow or copy.",
+        "call_gpio_set param 0: `u7` is not a type";
+    BadTrigger = 412, "a handler needs one trigger",
+        "`on` has exactly one of `pin` (with `edge` and perhaps `debounce_us`), `every_us` and `after_us`.",
+        "on_tick: `on` has both `pin` and `every_us`";
+    UnknownBoard = 413, "an unknown board",
+        "The board is one of those that this version of xmap knows.",
+        "there is no board `rpi5`";
+
+    // X05: the module.
+    InvalidModule = 501, "the module is not valid",
+        "The module breaks a rule of the WebAssembly specification; the compiler that wrote it, or a copy, went wrong.",
+        "type mismatch: expected i32, found i64";
+    Unsupported = 502, "an instruction or feature that is not supported",
+        "The module is valid, but xmap does not compile this instruction or feature. Compilers have an option for each feature.",
+        "f32.add is not supported";
+    UnknownImport = 503, "an unknown import",
+        "A module may import the functions of docs/guest.md and nothing else.",
+        "there is no import gpio.sett";
+    ImportSignature = 504, "an import has another signature",
+        "The module imports a function that exists, with other types.",
+        "gpio.set: expected (i32, i32), found (i32)";
+    ImportKind = 505, "an import that is not a function",
+        "Memories, tables, globals and tags cannot be imported: each module is alone.",
+        "env.memory is a memory; only functions can be imported";
+    ConstantTrap = 506, "a call that would always trap",
+        "With these constant arguments the native operation can only trap.",
+        "log.message reads 0x10000 to 0x10005, the memory ends at 0x10000";
+
+    // X06: budgets. xmap_image::limits has the figures with their reasons.
+    ImageTooLarge = 601, "the image is over its budget",
+        "The image is larger than `[limits] max_bytes` (or --max-bytes). The largest functions are listed.",
+        "the image has 13312 bytes, max_bytes is 12288";
+    TooManyRegisters = 602, "a function needs too many registers",
+        "A function has 255 registers for its locals and for the values in flight.",
+        "function $mix (7) needs 301 registers, at most 255 exist";
+    TooManyFunctions = 603, "too many functions",
+        "A call names its callee in 16 bits.",
+        "70000 functions, at most 65535";
+    FunctionTooLong = 604, "a function is too long",
+        "A function has at most 65535 words of code.",
+        "function $table (2) has 70000 words, at most 65535";
+    TooManyExports = 605, "too many exports",
+        "An image maps at most 4096 exports. List the needed ones in `[exports]`.",
+        "5000 exports, at most 4096";
+    MemoryTooLarge = 606, "the linear memory is over its budget",
+        "The module asks for more linear memory than `[limits] memory_bytes`. Compilers reserve a large stack unless told otherwise (wasm-ld: `-z stack-size=4096`).",
+        "the module asks for 131072 bytes of memory, memory_bytes is 65536";
+    TooManyGlobals = 607, "too many globals",
+        "An op names a global in 16 bits.",
+        "70000 globals, at most 65535";
+    TooManyParams = 608, "too many parameters or results",
+        "Parameters and results pass through the register window: at most 250 of each.",
+        "mix: 300 params, at most 250";
+    TooManyHandlers = 609, "too many handlers",
+        "A panel watches at most 32 timers and edges.",
+        "40 handlers, at most 32";
+    TooManyStrings = 610, "the names are too long together",
+        "The names and keys of all exports have 65535 bytes together.",
+        "names and keys take 70000 bytes, at most 65535";
+
+    // X07: images.
+    ImageInvalid = 701, "the image does not verify",
+        "The bytes are not those of an image that xmap wrote, or they changed since.",
+        "hall.xmap: the hash is that of other bytes";
+    ImageFormat = 702, "another image format",
+        "The image is of a format that this version of xmap does not read.",
+        "hall.xmap: format 2, this xmap reads format 1";
+
+    // X08: simulator scripts.
+    ScriptSyntax = 801, "a line that is not a command",
+        "The commands are `call NAME ARG...`, `level LINE 0|1`, `advance MICROSECONDS`; `#` starts a comment.",
+        "`cal` is not a command";
+    ScriptName = 802, "an export that the image does not have",
+        "NAME is the wasm export or its key.",
+        "there is no export `lamp_onn`";
+    ScriptArgument = 803, "an argument that does not fit",
+        "Arguments are decimal or 0x, floats for float parameters; their number and their width are those of the export.",
+        "lamp_on takes 1 argument, found 2";
+    ScriptLine = 804, "a level on a line that does not exist",
+        "`level` sets the level outside a line of the board.",
+        "rpi4b has no line 64";
+
+    // X09: device and link.
+    PortUnavailable = 901, "the port cannot be opened",
+        "The serial port or the address is not there, or another program has it.",
+        "tcp:127.0.0.1:5555: cannot be opened: connection refused";
+    NoAnswer = 902, "the device does not answer",
+        "No valid frame came within the time limit.",
+        "tcp:127.0.0.1:5555: no answer within 2000 ms";
+    DeviceRefused = 903, "the device refused the request",
+        "The device answered with an error of its own.",
+        "there is no export `lamp_onn` on the device";
+}
+
+impl Code {
+    /// The number, as printed without its `X`.
+    pub const fn number(self) -> u16 {
+        self as u16
+    }
+
+    /// The code with this number, if there is one.
+    pub fn from_number(number: u16) -> Option<Code> {
+        Code::ALL.iter().copied().find(|c| c.number() == number)
+    }
+
+    /// `docs/errors.md`: every code with its explanation and example.
+    pub fn reference() -> String {
+        let mut text = String::from(
+            "# Errors\n\n\
+             <!-- Written from xmap-compiler/src/codes.rs by `BLESS=1 cargo test -p xmap-compiler errors_md`. -->\n\n\
+             Every error has a number that does not change, says where, and says what to do where that is known.\n\
+             `xmap` ends with status 1 when the input is wrong and 2 when the command line is.\n",
+        );
+        for &(area, title) in AREAS {
+            text += &format!("\n## X{area:02}xx: {title}\n");
+            for code in Code::ALL.iter().filter(|c| c.number() / 100 == area) {
+                text += &format!(
+                    "\n### {code}: {}\n\n{}\n\n```text\nerror[{code}]: {}\n```\n",
+                    code.title(),
+                    code.explanation(),
+                    code.example()
+                );
+            }
+        }
+        text
+    }
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "X{:04}", self.number())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_rise_and_belong_to_an_area() {
+        for pair in Code::ALL.windows(2) {
+            assert!(pair[0].number() < pair[1].number(), "{} before {}", pair[0], pair[1]);
+        }
+        for code in Code::ALL {
+            assert!(AREAS.iter().any(|(a, _)| *a == code.number() / 100), "{code}");
+            assert_eq!(Code::from_number(code.number()), Some(*code));
+        }
+        assert_eq!(Code::from_number(100), None);
+        assert_eq!(Code::TypeMismatch.to_string(), "X0201");
+    }
+
+    #[test]
+    fn texts_are_written_alike() {
+        for code in Code::ALL {
+            assert!(!code.title().ends_with('.'), "{code}: a title is no sentence");
+            assert!(code.explanation().ends_with('.'), "{code}: an explanation is sentences");
+            assert!(!code.example().ends_with('.') && !code.example().contains('\n'), "{code}");
+        }
+    }
+
+    #[test]
+    fn errors_md_is_this_list() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/errors.md");
+        let expected = Code::reference();
+        if std::env::var_os("BLESS").is_some() {
+            std::fs::write(path, &expected).unwrap();
+        }
+        let found = std::fs::read_to_string(path).unwrap_or_default();
+        assert!(found == expected, "docs/errors.md is stale: BLESS=1 cargo test -p xmap-compiler errors_md");
+    }
+}

@@ -1,0 +1,379 @@
+//! What went wrong, where, and what to do about it: the one way in which `xmap` reports errors.
+//!
+//! A [`Diagnostic`] is a value. Its `Display` is plain text; a terminal gets the same with colours
+//! from [`Diagnostics::render`].
+
+use std::{fmt, io, ops::Range, path::Path, sync::Arc};
+
+use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
+
+pub use crate::codes::Code;
+
+/// A text that errors can point into.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source {
+    /// The path as the person gave it.
+    pub path: String,
+    /// The whole text.
+    pub text: String,
+}
+
+impl Source {
+    /// A text to point into.
+    pub fn new(path: impl Into<String>, text: impl Into<String>) -> Arc<Self> {
+        Arc::new(Self { path: path.into(), text: text.into() })
+    }
+
+    /// Line and column of a byte offset, both from 1, the column in characters. An offset behind
+    /// the end or inside a character counts as the place before it.
+    pub fn line_column(&self, offset: usize) -> (usize, usize) {
+        let offset = self.text.floor_char_boundary(offset);
+        let line = self.text[..offset].matches('\n').count() + 1;
+        let start = self.line_start(offset);
+        (line, self.text[start..offset].chars().count() + 1)
+    }
+
+    fn line_start(&self, offset: usize) -> usize {
+        self.text[..offset].rfind('\n').map_or(0, |n| n + 1)
+    }
+}
+
+/// A function of a module: its index, and its name where the module has one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FunctionName {
+    /// The index, imports counted.
+    pub index: u32,
+    /// The name from the module's name section or its export.
+    pub name: Option<String>,
+}
+
+impl fmt::Display for FunctionName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.name {
+            Some(name) => write!(f, "function ${name} ({})", self.index),
+            None => write!(f, "function {}", self.index),
+        }
+    }
+}
+
+/// A place in the source of a module, as its debug information tells it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SourcePlace {
+    /// The file, as the debug information names it.
+    pub file: String,
+    /// The line, from 1.
+    pub line: u32,
+    /// The column, from 1; 0 where it is not known.
+    pub column: u32,
+}
+
+impl fmt::Display for SourcePlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.file, self.line)?;
+        if self.column != 0 { write!(f, ":{}", self.column) } else { Ok(()) }
+    }
+}
+
+/// Where something is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// A whole file, a port or a device.
+    File(String),
+    /// Bytes of a text.
+    Text {
+        /// The text.
+        source: Arc<Source>,
+        /// The bytes. Any range is allowed; what is outside the text is left out.
+        span: Range<usize>,
+    },
+    /// Something in a module.
+    Wasm {
+        /// The module's path.
+        file: String,
+        /// The function it is in.
+        function: Option<FunctionName>,
+        /// Bytes from the beginning of the module.
+        offset: Option<u64>,
+        /// The same place in the source that the module was compiled from.
+        source: Option<SourcePlace>,
+    },
+}
+
+impl Place {
+    /// A whole file.
+    pub fn file(path: &Path) -> Self {
+        Place::File(path.display().to_string())
+    }
+
+    /// Bytes of a text.
+    pub fn text(source: &Arc<Source>, span: Range<usize>) -> Self {
+        Place::Text { source: source.clone(), span }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Place::File(path) => f.write_str(path),
+            Place::Text { source, span } => {
+                let (line, column) = source.line_column(span.start);
+                write!(f, "{}:{line}:{column}", source.path)
+            }
+            Place::Wasm { file, function, offset, source } => {
+                f.write_str(file)?;
+                let mut separator = ": ";
+                if let Some(function) = function {
+                    write!(f, "{separator}{function}")?;
+                    separator = ", ";
+                }
+                if let Some(offset) = offset {
+                    write!(f, "{separator}offset 0x{offset:x}")?;
+                }
+                match source {
+                    Some(source) => write!(f, " ({source})"),
+                    None => Ok(()),
+                }
+            }
+        }
+    }
+}
+
+/// One error.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// Its number.
+    pub code: Code,
+    /// What is wrong here, in one line without a full stop.
+    pub message: String,
+    /// Where.
+    pub place: Place,
+    /// Other places that belong to it, each with what is there.
+    pub notes: Vec<(Place, String)>,
+    /// What to do about it.
+    pub help: Option<String>,
+}
+
+impl Diagnostic {
+    /// An error at a place.
+    pub fn new(code: Code, place: Place, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), place, notes: Vec::new(), help: None }
+    }
+
+    /// Adds another place that belongs to it.
+    #[must_use]
+    pub fn note(mut self, place: Place, text: impl Into<String>) -> Self {
+        self.notes.push((place, text.into()));
+        self
+    }
+
+    /// Says what to do about it: text, or nothing when nothing is known.
+    #[must_use]
+    pub fn help(mut self, text: impl Into<Option<String>>) -> Self {
+        self.help = text.into();
+        self
+    }
+
+    /// What the operating system said when a file was read.
+    pub fn reading(path: &Path, error: &io::Error) -> Self {
+        let (code, what) = match error.kind() {
+            io::ErrorKind::NotFound => (Code::NoSuchFile, "no such file".to_string()),
+            io::ErrorKind::IsADirectory => (Code::NotAFile, "a directory, not a file".to_string()),
+            io::ErrorKind::InvalidData => (Code::NotUtf8, "not UTF-8 text".to_string()),
+            _ => (Code::Unreadable, format!("cannot be read: {}", reason(error))),
+        };
+        Self::new(code, Place::file(path), format!("{}: {what}", path.display()))
+    }
+
+    /// What the operating system said when a file was written.
+    pub fn writing(path: &Path, error: &io::Error) -> Self {
+        let message = format!("{}: cannot be written: {}", path.display(), reason(error));
+        Self::new(Code::CannotWrite, Place::file(path), message)
+    }
+
+    fn render(&self, renderer: &Renderer) -> String {
+        let title = Level::ERROR.primary_title(printable(&self.message)).id(self.code.to_string());
+        let primary = match &self.place {
+            // The message names the file already.
+            Place::File(path) if self.message.starts_with(&format!("{path}: ")) => Group::with_title(title),
+            place => at(Group::with_title(title), place),
+        };
+        let mut groups = vec![primary];
+        for (place, text) in &self.notes {
+            let title = Level::NOTE.secondary_title(printable(text));
+            groups.push(at(Group::with_title(title), place));
+        }
+        if let Some(help) = &self.help {
+            groups.push(Group::with_title(Level::HELP.secondary_title(printable(help))));
+        }
+        renderer.render(&groups)
+    }
+}
+
+/// Adds a place to a group: the line of the text with the bytes underlined, or the place's name.
+fn at<'a>(group: Group<'a>, place: &'a Place) -> Group<'a> {
+    let Place::Text { source, span } = place else {
+        return group.element(Origin::path(printable(&place.to_string())));
+    };
+    // One line is shown. A span over several lines is cut where its first line ends.
+    let text = &source.text;
+    let start = text.floor_char_boundary(span.start);
+    let first = source.line_start(start);
+    let last = text[start..].find('\n').map_or(text.len(), |n| start + n);
+    let end = text.ceil_char_boundary(span.end.min(last)).clamp(start, last);
+    let (number, _) = source.line_column(start);
+    let line = Snippet::source(&text[first..last])
+        .line_start(number)
+        .path(printable(&source.path))
+        .annotation(AnnotationKind::Primary.span(start - first..end - first));
+    group.element(line)
+}
+
+/// The operating system's reason without its number, beginning like the rest of a sentence.
+fn reason(error: &io::Error) -> String {
+    let text = error.to_string();
+    let text = text.split(" (os error").next().unwrap_or_default();
+    let mut chars = text.chars();
+    chars.next().map_or(String::new(), |c| c.to_lowercase().chain(chars).collect())
+}
+
+/// Names come from files that anybody may have written: no control character reaches the terminal,
+/// nor one that reorders the text around it. Line feeds are ours.
+fn printable(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        let reorders =
+            matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        if c != '\n' && (c.is_control() || reorders) {
+            out.extend(c.escape_default());
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
+impl fmt::Display for Diagnostic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.render(&Renderer::plain()))
+    }
+}
+
+impl std::error::Error for Diagnostic {}
+
+/// At least one error; all that were found in one go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diagnostics(pub Vec<Diagnostic>);
+
+impl Diagnostics {
+    /// The text for a person, with colours when `colour` is set; ends without a line feed.
+    pub fn render(&self, colour: bool) -> String {
+        let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
+        let texts: Vec<_> = self.0.iter().map(|d| d.render(&renderer)).collect();
+        texts.join("\n\n")
+    }
+
+    /// Whether one of the errors has this code.
+    pub fn has(&self, code: Code) -> bool {
+        self.0.iter().any(|d| d.code == code)
+    }
+}
+
+impl fmt::Display for Diagnostics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.render(false))
+    }
+}
+
+impl std::error::Error for Diagnostics {}
+
+impl From<Diagnostic> for Diagnostics {
+    fn from(one: Diagnostic) -> Self {
+        Self(vec![one])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn points_into_the_text() {
+        let source = Source::new("panel.toml", "[module]\nnmae = \"hall\"\n");
+        let error =
+            Diagnostic::new(Code::UnknownKey, Place::text(&source, 9..13), "unknown key `nmae` in [module]")
+                .note(Place::text(&source, 0..8), "the table starts here")
+                .help("did you mean `name`?".to_string());
+        let expected = "\
+error[X0403]: unknown key `nmae` in [module]
+ --> panel.toml:2:1
+  |
+2 | nmae = \"hall\"
+  | ^^^^
+  |
+note: the table starts here
+ --> panel.toml:1:1
+  |
+1 | [module]
+  | ^^^^^^^^
+help: did you mean `name`?";
+        assert_eq!(error.to_string(), expected);
+    }
+
+    #[test]
+    fn names_a_place_in_a_module() {
+        let place = Place::Wasm {
+            file: "hall.wasm".into(),
+            function: Some(FunctionName { index: 3, name: Some("blink".into()) }),
+            offset: Some(0x1a4),
+            source: Some(SourcePlace { file: "hall.c".into(), line: 12, column: 5 }),
+        };
+        assert_eq!(place.to_string(), "hall.wasm: function $blink (3), offset 0x1a4 (hall.c:12:5)");
+        let error = Diagnostic::new(Code::Unsupported, place, "f32.add is not supported");
+        assert_eq!(
+            error.to_string(),
+            "error[X0502]: f32.add is not supported\n\
+             --> hall.wasm: function $blink (3), offset 0x1a4 (hall.c:12:5)"
+        );
+    }
+
+    #[test]
+    fn a_file_is_named_once() {
+        let missing = io::Error::from_raw_os_error(2);
+        let text = Diagnostic::reading(Path::new("hall.wasm"), &missing).to_string();
+        assert_eq!(text, "error[X0101]: hall.wasm: no such file");
+        let refused = io::Error::from_raw_os_error(30);
+        let text = Diagnostic::writing(Path::new("a.xmap"), &refused).to_string();
+        assert_eq!(text, "error[X0106]: a.xmap: cannot be written: read-only file system");
+    }
+
+    #[test]
+    fn colours_only_when_asked() {
+        let all = Diagnostics::from(Diagnostic::new(Code::NotAnImage, Place::File("a".into()), "no"));
+        assert!(!all.to_string().contains('\u{1b}'));
+        assert!(all.render(true).contains('\u{1b}'));
+    }
+
+    #[test]
+    fn control_characters_stay_out() {
+        let source = Source::new("a\u{1b}[2J", "x = \"\u{1b}[31m\u{202e}\"");
+        let error = Diagnostic::new(Code::Syntax, Place::text(&source, 0..99), "bad \u{1b}[31m")
+            .note(Place::File("b\u{7}".into()), "c\u{9b}")
+            .help("\r".to_string());
+        let text = error.to_string();
+        assert!(!text.chars().any(|c| c.is_control() && c != '\n'), "{text:?}");
+        assert!(!text.contains('\u{202e}'));
+    }
+
+    proptest! {
+        #[test]
+        fn any_span_of_any_text_renders(text in "(.|[\\r\\n\\t温])*", a in 0usize..80, b in 0usize..80) {
+            let source = Source::new("t", text);
+            let error = Diagnostic::new(Code::Syntax, Place::text(&source, a..b), "m");
+            let (line, column) = source.line_column(a);
+            prop_assert!(error.to_string().starts_with("error[X0401]: m\n"));
+            let place = error.place.to_string();
+            prop_assert_eq!(place, format!("t:{line}:{column}"));
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! The compiler.
+
+pub mod codes;
+pub mod diagnostic;
+pub mod names;
