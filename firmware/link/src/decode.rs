@@ -1,0 +1,207 @@
+//! Payloads to messages.
+
+use core::fmt;
+
+use serde::Deserialize;
+
+use crate::{PROTOCOL, Request, Response};
+
+/// Why a payload is not a message of this protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DecodeError {
+    /// Shorter than a sequence number: there is nobody to answer.
+    NoSequence,
+    /// A kind of message that this side does not know: the other side is newer.
+    Unknown {
+        /// The sequence number.
+        seq: u16,
+        /// The kind's number.
+        kind: u32,
+    },
+    /// The kind is known, its fields are not what they should be.
+    Malformed {
+        /// The sequence number.
+        seq: u16,
+    },
+    /// A greeting of another protocol version: only its first two fields have a meaning here.
+    OtherProtocol {
+        /// The sequence number.
+        seq: u16,
+        /// The nonce that it repeats.
+        nonce: u32,
+        /// The version that the device speaks.
+        protocol: u16,
+    },
+}
+
+impl fmt::Display for DecodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoSequence => f.write_str("a message without a sequence number"),
+            Self::Unknown { kind, .. } => write!(f, "a message of unknown kind {kind}"),
+            Self::Malformed { .. } => f.write_str("a message whose fields do not decode"),
+            Self::OtherProtocol { protocol, .. } => {
+                write!(f, "protocol version {protocol} instead of {PROTOCOL}")
+            }
+        }
+    }
+}
+
+impl core::error::Error for DecodeError {}
+
+/// Kinds of [`Request`]; a test holds it to the enum.
+const REQUESTS: u32 = 6;
+/// Kinds of [`Response`]; a test holds it to the enum.
+const RESPONSES: u32 = 8;
+
+/// Reads the payload of a [`crate::Channel::Request`] frame: the sequence number and the request.
+///
+/// A greeting of any protocol version decodes: its two fields never change, and what a later version
+/// may append is skipped.
+///
+/// # Errors
+///
+/// See [`DecodeError`]. Never panics, for any bytes.
+pub fn decode_request(payload: &[u8]) -> Result<(u16, Request), DecodeError> {
+    let (seq, body) = sequence(payload)?;
+    let (request, rest) = message::<Request>(seq, body, REQUESTS)?;
+    if rest.is_empty() || matches!(request, Request::Hello { .. }) {
+        Ok((seq, request))
+    } else {
+        Err(DecodeError::Malformed { seq })
+    }
+}
+
+/// Reads the payload of a [`crate::Channel::Response`] frame: the request's sequence number and the response.
+///
+/// # Errors
+///
+/// See [`DecodeError`]; a greeting of another protocol version is [`DecodeError::OtherProtocol`].
+/// Never panics, for any bytes.
+pub fn decode_response(payload: &[u8]) -> Result<(u16, Response), DecodeError> {
+    let (seq, body) = sequence(payload)?;
+    // Kind, protocol, nonce: the part of a greeting that never changes.
+    if let Ok(((0, protocol, nonce), _)) = postcard::take_from_bytes::<(u32, u16, u32)>(body)
+        && protocol != PROTOCOL
+    {
+        return Err(DecodeError::OtherProtocol { seq, nonce, protocol });
+    }
+    let (response, rest) = message::<Response>(seq, body, RESPONSES)?;
+    if rest.is_empty() { Ok((seq, response)) } else { Err(DecodeError::Malformed { seq }) }
+}
+
+fn sequence(payload: &[u8]) -> Result<(u16, &[u8]), DecodeError> {
+    let (seq, body) = payload.split_first_chunk().ok_or(DecodeError::NoSequence)?;
+    Ok((u16::from_le_bytes(*seq), body))
+}
+
+fn message<'a, T: Deserialize<'a>>(
+    seq: u16,
+    body: &'a [u8],
+    kinds: u32,
+) -> Result<(T, &'a [u8]), DecodeError> {
+    match postcard::take_from_bytes::<u32>(body) {
+        Ok((kind, _)) if kind >= kinds => Err(DecodeError::Unknown { seq, kind }),
+        _ => postcard::take_from_bytes(body).map_err(|_| DecodeError::Malformed { seq }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::*;
+
+    /// The kind that docs/link.md gives each request. A new variant does not compile until it has one.
+    fn request_kind(request: &Request) -> u32 {
+        match request {
+            Request::Hello { .. } => 0,
+            Request::Status => 1,
+            Request::Call { .. } => 2,
+            Request::Trace { .. } => 3,
+            Request::Levels => 4,
+            Request::Describe { .. } => 5,
+        }
+    }
+
+    /// The kind that docs/link.md gives each response.
+    fn response_kind(response: &Response) -> u32 {
+        match response {
+            Response::Hello(_) => 0,
+            Response::Refused(_) => 1,
+            Response::Status(_) => 2,
+            Response::Returned { .. } => 3,
+            Response::Trapped(_) => 4,
+            Response::Trace(_) => 5,
+            Response::Levels { .. } => 6,
+            Response::Described(_) => 7,
+        }
+    }
+
+    #[test]
+    fn kinds_are_those_of_the_document() {
+        let mut buffer = [0; 512];
+        let requests = [
+            Request::Hello { protocol: 1, nonce: 2 },
+            Request::Status,
+            Request::Call { export: Export::Id(1), args: Args::new() },
+            Request::Trace { from: 0 },
+            Request::Levels,
+            Request::Describe { export: Export::Id(1) },
+        ];
+        assert_eq!(requests.len(), REQUESTS as usize);
+        for (kind, request) in requests.iter().enumerate() {
+            let bytes = postcard::to_slice(request, &mut buffer).unwrap();
+            let numbers = [u32::from(bytes[0]), request_kind(request)];
+            assert_eq!(numbers, [kind as u32; 2]);
+        }
+        let trap = TrapReport { image: 1, export: 2, code: 3, op: 4, detail: 5 };
+        let responses = [
+            Response::Hello(Hello {
+                protocol: 1,
+                nonce: 2,
+                board: 1,
+                boot: Boot::Normal,
+                features: 0,
+                clock_hz: 0,
+                firmware: Default::default(),
+                image: None,
+            }),
+            Response::Refused(Refusal::NoImage),
+            Response::Status(Status {
+                uptime_us: 0,
+                image: ImageState::None,
+                calls: 0,
+                traps: 0,
+                refused: 0,
+                frames_good: 0,
+                frames_bad: 0,
+                trace_next: 0,
+                trace_lost: 0,
+            }),
+            Response::Returned { results: Args::new() },
+            Response::Trapped(trap),
+            Response::Trace(Trace::default()),
+            Response::Levels { time_us: 0, banks: [0; 2] },
+            Response::Described(Described {
+                id: 0,
+                key: Name::new(),
+                params: Types::new(),
+                results: Types::new(),
+            }),
+        ];
+        assert_eq!(responses.len(), RESPONSES as usize);
+        for (kind, response) in responses.iter().enumerate() {
+            let bytes = postcard::to_slice(response, &mut buffer).unwrap();
+            let numbers = [u32::from(bytes[0]), response_kind(response)];
+            assert_eq!(numbers, [kind as u32; 2]);
+        }
+    }
+
+    #[test]
+    fn the_first_kind_behind_the_last_is_unknown() {
+        let unknown = |kind| Err(DecodeError::Unknown { seq: 1, kind });
+        assert_eq!(decode_request(&[1, 0, REQUESTS as u8, 0]).map(drop), unknown(REQUESTS));
+        assert_eq!(decode_response(&[1, 0, RESPONSES as u8, 0]).map(drop), unknown(RESPONSES));
+        assert_eq!(decode_request(&[1]).map(drop), Err(DecodeError::NoSequence));
+    }
+}

@@ -1,0 +1,60 @@
+#![cfg_attr(not(test), no_std)]
+#![forbid(unsafe_code)]
+//! What travels between a device and its host.
+//!
+//! Over any byte stream (a UART, the emulator's socket) both sides send *frames*: a channel byte,
+//! a payload and a CRC-32, made free of zero bytes by COBS, between two zero bytes. Requests and
+//! responses are postcard messages behind a sequence number; raw defmt bytes and the text of a
+//! module's messages have channels of their own. `docs/link.md` has every byte.
+//!
+//! - [`FrameReader`] takes bytes one by one and hands out the frames that arrived whole.
+//! - [`encode_request`], [`encode_response`], [`encode_text`] and [`encode_bytes`] write one frame
+//!   into the caller's buffer of [`limits::MAX_FRAME`] bytes.
+//! - [`Responder`] is the device's side of the rules: it greets, it refuses what it cannot read, and
+//!   it answers a repeated request without running it twice.
+//! - [`Exchange`] is the host's side: when to send, when to repeat, when to give up.
+//!
+//! No message names a register to write: a host calls exports, and reads.
+//!
+//! # Examples
+//!
+//! ```
+//! use xmap_link::{Channel, Export, FrameReader, Request, decode_request, encode_request, limits};
+//!
+//! let call = Request::Call {
+//!     export: Export::name("lamp_on").unwrap(),
+//!     args: [1].into_iter().collect(),
+//! };
+//! let mut buffer = [0; limits::MAX_FRAME];
+//! let sent = encode_request(7, &call, &mut buffer).unwrap();
+//!
+//! let mut reader: FrameReader = FrameReader::new();
+//! let mut got = None;
+//! for byte in sent {
+//!     if let Some(frame) = reader.feed(*byte) {
+//!         assert_eq!(frame.channel, Channel::Request as u8);
+//!         got = Some(decode_request(frame.payload).unwrap());
+//!     }
+//! }
+//! assert_eq!(got, Some((7, call)));
+//! ```
+
+mod decode;
+mod encode;
+mod exchange;
+mod frame;
+pub mod limits;
+mod message;
+mod respond;
+mod text;
+
+pub use decode::{DecodeError, decode_request, decode_response};
+pub use encode::{EncodeError, encode_bytes, encode_request, encode_response, encode_text};
+pub use exchange::{Exchange, Retry, Step};
+pub use frame::{Channel, Frame, FrameCounters, FrameReader};
+pub use message::{
+    Access, Args, Boot, Described, Export, Hello, ImageInfo, ImageState, Name, PROTOCOL, Refusal, Request,
+    Response, Status, Trace, TraceEntries, TraceEntry, TrapReport, Types, features,
+};
+pub use respond::Responder;
+pub use text::{Level, Text, decode_text, pieces};

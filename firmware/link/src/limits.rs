@@ -1,0 +1,34 @@
+//! What a frame and its messages may be at most; each number with its reason.
+
+/// Bytes of a frame's payload. The largest message is a full page of the trace; a frame of this
+/// size takes 45 ms at 115,200 baud, and one lost byte costs no more than that again.
+pub const MAX_PAYLOAD: usize = 512;
+
+/// Bytes that a frame carries: the channel, the payload, the checksum.
+pub const MAX_CONTENT: usize = 1 + MAX_PAYLOAD + CHECKSUM_BYTES;
+
+/// Bytes on the wire: COBS adds one byte for each 254 begun, the delimiters are two.
+pub const MAX_FRAME: usize = MAX_CONTENT + MAX_CONTENT.div_ceil(254) + 2;
+
+/// Bytes of the checksum.
+pub const CHECKSUM_BYTES: usize = 4;
+
+/// Arguments of a call, or its results. Sixteen of ten bytes each leave room for a name in a frame;
+/// an export with more is for modules to call, not for a host.
+pub const MAX_ARGS: usize = 16;
+
+/// Bytes of a name in a message. An export with a longer key is called by its number.
+pub const MAX_NAME: usize = 64;
+
+/// Entries of one page of the trace: each takes at most 19 bytes, and a page must fit a payload.
+pub const MAX_TRACE_ENTRIES: usize = 24;
+
+/// Bytes of text in one frame. A longer message travels in pieces; with 256 a piece leaves the UART
+/// in 25 ms, so that a response never waits long behind one.
+pub const MAX_TEXT: usize = 256;
+
+/// Bytes of the firmware's version in a greeting: `255.255.255-something`.
+pub const MAX_VERSION: usize = 24;
+
+/// Banks of lines whose levels are reported: the BCM2711 has two.
+pub const MAX_BANKS: usize = 2;

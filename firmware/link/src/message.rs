@@ -1,0 +1,314 @@
+//! The messages.
+//!
+//! Their encoding is part of the protocol: the order of variants and fields is never changed. A new
+//! kind of message goes to the end of its enum and needs no new [`PROTOCOL`]: a side that does not
+//! know it says so. A change of a message that exists needs one.
+
+use core::fmt;
+
+use heapless::{String, Vec};
+use serde::{Deserialize, Serialize};
+
+use crate::limits::{MAX_ARGS, MAX_BANKS, MAX_NAME, MAX_TRACE_ENTRIES, MAX_VERSION};
+
+/// The version of these messages.
+pub const PROTOCOL: u16 = 1;
+
+/// Arguments or results, as the mapper's registers hold them: 32-bit types stand zero-extended.
+pub type Args = Vec<u64, MAX_ARGS>;
+
+/// The name or key of an export.
+pub type Name = String<MAX_NAME>;
+
+/// Types of parameters or results, by their numbers in the image format.
+pub type Types = Vec<u8, MAX_ARGS>;
+
+/// Entries of one page of the trace.
+pub type TraceEntries = Vec<TraceEntry, MAX_TRACE_ENTRIES>;
+
+/// What a host asks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Request {
+    /// Kind 0, the first of each session: who are you? The layout never changes.
+    Hello {
+        /// The version that the host speaks.
+        protocol: u16,
+        /// Any number; the answer repeats it, so that an answer to an earlier session is known as one.
+        nonce: u32,
+    },
+    /// Kind 1: how are you? Answered by [`Response::Status`].
+    Status,
+    /// Kind 2: run an export. Answered by [`Response::Returned`] or [`Response::Trapped`].
+    Call {
+        /// Which one.
+        export: Export,
+        /// Its arguments.
+        args: Args,
+    },
+    /// Kind 3: the register accesses from number `from` on. Answered by [`Response::Trace`].
+    Trace {
+        /// The number of the first entry wanted; entries are numbered from 0 at boot.
+        from: u32,
+    },
+    /// Kind 4: the levels of all lines. Answered by [`Response::Levels`].
+    Levels,
+    /// Kind 5: the name and the types of an export. Answered by [`Response::Described`].
+    Describe {
+        /// Which one.
+        export: Export,
+    },
+}
+
+/// An export, as a request names it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Export {
+    /// By its position in the image: no look-up on the device.
+    Id(u16),
+    /// By its key, or by the name that the module gave it.
+    Name(Name),
+}
+
+impl Export {
+    /// An export by name; `None` where the name is longer than [`MAX_NAME`] bytes.
+    pub fn name(name: &str) -> Option<Self> {
+        Name::try_from(name).ok().map(Self::Name)
+    }
+}
+
+/// What a device answers.
+// The largest variant sets the size on purpose: a device has one response at a time and no heap.
+#[allow(clippy::large_enum_variant)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Response {
+    /// Kind 0: answers [`Request::Hello`].
+    Hello(Hello),
+    /// Kind 1: answers any request that was not carried out; nothing has happened.
+    Refused(Refusal),
+    /// Kind 2: answers [`Request::Status`].
+    Status(Status),
+    /// Kind 3: the call returned.
+    Returned {
+        /// Its results.
+        results: Args,
+    },
+    /// Kind 4: the call trapped; what it had stored until then stays stored.
+    Trapped(TrapReport),
+    /// Kind 5: answers [`Request::Trace`].
+    Trace(Trace),
+    /// Kind 6: answers [`Request::Levels`].
+    Levels {
+        /// Microseconds since boot, when they were read.
+        time_us: u64,
+        /// One word for each bank; bit *n* of word *b* is line 32 *b* + *n*.
+        banks: [u32; MAX_BANKS],
+    },
+    /// Kind 7: answers [`Request::Describe`].
+    Described(Described),
+}
+
+/// Who a device is. The first two fields never change, in any protocol version.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hello {
+    /// The version that the device speaks.
+    pub protocol: u16,
+    /// The nonce of the request.
+    pub nonce: u32,
+    /// The board, by its number in the image format.
+    pub board: u16,
+    /// What the program was started for.
+    pub boot: Boot,
+    /// What it can do: see [`features`].
+    pub features: u32,
+    /// Ticks of its clock in a second, as the hardware reports them: 54,000,000 on a Pi 4B.
+    pub clock_hz: u32,
+    /// The firmware's version.
+    pub firmware: String<MAX_VERSION>,
+    /// The image that calls go to, if one is mounted.
+    pub image: Option<ImageInfo>,
+}
+
+/// Bits of [`Hello::features`].
+pub mod features {
+    /// Register accesses are recorded: [`Request::Trace`](crate::Request::Trace) gives them.
+    pub const TRACE: u32 = 1 << 0;
+    /// Frames of [`Channel::Defmt`](crate::Channel::Defmt) come.
+    pub const DEFMT: u32 = 1 << 1;
+    /// Frames of [`Channel::Text`](crate::Channel::Text) come.
+    pub const TEXT: u32 = 1 << 2;
+}
+
+/// What a device's program was started for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Boot {
+    /// To run the image that it was given.
+    Normal,
+    /// To wait for help: no image is mounted on purpose, and outputs are as they were at reset.
+    Safe,
+}
+
+/// A mounted image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImageInfo {
+    /// Its content hash (SHA-256), as its header has it.
+    pub hash: [u8; 32],
+    /// The module's version.
+    pub version: u32,
+    /// How many exports it has; their numbers are 0 up to this, exclusive.
+    pub exports: u16,
+}
+
+/// What became of the image that the device was given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ImageState {
+    /// It was given none.
+    None,
+    /// It runs.
+    Mounted,
+    /// It failed verification.
+    Rejected {
+        /// The verifier's code.
+        code: u16,
+        /// The verifier's detail: an index or an offset.
+        detail: u32,
+    },
+    /// Its `on_mount` said no.
+    MountRefused {
+        /// What `on_mount` returned.
+        result: i32,
+    },
+    /// Its start function, `_initialize` or `on_mount` trapped.
+    MountTrapped(TrapReport),
+}
+
+/// A trap, as the mapper reports it; the host turns it into a message and a place in the source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrapReport {
+    /// First four bytes of the image's hash, as a little-endian word.
+    pub image: u32,
+    /// The export that was called.
+    pub export: u16,
+    /// The mapper's trap code.
+    pub code: u8,
+    /// Index of the op in the code section; all ones where no op was run.
+    pub op: u32,
+    /// What the code says of it.
+    pub detail: u32,
+}
+
+/// Why a request was not carried out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Refusal {
+    /// The session has not begun: a greeting of the device's own protocol version comes first. A
+    /// device that has restarted answers this, so that no call reaches another image than was greeted.
+    HelloFirst,
+    /// A message of a kind that this device does not know, or a feature that it lacks.
+    Unsupported,
+    /// The message does not decode.
+    BadMessage,
+    /// No image is mounted; [`Request::Status`] says why.
+    NoImage,
+    /// The image has no such export.
+    UnknownExport,
+    /// The call has another number of arguments than the export has parameters.
+    ArgumentCount {
+        /// How many the export has.
+        expected: u8,
+    },
+    /// The export has more parameters or results than a message can hold, or takes addresses.
+    NotCallable,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::HelloFirst => f.write_str("it has restarted since it was greeted"),
+            Self::Unsupported => f.write_str("it does not know this request"),
+            Self::BadMessage => f.write_str("the request does not decode"),
+            Self::NoImage => f.write_str("no image is mounted"),
+            Self::UnknownExport => f.write_str("the image has no such export"),
+            Self::ArgumentCount { expected: 1 } => f.write_str("the export takes 1 argument"),
+            Self::ArgumentCount { expected } => {
+                write!(f, "the export takes {expected} arguments")
+            }
+            Self::NotCallable => f.write_str("the export cannot be called from a host"),
+        }
+    }
+}
+
+/// How a device is. Counters start at boot and stop at their largest value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Status {
+    /// Microseconds since boot.
+    pub uptime_us: u64,
+    /// What became of the image.
+    pub image: ImageState,
+    /// Calls that were run, whoever asked for them.
+    pub calls: u32,
+    /// Those of them that trapped.
+    pub traps: u32,
+    /// Requests that were refused.
+    pub refused: u32,
+    /// Frames that arrived whole.
+    pub frames_good: u32,
+    /// Frames that did not: noise, lost bytes, a wrong checksum.
+    pub frames_bad: u32,
+    /// Register accesses recorded: the number that the next one will have.
+    pub trace_next: u32,
+    /// Register accesses that are no longer held.
+    pub trace_lost: u32,
+}
+
+/// One page of the register trace.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trace {
+    /// The number of the first entry of this page: that asked for, or the oldest that is still held.
+    pub first: u32,
+    /// The number that the next access will have. There is more to ask for while
+    /// `first + entries.len()` is below it.
+    pub next: u32,
+    /// The accesses, oldest first.
+    pub entries: TraceEntries,
+}
+
+impl Trace {
+    /// How many of the entries asked for were overwritten before they could be read.
+    pub const fn lost(&self, from: u32) -> u32 {
+        self.first.saturating_sub(from)
+    }
+}
+
+/// One access to a register of the GPIO block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TraceEntry {
+    /// Microseconds since boot.
+    pub time_us: u64,
+    /// A write or a read.
+    pub access: Access,
+    /// Offset of the register in the GPIO block, in bytes: 0x1c is GPSET0
+    /// (*BCM2711 ARM Peripherals*, section 5.2).
+    pub offset: u16,
+    /// What was written or read.
+    pub value: u32,
+}
+
+/// The direction of an access.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Access {
+    /// A store.
+    Write,
+    /// A load.
+    Read,
+}
+
+/// An export's name and types.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Described {
+    /// Its position in the image.
+    pub id: u16,
+    /// Its key, cut to [`MAX_NAME`] bytes.
+    pub key: Name,
+    /// Types of the parameters.
+    pub params: Types,
+    /// Types of the results.
+    pub results: Types,
+}

@@ -1,0 +1,181 @@
+//! Any message, for property tests.
+#![allow(dead_code, unreachable_pub)]
+
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+use xmap_link::limits::{MAX_ARGS, MAX_NAME, MAX_TRACE_ENTRIES, MAX_VERSION};
+use xmap_link::*;
+
+fn args() -> impl Strategy<Value = Args> {
+    vec(any::<u64>(), 0..=MAX_ARGS).prop_map(|v| v.into_iter().collect())
+}
+
+fn types() -> impl Strategy<Value = Types> {
+    vec(any::<u8>(), 0..=MAX_ARGS).prop_map(|v| v.into_iter().collect())
+}
+
+/// Text of at most `max` bytes, with characters of one to four bytes.
+fn text(max: usize) -> impl Strategy<Value = String> {
+    any::<String>().prop_map(move |mut s| {
+        s.truncate(s.floor_char_boundary(max));
+        s
+    })
+}
+
+fn name() -> impl Strategy<Value = Name> {
+    text(MAX_NAME).prop_map(|s| Name::try_from(s.as_str()).unwrap())
+}
+
+fn export() -> impl Strategy<Value = Export> {
+    prop_oneof![any::<u16>().prop_map(Export::Id), name().prop_map(Export::Name)]
+}
+
+pub fn request() -> impl Strategy<Value = Request> {
+    prop_oneof![
+        (any::<u16>(), any::<u32>()).prop_map(|(protocol, nonce)| Request::Hello { protocol, nonce }),
+        Just(Request::Status),
+        (export(), args()).prop_map(|(export, args)| Request::Call { export, args }),
+        any::<u32>().prop_map(|from| Request::Trace { from }),
+        Just(Request::Levels),
+        export().prop_map(|export| Request::Describe { export }),
+    ]
+}
+
+fn trap() -> impl Strategy<Value = TrapReport> {
+    any::<(u32, u16, u8, u32, u32)>().prop_map(|(image, export, code, op, detail)| TrapReport {
+        image,
+        export,
+        code,
+        op,
+        detail,
+    })
+}
+
+fn hello() -> impl Strategy<Value = Hello> {
+    let image = any::<([u8; 32], u32, u16)>().prop_map(|(hash, version, exports)| ImageInfo {
+        hash,
+        version,
+        exports,
+    });
+    (any::<(u32, u16, bool, u32, u32)>(), text(MAX_VERSION), option::of(image)).prop_map(
+        |((nonce, board, safe, features, clock_hz), firmware, image)| Hello {
+            protocol: PROTOCOL,
+            nonce,
+            board,
+            boot: if safe { Boot::Safe } else { Boot::Normal },
+            features,
+            clock_hz,
+            firmware: firmware.as_str().try_into().unwrap(),
+            image,
+        },
+    )
+}
+
+fn image_state() -> impl Strategy<Value = ImageState> {
+    prop_oneof![
+        Just(ImageState::None),
+        Just(ImageState::Mounted),
+        any::<(u16, u32)>().prop_map(|(code, detail)| ImageState::Rejected { code, detail }),
+        any::<i32>().prop_map(|result| ImageState::MountRefused { result }),
+        trap().prop_map(ImageState::MountTrapped),
+    ]
+}
+
+fn refusal() -> impl Strategy<Value = Refusal> {
+    prop_oneof![
+        Just(Refusal::HelloFirst),
+        Just(Refusal::Unsupported),
+        Just(Refusal::BadMessage),
+        Just(Refusal::NoImage),
+        Just(Refusal::UnknownExport),
+        any::<u8>().prop_map(|expected| Refusal::ArgumentCount { expected }),
+        Just(Refusal::NotCallable),
+    ]
+}
+
+fn entry() -> impl Strategy<Value = TraceEntry> {
+    any::<(u64, bool, u16, u32)>().prop_map(|(time_us, read, offset, value)| TraceEntry {
+        time_us,
+        access: if read { Access::Read } else { Access::Write },
+        offset,
+        value,
+    })
+}
+
+fn status() -> impl Strategy<Value = Status> {
+    (any::<u64>(), image_state(), any::<[u32; 7]>()).prop_map(|(uptime_us, image, c)| Status {
+        uptime_us,
+        image,
+        calls: c[0],
+        traps: c[1],
+        refused: c[2],
+        frames_good: c[3],
+        frames_bad: c[4],
+        trace_next: c[5],
+        trace_lost: c[6],
+    })
+}
+
+pub fn response() -> impl Strategy<Value = Response> {
+    prop_oneof![
+        hello().prop_map(Response::Hello),
+        refusal().prop_map(Response::Refused),
+        status().prop_map(Response::Status),
+        args().prop_map(|results| Response::Returned { results }),
+        trap().prop_map(Response::Trapped),
+        (any::<(u32, u32)>(), vec(entry(), 0..=MAX_TRACE_ENTRIES)).prop_map(|((first, next), entries)| {
+            Response::Trace(Trace { first, next, entries: entries.into_iter().collect() })
+        }),
+        any::<(u64, [u32; 2])>().prop_map(|(time_us, banks)| Response::Levels { time_us, banks }),
+        (any::<u16>(), name(), types(), types()).prop_map(|(id, key, params, results)| {
+            Response::Described(Described { id, key, params, results })
+        }),
+    ]
+}
+
+/// What came out of a stream: channel and payload of each frame.
+pub fn read_all<const N: usize>(reader: &mut FrameReader<N>, bytes: &[u8]) -> Vec<(u8, Vec<u8>)> {
+    let mut frames = Vec::new();
+    for byte in bytes {
+        if let Some(frame) = reader.feed(*byte) {
+            frames.push((frame.channel, frame.payload.to_vec()));
+        }
+    }
+    frames
+}
+
+/// The frame around a content, written in the plainest way: an independent second opinion of
+/// checksum (bit by bit) and COBS (block by block).
+pub fn plain_frame(channel: u8, payload: &[u8]) -> Vec<u8> {
+    let mut content = vec![channel];
+    content.extend_from_slice(payload);
+    let mut crc = !0u32;
+    for byte in &content {
+        crc ^= u32::from(*byte);
+        for _ in 0..8 {
+            crc = if crc & 1 == 1 { crc >> 1 ^ 0xedb8_8320 } else { crc >> 1 };
+        }
+    }
+    content.extend_from_slice(&(!crc).to_le_bytes());
+
+    let mut frame = vec![0];
+    // Each stretch between zeros in blocks of 254; a full block stands for no zero.
+    let stretches: Vec<&[u8]> = content.split(|byte| *byte == 0).collect();
+    for (number, stretch) in stretches.iter().enumerate() {
+        let mut rest = *stretch;
+        while rest.len() >= 254 {
+            let (block, after) = rest.split_at(254);
+            frame.push(255);
+            frame.extend_from_slice(block);
+            rest = after;
+        }
+        let last_full = number + 1 == stretches.len() && rest.is_empty() && !stretch.is_empty();
+        if !last_full {
+            frame.push(rest.len() as u8 + 1);
+            frame.extend_from_slice(rest);
+        }
+    }
+    frame.push(0);
+    frame
+}

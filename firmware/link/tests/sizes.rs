@@ -1,0 +1,71 @@
+//! The largest message of each kind fits a frame: this is what lets the responder ignore a failure.
+
+use xmap_link::limits::*;
+use xmap_link::*;
+
+fn longest_trap() -> TrapReport {
+    TrapReport { image: u32::MAX, export: u16::MAX, code: u8::MAX, op: u32::MAX, detail: u32::MAX }
+}
+
+#[test]
+fn the_largest_messages_fit() {
+    let name = Name::try_from("n".repeat(MAX_NAME).as_str()).unwrap();
+    let args: Args = [u64::MAX; MAX_ARGS].into_iter().collect();
+    let types: Types = [u8::MAX; MAX_ARGS].into_iter().collect();
+    let entry = TraceEntry { time_us: u64::MAX, access: Access::Read, offset: u16::MAX, value: u32::MAX };
+    let responses = [
+        Response::Hello(Hello {
+            protocol: u16::MAX,
+            nonce: u32::MAX,
+            board: u16::MAX,
+            boot: Boot::Safe,
+            features: u32::MAX,
+            clock_hz: u32::MAX,
+            firmware: "v".repeat(MAX_VERSION).as_str().try_into().unwrap(),
+            image: Some(ImageInfo { hash: [0xff; 32], version: u32::MAX, exports: u16::MAX }),
+        }),
+        Response::Refused(Refusal::ArgumentCount { expected: u8::MAX }),
+        Response::Status(Status {
+            uptime_us: u64::MAX,
+            image: ImageState::MountTrapped(longest_trap()),
+            calls: u32::MAX,
+            traps: u32::MAX,
+            refused: u32::MAX,
+            frames_good: u32::MAX,
+            frames_bad: u32::MAX,
+            trace_next: u32::MAX,
+            trace_lost: u32::MAX,
+        }),
+        Response::Returned { results: args.clone() },
+        Response::Trapped(longest_trap()),
+        Response::Trace(Trace {
+            first: u32::MAX,
+            next: u32::MAX,
+            entries: [entry; MAX_TRACE_ENTRIES].into_iter().collect(),
+        }),
+        Response::Levels { time_us: u64::MAX, banks: [u32::MAX; MAX_BANKS] },
+        Response::Described(Described {
+            id: u16::MAX,
+            key: name.clone(),
+            params: types.clone(),
+            results: types,
+        }),
+    ];
+    let mut buffer = [0; MAX_FRAME];
+    for response in &responses {
+        encode_response(u16::MAX, response, &mut buffer).unwrap();
+    }
+    let call = Request::Call { export: Export::Name(name), args };
+    encode_request(u16::MAX, &call, &mut buffer).unwrap();
+
+    let text = "t".repeat(MAX_TEXT);
+    let text = Text { trace_at: u32::MAX, level: Level::Warn, more: true, text: &text };
+    encode_text(&text, &mut buffer).unwrap();
+}
+
+#[test]
+fn a_device_spends_little_memory_on_the_link() {
+    // What docs/link.md says.
+    assert!(size_of::<FrameReader>() <= 560, "{}", size_of::<FrameReader>());
+    assert!(size_of::<Responder>() <= 560, "{}", size_of::<Responder>());
+}
