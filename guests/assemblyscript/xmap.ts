@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+/**
+ * What a panel written in AssemblyScript may call.
+ *
+ * Every `declare` here is a WebAssembly import that `xmap build` turns into one native operation;
+ * there is nothing to link. docs/guest.md has the exact compiler flags and the whole table.
+ *
+ * A `pin` is a GPIO line number as the manifest's [pins] table declares it. A line that is not
+ * declared, or a write to an input, is a compile-time error where the number is constant and a
+ * trap where it is not. Nothing returns an error: a call that cannot be done does not return.
+ */
+
+export namespace gpio {
+  /** Drives an output: any non-zero `val` is high. */
+  @external("gpio", "set")
+  export declare function set(pin: i32, val: i32): void;
+
+  /** The level of a line, 0 or 1; of an output, what the pin really carries. */
+  @external("gpio", "get")
+  export declare function get(pin: i32): i32;
+
+  /** Reads the level of an output, then drives the opposite. */
+  @external("gpio", "toggle")
+  export declare function toggle(pin: i32): void;
+
+  /**
+   * Drives up to 32 lines of one bank (0: lines 0-31, 1: lines 32-57) in one store for each mask:
+   * first the lines of `clear` go low, then those of `high` go high. A zero mask stores nothing.
+   */
+  @external("gpio", "write")
+  export declare function write(bank: i32, high: u32, clear: u32): void;
+
+  /** The levels of a whole bank, line 32 * bank in bit 0. */
+  @external("gpio", "read")
+  export declare function read(bank: i32): u32;
+
+  /** Makes a line that the manifest declares `inout` an output (`out` not 0) or an input (0). */
+  @external("gpio", "direction")
+  export declare function direction(pin: i32, out: i32): void;
+
+  /** Connects a line's pull resistor; see `Pull`. */
+  @external("gpio", "pull")
+  export declare function pull(pin: i32, pull: i32): void;
+}
+
+export namespace time {
+  /** Microseconds since boot; never goes back. */
+  @external("time", "now_us")
+  export declare function nowUs(): i64;
+
+  /** Busy wait of `us` microseconds, counted against the export's time limit. */
+  @external("time", "delay_us")
+  export declare function delayUs(us: u32): void;
+}
+
+/** The import behind `log`: `len` bytes of UTF-8 at `ptr`; other bytes are a trap. */
+@external("log", "message")
+export declare function logMessage(level: i32, ptr: usize, len: i32): void;
+
+/** The pull resistor of a line; any other number is a trap. */
+export const enum Pull {
+  None = 0,
+  Up = 1,
+  Down = 2,
+}
+
+/** How much a message matters; any other number reads as `Warn`. */
+export const enum Level {
+  Debug = 0,
+  Info = 1,
+  Warn = 2,
+}
+
+/** The bit of a line in the masks of `gpio.write` and `gpio.read`, within the line's bank. */
+// @ts-ignore: decorator
+@inline
+export function bit(pin: i32): u32 {
+  return 1 << (pin & 31);
+}
+
+/** Bytes of one message at most; what does not fit is left out. */
+const SCRATCH_BYTES: i32 = 128;
+const scratch: usize = memory.data(SCRATCH_BYTES);
+
+/**
+ * Passes text on to the host. AssemblyScript's strings are UTF-16 and `String.UTF8.encode`
+ * allocates, which no panel can: this writes UTF-8 into a buffer of its own. A character outside
+ * the basic plane becomes two U+FFFD.
+ */
+export function log(level: i32, text: string): void {
+  let n: i32 = 0;
+  for (let i = 0; i < text.length; i++) {
+    let c = <i32>load<u16>(changetype<usize>(text) + (<usize>i << 1));
+    if ((c & 0xf800) == 0xd800) c = 0xfffd;
+    if (n + 3 > SCRATCH_BYTES) break;
+    if (c < 0x80) {
+      store<u8>(scratch + n, c);
+      n += 1;
+    } else if (c < 0x800) {
+      store<u8>(scratch + n, 0xc0 | (c >> 6));
+      store<u8>(scratch + n + 1, 0x80 | (c & 0x3f));
+      n += 2;
+    } else {
+      store<u8>(scratch + n, 0xe0 | (c >> 12));
+      store<u8>(scratch + n + 1, 0x80 | ((c >> 6) & 0x3f));
+      store<u8>(scratch + n + 2, 0x80 | (c & 0x3f));
+      n += 3;
+    }
+  }
+  logMessage(level, scratch, n);
+}

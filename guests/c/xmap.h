@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/*
+ * xmap.h: what a panel written in C or C++ may call.
+ *
+ * Every function here is a WebAssembly import that `xmap build` turns into one native operation;
+ * there is nothing to link. docs/guest.md has the exact compiler flags and the whole table.
+ *
+ * A `pin` is a GPIO line number as the manifest's [pins] table declares it. A line that is not
+ * declared, or a write to an input, is a compile-time error where the number is constant and a
+ * trap where it is not. Nothing returns an error code: a call that cannot be done does not return.
+ */
+#ifndef XMAP_H
+#define XMAP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+#define XMAP_C_ extern "C"
+#else
+#define XMAP_C_ extern
+#endif
+
+#define XMAP_IMPORT_(module, name) \
+    XMAP_C_ __attribute__((import_module(#module), import_name(#name)))
+
+/* Makes a function an export under its own name: `XMAP_EXPORT(lamp_on) void lamp_on(void) {...}`. */
+#ifdef __cplusplus
+#define XMAP_EXPORT(name) extern "C" __attribute__((export_name(#name)))
+#else
+#define XMAP_EXPORT(name) __attribute__((export_name(#name)))
+#endif
+
+/* Levels of xmap_log_message; any other number reads as XMAP_WARN. */
+enum xmap_level { XMAP_DEBUG = 0, XMAP_INFO = 1, XMAP_WARN = 2 };
+
+/* Pull resistors of xmap_gpio_pull; any other number is a trap. */
+enum xmap_pull { XMAP_PULL_NONE = 0, XMAP_PULL_UP = 1, XMAP_PULL_DOWN = 2 };
+
+/* Drives an output: any non-zero `val` is high. */
+XMAP_IMPORT_(gpio, set) void xmap_gpio_set(int32_t pin, int32_t val);
+
+/* The level of a line, 0 or 1; of an output, what the pin really carries. */
+XMAP_IMPORT_(gpio, get) int32_t xmap_gpio_get(int32_t pin);
+
+/* Reads the level of an output, then drives the opposite. */
+XMAP_IMPORT_(gpio, toggle) void xmap_gpio_toggle(int32_t pin);
+
+/*
+ * Drives up to 32 lines of one bank (0: lines 0-31, 1: lines 32-57) in one store for each mask:
+ * first the lines of `clear` go low, then those of `set` go high. A zero mask stores nothing.
+ */
+XMAP_IMPORT_(gpio, write) void xmap_gpio_write(int32_t bank, uint32_t set, uint32_t clear);
+
+/* The levels of a whole bank, line 32 * bank in bit 0. */
+XMAP_IMPORT_(gpio, read) uint32_t xmap_gpio_read(int32_t bank);
+
+/* Makes a line that the manifest declares `inout` an output (out != 0) or an input (out == 0). */
+XMAP_IMPORT_(gpio, direction) void xmap_gpio_direction(int32_t pin, int32_t out);
+
+/* Connects a line's pull resistor; see enum xmap_pull. */
+XMAP_IMPORT_(gpio, pull) void xmap_gpio_pull(int32_t pin, int32_t pull);
+
+/* Microseconds since boot; never goes back. */
+XMAP_IMPORT_(time, now_us) int64_t xmap_time_now_us(void);
+
+/* Busy wait of `us` microseconds (0 to 2^32-1), counted against the export's time limit. */
+XMAP_IMPORT_(time, delay_us) void xmap_time_delay_us(uint32_t us);
+
+/* Passes `len` bytes of UTF-8 at `text` on to the host; other bytes are a trap. */
+XMAP_IMPORT_(log, message) void xmap_log_message(int32_t level, const char *text, uint32_t len);
+
+/* Logs a string literal: its length is known to the compiler, so no strlen is linked in. */
+#define XMAP_LOG(level, literal) xmap_log_message((level), "" literal, sizeof(literal) - 1)
+
+/* The bit of a line in the masks of xmap_gpio_write and xmap_gpio_read, within the line's bank. */
+#define XMAP_BIT(pin) (UINT32_C(1) << ((pin) & 31))
+
+#endif

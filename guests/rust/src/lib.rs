@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+#![no_std]
+//! What a panel written in Rust may call.
+//!
+//! Every function here forwards to a WebAssembly import that `xmap build` turns into one native
+//! operation. `docs/guest.md` has the exact compiler flags and the whole table.
+//!
+//! A `pin` is a GPIO line number as the manifest's `[pins]` table declares it. A line that is not
+//! declared, or a write to an input, is a compile-time error where the number is constant and a
+//! trap where it is not. Nothing returns an error: a call that cannot be done does not return.
+//!
+//! ```ignore
+//! #![no_std]
+//! #![no_main]
+//! use xmap_guest::{State, gpio};
+//!
+//! xmap_guest::panic_is_trap!();
+//!
+//! static PRESSES: State<u32> = State::new(0);
+//!
+//! #[unsafe(no_mangle)]
+//! extern "C" fn press() -> u32 {
+//!     gpio::toggle(17);
+//!     PRESSES.update(|n| n.wrapping_add(1))
+//! }
+//! ```
+
+#[cfg(not(target_arch = "wasm32"))]
+compile_error!("xmap-guest is for panels: build it with --target wasm32-unknown-unknown");
+
+mod state;
+
+pub use state::State;
+
+/// The imports themselves, with their WebAssembly types.
+mod abi {
+    // SAFETY: names and types are those of the guest ABI. Each of these functions takes numbers
+    // alone, or a pointer that the caller below takes from a live `&str`; none of them keeps it.
+    #[link(wasm_import_module = "gpio")]
+    unsafe extern "C" {
+        #[link_name = "set"]
+        pub(crate) safe fn gpio_set(pin: i32, val: i32);
+        #[link_name = "get"]
+        pub(crate) safe fn gpio_get(pin: i32) -> i32;
+        #[link_name = "toggle"]
+        pub(crate) safe fn gpio_toggle(pin: i32);
+        #[link_name = "write"]
+        pub(crate) safe fn gpio_write(bank: i32, set: u32, clear: u32);
+        #[link_name = "read"]
+        pub(crate) safe fn gpio_read(bank: i32) -> u32;
+        #[link_name = "direction"]
+        pub(crate) safe fn gpio_direction(pin: i32, out: i32);
+        #[link_name = "pull"]
+        pub(crate) safe fn gpio_pull(pin: i32, pull: i32);
+    }
+
+    // SAFETY: as above.
+    #[link(wasm_import_module = "time")]
+    unsafe extern "C" {
+        #[link_name = "now_us"]
+        pub(crate) safe fn time_now_us() -> i64;
+        #[link_name = "delay_us"]
+        pub(crate) safe fn time_delay_us(us: u32);
+    }
+
+    // SAFETY: as above. A range outside linear memory is a trap, never an access.
+    #[link(wasm_import_module = "log")]
+    unsafe extern "C" {
+        #[link_name = "message"]
+        pub(crate) safe fn log_message(level: i32, ptr: *const u8, len: usize);
+    }
+}
+
+/// General-purpose lines.
+pub mod gpio {
+    use crate::abi;
+
+    /// The pull resistor of a line.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    #[repr(i32)]
+    pub enum Pull {
+        /// No resistor.
+        None = 0,
+        /// Towards 3.3 V.
+        Up = 1,
+        /// Towards ground.
+        Down = 2,
+    }
+
+    /// Drives an output high (`true`) or low.
+    #[inline]
+    pub fn set(pin: u8, high: bool) {
+        abi::gpio_set(pin.into(), high.into());
+    }
+
+    /// The level of a line; of an output, what the pin really carries.
+    #[inline]
+    pub fn get(pin: u8) -> bool {
+        abi::gpio_get(pin.into()) != 0
+    }
+
+    /// Reads the level of an output, then drives the opposite.
+    #[inline]
+    pub fn toggle(pin: u8) {
+        abi::gpio_toggle(pin.into());
+    }
+
+    /// Drives up to 32 lines of one bank (0: lines 0-31, 1: lines 32-57) in one store for each
+    /// mask: first the lines of `clear` go low, then those of `set` go high. A zero mask stores
+    /// nothing.
+    #[inline]
+    pub fn write(bank: u8, set: u32, clear: u32) {
+        abi::gpio_write(bank.into(), set, clear);
+    }
+
+    /// The levels of a whole bank, line 32 * bank in bit 0.
+    #[inline]
+    pub fn read(bank: u8) -> u32 {
+        abi::gpio_read(bank.into())
+    }
+
+    /// Makes a line that the manifest declares `inout` an output or an input.
+    #[inline]
+    pub fn direction(pin: u8, out: bool) {
+        abi::gpio_direction(pin.into(), out.into());
+    }
+
+    /// Connects a line's pull resistor.
+    #[inline]
+    pub fn pull(pin: u8, pull: Pull) {
+        abi::gpio_pull(pin.into(), pull as i32);
+    }
+
+    /// The bit of a line in the masks of [`write`] and [`read`], within the line's bank.
+    #[inline]
+    pub const fn bit(pin: u8) -> u32 {
+        1 << (pin & 31)
+    }
+}
+
+/// The clock.
+pub mod time {
+    use crate::abi;
+
+    /// Microseconds since boot; never goes back.
+    #[inline]
+    pub fn now_us() -> i64 {
+        abi::time_now_us()
+    }
+
+    /// Busy wait of `us` microseconds, counted against the export's time limit.
+    #[inline]
+    pub fn delay_us(us: u32) {
+        abi::time_delay_us(us);
+    }
+}
+
+/// Messages to the host.
+pub mod log {
+    use crate::abi;
+
+    /// For whoever looks for a mistake in the panel.
+    #[inline]
+    pub fn debug(text: &str) {
+        abi::log_message(0, text.as_ptr(), text.len());
+    }
+
+    /// For whoever runs the panel.
+    #[inline]
+    pub fn info(text: &str) {
+        abi::log_message(1, text.as_ptr(), text.len());
+    }
+
+    /// For whoever should look at the panel.
+    #[inline]
+    pub fn warn(text: &str) {
+        abi::log_message(2, text.as_ptr(), text.len());
+    }
+}
+
+/// Defines the panic handler: a panic becomes the trap `unreachable`, and no formatting code is
+/// linked in.
+#[macro_export]
+macro_rules! panic_is_trap {
+    () => {
+        #[panic_handler]
+        fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
+            core::arch::wasm32::unreachable()
+        }
+    };
+}

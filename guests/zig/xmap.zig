@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What a panel written in Zig may call.
+//!
+//! Every function here is a WebAssembly import that `xmap build` turns into one native operation;
+//! there is nothing to link. docs/guest.md has the exact compiler flags and the whole table.
+//!
+//! A `pin` is a GPIO line number as the manifest's [pins] table declares it. A line that is not
+//! declared, or a write to an input, is a compile-time error where the number is constant and a
+//! trap where it is not. Nothing returns an error: a call that cannot be done does not return.
+
+/// The imports themselves, with their WebAssembly types.
+pub const abi = struct {
+    pub const gpio = struct {
+        pub extern "gpio" fn set(pin: i32, val: i32) void;
+        pub extern "gpio" fn get(pin: i32) i32;
+        pub extern "gpio" fn toggle(pin: i32) void;
+        pub extern "gpio" fn write(bank: i32, set: u32, clear: u32) void;
+        pub extern "gpio" fn read(bank: i32) u32;
+        pub extern "gpio" fn direction(pin: i32, out: i32) void;
+        pub extern "gpio" fn pull(pin: i32, pull: i32) void;
+    };
+    pub const time = struct {
+        pub extern "time" fn now_us() i64;
+        pub extern "time" fn delay_us(us: u32) void;
+    };
+    pub const log = struct {
+        pub extern "log" fn message(level: i32, ptr: [*]const u8, len: usize) void;
+    };
+};
+
+/// A GPIO line number, 0 to 57.
+pub const Pin = u8;
+
+/// The pull resistor of a line.
+pub const Pull = enum(i32) { none = 0, up = 1, down = 2 };
+
+/// How much a message matters.
+pub const Level = enum(i32) { debug = 0, info = 1, warn = 2 };
+
+/// Drives an output high (`true`) or low.
+pub inline fn set(pin: Pin, high: bool) void {
+    abi.gpio.set(pin, @intFromBool(high));
+}
+
+/// The level of a line; of an output, what the pin really carries.
+pub inline fn get(pin: Pin) bool {
+    return abi.gpio.get(pin) != 0;
+}
+
+/// Reads the level of an output, then drives the opposite.
+pub inline fn toggle(pin: Pin) void {
+    abi.gpio.toggle(pin);
+}
+
+/// Drives up to 32 lines of one bank (0: lines 0-31, 1: lines 32-57) in one store for each mask:
+/// first the lines of `clear` go low, then those of `high` go high. A zero mask stores nothing.
+pub inline fn write(bank: u1, high: u32, clear: u32) void {
+    abi.gpio.write(bank, high, clear);
+}
+
+/// The levels of a whole bank, line 32 * bank in bit 0.
+pub inline fn read(bank: u1) u32 {
+    return abi.gpio.read(bank);
+}
+
+/// Makes a line that the manifest declares `inout` an output or an input.
+pub inline fn direction(pin: Pin, out: bool) void {
+    abi.gpio.direction(pin, @intFromBool(out));
+}
+
+/// Connects a line's pull resistor.
+pub inline fn pull(pin: Pin, resistor: Pull) void {
+    abi.gpio.pull(pin, @intFromEnum(resistor));
+}
+
+/// Microseconds since boot; never goes back.
+pub inline fn nowUs() i64 {
+    return abi.time.now_us();
+}
+
+/// Busy wait of `us` microseconds, counted against the export's time limit.
+pub inline fn delayUs(us: u32) void {
+    abi.time.delay_us(us);
+}
+
+/// Passes UTF-8 text on to the host; other bytes are a trap.
+pub inline fn log(level: Level, text: []const u8) void {
+    abi.log.message(@intFromEnum(level), text.ptr, text.len);
+}
+
+/// The bit of a line in the masks of `write` and `read`, within the line's bank.
+pub inline fn bit(pin: Pin) u32 {
+    return @as(u32, 1) << @truncate(pin);
+}
