@@ -16,6 +16,8 @@ mod layout;
 pub mod limits;
 mod manifest;
 mod op;
+#[cfg(feature = "build")]
+mod owned;
 mod rows;
 mod types;
 mod verify;
@@ -23,9 +25,13 @@ mod verify;
 #[cfg(feature = "build")]
 pub use build::{BuildError, Entry, Export, Function, ImageBuilder, reseal};
 pub use image::{ExportId, Image, words_of};
-pub use layout::{FORMAT, HEADER_WORDS, Header, MAGIC, SECTIONS, Section};
+pub use layout::{
+    FORMAT, HASH_WORD, HASH_WORDS, HEADER_WORDS, Header, MAGIC, NO_START, SECTIONS, Section, field,
+};
 pub use manifest::{Event, EventSource, MAX_EVENTS, Manifest, PinName};
-pub use op::{Field, Fields, Op, Shape, Word, decode};
+pub use op::{Field, Fields, Op, Shape, Word, decode, opcode};
+#[cfg(feature = "build")]
+pub use owned::OwnedImage;
 pub use rows::{DataRow, ExportRow, FunctionRow, NameRow, PinMode, PinRow, PinRowError, Safe};
 pub use types::{Pull, Signature, Ty};
 pub use verify::VerifyError;

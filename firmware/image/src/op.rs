@@ -87,6 +87,12 @@ const MASK: Shape = Shape { fields: Fields::Abc(Bank, Zero, Zero), words: 1, mas
 
 macro_rules! ops {
     ($($(#[$doc:meta])* $number:literal $name:ident $text:literal $shape:expr;)*) => {
+        /// The number of each op by its name, for a `match` on the opcode byte.
+        #[allow(non_upper_case_globals, missing_docs)]
+        pub mod opcode {
+            $(pub const $name: u8 = $number;)*
+        }
+
         /// An operation of the mapper; the discriminant is its opcode.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         #[repr(u8)]

@@ -51,6 +51,13 @@ impl ExportRow {
         self.head & Self::DIRECT != 0
     }
 
+    /// Whether the row holds the operation itself, takes this many parameters and has no result:
+    /// one comparison, for the mapper's fast path.
+    #[inline(always)]
+    pub const fn is_operation_of(&self, params: usize) -> bool {
+        self.head as usize == Self::DIRECT as usize | params << 8
+    }
+
     /// How many parameters a call takes.
     #[inline(always)]
     pub const fn params(&self) -> usize {

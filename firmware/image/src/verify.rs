@@ -150,6 +150,19 @@ impl<'a> Image<'a> {
         if content_hash(words) != words[layout::HASH_WORD..layout::HASH_WORD + layout::HASH_WORDS] {
             return Err(VerifyError::Hash);
         }
+        let image = Self::views(words, header)?;
+        image.check_tables()?;
+        image.check_data()?;
+        image.check_code()?;
+        for (n, row) in image.exports.iter().enumerate() {
+            image.check_export(n as u16, row)?;
+        }
+        Ok(image)
+    }
+
+    /// The views of words whose header holds: everything of an image that is found by looking at
+    /// bounds, text and pins alone. What the rows and the code say is not checked.
+    fn views(words: &'a [Word], header: Header) -> Result<Image<'a>> {
         let sections = Sections::split(words)?;
         let declared_by = |modes: &[PinMode]| {
             let pins: &[PinRow] = sections.rows(Section::Pins)?;
@@ -163,7 +176,7 @@ impl<'a> Image<'a> {
                 Ok(if used { lines | pin.line().mask64() } else { lines })
             })
         };
-        let image = Image {
+        Ok(Image {
             words,
             header,
             exports: sections.rows(Section::Exports)?,
@@ -180,14 +193,13 @@ impl<'a> Image<'a> {
             manifest: sections.bytes(Section::Manifest),
             declared: declared_by(&[PinMode::In, PinMode::Out, PinMode::InOut, PinMode::Any])?,
             writable: declared_by(&[PinMode::Out, PinMode::InOut, PinMode::Any])?,
-        };
-        image.check_tables()?;
-        image.check_data()?;
-        image.check_code()?;
-        for (n, row) in image.exports.iter().enumerate() {
-            image.check_export(n as u16, row)?;
-        }
-        Ok(image)
+        })
+    }
+
+    /// The views of words that [`Image::verify`] has taken before.
+    #[cfg(feature = "build")]
+    pub(crate) fn again(words: &'a [Word]) -> Result<Image<'a>> {
+        Self::views(words, header(words)?)
     }
 }
 
@@ -394,11 +406,23 @@ impl Image<'_> {
         let frame = row.params().max(row.results()) + 1;
         let scope = Scope { image: self, frame: frame as u8, results: row.results() as u8 };
         scope.check_op(0, op, &words[..used]).map_err(|_| err)?;
+        let [_, a, b, c] = row.first.to_le_bytes();
         let result = match op.shape().fields {
-            Fields::Abc(Field::Def, _, _) => (row.first >> 8) as u8 == 1 && row.results() == 1,
+            Fields::Abc(Field::Def, _, _) => a == 1 && row.results() == 1,
             _ => row.results() == 0,
         };
-        if result && (used == 2 || row.second == 0) { Ok(()) } else { Err(err) }
+        // It reads nothing but its arguments: the register of a result has no value before.
+        let read = |field: Field, r: u8| field != Field::Use || usize::from(r) <= row.params();
+        let reads = match op.shape().fields {
+            Fields::Abc(fa, fb, fc) => read(fa, a) && read(fb, b) && read(fc, c),
+            _ => false,
+        };
+        // The mapper's fast path asks no more than whether the line is declared and the value 0 or 1.
+        let ty = |r: u8| usize::from(r).checked_sub(1).and_then(|n| Ty::from_u8(*types.get(n)?));
+        let plain = |r: u8| !matches!(ty(r), Some(Ty::BytesPtr | Ty::StrPtr | Ty::Len));
+        let fast = op != Op::GpioPut || (plain(a) && plain(b) && ty(a) != Some(Ty::Bool));
+        let whole = used == 2 || row.second == 0;
+        if result && reads && fast && whole { Ok(()) } else { Err(err) }
     }
 }
 

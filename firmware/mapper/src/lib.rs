@@ -2,10 +2,26 @@
 #![forbid(unsafe_code)]
 //! The runtime: dispatch through an image's export table and execution of its ops.
 //!
-//! No allocator, no unsafe code, no knowledge of any board: hardware is a [`Port`].
+//! No allocator, no unsafe code, no knowledge of any board: hardware is a [`Port`], RAM is a
+//! [`Store`]. A [`Mapper`] takes a verified image, and a call of one of its exports ends within the
+//! fuel that the image states: with results, or with a [`Trap`].
 
+mod args;
+mod arith;
+mod call;
+mod exec;
+mod hal;
+mod mapper;
+mod memory;
+mod native;
 mod port;
+mod suspend;
 mod trap;
 
+pub use call::CallError;
+pub use hal::{HalError, HalHost, HalPin, HalPort, InOut};
+pub use mapper::{Counters, LoadError, Mapper, STACK_SLOTS, Store};
 pub use port::{Function, LogLevel, Port, Pull};
+pub use suspend::Suspended;
+pub(crate) use trap::Fault;
 pub use trap::{Trap, TrapCode};

@@ -44,6 +44,44 @@ pub trait Port {
     fn log(&mut self, level: LogLevel, text: &str);
 }
 
+/// A borrowed port is one: the owner has it back when the mapper is gone.
+impl<P: Port + ?Sized> Port for &mut P {
+    #[inline(always)]
+    fn set(&mut self, bank: Bank, mask: PinMask) {
+        (**self).set(bank, mask);
+    }
+
+    #[inline(always)]
+    fn clear(&mut self, bank: Bank, mask: PinMask) {
+        (**self).clear(bank, mask);
+    }
+
+    #[inline(always)]
+    fn level(&mut self, bank: Bank) -> PinMask {
+        (**self).level(bank)
+    }
+
+    fn select(&mut self, line: Line, function: Function) {
+        (**self).select(line, function);
+    }
+
+    fn pull(&mut self, line: Line, pull: Pull) {
+        (**self).pull(line, pull);
+    }
+
+    fn now_us(&mut self) -> u64 {
+        (**self).now_us()
+    }
+
+    fn delay_us(&mut self, us: u32) {
+        (**self).delay_us(us);
+    }
+
+    fn log(&mut self, level: LogLevel, text: &str) {
+        (**self).log(level, text);
+    }
+}
+
 /// The level of a module's message (guest ABI, `log.message`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum LogLevel {

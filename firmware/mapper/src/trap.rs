@@ -12,7 +12,7 @@ pub enum TrapCode {
     DivideByZero = 2,
     /// The quotient of a signed division does not fit.
     IntegerOverflow = 3,
-    /// An access outside linear memory; the detail is the address.
+    /// An access outside linear memory; the detail is the address, or all ones for one beyond 32 bits.
     OutOfBounds = 4,
     /// A line or bank that the manifest does not declare for this use; the detail is its number.
     UndeclaredLine = 5,
@@ -20,10 +20,11 @@ pub enum TrapCode {
     Fuel = 6,
     /// The calls nest deeper than the register stack.
     StackOverflow = 7,
-    /// An argument does not fit its declared type; the detail is its position. Or a native
-    /// operation was given a value that has no meaning.
+    /// An argument does not fit its declared type; the detail is its position, with
+    /// [`Trap::RESULT`] for a result. Or a native operation was given a value that has no meaning;
+    /// the detail is the value.
     BadArgument = 8,
-    /// The call waited longer than `time_us`.
+    /// The call would wait longer than `time_us` in all; the detail is the wait that was refused.
     Time = 9,
     /// Text that is not UTF-8; the detail is its address.
     BadText = 10,
@@ -91,4 +92,39 @@ pub struct Trap {
 impl Trap {
     /// The op index of a direct entry, or of a call that was refused before its first op.
     pub const NO_OP: u32 = u32::MAX;
+    /// The export of a trap in the start function, which is none.
+    pub const START: u16 = u16::MAX;
+    /// The bit of the detail that tells a result's position from an argument's.
+    pub const RESULT: u32 = 1 << 31;
 }
+
+/// What an op met, before it is known where.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Fault {
+    pub(crate) code: TrapCode,
+    pub(crate) detail: u32,
+}
+
+impl Fault {
+    pub(crate) const fn new(code: TrapCode, detail: u32) -> Self {
+        Self { code, detail }
+    }
+}
+
+impl From<TrapCode> for Fault {
+    fn from(code: TrapCode) -> Self {
+        Self::new(code, 0)
+    }
+}
+
+impl fmt::Display for Trap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "export {} trap {}", self.export, self.code)?;
+        if self.op != Self::NO_OP {
+            write!(f, " at op {}", self.op)?;
+        }
+        if self.detail != 0 { write!(f, " ({:#x})", self.detail) } else { Ok(()) }
+    }
+}
+
+impl core::error::Error for Trap {}

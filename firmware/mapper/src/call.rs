@@ -1,0 +1,171 @@
+//! A call: from an export's row to its results.
+
+use core::fmt;
+
+use xmap_image::{ExportId, ExportRow, Op, Signature, Word, limits, opcode};
+
+use crate::exec::{Run, Stop};
+use crate::native::{Native, drive, is_in};
+use crate::{Fault, Mapper, Port, Trap, TrapCode, args};
+
+/// Why a call has no results.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CallError {
+    /// The image has no such export.
+    UnknownExport,
+    /// The number of arguments is wrong.
+    ArgumentCount {
+        /// How many the export takes.
+        expected: usize,
+        /// How many there were.
+        given: usize,
+    },
+    /// The call stopped. Outputs, memory and globals are as it left them, and the next call is
+    /// welcome.
+    Trap(Trap),
+}
+
+impl fmt::Display for CallError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UnknownExport => write!(f, "no such export"),
+            Self::ArgumentCount { expected, given } => {
+                write!(f, "the export takes {expected} arguments, and {given} were given")
+            }
+            Self::Trap(trap) => trap.fmt(f),
+        }
+    }
+}
+
+impl core::error::Error for CallError {}
+
+impl<P: Port> Mapper<'_, P> {
+    /// Calls an export. Arguments and results are registers: 64 bits each, those of 32-bit types
+    /// zero-extended.
+    ///
+    /// # Errors
+    /// Where there is no such export, where the number of arguments is wrong, and where the call
+    /// traps: an argument that does not fit its type traps before the first op.
+    #[inline]
+    pub fn call(&mut self, id: ExportId, args: &[u64]) -> Result<&[u64], CallError> {
+        /// `fn(pin, value)` that is `gpio.set` itself. Verification has shown that any declared
+        /// line fits the type of `pin`, and that 0 and 1 fit the type of `value`.
+        const PUT: Word = Op::GpioPut.abc(1, 2, 0);
+
+        let Some(row) = self.image.exports().get(usize::from(id.0)) else {
+            return Err(CallError::UnknownExport);
+        };
+        // The two that most panels consist of, from here to the port's store in a few instructions.
+        // Whatever does not fit takes the general way, which finds out what it is.
+        if row.is_operation_of(args.len()) {
+            match args {
+                [pin, value] if row.first == PUT => {
+                    if is_in(self.lines.writable, *pin) && *value <= 1 {
+                        drive(&mut self.port, *pin as u8, *value != 0);
+                        return self.done();
+                    }
+                }
+                [] if row.first as u8 == opcode::LineSet => {
+                    drive(&mut self.port, (row.first >> 8) as u8, true);
+                    return self.done();
+                }
+                [] if row.first as u8 == opcode::LineClear => {
+                    drive(&mut self.port, (row.first >> 8) as u8, false);
+                    return self.done();
+                }
+                _ => {}
+            }
+        }
+        self.call_row(id, row, args)
+    }
+
+    /// Counts a direct entry that has no result.
+    #[inline(always)]
+    fn done(&mut self) -> Result<&[u64], CallError> {
+        self.counters.calls = self.counters.calls.wrapping_add(1);
+        self.counters.fuel = 0;
+        Ok(&[])
+    }
+
+    #[inline(never)]
+    fn call_row(&mut self, id: ExportId, row: &ExportRow, args: &[u64]) -> Result<&[u64], CallError> {
+        let (expected, given) = (row.params(), args.len());
+        if expected != given {
+            return Err(CallError::ArgumentCount { expected, given });
+        }
+        self.counters.calls = self.counters.calls.wrapping_add(1);
+        self.counters.fuel = 0;
+        let outcome = match self.image.signature(id) {
+            Some(signature) => self.run_row(row, signature, args),
+            None => return Err(CallError::UnknownExport),
+        };
+        match outcome {
+            Ok(()) => Ok(self.stack.get(1..1 + row.results()).unwrap_or_default()),
+            Err(stop) => Err(CallError::Trap(self.trap(id.0, stop))),
+        }
+    }
+
+    fn run_row(&mut self, row: &ExportRow, signature: Signature<'_>, args: &[u64]) -> Result<(), Stop> {
+        args::check_arguments(signature, args, self.memory.bytes()).map_err(before)?;
+        if let Some(slots) = self.stack.get_mut(1..1 + args.len()) {
+            slots.copy_from_slice(args);
+        }
+        if row.is_direct() {
+            // The op, its immediate word if it has one, and the way back.
+            let mut code = [row.first, row.second, Op::Ret.abc(0, 0, 0)];
+            if Op::from_u8(row.first as u8).is_some_and(|op| op.words(row.first) == 1) {
+                code[1] = code[2];
+            }
+            self.run(Some(&code), 0, 0).map_err(|stop| before(stop.fault))?;
+        } else {
+            self.run_function(row.first, row.second)?;
+        }
+        let results = self.stack.get(1..1 + row.results()).unwrap_or_default();
+        args::check_results(signature, results).map_err(before)
+    }
+
+    /// Runs the start function.
+    pub(crate) fn run_start(&mut self, function: u32) -> Result<(), Trap> {
+        self.counters.fuel = 0;
+        self.run_function(function, limits::DEFAULT_FUEL).map_err(|stop| self.trap(Trap::START, stop))
+    }
+
+    fn run_function(&mut self, function: u32, fuel: u32) -> Result<(), Stop> {
+        let fault = before(Fault::new(TrapCode::Fuel, 0));
+        let row = self.image.functions().get(function as usize).ok_or(fault)?;
+        let fuel = fuel.min(self.fuel_cap);
+        let left = fuel.checked_sub(row.words()).ok_or(fault)?;
+        let outcome = self.run(None, row.start as usize, left);
+        self.counters.fuel += row.words();
+        outcome
+    }
+
+    /// Runs the image's code, or that of a direct entry, and counts the fuel.
+    fn run(&mut self, code: Option<&[Word]>, pc: usize, fuel: u32) -> Result<(), Stop> {
+        let mut run = Run {
+            code: code.unwrap_or(self.image.code()),
+            functions: self.image.functions(),
+            stack: self.stack,
+            globals: self.globals.get_mut(..self.globals_len).unwrap_or_default(),
+            memory: &mut self.memory,
+            native: Native { port: &mut self.port, lines: self.lines, time_us: self.image.header().time_us },
+            fuel: i64::from(fuel),
+        };
+        let outcome = run.run(pc);
+        self.counters.fuel = fuel.wrapping_sub(run.fuel as u32);
+        outcome
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn trap(&mut self, export: u16, stop: Stop) -> Trap {
+        self.counters.traps = self.counters.traps.wrapping_add(1);
+        let Stop { fault: Fault { code, detail }, at } = stop;
+        Trap { image: self.image.hash_prefix(), export, code, op: at, detail }
+    }
+}
+
+/// A fault outside the code.
+const fn before(fault: Fault) -> Stop {
+    Stop { fault, at: Trap::NO_OP }
+}

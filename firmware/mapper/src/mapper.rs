@@ -1,0 +1,216 @@
+//! The mapper: an image, a port and the RAM to work in.
+
+use core::fmt;
+
+use xmap_image::{ExportId, Image, limits};
+
+use crate::memory::Memory;
+use crate::native::Lines;
+use crate::{Port, Trap};
+
+/// Slots of a stack that serves a usual panel: 192 for the frames of nested calls, and the head
+/// room of [`limits::WINDOW`] slots that the innermost window needs. 3,584 bytes, so that the
+/// mapper stays below 4 KiB beside the module's own memory and globals.
+pub const STACK_SLOTS: usize = limits::WINDOW + 192;
+
+/// The RAM that a mapper works in. What it held before does not matter.
+#[derive(Debug, Default)]
+pub struct Store<'m> {
+    /// Registers of nested calls: [`limits::WINDOW`] slots at least, [`STACK_SLOTS`] usually.
+    pub stack: &'m mut [u64],
+    /// Linear memory: as many bytes as the image's header says at least, more where it may grow.
+    pub memory: &'m mut [u8],
+    /// One slot for each global of the image at least.
+    pub globals: &'m mut [u64],
+}
+
+/// Why an image could not be loaded: the store is too small for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LoadError {
+    /// Slots of the stack.
+    Stack {
+        /// Slots that any image needs.
+        needed: usize,
+        /// Slots that there are.
+        given: usize,
+    },
+    /// Bytes of linear memory.
+    Memory {
+        /// Bytes that the image needs.
+        needed: usize,
+        /// Bytes that there are.
+        given: usize,
+    },
+    /// Slots of globals.
+    Globals {
+        /// Slots that the image needs.
+        needed: usize,
+        /// Slots that there are.
+        given: usize,
+    },
+}
+
+impl fmt::Display for LoadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Stack { needed, given } => {
+                write!(f, "a mapper needs a stack of {needed} slots, and there are {given}")
+            }
+            Self::Memory { needed, given } => {
+                write!(f, "the image needs {needed} bytes of memory, and there are {given}")
+            }
+            Self::Globals { needed, given } => {
+                write!(f, "the image has {needed} globals, and there is room for {given}")
+            }
+        }
+    }
+}
+
+impl core::error::Error for LoadError {}
+
+/// What a mapper counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Calls with the right number of arguments, those that trapped included.
+    pub calls: u64,
+    /// Calls that trapped, and traps of the start function.
+    pub traps: u64,
+    /// Fuel that the last call or start used, in words of code. A direct entry uses none.
+    pub fuel: u32,
+}
+
+/// A loaded image that can be called.
+///
+/// # Examples
+/// ```
+/// use tiny_mapper::{CallError, Mapper, Port, STACK_SLOTS, Store};
+/// use xmap_image::Image;
+///
+/// fn press<P: Port>(image: Image<'_>, port: P) -> Result<(), CallError> {
+///     let (mut stack, mut memory) = ([0; STACK_SLOTS], [0; 1024]);
+///     let store = Store { stack: &mut stack, memory: &mut memory, globals: &mut [] };
+///     let mut mapper = Mapper::load(image, port, store).expect("the image needs at most 1 KiB");
+///     mapper.start().map_err(CallError::Trap)?;
+///     let set = mapper.find("panel.gpio_set").ok_or(CallError::UnknownExport)?;
+///     mapper.call(set, &[17, 1]).map(|_results| ())
+/// }
+/// ```
+#[derive(Debug)]
+pub struct Mapper<'a, P> {
+    pub(crate) image: Image<'a>,
+    pub(crate) port: P,
+    pub(crate) lines: Lines,
+    pub(crate) counters: Counters,
+    pub(crate) stack: &'a mut [u64],
+    pub(crate) memory: Memory<'a>,
+    /// All slots; the image has the first `globals_len`.
+    pub(crate) globals: &'a mut [u64],
+    pub(crate) globals_len: usize,
+    pub(crate) fuel_cap: u32,
+}
+
+impl<'a, P: Port> Mapper<'a, P> {
+    /// Loads an image: its memory is zero but for its data segments, its globals have their initial
+    /// values. Nothing is asked of the port and no op runs.
+    ///
+    /// # Errors
+    /// Where the store is too small.
+    pub fn load(image: Image<'a>, port: P, store: Store<'a>) -> Result<Self, LoadError> {
+        let Store { stack, memory, globals } = store;
+        if stack.len() < limits::WINDOW {
+            return Err(LoadError::Stack { needed: limits::WINDOW, given: stack.len() });
+        }
+        let header = image.header();
+        let (needed, given) = (header.memory_bytes as usize, memory.len());
+        let memory = Memory::new(memory, needed, header.memory_pages, header.memory_max_pages);
+        let Some(mut memory) = memory else { return Err(LoadError::Memory { needed, given }) };
+        let (needed, given) = (image.globals().len(), globals.len());
+        let Some(used) = globals.get_mut(..needed) else {
+            return Err(LoadError::Globals { needed, given });
+        };
+        for (global, value) in used.iter_mut().zip(image.globals()) {
+            *global = value;
+        }
+        for (address, bytes) in image.data() {
+            let room = memory.bytes_mut().get_mut(address as usize..);
+            // Verification has shown that there is room.
+            if let Some(room) = room.and_then(|room| room.get_mut(..bytes.len())) {
+                room.copy_from_slice(bytes);
+            }
+        }
+        let lines = Lines::of(&image);
+        Ok(Self {
+            image,
+            port,
+            lines,
+            counters: Counters::default(),
+            stack,
+            memory,
+            globals,
+            globals_len: needed,
+            fuel_cap: u32::MAX,
+        })
+    }
+
+    /// Runs the start function, if there is one, with [`limits::DEFAULT_FUEL`].
+    ///
+    /// # Errors
+    /// Where it traps; the trap's export is [`Trap::START`].
+    pub fn start(&mut self) -> Result<(), Trap> {
+        match self.image.header().start {
+            Some(function) => self.run_start(function),
+            None => Ok(()),
+        }
+    }
+
+    /// Lets no call have more fuel than this, whatever the image states.
+    pub fn set_fuel_cap(&mut self, fuel: u32) {
+        self.fuel_cap = fuel;
+    }
+
+    /// The export with this key or, where no key is equal, with this wasm name.
+    pub fn find(&self, name: &str) -> Option<ExportId> {
+        self.image.find(name)
+    }
+
+    /// The port.
+    pub fn port(&self) -> &P {
+        &self.port
+    }
+
+    /// The port, for what does not concern a call.
+    pub fn port_mut(&mut self) -> &mut P {
+        &mut self.port
+    }
+
+    /// The image.
+    pub fn image(&self) -> &Image<'a> {
+        &self.image
+    }
+
+    /// The module's linear memory, as long as it is now.
+    pub fn memory(&self) -> &[u8] {
+        self.memory.bytes()
+    }
+
+    /// The module's linear memory, to place the bytes of an argument in.
+    pub fn memory_mut(&mut self) -> &mut [u8] {
+        self.memory.bytes_mut()
+    }
+
+    /// The module's globals.
+    pub fn globals(&self) -> &[u64] {
+        self.globals.get(..self.globals_len).unwrap_or_default()
+    }
+
+    /// What has been counted since the load.
+    pub fn counters(&self) -> Counters {
+        self.counters
+    }
+
+    /// Gives everything back, for the next image.
+    pub fn into_parts(self) -> (Image<'a>, P, Store<'a>) {
+        let store = Store { stack: self.stack, memory: self.memory.into_inner(), globals: self.globals };
+        (self.image, self.port, store)
+    }
+}

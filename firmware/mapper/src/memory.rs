@@ -1,0 +1,111 @@
+//! The linear memory of a module: a slice, of which a module has the first part.
+
+use crate::{Fault, TrapCode};
+
+/// Bytes of a page (WebAssembly, section 4.2.8).
+const PAGE: usize = 65_536;
+
+/// A module's memory.
+#[derive(Debug)]
+pub(crate) struct Memory<'m> {
+    /// Everything that there is.
+    bytes: &'m mut [u8],
+    /// How much of it the module has.
+    len: usize,
+    /// What `memory.size` says.
+    pages: u32,
+    /// How far `memory.grow` may go.
+    max_pages: u32,
+}
+
+impl<'m> Memory<'m> {
+    /// A memory of `len` bytes, all zero; `None` where `bytes` has fewer.
+    pub(crate) fn new(bytes: &'m mut [u8], len: usize, pages: u32, max_pages: u32) -> Option<Self> {
+        bytes.get_mut(..len)?.fill(0);
+        Some(Self { bytes, len, pages, max_pages })
+    }
+
+    /// A memory that goes on with what its bytes hold; `None` where `bytes` has fewer than `len`.
+    pub(crate) fn resume(bytes: &'m mut [u8], len: usize, pages: u32, max_pages: u32) -> Option<Self> {
+        (len <= bytes.len()).then_some(Self { bytes, len, pages, max_pages })
+    }
+
+    /// Bytes that the module has.
+    pub(crate) const fn len(&self) -> usize {
+        self.len
+    }
+
+    /// The bytes that the module has.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        self.bytes.get(..self.len).unwrap_or_default()
+    }
+
+    /// The bytes that the module has.
+    pub(crate) fn bytes_mut(&mut self) -> &mut [u8] {
+        self.bytes.get_mut(..self.len).unwrap_or_default()
+    }
+
+    /// Everything that there is.
+    pub(crate) fn into_inner(self) -> &'m mut [u8] {
+        self.bytes
+    }
+
+    /// Pages.
+    pub(crate) const fn pages(&self) -> u32 {
+        self.pages
+    }
+
+    /// Adds pages of zeros. Returns the pages before, or -1 as an i32 where there is no room: a
+    /// memory whose length the manifest set to less than whole pages never grows.
+    #[cold]
+    pub(crate) fn grow(&mut self, by: u32) -> u32 {
+        const FAILED: u32 = u32::MAX;
+        let before = self.pages;
+        if by == 0 {
+            return before;
+        }
+        let Some(pages) = before.checked_add(by).filter(|pages| *pages <= self.max_pages) else {
+            return FAILED;
+        };
+        if self.len != before as usize * PAGE {
+            return FAILED;
+        }
+        let Some(len) = (pages as usize).checked_mul(PAGE) else { return FAILED };
+        let Some(new) = self.bytes.get_mut(self.len..len) else { return FAILED };
+        new.fill(0);
+        (self.len, self.pages) = (len, pages);
+        before
+    }
+}
+
+/// Where an access of a register and an offset begins.
+#[inline(always)]
+pub(crate) const fn address(register: u64, offset: u32) -> u64 {
+    (register as u32) as u64 + offset as u64
+}
+
+/// `N` bytes.
+#[inline(always)]
+pub(crate) fn load<const N: usize>(memory: &[u8], at: u64) -> Option<[u8; N]> {
+    let from = usize::try_from(at).ok()?;
+    memory.get(from..from.wrapping_add(N))?.try_into().ok()
+}
+
+/// Stores `N` bytes: all or none.
+#[inline(always)]
+pub(crate) fn store<const N: usize>(memory: &mut [u8], at: u64, bytes: [u8; N]) -> Option<()> {
+    let from = usize::try_from(at).ok()?;
+    memory.get_mut(from..from.wrapping_add(N))?.copy_from_slice(&bytes);
+    Some(())
+}
+
+/// `len` bytes at `at`, as an argument or a native operation names them.
+pub(crate) fn range(memory: &[u8], at: u32, len: u32) -> Result<&[u8], Fault> {
+    let end = at as usize + len as usize;
+    memory.get(at as usize..end).ok_or(Fault::new(TrapCode::OutOfBounds, at))
+}
+
+/// The text at `at`.
+pub(crate) fn text(memory: &[u8], at: u32, len: u32) -> Result<&str, Fault> {
+    core::str::from_utf8(range(memory, at, len)?).map_err(|_| Fault::new(TrapCode::BadText, at))
+}

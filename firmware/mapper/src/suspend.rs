@@ -1,0 +1,68 @@
+//! Taking a mapper apart between two calls, and putting it together again.
+//!
+//! For an owner that cannot keep a [`Mapper`] beside the memory that it borrows: the simulator owns
+//! its memory, and makes a mapper for each call.
+
+use xmap_image::{Image, limits};
+
+use crate::memory::Memory;
+use crate::native::Lines;
+use crate::{Counters, LoadError, Mapper, Port, Store};
+
+/// What a mapper knows beside its image, its port and its store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Suspended {
+    counters: Counters,
+    memory_len: usize,
+    pages: u32,
+    fuel_cap: u32,
+}
+
+impl Suspended {
+    /// What had been counted.
+    pub const fn counters(&self) -> Counters {
+        self.counters
+    }
+
+    /// Bytes that the module's memory had.
+    pub const fn memory_len(&self) -> usize {
+        self.memory_len
+    }
+}
+
+impl<'a, P: Port> Mapper<'a, P> {
+    /// Takes the mapper apart. The store holds the module's state.
+    pub fn suspend(self) -> (P, Store<'a>, Suspended) {
+        let state = Suspended {
+            counters: self.counters,
+            memory_len: self.memory.len(),
+            pages: self.memory.pages(),
+            fuel_cap: self.fuel_cap,
+        };
+        let memory = self.memory.into_inner();
+        (self.port, Store { stack: self.stack, memory, globals: self.globals }, state)
+    }
+
+    /// Goes on where [`Mapper::suspend`] stopped, with the same image and a store that holds the
+    /// same. Nothing is initialised and no op runs. With another image or store no rule of the mapper
+    /// breaks, but what the module then computes has no meaning.
+    ///
+    /// # Errors
+    /// Where the store is too small.
+    pub fn resume(image: Image<'a>, port: P, store: Store<'a>, state: Suspended) -> Result<Self, LoadError> {
+        let Store { stack, memory, globals } = store;
+        if stack.len() < limits::WINDOW {
+            return Err(LoadError::Stack { needed: limits::WINDOW, given: stack.len() });
+        }
+        let (needed, given) = (state.memory_len, memory.len());
+        let memory = Memory::resume(memory, needed, state.pages, image.header().memory_max_pages)
+            .ok_or(LoadError::Memory { needed, given })?;
+        let globals_len = image.globals().len();
+        if globals.len() < globals_len {
+            return Err(LoadError::Globals { needed: globals_len, given: globals.len() });
+        }
+        let lines = Lines::of(&image);
+        let Suspended { counters, fuel_cap, .. } = state;
+        Ok(Self { image, port, lines, counters, stack, memory, globals, globals_len, fuel_cap })
+    }
+}
