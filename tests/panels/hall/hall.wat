@@ -75,25 +75,24 @@
       (local.tee $down (i32.eqz (call $gpio_get (i32.const 27)))))
     local.get $down)
 
-  ;; 0 dark, 1 lamp, 2 fan, 3 both, each with another result; others 100 + n and no change.
+  ;; 0 dark, 1 lamp, 2 fan, 3 both, each with another result made of what the branch carries;
+  ;; others 100 + n and no change.
   (func (export "scene") (param $n i32) (result i32)
     (block $other (result i32)
-      (block $both
-        (block $fan
-          (block $lamp
-            (block $dark
+      (block $both (result i32)
+        (block $fan (result i32)
+          (block $lamp (result i32)
+            (block $dark (result i32)
               (br_table $dark $lamp $fan $both $other
                 (i32.add (local.get $n) (i32.const 100))
-                (local.get $n))
-              unreachable)
+                (local.get $n)))
             (call $gpio_write (i32.const 0) (i32.const 0) (i32.const 0x60000))
-            (return (i32.const -1)))
+            (return (i32.sub (i32.const 101))))
           (call $gpio_write (i32.const 0) (i32.const 0x20000) (i32.const 0x40000))
-          (return (i32.const 17)))
+          (return (i32.mul (i32.const 3))))
         (call $gpio_write (i32.const 0) (i32.const 0x40000) (i32.const 0x20000))
-        (return (i32.const 18)))
-      (call $gpio_write (i32.const 0) (i32.const 0x60000) (i32.const 0))
-      (i32.const 0x7fffffff)))
+        (return (i32.xor (i32.const -1))))
+      (call $gpio_write (i32.const 0) (i32.const 0x60000) (i32.const 0))))
 
   (func (export "peek") (param $address i32) (result i32)
     (i32.load8_u offset=1 (local.get $address)))

@@ -1,0 +1,8 @@
+#![forbid(unsafe_code)]
+//! Tests that cross crates, and what only they need: real panels, and an oracle that runs them
+//! without any of xmap's own code.
+
+pub mod oracle;
+mod panel;
+
+pub use panel::Panel;

@@ -1,0 +1,177 @@
+//! A board as a script sees it: levels, time, and the trace of what the module did.
+
+use std::fmt::{self, Write as _};
+
+use super::{Manifest, Mode};
+
+/// Lines of the BCM2711 (*BCM2711 ARM Peripherals*, section 5.1).
+const LINES: usize = 58;
+
+/// Why the board stops a call; the text is the trap's code in a trace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Stop(pub(super) &'static str);
+
+impl fmt::Display for Stop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+pub(super) const UNDECLARED: Stop = Stop("undeclared_line");
+pub(super) const BAD_ARGUMENT: Stop = Stop("bad_argument");
+pub(super) const TIME: Stop = Stop("time");
+
+#[derive(Clone, Copy, Default)]
+struct Line {
+    mode: Option<Mode>,
+    is_output: bool,
+    /// What was written last; the level of an output.
+    written: bool,
+    /// What the world outside drives, if it does.
+    outside: Option<bool>,
+    pull_up: bool,
+}
+
+impl Line {
+    fn level(self) -> bool {
+        if self.is_output { self.written } else { self.outside.unwrap_or(self.pull_up) }
+    }
+}
+
+/// The board and its trace.
+pub(super) struct Board {
+    lines: [Line; LINES],
+    now_us: u64,
+    /// Microseconds that the running call may still wait, and that each call may wait.
+    left_us: u64,
+    time_us: u64,
+    /// The lines of the plain trace.
+    pub(super) trace: String,
+    /// The memory of the module, once there is one.
+    pub(super) memory: Option<wasmi::Memory>,
+}
+
+impl Board {
+    /// The board with every line in its safe state, which leaves no trace.
+    pub(super) fn new(manifest: &Manifest) -> Board {
+        let mut lines = [Line::default(); LINES];
+        for (number, pin) in &manifest.pins {
+            lines[usize::from(*number)] = Line {
+                mode: Some(pin.mode),
+                is_output: pin.mode == Mode::Out,
+                written: pin.safe_high,
+                outside: None,
+                pull_up: pin.pull_up,
+            };
+        }
+        let time_us = manifest.time_us;
+        Board { lines, now_us: 0, left_us: time_us, time_us, trace: String::new(), memory: None }
+    }
+
+    /// A call begins: it may wait as long as any.
+    pub(super) fn begin_call(&mut self) {
+        self.left_us = self.time_us;
+    }
+
+    pub(super) fn advance(&mut self, us: u64) {
+        self.now_us += us;
+    }
+
+    pub(super) fn drive_from_outside(&mut self, line: u8, high: bool) {
+        self.lines[usize::from(line)].outside = Some(high);
+    }
+
+    fn line(&mut self, pin: i32, allowed: &[Mode]) -> Result<&mut Line, Stop> {
+        let line = usize::try_from(pin).ok().and_then(|n| self.lines.get_mut(n));
+        line.filter(|l| l.mode.is_some_and(|m| allowed.contains(&m))).ok_or(UNDECLARED)
+    }
+
+    /// One store to a set or a clear register.
+    fn store(&mut self, bank: usize, mask: u32, high: bool) {
+        if mask == 0 {
+            return;
+        }
+        let register = if high { "GPSET" } else { "GPCLR" };
+        let _ = writeln!(self.trace, "{register}{bank} 0x{mask:08x}");
+        for bit in 0..32 {
+            if mask >> bit & 1 != 0 {
+                self.lines[bank * 32 + bit].written = high;
+            }
+        }
+    }
+
+    pub(super) fn set(&mut self, pin: i32, val: i32) -> Result<(), Stop> {
+        self.line(pin, &[Mode::Out, Mode::InOut])?;
+        self.store(pin as usize / 32, 1 << (pin % 32), val != 0);
+        Ok(())
+    }
+
+    pub(super) fn get(&mut self, pin: i32) -> Result<i32, Stop> {
+        let line = self.line(pin, &[Mode::In, Mode::Out, Mode::InOut])?;
+        Ok(line.level().into())
+    }
+
+    pub(super) fn toggle(&mut self, pin: i32) -> Result<(), Stop> {
+        let high = self.line(pin, &[Mode::Out, Mode::InOut])?.level();
+        self.set(pin, (!high).into())
+    }
+
+    pub(super) fn write(&mut self, bank: i32, set: u32, clear: u32) -> Result<(), Stop> {
+        let bank = known_bank(bank)?;
+        for bit in 0..32 {
+            if (set | clear) >> bit & 1 != 0 {
+                self.line((bank * 32 + bit) as i32, &[Mode::Out, Mode::InOut])?;
+            }
+        }
+        self.store(bank, clear, false);
+        self.store(bank, set, true);
+        Ok(())
+    }
+
+    pub(super) fn read(&self, bank: i32) -> Result<u32, Stop> {
+        let lines = self.lines.iter().skip(known_bank(bank)? * 32).take(32);
+        Ok(lines.enumerate().fold(0, |word, (bit, line)| word | u32::from(line.level()) << bit))
+    }
+
+    pub(super) fn direction(&mut self, pin: i32, out: i32) -> Result<(), Stop> {
+        self.line(pin, &[Mode::InOut])?.is_output = out != 0;
+        Ok(())
+    }
+
+    pub(super) fn pull(&mut self, pin: i32, pull: i32) -> Result<(), Stop> {
+        let line = self.line(pin, &[Mode::In, Mode::InOut])?;
+        match pull {
+            0 | 2 => line.pull_up = false,
+            1 => line.pull_up = true,
+            _ => return Err(BAD_ARGUMENT),
+        }
+        Ok(())
+    }
+
+    pub(super) fn now_us(&self) -> i64 {
+        self.now_us as i64
+    }
+
+    pub(super) fn delay(&mut self, us: u32) -> Result<(), Stop> {
+        self.left_us = self.left_us.checked_sub(us.into()).ok_or(TIME)?;
+        self.now_us += u64::from(us);
+        Ok(())
+    }
+
+    pub(super) fn log(&mut self, level: i32, text: &str) {
+        let level = match level {
+            0 => "DEBUG",
+            1 => "INFO",
+            _ => "WARN",
+        };
+        let _ = writeln!(self.trace, "log {level} {text}");
+    }
+}
+
+fn known_bank(bank: i32) -> Result<usize, Stop> {
+    match bank {
+        0 => Ok(0),
+        1 => Ok(1),
+        _ => Err(UNDECLARED),
+    }
+}

@@ -1,0 +1,20 @@
+//! An independent account of what a panel does: the module in wasmi, the guest ABI over a simple
+//! model of the board, and the plain trace of the run.
+//!
+//! It shares no code with xmap, on purpose: where a target's trace differs from the oracle's, one
+//! of the two has read the specification wrongly. It knows lines, time and traps; not fuel in
+//! words, whose limit is the image's own: a call that burns [`FUEL`] units traps, so scripts only
+//! run out of fuel in loops that do nothing else.
+
+mod board;
+mod engine;
+mod manifest;
+mod script;
+#[cfg(test)]
+mod tests;
+mod ty;
+
+pub use engine::{FUEL, run};
+pub use manifest::{Export, Manifest, Mode, Pin};
+pub use script::{Arg, Script, Step};
+pub use ty::Ty;
