@@ -100,7 +100,7 @@ codes! {
     // X03: pins.
     NoSuchLine = 301, "the board has no such line",
         "`pin` is the number of a GPIO line, as the BCM2711 documentation counts them, not a number on the header. It is written without leading zeros.",
-        "rpi4b has no line 64";
+        "rpi4b has no line 58";
     ReservedLine = 302, "the board itself needs this line",
         "The line is wired to a part of the board, or the panel's own link runs over it.",
         "line 14 is reserved for the link's UART (TXD0)";
@@ -109,13 +109,13 @@ codes! {
         "line 17 is declared twice";
     DuplicatePinName = 304, "two lines have one name",
         "Names of lines are compared after normalisation (as keys are), so that they stay apart in every output.",
-        "lines 17 and 27 are both named `lamp`";
+        "lines 17 and 27 are both named `lamp_one`";
     PinConflict = 305, "a setting that this mode does not have",
         "`safe` says what an output does without its module, so an input has none. `pull` is for a line that can be an input: `in`, `inout`, or an output with `safe = \"float\"`.",
         "line 27 is an input and has no safe state";
     UndeclaredLine = 306, "the line is not declared",
         "A module may use the lines of its `[pins]` and no others.",
-        "line 18 is not declared";
+        "on_edge waits for an edge on line 18, which is not declared";
     WriteToInput = 307, "a write to an input",
         "The manifest declares the line `mode = \"in\"`, and the module drives it.",
         "gpio.set drives line 27, which is an input";
@@ -159,7 +159,7 @@ codes! {
         "`My Panel` is not a namespace";
     BadParam = 411, "a parameter or result that cannot be read",
         "A parameter is `name: type`, a result is `type`. The types are bool, u8, i8, u16, i16, u32, i32, u64, i64, f32, f64, bytes and str; before bytes and str may stand own, borrow or copy.",
-        "call_gpio_set param 0: `u7` is not a type";
+        "call_gpio_set param 0: `u9` is not a type";
     BadTrigger = 412, "a handler needs one trigger",
         "`on` has exactly one of `pin` (with `edge` and perhaps `debounce_us`), `every_us` and `after_us`.",
         "on_tick: `on` has both `pin` and `every_us`";
@@ -246,11 +246,32 @@ codes! {
         "The serial port or the address is not there, or another program has it.",
         "tcp:127.0.0.1:5555: cannot be opened: connection refused";
     NoAnswer = 902, "the device does not answer",
-        "No valid frame came within the time limit.",
-        "tcp:127.0.0.1:5555: no answer within 2000 ms";
+        "No valid answer came within the time limit, after the request was sent again. The message says what did come: nothing, bytes that are no frames (another speed, another program), or what was sent itself (wires that are shorted).",
+        "tcp:127.0.0.1:5555: no answer to 3 requests in 4500 ms";
     DeviceRefused = 903, "the device refused the request",
-        "The device answered with an error of its own.",
-        "there is no export `lamp_onn` on the device";
+        "The device answered with an error of its own; nothing has happened.",
+        "tcp:127.0.0.1:5555: the request was refused: no image is mounted";
+    BadPort = 904, "not a port",
+        "A port is `tcp:HOST:PORT`, or the path of a serial port (`/dev/ttyUSB0`).",
+        "tcp:127.0.0.1: not a port: expected tcp:HOST:PORT";
+    OtherProtocol = 905, "the device speaks another protocol version",
+        "xmap and the firmware have to be of versions that speak the same protocol. Nothing but the greeting was exchanged.",
+        "/dev/ttyUSB0: the device speaks protocol 2, this xmap speaks 1";
+    LinkBroken = 906, "the link broke",
+        "The connection ended, or the operating system reported an error on the port, while an answer was awaited.",
+        "tcp:127.0.0.1:5555: the other side closed the connection";
+    BadAnswer = 907, "an answer that makes no sense",
+        "The device's answer arrived whole and is not one to this request. The firmware is not of this version.",
+        "/dev/ttyUSB0: the answer does not decode";
+    DeviceRestarted = 908, "the device has restarted",
+        "The device lost its session, so it refused the request rather than run it on an image that may be another one.",
+        "/dev/ttyUSB0: the device has restarted since it was greeted";
+    CallName = 909, "the device has no such export",
+        "NAME is a key or the name of the wasm export, at most 64 bytes, in the image that is mounted on the device.",
+        "/dev/ttyUSB0: the image has no export `lamp_onn`";
+    CallArgument = 910, "an argument that does not fit the export",
+        "Arguments are decimal or 0x, floats for float parameters; their number and their width are those of the export.",
+        "panel.lamp_on: expected 1 argument, found 2";
 }
 
 impl Code {

@@ -105,6 +105,11 @@ impl Place {
         Place::File(path.display().to_string())
     }
 
+    /// An offset in a module.
+    pub fn wasm(file: &str, offset: u64) -> Self {
+        Place::Wasm { file: file.to_string(), function: None, offset: Some(offset), source: None }
+    }
+
     /// Bytes of a text.
     pub fn text(source: &Arc<Source>, span: Range<usize>) -> Self {
         Place::Text { source: source.clone(), span }
@@ -145,8 +150,8 @@ pub struct Diagnostic {
     pub code: Code,
     /// What is wrong here, in one line without a full stop.
     pub message: String,
-    /// Where.
-    pub place: Place,
+    /// Where; boxed, so that a `Result` with a diagnostic stays small.
+    pub place: Box<Place>,
     /// Other places that belong to it, each with what is there.
     pub notes: Vec<(Place, String)>,
     /// What to do about it.
@@ -156,7 +161,7 @@ pub struct Diagnostic {
 impl Diagnostic {
     /// An error at a place.
     pub fn new(code: Code, place: Place, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), place, notes: Vec::new(), help: None }
+        Self { code, message: message.into(), place: Box::new(place), notes: Vec::new(), help: None }
     }
 
     /// Adds another place that belongs to it.
@@ -192,7 +197,7 @@ impl Diagnostic {
 
     fn render(&self, renderer: &Renderer) -> String {
         let title = Level::ERROR.primary_title(printable(&self.message)).id(self.code.to_string());
-        let primary = match &self.place {
+        let primary = match &*self.place {
             // The message names the file already.
             Place::File(path) if self.message.starts_with(&format!("{path}: ")) => Group::with_title(title),
             place => at(Group::with_title(title), place),
@@ -229,7 +234,7 @@ fn at<'a>(group: Group<'a>, place: &'a Place) -> Group<'a> {
 }
 
 /// The operating system's reason without its number, beginning like the rest of a sentence.
-fn reason(error: &io::Error) -> String {
+pub(crate) fn reason(error: &io::Error) -> String {
     let text = error.to_string();
     let text = text.split(" (os error").next().unwrap_or_default();
     let mut chars = text.chars();
@@ -264,11 +269,19 @@ impl std::error::Error for Diagnostic {}
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostics(pub Vec<Diagnostic>);
 
+/// Errors that are printed at most: nobody reads more, and a hostile file can have as many as bytes.
+const MOST_SHOWN: usize = 50;
+
 impl Diagnostics {
-    /// The text for a person, with colours when `colour` is set; ends without a line feed.
+    /// The text for a person, with colours when `colour` is set; ends without a line feed. Of more
+    /// than 50 errors the others are only counted.
     pub fn render(&self, colour: bool) -> String {
         let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
-        let texts: Vec<_> = self.0.iter().map(|d| d.render(&renderer)).collect();
+        let shown = self.0.iter().take(MOST_SHOWN);
+        let mut texts: Vec<_> = shown.map(|d| d.render(&renderer)).collect();
+        if self.0.len() > MOST_SHOWN {
+            texts.push(format!("and {} more errors", self.0.len() - MOST_SHOWN));
+        }
         texts.join("\n\n")
     }
 
@@ -345,6 +358,16 @@ help: did you mean `name`?";
         let refused = io::Error::from_raw_os_error(30);
         let text = Diagnostic::writing(Path::new("a.xmap"), &refused).to_string();
         assert_eq!(text, "error[X0106]: a.xmap: cannot be written: read-only file system");
+    }
+
+    #[test]
+    fn only_the_first_errors_are_printed() {
+        let source = Source::new("t", "x\n".repeat(100));
+        let error = |n| Diagnostic::new(Code::Syntax, Place::text(&source, n..n + 1), "m");
+        let all = Diagnostics((0..53).map(error).collect());
+        let text = all.to_string();
+        assert_eq!(text.matches("error[X0401]").count(), 50);
+        assert!(text.ends_with("\n\nand 3 more errors"));
     }
 
     #[test]

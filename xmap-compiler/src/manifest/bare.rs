@@ -1,0 +1,54 @@
+//! The manifest that a module has when it has none.
+
+use std::path::Path;
+
+use xmap_boards::{Board, Line};
+use xmap_image::{
+    PinMode, Pull, Safe,
+    limits::{DEFAULT_FUEL, DEFAULT_TIME_US, MAX_IMAGE_BYTES},
+};
+
+use super::{At, BARE_MEMORY_BYTES, Limits, Manifest, Module, Pin};
+
+impl Manifest {
+    /// What a bare `.wasm` or `.wat` may do on a board: use every line of the header in both
+    /// directions, without names and safe states. Exports are mapped under their own names in the
+    /// namespace `default`. No budget but the format's own holds, and [`BARE_MEMORY_BYTES`] of memory.
+    pub fn bare(board: &'static Board, wasm: &Path) -> Self {
+        let stem = wasm.file_stem().map_or("module".into(), |s| s.to_string_lossy());
+        let name = stem.chars().take(super::MAX_NAME_CHARS).collect();
+        let pins = (0..Line::COUNT)
+            .filter_map(Line::new)
+            .filter(|line| board.header & line.mask64() != 0)
+            .map(|line| Pin {
+                line: nowhere(line),
+                name: None,
+                mode: nowhere(PinMode::Any),
+                safe: Safe::Hold,
+                pull: Pull::None,
+            })
+            .collect();
+        Self {
+            module: Module {
+                name: nowhere(name),
+                namespace: nowhere("default".into()),
+                version: nowhere(1),
+                board: nowhere(board),
+                wasm: nowhere(wasm.display().to_string()),
+            },
+            pins,
+            exports: None,
+            limits: Limits {
+                max_bytes: nowhere(MAX_IMAGE_BYTES as u32),
+                memory_bytes: nowhere(BARE_MEMORY_BYTES),
+                fuel: nowhere(DEFAULT_FUEL),
+                time_us: nowhere(DEFAULT_TIME_US),
+            },
+            source: None,
+        }
+    }
+}
+
+fn nowhere<T>(value: T) -> At<T> {
+    At::new(value, 0..0)
+}

@@ -1,0 +1,247 @@
+//! `[exports]`: which functions are mapped, under which keys, with which types, and what calls them.
+
+use std::{collections::HashMap, ops::Range};
+
+use toml::{Spanned, de::DeValue};
+use xmap_image::{EventSource, MAX_EVENTS, PinMode};
+
+use super::{
+    At, Export, Pin,
+    reader::{Reader, Table},
+    resolve::RUNTIME_EXPORTS,
+    value::{Param, Value, parse_param},
+};
+use crate::{diagnostic::Code, names};
+
+/// The declared lines.
+pub(super) struct Lines<'a> {
+    pub(super) pins: &'a [Pin],
+    /// Whether these are all of them: entries with errors are left out.
+    pub(super) all: bool,
+}
+
+#[derive(Clone, Copy)]
+enum Edge {
+    Rising,
+    Falling,
+    Both,
+}
+
+const EDGES: &[(&str, Edge)] = &[("rising", Edge::Rising), ("falling", Edge::Falling), ("both", Edge::Both)];
+
+/// The exports that could be read, in the order of the text.
+pub(super) fn parse(
+    reader: &mut Reader<'_>,
+    table: &Table<'_>,
+    namespace: &str,
+    lines: &Lines<'_>,
+) -> Vec<Export> {
+    let mut exports = Vec::new();
+    for (name, value) in table.in_order() {
+        exports.extend(export(reader, &name, value, namespace, lines));
+    }
+    same_keys(reader, &exports);
+    let handlers: Vec<_> = exports.iter().filter_map(|e| e.on.as_ref()).collect();
+    if let Some(extra) = handlers.get(MAX_EVENTS) {
+        let message = format!("{} handlers, at most {MAX_EVENTS}", handlers.len());
+        reader.error(Code::TooManyHandlers, &extra.span, message);
+    }
+    exports
+}
+
+fn export(
+    reader: &mut Reader<'_>,
+    name: &At<&str>,
+    value: &Spanned<DeValue<'_>>,
+    namespace: &str,
+    lines: &Lines<'_>,
+) -> Option<Export> {
+    let table = reader.table(format!("export `{}`", name.value), value)?;
+    reader.only(&table, &["key", "params", "results", "on"]);
+    let key = key(reader, &table, name, namespace);
+    let params = params(reader, &table, name.value);
+    let results = results(reader, &table, name.value);
+    let on = reader
+        .sub_table(&table, "on", format!("`on` of `{}`", name.value))
+        .and_then(|on| trigger(reader, &on, name.value, lines));
+    if let (Some(params), true) = (&params, table.has("on"))
+        && !params.value.is_empty()
+    {
+        let message = format!("{} is a handler and takes no params", name.value);
+        reader.error(Code::HandlerSignature, &params.span, message).help =
+            Some("leave `params` out; a handler reads levels with gpio.get".to_string());
+    }
+    let name = At::new(name.value.to_string(), name.span.clone());
+    Some(Export { name, key: key?, params, results, on })
+}
+
+/// The key: `key`, or the name of the function. The runtime's own exports keep their names.
+fn key(reader: &mut Reader<'_>, table: &Table<'_>, name: &At<&str>, namespace: &str) -> Option<At<String>> {
+    let written = if table.has("key") {
+        reader.string(table, "key")?
+    } else if RUNTIME_EXPORTS.contains(&name.value) {
+        return Some(At::new(name.value.to_string(), name.span.clone()));
+    } else {
+        At::new(name.value.to_string(), name.span.clone())
+    };
+    match names::key(namespace, &written.value) {
+        Ok(key) => Some(At::new(key, written.span)),
+        Err(_) => {
+            let message = format!("`{}` has no letter or digit for a key", written.value);
+            let help = (!table.has("key")).then(|| "give it one: `key = \"...\"`".to_string());
+            reader.error(Code::BadName, &written.span, message).help = help;
+            None
+        }
+    }
+}
+
+fn same_keys(reader: &mut Reader<'_>, exports: &[Export]) {
+    let mut seen: HashMap<&str, &Export> = HashMap::new();
+    for export in exports {
+        let key = export.key.value.as_str();
+        if let Some(first) = seen.get(key) {
+            let message =
+                format!("`{}` and `{}` both have the key {key}", first.name.value, export.name.value);
+            let note = (reader.place(&first.key.span), format!("`{}` has it", first.name.value));
+            reader.error(Code::KeyCollision, &export.key.span, message).notes.push(note);
+        } else {
+            seen.insert(key, export);
+        }
+    }
+}
+
+fn params(reader: &mut Reader<'_>, table: &Table<'_>, export: &str) -> Option<At<Vec<Param>>> {
+    let list = reader.list(table, "params")?;
+    let mut params: Vec<Param> = Vec::new();
+    let mut seen: HashMap<String, Range<usize>> = HashMap::new();
+    for (position, item) in list.value.iter().enumerate() {
+        let who = format!("{export} param {position}");
+        let Some(text) = reader.text(&who, item) else { continue };
+        match parse_param(&text.value) {
+            Err((message, help)) => {
+                reader.error(Code::BadParam, &text.span, format!("{who}: {message}")).help = help;
+            }
+            Ok((name, value)) => {
+                if let Some(first) = seen.get(&name) {
+                    let note = (reader.place(first), "the first one".to_string());
+                    let message = format!("{who}: there is a `{name}` already");
+                    reader.error(Code::BadParam, &text.span, message).notes.push(note);
+                }
+                seen.insert(name.clone(), text.span.clone());
+                params.push(Param { name, value, span: text.span });
+            }
+        }
+    }
+    Some(At::new(params, list.span))
+}
+
+fn results(reader: &mut Reader<'_>, table: &Table<'_>, export: &str) -> Option<At<Vec<At<Value>>>> {
+    let list = reader.list(table, "results")?;
+    let mut results = Vec::new();
+    for (position, item) in list.value.iter().enumerate() {
+        let who = format!("{export} result {position}");
+        let Some(text) = reader.text(&who, item) else { continue };
+        match Value::parse(&text.value) {
+            Ok(value) => results.push(At::new(value, text.span)),
+            Err((message, help)) => {
+                reader.error(Code::BadParam, &text.span, format!("{who}: {message}")).help = help;
+            }
+        }
+    }
+    Some(At::new(results, list.span))
+}
+
+/// `on`: exactly one of an edge, a period and a delay.
+fn trigger(
+    reader: &mut Reader<'_>,
+    on: &Table<'_>,
+    export: &str,
+    lines: &Lines<'_>,
+) -> Option<At<EventSource>> {
+    const TRIGGERS: [&str; 3] = ["pin", "every_us", "after_us"];
+    reader.only(on, &["pin", "edge", "debounce_us", "every_us", "after_us"]);
+    let given: Vec<_> = TRIGGERS.into_iter().filter(|key| on.has(key)).collect();
+    let kind = match given[..] {
+        [one] => one,
+        [] => {
+            let message = format!("{export}: `on` needs one of `pin`, `every_us`, `after_us`");
+            reader.error(Code::BadTrigger, &on.span, message);
+            return None;
+        }
+        [first, second, ..] => {
+            let message = format!("{export}: `on` has both `{first}` and `{second}`");
+            reader.error(Code::BadTrigger, &on.span, message).help =
+                Some("map one handler for each".to_string());
+            return None;
+        }
+    };
+    if kind != "pin" {
+        for (key, _) in on.in_order() {
+            if ["edge", "debounce_us"].contains(&key.value) {
+                let message = format!("{export}: `{}` belongs to `pin`, not to `{kind}`", key.value);
+                reader.error(Code::BadTrigger, &key.span, message);
+            }
+        }
+    }
+    let source = match kind {
+        "pin" => edge(reader, on, export, lines)?,
+        "every_us" => EventSource::Every { every_us: reader.integer32(on, "every_us", 1..=u32::MAX)?.value },
+        _ => EventSource::After { after_us: reader.integer32(on, "after_us", 0..=u32::MAX)?.value },
+    };
+    Some(At::new(source, on.span.clone()))
+}
+
+fn edge(reader: &mut Reader<'_>, on: &Table<'_>, export: &str, lines: &Lines<'_>) -> Option<EventSource> {
+    reader.required(on, &["edge"]);
+    let edge = reader.word(on, "edge", EDGES);
+    let debounce_us = match reader.integer32(on, "debounce_us", 0..=u32::MAX) {
+        Some(at) => at.value,
+        None => 0,
+    };
+    let line = line(reader, on, export, lines)?;
+    Some(match edge?.value {
+        Edge::Rising => EventSource::Rising { line, debounce_us },
+        Edge::Falling => EventSource::Falling { line, debounce_us },
+        Edge::Both => EventSource::Both { line, debounce_us },
+    })
+}
+
+/// `on.pin`: a declared line that can be an input.
+fn line(reader: &mut Reader<'_>, on: &Table<'_>, export: &str, lines: &Lines<'_>) -> Option<u8> {
+    if let Some(value) = on.entries.get("pin")
+        && let DeValue::String(name) = value.get_ref()
+    {
+        let named = lines.pins.iter().find(|p| p.name.as_ref().is_some_and(|n| n.value == *name));
+        let help = named.map(|pin| format!("`{name}` is line {}", pin.line.value));
+        reader.wrong_type("pin", "the number of a line", value.get_ref(), &value.span()).help = help;
+        return None;
+    }
+    let line = reader.integer(on, "pin", 0..=255)?;
+    let found = lines.pins.iter().find(|p| u64::from(p.line.value.number()) == line.value);
+    let Some(pin) = found else {
+        if !lines.all {
+            return None;
+        }
+        let inputs: Vec<_> = lines
+            .pins
+            .iter()
+            .filter(|p| p.mode.value != PinMode::Out)
+            .map(|p| p.line.value.to_string())
+            .collect();
+        let help = if inputs.is_empty() {
+            format!("declare it: `{} = {{ mode = \"in\" }}` in [pins]", line.value)
+        } else {
+            format!("the declared inputs are: {}", inputs.join(", "))
+        };
+        let message = format!("{export} waits for an edge on line {}, which is not declared", line.value);
+        reader.error(Code::UndeclaredLine, &line.span, message).help = Some(help);
+        return None;
+    };
+    if pin.mode.value == PinMode::Out {
+        let message = format!("{export} waits for an edge on line {}, which is an output", line.value);
+        let note = (reader.place(&pin.mode.span), "declared here".to_string());
+        reader.error(Code::NotAnInput, &line.span, message).notes.push(note);
+        return None;
+    }
+    u8::try_from(line.value).ok()
+}

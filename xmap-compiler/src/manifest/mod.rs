@@ -1,0 +1,233 @@
+//! panel.toml: what the author promises about a module, typed, with the place of every value.
+//!
+//! [`Manifest::parse`] checks everything that the manifest and the board alone can tell, and reports
+//! all errors at once; [`resolve_exports`] then holds the exports against a module. The reference
+//! for people is docs/manifest.md.
+
+mod bare;
+mod exports;
+mod module;
+mod pins;
+mod reader;
+mod resolve;
+mod toml_errors;
+mod value;
+
+#[cfg(test)]
+mod tests;
+
+use std::{
+    fs::File,
+    io::{self, Read},
+    ops::Range,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use xmap_boards::{Board, Line};
+use xmap_image::{EventSource, PinMode, Pull, Safe};
+
+pub use resolve::{ExportedFunction, MappedExport, RUNTIME_EXPORTS, WasmTy, resolve_exports};
+pub use value::{Owner, Param, Value};
+
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Place, Source};
+
+/// Bytes of a manifest that are read: a panel of 4096 exports with long names stays below.
+pub const MAX_MANIFEST_BYTES: u64 = 1 << 20;
+/// Characters of a module's, a namespace's or a line's name: they stand in tables and waveforms.
+pub const MAX_NAME_CHARS: usize = 64;
+/// Bytes of linear memory of a module without a manifest: Rust and clang ask for 1 to 2 MiB unless
+/// told otherwise, and a simulator simply has 16.
+pub const BARE_MEMORY_BYTES: u64 = 16 << 20;
+
+/// A value and where it stands in the manifest: a span of bytes. A default stands where its table does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct At<T> {
+    /// The value.
+    pub value: T,
+    /// Bytes of the manifest's text.
+    pub span: Range<usize>,
+}
+
+impl<T> At<T> {
+    fn new(value: T, span: Range<usize>) -> Self {
+        Self { value, span }
+    }
+}
+
+/// A whole manifest. Every value has been checked against its range and against the board.
+#[derive(Clone, Debug)]
+pub struct Manifest {
+    /// Who the module is.
+    pub module: Module,
+    /// The declared lines, sorted by line.
+    pub pins: Vec<Pin>,
+    /// The exports in the order of the manifest; `None` maps every exported function.
+    pub exports: Option<Vec<Export>>,
+    /// What the module may use.
+    pub limits: Limits,
+    /// The text; a bare module has none.
+    source: Option<Arc<Source>>,
+}
+
+/// `[module]`.
+#[derive(Clone, Debug)]
+pub struct Module {
+    /// The name, for people.
+    pub name: At<String>,
+    /// What stands in front of keys.
+    pub namespace: At<String>,
+    /// Only grows: a device refuses an older one.
+    pub version: At<u32>,
+    /// The board.
+    pub board: At<&'static Board>,
+    /// The module's file as it is written in the manifest; see [`Manifest::wasm_path`].
+    pub wasm: At<String>,
+}
+
+/// One line of `[pins]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pin {
+    /// The line; its place is the key.
+    pub line: At<Line>,
+    /// Its name, for people.
+    pub name: Option<At<String>>,
+    /// What the module may do with it.
+    pub mode: At<PinMode>,
+    /// What an output does without its module; `Hold` for an input.
+    pub safe: Safe,
+    /// The pull resistor while the line is an input.
+    pub pull: Pull,
+}
+
+/// One entry of `[exports]`.
+#[derive(Clone, Debug)]
+pub struct Export {
+    /// The function's name in the module.
+    pub name: At<String>,
+    /// The normalised key; its place is the `key` value, or the name.
+    pub key: At<String>,
+    /// The parameters, where the manifest types them.
+    pub params: Option<At<Vec<Param>>>,
+    /// The results, where the manifest types them.
+    pub results: Option<At<Vec<At<Value>>>>,
+    /// What calls it.
+    pub on: Option<At<EventSource>>,
+}
+
+/// `[limits]`.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Bytes of the image.
+    pub max_bytes: At<u32>,
+    /// Bytes of linear memory, up to 4 GiB inclusive.
+    pub memory_bytes: At<u64>,
+    /// Words of code of one call, for exports with no static bound.
+    pub fuel: At<u32>,
+    /// Microseconds that one call may spend in `time.delay_us`, all waits together.
+    pub time_us: At<u32>,
+}
+
+impl Manifest {
+    /// Reads a manifest's file.
+    ///
+    /// # Errors
+    ///
+    /// What stopped the reading (X01), or everything that [`Manifest::parse`] finds.
+    pub fn read(path: &Path) -> Result<Self, Diagnostics> {
+        let bytes = read_at_most(path, MAX_MANIFEST_BYTES)?;
+        let text = String::from_utf8(bytes).map_err(|e| {
+            let offset = e.utf8_error().valid_up_to();
+            let message = format!("{}: not UTF-8 text: a bad byte at offset {offset}", path.display());
+            Diagnostic::new(Code::NotUtf8, Place::file(path), message)
+        })?;
+        Self::parse(&path.display().to_string(), &text)
+    }
+
+    /// Reads a manifest's text. `path` is what errors call it and what [`Manifest::wasm_path`] is
+    /// relative to; nothing is opened. Never panics, whatever the text is.
+    ///
+    /// # Errors
+    ///
+    /// Every error of the manifest, in the order of the text.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use xmap_compiler::manifest::Manifest;
+    /// let manifest = Manifest::parse(
+    ///     "panel.toml",
+    ///     r#"
+    ///         [module]
+    ///         name = "hall"
+    ///         board = "rpi4b"
+    ///         wasm = "hall.wasm"
+    ///         [pins]
+    ///         17 = { name = "lamp", mode = "out", safe = "low" }
+    ///     "#,
+    /// )?;
+    /// assert_eq!(manifest.pin(17).unwrap().name.as_ref().unwrap().value, "lamp");
+    ///
+    /// let errors = Manifest::parse("panel.toml", "[modul]\n").unwrap_err();
+    /// assert!(errors.to_string().contains("did you mean `module`?"));
+    /// # Ok::<(), xmap_compiler::diagnostic::Diagnostics>(())
+    /// ```
+    pub fn parse(path: &str, text: &str) -> Result<Self, Diagnostics> {
+        let source = Source::new(path, text);
+        module::parse(&source).map_err(|mut errors| {
+            errors.sort_by_key(|e| match &*e.place {
+                Place::Text { span, .. } => span.start,
+                _ => 0,
+            });
+            Diagnostics(errors)
+        })
+    }
+
+    /// The module's file: `wasm` relative to the manifest's folder.
+    pub fn wasm_path(&self) -> PathBuf {
+        let folder = match &self.source {
+            Some(source) => Path::new(&source.path).parent().unwrap_or(Path::new("")),
+            None => Path::new(""),
+        };
+        folder.join(&self.module.wasm.value)
+    }
+
+    /// Where a value of this manifest stands; for a bare module, which has no manifest, its file.
+    pub fn place(&self, span: &Range<usize>) -> Place {
+        match &self.source {
+            Some(source) => Place::text(source, span.clone()),
+            None => Place::File(self.module.wasm.value.clone()),
+        }
+    }
+
+    /// Whether there is no manifest's text behind this: [`Manifest::bare`].
+    pub fn is_bare(&self) -> bool {
+        self.source.is_none()
+    }
+
+    /// The declaration of a line, if there is one.
+    pub fn pin(&self, line: u8) -> Option<&Pin> {
+        self.pins.iter().find(|pin| pin.line.value.number() == line)
+    }
+
+    /// The board.
+    pub fn board(&self) -> &'static Board {
+        self.module.board.value
+    }
+}
+
+/// Reads a file of at most `limit` bytes.
+fn read_at_most(path: &Path, limit: u64) -> Result<Vec<u8>, Diagnostic> {
+    let read = || -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        // Opening a directory succeeds on Unix; reading it says what it is.
+        File::open(path)?.take(limit + 1).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    };
+    let bytes = read().map_err(|e| Diagnostic::reading(path, &e))?;
+    if bytes.len() as u64 > limit {
+        let message = format!("{}: more than {limit} bytes", path.display());
+        return Err(Diagnostic::new(Code::FileTooLarge, Place::file(path), message));
+    }
+    Ok(bytes)
+}

@@ -1,0 +1,167 @@
+//! The whole text, `[module]` and `[limits]`.
+
+use std::sync::Arc;
+
+use toml::de::DeTable;
+use xmap_boards::{BOARDS, Board, RPI4B, by_name};
+use xmap_image::limits::{
+    DEFAULT_FUEL, DEFAULT_IMAGE_BYTES, DEFAULT_MEMORY_BYTES, DEFAULT_TIME_US, MAX_IMAGE_BYTES, MAX_PAGES,
+};
+
+use super::{
+    At, Limits, Manifest, Module, exports, pins,
+    reader::{Reader, Table},
+    toml_errors,
+};
+use crate::{
+    diagnostic::{Code, Diagnostic, Source},
+    names,
+};
+
+/// Bytes of a page of linear memory.
+const PAGE_BYTES: u64 = 65_536;
+
+pub(super) fn parse(source: &Arc<Source>) -> Result<Manifest, Vec<Diagnostic>> {
+    let mut reader = Reader { source, errors: Vec::new() };
+    let (root, syntax) = DeTable::parse_recoverable(&source.text);
+    if !toml_errors::report(&mut reader, root.get_ref(), &syntax) {
+        return Err(reader.errors);
+    }
+    // The root has no header: what is missing in it is missing at the beginning of the text.
+    let root = Table { name: "the manifest".into(), span: 0..0, entries: root.get_ref() };
+    let manifest = tables(&mut reader, &root);
+    match manifest {
+        Some(manifest) if reader.errors.is_empty() => Ok(manifest),
+        _ => Err(reader.errors),
+    }
+}
+
+fn tables(reader: &mut Reader<'_>, root: &Table<'_>) -> Option<Manifest> {
+    reader.only(root, &["module", "pins", "exports", "limits"]);
+    if !root.has("module") {
+        reader.error(Code::MissingKey, &root.span, "the manifest needs a table [module]");
+    }
+    let module = reader.sub_table(root, "module", "[module]".into()).map(|table| module(reader, &table));
+    // Where the module's table is wrong, the rest is still held against a board and a namespace.
+    let board = module.as_ref().and_then(|m| m.board.clone());
+    let board_of_pins = board.as_ref().map_or(&RPI4B, |b| b.value);
+    let namespace = module.as_ref().and_then(|m| m.namespace.clone());
+    let errors = reader.errors.len();
+    let pins = reader
+        .sub_table(root, "pins", "[pins]".into())
+        .map_or(Vec::new(), |table| pins::parse(reader, &table, board_of_pins));
+    // A line whose entry is wrong is declared all the same.
+    let all_pins = reader.errors.len() == errors;
+    let exports = reader.sub_table(root, "exports", "[exports]".into()).map(|table| {
+        let namespace = namespace.as_ref().map_or("default", |n| n.value.as_str());
+        let lines = exports::Lines { pins: &pins, all: all_pins };
+        exports::parse(reader, &table, namespace, &lines)
+    });
+    let limits = limits(reader, root);
+    let module = module?;
+    Some(Manifest {
+        module: Module {
+            name: module.name?,
+            namespace: namespace?,
+            version: module.version?,
+            board: board?,
+            wasm: module.wasm?,
+        },
+        pins,
+        exports,
+        limits,
+        source: Some(reader.source.clone()),
+    })
+}
+
+/// `[module]`, as far as it is right.
+struct Parts {
+    name: Option<At<String>>,
+    namespace: Option<At<String>>,
+    version: Option<At<u32>>,
+    board: Option<At<&'static Board>>,
+    wasm: Option<At<String>>,
+}
+
+fn module(reader: &mut Reader<'_>, table: &Table<'_>) -> Parts {
+    reader.only(table, &["name", "namespace", "version", "board", "wasm"]);
+    reader.required(table, &["name", "board", "wasm"]);
+    let default = |key: &str| !table.has(key);
+    Parts {
+        name: reader.name(table, "name"),
+        namespace: if default("namespace") {
+            Some(At::new("default".into(), table.span.clone()))
+        } else {
+            namespace(reader, table)
+        },
+        version: if default("version") {
+            Some(At::new(1, table.span.clone()))
+        } else {
+            reader.integer32(table, "version", 0..=u32::MAX)
+        },
+        board: board(reader, table),
+        wasm: wasm(reader, table),
+    }
+}
+
+fn namespace(reader: &mut Reader<'_>, table: &Table<'_>) -> Option<At<String>> {
+    let text = reader.string(table, "namespace")?;
+    if !names::is_namespace(&text.value) {
+        let message = format!("`{}` is not a namespace", text.value);
+        let parts: Vec<_> = text.value.split('.').filter_map(names::word).collect();
+        let help = (!parts.is_empty()).then(|| format!("write `{}`", parts.join(".")));
+        reader.error(Code::BadNamespace, &text.span, message).help = help;
+        return None;
+    }
+    reader.short("namespace", &text).then_some(text)
+}
+
+fn board(reader: &mut Reader<'_>, table: &Table<'_>) -> Option<At<&'static Board>> {
+    let text = reader.string(table, "board")?;
+    if let Some(board) = by_name(&text.value) {
+        return Some(At::new(board, text.span));
+    }
+    let names: Vec<_> = BOARDS.iter().map(|b| b.name).collect();
+    let message = format!("there is no board `{}`", text.value);
+    reader.error(Code::UnknownBoard, &text.span, message).help =
+        Some(format!("the boards are: {}", names.join(", ")));
+    None
+}
+
+fn wasm(reader: &mut Reader<'_>, table: &Table<'_>) -> Option<At<String>> {
+    let text = reader.string(table, "wasm")?;
+    // A path with a zero byte never reaches the operating system.
+    if text.value.is_empty() || text.value.contains('\0') {
+        reader.error(Code::BadName, &text.span, "wasm: expected the path of a .wasm or .wat file");
+        return None;
+    }
+    Some(text)
+}
+
+fn limits(reader: &mut Reader<'_>, root: &Table<'_>) -> Limits {
+    let table = reader.sub_table(root, "limits", "[limits]".into());
+    let at = table.as_ref().map_or(0..0, |t| t.span.clone());
+    let mut limits = Limits {
+        max_bytes: At::new(DEFAULT_IMAGE_BYTES, at.clone()),
+        memory_bytes: At::new(DEFAULT_MEMORY_BYTES.into(), at.clone()),
+        fuel: At::new(DEFAULT_FUEL, at.clone()),
+        time_us: At::new(DEFAULT_TIME_US, at),
+    };
+    if let Some(table) = table {
+        reader.only(&table, &["max_bytes", "memory_bytes", "fuel", "time_us"]);
+        let most_memory = u64::from(MAX_PAGES) * PAGE_BYTES;
+        if let Some(n) = reader.integer32(&table, "max_bytes", 1..=MAX_IMAGE_BYTES as u32) {
+            limits.max_bytes = n;
+        }
+        if let Some(n) = reader.integer(&table, "memory_bytes", 0..=most_memory) {
+            limits.memory_bytes = n;
+        }
+        if let Some(n) = reader.integer32(&table, "fuel", 1..=u32::MAX) {
+            limits.fuel = n;
+        }
+        if let Some(n) = reader.integer32(&table, "time_us", 0..=u32::MAX) {
+            limits.time_us = n;
+        }
+    }
+    limits
+}

@@ -1,0 +1,134 @@
+//! `[pins]`: what the module may do with which line.
+
+use std::ops::Range;
+
+use toml::{Spanned, de::DeValue};
+use xmap_boards::{Board, Line};
+use xmap_image::{PinMode, Pull, Safe};
+
+use super::{
+    At, Pin,
+    reader::{Reader, Table},
+};
+use crate::{diagnostic::Code, names};
+
+pub(super) const MODES: &[(&str, PinMode)] =
+    &[("in", PinMode::In), ("out", PinMode::Out), ("inout", PinMode::InOut)];
+const SAFE: &[(&str, Safe)] =
+    &[("low", Safe::Low), ("high", Safe::High), ("hold", Safe::Hold), ("float", Safe::Float)];
+const PULLS: &[(&str, Pull)] = &[("none", Pull::None), ("up", Pull::Up), ("down", Pull::Down)];
+
+/// The lines that could be read, sorted by line.
+pub(super) fn parse(reader: &mut Reader<'_>, table: &Table<'_>, board: &Board) -> Vec<Pin> {
+    let mut pins = Vec::new();
+    for (key, value) in table.in_order() {
+        let line = line(reader, &key, board);
+        // The entry is checked even when its line is wrong.
+        let pin = pin(reader, &key, value, line);
+        pins.extend(pin);
+    }
+    same_names(reader, &pins);
+    pins.sort_by_key(|pin| pin.line.value);
+    pins
+}
+
+/// The line that a key names, if the board has it to give.
+fn line(reader: &mut Reader<'_>, key: &At<&str>, board: &Board) -> Option<Line> {
+    let digits = !key.value.is_empty() && key.value.bytes().all(|b| b.is_ascii_digit());
+    if !digits || (key.value.len() > 1 && key.value.starts_with('0')) {
+        let message = format!("[pins]: expected the number of a line, found `{}`", key.value);
+        let number = key.value.trim_start_matches(|c: char| !c.is_ascii_digit());
+        let number = number.trim_start_matches('0');
+        let plain = !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit());
+        let help = if plain {
+            format!("write `{number} = {{ ... }}`")
+        } else {
+            "write `17 = { name = \"...\", mode = \"out\" }`".to_string()
+        };
+        reader.error(Code::NoSuchLine, &key.span, message).help = Some(help);
+        return None;
+    }
+    let line = key.value.parse().ok().and_then(Line::new);
+    let Some(line) = line.filter(|line| board.lines & line.mask64() != 0) else {
+        let last = u64::BITS - 1 - board.lines.leading_zeros();
+        let message = format!("{} has no line {}", board.name, key.value);
+        reader.error(Code::NoSuchLine, &key.span, message).help = Some(format!("its lines are 0 to {last}"));
+        return None;
+    };
+    if let Some(reason) = board.reserved(line) {
+        let message = format!("line {line} is reserved for {reason}");
+        reader.error(Code::ReservedLine, &key.span, message);
+        return None;
+    }
+    Some(line)
+}
+
+fn pin(
+    reader: &mut Reader<'_>,
+    key: &At<&str>,
+    value: &Spanned<DeValue<'_>>,
+    line: Option<Line>,
+) -> Option<Pin> {
+    let who = format!("pin {}", key.value);
+    if let DeValue::String(mode) = value.get_ref()
+        && MODES.iter().any(|(name, _)| *name == mode.as_ref())
+    {
+        let error = reader.wrong_type(&who, "a table", value.get_ref(), &value.span());
+        error.help = Some(format!("write `{} = {{ mode = \"{mode}\" }}`", key.value));
+        return None;
+    }
+    let table = reader.table(who, value)?;
+    reader.only(&table, &["name", "mode", "safe", "pull"]);
+    reader.required(&table, &["mode"]);
+    let name = reader.name(&table, "name");
+    let mode = reader.word(&table, "mode", MODES);
+    let safe = reader.word(&table, "safe", SAFE);
+    let pull = reader.word(&table, "pull", PULLS);
+    let mode = mode?;
+    conflicts(reader, key.value, mode.value, safe.as_ref(), pull.as_ref());
+    Some(Pin {
+        line: At::new(line?, key.span.clone()),
+        name,
+        mode,
+        safe: safe.map_or(Safe::Hold, |s| s.value),
+        pull: pull.map_or(Pull::None, |p| p.value),
+    })
+}
+
+/// A safe state is for what the module drives, a pull for what may be an input.
+fn conflicts(
+    reader: &mut Reader<'_>,
+    line: &str,
+    mode: PinMode,
+    safe: Option<&At<Safe>>,
+    pull: Option<&At<Pull>>,
+) {
+    if let (PinMode::In, Some(safe)) = (mode, safe) {
+        let message = format!("line {line} is an input and has no safe state");
+        reader.error(Code::PinConflict, &safe.span, message).help = Some("leave `safe` out".to_string());
+    }
+    let floats = safe.is_some_and(|s| s.value == Safe::Float);
+    if let (PinMode::Out, Some(pull)) = (mode, pull)
+        && !floats
+    {
+        let message = format!("line {line} is always an output and needs no pull");
+        reader.error(Code::PinConflict, &pull.span, message).help =
+            Some("leave `pull` out, or let the line go with safe = \"float\"".to_string());
+    }
+}
+
+fn same_names(reader: &mut Reader<'_>, pins: &[Pin]) {
+    let mut seen: Vec<(String, u8, Range<usize>)> = Vec::new();
+    for pin in pins {
+        let Some(name) = &pin.name else { continue };
+        let Some(word) = names::word(&name.value) else { continue };
+        let line = pin.line.value.number();
+        if let Some((word, other, first)) = seen.iter().find(|(w, ..)| *w == word) {
+            let message = format!("lines {other} and {line} are both named `{word}`");
+            let note = (reader.place(first), format!("line {other} has the name"));
+            reader.error(Code::DuplicatePinName, &name.span, message).notes.push(note);
+        } else {
+            seen.push((word, line, name.span.clone()));
+        }
+    }
+}

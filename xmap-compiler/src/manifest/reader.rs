@@ -1,0 +1,226 @@
+//! Typed access to TOML tables that goes on after an error: each step either has a value or has
+//! reported why not.
+
+use std::{ops::Range, ops::RangeInclusive, sync::Arc};
+
+use toml::{
+    Spanned,
+    de::{DeInteger, DeTable, DeValue},
+};
+
+use super::At;
+use crate::{
+    diagnostic::{Code, Diagnostic, Place, Source},
+    names,
+};
+
+/// A table with the name that errors call it.
+#[derive(Clone)]
+pub(super) struct Table<'a> {
+    pub(super) name: String,
+    pub(super) span: Range<usize>,
+    pub(super) entries: &'a DeTable<'a>,
+}
+
+impl<'a> Table<'a> {
+    /// The entries in the order of the text.
+    pub(super) fn in_order(&self) -> Vec<(At<&'a str>, &'a Spanned<DeValue<'a>>)> {
+        let mut entries: Vec<_> = self
+            .entries
+            .iter()
+            .map(|(key, value)| (At::new(key.get_ref().as_ref(), key.span()), value))
+            .collect();
+        entries.sort_by_key(|(key, _)| key.span.start);
+        entries
+    }
+
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.entries.contains_key(key)
+    }
+}
+
+/// The text and the errors found so far.
+pub(super) struct Reader<'s> {
+    pub(super) source: &'s Arc<Source>,
+    pub(super) errors: Vec<Diagnostic>,
+}
+
+impl Reader<'_> {
+    pub(super) fn place(&self, span: &Range<usize>) -> Place {
+        Place::text(self.source, span.clone())
+    }
+
+    /// Reports an error; notes and help can be added to what is returned.
+    pub(super) fn error(
+        &mut self,
+        code: Code,
+        span: &Range<usize>,
+        message: impl Into<String>,
+    ) -> &mut Diagnostic {
+        let error = Diagnostic::new(code, self.place(span), message);
+        self.errors.push(error);
+        self.errors.last_mut().expect("just pushed")
+    }
+
+    /// Reports every key of the table that is not in `known`.
+    pub(super) fn only(&mut self, table: &Table<'_>, known: &[&str]) {
+        for (key, _) in table.in_order() {
+            if !known.contains(&key.value) {
+                let help = names::did_you_mean(key.value, known.iter().copied())
+                    .unwrap_or_else(|| format!("the keys are {}", known.join(", ")));
+                let message = format!("unknown key `{}` in {}", key.value, table.name);
+                self.error(Code::UnknownKey, &key.span, message).help = Some(help);
+            }
+        }
+    }
+
+    /// Reports a key that must be there and is not.
+    pub(super) fn required(&mut self, table: &Table<'_>, keys: &[&str]) {
+        for key in keys {
+            if !table.has(key) {
+                let message = format!("{} needs `{key}`", table.name);
+                self.error(Code::MissingKey, &table.span, message);
+            }
+        }
+    }
+
+    pub(super) fn table<'a>(&mut self, name: String, value: &'a Spanned<DeValue<'a>>) -> Option<Table<'a>> {
+        match value.get_ref() {
+            DeValue::Table(entries) => Some(Table { name, span: value.span(), entries }),
+            other => {
+                self.wrong_type(&name, "a table", other, &value.span());
+                None
+            }
+        }
+    }
+
+    /// The table under a key of another one, where it is there.
+    pub(super) fn sub_table<'a>(&mut self, table: &Table<'a>, key: &str, name: String) -> Option<Table<'a>> {
+        self.table(name, table.entries.get(key)?)
+    }
+
+    pub(super) fn string(&mut self, table: &Table<'_>, key: &str) -> Option<At<String>> {
+        let value = table.entries.get(key)?;
+        self.text(key, value)
+    }
+
+    pub(super) fn text(&mut self, name: &str, value: &Spanned<DeValue<'_>>) -> Option<At<String>> {
+        match value.get_ref() {
+            DeValue::String(text) => Some(At::new(text.to_string(), value.span())),
+            other => {
+                self.wrong_type(name, "a string", other, &value.span());
+                None
+            }
+        }
+    }
+
+    pub(super) fn list<'a>(
+        &mut self,
+        table: &Table<'a>,
+        key: &str,
+    ) -> Option<At<&'a [Spanned<DeValue<'a>>]>> {
+        let value = table.entries.get(key)?;
+        match value.get_ref() {
+            DeValue::Array(items) => Some(At::new(&**items, value.span())),
+            other => {
+                self.wrong_type(key, "an array of strings", other, &value.span());
+                None
+            }
+        }
+    }
+
+    pub(super) fn integer(
+        &mut self,
+        table: &Table<'_>,
+        key: &str,
+        range: RangeInclusive<u64>,
+    ) -> Option<At<u64>> {
+        let value = table.entries.get(key)?;
+        let DeValue::Integer(integer) = value.get_ref() else {
+            self.wrong_type(key, "an integer", value.get_ref(), &value.span());
+            return None;
+        };
+        match number(integer).and_then(|n| u64::try_from(n).ok()).filter(|n| range.contains(n)) {
+            Some(n) => Some(At::new(n, value.span())),
+            None => {
+                let message =
+                    format!("{key}: expected {} to {}, found {integer}", range.start(), range.end());
+                self.error(Code::OutOfRange, &value.span(), message);
+                None
+            }
+        }
+    }
+
+    /// An integer that fits 32 bits.
+    pub(super) fn integer32(
+        &mut self,
+        table: &Table<'_>,
+        key: &str,
+        range: RangeInclusive<u32>,
+    ) -> Option<At<u32>> {
+        let (first, last) = range.into_inner();
+        let at = self.integer(table, key, first.into()..=last.into())?;
+        Some(At::new(u32::try_from(at.value).ok()?, at.span))
+    }
+
+    /// One of a few words, each with what it stands for.
+    pub(super) fn word<T: Copy>(
+        &mut self,
+        table: &Table<'_>,
+        key: &str,
+        words: &[(&str, T)],
+    ) -> Option<At<T>> {
+        let text = self.string(table, key)?;
+        if let Some((_, meaning)) = words.iter().find(|(word, _)| *word == text.value) {
+            return Some(At::new(*meaning, text.span));
+        }
+        let names: Vec<_> = words.iter().map(|(word, _)| *word).collect();
+        let message = format!("{key}: expected one of {}; found `{}`", names.join(", "), text.value);
+        self.error(Code::UnknownWord, &text.span, message).help = names::did_you_mean(&text.value, names);
+        None
+    }
+
+    /// A name for people: something must be left of it as a key, and it fits a column of a table.
+    pub(super) fn name(&mut self, table: &Table<'_>, key: &str) -> Option<At<String>> {
+        let text = self.string(table, key)?;
+        if names::word(&text.value).is_none() {
+            let message = format!("{key}: `{}` has no letter or digit", text.value);
+            self.error(Code::BadName, &text.span, message);
+            return None;
+        }
+        self.short(key, &text).then_some(text)
+    }
+
+    pub(super) fn short(&mut self, key: &str, text: &At<String>) -> bool {
+        let (chars, most) = (text.value.chars().count(), super::MAX_NAME_CHARS);
+        if chars > most {
+            let message = format!("{key}: at most {most} characters, found {chars}");
+            self.error(Code::OutOfRange, &text.span, message);
+        }
+        chars <= most
+    }
+
+    pub(super) fn wrong_type(
+        &mut self,
+        name: &str,
+        expected: &str,
+        found: &DeValue<'_>,
+        span: &Range<usize>,
+    ) -> &mut Diagnostic {
+        let found = match found {
+            DeValue::String(_) => "a string",
+            DeValue::Integer(_) => "an integer",
+            DeValue::Float(_) => "a float",
+            DeValue::Boolean(_) => "a boolean",
+            DeValue::Datetime(_) => "a date or time",
+            DeValue::Array(_) => "an array",
+            DeValue::Table(_) => "a table",
+        };
+        let message = format!("{name}: expected {expected}, found {found}");
+        self.error(Code::WrongType, span, message)
+    }
+}
+
+fn number(integer: &DeInteger<'_>) -> Option<i128> {
+    i128::from_str_radix(integer.as_str(), integer.radix()).ok()
+}

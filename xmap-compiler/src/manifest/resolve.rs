@@ -1,0 +1,337 @@
+//! The manifest's exports against the functions that a module exports.
+
+use std::{collections::HashMap, fmt};
+
+use xmap_image::{
+    EventSource, Ty,
+    limits::{MAX_EXPORTS, MAX_PARAMS, MAX_STRING_BYTES},
+};
+
+use super::{Export, Manifest, value::wasm_type};
+use crate::{
+    diagnostic::{Code, Diagnostic, Diagnostics, FunctionName, Place},
+    names,
+};
+
+/// The functions that the runtime calls by itself when a module exports them (guest ABI). They are
+/// mapped even where `[exports]` does not list them; without a `key` their key is their name, which
+/// no other export can have, as every other key has a namespace.
+pub const RUNTIME_EXPORTS: [&str; 3] = ["_initialize", "on_mount", "on_unmount"];
+
+/// A type of WebAssembly.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum WasmTy {
+    /// 32-bit integer.
+    I32,
+    /// 64-bit integer.
+    I64,
+    /// 32-bit float.
+    F32,
+    /// 64-bit float.
+    F64,
+}
+
+impl WasmTy {
+    /// The type of an export that the manifest does not type: integers are signed.
+    pub const fn untyped(self) -> Ty {
+        match self {
+            WasmTy::I32 => Ty::I32,
+            WasmTy::I64 => Ty::I64,
+            WasmTy::F32 => Ty::F32,
+            WasmTy::F64 => Ty::F64,
+        }
+    }
+}
+
+impl fmt::Display for WasmTy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            WasmTy::I32 => "i32",
+            WasmTy::I64 => "i64",
+            WasmTy::F32 => "f32",
+            WasmTy::F64 => "f64",
+        })
+    }
+}
+
+/// A function that a module exports.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExportedFunction<'m> {
+    /// The name of the export.
+    pub name: &'m str,
+    /// Its parameters.
+    pub params: Vec<WasmTy>,
+    /// Its results.
+    pub results: Vec<WasmTy>,
+    /// The function's index, imports counted.
+    pub function: u32,
+}
+
+impl ExportedFunction<'_> {
+    /// `(i32, i32) -> (i64)`.
+    fn signature(&self) -> String {
+        format!("{} -> {}", list(&self.params), list(&self.results))
+    }
+}
+
+fn list(types: &[WasmTy]) -> String {
+    let types: Vec<_> = types.iter().map(WasmTy::to_string).collect();
+    format!("({})", types.join(", "))
+}
+
+/// One export of the image: a function of the module with its key and its types.
+#[derive(Clone, Debug)]
+pub struct MappedExport {
+    /// The key.
+    pub key: String,
+    /// The name in the module.
+    pub name: String,
+    /// The function's index, imports counted.
+    pub function: u32,
+    /// One type for each WebAssembly parameter.
+    pub params: Vec<Ty>,
+    /// A name for each of them: the manifest's (a length is `buf_len`), or `arg0`, `arg1`...
+    pub param_names: Vec<String>,
+    /// One type for each WebAssembly result.
+    pub results: Vec<Ty>,
+    /// What calls it, where it is a handler.
+    pub on: Option<EventSource>,
+    /// Its entry in the manifest, or the function in the module.
+    pub place: Place,
+}
+
+/// Maps a module's exported functions: those that `[exports]` lists and the runtime's own, or all of
+/// them when there is no `[exports]`. Sorted by key. `functions` are in the module's order.
+///
+/// # Errors
+///
+/// A listed function that the module does not export, types or counts that differ, fixed signatures
+/// that differ (`on_mount`, handlers), keys that collide, and more exports, parameters or names than
+/// an image holds: all of them in one go.
+pub fn resolve_exports(
+    manifest: &Manifest,
+    functions: &[ExportedFunction<'_>],
+) -> Result<Vec<MappedExport>, Diagnostics> {
+    let mut resolver =
+        Resolver { manifest, file: manifest.wasm_path().display().to_string(), errors: Vec::new() };
+    let mut mapped = match &manifest.exports {
+        Some(listed) => resolver.listed(listed, functions),
+        None => functions.iter().filter_map(|f| resolver.unlisted(f)).collect(),
+    };
+    resolver.collisions(&mapped);
+    resolver.totals(&mapped);
+    if resolver.errors.is_empty() {
+        mapped.sort_by(|a, b| a.key.cmp(&b.key));
+        Ok(mapped)
+    } else {
+        Err(Diagnostics(resolver.errors))
+    }
+}
+
+struct Resolver<'a> {
+    manifest: &'a Manifest,
+    file: String,
+    errors: Vec<Diagnostic>,
+}
+
+impl Resolver<'_> {
+    fn listed(&mut self, listed: &[Export], functions: &[ExportedFunction<'_>]) -> Vec<MappedExport> {
+        let by_name: HashMap<_, _> = functions.iter().map(|f| (f.name, f)).collect();
+        let mut mapped = Vec::new();
+        for export in listed {
+            match by_name.get(export.name.value.as_str()) {
+                Some(function) => mapped.extend(self.typed(export, function)),
+                None => self.missing(export, functions),
+            }
+        }
+        for function in functions {
+            let is_listed = || listed.iter().any(|e| e.name.value == function.name);
+            if RUNTIME_EXPORTS.contains(&function.name) && !is_listed() {
+                mapped.extend(self.unlisted(function));
+            }
+        }
+        mapped
+    }
+
+    fn missing(&mut self, export: &Export, functions: &[ExportedFunction<'_>]) {
+        let name = &export.name.value;
+        let message = format!("{} does not export a function `{name}`", self.file);
+        let known = || functions.iter().map(|f| f.name);
+        let help = names::did_you_mean(name, known()).or_else(|| {
+            let few = names::nearest_few(name, known(), 3);
+            (!few.is_empty()).then(|| format!("the nearest are: {}", few.join(", ")))
+        });
+        let place = self.manifest.place(&export.name.span);
+        self.errors.push(Diagnostic::new(Code::NoSuchExport, place, message).help(help));
+    }
+
+    /// An export whose types are the module's own.
+    fn unlisted(&mut self, function: &ExportedFunction<'_>) -> Option<MappedExport> {
+        let place = self.wasm(function);
+        let key = if RUNTIME_EXPORTS.contains(&function.name) {
+            function.name.to_string()
+        } else {
+            match names::key(&self.manifest.module.namespace.value, function.name) {
+                Ok(key) => key,
+                Err(_) => {
+                    let message = format!("`{}` has no letter or digit for a key", function.name);
+                    let help = "map it in [exports] with a `key`".to_string();
+                    let error = Diagnostic::new(Code::BadName, place, message).help(help);
+                    self.errors.push(error);
+                    return None;
+                }
+            }
+        };
+        self.fixed(function, None).then(|| untyped(function, key, place))
+    }
+
+    /// An export that the manifest lists.
+    fn typed(&mut self, export: &Export, function: &ExportedFunction<'_>) -> Option<MappedExport> {
+        let errors = self.errors.len();
+        let place = self.manifest.place(&export.name.span);
+        let mut mapped = untyped(function, export.key.value.clone(), place);
+        mapped.on = export.on.as_ref().map(|on| on.value);
+        if let Some(params) = &export.params {
+            let types =
+                || params.value.iter().flat_map(|p| p.value.types().iter().map(|ty| (*ty, p.span.clone())));
+            self.same(function, "param", &function.params, types().collect(), &params.span);
+            mapped.params = types().map(|(ty, _)| ty).collect();
+            mapped.param_names = params
+                .value
+                .iter()
+                .flat_map(|p| {
+                    p.value.types().iter().map(|ty| match ty {
+                        Ty::Len => format!("{}_len", p.name),
+                        _ => p.name.clone(),
+                    })
+                })
+                .collect();
+        }
+        if let Some(results) = &export.results {
+            let types =
+                || results.value.iter().flat_map(|r| r.value.types().iter().map(|ty| (*ty, r.span.clone())));
+            self.same(function, "result", &function.results, types().collect(), &results.span);
+            mapped.results = types().map(|(ty, _)| ty).collect();
+        }
+        self.fixed(function, Some(export));
+        (self.errors.len() == errors).then_some(mapped)
+    }
+
+    /// The manifest's types against the module's, position by position.
+    fn same(
+        &mut self,
+        function: &ExportedFunction<'_>,
+        what: &str,
+        found: &[WasmTy],
+        expected: Vec<(Ty, std::ops::Range<usize>)>,
+        span: &std::ops::Range<usize>,
+    ) {
+        let name = function.name;
+        let note = format!("the function is {}", function.signature());
+        if expected.len() != found.len() {
+            let message = format!("{name}: expected {} {what}s, found {}", expected.len(), found.len());
+            let error = Diagnostic::new(Code::CountMismatch, self.manifest.place(span), message)
+                .note(self.wasm(function), note);
+            self.errors.push(error);
+            return;
+        }
+        for (position, ((ty, span), found)) in expected.into_iter().zip(found).enumerate() {
+            let expected = wasm_type(ty);
+            if expected != *found {
+                let message = format!("{name} {what} {position}: expected {expected}, found {found}");
+                let place = self.manifest.place(&span);
+                let error = Diagnostic::new(Code::TypeMismatch, place, message)
+                    .note(self.wasm(function), note.clone());
+                self.errors.push(error);
+            }
+        }
+    }
+
+    /// The signatures that the runtime fixes. Whether this one is as it has to be.
+    fn fixed(&mut self, function: &ExportedFunction<'_>, export: Option<&Export>) -> bool {
+        let fixed: Option<&[WasmTy]> = match function.name {
+            "on_mount" => Some(&[WasmTy::I32]),
+            "on_unmount" | "_initialize" => Some(&[]),
+            _ => None,
+        };
+        let name = function.name;
+        if let Some(results) = fixed
+            && (!function.params.is_empty() || function.results != results)
+        {
+            let message = format!("{name}: expected () -> {}, found {}", list(results), function.signature());
+            let place = self.wasm(function);
+            self.errors.push(Diagnostic::new(Code::RuntimeSignature, place, message));
+            return false;
+        }
+        if let Some(on) = export.and_then(|e| e.on.as_ref())
+            && !function.params.is_empty()
+        {
+            let message = format!("{name} is a handler and takes no params");
+            let place = self.manifest.place(&on.span);
+            let note = format!("the function is {}", function.signature());
+            let error =
+                Diagnostic::new(Code::HandlerSignature, place, message).note(self.wasm(function), note);
+            self.errors.push(error);
+            return false;
+        }
+        true
+    }
+
+    /// Two functions with one key. Those that the manifest lists have been compared already.
+    fn collisions(&mut self, mapped: &[MappedExport]) {
+        let mut seen: HashMap<&str, &MappedExport> = HashMap::new();
+        for export in mapped {
+            let Some(first) = seen.insert(&export.key, export) else { continue };
+            let message = format!("`{}` and `{}` both have the key {}", first.name, export.name, export.key);
+            let error = Diagnostic::new(Code::KeyCollision, export.place.clone(), message)
+                .note(first.place.clone(), format!("`{}` has it", first.name))
+                .help("give one of them another `key` in [exports]".to_string());
+            self.errors.push(error);
+        }
+    }
+
+    fn totals(&mut self, mapped: &[MappedExport]) {
+        let whole = || Place::File(self.file.clone());
+        let mut errors = Vec::new();
+        if mapped.len() > MAX_EXPORTS {
+            let message = format!("{} exports, at most {MAX_EXPORTS}", mapped.len());
+            errors.push(Diagnostic::new(Code::TooManyExports, whole(), message));
+        }
+        let bytes: usize = mapped.iter().map(|e| e.key.len() + e.name.len()).sum();
+        if bytes > MAX_STRING_BYTES {
+            let message = format!("names and keys take {bytes} bytes, at most {MAX_STRING_BYTES}");
+            errors.push(Diagnostic::new(Code::TooManyStrings, whole(), message));
+        }
+        for export in mapped {
+            for (what, count) in [("params", export.params.len()), ("results", export.results.len())] {
+                if count > MAX_PARAMS {
+                    let message = format!("{}: {count} {what}, at most {MAX_PARAMS}", export.name);
+                    errors.push(Diagnostic::new(Code::TooManyParams, export.place.clone(), message));
+                }
+            }
+        }
+        self.errors.append(&mut errors);
+    }
+
+    fn wasm(&self, function: &ExportedFunction<'_>) -> Place {
+        Place::Wasm {
+            file: self.file.clone(),
+            function: Some(FunctionName { index: function.function, name: Some(function.name.to_string()) }),
+            offset: None,
+            source: None,
+        }
+    }
+}
+
+fn untyped(function: &ExportedFunction<'_>, key: String, place: Place) -> MappedExport {
+    MappedExport {
+        key,
+        name: function.name.to_string(),
+        function: function.function,
+        params: function.params.iter().map(|ty| ty.untyped()).collect(),
+        param_names: (0..function.params.len()).map(|n| format!("arg{n}")).collect(),
+        results: function.results.iter().map(|ty| ty.untyped()).collect(),
+        on: None,
+        place,
+    }
+}

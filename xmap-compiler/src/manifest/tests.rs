@@ -1,0 +1,377 @@
+//! The errors of a manifest against committed texts (tests/manifest; `BLESS=1` rewrites them), what a
+//! right one means, and that no text panics.
+
+use std::{collections::BTreeSet, fs, path::Path};
+
+use proptest::prelude::*;
+use xmap_boards::RPI4B;
+use xmap_image::{EventSource, PinMode, Pull, Safe, Ty, limits};
+
+use super::{ExportedFunction, Manifest, Owner, Value, WasmTy, resolve_exports};
+use crate::diagnostic::{Code, Diagnostics};
+
+/// The manifest of docs/manifest.md.
+const HALL: &str = r#"
+[module]
+name = "hall"
+namespace = "panel"
+version = 7
+board = "rpi4b"
+wasm = "hall.wasm"
+
+[pins]
+17 = { name = "lamp", mode = "out", safe = "low" }
+27 = { name = "button", mode = "in", pull = "up" }
+
+[exports]
+call_gpio_set = { key = "gpio.set", params = ["pin: u8", "val: bool"] }
+on_press = { on = { pin = 27, edge = "falling", debounce_us = 5000 } }
+on_tick = { on = { every_us = 10000 } }
+show = { params = ["text: own str", "raw: bytes"], results = ["i8"] }
+
+[limits]
+max_bytes = 8192
+memory_bytes = 4294967296
+fuel = 20000
+"#;
+
+fn parse(text: &str) -> Result<Manifest, Diagnostics> {
+    Manifest::parse("panels/panel.toml", text)
+}
+
+fn function<'m>(name: &'m str, params: &[WasmTy], results: &[WasmTy]) -> ExportedFunction<'m> {
+    ExportedFunction { name, params: params.into(), results: results.into(), function: 3 }
+}
+
+#[test]
+fn errors_are_the_committed_ones() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/manifest");
+    let mut messages = BTreeSet::new();
+    let mut stale = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|e| e != "toml") {
+            continue;
+        }
+        let text = fs::read_to_string(&path).unwrap();
+        let errors = Manifest::parse("panel.toml", &text).expect_err("a wrong manifest");
+        messages.extend(errors.0.iter().map(|e| (e.code, e.message.clone())));
+        let found = format!("{errors}\n");
+        let expected = path.with_extension("stderr");
+        if std::env::var_os("BLESS").is_some() {
+            fs::write(&expected, &found).unwrap();
+        }
+        if fs::read_to_string(&expected).unwrap_or_default() != found {
+            stale.push(format!("{}:\n{found}", path.display()));
+        }
+    }
+    assert!(stale.is_empty(), "{}", stale.join("\n"));
+    // Every code has a case, and its example is a message that is really given. Those that only
+    // the module's code can break belong to the compiler's tests.
+    let by_code = [Code::WriteToInput, Code::NotInOut];
+    for code in Code::ALL.iter().filter(|c| [3, 4].contains(&(c.number() / 100))) {
+        let shown = messages.contains(&(*code, code.example().to_string()));
+        assert!(shown || by_code.contains(code), "{code}: nothing says `{}`", code.example());
+    }
+}
+
+#[test]
+fn a_manifest_means_what_it_says() {
+    let manifest = parse(HALL).unwrap();
+    assert_eq!(manifest.module.name.value, "hall");
+    assert_eq!(manifest.module.version.value, 7);
+    assert_eq!(manifest.wasm_path(), Path::new("panels/hall.wasm"));
+    assert!(!manifest.is_bare());
+
+    let lamp = manifest.pin(17).unwrap();
+    assert_eq!((lamp.mode.value, lamp.safe, lamp.pull), (PinMode::Out, Safe::Low, Pull::None));
+    let button = manifest.pin(27).unwrap();
+    assert_eq!((button.mode.value, button.safe, button.pull), (PinMode::In, Safe::Hold, Pull::Up));
+    assert!(manifest.pin(18).is_none());
+    assert_eq!(manifest.place(&button.line.span).to_string(), "panels/panel.toml:11:1");
+
+    let exports = manifest.exports.as_ref().unwrap();
+    let keys: Vec<_> = exports.iter().map(|e| e.key.value.as_str()).collect();
+    assert_eq!(keys, ["panel.gpio_set", "panel.on_press", "panel.on_tick", "panel.show"]);
+    let press = EventSource::Falling { line: 27, debounce_us: 5000 };
+    assert_eq!(exports[1].on.as_ref().unwrap().value, press);
+    let show = exports[3].params.as_ref().unwrap();
+    assert_eq!(show.value[0].value, Value::Str(Owner::Own));
+    assert_eq!(show.value[1].value, Value::Bytes(Owner::Borrow));
+
+    assert_eq!(manifest.limits.max_bytes.value, 8192);
+    assert_eq!(manifest.limits.memory_bytes.value, 1 << 32);
+    assert_eq!(manifest.limits.fuel.value, 20_000);
+    assert_eq!(manifest.limits.time_us.value, limits::DEFAULT_TIME_US);
+}
+
+#[test]
+fn the_documents_examples_are_right() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/manifest.md");
+    let text = fs::read_to_string(path).unwrap();
+    let examples: Vec<_> = text.split("```toml\n").skip(1).collect();
+    assert!(!examples.is_empty());
+    for example in examples {
+        let example = example.split("```").next().unwrap();
+        if let Err(errors) = parse(example) {
+            panic!("{errors}");
+        }
+    }
+}
+
+#[test]
+fn spans_are_those_of_the_values() {
+    let manifest = parse(HALL).unwrap();
+    let exports = manifest.exports.as_ref().unwrap();
+    let params = &exports[0].params.as_ref().unwrap().value;
+    assert_eq!(&HALL[params[0].span.clone()], "\"pin: u8\"");
+    assert_eq!(&HALL[manifest.pin(27).unwrap().mode.span.clone()], "\"in\"");
+    assert_eq!(&HALL[manifest.limits.fuel.span.clone()], "20000");
+    assert_eq!(&HALL[exports[1].name.span.clone()], "on_press");
+}
+
+#[test]
+fn what_is_left_out_has_the_documented_default() {
+    let text =
+        "[module]\nname = \"a\"\nboard = \"rpi4b\"\nwasm = \"/x/a.wat\"\n[pins]\n4 = { mode = \"inout\" }\n";
+    let manifest = parse(text).unwrap();
+    assert_eq!(manifest.module.namespace.value, "default");
+    assert_eq!(manifest.module.version.value, 1);
+    assert_eq!(manifest.wasm_path(), Path::new("/x/a.wat"));
+    assert!(manifest.exports.is_none());
+    assert_eq!(manifest.pins[0].safe, Safe::Hold);
+    assert_eq!(manifest.limits.max_bytes.value, limits::DEFAULT_IMAGE_BYTES);
+    assert_eq!(manifest.limits.memory_bytes.value, u64::from(limits::DEFAULT_MEMORY_BYTES));
+    assert_eq!(manifest.limits.fuel.value, limits::DEFAULT_FUEL);
+}
+
+#[test]
+fn a_bare_module_has_the_header() {
+    let manifest = Manifest::bare(&RPI4B, Path::new("x/blink.wasm"));
+    assert_eq!(manifest.module.name.value, "blink");
+    assert_eq!(manifest.wasm_path(), Path::new("x/blink.wasm"));
+    let lines: Vec<_> = manifest.pins.iter().map(|p| p.line.value.number()).collect();
+    assert_eq!(lines, (2..=27).collect::<Vec<_>>());
+    assert!(manifest.pins.iter().all(|p| p.mode.value == PinMode::Any));
+
+    let all = [
+        function("lampOn", &[WasmTy::I32, WasmTy::F64], &[WasmTy::I64]),
+        function("_initialize", &[], &[]),
+        function("initialize", &[], &[]),
+    ];
+    let mapped = resolve_exports(&manifest, &all).unwrap();
+    let keys: Vec<_> = mapped.iter().map(|m| m.key.as_str()).collect();
+    assert_eq!(keys, ["_initialize", "default.initialize", "default.lampon"]);
+    assert_eq!(mapped[2].params, [Ty::I32, Ty::F64]);
+    assert_eq!(mapped[2].results, [Ty::I64]);
+    assert_eq!(mapped[2].param_names, ["arg0", "arg1"]);
+}
+
+#[test]
+fn listed_exports_are_typed_and_the_runtimes_own_come_along() {
+    use WasmTy::I32;
+    let manifest = parse(HALL).unwrap();
+    let functions = [
+        function("call_gpio_set", &[I32, I32], &[]),
+        function("helper", &[], &[]),
+        function("on_mount", &[], &[I32]),
+        function("on_press", &[], &[]),
+        function("on_tick", &[], &[]),
+        function("show", &[I32, I32, I32, I32], &[I32]),
+    ];
+    let mapped = resolve_exports(&manifest, &functions).unwrap();
+    let names: Vec<_> = mapped.iter().map(|m| m.name.as_str()).collect();
+    assert_eq!(names, ["on_mount", "call_gpio_set", "on_press", "on_tick", "show"]);
+    assert_eq!(mapped[1].params, [Ty::U8, Ty::Bool]);
+    assert_eq!(mapped[1].param_names, ["pin", "val"]);
+    assert_eq!(mapped[3].on, Some(EventSource::Every { every_us: 10_000 }));
+    assert_eq!(mapped[4].params, [Ty::StrPtr, Ty::Len, Ty::BytesPtr, Ty::Len]);
+    assert_eq!(mapped[4].param_names, ["text", "text_len", "raw", "raw_len"]);
+    assert_eq!(mapped[4].results, [Ty::I8]);
+}
+
+#[test]
+fn a_module_that_differs_is_told_so_in_one_go() {
+    use WasmTy::{I32, I64};
+    let manifest = parse(HALL).unwrap();
+    let functions = [
+        function("call_gpio_set", &[I64, I32], &[]),
+        function("on_pres", &[], &[]),
+        function("on_mount", &[], &[]),
+        function("on_tick", &[I32], &[]),
+        function("show", &[I32, I32], &[I32]),
+    ];
+    let errors = resolve_exports(&manifest, &functions).unwrap_err();
+    let expected = "\
+error[X0201]: call_gpio_set param 0: expected i32, found i64
+  --> panels/panel.toml:14:47
+   |
+14 | call_gpio_set = { key = \"gpio.set\", params = [\"pin: u8\", \"val: bool\"] }
+   |                                               ^^^^^^^^^
+   |
+note: the function is (i64, i32) -> ()
+  --> panels/hall.wasm: function $call_gpio_set (3)
+
+error[X0203]: panels/hall.wasm does not export a function `on_press`
+  --> panels/panel.toml:15:1
+   |
+15 | on_press = { on = { pin = 27, edge = \"falling\", debounce_us = 5000 } }
+   | ^^^^^^^^
+   |
+help: did you mean `on_pres`?
+
+error[X0205]: on_tick is a handler and takes no params
+  --> panels/panel.toml:16:18
+   |
+16 | on_tick = { on = { every_us = 10000 } }
+   |                  ^^^^^^^^^^^^^^^^^^^^
+   |
+note: the function is (i32) -> ()
+  --> panels/hall.wasm: function $on_tick (3)
+
+error[X0202]: show: expected 4 params, found 2
+  --> panels/panel.toml:17:19
+   |
+17 | show = { params = [\"text: own str\", \"raw: bytes\"], results = [\"i8\"] }
+   |                   ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+   |
+note: the function is (i32, i32) -> (i32)
+  --> panels/hall.wasm: function $show (3)
+
+error[X0204]: on_mount: expected () -> (i32), found () -> ()
+--> panels/hall.wasm: function $on_mount (3)";
+    assert_eq!(errors.to_string(), expected);
+}
+
+#[test]
+fn functions_with_one_key_and_without_one() {
+    let manifest = Manifest::bare(&RPI4B, Path::new("a.wasm"));
+    let functions = ["lamp_on", "lampOn", "Lamp-On", "!!!"].map(|name| function(name, &[], &[]));
+    let errors = resolve_exports(&manifest, &functions).unwrap_err();
+    let messages: Vec<_> = errors.0.iter().map(|e| e.message.as_str()).collect();
+    assert_eq!(
+        messages,
+        [
+            "`!!!` has no letter or digit for a key",
+            "`lamp_on` and `Lamp-On` both have the key default.lamp_on"
+        ]
+    );
+}
+
+#[test]
+fn what_an_image_cannot_hold_is_refused() {
+    let manifest = Manifest::bare(&RPI4B, Path::new("a.wasm"));
+    let names: Vec<_> = (0..=limits::MAX_EXPORTS).map(|n| format!("export_number_{n}")).collect();
+    let functions: Vec<_> = names.iter().map(|n| function(n, &[], &[])).collect();
+    let errors = resolve_exports(&manifest, &functions).unwrap_err();
+    assert!(errors.has(Code::TooManyExports) && errors.has(Code::TooManyStrings));
+    let wide = function("wide", &[WasmTy::I32; limits::MAX_PARAMS + 1], &[]);
+    assert!(resolve_exports(&manifest, &[wide]).unwrap_err().has(Code::TooManyParams));
+    let widest = function("wide", &[WasmTy::I32; limits::MAX_PARAMS], &[]);
+    assert!(resolve_exports(&manifest, &[widest]).is_ok());
+}
+
+#[test]
+fn files_that_are_none() {
+    let folder = std::env::temp_dir();
+    assert!(Manifest::read(&folder).unwrap_err().has(Code::NotAFile));
+    let missing = folder.join("xmap-no-such-manifest.toml");
+    assert!(Manifest::read(&missing).unwrap_err().has(Code::NoSuchFile));
+    let path = folder.join(format!("xmap-manifest-{}.toml", std::process::id()));
+    fs::write(&path, [b'a', 0xff]).unwrap();
+    let not_text = Manifest::read(&path).unwrap_err();
+    fs::write(&path, vec![b'#'; super::MAX_MANIFEST_BYTES as usize + 1]).unwrap();
+    let too_large = Manifest::read(&path).unwrap_err();
+    fs::remove_file(&path).unwrap();
+    assert!(not_text.to_string().contains("a bad byte at offset 1"));
+    assert!(too_large.has(Code::FileTooLarge));
+}
+
+/// Pieces from which a random manifest comes near to a right one.
+fn piece() -> impl Strategy<Value = String> {
+    const KNOWN: &[&str] = &[
+        "[module]",
+        "[pins]",
+        "[exports]",
+        "[limits]",
+        "name",
+        "board",
+        "wasm",
+        "mode",
+        "on",
+        "pin",
+        "params",
+        "results",
+        "every_us",
+        "edge",
+        "version",
+        "namespace",
+        "17",
+        "27",
+        "14",
+        "=",
+        "{",
+        "}",
+        "[",
+        "]",
+        ",",
+        ".",
+        "\n",
+        "\"",
+        "'''",
+        "\"in\"",
+        "\"out\"",
+        "\"rpi4b\"",
+        "\"a: u8\"",
+        "\"own str\"",
+        "-1",
+        "1e9",
+        "0x11",
+        "true",
+        "1979-05-27",
+        "\u{feff}",
+        "\r\n",
+        "#",
+        "温度",
+        "\u{0}",
+        "\\u0000",
+        "[[pins]]",
+        "[pins.17]",
+        "a.b.c",
+    ];
+    prop_oneof![8 => prop::sample::select(KNOWN).prop_map(String::from), 1 => ".{0,6}"]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    #[test]
+    fn no_text_panics(pieces in prop::collection::vec(piece(), 0..60)) {
+        if let Err(errors) = parse(&pieces.join(" ")) {
+            prop_assert!(!errors.0.is_empty());
+            prop_assert!(errors.to_string().starts_with("error[X0"));
+        }
+    }
+
+    #[test]
+    fn no_changed_manifest_panics(
+        changes in prop::collection::vec((0..HALL.len(), 0usize..12, piece()), 1..6),
+    ) {
+        let mut text = HALL.to_string();
+        for (at, len, piece) in changes {
+            let at = text.floor_char_boundary(at);
+            let end = text.floor_char_boundary(at + len);
+            text.replace_range(at..end, &piece);
+        }
+        match parse(&text) {
+            Ok(manifest) => {
+                // What was accepted is what the board allows.
+                for pin in &manifest.pins {
+                    prop_assert!(RPI4B.reserved(pin.line.value).is_none());
+                }
+                let _ = resolve_exports(&manifest, &[]);
+            }
+            Err(errors) => prop_assert!(!errors.to_string().is_empty()),
+        }
+    }
+}
