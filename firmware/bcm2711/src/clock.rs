@@ -1,0 +1,105 @@
+//! Time from a counter of any rate.
+
+/// A counter that starts at or before start-up, never goes back and does not wrap in a device's life.
+pub trait Counter {
+    /// The count now.
+    fn ticks(&mut self) -> u64;
+
+    /// Ticks a second; more than zero and the same in every call.
+    fn hz(&self) -> u32;
+}
+
+/// Microseconds from a [`Counter`].
+#[derive(Clone, Copy, Debug)]
+pub struct Clock<C> {
+    counter: C,
+}
+
+impl<C: Counter> Clock<C> {
+    /// A clock that reads this counter.
+    pub const fn new(counter: C) -> Self {
+        Self { counter }
+    }
+
+    /// Microseconds since the counter's zero, rounded down.
+    #[inline]
+    pub fn now_us(&mut self) -> u64 {
+        us_of(self.counter.ticks(), self.counter.hz())
+    }
+
+    /// Waits for at least `us` microseconds.
+    pub fn delay_us(&mut self, us: u32) {
+        let wanted = ticks_of(us, self.counter.hz());
+        let start = self.counter.ticks();
+        while self.counter.ticks() - start < wanted {
+            core::hint::spin_loop();
+        }
+    }
+}
+
+/// Ticks to microseconds, rounded down. Whole seconds go apart from the rest, as `ticks` times a
+/// million would leave 64 bits after four days at 54 MHz.
+const fn us_of(ticks: u64, hz: u32) -> u64 {
+    let hz = hz as u64;
+    ticks / hz * 1_000_000 + ticks % hz * 1_000_000 / hz
+}
+
+/// Microseconds to ticks, rounded up, so that a wait is never too short; one more because the
+/// first tick may be about to end.
+const fn ticks_of(us: u32, hz: u32) -> u64 {
+    if us == 0 {
+        return 0;
+    }
+    (us as u64 * hz as u64).div_ceil(1_000_000) + 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The board's rate, and the emulator's.
+    const RATES: [u32; 2] = [54_000_000, 62_500_000];
+
+    #[test]
+    fn microseconds_are_exact_and_last_for_centuries() {
+        for hz in RATES {
+            let century = 100 * 365 * 24 * 3600;
+            assert_eq!(us_of(0, hz), 0);
+            assert_eq!(us_of(u64::from(hz), hz), 1_000_000);
+            assert_eq!(us_of(century * u64::from(hz), hz), century * 1_000_000);
+            assert_eq!(us_of(century * u64::from(hz) - 1, hz), century * 1_000_000 - 1);
+        }
+        assert_eq!(us_of(53, 54_000_000), 0);
+        assert_eq!(us_of(54, 54_000_000), 1);
+    }
+
+    /// A counter that advances by one with every read.
+    struct Steps(u64, u32);
+
+    impl Counter for Steps {
+        fn ticks(&mut self) -> u64 {
+            self.0 += 1;
+            self.0
+        }
+
+        fn hz(&self) -> u32 {
+            self.1
+        }
+    }
+
+    #[test]
+    fn a_wait_is_never_too_short() {
+        for hz in [3, 999_999, 1_000_000, 54_000_000] {
+            for us in [0, 1, 2, 7, 1000] {
+                let mut clock = Clock::new(Steps(0, hz));
+                clock.delay_us(us);
+                // From one tick after the start, as that one may have been at its end.
+                let waited = (clock.counter.0 - 1).saturating_sub(1);
+                assert!(
+                    us == 0 || waited * 1_000_000 >= u64::from(us) * u64::from(hz),
+                    "{us} us at {hz} Hz: {waited} ticks"
+                );
+            }
+        }
+    }
+}

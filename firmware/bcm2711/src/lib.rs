@@ -1,0 +1,33 @@
+#![cfg_attr(not(test), no_std)]
+//! Registers of the BCM2711, the chip of the Raspberry Pi 4B: GPIO, clock, UART, watchdog, and the
+//! core's performance counters. The crate where unsafe lives.
+//!
+//! Sections are those of *BCM2711 ARM Peripherals*. Its addresses of the form `0x7eXX_XXXX` are the
+//! bus's; the cores see the same registers at `0xfeXX_XXXX` ("low peripheral" mode, section 1.2.4).
+//!
+//! What needs no hardware (which register, which bits, ticks to microseconds) is plain arithmetic
+//! and is tested on the host, and so are the drivers, on registers that are ordinary memory.
+//! [`Peripherals::new`] is the one place where an address becomes a register.
+
+mod bits;
+mod clock;
+#[cfg(all(target_arch = "aarch64", target_os = "none"))]
+mod core_registers;
+mod gpio;
+mod peripherals;
+mod pi;
+#[cfg(all(target_arch = "aarch64", target_os = "none"))]
+mod pmu;
+mod uart;
+mod watchdog;
+
+pub use clock::{Clock, Counter};
+#[cfg(all(target_arch = "aarch64", target_os = "none"))]
+pub use core_registers::{Fault, GenericTimer, exception_level, halt};
+pub use gpio::{Gpio, GpioRegisters, PinFunction};
+pub use peripherals::Peripherals;
+pub use pi::Pi;
+#[cfg(all(target_arch = "aarch64", target_os = "none"))]
+pub use pmu::{Count, Pmu};
+pub use uart::{Uart, UartError};
+pub use watchdog::{Watchdog, WatchdogRegisters};
