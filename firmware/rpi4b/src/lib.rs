@@ -1,0 +1,13 @@
+#![cfg_attr(target_os = "none", no_std)]
+//! What the programs for the bare Raspberry Pi 4B share: start-up, and what the earlier boot stage
+//! handed over. Unsafe code is in [`startup`] alone.
+//!
+//! For any other target the crate holds only what needs no hardware, so that the workspace builds and
+//! tests everywhere.
+
+mod handover;
+#[cfg(target_os = "none")]
+#[allow(unsafe_code)]
+pub mod startup;
+
+pub use handover::{Handover, HandoverError};

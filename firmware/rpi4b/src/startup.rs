@@ -1,0 +1,218 @@
+//! From the boot stage's jump to a program with caches, a console and its peripherals.
+//!
+//! The Raspberry Pi's firmware (and the emulator) starts core 0 at EL2 at the image's first byte,
+//! with the device tree's address in `x0`. `aarch64-rt` turns on the MMU and the caches with the table
+//! below before any Rust code runs, clears `.bss` and sets the stack and the exception vectors.
+
+use core::fmt::Write as _;
+use core::panic::PanicInfo;
+use core::slice;
+
+use aarch64_paging::descriptor::El23Attributes;
+use aarch64_paging::mair::{Mair, MairAttribute, NormalMemory};
+use aarch64_rt::{ExceptionHandlers, InitialPagetable, RegisterStateRef};
+use dtoolkit::fdt::Fdt;
+use tiny_mapper::Pull;
+use xmap_bcm2711::{Fault, GenericTimer, Peripherals, PinFunction, Uart, exception_level};
+use xmap_boards::Line;
+
+use crate::handover::{Handover, HandoverError, MEMORY_END};
+
+/// The link's rate in baud, 8 data bits, no parity, one stop bit.
+pub const BAUD: u32 = 115_200;
+
+/// The link's lines: TXD0 and RXD0 as alternate function 0 (*BCM2711 ARM Peripherals*, section 5.3).
+const TXD0: Line = line(14);
+const RXD0: Line = line(15);
+
+const GIB: usize = 1 << 30;
+
+/// Attribute 0: device memory, attribute 1: write-back cached memory.
+const MAIR: Mair = Mair::EMPTY.with_attribute(0, MairAttribute::DEVICE_NGNRE).with_attribute(
+    1,
+    MairAttribute::normal(
+        NormalMemory::WriteBackNonTransientReadWriteAllocate,
+        NormalMemory::WriteBackNonTransientReadWriteAllocate,
+    ),
+);
+
+const MEMORY: El23Attributes = El23Attributes::VALID
+    .union(El23Attributes::USER_RES1)
+    .union(El23Attributes::ATTRIBUTE_INDEX_1)
+    .union(El23Attributes::INNER_SHAREABLE)
+    .union(El23Attributes::ACCESSED);
+
+const DEVICES: El23Attributes = El23Attributes::VALID
+    .union(El23Attributes::USER_RES1)
+    .union(El23Attributes::ATTRIBUTE_INDEX_0)
+    .union(El23Attributes::ACCESSED)
+    .union(El23Attributes::XN);
+
+// The first GiB is memory, the fourth holds the peripherals (from 0xfe00_0000 up); nothing else is
+// mapped, so that a stray access there is a fault and not a write.
+aarch64_rt::initial_pagetable!(
+    {
+        let mut blocks = [0; 512];
+        blocks[0] = MEMORY.bits();
+        blocks[3] = DEVICES.bits() | 3 * GIB;
+        InitialPagetable(blocks)
+    },
+    MAIR.0
+);
+
+const _: () = assert!(MEMORY_END == GIB, "the table and the hand-over agree");
+
+unsafe extern "C" {
+    /// The first free address behind the program and its stack (aarch64-rt's `image.ld`).
+    static dma_region: u8;
+}
+
+/// The program's world at its first line.
+pub struct Start {
+    /// The chip's blocks, but the UART.
+    pub gpio: xmap_bcm2711::Gpio<'static>,
+    /// The console and the link, enabled at [`BAUD`].
+    pub uart: Uart<'static>,
+    /// The watchdog, not armed.
+    pub watchdog: xmap_bcm2711::Watchdog<'static>,
+    /// The counter behind the clock.
+    pub timer: GenericTimer,
+    /// The panel's image, if one was handed over.
+    pub image: Option<&'static [u8]>,
+    /// The command line.
+    pub arguments: &'static str,
+}
+
+/// Takes the board over: console first, so that everything after it can say what is wrong.
+///
+/// # Safety
+///
+/// Called once, first, with `x0` as the program was entered with.
+pub unsafe fn start(device_tree: u64) -> Start {
+    // SAFETY: this is a BCM2711, the page table above maps its peripherals as device memory to their
+    // own addresses, and as the program's first act this is the only user of the blocks.
+    let Peripherals { mut gpio, uart, watchdog } = unsafe { Peripherals::new() };
+    gpio.pull(TXD0, Pull::None);
+    gpio.pull(RXD0, Pull::Up);
+    gpio.select(TXD0, PinFunction::Alt0);
+    gpio.select(RXD0, PinFunction::Alt0);
+    let Some(uart) = uart.enable(BAUD) else { unreachable!("the UART's clock makes {BAUD} baud") };
+    let Some(timer) = GenericTimer::new() else { panic!("the boot stage did not set CNTFRQ_EL0") };
+    assert_eq!(exception_level(), 2, "exception level");
+
+    // SAFETY: the caller passes the address on as it came.
+    let handover = unsafe { device_tree_at(device_tree) }
+        .and_then(|tree| Handover::read(tree, (&raw const dma_region).addr()));
+    let Handover { image, arguments } = match handover {
+        Ok(handover) => handover,
+        Err(error) => panic!("{error}"),
+    };
+    Start {
+        gpio,
+        uart,
+        watchdog,
+        timer,
+        image: image.map(|place| {
+            let first = core::ptr::with_exposed_provenance(place.start);
+            // SAFETY: `Handover::read` has checked that the place is memory that is mapped, and behind the
+            // program and its stack; the boot stage has filled it, and nothing of this program writes
+            // there.
+            unsafe { slice::from_raw_parts(first, place.len()) }
+        }),
+        arguments,
+    }
+}
+
+/// The device tree at this address.
+///
+/// # Safety
+///
+/// `address` is what the boot stage left in `x0`, and nothing has written behind the program since.
+unsafe fn device_tree_at(address: u64) -> Result<Fdt<'static>, HandoverError> {
+    /// Magic and total size, both big-endian.
+    const HEADER: usize = 8;
+    const MAGIC: u32 = 0xd00d_feed;
+
+    let start = usize::try_from(address).map_err(|_| HandoverError::NoDeviceTree)?;
+    if start == 0 || !start.is_multiple_of(8) || start > MEMORY_END - HEADER {
+        return Err(HandoverError::NoDeviceTree);
+    }
+    let first = core::ptr::with_exposed_provenance::<u32>(start);
+    // SAFETY: the address is aligned, not null, and eight bytes there are in mapped memory, which
+    // any bit pattern makes two valid words.
+    let [magic, size] = unsafe { first.cast::<[u32; 2]>().read() };
+    let size = u32::from_be(size) as usize;
+    if u32::from_be(magic) != MAGIC || size > MEMORY_END - start {
+        return Err(HandoverError::NoDeviceTree);
+    }
+    // SAFETY: the whole tree is in mapped memory; the boot stage wrote it, and nothing writes it now.
+    let bytes = unsafe { slice::from_raw_parts(first.cast(), size) };
+    Fdt::new(bytes).map_err(|_| HandoverError::BadDeviceTree)
+}
+
+/// Ends the program: halts the core, or ends the emulator with the exit status.
+pub fn stop(success: bool) -> ! {
+    #[cfg(feature = "semihosting")]
+    semihosting::process::exit(i32::from(!success));
+    #[cfg(not(feature = "semihosting"))]
+    {
+        _ = success;
+        xmap_bcm2711::halt()
+    }
+}
+
+/// The console for the program's last words.
+fn last_words() -> Uart<'static> {
+    // SAFETY: called on the way to `halt` or `stop` alone, on the one core that runs: whoever had the
+    // UART never runs again.
+    unsafe { Peripherals::new() }.uart
+}
+
+/// Prints the message and stops. Drives no line: outputs stay as they are.
+#[panic_handler]
+fn panic(info: &PanicInfo<'_>) -> ! {
+    let mut uart = last_words();
+    _ = writeln!(uart, "\nPANIC {}", info.message());
+    if let Some(place) = info.location() {
+        _ = writeln!(uart, "  at {}:{}", place.file(), place.line());
+    }
+    uart.flush();
+    stop(false)
+}
+
+/// No exception is expected: each prints what and where, and stops.
+struct Unexpected;
+
+aarch64_rt::exception_handlers!(Unexpected);
+
+impl ExceptionHandlers for Unexpected {
+    extern "C" fn sync_current(state: RegisterStateRef<'_>) {
+        report("synchronous exception", &state)
+    }
+
+    extern "C" fn irq_current(state: RegisterStateRef<'_>) {
+        report("interrupt", &state)
+    }
+
+    extern "C" fn fiq_current(state: RegisterStateRef<'_>) {
+        report("fast interrupt", &state)
+    }
+
+    extern "C" fn serror_current(state: RegisterStateRef<'_>) {
+        report("system error", &state)
+    }
+}
+
+fn report(what: &str, state: &RegisterStateRef<'_>) -> ! {
+    let mut uart = last_words();
+    _ = writeln!(uart, "\nFAULT {what}: ELR {:#018x} {}", state.elr, Fault::read());
+    uart.flush();
+    stop(false)
+}
+
+const fn line(number: u8) -> Line {
+    match Line::new(number) {
+        Some(line) => line,
+        None => panic!("no such line"),
+    }
+}
