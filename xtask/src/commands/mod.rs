@@ -1,0 +1,7 @@
+//! One file per command.
+
+pub(crate) mod bench;
+pub(crate) mod image;
+pub(crate) mod qemu;
+pub(crate) mod setup;
+pub(crate) mod test;

@@ -1,0 +1,12 @@
+//! `cargo xtask setup`
+
+use anyhow::Result;
+use xtask::emulator;
+use xtask::toolchain::Toolchain;
+
+/// Says in one line for each part what was there or where it came from.
+pub(crate) fn run() -> Result<()> {
+    println!("{}", Toolchain::set_up()?);
+    println!("{}", emulator::set_up()?);
+    Ok(())
+}

@@ -1,0 +1,314 @@
+//! The emulated board: QEMU's `raspi4b`, started on a raw image, with its UART at hand.
+
+use std::fs::File;
+use std::io::{self, Read as _, Seek as _};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use dtoolkit::model::{DeviceTree, DeviceTreeNode, DeviceTreeProperty};
+use tempfile::NamedTempFile;
+
+use crate::firmware::Built;
+use crate::{apt, process};
+
+const QEMU: &str = "qemu-system-aarch64";
+/// The first version with `raspi4b`.
+const MIN_VERSION: u32 = 9;
+/// Debian's package of it.
+const PACKAGE: &str = "qemu-system-arm";
+/// How long QEMU may take to connect its UART.
+const START_LIMIT: Duration = Duration::from_secs(20);
+
+/// Makes sure that the emulator is there, installs it if not, and says in one line what it did.
+///
+/// # Errors
+///
+/// It is missing or too old and cannot be installed: never a silent skip.
+pub fn set_up() -> Result<String> {
+    let found = version();
+    if let Ok(version) = found
+        && version >= MIN_VERSION
+    {
+        return Ok(format!("emulator: QEMU {version} already there"));
+    }
+    let release =
+        apt::codename().with_context(|| format!("install {QEMU} {MIN_VERSION} or newer by hand"))?;
+    // Debian 12 itself has QEMU 7; later releases have what is needed.
+    let suite = (release == "bookworm").then(|| format!("{release}-backports"));
+    apt::install(&[PACKAGE], suite.as_deref())
+        .with_context(|| format!("cannot install {QEMU} {MIN_VERSION} or newer"))?;
+    require()?;
+    let version = version()?;
+    Ok(format!("emulator: QEMU {version} installed from {}", suite.as_deref().unwrap_or(&release)))
+}
+
+/// Checks that the emulator is there and new enough.
+///
+/// # Errors
+///
+/// It is not; the message says which command installs it.
+pub fn require() -> Result<()> {
+    let version = version().context("the emulator is missing: run `cargo xtask setup`")?;
+    ensure!(
+        version >= MIN_VERSION,
+        "{QEMU} is version {version}, raspi4b needs {MIN_VERSION}: run `cargo xtask setup`"
+    );
+    Ok(())
+}
+
+/// The emulator's major version.
+fn version() -> Result<u32> {
+    let printed = process::run(Command::new(QEMU).arg("--version"), Duration::from_secs(20))?;
+    major(&printed).with_context(|| format!("{QEMU} --version printed {printed:?}"))
+}
+
+/// 10 for `QEMU emulator version 10.0.2 (...)`.
+fn major(printed: &str) -> Option<u32> {
+    let (_, version) = printed.split_once(" version ")?;
+    version.split('.').next()?.parse().ok()
+}
+
+/// What to run.
+#[derive(Clone, Copy, Debug)]
+pub struct Machine<'a> {
+    /// The program.
+    pub program: &'a Built,
+    /// The panel's image, as `initramfs` loads it on the board.
+    pub panel: Option<&'a Path>,
+    /// The command line in the device tree.
+    pub arguments: &'a str,
+    /// One instruction is one nanosecond: counts and times are the same in every run. Without it the
+    /// clock is the host's.
+    pub counting: bool,
+}
+
+impl<'a> Machine<'a> {
+    /// The program alone: no panel, no arguments, the host's clock.
+    pub const fn new(program: &'a Built) -> Self {
+        Self { program, panel: None, arguments: "", counting: false }
+    }
+
+    /// QEMU's command line, with the UART at `serial` and this device tree.
+    fn command(&self, serial: &str, device_tree: &Path) -> Command {
+        let mut qemu = Command::new(QEMU);
+        qemu.args(["-M", "raspi4b", "-display", "none", "-monitor", "none"])
+            // A reset ends the emulator, so that a test sees it.
+            .args(["-no-reboot", "-serial", serial])
+            .arg("-kernel")
+            .arg(&self.program.kernel)
+            .arg("-dtb")
+            .arg(device_tree);
+        if let Some(panel) = self.panel {
+            qemu.arg("-initrd").arg(panel);
+        }
+        if !self.arguments.is_empty() {
+            qemu.args(["-append", self.arguments]);
+        }
+        if self.program.program.semihosting() {
+            qemu.args(["-semihosting-config", "enable=on,target=native"]);
+        }
+        if self.counting {
+            qemu.args(["-icount", "shift=0,sleep=off"]);
+        }
+        qemu
+    }
+
+    /// Starts it with the UART in this process's hands.
+    ///
+    /// # Errors
+    ///
+    /// The emulator is missing, or does not start.
+    pub fn start(&self) -> Result<Emulator> {
+        require()?;
+        let device_tree = device_tree()?;
+        // The emulator connects to us, so that no port has to be guessed.
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        let serial = format!("tcp:{},nodelay=on", listener.local_addr()?);
+        let messages = tempfile::tempfile()?;
+        let child = self
+            .command(&serial, device_tree.path())
+            .stdin(Stdio::null())
+            .stdout(messages.try_clone()?)
+            .stderr(messages.try_clone()?)
+            .spawn()
+            .with_context(|| format!("cannot run {QEMU}"))?;
+        let mut running = Running { child, messages, _device_tree: device_tree };
+        let uart = running.accept(&listener)?;
+        Ok(Emulator { running, uart })
+    }
+
+    /// Runs it in the foreground until it ends, with the UART at `serial`: `stdio`, or what else QEMU
+    /// takes there.
+    ///
+    /// # Errors
+    ///
+    /// The emulator is missing, or cannot be started.
+    pub fn run(&self, serial: &str) -> Result<ExitStatus> {
+        require()?;
+        let device_tree = device_tree()?;
+        let mut qemu = self.command(serial, device_tree.path());
+        qemu.status().with_context(|| format!("cannot run {QEMU}"))
+    }
+}
+
+/// The emulator's process; ended when dropped.
+#[derive(Debug)]
+struct Running {
+    child: Child,
+    /// What QEMU itself printed.
+    messages: File,
+    /// QEMU reads it while it starts.
+    _device_tree: NamedTempFile,
+}
+
+impl Running {
+    fn accept(&mut self, listener: &TcpListener) -> Result<TcpStream> {
+        listener.set_nonblocking(true)?;
+        let deadline = Instant::now() + START_LIMIT;
+        loop {
+            match listener.accept() {
+                Ok((uart, _)) => {
+                    uart.set_nonblocking(false)?;
+                    uart.set_nodelay(true)?;
+                    return Ok(uart);
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Err(error.into()),
+            }
+            if let Some(status) = self.child.try_wait()? {
+                bail!("{QEMU} ended at once ({status}):\n{}", self.messages());
+            }
+            ensure!(Instant::now() < deadline, "{QEMU} did not start:\n{}", self.messages());
+            thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    fn messages(&mut self) -> String {
+        let mut text = String::new();
+        _ = self.messages.rewind();
+        _ = self.messages.read_to_string(&mut text);
+        text
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        _ = self.child.kill();
+        _ = self.child.wait();
+    }
+}
+
+/// A running board.
+#[derive(Debug)]
+pub struct Emulator {
+    running: Running,
+    uart: TcpStream,
+}
+
+impl Emulator {
+    /// The other end of the board's UART: what the board sends is read here, what is written here it
+    /// receives. Reads wait as [`TcpStream::set_read_timeout`] says, and end when the board ends.
+    pub fn uart(&mut self) -> &mut TcpStream {
+        &mut self.uart
+    }
+
+    /// What the board sends up to and with `text`.
+    ///
+    /// # Errors
+    ///
+    /// It ends, or `limit` passes, before that; the error has what it did send.
+    pub fn expect(&mut self, text: &str, limit: Duration) -> Result<String> {
+        let mut sent = Vec::new();
+        let found = self.read_until(&mut sent, limit, |sent| sent.ends_with(text.as_bytes()))?;
+        let sent = String::from_utf8_lossy(&sent).into_owned();
+        ensure!(
+            found == Some(true),
+            "waited {} s for {text:?}, the board sent:\n{sent}\n{}",
+            limit.as_secs(),
+            self.running.messages()
+        );
+        Ok(sent)
+    }
+
+    /// What the board sends until it ends, and QEMU's exit status.
+    ///
+    /// # Errors
+    ///
+    /// It still runs after `limit`; the error has what it did send.
+    pub fn finish(mut self, limit: Duration) -> Result<(String, ExitStatus)> {
+        let mut sent = Vec::new();
+        let ended = self.read_until(&mut sent, limit, |_| false)?;
+        let sent = String::from_utf8_lossy(&sent).into_owned();
+        let status = match ended {
+            Some(_) => process::wait(&mut self.running.child, limit)?,
+            None => None,
+        };
+        let Some(status) = status else {
+            bail!("the board still ran after {} s and had sent:\n{sent}", limit.as_secs());
+        };
+        Ok((sent, status))
+    }
+
+    /// Reads until `done` (`Some(true)`), the board's end (`Some(false)`) or the end of `limit` (`None`).
+    fn read_until(
+        &mut self,
+        sent: &mut Vec<u8>,
+        limit: Duration,
+        done: impl Fn(&[u8]) -> bool,
+    ) -> Result<Option<bool>> {
+        let deadline = Instant::now() + limit;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Ok(None);
+            }
+            self.uart.set_read_timeout(Some(left))?;
+            // One byte at a time: what follows is left for the next reader.
+            let mut byte = [0];
+            match self.uart.read(&mut byte) {
+                Ok(0) => return Ok(Some(false)),
+                Ok(_) => sent.extend(byte),
+                Err(error) if error.kind() == io::ErrorKind::ConnectionReset => return Ok(Some(false)),
+                Err(error)
+                    if matches!(
+                        error.kind(),
+                        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut | io::ErrorKind::Interrupted
+                    ) => {}
+                Err(error) => return Err(error.into()),
+            }
+            if done(sent) {
+                return Ok(Some(true));
+            }
+        }
+    }
+}
+
+/// The smallest device tree that QEMU can put the panel's place and the arguments into. On the board
+/// the Raspberry Pi's firmware brings a whole one; the emulator has none of its own.
+fn device_tree() -> Result<NamedTempFile> {
+    let mut tree = DeviceTree::new();
+    for cells in ["#address-cells", "#size-cells"] {
+        tree.root.add_property(DeviceTreeProperty::new(cells, 2u32)?);
+    }
+    tree.root.add_property(DeviceTreeProperty::new("compatible", "raspberrypi,4-model-b")?);
+    tree.root.add_child(DeviceTreeNode::new("chosen")?);
+    let mut file = NamedTempFile::with_prefix("xmap-")?;
+    io::Write::write_all(&mut file, &tree.to_dtb())?;
+    Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_read() {
+        assert_eq!(major("QEMU emulator version 10.0.2 (Debian 1:10.0.2+ds-2)\nCopyright"), Some(10));
+        assert_eq!(major("QEMU emulator version 7.2.22\n"), Some(7));
+        assert_eq!(major("zsh: command not found"), None);
+    }
+}

@@ -1,0 +1,113 @@
+//! Building the firmware, and the boot folder.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+
+use crate::toolchain::Toolchain;
+use crate::{flatten, process, root, target_dir};
+
+const BUILD_LIMIT: Duration = Duration::from_secs(20 * 60);
+
+/// A program of the package `rpi4b`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Program {
+    /// The one that is flashed.
+    Firmware,
+    /// Counts instructions, in the emulator.
+    Bench,
+    /// Tests start-up and drivers, in the emulator.
+    SelfTest,
+}
+
+impl Program {
+    /// The name of the binary.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Firmware => "rpi4b",
+            Self::Bench => "bench",
+            Self::SelfTest => "selftest",
+        }
+    }
+
+    /// Whether it ends the emulator by itself.
+    pub(crate) const fn semihosting(self) -> bool {
+        !matches!(self, Self::Firmware)
+    }
+}
+
+/// A program that was built.
+#[derive(Clone, Debug)]
+pub struct Built {
+    /// Which.
+    pub program: Program,
+    /// The raw image, `kernel8.img`, as boot stages load it.
+    pub kernel: PathBuf,
+    /// The ELF file it was made of, with symbols and line numbers.
+    pub elf: PathBuf,
+}
+
+/// Builds a program and flattens it.
+///
+/// # Errors
+///
+/// The target is missing, or the build fails; the error has the compiler's messages.
+pub fn build(program: Program) -> Result<Built> {
+    let toolchain = Toolchain::find()?;
+    let mut cargo = toolchain.cargo("build");
+    cargo.args(["--package", "rpi4b", "--bin", program.name()]).args(["--profile", "firmware"]);
+    if program.semihosting() {
+        cargo.args(["--features", "semihosting"]);
+    }
+    process::run(&mut cargo, BUILD_LIMIT)?;
+    let built = toolchain.output("firmware").join(program.name());
+    // A copy of its own: the two sets of features build the same file.
+    let folder = target_dir().join("firmware-images");
+    fs::create_dir_all(&folder)?;
+    let elf = folder.join(program.name()).with_extension("elf");
+    let kernel = elf.with_extension("img");
+    let bytes = read(&built)?;
+    let image = flatten::flatten(&bytes).with_context(|| built.display().to_string())?;
+    write(&elf, &bytes)?;
+    write(&kernel, &image)?;
+    Ok(Built { program, kernel, elf })
+}
+
+/// What the Raspberry Pi's own firmware needs beside the files of [`boot_folder`].
+pub const VENDOR_FILES: [&str; 4] =
+    ["start4.elf", "fixup4.dat", "bcm2711-rpi-4-b.dtb", "overlays/disable-bt.dtbo"];
+
+/// Makes the boot folder: `kernel8.img`, `config.txt` and, if there is one, `panel.xmap`. Returns its
+/// path.
+///
+/// # Errors
+///
+/// A file cannot be read or written; nothing is built or removed before the panel was read.
+pub fn boot_folder(panel: Option<&Path>) -> Result<(Built, PathBuf)> {
+    let panel = panel.map(read).transpose()?;
+    let firmware = build(Program::Firmware)?;
+    let boot = target_dir().join("boot");
+    if boot.exists() {
+        // A panel of an earlier run must not stay.
+        fs::remove_dir_all(&boot).with_context(|| boot.display().to_string())?;
+    }
+    fs::create_dir_all(&boot)?;
+    let kernel = boot.join("kernel8.img");
+    write(&kernel, &read(&firmware.kernel)?)?;
+    let config = read(&root().join("boards/rpi4b/config.txt"))?;
+    write(&boot.join("config.txt"), &config)?;
+    if let Some(panel) = panel {
+        write(&boot.join("panel.xmap"), &panel)?;
+    }
+    Ok((Built { kernel, ..firmware }, boot))
+}
+
+fn read(from: &Path) -> Result<Vec<u8>> {
+    fs::read(from).with_context(|| from.display().to_string())
+}
+
+fn write(to: &Path, bytes: &[u8]) -> Result<()> {
+    fs::write(to, bytes).with_context(|| to.display().to_string())
+}

@@ -1,0 +1,28 @@
+#![forbid(unsafe_code)]
+//! What the developer commands are made of, for `cargo xtask` and for tests that run firmware.
+
+pub mod apt;
+pub mod emulator;
+pub mod firmware;
+mod flatten;
+pub mod process;
+pub mod toolchain;
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+/// The workspace's top folder.
+pub fn root() -> &'static Path {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.parent().unwrap_or(here)
+}
+
+/// Where cargo puts what it builds.
+pub fn target_dir() -> PathBuf {
+    root().join(env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into()))
+}
+
+/// The cargo that runs this command.
+pub fn cargo() -> PathBuf {
+    env::var_os("CARGO").map_or_else(|| "cargo".into(), PathBuf::from)
+}

@@ -1,0 +1,41 @@
+#![forbid(unsafe_code)]
+//! `cargo xtask`: the developer commands, one file each.
+
+mod commands;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+/// Developer commands of xmap.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+enum Command {
+    /// Install what building and testing the firmware need: the Rust target and the emulator
+    Setup,
+    /// Build the firmware and lay out a boot folder for a Raspberry Pi 4B
+    Image(commands::image::Arguments),
+    /// Build the boot folder and run it in the emulator
+    Qemu(commands::qemu::Arguments),
+    /// Count instructions in the emulator
+    Bench,
+    /// Set up, then run every check and test of the project
+    Test,
+}
+
+fn main() -> ExitCode {
+    let result = match Command::parse() {
+        Command::Setup => commands::setup::run(),
+        Command::Image(arguments) => commands::image::run(&arguments),
+        Command::Qemu(arguments) => commands::qemu::run(&arguments),
+        Command::Bench => commands::bench::run(),
+        Command::Test => commands::test::run(),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

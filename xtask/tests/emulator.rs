@@ -1,0 +1,86 @@
+#![forbid(unsafe_code)]
+//! Start-up, drivers and counters of the firmware, in the emulator. Built with the feature `emulator`
+//! only: the machine needs the target and QEMU, which `cargo xtask setup` installs.
+
+use std::io::Write as _;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use xtask::emulator::Machine;
+use xtask::firmware::{self, Built, Program};
+
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// A program, built once for all tests of this file.
+fn program(program: Program) -> &'static Built {
+    static FIRMWARE: OnceLock<Built> = OnceLock::new();
+    static BENCH: OnceLock<Built> = OnceLock::new();
+    static SELFTEST: OnceLock<Built> = OnceLock::new();
+    match program {
+        Program::Firmware => &FIRMWARE,
+        Program::Bench => &BENCH,
+        Program::SelfTest => &SELFTEST,
+    }
+    .get_or_init(|| firmware::build(program).unwrap_or_else(|error| panic!("{error:#}")))
+}
+
+/// What the self-test prints for this command line, and whether it ended well.
+fn selftest(arguments: &str) -> (String, bool) {
+    let machine = Machine { arguments, ..Machine::new(program(Program::SelfTest)) };
+    let (sent, status) = machine.start().unwrap().finish(LIMIT).unwrap();
+    (sent, status.success())
+}
+
+#[test]
+fn drivers_work_on_the_emulated_chip() {
+    let mut panel = tempfile::NamedTempFile::new().unwrap();
+    panel.write_all(&[7; 1001]).unwrap();
+    let machine =
+        Machine { panel: Some(panel.path()), arguments: "pass", ..Machine::new(program(Program::SelfTest)) };
+    let (sent, status) = machine.start().unwrap().finish(LIMIT).unwrap();
+    assert_eq!(sent, "counter 62500000 Hz\nimage 1001 B, sum Some(7007)\nlog INFO selftest passed\n");
+    assert!(status.success());
+}
+
+#[test]
+fn a_panic_is_printed_and_is_a_failure() {
+    let (sent, success) = selftest("panic");
+    assert!(sent.starts_with("\nPANIC asked for\n  at firmware/rpi4b/src/bin/selftest.rs:"), "{sent}");
+    assert!(!success);
+}
+
+#[test]
+fn a_fault_is_printed_with_its_address_and_is_a_failure() {
+    let (sent, success) = selftest("fault");
+    assert!(sent.starts_with("\nFAULT synchronous exception: ELR 0x"), "{sent}");
+    // Class 0x25, a data abort at this level; a translation fault at level 1.
+    assert!(sent.ends_with(" ESR 0x96000005 FAR 0x0000000080000000\n"), "{sent}");
+    assert!(!success);
+}
+
+#[test]
+fn the_watchdog_resets_the_chip() {
+    // The emulator ends at a reset. Had it not come, the program would have said so.
+    assert_eq!(selftest("reset"), ("reset\n".into(), true));
+}
+
+#[test]
+fn instruction_counts_are_exact_and_the_same_in_every_run() {
+    let machine = Machine { counting: true, ..Machine::new(program(Program::Bench)) };
+    let runs = [(); 2].map(|()| machine.start().unwrap().finish(LIMIT).unwrap());
+    let (counts, status) = &runs[0];
+    assert!(status.success(), "{counts}");
+    assert!(counts.contains("count straight 100 instructions 100 cycles\n"), "{counts}");
+    assert!(counts.contains("count loop 2001 instructions 2001 cycles\n"), "{counts}");
+    assert!(counts.contains("count gpio.set 5 instructions"), "{counts}");
+    assert_eq!(runs[0].0, runs[1].0);
+}
+
+#[test]
+fn the_flashed_program_finds_its_panel() {
+    let mut panel = tempfile::NamedTempFile::new().unwrap();
+    panel.write_all(&[0; 12]).unwrap();
+    let machine = Machine { panel: Some(panel.path()), ..Machine::new(program(Program::Firmware)) };
+    let mut board = machine.start().unwrap();
+    board.expect("panel: 12 B at 0x8000000\n", LIMIT).unwrap();
+}
