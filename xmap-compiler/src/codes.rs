@@ -262,7 +262,7 @@ codes! {
         "tcp:127.0.0.1:5555: the other side closed the connection";
     BadAnswer = 907, "an answer that makes no sense",
         "The device's answer arrived whole and is not one to this request. The firmware is not of this version.",
-        "/dev/ttyUSB0: the answer does not decode";
+        "/dev/ttyUSB0: the answer is one to another request";
     DeviceRestarted = 908, "the device has restarted",
         "The device lost its session, so it refused the request rather than run it on an image that may be another one.",
         "/dev/ttyUSB0: the device has restarted since it was greeted";
@@ -271,7 +271,10 @@ codes! {
         "/dev/ttyUSB0: the image has no export `lamp_onn`";
     CallArgument = 910, "an argument that does not fit the export",
         "Arguments are decimal or 0x, floats for float parameters; their number and their width are those of the export.",
-        "panel.lamp_on: expected 1 argument, found 2";
+        "/dev/ttyUSB0: lamp_on: expected 1 argument, found 2";
+    TraceLost = 911, "register accesses were lost",
+        "The device keeps the latest register accesses only, and overwrote some before they were read. A call that stores less, or no plain output, avoids it.",
+        "/dev/ttyUSB0: 12 register accesses were overwritten before they were read";
 }
 
 impl Code {

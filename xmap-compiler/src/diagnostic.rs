@@ -224,9 +224,11 @@ fn at<'a>(group: Group<'a>, place: &'a Place) -> Group<'a> {
     let start = text.floor_char_boundary(span.start);
     let first = source.line_start(start);
     let last = text[start..].find('\n').map_or(text.len(), |n| start + n);
+    let shown = text[first..last].strip_suffix('\r').unwrap_or(&text[first..last]);
+    let (start, last) = (start.min(first + shown.len()), first + shown.len());
     let end = text.ceil_char_boundary(span.end.min(last)).clamp(start, last);
     let (number, _) = source.line_column(start);
-    let line = Snippet::source(&text[first..last])
+    let line = Snippet::source(shown)
         .line_start(number)
         .path(printable(&source.path))
         .annotation(AnnotationKind::Primary.span(start - first..end - first));
@@ -241,11 +243,18 @@ pub(crate) fn reason(error: &io::Error) -> String {
     chars.next().map_or(String::new(), |c| c.to_lowercase().chain(chars).collect())
 }
 
+/// Bytes of a message that are printed, so that a name of a megabyte does not flood a terminal.
+const MOST_BYTES: usize = 4096;
+
 /// Names come from files that anybody may have written: no control character reaches the terminal,
 /// nor one that reorders the text around it. Line feeds are ours.
 fn printable(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
+    let mut out = String::new();
     for c in text.chars() {
+        if out.len() > MOST_BYTES {
+            out.push_str("...");
+            break;
+        }
         let reorders =
             matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
         if c != '\n' && (c.is_control() || reorders) {
@@ -331,6 +340,19 @@ note: the table starts here
   | ^^^^^^^^
 help: did you mean `name`?";
         assert_eq!(error.to_string(), expected);
+    }
+
+    #[test]
+    fn line_ends_of_windows_are_not_shown() {
+        let source = Source::new("t", "a = 1\r\nb = x\r\n");
+        let error = Diagnostic::new(Code::Syntax, Place::text(&source, 11..14), "m");
+        assert_eq!(error.to_string(), "error[X0401]: m\n --> t:2:5\n  |\n2 | b = x\n  |     ^");
+    }
+
+    #[test]
+    fn a_hostile_name_does_not_flood_the_terminal() {
+        let error = Diagnostic::new(Code::BadName, Place::File("t".into()), "n".repeat(100_000));
+        assert!(error.to_string().len() < 5_000);
     }
 
     #[test]
