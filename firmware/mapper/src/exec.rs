@@ -13,6 +13,9 @@ use crate::{Fault, Port, TrapCode};
 /// The link word of the outermost frame: no image has code at this place.
 const OUTERMOST: u64 = u64::MAX;
 
+/// The detail of a trap where no verified image gets.
+const EXCLUDED: u32 = 1;
+
 /// The registers of a function: 256 of them, so that a byte names one without a check.
 type Window = [u64; limits::WINDOW];
 
@@ -71,7 +74,7 @@ impl<P: Port> Run<'_, '_, P> {
             // What verification excludes.
             macro_rules! excluded {
                 () => {
-                    trap!(TrapCode::Unreachable, 0)
+                    trap!(TrapCode::Unreachable, EXCLUDED)
                 };
             }
             // The next word of this op.
@@ -134,15 +137,17 @@ impl<P: Port> Run<'_, '_, P> {
             }
             // A branch of `$offset` words if `$taken`. Backward, it costs its distance.
             macro_rules! branch {
-                ($offset:expr, $taken:expr) => {{
-                    let offset = if $taken { $offset as i64 } else { 0 };
-                    let left = fuel + (offset & (offset >> 63));
-                    if left < 0 {
-                        trap!(TrapCode::Fuel, 0)
+                ($offset:expr, $taken:expr) => {
+                    if $taken {
+                        let offset = $offset as i64;
+                        let left = fuel + (offset & (offset >> 63));
+                        if left < 0 {
+                            trap!(TrapCode::Fuel, 0)
+                        }
+                        fuel = left;
+                        pc = pc.wrapping_add(offset as usize);
                     }
-                    fuel = left;
-                    pc = pc.wrapping_add(offset as usize);
-                }};
+                };
             }
             macro_rules! branch8 {
                 ($taken:expr) => {
@@ -402,6 +407,9 @@ impl<P: Port> Run<'_, '_, P> {
                 op::TimeNow => set!(native.port.now_us()),
                 op::TimeDelay => check!(native.delay(r32!(a))),
                 op::LogMessage => check!(native.log(memory, r32!(a), r32!(b), r32!(c))),
+                // No op. The last byte has an arm of its own, so that the table of the arms covers
+                // every byte and no bounds check of it is in the way.
+                u8::MAX => trap!(TrapCode::Unreachable, EXCLUDED + 1),
                 _ => excluded!(),
             }
         };

@@ -24,6 +24,25 @@ pub struct Store<'m> {
     pub globals: &'m mut [u64],
 }
 
+impl Store<'_> {
+    /// Whether an image can be loaded into it; [`Mapper::load`] asks the same.
+    ///
+    /// # Errors
+    /// What it has too little of.
+    pub fn fits(&self, image: &Image<'_>) -> Result<(), LoadError> {
+        let (needed, given) = (limits::WINDOW, self.stack.len());
+        if given < needed {
+            return Err(LoadError::Stack { needed, given });
+        }
+        let (needed, given) = (image.header().memory_bytes as usize, self.memory.len());
+        if given < needed {
+            return Err(LoadError::Memory { needed, given });
+        }
+        let (needed, given) = (image.globals().len(), self.globals.len());
+        if given < needed { Err(LoadError::Globals { needed, given }) } else { Ok(()) }
+    }
+}
+
 /// Why an image could not be loaded: the store is too small for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LoadError {
@@ -116,10 +135,8 @@ impl<'a, P: Port> Mapper<'a, P> {
     /// # Errors
     /// Where the store is too small.
     pub fn load(image: Image<'a>, port: P, store: Store<'a>) -> Result<Self, LoadError> {
+        store.fits(&image)?;
         let Store { stack, memory, globals } = store;
-        if stack.len() < limits::WINDOW {
-            return Err(LoadError::Stack { needed: limits::WINDOW, given: stack.len() });
-        }
         let header = image.header();
         let (needed, given) = (header.memory_bytes as usize, memory.len());
         let memory = Memory::new(memory, needed, header.memory_pages, header.memory_max_pages);

@@ -3,7 +3,7 @@
 //! For an owner that cannot keep a [`Mapper`] beside the memory that it borrows: the simulator owns
 //! its memory, and makes a mapper for each call.
 
-use xmap_image::{Image, limits};
+use xmap_image::Image;
 
 use crate::memory::Memory;
 use crate::native::Lines;
@@ -50,17 +50,12 @@ impl<'a, P: Port> Mapper<'a, P> {
     /// # Errors
     /// Where the store is too small.
     pub fn resume(image: Image<'a>, port: P, store: Store<'a>, state: Suspended) -> Result<Self, LoadError> {
+        store.fits(&image)?;
         let Store { stack, memory, globals } = store;
-        if stack.len() < limits::WINDOW {
-            return Err(LoadError::Stack { needed: limits::WINDOW, given: stack.len() });
-        }
         let (needed, given) = (state.memory_len, memory.len());
         let memory = Memory::resume(memory, needed, state.pages, image.header().memory_max_pages)
             .ok_or(LoadError::Memory { needed, given })?;
         let globals_len = image.globals().len();
-        if globals.len() < globals_len {
-            return Err(LoadError::Globals { needed: globals_len, given: globals.len() });
-        }
         let lines = Lines::of(&image);
         let Suspended { counters, fuel_cap, .. } = state;
         Ok(Self { image, port, lines, counters, stack, memory, globals, globals_len, fuel_cap })
