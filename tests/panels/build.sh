@@ -43,9 +43,10 @@ c() {
     shift 2
     version "$CLANG --version" 19.1.7
     version "$WASM_LD --version" 19.1.7
-    # Debug information names files relative to the repository, wherever that is.
+    # Debug information names files relative to the repository and to clang, wherever they are.
     "$CLANG" --target=wasm32-unknown-unknown -mcpu=mvp -std=c17 -Wall -Wextra -Werror \
         -ffreestanding -nostdlib -fdebug-compilation-dir=. -fdebug-prefix-map="$guests=guests" \
+        -fdebug-prefix-map="$("$CLANG" -print-resource-dir)=clang" \
         -I "$guests/c" "$@" -c "$panel/$source.c" -o "$scratch/$source.o"
     strip=--strip-all
     case " $* " in *" -g "*) strip= ;; esac

@@ -15,11 +15,7 @@ pub(crate) struct Buffer {
 
 impl Buffer {
     pub(crate) const fn new() -> Self {
-        Self {
-            bytes: State::new([0; CAPACITY]),
-            len: State::new(0),
-            overran: State::new(false),
-        }
+        Self { bytes: State::new([0; CAPACITY]), len: State::new(0), overran: State::new(false) }
     }
 
     pub(crate) fn clear(&self) {
