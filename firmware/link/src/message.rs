@@ -214,7 +214,7 @@ pub enum Refusal {
         /// How many the export has.
         expected: u8,
     },
-    /// The export has more parameters or results than a message can hold, or takes addresses.
+    /// The export has more parameters or results than a message can hold.
     NotCallable,
 }
 

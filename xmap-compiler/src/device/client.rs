@@ -1,0 +1,197 @@
+//! A greeted device and what it can be asked.
+
+use std::hash::{BuildHasher, RandomState};
+use std::time::Duration;
+
+use xmap_link::limits::MAX_ARGS;
+use xmap_link::{
+    Args, Described, Export, Hello, PROTOCOL, Refusal, Request, Response, Status, Trace, TraceEntry,
+    TrapReport,
+};
+
+use super::inbox::Incoming;
+use super::port::PortName;
+use super::session::{Options, Session};
+use crate::diagnostic::{Code, Diagnostic};
+
+/// How a call ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It returned; results as registers hold them.
+    Returned(Vec<u64>),
+    /// It trapped.
+    Trapped(TrapReport),
+}
+
+/// A session with a device.
+///
+/// Each method asks once, asks again where no answer comes, and gives up with [`Code::NoAnswer`].
+/// A call that was asked for twice has still run once (docs/link.md, *Repeating*). The other errors
+/// of every method are [`Code::LinkBroken`], [`Code::DeviceRefused`], [`Code::DeviceRestarted`] and
+/// [`Code::BadAnswer`].
+pub struct Client {
+    session: Session,
+    hello: Hello,
+}
+
+impl Client {
+    /// Opens a port and greets the device.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::PortUnavailable`], [`Code::OtherProtocol`], and those of every method.
+    pub fn connect(port: &PortName, options: &Options) -> Result<Self, Diagnostic> {
+        let mut session = Session::open(port, options)?;
+        let hello = greet(&mut session)?;
+        Ok(Self { session, hello })
+    }
+
+    /// Starts a new session on the same port, as after a restart of the device.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::OtherProtocol`], and those of every method.
+    pub fn greet(&mut self) -> Result<&Hello, Diagnostic> {
+        self.hello = greet(&mut self.session)?;
+        Ok(&self.hello)
+    }
+
+    /// Who the device said it is.
+    pub fn hello(&self) -> &Hello {
+        &self.hello
+    }
+
+    /// The port's name.
+    pub fn port(&self) -> &str {
+        self.session.port()
+    }
+
+    /// How the device is.
+    ///
+    /// # Errors
+    ///
+    /// See [`Client`].
+    pub fn status(&mut self) -> Result<Status, Diagnostic> {
+        match self.session.ask(&Request::Status)? {
+            Response::Status(status) => Ok(status),
+            other => Err(self.unwanted(&other)),
+        }
+    }
+
+    /// Runs an export. `args` are registers: 32-bit types zero-extended.
+    ///
+    /// # Errors
+    ///
+    /// See [`Client`]; more than [`MAX_ARGS`] arguments are [`Code::CallArgument`].
+    pub fn call(&mut self, export: &Export, args: &[u64]) -> Result<Outcome, Diagnostic> {
+        let Ok(fitting) = Args::try_from(args) else {
+            let message = format!("{} arguments, at most {MAX_ARGS} fit a call over the link", args.len());
+            return Err(self.error(Code::CallArgument, &message));
+        };
+        match self.session.ask(&Request::Call { export: export.clone(), args: fitting })? {
+            Response::Returned { results } => Ok(Outcome::Returned(results.to_vec())),
+            Response::Trapped(trap) => Ok(Outcome::Trapped(trap)),
+            other => Err(self.unwanted(&other)),
+        }
+    }
+
+    /// The name and the types of an export; `None` where the image has no such export.
+    ///
+    /// # Errors
+    ///
+    /// See [`Client`].
+    pub fn describe(&mut self, export: &Export) -> Result<Option<Described>, Diagnostic> {
+        match self.session.ask(&Request::Describe { export: export.clone() })? {
+            Response::Described(described) => Ok(Some(described)),
+            Response::Refused(Refusal::UnknownExport) => Ok(None),
+            other => Err(self.unwanted(&other)),
+        }
+    }
+
+    /// The levels of all lines, a word for each bank.
+    ///
+    /// # Errors
+    ///
+    /// See [`Client`].
+    pub fn levels(&mut self) -> Result<[u32; 2], Diagnostic> {
+        match self.session.ask(&Request::Levels)? {
+            Response::Levels { banks, .. } => Ok(banks),
+            other => Err(self.unwanted(&other)),
+        }
+    }
+
+    /// One page of the register trace, from entry `from` on.
+    ///
+    /// # Errors
+    ///
+    /// See [`Client`].
+    pub fn trace_page(&mut self, from: u32) -> Result<Trace, Diagnostic> {
+        match self.session.ask(&Request::Trace { from })? {
+            // A page from before the place asked for would lead `trace` round in circles.
+            Response::Trace(page) if page.first >= from || page.entries.is_empty() => Ok(page),
+            other => Err(self.unwanted(&other)),
+        }
+    }
+
+    /// All register accesses from number `from` on, each with its number. Where some were overwritten
+    /// before they could be read, the numbers have a gap.
+    ///
+    /// # Errors
+    ///
+    /// See [`Client`].
+    pub fn trace(&mut self, from: u32) -> Result<Vec<(u32, TraceEntry)>, Diagnostic> {
+        let mut entries = Vec::new();
+        let mut from = from;
+        // The end as the first page has it: a device that goes on recording is not followed for ever.
+        let mut end = None;
+        loop {
+            let page = self.trace_page(from)?;
+            entries.extend((page.first..).zip(page.entries.iter().copied()));
+            from = page.first.saturating_add(page.entries.len() as u32);
+            if page.entries.is_empty() || from >= *end.get_or_insert(page.next) {
+                return Ok(entries);
+            }
+        }
+    }
+
+    /// What came unasked since the last time, oldest first; waits for nothing.
+    pub fn take_incoming(&mut self) -> impl Iterator<Item = Incoming> + use<> {
+        self.session.take_incoming().into_iter()
+    }
+
+    /// Listens for at most `time`; gives what came unasked, oldest first, as soon as there is any.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::LinkBroken`].
+    pub fn listen(&mut self, time: Duration) -> Result<impl Iterator<Item = Incoming> + use<>, Diagnostic> {
+        Ok(self.session.listen(time)?.into_iter())
+    }
+
+    /// An error of this port.
+    pub(super) fn error(&self, code: Code, message: &str) -> Diagnostic {
+        self.session.error(code, message)
+    }
+
+    fn unwanted(&self, response: &Response) -> Diagnostic {
+        unwanted(&self.session, response)
+    }
+}
+
+fn greet(session: &mut Session) -> Result<Hello, Diagnostic> {
+    // Differs from run to run: it tells this session's answers from those to an earlier one.
+    let nonce = RandomState::new().hash_one(session.port()) as u32;
+    match session.ask(&Request::Hello { protocol: PROTOCOL, nonce })? {
+        Response::Hello(hello) => Ok(hello),
+        other => Err(unwanted(session, &other)),
+    }
+}
+
+fn unwanted(session: &Session, response: &Response) -> Diagnostic {
+    match response {
+        Response::Refused(refusal) => {
+            session.error(Code::DeviceRefused, &format!("the request was refused: {refusal}"))
+        }
+        _ => session.error(Code::BadAnswer, "the answer is one to another request"),
+    }
+}

@@ -1,0 +1,285 @@
+//! A device in a thread of the test, behind a real socket, with a wire that can misbehave.
+
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
+
+use xmap_image::Ty;
+use xmap_link::limits::{MAX_FRAME, MAX_TRACE_ENTRIES};
+use xmap_link::*;
+
+use super::PortName;
+
+/// What goes wrong. Requests are counted from 0, the greeting included.
+#[derive(Clone, Default)]
+pub(super) struct Faults {
+    /// These requests do not arrive.
+    pub(super) lose_requests: Vec<u32>,
+    /// The answers to these requests do not arrive.
+    pub(super) lose_answers: Vec<u32>,
+    /// Before each answer come answers to somebody else, defmt, half a frame and random bytes.
+    pub(super) noise: bool,
+    /// The connection closes instead of answering this request.
+    pub(super) close_at: Option<u32>,
+    /// The device restarts before this request.
+    pub(super) restart_at: Option<u32>,
+    /// The device says it speaks this protocol.
+    pub(super) protocol: Option<u16>,
+    /// The device answers nothing but gives back what it gets.
+    pub(super) echo: bool,
+    /// The answer to this request has another kind.
+    pub(super) mixed_up_at: Option<u32>,
+}
+
+/// A device that listens; it serves one connection.
+pub(super) struct Fake {
+    pub(super) port: PortName,
+    /// How many calls were run.
+    pub(super) calls: Arc<AtomicU32>,
+}
+
+impl Fake {
+    pub(super) fn start(faults: Faults) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = PortName::Tcp { host: "127.0.0.1".into(), port: listener.local_addr().unwrap().port() };
+        let (device, calls) = Device::new();
+        thread::spawn(move || {
+            let (stream, _) = listener.accept().unwrap();
+            drop(listener);
+            serve(stream, device, &faults);
+        });
+        Self { port, calls }
+    }
+
+    /// A device on a pseudo-terminal, as QEMU's `-serial pty` gives one.
+    #[cfg(target_os = "linux")]
+    pub(super) fn on_terminal(faults: Faults) -> Self {
+        use serialport::{SerialPort, TTYPort};
+        use std::fs::File;
+        use std::os::unix::fs::OpenOptionsExt;
+        use std::time::Duration;
+
+        /// `open(2)`: do not make it this process's controlling terminal.
+        const O_NOCTTY: i32 = 0o400;
+
+        let (mut master, mut slave) = TTYPort::pair().unwrap();
+        let path = slave.name().unwrap();
+        // The client wants the slave for itself; but it must stay open until the client has it, since
+        // the master reads an error while it is closed.
+        let held = File::options().read(true).write(true).custom_flags(O_NOCTTY).open(&path);
+        slave.set_exclusive(false).unwrap();
+        drop(slave);
+        master.set_timeout(Duration::from_secs(60)).unwrap();
+        let (device, calls) = Device::new();
+        thread::spawn(move || {
+            let _held = held.unwrap();
+            serve(master, device, &faults);
+        });
+        Self { port: PortName::Serial { path }, calls }
+    }
+
+    pub(super) fn calls(&self) -> u32 {
+        self.calls.load(Ordering::SeqCst)
+    }
+}
+
+fn serve(mut stream: impl Read + Write, mut device: Device, faults: &Faults) {
+    let mut reader: FrameReader = FrameReader::new();
+    let mut responder = Responder::new();
+    let mut number = 0;
+    let mut byte = [0];
+    // Ends when the client goes.
+    while stream.read_exact(&mut byte).is_ok() {
+        if faults.echo {
+            stream.write_all(&byte).unwrap();
+            continue;
+        }
+        let Some(frame) = reader.feed(byte[0]) else { continue };
+        let this = number;
+        number += 1;
+        if faults.close_at == Some(this) {
+            return;
+        }
+        if faults.lose_requests.contains(&this) {
+            continue;
+        }
+        if faults.restart_at == Some(this) {
+            responder = Responder::new();
+        }
+        let answer = responder.respond(&frame, |request| {
+            let mut response = device.serve(request);
+            if let (Response::Hello(hello), Some(protocol)) = (&mut response, faults.protocol) {
+                hello.protocol = protocol;
+            }
+            if faults.mixed_up_at == Some(this) {
+                response = Response::Levels { time_us: 0, banks: [0; 2] };
+            }
+            response
+        });
+        let mut out = Vec::new();
+        if faults.noise {
+            if this == 0 {
+                // A session before this one got these too late; its first request had the same number.
+                let mut buffer = [0; MAX_FRAME];
+                for stale in [
+                    device.serve(Request::Hello { protocol: PROTOCOL, nonce: 0 }),
+                    Response::Refused(Refusal::NoImage),
+                ] {
+                    out.extend_from_slice(encode_response(1, &stale, &mut buffer).unwrap());
+                }
+            }
+            noise(this, &mut out);
+        }
+        for text in device.texts.drain(..) {
+            let mut buffer = [0; MAX_FRAME];
+            for piece in pieces(text.0, Level::Info, &text.1) {
+                out.extend_from_slice(encode_text(&piece, &mut buffer).unwrap());
+            }
+        }
+        if !faults.lose_answers.contains(&this) {
+            out.extend_from_slice(answer);
+        }
+        // A client that has its answer may be gone.
+        if stream.write_all(&out).is_err() {
+            return;
+        }
+    }
+}
+
+fn noise(number: u32, out: &mut Vec<u8>) {
+    let mut buffer = [0; MAX_FRAME];
+    let stranger = Response::Returned { results: [99].into_iter().collect() };
+    out.extend_from_slice(encode_response(0x7777, &stranger, &mut buffer).unwrap());
+    out.extend_from_slice(encode_bytes(Channel::Defmt, b"\x01\x00defmt", &mut buffer).unwrap());
+    // An answer that loses its end, and a stretch of anything.
+    let half = encode_response(number as u16 + 1, &stranger, &mut buffer).unwrap();
+    out.extend_from_slice(&half[..half.len() / 2]);
+    let mut state = number.wrapping_mul(2_654_435_761) | 1;
+    for _ in 0..200 {
+        state ^= state << 13;
+        state ^= state >> 17;
+        state ^= state << 5;
+        out.push(state as u8);
+    }
+}
+
+/// What the device keeps of its trace.
+const HELD: usize = 60;
+
+/// The panel: `panel.lamp(bool)`, `panel.add(i8, u16) -> i32`, `panel.count() -> u32` (how often it was
+/// called), `panel.fail()`, `panel.scale(f32) -> f32, bool`.
+struct Device {
+    calls: Arc<AtomicU32>,
+    trace: Vec<TraceEntry>,
+    texts: Vec<(u32, String)>,
+}
+
+const EXPORTS: [(&str, &[Ty], &[Ty]); 5] = [
+    ("panel.add", &[Ty::I8, Ty::U16], &[Ty::I32]),
+    ("panel.count", &[], &[Ty::U32]),
+    ("panel.fail", &[], &[]),
+    ("panel.lamp", &[Ty::Bool], &[]),
+    ("panel.scale", &[Ty::F32], &[Ty::F32, Ty::Bool]),
+];
+
+impl Device {
+    fn new() -> (Self, Arc<AtomicU32>) {
+        let calls = Arc::new(AtomicU32::new(0));
+        (Self { calls: calls.clone(), trace: Vec::new(), texts: Vec::new() }, calls)
+    }
+
+    fn serve(&mut self, request: Request) -> Response {
+        match request {
+            Request::Hello { nonce, .. } => Response::Hello(Hello {
+                protocol: PROTOCOL,
+                nonce,
+                board: 1,
+                boot: Boot::Normal,
+                features: features::TRACE | features::TEXT,
+                clock_hz: 62_500_000,
+                firmware: "0.1.0".try_into().unwrap(),
+                image: Some(ImageInfo { hash: [7; 32], version: 3, exports: 5 }),
+            }),
+            Request::Status => Response::Status(Status {
+                uptime_us: 1,
+                image: ImageState::Mounted,
+                calls: self.calls.load(Ordering::SeqCst),
+                traps: 0,
+                refused: 0,
+                frames_good: 0,
+                frames_bad: 0,
+                trace_next: self.trace.len() as u32,
+                trace_lost: self.trace.len().saturating_sub(HELD) as u32,
+            }),
+            Request::Call { export, args } => match find(&export) {
+                Some(id) if EXPORTS[id].1.len() == args.len() => self.call(id, &args),
+                Some(id) => Response::Refused(Refusal::ArgumentCount { expected: EXPORTS[id].1.len() as u8 }),
+                None => Response::Refused(Refusal::UnknownExport),
+            },
+            Request::Trace { from } => {
+                let first = (from as usize).clamp(self.trace.len().saturating_sub(HELD), self.trace.len());
+                Response::Trace(Trace {
+                    first: first as u32,
+                    next: self.trace.len() as u32,
+                    entries: self.trace[first..].iter().take(MAX_TRACE_ENTRIES).copied().collect(),
+                })
+            }
+            Request::Levels => Response::Levels { time_us: 5, banks: [0x2_0000, 0] },
+            Request::Describe { export } => match find(&export) {
+                Some(id) => Response::Described(Described {
+                    id: id as u16,
+                    key: EXPORTS[id].0.try_into().unwrap(),
+                    params: EXPORTS[id].1.iter().map(|ty| *ty as u8).collect(),
+                    results: EXPORTS[id].2.iter().map(|ty| *ty as u8).collect(),
+                }),
+                None => Response::Refused(Refusal::UnknownExport),
+            },
+        }
+    }
+
+    fn call(&mut self, id: usize, args: &[u64]) -> Response {
+        let count = self.calls.fetch_add(1, Ordering::SeqCst) + 1;
+        let results: &[u64] = match id {
+            0 => &[u64::from((args[0] as i32).wrapping_add(args[1] as i32) as u32)],
+            1 => {
+                // More than a page of the trace, as a shift register would be.
+                (0..count * 30).for_each(|n| self.store(0x1c + 0xc * (n as u16 % 2), 1 << 5));
+                &[u64::from(count)]
+            }
+            2 => {
+                self.store(0x1c, 1);
+                return Response::Trapped(TrapReport {
+                    image: 0x0707_0707,
+                    export: 2,
+                    code: tiny_mapper::TrapCode::Unreachable as u8,
+                    op: 12,
+                    detail: 0,
+                });
+            }
+            3 => {
+                self.texts.push((self.trace.len() as u32, "lämp ".repeat(200)));
+                self.store(if args[0] == 0 { 0x28 } else { 0x1c }, 0x2_0000);
+                self.texts.push((self.trace.len() as u32, "done".into()));
+                &[]
+            }
+            _ => &[u64::from((f32::from_bits(args[0] as u32) * 0.1).to_bits()), 1],
+        };
+        Response::Returned { results: results.iter().copied().collect() }
+    }
+
+    fn store(&mut self, offset: u16, value: u32) {
+        let time_us = self.trace.len() as u64;
+        self.trace.push(TraceEntry { time_us, access: Access::Write, offset, value });
+    }
+}
+
+fn find(export: &Export) -> Option<usize> {
+    match export {
+        Export::Id(id) => (usize::from(*id) < EXPORTS.len()).then_some(usize::from(*id)),
+        Export::Name(name) => EXPORTS
+            .iter()
+            .position(|(key, ..)| *key == name.as_str() || key.strip_prefix("panel.") == Some(name.as_str())),
+    }
+}

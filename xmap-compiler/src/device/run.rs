@@ -1,0 +1,107 @@
+//! `call NAME ARG...` on a device.
+
+use std::fmt;
+
+use tiny_mapper::TrapCode;
+use xmap_image::Ty;
+use xmap_link::{Described, Export, TrapReport};
+use xmap_sim::Value;
+
+use super::client::{Client, Outcome};
+use crate::diagnostic::{Code, Diagnostic};
+use crate::names::did_you_mean;
+
+/// A call that was made. Its `Display` is the plain line: `NAME -> VALUE` or `NAME trap CODE`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Called {
+    /// The name as the caller gave it.
+    pub name: String,
+    /// The export, as the device describes it.
+    pub export: Described,
+    /// The results with their types, or the trap.
+    pub outcome: Result<Vec<Value>, TrapReport>,
+}
+
+impl fmt::Display for Called {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)?;
+        match &self.outcome {
+            Ok(results) => {
+                f.write_str(" ->")?;
+                results.iter().try_for_each(|value| write!(f, " {value}"))
+            }
+            Err(trap) => match TrapCode::from_u8(trap.code) {
+                Some(code) => write!(f, " trap {code}"),
+                None => write!(f, " trap {}", trap.code),
+            },
+        }
+    }
+}
+
+/// Calls an export by its key, its wasm name or `#` and its number, with arguments as text. The types
+/// are those of the image on the device, so that no file is needed.
+///
+/// # Errors
+///
+/// [`Code::CallName`], [`Code::CallArgument`], and those of every method of [`Client`].
+pub fn run_call(client: &mut Client, name: &str, args: &[String]) -> Result<Called, Diagnostic> {
+    let export = find(client, name)?;
+    let params = types(client, &export.params)?;
+    let results = types(client, &export.results)?;
+    let misfit = |message: String| client.error(Code::CallArgument, &format!("{name}: {message}"));
+    if params.len() != args.len() {
+        let plural = if params.len() == 1 { "" } else { "s" };
+        return Err(misfit(format!("expected {} argument{plural}, found {}", params.len(), args.len())));
+    }
+    let mut raw = Vec::new();
+    for (position, (ty, text)) in params.iter().zip(args).enumerate() {
+        let value = Value::parse(*ty, text).and_then(|value| value.to_raw(*ty));
+        raw.push(value.map_err(|error| misfit(format!("argument {position}: {error}, found `{text}`")))?);
+    }
+    let outcome = match client.call(&Export::Id(export.id), &raw)? {
+        Outcome::Trapped(trap) => Err(trap),
+        Outcome::Returned(raw) if raw.len() == results.len() => {
+            Ok(results.iter().zip(raw).map(|(ty, raw)| Value::from_raw(*ty, raw)).collect())
+        }
+        Outcome::Returned(raw) => {
+            let message = format!("{name} left {} results, its signature has {}", raw.len(), results.len());
+            return Err(client.error(Code::BadAnswer, &message));
+        }
+    };
+    Ok(Called { name: name.into(), export, outcome })
+}
+
+fn find(client: &mut Client, name: &str) -> Result<Described, Diagnostic> {
+    let export = match name.strip_prefix('#').map(str::parse) {
+        Some(Ok(id)) => Some(Export::Id(id)),
+        _ => Export::name(name),
+    };
+    if let Some(export) = export
+        && let Some(described) = client.describe(&export)?
+    {
+        return Ok(described);
+    }
+    let keys = keys(client)?;
+    let keys = keys.iter().map(String::as_str);
+    // A key without its namespace may be meant: `lamp_onn` is near to `panel.lamp_on`.
+    let words = keys.clone().filter_map(|key| key.rsplit_once('.')).map(|(_, word)| word);
+    let help = did_you_mean(name, keys.chain(words));
+    Err(client.error(Code::CallName, &format!("the image has no export `{name}`")).help(help))
+}
+
+/// Most exports that are listed for "did you mean": a second's worth over a serial port.
+const LISTED: u16 = 128;
+
+fn keys(client: &mut Client) -> Result<Vec<String>, Diagnostic> {
+    let exports = client.hello().image.map_or(0, |image| image.exports.min(LISTED));
+    let mut keys = Vec::new();
+    for id in 0..exports {
+        keys.extend(client.describe(&Export::Id(id))?.map(|described| described.key.as_str().to_string()));
+    }
+    Ok(keys)
+}
+
+fn types(client: &Client, bytes: &[u8]) -> Result<Vec<Ty>, Diagnostic> {
+    let types: Option<Vec<Ty>> = bytes.iter().map(|byte| Ty::from_u8(*byte)).collect();
+    types.ok_or_else(|| client.error(Code::BadAnswer, "the device names a type that this xmap does not know"))
+}
