@@ -127,6 +127,10 @@
   (func (export "average") (param i32 i32) (result i32)
     (i32.shr_s (i32.add (local.get 0) (local.get 1)) (i32.const 1)))
 
+  ;; As wide as its argument, whatever the manifest says of its result.
+  (func (export "echo") (param i32) (result i32)
+    (local.get 0))
+
   (func (export "mix") (param $a i64) (param $b i64) (result i64)
     (if (result i64) (i64.lt_s (local.get $a) (local.get $b))
       (then (i64.rotl (i64.mul (local.get $a) (i64.const 0x9e3779b97f4a7c15)) (local.get $b)))

@@ -77,8 +77,11 @@ impl Board {
         self.now_us += us;
     }
 
-    pub(super) fn drive_from_outside(&mut self, line: u8, high: bool) {
-        self.lines[usize::from(line)].outside = Some(high);
+    /// False where the line is an output: on a board, two drivers would fight.
+    pub(super) fn drive_from_outside(&mut self, line: u8, high: bool) -> bool {
+        let line = &mut self.lines[usize::from(line)];
+        line.outside = Some(high);
+        !line.is_output
     }
 
     fn line(&mut self, pin: i32, allowed: &[Mode]) -> Result<&mut Line, Stop> {

@@ -25,7 +25,8 @@ pub fn run(manifest: &Manifest, wasm: &[u8], script: &Script) -> Result<String> 
     for (i, step) in script.steps.iter().enumerate() {
         match step {
             Step::Level { line, high } => {
-                guest.store.data_mut().drive_from_outside(*line, *high);
+                let free = guest.store.data_mut().drive_from_outside(*line, *high);
+                ensure!(free, "step {}: line {line} is an output", i + 1);
             }
             Step::Advance(us) => guest.store.data_mut().advance(*us),
             Step::Call { name, args } => {
@@ -82,10 +83,8 @@ impl<'m> Guest<'m> {
         ensure!(params.is_none_or(|p| p.len() == args.len()), "the manifest's params differ");
         ensure!(results.is_none_or(|r| r.len() == ty.results().len()), "the manifest's results differ");
 
-        let outcome = match values(ty.params(), params, args)? {
-            Some(values) => self.call(inner, &values)?.and_then(|r| print(&r, results)),
-            None => Err(BAD_ARGUMENT.0),
-        };
+        let values = values(ty.params(), params, args)?;
+        let outcome = self.call(inner, &values)?.and_then(|r| print(&r, results));
         let trace = &mut self.store.data_mut().trace;
         match outcome {
             Ok(text) => writeln!(trace, "{name} ->{text}")?,
@@ -123,9 +122,9 @@ fn code(error: wasmi::Error) -> Result<&'static str> {
     })
 }
 
-/// The arguments as the module takes them; `None` where one does not fit its declared type.
-/// Without a declared type, 32 bits are taken with a sign or without.
-fn values(params: &[ValType], types: Option<&[Ty]>, args: &[Arg]) -> Result<Option<Vec<Val>>> {
+/// The arguments as the module takes them. Without a declared type, a number is taken with a sign or
+/// without.
+fn values(params: &[ValType], types: Option<&[Ty]>, args: &[Arg]) -> Result<Vec<Val>> {
     let mut values = Vec::new();
     for (i, (param, arg)) in params.iter().zip(args).enumerate() {
         let bits = match param {
@@ -137,12 +136,10 @@ fn values(params: &[ValType], types: Option<&[Ty]>, args: &[Arg]) -> Result<Opti
             Some(types) => types[i].holds(*arg),
             None => Ty::Signed(bits).holds(*arg) || Ty::Unsigned(bits).holds(*arg),
         };
-        if !fits {
-            return Ok(None);
-        }
+        ensure!(fits, "{arg} does not fit argument {i}");
         values.push(if bits == 32 { Val::I32(*arg as i32) } else { Val::I64(*arg as i64) });
     }
-    Ok(Some(values))
+    Ok(values)
 }
 
 /// The results as a trace has them: each with a space in front.

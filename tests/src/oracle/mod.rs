@@ -4,7 +4,8 @@
 //! It shares no code with xmap, on purpose: where a target's trace differs from the oracle's, one
 //! of the two has read the specification wrongly. It knows lines, time and traps; not fuel in
 //! words, whose limit is the image's own: a call that burns [`FUEL`] units traps, so scripts only
-//! run out of fuel in loops that do nothing else.
+//! run out of fuel in loops that do nothing else. Messages stand in the trace as they are: those of a
+//! panel have no control characters, which other printers escape.
 
 mod board;
 mod engine;

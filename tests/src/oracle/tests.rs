@@ -92,16 +92,34 @@ fn messages_are_text_inside_the_memory() {
 }
 
 #[test]
-fn types_narrow_arguments_and_results() {
+fn types_narrow_results() {
     let exports = "[exports]\nsame = { key = 'S', params = ['x: i8'], results = ['i8'] }\n\
-                   truth = { params = ['x: u32'], results = ['bool'] }\n";
+                   truth = { params = ['x: i32'], results = ['bool'] }\n";
     let functions = "(func (export \"same\") (param i32) (result i32) local.get 0)\
                      (func (export \"truth\") (param i32) (result i32) local.get 0)";
-    let script = "call same -128\ncall same 128\ncall default.s 5\ncall truth 1\ncall truth 0\n\
-                  call truth 2\ncall truth -1";
-    let expected = "same -> -128\nsame trap bad_argument\ndefault.s -> 5\ntruth -> true\n\
-                    truth -> false\ntruth trap bad_argument\ntruth trap bad_argument\n";
+    let script = "call same -128\ncall default.s 5\ncall truth 1\ncall truth 0\ncall truth 2\n\
+                  call truth -1";
+    let expected = "same -> -128\ndefault.s -> 5\ntruth -> true\ntruth -> false\n\
+                    truth trap bad_argument\ntruth trap bad_argument\n";
     assert_eq!(trace(exports, functions, script), expected);
+}
+
+#[test]
+fn what_does_not_fit_the_module_is_an_error_and_no_trap() {
+    let exports = "[exports]\nsame = { params = ['x: i8'], results = ['i8'] }\n";
+    let functions = "(func (export \"same\") (param i32) (result i32) local.get 0)";
+    let manifest = Manifest::parse(&format!("{PINS}{exports}")).unwrap();
+    let wasm = wat::parse_str(format!("(module {IMPORTS} {functions})")).unwrap();
+    for (script, says) in [
+        ("call same 128", "step 1: `same`: 128 does not fit argument 0"),
+        ("call same 1 2", "step 1: `same`: takes 1 arguments"),
+        ("call sane 1", "step 1: `sane`: no such export"),
+        ("call set 17 4294967296", "step 1: `set`: 4294967296 does not fit argument 1"),
+        ("level 27 0\nlevel 17 1", "step 2: line 17 is an output"),
+    ] {
+        let error = run(&manifest, &wasm, &Script::parse(script).unwrap()).unwrap_err();
+        assert_eq!(format!("{error:#}"), says);
+    }
 }
 
 #[test]
