@@ -1,1 +1,43 @@
-//! The simulated board.
+#![forbid(unsafe_code)]
+//! The simulated board: a panel's image runs on the host, against a model of the BCM2711's GPIO
+//! block, and everything that it does to a line can be seen.
+//!
+//! - [`Sim`] mounts an image as a device does and is what a panel's author writes tests with: call
+//!   an export, press a button, let time pass, look at a lamp.
+//! - [`SimBoard`] is the board: registers ([`Gpio`]), virtual time, a record of every access. It is a
+//!   [`tiny_mapper::Port`], as the real board is.
+//! - [`Script`] and [`run`] play a text of steps; what they show is the *plain trace*, which every
+//!   target must reproduce.
+//! - [`draw`] and [`write_vcd`] show levels over time: in a terminal, and in GTKWave.
+//!
+//! # What is not simulated
+//!
+//! A module's computing takes no time; time passes where the test or the module waits. ALT functions
+//! have no peripherals behind them. Lines have no pull at reset, which on a real board differs from
+//! line to line; the lines that a manifest declares get theirs at load, here as there.
+//!
+//! A module without a manifest does not say which lines are outputs. For its lines the last event
+//! wins: a store makes the line follow it, a level from outside overrides that until the next store, and
+//! a `gpio.direction` call settles it for good ([`Gpio::set_auto`]).
+
+mod board;
+mod gpio;
+mod record;
+mod regs;
+mod run;
+mod script;
+mod signal;
+mod sim;
+mod value;
+mod waveform;
+
+pub use board::SimBoard;
+pub use gpio::{Contention, Gpio};
+pub use record::{Access, Change, Event, EventKind, trace_line};
+pub use regs::Register;
+pub use run::{Shown, StepError, run};
+pub use script::{Action, Script, ScriptError, ScriptErrorKind, Step, parse_args};
+pub use signal::{Signal, write_vcd};
+pub use sim::{CallError, MEMORY_BYTES_MAX, Sim, SimError};
+pub use value::{Unfit, Value};
+pub use waveform::{draw, time};

@@ -1,0 +1,98 @@
+//! The lines of an image: who may have them, their state at load, their safe state.
+//!
+//! | mode | at load, in this order | safe state (failed mount, unmount) |
+//! | --- | --- | --- |
+//! | `in` | pull; input | stays an input |
+//! | `out`, `safe = "low"` or `"high"` | pull; store the level; output | store the level |
+//! | `out`, `safe = "hold"` | pull; output, with the level that was stored last | nothing |
+//! | `out`, `safe = "float"` | pull; input; output when mounted | input |
+//! | `inout` | pull; store the level, if `low` or `high`; input | input, if `float`; else as an `out` |
+//! | `any` | nothing | nothing |
+//!
+//! The level is stored before the line becomes an output, so that it never shows another one. A
+//! floating output becomes an output only after `on_mount` has said yes: what the module stores
+//! until then waits in the line's latch, and a module that fails to mount never drives it.
+
+use core::fmt;
+
+use tiny_mapper::{Function, Port};
+use xmap_boards::Line;
+use xmap_image::{Image, PinMode, PinRow, Safe};
+
+/// A line that the board needs for itself, and that an image declares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReservedLine {
+    /// The line.
+    pub line: Line,
+    /// What the board uses it for.
+    pub reason: &'static str,
+}
+
+impl fmt::Display for ReservedLine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {} is reserved for {}", self.line, self.reason)
+    }
+}
+
+/// Checks that an image declares no line that its board needs. The compiler refuses such a
+/// manifest; an image may come from elsewhere. The lines of a bare module are not looked at: it
+/// declares none, and what it may touch is what its compiler allowed.
+///
+/// # Errors
+/// The first such line.
+pub fn check_lines(image: &Image<'_>) -> Result<(), ReservedLine> {
+    let board = image.board().board();
+    let declared = image.pins().iter().filter(|pin| pin.mode() != PinMode::Any);
+    declared.map(PinRow::line).try_for_each(|line| match board.reserved(line) {
+        Some(reason) => Err(ReservedLine { line, reason }),
+        None => Ok(()),
+    })
+}
+
+/// Brings the lines of an image into their state at load; see the table above.
+pub fn prepare_lines<P: Port>(image: &Image<'_>, port: &mut P) {
+    for pin in image.pins() {
+        let line = pin.line();
+        if pin.mode() == PinMode::Any {
+            continue;
+        }
+        port.pull(line, pin.pull());
+        match pin.mode() {
+            PinMode::Out if pin.safe() != Safe::Float => {
+                store_safe(pin, port);
+                port.select(line, Function::Output);
+            }
+            PinMode::InOut => {
+                store_safe(pin, port);
+                port.select(line, Function::Input);
+            }
+            _ => port.select(line, Function::Input),
+        }
+    }
+}
+
+/// Makes outputs of the floating ones: the image is mounted.
+pub(crate) fn release_lines<P: Port>(image: &Image<'_>, port: &mut P) {
+    let floating = |pin: &&PinRow| pin.mode() == PinMode::Out && pin.safe() == Safe::Float;
+    image.pins().iter().filter(floating).for_each(|pin| port.select(pin.line(), Function::Output));
+}
+
+/// Brings the outputs of an image into their safe state; see the table above.
+pub fn make_safe<P: Port>(image: &Image<'_>, port: &mut P) {
+    for pin in image.pins() {
+        match (pin.mode(), pin.safe()) {
+            (PinMode::Out | PinMode::InOut, Safe::Float) => port.select(pin.line(), Function::Input),
+            (PinMode::Out | PinMode::InOut, _) => store_safe(pin, port),
+            (PinMode::In | PinMode::Any, _) => {}
+        }
+    }
+}
+
+fn store_safe<P: Port>(pin: &PinRow, port: &mut P) {
+    let (bank, mask) = (pin.line().bank(), pin.line().mask());
+    match pin.safe() {
+        Safe::Low => port.clear(bank, mask),
+        Safe::High => port.set(bank, mask),
+        Safe::Hold | Safe::Float => {}
+    }
+}

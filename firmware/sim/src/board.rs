@@ -1,0 +1,240 @@
+//! The simulated board: registers, a clock and a record, as a [`Port`].
+
+use tiny_mapper::{Function, LogLevel, Port, Pull};
+use xmap_boards::{Bank, Line, PinMask};
+
+use crate::{Access, Change, Contention, Event, EventKind, Gpio, Register};
+
+/// A Raspberry Pi 4B's GPIO block with virtual time and a record of everything that happens to it.
+///
+/// Time stands still unless someone lets it pass: [`SimBoard::advance`], or a module that waits. A
+/// module's own computing takes none.
+///
+/// Accesses go through the registers, so that the record has what a logic analyser on the bus would
+/// see: selecting a line's function is a load and a store of `GPFSELn`.
+///
+/// # Examples
+///
+/// ```
+/// use tiny_mapper::{Function, Port};
+/// use xmap_boards::{Bank, Line};
+/// use xmap_sim::SimBoard;
+///
+/// let lamp = Line::new(17).unwrap();
+/// let mut board = SimBoard::new();
+/// board.select(lamp, Function::Output);
+/// board.set(Bank::Zero, lamp.mask());
+/// assert!(board.is_high(lamp));
+/// assert_eq!(board.accesses().last().unwrap().to_string(), "GPSET0 0x00020000");
+/// ```
+#[derive(Clone, Debug)]
+pub struct SimBoard {
+    gpio: Gpio,
+    now_us: u64,
+    recording: bool,
+    events: Vec<Event>,
+    changes: Vec<Change>,
+    step: u32,
+    /// The levels that `changes` lead to.
+    noted: u64,
+}
+
+impl Default for SimBoard {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl SimBoard {
+    /// A board after reset, at time zero, that records.
+    pub fn new() -> Self {
+        Self {
+            gpio: Gpio::new(),
+            now_us: 0,
+            recording: true,
+            events: Vec::new(),
+            changes: Vec::new(),
+            step: 0,
+            noted: 0,
+        }
+    }
+
+    /// Whether what happens is recorded from now on: it is, unless a benchmark or a long test, that
+    /// looks at levels only, says otherwise. A record takes some 50 bytes for each access.
+    pub fn record(&mut self, recording: bool) {
+        self.recording = recording;
+        // What changed meanwhile counts as one change now.
+        self.note_changes();
+    }
+
+    /// Lets time pass, in microseconds. The clock stops at its largest value.
+    pub fn advance(&mut self, us: u64) {
+        self.now_us = self.now_us.saturating_add(us);
+    }
+
+    /// The time, in microseconds since the board was made.
+    pub fn time_us(&self) -> u64 {
+        self.now_us
+    }
+
+    /// Connects a level to a line from outside (a button, a wire), or disconnects it with `None`.
+    ///
+    /// # Errors
+    /// [`Contention`] where the line is an output.
+    pub fn drive(&mut self, line: Line, level: Option<bool>) -> Result<(), Contention> {
+        self.gpio.drive(line, level)?;
+        self.push(EventKind::Driven { line, level });
+        self.note_changes();
+        Ok(())
+    }
+
+    /// Says which lines have auto direction (see [`Gpio`]); bit *n* is line *n*.
+    pub fn set_auto(&mut self, lines: u64) {
+        self.gpio.set_auto(lines);
+        self.note_changes();
+    }
+
+    /// Whether a line is high.
+    pub fn is_high(&self, line: Line) -> bool {
+        self.gpio.levels() & line.mask64() != 0
+    }
+
+    /// Whether a line drives its pad.
+    pub fn is_output(&self, line: Line) -> bool {
+        self.gpio.driving() & line.mask64() != 0
+    }
+
+    /// The levels of all lines; bit *n* is line *n*.
+    pub fn levels(&self) -> u64 {
+        self.gpio.levels()
+    }
+
+    /// Asks for edges of a line to be detected: rising, falling, both or none.
+    pub fn detect(&mut self, line: Line, rising: bool, falling: bool) {
+        let bank = line.bank();
+        for (register, on) in [(Register::Rising(bank), rising), (Register::Falling(bank), falling)] {
+            let others = self.load(register) & !line.mask();
+            self.store(register, others | if on { line.mask() } else { 0 });
+        }
+    }
+
+    /// Reads the edges that were seen in a bank and forgets those that it returns.
+    pub fn take_edges(&mut self, bank: Bank) -> PinMask {
+        let seen = self.load(Register::Events(bank));
+        if seen != 0 {
+            self.store(Register::Events(bank), seen);
+        }
+        seen
+    }
+
+    /// Loads from a register; the record has it.
+    #[inline]
+    pub fn load(&mut self, register: Register) -> u32 {
+        let value = self.gpio.read(register);
+        if self.recording {
+            self.push(EventKind::Access(Access { write: false, register, value }));
+        }
+        value
+    }
+
+    /// Stores to a register; the record has it.
+    #[inline]
+    pub fn store(&mut self, register: Register, value: u32) {
+        self.gpio.write(register, value);
+        if self.recording {
+            self.push(EventKind::Access(Access { write: true, register, value }));
+            self.note_changes();
+        }
+    }
+
+    /// The registers, to look at without leaving a record.
+    pub fn gpio(&self) -> &Gpio {
+        &self.gpio
+    }
+
+    /// Everything that was recorded, in order.
+    pub fn events(&self) -> &[Event] {
+        &self.events
+    }
+
+    /// The register accesses that were recorded, in order.
+    pub fn accesses(&self) -> impl DoubleEndedIterator<Item = &Access> {
+        self.events.iter().filter_map(|event| match &event.kind {
+            EventKind::Access(access) => Some(access),
+            _ => None,
+        })
+    }
+
+    /// The changes of levels that were recorded, in order. Before the first one every line was low.
+    pub fn changes(&self) -> &[Change] {
+        &self.changes
+    }
+
+    fn push(&mut self, kind: EventKind) {
+        if self.recording {
+            self.events.push(Event { time_us: self.now_us, kind });
+        }
+    }
+
+    fn note_changes(&mut self) {
+        let levels = self.gpio.levels();
+        let mut changed = self.noted ^ levels;
+        if changed == 0 || !self.recording {
+            return;
+        }
+        self.noted = levels;
+        while let Some(line) = Line::new(changed.trailing_zeros() as u8) {
+            changed &= changed - 1;
+            let high = levels & line.mask64() != 0;
+            self.changes.push(Change { time_us: self.now_us, step: self.step, line, high });
+        }
+        self.step = self.step.wrapping_add(1);
+    }
+}
+
+impl Port for SimBoard {
+    #[inline]
+    fn set(&mut self, bank: Bank, mask: PinMask) {
+        self.store(Register::Set(bank), mask);
+    }
+
+    #[inline]
+    fn clear(&mut self, bank: Bank, mask: PinMask) {
+        self.store(Register::Clear(bank), mask);
+    }
+
+    #[inline]
+    fn level(&mut self, bank: Bank) -> PinMask {
+        self.load(Register::Level(bank))
+    }
+
+    fn select(&mut self, line: Line, function: Function) {
+        self.gpio.leave_auto(line);
+        self.note_changes();
+        let register = Register::select_of(line);
+        let shift = 3 * (line.number() % 10);
+        let others = self.load(register) & !(0b111 << shift);
+        self.store(register, others | (function as u32) << shift);
+    }
+
+    fn pull(&mut self, line: Line, pull: Pull) {
+        let register = Register::pull_of(line);
+        let shift = 2 * (line.number() % 16);
+        let others = self.load(register) & !(0b11 << shift);
+        self.store(register, others | (pull as u32) << shift);
+    }
+
+    fn now_us(&mut self) -> u64 {
+        self.now_us
+    }
+
+    fn delay_us(&mut self, us: u32) {
+        self.advance(u64::from(us));
+    }
+
+    fn log(&mut self, level: LogLevel, text: &str) {
+        if self.recording {
+            self.push(EventKind::Log { level, text: text.to_owned() });
+        }
+    }
+}

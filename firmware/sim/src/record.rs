@@ -1,0 +1,84 @@
+//! What happened on a simulated board, in order.
+
+use std::fmt;
+
+use tiny_mapper::LogLevel;
+use xmap_boards::Line;
+
+use crate::Register;
+
+/// Something that happened, and when.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// Virtual time, in microseconds since the board was made.
+    pub time_us: u64,
+    /// What it was.
+    pub kind: EventKind,
+}
+
+/// What can happen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EventKind {
+    /// A register was loaded from or stored to.
+    Access(Access),
+    /// A module logged a message.
+    Log {
+        /// Its level.
+        level: LogLevel,
+        /// Its text.
+        text: String,
+    },
+    /// Something outside was connected to a line (`Some`: its level) or disconnected (`None`).
+    Driven {
+        /// The line.
+        line: Line,
+        /// The level.
+        level: Option<bool>,
+    },
+}
+
+/// One access to a register of the GPIO block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Access {
+    /// A store or a load.
+    pub write: bool,
+    /// The register.
+    pub register: Register,
+    /// What was stored or loaded.
+    pub value: u32,
+}
+
+impl Access {
+    /// Whether it stored to `GPSETn` or `GPCLRn`: what the plain trace of a run shows.
+    pub const fn drives(&self) -> bool {
+        self.write && matches!(self.register, Register::Set(_) | Register::Clear(_))
+    }
+}
+
+/// `GPSET0 0x00020000`, without the direction.
+impl fmt::Display for Access {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {:#010x}", self.register, self.value)
+    }
+}
+
+/// A line of the full trace (`--trace`): `       120us W GPSET0 0x00020000`. Only accesses have one.
+pub fn trace_line(event: &Event) -> Option<String> {
+    let EventKind::Access(access) = &event.kind else { return None };
+    let direction = if access.write { 'W' } else { 'R' };
+    Some(format!("{:>10}us {direction} {access}", event.time_us))
+}
+
+/// A level on a pad that changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// Virtual time, in microseconds.
+    pub time_us: u64,
+    /// Counts what changed levels: changes with one number came at the same instant, by one store.
+    /// Two stores without a wait between them have one time and different numbers.
+    pub step: u32,
+    /// The line.
+    pub line: Line,
+    /// Its level from now on.
+    pub high: bool,
+}

@@ -1,0 +1,151 @@
+//! Running a script, and the plain trace of a run.
+
+use std::fmt;
+
+use tiny_mapper::{CallError, LogLevel, Trap};
+use xmap_image::ExportId;
+
+use crate::{Access, Action, Contention, EventKind, Script, Sim, Value};
+
+/// Runs a script and shows, in order, what the plain trace of the run has: first what the module
+/// did since the simulation began or was last asked ([`Sim::show_new`]), so for a new simulation its
+/// start function, `_initialize` and `on_mount`; then each call's stores and messages, and its outcome.
+///
+/// A call that traps does not end the run.
+///
+/// # Errors
+/// [`StepError`] where a `level` meets a line that is an output at that time. The steps before it
+/// have run.
+///
+/// # Examples
+///
+/// ```no_run
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use xmap_sim::{Script, Sim, run};
+///
+/// let mut sim = Sim::load(&std::fs::read("panel.xmap")?)?;
+/// let script = Script::parse("call lamp_on\nadvance 1000\n", &sim.image())?;
+/// run(&mut sim, &script, &mut |shown| println!("{shown}"))?;
+/// # Ok(()) }
+/// ```
+pub fn run(sim: &mut Sim, script: &Script, show: &mut dyn FnMut(Shown)) -> Result<(), StepError> {
+    sim.show_new(show);
+    for step in script.steps() {
+        match &step.action {
+            Action::Call { name, export, args } => {
+                let outcome = call(sim, name, *export, args);
+                sim.show_new(show);
+                show(outcome);
+            }
+            Action::Level { line, high } => {
+                sim.set_input(*line, *high).map_err(|kind| StepError { line: step.at, kind })?;
+            }
+            Action::Advance { us } => sim.advance(*us),
+        }
+    }
+    Ok(())
+}
+
+fn call(sim: &mut Sim, name: &str, export: ExportId, args: &[u64]) -> Shown {
+    let name = name.to_owned();
+    match sim.call_raw(export, args) {
+        Ok(results) => {
+            let image = sim.image();
+            let types = image.signature(export).into_iter().flat_map(|signature| signature.results());
+            let values = types.zip(results).map(|(ty, raw)| Value::from_raw(ty, raw)).collect();
+            Shown::Returned { name, values }
+        }
+        Err(CallError::Trap(trap)) => Shown::Trapped { name, trap },
+        Err(error) => unreachable!("the script was checked against the image: {error}"),
+    }
+}
+
+impl Shown {
+    /// What the plain trace shows of an event: stores to `GPSETn` and `GPCLRn`, and messages.
+    pub(crate) fn of(kind: &EventKind) -> Option<Self> {
+        match kind {
+            EventKind::Access(access) if access.drives() => Some(Self::Store(*access)),
+            EventKind::Log { level, text } => Some(Self::Log(*level, text.clone())),
+            _ => None,
+        }
+    }
+}
+
+/// A step that could not be run, though the script is well-formed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StepError {
+    /// The line of the script, from 1.
+    pub line: usize,
+    /// What was in the way.
+    pub kind: Contention,
+}
+
+impl fmt::Display for StepError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {}: {}", self.line, self.kind)
+    }
+}
+
+impl std::error::Error for StepError {}
+
+/// Something that a run shows, in its order. Prints as a line of the plain trace.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Shown {
+    /// A store to `GPSETn` or `GPCLRn`: `GPSET0 0x00020000`.
+    Store(Access),
+    /// A message of the module: `log INFO ready`.
+    Log(LogLevel, String),
+    /// A call that returned: `add -> 5`.
+    Returned {
+        /// The export, as the script names it.
+        name: String,
+        /// The results.
+        values: Vec<Value>,
+    },
+    /// A call that did not: `add trap fuel`.
+    Trapped {
+        /// The export, as the script names it.
+        name: String,
+        /// Why, and where.
+        trap: Trap,
+    },
+}
+
+impl fmt::Display for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Store(access) => access.fmt(f),
+            Self::Log(level, text) => write!(f, "log {} {}", level.name(), one_line(text)),
+            Self::Returned { name, values } => {
+                write!(f, "{name} ->")?;
+                values.iter().try_for_each(|value| write!(f, " {value}"))
+            }
+            Self::Trapped { name, trap } => write!(f, "{name} trap {}", trap.code),
+        }
+    }
+}
+
+/// Text without anything that would end its line: `\n`, `\r` and other control characters are
+/// escaped as Rust does it, and a backslash is doubled, so that it reads back.
+fn one_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\\' => line.push_str("\\\\"),
+            c if c.is_control() => line.extend(c.escape_default()),
+            c => line.push(c),
+        }
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_stays_on_its_line() {
+        let shown = Shown::Log(tiny_mapper::LogLevel::Warn, "a\nb\\ é\u{7}".to_owned());
+        assert_eq!(shown.to_string(), r"log WARN a\nb\\ é\u{7}");
+    }
+}
