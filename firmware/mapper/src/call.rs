@@ -59,11 +59,9 @@ impl<P: Port> Mapper<'_, P> {
         // Whatever does not fit takes the general way, which finds out what it is.
         if row.is_operation_of(args.len()) {
             match args {
-                [pin, value] if row.first == PUT => {
-                    if is_in(self.lines.writable, *pin) && *value <= 1 {
-                        drive(&mut self.port, *pin as u8, *value != 0);
-                        return self.done();
-                    }
+                [pin, value] if row.first == PUT && is_in(self.lines.writable, *pin) && *value <= 1 => {
+                    drive(&mut self.port, *pin as u8, *value != 0);
+                    return self.done();
                 }
                 [] if row.first as u8 == opcode::LineSet => {
                     drive(&mut self.port, (row.first >> 8) as u8, true);

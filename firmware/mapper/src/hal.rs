@@ -84,6 +84,11 @@ impl<'p, E: embedded_hal::digital::Error, D: DelayNs, H: HalHost, const N: usize
         &mut self.host
     }
 
+    /// The delay.
+    pub fn delay(&mut self) -> &mut D {
+        &mut self.delay
+    }
+
     /// Drives the lines of a mask, in the order of their numbers.
     fn drive(&mut self, bank: Bank, mask: PinMask, high: bool) {
         let Self { pins, driven, error, .. } = self;
@@ -144,11 +149,12 @@ impl<E: embedded_hal::digital::Error, D: DelayNs, H: HalHost, const N: usize> Po
 
     fn select(&mut self, line: Line, function: Function) {
         let pin = self.pins.iter().find(|(known, _)| *known == line).map(|(_, pin)| pin);
-        let fits = match (pin, function) {
-            (Some(HalPin::InOut(_)), _) => true,
-            (Some(HalPin::In(_)), Function::Input) | (Some(HalPin::Out(_)), Function::Output) => true,
-            _ => false,
-        };
+        let fits = matches!(
+            (pin, function),
+            (Some(HalPin::InOut(_)), _)
+                | (Some(HalPin::In(_)), Function::Input)
+                | (Some(HalPin::Out(_)), Function::Output)
+        );
         if !fits {
             self.keep(HalError::Direction(line));
         }
