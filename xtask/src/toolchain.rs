@@ -77,7 +77,7 @@ impl Toolchain {
             Ok(_) => "rustup added it to another toolchain than this one".into(),
             Err(error) => error.to_string(),
         };
-        let reason = refused.lines().rfind(|line| !line.is_empty()).unwrap_or("");
+        let reason = reason(&refused);
         apt::install(&DEBIAN_PACKAGES, None)
             .with_context(|| format!("rustup cannot add {TARGET} ({reason}), and Debian's packages"))?;
         let Some(found) = debian(&sysroot(Path::new("rustc"))?) else {
@@ -141,6 +141,13 @@ fn debian(host_sysroot: &Path) -> Option<Toolchain> {
     (sources.is_file() && linker.is_file()).then_some(Toolchain::Debian { linker })
 }
 
+/// The line of a tool's output that says what went wrong.
+fn reason(printed: &str) -> &str {
+    let mut lines = printed.lines().rev().filter(|line| !line.is_empty());
+    let last = lines.clone().next().unwrap_or("no reason given");
+    lines.find_map(|line| line.strip_prefix("error: ")).unwrap_or(last)
+}
+
 /// 96 for `rustc 1.96.0 (...)`.
 fn minor(version: &str) -> Option<u32> {
     let numbers = version.strip_prefix("rustc 1.")?;
@@ -172,6 +179,14 @@ mod tests {
         assert_eq!(minor("rustc 1.96.0 (ac68faa20 2026-01-01) (built from a source tarball)"), Some(96));
         assert_eq!(minor("rustc 1.85.0"), Some(85));
         assert_eq!(minor("gcc 12"), None);
+    }
+
+    #[test]
+    fn the_reason_is_the_error_line() {
+        let printed = "info: downloading\nerror: no route\n\nCaused by:\n  0: x\n\n`rustup` failed: 1";
+        assert_eq!(reason(printed), "no route");
+        assert_eq!(reason("cannot run `rustup`"), "cannot run `rustup`");
+        assert_eq!(reason(""), "no reason given");
     }
 
     #[test]

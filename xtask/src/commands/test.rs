@@ -18,12 +18,17 @@ pub(crate) fn run() -> Result<()> {
         host(&["clippy", "-p", "xtask", "--all-targets", "--features", "emulator", "--", "-D", "warnings"])
     })?;
     step("tests", || host(&["test", "--workspace"]))?;
-    step("lints of the firmware", || {
-        let mut clippy = Toolchain::find()?.cargo("clippy");
-        clippy.args(["-p", "rpi4b", "--bins", "--features", "semihosting", "--profile", "firmware"]);
-        clippy.args(["--", "-D", "warnings"]);
-        process::run(&mut clippy, LIMIT).map(drop)
-    })?;
+    match Toolchain::find()? {
+        toolchain @ Toolchain::Rustup => step("lints of the firmware", || {
+            let mut clippy = toolchain.cargo("clippy");
+            clippy.args(["-p", "rpi4b", "--bins", "--features", "semihosting", "--profile", "firmware"]);
+            clippy.args(["--", "-D", "warnings"]);
+            process::run(&mut clippy, LIMIT).map(drop)
+        })?,
+        Toolchain::Debian { .. } => {
+            println!("lints of the firmware: left out, as clippy cannot read what Debian's compiler builds");
+        }
+    }
     step("firmware", || firmware::build(Program::Firmware).map(drop))?;
     step("emulator", || host(&["test", "-p", "xtask", "--features", "emulator", "--test", "emulator"]))
 }
