@@ -1,4 +1,5 @@
 #![cfg_attr(target_os = "none", no_std)]
+#![deny(unsafe_code)]
 //! What the programs for the bare Raspberry Pi 4B share: start-up, and what the earlier boot stage
 //! handed over. Unsafe code is in [`startup`] alone.
 //!

@@ -1,7 +1,9 @@
 #![cfg_attr(target_os = "none", no_std, no_main)]
+#![deny(unsafe_code)]
 //! The program that is flashed to a Raspberry Pi 4B. On any other machine it only says so.
 
 #[cfg(target_os = "none")]
+#[allow(unsafe_code)]
 mod device {
     use core::fmt::Write as _;
 
@@ -10,7 +12,6 @@ mod device {
     use xmap_bcm2711::{Clock, Counter as _, halt};
 
     entry!(main);
-    #[allow(unsafe_code)]
     fn main(device_tree: u64, _: u64, _: u64, _: u64) -> ! {
         // SAFETY: the first and only call, with x0 as it came.
         let mut board = unsafe { startup::start(device_tree) };

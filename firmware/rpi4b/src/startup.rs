@@ -54,7 +54,7 @@ aarch64_rt::initial_pagetable!(
     {
         let mut blocks = [0; 512];
         blocks[0] = MEMORY.bits();
-        blocks[3] = DEVICES.bits() | 3 * GIB;
+        blocks[3] = DEVICES.bits() | (3 * GIB);
         InitialPagetable(blocks)
     },
     MAIR.0

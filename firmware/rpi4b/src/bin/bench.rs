@@ -1,4 +1,5 @@
 #![cfg_attr(target_os = "none", no_std, no_main)]
+#![deny(unsafe_code)]
 //! Counts instructions, in the emulator under `-icount`. `cargo xtask bench` runs it.
 
 #[cfg(target_os = "none")]
