@@ -17,6 +17,6 @@ mod service;
 
 pub use lines::{ReservedLine, check_lines, make_safe, prepare_lines};
 pub use mount::{Hook, MountError, NotMounted};
-pub use panel::{Panel, Suspended};
+pub use panel::{MEMORY_BYTES_MAX, Panel, Suspended};
 pub use recorder::{Record, Recorder};
 pub use service::{Identity, Served, Service, Wire};

@@ -6,6 +6,10 @@ use xmap_image::{ExportId, Image, Ty};
 use crate::lines::{check_lines, make_safe, prepare_lines, release_lines};
 use crate::{Hook, MountError, NotMounted};
 
+/// Bytes that a module's memory may grow to at most: the same on every target, so that
+/// `memory.grow` fails in the same place. A module that starts with more gets what it starts with.
+pub const MEMORY_BYTES_MAX: usize = 16 << 20;
+
 /// An image that is mounted on a board: its lines are set up, its functions can be called.
 #[derive(Debug)]
 pub struct Panel<'a, P> {

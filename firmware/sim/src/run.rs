@@ -17,6 +17,9 @@ use crate::{Access, Action, Contention, EventKind, Script, Sim, Value};
 /// [`StepError`] where a `level` meets a line that is an output at that time. The steps before it
 /// have run.
 ///
+/// # Panics
+/// Where a call's export or arguments do not fit the image: the script was checked against another one.
+///
 /// # Examples
 ///
 /// ```no_run

@@ -5,14 +5,10 @@ use std::fmt;
 use tiny_mapper::{Counters, LogLevel, STACK_SLOTS, Store, Trap};
 use xmap_boards::Line;
 use xmap_image::{ExportId, Image, OwnedImage, PinMode, VerifyError, Word};
-use xmap_panel::{MountError, NotMounted, Panel, Suspended, check_lines, prepare_lines};
+use xmap_panel::{MEMORY_BYTES_MAX, MountError, NotMounted, Panel, Suspended, check_lines, prepare_lines};
 
 use crate::value::Unfit;
 use crate::{Access, Contention, EventKind, Shown, Signal, SimBoard, Value};
-
-/// Bytes that a module's memory may grow to at most: the same on every target, so that
-/// `memory.grow` fails in the same place. A module that starts with more gets what it starts with.
-pub const MEMORY_BYTES_MAX: usize = 16 << 20;
 
 /// A panel on a simulated board.
 ///

@@ -111,7 +111,7 @@ fn lay_out(signals: &[Signal], end_us: u64, columns: usize) -> Vec<Stretch> {
     let spare = (columns - base * count) as u128;
     // Rounding is carried along, so that all of them together fill the width.
     let mut passed = 0u128;
-    let place = |us: u128| if sum == 0 { 0 } else { (us * spare / sum) as usize };
+    let place = |us: u128| (us * spare).checked_div(sum).unwrap_or(0) as usize;
     let give = |(n, us): (usize, &u64)| {
         let from = place(passed);
         passed += u128::from(*us);
