@@ -75,6 +75,16 @@ pub enum EventSource {
     },
 }
 
+impl EventSource {
+    /// The number of the line whose edges call the handler, if it is a line.
+    pub const fn line(&self) -> Option<u8> {
+        match self {
+            Self::Rising { line, .. } | Self::Falling { line, .. } | Self::Both { line, .. } => Some(*line),
+            Self::Every { .. } | Self::After { .. } => None,
+        }
+    }
+}
+
 impl<'a> Manifest<'a> {
     /// Reads a manifest block; the strings stay where they are. The section is padded to a whole
     /// word with zeros, so up to three of them may stand behind the block.

@@ -86,7 +86,7 @@ const fn of(fields: Fields) -> Shape {
 const MASK: Shape = Shape { fields: Fields::Abc(Bank, Zero, Zero), words: 1, mask: true };
 
 macro_rules! ops {
-    ($($(#[$doc:meta])* $number:literal $name:ident $text:literal $shape:expr;)*) => {
+    ($($(#[doc = $doc:literal])* $number:literal $name:ident $text:literal $shape:expr;)*) => {
         /// The number of each op by its name, for a `match` on the opcode byte.
         #[allow(non_upper_case_globals, missing_docs)]
         pub mod opcode {
@@ -96,7 +96,7 @@ macro_rules! ops {
         /// An operation of the mapper; the discriminant is its opcode.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         #[repr(u8)]
-        pub enum Op { $($(#[$doc])* $name = $number,)* }
+        pub enum Op { $($(#[doc = $doc])* $name = $number,)* }
 
         impl Op {
             /// Every op, in the order of its number.
@@ -110,6 +110,12 @@ macro_rules! ops {
             /// What a disassembly calls it.
             pub const fn text(self) -> &'static str {
                 match self { $(Op::$name => $text,)* }
+            }
+
+            /// What it does, in a sentence: its documentation.
+            #[cfg(feature = "build")]
+            pub const fn meaning(self) -> &'static str {
+                match self { $(Op::$name => concat!($($doc),*).trim_ascii(),)* }
             }
 
             /// What its fields mean.

@@ -46,7 +46,7 @@ pub enum VerifyError {
     Pin(u16),
     /// A data segment is outside its section or the linear memory.
     Data(u16),
-    /// The manifest block does not decode.
+    /// The manifest block does not decode, or names an export or a line that the image does not have.
     Manifest,
     /// A function row is malformed, or the functions do not fill the code.
     Function(u32),
@@ -86,7 +86,7 @@ impl core::fmt::Display for VerifyError {
             Self::Strings => write!(f, "the strings are not UTF-8"),
             Self::Pin(n) => write!(f, "pin row {n} is malformed or out of order"),
             Self::Data(n) => write!(f, "data segment {n} is outside its section or the memory"),
-            Self::Manifest => write!(f, "the manifest block does not decode"),
+            Self::Manifest => write!(f, "the manifest block is malformed"),
             Self::Function(n) => write!(f, "function {n} is malformed"),
             Self::Opcode(n) => write!(f, "word {n} of the code is no op"),
             Self::Register(n) => write!(f, "op at word {n}: no such register"),
@@ -145,6 +145,7 @@ impl<'a> Image<'a> {
     ///
     /// # Panics
     /// Never, for any words.
+    #[inline(never)]
     pub fn verify(words: &'a [Word]) -> Result<Image<'a>> {
         let header = header(words)?;
         if content_hash(words) != words[layout::HASH_WORD..layout::HASH_WORD + layout::HASH_WORDS] {
@@ -304,7 +305,7 @@ impl Image<'_> {
         limit(self.exports.len() <= limits::MAX_EXPORTS, Section::Exports)?;
         limit(self.names.len() == self.exports.len(), Section::Names)?;
         limit(self.functions.len() <= limits::MAX_FUNCTIONS, Section::Functions)?;
-        limit(self.globals.len() % 2 == 0, Section::Globals)?;
+        limit(self.globals.len().is_multiple_of(2), Section::Globals)?;
         limit(self.globals.len() / 2 <= limits::MAX_GLOBALS, Section::Globals)?;
         limit(self.strings.len() <= limits::MAX_STRING_BYTES, Section::Strings)?;
         if self.header.start.is_some_and(|f| match self.functions.get(f as usize) {
@@ -328,8 +329,11 @@ impl Image<'_> {
             last = Some(key);
         }
         let manifest = Manifest::decode(self.manifest).ok_or(VerifyError::Manifest)?;
-        let known = |e: &crate::manifest::Event| usize::from(e.export) < self.exports.len();
-        if !manifest.events.iter().all(known) {
+        let declared = |line: u8| Line::new(line).is_some_and(|l| self.declared & l.mask64() != 0);
+        let events = manifest.events.iter().all(|event| {
+            usize::from(event.export) < self.exports.len() && event.source.line().is_none_or(declared)
+        });
+        if !events || !manifest.pins.iter().all(|pin| declared(pin.line)) {
             return Err(VerifyError::Manifest);
         }
         Ok(())

@@ -38,6 +38,13 @@ const BYTES: [u8; 8] = [0, 1, 31, 63, 0x7f, 0x80, 0xfe, 0xff];
 /// A result: a value, or the code of a trap.
 type Expected = Result<u64, TrapCode>;
 
+/// An op of two registers, in Rust.
+type Binary = fn(u64, u64) -> Expected;
+/// An op of a register and the byte of an immediate, in Rust.
+type Immediate = fn(u64, u8) -> u64;
+/// An op of one register, in Rust.
+type Unary = fn(u64) -> u64;
+
 fn expect(op: Op, operands: &str, got: Outcome, expected: Expected) {
     match expected {
         Ok(value) => assert_eq!(got, Ok(vec![value]), "{op:?} {operands}"),
@@ -46,7 +53,7 @@ fn expect(op: Op, operands: &str, got: Outcome, expected: Expected) {
 }
 
 /// `op 1, 1, 2` over all pairs of edges.
-fn binary(table: &[(Op, fn(u64, u64) -> Expected)]) {
+fn binary(table: &[(Op, Binary)]) {
     for (op, rust) in table {
         let mut b = builder();
         code(&mut b, "f", &[Ty::I64; 2], &[Ty::I64], &[op.abc(1, 1, 2), RET]);
@@ -59,7 +66,7 @@ fn binary(table: &[(Op, fn(u64, u64) -> Expected)]) {
 }
 
 /// `op 1, 1, imm`; `imm` is passed as the byte.
-fn immediate(table: &[(Op, fn(u64, u8) -> u64)], bytes: &[u8]) {
+fn immediate(table: &[(Op, Immediate)], bytes: &[u8]) {
     for (op, rust) in table {
         for imm in bytes {
             let mut b = builder();
@@ -73,7 +80,7 @@ fn immediate(table: &[(Op, fn(u64, u8) -> u64)], bytes: &[u8]) {
     }
 }
 
-fn unary(table: &[(Op, fn(u64) -> u64)]) {
+fn unary(table: &[(Op, Unary)]) {
     for (op, rust) in table {
         let mut b = builder();
         code(&mut b, "f", &[Ty::I64], &[Ty::I64], &[op.abc(1, 1, 0), RET]);

@@ -52,9 +52,9 @@ fn resolved_lines_go_straight_to_the_port() {
             m.port_mut().take()
         };
         for (name, _, _, expected) in &table {
-            assert_eq!(did(m, name, &[]), [expected.clone()]);
+            assert_eq!(did(m, name, &[]), std::slice::from_ref(expected));
             assert_eq!(m.counters().fuel, 0);
-            assert_eq!(did(m, &format!("{name}_code"), &[]), [expected.clone()]);
+            assert_eq!(did(m, &format!("{name}_code"), &[]), std::slice::from_ref(expected));
             assert_eq!(m.counters().fuel, 2);
         }
         assert_eq!(did(m, "mask", &[]), [Did::Set(0, 1 << 17 | 1 << 22)]);

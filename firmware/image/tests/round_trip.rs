@@ -1,0 +1,123 @@
+//! What is written is read back, and written again to the same words.
+
+mod common;
+
+use common::{export, line, sample, words};
+use proptest::prelude::*;
+use xmap_boards::BoardId;
+use xmap_image::{
+    Entry, ExportId, Function, Image, ImageBuilder, Op, PinMode, PinRow, Pull, Safe, Section, Ty,
+};
+
+#[test]
+fn the_sample_reads_back_as_it_was_written() {
+    let (b, words) = (sample(), words());
+    let image = Image::verify(&words).unwrap();
+    let header = image.header();
+    assert_eq!((header.version, header.start, header.time_us), (7, Some(0), 5_000));
+    assert_eq!((header.memory_bytes, header.memory_pages, header.memory_max_pages), (64, 1, 2));
+    assert_eq!(image.board(), BoardId::Rpi4b);
+    assert_eq!((image.declared(), image.writable()), (1 << 17 | 1 << 22 | 1 << 27, 1 << 17 | 1 << 22));
+    assert!(image.globals().eq([41, u64::MAX]));
+    assert!(image.data().eq([(0, &b"lamp"[..]), (16, &[1, 2, 3])]));
+    assert_eq!(image.pins(), b.pins);
+    assert_eq!(image.manifest(), b.manifest);
+    assert_eq!(image.code(), [&b.functions[0].code[..], &b.functions[1].code].concat());
+    assert!(Section::ALL.iter().zip(image.section_bytes()).all(|(_, len)| len > 0));
+    for (n, export) in b.exports.iter().enumerate() {
+        let id = ExportId(n as u16);
+        assert_eq!((image.key(id), image.name(id)), (Some(&*export.key), Some(&*export.name)));
+        assert_eq!((image.find(&export.key), image.find(&export.name)), (Some(id), Some(id)));
+        let signature = image.signature(id).unwrap();
+        assert!(signature.params().eq(export.params.iter().copied()));
+        assert!(signature.results().eq(export.results.iter().copied()));
+    }
+    assert_eq!(image.find("demo.nothing"), None);
+    assert_eq!(image.key(ExportId(3)), None);
+    assert_eq!(image.bytes().len(), words.len() * 4);
+}
+
+#[test]
+fn strings_and_signatures_that_are_equal_stand_once() {
+    let mut b = ImageBuilder::new(BoardId::Rpi4b);
+    b.functions = vec![Function { frame: 2, params: 1, results: 0, code: vec![Op::Ret.abc(0, 0, 0)] }];
+    let entry = Entry::Code { function: 0, fuel: 1 };
+    b.exports = ["a", "ab", "b"].map(|name| export(name, &[Ty::U8], &[], entry.clone())).to_vec();
+    let words = b.build().unwrap();
+    let image = Image::verify(&words).unwrap();
+    let bytes: Vec<u32> = image.section_bytes().collect();
+    assert_eq!(bytes[Section::Signatures as usize], 1);
+    // `demo.ab` and `demo.b`; the others are part of them.
+    assert_eq!(bytes[Section::Strings as usize], 13);
+}
+
+/// A function that its row's numbers fit.
+fn function() -> impl Strategy<Value = Function> {
+    (0u8..4, 0u8..4, 0u8..4, prop::collection::vec((1u8..4, 1u8..4, any::<u8>()), 0..8)).prop_map(
+        |(params, results, more, ops)| {
+            let mut code: Vec<u32> = ops.iter().map(|(a, b, imm)| Op::AddI32.abc(*a, *b, *imm)).collect();
+            code.push(Op::Ret.abc(0, 0, 0));
+            Function { frame: 5 + more, params, results, code }
+        },
+    )
+}
+
+fn pins() -> impl Strategy<Value = Vec<PinRow>> {
+    let mode = prop::sample::select(vec![PinMode::In, PinMode::Out, PinMode::InOut, PinMode::Any]);
+    let safe = prop::sample::select(vec![Safe::Hold, Safe::Low, Safe::High, Safe::Float]);
+    let pull = prop::sample::select(vec![Pull::None, Pull::Up, Pull::Down]);
+    prop::collection::btree_map(0u8..58, (mode, safe, pull), 0..9).prop_map(|rows| {
+        rows.into_iter().map(|(n, (mode, safe, pull))| PinRow::new(line(n), mode, safe, pull)).collect()
+    })
+}
+
+prop_compose! {
+    fn builder()(
+        version: u32,
+        time_us: u32,
+        functions in prop::collection::vec(function(), 1..5),
+        names in prop::collection::btree_set("[a-z0-9_]{1,12}", 0..6),
+        picks in prop::collection::vec((any::<prop::sample::Index>(), any::<u32>()), 6),
+        pins in pins(),
+        globals in prop::collection::vec(any::<u64>(), 0..4),
+        data in prop::collection::vec((0u32..900, prop::collection::vec(any::<u8>(), 0..100)), 0..4),
+        (pages, more) in (0u32..3, 0u32..3),
+    ) -> ImageBuilder<'static> {
+        let mut b = ImageBuilder::new(BoardId::Rpi4b);
+        (b.version, b.time_us, b.pins, b.globals, b.data) = (version, time_us, pins, globals, data);
+        (b.memory_bytes, b.memory_pages, b.memory_max_pages) = (1000, 1 + pages, 1 + pages + more);
+        b.exports = names.iter().zip(&picks).map(|(name, (index, fuel))| {
+            let function = index.index(functions.len());
+            let Function { params, results, .. } = functions[function];
+            let (params, results) = (vec![Ty::I32; params.into()], vec![Ty::U64; results.into()]);
+            export(name, &params, &results, Entry::Code { function: function as u32, fuel: *fuel })
+        }).collect();
+        b.functions = functions;
+        b
+    }
+}
+
+proptest! {
+    /// Encode, decode, encode: the same words, and the same content.
+    #[test]
+    fn writing_what_was_read_gives_the_same_words(b in builder()) {
+        let words = b.build().unwrap();
+        let image = Image::verify(&words).unwrap();
+        let again = ImageBuilder::from_image(&image);
+        prop_assert_eq!(&again.exports, &b.exports);
+        prop_assert_eq!(&again.functions, &b.functions);
+        prop_assert_eq!(&again.pins, &b.pins);
+        prop_assert_eq!(&again.data, &b.data);
+        prop_assert_eq!(&again.globals, &b.globals);
+        prop_assert_eq!(&again.build().unwrap(), &words);
+    }
+
+    /// The order in which exports and pins are given does not matter.
+    #[test]
+    fn the_same_content_gives_the_same_words(b in builder()) {
+        let mut other = b.clone();
+        other.exports.reverse();
+        other.pins.reverse();
+        prop_assert_eq!(other.build(), b.build());
+    }
+}
