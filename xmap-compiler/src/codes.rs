@@ -186,8 +186,11 @@ codes! {
     ConstantTrap = 506, "a call that would always trap",
         "With these constant arguments the native operation can only trap.",
         "log.message reads 0x10000 to 0x10005, the memory ends at 0x10000";
+    DataOutside = 507, "a data segment outside the memory",
+        "The module's data does not fit the linear memory that it has: the pages that it declares, or `[limits] memory_bytes` where that is less.",
+        "a data segment takes 0x10000 to 0x10010, the memory ends at 0x10000";
 
-    // X06: budgets. xmap_image::limits has the figures with their reasons.
+        // X06: budgets. xmap_image::limits has the figures with their reasons.
     ImageTooLarge = 601, "the image is over its budget",
         "The image is larger than `[limits] max_bytes` (or --max-bytes). The largest functions are listed.",
         "the image has 13312 bytes, max_bytes is 12288";
@@ -218,6 +221,10 @@ codes! {
     TooManyStrings = 610, "the names are too long together",
         "The names and keys of all exports have 65535 bytes together.",
         "names and keys take 70000 bytes, at most 65535";
+
+    CannotEncode = 611, "the image cannot be written",
+        "What the module needs exceeds a limit of the image format, which the message names.",
+        "hall.wasm: 70000 bytes of names, and an image holds at most 65535";
 
     // X07: images.
     ImageInvalid = 701, "the image does not verify",

@@ -1,5 +1,26 @@
-//! The compiler.
+#![forbid(unsafe_code)]
+//! The compiler: a wasm module and its manifest become an image that a device runs without an engine.
+//!
+//! The way of the data, one module for each arrow:
+//! [`wasm`] reads and validates, [`manifest`] maps exports and declares pins, [`lower`] makes SSA of
+//! each body, [`opt`] simplifies and inlines, `emit` chooses ops and registers (and [`pins`] proves
+//! constant lines), `link` resolves references, [`bounds`] finds the longest paths, and [`compile`]
+//! puts the image together with its [`map`] and its [`report`].
 
+pub mod bounds;
 pub mod codes;
+pub mod compile;
+pub mod device;
 pub mod diagnostic;
+mod emit;
+pub mod ir;
+mod link;
+pub mod lower;
+pub mod manifest;
+pub mod map;
+mod memory;
 pub mod names;
+pub mod opt;
+pub mod pins;
+pub mod report;
+pub mod wasm;

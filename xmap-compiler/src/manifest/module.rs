@@ -4,9 +4,7 @@ use std::sync::Arc;
 
 use toml::de::DeTable;
 use xmap_boards::{BOARDS, Board, RPI4B, by_name};
-use xmap_image::limits::{
-    DEFAULT_FUEL, DEFAULT_IMAGE_BYTES, DEFAULT_MEMORY_BYTES, DEFAULT_TIME_US, MAX_IMAGE_BYTES, MAX_PAGES,
-};
+use xmap_image::limits::{DEFAULT_FUEL, DEFAULT_IMAGE_BYTES, DEFAULT_TIME_US, MAX_IMAGE_BYTES, MAX_PAGES};
 
 use super::{
     At, Limits, Manifest, Module, exports, pins,
@@ -143,7 +141,7 @@ fn limits(reader: &mut Reader<'_>, root: &Table<'_>) -> Limits {
     let at = table.as_ref().map_or(0..0, |t| t.span.clone());
     let mut limits = Limits {
         max_bytes: At::new(DEFAULT_IMAGE_BYTES, at.clone()),
-        memory_bytes: At::new(DEFAULT_MEMORY_BYTES.into(), at.clone()),
+        memory_bytes: At::new(super::BARE_MEMORY_BYTES, at.clone()),
         fuel: At::new(DEFAULT_FUEL, at.clone()),
         time_us: At::new(DEFAULT_TIME_US, at),
     };

@@ -141,7 +141,7 @@ fn what_is_left_out_has_the_documented_default() {
     assert!(manifest.exports.is_none());
     assert_eq!(manifest.pins[0].safe, Safe::Hold);
     assert_eq!(manifest.limits.max_bytes.value, limits::DEFAULT_IMAGE_BYTES);
-    assert_eq!(manifest.limits.memory_bytes.value, u64::from(limits::DEFAULT_MEMORY_BYTES));
+    assert_eq!(manifest.limits.memory_bytes.value, super::BARE_MEMORY_BYTES);
     assert_eq!(manifest.limits.fuel.value, limits::DEFAULT_FUEL);
 }
 

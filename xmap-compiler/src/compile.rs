@@ -1,0 +1,299 @@
+//! The way of the data: a module and a manifest become an image, its map and its report.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use xmap_image::{Entry, Event, Export, ImageBuilder, Manifest as Block, PinName, PinRow, Ty, Word, limits};
+
+use crate::bounds::{self, Bound};
+use crate::codes::Code;
+use crate::diagnostic::{Diagnostic, Diagnostics, Place};
+use crate::emit::{Emitted, emit};
+use crate::ir::{ENTRY, Func, Inst, Kind, Term};
+use crate::link::{Linked, LinkedEntry, link};
+use crate::lower::lower;
+use crate::manifest::{ExportedFunction, Manifest, MappedExport, WasmTy, resolve_exports};
+use crate::map::SourceMap;
+use crate::memory::{self, Memory};
+use crate::opt::{Inlined, ParamRanges, inline};
+use crate::pins::PinCheck;
+use crate::report::{ExportReport, FunctionReport, How, Report};
+use crate::wasm::{ConstExpr, Lines, WasmModule};
+
+/// What a compilation gives.
+#[derive(Clone, Debug)]
+pub struct Compiled {
+    /// The image.
+    pub words: Vec<Word>,
+    /// Names and source lines, for the host.
+    pub map: SourceMap,
+    /// What it takes and what it costs.
+    pub report: Report,
+}
+
+impl Compiled {
+    /// The image as bytes.
+    pub fn bytes(&self) -> Vec<u8> {
+        self.words.iter().flat_map(|w| w.to_le_bytes()).collect()
+    }
+}
+
+/// Compiles a module. `wasm` is the binary form; the manifest names the file for messages.
+///
+/// The result may be over the budget: [`Report::check_budget`] says so.
+///
+/// # Errors
+/// Everything that is wrong with the module, or between it and the manifest, each with its place.
+pub fn compile(manifest: &Manifest, wasm: &[u8]) -> Result<Compiled, Diagnostics> {
+    let file = manifest.wasm_path().display().to_string();
+    let module = WasmModule::read(&file, wasm)?;
+    let lines = Lines::of(&module);
+    let exports = resolve_exports(manifest, &exported(&module))?;
+    let pins = |function| PinCheck { file: &file, module: &module, lines: &lines, manifest, function };
+
+    let funcs = program(&file, &module, &exports)?;
+    let emitted = emit_all(&module, &funcs, pins)?;
+    let linked = link(&module, &exports, emitted);
+    assemble(&Parts {
+        manifest,
+        module: &module,
+        exports: &exports,
+        linked: &linked,
+        file: &file,
+        lines: &lines,
+    })
+}
+
+/// Everything that an image is put together from.
+struct Parts<'p, 'a> {
+    manifest: &'p Manifest,
+    module: &'p WasmModule<'a>,
+    exports: &'p [MappedExport],
+    linked: &'p Linked,
+    file: &'p str,
+    lines: &'p Lines<'a>,
+}
+
+fn assemble(parts: &Parts<'_, '_>) -> Result<Compiled, Diagnostics> {
+    let Parts { manifest, module, linked, file, .. } = *parts;
+    let memory = Memory::of(file, module, manifest)?;
+    let bounds = bounds::bounds(&linked.functions);
+    let (exports, reports) = entries(parts, &bounds);
+    let builder = ImageBuilder {
+        board: manifest.board().id,
+        version: manifest.module.version.value,
+        start: linked.start,
+        memory_bytes: memory.bytes,
+        memory_pages: memory.pages,
+        memory_max_pages: memory.max_pages,
+        time_us: manifest.limits.time_us.value,
+        exports,
+        functions: linked.functions.clone(),
+        pins: manifest
+            .pins
+            .iter()
+            .map(|pin| PinRow::new(pin.line.value, pin.mode.value, pin.safe, pin.pull))
+            .collect(),
+        globals: globals(parts)?,
+        data: memory::segments(file, module, memory.bytes)?,
+        manifest: block(parts),
+    };
+    let words = builder.build().map_err(|error| {
+        Diagnostic::new(Code::CannotEncode, Place::File(file.to_string()), format!("{file}: {error}"))
+    })?;
+    let functions = linked.sources.iter().zip(&linked.functions).zip(&bounds);
+    let functions = functions.map(|((source, function), bound)| FunctionReport {
+        name: module.function_name(source.index).to_string(),
+        bytes: function.code.len() * 4,
+        bound: *bound,
+    });
+    let report = Report::new(
+        &words,
+        module.bytes.len(),
+        manifest.limits.max_bytes.value,
+        reports,
+        functions.collect(),
+    );
+    let map = SourceMap::of(&words, module, linked, parts.lines);
+    Ok(Compiled { words, map, report })
+}
+
+/// The rows of the export table, and what the report says of each.
+fn entries(parts: &Parts<'_, '_>, bounds: &[Option<Bound>]) -> (Vec<Export>, Vec<ExportReport>) {
+    let linked = parts.linked;
+    let fuel = parts.manifest.limits.fuel.value;
+    let one = |export: &MappedExport| {
+        let (entry, how, bytes) = match linked.entries[&export.function] {
+            LinkedEntry::Direct(first, second) => (Entry::Direct { first, second }, How::Direct, 0),
+            LinkedEntry::Function(number) => {
+                let bound = bounds[number as usize].filter(|bound| u32::try_from(bound.fuel).is_ok());
+                let (how, fuel) = match bound {
+                    Some(bound) => (How::Bounded(bound), bound.fuel as u32),
+                    None => (How::Fuelled(fuel), fuel),
+                };
+                let bytes = linked.functions[number as usize].code.len() * 4;
+                (Entry::Code { function: number, fuel }, how, bytes)
+            }
+        };
+        let report = ExportReport { key: export.key.clone(), name: export.name.clone(), bytes, how };
+        let export = Export {
+            key: export.key.clone(),
+            name: export.name.clone(),
+            params: export.params.clone(),
+            results: export.results.clone(),
+            entry,
+        };
+        (export, report)
+    };
+    parts.exports.iter().map(one).unzip()
+}
+
+/// The initial values of the globals that are left.
+fn globals(parts: &Parts<'_, '_>) -> Result<Vec<u64>, Diagnostic> {
+    let one = |index: &u32| match &parts.module.globals[*index as usize].init {
+        ConstExpr::Bits(bits) => Ok(*bits),
+        ConstExpr::Unsupported(op, offset) => {
+            let place = Place::wasm(parts.file, u64::from(*offset));
+            Err(Diagnostic::new(Code::Unsupported, place, format!("{op} is not supported")))
+        }
+    };
+    parts.linked.globals.iter().map(one).collect()
+}
+
+/// The cold part of the image.
+fn block<'p>(parts: &Parts<'p, '_>) -> Block<'p> {
+    let manifest = parts.manifest;
+    let names = manifest.pins.iter().filter_map(|pin| {
+        let name = pin.name.as_ref()?.value.as_str();
+        Some(PinName { line: pin.line.value.number(), name })
+    });
+    let handlers = parts
+        .exports
+        .iter()
+        .enumerate()
+        .filter_map(|(n, export)| Some(Event { export: n as u16, source: export.on? }));
+    let mut pins: Vec<PinName<'_>> = names.collect();
+    pins.sort_by_key(|pin| pin.line);
+    // The manifest has been checked against both capacities: lines are distinct, handlers counted.
+    Block {
+        module: &manifest.module.name.value,
+        namespace: &manifest.module.namespace.value,
+        pins: pins.into_iter().collect(),
+        events: handlers.collect(),
+    }
+}
+
+fn exported<'m>(module: &WasmModule<'m>) -> Vec<ExportedFunction<'m>> {
+    let types = |types: &[wasmparser::ValType]| {
+        let ty = |ty: &wasmparser::ValType| match ty {
+            wasmparser::ValType::I64 => WasmTy::I64,
+            wasmparser::ValType::F32 => WasmTy::F32,
+            wasmparser::ValType::F64 => WasmTy::F64,
+            _ => WasmTy::I32,
+        };
+        types.iter().map(ty).collect()
+    };
+    let one = |export: &crate::wasm::ExportedFunction<'m>| {
+        let ty = module.function_type(export.function);
+        ExportedFunction {
+            name: export.name,
+            params: types(ty.params()),
+            results: types(ty.results()),
+            function: export.function,
+        }
+    };
+    module.exports.iter().map(one).collect()
+}
+
+/// The functions that the exports and the start function need, optimised.
+fn program(file: &str, module: &WasmModule<'_>, exports: &[MappedExport]) -> Result<Inlined, Diagnostics> {
+    let roots: BTreeSet<u32> = exports.iter().map(|e| e.function).chain(module.start).collect();
+    let mut funcs = Inlined::new();
+    let mut errors = Vec::new();
+    let mut work: Vec<u32> = roots.iter().copied().collect();
+    while let Some(index) = work.pop() {
+        if funcs.contains_key(&index) {
+            continue;
+        }
+        let func = match module.native(index) {
+            Some(_) => forwarder(module, index),
+            None => match lower(file, module, index) {
+                Ok(func) => func,
+                Err(error) => {
+                    errors.push(error);
+                    Func::new(index, 0, 0)
+                }
+            },
+        };
+        let callees = func.blocks.iter().flat_map(|b| &b.insts).filter_map(|inst| match inst.kind {
+            Kind::Call(callee) => Some(callee),
+            _ => None,
+        });
+        work.extend(callees);
+        funcs.insert(index, func);
+    }
+    if !errors.is_empty() {
+        errors.sort_by_key(|e: &Diagnostic| e.place.to_string());
+        return Err(Diagnostics(errors));
+    }
+    Ok(inline(funcs, &roots, &ranges(exports)))
+}
+
+/// The body of an import that is exported again.
+fn forwarder(module: &WasmModule<'_>, index: u32) -> Func {
+    let ty = module.function_type(index);
+    let mut func = Func::new(index, ty.params().len(), ty.results().len());
+    let results: Vec<_> = ty.results().iter().map(|_| func.value()).collect();
+    let native = module.native(index).expect("the caller has asked");
+    let args = func.params.clone();
+    let block = func.at_mut(ENTRY);
+    block.insts.push(Inst { kind: Kind::Native(native), args, results: results.clone(), offset: 0 });
+    block.term = Term::Return(results);
+    func
+}
+
+/// What the declared types say of each exported function's parameters.
+fn ranges(exports: &[MappedExport]) -> HashMap<u32, ParamRanges> {
+    let largest = |ty: &Ty| match ty {
+        Ty::Bool => 1,
+        Ty::U8 => 0xff,
+        Ty::U16 => 0xffff,
+        Ty::U64 | Ty::I64 | Ty::F64 => u64::MAX,
+        _ => u64::from(u32::MAX),
+    };
+    let mut all: HashMap<u32, ParamRanges> = HashMap::new();
+    for export in exports {
+        let new: ParamRanges = export.params.iter().map(largest).collect();
+        // A function under two names may be called with what either allows.
+        all.entry(export.function)
+            .and_modify(|old| old.iter_mut().zip(&new).for_each(|(o, n)| *o = (*o).max(*n)))
+            .or_insert(new);
+    }
+    all
+}
+
+/// Emits all functions.
+fn emit_all<'a>(
+    module: &WasmModule<'_>,
+    funcs: &Inlined,
+    pins: impl Fn(u32) -> PinCheck<'a>,
+) -> Result<BTreeMap<u32, Emitted>, Diagnostics> {
+    let most = |n: usize, most: usize, what: &str, code| {
+        let place = || Place::File(pins(0).file.to_string());
+        if n <= most {
+            Ok(())
+        } else {
+            Err(Diagnostic::new(code, place(), format!("{n} {what}, at most {most}")))
+        }
+    };
+    most(module.functions.len(), limits::MAX_FUNCTIONS, "functions", Code::TooManyFunctions)?;
+    most(module.globals.len(), limits::MAX_GLOBALS, "globals", Code::TooManyGlobals)?;
+    let mut emitted = BTreeMap::new();
+    let mut errors = Vec::new();
+    for (index, func) in funcs {
+        match emit(func, &pins(*index)) {
+            Ok(function) => _ = emitted.insert(*index, function),
+            Err(error) => errors.push(error),
+        }
+    }
+    if errors.is_empty() { Ok(emitted) } else { Err(Diagnostics(errors)) }
+}

@@ -1,0 +1,342 @@
+//! Encodes selected ops: moves, branches and their distances.
+
+use std::collections::HashMap;
+
+use xmap_image::{Function, Op, Word, limits};
+
+use super::Emitted;
+use super::moves::{From, Move, sequence};
+use super::registers::Registers;
+use super::select::{Condition, End, Machine, MachineBlock, Selected, Slot, load_constant};
+use crate::ir::{BlockId, Edge, Func, Value};
+
+/// Encodes a function.
+///
+/// # Errors
+/// Its number of words, where that is more than a function may have.
+pub(super) fn encode(func: &Func, selected: &Selected, registers: &Registers) -> Result<Emitted, usize> {
+    let labels = selected.blocks.iter().map(|b| b.id.0 + 1).max().unwrap_or(0);
+    let mut encoder = Encoder {
+        selected,
+        registers,
+        params: selected.blocks.iter().map(|b| (b.id, &b.params[..])).collect(),
+        items: Vec::new(),
+        stubs: Vec::new(),
+        labels,
+        scratch_used: false,
+        offset: 0,
+    };
+    for (n, block) in selected.blocks.iter().enumerate() {
+        encoder.block(block, selected.blocks.get(n + 1).map(|b| b.id));
+    }
+    // Moves of edges that are taken by a branch stand behind everything else.
+    for (label, edge, offset) in std::mem::take(&mut encoder.stubs) {
+        encoder.offset = offset;
+        encoder.items.push(Item { what: What::Label(label), offset });
+        encoder.edge_moves(&edge);
+        encoder.jump(edge.to);
+    }
+    let frame = registers.frame + u8::from(encoder.scratch_used);
+    let (code, offsets) = link(encoder.items, labels)?;
+    let params = func.params.len() as u8;
+    let results = func.results as u8;
+    let frame = frame.max(params + 1).max(results + 1);
+    Ok(Emitted { function: Function { frame, params, results, code }, offsets })
+}
+
+/// A piece of code before its place is known.
+struct Item {
+    what: What,
+    offset: u32,
+}
+
+enum What {
+    Words(Vec<Word>),
+    /// The place of a block or of a stub.
+    Label(u32),
+    /// A branch: its first word without the distance, the field that the distance is in, the label.
+    Branch(Word, Reach, u32),
+    /// The targets of a `br_table`, counted from the word behind its first one.
+    Targets(Vec<u32>),
+}
+
+/// How far a branch reaches.
+#[derive(Clone, Copy, PartialEq)]
+enum Reach {
+    Bits8,
+    Bits16,
+    Bits24,
+    /// Two branches: the short one over an unconditional one.
+    Long(Bits),
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Bits {
+    Eight,
+    Sixteen,
+}
+
+impl Reach {
+    fn words(self) -> usize {
+        match self {
+            Reach::Long(_) => 3,
+            _ => 1,
+        }
+    }
+
+    fn fits(self, distance: i64) -> bool {
+        match self {
+            Reach::Bits8 => i8::try_from(distance).is_ok(),
+            Reach::Bits16 => i16::try_from(distance).is_ok(),
+            Reach::Bits24 | Reach::Long(_) => true,
+        }
+    }
+}
+
+struct Encoder<'s> {
+    selected: &'s Selected,
+    registers: &'s Registers,
+    params: HashMap<BlockId, &'s [Value]>,
+    items: Vec<Item>,
+    stubs: Vec<(u32, Edge, u32)>,
+    labels: u32,
+    scratch_used: bool,
+    offset: u32,
+}
+
+impl Encoder<'_> {
+    fn block(&mut self, block: &MachineBlock, next: Option<BlockId>) {
+        self.offset = block.end_offset;
+        self.push(What::Label(block.id.0));
+        for inst in &block.insts {
+            self.offset = inst.offset;
+            self.inst(&inst.what);
+        }
+        self.offset = block.end_offset;
+        match &block.end {
+            End::Jump(edge) => {
+                self.edge_moves(edge);
+                self.jump_unless_next(edge.to, next);
+            }
+            End::Branch { condition, then, other } => {
+                let label = self.label(then);
+                let (first, reach) = match *condition {
+                    Condition::Short(op, a, b) => (op.abc(self.field(a), self.field(b), 0), Reach::Bits8),
+                    Condition::Long(op, a) => (op.a16(self.field(a), 0), Reach::Bits16),
+                };
+                self.push(What::Branch(first, reach, label));
+                self.edge_moves(other);
+                self.jump_unless_next(other.to, next);
+            }
+            End::Table { index, targets } => {
+                let labels: Vec<u32> = targets.iter().map(|t| self.label(t)).collect();
+                let index = self.registers.of(*index);
+                self.words(vec![Op::BrTable.a16(index, (targets.len() - 1) as u16)]);
+                self.push(What::Targets(labels));
+            }
+            End::Return(values) => self.ret(values),
+            End::Unreachable => self.words(vec![Op::Unreachable.abc(0, 0, 0)]),
+        }
+    }
+
+    fn push(&mut self, what: What) {
+        self.items.push(Item { what, offset: self.offset });
+    }
+
+    fn words(&mut self, words: Vec<Word>) {
+        self.push(What::Words(words));
+    }
+
+    fn field(&self, slot: Slot) -> u8 {
+        match slot {
+            Slot::Imm(imm) => imm,
+            Slot::Def(v) | Slot::Use(v) | Slot::Mut(v, _) => self.registers.of(v),
+        }
+    }
+
+    fn inst(&mut self, what: &Machine) {
+        match what {
+            Machine::Abc(op, slots, immediates) => {
+                for slot in slots {
+                    if let Slot::Mut(result, before) = slot {
+                        let before = From::Register(self.registers.of(*before));
+                        self.moves(&[(self.registers.of(*result), before)]);
+                    }
+                }
+                let [a, b, c] = slots.map(|s| self.field(s));
+                let mut words = vec![op.abc(a, b, c)];
+                words.extend(immediates);
+                self.words(words);
+            }
+            Machine::A16(op, slot, imm) => self.words(vec![op.a16(self.field(*slot), *imm)]),
+            Machine::Call { function, args, results } => {
+                let base = self.registers.base;
+                let moves: Vec<Move> =
+                    args.iter().zip(base + 1..).map(|(v, to)| (to, self.from(*v))).collect();
+                self.moves(&moves);
+                self.words(vec![Op::Call.a16(base, *function as u16)]);
+                let moves: Vec<Move> = results
+                    .iter()
+                    .zip(base + 1..)
+                    .map(|(v, from)| (self.registers.of(*v), From::Register(from)))
+                    .collect();
+                self.moves(&moves);
+            }
+        }
+    }
+
+    fn from(&self, value: Value) -> From {
+        match self.selected.constants[value.0 as usize] {
+            Some(bits) => From::Constant(bits),
+            None => From::Register(self.registers.of(value)),
+        }
+    }
+
+    fn moves(&mut self, moves: &[Move]) {
+        let scratch = self.registers.frame;
+        for (to, from) in sequence(moves, scratch) {
+            self.scratch_used |= to == scratch;
+            match from {
+                From::Register(from) => self.words(vec![Op::Copy.abc(to, from, 0)]),
+                From::Constant(bits) => match load_constant(Value(0), bits) {
+                    Machine::A16(op, _, imm) => self.words(vec![op.a16(to, imm)]),
+                    Machine::Abc(op, _, immediates) => {
+                        let mut words = vec![op.abc(to, 0, 0)];
+                        words.extend(immediates);
+                        self.words(words);
+                    }
+                    Machine::Call { .. } => unreachable!("a constant is no call"),
+                },
+            }
+        }
+    }
+
+    fn edge_pairs(&self, edge: &Edge) -> Vec<Move> {
+        let params = self.params[&edge.to];
+        let pairs = params.iter().zip(&edge.args).map(|(p, v)| (self.registers.of(*p), self.from(*v)));
+        pairs.filter(|(to, from)| *from != From::Register(*to)).collect()
+    }
+
+    fn edge_moves(&mut self, edge: &Edge) {
+        let moves = self.edge_pairs(edge);
+        self.moves(&moves);
+    }
+
+    /// The label that a branch along this edge goes to: the block, or a stub with the moves.
+    fn label(&mut self, edge: &Edge) -> u32 {
+        if self.edge_pairs(edge).is_empty() {
+            return edge.to.0;
+        }
+        let label = self.labels + self.stubs.len() as u32;
+        self.stubs.push((label, edge.clone(), self.offset));
+        label
+    }
+
+    fn jump(&mut self, to: BlockId) {
+        self.push(What::Branch(Op::Br.a24(0), Reach::Bits24, to.0));
+    }
+
+    fn jump_unless_next(&mut self, to: BlockId, next: Option<BlockId>) {
+        if next != Some(to) {
+            self.jump(to);
+        }
+    }
+
+    fn ret(&mut self, values: &[Value]) {
+        match values {
+            [] => self.words(vec![Op::Ret.abc(0, 0, 0)]),
+            [one] if self.selected.constants[one.0 as usize].is_none() => {
+                let register = self.registers.of(*one);
+                self.words(vec![Op::RetV.abc(register, 0, 0)]);
+            }
+            many => {
+                let moves: Vec<Move> = many.iter().zip(1..).map(|(v, to)| (to, self.from(*v))).collect();
+                self.moves(&moves);
+                self.words(vec![Op::Ret.abc(0, 0, 0)]);
+            }
+        }
+    }
+}
+
+/// The words of a function, and for each op its first word's index and its offset in the module.
+type Linked = (Vec<Word>, Vec<(u32, u32)>);
+
+/// Chooses the reach of each branch, then writes the words and where each op came from.
+fn link(mut items: Vec<Item>, labels: u32) -> Result<Linked, usize> {
+    let stubs = items.iter().filter(|i| matches!(i.what, What::Label(l) if l >= labels)).count();
+    let mut places = vec![0usize; labels as usize + stubs];
+    let mut total;
+    loop {
+        total = 0;
+        for item in &items {
+            match &item.what {
+                What::Label(label) => places[*label as usize] = total,
+                what => total += size(what),
+            }
+        }
+        let mut at = 0;
+        let mut again = false;
+        for item in &mut items {
+            if let What::Branch(_, reach, label) = &mut item.what {
+                let distance = places[*label as usize] as i64 - (at as i64 + 1);
+                if !reach.fits(distance) {
+                    // Branches only ever grow, so this ends.
+                    *reach = Reach::Long(if *reach == Reach::Bits8 { Bits::Eight } else { Bits::Sixteen });
+                    again = true;
+                }
+            }
+            at += size(&item.what);
+        }
+        if !again {
+            break;
+        }
+    }
+    if total > limits::MAX_FUNCTION_WORDS {
+        return Err(total);
+    }
+    let mut code: Vec<Word> = Vec::with_capacity(total);
+    let mut offsets = Vec::new();
+    for item in &items {
+        let at = code.len();
+        match &item.what {
+            What::Label(_) => continue,
+            What::Words(words) => code.extend(words),
+            What::Branch(first, reach, label) => {
+                let target = places[*label as usize] as i32;
+                let distance = target - (at as i32 + 1);
+                match reach {
+                    Reach::Bits8 => code.push(first | (distance as u32) << 24),
+                    Reach::Bits16 => code.push(first | (distance as u32) << 16),
+                    Reach::Bits24 => code.push(first | (distance as u32) << 8),
+                    Reach::Long(bits) => {
+                        // Taken: over the next op, to the far branch.
+                        let shift = if *bits == Bits::Eight { 24 } else { 16 };
+                        code.push(first | 1 << shift);
+                        code.push(Op::Br.a24(1));
+                        offsets.extend([(at as u32, item.offset), (at as u32 + 1, item.offset)]);
+                        offsets.push((at as u32 + 2, item.offset));
+                        code.push(Op::Br.a24(target - (at as i32 + 3)));
+                        continue;
+                    }
+                }
+            }
+            What::Targets(labels) => {
+                // The op's first word is the one before.
+                let from = at as i64;
+                code.extend(labels.iter().map(|l| (places[*l as usize] as i64 - from) as u32));
+                continue;
+            }
+        }
+        offsets.push((at as u32, item.offset));
+    }
+    Ok((code, offsets))
+}
+
+fn size(what: &What) -> usize {
+    match what {
+        What::Words(words) => words.len(),
+        What::Label(_) => 0,
+        What::Branch(_, reach, _) => reach.words(),
+        What::Targets(labels) => labels.len(),
+    }
+}

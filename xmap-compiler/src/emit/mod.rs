@@ -1,0 +1,65 @@
+//! From SSA to the words of an image: select ops, assign registers, encode.
+
+mod encode;
+mod moves;
+mod native;
+mod registers;
+mod select;
+
+use xmap_image::{Function, Op, Word, decode};
+
+use crate::diagnostic::Diagnostic;
+use crate::ir::Func;
+use crate::pins::PinCheck;
+
+/// A function, encoded.
+#[derive(Clone, Debug)]
+pub(crate) struct Emitted {
+    /// Its code. Calls and globals still have the module's indices.
+    pub function: Function,
+    /// For each op, in order: its first word's index and its offset in the module.
+    pub offsets: Vec<(u32, u32)>,
+}
+
+/// Emits one function.
+///
+/// # Errors
+/// What only shows when operands are constant (pins), and functions over the limits of an image.
+pub(crate) fn emit(func: &Func, pins: &PinCheck<'_>) -> Result<Emitted, Diagnostic> {
+    let selected = select::select(func, pins)?;
+    let registers = registers::assign(&selected).map_err(|needed| pins.too_many_registers(func, needed))?;
+    encode::encode(func, &selected, &registers).map_err(|words| pins.too_long(func, words))
+}
+
+/// The operation that a function consists of, if it is one native operation and the return: its
+/// first word and its immediate word, with the result in register 1.
+pub(crate) fn as_direct(function: &Function) -> Option<(Word, Word)> {
+    let mut ops = decode(&function.code);
+    let (_, op, words) = ops.next()?;
+    let (_, end, last) = ops.next()?;
+    if !op.is_native() || ops.next().is_some() {
+        return None;
+    }
+    let mut first = words[0];
+    match (op_defines(op), end) {
+        (false, Op::Ret) if function.results == 0 => {}
+        (true, Op::RetV) if last[0] >> 8 & 0xff == first >> 8 & 0xff => {
+            first = first & 0xffff_00ff | 1 << 8;
+        }
+        _ => return None,
+    }
+    // Its operands are the call's arguments.
+    let [_, a, b, c] = first.to_le_bytes();
+    if let xmap_image::Fields::Abc(fa, fb, fc) = op.shape().fields {
+        let is_use = |f| f == xmap_image::Field::Use;
+        let outside = [(fa, a), (fb, b), (fc, c)].iter().any(|(f, r)| is_use(*f) && *r > function.params);
+        if outside {
+            return None;
+        }
+    }
+    Some((first, words.get(1).copied().unwrap_or(0)))
+}
+
+fn op_defines(op: Op) -> bool {
+    matches!(op.shape().fields, xmap_image::Fields::Abc(xmap_image::Field::Def, _, _))
+}

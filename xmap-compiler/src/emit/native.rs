@@ -1,0 +1,130 @@
+//! Native operations: with constant lines they are resolved and proven here, with others the mapper
+//! checks them against the declared masks.
+
+use xmap_image::Op;
+
+use super::select::{Machine, NONE, Selection, Slot};
+use crate::diagnostic::Diagnostic;
+use crate::ir::Value;
+use crate::wasm::Native;
+
+pub(super) fn select(
+    to: &mut Selection<'_, '_>,
+    native: Native,
+    def: Slot,
+    args: &[Value],
+) -> Result<(), Diagnostic> {
+    let offset = to.offset;
+    let constant = |n: usize| to.constant(args[n]);
+    match native {
+        Native::Set => match (constant(0), constant(1)) {
+            (Some(line), value) => {
+                let line = Slot::Imm(to.pins.writable(native, line, offset)?.number());
+                match value {
+                    Some(0) => to.abc(Op::LineClear, line, NONE, NONE),
+                    Some(_) => to.abc(Op::LineSet, line, NONE, NONE),
+                    None => {
+                        let value = to.reg(args[1]);
+                        to.abc(Op::LinePut, line, value, NONE);
+                    }
+                }
+            }
+            (None, Some(value)) => {
+                let line = to.reg(args[0]);
+                let op = if value == 0 { Op::GpioClear } else { Op::GpioSet };
+                to.abc(op, line, NONE, NONE);
+            }
+            (None, None) => {
+                let (line, value) = (to.reg(args[0]), to.reg(args[1]));
+                to.abc(Op::GpioPut, line, value, NONE);
+            }
+        },
+        Native::Toggle => match constant(0) {
+            Some(line) => {
+                let line = to.pins.writable(native, line, offset)?;
+                to.abc(Op::LineToggle, Slot::Imm(line.number()), NONE, NONE);
+            }
+            None => {
+                let line = to.reg(args[0]);
+                to.abc(Op::GpioToggle, line, NONE, NONE);
+            }
+        },
+        Native::Get => match constant(0) {
+            Some(line) => {
+                let line = to.pins.readable(native, line, offset)?;
+                to.abc(Op::LineGet, def, Slot::Imm(line.number()), NONE);
+            }
+            None => {
+                let line = to.reg(args[0]);
+                to.abc(Op::GpioGet, def, line, NONE);
+            }
+        },
+        Native::Read => match constant(0) {
+            Some(bank) => {
+                let bank = to.pins.bank(native, bank, offset)?;
+                to.abc(Op::BankRead, def, Slot::Imm(bank as u8), NONE);
+            }
+            None => {
+                let bank = to.reg(args[0]);
+                to.abc(Op::GpioRead, def, bank, NONE);
+            }
+        },
+        Native::Write => write(to, args)?,
+        Native::Direction => {
+            if let Some(line) = constant(0) {
+                to.pins.configurable(native, line, offset)?;
+            }
+            let (line, out) = (to.reg(args[0]), to.reg(args[1]));
+            to.abc(Op::GpioDirection, line, out, NONE);
+        }
+        Native::Pull => {
+            if let Some(line) = constant(0) {
+                to.pins.configurable(native, line, offset)?;
+            }
+            if let Some(pull) = constant(1).filter(|pull| *pull > 2) {
+                let pull = pull as u32 as i32;
+                let message = format!("gpio.pull: {pull} is no pull; 0 is none, 1 up, 2 down");
+                return Err(to.pins.constant_trap(offset, message));
+            }
+            let (line, pull) = (to.reg(args[0]), to.reg(args[1]));
+            to.abc(Op::GpioPull, line, pull, NONE);
+        }
+        Native::NowUs => to.abc(Op::TimeNow, def, NONE, NONE),
+        Native::DelayUs => {
+            let us = to.reg(args[0]);
+            to.abc(Op::TimeDelay, us, NONE, NONE);
+        }
+        Native::Message => {
+            if let (Some(start), Some(len)) = (constant(1), constant(2)) {
+                to.pins.range(native, start, len, offset)?;
+            }
+            let [level, start, len] = [to.reg(args[0]), to.reg(args[1]), to.reg(args[2])];
+            to.abc(Op::LogMessage, level, start, len);
+        }
+    }
+    Ok(())
+}
+
+/// `gpio.write`: with everything constant it is at most one store to clear and one to set.
+fn write(to: &mut Selection<'_, '_>, args: &[Value]) -> Result<(), Diagnostic> {
+    let offset = to.offset;
+    if let Some(bank) = to.constant(args[0]) {
+        let bank = to.pins.bank(Native::Write, bank, offset)?;
+        let masks = [to.constant(args[2]), to.constant(args[1])];
+        for mask in masks.into_iter().flatten() {
+            to.pins.writable_mask(bank, mask, offset)?;
+        }
+        if let [Some(clear), Some(set)] = masks {
+            let bank = Slot::Imm(bank as u8);
+            for (op, mask) in [(Op::MaskClear, clear), (Op::MaskSet, set)] {
+                if mask != 0 {
+                    to.push(Machine::Abc(op, [bank, NONE, NONE], vec![mask as u32]));
+                }
+            }
+            return Ok(());
+        }
+    }
+    let [bank, set, clear] = [to.reg(args[0]), to.reg(args[1]), to.reg(args[2])];
+    to.abc(Op::GpioWrite, bank, set, clear);
+    Ok(())
+}

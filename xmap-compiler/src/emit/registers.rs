@@ -1,0 +1,427 @@
+//! Assigns values to registers.
+//!
+//! Values that are copies of each other (a block's parameter and what an edge passes for it, the two
+//! sides of a conditional move) share a register wherever they are not alive at once, so that most
+//! copies vanish. What is left is placed first-fit, in the order in which it comes alive. Arguments
+//! and results of calls are placed where the callee wants them where that is free.
+
+use crate::ir::{Edge, Value};
+
+use super::select::{End, Machine, MachineBlock, Selected, Slot};
+
+/// Where values live.
+pub(super) struct Registers {
+    /// For each value, its register; zero where it has none.
+    of: Vec<u8>,
+    /// The callee's register 0 in calls: all values that outlive a call stand below.
+    pub(super) base: u8,
+    /// Registers in use, the link included.
+    pub(super) frame: u8,
+}
+
+impl Registers {
+    pub(super) fn of(&self, value: Value) -> u8 {
+        self.of[value.0 as usize]
+    }
+}
+
+/// A stretch of positions, the end not included.
+type Range = (u32, u32);
+
+/// Positions of an instruction: operands are read at the first, results written at the second;
+/// operands that must not share a register with the result are read until the third.
+const STEP: u32 = 4;
+
+/// Assigns registers.
+///
+/// # Errors
+/// How many registers the function would need, where that is more than there are.
+pub(super) fn assign(selected: &Selected) -> Result<Registers, usize> {
+    let starts = starts(&selected.blocks);
+    let ranges = ranges(selected, &starts);
+    let mut classes = Classes::new(ranges);
+    for (n, param) in selected.params.iter().enumerate() {
+        classes.fixed[param.0 as usize] = Some(n + 1);
+    }
+    coalesce(selected, &mut classes);
+    place(selected, &starts, classes)
+}
+
+/// The first position of each block.
+fn starts(blocks: &[MachineBlock]) -> Vec<u32> {
+    let mut at = 0;
+    blocks
+        .iter()
+        .map(|block| {
+            let start = at;
+            at += STEP * (block.insts.len() as u32 + 2);
+            start
+        })
+        .collect()
+}
+
+/// What an instruction reads, what it reads until its result stands, and what it writes.
+fn operands(
+    what: &Machine,
+    mut read: impl FnMut(Value),
+    mut late: impl FnMut(Value),
+    mut write: impl FnMut(Value),
+) {
+    match what {
+        Machine::Abc(_, slots, _) => {
+            let moves = slots.iter().any(|s| matches!(s, Slot::Mut(..)));
+            for slot in slots {
+                match slot {
+                    Slot::Imm(_) => {}
+                    Slot::Def(v) => write(*v),
+                    Slot::Use(v) if moves => late(*v),
+                    Slot::Use(v) => read(*v),
+                    Slot::Mut(result, before) => {
+                        read(*before);
+                        write(*result);
+                    }
+                }
+            }
+        }
+        Machine::A16(_, slot, _) => match slot {
+            Slot::Def(v) => write(*v),
+            Slot::Use(v) => read(*v),
+            _ => {}
+        },
+        Machine::Call { args, results, .. } => {
+            args.iter().for_each(|v| read(*v));
+            results.iter().for_each(|v| write(*v));
+        }
+    }
+}
+
+fn edges(end: &End) -> Vec<&Edge> {
+    match end {
+        End::Jump(edge) => vec![edge],
+        End::Branch { then, other, .. } => vec![then, other],
+        End::Table { targets, .. } => targets.iter().collect(),
+        End::Return(_) | End::Unreachable => Vec::new(),
+    }
+}
+
+fn end_reads(end: &End) -> Vec<Value> {
+    use super::select::Condition;
+    let slot = |s: &Slot| if let Slot::Use(v) = s { Some(*v) } else { None };
+    match end {
+        End::Branch { condition: Condition::Short(_, a, b), .. } => {
+            [slot(a), slot(b)].into_iter().flatten().collect()
+        }
+        End::Branch { condition: Condition::Long(_, a), .. } => slot(a).into_iter().collect(),
+        End::Table { index, .. } => vec![*index],
+        End::Return(values) => values.clone(),
+        End::Jump(_) | End::Unreachable => Vec::new(),
+    }
+}
+
+/// A set of values.
+#[derive(Clone, PartialEq)]
+struct Set(Vec<u64>);
+
+impl Set {
+    fn new(values: usize) -> Self {
+        Self(vec![0; values.div_ceil(64)])
+    }
+    fn insert(&mut self, v: Value) {
+        self.0[v.0 as usize / 64] |= 1 << (v.0 % 64);
+    }
+    fn remove(&mut self, v: Value) {
+        self.0[v.0 as usize / 64] &= !(1 << (v.0 % 64));
+    }
+    fn extend(&mut self, other: &Set) {
+        self.0.iter_mut().zip(&other.0).for_each(|(a, b)| *a |= b);
+    }
+    fn iter(&self) -> impl Iterator<Item = Value> + '_ {
+        self.0.iter().enumerate().flat_map(|(n, bits)| {
+            (0..64).filter(move |b| bits >> b & 1 != 0).map(move |b| Value(n as u32 * 64 + b))
+        })
+    }
+}
+
+/// For each value, the positions at which it is alive, in order.
+fn ranges(selected: &Selected, starts: &[u32]) -> Vec<Vec<Range>> {
+    let values = selected.constants.len();
+    let blocks = &selected.blocks;
+    let most = blocks.iter().map(|b| b.id.0 as usize + 1).max().unwrap_or(0);
+    let mut place = vec![usize::MAX; most];
+    blocks.iter().enumerate().for_each(|(n, b)| place[b.id.0 as usize] = n);
+    let is_value = |v: &Value| selected.constants[v.0 as usize].is_none();
+
+    // Backwards until nothing changes: what is alive where a block begins.
+    let mut live_in = vec![Set::new(values); blocks.len()];
+    let live_out = |live_in: &[Set], n: usize| {
+        let mut live = Set::new(values);
+        for edge in edges(&blocks[n].end) {
+            let to = place[edge.to.0 as usize];
+            live.extend(&live_in[to]);
+            edge.args.iter().filter(|v| is_value(v)).for_each(|v| live.insert(*v));
+        }
+        live
+    };
+    let mut again = true;
+    while again {
+        again = false;
+        for (n, block) in blocks.iter().enumerate().rev() {
+            let mut live = live_out(&live_in, n);
+            end_reads(&block.end).iter().filter(|v| is_value(v)).for_each(|v| live.insert(*v));
+            for inst in block.insts.iter().rev() {
+                let (mut reads, mut writes) = (Vec::new(), Vec::new());
+                let mut late = Vec::new();
+                operands(&inst.what, |v| reads.push(v), |v| late.push(v), |v| writes.push(v));
+                writes.iter().for_each(|v| live.remove(*v));
+                reads.iter().chain(&late).filter(|v| is_value(v)).for_each(|v| live.insert(*v));
+            }
+            block.params.iter().for_each(|v| live.remove(*v));
+            if live != live_in[n] {
+                live_in[n] = live;
+                again = true;
+            }
+        }
+    }
+
+    let mut ranges: Vec<Vec<Range>> = vec![Vec::new(); values];
+    for (n, block) in blocks.iter().enumerate() {
+        let start = starts[n];
+        let end = start + STEP * (block.insts.len() as u32 + 2);
+        // Until where each value is alive, walking backwards.
+        let mut until: Vec<Option<u32>> = vec![None; values];
+        let mut alive: Vec<Value> = Vec::new();
+        let mut keep = |until: &mut Vec<Option<u32>>, v: Value, at: u32| {
+            if until[v.0 as usize].is_none() {
+                until[v.0 as usize] = Some(at);
+                alive.push(v);
+            }
+        };
+        live_out(&live_in, n).iter().for_each(|v| keep(&mut until, v, end));
+        let at = end - STEP;
+        for v in end_reads(&block.end).into_iter().filter(|v| is_value(v)) {
+            keep(&mut until, v, at + 1);
+        }
+        for (k, inst) in block.insts.iter().enumerate().rev() {
+            let at = start + STEP * (k as u32 + 1);
+            let (mut reads, mut late, mut writes) = (Vec::new(), Vec::new(), Vec::new());
+            operands(&inst.what, |v| reads.push(v), |v| late.push(v), |v| writes.push(v));
+            for v in writes {
+                // What nothing reads is still written.
+                let to = until[v.0 as usize].take().unwrap_or(at + 2);
+                ranges[v.0 as usize].push((at + 1, to));
+            }
+            late.into_iter().filter(|v| is_value(v)).for_each(|v| keep(&mut until, v, at + 2));
+            reads.into_iter().filter(|v| is_value(v)).for_each(|v| keep(&mut until, v, at + 1));
+        }
+        for v in &block.params {
+            let to = until[v.0 as usize].take().unwrap_or(start + 1);
+            ranges[v.0 as usize].push((start, to));
+        }
+        alive.sort_unstable();
+        alive.dedup();
+        for v in alive {
+            if let Some(to) = until[v.0 as usize] {
+                ranges[v.0 as usize].push((start, to));
+            }
+        }
+    }
+    // A parameter stands in its register from the beginning, read or not.
+    for param in &selected.params {
+        let range = &mut ranges[param.0 as usize];
+        if range.is_empty() {
+            range.push((0, 1));
+        }
+    }
+    for range in &mut ranges {
+        range.sort_unstable();
+        let mut joined: Vec<Range> = Vec::with_capacity(range.len());
+        for (from, to) in range.drain(..) {
+            match joined.last_mut() {
+                Some(last) if last.1 >= from => last.1 = last.1.max(to),
+                _ => joined.push((from, to)),
+            }
+        }
+        *range = joined;
+    }
+    ranges
+}
+
+fn overlap(a: &[Range], b: &[Range]) -> bool {
+    let (mut i, mut j) = (0, 0);
+    while i < a.len() && j < b.len() {
+        if a[i].0 < b[j].1 && b[j].0 < a[i].1 {
+            return true;
+        }
+        if a[i].1 <= b[j].1 { i += 1 } else { j += 1 }
+    }
+    false
+}
+
+fn union(a: &[Range], b: &[Range]) -> Vec<Range> {
+    let mut all: Vec<Range> = a.iter().chain(b).copied().collect();
+    all.sort_unstable();
+    all
+}
+
+/// Values that share a register.
+struct Classes {
+    /// For each value, a value of the same class nearer to its root; a root names itself.
+    parent: Vec<u32>,
+    /// For each root, when its class is alive.
+    ranges: Vec<Vec<Range>>,
+    /// For each root, the register that it must have.
+    fixed: Vec<Option<usize>>,
+}
+
+impl Classes {
+    fn new(ranges: Vec<Vec<Range>>) -> Self {
+        Self { parent: (0..ranges.len() as u32).collect(), fixed: vec![None; ranges.len()], ranges }
+    }
+
+    fn root(&self, v: Value) -> usize {
+        let mut at = v.0;
+        while self.parent[at as usize] != at {
+            at = self.parent[at as usize];
+        }
+        at as usize
+    }
+
+    /// Puts two values into one register, if they are never alive at once.
+    fn join(&mut self, a: Value, b: Value) {
+        let (a, b) = (self.root(a), self.root(b));
+        let fixed = match (self.fixed[a], self.fixed[b]) {
+            (Some(x), Some(y)) if x != y => return,
+            (x, y) => x.or(y),
+        };
+        if a == b || overlap(&self.ranges[a], &self.ranges[b]) {
+            return;
+        }
+        let joined = std::mem::take(&mut self.ranges[b]);
+        self.ranges[a] = union(&self.ranges[a], &joined);
+        self.parent[b] = a as u32;
+        self.fixed[a] = fixed;
+    }
+}
+
+/// Joins values that are copies of each other, those of the innermost loops first.
+fn coalesce(selected: &Selected, classes: &mut Classes) {
+    let mut pairs: Vec<(u32, Value, Value)> = Vec::new();
+    let most = selected.blocks.iter().map(|b| b.id.0 as usize + 1).max().unwrap_or(0);
+    let mut params: Vec<&[Value]> = vec![&[]; most];
+    selected.blocks.iter().for_each(|b| params[b.id.0 as usize] = &b.params);
+    for block in &selected.blocks {
+        for inst in &block.insts {
+            if let Machine::Abc(_, slots, _) = &inst.what {
+                for slot in slots {
+                    if let Slot::Mut(result, before) = slot {
+                        pairs.push((block.depth, *result, *before));
+                    }
+                }
+            }
+        }
+        for edge in edges(&block.end) {
+            for (param, arg) in params[edge.to.0 as usize].iter().zip(&edge.args) {
+                if selected.constants[arg.0 as usize].is_none() {
+                    pairs.push((block.depth, *param, *arg));
+                }
+            }
+        }
+    }
+    pairs.sort_by_key(|(depth, ..)| std::cmp::Reverse(*depth));
+    for (_, a, b) in pairs {
+        classes.join(a, b);
+    }
+}
+
+/// Which register of a callee's window each class would like to be, and when calls happen.
+struct Calls {
+    wish: Vec<Option<usize>>,
+    positions: Vec<u32>,
+    /// Most registers that a call passes in or out, the link not counted.
+    most: usize,
+}
+
+fn calls(selected: &Selected, starts: &[u32], classes: &Classes) -> Calls {
+    let mut calls = Calls { wish: vec![None; classes.parent.len()], positions: Vec::new(), most: 0 };
+    let mut refused = vec![false; classes.parent.len()];
+    for (block, start) in selected.blocks.iter().zip(starts) {
+        for (k, inst) in block.insts.iter().enumerate() {
+            let Machine::Call { args, results, .. } = &inst.what else { continue };
+            calls.positions.push(start + STEP * (k as u32 + 1));
+            calls.most = calls.most.max(args.len()).max(results.len());
+            for (n, v) in args.iter().enumerate().chain(results.iter().enumerate()) {
+                let class = classes.root(*v);
+                match calls.wish[class] {
+                    Some(wish) if wish != n + 1 => refused[class] = true,
+                    _ => calls.wish[class] = Some(n + 1),
+                }
+            }
+        }
+    }
+    for (wish, refused) in calls.wish.iter_mut().zip(refused) {
+        if refused {
+            *wish = None;
+        }
+    }
+    calls
+}
+
+impl Calls {
+    /// Whether a class is alive across a call, not only up to one or from one on.
+    fn crossed_by(&self, ranges: &[Range]) -> bool {
+        ranges.iter().any(|(from, to)| {
+            let first = self.positions.partition_point(|p| p < from);
+            // Alive before the call reads its arguments and after it has left its results.
+            self.positions.get(first).is_some_and(|p| p + 1 < *to)
+        })
+    }
+}
+
+fn place(selected: &Selected, starts: &[u32], classes: Classes) -> Result<Registers, usize> {
+    let calls = calls(selected, starts, &classes);
+    let roots: Vec<usize> = {
+        let is_root = |n: &usize| classes.parent[*n] == *n as u32 && !classes.ranges[*n].is_empty();
+        let mut roots: Vec<usize> = (0..classes.parent.len()).filter(is_root).collect();
+        roots.sort_by_key(|n| (classes.fixed[*n].is_none(), classes.ranges[*n][0]));
+        roots
+    };
+    // The callee's window: for each of its registers, when a value of ours stands there.
+    let mut window: Vec<Vec<Range>> = vec![Vec::new(); calls.most + 1];
+    let mut own: Vec<Vec<Range>> = vec![Vec::new(); selected.params.len() + 1];
+    let mut register = vec![0usize; classes.parent.len()];
+    let mut in_window = vec![None; classes.parent.len()];
+    for root in roots {
+        let ranges = &classes.ranges[root];
+        if let Some(fixed) = classes.fixed[root] {
+            own[fixed] = union(&own[fixed], ranges);
+            register[root] = fixed;
+            continue;
+        }
+        if let Some(wish) = calls.wish[root]
+            && !calls.crossed_by(ranges)
+            && !overlap(&window[wish], ranges)
+        {
+            window[wish] = union(&window[wish], ranges);
+            in_window[root] = Some(wish);
+            continue;
+        }
+        let free = (1..own.len()).find(|n| !overlap(&own[*n], ranges));
+        let free = free.unwrap_or_else(|| {
+            own.push(Vec::new());
+            own.len() - 1
+        });
+        own[free] = union(&own[free], ranges);
+        register[root] = free;
+    }
+    let base = own.len();
+    let frame = if calls.positions.is_empty() { base } else { base + calls.most + 1 };
+    // One more for the cycles of moves.
+    if frame + 1 > xmap_image::limits::MAX_FRAME {
+        return Err(frame);
+    }
+    let of = (0..classes.parent.len() as u32).map(|v| {
+        let root = classes.root(Value(v));
+        in_window[root].map_or(register[root], |wish| base + wish) as u8
+    });
+    Ok(Registers { of: of.collect(), base: base as u8, frame: frame as u8 })
+}

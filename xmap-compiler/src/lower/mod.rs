@@ -1,0 +1,381 @@
+//! From a wasm body to SSA.
+//!
+//! A block that several edges reach gets a parameter for each of its results and for each local
+//! that is assigned inside the construct which ends (or, for a loop, begins) there; the others
+//! cannot differ. Superfluous parameters go in `opt::params`.
+
+mod assigned;
+mod ops;
+
+use wasmparser::{BlockType, Operator};
+
+use crate::codes::Code;
+use crate::diagnostic::{Diagnostic, Place};
+use crate::ir::{BlockId, Compare, ENTRY, Edge, Func, Inst, Kind, Term, Value, Width};
+use crate::wasm::{ConstExpr, WasmModule, mnemonic};
+
+use assigned::Assigned;
+
+/// Lowers one function of a module. `file` is the module's name for messages.
+///
+/// # Errors
+/// X0502 for an instruction that is not lowered.
+pub fn lower(file: &str, module: &WasmModule<'_>, index: u32) -> Result<Func, Diagnostic> {
+    let ty = module.function_type(index);
+    let mut lowering = Lowering {
+        file,
+        module,
+        func: Func::new(index, ty.params().len(), ty.results().len()),
+        locals: Vec::new(),
+        stack: Vec::new(),
+        frames: Vec::new(),
+        current: Some(ENTRY),
+        offset: 0,
+    };
+    lowering.body()?;
+    Ok(lowering.func)
+}
+
+/// What a frame of the control stack is.
+enum Construct {
+    Block,
+    Loop { head: BlockId },
+    If { other: BlockId, locals: Vec<Value>, params: Vec<Value> },
+}
+
+struct Frame {
+    construct: Construct,
+    /// Where `end` goes on.
+    end: BlockId,
+    /// Locals that are assigned inside: the end's parameters behind the results, and a loop head's.
+    assigned: Vec<u32>,
+    /// Height of the stack below the parameters.
+    height: usize,
+    params: usize,
+    results: usize,
+}
+
+struct Lowering<'m, 'a> {
+    file: &'m str,
+    module: &'m WasmModule<'a>,
+    func: Func,
+    locals: Vec<Value>,
+    stack: Vec<Value>,
+    frames: Vec<Frame>,
+    /// The block that is being filled; none in code that control cannot reach.
+    current: Option<BlockId>,
+    offset: u32,
+}
+
+impl Lowering<'_, '_> {
+    fn body(&mut self) -> Result<(), Diagnostic> {
+        let index = self.func.index;
+        let body = self.module.body(index).expect("only defined functions are lowered");
+        self.locals = self.func.params.clone();
+        for local in body.get_locals_reader().into_iter().flatten() {
+            let (count, _) = local.expect("the module validates");
+            // Locals start at zero, whatever their type.
+            let zero = self.func.constant(0);
+            self.locals.extend((0..count).map(|_| zero));
+        }
+        let mut assigned = Assigned::of(body).into_iter();
+        let end = self.func.block();
+        let results = self.func.results;
+        // The function's own frame: what leaves it carries results alone.
+        self.frames.push(Frame {
+            construct: Construct::Block,
+            end,
+            assigned: Vec::new(),
+            height: 0,
+            params: 0,
+            results,
+        });
+        self.add_params(end, results);
+
+        let mut skipped = 0usize;
+        let operators = body.get_operators_reader().expect("the module validates");
+        for operator in operators.into_iter_with_offsets() {
+            let (op, offset) = operator.expect("the module validates");
+            self.offset = offset as u32;
+            let opens = matches!(op, Operator::Block { .. } | Operator::Loop { .. } | Operator::If { .. });
+            let assigned = if opens { assigned.next().unwrap_or_default() } else { Vec::new() };
+            if self.current.is_none() {
+                // Code behind a branch: only the end of the construct that it is in matters.
+                match op {
+                    _ if opens => skipped += 1,
+                    Operator::End if skipped > 0 => skipped -= 1,
+                    Operator::Else if skipped == 0 => self.begin_else(),
+                    Operator::End => self.end(),
+                    _ => {}
+                }
+                continue;
+            }
+            match op {
+                Operator::Block { blockty } => self.begin_block(blockty, assigned),
+                Operator::Loop { blockty } => self.begin_loop(blockty, assigned),
+                Operator::If { blockty } => self.begin_if(blockty, assigned),
+                Operator::Else => self.begin_else(),
+                Operator::End => self.end(),
+                Operator::Br { relative_depth } => {
+                    let edge = self.edge(relative_depth);
+                    self.terminate(Term::Jump(edge));
+                }
+                Operator::BrIf { relative_depth } => {
+                    let condition = self.pop();
+                    let then = self.edge(relative_depth);
+                    let next = self.func.block();
+                    self.branch(condition, then, Edge { to: next, args: Vec::new() });
+                    self.place(next);
+                }
+                Operator::BrTable { targets } => {
+                    let index = self.pop();
+                    let mut edges = Vec::new();
+                    for target in targets.targets() {
+                        edges.push(self.edge(target.expect("the module validates")));
+                    }
+                    edges.push(self.edge(targets.default()));
+                    self.terminate(Term::Table { index, targets: edges });
+                }
+                Operator::Return => {
+                    let edge = self.edge(self.frames.len() as u32 - 1);
+                    self.terminate(Term::Jump(edge));
+                }
+                Operator::Unreachable => self.terminate(Term::Unreachable),
+                Operator::Nop => {}
+                Operator::Drop => _ = self.pop(),
+                Operator::Select => {
+                    let condition = self.pop();
+                    let [then, other] = self.pop_two();
+                    self.push_inst(Kind::Select, vec![condition, then, other]);
+                }
+                Operator::TypedSelect { .. } => {
+                    let condition = self.pop();
+                    let [then, other] = self.pop_two();
+                    self.push_inst(Kind::Select, vec![condition, then, other]);
+                }
+                Operator::LocalGet { local_index } => self.stack.push(self.locals[local_index as usize]),
+                Operator::LocalSet { local_index } => self.locals[local_index as usize] = self.pop(),
+                Operator::LocalTee { local_index } => {
+                    self.locals[local_index as usize] = *self.stack.last().expect("the module validates");
+                }
+                Operator::GlobalGet { global_index } => self.global_get(global_index),
+                Operator::GlobalSet { global_index } => {
+                    let value = self.pop();
+                    self.inst(Kind::GlobalSet(global_index), vec![value], 0);
+                }
+                Operator::Call { function_index } => self.call(function_index),
+                Operator::I32Const { value } => self.push_constant(u64::from(value as u32)),
+                Operator::I64Const { value } => self.push_constant(value as u64),
+                // An i32 stands zero-extended, so this is the same value.
+                Operator::I64ExtendI32U => {}
+                other => {
+                    if !self.simple(&other) {
+                        return Err(self.unsupported(&other));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn unsupported(&self, op: &Operator<'_>) -> Diagnostic {
+        let place = Place::Wasm {
+            file: self.file.to_string(),
+            function: Some(self.module.function_name(self.func.index)),
+            offset: Some(u64::from(self.offset)),
+            source: crate::wasm::Lines::of(self.module).find(self.offset),
+        };
+        Diagnostic::new(Code::Unsupported, place, format!("{} is not supported", mnemonic(op)))
+    }
+
+    fn pop(&mut self) -> Value {
+        self.stack.pop().expect("the module validates")
+    }
+
+    fn pop_two(&mut self) -> [Value; 2] {
+        let second = self.pop();
+        [self.pop(), second]
+    }
+
+    fn pop_many(&mut self, count: usize) -> Vec<Value> {
+        self.stack.split_off(self.stack.len() - count)
+    }
+
+    fn push_constant(&mut self, bits: u64) {
+        let value = self.func.constant(bits);
+        self.stack.push(value);
+    }
+
+    fn inst(&mut self, kind: Kind, args: Vec<Value>, results: usize) -> Vec<Value> {
+        let results: Vec<Value> = (0..results).map(|_| self.func.value()).collect();
+        let inst = Inst { kind, args, results: results.clone(), offset: self.offset };
+        let current = self.current.expect("only reachable code is lowered");
+        self.func.at_mut(current).insts.push(inst);
+        results
+    }
+
+    fn push_inst(&mut self, kind: Kind, args: Vec<Value>) {
+        let results = self.inst(kind, args, 1);
+        self.stack.extend(results);
+    }
+
+    fn global_get(&mut self, index: u32) {
+        let global = &self.module.globals[index as usize];
+        match &global.init {
+            ConstExpr::Bits(bits) if !global.mutable => self.push_constant(*bits),
+            _ => self.push_inst(Kind::GlobalGet(index), Vec::new()),
+        }
+    }
+
+    fn call(&mut self, function: u32) {
+        let ty = self.module.function_type(function);
+        let args = self.pop_many(ty.params().len());
+        let kind = match self.module.native(function) {
+            Some(native) => Kind::Native(native),
+            None => Kind::Call(function),
+        };
+        let results = self.inst(kind, args, ty.results().len());
+        self.stack.extend(results);
+    }
+
+    // Control.
+
+    fn add_params(&mut self, block: BlockId, count: usize) {
+        let params: Vec<Value> = (0..count).map(|_| self.func.value()).collect();
+        self.func.at_mut(block).params.extend(params);
+    }
+
+    /// Begins to fill a block.
+    fn place(&mut self, block: BlockId) {
+        self.func.layout.push(block);
+        self.current = Some(block);
+    }
+
+    fn terminate(&mut self, term: Term) {
+        let (current, offset) = (self.current.take(), self.offset);
+        let block = self.func.at_mut(current.expect("only reachable code is lowered"));
+        block.term = term;
+        block.term_offset = offset;
+    }
+
+    fn branch(&mut self, condition: Value, then: Edge, other: Edge) {
+        let zero = self.func.constant(0);
+        let (compare, width) = (Compare::Ne, Width::W32);
+        self.terminate(Term::Branch { compare, width, args: [condition, zero], then, other });
+    }
+
+    fn block_type(&self, ty: BlockType) -> (usize, usize) {
+        match ty {
+            BlockType::Empty => (0, 0),
+            BlockType::Type(_) => (0, 1),
+            BlockType::FuncType(index) => {
+                let ty = &self.module.types[index as usize];
+                (ty.params().len(), ty.results().len())
+            }
+        }
+    }
+
+    fn frame(&mut self, construct: Construct, ty: BlockType, assigned: Vec<u32>) {
+        let (params, results) = self.block_type(ty);
+        let end = self.func.block();
+        self.add_params(end, results + assigned.len());
+        let height = self.stack.len() - params;
+        self.frames.push(Frame { construct, end, assigned, height, params, results });
+    }
+
+    fn begin_block(&mut self, ty: BlockType, assigned: Vec<u32>) {
+        self.frame(Construct::Block, ty, assigned);
+    }
+
+    fn begin_loop(&mut self, ty: BlockType, assigned: Vec<u32>) {
+        let head = self.func.block();
+        let params = self.block_type(ty).0;
+        self.add_params(head, params + assigned.len());
+        self.frame(Construct::Loop { head }, ty, assigned);
+        let edge = self.edge(0);
+        self.terminate(Term::Jump(edge));
+        self.place(head);
+        self.enter(head, params);
+    }
+
+    fn begin_if(&mut self, ty: BlockType, assigned: Vec<u32>) {
+        let condition = self.pop();
+        let params = self.block_type(ty).0;
+        let params = self.stack[self.stack.len() - params..].to_vec();
+        let (then, other) = (self.func.block(), self.func.block());
+        let locals = self.locals.clone();
+        self.frame(Construct::If { other, locals, params }, ty, assigned);
+        let empty = |to| Edge { to, args: Vec::new() };
+        self.branch(condition, empty(then), empty(other));
+        self.place(then);
+    }
+
+    fn begin_else(&mut self) {
+        self.leave();
+        let frame = self.frames.last_mut().expect("the module validates");
+        let construct = std::mem::replace(&mut frame.construct, Construct::Block);
+        let Construct::If { other, locals, params } = construct else {
+            unreachable!("the module validates");
+        };
+        self.stack.truncate(frame.height);
+        self.stack.extend(params);
+        self.locals = locals;
+        self.place(other);
+    }
+
+    fn end(&mut self) {
+        if let Some(Frame { construct: Construct::If { .. }, .. }) = self.frames.last() {
+            // No `else`: its parameters are its results.
+            self.begin_else();
+        }
+        self.leave();
+        let frame = self.frames.pop().expect("the module validates");
+        self.stack.truncate(frame.height);
+        // Whether any edge leads there is left to the passes: an end that nothing reaches is dropped.
+        self.place(frame.end);
+        let params = self.func.at(frame.end).params.clone();
+        self.stack.extend(&params[..frame.results]);
+        for (local, value) in frame.assigned.iter().zip(&params[frame.results..]) {
+            self.locals[*local as usize] = *value;
+        }
+        if self.frames.is_empty() {
+            let values = self.pop_many(frame.results);
+            self.terminate(Term::Return(values));
+        }
+    }
+
+    /// Goes on to the end of the innermost construct.
+    fn leave(&mut self) {
+        if self.current.is_some() {
+            let frame = self.frames.last().expect("the module validates");
+            let mut args = self.stack[self.stack.len() - frame.results..].to_vec();
+            args.extend(frame.assigned.iter().map(|local| self.locals[*local as usize]));
+            let to = frame.end;
+            self.terminate(Term::Jump(Edge { to, args }));
+        }
+    }
+
+    /// The edge to a label, with what is on the stack for it.
+    fn edge(&self, depth: u32) -> Edge {
+        let frame = &self.frames[self.frames.len() - 1 - depth as usize];
+        let (to, count) = match frame.construct {
+            Construct::Loop { head } => (head, frame.params),
+            _ => (frame.end, frame.results),
+        };
+        let mut args = self.stack[self.stack.len() - count..].to_vec();
+        args.extend(frame.assigned.iter().map(|local| self.locals[*local as usize]));
+        Edge { to, args }
+    }
+
+    /// Takes a loop head's parameters as the values on the stack and in locals.
+    fn enter(&mut self, head: BlockId, params: usize) {
+        let values = self.func.at(head).params.clone();
+        let height = self.stack.len() - params;
+        self.stack.truncate(height);
+        self.stack.extend(&values[..params]);
+        let frame = self.frames.last().expect("the loop's frame was pushed");
+        for (local, value) in frame.assigned.iter().zip(&values[params..]) {
+            self.locals[*local as usize] = *value;
+        }
+    }
+}

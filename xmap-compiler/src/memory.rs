@@ -1,0 +1,108 @@
+//! The linear memory of an image: how much there is at load, and what stands in it.
+
+use crate::codes::Code;
+use crate::diagnostic::{Diagnostic, Place};
+use crate::manifest::Manifest;
+use crate::wasm::{ConstExpr, DataSegment, WasmModule};
+
+const PAGE: u64 = 65_536;
+
+/// How much memory a module has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Memory {
+    /// Bytes at load.
+    pub bytes: u32,
+    /// What `memory.size` says at load.
+    pub pages: u32,
+    /// How far `memory.grow` may go.
+    pub max_pages: u32,
+}
+
+impl Memory {
+    /// A module's memory within the manifest's limit. The module declares whole pages; a panel may
+    /// have less of the last one, and what lies beyond traps.
+    ///
+    /// # Errors
+    /// X0606 where the module declares more pages than the limit begins.
+    pub(crate) fn of(file: &str, module: &WasmModule<'_>, manifest: &Manifest) -> Result<Self, Diagnostic> {
+        let Some((pages, max)) = module.memory else {
+            return Ok(Self { bytes: 0, pages: 0, max_pages: 0 });
+        };
+        let limit = manifest.limits.memory_bytes.value;
+        if pages > limit.div_ceil(PAGE) {
+            let message = format!(
+                "{file}: the module asks for {} bytes of memory, memory_bytes is {limit}",
+                pages * PAGE
+            );
+            return Err(Diagnostic::new(Code::MemoryTooLarge, Place::File(file.to_string()), message).help(
+                "raise `memory_bytes` in [limits], or let the module reserve less: \
+                 `-z stack-size=4096` (wasm-ld) makes its stack small"
+                    .to_string(),
+            ));
+        }
+        let bytes = (pages * PAGE).min(limit);
+        let max_pages = max.unwrap_or(PAGE).min(limit / PAGE).max(pages);
+        // An image has 16 bits for pages.
+        let cap = |pages: u64| pages.min(0xffff) as u32;
+        let bytes = bytes.min(u64::from(u32::MAX)) as u32;
+        Ok(Self { bytes, pages: cap(pages), max_pages: cap(max_pages) })
+    }
+}
+
+/// The data segments as addresses and bytes. Zeros at their ends are left out where no other segment
+/// stands there: memory starts at zero.
+///
+/// # Errors
+/// X0507 where a segment is outside the memory, X0502 where its address cannot be evaluated.
+pub(crate) fn segments(
+    file: &str,
+    module: &WasmModule<'_>,
+    memory_bytes: u32,
+) -> Result<Vec<(u32, Vec<u8>)>, Diagnostic> {
+    let mut placed: Vec<(u32, &[u8])> = Vec::new();
+    for segment in &module.data {
+        if let Some(address) = address(file, segment)? {
+            let end = u64::from(address) + segment.bytes.len() as u64;
+            if end > u64::from(memory_bytes) {
+                let message = format!(
+                    "a data segment takes 0x{address:x} to 0x{end:x}, the memory ends at 0x{memory_bytes:x}"
+                );
+                let place = Place::wasm(file, u64::from(segment.offset));
+                return Err(Diagnostic::new(Code::DataOutside, place, message).help(
+                    "raise `memory_bytes` in [limits], or let the linker place data lower".to_string(),
+                ));
+            }
+            placed.push((address, segment.bytes));
+        }
+    }
+    let overlap = |a: &(u32, &[u8]), b: &(u32, &[u8])| {
+        let end = |s: &(u32, &[u8])| u64::from(s.0) + s.1.len() as u64;
+        u64::from(a.0) < end(b) && u64::from(b.0) < end(a)
+    };
+    let apart = |n: usize| placed.iter().enumerate().all(|(k, other)| k == n || !overlap(other, &placed[n]));
+    let mut segments = Vec::new();
+    for (n, (address, bytes)) in placed.iter().enumerate() {
+        let (mut address, mut bytes) = (*address, *bytes);
+        if apart(n) {
+            let from = bytes.iter().position(|b| *b != 0).unwrap_or(bytes.len());
+            let to = bytes.iter().rposition(|b| *b != 0).map_or(from, |last| last + 1);
+            address += from as u32;
+            bytes = &bytes[from..to];
+        }
+        if !bytes.is_empty() {
+            segments.push((address, bytes.to_vec()));
+        }
+    }
+    Ok(segments)
+}
+
+fn address(file: &str, segment: &DataSegment<'_>) -> Result<Option<u32>, Diagnostic> {
+    match &segment.address {
+        None => Ok(None),
+        Some(ConstExpr::Bits(bits)) => Ok(Some(*bits as u32)),
+        Some(ConstExpr::Unsupported(op, offset)) => {
+            let place = Place::wasm(file, u64::from(*offset));
+            Err(Diagnostic::new(Code::Unsupported, place, format!("{op} is not supported")))
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! Passes over the intermediate form, one idea each. [`optimise`] runs them until nothing changes.
+
+mod cfg;
+mod dce;
+mod fold;
+mod inline;
+mod params;
+mod range;
+
+pub(crate) use fold::opposite;
+pub use inline::{Inlined, inline};
+
+use crate::ir::Func;
+
+/// What is known of a function's parameters: for each, the largest value that it can have.
+pub type ParamRanges = Vec<u64>;
+
+/// Rounds of the passes. Each round feeds the next; real functions are done after two or three.
+const MAX_ROUNDS: usize = 8;
+
+/// Simplifies one function until nothing changes.
+pub fn optimise(func: &mut Func, ranges: &ParamRanges) {
+    for _ in 0..MAX_ROUNDS {
+        let mut changed = params::prune(func);
+        changed |= fold::fold(func, ranges);
+        changed |= cfg::simplify(func);
+        changed |= dce::remove(func);
+        if !changed {
+            break;
+        }
+    }
+    compact(func);
+}
+
+/// Drops blocks that control cannot reach.
+fn compact(func: &mut Func) {
+    let order = func.order();
+    let mut new_id = vec![None; func.blocks.len()];
+    for (n, old) in order.iter().enumerate() {
+        new_id[old.0 as usize] = Some(crate::ir::BlockId(n as u32));
+    }
+    let mut blocks: Vec<_> = std::mem::take(&mut func.blocks).into_iter().map(Some).collect();
+    for old in &order {
+        let mut block = blocks[old.0 as usize].take().expect("the order names a block once");
+        for edge in block.term.edges_mut() {
+            edge.to = new_id[edge.to.0 as usize].expect("what a reachable block leads to is reachable");
+        }
+        func.blocks.push(block);
+    }
+    func.layout = (0..order.len() as u32).map(crate::ir::BlockId).collect();
+}

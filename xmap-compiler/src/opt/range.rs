@@ -1,0 +1,49 @@
+//! What is known of a value's size: the largest it can be, as an unsigned number.
+
+use crate::ir::{Binary, Kind, Load, Width};
+use crate::wasm::Native;
+
+/// The largest value that an instruction's result can have, from those of its operands.
+pub(super) fn largest(kind: Kind, args: &[u64]) -> u64 {
+    let all = |width| match width {
+        Width::W32 => u64::from(u32::MAX),
+        Width::W64 => u64::MAX,
+    };
+    match kind {
+        Kind::Binary(op, width) => match (op, args) {
+            (Binary::And, [a, b]) => *a.min(b),
+            // No bit above the highest of both can be set.
+            (Binary::Or | Binary::Xor, [a, b]) => ones(a | b),
+            (Binary::Add, [a, b]) => match a.checked_add(*b) {
+                Some(sum) if sum <= all(width) => sum,
+                _ => all(width),
+            },
+            (Binary::DivU | Binary::ShrU, [a, _]) => *a,
+            (Binary::RemU, [a, b]) => *a.min(&b.saturating_sub(1)),
+            _ => all(width),
+        },
+        Kind::Compare(..) => 1,
+        Kind::Unary(op) => match op {
+            crate::ir::Unary::Clz(_) | crate::ir::Unary::Ctz(_) | crate::ir::Unary::Popcnt => 64,
+            crate::ir::Unary::Ext8S(width) | crate::ir::Unary::Ext16S(width) => all(width),
+            crate::ir::Unary::Ext32S => u64::MAX,
+            crate::ir::Unary::Wrap => all(Width::W32),
+        },
+        Kind::Select => args[1].max(args[2]),
+        Kind::Load(load, _) => match load {
+            Load::U8 => 0xff,
+            Load::U16 => 0xffff,
+            Load::U32 | Load::S8(Width::W32) | Load::S16(Width::W32) => all(Width::W32),
+            _ => u64::MAX,
+        },
+        Kind::MemorySize => 65_536,
+        Kind::Native(Native::Get) => 1,
+        Kind::Native(Native::Read) => all(Width::W32),
+        _ => u64::MAX,
+    }
+}
+
+/// The smallest number of the form 2^n - 1 that is not below.
+fn ones(value: u64) -> u64 {
+    if value == 0 { 0 } else { u64::MAX >> value.leading_zeros() }
+}

@@ -1,0 +1,198 @@
+//! What the compiler proves about pins: a native operation whose line is constant names a line that
+//! the manifest declares for it. Lines that only a call knows are left to the mapper's masks.
+
+use xmap_boards::{Bank, Line};
+use xmap_image::{PinMode, limits};
+
+use crate::codes::Code;
+use crate::diagnostic::{Diagnostic, Place};
+use crate::ir::Func;
+use crate::manifest::Manifest;
+use crate::wasm::{Lines, Native, WasmModule};
+
+/// Checks native operations of one function, and names places in it.
+pub struct PinCheck<'a> {
+    /// The module's file, for messages.
+    pub file: &'a str,
+    /// The module.
+    pub module: &'a WasmModule<'a>,
+    /// Its line table.
+    pub lines: &'a Lines<'a>,
+    /// What the panel declares.
+    pub manifest: &'a Manifest,
+    /// The function.
+    pub function: u32,
+}
+
+impl PinCheck<'_> {
+    /// A place in the function.
+    pub fn place(&self, offset: u32) -> Place {
+        Place::Wasm {
+            file: self.file.to_string(),
+            function: Some(self.module.function_name(self.function)),
+            offset: Some(u64::from(offset)),
+            source: self.lines.find(offset),
+        }
+    }
+
+    /// The line of a native operation that reads it.
+    ///
+    /// # Errors
+    /// X0301 where there is no such line, X0302 where the board needs it, X0306 where it is not declared.
+    pub fn readable(&self, native: Native, line: u64, offset: u32) -> Result<Line, Diagnostic> {
+        let name = name(native);
+        let board = self.manifest.board();
+        let found = u8::try_from(line).ok().and_then(Line::new).filter(|l| board.lines & l.mask64() != 0);
+        let Some(found) = found else {
+            let message = format!("{name} uses line {}: {} has no such line", line as u32 as i32, board.name);
+            return Err(Diagnostic::new(Code::NoSuchLine, self.place(offset), message));
+        };
+        if self.manifest.pin(found.number()).is_some() {
+            return Ok(found);
+        }
+        if let Some(reason) = board.reserved(found) {
+            let message = format!("{name} uses line {found}, which is reserved for {reason}");
+            return Err(Diagnostic::new(Code::ReservedLine, self.place(offset), message));
+        }
+        let message = format!("{name} uses line {found}, which is not declared");
+        Err(self.declared_here(Diagnostic::new(Code::UndeclaredLine, self.place(offset), message), found))
+    }
+
+    /// The line of a native operation that drives it.
+    ///
+    /// # Errors
+    /// As [`PinCheck::readable`], and X0307 where it is an input.
+    pub fn writable(&self, native: Native, line: u64, offset: u32) -> Result<Line, Diagnostic> {
+        let found = self.readable(native, line, offset)?;
+        match self.manifest.pin(found.number()) {
+            Some(pin) if pin.mode.value == PinMode::In => {
+                let message = format!("{} drives line {found}, which is an input", name(native));
+                let here = self.manifest.place(&pin.mode.span);
+                let text = format!("line {found} is declared here");
+                Err(Diagnostic::new(Code::WriteToInput, self.place(offset), message)
+                    .note(here, text)
+                    .help("declare it `mode = \"out\"` or `\"inout\"`, or drive another line".to_string()))
+            }
+            _ => Ok(found),
+        }
+    }
+
+    /// The line of `gpio.direction` or `gpio.pull`.
+    ///
+    /// # Errors
+    /// As [`PinCheck::readable`], and X0308 where the line's mode does not allow it.
+    pub fn configurable(&self, native: Native, line: u64, offset: u32) -> Result<Line, Diagnostic> {
+        let found = self.readable(native, line, offset)?;
+        let Some(pin) = self.manifest.pin(found.number()) else { return Ok(found) };
+        let fixed = match native {
+            Native::Direction => matches!(pin.mode.value, PinMode::In | PinMode::Out),
+            _ => pin.mode.value == PinMode::Out,
+        };
+        if !fixed {
+            return Ok(found);
+        }
+        let message = match native {
+            Native::Direction => format!("gpio.direction changes line {found}, which is not inout"),
+            _ => format!("gpio.pull changes line {found}, which is an output"),
+        };
+        let here = self.manifest.place(&pin.mode.span);
+        Err(Diagnostic::new(Code::NotInOut, self.place(offset), message)
+            .note(here, format!("line {found} is declared here"))
+            .help("declare it `mode = \"inout\"`".to_string()))
+    }
+
+    /// The bank of a native operation.
+    ///
+    /// # Errors
+    /// X0301 where there is no such bank.
+    pub fn bank(&self, native: Native, bank: u64, offset: u32) -> Result<Bank, Diagnostic> {
+        u32::try_from(bank).ok().and_then(Bank::new).ok_or_else(|| {
+            let message = format!(
+                "{} uses bank {}: the banks are 0 (lines 0 to 31) and 1 (lines 32 to 57)",
+                name(native),
+                bank as u32 as i32
+            );
+            Diagnostic::new(Code::NoSuchLine, self.place(offset), message)
+        })
+    }
+
+    /// Checks each line of a mask that `gpio.write` drives.
+    ///
+    /// # Errors
+    /// As [`PinCheck::writable`], for the lowest line that is wrong.
+    pub fn writable_mask(&self, bank: Bank, mask: u64, offset: u32) -> Result<(), Diagnostic> {
+        for bit in (0..32u64).filter(|bit| mask >> bit & 1 != 0) {
+            self.writable(Native::Write, 32 * bank as u64 + bit, offset)?;
+        }
+        Ok(())
+    }
+
+    /// A constant range of memory that a native operation reads.
+    ///
+    /// # Errors
+    /// X0506 where it is outside the memory.
+    pub fn range(&self, native: Native, start: u64, len: u64, offset: u32) -> Result<(), Diagnostic> {
+        let memory = self.memory_bytes();
+        if start + len <= memory {
+            return Ok(());
+        }
+        let message = format!(
+            "{} reads 0x{start:x} to 0x{:x}, the memory ends at 0x{memory:x}",
+            name(native),
+            start + len
+        );
+        Err(Diagnostic::new(Code::ConstantTrap, self.place(offset), message))
+    }
+
+    /// A constant argument that only can trap.
+    pub fn constant_trap(&self, offset: u32, message: String) -> Diagnostic {
+        Diagnostic::new(Code::ConstantTrap, self.place(offset), message)
+    }
+
+    /// The function's values do not fit its registers.
+    pub(crate) fn too_many_registers(&self, func: &Func, needed: usize) -> Diagnostic {
+        let name = self.module.function_name(func.index);
+        let most = limits::MAX_FRAME - 1;
+        let message = format!("{name} needs {needed} registers, at most {most} exist");
+        Diagnostic::new(Code::TooManyRegisters, self.place(self.start()), message)
+            .help("split the function, or keep large sets of values in memory".to_string())
+    }
+
+    /// The function has too many words of code.
+    pub(crate) fn too_long(&self, func: &Func, words: usize) -> Diagnostic {
+        let name = self.module.function_name(func.index);
+        let most = limits::MAX_FUNCTION_WORDS;
+        let message = format!("{name} takes {words} words of code, at most {most} fit");
+        Diagnostic::new(Code::FunctionTooLong, self.place(self.start()), message)
+    }
+
+    fn start(&self) -> u32 {
+        self.module.body(self.function).map_or(0, |body| body.range().start as u32)
+    }
+
+    /// Bytes of linear memory that the module has at load.
+    pub(crate) fn memory_bytes(&self) -> u64 {
+        let pages = self.module.memory.map_or(0, |(pages, _)| pages);
+        (pages * 65_536).min(self.manifest.limits.memory_bytes.value)
+    }
+
+    /// Adds where the panel's lines are declared, and what to write there.
+    fn declared_here(&self, diagnostic: Diagnostic, line: Line) -> Diagnostic {
+        let help = format!("declare it in [pins]: `{line} = {{ name = \"...\", mode = \"out\" }}`");
+        match self.manifest.pins.last() {
+            Some(pin) if !self.manifest.is_bare() => diagnostic
+                .note(self.manifest.place(&pin.line.span), "the panel's lines are declared here")
+                .help(help),
+            None if !self.manifest.is_bare() => {
+                let span = self.manifest.module.name.span.clone();
+                diagnostic.note(self.manifest.place(&span), "this manifest declares no line").help(help)
+            }
+            _ => diagnostic.help("a module without a manifest may use the lines 2 to 27".to_string()),
+        }
+    }
+}
+
+fn name(native: Native) -> String {
+    let import = native.import();
+    format!("{}.{}", import.module, import.name)
+}
