@@ -151,6 +151,29 @@ fn a_bare_module_drives_what_it_stores_to() {
 }
 
 #[test]
+fn a_direction_settles_a_line_of_a_bare_module() {
+    let bare = Small::new()
+        .pin(4, "", PinMode::Any, Safe::Hold, Pull::None)
+        .direct("direction", &[Ty::I32, Ty::I32], &[], Op::GpioDirection.abc(1, 2, 0))
+        .direct("set", &[Ty::I32, Ty::I32], &[], Op::GpioPut.abc(1, 2, 0))
+        .direct("get", &[Ty::I32], &[Ty::I32], Op::GpioGet.abc(1, 1, 0));
+    let mut sim = bare.sim();
+    let script = "\
+call set 4 1
+call direction 4 0
+call get 4
+call set 4 1
+call get 4
+call direction 4 1
+call get 4
+";
+    let shown = plain(&mut sim, script);
+    let levels: Vec<&String> = shown.iter().filter(|line| line.starts_with("get")).collect();
+    assert_eq!(levels, ["get -> 0", "get -> 0", "get -> 1"]);
+    assert!(sim.set_input(line(4), false).is_err(), "an output now");
+}
+
+#[test]
 fn signals_begin_behind_the_load() {
     let mut sim = hall().sim();
     plain(&mut sim, "advance 10\ncall lamp 1\nadvance 10\nlevel button 0\nadvance 10");
@@ -184,6 +207,8 @@ fn a_bad_script_says_where_and_what() {
         ("call lamp_on 1 # x", 1, 14, "lamp_on() takes no arguments, 1 given"),
         ("call set 256 1", 1, 10, "expected a u8: 0 to 255, found `256`"),
         ("call set é 1", 1, 10, "expected a u8: 0 to 255, found `é`"),
+        ("level é 1", 1, 7, "expected a line, 0 to 57 or a pin's name, found `é`"),
+        ("call lamp é é", 1, 13, "lamp(bool) takes 1 argument, 2 given"),
         ("call  add 1  two", 1, 14, "expected an i32: -2147483648 to 4294967295, found `two`"),
         (
             "level buton 1",
@@ -221,4 +246,16 @@ fn lines_may_end_as_on_other_systems() {
     let script = Script::parse("\u{feff}call lamp 1\r\n\r\nadvance 0x10\r\n", &sim.image()).unwrap();
     let places: Vec<usize> = script.steps().iter().map(|step| step.at).collect();
     assert_eq!(places, [1, 3]);
+}
+
+proptest::proptest! {
+    /// Any text is a script or has a mistake, whose place is in the text.
+    #[test]
+    fn any_text_is_read(text in "((call|level|advance|lamp|add|27|-?0x?|[ \t\r\n#]|\\PC){0,4}\n?){0,6}") {
+        let sim = hall().sim();
+        if let Err(error) = Script::parse(&text, &sim.image()) {
+            let line = text.lines().nth(error.line - 1).unwrap();
+            proptest::prop_assert!(error.column <= line.chars().count() + 1, "{}", error);
+        }
+    }
 }
