@@ -137,6 +137,8 @@ impl<'a, P: Port> Mapper<'a, P> {
     pub fn load(image: Image<'a>, port: P, store: Store<'a>) -> Result<Self, LoadError> {
         store.fits(&image)?;
         let Store { stack, memory, globals } = store;
+        // No call of a compiled image reads a register before it writes it; one of any other reads zero.
+        stack.fill(0);
         let header = image.header();
         let (needed, given) = (header.memory_bytes as usize, memory.len());
         let memory = Memory::new(memory, needed, header.memory_pages, header.memory_max_pages);

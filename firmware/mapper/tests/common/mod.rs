@@ -1,6 +1,8 @@
 //! A port that records, and small images by hand.
 #![allow(dead_code, unreachable_pub)]
 
+pub mod transcript;
+
 use tiny_mapper::{CallError, Counters, Function as Direction, LogLevel, Mapper, Port, Pull, Store, Trap};
 use xmap_boards::{Bank, BoardId, Line, PinMask};
 use xmap_image::{

@@ -1,0 +1,4 @@
+//! Any image that verifies: its calls end, within their fuel and on their own lines.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| xmap_fuzz::image_run(data));

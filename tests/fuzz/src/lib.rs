@@ -1,0 +1,105 @@
+//! The bodies of the fuzz targets: functions of bytes that panic where a promise is broken.
+
+mod audit;
+mod entropy;
+mod generate;
+
+use xmap_boards::BoardId;
+use xmap_image::{
+    ExportId, FORMAT, HEADER_WORDS, Image, ImageBuilder, MAGIC, Op, Word, decode, field, reseal,
+};
+
+pub use entropy::Entropy;
+pub use generate::generate;
+
+/// Bytes as words, the last filled up with zeros.
+fn words_of(data: &[u8]) -> Vec<Word> {
+    let word = |chunk: &[u8]| {
+        let mut bytes = [0; 4];
+        bytes[..chunk.len()].copy_from_slice(chunk);
+        u32::from_le_bytes(bytes)
+    };
+    data.chunks(4).map(word).collect()
+}
+
+/// The same with the header fields that would end verification at once: magic, format, board,
+/// length and hash.
+fn sealed(data: &[u8]) -> Vec<Word> {
+    let mut words = words_of(data);
+    words.resize(words.len().max(HEADER_WORDS), 0);
+    words[field::MAGIC] = u32::from_le_bytes(MAGIC);
+    words[field::FORMAT_BOARD] = u32::from(FORMAT) | (BoardId::Rpi4b as u32) << 16;
+    reseal(&mut words);
+    words
+}
+
+/// Verifies the bytes as they are and sealed. Of what verifies, every view holds what it says, and
+/// writing the image again gives one of the same content.
+///
+/// Returns whether the sealed bytes verify.
+pub fn image_verify(data: &[u8]) -> bool {
+    _ = Image::verify(&words_of(data));
+    _ = xmap_image::words_of(data).and_then(Image::verify);
+    let words = sealed(data);
+    let Ok(image) = Image::verify(&words) else { return false };
+    for n in 0..image.exports().len() as u16 {
+        let id = ExportId(n);
+        let key = image.key(id).expect("an export has a key");
+        assert_eq!(image.find(key), Some(id));
+        let signature = image.signature(id).expect("an export has a signature");
+        assert_eq!(signature.params().len(), image.exports()[usize::from(n)].params());
+        assert!(image.name(id).is_some());
+    }
+    let mut ops = 0;
+    for row in image.functions() {
+        let code = &image.code()[row.start as usize..][..row.words() as usize];
+        let covered: usize = decode(code).map(|(_, op, words)| op.words(words[0])).sum();
+        assert_eq!(covered, code.len());
+        ops += covered;
+    }
+    assert_eq!(ops, image.code().len());
+    assert_eq!(image.writable() & !image.declared(), 0);
+    assert_eq!(image.declared() >> 58, 0);
+    // A writer may refuse what would no longer fit once shared bytes are written apart.
+    let builder = ImageBuilder::from_image(&image);
+    if let Ok(again) = builder.build() {
+        let second = Image::verify(&again).expect("a builder verifies what it writes");
+        assert_eq!(second.header(), image.header());
+        assert_eq!(second.code(), image.code());
+        assert_eq!(second.pins(), image.pins());
+        assert_eq!(second.manifest(), image.manifest());
+        assert!(second.data().eq(image.data()) && second.globals().eq(image.globals()));
+        assert_eq!(ImageBuilder::from_image(&second).build().as_ref(), Ok(&again));
+    }
+    true
+}
+
+/// Runs every export of an image: of bytes that begin as one does, sealed, and otherwise of one
+/// that the bytes generate.
+///
+/// Returns whether anything ran.
+pub fn image_run(data: &[u8]) -> bool {
+    let words = if data.starts_with(&MAGIC) { sealed(data) } else { generate(&mut Entropy::of(data)) };
+    match Image::verify(&words) {
+        Ok(image) => audit::run(image, &mut Entropy::of(data)),
+        Err(error) => {
+            assert!(data.starts_with(&MAGIC), "a generated image does not verify: {error}");
+            false
+        }
+    }
+}
+
+/// A few changes to an image's words: bits, small differences, bytes and whole ops.
+pub fn mutate(words: &mut [Word], entropy: &mut Entropy<'_>) {
+    for _ in 0..=entropy.below(4) {
+        let at = entropy.below(words.len() as u32) as usize;
+        let value = entropy.u32();
+        words[at] = match entropy.below(5) {
+            0 => words[at] ^ 1 << (value % 32),
+            1 => words[at].wrapping_add(value % 9).wrapping_sub(4),
+            2 => words[at] ^ (value & 0xff) << (8 * (value >> 30)),
+            3 => words[at] & !0xff | Op::ALL[value as usize % Op::ALL.len()] as u32,
+            _ => value,
+        };
+    }
+}
