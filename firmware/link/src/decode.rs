@@ -50,7 +50,7 @@ impl fmt::Display for DecodeError {
 impl core::error::Error for DecodeError {}
 
 /// Kinds of [`Request`]; a test holds it to the enum.
-const REQUESTS: u32 = 6;
+const REQUESTS: u32 = 7;
 /// Kinds of [`Response`]; a test holds it to the enum.
 const RESPONSES: u32 = 8;
 
@@ -120,6 +120,7 @@ mod tests {
             Request::Trace { .. } => 3,
             Request::Levels => 4,
             Request::Describe { .. } => 5,
+            Request::Rehearse { .. } => 6,
         }
     }
 
@@ -147,6 +148,7 @@ mod tests {
             Request::Trace { from: 0 },
             Request::Levels,
             Request::Describe { export: Export::Id(1) },
+            Request::Rehearse { lines: [1, 0], levels: [1, 0], advance_us: 5 },
         ];
         assert_eq!(requests.len(), REQUESTS as usize);
         for (kind, request) in requests.iter().enumerate() {

@@ -57,6 +57,17 @@ pub enum Request {
         /// Which one.
         export: Export,
     },
+    /// Kind 6: connect levels to lines and let time pass, on a device that was started for a rehearsal
+    /// ([`features::REHEARSAL`]). Answered by [`Response::Levels`], as they are then; any other device
+    /// refuses with [`Refusal::Unsupported`].
+    Rehearse {
+        /// The lines that `levels` are for, a word for each bank; the others keep what they have.
+        lines: [u32; MAX_BANKS],
+        /// Their levels.
+        levels: [u32; MAX_BANKS],
+        /// Microseconds that pass after that.
+        advance_us: u64,
+    },
 }
 
 /// An export, as a request names it.
@@ -135,6 +146,9 @@ pub mod features {
     pub const DEFMT: u32 = 1 << 1;
     /// Frames of [`Channel::Text`](crate::Channel::Text) come.
     pub const TEXT: u32 = 1 << 2;
+    /// The device was started for a rehearsal: its inputs and its clock are the host's, by
+    /// [`Request::Rehearse`](crate::Request::Rehearse).
+    pub const REHEARSAL: u32 = 1 << 3;
 }
 
 /// What a device's program was started for.

@@ -5,6 +5,8 @@ use tiny_mapper::{Function, LogLevel, Port, Pull};
 use xmap_boards::{Bank, Line, PinMask};
 use xmap_link::{Access, Level, Text, Trace, TraceEntry, pieces};
 
+use crate::Cue;
+
 /// Offset of `GPSET0` in the GPIO block, in bytes (*BCM2711 ARM Peripherals*, section 5.2);
 /// `GPSET1` is the next word.
 const GPSET0: u16 = 0x1c;
@@ -43,6 +45,12 @@ pub trait Record {
 
     /// Hands out the messages, oldest first and in pieces that fit a frame, and forgets them.
     fn take_texts(&mut self, each: &mut dyn FnMut(Text<'_>));
+
+    /// Takes a step of a rehearsal. Returns whether this port rehearses; only a [`crate::Rehearsal`] does.
+    fn rehearse(&mut self, cue: &Cue) -> bool {
+        _ = cue;
+        false
+    }
 }
 
 impl<P: Port, const N: usize, const TEXT: usize> Recorder<P, N, TEXT> {
@@ -133,6 +141,10 @@ impl<R: Record + ?Sized> Record for &mut R {
 
     fn take_texts(&mut self, each: &mut dyn FnMut(Text<'_>)) {
         (**self).take_texts(each);
+    }
+
+    fn rehearse(&mut self, cue: &Cue) -> bool {
+        (**self).rehearse(cue)
     }
 }
 

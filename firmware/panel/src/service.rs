@@ -5,11 +5,11 @@ use xmap_boards::Bank;
 use xmap_image::{ExportId, Image, Ty};
 use xmap_link::limits::{MAX_ARGS, MAX_BANKS, MAX_FRAME};
 use xmap_link::{
-    Args, Boot, Described, Export, FrameReader, Hello, ImageInfo, ImageState, PROTOCOL, Refusal, Request,
-    Responder, Response, Status, TrapReport, encode_text,
+    Args, Boot, Described, Export, FrameCounters, FrameReader, Hello, ImageInfo, ImageState, PROTOCOL,
+    Refusal, Request, Responder, Response, Status, TrapReport, encode_text,
 };
 
-use crate::{MountError, Panel, Record};
+use crate::{Cue, MountError, Panel, Record};
 
 /// A stream of bytes to a host: a UART, a socket, a buffer in a test.
 pub trait Wire {
@@ -79,12 +79,13 @@ pub struct Service {
     identity: Identity,
     reader: FrameReader,
     responder: Responder,
+    trapped: Option<TrapReport>,
 }
 
 impl Service {
     /// A service that has heard nothing yet.
     pub const fn new(identity: Identity) -> Self {
-        Self { identity, reader: FrameReader::new(), responder: Responder::new() }
+        Self { identity, reader: FrameReader::new(), responder: Responder::new(), trapped: None }
     }
 
     /// Takes the bytes that have arrived and answers the first request among them. Returns whether
@@ -100,12 +101,29 @@ impl Service {
                 frames_good: counters.good.saturating_add(1),
                 frames_bad: counters.bad(),
             };
-            let answer = self.responder.respond(&frame, |request| context.serve(request, served));
+            let trapped = &mut self.trapped;
+            let answer = self.responder.respond(&frame, |request| {
+                let response = context.serve(request, served);
+                if let Response::Trapped(trap) = &response {
+                    *trapped = Some(*trap);
+                }
+                response
+            });
             send_texts(wire, served.port());
             wire.write(answer);
             return true;
         }
         false
+    }
+
+    /// The trap of the latest call that trapped since this was last asked, for the device's own log.
+    pub const fn take_trap(&mut self) -> Option<TrapReport> {
+        self.trapped.take()
+    }
+
+    /// How frames fared so far.
+    pub const fn frames(&self) -> FrameCounters {
+        self.reader.counters()
     }
 
     /// Sends the messages that are waiting: for what a module logs while no request is answered.
@@ -138,13 +156,14 @@ impl Context<'_> {
             Request::Hello { nonce, .. } => Response::Hello(self.hello(nonce, served)),
             Request::Status => Response::Status(self.status(served)),
             Request::Trace { from } => Response::Trace(served.port().trace(from)),
-            Request::Levels => {
+            Request::Levels => levels(served.port()),
+            Request::Rehearse { lines, levels: given, advance_us } => {
                 let port = served.port();
-                let mut banks = [0; MAX_BANKS];
-                for (levels, bank) in banks.iter_mut().zip(Bank::ALL) {
-                    *levels = port.level(bank);
+                if port.rehearse(&Cue { lines, levels: given, advance_us }) {
+                    levels(port)
+                } else {
+                    Response::Refused(Refusal::Unsupported)
                 }
-                Response::Levels { time_us: port.now_us(), banks }
             }
             Request::Call { export, args } => {
                 let Served::Panel(panel) = served else { return Response::Refused(Refusal::NoImage) };
@@ -200,6 +219,14 @@ impl Context<'_> {
             trace_lost: port.lost(),
         }
     }
+}
+
+fn levels<P: Port>(port: &mut P) -> Response {
+    let mut banks = [0; MAX_BANKS];
+    for (levels, bank) in banks.iter_mut().zip(Bank::ALL) {
+        *levels = port.level(bank);
+    }
+    Response::Levels { time_us: port.now_us(), banks }
 }
 
 fn capped(n: u64) -> u32 {

@@ -286,3 +286,16 @@ fn messages_that_find_no_room_are_counted() {
     assert_eq!(texts[1..], ["".to_owned(), "é".to_owned()]);
     recorder.take_texts(&mut |text| panic!("{text:?}"));
 }
+
+#[test]
+fn a_rehearsal_is_served_where_the_device_was_started_for_one() {
+    let cue = Request::Rehearse { lines: [1 << 27, 0], levels: [1 << 27, 0], advance_us: 7 };
+    for (rehearse, expected) in [
+        (true, Response::Levels { time_us: 7, banks: [1 << 27, 0] }),
+        (false, Response::Refused(Refusal::Unsupported)),
+    ] {
+        let port = xmap_panel::Rehearsal::new(Small8::new(SimBoard::new()), rehearse);
+        let mut bench = Bench::new(Served::Nothing { port, state: ImageState::None });
+        assert_eq!(bench.ask(cue.clone()), expected);
+    }
+}

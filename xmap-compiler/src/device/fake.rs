@@ -227,6 +227,7 @@ impl Device {
                 })
             }
             Request::Levels => Response::Levels { time_us: 5, banks: [0x2_0000, 0] },
+            Request::Rehearse { .. } => Response::Refused(Refusal::Unsupported),
             Request::Describe { export } => match find(&export) {
                 Some(id) => Response::Described(Described {
                     id: id as u16,

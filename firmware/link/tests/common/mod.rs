@@ -39,6 +39,11 @@ pub fn request() -> impl Strategy<Value = Request> {
         any::<u32>().prop_map(|from| Request::Trace { from }),
         Just(Request::Levels),
         export().prop_map(|export| Request::Describe { export }),
+        any::<([u32; 2], [u32; 2], u64)>().prop_map(|(lines, levels, advance_us)| Request::Rehearse {
+            lines,
+            levels,
+            advance_us
+        }),
     ]
 }
 
