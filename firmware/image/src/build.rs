@@ -6,10 +6,13 @@ use alloc::vec::Vec;
 
 use xmap_boards::BoardId;
 
-use crate::layout::{FORMAT, HASH_WORD, HASH_WORDS, HEADER_WORDS, MAGIC, NO_START, field};
+use crate::layout::{EXTENSIONS, FORMAT, HASH_WORD, HASH_WORDS, HEADER_WORDS, MAGIC, NO_START, field};
 use crate::op::Word;
 use crate::verify::content_hash;
-use crate::{DataRow, ExportRow, FunctionRow, Image, Manifest, NameRow, PinRow, Ty, VerifyError, limits};
+use crate::{
+    DataRow, ElementRow, ExportRow, FunctionRow, Image, Manifest, NameRow, PassiveRow, PinRow, TableRow, Ty,
+    TypeRow, VerifyError, limits,
+};
 
 /// An export on its way into an image.
 #[derive(Clone, Debug, PartialEq)]
@@ -58,6 +61,24 @@ pub struct Function {
     pub code: Vec<Word>,
 }
 
+/// A table on its way into an image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Table {
+    /// References at load.
+    pub initial: u32,
+    /// References at most.
+    pub capacity: u32,
+}
+
+/// An element segment on its way into an image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Elements {
+    /// The table and the index of the first reference; a passive segment has none.
+    pub place: Option<(u32, u32)>,
+    /// Function indices, or [`crate::NO_FUNCTION`].
+    pub items: Vec<u16>,
+}
+
 /// Everything that an image holds.
 #[derive(Clone, Debug)]
 pub struct ImageBuilder<'a> {
@@ -85,6 +106,16 @@ pub struct ImageBuilder<'a> {
     pub globals: Vec<u64>,
     /// Data segments: address and bytes.
     pub data: Vec<(u32, Vec<u8>)>,
+    /// The function types that indirect calls name. With any, each function has one of them.
+    pub types: Vec<TypeRow>,
+    /// The type of each function, where there are types.
+    pub function_types: Vec<u16>,
+    /// The tables.
+    pub tables: Vec<Table>,
+    /// The element segments.
+    pub elements: Vec<Elements>,
+    /// The data segments that `memory.init` copies from.
+    pub passive_data: Vec<Vec<u8>>,
     /// The cold part. Its events name exports by their place in `exports` *as sorted by key*.
     pub manifest: Manifest<'a>,
 }
@@ -129,6 +160,11 @@ impl<'a> ImageBuilder<'a> {
             pins: Vec::new(),
             globals: Vec::new(),
             data: Vec::new(),
+            types: Vec::new(),
+            function_types: Vec::new(),
+            tables: Vec::new(),
+            elements: Vec::new(),
+            passive_data: Vec::new(),
             manifest: Manifest::default(),
         }
     }
@@ -160,6 +196,10 @@ impl<'a> ImageBuilder<'a> {
                 code: image.code()[from..from + row.words() as usize].to_vec(),
             }
         });
+        let bytes = |row: &PassiveRow| {
+            let from = row.first as usize;
+            image.data_bytes()[from..from + row.len as usize].to_vec()
+        };
         Self {
             board: header.board,
             version: header.version,
@@ -173,6 +213,18 @@ impl<'a> ImageBuilder<'a> {
             pins: image.pins().to_vec(),
             globals: image.globals().collect(),
             data: image.data().map(|(address, bytes)| (address, bytes.to_vec())).collect(),
+            types: image.types().to_vec(),
+            function_types: match image.types().is_empty() {
+                true => Vec::new(),
+                false => image.functions().iter().map(|row| row.ty() as u16).collect(),
+            },
+            tables: image
+                .tables()
+                .iter()
+                .map(|t| Table { initial: t.initial, capacity: t.capacity })
+                .collect(),
+            elements: elements_of(image),
+            passive_data: image.passive_data().iter().map(bytes).collect(),
             manifest: image.manifest(),
         }
     }
@@ -224,15 +276,11 @@ impl<'a> ImageBuilder<'a> {
 
         let mut code: Vec<Word> = Vec::new();
         let mut functions = Vec::new();
-        for f in &self.functions {
+        for (n, f) in self.functions.iter().enumerate() {
             most("words in a function", f.code.len(), limits::MAX_FUNCTION_WORDS)?;
-            functions.push(FunctionRow::new(
-                code.len() as u32,
-                f.code.len() as u16,
-                f.frame,
-                f.params,
-                f.results,
-            ));
+            let (start, words) = (code.len() as u32, f.code.len() as u16);
+            let ty = self.function_types.get(n).copied().unwrap_or(0);
+            functions.push(FunctionRow::new(start, words, f.frame, f.params, f.results).with_type(ty));
             code.extend_from_slice(&f.code);
         }
 
@@ -245,6 +293,15 @@ impl<'a> ImageBuilder<'a> {
             rows.push(DataRow { address: *address, offset, len: bytes.len() as u32 });
         }
         let globals: Vec<Word> = self.globals.iter().flat_map(|g| [*g as u32, (*g >> 32) as u32]).collect();
+        let rows_of = self.extensions(&mut data)?;
+        let extensions: [&[u8]; EXTENSIONS] = [
+            bytemuck::cast_slice(&self.types),
+            bytemuck::cast_slice(&rows_of.tables),
+            bytemuck::cast_slice(&rows_of.elements),
+            bytemuck::cast_slice(&rows_of.passive_elements),
+            bytemuck::cast_slice(&rows_of.items),
+            bytemuck::cast_slice(&rows_of.passive_data),
+        ];
         let manifest = postcard::to_allocvec(&self.manifest).map_err(|_| BuildError::Manifest)?;
 
         // In the order of `Section::ALL`.
@@ -262,8 +319,14 @@ impl<'a> ImageBuilder<'a> {
             &manifest,
         ];
         let mut words = self.header_words();
+        for (n, extension) in extensions.iter().enumerate().filter(|(_, bytes)| !bytes.is_empty()) {
+            words[field::EXTENSIONS] |= 1 << n;
+            words.push(extension.len() as u32);
+        }
         for (n, section) in sections.iter().enumerate() {
             words[field::SECTIONS + n] = section.len() as u32;
+        }
+        for section in sections.iter().chain(&extensions) {
             words.extend(section.chunks(4).map(|chunk| {
                 let mut word = [0; 4];
                 word[..chunk.len()].copy_from_slice(chunk);
@@ -280,6 +343,37 @@ impl<'a> ImageBuilder<'a> {
         }
     }
 
+    /// The rows of tables and segments. Passive data joins the bytes of the data section.
+    fn extensions(&self, data: &mut Pool) -> Result<Rows, BuildError> {
+        let mut rows = Rows::default();
+        let mut slot = self.globals.len() as u32;
+        for table in &self.tables {
+            rows.tables.push(TableRow { slot, initial: table.initial, capacity: table.capacity });
+            slot = slot.saturating_add(1).saturating_add(table.capacity);
+        }
+        for segment in &self.elements {
+            let (first, len) = (rows.items.len() as u32, segment.items.len() as u32);
+            rows.items.extend(&segment.items);
+            match segment.place {
+                Some((table, offset)) => rows.elements.push(ElementRow { table, offset, first, len }),
+                None => {
+                    rows.passive_elements.push(PassiveRow { slot, first, len });
+                    slot = slot.saturating_add(1);
+                }
+            }
+        }
+        for bytes in &self.passive_data {
+            let (first, len) = (data.place(bytes) as u32, bytes.len() as u32);
+            rows.passive_data.push(PassiveRow { slot, first, len });
+            slot = slot.saturating_add(1);
+        }
+        let segments = rows.passive_elements.len().max(rows.passive_data.len());
+        if segments > limits::MAX_SEGMENTS {
+            return Err(BuildError::TooMany("passive segments", segments, limits::MAX_SEGMENTS));
+        }
+        Ok(rows)
+    }
+
     fn header_words(&self) -> Vec<Word> {
         let mut words = alloc::vec![0; HEADER_WORDS];
         words[field::MAGIC] = u32::from_le_bytes(MAGIC);
@@ -291,6 +385,35 @@ impl<'a> ImageBuilder<'a> {
         words[field::TIME_US] = self.time_us;
         words
     }
+}
+
+/// The rows of the extension sections.
+#[derive(Default)]
+struct Rows {
+    tables: Vec<TableRow>,
+    elements: Vec<ElementRow>,
+    passive_elements: Vec<PassiveRow>,
+    items: Vec<u16>,
+    passive_data: Vec<PassiveRow>,
+}
+
+/// Takes the element segments of an image apart. Their order among each other is that of their items.
+fn elements_of(image: &Image<'_>) -> Vec<Elements> {
+    let items = |first: u32, len: u32| {
+        let from = first as usize;
+        image.element_items()[from..from + len as usize].to_vec()
+    };
+    let active = image.elements.iter().map(|row| {
+        let segment = Elements { place: Some((row.table, row.offset)), items: items(row.first, row.len) };
+        (row.first, segment)
+    });
+    let passive = image
+        .passive_elements
+        .iter()
+        .map(|row| (row.first, Elements { place: None, items: items(row.first, row.len) }));
+    let mut all: Vec<(u32, Elements)> = active.chain(passive).collect();
+    all.sort_by_key(|(first, _)| *first);
+    all.into_iter().map(|(_, segment)| segment).collect()
 }
 
 /// Bytes in which equal strings, and strings that are part of another, stand once.

@@ -4,7 +4,10 @@ use xmap_boards::BoardId;
 
 use crate::layout::{self, Header, field};
 use crate::op::Word;
-use crate::{DataRow, ExportRow, FunctionRow, Manifest, NameRow, PinMode, PinRow, Signature, VerifyError};
+use crate::{
+    DataRow, ElementRow, ExportRow, FunctionRow, Manifest, NameRow, PassiveRow, PinMode, PinRow, Signature,
+    TableRow, TypeRow, VerifyError,
+};
 
 /// Which export, as an index into the image's table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -27,6 +30,12 @@ pub struct Image<'a> {
     pub(crate) names: &'a [NameRow],
     pub(crate) strings: &'a str,
     pub(crate) manifest: &'a [u8],
+    pub(crate) types: &'a [TypeRow],
+    pub(crate) tables: &'a [TableRow],
+    pub(crate) elements: &'a [ElementRow],
+    pub(crate) passive_elements: &'a [PassiveRow],
+    pub(crate) items: &'a [u16],
+    pub(crate) passive_data: &'a [PassiveRow],
     pub(crate) declared: u64,
     pub(crate) writable: u64,
 }
@@ -127,6 +136,53 @@ impl<'a> Image<'a> {
         })
     }
 
+    /// Slots of RAM for globals, tables and the lengths of passive segments.
+    pub fn slots(&self) -> usize {
+        let tables = self.tables.iter().map(|t| t.capacity as usize + 1).sum::<usize>();
+        self.globals().len() + tables + self.passive_elements.len() + self.passive_data.len()
+    }
+
+    /// The function types that indirect calls name.
+    pub fn types(&self) -> &'a [TypeRow] {
+        self.types
+    }
+
+    /// The tables.
+    #[inline(always)]
+    pub fn tables(&self) -> &'a [TableRow] {
+        self.tables
+    }
+
+    /// What stands in tables at load: the table's row, the first index and the items.
+    pub fn elements(&self) -> impl ExactSizeIterator<Item = (&'a TableRow, u32, &'a [u16])> + use<'a> {
+        let (tables, items) = (self.tables, self.items);
+        self.elements.iter().map(move |row| {
+            let from = row.first as usize;
+            let items = items.get(from..from + row.len as usize).unwrap_or(&[]);
+            (&tables[row.table as usize % tables.len().max(1)], row.offset, items)
+        })
+    }
+
+    /// The element segments that `table.init` copies from.
+    pub fn passive_elements(&self) -> &'a [PassiveRow] {
+        self.passive_elements
+    }
+
+    /// The items that [`Image::passive_elements`] name: function indices, or [`crate::NO_FUNCTION`].
+    pub fn element_items(&self) -> &'a [u16] {
+        self.items
+    }
+
+    /// The data segments that `memory.init` copies from.
+    pub fn passive_data(&self) -> &'a [PassiveRow] {
+        self.passive_data
+    }
+
+    /// The bytes that [`Image::passive_data`] names.
+    pub fn data_bytes(&self) -> &'a [u8] {
+        self.data
+    }
+
     /// The types of an export, if it exists.
     pub fn signature(&self, id: ExportId) -> Option<Signature<'a>> {
         let row = self.exports.get(usize::from(id.0))?;
@@ -177,6 +233,13 @@ impl<'a> Image<'a> {
     /// Bytes of each section, in the order of [`crate::Section::ALL`].
     pub fn section_bytes(&self) -> impl Iterator<Item = u32> + use<'a> {
         self.words.iter().skip(field::SECTIONS).take(layout::SECTIONS).copied()
+    }
+
+    /// Bytes of each extension section, in the order of [`crate::Extension::ALL`].
+    pub fn extension_bytes(&self) -> [u32; layout::EXTENSIONS] {
+        let mut lens = self.words.iter().skip(layout::HEADER_WORDS);
+        let present = self.words.get(field::EXTENSIONS).copied().unwrap_or(0);
+        core::array::from_fn(|n| if present >> n & 1 != 0 { lens.next().copied().unwrap_or(0) } else { 0 })
     }
 
     /// Whether the module was compiled without a manifest: it left the function select of its lines alone.

@@ -31,8 +31,9 @@ pub mod field {
     pub const MEMORY_PAGES: usize = 14;
     /// Microseconds that a call may spend waiting.
     pub const TIME_US: usize = 15;
-    /// Reserved, zero.
-    pub const RESERVED: usize = 16;
+    /// Which extension sections there are: bit *n* stands for [`super::Extension`] *n*. Their byte
+    /// lengths follow the header, one word for each bit that is set.
+    pub const EXTENSIONS: usize = 16;
     /// Byte lengths of the sections, one word each.
     pub const SECTIONS: usize = 17;
 }
@@ -82,6 +83,39 @@ impl Section {
         Section::Names,
         Section::Strings,
         Section::Manifest,
+    ];
+}
+
+/// Sections that few images have. They stand behind the others, in this order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Extension {
+    /// [`crate::TypeRow`]s: the function types that indirect calls name.
+    Types = 0,
+    /// [`crate::TableRow`]s.
+    Tables = 1,
+    /// [`crate::ElementRow`]s: what stands in tables at load.
+    Elements = 2,
+    /// [`crate::PassiveRow`]s: element segments that `table.init` copies from.
+    PassiveElements = 3,
+    /// Function indices of both kinds of element segments, 16 bits each.
+    ElementItems = 4,
+    /// [`crate::PassiveRow`]s: data segments that `memory.init` copies from.
+    PassiveData = 5,
+}
+
+/// How many extension sections there are.
+pub(crate) const EXTENSIONS: usize = 6;
+
+impl Extension {
+    /// Every extension section in its order.
+    pub const ALL: [Extension; EXTENSIONS] = [
+        Extension::Types,
+        Extension::Tables,
+        Extension::Elements,
+        Extension::PassiveElements,
+        Extension::ElementItems,
+        Extension::PassiveData,
     ];
 }
 

@@ -23,15 +23,18 @@ mod types;
 mod verify;
 
 #[cfg(feature = "build")]
-pub use build::{BuildError, Entry, Export, Function, ImageBuilder, reseal};
+pub use build::{BuildError, Elements, Entry, Export, Function, ImageBuilder, Table, reseal};
 pub use image::{ExportId, Image, words_of};
 pub use layout::{
-    FORMAT, HASH_WORD, HASH_WORDS, HEADER_WORDS, Header, MAGIC, NO_START, SECTIONS, Section, field,
+    Extension, FORMAT, HASH_WORD, HASH_WORDS, HEADER_WORDS, Header, MAGIC, NO_START, SECTIONS, Section, field,
 };
 pub use manifest::{Event, EventSource, MAX_EVENTS, Manifest, PinName};
-pub use op::{Field, Fields, Op, Shape, Word, decode, opcode};
+pub use op::{Field, Fields, Immediate, Op, Shape, Word, decode, opcode};
 #[cfg(feature = "build")]
 pub use owned::OwnedImage;
-pub use rows::{DataRow, ExportRow, FunctionRow, NameRow, PinMode, PinRow, PinRowError, Safe};
+pub use rows::{
+    DataRow, ElementRow, ExportRow, FunctionRow, NO_FUNCTION, NameRow, PassiveRow, PinMode, PinRow,
+    PinRowError, Safe, TableRow, TypeRow,
+};
 pub use types::{Pull, Signature, Ty};
 pub use verify::VerifyError;

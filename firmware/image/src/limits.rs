@@ -31,3 +31,13 @@ pub const DEFAULT_MEMORY_BYTES: u32 = 65_536;
 pub const MAX_TARGETS: usize = 65_000;
 /// Registers that a window spans. A call needs this much room above its base.
 pub const WINDOW: usize = 256;
+/// Function types that indirect calls name: a function's row has 16 bits for its type.
+pub const MAX_TYPES: usize = 65_535;
+/// Tables: an op names one in 8 bits.
+pub const MAX_TABLES: usize = 255;
+/// References of a table that an image may ask for: each takes 8 bytes of RAM.
+pub const MAX_TABLE_CAPACITY: u32 = 65_536;
+/// References that a table which its module grows may reach, where the module names no maximum.
+pub const DEFAULT_TABLE_CAPACITY: u32 = 1024;
+/// Passive segments of a kind: an op names one in 16 bits.
+pub const MAX_SEGMENTS: usize = 65_535;

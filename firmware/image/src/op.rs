@@ -33,6 +33,8 @@ pub enum Field {
     LineOut,
     /// A bank that exists.
     Bank,
+    /// A table.
+    Table,
     /// A branch of -128 to 127 words, counted from the word behind this one.
     Off8,
     /// The callee's register 0 within this window: the link is stored there, its parameters stand behind it.
@@ -67,23 +69,46 @@ pub struct Shape {
     pub fields: Fields,
     /// How many immediate words follow, 0 to 2 (the targets of a `br_table` are not counted).
     pub words: u8,
-    /// Whether the first immediate word is a mask of lines that the image must be allowed to drive,
-    /// in the bank of field `a`.
-    pub mask: bool,
+    /// What the first immediate word means.
+    pub word: Immediate,
 }
 
-use Field::{Bank, Base, Def, I8, LineIn, LineOut, Mut, Off8, U8, Use, Zero};
+/// What an op's first immediate word means. Halves are 16 bits each, low first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Immediate {
+    /// A number.
+    Number,
+    /// A mask of lines that the image must be allowed to drive, in the bank of field `a`.
+    Mask,
+    /// A function type.
+    Type,
+    /// A table.
+    Table,
+    /// Two tables: the target, then the source.
+    Tables,
+    /// A table, then a passive element segment.
+    TableAndElements,
+    /// A passive element segment.
+    Elements,
+    /// A passive data segment.
+    Data,
+}
+
+use Field::{Bank, Base, Def, I8, LineIn, LineOut, Mut, Off8, Table, U8, Use, Zero};
 
 const fn abc(a: Field, b: Field, c: Field) -> Shape {
-    Shape { fields: Fields::Abc(a, b, c), words: 0, mask: false }
+    Shape { fields: Fields::Abc(a, b, c), words: 0, word: Immediate::Number }
 }
 const fn wide(a: Field, b: Field, words: u8) -> Shape {
-    Shape { fields: Fields::Abc(a, b, Zero), words, mask: false }
+    Shape { fields: Fields::Abc(a, b, Zero), words, word: Immediate::Number }
 }
 const fn of(fields: Fields) -> Shape {
-    Shape { fields, words: 0, mask: false }
+    Shape { fields, words: 0, word: Immediate::Number }
 }
-const MASK: Shape = Shape { fields: Fields::Abc(Bank, Zero, Zero), words: 1, mask: true };
+const fn with(a: Field, b: Field, c: Field, word: Immediate) -> Shape {
+    Shape { fields: Fields::Abc(a, b, c), words: 1, word }
+}
+const MASK: Shape = with(Bank, Zero, Zero, Immediate::Mask);
 
 macro_rules! ops {
     ($($(#[doc = $doc:literal])* $number:literal $name:ident $text:literal $shape:expr;)*) => {
@@ -425,6 +450,34 @@ ops! {
     /// Eight bytes, at a fixed address.
     0x96 St64At "store64.at" of(Fields::U16(Use));
 
+    // Tables and bulk memory. Indices, lengths and addresses are i32, read as unsigned.
+    /// Call the function at index `b` of table `c`, if it has the type of the word; `a` is as in `call`.
+    0x97 CallIndirect "call_indirect" with(Base, Use, Table, Immediate::Type);
+    /// `a =` the reference at index `b` of table `c`.
+    0x98 TableGet "table.get" abc(Def, Use, Table);
+    /// The reference at index `a` of table `c` `= b`.
+    0x99 TableSet "table.set" abc(Use, Use, Table);
+    /// `a =` the size of table `b`.
+    0x9a TableSize "table.size" abc(Def, Table, Zero);
+    /// Grow table `c` by `a` references, each `b`; `a =` its size before, or -1.
+    0x9b TableGrow "table.grow" abc(Mut, Use, Table);
+    /// From index `a` of the table on, `c` references `= b`.
+    0x9c TableFill "table.fill" with(Use, Use, Use, Immediate::Table);
+    /// Copy `c` references from index `b` of the second table to index `a` of the first.
+    0x9d TableCopy "table.copy" with(Use, Use, Use, Immediate::Tables);
+    /// Copy `c` references from item `b` of the segment to index `a` of the table.
+    0x9e TableInit "table.init" with(Use, Use, Use, Immediate::TableAndElements);
+    /// Drop a passive element segment.
+    0x9f ElemDrop "elem.drop" with(Zero, Zero, Zero, Immediate::Elements);
+    /// Copy `c` bytes from address `b` to address `a`.
+    0xa0 MemoryCopy "memory.copy" abc(Use, Use, Use);
+    /// From address `a` on, `c` bytes `=` the low byte of `b`.
+    0xa1 MemoryFill "memory.fill" abc(Use, Use, Use);
+    /// Copy `c` bytes from offset `b` of the segment to address `a`.
+    0xa2 MemoryInit "memory.init" with(Use, Use, Use, Immediate::Data);
+    /// Drop a passive data segment.
+    0xa3 DataDrop "data.drop" with(Zero, Zero, Zero, Immediate::Data);
+
     // Native operations (guest-abi.md) with the line known to the compiler: nothing is left to check.
     /// Drive line `a` high: one store to GPSET0 or GPSET1.
     0xa8 LineSet "gpio.set_line" abc(LineOut, Zero, Zero);
@@ -468,6 +521,117 @@ ops! {
     0xba TimeDelay "time.delay_us" abc(Use, Zero, Zero);
     /// Log the `c` bytes of text at `b` with level `a`.
     0xbb LogMessage "log.message" abc(Use, Use, Use);
+
+    // Floats: IEEE 754. A NaN that an operation makes is the canonical one, on every machine. Absolute
+    // value, negation and the copying of signs are operations on the bits; f32 stand zero-extended.
+    /// `a = b + c`, f32.
+    0xc0 FAdd32 "add.f32" abc(Def, Use, Use);
+    /// `a = b - c`, f32.
+    0xc1 FSub32 "sub.f32" abc(Def, Use, Use);
+    /// `a = b * c`, f32.
+    0xc2 FMul32 "mul.f32" abc(Def, Use, Use);
+    /// `a = b / c`, f32.
+    0xc3 FDiv32 "div.f32" abc(Def, Use, Use);
+    /// The smaller of `b` and `c`, f32.
+    0xc4 FMin32 "min.f32" abc(Def, Use, Use);
+    /// The larger of `b` and `c`, f32.
+    0xc5 FMax32 "max.f32" abc(Def, Use, Use);
+    /// `a = (b == c)`, f32.
+    0xc6 FEq32 "eq.f32" abc(Def, Use, Use);
+    /// `a = (b != c)`, f32.
+    0xc7 FNe32 "ne.f32" abc(Def, Use, Use);
+    /// `a = (b < c)`, f32.
+    0xc8 FLt32 "lt.f32" abc(Def, Use, Use);
+    /// `a = (b <= c)`, f32.
+    0xc9 FLe32 "le.f32" abc(Def, Use, Use);
+    /// The square root, f32.
+    0xca FSqrt32 "sqrt.f32" abc(Def, Use, Zero);
+    /// Rounded up, f32.
+    0xcb FCeil32 "ceil.f32" abc(Def, Use, Zero);
+    /// Rounded down, f32.
+    0xcc FFloor32 "floor.f32" abc(Def, Use, Zero);
+    /// Rounded towards zero, f32.
+    0xcd FTrunc32 "trunc.f32" abc(Def, Use, Zero);
+    /// Rounded to the nearest, ties to even, f32.
+    0xce FNearest32 "nearest.f32" abc(Def, Use, Zero);
+    /// `a = b + c`, f64.
+    0xcf FAdd64 "add.f64" abc(Def, Use, Use);
+    /// `a = b - c`, f64.
+    0xd0 FSub64 "sub.f64" abc(Def, Use, Use);
+    /// `a = b * c`, f64.
+    0xd1 FMul64 "mul.f64" abc(Def, Use, Use);
+    /// `a = b / c`, f64.
+    0xd2 FDiv64 "div.f64" abc(Def, Use, Use);
+    /// The smaller of `b` and `c`, f64.
+    0xd3 FMin64 "min.f64" abc(Def, Use, Use);
+    /// The larger of `b` and `c`, f64.
+    0xd4 FMax64 "max.f64" abc(Def, Use, Use);
+    /// `a = (b == c)`, f64.
+    0xd5 FEq64 "eq.f64" abc(Def, Use, Use);
+    /// `a = (b != c)`, f64.
+    0xd6 FNe64 "ne.f64" abc(Def, Use, Use);
+    /// `a = (b < c)`, f64.
+    0xd7 FLt64 "lt.f64" abc(Def, Use, Use);
+    /// `a = (b <= c)`, f64.
+    0xd8 FLe64 "le.f64" abc(Def, Use, Use);
+    /// The square root, f64.
+    0xd9 FSqrt64 "sqrt.f64" abc(Def, Use, Zero);
+    /// Rounded up, f64.
+    0xda FCeil64 "ceil.f64" abc(Def, Use, Zero);
+    /// Rounded down, f64.
+    0xdb FFloor64 "floor.f64" abc(Def, Use, Zero);
+    /// Rounded towards zero, f64.
+    0xdc FTrunc64 "trunc.f64" abc(Def, Use, Zero);
+    /// Rounded to the nearest, ties to even, f64.
+    0xdd FNearest64 "nearest.f64" abc(Def, Use, Zero);
+    /// f32 to i32, signed; traps where it does not fit.
+    0xde I32TruncF32S "trunc_f32_s.i32" abc(Def, Use, Zero);
+    /// f32 to i32, unsigned; traps where it does not fit.
+    0xdf I32TruncF32U "trunc_f32_u.i32" abc(Def, Use, Zero);
+    /// f64 to i32, signed; traps where it does not fit.
+    0xe0 I32TruncF64S "trunc_f64_s.i32" abc(Def, Use, Zero);
+    /// f64 to i32, unsigned; traps where it does not fit.
+    0xe1 I32TruncF64U "trunc_f64_u.i32" abc(Def, Use, Zero);
+    /// f32 to i64, signed; traps where it does not fit.
+    0xe2 I64TruncF32S "trunc_f32_s.i64" abc(Def, Use, Zero);
+    /// f32 to i64, unsigned; traps where it does not fit.
+    0xe3 I64TruncF32U "trunc_f32_u.i64" abc(Def, Use, Zero);
+    /// f64 to i64, signed; traps where it does not fit.
+    0xe4 I64TruncF64S "trunc_f64_s.i64" abc(Def, Use, Zero);
+    /// f64 to i64, unsigned; traps where it does not fit.
+    0xe5 I64TruncF64U "trunc_f64_u.i64" abc(Def, Use, Zero);
+    /// f32 to i32, signed; the nearest number where it does not fit, 0 for NaN.
+    0xe6 I32SatF32S "trunc_sat_f32_s.i32" abc(Def, Use, Zero);
+    /// f32 to i32, unsigned; the nearest number where it does not fit, 0 for NaN.
+    0xe7 I32SatF32U "trunc_sat_f32_u.i32" abc(Def, Use, Zero);
+    /// f64 to i32, signed; the nearest number where it does not fit, 0 for NaN.
+    0xe8 I32SatF64S "trunc_sat_f64_s.i32" abc(Def, Use, Zero);
+    /// f64 to i32, unsigned; the nearest number where it does not fit, 0 for NaN.
+    0xe9 I32SatF64U "trunc_sat_f64_u.i32" abc(Def, Use, Zero);
+    /// f32 to i64, signed; the nearest number where it does not fit, 0 for NaN.
+    0xea I64SatF32S "trunc_sat_f32_s.i64" abc(Def, Use, Zero);
+    /// f32 to i64, unsigned; the nearest number where it does not fit, 0 for NaN.
+    0xeb I64SatF32U "trunc_sat_f32_u.i64" abc(Def, Use, Zero);
+    /// f64 to i64, signed; the nearest number where it does not fit, 0 for NaN.
+    0xec I64SatF64S "trunc_sat_f64_s.i64" abc(Def, Use, Zero);
+    /// f64 to i64, unsigned; the nearest number where it does not fit, 0 for NaN.
+    0xed I64SatF64U "trunc_sat_f64_u.i64" abc(Def, Use, Zero);
+    /// i32, signed, to f32.
+    0xee F32ConvI32S "convert_i32_s.f32" abc(Def, Use, Zero);
+    /// i64, signed, to f32.
+    0xef F32ConvI64S "convert_i64_s.f32" abc(Def, Use, Zero);
+    /// An unsigned number of either width to f32.
+    0xf0 F32ConvU "convert_u.f32" abc(Def, Use, Zero);
+    /// i32, signed, to f64.
+    0xf1 F64ConvI32S "convert_i32_s.f64" abc(Def, Use, Zero);
+    /// i64, signed, to f64.
+    0xf2 F64ConvI64S "convert_i64_s.f64" abc(Def, Use, Zero);
+    /// An unsigned number of either width to f64.
+    0xf3 F64ConvU "convert_u.f64" abc(Def, Use, Zero);
+    /// f64 to f32.
+    0xf4 Demote "demote.f32" abc(Def, Use, Zero);
+    /// f32 to f64.
+    0xf5 Promote "promote.f64" abc(Def, Use, Zero);
 }
 
 impl Op {
@@ -482,7 +646,12 @@ impl Op {
 
     /// Whether it is one of the native operations of the guest ABI, which a direct entry may hold.
     pub const fn is_native(self) -> bool {
-        self as u8 >= Op::LineSet as u8
+        self as u8 >= Op::LineSet as u8 && self as u8 <= Op::LogMessage as u8
+    }
+
+    /// Whether it works on floats.
+    pub const fn is_float(self) -> bool {
+        self as u8 >= Op::FAdd32 as u8
     }
 
     /// Whether control never goes on to the op behind it.

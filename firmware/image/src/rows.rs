@@ -82,7 +82,7 @@ impl ExportRow {
 pub struct FunctionRow {
     /// Index of the first word in the code section.
     pub start: u32,
-    /// `words | type << 16`: how many words, 1 to 65535, and the index of the wasm type (unused in format 1: zero).
+    /// `words | type << 16`: how many words, 1 to 65535, and the function's type; zero in an image without types.
     len: u32,
     /// `frame | params << 8 | results << 16`; the top byte is zero.
     shape: u32,
@@ -98,6 +98,17 @@ impl FunctionRow {
     #[inline(always)]
     pub const fn words(&self) -> u32 {
         self.len & 0xffff
+    }
+
+    /// The same row with a type.
+    pub const fn with_type(self, ty: u16) -> Self {
+        Self { len: self.len | (ty as u32) << 16, ..self }
+    }
+
+    /// The function's type, as indirect calls compare it.
+    #[inline(always)]
+    pub const fn ty(&self) -> u32 {
+        self.len >> 16
     }
 
     /// Registers, the link included.
@@ -119,7 +130,7 @@ impl FunctionRow {
     }
 
     pub(crate) const fn is_well_formed(&self) -> bool {
-        self.len >> 16 == 0 && self.len != 0 && self.shape >> 24 == 0
+        self.len & 0xffff != 0 && self.shape >> 24 == 0
     }
 }
 
@@ -145,6 +156,59 @@ pub struct DataRow {
     /// Length in bytes.
     pub len: u32,
 }
+
+/// A function type: 2 bytes. Types that are equal have one number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct TypeRow {
+    /// How many parameters.
+    pub params: u8,
+    /// How many results.
+    pub results: u8,
+}
+
+/// A table: 12 bytes. Its size stands in one slot, its references in the slots behind.
+///
+/// A reference is a 64-bit value: zero is null, a function is its index plus one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct TableRow {
+    /// The slot of the size. Slots behind the globals are given to tables in order, without gaps.
+    pub slot: u32,
+    /// References at load.
+    pub initial: u32,
+    /// References at most.
+    pub capacity: u32,
+}
+
+/// An active element segment: 16 bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct ElementRow {
+    /// The table.
+    pub table: u32,
+    /// The index of its first reference in the table.
+    pub offset: u32,
+    /// Its first item.
+    pub first: u32,
+    /// How many items.
+    pub len: u32,
+}
+
+/// A passive segment: 12 bytes. Its slot holds its length; a dropped one has none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct PassiveRow {
+    /// The slot of the length, behind those of the tables, in order, without gaps.
+    pub slot: u32,
+    /// Its first item, or its first byte in the data section.
+    pub first: u32,
+    /// How many items or bytes.
+    pub len: u32,
+}
+
+/// The item that is null.
+pub const NO_FUNCTION: u16 = u16::MAX;
 
 /// What a module may do with a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -257,5 +321,9 @@ mod tests {
         assert_eq!(size_of::<NameRow>(), 8);
         assert_eq!(size_of::<DataRow>(), 12);
         assert_eq!(size_of::<PinRow>(), 4);
+        assert_eq!(size_of::<TypeRow>(), 2);
+        assert_eq!(size_of::<TableRow>(), 12);
+        assert_eq!(size_of::<ElementRow>(), 16);
+        assert_eq!(size_of::<PassiveRow>(), 12);
     }
 }

@@ -81,15 +81,17 @@ impl Ty {
     /// Whether a register's 64 bits are a value of this type. 32-bit types stand zero-extended.
     #[inline]
     pub const fn fits(self, raw: u64) -> bool {
-        match self {
-            Ty::Bool => raw <= 1,
-            Ty::U8 => raw <= 0xff,
-            Ty::U16 => raw <= 0xffff,
-            Ty::I8 => raw >> 32 == 0 && raw as u32 as i32 == raw as i8 as i32,
-            Ty::I16 => raw >> 32 == 0 && raw as u32 as i32 == raw as i16 as i32,
-            Ty::U64 | Ty::I64 | Ty::F64 => true,
-            _ => raw >> 32 == 0,
-        }
+        // Of the lower half, with the smallest value moved to zero, the largest.
+        let (bias, max) = match self {
+            Ty::Bool => (0, 1),
+            Ty::U8 => (0, 0xff),
+            Ty::I8 => (0x80, 0xff),
+            Ty::U16 => (0, 0xffff),
+            Ty::I16 => (0x8000, 0xffff),
+            Ty::U64 | Ty::I64 | Ty::F64 => return true,
+            _ => (0, u32::MAX),
+        };
+        raw >> 32 == 0 && (raw as u32).wrapping_add(bias) <= max
     }
 }
 

@@ -8,8 +8,10 @@
 use bytemuck::Pod;
 use xmap_boards::{Bank, BoardId, Line};
 
-use crate::layout::{self, FORMAT, HEADER_WORDS, Header, MAGIC, NO_START, SECTIONS, Section, field};
-use crate::op::{Field, Fields, Op, Word, decode};
+use crate::layout::{
+    self, EXTENSIONS, Extension, FORMAT, HEADER_WORDS, Header, MAGIC, NO_START, SECTIONS, Section, field,
+};
+use crate::op::{Field, Fields, Immediate, Op, Word, decode};
 use crate::{DataRow, ExportRow, FunctionRow, Image, Manifest, PinMode, PinRow, Ty, limits};
 
 /// Why bytes are not an image. Numbers are indices into the section that the variant names.
@@ -34,6 +36,8 @@ pub enum VerifyError {
     HeaderField,
     /// A section's length is no multiple of its row, its padding is not zero, or the sections do not fill the image.
     Section(Section),
+    /// The same of an extension section.
+    Extension(Extension),
     /// An export row is malformed.
     Export(u16),
     /// A signature is outside its section or has an unknown type.
@@ -66,6 +70,8 @@ pub enum VerifyError {
     Global(u32),
     /// Control runs off the function's end.
     End(u32),
+    /// A type, a table or a segment that does not exist, or a row of one that does not fit.
+    Table(u32),
 }
 
 impl core::fmt::Display for VerifyError {
@@ -80,6 +86,7 @@ impl core::fmt::Display for VerifyError {
             Self::Hash => write!(f, "the content hash differs: the image is damaged"),
             Self::HeaderField => write!(f, "a header field is out of range"),
             Self::Section(s) => write!(f, "section {s:?} is malformed"),
+            Self::Extension(s) => write!(f, "section {s:?} is malformed"),
             Self::Export(n) => write!(f, "export {n} is malformed"),
             Self::Signature(n) => write!(f, "the signature of export {n} is malformed"),
             Self::Name(n) => write!(f, "the name of export {n} is malformed or out of order"),
@@ -96,6 +103,7 @@ impl core::fmt::Display for VerifyError {
             Self::Call(n) => write!(f, "op at word {n}: no such function, or its frame does not fit"),
             Self::Global(n) => write!(f, "op at word {n}: no such global"),
             Self::End(n) => write!(f, "function {n} has no end"),
+            Self::Table(n) => write!(f, "op or row {n}: no such type, table or segment"),
         }
     }
 }
@@ -131,6 +139,8 @@ impl VerifyError {
             Self::Call(_) => 23,
             Self::Global(_) => 24,
             Self::End(_) => 25,
+            Self::Extension(_) => 26,
+            Self::Table(_) => 27,
         }
     }
 }
@@ -153,6 +163,7 @@ impl<'a> Image<'a> {
         }
         let image = Self::views(words, header)?;
         image.check_tables()?;
+        image.check_extensions()?;
         image.check_data()?;
         image.check_code()?;
         for (n, row) in image.exports.iter().enumerate() {
@@ -192,6 +203,12 @@ impl<'a> Image<'a> {
             strings: core::str::from_utf8(sections.bytes(Section::Strings))
                 .map_err(|_| VerifyError::Strings)?,
             manifest: sections.bytes(Section::Manifest),
+            types: sections.extension(Extension::Types)?,
+            tables: sections.extension(Extension::Tables)?,
+            elements: sections.extension(Extension::Elements)?,
+            passive_elements: sections.extension(Extension::PassiveElements)?,
+            items: sections.extension(Extension::ElementItems)?,
+            passive_data: sections.extension(Extension::PassiveData)?,
             declared: declared_by(&[PinMode::In, PinMode::Out, PinMode::InOut, PinMode::Any])?,
             writable: declared_by(&[PinMode::Out, PinMode::InOut, PinMode::Any])?,
         })
@@ -257,7 +274,7 @@ fn header(words: &[Word]) -> Result<Header> {
     };
     let pages_fit = u64::from(header.memory_bytes) <= u64::from(header.memory_pages) << 16
         && header.memory_pages <= header.memory_max_pages;
-    if !pages_fit || head[field::RESERVED] != 0 {
+    if !pages_fit || head[field::EXTENSIONS] >> EXTENSIONS != 0 {
         return Err(VerifyError::HeaderField);
     }
     Ok(header)
@@ -266,28 +283,40 @@ fn header(words: &[Word]) -> Result<Header> {
 /// The sections of an image whose header holds.
 struct Sections<'a> {
     bytes: [&'a [u8]; SECTIONS],
+    extensions: [&'a [u8]; EXTENSIONS],
 }
 
 impl<'a> Sections<'a> {
     fn split(words: &'a [Word]) -> Result<Self> {
-        let mut at = HEADER_WORDS;
-        let mut bytes: [&[u8]; SECTIONS] = [&[]; SECTIONS];
-        for (section, bytes) in Section::ALL.into_iter().zip(&mut bytes) {
-            let err = VerifyError::Section(section);
+        let present = words[field::EXTENSIONS];
+        let mut at = HEADER_WORDS + present.count_ones() as usize;
+        let mut sections = Self { bytes: [&[]; SECTIONS], extensions: [&[]; EXTENSIONS] };
+        for (section, bytes) in Section::ALL.into_iter().zip(&mut sections.bytes) {
             let len = words[field::SECTIONS + section as usize] as usize;
-            let end = at + len.div_ceil(4);
-            let raw: &[u8] = bytemuck::cast_slice(words.get(at..end).ok_or(err)?);
-            let (used, padding) = raw.split_at_checked(len).ok_or(err)?;
-            if padding.iter().any(|b| *b != 0) {
-                return Err(err);
+            *bytes = take(words, &mut at, len).ok_or(VerifyError::Section(section))?;
+        }
+        let mut lens = words.get(HEADER_WORDS..).unwrap_or(&[]).iter();
+        for (extension, bytes) in Extension::ALL.into_iter().zip(&mut sections.extensions) {
+            if present >> extension as u8 & 1 != 0 {
+                let err = VerifyError::Extension(extension);
+                // One that is empty is not there, so that an image has one encoding.
+                let len = lens.next().copied().filter(|len| *len != 0).ok_or(err)?;
+                *bytes = take(words, &mut at, len as usize).ok_or(err)?;
             }
-            *bytes = used;
-            at = end;
         }
         if at != words.len() {
             return Err(VerifyError::Length);
         }
-        Ok(Self { bytes })
+        Ok(sections)
+    }
+
+    fn extension<T: Pod>(&self, extension: Extension) -> Result<&'a [T]> {
+        let bytes = self.extensions[extension as usize];
+        // What is not there has no address that could be aligned.
+        if bytes.is_empty() {
+            return Ok(&[]);
+        }
+        bytemuck::try_cast_slice(bytes).map_err(|_| VerifyError::Extension(extension))
     }
 
     fn bytes(&self, section: Section) -> &'a [u8] {
@@ -299,7 +328,48 @@ impl<'a> Sections<'a> {
     }
 }
 
+/// The next `len` bytes and their padding, which is zero.
+fn take<'a>(words: &'a [Word], at: &mut usize, len: usize) -> Option<&'a [u8]> {
+    let end = *at + len.div_ceil(4);
+    let raw: &[u8] = bytemuck::cast_slice(words.get(*at..end)?);
+    let (used, padding) = raw.split_at_checked(len)?;
+    *at = end;
+    padding.iter().all(|b| *b == 0).then_some(used)
+}
+
 impl Image<'_> {
+    /// Types, tables and segments: all slots follow each other, all items exist.
+    fn check_extensions(&self) -> Result<()> {
+        let row = |ok: bool, extension| if ok { Ok(()) } else { Err(VerifyError::Extension(extension)) };
+        row(self.types.len() <= limits::MAX_TYPES, Extension::Types)?;
+        row(self.tables.len() <= limits::MAX_TABLES, Extension::Tables)?;
+        let mut slot = (self.globals.len() / 2) as u64;
+        for table in self.tables {
+            let fits = table.initial <= table.capacity && table.capacity <= limits::MAX_TABLE_CAPACITY;
+            row(u64::from(table.slot) == slot && fits, Extension::Tables)?;
+            slot += 1 + u64::from(table.capacity);
+        }
+        let inside = |first: u32, len: u32, all: usize| u64::from(first) + u64::from(len) <= all as u64;
+        for (rows, extension, all) in [
+            (self.passive_elements, Extension::PassiveElements, self.items.len()),
+            (self.passive_data, Extension::PassiveData, self.data.len()),
+        ] {
+            row(rows.len() <= limits::MAX_SEGMENTS, extension)?;
+            for passive in rows {
+                let follows = u64::from(passive.slot) == slot;
+                row(follows && inside(passive.first, passive.len, all), extension)?;
+                slot += 1;
+            }
+        }
+        for element in self.elements {
+            let table = self.tables.get(element.table as usize);
+            let fits = table.is_some_and(|t| inside(element.offset, element.len, t.initial as usize));
+            row(fits && inside(element.first, element.len, self.items.len()), Extension::Elements)?;
+        }
+        let known = |item: &u16| *item == crate::NO_FUNCTION || usize::from(*item) < self.functions.len();
+        row(self.items.iter().all(known), Extension::ElementItems)
+    }
+
     fn check_tables(&self) -> Result<()> {
         let limit = |ok: bool, section| if ok { Ok(()) } else { Err(VerifyError::Section(section)) };
         limit(self.exports.len() <= limits::MAX_EXPORTS, Section::Exports)?;
@@ -359,6 +429,13 @@ impl Image<'_> {
             let end = at + row.words() as usize;
             let largest = row.params().max(row.results());
             if !row.is_well_formed() || row.start as usize != at || largest >= row.frame() {
+                return Err(err);
+            }
+            let typed = match self.types.get(row.ty() as usize) {
+                Some(ty) => (ty.params, ty.results) == (row.params(), row.results()),
+                None => self.types.is_empty() && row.ty() == 0,
+            };
+            if !typed {
                 return Err(err);
             }
             let code = self.code.get(at..end).ok_or(err)?;
@@ -494,13 +571,34 @@ impl Scope<'_, '_> {
         if !shift {
             return Err(VerifyError::Immediate(at));
         }
-        if shape.mask {
-            let bank = Bank::new(u32::from(a)).ok_or(VerifyError::Line(at))?;
-            if words[1] == 0 || words[1] & !bank.of(self.image.writable) != 0 {
-                return Err(VerifyError::Line(at));
-            }
+        if shape.words > 0 {
+            self.check_immediate(at, shape.word, a, words[1])?;
         }
         Ok(())
+    }
+
+    fn check_immediate(&self, at: u32, meaning: Immediate, a: u8, word: Word) -> Result<()> {
+        let image = self.image;
+        let (low, high) = ((word & 0xffff) as usize, (word >> 16) as usize);
+        let ok = match meaning {
+            Immediate::Number => true,
+            Immediate::Mask => {
+                let bank = Bank::new(u32::from(a)).ok_or(VerifyError::Line(at))?;
+                let ours = word != 0 && word & !bank.of(image.writable) == 0;
+                return if ours { Ok(()) } else { Err(VerifyError::Line(at)) };
+            }
+            // Any function of the type has its parameters and results; they must fit the frame.
+            Immediate::Type => match image.types.get(word as usize) {
+                Some(ty) => u32::from(a) + u32::from(ty.params.max(ty.results)) < u32::from(self.frame),
+                None => false,
+            },
+            Immediate::Table => high == 0 && low < image.tables.len(),
+            Immediate::Tables => low < image.tables.len() && high < image.tables.len(),
+            Immediate::TableAndElements => low < image.tables.len() && high < image.passive_elements.len(),
+            Immediate::Elements => high == 0 && low < image.passive_elements.len(),
+            Immediate::Data => high == 0 && low < image.passive_data.len(),
+        };
+        if ok { Ok(()) } else { Err(VerifyError::Table(at)) }
     }
 
     fn check_field(&self, at: u32, field: Field, value: u8) -> Result<()> {
@@ -513,6 +611,8 @@ impl Scope<'_, '_> {
             Field::LineIn if !within(self.image.declared) => Err(VerifyError::Line(at)),
             Field::LineOut if !within(self.image.writable) => Err(VerifyError::Line(at)),
             Field::Bank if value > 1 => Err(VerifyError::Line(at)),
+            Field::Base if value == 0 => Err(VerifyError::Call(at)),
+            Field::Table if usize::from(value) >= self.image.tables.len() => Err(VerifyError::Table(at)),
             _ => Ok(()),
         }
     }

@@ -58,7 +58,7 @@ fn refused() -> Vec<(Vec<Word>, VerifyError)> {
             },
             E::Hash,
         ),
-        (header(field::RESERVED, 1), E::HeaderField),
+        (header(field::EXTENSIONS, 1 << 6), E::HeaderField),
         (header(field::MEMORY_PAGES, 2 | 1 << 16), E::HeaderField),
         (header(field::MEMORY_BYTES, 65_537), E::HeaderField),
         (header(field::START, 2), E::HeaderField),

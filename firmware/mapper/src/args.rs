@@ -10,18 +10,20 @@ use crate::{Fault, Trap, TrapCode, memory};
 /// `BadArgument` with its position for the first that does not fit its type; `OutOfBounds` or
 /// `BadText` with its address for the first that names bytes outside the memory, or text that is none.
 pub(crate) fn check_arguments(signature: Signature<'_>, args: &[u64], memory: &[u8]) -> Result<(), Fault> {
-    for (position, ty) in signature.params().enumerate() {
-        let arg = args.get(position).copied().unwrap_or_default();
-        if !ty.fits(arg) {
+    let mut before = (Ty::Len, 0);
+    for (position, (ty, arg)) in signature.params().zip(args).enumerate() {
+        if !ty.fits(*arg) {
             return Err(Fault::new(TrapCode::BadArgument, position as u32));
         }
         // A length stands behind each pointer and nowhere else, as verification has shown.
-        let Some(pointer) = position.checked_sub(1).filter(|_| ty == Ty::Len) else { continue };
-        let (at, len) = (args.get(pointer).copied().unwrap_or_default() as u32, arg as u32);
-        match signature.params().nth(pointer) {
-            Some(Ty::StrPtr) => _ = memory::text(memory, at, len)?,
-            _ => _ = memory::range(memory, at, len)?,
+        if ty == Ty::Len {
+            let (pointer, at) = before;
+            let bytes = memory::range(memory, at, *arg as u32)?;
+            if pointer == Ty::StrPtr {
+                memory::text(bytes, at)?;
+            }
         }
+        before = (ty, *arg as u32);
     }
     Ok(())
 }

@@ -114,7 +114,7 @@ impl<P: Port> Mapper<'_, P> {
             if Op::from_u8(row.first as u8).is_some_and(|op| op.words(row.first) == 1) {
                 code[1] = code[2];
             }
-            self.run(Some(&code), 0, 0).map_err(|stop| before(stop.fault))?;
+            self.run(&code, 0, 0).map_err(|stop| before(stop.fault))?;
         } else {
             self.run_function(row.first, row.second)?;
         }
@@ -133,16 +133,18 @@ impl<P: Port> Mapper<'_, P> {
         let row = self.image.functions().get(function as usize).ok_or(fault)?;
         let fuel = fuel.min(self.fuel_cap);
         let left = fuel.checked_sub(row.words()).ok_or(fault)?;
-        let outcome = self.run(None, row.start as usize, left);
+        let outcome = self.run(self.image.code(), row.start as usize, left);
         self.counters.fuel += row.words();
         outcome
     }
 
     /// Runs the image's code, or that of a direct entry, and counts the fuel.
-    fn run(&mut self, code: Option<&[Word]>, pc: usize, fuel: u32) -> Result<(), Stop> {
+    #[inline(never)]
+    fn run(&mut self, code: &[Word], pc: usize, fuel: u32) -> Result<(), Stop> {
         let mut run = Run {
-            code: code.unwrap_or(self.image.code()),
+            code,
             functions: self.image.functions(),
+            image: &self.image,
             stack: self.stack,
             globals: self.globals.get_mut(..self.globals_len).unwrap_or_default(),
             memory: &mut self.memory,

@@ -3,9 +3,11 @@
 //! What verification has shown is not checked again: registers, lines, functions and branch targets
 //! exist. Where Rust needs an answer all the same, the answer is a trap, never a panic.
 
-use xmap_image::{FunctionRow, Word, limits, opcode as op};
+use xmap_image::{FunctionRow, Image, Word, limits, opcode as op};
 
 use crate::arith::{self, extend};
+use crate::bulk::{self, Bulk};
+use crate::float::{self, f32_of, f64_of, of_f32, of_f64};
 use crate::memory::{Memory, address, load, store};
 use crate::native::Native;
 use crate::{Fault, Port, TrapCode};
@@ -36,6 +38,7 @@ pub(crate) struct Stop {
 pub(crate) struct Run<'r, 'm, P> {
     pub(crate) code: &'r [Word],
     pub(crate) functions: &'r [FunctionRow],
+    pub(crate) image: &'r Image<'r>,
     pub(crate) stack: &'r mut [u64],
     pub(crate) globals: &'r mut [u64],
     pub(crate) memory: &'r mut Memory<'m>,
@@ -193,6 +196,32 @@ impl<P: Port> Run<'_, '_, P> {
                 };
             }
 
+            // Goes on in a function whose register 0 is register `a`.
+            macro_rules! enter {
+                ($callee:ident) => {{
+                    let left = fuel - i64::from($callee.words());
+                    if left < 0 {
+                        trap!(TrapCode::Fuel, 0)
+                    }
+                    base += usize::from(a);
+                    let Some(new) = window_at(stack, base) else { trap!(TrapCode::StackOverflow, 0) };
+                    new[0] = (pc as u64) << 8 | u64::from(a);
+                    window = new;
+                    fuel = left;
+                    pc = $callee.start as usize;
+                }};
+            }
+            macro_rules! f32s {
+                ($f:expr) => {
+                    $f(f32_of(reg!(b)), f32_of(reg!(c)))
+                };
+            }
+            macro_rules! f64s {
+                ($f:expr) => {
+                    $f(f64_of(reg!(b)), f64_of(reg!(c)))
+                };
+            }
+
             match opcode {
                 op::Unreachable => trap!(TrapCode::Unreachable, 0),
                 op::Br => branch!(word as i32 >> 8, true),
@@ -205,16 +234,25 @@ impl<P: Port> Run<'_, '_, P> {
                 }
                 op::Call => {
                     let Some(callee) = functions.get((word >> 16) as usize) else { excluded!() };
-                    let left = fuel - i64::from(callee.words());
-                    if left < 0 {
-                        trap!(TrapCode::Fuel, 0)
+                    enter!(callee)
+                }
+                op::CallIndirect => {
+                    let ty = next!();
+                    let Some(table) = self.image.tables().get(usize::from(c)) else { excluded!() };
+                    let Some(slots) = globals.get(table.slot as usize..) else { excluded!() };
+                    let index = r32!(b);
+                    if slots.first().is_none_or(|size| u64::from(index) >= *size) {
+                        trap!(TrapCode::UndefinedElement, index)
                     }
-                    base += usize::from(a);
-                    let Some(new) = window_at(stack, base) else { trap!(TrapCode::StackOverflow, 0) };
-                    new[0] = (pc as u64) << 8 | u64::from(a);
-                    window = new;
-                    fuel = left;
-                    pc = callee.start as usize;
+                    // Null is zero, which becomes an index that no function has.
+                    let reference = slots.get(index as usize + 1).copied().unwrap_or(0);
+                    let Some(callee) = functions.get(reference.wrapping_sub(1) as usize) else {
+                        trap!(TrapCode::NullElement, index)
+                    };
+                    if callee.ty() != ty {
+                        trap!(TrapCode::SignatureMismatch, index)
+                    }
+                    enter!(callee)
                 }
                 op::Ret | op::RetV => {
                     if opcode == op::RetV {
@@ -407,6 +445,52 @@ impl<P: Port> Run<'_, '_, P> {
                 op::TimeNow => set!(native.port.now_us()),
                 op::TimeDelay => check!(native.delay(r32!(a))),
                 op::LogMessage => check!(native.log(memory, r32!(a), r32!(b), r32!(c))),
+
+                op::TableGet..=op::DataDrop => {
+                    let immediate = if opcode == op::TableFill
+                        || opcode >= op::TableCopy && opcode != op::MemoryCopy && opcode != op::MemoryFill
+                    {
+                        next!()
+                    } else {
+                        0
+                    };
+                    let operands = [reg!(a), reg!(b), reg!(c)];
+                    let count = operands[if opcode == op::TableGrow { 0 } else { 2 }] as u32;
+                    let left = fuel - i64::from(bulk::cost(opcode, count));
+                    if left < 0 {
+                        trap!(TrapCode::Fuel, 0)
+                    }
+                    fuel = left;
+                    let mut bulk = Bulk { image: self.image, slots: globals, memory };
+                    let result = check!(bulk.run(word, immediate, operands));
+                    if matches!(opcode, op::TableGet | op::TableSize | op::TableGrow) {
+                        set!(result);
+                    }
+                }
+
+                op::FAdd32 => set!(of_f32(f32s!(|x, y| x + y))),
+                op::FSub32 => set!(of_f32(f32s!(|x, y| x - y))),
+                op::FMul32 => set!(of_f32(f32s!(|x, y| x * y))),
+                op::FDiv32 => set!(of_f32(f32s!(|x, y| x / y))),
+                op::FMin32 => set!(of_f32(f32s!(float::min32))),
+                op::FMax32 => set!(of_f32(f32s!(float::max32))),
+                op::FEq32 => set!(f32s!(|x, y| x == y)),
+                op::FNe32 => set!(f32s!(|x, y| x != y)),
+                op::FLt32 => set!(f32s!(|x, y| x < y)),
+                op::FLe32 => set!(f32s!(|x, y| x <= y)),
+                op::FAdd64 => set!(of_f64(f64s!(|x, y| x + y))),
+                op::FSub64 => set!(of_f64(f64s!(|x, y| x - y))),
+                op::FMul64 => set!(of_f64(f64s!(|x, y| x * y))),
+                op::FDiv64 => set!(of_f64(f64s!(|x, y| x / y))),
+                op::FMin64 => set!(of_f64(f64s!(float::min64))),
+                op::FMax64 => set!(of_f64(f64s!(float::max64))),
+                op::FEq64 => set!(f64s!(|x, y| x == y)),
+                op::FNe64 => set!(f64s!(|x, y| x != y)),
+                op::FLt64 => set!(f64s!(|x, y| x < y)),
+                op::FLe64 => set!(f64s!(|x, y| x <= y)),
+                op::FSqrt32..=op::FNearest32 | op::FSqrt64..=op::Promote => {
+                    set!(check!(float::unary(opcode, reg!(b))))
+                }
                 // No op. The last byte has an arm of its own, so that the table of the arms covers
                 // every byte and no bounds check of it is in the way.
                 u8::MAX => trap!(TrapCode::Unreachable, EXCLUDED + 1),

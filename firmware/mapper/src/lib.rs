@@ -8,8 +8,10 @@
 
 mod args;
 mod arith;
+mod bulk;
 mod call;
 mod exec;
+mod float;
 mod hal;
 mod mapper;
 mod memory;

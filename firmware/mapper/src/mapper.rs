@@ -20,7 +20,7 @@ pub struct Store<'m> {
     pub stack: &'m mut [u64],
     /// Linear memory: as many bytes as the image's header says at least, more where it may grow.
     pub memory: &'m mut [u8],
-    /// One slot for each global of the image at least.
+    /// [`Image::slots`] at least: globals, tables and the lengths of passive segments.
     pub globals: &'m mut [u64],
 }
 
@@ -38,7 +38,7 @@ impl Store<'_> {
         if given < needed {
             return Err(LoadError::Memory { needed, given });
         }
-        let (needed, given) = (image.globals().len(), self.globals.len());
+        let (needed, given) = (image.slots(), self.globals.len());
         if given < needed { Err(LoadError::Globals { needed, given }) } else { Ok(()) }
     }
 }
@@ -143,13 +143,11 @@ impl<'a, P: Port> Mapper<'a, P> {
         let (needed, given) = (header.memory_bytes as usize, memory.len());
         let memory = Memory::new(memory, needed, header.memory_pages, header.memory_max_pages);
         let Some(mut memory) = memory else { return Err(LoadError::Memory { needed, given }) };
-        let (needed, given) = (image.globals().len(), globals.len());
+        let (needed, given) = (image.slots(), globals.len());
         let Some(used) = globals.get_mut(..needed) else {
             return Err(LoadError::Globals { needed, given });
         };
-        for (global, value) in used.iter_mut().zip(image.globals()) {
-            *global = value;
-        }
+        crate::bulk::initialise(&image, used);
         for (address, bytes) in image.data() {
             let room = memory.bytes_mut().get_mut(address as usize..);
             // Verification has shown that there is room.

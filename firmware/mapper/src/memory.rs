@@ -105,7 +105,7 @@ pub(crate) fn range(memory: &[u8], at: u32, len: u32) -> Result<&[u8], Fault> {
     memory.get(at as usize..end).ok_or(Fault::new(TrapCode::OutOfBounds, at))
 }
 
-/// The text at `at`.
-pub(crate) fn text(memory: &[u8], at: u32, len: u32) -> Result<&str, Fault> {
-    core::str::from_utf8(range(memory, at, len)?).map_err(|_| Fault::new(TrapCode::BadText, at))
+/// The text that the bytes at `at` are.
+pub(crate) fn text(bytes: &[u8], at: u32) -> Result<&str, Fault> {
+    core::str::from_utf8(bytes).map_err(|_| Fault::new(TrapCode::BadText, at))
 }

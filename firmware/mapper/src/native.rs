@@ -172,7 +172,7 @@ impl<P: Port> Native<'_, P> {
     /// `log.message`.
     #[cold]
     pub(crate) fn log(&mut self, memory: &[u8], level: u32, at: u32, len: u32) -> Result<(), Fault> {
-        let text = memory::text(memory, at, len)?;
+        let text = memory::text(memory::range(memory, at, len)?, at)?;
         self.port.log(LogLevel::from_i32(level as i32), text);
         Ok(())
     }

@@ -55,7 +55,7 @@ impl<'a, P: Port> Mapper<'a, P> {
         let (needed, given) = (state.memory_len, memory.len());
         let memory = Memory::resume(memory, needed, state.pages, image.header().memory_max_pages)
             .ok_or(LoadError::Memory { needed, given })?;
-        let globals_len = image.globals().len();
+        let globals_len = image.slots();
         let lines = Lines::of(&image);
         let Suspended { counters, fuel_cap, .. } = state;
         Ok(Self { image, port, lines, counters, stack, memory, globals, globals_len, fuel_cap })

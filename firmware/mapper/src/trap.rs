@@ -28,11 +28,21 @@ pub enum TrapCode {
     Time = 9,
     /// Text that is not UTF-8; the detail is its address.
     BadText = 10,
+    /// An indirect call of an index that the table does not have; the detail is the index.
+    UndefinedElement = 11,
+    /// An indirect call of a null reference; the detail is the index.
+    NullElement = 12,
+    /// An indirect call of a function of another type; the detail is the index.
+    SignatureMismatch = 13,
+    /// An access outside a table or an element segment; the detail is the index.
+    TableOutOfBounds = 14,
+    /// A conversion of NaN to an integer.
+    InvalidConversion = 15,
 }
 
 impl TrapCode {
     /// Every code.
-    pub const ALL: [TrapCode; 10] = [
+    pub const ALL: [TrapCode; 15] = [
         TrapCode::Unreachable,
         TrapCode::DivideByZero,
         TrapCode::IntegerOverflow,
@@ -43,6 +53,11 @@ impl TrapCode {
         TrapCode::BadArgument,
         TrapCode::Time,
         TrapCode::BadText,
+        TrapCode::UndefinedElement,
+        TrapCode::NullElement,
+        TrapCode::SignatureMismatch,
+        TrapCode::TableOutOfBounds,
+        TrapCode::InvalidConversion,
     ];
 
     /// The code with this number on the link, if there is one.
@@ -63,6 +78,11 @@ impl TrapCode {
             Self::BadArgument => "bad_argument",
             Self::Time => "time",
             Self::BadText => "bad_text",
+            Self::UndefinedElement => "undefined_element",
+            Self::NullElement => "null_element",
+            Self::SignatureMismatch => "signature_mismatch",
+            Self::TableOutOfBounds => "table_out_of_bounds",
+            Self::InvalidConversion => "invalid_conversion",
         }
     }
 }

@@ -178,7 +178,7 @@ impl Sim {
         let most = (header.memory_max_pages as usize) << 16;
         let memory_bytes = most.min(MEMORY_BYTES_MAX).max(header.memory_bytes as usize);
         let (mut stack, mut memory) = (vec![0; STACK_SLOTS], vec![0; memory_bytes]);
-        let mut globals = vec![0; view.globals().len()];
+        let mut globals = vec![0; view.slots()];
 
         let bare = view.pins().iter().filter(|pin| pin.mode() == PinMode::Any);
         board.set_auto(bare.fold(0, |lines, pin| lines | pin.line().mask64()));

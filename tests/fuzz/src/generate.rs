@@ -2,7 +2,8 @@
 
 use xmap_boards::{BoardId, Line};
 use xmap_image::{
-    Entry, Export, Field, Fields, Function, ImageBuilder, Op, PinMode, PinRow, Pull, Safe, Ty, Word,
+    Elements, Entry, Export, Field, Fields, Function, ImageBuilder, Immediate, NO_FUNCTION, Op, PinMode, PinRow,
+    Pull, Safe, Table, Ty, TypeRow, Word,
 };
 
 use super::Entropy;
@@ -49,6 +50,13 @@ pub fn generate(entropy: &mut Entropy<'_>) -> Vec<Word> {
             Frame { params, results, size: 8 + entropy.below(12) as u8 }
         })
         .collect();
+    // Each function has a type of its own; two tables, two passive segments of each kind.
+    b.types = frames.iter().map(|f| TypeRow { params: f.params, results: f.results }).collect();
+    b.function_types = (0..FUNCTIONS as u16).collect();
+    b.tables = vec![Table { initial: 4, capacity: 6 }, Table { initial: 0, capacity: 9 }];
+    let items = vec![0, NO_FUNCTION, 1, 2];
+    b.elements = [Some((0, 0)), None, None].map(|place| Elements { place, items: items.clone() }).to_vec();
+    b.passive_data = vec![b"passive".to_vec(), b"text".to_vec()];
     let types = [Ty::Bool, Ty::U8, Ty::I16, Ty::U32, Ty::I32, Ty::I64];
     for (n, frame) in frames.iter().enumerate() {
         let Frame { params, results, size } = *frame;
@@ -78,7 +86,7 @@ fn code(entropy: &mut Entropy<'_>, frames: &[Frame], frame: Frame) -> Vec<Word> 
             Field::I8 => entropy.u8(),
             Field::LineIn => entropy.pick(&READABLE),
             Field::LineOut => entropy.pick(&WRITABLE),
-            Field::Bank => entropy.below(2) as u8,
+            Field::Bank | Field::Table => entropy.below(2) as u8,
             // Filled in below.
             Field::Off8 => 0,
             Field::Base => 1,
@@ -108,8 +116,14 @@ fn code(entropy: &mut Entropy<'_>, frames: &[Frame], frame: Frame) -> Vec<Word> 
         code.push(first);
         let more = Op::from_u8(first as u8).map_or(0, |op| op.words(first) - 1);
         for _ in 0..more {
-            let mask = [1 << 17 | 1 << 22, 1][usize::from((first >> 8) as u8 == 1)];
-            code.push(if shape.mask { mask } else { entropy.u32() });
+            let either = |entropy: &mut Entropy<'_>| entropy.below(2);
+            code.push(match shape.word {
+                Immediate::Number => entropy.u32(),
+                Immediate::Mask => [1 << 17 | 1 << 22, 1][usize::from((first >> 8) as u8 == 1)],
+                Immediate::Type => entropy.below(FUNCTIONS),
+                Immediate::Table | Immediate::Elements | Immediate::Data => either(entropy),
+                Immediate::Tables | Immediate::TableAndElements => either(entropy) | either(entropy) << 16,
+            });
         }
     }
     starts.push(code.len());

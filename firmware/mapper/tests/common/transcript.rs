@@ -12,7 +12,7 @@ use super::{Did, Recorder};
 pub fn transcript(words: &[Word], script: &str) -> String {
     let image = Image::verify(words).expect("the image verifies");
     let (mut stack, mut memory) = ([0; STACK_SLOTS], vec![0; 4 << 16]);
-    let mut globals = vec![0; image.globals().len()];
+    let mut globals = vec![0; image.slots()];
     let store = Store { stack: &mut stack, memory: &mut memory, globals: &mut globals };
     let mut m = Mapper::load(image, Recorder::default(), store).expect("the store is large enough");
     let mut out = format!("start {:?}\n", m.start().map_err(|trap| trap.to_string()));
