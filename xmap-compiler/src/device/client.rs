@@ -120,6 +120,24 @@ impl Client {
         }
     }
 
+    /// Connects levels to lines, a word for each bank, and lets time pass, on a device that was started
+    /// for a rehearsal; gives the levels of all lines after that.
+    ///
+    /// # Errors
+    ///
+    /// See [`Client`]; any other device refuses.
+    pub fn rehearse(
+        &mut self,
+        lines: [u32; 2],
+        levels: [u32; 2],
+        advance_us: u64,
+    ) -> Result<[u32; 2], Diagnostic> {
+        match self.session.ask(&Request::Rehearse { lines, levels, advance_us })? {
+            Response::Levels { banks, .. } => Ok(banks),
+            other => Err(self.unwanted(&other)),
+        }
+    }
+
     /// One page of the register trace, from entry `from` on.
     ///
     /// # Errors

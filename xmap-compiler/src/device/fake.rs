@@ -29,6 +29,8 @@ pub(super) struct Faults {
     pub(super) protocol: Option<u16>,
     /// The device answers nothing but gives back what it gets.
     pub(super) echo: bool,
+    /// Each page of the trace is the first.
+    pub(super) rewinds: bool,
     /// The answer to this request has another kind.
     pub(super) mixed_up_at: Option<u32>,
 }
@@ -112,6 +114,9 @@ fn serve(mut stream: impl Read + Write, mut device: Device, faults: &Faults) {
             let mut response = device.serve(request);
             if let (Response::Hello(hello), Some(protocol)) = (&mut response, faults.protocol) {
                 hello.protocol = protocol;
+            }
+            if let (Response::Trace(page), true) = (&mut response, faults.rewinds) {
+                page.first = 0;
             }
             if faults.mixed_up_at == Some(this) {
                 response = Response::Levels { time_us: 0, banks: [0; 2] };

@@ -84,6 +84,7 @@ mod tests {
             (8, entry(Access::Write, 0x1c, 0x2_0000)),
             (9, entry(Access::Write, 0x04, 0x1_0000)),
             (10, entry(Access::Write, 0x2c, 1)),
+            (11, entry(Access::Read, 0x1c, 0)),
         ];
         let message = |trace_at, text: &str| Message { trace_at, level: Level::Warn, text: text.into() };
         let messages = [message(8, "a"), message(8, "b"), message(9, "c"), message(11, "d")];

@@ -39,7 +39,12 @@ pub fn report(hello: &Hello, status: &Status) -> String {
 }
 
 fn feature_names(bits: u32) -> String {
-    let known = [(features::TRACE, "trace"), (features::DEFMT, "defmt"), (features::TEXT, "text")];
+    let known = [
+        (features::TRACE, "trace"),
+        (features::DEFMT, "defmt"),
+        (features::TEXT, "text"),
+        (features::REHEARSAL, "rehearsal"),
+    ];
     let names: Vec<_> = known.iter().filter(|(bit, _)| bits & bit != 0).map(|(_, name)| *name).collect();
     if names.is_empty() { "none".into() } else { names.join(", ") }
 }

@@ -42,6 +42,7 @@ fn greets_and_asks() {
     assert_eq!(client.levels().unwrap(), [0x2_0000, 0]);
     assert_eq!(client.call(&Export::Id(0), &[1, 2]).unwrap(), Outcome::Returned(vec![3]));
     assert_eq!(client.describe(&Export::Id(5)).unwrap(), None);
+    assert_eq!(client.rehearse([1, 0], [1, 0], 5).unwrap_err().code, Code::DeviceRefused);
 }
 
 #[test]
@@ -118,6 +119,13 @@ fn a_trace_of_several_pages_is_read_whole() {
     assert_eq!(lines[..2], ["GPSET0 0x00000020", "GPCLR0 0x00000020"]);
     assert_eq!(client.trace(58).unwrap().iter().map(|(n, _)| *n).collect::<Vec<_>>(), [58, 59]);
     assert_eq!(client.trace(60).unwrap(), []);
+}
+
+#[test]
+fn a_trace_that_goes_round_in_circles_is_an_error() {
+    let (_fake, mut client) = connect(Faults { rewinds: true, ..Faults::default() });
+    plain(&mut client, "count", &[]).unwrap();
+    assert_eq!(client.trace(0).unwrap_err().code, Code::BadAnswer);
 }
 
 #[test]
@@ -200,6 +208,7 @@ fn wires_that_are_shorted_are_known_as_such() {
 fn a_device_that_closes_says_so() {
     let error = fails(Faults { close_at: Some(0), ..Faults::default() });
     assert_eq!(error.code, Code::LinkBroken);
+    assert!(error.message.ends_with(": the other side closed the connection"), "{error}");
     let (fake, mut client) = connect(Faults { close_at: Some(1), ..Faults::default() });
     let error = client.status().unwrap_err();
     assert_eq!(error.code, Code::LinkBroken);
