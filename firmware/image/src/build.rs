@@ -397,23 +397,23 @@ struct Rows {
     passive_data: Vec<PassiveRow>,
 }
 
-/// Takes the element segments of an image apart. Their order among each other is that of their items.
+/// Takes the element segments of an image apart. Each kind keeps its own order, for that is what ops
+/// and loads go by; between the kinds, the order is that of their items, an empty segment first.
 fn elements_of(image: &Image<'_>) -> Vec<Elements> {
-    let items = |first: u32, len: u32| {
+    let segment = |place, first: u32, len: u32| {
         let from = first as usize;
-        image.element_items()[from..from + len as usize].to_vec()
+        Elements { place, items: image.element_items()[from..from + len as usize].to_vec() }
     };
-    let active = image.elements.iter().map(|row| {
-        let segment = Elements { place: Some((row.table, row.offset)), items: items(row.first, row.len) };
-        (row.first, segment)
-    });
-    let passive = image
-        .passive_elements
-        .iter()
-        .map(|row| (row.first, Elements { place: None, items: items(row.first, row.len) }));
-    let mut all: Vec<(u32, Elements)> = active.chain(passive).collect();
-    all.sort_by_key(|(first, _)| *first);
-    all.into_iter().map(|(_, segment)| segment).collect()
+    let mut active = image.elements.iter().peekable();
+    let mut all = Vec::new();
+    for passive in image.passive_elements {
+        while let Some(row) = active.next_if(|row| (row.first, row.len) < (passive.first, passive.len)) {
+            all.push(segment(Some((row.table, row.offset)), row.first, row.len));
+        }
+        all.push(segment(None, passive.first, passive.len));
+    }
+    all.extend(active.map(|row| segment(Some((row.table, row.offset)), row.first, row.len)));
+    all
 }
 
 /// Bytes in which equal strings, and strings that are part of another, stand once.

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use xmap_image::{Field, Fields, Op, SECTIONS, Section, Ty, VerifyError, limits};
+use xmap_image::{Extension, Field, Fields, Immediate, Op, SECTIONS, Section, Ty, VerifyError, limits};
 
 fn field(field: Field) -> &'static str {
     match field {
@@ -16,8 +16,22 @@ fn field(field: Field) -> &'static str {
         Field::LineIn => "in",
         Field::LineOut => "out",
         Field::Bank => "bank",
+        Field::Table => "table",
         Field::Off8 => "off8",
         Field::Base => "base",
+    }
+}
+
+fn immediate(word: Immediate) -> &'static str {
+    match word {
+        Immediate::Number => "",
+        Immediate::Mask => ": mask",
+        Immediate::Type => ": type",
+        Immediate::Table => ": table",
+        Immediate::Tables => ": table, table",
+        Immediate::TableAndElements => ": table, elements",
+        Immediate::Elements => ": elements",
+        Immediate::Data => ": data",
     }
 }
 
@@ -40,8 +54,7 @@ fn ops() -> String {
         };
         let words = match shape.fields {
             Fields::Targets(_) => "2 + n".to_string(),
-            _ if shape.mask => "2, `mask`".into(),
-            _ => (1 + shape.words).to_string(),
+            _ => format!("{}{}", 1 + shape.words, immediate(shape.word)),
         };
         let meaning = op.meaning().replace('|', "\\|").replace("Trap `unreachable`", "Trap");
         writeln!(out, "| 0x{:02x} | `{}` | {fields} | {words} | {meaning} |", *op as u8, op.text())
@@ -68,6 +81,25 @@ fn sections() -> String {
     for (section, (row, content)) in Section::ALL.into_iter().zip(content) {
         let word = xmap_image::field::SECTIONS + section as usize;
         writeln!(out, "| {word} | {section:?} | {row} | {content} |").expect("a string takes all");
+    }
+    out
+}
+
+fn extensions() -> String {
+    let mut out = "| bit | section | bytes of a row | content |\n| --- | --- | --- | --- |\n".to_string();
+    for extension in Extension::ALL {
+        let (row, content) = match extension {
+            Extension::Types => (2, "function types that indirect calls name"),
+            Extension::Tables => (12, "tables"),
+            Extension::Elements => (16, "active element segments: what stands in tables at load"),
+            Extension::PassiveElements => (12, "element segments that `table.init` copies from"),
+            Extension::ElementItems => {
+                (2, "function indices of both kinds of element segments; 0xffff is null")
+            }
+            Extension::PassiveData => (12, "data segments that `memory.init` copies from"),
+        };
+        writeln!(out, "| {} | {extension:?} | {row} | {content} |", extension as u8)
+            .expect("a string takes all");
     }
     out
 }
@@ -123,6 +155,8 @@ fn errors() -> String {
         Call(0),
         Global(0),
         End(0),
+        VerifyError::Extension(xmap_image::Extension::Tables),
+        Table(0),
     ];
     let mut out = "| number | error |\n| --- | --- |\n".to_string();
     for (n, error) in all.iter().enumerate() {
@@ -133,7 +167,7 @@ fn errors() -> String {
 }
 
 fn limits() -> String {
-    let table: [(&str, u64); 9] = [
+    let table = [
         ("bytes of an image", limits::MAX_IMAGE_BYTES as u64),
         ("exports", limits::MAX_EXPORTS as u64),
         ("functions", limits::MAX_FUNCTIONS as u64),
@@ -142,6 +176,10 @@ fn limits() -> String {
         ("registers of a function, register 0 included", limits::MAX_FRAME as u64),
         ("parameters of an export", limits::MAX_PARAMS as u64),
         ("bytes of strings", limits::MAX_STRING_BYTES as u64),
+        ("function types", limits::MAX_TYPES as u64),
+        ("tables", limits::MAX_TABLES as u64),
+        ("references of a table", limits::MAX_TABLE_CAPACITY.into()),
+        ("passive segments of a kind", limits::MAX_SEGMENTS as u64),
         ("targets of a `br_table`, the default not counted", limits::MAX_TARGETS as u64),
     ];
     let mut out = "| what | at most |\n| --- | --- |\n".to_string();
@@ -158,6 +196,7 @@ fn the_tables_of_the_document_are_those_of_the_code() {
     let mut new = old.clone();
     let tables = [
         ("sections", sections()),
+        ("extensions", extensions()),
         ("types", types()),
         ("ops", ops()),
         ("errors", errors()),
@@ -182,12 +221,12 @@ fn the_numbers_of_the_document_are_those_of_the_code() {
     assert_eq!((MAGIC, FORMAT, HEADER_WORDS, NO_START), (*b"XMAP", 1, 28, 0xffff_ffff));
     assert_eq!((field::MAGIC, field::FORMAT_BOARD, field::LENGTH, field::VERSION), (0, 1, 2, 3));
     assert_eq!((HASH_WORD, HASH_WORDS), (4, 8));
-    let rest = (field::START, field::MEMORY_BYTES, field::MEMORY_PAGES, field::TIME_US, field::RESERVED);
+    let rest = (field::START, field::MEMORY_BYTES, field::MEMORY_PAGES, field::TIME_US, field::EXTENSIONS);
     assert_eq!(rest, (12, 13, 14, 15, 16));
     assert_eq!(limits::DEFAULT_FUEL, 1_000_000);
     assert_eq!(Op::LineSet as u8, 0xa8);
     for op in Op::ALL {
-        assert_eq!(op.is_native(), *op as u8 >= 0xa8, "{op:?}");
+        assert_eq!(op.is_native(), (0xa8..=0xbb).contains(&(*op as u8)), "{op:?}");
         let words = 1 + usize::from(op.shape().words);
         assert!(words <= 3 && (*op == Op::BrTable || op.words(op.abc(0, 0, 0)) == words), "{op:?}");
     }

@@ -4,11 +4,11 @@ mod common;
 
 use std::collections::BTreeSet;
 
-use common::{at, changed, sample, start, words};
+use common::{at, changed, extended, sample, start, start_of, words};
 use proptest::prelude::*;
 use xmap_image::{
-    BuildError, Event, EventSource, FORMAT, Function, Image, Op, Section, VerifyError, Word, field, reseal,
-    words_of,
+    BuildError, Event, EventSource, Extension, FORMAT, Function, HEADER_WORDS, Image, Op, Section,
+    VerifyError, Word, field, reseal, words_of,
 };
 
 /// The word `n` of a section of the sample, changed by `f`.
@@ -175,24 +175,113 @@ fn refused() -> Vec<(Vec<Word>, VerifyError)> {
     table
 }
 
+/// The same for the sample with extension sections. The first word of its function 2 is word 14.
+fn extensions_refused() -> Vec<(Vec<Word>, VerifyError)> {
+    use Extension::*;
+    use VerifyError as E;
+    let changed = |change: &dyn Fn(&mut Vec<Word>)| {
+        let mut words = extended().build().expect("the extended sample verifies");
+        change(&mut words);
+        reseal(&mut words);
+        words
+    };
+    let word = |extension: Extension, n: usize, value: Word| {
+        changed(&|words| {
+            let at = start_of(words, extension) + n;
+            words[at] = value;
+        })
+    };
+    let length = |extension: Extension, by: i32| {
+        changed(&|words| {
+            let len = &mut words[HEADER_WORDS + extension as usize];
+            *len = len.wrapping_add_signed(by);
+        })
+    };
+    let code = |at: usize, value: Word| {
+        changed(&|words| {
+            let code = start(words, Section::Code);
+            words[code + at] = value;
+        })
+    };
+    let function_type = |function: usize, ty: Word| {
+        changed(&|words| {
+            let at = start(words, Section::Functions) + 3 * function + 1;
+            words[at] = words[at] & 0xffff | ty << 16;
+        })
+    };
+    let empty = changed(&|words| {
+        // The items are there by their bit, but without bytes.
+        let (at, len) = (start_of(words, ElementItems), HEADER_WORDS + ElementItems as usize);
+        words.drain(at..at + words[len].div_ceil(4) as usize);
+        words[len] = 0;
+    });
+    vec![
+        (length(Types, -1), E::Extension(Types)),
+        (length(Tables, -1), E::Extension(Tables)),
+        (length(Elements, -1), E::Extension(Elements)),
+        (length(PassiveElements, -1), E::Extension(PassiveElements)),
+        (length(ElementItems, -1), E::Extension(ElementItems)),
+        (length(PassiveData, -1), E::Extension(PassiveData)),
+        (length(PassiveData, 400), E::Extension(PassiveData)),
+        (empty, E::Extension(ElementItems)),
+        // Slots without a gap, room for what is there at load, and no more than there may be.
+        (word(Tables, 0, 3), E::Extension(Tables)),
+        (word(Tables, 1, 6), E::Extension(Tables)),
+        (word(Tables, 5, 65_537), E::Extension(Tables)),
+        (word(Tables, 3, 9), E::Extension(Tables)),
+        (word(PassiveElements, 0, 9), E::Extension(PassiveElements)),
+        (word(PassiveElements, 1, 4), E::Extension(PassiveElements)),
+        (word(PassiveElements, 2, u32::MAX), E::Extension(PassiveElements)),
+        (word(PassiveData, 3, 0), E::Extension(PassiveData)),
+        (word(PassiveData, 4, u32::MAX), E::Extension(PassiveData)),
+        (word(Elements, 0, 2), E::Extension(Elements)),
+        (word(Elements, 1, 2), E::Extension(Elements)),
+        (word(Elements, 2, 5), E::Extension(Elements)),
+        (word(Elements, 3, 7), E::Extension(Elements)),
+        // Function 3 does not exist.
+        (word(ElementItems, 0, 3), E::Extension(ElementItems)),
+        (function_type(0, 2), E::Function(0)),
+        (function_type(0, 1), E::Function(0)),
+        (code(14, Op::CallIndirect.abc(4, 1, 2)), E::Table(14)),
+        (code(14, Op::CallIndirect.abc(0, 1, 0)), E::Call(14)),
+        (code(14, Op::CallIndirect.abc(4, 8, 0)), E::Register(14)),
+        (code(15, 2), E::Table(14)),
+        // Two parameters do not stand behind register 6 of 8.
+        (code(14, Op::CallIndirect.abc(6, 1, 0)), E::Table(14)),
+        (code(16, Op::TableGet.abc(1, 2, 2)), E::Table(16)),
+        (code(18, 2), E::Table(17)),
+        (code(18, 1 | 1 << 16), E::Table(17)),
+        (code(20, 2 << 16), E::Table(19)),
+        (code(20, 2), E::Table(19)),
+        (code(22, 2), E::Table(21)),
+        (code(22, 1 << 16), E::Table(21)),
+        (code(24, 1), E::Table(23)),
+        (code(26, 2), E::Table(25)),
+        (code(28, 2), E::Table(27)),
+        (code(29, Op::FAdd64.abc(1, 2, 8)), E::Register(29)),
+    ]
+}
+
 #[test]
 fn each_mutation_is_refused_for_its_reason() {
     let wrong = |(n, (words, expected)): (usize, (Vec<Word>, VerifyError))| {
         let got = Image::verify(&words).err();
         (got != Some(expected)).then(|| format!("mutation {n}: {got:?} instead of {expected:?}"))
     };
-    let wrong: Vec<String> = refused().into_iter().enumerate().filter_map(wrong).collect();
+    let all = refused().into_iter().chain(extensions_refused());
+    let wrong: Vec<String> = all.enumerate().filter_map(wrong).collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]
 fn every_error_is_reached_and_has_its_own_number_and_text() {
-    let mut errors: Vec<VerifyError> = refused().into_iter().map(|(_, error)| error).collect();
+    let all = refused().into_iter().chain(extensions_refused());
+    let mut errors: Vec<VerifyError> = all.map(|(_, error)| error).collect();
     let bytes = [0; 9];
     let odd = [words_of(&bytes[..5]), words_of(&bytes[1..5]), words_of(&bytes[2..6])];
     errors.extend(odd.into_iter().filter_map(Result::err));
     let codes: BTreeSet<u8> = errors.iter().map(VerifyError::code).collect();
-    assert_eq!(codes, (1..=25).collect());
+    assert_eq!(codes, (1..=27).collect());
     let texts: BTreeSet<String> = errors.iter().map(|e| e.to_string()).collect();
     assert!(texts.len() >= codes.len());
 }
@@ -216,25 +305,27 @@ fn a_manifest_names_exports_and_lines_that_are_there() {
 
 #[test]
 fn every_truncation_is_refused() {
-    let words = words();
-    for len in 0..words.len() {
-        assert!(Image::verify(&words[..len]).is_err(), "{len} words");
-        // Even with a length and a hash that fit.
-        let mut cut = words[..len].to_vec();
-        reseal(&mut cut);
-        assert!(Image::verify(&cut).is_err(), "{len} words, sealed");
+    for words in [words(), extended().build().unwrap()] {
+        for len in 0..words.len() {
+            assert!(Image::verify(&words[..len]).is_err(), "{len} words");
+            // Even with a length and a hash that fit.
+            let mut cut = words[..len].to_vec();
+            reseal(&mut cut);
+            assert!(Image::verify(&cut).is_err(), "{len} words, sealed");
+        }
     }
 }
 
 #[test]
 fn every_flip_of_a_bit_is_refused() {
-    let mut words = words();
-    for bit in 0..words.len() * 32 {
-        words[bit / 32] ^= 1 << (bit % 32);
-        assert!(Image::verify(&words).is_err(), "bit {bit}");
-        words[bit / 32] ^= 1 << (bit % 32);
+    for mut words in [words(), extended().build().unwrap()] {
+        for bit in 0..words.len() * 32 {
+            words[bit / 32] ^= 1 << (bit % 32);
+            assert!(Image::verify(&words).is_err(), "bit {bit}");
+            words[bit / 32] ^= 1 << (bit % 32);
+        }
+        assert!(Image::verify(&words).is_ok());
     }
-    assert!(Image::verify(&words).is_ok());
 }
 
 #[test]
@@ -293,8 +384,10 @@ proptest! {
     #[test]
     fn a_changed_image_is_an_image_or_an_error(
         changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u32>(), 0u8..4), 1..6),
+        extensions: bool,
     ) {
-        let words = changed(|words| {
+        let mut words = if extensions { extended().build().unwrap() } else { words() };
+        {
             for (index, value, how) in &changes {
                 let at = index.index(words.len());
                 let word = &mut words[at];
@@ -305,7 +398,8 @@ proptest! {
                     _ => *word ^= (value % 256) << (value >> 27 & 0x18),
                 }
             }
-        });
+        }
+        reseal(&mut words);
         if let Ok(image) = Image::verify(&words) {
             for n in 0..image.exports().len() as u16 {
                 let id = xmap_image::ExportId(n);

@@ -3,8 +3,8 @@
 
 use xmap_boards::{BoardId, Line};
 use xmap_image::{
-    Entry, Event, EventSource, Export, Function, HEADER_WORDS, ImageBuilder, Manifest, Op, PinMode, PinName,
-    PinRow, Pull, Safe, Section, Ty, Word, field, reseal,
+    Elements, Entry, Event, EventSource, Export, Extension, Function, HEADER_WORDS, ImageBuilder, Manifest,
+    NO_FUNCTION, Op, PinMode, PinName, PinRow, Pull, Safe, Section, Table, Ty, TypeRow, Word, field, reseal,
 };
 
 /// A line that exists.
@@ -99,10 +99,58 @@ pub fn words() -> Vec<Word> {
     sample().build().expect("the sample verifies")
 }
 
+/// The sample with something in every extension section, and function 2, which uses them.
+pub fn extended() -> ImageBuilder<'static> {
+    let mut b = sample();
+    b.types = vec![TypeRow { params: 0, results: 0 }, TypeRow { params: 2, results: 1 }];
+    b.function_types = vec![0, 1, 0];
+    b.tables = vec![Table { initial: 3, capacity: 5 }, Table { initial: 1, capacity: 1 }];
+    b.elements = vec![
+        Elements { place: Some((0, 1)), items: vec![0, NO_FUNCTION] },
+        Elements { place: None, items: vec![1, 2, 1] },
+        Elements { place: Some((1, 0)), items: vec![2] },
+    ];
+    b.passive_data = vec![b"lamp".to_vec(), b"passive".to_vec()];
+    b.functions.push(Function {
+        frame: 8,
+        params: 0,
+        results: 0,
+        code: vec![
+            Op::CallIndirect.abc(4, 1, 0),
+            1,
+            Op::TableGet.abc(1, 2, 1),
+            Op::TableFill.abc(1, 2, 3),
+            1,
+            Op::TableCopy.abc(1, 2, 3),
+            1 << 16,
+            Op::TableInit.abc(1, 2, 3),
+            1,
+            Op::ElemDrop.abc(0, 0, 0),
+            0,
+            Op::MemoryInit.abc(1, 2, 3),
+            1,
+            Op::DataDrop.abc(0, 0, 0),
+            1,
+            Op::FAdd64.abc(1, 2, 3),
+            Op::Ret.abc(0, 0, 0),
+        ],
+    });
+    b
+}
+
 /// The index of a section's first word.
 pub fn start(words: &[Word], section: Section) -> usize {
     let before = field::SECTIONS..field::SECTIONS + section as usize;
-    HEADER_WORDS + words[before].iter().map(|len| len.div_ceil(4) as usize).sum::<usize>()
+    let lens = words[before].iter().map(|len| len.div_ceil(4) as usize).sum::<usize>();
+    HEADER_WORDS + words[field::EXTENSIONS].count_ones() as usize + lens
+}
+
+/// The index of an extension section's first word, in an image that has all of them.
+pub fn start_of(words: &[Word], extension: Extension) -> usize {
+    let before = HEADER_WORDS..HEADER_WORDS + extension as usize;
+    let lens = words[before].iter().map(|len| len.div_ceil(4) as usize).sum::<usize>();
+    let manifest = words[field::SECTIONS + Section::Manifest as usize].div_ceil(4) as usize;
+    start(words, Section::Manifest) + manifest + lens
 }
 
 /// Changes a copy of the sample and seals it again.
