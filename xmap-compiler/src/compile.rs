@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use xmap_image::{Entry, Event, Export, ImageBuilder, Manifest as Block, PinName, PinRow, Ty, Word, limits};
+use xmap_image::{
+    Entry, Event, Export, ImageBuilder, Manifest as Block, Op, PinName, PinRow, Ty, Word, limits,
+};
 
-use crate::bounds::{self, Bound};
+use crate::bounds::{self, Bound, Program};
 use crate::codes::Code;
 use crate::diagnostic::{Diagnostic, Diagnostics, Place};
 use crate::emit::{Emitted, emit};
@@ -17,6 +19,7 @@ use crate::memory::{self, Memory};
 use crate::opt::{Inlined, ParamRanges, inline};
 use crate::pins::PinCheck;
 use crate::report::{ExportReport, FunctionReport, How, Report};
+use crate::table;
 use crate::wasm::{ConstExpr, Lines, WasmModule};
 
 /// What a compilation gives.
@@ -50,9 +53,9 @@ pub fn compile(manifest: &Manifest, wasm: &[u8]) -> Result<Compiled, Diagnostics
     let exports = resolve_exports(manifest, &exported(&module))?;
     let pins = |function| PinCheck { file: &file, module: &module, lines: &lines, manifest, function };
 
-    let funcs = program(&file, &module, &exports)?;
+    let (funcs, shared) = program(&file, &module, &exports)?;
     let emitted = emit_all(&module, &funcs, pins)?;
-    let linked = link(&module, &exports, emitted);
+    let linked = link(&module, &exports, emitted, &shared);
     assemble(&Parts {
         manifest,
         module: &module,
@@ -76,7 +79,15 @@ struct Parts<'p, 'a> {
 fn assemble(parts: &Parts<'_, '_>) -> Result<Compiled, Diagnostics> {
     let Parts { manifest, module, linked, file, .. } = *parts;
     let memory = Memory::of(file, module, manifest)?;
-    let bounds = bounds::bounds(&linked.functions);
+    let elements = table::elements(file, module, linked)?;
+    let items: Vec<u16> = elements.iter().flat_map(|e| e.items.iter().copied()).collect();
+    let globals = globals(parts)?;
+    let bounds = bounds::bounds(Program {
+        functions: &linked.functions,
+        types: &linked.function_types,
+        items: &items,
+        globals: &globals,
+    });
     let (exports, reports) = entries(parts, &bounds);
     let builder = ImageBuilder {
         board: manifest.board().id,
@@ -93,8 +104,13 @@ fn assemble(parts: &Parts<'_, '_>) -> Result<Compiled, Diagnostics> {
             .iter()
             .map(|pin| PinRow::new(pin.line.value, pin.mode.value, pin.safe, pin.pull))
             .collect(),
-        globals: globals(parts)?,
+        globals,
         data: memory::segments(file, module, memory.bytes)?,
+        types: linked.types.clone(),
+        function_types: linked.function_types.clone(),
+        tables: table::tables(file, module, linked)?,
+        elements,
+        passive_data: table::passive_data(module, linked),
         manifest: block(parts),
     };
     let words = builder.build().map_err(|error| {
@@ -151,6 +167,7 @@ fn entries(parts: &Parts<'_, '_>, bounds: &[Option<Bound>]) -> (Vec<Export>, Vec
 fn globals(parts: &Parts<'_, '_>) -> Result<Vec<u64>, Diagnostic> {
     let one = |index: &u32| match &parts.module.globals[*index as usize].init {
         ConstExpr::Bits(bits) => Ok(*bits),
+        ConstExpr::Function(function) => Ok(u64::from(parts.linked.numbers[function]) + 1),
         ConstExpr::Unsupported(op, offset) => {
             let place = Place::wasm(parts.file, u64::from(*offset));
             Err(Diagnostic::new(Code::Unsupported, place, format!("{op} is not supported")))
@@ -188,6 +205,7 @@ fn exported<'m>(module: &WasmModule<'m>) -> Vec<ExportedFunction<'m>> {
             wasmparser::ValType::I64 => WasmTy::I64,
             wasmparser::ValType::F32 => WasmTy::F32,
             wasmparser::ValType::F64 => WasmTy::F64,
+            wasmparser::ValType::Ref(_) => WasmTy::I64,
             _ => WasmTy::I32,
         };
         types.iter().map(ty).collect()
@@ -204,12 +222,18 @@ fn exported<'m>(module: &WasmModule<'m>) -> Vec<ExportedFunction<'m>> {
     module.exports.iter().map(one).collect()
 }
 
-/// The functions that the exports and the start function need, optimised.
-fn program(file: &str, module: &WasmModule<'_>, exports: &[MappedExport]) -> Result<Inlined, Diagnostics> {
-    let roots: BTreeSet<u32> = exports.iter().map(|e| e.function).chain(module.start).collect();
+/// The functions that the exports and the start function need, optimised, and those among them that
+/// are called through tables and globals.
+fn program(
+    file: &str,
+    module: &WasmModule<'_>,
+    exports: &[MappedExport],
+) -> Result<(Inlined, BTreeSet<u32>), Diagnostics> {
+    let mut roots: BTreeSet<u32> = exports.iter().map(|e| e.function).chain(module.start).collect();
+    let mut shared: BTreeSet<u32> = module.globals.iter().filter_map(|g| function(&g.init)).collect();
     let mut funcs = Inlined::new();
     let mut errors = Vec::new();
-    let mut work: Vec<u32> = roots.iter().copied().collect();
+    let mut work: Vec<u32> = roots.union(&shared).copied().collect();
     while let Some(index) = work.pop() {
         if funcs.contains_key(&index) {
             continue;
@@ -224,18 +248,49 @@ fn program(file: &str, module: &WasmModule<'_>, exports: &[MappedExport]) -> Res
                 }
             },
         };
-        let callees = func.blocks.iter().flat_map(|b| &b.insts).filter_map(|inst| match inst.kind {
-            Kind::Call(callee) => Some(callee),
-            _ => None,
-        });
-        work.extend(callees);
+        for inst in func.blocks.iter().flat_map(|b| &b.insts) {
+            match inst.kind {
+                Kind::Call(callee) => work.push(callee),
+                Kind::RefFunc(function) => {
+                    shared.insert(function);
+                    work.push(function);
+                }
+                kind if uses_tables(kind) => {
+                    // Now everything that stands in a table can be called.
+                    let items = module.elements.iter().flat_map(|e| &e.items).filter_map(function);
+                    let new: Vec<u32> = items.filter(|f| !shared.contains(f)).collect();
+                    shared.extend(&new);
+                    work.extend(new);
+                }
+                _ => {}
+            }
+        }
         funcs.insert(index, func);
     }
     if !errors.is_empty() {
         errors.sort_by_key(|e: &Diagnostic| e.place.to_string());
         return Err(Diagnostics(errors));
     }
-    Ok(inline(funcs, &roots, &ranges(exports)))
+    let mut ranges = ranges(exports);
+    ranges.retain(|index, _| !shared.contains(index));
+    roots.extend(&shared);
+    Ok((inline(funcs, &roots, &ranges), shared))
+}
+
+fn uses_tables(kind: Kind) -> bool {
+    match kind {
+        Kind::CallIndirect { .. } => true,
+        Kind::Plain { op, .. } => op >= Op::TableGet && op <= Op::TableInit,
+        _ => false,
+    }
+}
+
+/// The function that a constant refers to.
+fn function(init: &ConstExpr) -> Option<u32> {
+    match init {
+        ConstExpr::Function(function) => Some(*function),
+        _ => None,
+    }
 }
 
 /// The body of an import that is exported again.

@@ -1,9 +1,9 @@
-//! Puts the functions that are left into one code section: numbers them, resolves calls and globals,
-//! and turns exports that are one native operation into direct entries.
+//! Puts the functions that are left into one code section: numbers them, resolves calls, globals,
+//! references, types and segments, and turns exports that are one native operation into direct entries.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use xmap_image::{Function, Op, Word, decode};
+use xmap_image::{Function, Op, TypeRow, Word, decode};
 
 use crate::emit::{Emitted, as_direct};
 use crate::manifest::MappedExport;
@@ -22,90 +22,175 @@ pub(crate) enum LinkedEntry {
 #[derive(Clone, Debug)]
 pub(crate) struct Origin {
     /// Its index in the module.
-    pub index: u32,
+    pub(crate) index: u32,
     /// For each op: its first word's index in the function, and its offset in the module.
-    pub offsets: Vec<(u32, u32)>,
+    pub(crate) offsets: Vec<(u32, u32)>,
 }
 
 /// A program with all its references resolved.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Linked {
     /// The functions of the image.
-    pub functions: Vec<Function>,
+    pub(crate) functions: Vec<Function>,
     /// Where each came from.
-    pub sources: Vec<Origin>,
+    pub(crate) sources: Vec<Origin>,
     /// For each exported function of the module, what a call does.
-    pub entries: HashMap<u32, LinkedEntry>,
-    /// The module's indices of the globals that are left.
-    pub globals: Vec<u32>,
+    pub(crate) entries: HashMap<u32, LinkedEntry>,
     /// The start function's number.
-    pub start: Option<u32>,
+    pub(crate) start: Option<u32>,
+    /// For each function of the module that is left, its number.
+    pub(crate) numbers: HashMap<u32, u32>,
+    /// The module's indices of the globals that are left.
+    pub(crate) globals: Vec<u32>,
+    /// The function types, where there are indirect calls.
+    pub(crate) types: Vec<TypeRow>,
+    /// The type of each function, where there are types.
+    pub(crate) function_types: Vec<u16>,
+    /// Whether the tables are used.
+    pub(crate) tables: bool,
+    /// The module's indices of the element segments that the code names.
+    pub(crate) elements: Vec<u32>,
+    /// The module's indices of the data segments that the code names.
+    pub(crate) data: Vec<u32>,
+    /// Tables that the code grows.
+    pub(crate) grown: BTreeSet<u32>,
 }
 
-/// Links a program.
+/// Links a program. `shared` are functions that are called other than by their number: those in
+/// tables and globals.
 pub(crate) fn link(
     module: &WasmModule<'_>,
     exports: &[MappedExport],
     emitted: BTreeMap<u32, Emitted>,
+    shared: &BTreeSet<u32>,
 ) -> Linked {
-    let mut entries = HashMap::new();
-    let mut needed: Vec<u32> = module.start.into_iter().collect();
+    let mut linked = Linked::default();
+    let mut needed: Vec<u32> = module.start.into_iter().chain(shared.iter().copied()).collect();
     for export in exports {
         match as_direct(&emitted[&export.function].function) {
-            Some((first, second)) => _ = entries.insert(export.function, LinkedEntry::Direct(first, second)),
+            Some((first, second)) => {
+                linked.entries.insert(export.function, LinkedEntry::Direct(first, second));
+            }
             None => needed.push(export.function),
         }
     }
     let mut reached: BTreeSet<u32> = BTreeSet::new();
     while let Some(index) = needed.pop() {
         if reached.insert(index) {
-            needed.extend(references(&emitted[&index].function.code, Op::Call));
+            needed.extend(functions_named(&emitted[&index].function.code));
         }
     }
-    let number: HashMap<u32, u32> = reached.iter().zip(0..).map(|(index, n)| (*index, n)).collect();
-    let globals: BTreeSet<u32> = reached
-        .iter()
-        .flat_map(|index| {
-            let code = &emitted[index].function.code;
-            references(code, Op::GlobalGet).chain(references(code, Op::GlobalSet))
-        })
-        .collect();
-    let global: HashMap<u32, u32> = globals.iter().zip(0..).map(|(index, n)| (*index, n)).collect();
-
-    let mut linked = Linked {
-        functions: Vec::new(),
-        sources: Vec::new(),
-        entries,
-        globals: globals.into_iter().collect(),
-        start: module.start.map(|start| number[&start]),
-    };
+    linked.numbers = reached.iter().zip(0..).map(|(index, n)| (*index, n)).collect();
+    linked.start = module.start.map(|start| linked.numbers[&start]);
     for export in exports {
-        if let Some(n) = number.get(&export.function) {
+        if let Some(n) = linked.numbers.get(&export.function) {
             linked.entries.entry(export.function).or_insert(LinkedEntry::Function(*n));
         }
     }
+    let code: Vec<&[Word]> = reached.iter().map(|index| &emitted[index].function.code[..]).collect();
+    let tables = Tables::of(module, &code, &reached);
     for (index, one) in emitted.into_iter().filter(|(index, _)| reached.contains(index)) {
         let mut function = one.function;
-        resolve(&mut function.code, &number, &global);
+        tables.resolve(&mut function.code, &linked.numbers);
         linked.functions.push(function);
         linked.sources.push(Origin { index, offsets: one.offsets });
     }
+    linked.globals = tables.globals;
+    linked.types = tables.types;
+    linked.function_types = tables.function_types;
+    linked.tables = tables.used;
+    linked.elements = tables.elements;
+    linked.data = tables.data;
+    linked.grown = tables.grown;
     linked
 }
 
-/// The 16-bit references of all ops of one kind.
-fn references(code: &[Word], kind: Op) -> impl Iterator<Item = u32> {
-    decode(code).filter(move |(_, op, _)| *op == kind).map(|(_, _, words)| words[0] >> 16)
+/// The functions that code calls or makes references to.
+fn functions_named(code: &[Word]) -> impl Iterator<Item = u32> {
+    let names = |op: &Op| matches!(op, Op::Call | Op::RefFunc);
+    decode(code).filter(move |(_, op, _)| names(op)).map(|(_, _, words)| words[0] >> 16)
 }
 
-fn resolve(code: &mut [Word], number: &HashMap<u32, u32>, global: &HashMap<u32, u32>) {
-    let places: Vec<(usize, Op)> = decode(code).map(|(at, op, _)| (at, op)).collect();
-    for (at, op) in places {
-        let table = match op {
-            Op::Call => number,
-            Op::GlobalGet | Op::GlobalSet => global,
-            _ => continue,
-        };
-        code[at] = code[at] & 0xffff | table[&(code[at] >> 16)] << 16;
+/// What the code names beside functions, in the order of the image.
+#[derive(Default)]
+struct Tables {
+    globals: Vec<u32>,
+    types: Vec<TypeRow>,
+    function_types: Vec<u16>,
+    /// For each type of the module, the number of the types that are equal to it.
+    canonical: Vec<u32>,
+    used: bool,
+    elements: Vec<u32>,
+    data: Vec<u32>,
+    grown: BTreeSet<u32>,
+}
+
+impl Tables {
+    fn of(module: &WasmModule<'_>, code: &[&[Word]], reached: &BTreeSet<u32>) -> Self {
+        let mut tables = Self::default();
+        let mut globals = BTreeSet::new();
+        let (mut elements, mut data) = (BTreeSet::new(), BTreeSet::new());
+        let mut indirect = false;
+        for (_, op, words) in code.iter().flat_map(|code| decode(code)) {
+            tables.used |= op >= Op::CallIndirect && op <= Op::TableInit;
+            match op {
+                Op::GlobalGet | Op::GlobalSet => _ = globals.insert(words[0] >> 16),
+                Op::CallIndirect => indirect = true,
+                Op::TableGrow => _ = tables.grown.insert(words[0] >> 24),
+                Op::TableInit => _ = elements.insert(words[1] >> 16),
+                Op::ElemDrop => _ = elements.insert(words[1]),
+                Op::MemoryInit | Op::DataDrop => _ = data.insert(words[1]),
+                _ => {}
+            }
+        }
+        tables.globals = globals.into_iter().collect();
+        tables.elements = elements.into_iter().collect();
+        tables.data = data.into_iter().collect();
+        if indirect {
+            tables.number_types(module, reached);
+        }
+        tables
+    }
+
+    /// Gives equal types one number.
+    fn number_types(&mut self, module: &WasmModule<'_>, reached: &BTreeSet<u32>) {
+        for (n, ty) in module.types.iter().enumerate() {
+            let equal = module.types[..n].iter().position(|other| other == ty);
+            let number = match equal {
+                Some(equal) => self.canonical[equal],
+                None => {
+                    // Types with more parameters than a window holds have no function and no call.
+                    let count = |types: usize| u8::try_from(types).unwrap_or(u8::MAX);
+                    let (params, results) = (count(ty.params().len()), count(ty.results().len()));
+                    self.types.push(TypeRow { params, results });
+                    self.types.len() as u32 - 1
+                }
+            };
+            self.canonical.push(number);
+        }
+        let ty = |index: &u32| self.canonical[module.functions[*index as usize] as usize] as u16;
+        self.function_types = reached.iter().map(ty).collect();
+    }
+
+    fn resolve(&self, code: &mut [Word], numbers: &HashMap<u32, u32>) {
+        let places: Vec<(usize, Op)> = decode(code).map(|(at, op, _)| (at, op)).collect();
+        let among = |list: &[u32], index: u32| list.binary_search(&index).unwrap_or(0) as u32;
+        for (at, op) in places {
+            let upper = code[at] >> 16;
+            match op {
+                Op::Call | Op::RefFunc => code[at] = code[at] & 0xffff | numbers[&upper] << 16,
+                Op::GlobalGet | Op::GlobalSet => {
+                    code[at] = code[at] & 0xffff | among(&self.globals, upper) << 16;
+                }
+                Op::CallIndirect => code[at + 1] = self.canonical[code[at + 1] as usize],
+                Op::TableInit => {
+                    let segment = among(&self.elements, code[at + 1] >> 16);
+                    code[at + 1] = code[at + 1] & 0xffff | segment << 16;
+                }
+                Op::ElemDrop => code[at + 1] = among(&self.elements, code[at + 1]),
+                Op::MemoryInit | Op::DataDrop => code[at + 1] = among(&self.data, code[at + 1]),
+                _ => {}
+            }
+        }
     }
 }

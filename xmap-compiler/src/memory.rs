@@ -104,5 +104,6 @@ fn address(file: &str, segment: &DataSegment<'_>) -> Result<Option<u32>, Diagnos
             let place = Place::wasm(file, u64::from(*offset));
             Err(Diagnostic::new(Code::Unsupported, place, format!("{op} is not supported")))
         }
+        Some(ConstExpr::Function(_)) => unreachable!("the module validates"),
     }
 }

@@ -477,6 +477,8 @@ ops! {
     0xa2 MemoryInit "memory.init" with(Use, Use, Use, Immediate::Data);
     /// Drop a passive data segment.
     0xa3 DataDrop "data.drop" with(Zero, Zero, Zero, Immediate::Data);
+    /// `a =` a reference to the function.
+    0xa4 RefFunc "ref.func" of(Fields::Func(Def));
 
     // Native operations (guest-abi.md) with the line known to the compiler: nothing is left to check.
     /// Drive line `a` high: one store to GPSET0 or GPSET1.

@@ -546,9 +546,12 @@ impl Scope<'_, '_> {
                 self.check_field(at, f, a)?;
             }
             Fields::Off24 => {}
-            Fields::Func(_) => {
+            Fields::Func(f) => {
                 let row = self.image.functions.get((first >> 16) as usize);
                 let row = row.ok_or(VerifyError::Call(at))?;
+                if f != Field::Base {
+                    return self.check_field(at, f, a);
+                }
                 let top = u32::from(a) + u32::from(row.params().max(row.results()));
                 if a == 0 || top >= u32::from(self.frame) {
                     return Err(VerifyError::Call(at));

@@ -11,9 +11,10 @@ mod common;
 use std::path::PathBuf;
 
 use common::transcript::transcript;
-use common::{builder, code, direct, function, pin, ret};
+use common::{RET, builder, code, direct, function, pin, ret};
 use xmap_image::{
-    Event, EventSource, Field, Fields, ImageBuilder, Op, PinMode, PinName, Ty, Word, field, opcode,
+    Elements, Event, EventSource, Field, Fields, ImageBuilder, NO_FUNCTION, Op, PinMode, PinName, Table, Ty,
+    TypeRow, Word, field, opcode,
 };
 
 /// Registers: the arguments, the value of an op, the sum of all so far.
@@ -70,7 +71,7 @@ fn loads() -> Vec<Word> {
 
 /// Stores each width at its own place, then sums up what stands there.
 fn stores() -> Vec<Word> {
-    let ops = Op::ALL.iter().filter(|op| (opcode::St8..opcode::LineSet).contains(&(**op as u8)));
+    let ops = Op::ALL.iter().filter(|op| (opcode::St8..opcode::CallIndirect).contains(&(**op as u8)));
     let mut body = Vec::new();
     for (n, op) in ops.enumerate() {
         let place = 64 + 8 * n as u32;
@@ -119,6 +120,69 @@ fn control() -> Vec<Word> {
     ]
 }
 
+/// All ops on floats but those that trap where their operand does not fit.
+fn floats() -> Vec<Word> {
+    let fit = |op: &Op| !(opcode::I32TruncF32S..opcode::I32SatF32S).contains(&(*op as u8));
+    let ops = Op::ALL.iter().filter(|op| (opcode::FAdd32..=opcode::Promote).contains(&(**op as u8)));
+    sum(ops.filter(|op| fit(op)).map(|op| {
+        let c = if let Fields::Abc(_, _, Field::Use) = op.shape().fields { Y } else { 0 };
+        vec![op.abc(VALUE, X, c)]
+    }))
+}
+
+/// The ops that trap where their operand does not fit, on an f32 and an f64.
+fn conversions() -> Vec<Word> {
+    let ops = (opcode::I32TruncF32S..opcode::I32SatF32S).filter_map(Op::from_u8);
+    sum(ops.map(|op| {
+        let double = matches!(op, Op::I32TruncF64S | Op::I32TruncF64U | Op::I64TruncF64S | Op::I64TruncF64U);
+        vec![op.abc(VALUE, if double { Y } else { X }, 0)]
+    }))
+}
+
+/// Tables: grown, filled, copied, filled from a segment; then a call through the index given.
+fn tables() -> Vec<Word> {
+    let mut body = vec![
+        Op::Const32.a16(5, 2),
+        Op::Const32.a16(6, 0),
+        Op::Const32.a16(7, 1),
+        Op::TableGrow.abc(5, 6, 0),
+        Op::TableSize.abc(VALUE, 0, 0),
+        Op::TableGet.abc(8, 7, 0),
+        Op::TableSet.abc(6, 8, 0),
+        Op::TableFill.abc(6, 8, 7),
+        1,
+        Op::TableCopy.abc(7, 6, 7),
+        1 | 0 << 16,
+        Op::TableInit.abc(5, 7, 7),
+        0,
+        Op::ElemDrop.abc(0, 0, 0),
+        0,
+        Op::Copy.abc(21, X, 0),
+        Op::CallIndirect.abc(20, X, 0),
+        0,
+    ];
+    body.push(ret(21));
+    body
+}
+
+/// Stretches of memory.
+fn stretches() -> Vec<Word> {
+    vec![
+        Op::Const32.a16(5, 300),
+        Op::Const32.a16(6, 3),
+        Op::Const32.a16(7, 11),
+        Op::MemoryFill.abc(5, X, 7),
+        Op::MemoryInit.abc(5, 6, 6),
+        0,
+        Op::DataDrop.abc(0, 0, 0),
+        1,
+        Op::AddI32.abc(6, 5, 2),
+        Op::MemoryCopy.abc(6, 5, 7),
+        Op::Ld64.abc(1, 5, 3),
+        RET,
+    ]
+}
+
 fn image() -> ImageBuilder<'static> {
     let mut b = builder();
     (b.version, b.time_us) = (3, 400);
@@ -127,7 +191,7 @@ fn image() -> ImageBuilder<'static> {
     let bytes: Vec<u8> = (0..32u8).map(|n| n.wrapping_mul(37) ^ 0xa5).collect();
     b.data = vec![(0, bytes), (400, "gr\u{fc}n".as_bytes().to_vec())];
     b.pins.push(pin(5, PinMode::Any));
-    let start = [Op::GlobalGet.a16(1, 0), Op::AddI64.abc(1, 1, 1), Op::GlobalSet.a16(1, 0), common::RET];
+    let start = [Op::GlobalGet.a16(1, 0), Op::AddI64.abc(1, 1, 1), Op::GlobalSet.a16(1, 0), RET];
     b.functions.push(function(0, 0, &start));
     b.start = Some(0);
 
@@ -148,13 +212,17 @@ fn image() -> ImageBuilder<'static> {
     code(&mut b, "loads", &[Ty::U32], &[Ty::U64], &loads());
     code(&mut b, "stores", &[Ty::U64, Ty::U8], &[Ty::U64], &stores());
     code(&mut b, "control", &[Ty::U8, Ty::Bool], &[Ty::U64], &control());
+    code(&mut b, "floats", &[Ty::U64; 2], &[Ty::U64], &floats());
+    code(&mut b, "conversions", &[Ty::F32, Ty::F64], &[Ty::U64], &conversions());
+    code(&mut b, "tables", &[Ty::U32], &[Ty::U32], &tables());
+    code(&mut b, "stretches", &[Ty::U32], &[Ty::U64], &stretches());
     code(&mut b, "trap", &[], &[], &[Op::Unreachable.abc(0, 0, 0)]);
-    let spin = [Op::Br.a24(-1), common::RET];
+    let spin = [Op::Br.a24(-1), RET];
     code(&mut b, "spin", &[], &[], &spin);
-    if let Some(export) = b.exports.last_mut() {
-        export.entry = xmap_image::Entry::Code { function: 8, fuel: 500 };
+    if let Some(xmap_image::Entry::Code { fuel, .. }) = b.exports.last_mut().map(|export| &mut export.entry) {
+        *fuel = 500;
     }
-    let pages = [Op::MemoryGrow.abc(2, 1, 0), Op::MemorySize.abc(1, 0, 0), common::RET];
+    let pages = [Op::MemoryGrow.abc(2, 1, 0), Op::MemorySize.abc(1, 0, 0), RET];
     code(&mut b, "pages", &[Ty::U32], &[Ty::U32, Ty::I32], &pages);
 
     let natives: [(&str, &[Ty], &[Ty], &[Word]); 20] = [
@@ -182,6 +250,23 @@ fn image() -> ImageBuilder<'static> {
     for (name, params, results, words) in natives {
         direct(&mut b, name, params, results, words);
     }
+    // Type 0 is that of `fib`, function 1.
+    b.types = vec![TypeRow { params: 1, results: 1 }];
+    for f in &b.functions {
+        let ty = TypeRow { params: f.params, results: f.results };
+        let known = b.types.iter().position(|known| *known == ty);
+        b.function_types.push(known.unwrap_or(b.types.len()) as u16);
+        if known.is_none() {
+            b.types.push(ty);
+        }
+    }
+    b.tables = vec![Table { initial: 6, capacity: 10 }, Table { initial: 4, capacity: 4 }];
+    b.elements = vec![
+        Elements { place: Some((0, 1)), items: vec![1, NO_FUNCTION, 0] },
+        Elements { place: None, items: vec![NO_FUNCTION, 1] },
+        Elements { place: Some((1, 0)), items: vec![1] },
+    ];
+    b.passive_data = vec![b"passive".to_vec(), vec![1, 2, 3]];
     b.manifest.module = "frozen";
     b.manifest.namespace = "test";
     b.manifest.pins.push(PinName { line: 17, name: "lamp" }).expect("there is room");

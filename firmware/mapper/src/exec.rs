@@ -468,6 +468,8 @@ impl<P: Port> Run<'_, '_, P> {
                     }
                 }
 
+                op::RefFunc => set!((word >> 16) + 1),
+
                 op::FAdd32 => set!(of_f32(f32s!(|x, y| x + y))),
                 op::FSub32 => set!(of_f32(f32s!(|x, y| x - y))),
                 op::FMul32 => set!(of_f32(f32s!(|x, y| x * y))),

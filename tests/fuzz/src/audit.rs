@@ -88,7 +88,7 @@ pub(crate) fn run(image: Image<'_>, entropy: &mut Entropy<'_>) -> bool {
 fn digest(image: Image<'_>, entropy: &mut Entropy<'_>, dirt: u8) -> Option<u64> {
     let mut stack = vec![u64::from_le_bytes([dirt; 8]); limits::WINDOW + 100];
     let mut memory = vec![dirt; MEMORY];
-    let mut globals = vec![u64::from(dirt); image.globals().len()];
+    let mut globals = vec![u64::from(dirt); image.slots()];
     let store = Store { stack: &mut stack, memory: &mut memory, globals: &mut globals };
     let port = Auditor { image, digest: 0, now_us: 0, waited_us: 0, levels: [0; 2] };
     let mut mapper = Mapper::load(image, port, store).ok()?;

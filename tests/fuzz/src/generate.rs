@@ -2,8 +2,8 @@
 
 use xmap_boards::{BoardId, Line};
 use xmap_image::{
-    Elements, Entry, Export, Field, Fields, Function, ImageBuilder, Immediate, NO_FUNCTION, Op, PinMode, PinRow,
-    Pull, Safe, Table, Ty, TypeRow, Word,
+    Elements, Entry, Export, Field, Fields, Function, ImageBuilder, Immediate, NO_FUNCTION, Op, PinMode,
+    PinRow, Pull, Safe, Table, Ty, TypeRow, Word,
 };
 
 use super::Entropy;
@@ -100,6 +100,10 @@ fn code(entropy: &mut Entropy<'_>, frames: &[Frame], frame: Frame) -> Vec<Word> 
             }
             Fields::Off16(a) => op.a16(field(a), 0),
             Fields::Off24 => op.a24(0),
+            Fields::Func(a) if a != Field::Base => {
+                let a = field(a);
+                op.a16(a, entropy.below(FUNCTIONS) as u16)
+            }
             Fields::Func(_) => {
                 let callee = entropy.below(frames.len() as u32);
                 let Frame { params, results, .. } = frames[callee as usize];

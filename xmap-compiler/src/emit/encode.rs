@@ -7,7 +7,7 @@ use xmap_image::{Function, Op, Word, limits};
 use super::Emitted;
 use super::moves::{From, Move, sequence};
 use super::registers::Registers;
-use super::select::{Condition, End, Machine, MachineBlock, Selected, Slot, load_constant};
+use super::select::{Callee, Condition, End, Machine, MachineBlock, Selected, Slot, load_constant};
 use crate::ir::{BlockId, Edge, Func, Value};
 
 /// Encodes a function.
@@ -37,7 +37,7 @@ pub(super) fn encode(func: &Func, selected: &Selected, registers: &Registers) ->
         encoder.jump(edge.to);
     }
     let frame = registers.frame + u8::from(encoder.scratch_used);
-    let (code, offsets) = link(encoder.items, labels)?;
+    let Linked { code, offsets } = link(encoder.items, labels)?;
     let params = func.params.len() as u8;
     let results = func.results as u8;
     let frame = frame.max(params + 1).max(results + 1);
@@ -169,12 +169,20 @@ impl Encoder<'_> {
                 self.words(words);
             }
             Machine::A16(op, slot, imm) => self.words(vec![op.a16(self.field(*slot), *imm)]),
-            Machine::Call { function, args, results } => {
+            Machine::RefFunc(result, function) => {
+                self.words(vec![Op::RefFunc.a16(self.registers.of(*result), *function as u16)]);
+            }
+            Machine::Call { callee, args, results } => {
                 let base = self.registers.base;
                 let moves: Vec<Move> =
                     args.iter().zip(base + 1..).map(|(v, to)| (to, self.from(*v))).collect();
                 self.moves(&moves);
-                self.words(vec![Op::Call.a16(base, *function as u16)]);
+                self.words(match *callee {
+                    Callee::Function(function) => vec![Op::Call.a16(base, function as u16)],
+                    Callee::Table { index, table, ty } => {
+                        vec![Op::CallIndirect.abc(base, self.registers.of(index), table), ty]
+                    }
+                });
                 let moves: Vec<Move> = results
                     .iter()
                     .zip(base + 1..)
@@ -205,7 +213,7 @@ impl Encoder<'_> {
                         words.extend(immediates);
                         self.words(words);
                     }
-                    Machine::Call { .. } => unreachable!("a constant is no call"),
+                    Machine::Call { .. } | Machine::RefFunc(..) => unreachable!("a constant is a number"),
                 },
             }
         }
@@ -258,8 +266,12 @@ impl Encoder<'_> {
     }
 }
 
-/// The words of a function, and for each op its first word's index and its offset in the module.
-type Linked = (Vec<Word>, Vec<(u32, u32)>);
+/// A function with its branches resolved.
+struct Linked {
+    code: Vec<Word>,
+    /// For each op: its first word's index, and its offset in the module.
+    offsets: Vec<(u32, u32)>,
+}
 
 /// Chooses the reach of each branch, then writes the words and where each op came from.
 fn link(mut items: Vec<Item>, labels: u32) -> Result<Linked, usize> {
@@ -329,7 +341,7 @@ fn link(mut items: Vec<Item>, labels: u32) -> Result<Linked, usize> {
         }
         offsets.push((at as u32, item.offset));
     }
-    Ok((code, offsets))
+    Ok(Linked { code, offsets })
 }
 
 fn size(what: &What) -> usize {

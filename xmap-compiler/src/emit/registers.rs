@@ -7,7 +7,7 @@
 
 use crate::ir::{Edge, Value};
 
-use super::select::{End, Machine, MachineBlock, Selected, Slot};
+use super::select::{Callee, End, Machine, MachineBlock, Selected, Slot};
 
 /// Where values live.
 pub(super) struct Registers {
@@ -88,7 +88,12 @@ fn operands(
             Slot::Use(v) => read(*v),
             _ => {}
         },
-        Machine::Call { args, results, .. } => {
+        Machine::RefFunc(result, _) => write(*result),
+        Machine::Call { callee, args, results } => {
+            // Read after the arguments are in place, so it must not stand in the callee's window.
+            if let Callee::Table { index, .. } = callee {
+                late(*index);
+            }
             args.iter().for_each(|v| read(*v));
             results.iter().for_each(|v| write(*v));
         }

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use xmap_image::Op;
+use xmap_image::{Field, Fields, Op};
 
 use super::native;
 use crate::diagnostic::Diagnostic;
@@ -36,8 +36,19 @@ pub(super) enum Machine {
     Abc(Op, [Slot; 3], Vec<u32>),
     /// A byte field and 16 bits.
     A16(Op, Slot, u16),
-    /// A call of a function of the module.
-    Call { function: u32, args: Vec<Value>, results: Vec<Value> },
+    /// A call.
+    Call { callee: Callee, args: Vec<Value>, results: Vec<Value> },
+    /// A reference to a function of the module.
+    RefFunc(Value, u32),
+}
+
+/// What a call goes to. Functions and types still have the module's indices.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Callee {
+    /// A function.
+    Function(u32),
+    /// The function at an index of a table, if it has the type.
+    Table { index: Value, table: u8, ty: u32 },
 }
 
 /// An op and its offset in the module.
@@ -235,11 +246,42 @@ impl Selection<'_, '_> {
                 self.abc(Op::MemoryGrow, def, pages, NONE);
             }
             Kind::Call(function) => {
-                self.push(Machine::Call { function, args: args.to_vec(), results: inst.results.clone() });
+                let callee = Callee::Function(function);
+                self.push(Machine::Call { callee, args: args.to_vec(), results: inst.results.clone() });
             }
+            Kind::CallIndirect { ty, table } => {
+                let (index, args) = args.split_last().expect("an indirect call has an index");
+                let Slot::Use(index) = self.reg(*index) else { unreachable!("reg gives a use") };
+                let callee = Callee::Table { index, table, ty };
+                self.push(Machine::Call { callee, args: args.to_vec(), results: inst.results.clone() });
+            }
+            Kind::RefFunc(function) => self.push(Machine::RefFunc(inst.results[0], function)),
+            Kind::Plain { op, table, word } => self.plain(op, table, word, def, args),
             Kind::Native(function) => native::select(self, function, def, args)?,
         }
         Ok(())
+    }
+
+    /// An op whose operands are all in registers, as its shape has them.
+    fn plain(&mut self, op: Op, table: u8, word: u32, def: Slot, args: &[Value]) {
+        let Fields::Abc(a, b, c) = op.shape().fields else { unreachable!("the op has three fields") };
+        let mut operands = args.iter();
+        let mut slots = [NONE; 3];
+        for (slot, field) in slots.iter_mut().zip([a, b, c]) {
+            let mut operand = || self.reg(*operands.next().expect("an operand for each field"));
+            *slot = match (field, def) {
+                (Field::Def, def) => def,
+                (Field::Use, _) => operand(),
+                (Field::Mut, Slot::Def(result)) => match operand() {
+                    Slot::Use(before) => Slot::Mut(result, before),
+                    other => other,
+                },
+                (Field::Table, _) => Slot::Imm(table),
+                _ => NONE,
+            };
+        }
+        let words = if op.shape().words == 1 { vec![word] } else { Vec::new() };
+        self.push(Machine::Abc(op, slots, words));
     }
 
     fn binary(&mut self, op: Binary, width: Width, def: Slot, a: Value, b: Value) {

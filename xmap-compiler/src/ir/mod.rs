@@ -5,6 +5,8 @@
 
 mod print;
 
+use xmap_image::Op;
+
 use crate::wasm::Native;
 
 /// An SSA value.
@@ -118,6 +120,24 @@ pub enum Kind {
     MemoryGrow,
     /// A function of the module.
     Call(u32),
+    /// `[arguments.., index]`: the function at the index of a table, if it has the type.
+    CallIndirect {
+        /// The type's index in the module.
+        ty: u32,
+        /// The table.
+        table: u8,
+    },
+    /// A reference to a function of the module.
+    RefFunc(u32),
+    /// An op that takes all its operands in registers: floats, tables, bulk memory.
+    Plain {
+        /// The op.
+        op: Op,
+        /// The table that a field of its first word names.
+        table: u8,
+        /// Its immediate word, where it has one.
+        word: u32,
+    },
     /// A native function.
     Native(Native),
 }
@@ -133,7 +153,9 @@ impl Kind {
             | Kind::Select
             | Kind::GlobalGet(_)
             | Kind::MemorySize
+            | Kind::RefFunc(_)
             | Kind::Native(Native::NowUs) => true,
+            Kind::Plain { op, .. } => op.is_float() && !is_trapping_conversion(op),
             _ => false,
         }
     }
@@ -142,6 +164,11 @@ impl Kind {
     pub fn is_function_of_operands(self) -> bool {
         self.is_pure() && !matches!(self, Kind::GlobalGet(_) | Kind::MemorySize | Kind::Native(_))
     }
+}
+
+/// Conversions of floats that trap where no integer is near.
+fn is_trapping_conversion(op: Op) -> bool {
+    op >= Op::I32TruncF32S && op <= Op::I64TruncF64U
 }
 
 /// One instruction.

@@ -2,8 +2,10 @@
 
 use wasmparser::{MemArg, Operator};
 
+use xmap_image::{Field, Fields, Op};
+
 use super::Lowering;
-use crate::ir::Width::{W32, W64};
+use crate::ir::Width::{self, W32, W64};
 use crate::ir::{Binary, Compare, Kind, Load, Store, Unary};
 
 impl Lowering<'_, '_> {
@@ -25,6 +27,10 @@ impl Lowering<'_, '_> {
         } else if let Some((store, memarg)) = store(op) {
             let args = self.pop_two();
             self.inst(Kind::Store(store, memarg.offset as u32), args.to_vec(), 0);
+        } else if let Some((op, exchange)) = float(op) {
+            self.float(op, exchange);
+        } else if let Some(changed) = self.bits(op) {
+            return changed;
         } else {
             match op {
                 Operator::I32Eqz | Operator::I64Eqz => {
@@ -38,14 +44,161 @@ impl Lowering<'_, '_> {
                     let pages = self.pop();
                     self.push_inst(Kind::MemoryGrow, vec![pages]);
                 }
-                _ => return false,
+                _ => return self.bulk(op),
             }
         }
         true
     }
+
+    /// A float op of one operand or two.
+    fn float(&mut self, op: Op, exchange: bool) {
+        let two = matches!(op.shape().fields, Fields::Abc(_, _, Field::Use));
+        let mut args = self.pop_many(if two { 2 } else { 1 });
+        if exchange {
+            args.reverse();
+        }
+        self.push_inst(plain(op), args);
+    }
+
+    /// Operations on the bits of floats: signs, constants and reinterpretations, which are no op at
+    /// all. True where the instruction was one.
+    fn bits(&mut self, op: &Operator<'_>) -> Option<bool> {
+        const SIGN_32: u64 = 1 << 31;
+        const SIGN_64: u64 = 1 << 63;
+        match op {
+            Operator::F32Const { value } => self.push_constant(u64::from(value.bits())),
+            Operator::F64Const { value } => self.push_constant(value.bits()),
+            Operator::I32ReinterpretF32
+            | Operator::I64ReinterpretF64
+            | Operator::F32ReinterpretI32
+            | Operator::F64ReinterpretI64 => {}
+            Operator::F32Abs => self.with_constant(Binary::And, W32, SIGN_32 - 1),
+            Operator::F64Abs => self.with_constant(Binary::And, W64, SIGN_64 - 1),
+            Operator::F32Neg => self.with_constant(Binary::Xor, W32, SIGN_32),
+            Operator::F64Neg => self.with_constant(Binary::Xor, W64, SIGN_64),
+            Operator::F32Copysign => self.copysign(W32, SIGN_32),
+            Operator::F64Copysign => self.copysign(W64, SIGN_64),
+            _ => return None,
+        }
+        Some(true)
+    }
+
+    fn with_constant(&mut self, op: Binary, width: Width, bits: u64) {
+        let arg = self.pop();
+        let constant = self.func.constant(bits);
+        self.push_inst(Kind::Binary(op, width), vec![arg, constant]);
+    }
+
+    fn copysign(&mut self, width: Width, sign: u64) {
+        let [magnitude, other] = self.pop_two();
+        self.stack.push(other);
+        self.with_constant(Binary::And, width, sign);
+        self.stack.push(magnitude);
+        self.with_constant(Binary::And, width, sign - 1);
+        let args = self.pop_two();
+        self.push_inst(Kind::Binary(Binary::Or, width), args.to_vec());
+    }
+
+    /// Tables, references and bulk memory. Segments and tables still have the module's indices.
+    fn bulk(&mut self, op: &Operator<'_>) -> bool {
+        let halves = |low: u32, high: u32| (low & 0xffff) | high << 16;
+        // The op, its table field, its immediate, and how many operands it takes.
+        let (op, table, word, args) = match *op {
+            Operator::CallIndirect { type_index, table_index } => {
+                let ty = &self.module.types[type_index as usize];
+                let (params, results) = (ty.params().len(), ty.results().len());
+                let args = self.pop_many(params + 1);
+                let kind = Kind::CallIndirect { ty: type_index, table: table_index as u8 };
+                let results = self.inst(kind, args, results);
+                self.stack.extend(results);
+                return true;
+            }
+            Operator::RefNull { .. } => {
+                self.push_constant(0);
+                return true;
+            }
+            Operator::RefFunc { function_index } => {
+                self.push_inst(Kind::RefFunc(function_index), Vec::new());
+                return true;
+            }
+            Operator::RefIsNull => {
+                let arg = self.pop();
+                let zero = self.func.constant(0);
+                self.push_inst(Kind::Compare(Compare::Eq, W64), vec![arg, zero]);
+                return true;
+            }
+            Operator::TableGet { table } => (Op::TableGet, table, 0, 1),
+            Operator::TableSet { table } => (Op::TableSet, table, 0, 2),
+            Operator::TableSize { table } => (Op::TableSize, table, 0, 0),
+            Operator::TableGrow { table } => (Op::TableGrow, table, 0, 2),
+            Operator::TableFill { table } => (Op::TableFill, 0, table, 3),
+            Operator::TableCopy { dst_table, src_table } => {
+                (Op::TableCopy, 0, halves(dst_table, src_table), 3)
+            }
+            Operator::TableInit { elem_index, table } => (Op::TableInit, 0, halves(table, elem_index), 3),
+            Operator::ElemDrop { elem_index } => (Op::ElemDrop, 0, elem_index, 0),
+            Operator::MemoryCopy { .. } => (Op::MemoryCopy, 0, 0, 3),
+            Operator::MemoryFill { .. } => (Op::MemoryFill, 0, 0, 3),
+            Operator::MemoryInit { data_index, .. } => (Op::MemoryInit, 0, data_index, 3),
+            Operator::DataDrop { data_index } => (Op::DataDrop, 0, data_index, 0),
+            _ => return false,
+        };
+        let mut args = self.pop_many(args);
+        if op == Op::TableGrow {
+            // The op takes the number first: its result stands there.
+            args.reverse();
+        }
+        let results = usize::from(matches!(op, Op::TableGet | Op::TableSize | Op::TableGrow));
+        let results = self.inst(Kind::Plain { op, table: table as u8, word }, args, results);
+        self.stack.extend(results);
+        true
+    }
 }
 
-fn binary(op: &Operator<'_>) -> Option<(Binary, crate::ir::Width)> {
+fn plain(op: Op) -> Kind {
+    Kind::Plain { op, table: 0, word: 0 }
+}
+
+/// The op of a float instruction, and whether the operands are exchanged.
+fn float(op: &Operator<'_>) -> Option<(Op, bool)> {
+    macro_rules! ops {
+        ($($wasm:ident $op:ident $exchange:literal)*) => {
+            match op {
+                $(Operator::$wasm => Some((Op::$op, $exchange)),)*
+                _ => None,
+            }
+        };
+    }
+    ops! {
+        F32Add FAdd32 false  F32Sub FSub32 false  F32Mul FMul32 false  F32Div FDiv32 false
+        F32Min FMin32 false  F32Max FMax32 false
+        F32Eq FEq32 false  F32Ne FNe32 false  F32Lt FLt32 false  F32Le FLe32 false
+        F32Gt FLt32 true  F32Ge FLe32 true
+        F32Sqrt FSqrt32 false  F32Ceil FCeil32 false  F32Floor FFloor32 false
+        F32Trunc FTrunc32 false  F32Nearest FNearest32 false
+        F64Add FAdd64 false  F64Sub FSub64 false  F64Mul FMul64 false  F64Div FDiv64 false
+        F64Min FMin64 false  F64Max FMax64 false
+        F64Eq FEq64 false  F64Ne FNe64 false  F64Lt FLt64 false  F64Le FLe64 false
+        F64Gt FLt64 true  F64Ge FLe64 true
+        F64Sqrt FSqrt64 false  F64Ceil FCeil64 false  F64Floor FFloor64 false
+        F64Trunc FTrunc64 false  F64Nearest FNearest64 false
+        I32TruncF32S I32TruncF32S false  I32TruncF32U I32TruncF32U false
+        I32TruncF64S I32TruncF64S false  I32TruncF64U I32TruncF64U false
+        I64TruncF32S I64TruncF32S false  I64TruncF32U I64TruncF32U false
+        I64TruncF64S I64TruncF64S false  I64TruncF64U I64TruncF64U false
+        I32TruncSatF32S I32SatF32S false  I32TruncSatF32U I32SatF32U false
+        I32TruncSatF64S I32SatF64S false  I32TruncSatF64U I32SatF64U false
+        I64TruncSatF32S I64SatF32S false  I64TruncSatF32U I64SatF32U false
+        I64TruncSatF64S I64SatF64S false  I64TruncSatF64U I64SatF64U false
+        F32ConvertI32S F32ConvI32S false  F32ConvertI32U F32ConvU false
+        F32ConvertI64S F32ConvI64S false  F32ConvertI64U F32ConvU false
+        F64ConvertI32S F64ConvI32S false  F64ConvertI32U F64ConvU false
+        F64ConvertI64S F64ConvI64S false  F64ConvertI64U F64ConvU false
+        F32DemoteF64 Demote false  F64PromoteF32 Promote false
+    }
+}
+
+fn binary(op: &Operator<'_>) -> Option<(Binary, Width)> {
     Some(match op {
         Operator::I32Add => (Binary::Add, W32),
         Operator::I32Sub => (Binary::Sub, W32),
@@ -82,7 +235,7 @@ fn binary(op: &Operator<'_>) -> Option<(Binary, crate::ir::Width)> {
 }
 
 /// The comparison, its width, and whether the operands are exchanged.
-fn compare(op: &Operator<'_>) -> Option<(Compare, crate::ir::Width, bool)> {
+fn compare(op: &Operator<'_>) -> Option<(Compare, Width, bool)> {
     Some(match op {
         Operator::I32Eq => (Compare::Eq, W32, false),
         Operator::I32Ne => (Compare::Ne, W32, false),

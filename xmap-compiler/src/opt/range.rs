@@ -1,5 +1,7 @@
 //! What is known of a value's size: the largest it can be, as an unsigned number.
 
+use xmap_image::Op;
+
 use crate::ir::{Binary, Kind, Load, Width};
 use crate::wasm::Native;
 
@@ -19,6 +21,10 @@ pub(super) fn largest(kind: Kind, args: &[u64]) -> u64 {
                 _ => all(width),
             },
             (Binary::DivU | Binary::ShrU, [a, _]) => *a,
+            (Binary::Mul, [a, b]) => match a.checked_mul(*b) {
+                Some(product) if product <= all(width) => product,
+                _ => all(width),
+            },
             (Binary::RemU, [a, b]) => *a.min(&b.saturating_sub(1)),
             _ => all(width),
         },
@@ -37,10 +43,15 @@ pub(super) fn largest(kind: Kind, args: &[u64]) -> u64 {
             _ => u64::MAX,
         },
         Kind::MemorySize => 65_536,
+        Kind::Plain { op, .. } if is_comparison(op) => 1,
         Kind::Native(Native::Get) => 1,
         Kind::Native(Native::Read) => all(Width::W32),
         _ => u64::MAX,
     }
+}
+
+fn is_comparison(op: Op) -> bool {
+    (op >= Op::FEq32 && op <= Op::FLe32) || (op >= Op::FEq64 && op <= Op::FLe64)
 }
 
 /// The smallest number of the form 2^n - 1 that is not below.

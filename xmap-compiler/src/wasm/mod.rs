@@ -7,4 +7,4 @@ mod read;
 pub use abi::{IMPORTS, Native, NativeImport, find as find_import};
 pub use debug::Lines;
 pub(crate) use read::mnemonic;
-pub use read::{ConstExpr, DataSegment, ExportedFunction, Global, WasmModule};
+pub use read::{ConstExpr, DataSegment, ElementSegment, ExportedFunction, Global, WasmModule};

@@ -4,8 +4,8 @@
 use std::collections::HashMap;
 
 use wasmparser::{
-    BinaryReaderError, Encoding, ExternalKind, FuncType, FunctionBody, KnownCustom, Name, Operator, Parser,
-    Payload, TypeRef, ValType, Validator, WasmFeatures,
+    BinaryReaderError, ElementItems, ElementKind, Encoding, ExternalKind, FuncType, FunctionBody,
+    KnownCustom, Name, Operator, Parser, Payload, TypeRef, ValType, Validator, WasmFeatures,
 };
 
 use super::abi::{self, Native};
@@ -36,6 +36,10 @@ pub struct WasmModule<'a> {
     pub globals: Vec<Global>,
     /// The data segments.
     pub data: Vec<DataSegment<'a>>,
+    /// The tables: references at the start and at most.
+    pub tables: Vec<(u64, Option<u64>)>,
+    /// The element segments.
+    pub elements: Vec<ElementSegment>,
     /// Where the code section's content starts: DWARF counts from here.
     pub code_offset: u64,
     /// The custom sections of DWARF, by name.
@@ -66,8 +70,10 @@ pub struct Global {
 /// A constant expression, reduced.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ConstExpr {
-    /// The bits of the value.
+    /// The bits of the value; a null reference is zero.
     Bits(u64),
+    /// A reference to a function.
+    Function(u32),
     /// What xmap does not evaluate: its instruction and its offset.
     Unsupported(String, u32),
 }
@@ -79,6 +85,19 @@ pub struct DataSegment<'a> {
     pub address: Option<ConstExpr>,
     /// Its bytes.
     pub bytes: &'a [u8],
+    /// Its offset in the module.
+    pub offset: u32,
+}
+
+/// An element segment.
+#[derive(Clone, Debug)]
+pub struct ElementSegment {
+    /// The table and the index where it goes when the module is loaded; only an active one has a place.
+    pub place: Option<(u32, ConstExpr)>,
+    /// Whether `table.init` may copy from it.
+    pub passive: bool,
+    /// Its items.
+    pub items: Vec<ConstExpr>,
     /// Its offset in the module.
     pub offset: u32,
 }
@@ -112,6 +131,8 @@ impl<'a> WasmModule<'a> {
             memory: None,
             globals: Vec::new(),
             data: Vec::new(),
+            tables: Vec::new(),
+            elements: Vec::new(),
             code_offset: 0,
             debug: HashMap::new(),
             names: HashMap::new(),
@@ -162,6 +183,18 @@ impl<'a> WasmModule<'a> {
                 for memory in section {
                     let memory = memory?;
                     self.memory = Some((memory.initial, memory.maximum));
+                }
+            }
+            Payload::TableSection(section) => {
+                for table in section {
+                    let ty = table?.ty;
+                    self.tables.push((ty.initial, ty.maximum));
+                }
+            }
+            Payload::ElementSection(section) => {
+                for segment in section {
+                    let segment = self.element_segment(segment?)?;
+                    self.elements.push(segment);
                 }
             }
             Payload::GlobalSection(section) => {
@@ -266,6 +299,30 @@ impl<'a> WasmModule<'a> {
         }
     }
 
+    fn element_segment(&self, segment: wasmparser::Element<'a>) -> Result<ElementSegment, BinaryReaderError> {
+        let passive = matches!(segment.kind, ElementKind::Passive);
+        let place = match segment.kind {
+            ElementKind::Active { table_index, offset_expr } => {
+                Some((table_index.unwrap_or(0), self.const_expr(&offset_expr)?))
+            }
+            ElementKind::Passive | ElementKind::Declared => None,
+        };
+        let mut items = Vec::new();
+        match segment.items {
+            ElementItems::Functions(functions) => {
+                for function in functions {
+                    items.push(ConstExpr::Function(function?));
+                }
+            }
+            ElementItems::Expressions(_, expressions) => {
+                for expression in expressions {
+                    items.push(self.const_expr(&expression?)?);
+                }
+            }
+        }
+        Ok(ElementSegment { place, passive, items, offset: segment.range.start as u32 })
+    }
+
     /// Evaluates a constant expression, extended ones too.
     fn const_expr(&self, expr: &wasmparser::ConstExpr<'a>) -> Result<ConstExpr, BinaryReaderError> {
         let mut stack: Vec<u64> = Vec::new();
@@ -291,9 +348,12 @@ impl<'a> WasmModule<'a> {
                 Operator::GlobalGet { global_index } => {
                     match self.globals.get(global_index as usize).map(|g| &g.init) {
                         Some(ConstExpr::Bits(bits)) => stack.push(*bits),
+                        Some(ConstExpr::Function(function)) => return Ok(ConstExpr::Function(*function)),
                         _ => return Ok(ConstExpr::Unsupported("global.get".into(), offset as u32)),
                     }
                 }
+                Operator::RefNull { .. } => stack.push(0),
+                Operator::RefFunc { function_index } => return Ok(ConstExpr::Function(function_index)),
                 Operator::End => break,
                 other => {
                     return Ok(ConstExpr::Unsupported(mnemonic(&other), offset as u32));
