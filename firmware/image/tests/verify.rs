@@ -249,6 +249,8 @@ fn extensions_refused() -> Vec<(Vec<Word>, VerifyError)> {
         // Two parameters do not stand behind register 6 of 8.
         (code(14, Op::CallIndirect.abc(6, 1, 0)), E::Table(14)),
         (code(16, Op::TableGet.abc(1, 2, 2)), E::Table(16)),
+        (code(16, Op::RefFunc.a16(1, 3)), E::Call(16)),
+        (code(16, Op::RefFunc.a16(8, 0)), E::Register(16)),
         (code(18, 2), E::Table(17)),
         (code(18, 1 | 1 << 16), E::Table(17)),
         (code(20, 2 << 16), E::Table(19)),

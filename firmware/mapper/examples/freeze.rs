@@ -139,31 +139,30 @@ fn conversions() -> Vec<Word> {
     }))
 }
 
-/// Tables: grown, filled, copied, filled from a segment; then a call through the index given.
+/// Tables: grown by the argument, filled, copied, filled from a segment.
 fn tables() -> Vec<Word> {
-    let mut body = vec![
-        Op::Const32.a16(5, 2),
+    vec![
+        Op::Copy.abc(5, X, 0),
         Op::Const32.a16(6, 0),
         Op::Const32.a16(7, 1),
         Op::TableGrow.abc(5, 6, 0),
         Op::TableSize.abc(VALUE, 0, 0),
         Op::TableGet.abc(8, 7, 0),
+        Op::RefFunc.a16(8, 0),
         Op::TableSet.abc(6, 8, 0),
         Op::TableFill.abc(6, 8, 7),
         1,
         Op::TableCopy.abc(7, 6, 7),
-        1 | 0 << 16,
+        1,
         Op::TableInit.abc(5, 7, 7),
         0,
-        Op::ElemDrop.abc(0, 0, 0),
-        0,
-        Op::Copy.abc(21, X, 0),
-        Op::CallIndirect.abc(20, X, 0),
-        0,
-    ];
-    body.push(ret(21));
-    body
+        Op::Add32.abc(1, VALUE, 5),
+        RET,
+    ]
 }
+
+/// A call through the index given.
+const INDIRECT: [Word; 4] = [Op::Copy.abc(21, X, 0), Op::CallIndirect.abc(20, X, 0), 0, ret(21)];
 
 /// Stretches of memory.
 fn stretches() -> Vec<Word> {
@@ -215,6 +214,8 @@ fn image() -> ImageBuilder<'static> {
     code(&mut b, "floats", &[Ty::U64; 2], &[Ty::U64], &floats());
     code(&mut b, "conversions", &[Ty::F32, Ty::F64], &[Ty::U64], &conversions());
     code(&mut b, "tables", &[Ty::U32], &[Ty::U32], &tables());
+    code(&mut b, "indirect", &[Ty::U32], &[Ty::U32], &INDIRECT);
+    code(&mut b, "forget", &[], &[], &[Op::ElemDrop.abc(0, 0, 0), 0, RET]);
     code(&mut b, "stretches", &[Ty::U32], &[Ty::U64], &stretches());
     code(&mut b, "trap", &[], &[], &[Op::Unreachable.abc(0, 0, 0)]);
     let spin = [Op::Br.a24(-1), RET];
@@ -225,7 +226,9 @@ fn image() -> ImageBuilder<'static> {
     let pages = [Op::MemoryGrow.abc(2, 1, 0), Op::MemorySize.abc(1, 0, 0), RET];
     code(&mut b, "pages", &[Ty::U32], &[Ty::U32, Ty::I32], &pages);
 
-    let natives: [(&str, &[Ty], &[Ty], &[Word]); 20] = [
+    /// Name, parameters, results, the op and its immediate.
+    type Native<'a> = (&'a str, &'a [Ty], &'a [Ty], &'a [Word]);
+    let natives: [Native<'_>; 20] = [
         ("line_set", &[], &[], &[Op::LineSet.abc(17, 0, 0)]),
         ("line_clear", &[], &[], &[Op::LineClear.abc(42, 0, 0)]),
         ("line_put", &[Ty::Bool], &[], &[Op::LinePut.abc(17, 1, 0)]),

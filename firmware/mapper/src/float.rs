@@ -125,7 +125,7 @@ fn trunc_u32(x: f64) -> Result<u64, Fault> {
 
 fn trunc_i64(x: f64) -> Result<u64, Fault> {
     // No f64 lies between -2^63 and the one below that would still fit.
-    if x >= -TWO_63 && x < TWO_63 { Ok(x as i64 as u64) } else { Err(misfit(x)) }
+    if (-TWO_63..TWO_63).contains(&x) { Ok(x as i64 as u64) } else { Err(misfit(x)) }
 }
 
 fn trunc_u64(x: f64) -> Result<u64, Fault> {

@@ -239,7 +239,8 @@ fn operations_of_both_widths() {
 
 #[test]
 fn operations_with_a_word() {
-    let table: [(Op, fn(u64, u32) -> u64); 5] = [
+    type Wide = fn(u64, u32) -> u64;
+    let table: [(Op, Wide); 5] = [
         (Op::AddW32, |x, w| w32(x).wrapping_add(w).into()),
         (Op::MulW32, |x, w| w32(x).wrapping_mul(w).into()),
         (Op::AndW, |x, w| x & u64::from(w)),

@@ -81,10 +81,12 @@ fn references_are_read_written_counted_and_grown() {
     code(&mut b, "size1", &[], &[Ty::U32], &[Op::TableSize.abc(1, 1, 0), RET]);
     code(&mut b, "grow", &[Ty::U32, Ty::U64], &[Ty::U32], &[Op::TableGrow.abc(1, 2, 0), RET]);
     code(&mut b, "grow1", &[Ty::U32, Ty::U64], &[Ty::U32], &[Op::TableGrow.abc(1, 2, 1), RET]);
+    code(&mut b, "second", &[], &[Ty::U64], &[Op::RefFunc.a16(1, 1), RET]);
     b.types.push(TypeRow { params: 2, results: 0 });
     with(&typed(b), |m| {
         let all: Vec<_> = (0..5).map(|n| call(m, "get", &[n]).unwrap()[0]).collect();
         assert_eq!(all, [0, 1, 2, 3, 0]);
+        assert_eq!(call(m, "second", &[]), Ok(vec![2]));
         assert_eq!(call(m, "set", &[4, 2]), Ok(vec![]));
         assert_eq!(call(m, "get", &[4]), Ok(vec![2]));
         for outside in [5u32, 8, u32::MAX] {
