@@ -13,5 +13,7 @@ fn main() {
     println!("cargo::rerun-if-changed={}", memory.display());
     // The sections; aarch64-rt's build script puts this file on the linker's search path.
     println!("cargo::rustc-link-arg-bins=-Timage.ld");
+    // The section of the log's texts, which is not loaded; defmt's build script puts it there.
+    println!("cargo::rustc-link-arg-bins=-Tdefmt.x");
     println!("cargo::rustc-link-arg-bins=-T{}", memory.display());
 }

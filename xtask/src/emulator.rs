@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
@@ -216,6 +216,26 @@ impl Emulator {
         &mut self.uart
     }
 
+    /// Offers the board's UART at a port of this machine, for a program that connects to a device by
+    /// itself: `tcp:127.0.0.1:PORT`. The first that connects has it from then on.
+    ///
+    /// # Errors
+    ///
+    /// There is no free port.
+    pub fn listen(&self) -> Result<u16> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        let port = listener.local_addr()?.port();
+        let (to_board, from_board) = (self.uart.try_clone()?, self.uart.try_clone()?);
+        thread::spawn(move || {
+            let Ok((host, _)) = listener.accept() else { return };
+            _ = host.set_nodelay(true);
+            let Ok(to_host) = host.try_clone() else { return };
+            thread::spawn(move || pass_on(from_board, to_host));
+            pass_on(host, to_board);
+        });
+        Ok(port)
+    }
+
     /// What the board sends up to and with `text`.
     ///
     /// # Errors
@@ -285,6 +305,12 @@ impl Emulator {
             }
         }
     }
+}
+
+/// Passes bytes on from one stream to another, each as soon as it comes, until either ends.
+fn pass_on(mut from: TcpStream, mut to: TcpStream) {
+    _ = io::copy(&mut from, &mut to);
+    _ = to.shutdown(Shutdown::Both);
 }
 
 /// The smallest device tree that QEMU can put the panel's place and the arguments into. On the board

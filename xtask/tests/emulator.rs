@@ -1,5 +1,6 @@
 #![forbid(unsafe_code)]
-//! Start-up, drivers and counters of the firmware, in the emulator. Built with the feature `emulator`
+//! Start-up, drivers and counters of the firmware, in the emulator; what is flashed itself is
+//! tested in `tests/tests/emulator`. Built with the feature `emulator`
 //! only: the machine needs the target and QEMU, which `cargo xtask setup` installs.
 
 use std::io::Write as _;
@@ -13,13 +14,11 @@ const LIMIT: Duration = Duration::from_secs(60);
 
 /// A program, built once for all tests of this file.
 fn program(program: Program) -> &'static Built {
-    static FIRMWARE: OnceLock<Built> = OnceLock::new();
     static BENCH: OnceLock<Built> = OnceLock::new();
     static SELFTEST: OnceLock<Built> = OnceLock::new();
     match program {
-        Program::Firmware => &FIRMWARE,
         Program::Bench => &BENCH,
-        Program::SelfTest => &SELFTEST,
+        _ => &SELFTEST,
     }
     .get_or_init(|| firmware::build(program).unwrap_or_else(|error| panic!("{error:#}")))
 }
@@ -74,13 +73,4 @@ fn instruction_counts_are_exact_and_the_same_in_every_run() {
     assert!(counts.contains("count loop 2001 instructions 2001 cycles\n"), "{counts}");
     assert!(counts.contains("count gpio.set 5 instructions"), "{counts}");
     assert_eq!(runs[0].0, runs[1].0);
-}
-
-#[test]
-fn the_flashed_program_finds_its_panel() {
-    let mut panel = tempfile::NamedTempFile::new().unwrap();
-    panel.write_all(&[0; 12]).unwrap();
-    let machine = Machine { panel: Some(panel.path()), ..Machine::new(program(Program::Firmware)) };
-    let mut board = machine.start().unwrap();
-    board.expect("panel: 12 B at 0x8000000\n", LIMIT).unwrap();
 }

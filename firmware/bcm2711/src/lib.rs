@@ -13,6 +13,8 @@ mod bits;
 mod clock;
 #[cfg(all(target_arch = "aarch64", target_os = "none"))]
 mod core_registers;
+#[cfg(all(target_arch = "aarch64", target_os = "none"))]
+mod critical;
 mod gpio;
 mod peripherals;
 mod pi;

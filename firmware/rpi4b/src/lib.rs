@@ -1,14 +1,20 @@
 #![cfg_attr(target_os = "none", no_std)]
 #![deny(unsafe_code)]
 //! What the programs for the bare Raspberry Pi 4B share: start-up, and what the earlier boot stage
-//! handed over. Unsafe code is in [`startup`] alone.
+//! handed over, and the device program itself. Unsafe code is in `startup` alone.
 //!
 //! For any other target the crate holds only what needs no hardware, so that the workspace builds and
 //! tests everywhere.
 
+#[cfg(target_os = "none")]
+pub mod device;
 mod handover;
+#[cfg(target_os = "none")]
+pub mod limits;
+mod options;
 #[cfg(target_os = "none")]
 #[allow(unsafe_code)]
 pub mod startup;
 
 pub use handover::{Handover, HandoverError};
+pub use options::Options;

@@ -4,25 +4,17 @@
 
 #[cfg(target_os = "none")]
 #[allow(unsafe_code)]
-mod device {
-    use core::fmt::Write as _;
-
+mod start {
     use aarch64_rt::entry;
-    use rpi4b::startup;
-    use xmap_bcm2711::{Clock, Counter as _, halt};
+    use rpi4b::startup::{self, arena};
+    use rpi4b::{device, limits};
 
-    entry!(main);
+    entry!(main, { limits::STACK_PAGES });
     fn main(device_tree: u64, _: u64, _: u64, _: u64) -> ! {
         // SAFETY: the first and only call, with x0 as it came.
-        let mut board = unsafe { startup::start(device_tree) };
-        let hz = board.timer.hz();
-        let now = Clock::new(board.timer).now_us();
-        _ = writeln!(board.uart, "xmap rpi4b: {now} us after power-on, counter {hz} Hz");
-        _ = match board.image {
-            Some(image) => writeln!(board.uart, "panel: {} B at {:p}", image.len(), image.as_ptr()),
-            None => writeln!(board.uart, "panel: none"),
-        };
-        halt()
+        let start = unsafe { startup::start(device_tree) };
+        let Some(store) = arena::take() else { unreachable!("nobody has taken it") };
+        device::run(start, store)
     }
 }
 

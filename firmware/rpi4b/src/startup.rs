@@ -4,6 +4,9 @@
 //! with the device tree's address in `x0`. `aarch64-rt` turns on the MMU and the caches with the table
 //! below before any Rust code runs, clears `.bss` and sets the stack and the exception vectors.
 
+pub mod arena;
+pub mod logger;
+
 use core::fmt::Write as _;
 use core::panic::PanicInfo;
 use core::slice;
@@ -77,9 +80,9 @@ pub struct Start {
     pub watchdog: xmap_bcm2711::Watchdog<'static>,
     /// The counter behind the clock.
     pub timer: GenericTimer,
-    /// The panel's image, if one was handed over.
-    pub image: Option<&'static [u8]>,
-    /// The command line.
+    /// The panel's image, if one was handed over; what is wrong with the hand-over, if anything is.
+    pub image: Result<Option<&'static [u8]>, HandoverError>,
+    /// The command line; empty where none could be read.
     pub arguments: &'static str,
 }
 
@@ -103,24 +106,19 @@ pub unsafe fn start(device_tree: u64) -> Start {
     // SAFETY: the caller passes the address on as it came.
     let handover = unsafe { device_tree_at(device_tree) }
         .and_then(|tree| Handover::read(tree, (&raw const dma_region).addr()));
-    let Handover { image, arguments } = match handover {
-        Ok(handover) => handover,
-        Err(error) => panic!("{error}"),
+    let (image, arguments) = match handover {
+        Ok(Handover { image, arguments }) => (Ok(image), arguments),
+        // Not the end: the program can still say so over the link.
+        Err(error) => (Err(error), ""),
     };
-    Start {
-        gpio,
-        uart,
-        watchdog,
-        timer,
-        image: image.map(|place| {
-            let first = core::ptr::with_exposed_provenance(place.start);
-            // SAFETY: `Handover::read` has checked that the place is memory that is mapped, and behind the
-            // program and its stack; the boot stage has filled it, and nothing of this program writes
-            // there.
-            unsafe { slice::from_raw_parts(first, place.len()) }
-        }),
-        arguments,
-    }
+    let bytes = |place: core::ops::Range<usize>| {
+        let first = core::ptr::with_exposed_provenance(place.start);
+        // SAFETY: `Handover::read` has checked that the place is memory that is mapped, and behind the
+        // program and its stack; the boot stage has filled it, and nothing of this program writes
+        // there.
+        unsafe { slice::from_raw_parts(first, place.len()) }
+    };
+    Start { gpio, uart, watchdog, timer, image: image.map(|place| place.map(bytes)), arguments }
 }
 
 /// The device tree at this address.

@@ -25,6 +25,12 @@ impl Recorder {
         Ok(Self { next })
     }
 
+    /// Starts with the access of this number, 0 being the first after boot. What has come unasked and
+    /// was not taken yet counts as well.
+    pub const fn since(next: u32) -> Self {
+        Self { next }
+    }
+
     /// What happened since the last time, in order: `GPSET0 0x00020000` for each store to a set or
     /// clear register, `log LEVEL TEXT` for each message. defmt frames are dropped.
     ///

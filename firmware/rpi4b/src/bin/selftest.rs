@@ -43,6 +43,7 @@ mod device {
     fn pass(board: Start) -> ! {
         let Start { gpio, mut uart, timer, image, .. } = board;
         _ = writeln!(uart, "counter {} Hz", timer.hz());
+        let image = image.unwrap_or_else(|error| panic!("{error}"));
         let sum = image.map(|image| image.iter().map(|&byte| u32::from(byte)).sum::<u32>());
         _ = writeln!(uart, "image {} B, sum {sum:?}", image.map_or(0, <[u8]>::len));
 

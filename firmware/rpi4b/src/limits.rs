@@ -1,0 +1,22 @@
+//! What the device program has room for; each number with its reason. All of it is in the 32 MiB that
+//! `boards/rpi4b/memory.ld` gives the program, below the panel's image at 128 MiB (`config.txt`).
+
+/// Bytes of a module's linear memory: what `memory.grow` may reach on every target.
+pub const MEMORY_BYTES: usize = 16 << 20;
+
+/// Slots for globals, tables and segments of an image: as many globals as the format allows, and three
+/// tables of the largest capacity. 2 MiB.
+pub const SLOTS: usize = 4 << 16;
+
+/// Register stores that are held for the host: more than any panel makes in a script, 24 bytes each.
+pub const TRACE_ENTRIES: usize = 16_384;
+
+/// Bytes of a module's messages between two answers. A call that logs more loses the rest, which is counted.
+pub const TEXT_BYTES: usize = 16_384;
+
+/// Bytes of the device's own log (defmt, encoded) that wait to be sent.
+pub const LOG_BYTES: usize = 4096;
+
+/// Pages (4 KiB each) of the program's own stack: it holds the record of register stores, and room
+/// for the record to be moved while it is made.
+pub const STACK_PAGES: usize = 512;

@@ -1,0 +1,42 @@
+//! What the command line asks for.
+
+/// Options of the device program: words of the kernel's command line (`cmdline.txt` on the boot
+/// partition, `-append` in the emulator). Words that are not listed here are for others, and ignored:
+/// the Raspberry Pi's firmware adds its own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// `xmap.rehearse=1`: inputs and clock are the host's (`docs/link.md`, *Rehearsal*).
+    pub rehearse: bool,
+    /// `xmap.safe=1`: the image is left alone; the device waits for help.
+    pub safe: bool,
+}
+
+impl Options {
+    /// The options in a command line.
+    pub fn of(arguments: &str) -> Self {
+        let given = |word| arguments.split_ascii_whitespace().any(|given| given == word);
+        Self { rehearse: given("xmap.rehearse=1"), safe: given("xmap.safe=1") }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_found_among_others() {
+        assert_eq!(Options::of(""), Options::default());
+        let line = "coherent_pool=1M xmap.rehearse=1\nconsole=ttyS0,115200";
+        assert_eq!(Options::of(line), Options { rehearse: true, safe: false });
+        assert_eq!(Options::of("xmap.safe=1 xmap.rehearse=1"), Options { rehearse: true, safe: true });
+    }
+
+    #[test]
+    fn a_word_counts_whole_or_not_at_all() {
+        for line in
+            ["xmap.rehearse", "xmap.rehearse=0", "xmap.rehearse=10", "noxmap.rehearse=1", "XMAP.REHEARSE=1"]
+        {
+            assert_eq!(Options::of(line), Options::default(), "{line}");
+        }
+    }
+}

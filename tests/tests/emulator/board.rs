@@ -1,0 +1,60 @@
+//! A running board and its host.
+
+use std::io::Write as _;
+use std::sync::OnceLock;
+
+use tempfile::NamedTempFile;
+use xmap_compiler::compile::compile;
+use xmap_compiler::device::{Client, Options, PortName};
+use xmap_compiler::manifest::Manifest;
+use xmap_image::Word;
+use xmap_tests::Panel;
+use xtask::emulator::{Emulator, Machine};
+use xtask::firmware::{self, Built};
+
+/// The word of the command line that gives inputs and clock to the host.
+pub(crate) const REHEARSE: &str = "xmap.rehearse=1";
+
+/// A board in the emulator that has been greeted. The emulator ends with it.
+pub(crate) struct Board {
+    pub(crate) client: Client,
+    pub(crate) emulator: Emulator,
+}
+
+/// What `cargo xtask image` lays out, built once.
+pub(crate) fn flashed() -> &'static Built {
+    static FLASHED: OnceLock<Built> = OnceLock::new();
+    FLASHED.get_or_init(|| firmware::boot_folder(None).unwrap_or_else(|error| panic!("{error:#}")).0)
+}
+
+/// Boots with these bytes as `panel.xmap`, or without one, and this command line.
+pub(crate) fn boot(image: Option<&[u8]>, arguments: &str) -> Board {
+    let file = image.map(|bytes| {
+        let mut file = NamedTempFile::new().unwrap();
+        file.write_all(bytes).unwrap();
+        file
+    });
+    let panel = file.as_ref().map(NamedTempFile::path);
+    let machine = Machine { panel, arguments, ..Machine::new(flashed()) };
+    let emulator = machine.start().unwrap_or_else(|error| panic!("{error:#}"));
+    let port = emulator.listen().unwrap();
+    let name = PortName::Tcp { host: "127.0.0.1".into(), port };
+    let client = Client::connect(&name, &Options::default()).unwrap_or_else(|error| panic!("{error}"));
+    Board { client, emulator }
+}
+
+/// The image of one of `tests/panels`, compiled now.
+pub(crate) fn compiled(panel: &Panel) -> Vec<Word> {
+    let manifest = Manifest::read(&panel.manifest_path()).unwrap_or_else(|e| panic!("{}: {e}", panel.name));
+    compile(&manifest, &panel.wasm).unwrap_or_else(|e| panic!("{}:\n{e}", panel.name)).words
+}
+
+/// An image as a file has it.
+pub(crate) fn bytes(words: &[Word]) -> Vec<u8> {
+    words.iter().flat_map(|word| word.to_le_bytes()).collect()
+}
+
+/// The levels of both banks as one set of lines.
+pub(crate) fn lines([zero, one]: [u32; 2]) -> u64 {
+    u64::from(zero) | u64::from(one) << 32
+}

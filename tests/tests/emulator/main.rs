@@ -1,0 +1,8 @@
+//! The program that is flashed, in the emulator: the very `kernel8.img` of `cargo xtask image`, asked
+//! over its UART as `xmap call` asks a board. Built with the feature `emulator` only: the machine needs
+//! the target and QEMU, which `cargo xtask setup` installs.
+
+mod board;
+mod faults;
+mod log;
+mod panels;

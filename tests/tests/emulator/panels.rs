@@ -1,0 +1,181 @@
+//! Each panel's script, on the board and in the simulator: the same results, the same stores in the same
+//! order with the same messages between them, and the same levels after each step.
+
+use std::fs;
+
+use xmap_compiler::device::{Client, Recorder, run_call};
+use xmap_image::Image;
+use xmap_link::{ImageState, features};
+use xmap_sim::{Action, Script, Sim};
+use xmap_tests::Panel;
+
+use crate::board::{Board, REHEARSE, boot, bytes, compiled, lines};
+
+/// A script's lines with something on them.
+fn script(panel: &Panel) -> Vec<String> {
+    let text = fs::read_to_string(panel.script_path()).unwrap();
+    let lines = text.lines().map(|line| line.split('#').next().unwrap_or("").trim());
+    lines.filter(|line| !line.is_empty()).map(str::to_owned).collect()
+}
+
+/// A panel on both targets, step by step.
+struct Pair {
+    name: String,
+    sim: Sim,
+    board: Board,
+    recorder: Recorder,
+    /// What the board has left so far, as a plain trace.
+    trace: String,
+}
+
+impl Pair {
+    /// Mounts a panel on both, and compares what that does to the lines.
+    fn mount(panel: &Panel, arguments: &str) -> Self {
+        let words = compiled(panel);
+        let sim = Sim::from_words(words.clone()).unwrap_or_else(|e| panic!("{}: {e}", panel.name));
+        let mut board = boot(Some(&bytes(&words)), arguments);
+        let status = board.client.status().unwrap();
+        assert_eq!(status.image, ImageState::Mounted, "{}", panel.name);
+        assert_eq!(board.client.hello().image.unwrap().hash, sim.image().hash(), "{}", panel.name);
+
+        // The simulator's record goes on to its own stores; those before are the safe states at load.
+        let all: Vec<String> = sim.trace().filter(|a| a.drives()).map(ToString::to_string).collect();
+        let at_load = all.len() - sim.stores().count();
+        let mut from_boot = Recorder::since(0);
+        let lines = from_boot.lines(&mut board.client).unwrap();
+        let stores: Vec<_> = lines.iter().filter(|line| !line.starts_with("log ")).cloned().collect();
+        assert_eq!(stores, all, "{}: stores from boot to mount", panel.name);
+
+        // Messages have stayed with the first reading; the panel's own lines are those behind the load.
+        let mut trace = String::new();
+        let mut left = at_load;
+        for line in lines {
+            if left > 0 && !line.starts_with("log ") {
+                left -= 1;
+            } else {
+                trace += &(line + "\n");
+            }
+        }
+        let mut pair = Self { name: panel.name.clone(), sim, board, recorder: from_boot, trace };
+        let mut shown = String::new();
+        pair.sim.show_new(&mut |line| shown += &format!("{line}\n"));
+        assert_eq!(pair.trace, shown, "{}: from the start function to the mount", pair.name);
+        pair.compare_levels("mount");
+        pair
+    }
+
+    /// Runs one line of a script on both.
+    fn step(&mut self, line: &str) {
+        let script = Script::parse(line, &self.sim.image()).unwrap_or_else(|e| panic!("{}: {e}", self.name));
+        let mut expected = String::new();
+        xmap_sim::run(&mut self.sim, &script, &mut |shown| expected += &format!("{shown}\n"))
+            .unwrap_or_else(|e| panic!("{}: {line}: {e}", self.name));
+        let found = act(&mut self.board.client, &mut self.recorder, line, &script.steps()[0].action);
+        assert_eq!(found, expected, "{}: {line}", self.name);
+        self.trace += &found;
+        self.compare_levels(line);
+    }
+
+    /// Compares the levels of the lines that the panel declares; without a rehearsal of its outputs
+    /// alone, as the emulated chip has neither pulls nor anything connected to its inputs.
+    fn compare_levels(&mut self, after: &str) {
+        let rehearses = self.board.client.hello().features & features::REHEARSAL != 0;
+        let image = self.sim.image();
+        let compared = if rehearses { image.declared() } else { image.writable() };
+        let found = lines(self.board.client.levels().unwrap()) & compared;
+        let expected = self.sim.board().levels() & compared;
+        assert_eq!(found, expected, "{}: levels after {after}: {found:#x}, {expected:#x}", self.name);
+    }
+}
+
+/// Does on a device what a script's line says; gives the plain lines of it.
+fn act(client: &mut Client, recorder: &mut Recorder, line: &str, action: &Action) -> String {
+    match action {
+        Action::Call { name, .. } => {
+            let args: Vec<String> = line.split_whitespace().skip(2).map(str::to_owned).collect();
+            let called = run_call(client, name, &args).unwrap_or_else(|e| panic!("{line}: {e}"));
+            let mut lines = recorder.lines(client).unwrap();
+            lines.push(called.to_string());
+            lines.into_iter().map(|line| line + "\n").collect()
+        }
+        Action::Level { line, high } => {
+            let mut mask = [0; 2];
+            mask[line.bank() as usize] = line.mask();
+            let levels = if *high { mask } else { [0; 2] };
+            client.rehearse(mask, levels, 0).unwrap();
+            String::new()
+        }
+        Action::Advance { us } => {
+            client.rehearse([0; 2], [0; 2], *us).unwrap();
+            String::new()
+        }
+    }
+}
+
+/// Every panel with its whole script; inputs and time are the script's.
+#[test]
+fn every_panel_does_on_the_board_what_it_does_in_the_simulator() {
+    for panel in Panel::all().unwrap() {
+        let mut pair = Pair::mount(&panel, REHEARSE);
+        assert_ne!(pair.board.client.hello().features & features::REHEARSAL, 0);
+        script(&panel).iter().for_each(|line| pair.step(line));
+        let expected = fs::read_to_string(panel.expected_path()).unwrap();
+        assert_eq!(pair.trace, expected, "{}: the committed trace", panel.name);
+        let status = pair.board.client.status().unwrap();
+        assert_eq!((status.frames_bad, status.refused, status.trace_lost), (0, 0, 0), "{}", panel.name);
+    }
+}
+
+/// The board as it is flashed, with an empty command line: its own clock, its own inputs. A script that has
+/// calls only runs whole; from others, the calls that neither time nor inputs matter to.
+#[test]
+fn panels_run_in_real_time_as_they_are_flashed() {
+    for (name, calls) in [
+        ("shift595", &[][..]),
+        (
+            "demo",
+            &[
+                "call lamp_on",
+                "call lamp_off",
+                "call call_gpio_set 17 1",
+                "call call_gpio_set 17 0",
+                "call call_gpio_set 27 1",
+                "call floor_light 2 1",
+                "call floor_light 4 1",
+                "call chase_step",
+                "call chase_step",
+                "call lamp_toggle",
+                "call stairs.lamp_toggle",
+                "call pump_on",
+                "call all_off",
+            ],
+        ),
+    ] {
+        let panels = Panel::all().unwrap();
+        let panel = panels.iter().find(|panel| panel.name == name).unwrap();
+        let mut pair = Pair::mount(panel, "");
+        assert_eq!(pair.board.client.hello().features & features::REHEARSAL, 0);
+        if calls.is_empty() {
+            script(panel).iter().for_each(|line| pair.step(line));
+        } else {
+            calls.iter().for_each(|line| pair.step(line));
+        }
+    }
+}
+
+/// Outputs after a call are those of the chip, not of a model in the program: the image drives a line
+/// of each kind, and the levels of all declared lines change with it.
+#[test]
+fn levels_are_read_back_from_the_chip() {
+    let panels = Panel::all().unwrap();
+    let panel = panels.iter().find(|panel| panel.name == "demo").unwrap();
+    let words = compiled(panel);
+    let image = Image::verify(&words).unwrap();
+    let mut board = boot(Some(&bytes(&words)), "");
+    let lamp = 1u64 << 17;
+    assert_ne!(image.writable() & lamp, 0);
+    for (call, high) in [("lamp_on", true), ("lamp_off", false), ("lamp_on", true)] {
+        run_call(&mut board.client, call, &[]).unwrap();
+        assert_eq!(lines(board.client.levels().unwrap()) & lamp != 0, high, "{call}");
+    }
+}
