@@ -79,6 +79,9 @@ codes! {
     WatSyntax = 109, "the module's text does not parse",
         "The text form of the module has a syntax error.",
         "expected `)`";
+    UnknownInput = 110, "neither an image, a module nor a manifest",
+        "What a file holds is told by its first bytes: `XMAP` is an image, `\\0asm` or `(` a module, other text a manifest.",
+        "hall.bin: neither an image, a module nor a manifest";
 
     // X02: exports and signatures.
     TypeMismatch = 201, "a parameter or result has another type",
@@ -189,6 +192,9 @@ codes! {
     DataOutside = 507, "a data segment outside the memory",
         "The module's data does not fit the linear memory that it has: the pages that it declares, or `[limits] memory_bytes` where that is less.",
         "a data segment takes 0x10000 to 0x10010, the memory ends at 0x10000";
+    ElementsOutside = 508, "an element segment outside its table",
+        "The module's table is smaller than what it puts there: such a module cannot be instantiated.",
+        "an element segment takes 8 to 12 of table 0, which has 10 references";
 
         // X06: budgets. xmap_image::limits has the figures with their reasons.
     ImageTooLarge = 601, "the image is over its budget",
@@ -225,6 +231,9 @@ codes! {
     CannotEncode = 611, "the image cannot be written",
         "What the module needs exceeds a limit of the image format, which the message names.",
         "hall.wasm: 70000 bytes of names, and an image holds at most 65535";
+    TableTooLarge = 612, "a table is too large",
+        "A table has at most 65536 references, each of which takes 8 bytes of the device's RAM, and a module at most 255 tables.",
+        "hall.wasm: table 0 has 100000 references, at most 65536";
 
     // X07: images.
     ImageInvalid = 701, "the image does not verify",
@@ -233,6 +242,9 @@ codes! {
     ImageFormat = 702, "another image format",
         "The image is of a format that this version of xmap does not read.",
         "hall.xmap: format 2, this xmap reads format 1";
+    MountFailed = 703, "the image cannot be mounted",
+        "A function that runs at load (the start function, `_initialize`, `on_mount`) trapped, or `on_mount` returned another value than 0, or the image needs what the board does not give. Outputs are left in their safe states.",
+        "hall.xmap: `on_mount` returned 3, and 0 means mounted";
 
     // X08: simulator scripts.
     ScriptSyntax = 801, "a line that is not a command",
@@ -247,6 +259,9 @@ codes! {
     ScriptLine = 804, "a level on a line that does not exist",
         "`level` sets the level outside a line of the board.",
         "rpi4b has no line 64";
+    ScriptContention = 805, "a level on an output",
+        "`level` connects a level from outside, and the module drives the line itself at that time.",
+        "line 17 is an output of the module: nothing else may drive it";
 
     // X09: device and link.
     PortUnavailable = 901, "the port cannot be opened",
@@ -282,6 +297,9 @@ codes! {
     TraceLost = 911, "register accesses were lost",
         "The device keeps the latest register accesses only, and overwrote some before they were read. A call that stores less, or no plain output, avoids it.",
         "/dev/ttyUSB0: 12 register accesses were overwritten before they were read";
+    NoLogTexts = 912, "the ELF file has no texts of a log",
+        "`xmap monitor` takes the texts of the firmware's log from the ELF file that was flashed, not from the raw image that was made of it.",
+        "kernel8.img: no defmt section";
 }
 
 impl Code {

@@ -20,6 +20,9 @@ pub struct SourceMap {
     pub image: String,
     /// The functions, in the order of their code.
     pub functions: Vec<MapFunction>,
+    /// For each global of the image, its index in the module: only those that code uses are left.
+    #[serde(default)]
+    pub globals: Vec<u32>,
 }
 
 /// A function of the image.
@@ -31,6 +34,10 @@ pub struct MapFunction {
     pub start: u32,
     /// Its ops, in order.
     pub ops: Vec<MapOp>,
+    /// Its loops with a constant number of rounds: the index of the first word within the function,
+    /// and the rounds.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub loops: Vec<(u32, u64)>,
 }
 
 /// Where an op came from. Ops that follow each other from one instruction have one entry.
@@ -77,10 +84,16 @@ impl SourceMap {
                     ops.push(MapOp { at: *at, wasm: *wasm, source });
                 }
             }
-            functions.push(MapFunction { name: module.function_name(source.index).to_string(), start, ops });
+            functions.push(MapFunction {
+                name: module.function_name(source.index).to_string(),
+                start,
+                ops,
+                loops: source.loops.clone(),
+            });
             start += function.code.len() as u32;
         }
-        Self { format: FORMAT, image: hash_of(words), functions }
+        let globals = linked.globals.clone();
+        Self { format: FORMAT, image: hash_of(words), functions, globals }
     }
 
     /// Where the op with this index in the code section came from.
@@ -100,8 +113,13 @@ impl SourceMap {
     /// Reads a map and checks that it belongs to an image; none where it does not, so that a stale
     /// map never names a wrong line.
     pub fn read(text: &str, image: &Image<'_>) -> Option<Self> {
+        Self::read_for(text, &image.hash())
+    }
+
+    /// Reads a map and checks that it belongs to the image with this hash.
+    pub fn read_for(text: &str, hash: &[u8; 32]) -> Option<Self> {
         let map: Self = serde_json::from_str(text).ok()?;
-        (map.format == FORMAT && map.image == hex(&image.hash())).then_some(map)
+        (map.format == FORMAT && map.image == hex(hash)).then_some(map)
     }
 }
 

@@ -2,11 +2,13 @@
 
 use std::fmt;
 
-use xmap_image::{HEADER_WORDS, Image, Section, Word};
+use xmap_image::limits::MAX_IMAGE_BYTES;
+use xmap_image::{ExportId, Extension, Function, FunctionRow, HEADER_WORDS, Image, Op, Section, Word};
 
-use crate::bounds::{Bound, CALL_INSNS, DIRECT_INSNS};
+use crate::bounds::{self, Bound, CALL_INSNS, DIRECT_INSNS, Program, insns};
 use crate::codes::Code;
 use crate::diagnostic::{Diagnostic, Place};
+use crate::map::SourceMap;
 
 /// How an export is run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,7 +22,7 @@ pub enum How {
 }
 
 /// One export.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExportReport {
     /// The key.
     pub key: String,
@@ -33,7 +35,7 @@ pub struct ExportReport {
 }
 
 /// One function of the image.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FunctionReport {
     /// Its name for messages.
     pub name: String,
@@ -44,19 +46,21 @@ pub struct FunctionReport {
 }
 
 /// What an image takes.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
     /// Bytes of the image.
     pub total: usize,
-    /// Bytes of the module.
-    pub module: usize,
-    /// The budget in bytes.
-    pub budget: u32,
+    /// Bytes of the module, where it is known.
+    pub module: Option<usize>,
+    /// The budget in bytes, where there is one.
+    pub budget: Option<u32>,
     /// Bytes of each section, in the order of [`Section::ALL`].
     pub sections: Vec<u32>,
+    /// Bytes of each extension section, in the order of [`Extension::ALL`].
+    pub extensions: Vec<u32>,
     /// The exports, by key.
     pub exports: Vec<ExportReport>,
-    /// The functions.
+    /// The functions, in the order of their code.
     pub functions: Vec<FunctionReport>,
 }
 
@@ -65,11 +69,70 @@ impl Report {
         words: &[Word],
         module: usize,
         budget: u32,
-        exports: Vec<ExportReport>,
+        mut exports: Vec<ExportReport>,
         functions: Vec<FunctionReport>,
     ) -> Self {
-        let sections = Image::verify(words).map(|i| i.section_bytes().collect()).unwrap_or_default();
-        Self { total: words.len() * 4, module, budget, sections, exports, functions }
+        let image = Image::verify(words).expect("the builder has verified what it built");
+        let (sections, extensions) = (image.section_bytes().collect(), image.extension_bytes().to_vec());
+        exports.sort_by(|a, b| a.key.cmp(&b.key));
+        // A module without a manifest has the format's own limit, which is no budget.
+        let budget = Some(budget).filter(|budget| (*budget as usize) < MAX_IMAGE_BYTES);
+        Self {
+            total: words.len() * 4,
+            module: Some(module),
+            budget,
+            sections,
+            extensions,
+            exports,
+            functions,
+        }
+    }
+
+    /// The report of an image that exists: the same figures, but for those of the module and the
+    /// manifest, which an image does not have. Functions have their names from the map.
+    pub fn of(image: &Image<'_>, map: Option<&SourceMap>) -> Self {
+        let functions: Vec<Function> = image.functions().iter().map(|row| function(image, row)).collect();
+        let types: Vec<u16> = image.functions().iter().map(|row| row.ty() as u16).collect();
+        let globals: Vec<u64> = image.globals().collect();
+        let loops: Vec<&[(u32, u64)]> =
+            map.map(|map| map.functions.iter().map(|f| &f.loops[..]).collect()).unwrap_or_default();
+        let bounds = bounds::bounds(Program {
+            functions: &functions,
+            types: if image.types().is_empty() { &[] } else { &types },
+            items: image.element_items(),
+            globals: &globals,
+            loops: &loops,
+        });
+        let name = |n: usize| match map.and_then(|map| map.functions.get(n)) {
+            Some(function) => function.name.clone(),
+            None => format!("function {n}"),
+        };
+        let exports = (0..image.exports().len()).map(|n| {
+            let id = ExportId(n as u16);
+            let row = image.exports()[n];
+            let (how, bytes) = if row.is_direct() {
+                (How::Direct, 0)
+            } else {
+                let number = row.first as usize;
+                // A row with less fuel than the longest path takes was not written by this compiler.
+                let bound = bounds[number].filter(|bound| u64::from(row.second) >= bound.fuel);
+                let how = bound.map_or(How::Fuelled(row.second), How::Bounded);
+                (how, functions[number].code.len() * 4)
+            };
+            let text = |text: Option<&str>| text.unwrap_or_default().to_string();
+            ExportReport { key: text(image.key(id)), name: text(image.name(id)), bytes, how }
+        });
+        let one =
+            |n: usize| FunctionReport { name: name(n), bytes: functions[n].code.len() * 4, bound: bounds[n] };
+        Self {
+            total: image.words().len() * 4,
+            module: None,
+            budget: None,
+            sections: image.section_bytes().collect(),
+            extensions: image.extension_bytes().to_vec(),
+            exports: exports.collect(),
+            functions: (0..functions.len()).map(one).collect(),
+        }
     }
 
     /// Checks the image's size against the budget.
@@ -77,10 +140,8 @@ impl Report {
     /// # Errors
     /// X0601 with the largest five functions.
     pub fn check_budget(&self, file: &str) -> Result<(), Diagnostic> {
-        if self.total <= self.budget as usize {
-            return Ok(());
-        }
-        let message = format!("{file}: the image has {} bytes, max_bytes is {}", self.total, self.budget);
+        let Some(budget) = self.budget.filter(|budget| self.total > *budget as usize) else { return Ok(()) };
+        let message = format!("{file}: the image has {} bytes, max_bytes is {budget}", self.total);
         let mut largest: Vec<&FunctionReport> = self.functions.iter().collect();
         largest.sort_by_key(|f| std::cmp::Reverse(f.bytes));
         let lines: Vec<String> =
@@ -95,55 +156,110 @@ impl Report {
         Err(Diagnostic::new(Code::ImageTooLarge, Place::File(file.to_string()), message).help(help))
     }
 
-    fn section(&self, section: Section) -> u32 {
-        self.sections.get(section as usize).copied().unwrap_or(0)
-    }
-}
-
-impl fmt::Display for Report {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    /// Bytes of the image's parts by what they are for, with a few words on each; their sum is the total.
+    pub fn parts(&self) -> [(&'static str, u32, &'static str); 6] {
+        use Extension::{ElementItems, Elements, PassiveData, PassiveElements, Tables, Types};
         use Section::{
             Code, Data, DataRows, Exports, Functions, Globals, Manifest, Names, Pins, Signatures, Strings,
         };
-        let sum = |sections: &[Section]| sections.iter().map(|s| self.section(*s)).sum::<u32>();
-        let header = HEADER_WORDS as u32 * 4;
-        let table = sum(&[Exports, Functions, Pins, Signatures, Names]);
+        let bytes = |section: &Section| self.sections.get(*section as usize).copied().unwrap_or(0);
+        let sum = |sections: &[Section]| sections.iter().map(bytes).sum::<u32>();
+        let bytes = |section: &Extension| self.extensions.get(*section as usize).copied().unwrap_or(0);
+        let more = |sections: &[Extension]| sections.iter().map(bytes).sum::<u32>();
+        let lengths = self.extensions.iter().filter(|bytes| **bytes > 0).count();
+        let header = (HEADER_WORDS + lengths) as u32 * 4;
+        let table = sum(&[Exports, Functions, Pins, Signatures, Names])
+            + more(&[Types, Tables, Elements, PassiveElements, ElementItems]);
         let code = sum(&[Code]);
-        let data = sum(&[Globals, DataRows, Data]);
+        let data = sum(&[Globals, DataRows, Data]) + more(&[PassiveData]);
         let manifest = sum(&[Strings, Manifest]);
         let padding = self.total as u32 - header - table - code - data - manifest;
-        writeln!(f, "image {} bytes, module {} bytes", self.total, self.module)?;
-        for (name, bytes) in [
-            ("header", header),
-            ("table", table),
-            ("code", code),
-            ("data", data),
-            ("manifest", manifest),
-            ("padding", padding),
-        ] {
-            writeln!(f, "  {name:<10}{bytes:>7}")?;
+        [
+            ("header", header, "version, hash, section lengths"),
+            ("table", table, "exports, functions, pins, signatures, types, tables"),
+            ("code", code, "ops"),
+            ("data", data, "globals, data segments"),
+            ("manifest", manifest, "names, handlers"),
+            ("padding", padding, "between sections"),
+        ]
+    }
+}
+
+/// A function of an image as the bounds take it.
+fn function(image: &Image<'_>, row: &FunctionRow) -> Function {
+    let code = image.code()[row.start as usize..][..row.words() as usize].to_vec();
+    Function { frame: row.frame(), params: row.params(), results: row.results(), code }
+}
+
+/// A share in percent.
+fn percent(part: usize, whole: usize) -> String {
+    format!("{:.1} %", part as f64 * 100.0 / whole.max(1) as f64)
+}
+
+impl How {
+    /// `direct`, `bounded` or `fuelled`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            How::Direct => "direct",
+            How::Bounded(_) => "bounded",
+            How::Fuelled(_) => "fuelled",
         }
-        if self.budget as usize != xmap_image::limits::MAX_IMAGE_BYTES {
-            let share = self.total as f64 * 100.0 / f64::from(self.budget.max(1));
-            writeln!(f, "  budget    {:>7}  {share:.1} % used", self.budget)?;
+    }
+
+    /// The most ops of a call, and the most AArch64 instructions from the call of the mapper to its
+    /// return. One word of fuel pays for one op at least.
+    pub fn bound(self) -> (u64, u64) {
+        match self {
+            How::Direct => (1, DIRECT_INSNS),
+            How::Bounded(bound) => (bound.ops, bound.insns + CALL_INSNS),
+            How::Fuelled(fuel) => {
+                let worst = Op::ALL.iter().map(|op| insns(*op)).max().unwrap_or(0);
+                (u64::from(fuel), u64::from(fuel) * worst + CALL_INSNS)
+            }
+        }
+    }
+}
+
+/// The size report, as `xmap build` prints it.
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{:<10}{:>8}", "size", "bytes")?;
+        for (name, bytes, what) in self.parts() {
+            writeln!(f, "  {name:<8}{bytes:>8}  {what}")?;
+        }
+        write!(f, "  {:<8}{:>8}", "image", self.total)?;
+        match self.budget {
+            Some(budget) => {
+                writeln!(f, "  {} of the budget of {budget}", percent(self.total, budget as usize))?
+            }
+            None => writeln!(f)?,
+        }
+        if let Some(module) = self.module {
+            writeln!(f, "  {:<8}{module:>8}  the image is {} of it", "module", percent(self.total, module))?;
         }
         writeln!(f)?;
+        self.write_exports(f)
+    }
+}
+
+impl Report {
+    fn write_exports(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let width = self.exports.iter().map(|e| e.key.chars().count()).max().unwrap_or(0).max(6);
         writeln!(
             f,
-            "{:<width$}  {:>6}  {:<8}  {:>8}  {:>14}",
+            "{:<width$}  {:>6}  {:<7}  {:>10}  {:>13}",
             "export", "bytes", "kind", "ops", "AArch64 insns"
         )?;
         for export in &self.exports {
-            let (kind, ops, insns) = match export.how {
-                How::Direct => ("direct", "1".to_string(), DIRECT_INSNS.to_string()),
-                How::Bounded(bound) => {
-                    ("bounded", bound.ops.to_string(), (bound.insns + CALL_INSNS).to_string())
-                }
-                How::Fuelled(fuel) => ("fuelled", format!("<= {fuel}"), "-".to_string()),
-            };
-            writeln!(f, "{:<width$}  {:>6}  {kind:<8}  {ops:>8}  {insns:>14}", export.key, export.bytes)?;
+            let kind = export.how.name();
+            let (ops, insns) = export.how.bound();
+            writeln!(f, "{:<width$}  {:>6}  {kind:<7}  {ops:>10}  {insns:>13}", export.key, export.bytes)?;
         }
-        Ok(())
+        let fuelled = self.exports.iter().any(|e| matches!(e.how, How::Fuelled(_)));
+        writeln!(
+            f,
+            "ops and insns: of one call, at most{}",
+            if fuelled { "; a fuelled one stops there" } else { "" }
+        )
     }
 }

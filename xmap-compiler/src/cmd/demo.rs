@@ -1,0 +1,88 @@
+//! `xmap demo`: everything once, in a minute.
+
+use std::io::Write;
+use std::path::Path;
+
+use xmap_image::OwnedImage;
+use xmap_sim::Sim;
+
+use super::load::Loaded;
+use super::{Done, bench, demo_panel, floors, sim};
+
+/// Batches of each kind: enough for two digits.
+const ROUNDS: usize = 201;
+
+/// A visitor in the dark stairwell, and water in the cellar.
+const SCENARIO: &str = "\
+call lamp_on
+advance 300000
+call lamp_off
+call call_gpio_set 17 true
+advance 200000
+call call_gpio_set 27 true      # the button is an input: refused
+level button 0                  # a press at the door
+call tick
+advance 200000
+level button 1
+call chase_step
+advance 200000
+call chase_step
+level float_switch 0            # water
+call tick
+advance 400000
+level float_switch 1
+call tick
+call light_left_s
+advance 200000
+call presses_per_hour           # in the first second after the mount it would divide by zero
+call all_off
+advance 100000
+";
+
+/// Show what xmap does: compile a panel, run it, draw its lines, measure a call
+///
+/// The panel is in the program; nothing is read or written.
+#[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  xmap demo
+  cargo run --release -- demo     from a clone")]
+pub(super) struct Args {}
+
+pub(super) fn run(_: &Args, out: &mut dyn Write) -> Done {
+    writeln!(
+        out,
+        "1. A stairwell's panel, written in C and compiled by clang to WebAssembly, becomes an image:\n"
+    )?;
+    let compiled = demo_panel::build()?;
+    writeln!(out, "{}", compiled.report)?;
+
+    writeln!(out, "2. The image on a simulated Raspberry Pi 4B:\n")?;
+    let image = OwnedImage::new(compiled.words).expect("the compiler has verified what it built");
+    let loaded = Loaded {
+        path: Path::new("demo/panel.toml").into(),
+        image: image.clone(),
+        map: Some(compiled.map),
+        stale_map: false,
+        report: compiled.report,
+    };
+    let steps = sim::parse("the demo's scenario", SCENARIO.to_string(), &image.image())?;
+    let mut sim = Sim::from_image(image.clone()).expect("the demo panel mounts");
+    sim::told(&mut sim, &loaded, &steps, out)?;
+
+    writeln!(out, "\n3. What a call costs here, against the least that it can cost:\n")?;
+    out.flush()?;
+    let figures = floors::calls(image.image(), ROUNDS);
+    bench::table(&figures, out)?;
+    if cfg!(debug_assertions) {
+        writeln!(out, "\nThis is a debug build: `cargo run --release -- demo` has figures of use.")?;
+    }
+    writeln!(
+        out,
+        "\nA direct entry holds its operation in the export table: no code runs for it, and a call through\n\
+         the mapper takes {:.1} times as long as one through a table of functions written by hand.",
+        figures.mapper_lamp / figures.table_lamp
+    )?;
+    writeln!(out, "\nNext: `xmap build panel.toml`, `xmap dis panel.xmap`, `xmap sim --help`.")?;
+    Ok(())
+}

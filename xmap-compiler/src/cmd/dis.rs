@@ -1,0 +1,256 @@
+//! `xmap dis`: an image as text.
+
+use std::collections::{BTreeSet, HashMap};
+use std::fmt::Write as _;
+use std::io::Write;
+use std::path::PathBuf;
+
+use xmap_compiler::map::{MapFunction, MapOp, hex};
+use xmap_compiler::names;
+use xmap_image::{
+    EventSource, ExportId, FORMAT, Field, Fields, FunctionRow, Image, Op, PinMode, Pull, Safe, Signature, Ty,
+    Word, decode,
+};
+
+use super::load::{Loaded, load, map_path};
+use super::{Done, optext};
+
+/// Names are aligned up to this many characters.
+const NAME_COLUMN: usize = 32;
+/// The column in which source lines stand.
+const SOURCE_COLUMN: usize = 48;
+
+/// Show an image as text: header, pins, exports and code
+///
+/// A direct entry holds its operation in the export table; `arg0` is the call's first argument. In code,
+/// `r1` is a register, `@12` the op with this index, which is how a trap names its place. Source lines
+/// come from the image's map (FILE.map).
+#[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  xmap dis panel.xmap
+  xmap dis panel.toml            compiles it first
+  xmap dis panel.xmap | grep direct")]
+pub(super) struct Args {
+    /// An image; a manifest or a module is compiled first
+    file: PathBuf,
+}
+
+pub(super) fn run(args: &Args, out: &mut dyn Write) -> Done {
+    let loaded = load(&args.file)?;
+    let image = loaded.image.image();
+    header(&loaded, &image, out)?;
+    pins(&image, out)?;
+    exports(&loaded, &image, out)?;
+    handlers(&image, out)?;
+    for (n, row) in image.functions().iter().enumerate() {
+        let map = loaded.map.as_ref().and_then(|map| map.functions.get(n));
+        function(&image, n, row, map, out)?;
+    }
+    Ok(())
+}
+
+fn header(loaded: &Loaded, image: &Image<'_>, out: &mut dyn Write) -> Done {
+    let header = image.header();
+    let manifest = image.manifest();
+    let bytes = image.words().len() * 4;
+    writeln!(out, "{}: format {FORMAT}, {bytes} bytes", loaded.path.display())?;
+    writeln!(out, "  board   {}", header.board.board().name)?;
+    writeln!(out, "  module  {}, version {}", manifest.module, header.version)?;
+    writeln!(out, "  hash    {}", hex(&image.hash()))?;
+    writeln!(
+        out,
+        "  memory  {} bytes, {} of at most {} pages; {} bytes of data; {} globals",
+        header.memory_bytes,
+        header.memory_pages,
+        header.memory_max_pages,
+        image.data().map(|(_, bytes)| bytes.len()).sum::<usize>(),
+        image.globals().len()
+    )?;
+    writeln!(out, "  waits   at most {} us in one call", header.time_us)?;
+    if let Some(start) = header.start {
+        writeln!(out, "  start   function {start}")?;
+    }
+    if loaded.stale_map {
+        let map = map_path(&loaded.path);
+        writeln!(out, "  map     {} is that of another image, and is not used", map.display())?;
+    }
+    Ok(())
+}
+
+fn pins(image: &Image<'_>, out: &mut dyn Write) -> Done {
+    let manifest = image.manifest();
+    writeln!(out, "\npins")?;
+    for pin in image.pins() {
+        let line = pin.line().number();
+        let mode = match pin.mode() {
+            PinMode::In => "in",
+            PinMode::Out => "out",
+            PinMode::InOut => "inout",
+            PinMode::Any => "any",
+        };
+        let mut row = format!("  {line:>2}  {mode:<5}");
+        if matches!(pin.mode(), PinMode::Out | PinMode::InOut) {
+            let safe = match pin.safe() {
+                Safe::Hold => "hold",
+                Safe::Low => "low",
+                Safe::High => "high",
+                Safe::Float => "float",
+            };
+            _ = write!(row, "  safe={safe}");
+        }
+        match pin.pull() {
+            Pull::None => {}
+            Pull::Up => row.push_str("  pull=up"),
+            Pull::Down => row.push_str("  pull=down"),
+        }
+        if let Some(named) = manifest.pins.iter().find(|named| named.line == line) {
+            _ = write!(row, "  {}", named.name);
+        }
+        writeln!(out, "{}", row.trim_end())?;
+    }
+    Ok(())
+}
+
+fn exports(loaded: &Loaded, image: &Image<'_>, out: &mut dyn Write) -> Done {
+    let ids = || (0..image.exports().len()).map(|n| ExportId(n as u16));
+    let name = |id| image.name(id).unwrap_or_default();
+    let width = ids().map(|id| name(id).chars().count()).max().unwrap_or(0).min(NAME_COLUMN);
+    let how: HashMap<&str, _> = loaded.report.exports.iter().map(|e| (e.key.as_str(), e.how)).collect();
+    writeln!(out, "\nexports")?;
+    for (id, row) in ids().zip(image.exports()) {
+        let key = image.key(id).unwrap_or_default();
+        let how = how[key];
+        let what = if row.is_direct() {
+            direct([row.first, row.second], row.params())
+        } else {
+            format!("function {}, at most {} ops", row.first, how.bound().0)
+        };
+        let mut line = format!("  {:>width$}  {}  {what}", name(id), how.name());
+        if names::key(image.manifest().namespace, name(id)).as_deref() != Ok(key) && key != name(id) {
+            _ = write!(line, "  key={key}");
+        }
+        // Types that are no more than the module's own say nothing.
+        if let Some(signature) = image.signature(id).filter(is_typed) {
+            _ = write!(line, "  {}", types(&signature));
+        }
+        writeln!(out, "{line}")?;
+    }
+    Ok(())
+}
+
+/// A direct entry: its operation with the call's arguments.
+fn direct(row: [Word; 2], params: usize) -> String {
+    let name = |register: u8| match usize::from(register) {
+        n if n >= 1 && n <= params => format!("arg{}", n - 1),
+        _ => "result".to_string(),
+    };
+    match decode(&row).next() {
+        // The register of a result may have held an argument before.
+        Some((at, op, words)) if matches!(op.shape().fields, Fields::Abc(Field::Def, ..)) => {
+            let text = optext::text(at, op, words, &name);
+            text.split_once(" <- ").map_or(text.clone(), |(_, what)| format!("result <- {what}"))
+        }
+        Some((at, op, words)) => optext::text(at, op, words, &name),
+        None => unreachable!("verification has decoded the row"),
+    }
+}
+
+fn is_typed(signature: &Signature<'_>) -> bool {
+    signature
+        .params()
+        .chain(signature.results())
+        .any(|ty| !matches!(ty, Ty::I32 | Ty::I64 | Ty::F32 | Ty::F64))
+}
+
+/// A signature: `(u8, bool) -> u32`.
+fn types(signature: &Signature<'_>) -> String {
+    let names = |types: &mut dyn Iterator<Item = Ty>| types.map(Ty::name).collect::<Vec<_>>().join(", ");
+    let params = names(&mut signature.params());
+    match signature.results().len() {
+        0 => format!("({params})"),
+        _ => format!("({params}) -> {}", names(&mut signature.results())),
+    }
+}
+
+fn handlers(image: &Image<'_>, out: &mut dyn Write) -> Done {
+    let events = image.manifest().events;
+    if !events.is_empty() {
+        writeln!(out, "\nhandlers")?;
+    }
+    for event in events {
+        let name = image.name(ExportId(event.export)).unwrap_or_default();
+        let edge = |edge: &str, line: u8, debounce_us: u32| match debounce_us {
+            0 => format!("{edge} edge of line {line}"),
+            us => format!("{edge} edge of line {line} that holds {us} us"),
+        };
+        let source = match event.source {
+            EventSource::Rising { line, debounce_us } => edge("rising", line, debounce_us),
+            EventSource::Falling { line, debounce_us } => edge("falling", line, debounce_us),
+            EventSource::Both { line, debounce_us } => edge("any", line, debounce_us),
+            EventSource::Every { every_us } => format!("every {every_us} us"),
+            EventSource::After { after_us } => format!("once, {after_us} us after the mount"),
+        };
+        writeln!(out, "  {name}  {source}")?;
+    }
+    Ok(())
+}
+
+fn function(
+    image: &Image<'_>,
+    number: usize,
+    row: &FunctionRow,
+    map: Option<&MapFunction>,
+    out: &mut dyn Write,
+) -> Done {
+    let start = row.start as usize;
+    let code = &image.code()[start..][..row.words() as usize];
+    let ops: Vec<(usize, Op, &[Word])> = decode(code).collect();
+    let targets: BTreeSet<usize> =
+        ops.iter().flat_map(|(at, op, words)| optext::targets(*at, *op, words)).collect();
+    let name = map.map_or(String::new(), |map| format!(": {}", map.name));
+    writeln!(
+        out,
+        "\nfunction {number}{name}\n  {} params, {} results, {} registers, {} bytes",
+        row.params(),
+        row.results(),
+        row.frame(),
+        code.len() * 4
+    )?;
+    let mut shown = None;
+    for (at, op, words) in ops {
+        let mark = if targets.contains(&at) { "@" } else { "" };
+        let index = format!("{mark}{}", start + at);
+        let text = optext::text(start + at, op, words, &|n| format!("r{n}"));
+        let line = format!("{index:>8}: {text}");
+        let source = map.and_then(|map| origin(map, at)).filter(|source| shown.as_ref() != Some(source));
+        match &source {
+            Some(source) => writeln!(out, "{line:<SOURCE_COLUMN$}  ; {source}")?,
+            None => writeln!(out, "{line}")?,
+        }
+        shown = source.or(shown);
+    }
+    Ok(())
+}
+
+/// Where an op came from: its source line, else its offset in the module.
+fn origin(map: &MapFunction, at: usize) -> Option<String> {
+    let n = map.ops.partition_point(|op| op.at as usize <= at).checked_sub(1)?;
+    let MapOp { wasm, source, .. } = &map.ops[n];
+    Some(source.clone().unwrap_or_else(|| format!("wasm offset {wasm:#x}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn direct_entries_name_arguments_and_results() {
+        assert_eq!(direct([Op::GpioPut.abc(1, 2, 0), 0], 2), "gpio.set line=arg0 value=arg1");
+        assert_eq!(direct([Op::GpioPut.abc(2, 1, 0), 0], 2), "gpio.set line=arg1 value=arg0");
+        assert_eq!(direct([Op::GpioGet.abc(1, 1, 0), 0], 1), "result <- gpio.get line=arg0");
+        assert_eq!(direct([Op::LineGet.abc(1, 27, 0), 0], 0), "result <- GPLEV0[0x34] bit 27");
+        assert_eq!(direct([Op::TimeNow.abc(1, 0, 0), 0], 0), "result <- time.now_us");
+        assert_eq!(direct([Op::MaskSet.abc(0, 0, 0), 6], 0), "GPSET0[0x1c] <- 0x00000006");
+    }
+}

@@ -1,0 +1,130 @@
+//! The command line: one file for each verb, and what they share.
+//!
+//! Results go to the standard output, errors to the standard error. The exit status is 0 where a verb
+//! did what it was asked, 1 where its input was wrong and 2 where the command line was.
+
+mod bench;
+mod build;
+mod call;
+mod demo;
+mod demo_panel;
+mod dis;
+mod floors;
+mod load;
+mod monitor;
+mod norm;
+mod optext;
+mod output;
+mod sim;
+mod size;
+mod status;
+mod story;
+mod verify;
+
+use std::io::{self, ErrorKind, Write};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use xmap_compiler::diagnostic::{Code, Diagnostic, Diagnostics, Place};
+
+/// Compiles WebAssembly modules to images for a Raspberry Pi's GPIO lines, and runs them.
+#[derive(Parser)]
+#[command(name = "xmap", version, max_term_width = 100, arg_required_else_help = true)]
+#[command(after_help = "\
+Examples:
+  xmap demo                              see what it does
+  xmap build panel.toml                  compile a panel to panel.xmap
+  xmap sim panel.xmap --script day.txt   run it on the simulated board
+
+Exit status: 0 done, 1 the input is wrong, 2 the command line is.")]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    Build(build::Args),
+    Dis(dis::Args),
+    Sim(sim::Args),
+    Verify(verify::Args),
+    Size(size::Args),
+    Norm(norm::Args),
+    Demo(demo::Args),
+    Bench(bench::Args),
+    Call(call::Args),
+    Status(status::Args),
+    Monitor(monitor::Args),
+}
+
+/// Why a verb did not do what it was asked.
+enum Failure {
+    /// The input is wrong.
+    Input(Diagnostics),
+    /// The standard output takes no more.
+    Output(io::Error),
+}
+
+type Done = Result<(), Failure>;
+
+impl From<Diagnostics> for Failure {
+    fn from(errors: Diagnostics) -> Self {
+        Self::Input(errors)
+    }
+}
+
+impl From<Diagnostic> for Failure {
+    fn from(error: Diagnostic) -> Self {
+        Self::Input(error.into())
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::Output(error)
+    }
+}
+
+/// Runs the verb that the command line names.
+pub(crate) fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let out = &mut output::stdout();
+    let done = run(&cli.verb, out).and_then(|()| Ok(out.flush()?));
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        // Whoever reads has seen enough: `xmap dis FILE | head`.
+        Err(Failure::Output(error)) if error.kind() == ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(Failure::Output(error)) => {
+            let place = "standard output";
+            let message = format!("{place}: cannot be written: {error}");
+            fail(&Diagnostic::new(Code::CannotWrite, Place::File(place.into()), message).into())
+        }
+        Err(Failure::Input(errors)) => {
+            // What was found out before the error stands before it.
+            _ = out.flush();
+            fail(&errors)
+        }
+    }
+}
+
+fn run(verb: &Verb, out: &mut dyn Write) -> Done {
+    match verb {
+        Verb::Build(args) => build::run(args, out),
+        Verb::Dis(args) => dis::run(args, out),
+        Verb::Sim(args) => sim::run(args, out),
+        Verb::Verify(args) => verify::run(args, out),
+        Verb::Size(args) => size::run(args, out),
+        Verb::Norm(args) => norm::run(args, out),
+        Verb::Demo(args) => demo::run(args, out),
+        Verb::Bench(args) => bench::run(args, out),
+        Verb::Call(args) => call::run(args, out),
+        Verb::Status(args) => status::run(args, out),
+        Verb::Monitor(args) => monitor::run(args, out),
+    }
+}
+
+fn fail(errors: &Diagnostics) -> ExitCode {
+    // Where even the errors cannot be written, the status has to say it.
+    _ = writeln!(io::stderr(), "{}", errors.render(output::stderr_has_colours()));
+    ExitCode::FAILURE
+}

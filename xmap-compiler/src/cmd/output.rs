@@ -1,0 +1,139 @@
+//! Where results go: the standard output, and files that are written whole or not at all.
+
+use std::fs::{self, File};
+use std::io::{self, BufWriter, IsTerminal, StdoutLock, Write};
+use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
+use xmap_compiler::diagnostic::{Code, Diagnostic, Place};
+
+/// Characters of a line where nobody says how wide the terminal is.
+const DEFAULT_COLUMNS: usize = 100;
+
+/// The standard output, in large pieces.
+pub(super) fn stdout() -> BufWriter<StdoutLock<'static>> {
+    BufWriter::new(io::stdout().lock())
+}
+
+/// Whether errors are shown in colours: on a terminal that has them, unless `NO_COLOR` is set.
+pub(super) fn stderr_has_colours() -> bool {
+    let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+    io::stderr().is_terminal() && !set("NO_COLOR") && !dumb
+}
+
+/// Characters of a line: `COLUMNS`, else the terminal's width.
+pub(super) fn columns() -> usize {
+    let asked = std::env::var("COLUMNS").ok().and_then(|n| n.parse().ok());
+    let terminal = || terminal_size::terminal_size().map(|(width, _)| usize::from(width.0));
+    asked.or_else(terminal).unwrap_or(DEFAULT_COLUMNS).clamp(40, 400)
+}
+
+/// A file's content, ready beside its place.
+pub(super) struct Staged {
+    path: PathBuf,
+    content: Content,
+}
+
+enum Content {
+    /// A temporary file in the same folder, to be renamed.
+    Whole(NamedTempFile),
+    /// A device or a pipe takes the bytes as they are: nothing there can be replaced.
+    Device(Vec<u8>),
+}
+
+/// Writes bytes beside their place, so that [`Staged::commit`] has little left to fail with.
+///
+/// # Errors
+/// X0102 where the place is a directory, X0106 where it cannot be written.
+pub(super) fn stage(path: &Path, bytes: &[u8]) -> Result<Staged, Diagnostic> {
+    // A link stays a link, and what it leads to is replaced.
+    let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
+    match fs::metadata(&path) {
+        Ok(there) if there.is_dir() => {
+            let message = format!("{}: a directory, not a file", path.display());
+            return Err(Diagnostic::new(Code::NotAFile, Place::file(&path), message));
+        }
+        Ok(there) if !there.is_file() => return Ok(Staged { path, content: Content::Device(bytes.into()) }),
+        // A rename would replace it all the same: its owner said no.
+        Ok(there) if there.permissions().readonly() => {
+            let message = format!("{}: cannot be written: the file is read-only", path.display());
+            return Err(Diagnostic::new(Code::CannotWrite, Place::file(&path), message));
+        }
+        _ => {}
+    }
+    let write = || -> io::Result<NamedTempFile> {
+        let mut file = temporary(folder(&path))?;
+        file.write_all(bytes)?;
+        file.as_file().sync_all()?;
+        Ok(file)
+    };
+    let file = write().map_err(|error| Diagnostic::writing(&path, &error))?;
+    Ok(Staged { path, content: Content::Whole(file) })
+}
+
+impl Staged {
+    /// Puts the file in its place.
+    ///
+    /// # Errors
+    /// X0106; what stood there still does.
+    pub(super) fn commit(self) -> Result<(), Diagnostic> {
+        let path = self.path;
+        let done = match self.content {
+            Content::Whole(file) => file.persist(&path).map(drop).map_err(|error| error.error),
+            Content::Device(bytes) => File::create(&path).and_then(|mut file| file.write_all(&bytes)),
+        };
+        done.map_err(|error| Diagnostic::writing(&path, &error))?;
+        // The new name is on the disk once its folder is; some file systems know no such thing.
+        _ = File::open(folder(&path)).and_then(|folder| folder.sync_all());
+        Ok(())
+    }
+
+    /// Whether there is a place beside this one: a device has none.
+    pub(super) fn is_file(&self) -> bool {
+        matches!(self.content, Content::Whole(_))
+    }
+}
+
+/// Writes a file whole or not at all.
+///
+/// # Errors
+/// As [`stage`] and [`Staged::commit`].
+pub(super) fn write_file(path: &Path, bytes: &[u8]) -> Result<(), Diagnostic> {
+    stage(path, bytes)?.commit()
+}
+
+/// Puts two files in their places: both or, as far as the operating system lets it, none.
+///
+/// # Errors
+/// As [`Staged::commit`].
+pub(super) fn commit_both(first: Staged, second: Staged) -> Result<(), Diagnostic> {
+    let path = first.path.clone();
+    let before = fs::read(&path).ok();
+    first.commit()?;
+    second.commit().inspect_err(|_| {
+        _ = match before {
+            Some(bytes) => write_file(&path, &bytes).ok(),
+            None => fs::remove_file(&path).ok(),
+        };
+    })
+}
+
+fn folder(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
+}
+
+/// A temporary file with the permissions of any new file; a temporary one is its owner's alone by default.
+fn temporary(folder: &Path) -> io::Result<NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".xmap-");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        builder.permissions(fs::Permissions::from_mode(0o666));
+    }
+    builder.tempfile_in(folder)
+}

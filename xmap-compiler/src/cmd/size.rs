@@ -1,0 +1,52 @@
+//! `xmap size`: where an image's bytes are.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use xmap_image::{Extension, Section};
+
+use super::verify::{extension_name, section_name};
+use super::{Done, load::load};
+
+/// Show where an image's bytes are: by section, by export and by function
+#[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  xmap size panel.xmap
+  xmap size panel.toml     compiles it first, and writes nothing")]
+pub(super) struct Args {
+    /// An image; a manifest or a module is compiled first
+    file: PathBuf,
+}
+
+pub(super) fn run(args: &Args, out: &mut dyn Write) -> Done {
+    let report = load(&args.file)?.report;
+    writeln!(out, "{report}")?;
+
+    writeln!(out, "{:<18}{:>8}{:>9}", "section", "bytes", "share")?;
+    let mut row = |name: &str, bytes: usize| {
+        let share = bytes as f64 * 100.0 / report.total as f64;
+        writeln!(out, "{name:<18}{bytes:>8}{share:>7.1} %")
+    };
+    row("header", report.parts()[0].1 as usize)?;
+    for (section, bytes) in Section::ALL.iter().zip(&report.sections) {
+        row(section_name(*section), *bytes as usize)?;
+    }
+    for (section, bytes) in Extension::ALL.iter().zip(&report.extensions).filter(|(_, bytes)| **bytes > 0) {
+        row(extension_name(*section), *bytes as usize)?;
+    }
+    let padding = report.parts().last().map_or(0, |(_, bytes, _)| *bytes);
+    row("padding", padding as usize)?;
+    row("image", report.total)?;
+
+    if !report.functions.is_empty() {
+        writeln!(out, "\n{:>8}  {:>10}  function", "bytes", "ops")?;
+    }
+    let mut functions: Vec<_> = report.functions.iter().collect();
+    functions.sort_by_key(|function| std::cmp::Reverse(function.bytes));
+    for function in functions {
+        let ops = function.bound.map_or("no bound".to_string(), |bound| bound.ops.to_string());
+        writeln!(out, "{:>8}  {ops:>10}  {}", function.bytes, function.name)?;
+    }
+    Ok(())
+}

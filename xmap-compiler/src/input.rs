@@ -1,0 +1,213 @@
+//! What a path holds: an image, a module or a manifest, told apart by content, and a module made
+//! from its text.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+use wast::Wat;
+use wast::parser::{self, ParseBuffer};
+use xmap_image::{MAGIC, limits::MAX_IMAGE_BYTES};
+
+use crate::diagnostic::{Code, Diagnostic, Place, Source};
+use crate::manifest::MAX_MANIFEST_BYTES;
+
+/// Bytes of a module, binary or text, that are read: a debug build of a panel has one or two million.
+pub const MAX_MODULE_BYTES: u64 = 64 << 20;
+/// Bytes of a simulator's script that are read: some hundred thousand steps.
+pub const MAX_SCRIPT_BYTES: u64 = 16 << 20;
+
+/// What a file holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// Bytes that start as an image does.
+    Image(Vec<u8>),
+    /// A module in binary form, also where the file has its text.
+    Module(Vec<u8>),
+    /// Text that is not a module's: a manifest, if it is anything.
+    Manifest(String),
+}
+
+/// Reads a file of at most `limit` bytes.
+///
+/// # Errors
+/// X0101 to X0103 as the operating system has it, X0107 where there are more bytes.
+pub fn read_at_most(path: &Path, limit: u64) -> Result<Vec<u8>, Diagnostic> {
+    let read = || -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        // Opening a directory succeeds on Unix; reading it says what it is.
+        File::open(path)?.take(limit + 1).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    };
+    let bytes = read().map_err(|e| Diagnostic::reading(path, &e))?;
+    if bytes.len() as u64 > limit {
+        let message = format!("{}: more than {limit} bytes", path.display());
+        return Err(Diagnostic::new(Code::FileTooLarge, Place::file(path), message));
+    }
+    Ok(bytes)
+}
+
+/// Reads a file of text.
+///
+/// # Errors
+/// As [`read_at_most`], and X0108 where it is not UTF-8.
+pub fn read_text(path: &Path, limit: u64) -> Result<String, Diagnostic> {
+    text(path, read_at_most(path, limit)?)
+}
+
+/// Bytes as text; `path` is for the message.
+///
+/// # Errors
+/// X0108 where they are not UTF-8.
+pub fn text(path: &Path, bytes: Vec<u8>) -> Result<String, Diagnostic> {
+    String::from_utf8(bytes).map_err(|e| {
+        let offset = e.utf8_error().valid_up_to();
+        let message = format!("{}: not UTF-8 text: a bad byte at offset {offset}", path.display());
+        Diagnostic::new(Code::NotUtf8, Place::file(path), message)
+    })
+}
+
+/// Reads what a path holds. Content decides; a name's ending is asked only where the content says nothing.
+///
+/// # Errors
+/// As [`read_at_most`]; X0104, X0105 or X0110 where it is none of the three, X0109 where the text of a
+/// module does not parse.
+pub fn read(path: &Path) -> Result<Content, Diagnostic> {
+    let bytes = read_at_most(path, MAX_MODULE_BYTES)?;
+    let within = |limit: u64| {
+        let message = || format!("{}: {} bytes, at most {limit} are read", path.display(), bytes.len());
+        let error = || Diagnostic::new(Code::FileTooLarge, Place::file(path), message());
+        if bytes.len() as u64 <= limit { Ok(()) } else { Err(error()) }
+    };
+    match kind(path, &bytes) {
+        Kind::Image => within(MAX_IMAGE_BYTES as u64).map(|()| Content::Image(bytes)),
+        Kind::Binary => Ok(Content::Module(bytes)),
+        Kind::Text => module_of_text(path, text(path, bytes)?).map(Content::Module),
+        Kind::Manifest => {
+            within(MAX_MANIFEST_BYTES)?;
+            text(path, bytes).map(Content::Manifest)
+        }
+        Kind::None(code) => {
+            let what = match code {
+                Code::NotAModule => "not a WebAssembly module",
+                Code::NotAnImage => "not an .xmap image",
+                _ => "neither an image, a module nor a manifest",
+            };
+            let empty = if bytes.is_empty() { ": the file is empty" } else { "" };
+            let message = format!("{}: {what}{empty}", path.display());
+            Err(Diagnostic::new(code, Place::file(path), message))
+        }
+    }
+}
+
+/// Reads a module, binary or text.
+///
+/// # Errors
+/// As [`read`], and X0104 where the path holds something else.
+pub fn read_module(path: &Path) -> Result<Vec<u8>, Diagnostic> {
+    match read(path)? {
+        Content::Module(module) => Ok(module),
+        Content::Image(_) | Content::Manifest(_) => {
+            let message = format!("{}: not a WebAssembly module", path.display());
+            Err(Diagnostic::new(Code::NotAModule, Place::file(path), message))
+        }
+    }
+}
+
+enum Kind {
+    Image,
+    Binary,
+    Text,
+    Manifest,
+    /// None of them, and what to call that.
+    None(Code),
+}
+
+fn kind(path: &Path, bytes: &[u8]) -> Kind {
+    if bytes.starts_with(&MAGIC) {
+        return Kind::Image;
+    }
+    if bytes.starts_with(b"\0asm") {
+        return Kind::Binary;
+    }
+    let text = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes).trim_ascii_start();
+    // No TOML starts like this, and every module's text does: `(module` or a comment.
+    if matches!(text.first(), Some(b'(' | b';')) {
+        return Kind::Text;
+    }
+    match path.extension().and_then(|e| e.to_str()) {
+        Some("wat" | "wast") => Kind::Text,
+        Some("toml") => Kind::Manifest,
+        Some("wasm") => Kind::None(Code::NotAModule),
+        Some("xmap") => Kind::None(Code::NotAnImage),
+        _ if text.is_empty() || bytes.contains(&0) || std::str::from_utf8(bytes).is_err() => {
+            Kind::None(Code::UnknownInput)
+        }
+        _ => Kind::Manifest,
+    }
+}
+
+/// The binary of a module's text.
+fn module_of_text(path: &Path, text: String) -> Result<Vec<u8>, Diagnostic> {
+    let source = Source::new(path.display().to_string(), text);
+    let encode = || -> Result<Vec<u8>, wast::Error> {
+        let buffer = ParseBuffer::new(&source.text)?;
+        match parser::parse::<Wat<'_>>(&buffer)? {
+            Wat::Module(mut module) => module.encode(),
+            Wat::Component(component) => {
+                Err(wast::Error::new(component.span, "a component, not a module".to_string()))
+            }
+        }
+    };
+    encode().map_err(|error| {
+        let start = error.span().offset();
+        let place = Place::text(&source, start..start + token(&source.text, start));
+        Diagnostic::new(Code::WatSyntax, place, error.message())
+    })
+}
+
+/// Bytes of the token of a module's text that starts at an offset, as far as an underline needs them.
+fn token(text: &str, start: usize) -> usize {
+    let rest = text.get(start..).unwrap_or_default();
+    let end = rest.find(|c: char| c.is_whitespace() || matches!(c, '(' | ')')).unwrap_or(rest.len());
+    end.max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn content_decides() {
+        let kind = |path: &str, bytes: &[u8]| match kind(Path::new(path), bytes) {
+            Kind::Image => "image".to_string(),
+            Kind::Binary => "binary".to_string(),
+            Kind::Text => "text".to_string(),
+            Kind::Manifest => "manifest".to_string(),
+            Kind::None(code) => code.to_string(),
+        };
+        assert_eq!(kind("a.toml", b"XMAP...."), "image");
+        assert_eq!(kind("a.xmap", b"\0asm\x01\0\0\0"), "binary");
+        assert_eq!(kind("a.toml", b"\xef\xbb\xbf\n ;; a comment\n(module)"), "text");
+        assert_eq!(kind("a.wat", b""), "text");
+        assert_eq!(kind("a", b"[module]"), "manifest");
+        assert_eq!(kind("a.wasm", b"[module]"), "X0104");
+        assert_eq!(kind("a.xmap", b""), "X0105");
+        assert_eq!(kind("a", b"\xff\xfe"), "X0110");
+        assert_eq!(kind("a", b"\0elf"), "X0110");
+    }
+
+    #[test]
+    fn text_becomes_a_module() {
+        let text = "(module (func (export \"f\") unreachable))";
+        let module = module_of_text(Path::new("f.wat"), text.to_string()).unwrap();
+        assert_eq!(crate::wasm::WasmModule::read("f.wat", &module).unwrap().exports[0].name, "f");
+    }
+
+    #[test]
+    fn a_mistake_in_text_has_its_place() {
+        let error = module_of_text(Path::new("f.wat"), "(module\n  (fnc))".to_string()).unwrap_err();
+        assert_eq!(error.code, Code::WatSyntax);
+        assert_eq!(error.place.to_string(), "f.wat:2:4");
+    }
+}
