@@ -5,6 +5,7 @@
 
 use xmap_image::{Image, PassiveRow, TableRow, Word, opcode as op};
 
+use crate::exec::Window;
 use crate::{Fault, TrapCode};
 
 /// Bytes that one word of fuel copies or fills.
@@ -22,7 +23,7 @@ pub(crate) struct Bulk<'r, 'm> {
 }
 
 /// What an operation costs: one word of fuel for each reference, or for each few bytes.
-pub(crate) const fn cost(opcode: u8, count: u32) -> u32 {
+const fn cost(opcode: u8, count: u32) -> u32 {
     match opcode {
         op::MemoryCopy | op::MemoryFill | op::MemoryInit => count / BYTES_PER_FUEL,
         op::TableFill | op::TableCopy | op::TableInit | op::TableGrow => count,
@@ -31,13 +32,43 @@ pub(crate) const fn cost(opcode: u8, count: u32) -> u32 {
 }
 
 impl Bulk<'_, '_> {
-    /// Runs an operation on the registers `a`, `b` and `c`, with the op's first word and, where it has
-    /// one, its immediate. The result is that of an operation that has one.
+    /// Runs the op that `code` begins with. Gives the number of its words and the fuel that is left.
     ///
     /// # Errors
-    /// Where a stretch is not inside its table, segment or memory. Nothing has changed then.
+    /// Where the fuel does not cover it, or a stretch is not inside its table, segment or memory.
+    /// Nothing has changed then.
+    // Cold, so that the loop of ops keeps its own values in registers.
+    #[cold]
     #[inline(never)]
-    pub(crate) fn run(&mut self, word: Word, immediate: Word, [a, b, c]: [u64; 3]) -> Result<u64, Fault> {
+    pub(crate) fn step(
+        &mut self,
+        code: &[Word],
+        window: &mut Window,
+        fuel: i64,
+    ) -> Result<(usize, i64), Fault> {
+        let word = code.first().copied().unwrap_or_default();
+        let [opcode, a, b, c] = word.to_le_bytes();
+        let has_immediate = matches!(
+            opcode,
+            op::TableFill | op::TableCopy | op::TableInit | op::ElemDrop | op::MemoryInit | op::DataDrop
+        );
+        let immediate = if has_immediate { code.get(1).copied().unwrap_or_default() } else { 0 };
+        let operands = [a, b, c].map(|r| window[usize::from(r)]);
+        let count = operands[if opcode == op::TableGrow { 0 } else { 2 }] as u32;
+        let left = fuel - i64::from(cost(opcode, count));
+        if left < 0 {
+            return Err(Fault::new(TrapCode::Fuel, 0));
+        }
+        let result = self.run(word, immediate, operands)?;
+        if matches!(opcode, op::TableGet | op::TableSize | op::TableGrow) {
+            window[usize::from(a)] = result;
+        }
+        Ok((1 + usize::from(has_immediate), left))
+    }
+
+    /// Runs an operation on the registers `a`, `b` and `c`, with the op's first word and, where it has
+    /// one, its immediate. The result is that of an operation that has one.
+    fn run(&mut self, word: Word, immediate: Word, [a, b, c]: [u64; 3]) -> Result<u64, Fault> {
         let [opcode, _, field_b, field_c] = word.to_le_bytes();
         let (low, high) = (immediate & 0xffff, immediate >> 16);
         let [x, y, n] = [a, b, c].map(|r| r as u32);

@@ -6,7 +6,7 @@
 use xmap_image::{FunctionRow, Image, Word, limits, opcode as op};
 
 use crate::arith::{self, extend};
-use crate::bulk::{self, Bulk};
+use crate::bulk::Bulk;
 use crate::float::{self, f32_of, f64_of, of_f32, of_f64};
 use crate::memory::{Memory, address, load, store};
 use crate::native::Native;
@@ -19,7 +19,7 @@ const OUTERMOST: u64 = u64::MAX;
 const EXCLUDED: u32 = 1;
 
 /// The registers of a function: 256 of them, so that a byte names one without a check.
-type Window = [u64; limits::WINDOW];
+pub(crate) type Window = [u64; limits::WINDOW];
 
 /// The window at `base`; `None` where the stack has no room for one.
 #[inline(always)]
@@ -447,27 +447,11 @@ impl<P: Port> Run<'_, '_, P> {
                 op::LogMessage => check!(native.log(memory, r32!(a), r32!(b), r32!(c))),
 
                 op::TableGet..=op::DataDrop => {
-                    let immediate = if opcode == op::TableFill
-                        || opcode >= op::TableCopy && opcode != op::MemoryCopy && opcode != op::MemoryFill
-                    {
-                        next!()
-                    } else {
-                        0
-                    };
-                    let operands = [reg!(a), reg!(b), reg!(c)];
-                    let count = operands[if opcode == op::TableGrow { 0 } else { 2 }] as u32;
-                    let left = fuel - i64::from(bulk::cost(opcode, count));
-                    if left < 0 {
-                        trap!(TrapCode::Fuel, 0)
-                    }
-                    fuel = left;
                     let mut bulk = Bulk { image: self.image, slots: globals, memory };
-                    let result = check!(bulk.run(word, immediate, operands));
-                    if matches!(opcode, op::TableGet | op::TableSize | op::TableGrow) {
-                        set!(result);
-                    }
+                    let rest = code.get(at..).unwrap_or_default();
+                    let (words, left) = check!(bulk.step(rest, window, fuel));
+                    (pc, fuel) = (at.wrapping_add(words), left);
                 }
-
                 op::RefFunc => set!((word >> 16) + 1),
 
                 op::FAdd32 => set!(of_f32(f32s!(|x, y| x + y))),

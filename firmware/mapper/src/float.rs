@@ -66,6 +66,8 @@ extremes!(min64, max64, f64);
 ///
 /// # Errors
 /// A conversion of what no integer of the width is near to.
+// Cold, so that the loop of ops keeps its own values in registers.
+#[cold]
 #[inline(never)]
 pub(crate) fn unary(opcode: u8, register: u64) -> Result<u64, Fault> {
     let (x, y) = (f32_of(register), f64_of(register));
