@@ -57,22 +57,25 @@ impl<P: Port> Mapper<'_, P> {
         };
         // The two that most panels consist of, from here to the port's store in a few instructions.
         // Whatever does not fit takes the general way, which finds out what it is.
-        if row.is_operation_of(args.len()) {
-            match args {
-                [pin, value] if row.first == PUT && is_in(self.lines.writable, *pin) && *value <= 1 => {
-                    drive(&mut self.port, *pin as u8, *value != 0);
-                    return self.done();
-                }
-                [] if row.first as u8 == opcode::LineSet => {
-                    drive(&mut self.port, (row.first >> 8) as u8, true);
-                    return self.done();
-                }
-                [] if row.first as u8 == opcode::LineClear => {
-                    drive(&mut self.port, (row.first >> 8) as u8, false);
-                    return self.done();
-                }
-                _ => {}
+        match args {
+            [pin, value]
+                if row.is_operation_of(2)
+                    && row.first == PUT
+                    && is_in(self.lines.writable, *pin)
+                    && *value <= 1 =>
+            {
+                drive(&mut self.port, *pin as u8, *value != 0);
+                return self.done();
             }
+            [] if row.is_operation_of(0) && row.first as u8 == opcode::LineSet => {
+                drive(&mut self.port, (row.first >> 8) as u8, true);
+                return self.done();
+            }
+            [] if row.is_operation_of(0) && row.first as u8 == opcode::LineClear => {
+                drive(&mut self.port, (row.first >> 8) as u8, false);
+                return self.done();
+            }
+            _ => {}
         }
         self.call_row(id, row, args)
     }
