@@ -82,7 +82,9 @@ fn assemble(parts: &Parts<'_, '_>) -> Result<Compiled, Diagnostics> {
     let elements = table::elements(file, module, linked)?;
     let items: Vec<u16> = elements.iter().flat_map(|e| e.items.iter().copied()).collect();
     let globals = globals(parts)?;
+    let loops: Vec<&[(u32, u64)]> = linked.sources.iter().map(|s| &s.loops[..]).collect();
     let bounds = bounds::bounds(Program {
+        loops: &loops,
         functions: &linked.functions,
         types: &linked.function_types,
         items: &items,

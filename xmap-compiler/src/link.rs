@@ -25,6 +25,8 @@ pub(crate) struct Origin {
     pub(crate) index: u32,
     /// For each op: its first word's index in the function, and its offset in the module.
     pub(crate) offsets: Vec<(u32, u32)>,
+    /// Loops with a constant number of rounds: their first word and the rounds.
+    pub(crate) loops: Vec<(u32, u64)>,
 }
 
 /// A program with all its references resolved.
@@ -93,7 +95,7 @@ pub(crate) fn link(
         let mut function = one.function;
         tables.resolve(&mut function.code, &linked.numbers);
         linked.functions.push(function);
-        linked.sources.push(Origin { index, offsets: one.offsets });
+        linked.sources.push(Origin { index, offsets: one.offsets, loops: one.loops });
     }
     linked.globals = tables.globals;
     linked.types = tables.types;

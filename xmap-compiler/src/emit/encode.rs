@@ -37,11 +37,14 @@ pub(super) fn encode(func: &Func, selected: &Selected, registers: &Registers) ->
         encoder.jump(edge.to);
     }
     let frame = registers.frame + u8::from(encoder.scratch_used);
-    let Linked { code, offsets } = link(encoder.items, labels)?;
+    let Linked { code, offsets, places } = link(encoder.items, labels)?;
+    let mut loops: Vec<(u32, u64)> =
+        selected.trips.iter().map(|(head, rounds)| (places[head.0 as usize] as u32, *rounds)).collect();
+    loops.sort_unstable();
     let params = func.params.len() as u8;
     let results = func.results as u8;
     let frame = frame.max(params + 1).max(results + 1);
-    Ok(Emitted { function: Function { frame, params, results, code }, offsets })
+    Ok(Emitted { function: Function { frame, params, results, code }, offsets, loops })
 }
 
 /// A piece of code before its place is known.
@@ -271,6 +274,8 @@ struct Linked {
     code: Vec<Word>,
     /// For each op: its first word's index, and its offset in the module.
     offsets: Vec<(u32, u32)>,
+    /// The first word of each block.
+    places: Vec<usize>,
 }
 
 /// Chooses the reach of each branch, then writes the words and where each op came from.
@@ -341,7 +346,7 @@ fn link(mut items: Vec<Item>, labels: u32) -> Result<Linked, usize> {
         }
         offsets.push((at as u32, item.offset));
     }
-    Ok(Linked { code, offsets })
+    Ok(Linked { code, offsets, places })
 }
 
 fn size(what: &What) -> usize {

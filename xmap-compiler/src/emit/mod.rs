@@ -5,6 +5,7 @@ mod moves;
 mod native;
 mod registers;
 mod select;
+mod trips;
 
 use xmap_image::{Function, Op, Word, decode};
 
@@ -19,6 +20,9 @@ pub(crate) struct Emitted {
     pub function: Function,
     /// For each op, in order: its first word's index and its offset in the module.
     pub offsets: Vec<(u32, u32)>,
+    /// Loops with a constant number of rounds: the index of the first word, and how often control
+    /// comes there at most for each time that it enters the loop.
+    pub loops: Vec<(u32, u64)>,
 }
 
 /// Emits one function.

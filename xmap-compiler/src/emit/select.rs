@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use xmap_image::{Field, Fields, Op};
 
 use super::native;
+use super::trips::trips;
 use crate::diagnostic::Diagnostic;
 use crate::ir::Width::{W32, W64};
 use crate::ir::{
@@ -96,6 +97,8 @@ pub(super) struct Selected {
     pub(super) params: Vec<Value>,
     /// For each value, its constant, if an edge, a call or a return may still name it as one.
     pub(super) constants: Vec<Option<u64>>,
+    /// Loop heads with a constant number of rounds.
+    pub(super) trips: HashMap<BlockId, u64>,
 }
 
 /// Constants that stand in a register all along, because a loop reads them.
@@ -141,7 +144,8 @@ pub(super) fn select(func: &Func, pins: &PinCheck<'_>) -> Result<Selected, Diagn
     let mut constants: Vec<Option<u64>> =
         (0..func.values() as u32).map(|v| func.as_constant(Value(v))).collect();
     constants.resize(func.values() + selection.fresh.len(), None);
-    Ok(Selected { blocks, params: func.params.clone(), constants })
+    let trips = trips(func, &order);
+    Ok(Selected { blocks, params: func.params.clone(), constants, trips })
 }
 
 /// How many loops each block of the order is in. A loop is the stretch from a block to the last one

@@ -178,6 +178,14 @@ impl Folding<'_> {
                 }
             }
             Kind::Select => self.select(inst),
+            Kind::Load(load, offset) => {
+                inst.kind = Kind::Load(load, self.into_offset(inst, offset));
+                Folded::Stays
+            }
+            Kind::Store(store, offset) => {
+                inst.kind = Kind::Store(store, self.into_offset(inst, offset));
+                Folded::Stays
+            }
             // Any value but zero is high, so `x != 0` says no more than `x`.
             Kind::Native(Native::Set | Native::Direction) => {
                 while let Some((Kind::Compare(Compare::Ne, Width::W32), &[x, zero])) =
@@ -191,6 +199,21 @@ impl Folding<'_> {
             }
             _ => Folded::Stays,
         }
+    }
+
+    /// Moves a constant that is added to an address into the offset, where the sum cannot wrap.
+    fn into_offset(&mut self, inst: &mut Inst, mut offset: u32) -> u32 {
+        while let Some((Kind::Binary(Binary::Add, Width::W32), &[x, c])) = self.definition(inst.args[0])
+            && let Some(c) = self.constant(c)
+            && let Some(sum) = self.largest(x).checked_add(c)
+            && sum <= u64::from(u32::MAX)
+            && let Some(more) = offset.checked_add(c as u32)
+        {
+            inst.args[0] = x;
+            offset = more;
+            self.changed = true;
+        }
+        offset
     }
 
     fn binary(&mut self, mut op: Binary, width: Width, inst: &mut Inst) -> Folded {
@@ -416,7 +439,8 @@ fn mask(width: Width) -> u64 {
     }
 }
 
-fn holds(compare: Compare, width: Width, x: u64, y: u64) -> bool {
+/// Whether a comparison of two constants holds.
+pub(crate) fn holds(compare: Compare, width: Width, x: u64, y: u64) -> bool {
     let signed = |v: u64| match width {
         Width::W32 => i64::from(v as u32 as i32),
         Width::W64 => v as i64,

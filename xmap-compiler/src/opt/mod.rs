@@ -7,7 +7,7 @@ mod inline;
 mod params;
 mod range;
 
-pub(crate) use fold::opposite;
+pub(crate) use fold::{holds, opposite};
 pub use inline::{Inlined, inline};
 
 use crate::ir::Func;

@@ -25,6 +25,9 @@ pub(super) fn largest(kind: Kind, args: &[u64]) -> u64 {
                 Some(product) if product <= all(width) => product,
                 _ => all(width),
             },
+            (Binary::Shl, [a, b]) if *b < 64 && a.leading_zeros() >= *b as u32 && a << b <= all(width) => {
+                a << b
+            }
             (Binary::RemU, [a, b]) => *a.min(&b.saturating_sub(1)),
             _ => all(width),
         },
