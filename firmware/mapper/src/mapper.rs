@@ -215,7 +215,7 @@ impl<'a, P: Port> Mapper<'a, P> {
         self.memory.bytes_mut()
     }
 
-    /// The module's globals.
+    /// The module's globals; behind them, the state of its tables and passive segments.
     pub fn globals(&self) -> &[u64] {
         self.globals.get(..self.globals_len).unwrap_or_default()
     }
@@ -229,5 +229,17 @@ impl<'a, P: Port> Mapper<'a, P> {
     pub fn into_parts(self) -> (Image<'a>, P, Store<'a>) {
         let store = Store { stack: self.stack, memory: self.memory.into_inner(), globals: self.globals };
         (self.image, self.port, store)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The RAM that a panel pays beside its module's own memory and globals.
+    #[test]
+    fn a_mapper_and_its_stack_take_less_than_4_kib() {
+        let mapper = size_of::<Mapper<'_, *mut u32>>();
+        assert!(mapper + STACK_SLOTS * size_of::<u64>() <= 4096, "{mapper} bytes without its stack");
     }
 }
