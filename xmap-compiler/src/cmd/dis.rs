@@ -13,7 +13,7 @@ use xmap_image::{
 };
 
 use super::load::{Loaded, load, map_path};
-use super::{Done, optext};
+use super::{Done, optext, output::count};
 
 /// Names are aligned up to this many characters.
 const NAME_COLUMN: usize = 32;
@@ -60,12 +60,12 @@ fn header(loaded: &Loaded, image: &Image<'_>, out: &mut dyn Write) -> Done {
     writeln!(out, "  hash    {}", hex(&image.hash()))?;
     writeln!(
         out,
-        "  memory  {} bytes, {} of at most {} pages; {} bytes of data; {} globals",
-        header.memory_bytes,
-        header.memory_pages,
+        "  memory  {}, {} of at most {}; {} of data; {}",
+        count(header.memory_bytes as usize, "byte"),
+        count(header.memory_pages as usize, "page"),
         header.memory_max_pages,
-        image.data().map(|(_, bytes)| bytes.len()).sum::<usize>(),
-        image.globals().len()
+        count(image.data().map(|(_, bytes)| bytes.len()).sum(), "byte"),
+        count(image.globals().len(), "global")
     )?;
     writeln!(out, "  waits   at most {} us in one call", header.time_us)?;
     if let Some(start) = header.start {
@@ -124,7 +124,7 @@ fn exports(loaded: &Loaded, image: &Image<'_>, out: &mut dyn Write) -> Done {
         let what = if row.is_direct() {
             direct([row.first, row.second], row.params())
         } else {
-            format!("function {}, at most {} ops", row.first, how.bound().0)
+            format!("function {}, at most {}", row.first, count(how.bound().0 as usize, "op"))
         };
         let mut line = format!("  {:>width$}  {}  {what}", name(id), how.name());
         if names::key(image.manifest().namespace, name(id)).as_deref() != Ok(key) && key != name(id) {
@@ -211,11 +211,11 @@ fn function(
     let name = map.map_or(String::new(), |map| format!(": {}", map.name));
     writeln!(
         out,
-        "\nfunction {number}{name}\n  {} params, {} results, {} registers, {} bytes",
-        row.params(),
-        row.results(),
-        row.frame(),
-        code.len() * 4
+        "\nfunction {number}{name}\n  {}, {}, {}, {}",
+        count(row.params().into(), "param"),
+        count(row.results().into(), "result"),
+        count(row.frame().into(), "register"),
+        count(code.len() * 4, "byte")
     )?;
     let mut shown = None;
     for (at, op, words) in ops {

@@ -9,7 +9,7 @@ use xmap_compiler::input::{self, Content};
 use xmap_compiler::manifest::Manifest;
 use xmap_compiler::map::SourceMap;
 use xmap_compiler::report::Report;
-use xmap_image::{OwnedImage, VerifyError};
+use xmap_image::{MAGIC, OwnedImage, VerifyError};
 
 /// Bytes of a map that are read: it has some ten times those of the largest image.
 const MAX_MAP_BYTES: u64 = 256 << 20;
@@ -85,6 +85,9 @@ pub(super) fn build(path: &Path, max_bytes: Option<u32>) -> Result<Built, Diagno
 /// # Errors
 /// X0105, X0701 or X0702.
 pub(super) fn image(path: &Path, bytes: &[u8]) -> Result<Loaded, Diagnostic> {
+    if !bytes.starts_with(&MAGIC) {
+        return Err(invalid(path, &VerifyError::Magic));
+    }
     let image = OwnedImage::from_bytes(bytes).map_err(|error| invalid(path, &error))?;
     let text = input::read_text(&map_path(path), MAX_MAP_BYTES);
     let map = text.as_ref().ok().and_then(|text| SourceMap::read(text, &image.image()));
@@ -101,14 +104,17 @@ pub(super) fn map_path(image: &Path) -> PathBuf {
 }
 
 fn invalid(path: &Path, error: &VerifyError) -> Diagnostic {
-    let code = match error {
-        VerifyError::Magic => Code::NotAnImage,
-        VerifyError::Format(_) => Code::ImageFormat,
-        _ => Code::ImageInvalid,
+    let again = "copy the image again, or compile the panel again";
+    let (code, what, help) = match error {
+        VerifyError::Magic => (Code::NotAnImage, "not an .xmap image".to_string(), None),
+        VerifyError::Format(_) => {
+            (Code::ImageFormat, error.to_string(), Some("compile the panel again with this xmap"))
+        }
+        VerifyError::Board(_) => {
+            (Code::ImageInvalid, error.to_string(), Some("this xmap knows no such board"))
+        }
+        _ => (Code::ImageInvalid, error.to_string(), Some(again)),
     };
-    let help = match error {
-        VerifyError::Format(_) => "compile the panel again with this xmap",
-        _ => "copy the image again, or compile the panel again",
-    };
-    Diagnostic::new(code, Place::file(path), format!("{}: {error}", path.display())).help(help.to_string())
+    let message = format!("{}: {what}", path.display());
+    Diagnostic::new(code, Place::file(path), message).help(help.map(str::to_string))
 }

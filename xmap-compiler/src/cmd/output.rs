@@ -29,8 +29,16 @@ pub(super) fn columns() -> usize {
     asked.or_else(terminal).unwrap_or(DEFAULT_COLUMNS).clamp(40, 400)
 }
 
+/// A number of things: `1 call`, `2 calls`.
+pub(super) fn count(n: usize, one: &str) -> String {
+    if n == 1 { format!("1 {one}") } else { format!("{n} {one}s") }
+}
+
 /// A file's content, ready beside its place.
 pub(super) struct Staged {
+    /// The path as it was given, for messages.
+    given: PathBuf,
+    /// Where it leads.
     path: PathBuf,
     content: Content,
 }
@@ -46,19 +54,20 @@ enum Content {
 ///
 /// # Errors
 /// X0102 where the place is a directory, X0106 where it cannot be written.
-pub(super) fn stage(path: &Path, bytes: &[u8]) -> Result<Staged, Diagnostic> {
+pub(super) fn stage(given: &Path, bytes: &[u8]) -> Result<Staged, Diagnostic> {
     // A link stays a link, and what it leads to is replaced.
-    let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
+    let path = fs::canonicalize(given).unwrap_or_else(|_| given.to_path_buf());
+    let staged = |path, content| Staged { given: given.to_path_buf(), path, content };
     match fs::metadata(&path) {
         Ok(there) if there.is_dir() => {
-            let message = format!("{}: a directory, not a file", path.display());
-            return Err(Diagnostic::new(Code::NotAFile, Place::file(&path), message));
+            let message = format!("{}: a directory, not a file", given.display());
+            return Err(Diagnostic::new(Code::NotAFile, Place::file(given), message));
         }
-        Ok(there) if !there.is_file() => return Ok(Staged { path, content: Content::Device(bytes.into()) }),
+        Ok(there) if !there.is_file() => return Ok(staged(path, Content::Device(bytes.into()))),
         // A rename would replace it all the same: its owner said no.
         Ok(there) if there.permissions().readonly() => {
-            let message = format!("{}: cannot be written: the file is read-only", path.display());
-            return Err(Diagnostic::new(Code::CannotWrite, Place::file(&path), message));
+            let message = format!("{}: cannot be written: the file is read-only", given.display());
+            return Err(Diagnostic::new(Code::CannotWrite, Place::file(given), message));
         }
         _ => {}
     }
@@ -68,8 +77,8 @@ pub(super) fn stage(path: &Path, bytes: &[u8]) -> Result<Staged, Diagnostic> {
         file.as_file().sync_all()?;
         Ok(file)
     };
-    let file = write().map_err(|error| Diagnostic::writing(&path, &error))?;
-    Ok(Staged { path, content: Content::Whole(file) })
+    let file = write().map_err(|error| Diagnostic::writing(given, &error))?;
+    Ok(staged(path, Content::Whole(file)))
 }
 
 impl Staged {
@@ -83,7 +92,7 @@ impl Staged {
             Content::Whole(file) => file.persist(&path).map(drop).map_err(|error| error.error),
             Content::Device(bytes) => File::create(&path).and_then(|mut file| file.write_all(&bytes)),
         };
-        done.map_err(|error| Diagnostic::writing(&path, &error))?;
+        done.map_err(|error| Diagnostic::writing(&self.given, &error))?;
         // The new name is on the disk once its folder is; some file systems know no such thing.
         _ = File::open(folder(&path)).and_then(|folder| folder.sync_all());
         Ok(())

@@ -8,9 +8,10 @@ use xmap_compiler::map::Origin;
 use xmap_image::Image;
 use xmap_sim::{Access, Register, Shown, Sim, draw, time};
 
+use super::Done;
 use super::load::{Loaded, map_path};
+use super::output::{self, count};
 use super::sim::Step;
-use super::{Done, output};
 
 /// What was loaded.
 pub(super) fn loaded(loaded: &Loaded, out: &mut dyn Write) -> Done {
@@ -20,12 +21,12 @@ pub(super) fn loaded(loaded: &Loaded, out: &mut dyn Write) -> Done {
     let path = loaded.path.display();
     writeln!(
         out,
-        "{path}: {} version {} for {}, {} exports, {} bytes",
+        "{path}: {} version {} for {}, {}, {}",
         manifest.module,
         header.version,
         header.board.board().name,
-        image.exports().len(),
-        image.words().len() * 4
+        count(image.exports().len(), "export"),
+        count(image.words().len() * 4, "byte")
     )?;
     if image.is_bare() {
         writeln!(out, "no manifest: lines 2-27 may all be used")?;
@@ -68,13 +69,12 @@ pub(super) fn end(sim: &Sim, out: &mut dyn Write) -> Done {
         write!(out, "\n{drawn}")?;
     }
     let counters = sim.counters();
-    let count = |n: u64, one: &str, many: &str| format!("{n} {}", if n == 1 { one } else { many });
     writeln!(
         out,
         "\n{}, {}, {}, {} of virtual time",
-        count(counters.calls, "call", "calls"),
-        count(counters.traps, "trap", "traps"),
-        count(sim.stores().count() as u64, "register store", "register stores"),
+        count(counters.calls as usize, "call"),
+        count(counters.traps as usize, "trap"),
+        count(sim.stores().count(), "register store"),
         time(sim.time_us())
     )?;
     Ok(())

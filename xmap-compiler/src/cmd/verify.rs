@@ -9,7 +9,7 @@ use xmap_compiler::input;
 use xmap_compiler::map::hex;
 use xmap_image::{Extension, FORMAT, Image, Op, Section, Word, decode, limits::MAX_IMAGE_BYTES};
 
-use super::{Done, load};
+use super::{Done, load, output::count};
 
 /// Check every byte of an image, and show what it may do to the board
 ///
@@ -44,7 +44,7 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Done {
         .map(|(name, bytes)| format!("{name} {bytes}"))
         .collect();
     writeln!(out, "sections  {}", sections.join(", "))?;
-    writeln!(out, "exports   {}, {} functions", image.exports().len(), image.functions().len())?;
+    writeln!(out, "exports   {}, {}", image.exports().len(), count(image.functions().len(), "function"))?;
     for bank in Bank::ALL {
         let mask = bank.of(image.writable());
         if mask != 0 {

@@ -1,0 +1,21 @@
+;; A lamp, a line that the caller names, and what can go wrong.
+(module
+  (import "gpio" "set" (func $set (param i32 i32)))
+  (import "gpio" "get" (func $get (param i32) (result i32)))
+  (import "log" "message" (func $log (param i32 i32 i32)))
+  (memory 1)
+  (data (i32.const 16) "ready")
+  (func (export "lamp_on") (call $set (i32.const 17) (i32.const 1)))
+  (func (export "call_gpio_set") (param i32 i32) (call $set (local.get 0) (local.get 1)))
+  (func (export "lit") (result i32) (call $get (i32.const 17)))
+  (func (export "on_mount") (result i32)
+    (call $log (i32.const 1) (i32.const 16) (i32.const 5))
+    (i32.const 0))
+  (func $blink (export "blink") (param $times i32)
+    (loop $again
+      (call $set (i32.const 17) (i32.const 1))
+      (call $set (i32.const 17) (i32.const 0))
+      (local.set $times (i32.sub (local.get $times) (i32.const 1)))
+      (br_if $again (local.get $times))))
+  (func (export "per") (param i32) (result i32)
+    (i32.div_u (i32.const 60000) (local.get 0))))
