@@ -8,7 +8,7 @@ use xmap_image::{
     limits::{DEFAULT_FUEL, DEFAULT_TIME_US, MAX_IMAGE_BYTES},
 };
 
-use super::{At, BARE_MEMORY_BYTES, Limits, Manifest, Module, Pin};
+use super::{At, BARE_MEMORY_BYTES, Keys, Limits, Manifest, Module, Pin};
 
 impl Manifest {
     /// What a bare `.wasm` or `.wat` may do on a board: use every line of the header in both
@@ -44,8 +44,15 @@ impl Manifest {
                 fuel: nowhere(DEFAULT_FUEL),
                 time_us: nowhere(DEFAULT_TIME_US),
             },
+            keys: Keys::Normal,
             source: None,
         }
+    }
+
+    /// A bare module of which every exported function is mapped under its own name, unchanged
+    /// ([`Keys::Verbatim`]): for engines' test suites and for embedders.
+    pub fn verbatim(board: &'static Board, wasm: &Path) -> Self {
+        Self { keys: Keys::Verbatim, ..Self::bare(board, wasm) }
     }
 }
 

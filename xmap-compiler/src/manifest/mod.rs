@@ -17,8 +17,6 @@ mod value;
 mod tests;
 
 use std::{
-    fs::File,
-    io::{self, Read},
     ops::Range,
     path::{Path, PathBuf},
     sync::Arc,
@@ -30,7 +28,7 @@ use xmap_image::{EventSource, PinMode, Pull, Safe};
 pub use resolve::{ExportedFunction, MappedExport, RUNTIME_EXPORTS, WasmTy, resolve_exports};
 pub use value::{Owner, Param, Value};
 
-use crate::diagnostic::{Code, Diagnostic, Diagnostics, Place, Source};
+use crate::diagnostic::{Diagnostics, Place, Source};
 
 /// Bytes of a manifest that are read: a panel of 4096 exports with long names stays below.
 pub const MAX_MANIFEST_BYTES: u64 = 1 << 20;
@@ -66,8 +64,21 @@ pub struct Manifest {
     pub exports: Option<Vec<Export>>,
     /// What the module may use.
     pub limits: Limits,
+    /// How names become keys. A manifest's text always says [`Keys::Normal`].
+    pub keys: Keys,
     /// The text; a bare module has none.
     source: Option<Arc<Source>>,
+}
+
+/// How the keys of exports that `[exports]` does not list come from their names.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Keys {
+    /// As docs/manifest.md says: normalised, behind the namespace, with the runtime's own names apart.
+    #[default]
+    Normal,
+    /// Each exported function under its own name, whatever that is, and no name means anything to
+    /// the runtime. For engines' test suites and for embedders; the command line has no way to it.
+    Verbatim,
 }
 
 /// `[module]`.
@@ -135,12 +146,7 @@ impl Manifest {
     ///
     /// What stopped the reading (X01), or everything that [`Manifest::parse`] finds.
     pub fn read(path: &Path) -> Result<Self, Diagnostics> {
-        let bytes = read_at_most(path, MAX_MANIFEST_BYTES)?;
-        let text = String::from_utf8(bytes).map_err(|e| {
-            let offset = e.utf8_error().valid_up_to();
-            let message = format!("{}: not UTF-8 text: a bad byte at offset {offset}", path.display());
-            Diagnostic::new(Code::NotUtf8, Place::file(path), message)
-        })?;
+        let text = crate::input::read_text(path, MAX_MANIFEST_BYTES)?;
         Self::parse(&path.display().to_string(), &text)
     }
 
@@ -214,20 +220,4 @@ impl Manifest {
     pub fn board(&self) -> &'static Board {
         self.module.board.value
     }
-}
-
-/// Reads a file of at most `limit` bytes.
-fn read_at_most(path: &Path, limit: u64) -> Result<Vec<u8>, Diagnostic> {
-    let read = || -> io::Result<Vec<u8>> {
-        let mut bytes = Vec::new();
-        // Opening a directory succeeds on Unix; reading it says what it is.
-        File::open(path)?.take(limit + 1).read_to_end(&mut bytes)?;
-        Ok(bytes)
-    };
-    let bytes = read().map_err(|e| Diagnostic::reading(path, &e))?;
-    if bytes.len() as u64 > limit {
-        let message = format!("{}: more than {limit} bytes", path.display());
-        return Err(Diagnostic::new(Code::FileTooLarge, Place::file(path), message));
-    }
-    Ok(bytes)
 }

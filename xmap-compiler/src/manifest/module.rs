@@ -7,7 +7,7 @@ use xmap_boards::{BOARDS, Board, RPI4B, by_name};
 use xmap_image::limits::{DEFAULT_FUEL, DEFAULT_IMAGE_BYTES, DEFAULT_TIME_US, MAX_IMAGE_BYTES, MAX_PAGES};
 
 use super::{
-    At, Limits, Manifest, Module, exports, pins,
+    At, Keys, Limits, Manifest, Module, exports, pins,
     reader::{Reader, Table},
     toml_errors,
 };
@@ -68,6 +68,7 @@ fn tables(reader: &mut Reader<'_>, root: &Table<'_>) -> Option<Manifest> {
         pins,
         exports,
         limits,
+        keys: Keys::Normal,
         source: Some(reader.source.clone()),
     })
 }

@@ -7,7 +7,7 @@ use xmap_image::{
     limits::{MAX_EXPORTS, MAX_PARAMS, MAX_STRING_BYTES},
 };
 
-use super::{Export, Manifest, value::wasm_type};
+use super::{Export, Keys, Manifest, value::wasm_type};
 use crate::{
     diagnostic::{Code, Diagnostic, Diagnostics, FunctionName, Place},
     names,
@@ -168,6 +168,9 @@ impl Resolver<'_> {
     /// An export whose types are the module's own.
     fn unlisted(&mut self, function: &ExportedFunction<'_>) -> Option<MappedExport> {
         let place = self.wasm(function);
+        if self.manifest.keys == Keys::Verbatim {
+            return Some(untyped(function, function.name.to_string(), place));
+        }
         let key = if RUNTIME_EXPORTS.contains(&function.name) {
             function.name.to_string()
         } else {

@@ -168,6 +168,17 @@ fn a_bare_module_has_the_header() {
 }
 
 #[test]
+fn verbatim_keys_are_the_names_whatever_they_are() {
+    let manifest = Manifest::verbatim(&RPI4B, Path::new("suite.wasm"));
+    let i32s = [WasmTy::I32];
+    // Neither a key's characters nor the runtime's own signatures are asked for.
+    let all = [function("on_mount", &i32s, &[]), function("", &[], &[]), function("\u{0}é!", &[], &i32s)];
+    let mapped = resolve_exports(&manifest, &all).unwrap();
+    let keys: Vec<_> = mapped.iter().map(|m| (m.key.as_str(), m.name.as_str())).collect();
+    assert_eq!(keys, [("", ""), ("\u{0}é!", "\u{0}é!"), ("on_mount", "on_mount")]);
+}
+
+#[test]
 fn listed_exports_are_typed_and_the_runtimes_own_come_along() {
     use WasmTy::I32;
     let manifest = parse(HALL).unwrap();

@@ -141,7 +141,12 @@ impl<'a> WasmModule<'a> {
             Diagnostic::new(Code::InvalidModule, Place::wasm(file, e.offset()), e.message())
         };
         let mut validator = Validator::new_with_features(features());
-        for payload in Parser::new(0).parse_all(bytes) {
+        // The features decide about encodings too: a limit of a 32-bit memory has at most five bytes.
+        let mut parser = Parser::new(0);
+        parser.set_features(features());
+        // What the module imports is judged last: of a module that is not valid, nothing else is said.
+        let mut refused = None;
+        for payload in parser.parse_all(bytes) {
             let payload = payload.map_err(invalid)?;
             if let Payload::Version { encoding: Encoding::Component, .. } = payload {
                 let message = "a component, not a module";
@@ -153,12 +158,16 @@ impl<'a> WasmModule<'a> {
                 let mut func = func.into_validator(Default::default());
                 func.validate(&body).map_err(invalid)?;
             }
-            module.take(file, payload).map_err(|e| match e {
-                TakeError::Invalid(e) => invalid(e),
-                TakeError::Refused(diagnostic) => *diagnostic,
-            })?;
+            if refused.is_some() {
+                continue;
+            }
+            match module.take(file, payload) {
+                Ok(()) => {}
+                Err(TakeError::Invalid(e)) => return Err(invalid(e)),
+                Err(TakeError::Refused(diagnostic)) => refused = Some(*diagnostic),
+            }
         }
-        Ok(module)
+        refused.map_or(Ok(module), Err)
     }
 
     fn take(&mut self, file: &str, payload: Payload<'a>) -> Result<(), TakeError> {
