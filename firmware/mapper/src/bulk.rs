@@ -1,7 +1,8 @@
 //! Tables and bulk memory: everything that works on a stretch of memory or of references.
 //!
 //! None of it is on a hot path, so it stands apart from the loop of ops. Lengths that only a call
-//! knows are paid for with fuel before anything moves.
+//! knows are paid for with fuel before anything moves; one that is longer than everything that there
+//! is moves nothing, and costs nothing.
 
 use xmap_image::{Image, PassiveRow, TableRow, Word, opcode as op};
 
@@ -55,7 +56,11 @@ impl Bulk<'_, '_> {
         let immediate = if has_immediate { code.get(1).copied().unwrap_or_default() } else { 0 };
         let operands = [a, b, c].map(|r| window[usize::from(r)]);
         let count = operands[if opcode == op::TableGrow { 0 } else { 2 }] as u32;
-        let left = fuel - i64::from(cost(opcode, count));
+        let all = match opcode {
+            op::MemoryCopy | op::MemoryFill | op::MemoryInit => self.memory.len(),
+            _ => self.slots.len(),
+        };
+        let left = if count as usize > all { fuel } else { fuel - i64::from(cost(opcode, count)) };
         if left < 0 {
             return Err(Fault::new(TrapCode::Fuel, 0));
         }

@@ -306,3 +306,26 @@ fn calls_that_cannot_begin() {
         assert_eq!(m.counters().calls, 0);
     });
 }
+
+#[test]
+fn a_call_from_the_end_of_a_wide_frame_comes_back() {
+    for base in [1, 127, 128, 200, 253] {
+        let mut b = builder();
+        // The parameter goes to the callee and comes back one larger; the caller's own stays.
+        let body = [
+            Op::Copy.abc(base + 1, 2, 0),
+            Op::Call.a16(base, 1),
+            Op::Copy.abc(1, base + 1, 0),
+            Op::Add64.abc(1, 1, 2),
+            RET,
+        ];
+        code(&mut b, "f", &[Ty::U64; 2], &[Ty::U64], &body);
+        b.functions[0].frame = 255;
+        b.functions.push(function(1, 1, &[Op::AddI64.abc(1, 1, 1), RET]));
+        with(&b, |m| {
+            // At base 1 the callee's register 1 is the caller's register 2.
+            let expected = if base == 1 { 21 + 21 } else { 21 + 20 };
+            assert_eq!(call(m, "f", &[7, 20]), Ok(vec![expected]), "{base}");
+        });
+    }
+}

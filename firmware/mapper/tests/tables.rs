@@ -107,8 +107,12 @@ fn references_are_read_written_counted_and_grown() {
         assert_eq!(call(m, "grow1", &[3, 1]), Ok(vec![0]));
         // The other table is as it was.
         assert_eq!((call(m, "get", &[7]), call(m, "size", &[])), (Ok(vec![0]), Ok(vec![8])));
+        // More than there could ever be: refused, whatever fuel there is.
+        assert_eq!(call(m, "grow", &[u32::MAX.into(), 0]), Ok(vec![u32::MAX.into()]));
+        assert_eq!(fuel(m), 2);
         // More than there is fuel for: nothing is done.
-        assert_eq!(fault(call(m, "grow", &[u32::MAX.into(), 0])), (TrapCode::Fuel, 0));
+        m.set_fuel_cap(4);
+        assert_eq!(fault(call(m, "grow1", &[3, 0])), (TrapCode::Fuel, 0));
     });
 }
 
@@ -143,6 +147,9 @@ fn stretches_of_references_move_whole_or_not_at_all() {
             ("from1", [0, 0, 1], 0),
             ("init", [3, 0, 3], 3),
             ("init", [0, 1, 3], 1),
+            ("fill", [1, 0, u32::MAX.into()], 1),
+            ("copy", [0, 1, u32::MAX.into()], 0),
+            ("init", [0, 1, u32::MAX.into()], 0),
         ] {
             assert_eq!(fault(call(m, name, &args)), outside(index), "{name} {args:?}");
         }

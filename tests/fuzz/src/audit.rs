@@ -10,6 +10,8 @@ use super::Entropy;
 const FUEL: u32 = 5_000;
 /// Bytes of memory here: two pages and a rest.
 const MEMORY: usize = 2 * 65_536 + 100;
+/// Slots here, for globals and tables.
+const SLOTS: usize = 4096;
 
 /// A port that checks what it is asked to do, and keeps a digest of it.
 struct Auditor<'a> {
@@ -86,6 +88,9 @@ pub(crate) fn run(image: Image<'_>, entropy: &mut Entropy<'_>) -> bool {
 }
 
 fn digest(image: Image<'_>, entropy: &mut Entropy<'_>, dirt: u8) -> Option<u64> {
+    if image.slots() > SLOTS {
+        return None;
+    }
     let mut stack = vec![u64::from_le_bytes([dirt; 8]); limits::WINDOW + 100];
     let mut memory = vec![dirt; MEMORY];
     let mut globals = vec![u64::from(dirt); image.slots()];
