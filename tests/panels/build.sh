@@ -98,9 +98,26 @@ build() {
     esac
 }
 
+all=
+[ $# -gt 0 ] || all=1
 [ $# -gt 0 ] || set -- lamp keypad demo hall64 shift595 stepper modbus traffic
 for panel; do
     build "$panel"
     chmod 644 "$panel"/*.wasm
     wc -c "$panel"/*.wasm
 done
+
+# What tests/tests/sizes.rs holds the images against, where wasm-opt is at hand (npm package binaryen).
+if [ -n "$all" ] && command -v "${WASM_OPT:=wasm-opt}" >/dev/null 2>&1; then
+    version "$WASM_OPT --version" 132
+    {
+        echo "# Bytes of each panel's module after \`wasm-opt -Oz --strip-debug --strip-producers --all-features\`"
+        echo "# (binaryen 132, npm package binaryen). build.sh writes it; tests/tests/sizes.rs reads it."
+        for manifest in */panel.toml; do
+            panel=$(dirname "$manifest")
+            module=$(sed -n 's/^wasm *= *"\(.*\)".*/\1/p' "$manifest")
+            "$WASM_OPT" -Oz --strip-debug --strip-producers --all-features "$panel/$module" -o "$scratch/oz.wasm"
+            echo "$panel = $(wc -c <"$scratch/oz.wasm" | tr -d ' ')"
+        done
+    } >oz.toml
+fi

@@ -75,25 +75,42 @@ pub(crate) fn segments(
             placed.push((address, segment.bytes));
         }
     }
-    let overlap = |a: &(u32, &[u8]), b: &(u32, &[u8])| {
-        let end = |s: &(u32, &[u8])| u64::from(s.0) + s.1.len() as u64;
-        u64::from(a.0) < end(b) && u64::from(b.0) < end(a)
-    };
-    let apart = |n: usize| placed.iter().enumerate().all(|(k, other)| k == n || !overlap(other, &placed[n]));
-    let mut segments = Vec::new();
-    for (n, (address, bytes)) in placed.iter().enumerate() {
-        let (mut address, mut bytes) = (*address, *bytes);
-        if apart(n) {
-            let from = bytes.iter().position(|b| *b != 0).unwrap_or(bytes.len());
-            let to = bytes.iter().rposition(|b| *b != 0).map_or(from, |last| last + 1);
-            address += from as u32;
-            bytes = &bytes[from..to];
+    Ok(packed(placed))
+}
+
+/// Two segments are joined across so many zeros at most: a row of the image's table has 12 bytes.
+const JOINED_ZEROS: u64 = 8;
+
+/// Drops zeros at the ends of segments, since memory starts at zero, and joins segments that lie close
+/// together. Segments that overlap stay as they are and in their order: later ones win.
+fn packed(mut placed: Vec<(u32, &[u8])>) -> Vec<(u32, Vec<u8>)> {
+    let end = |s: &(u32, &[u8])| u64::from(s.0) + s.1.len() as u64;
+    let mut sorted = placed.clone();
+    sorted.sort_by_key(|s| s.0);
+    if sorted.windows(2).any(|two| u64::from(two[1].0) < end(&two[0])) {
+        placed.retain(|s| !s.1.is_empty());
+        return placed.into_iter().map(|(address, bytes)| (address, bytes.to_vec())).collect();
+    }
+    let mut segments: Vec<(u32, Vec<u8>)> = Vec::new();
+    for (mut address, mut bytes) in sorted {
+        let from = bytes.iter().position(|b| *b != 0).unwrap_or(bytes.len());
+        let to = bytes.iter().rposition(|b| *b != 0).map_or(from, |last| last + 1);
+        address += from as u32;
+        bytes = &bytes[from..to];
+        if bytes.is_empty() {
+            continue;
         }
-        if !bytes.is_empty() {
-            segments.push((address, bytes.to_vec()));
+        match segments.last_mut() {
+            Some((start, last))
+                if u64::from(address) <= u64::from(*start) + last.len() as u64 + JOINED_ZEROS =>
+            {
+                last.resize((address - *start) as usize, 0);
+                last.extend_from_slice(bytes);
+            }
+            _ => segments.push((address, bytes.to_vec())),
         }
     }
-    Ok(segments)
+    segments
 }
 
 fn address(file: &str, segment: &DataSegment<'_>) -> Result<Option<u32>, Diagnostic> {
@@ -105,5 +122,22 @@ fn address(file: &str, segment: &DataSegment<'_>) -> Result<Option<u32>, Diagnos
             Err(Diagnostic::new(Code::Unsupported, place, format!("{op} is not supported")))
         }
         Some(ConstExpr::Function(_)) => unreachable!("the module validates"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn zeros_at_the_ends_go_and_neighbours_join() {
+        let placed: Vec<(u32, &[u8])> = vec![(40, &[9]), (0, &[0, 0, 1, 0]), (8, &[2]), (100, &[0, 0])];
+        assert_eq!(packed(placed), [(2, vec![1, 0, 0, 0, 0, 0, 2]), (40, vec![9])]);
+    }
+
+    #[test]
+    fn segments_that_overlap_keep_their_order() {
+        let placed: Vec<(u32, &[u8])> = vec![(4, &[1, 1]), (2, &[0, 0, 0]), (9, &[])];
+        assert_eq!(packed(placed), [(4, vec![1, 1]), (2, vec![0, 0, 0])]);
     }
 }

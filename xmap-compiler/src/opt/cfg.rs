@@ -1,6 +1,7 @@
 //! Simplifies the way of control: decided branches, blocks that only lead on, blocks with one way in.
 
-use crate::ir::{BlockId, Compare, ENTRY, Edge, Func, Term, Value, Width};
+use super::fold::holds;
+use crate::ir::{Block, BlockId, Compare, ENTRY, Edge, Func, Term, Value, Width};
 
 /// Whether anything changed.
 pub(super) fn simplify(func: &mut Func) -> bool {
@@ -48,11 +49,12 @@ fn thread(func: &mut Func) -> bool {
             // Chains are followed a few steps; a loop of empty blocks stays one.
             for _ in 0..8 {
                 let to = func.at(edge.to);
-                let Term::Jump(next) = &to.term else { break };
-                let own = next.to == edge.to || used_outside[edge.to.0 as usize];
-                if own || !to.insts.is_empty() {
+                if !to.insts.is_empty() || used_outside[edge.to.0 as usize] {
                     break;
                 }
+                let Some(next) = leads_to(func, to, &edge.args).filter(|next| next.to != edge.to) else {
+                    break;
+                };
                 *edge = substitute_edge(next, &to.params, &edge.args);
                 new = true;
             }
@@ -81,6 +83,22 @@ fn thread(func: &mut Func) -> bool {
         }
     }
     changed
+}
+
+/// Where a block without instructions leads when it is entered with these values, if that is known.
+fn leads_to<'f>(func: &Func, block: &'f Block, args: &[Value]) -> Option<&'f Edge> {
+    let constant = |v: Value| func.as_constant(substitute(v, &block.params, args));
+    match &block.term {
+        Term::Jump(next) => Some(next),
+        Term::Branch { compare, width, args: [x, y], then, other } => {
+            Some(if holds(*compare, *width, constant(*x)?, constant(*y)?) { then } else { other })
+        }
+        Term::Table { index, targets } => {
+            let index = constant(*index)? as usize;
+            targets.get(index).or(targets.last())
+        }
+        Term::Return(_) | Term::Unreachable => None,
+    }
 }
 
 fn substitute(value: Value, params: &[Value], args: &[Value]) -> Value {
