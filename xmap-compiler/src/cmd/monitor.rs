@@ -23,7 +23,7 @@ const LISTEN: Duration = Duration::from_millis(200);
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
-  xmap monitor --port /dev/ttyUSB0 --elf target/aarch64-unknown-none/firmware/xmap-rpi4b
+  xmap monitor --port /dev/ttyUSB0 --elf target/aarch64-unknown-none/firmware/rpi4b
   xmap monitor --port tcp:127.0.0.1:5555 --seconds 10")]
 pub(super) struct Args {
     #[command(flatten)]
