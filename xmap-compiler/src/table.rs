@@ -50,7 +50,8 @@ pub(crate) fn elements(
 ) -> Result<Vec<Elements>, Diagnostic> {
     let items = |items: &[ConstExpr]| {
         let item = |item: &ConstExpr| match item {
-            ConstExpr::Function(function) => linked.numbers[function] as u16,
+            // A function that is not linked stands in a segment that is only ever dropped.
+            ConstExpr::Function(function) => linked.numbers.get(function).map_or(NO_FUNCTION, |n| *n as u16),
             _ => NO_FUNCTION,
         };
         items.iter().map(item).collect()

@@ -23,6 +23,8 @@ pub(super) fn encode(func: &Func, selected: &Selected, registers: &Registers) ->
         items: Vec::new(),
         stubs: Vec::new(),
         labels,
+        // Behind the registers in use, and behind those that the results leave in.
+        scratch: registers.frame.max(func.results as u8 + 1),
         scratch_used: false,
         offset: 0,
     };
@@ -36,7 +38,7 @@ pub(super) fn encode(func: &Func, selected: &Selected, registers: &Registers) ->
         encoder.edge_moves(&edge);
         encoder.jump(edge.to);
     }
-    let frame = registers.frame + u8::from(encoder.scratch_used);
+    let frame = if encoder.scratch_used { encoder.scratch + 1 } else { registers.frame };
     let Linked { code, offsets, places } = link(encoder.items, labels)?;
     let mut loops: Vec<(u32, u64)> =
         selected.trips.iter().map(|(head, rounds)| (places[head.0 as usize] as u32, *rounds)).collect();
@@ -103,6 +105,7 @@ struct Encoder<'s> {
     items: Vec<Item>,
     stubs: Vec<(u32, Edge, u32)>,
     labels: u32,
+    scratch: u8,
     scratch_used: bool,
     offset: u32,
 }
@@ -132,7 +135,12 @@ impl Encoder<'_> {
                 self.jump_unless_next(other.to, next);
             }
             End::Table { index, targets } => {
-                let labels: Vec<u32> = targets.iter().map(|t| self.label(t)).collect();
+                // Equal ways share their moves: a table may have thousands of them.
+                let mut known: HashMap<(BlockId, &[Value]), u32> = HashMap::new();
+                let labels: Vec<u32> = targets
+                    .iter()
+                    .map(|t| *known.entry((t.to, &t.args)).or_insert_with(|| self.label(t)))
+                    .collect();
                 let index = self.registers.of(*index);
                 self.words(vec![Op::BrTable.a16(index, (targets.len() - 1) as u16)]);
                 self.push(What::Targets(labels));
@@ -204,7 +212,7 @@ impl Encoder<'_> {
     }
 
     fn moves(&mut self, moves: &[Move]) {
-        let scratch = self.registers.frame;
+        let scratch = self.scratch;
         for (to, from) in sequence(moves, scratch) {
             self.scratch_used |= to == scratch;
             match from {

@@ -280,8 +280,11 @@ fn unary(op: &Operator<'_>) -> Option<Unary> {
 
 fn load<'m>(op: &'m Operator<'_>) -> Option<(Load, &'m MemArg)> {
     Some(match op {
-        Operator::I32Load { memarg } | Operator::I64Load32U { memarg } => (Load::U32, memarg),
-        Operator::I64Load { memarg } => (Load::U64, memarg),
+        // Floats are their bits, as registers hold them.
+        Operator::I32Load { memarg } | Operator::I64Load32U { memarg } | Operator::F32Load { memarg } => {
+            (Load::U32, memarg)
+        }
+        Operator::I64Load { memarg } | Operator::F64Load { memarg } => (Load::U64, memarg),
         Operator::I32Load8U { memarg } | Operator::I64Load8U { memarg } => (Load::U8, memarg),
         Operator::I32Load16U { memarg } | Operator::I64Load16U { memarg } => (Load::U16, memarg),
         Operator::I32Load8S { memarg } => (Load::S8(W32), memarg),
@@ -295,8 +298,10 @@ fn load<'m>(op: &'m Operator<'_>) -> Option<(Load, &'m MemArg)> {
 
 fn store<'m>(op: &'m Operator<'_>) -> Option<(Store, &'m MemArg)> {
     Some(match op {
-        Operator::I32Store { memarg } | Operator::I64Store32 { memarg } => (Store::B32, memarg),
-        Operator::I64Store { memarg } => (Store::B64, memarg),
+        Operator::I32Store { memarg } | Operator::I64Store32 { memarg } | Operator::F32Store { memarg } => {
+            (Store::B32, memarg)
+        }
+        Operator::I64Store { memarg } | Operator::F64Store { memarg } => (Store::B64, memarg),
         Operator::I32Store8 { memarg } | Operator::I64Store8 { memarg } => (Store::B8, memarg),
         Operator::I32Store16 { memarg } | Operator::I64Store16 { memarg } => (Store::B16, memarg),
         _ => return None,
