@@ -4,5 +4,6 @@
 
 pub mod oracle;
 mod panel;
+pub mod spec;
 
 pub use panel::Panel;
