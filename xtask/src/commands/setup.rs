@@ -8,5 +8,6 @@ use xtask::toolchain::Toolchain;
 pub(crate) fn run() -> Result<()> {
     println!("{}", Toolchain::set_up()?);
     println!("{}", emulator::set_up()?);
+    println!("{}", super::peers::set_up());
     Ok(())
 }

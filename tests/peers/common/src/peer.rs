@@ -1,0 +1,73 @@
+//! What a peer is: a way to do each task.
+
+/// What is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Task {
+    /// The host calls an export that calls `gpio.set`.
+    Call,
+    /// The guest calls `gpio.set` in a loop, with a line that stands in its code.
+    Blink,
+    /// The guest calls `gpio.set` in a loop, with a line that only the call knows.
+    BlinkLine,
+    /// Recursive calls inside the guest.
+    Fib,
+    /// A loop of loads and logic.
+    Crc,
+    /// From the bytes of a module to the end of its first call.
+    FirstCall,
+}
+
+impl Task {
+    /// Each, in the order of the issue.
+    pub const ALL: [Task; 6] =
+        [Task::Call, Task::Blink, Task::BlinkLine, Task::Fib, Task::Crc, Task::FirstCall];
+
+    /// What the command line and the output call it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Task::Call => "call",
+            Task::Blink => "blink",
+            Task::BlinkLine => "blink-line",
+            Task::Fib => "fib",
+            Task::Crc => "crc",
+            Task::FirstCall => "first-call",
+        }
+    }
+}
+
+/// An engine. Each method loads what its task needs and returns the task as a closure, or `None` where
+/// the engine cannot do it. A closure is called many times, and panics where the engine fails.
+pub trait Peer {
+    /// What the command line and the output call it.
+    fn name(&self) -> &'static str;
+
+    /// `call_gpio_set(line, value)`.
+    fn call(&self) -> Option<impl FnMut(u32, u32)>;
+
+    /// `blink(n)`: 2 n calls of `gpio.set`.
+    fn blink(&self) -> Option<impl FnMut(u32)>;
+
+    /// `blink_line(line, n)`: 2 n calls of `gpio.set`.
+    fn blink_line(&self) -> Option<impl FnMut(u32, u32)>;
+
+    /// `fib(n)`.
+    fn fib(&self) -> Option<impl FnMut(u32) -> u32>;
+
+    /// `crc32()` over [`crate::modules::CRC_BYTES`] bytes.
+    fn crc(&self) -> Option<impl FnMut() -> u32>;
+
+    /// From the bytes of the panel to the end of `call_gpio_set(17, 1)`, and everything dropped again. What a process
+    /// makes once, as an engine that all modules share, is made beforehand.
+    fn first_call(&self) -> Option<impl FnMut()>;
+
+    /// The panel, loaded and ready for calls, in addition to all others: its bytes on the heap count. Beside it, the
+    /// bytes of linear memory among them.
+    fn hold(&self) -> Option<(impl Sized + use<Self>, usize)>
+    where
+        Self: Sized;
+}
+
+/// For a task that an engine cannot do.
+pub const fn never<F>() -> Option<F> {
+    None
+}

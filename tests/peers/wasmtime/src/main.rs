@@ -1,0 +1,8 @@
+//! The peer's command line.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    peer_wasmtime::with(&args, |peer, args| peer_common::main(peer, args))
+}

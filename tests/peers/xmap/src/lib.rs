@@ -1,0 +1,176 @@
+#![forbid(unsafe_code)]
+//! The mapper of this project. Images are compiled beforehand, as for the device; their folder is the first argument.
+
+use std::fs;
+use std::path::Path;
+
+use peer_common::{Peer, clear_line, set_line};
+use tiny_mapper::{Function, LogLevel, Mapper, Port, Pull, STACK_SLOTS, Store};
+use xmap_boards::{Bank, Line, PinMask};
+use xmap_image::{Image, Word};
+
+/// The board's registers, as a port. The mapper itself has checked the line.
+#[derive(Debug)]
+pub struct Registers;
+
+impl Port for Registers {
+    #[inline(always)]
+    fn set(&mut self, bank: Bank, mask: PinMask) {
+        set_line(bank as usize, mask);
+    }
+    #[inline(always)]
+    fn clear(&mut self, bank: Bank, mask: PinMask) {
+        clear_line(bank as usize, mask);
+    }
+    fn level(&mut self, _: Bank) -> PinMask {
+        0
+    }
+    fn select(&mut self, _: Line, _: Function) {}
+    fn pull(&mut self, _: Line, _: Pull) {}
+    fn now_us(&mut self) -> u64 {
+        0
+    }
+    fn delay_us(&mut self, _: u32) {}
+    fn log(&mut self, _: LogLevel, _: &str) {}
+}
+
+/// The RAM that one mapper works in.
+#[derive(Debug)]
+struct Ram {
+    stack: [u64; STACK_SLOTS],
+    memory: Box<[u8]>,
+    globals: Box<[u64]>,
+}
+
+impl Ram {
+    fn of(image: &Image<'_>) -> Self {
+        let header = image.header();
+        Self {
+            stack: [0; STACK_SLOTS],
+            memory: vec![0; header.memory_bytes as usize].into(),
+            globals: vec![0; image.slots()].into(),
+        }
+    }
+
+    fn load<'a>(&'a mut self, image: Image<'a>) -> Mapper<'a, Registers> {
+        let store = Store { stack: &mut self.stack, memory: &mut self.memory, globals: &mut self.globals };
+        Mapper::load(image, Registers, store).expect("the store has what the image needs")
+    }
+}
+
+/// The images, which live as long as the process does.
+#[derive(Debug)]
+pub struct Xmap {
+    gpio: &'static [Word],
+    fib: &'static [Word],
+    crc: &'static [Word],
+    panel: &'static [Word],
+}
+
+impl Xmap {
+    fn read(folder: &Path) -> Self {
+        let read = |name: &str| {
+            let path = folder.join(name);
+            let bytes = fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+            &*words(&bytes).leak()
+        };
+        Self {
+            gpio: read("gpio.xmap"),
+            fib: read("fib.xmap"),
+            crc: read("crc.xmap"),
+            panel: read("panel.xmap"),
+        }
+    }
+}
+
+fn words(bytes: &[u8]) -> Vec<Word> {
+    bytes.as_chunks().0.iter().map(|word| Word::from_le_bytes(*word)).collect()
+}
+
+/// A mapper for the rest of the process.
+fn mapper(words: &'static [Word]) -> Mapper<'static, Registers> {
+    let image = Image::verify(words).expect("the compiler has verified it");
+    Box::leak(Box::new(Ram::of(&image))).load(image)
+}
+
+/// A call by name, looked up once.
+fn function<const N: usize>(words: &'static [Word], name: &str) -> impl FnMut([u64; N]) -> u32 + use<N> {
+    let mut mapper = mapper(words);
+    let id = mapper.find(name).expect("the image exports it");
+    move |args| mapper.call(id, &args).expect("the call ends well").first().map_or(0, |result| *result as u32)
+}
+
+impl Peer for Xmap {
+    fn name(&self) -> &'static str {
+        "tiny-mapper"
+    }
+
+    fn call(&self) -> Option<impl FnMut(u32, u32)> {
+        let mut mapper = mapper(self.gpio);
+        let id = mapper.find("call_gpio_set")?;
+        Some(move |line, value| {
+            _ = mapper.call(id, &[u64::from(line), u64::from(value)]).expect("the call ends well");
+        })
+    }
+
+    fn blink(&self) -> Option<impl FnMut(u32)> {
+        let mut f = function(self.gpio, "blink");
+        Some(move |n| _ = f([u64::from(n)]))
+    }
+
+    fn blink_line(&self) -> Option<impl FnMut(u32, u32)> {
+        let mut f = function(self.gpio, "blink_line");
+        Some(move |line, n| _ = f([u64::from(line), u64::from(n)]))
+    }
+
+    fn fib(&self) -> Option<impl FnMut(u32) -> u32> {
+        let mut f = function(self.fib, "fib");
+        Some(move |n| f([u64::from(n)]))
+    }
+
+    fn crc(&self) -> Option<impl FnMut() -> u32> {
+        let mut mapper = mapper(self.crc);
+        let (prepare, crc) = (mapper.find("prepare")?, mapper.find("crc32")?);
+        mapper.call(prepare, &[]).ok()?;
+        Some(move || mapper.call(crc, &[]).expect("the call ends well")[0] as u32)
+    }
+
+    fn first_call(&self) -> Option<impl FnMut()> {
+        let words = self.panel;
+        // RAM is there before an image is, as on the device; a load clears it.
+        let mut ram = Ram::of(&Image::verify(words).ok()?);
+        Some(move || {
+            let image = Image::verify(words).expect("the compiler has verified it");
+            let mut mapper = ram.load(image);
+            mapper.start().expect("it ends well");
+            let id = mapper.find("call_gpio_set").expect("the image exports it");
+            _ = mapper.call(id, &[17, 1]).expect("the call ends well");
+        })
+    }
+
+    fn hold(&self) -> Option<(impl Sized + use<>, usize)> {
+        let image = Image::verify(self.panel).ok()?;
+        let bytes = image.header().memory_bytes as usize;
+        let ram = Box::leak(Box::new(Ram::of(&image)));
+        Some((Box::new(ram.load(image)), bytes))
+    }
+}
+
+/// Runs `run` with the peer that the command line names, and the rest of the command line.
+pub fn with<R>(args: &[String], run: impl FnOnce(&Xmap, &[String]) -> R) -> R {
+    let (folder, rest) = args.split_first().expect("the folder of the images");
+    run(&Xmap::read(Path::new(folder)), rest)
+}
+
+/// One call of a panel.
+pub fn mini(bytes: &[u8]) -> i32 {
+    let words = words(bytes);
+    let Ok(image) = Image::verify(&words) else { return 1 };
+    let mut ram = Ram::of(&image);
+    let mut mapper = ram.load(image);
+    if mapper.start().is_err() {
+        return 1;
+    }
+    let Some(id) = mapper.find("call_gpio_set") else { return 1 };
+    mapper.call(id, &[17, 1]).map_or(1, |_| 0)
+}

@@ -1,0 +1,29 @@
+//! What the figures were measured on.
+
+use std::fs;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::Result;
+use xtask::process;
+
+use super::measure::valgrind;
+
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// A paragraph.
+pub(super) fn describe(rounds: u32) -> Result<String> {
+    let cpu = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model =
+        cpu.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or("an unknown processor");
+    let model = model.trim_start_matches(['\t', ' ', ':']);
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let load = load.split(' ').next().unwrap_or("?");
+    let rustc = process::run(Command::new("rustc").arg("--version"), LIMIT)?;
+    let valgrind = valgrind().unwrap_or("no valgrind".into());
+    Ok(format!(
+        "Machine: {model}, {cores} cores, load {load} at the end of the run; {}; {valgrind}; {rounds} rounds.\n",
+        rustc.trim()
+    ))
+}
