@@ -58,6 +58,8 @@ pub enum Fields {
     Func(Field),
     /// A register, then the index of a global.
     Global(Field),
+    /// A register, then a spill slot of the function; without a register, how many it has.
+    Spill(Field),
     /// A register, then the number *n* of targets; *n* + 1 branch offsets follow, the last is the default.
     Targets(Field),
 }
@@ -374,6 +376,11 @@ ops! {
     /// Grow the memory by `b` pages; `a =` the pages before, or -1.
     0x6d MemoryGrow "memory.grow" abc(Def, Use, Zero);
 
+    /// Keep `a` in a spill slot of the function.
+    0x6e Spill "spill" of(Fields::Spill(Use));
+    /// `a =` what a spill slot keeps.
+    0x6f Fill "fill" of(Fields::Spill(Def));
+
     // Loads: `a = memory[b + imm]`. The i32 forms that extend by zero serve i64 too.
     /// One byte, zero-extended.
     0x70 Ld8U "load8_u" abc(Def, Use, U8);
@@ -479,6 +486,10 @@ ops! {
     0xa3 DataDrop "data.drop" with(Zero, Zero, Zero, Immediate::Data);
     /// `a =` a reference to the function.
     0xa4 RefFunc "ref.func" of(Fields::Func(Def));
+    /// Make room for spill slots: the first op of a function that has them.
+    0xa5 SpillEnter "spill.enter" of(Fields::Spill(Zero));
+    /// Give the room back: stands before each return of such a function.
+    0xa6 SpillLeave "spill.leave" of(Fields::Spill(Zero));
 
     // Native operations (guest-abi.md) with the line known to the compiler: nothing is left to check.
     /// Drive line `a` high: one store to GPSET0 or GPSET1.

@@ -463,7 +463,8 @@ impl Image<'_> {
         if !ended {
             return Err(VerifyError::End(n));
         }
-        check_branches(row.start, code)
+        let spills = check_spills(row.start, code)?;
+        check_branches(row.start, code, spills)
     }
 
     fn check_export(&self, n: u16, row: &ExportRow) -> Result<()> {
@@ -542,7 +543,7 @@ impl Scope<'_, '_> {
                 self.check_field(at, fb, b)?;
                 self.check_field(at, fc, c)?;
             }
-            Fields::I16(f) | Fields::U16(f) | Fields::Off16(f) | Fields::Targets(f) => {
+            Fields::I16(f) | Fields::U16(f) | Fields::Off16(f) | Fields::Spill(f) | Fields::Targets(f) => {
                 self.check_field(at, f, a)?;
             }
             Fields::Off24 => {}
@@ -638,16 +639,43 @@ fn targets(at: usize, op: Op, words: &[Word]) -> impl Iterator<Item = i64> {
     one.into_iter().chain(table).map(move |offset| at as i64 + 1 + i64::from(offset))
 }
 
-/// Every branch of a function meets the start of one of its ops.
+/// A function makes room for its spill slots once, names only those, and gives the room back before
+/// each return. Whether it has any.
+fn check_spills(start: u32, code: &[Word]) -> Result<bool> {
+    let (mut slots, mut leaving) = (0, false);
+    for (at, op, words) in decode(code) {
+        let err = Err(VerifyError::Immediate(start + at as u32));
+        let slot = words[0] >> 16;
+        let returns = matches!(op, Op::Ret | Op::RetV);
+        if slots != 0 && leaving != returns {
+            return err;
+        }
+        leaving = op == Op::SpillLeave;
+        match op {
+            Op::SpillEnter if at == 0 && slot != 0 => slots = slot,
+            Op::SpillEnter => return err,
+            Op::SpillLeave if slot != slots => return err,
+            Op::Spill | Op::Fill if slot >= slots => return err,
+            _ => {}
+        }
+    }
+    Ok(slots != 0)
+}
+
+/// Every branch of a function meets the start of one of its ops; where it has spill slots, neither its
+/// first op nor a return.
 ///
 /// Starts are marked for a stretch of the function at a time, so that a fixed set of bits does for
 /// any function. A function has at most 65,535 words, so there are at most 16 stretches.
-fn check_branches(start: u32, code: &[Word]) -> Result<()> {
+fn check_branches(start: u32, code: &[Word], spills: bool) -> Result<()> {
     const STRETCH: usize = 4096;
     let mut from = 0;
     while from < code.len() {
         let mut starts = [0u32; STRETCH / 32];
-        for (at, _, _) in decode(code) {
+        for (at, op, _) in decode(code) {
+            if spills && (at == 0 || matches!(op, Op::Ret | Op::RetV)) {
+                continue;
+            }
             if let Some(slot) = at.checked_sub(from).and_then(|n| Some((starts.get_mut(n / 32)?, n))) {
                 *slot.0 |= 1 << (slot.1 % 32);
             }

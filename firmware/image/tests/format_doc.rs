@@ -50,6 +50,7 @@ fn ops() -> String {
             Fields::Off24 => "off24 (`abc`) | |".into(),
             Fields::Func(a) => two(a, "func"),
             Fields::Global(a) => two(a, "global"),
+            Fields::Spill(a) => two(a, "slot"),
             Fields::Targets(a) => two(a, "n"),
         };
         let words = match shape.fields {

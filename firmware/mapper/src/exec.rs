@@ -21,10 +21,10 @@ const EXCLUDED: u32 = 1;
 /// The registers of a function: 256 of them, so that a byte names one without a check.
 pub(crate) type Window = [u64; limits::WINDOW];
 
-/// The window at `base`; `None` where the stack has no room for one.
+/// The window at `base`; `None` where there is no room for one below `top`.
 #[inline(always)]
-fn window_at(stack: &mut [u64], base: usize) -> Option<&mut Window> {
-    stack.get_mut(base..)?.first_chunk_mut()
+fn window_at(stack: &mut [u64], base: usize, top: usize) -> Option<&mut Window> {
+    stack.get_mut(base..top)?.first_chunk_mut()
 }
 
 /// A fault and the index of the op that met it.
@@ -62,7 +62,9 @@ impl<P: Port> Run<'_, '_, P> {
         let mut memory = self.memory.bytes_mut();
         let mut fuel = self.fuel;
         let mut base = 0;
-        let Some(mut window) = window_at(stack, base) else {
+        // Spill slots are taken from the stack's other end.
+        let mut top = stack.len();
+        let Some(mut window) = window_at(stack, base, top) else {
             return Err(Stop { fault: Fault::new(TrapCode::StackOverflow, 0), at: pc as u32 });
         };
         window[0] = OUTERMOST;
@@ -204,7 +206,7 @@ impl<P: Port> Run<'_, '_, P> {
                         trap!(TrapCode::Fuel, 0)
                     }
                     base += usize::from(a);
-                    let Some(new) = window_at(stack, base) else { trap!(TrapCode::StackOverflow, 0) };
+                    let Some(new) = window_at(stack, base, top) else { trap!(TrapCode::StackOverflow, 0) };
                     new[0] = (pc as u64) << 8 | u64::from(a);
                     window = new;
                     fuel = left;
@@ -264,7 +266,7 @@ impl<P: Port> Run<'_, '_, P> {
                     }
                     base = base.wrapping_sub(link as u8 as usize);
                     pc = (link >> 8) as usize;
-                    let Some(old) = window_at(stack, base) else { excluded!() };
+                    let Some(old) = window_at(stack, base, top) else { excluded!() };
                     window = old;
                 }
                 op::Copy => set!(reg!(b)),
@@ -375,6 +377,29 @@ impl<P: Port> Run<'_, '_, P> {
                 op::Ext16S64 => set!(extend!(reg!(b), i16 => i64 as u64)),
                 op::Ext32S64 => set!(extend!(reg!(b), i32 => i64 as u64)),
                 op::Wrap => set!(r32!(b)),
+                op::Spill | op::Fill => {
+                    let value = reg!(a);
+                    let Some(slot) = stack.get_mut(top.wrapping_add((word >> 16) as usize)) else {
+                        excluded!()
+                    };
+                    let kept = *slot;
+                    if opcode == op::Spill {
+                        *slot = value;
+                    }
+                    let Some(same) = window_at(stack, base, top) else { excluded!() };
+                    window = same;
+                    if opcode == op::Fill {
+                        set!(kept);
+                    }
+                }
+                op::SpillEnter => {
+                    let slots = (word >> 16) as usize;
+                    let Some(room) = top.checked_sub(slots) else { trap!(TrapCode::StackOverflow, 0) };
+                    let Some(same) = window_at(stack, base, room) else { trap!(TrapCode::StackOverflow, 0) };
+                    window = same;
+                    top = room;
+                }
+                op::SpillLeave => top = top.wrapping_add((word >> 16) as usize),
                 op::MemorySize => set!(pages),
                 op::MemoryGrow => {
                     set!(self.memory.grow(r32!(b)));

@@ -21,6 +21,7 @@ const READABLE: [u8; 6] = [4, 17, 22, 31, 32, 57];
 const WRITABLE: [u8; 4] = [17, 22, 31, 32];
 const GLOBALS: u16 = 3;
 const FUNCTIONS: u32 = 4;
+const SPILLS: u16 = 5;
 
 /// What a function takes, leaves and has room for.
 #[derive(Clone, Copy)]
@@ -75,10 +76,23 @@ pub fn generate(entropy: &mut Entropy<'_>) -> Vec<Word> {
 fn code(entropy: &mut Entropy<'_>, frames: &[Frame], frame: Frame) -> Vec<Word> {
     let mut code: Vec<Word> = Vec::new();
     let mut starts = Vec::new();
+    let spills = entropy.below(2) != 0;
+    if spills {
+        code.push(Op::SpillEnter.a16(0, SPILLS));
+    }
     // Branches reach anywhere in 8 bits.
     while code.len() < 100 && (code.len() < 8 || entropy.below(32) != 0) {
-        let op = entropy.pick(Op::ALL);
+        let op = match entropy.pick(Op::ALL) {
+            // They have their places.
+            Op::SpillEnter | Op::SpillLeave => Op::Copy,
+            Op::Spill | Op::Fill if !spills => Op::Copy,
+            Op::RetV if frame.results != 1 => Op::Ret,
+            op => op,
+        };
         starts.push(code.len());
+        if spills && matches!(op, Op::Ret | Op::RetV) {
+            code.push(Op::SpillLeave.a16(0, SPILLS));
+        }
         let mut field = |field: Field| match field {
             Field::Zero => 0,
             Field::Def | Field::Use | Field::Mut => 1 + entropy.below(u32::from(frame.size) - 1) as u8,
@@ -114,9 +128,12 @@ fn code(entropy: &mut Entropy<'_>, frames: &[Frame], frame: Frame) -> Vec<Word> 
                 let a = field(a);
                 op.a16(a, entropy.u32() as u16 % GLOBALS)
             }
+            Fields::Spill(a) => {
+                let a = field(a);
+                op.a16(a, entropy.below(u32::from(SPILLS)) as u16)
+            }
             Fields::Targets(a) => op.a16(field(a), 2),
         };
-        let first = if op == Op::RetV && frame.results != 1 { Op::Ret.abc(0, 0, 0) } else { first };
         code.push(first);
         let more = Op::from_u8(first as u8).map_or(0, |op| op.words(first) - 1);
         for _ in 0..more {
@@ -131,6 +148,9 @@ fn code(entropy: &mut Entropy<'_>, frames: &[Frame], frame: Frame) -> Vec<Word> 
         }
     }
     starts.push(code.len());
+    if spills {
+        code.push(Op::SpillLeave.a16(0, SPILLS));
+    }
     code.push(Op::Ret.abc(0, 0, 0));
     aim(entropy, &mut code, &starts);
     code

@@ -68,6 +68,9 @@ fn plain(at: usize, op: Op, words: &[Word], name: &dyn Fn(u8) -> String) -> Stri
         Fields::U16(_) => vec![name(a), format!("[{wide:#x}]")],
         Fields::Off16(_) => vec![name(a), target(i32::from(wide as i16))],
         Fields::Off24 => vec![target(words[0] as i32 >> 8)],
+        Fields::Func(Field::Def) => vec![name(a), format!("function {wide}")],
+        Fields::Spill(Field::Zero) => vec![format!("{wide} slots")],
+        Fields::Spill(_) => vec![name(a), format!("slot {wide}")],
         Fields::Func(_) => vec![format!("function {wide}"), format!("at {}", name(a))],
         Fields::Global(_) => vec![name(a), format!("global {wide}")],
         Fields::Targets(_) => {

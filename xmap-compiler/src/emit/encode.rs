@@ -28,6 +28,9 @@ pub(super) fn encode(func: &Func, selected: &Selected, registers: &Registers) ->
         scratch_used: false,
         offset: 0,
     };
+    if selected.spill_slots != 0 {
+        encoder.words(vec![Op::SpillEnter.a16(0, selected.spill_slots)]);
+    }
     for (n, block) in selected.blocks.iter().enumerate() {
         encoder.block(block, selected.blocks.get(n + 1).map(|b| b.id));
     }
@@ -262,18 +265,21 @@ impl Encoder<'_> {
     }
 
     fn ret(&mut self, values: &[Value]) {
+        let mut last = Op::Ret.abc(0, 0, 0);
         match values {
-            [] => self.words(vec![Op::Ret.abc(0, 0, 0)]),
+            [] => {}
             [one] if self.selected.constants[one.0 as usize].is_none() => {
-                let register = self.registers.of(*one);
-                self.words(vec![Op::RetV.abc(register, 0, 0)]);
+                last = Op::RetV.abc(self.registers.of(*one), 0, 0);
             }
             many => {
                 let moves: Vec<Move> = many.iter().zip(1..).map(|(v, to)| (to, self.from(*v))).collect();
                 self.moves(&moves);
-                self.words(vec![Op::Ret.abc(0, 0, 0)]);
             }
         }
+        if self.selected.spill_slots != 0 {
+            self.words(vec![Op::SpillLeave.a16(0, self.selected.spill_slots)]);
+        }
+        self.words(vec![last]);
     }
 }
 

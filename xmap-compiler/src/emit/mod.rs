@@ -5,9 +5,10 @@ mod moves;
 mod native;
 mod registers;
 mod select;
+mod spill;
 mod trips;
 
-use xmap_image::{Function, Op, Word, decode};
+use xmap_image::{Function, Op, Word, decode, limits};
 
 use crate::diagnostic::Diagnostic;
 use crate::ir::Func;
@@ -30,8 +31,17 @@ pub(crate) struct Emitted {
 /// # Errors
 /// What only shows when operands are constant (pins), and functions over the limits of an image.
 pub(crate) fn emit(func: &Func, pins: &PinCheck<'_>) -> Result<Emitted, Diagnostic> {
-    let selected = select::select(func, pins)?;
-    let registers = registers::assign(&selected).map_err(|needed| pins.too_many_registers(func, needed))?;
+    let mut selected = select::select(func, pins)?;
+    let registers = loop {
+        match registers::assign(&selected) {
+            Ok(registers) => break registers,
+            Err(needed) => {
+                if !spill::spill(&mut selected, needed.saturating_sub(limits::MAX_FRAME)) {
+                    return Err(pins.too_many_registers(func, needed));
+                }
+            }
+        }
+    };
     encode::encode(func, &selected, &registers).map_err(|words| pins.too_long(func, words))
 }
 

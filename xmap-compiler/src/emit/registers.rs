@@ -47,6 +47,12 @@ pub(super) fn assign(selected: &Selected) -> Result<Registers, usize> {
     place(selected, &starts, classes)
 }
 
+/// For each value, over how many positions it is alive.
+pub(super) fn lifetimes(selected: &Selected) -> Vec<u64> {
+    let length = |ranges: &Vec<Range>| ranges.iter().map(|(from, to)| u64::from(to - from)).sum();
+    ranges(selected, &starts(&selected.blocks)).iter().map(length).collect()
+}
+
 /// The first position of each block.
 fn starts(blocks: &[MachineBlock]) -> Vec<u32> {
     let mut at = 0;

@@ -1,7 +1,7 @@
 //! Chooses ops: each instruction becomes ops over values, with constants in their immediate fields
 //! where an op has one, and in registers where not.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use xmap_image::{Field, Fields, Op};
 
@@ -99,6 +99,10 @@ pub(super) struct Selected {
     pub(super) constants: Vec<Option<u64>>,
     /// Loop heads with a constant number of rounds.
     pub(super) trips: HashMap<BlockId, u64>,
+    /// Slots for values that do not fit the registers.
+    pub(super) spill_slots: u16,
+    /// Values that stand between a slot and the op that reads or writes it.
+    pub(super) short: HashSet<Value>,
 }
 
 /// Constants that stand in a register all along, because a loop reads them.
@@ -145,7 +149,8 @@ pub(super) fn select(func: &Func, pins: &PinCheck<'_>) -> Result<Selected, Diagn
         (0..func.values() as u32).map(|v| func.as_constant(Value(v))).collect();
     constants.resize(func.values() + selection.fresh.len(), None);
     let trips = trips(func, &order);
-    Ok(Selected { blocks, params: func.params.clone(), constants, trips })
+    let (params, short) = (func.params.clone(), HashSet::new());
+    Ok(Selected { blocks, params, constants, trips, spill_slots: 0, short })
 }
 
 /// How many loops each block of the order is in. A loop is the stretch from a block to the last one
