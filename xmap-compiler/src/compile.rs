@@ -141,7 +141,7 @@ fn entries(parts: &Parts<'_, '_>, bounds: &[Option<Bound>]) -> (Vec<Export>, Vec
     let fuel = parts.manifest.limits.fuel.value;
     let one = |export: &MappedExport| {
         let (entry, how, bytes) = match linked.entries[&export.function] {
-            LinkedEntry::Direct(first, second) => (Entry::Direct { first, second }, How::Direct, 0),
+            LinkedEntry::Direct(first, second) => (Entry::Direct { first, second }, How::direct(first), 0),
             LinkedEntry::Function(number) => {
                 let bound = bounds[number as usize].filter(|bound| u32::try_from(bound.fuel).is_ok());
                 let (how, fuel) = match bound {
@@ -152,7 +152,13 @@ fn entries(parts: &Parts<'_, '_>, bounds: &[Option<Bound>]) -> (Vec<Export>, Vec
                 (Entry::Code { function: number, fuel }, how, bytes)
             }
         };
-        let report = ExportReport { key: export.key.clone(), name: export.name.clone(), bytes, how };
+        let report = ExportReport {
+            key: export.key.clone(),
+            name: export.name.clone(),
+            bytes,
+            values: (export.params.len(), export.results.len()),
+            how,
+        };
         let export = Export {
             key: export.key.clone(),
             name: export.name.clone(),

@@ -5,7 +5,7 @@ use std::fmt;
 use xmap_image::limits::MAX_IMAGE_BYTES;
 use xmap_image::{ExportId, Extension, Function, FunctionRow, HEADER_WORDS, Image, Op, Section, Word};
 
-use crate::bounds::{self, Bound, CALL_INSNS, DIRECT_INSNS, Program, insns};
+use crate::bounds::{self, Bound, CALL_INSNS, PARAM_INSNS, Program, RESULT_INSNS, direct_insns, insns};
 use crate::codes::Code;
 use crate::diagnostic::{Diagnostic, Place};
 use crate::map::SourceMap;
@@ -13,8 +13,8 @@ use crate::map::SourceMap;
 /// How an export is run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum How {
-    /// Its row holds the operation.
-    Direct,
+    /// Its row holds the operation, this one.
+    Direct(Op),
     /// Its longest path is known.
     Bounded(Bound),
     /// It runs on this much fuel.
@@ -30,6 +30,8 @@ pub struct ExportReport {
     pub name: String,
     /// Bytes of its function's code.
     pub bytes: usize,
+    /// How many parameters a call takes, and how many results it leaves.
+    pub values: (usize, usize),
     /// How it is run.
     pub how: How,
 }
@@ -111,7 +113,7 @@ impl Report {
             let id = ExportId(n as u16);
             let row = image.exports()[n];
             let (how, bytes) = if row.is_direct() {
-                (How::Direct, 0)
+                (How::direct(row.first), 0)
             } else {
                 let number = row.first as usize;
                 // A row with less fuel than the longest path takes was not written by this compiler.
@@ -120,7 +122,13 @@ impl Report {
                 (how, functions[number].code.len() * 4)
             };
             let text = |text: Option<&str>| text.unwrap_or_default().to_string();
-            ExportReport { key: text(image.key(id)), name: text(image.name(id)), bytes, how }
+            ExportReport {
+                key: text(image.key(id)),
+                name: text(image.name(id)),
+                bytes,
+                values: (row.params(), row.results()),
+                how,
+            }
         });
         let one =
             |n: usize| FunctionReport { name: name(n), bytes: functions[n].code.len() * 4, bound: bounds[n] };
@@ -200,21 +208,31 @@ impl How {
     /// `direct`, `bounded` or `fuelled`.
     pub const fn name(self) -> &'static str {
         match self {
-            How::Direct => "direct",
+            How::Direct(_) => "direct",
             How::Bounded(_) => "bounded",
             How::Fuelled(_) => "fuelled",
         }
     }
 
+    /// A direct entry by the first word of its op.
+    pub(crate) fn direct(first: Word) -> Self {
+        // Verification has shown that there is such an op.
+        How::Direct(Op::from_u8(first as u8).unwrap_or(Op::Unreachable))
+    }
+}
+
+impl ExportReport {
     /// The most ops of a call, and the most AArch64 instructions from the call of the mapper to its
     /// return. One word of fuel pays for one op at least.
-    pub fn bound(self) -> (u64, u64) {
-        match self {
-            How::Direct => (1, DIRECT_INSNS),
-            How::Bounded(bound) => (bound.ops, bound.insns + CALL_INSNS),
+    pub fn bound(&self) -> (u64, u64) {
+        let (params, results) = self.values;
+        let call = CALL_INSNS + params as u64 * PARAM_INSNS + results as u64 * RESULT_INSNS;
+        match self.how {
+            How::Direct(op) => (1, direct_insns(op)),
+            How::Bounded(bound) => (bound.ops, bound.insns.saturating_add(call)),
             How::Fuelled(fuel) => {
                 let worst = Op::ALL.iter().map(|op| insns(*op)).max().unwrap_or(0);
-                (u64::from(fuel), u64::from(fuel) * worst + CALL_INSNS)
+                (u64::from(fuel), u64::from(fuel) * worst + call)
             }
         }
     }
@@ -252,7 +270,7 @@ impl Report {
         )?;
         for export in &self.exports {
             let kind = export.how.name();
-            let (ops, insns) = export.how.bound();
+            let (ops, insns) = export.bound();
             writeln!(f, "{:<width$}  {:>6}  {kind:<7}  {ops:>10}  {insns:>13}", export.key, export.bytes)?;
         }
         let fuelled = self.exports.iter().any(|e| matches!(e.how, How::Fuelled(_)));

@@ -20,6 +20,10 @@ pub enum Program {
     Bench,
     /// Tests start-up and drivers, in the emulator.
     SelfTest,
+    /// What there is without a mapper, to measure it.
+    SizeBase,
+    /// The same with a mapper.
+    SizeMapper,
 }
 
 impl Program {
@@ -29,6 +33,8 @@ impl Program {
             Self::Firmware => "rpi4b",
             Self::Bench => "bench",
             Self::SelfTest => "selftest",
+            Self::SizeBase => "size_base",
+            Self::SizeMapper => "size_mapper",
         }
     }
 

@@ -3,9 +3,13 @@
 
 pub mod apt;
 pub mod emulator;
+pub mod figures;
 pub mod firmware;
 mod flatten;
+pub mod measure;
+pub mod opcost;
 pub mod process;
+pub mod size;
 pub mod toolchain;
 
 use std::env;

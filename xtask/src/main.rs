@@ -17,7 +17,8 @@ enum Command {
     Image(commands::image::Arguments),
     /// Build the boot folder and run it in the emulator
     Qemu(commands::qemu::Arguments),
-    /// Count instructions in the emulator, or measure the mapper beside other engines
+    /// Count instructions in the emulator and compare them with the committed figures, or measure the
+    /// mapper beside other engines
     Bench(commands::peers::Arguments),
     /// Set up, then run every check and test of the project
     Test,
@@ -29,7 +30,7 @@ fn main() -> ExitCode {
         Command::Image(arguments) => commands::image::run(&arguments),
         Command::Qemu(arguments) => commands::qemu::run(&arguments),
         Command::Bench(arguments) if arguments.peers() => commands::peers::run(&arguments),
-        Command::Bench(_) => commands::bench::run(),
+        Command::Bench(arguments) => commands::bench::run(arguments.bless()),
         Command::Test => commands::test::run(),
     };
     match result {

@@ -57,24 +57,26 @@ impl<'a> Gpio<'a> {
     /// Drives the lines of `mask` high: one store.
     #[inline(always)]
     pub fn set(&mut self, bank: Bank, mask: PinMask) {
-        let [zero, one] = field!(self.registers, gpset).split();
-        one_of(bank, zero, one).write(mask);
+        if let Some(mut register) = field!(self.registers, gpset).get(bank as usize) {
+            register.write(mask);
+        }
     }
 
     /// Drives the lines of `mask` low: one store.
     #[inline(always)]
     pub fn clear(&mut self, bank: Bank, mask: PinMask) {
-        let [zero, one] = field!(self.registers, gpclr).split();
-        one_of(bank, zero, one).write(mask);
+        if let Some(mut register) = field!(self.registers, gpclr).get(bank as usize) {
+            register.write(mask);
+        }
     }
 
     /// The levels of a bank's lines: one load. Bits of lines that do not exist are zero.
     #[inline(always)]
     pub fn level(&self, bank: Bank) -> PinMask {
-        let [zero, one] = field_shared!(self.registers, gplev).split();
         // Bits 31:26 of GPLEV1 are reserved and read as anything.
         const EXISTING: u64 = (1 << Line::COUNT) - 1;
-        one_of(bank, zero, one).read() & bank.of(EXISTING)
+        let levels = field_shared!(self.registers, gplev).get(bank as usize).map_or(0, |r| r.read());
+        levels & bank.of(EXISTING)
     }
 
     /// Connects a line to `function`.
@@ -96,15 +98,6 @@ impl<'a> Gpio<'a> {
         if let Some(mut register) = field!(self.registers, pup_pdn_cntrl).get(field.register) {
             register.modify(|word| field.insert(word, value));
         }
-    }
-}
-
-/// The register of `bank` among the two of its kind.
-#[inline(always)]
-fn one_of<T>(bank: Bank, zero: T, one: T) -> T {
-    match bank {
-        Bank::Zero => zero,
-        Bank::One => one,
     }
 }
 

@@ -16,6 +16,9 @@ const INST_RETIRED: u64 = 0x08;
 /// `PMCNTENSET_EL0`: event counter 0 and the cycle counter.
 const ENABLE: u64 = 1 | 1 << 31;
 
+/// Instructions from the first reading, itself included, to the first of the work: two readings and the call.
+const BEFORE: u32 = 3;
+
 /// The performance counters, counting.
 #[derive(Debug)]
 pub struct Pmu {
@@ -57,8 +60,24 @@ impl Pmu {
     }
 
     /// What `work` costs as a function of its own, beyond what an empty function costs.
-    #[inline(never)]
     pub fn count<W: FnOnce()>(&self, work: W) -> Count {
+        self.count_from(work).0
+    }
+
+    /// How many instructions have been retired since start-up, modulo 2^32; this reading itself is the next.
+    #[inline(always)]
+    pub fn retired() -> u32 {
+        let retired: u64;
+        // SAFETY: reading the counter has no side effect. Not `nomem`: loads and stores in front of it
+        // stay there.
+        unsafe { asm!("mrs {}, pmevcntr0_el0", out(reg) retired, options(nostack, preserves_flags)) };
+        // An event counter has 32 bits before PMUv3p5; the upper half is reserved.
+        retired as u32
+    }
+
+    /// As [`Pmu::count`], and what [`Pmu::retired`] would have said at the first instruction of `work`.
+    #[inline(never)]
+    pub fn count_from<W: FnOnce()>(&self, work: W) -> (Count, u32) {
         let mut work = ManuallyDrop::new(work);
         let work: *mut ManuallyDrop<W> = &raw mut work;
         let (before, after): (u64, u64);
@@ -86,11 +105,12 @@ impl Pmu {
                 clobber_abi("C"),
             );
         }
-        Count {
+        let count = Count {
             // An event counter has 32 bits before PMUv3p5; the upper half is reserved.
             instructions: (after as u32).wrapping_sub(before as u32).wrapping_sub(self.overhead.instructions),
             cycles: end.wrapping_sub(begin).wrapping_sub(self.overhead.cycles),
-        }
+        };
+        (count, (before as u32).wrapping_add(BEFORE))
     }
 }
 

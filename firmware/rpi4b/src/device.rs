@@ -22,6 +22,26 @@ pub fn board(gpio: xmap_bcm2711::Gpio<'static>, timer: GenericTimer) -> Board {
     Pi::new(gpio, Clock::new(timer), |_, _| ())
 }
 
+/// Does everything that a port can do, with operands that nobody knows: for a program that is only
+/// measured.
+pub fn touch<P: tiny_mapper::Port>(port: &mut P) {
+    use core::hint::black_box;
+
+    use tiny_mapper::{Function, Pull};
+    use xmap_boards::{Bank, Line};
+
+    let bank = if black_box(true) { Bank::Zero } else { Bank::One };
+    let Some(line) = Line::new(black_box(17)) else { return };
+    port.set(bank, black_box(1));
+    port.clear(bank, black_box(1));
+    black_box(port.level(bank));
+    port.select(line, if black_box(true) { Function::Input } else { Function::Output });
+    port.pull(line, if black_box(true) { Pull::Up } else { Pull::Down });
+    black_box(port.now_us());
+    port.delay_us(black_box(1));
+    port.log(LogLevel::Warn, black_box(""));
+}
+
 /// Microseconds between two looks at a UART that has nothing: less than the first byte of a full FIFO
 /// takes to be pushed out (16 bytes, 1.4 ms at 115,200 baud), and long enough that the bus, and the emulator's
 /// thread that serves it, has time for others.

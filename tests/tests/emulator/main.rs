@@ -3,6 +3,7 @@
 //! the target and QEMU, which `cargo xtask setup` installs.
 
 mod board;
+mod bound;
 mod faults;
 mod log;
 mod panels;

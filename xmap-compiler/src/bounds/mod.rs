@@ -11,7 +11,7 @@ use std::ops::Range;
 
 use xmap_image::{Field, Fields, Function, Op, Word, decode};
 
-pub use costs::{CALL_INSNS, DIRECT_INSNS, insns};
+pub use costs::{CALL_INSNS, PARAM_INSNS, RESULT_INSNS, direct_insns, insns};
 
 /// The most that a call can cost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]

@@ -116,17 +116,17 @@ fn exports(loaded: &Loaded, image: &Image<'_>, out: &mut dyn Write) -> Done {
     let ids = || (0..image.exports().len()).map(|n| ExportId(n as u16));
     let name = |id| image.name(id).unwrap_or_default();
     let width = ids().map(|id| name(id).chars().count()).max().unwrap_or(0).min(NAME_COLUMN);
-    let how: HashMap<&str, _> = loaded.report.exports.iter().map(|e| (e.key.as_str(), e.how)).collect();
+    let reports: HashMap<&str, _> = loaded.report.exports.iter().map(|e| (e.key.as_str(), e)).collect();
     writeln!(out, "\nexports")?;
     for (id, row) in ids().zip(image.exports()) {
         let key = image.key(id).unwrap_or_default();
-        let how = how[key];
+        let export = reports[key];
         let what = if row.is_direct() {
             direct([row.first, row.second], row.params())
         } else {
-            format!("function {}, at most {}", row.first, count(how.bound().0 as usize, "op"))
+            format!("function {}, at most {}", row.first, count(export.bound().0 as usize, "op"))
         };
-        let mut line = format!("  {:>width$}  {}  {what}", name(id), how.name());
+        let mut line = format!("  {:>width$}  {}  {what}", name(id), export.how.name());
         if names::key(image.manifest().namespace, name(id)).as_deref() != Ok(key) && key != name(id) {
             _ = write!(line, "  key={key}");
         }

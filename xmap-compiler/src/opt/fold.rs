@@ -179,11 +179,11 @@ impl Folding<'_> {
             }
             Kind::Select => self.select(inst),
             Kind::Load(load, offset) => {
-                inst.kind = Kind::Load(load, self.into_offset(inst, offset));
+                inst.kind = Kind::Load(load, self.merge_offset(inst, offset));
                 Folded::Stays
             }
             Kind::Store(store, offset) => {
-                inst.kind = Kind::Store(store, self.into_offset(inst, offset));
+                inst.kind = Kind::Store(store, self.merge_offset(inst, offset));
                 Folded::Stays
             }
             // Any value but zero is high, so `x != 0` says no more than `x`.
@@ -202,7 +202,7 @@ impl Folding<'_> {
     }
 
     /// Moves a constant that is added to an address into the offset, where the sum cannot wrap.
-    fn into_offset(&mut self, inst: &mut Inst, mut offset: u32) -> u32 {
+    fn merge_offset(&mut self, inst: &mut Inst, mut offset: u32) -> u32 {
         while let Some((Kind::Binary(Binary::Add, Width::W32), &[x, c])) = self.definition(inst.args[0])
             && let Some(c) = self.constant(c)
             && let Some(sum) = self.largest(x).checked_add(c)

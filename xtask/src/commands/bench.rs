@@ -1,19 +1,51 @@
 //! `cargo xtask bench`
 
-use std::time::Duration;
+use anyhow::Result;
+use xtask::figures::{self, Figures, GOALS};
 
-use anyhow::{Result, ensure};
-use xtask::emulator::Machine;
-use xtask::firmware::{self, Program};
+/// Counts, prints, and compares with what is committed, or writes that anew.
+pub(crate) fn run(bless: bool) -> Result<()> {
+    let counted = figures::count()?;
+    print(&counted);
+    if bless { figures::bless(&counted) } else { figures::check(&counted) }
+}
 
-const LIMIT: Duration = Duration::from_secs(120);
+/// Compares with what is committed, and prints the headlines alone.
+pub(crate) fn check() -> Result<()> {
+    let counted = figures::count()?;
+    headlines(&counted);
+    figures::check(&counted)
+}
 
-/// Runs the counting program in the emulator and prints what it counted.
-pub(crate) fn run() -> Result<()> {
-    let bench = firmware::build(Program::Bench)?;
-    let machine = Machine { counting: true, ..Machine::new(&bench) };
-    let (counts, status) = machine.start()?.finish(LIMIT)?;
-    print!("{counts}");
-    ensure!(status.success(), "the counting program failed: {status}");
-    Ok(())
+fn print(counted: &Figures) {
+    headlines(counted);
+    let call = |name: &str| counted.get(&format!("call.{name}")).copied().unwrap_or(0);
+    println!("\ncall {}, each parameter {}, each result {}", call("code"), call("param"), call("result"));
+    println!("\nop, and a call of it as a direct entry:");
+    for (name, insns) in counted {
+        let Some(op) = name.strip_prefix("op.") else { continue };
+        let direct =
+            counted.get(&format!("direct.{op}")).map_or(String::new(), |insns| format!("{insns:>6}"));
+        println!("  {op:<20}{insns:>5}{direct}");
+    }
+}
+
+fn headlines(counted: &Figures) {
+    println!("AArch64 instructions from the call (emulator, -icount):");
+    println!("  {:<16}{:>10}{:>22}{:>12}", "", "to store", "to store as flashed", "to return");
+    let of = |kind: &str, name: &str| counted.get(&format!("{kind}.{name}")).copied().unwrap_or(0);
+    for name in ["call_gpio_set", "lamp_on", "lamp_code"] {
+        println!(
+            "  {name:<16}{:>10}{:>22}{:>12}",
+            of("store", name),
+            of("store_as_flashed", name),
+            of("return", name)
+        );
+    }
+    println!("\nfigures to reach:");
+    for (name, what, goal) in GOALS {
+        let now = counted.get(name).copied().unwrap_or(0);
+        let reached = if now <= goal { "reached" } else { "MISSED" };
+        println!("  {what:<58}{now:>7} of {goal:>6}  {reached}");
+    }
 }

@@ -31,8 +31,9 @@ pub(crate) struct Arguments {
     /// How often each peer's process runs, one after the other
     #[arg(long, default_value_t = 5, requires = "peers", value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
-    /// Write the figures into docs/benchmarks.md
-    #[arg(long, requires = "peers")]
+    /// Commit the figures: those beside other engines into docs/benchmarks.md, those of the emulator into
+    /// docs/benchmarks.toml and the compiler's table of costs
+    #[arg(long)]
     bless: bool,
 }
 
@@ -40,6 +41,11 @@ impl Arguments {
     /// Whether peers are what is asked for.
     pub(crate) const fn peers(&self) -> bool {
         self.peers
+    }
+
+    /// Whether the figures are to be committed.
+    pub(crate) const fn bless(&self) -> bool {
+        self.bless
     }
 }
 

@@ -1,23 +1,25 @@
 //! `cargo xtask test`: everything that has to hold, in the order in which it fails fastest.
 
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use xtask::firmware::{self, Program};
 use xtask::toolchain::Toolchain;
 use xtask::{cargo, process, root};
 
 const LIMIT: Duration = Duration::from_secs(30 * 60);
 
+/// The features with which everything is compiled that there is.
+const EMULATOR: [&str; 2] = ["--features", "xtask/emulator,xmap-tests/emulator"];
+
 pub(crate) fn run() -> Result<()> {
+    let start = Instant::now();
     step("set-up", super::setup::run)?;
-    step("format", || host(&["fmt", "--all", "--check"]))?;
-    step("lints", || host(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
-    step("lints of the emulator's tests", || {
-        host(&["clippy", "-p", "xtask", "--all-targets", "--features", "emulator", "--", "-D", "warnings"])
-    })?;
-    step("tests", || host(&["test", "--workspace"]))?;
+    step("format", || quiet(&["fmt", "--all", "--check"]))?;
+    let lints =
+        [&["clippy", "--workspace", "--all-targets"], &EMULATOR[..], &["--", "-D", "warnings"]].concat();
+    step("lints", || quiet(&lints))?;
     match Toolchain::find()? {
         toolchain @ Toolchain::Rustup => step("lints of the firmware", || {
             let mut clippy = toolchain.cargo("clippy");
@@ -30,14 +32,32 @@ pub(crate) fn run() -> Result<()> {
         }
     }
     step("firmware", || firmware::build(Program::Firmware).map(drop))?;
-    step("emulator", || host(&["test", "-p", "xtask", "--features", "emulator", "--test", "emulator"]))
+    step("tests", || open(&["test", "--workspace"]))?;
+    // With the same features as the lints and the tests before, so that nothing is compiled twice.
+    step("tests in the emulator", || {
+        open(&["test", "-p", "xtask", "-p", "xmap-tests", "--test", "emulator", EMULATOR[0], EMULATOR[1]])
+    })?;
+    step("figures", super::bench::check)?;
+    println!("everything holds, {:.0} s", start.elapsed().as_secs_f32());
+    Ok(())
 }
 
-/// `cargo ...` for the host.
-fn host(arguments: &[&str]) -> Result<()> {
+/// `cargo ...` for the host; what it prints is shown when it fails.
+fn quiet(arguments: &[&str]) -> Result<()> {
+    process::run(&mut host(arguments), LIMIT).map(drop)
+}
+
+/// `cargo ...` for the host; what it prints is shown as it comes.
+fn open(arguments: &[&str]) -> Result<()> {
+    let status = host(arguments).stdin(Stdio::null()).status()?;
+    ensure!(status.success(), "`cargo {}`: {status}", arguments.join(" "));
+    Ok(())
+}
+
+fn host(arguments: &[&str]) -> Command {
     let mut command = Command::new(cargo());
     command.args(arguments).current_dir(root());
-    process::run(&mut command, LIMIT).map(drop)
+    command
 }
 
 /// Runs one step and says how long it took.

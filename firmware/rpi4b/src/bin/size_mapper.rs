@@ -1,0 +1,40 @@
+#![cfg_attr(target_os = "none", no_std, no_main)]
+#![deny(unsafe_code)]
+//! `size_base` and a mapper: verification, load, look-up by name, calls. `cargo xtask bench` prints by how
+//! much it is larger. Neither is run.
+
+#[cfg(target_os = "none")]
+#[allow(unsafe_code)]
+mod device {
+    use core::hint::black_box;
+
+    use aarch64_rt::entry;
+    use rpi4b::{device, startup};
+    use tiny_mapper::{Mapper, STACK_SLOTS, Store};
+    use xmap_image::{Image, words_of};
+
+    entry!(main);
+    fn main(device_tree: u64, _: u64, _: u64, _: u64) -> ! {
+        // SAFETY: the first and only call, with x0 as it came.
+        let start = unsafe { startup::start(device_tree) };
+        let mut board = device::board(start.gpio, start.timer);
+        device::touch(&mut board);
+        let bytes = start.image.ok().flatten().unwrap_or_default();
+        let (mut stack, mut memory, mut globals) = ([0; STACK_SLOTS], [0; 64], [0; 4]);
+        let store = Store { stack: &mut stack, memory: &mut memory, globals: &mut globals };
+        let image = words_of(bytes).and_then(Image::verify);
+        if let Some(mut mapper) = image.ok().and_then(|image| Mapper::load(image, board, store).ok()) {
+            _ = black_box(mapper.start());
+            let name = core::str::from_utf8(black_box(bytes)).unwrap_or_default();
+            if let Some(export) = mapper.find(name) {
+                _ = black_box(mapper.call(export, black_box(&[])));
+            }
+        }
+        startup::stop(true)
+    }
+}
+
+#[cfg(not(target_os = "none"))]
+fn main() {
+    println!("size_mapper is firmware: `cargo xtask bench` measures it.");
+}

@@ -1,0 +1,273 @@
+//! The figures that the device's code is held to: counted, compared with those that are committed, and
+//! written where they are used.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use xmap_boards::{BoardId, Line};
+use xmap_image::{Entry, Export, Function, ImageBuilder, Op, PinMode, PinRow, Pull, Safe, Ty, Word};
+
+use crate::measure::{Bench, Call, What};
+use crate::opcost;
+use crate::{root, size};
+
+/// Figures to reach, with their names for people: for integer code alone the mapper's goal is 16 KiB, with
+/// floats and all of WebAssembly 1.0 it is 24.
+pub const GOALS: [(&str, &str, u64); 4] = [
+    ("store.call_gpio_set", "instructions to the store, line and level by arguments", 40),
+    ("store.lamp_on", "instructions to the store, line and level by the compiler", 40),
+    ("size.mapper", "bytes of .text and .rodata that the mapper adds", 24 << 10),
+    ("ram.mapper", "bytes of RAM for the mapper and its registers", 4 << 10),
+];
+
+/// Figures by name; each is better when smaller.
+pub type Figures = BTreeMap<String, u64>;
+
+/// The file that the figures are committed in.
+pub fn committed_path() -> PathBuf {
+    root().join("docs/benchmarks.toml")
+}
+
+/// The compiler's table of costs.
+pub fn costs_path() -> PathBuf {
+    root().join("xmap-compiler/src/bounds/costs.rs")
+}
+
+/// Counts everything.
+///
+/// # Errors
+/// The firmware does not build, or the emulator is missing.
+pub fn count() -> Result<Figures> {
+    let bench = Bench::build()?;
+    let costs = opcost::costs(&bench)?;
+    let mut figures = calls(&bench)?;
+    let size = size::mapper()?;
+    figures.insert("size.mapper".into(), size.code);
+    let (mapper, stack) = costs.ram;
+    figures.insert("ram.mapper".into(), u64::from(mapper + stack) + size.data);
+    figures.extend([
+        ("call.code".into(), costs.call),
+        ("call.param".into(), costs.param),
+        ("call.result".into(), costs.result),
+    ]);
+    for (kind, table) in [("op", &costs.ops), ("direct", &costs.direct)] {
+        figures.extend(table.iter().map(|(op, insns)| (format!("{kind}.{}", op.text()), *insns)));
+    }
+    Ok(figures)
+}
+
+/// A panel of three ways to set a line: the dynamic entry, the resolved one, and code.
+fn panel() -> Result<Vec<Word>> {
+    const LAMP: u8 = 17;
+    let mut builder = ImageBuilder::new(BoardId::Rpi4b);
+    let lamp = Line::new(LAMP).context("the line exists")?;
+    builder.pins = vec![PinRow::new(lamp, PinMode::Out, Safe::Low, Pull::None)];
+    let code = vec![Op::LineSet.abc(LAMP, 0, 0), Op::Ret.abc(0, 0, 0)];
+    builder.functions = vec![Function { frame: 2, params: 0, results: 0, code }];
+    let export = |name: &str, params: &[Ty], entry| Export {
+        key: format!("panel.{name}"),
+        name: name.into(),
+        params: params.into(),
+        results: vec![],
+        entry,
+    };
+    let direct = |first| Entry::Direct { first, second: 0 };
+    builder.exports = vec![
+        // In the order of their keys.
+        export("call_gpio_set", &[Ty::U8, Ty::Bool], direct(Op::GpioPut.abc(1, 2, 0))),
+        export("lamp_code", &[], Entry::Code { function: 0, fuel: 100 }),
+        export("lamp_on", &[], direct(Op::LineSet.abc(LAMP, 0, 0))),
+    ];
+    Ok(builder.build()?)
+}
+
+fn calls(bench: &Bench) -> Result<Figures> {
+    let image = panel()?;
+    let names = ["call_gpio_set", "call_gpio_set", "lamp_code", "lamp_on"];
+    let plan = [
+        Call { export: 0, args: vec![17, 1] },
+        Call { export: 0, args: vec![17, 0] },
+        Call { export: 1, args: vec![] },
+        Call { export: 2, args: vec![] },
+    ];
+    let mut figures = Figures::new();
+    for (what, kind) in
+        [(What::Store, "store"), (What::StoreAsFlashed, "store_as_flashed"), (What::Return, "return")]
+    {
+        let counts = bench.run(what, &image, &plan)?;
+        for (name, measured) in names.iter().zip(counts.calls) {
+            ensure!(measured.trap == 0, "{name} trapped: {measured:?}");
+            let insns = measured.insns.with_context(|| format!("{name} made no store"))?;
+            let figure = figures.entry(format!("{kind}.{name}")).or_default();
+            *figure = u64::from(insns).max(*figure);
+        }
+    }
+    Ok(figures)
+}
+
+/// What has grown against the committed figures; empty where nothing has. Figures that are missing on
+/// either side count as grown.
+pub fn grown(committed: &Figures, counted: &Figures) -> Vec<String> {
+    let mut lines = Vec::new();
+    for (name, now) in counted {
+        match committed.get(name) {
+            None => lines.push(format!("{name}: {now}, and none is committed")),
+            Some(before) if now > before => lines.push(format!("{name}: {now}, committed {before}")),
+            Some(_) => {}
+        }
+    }
+    for name in committed.keys().filter(|name| !counted.contains_key(*name)) {
+        lines.push(format!("{name}: committed, and no longer counted"));
+    }
+    lines
+}
+
+/// Compares with what is committed.
+///
+/// # Errors
+/// Something has grown, or the compiler's table is not that of the committed figures.
+pub fn check(counted: &Figures) -> Result<()> {
+    let path = committed_path();
+    let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+    let committed = parse(&text).with_context(|| path.display().to_string())?;
+    let mut lines = grown(&committed, counted);
+    let path = costs_path();
+    let table = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+    if table != render_costs(&committed) {
+        lines.push(format!("{} is not made of the committed figures", path.display()));
+    }
+    if !lines.is_empty() {
+        bail!("figures have changed; `cargo xtask bench --bless` commits them\n{}", lines.join("\n"));
+    }
+    Ok(())
+}
+
+/// Writes both files.
+///
+/// # Errors
+/// A file cannot be written.
+pub fn bless(counted: &Figures) -> Result<()> {
+    for (path, text) in [(committed_path(), render(counted)), (costs_path(), render_costs(counted))] {
+        fs::write(&path, text).with_context(|| path.display().to_string())?;
+    }
+    Ok(())
+}
+
+/// A file of figures: `name = number`.
+fn parse(text: &str) -> Result<Figures> {
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+    lines
+        .map(|line| {
+            let (name, number) = line.split_once('=').with_context(|| format!("the line `{line}`"))?;
+            let number = number.trim().parse().with_context(|| format!("the line `{line}`"))?;
+            Ok((name.trim().trim_matches('"').to_owned(), number))
+        })
+        .collect()
+}
+
+fn render(figures: &Figures) -> String {
+    let mut text = String::from(
+        "# Figures of the device's code, each better when smaller: AArch64 instructions (store, return, op), bytes\n\
+         # (size, ram). `cargo xtask test` fails when one grows; `cargo xtask bench --bless` writes this file.\n\
+         # docs/benchmarks.md says how they are counted.\n",
+    );
+    for (name, number) in figures {
+        _ = writeln!(text, "\"{name}\" = {number}");
+    }
+    text
+}
+
+/// The compiler's table, as rustfmt leaves it.
+fn render_costs(figures: &Figures) -> String {
+    let mut text = format!(
+        "//! What an op costs on AArch64 at most, in instructions, as counted in the emulator.\n\
+         //!\n\
+         //! Written by `cargo xtask bench --bless`; docs/benchmarks.md says how it is counted. It is for the\n\
+         //! program that is flashed, with its record of stores. Not in it: the wait of `time.delay_us`, which the\n\
+         //! manifest's `time_us` bounds; text of `log.message` beyond {} bytes, and that of a `str` argument.\n\n\
+         use xmap_image::Op;\n\n",
+        opcost::LOG_BYTES
+    );
+    for (name, figure, what) in [
+        ("CALL_INSNS", "call.code", "a call of a code entry, parameters, results and ops not counted"),
+        ("PARAM_INSNS", "call.param", "each parameter of a call"),
+        ("RESULT_INSNS", "call.result", "each result of a call"),
+    ] {
+        let value = figures.get(figure).copied().unwrap_or(0);
+        _ = writeln!(text, "/// Instructions of {what}.\npub const {name}: u64 = {value};");
+    }
+    for (name, kind, what) in [
+        (
+            "direct_insns",
+            "direct",
+            "a call of a direct entry that is this op, parameters and result included",
+        ),
+        ("insns", "op", "one op"),
+    ] {
+        _ = writeln!(text, "\n/// Instructions of {what}.\npub fn {name}(op: Op) -> u64 {{\n    match op {{");
+        let mut by_cost: BTreeMap<u64, Vec<Op>> = BTreeMap::new();
+        for op in Op::ALL {
+            if let Some(insns) = figures.get(&format!("{kind}.{}", op.text())) {
+                by_cost.entry(*insns).or_default().push(*op);
+            }
+        }
+        let all = by_cost.values().map(Vec::len).sum::<usize>() == Op::ALL.len();
+        let largest = by_cost.keys().next_back().copied();
+        for (insns, ops) in &by_cost {
+            let names: Vec<String> = ops.iter().map(|op| format!("Op::{op:?}")).collect();
+            // The others are never asked for; the largest is safe for them.
+            let names = if !all && Some(*insns) == largest { "_".into() } else { names.join(" | ") };
+            _ = writeln!(text, "        {names} => {insns},");
+        }
+        text += "    }\n}\n";
+    }
+    format_rust(&text).unwrap_or(text)
+}
+
+/// What rustfmt makes of it.
+fn format_rust(text: &str) -> Option<String> {
+    use std::io::{Read as _, Write as _};
+    use std::process::{Command, Stdio};
+    let mut rustfmt = Command::new("rustfmt")
+        .args(["--edition", "2024", "--config-path"])
+        .arg(root())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .ok()?;
+    rustfmt.stdin.take()?.write_all(text.as_bytes()).ok()?;
+    let mut formatted = String::new();
+    rustfmt.stdout.take()?.read_to_string(&mut formatted).ok()?;
+    rustfmt.wait().ok()?.success().then_some(formatted)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn figures(all: &[(&str, u64)]) -> Figures {
+        all.iter().map(|(name, n)| ((*name).to_owned(), *n)).collect()
+    }
+
+    #[test]
+    fn what_is_written_reads_back() {
+        let some = figures(&[("op.br_if", 30), ("store.lamp_on", 20)]);
+        assert_eq!(parse(&render(&some)).unwrap(), some);
+        assert!(parse("x = many").is_err());
+        assert!(parse("x").is_err());
+    }
+
+    #[test]
+    fn only_growth_is_reported() {
+        let committed = figures(&[("a", 10), ("b", 10), ("c", 10)]);
+        assert_eq!(grown(&committed, &figures(&[("a", 9), ("b", 10), ("c", 10)])), [""; 0]);
+        let lines = grown(&committed, &figures(&[("a", 11), ("b", 10), ("d", 1)]));
+        assert_eq!(
+            lines,
+            ["a: 11, committed 10", "d: 1, and none is committed", "c: committed, and no longer counted"]
+        );
+    }
+}
