@@ -83,13 +83,15 @@ fn assemble(parts: &Parts<'_, '_>) -> Result<Compiled, Diagnostics> {
     let items: Vec<u16> = elements.iter().flat_map(|e| e.items.iter().copied()).collect();
     let globals = globals(parts)?;
     let loops: Vec<&[(u32, u64)]> = linked.sources.iter().map(|s| &s.loops[..]).collect();
-    let bounds = bounds::bounds(Program {
+    let program = Program {
         loops: &loops,
         functions: &linked.functions,
         types: &linked.function_types,
         items: &items,
         globals: &globals,
-    });
+    };
+    let bounds = bounds::bounds(program);
+    let stack_slots = bounds::stack_slots(program);
     let (exports, reports) = entries(parts, &bounds);
     let builder = ImageBuilder {
         board: manifest.board().id,
@@ -113,6 +115,7 @@ fn assemble(parts: &Parts<'_, '_>) -> Result<Compiled, Diagnostics> {
         tables: table::tables(file, module, linked)?,
         elements,
         passive_data: table::passive_data(module, linked),
+        stack_slots,
         manifest: block(parts),
     };
     let words = builder.build().map_err(|error| {

@@ -116,6 +116,8 @@ pub struct ImageBuilder<'a> {
     pub elements: Vec<Elements>,
     /// The data segments that `memory.init` copies from.
     pub passive_data: Vec<Vec<u8>>,
+    /// Slots of the register stack beside a window; all images have [`limits::STACK_SLOTS`].
+    pub stack_slots: u32,
     /// The cold part. Its events name exports by their place in `exports` *as sorted by key*.
     pub manifest: Manifest<'a>,
 }
@@ -165,6 +167,7 @@ impl<'a> ImageBuilder<'a> {
             tables: Vec::new(),
             elements: Vec::new(),
             passive_data: Vec::new(),
+            stack_slots: limits::STACK_SLOTS,
             manifest: Manifest::default(),
         }
     }
@@ -225,6 +228,7 @@ impl<'a> ImageBuilder<'a> {
                 .collect(),
             elements: elements_of(image),
             passive_data: image.passive_data().iter().map(bytes).collect(),
+            stack_slots: (image.stack_slots() - limits::WINDOW) as u32,
             manifest: image.manifest(),
         }
     }
@@ -294,6 +298,8 @@ impl<'a> ImageBuilder<'a> {
         }
         let globals: Vec<Word> = self.globals.iter().flat_map(|g| [*g as u32, (*g >> 32) as u32]).collect();
         let rows_of = self.extensions(&mut data)?;
+        let stack: Vec<Word> =
+            Some(self.stack_slots).filter(|s| *s > limits::STACK_SLOTS).into_iter().collect();
         let extensions: [&[u8]; EXTENSIONS] = [
             bytemuck::cast_slice(&self.types),
             bytemuck::cast_slice(&rows_of.tables),
@@ -301,6 +307,7 @@ impl<'a> ImageBuilder<'a> {
             bytemuck::cast_slice(&rows_of.passive_elements),
             bytemuck::cast_slice(&rows_of.items),
             bytemuck::cast_slice(&rows_of.passive_data),
+            bytemuck::cast_slice(&stack),
         ];
         let manifest = postcard::to_allocvec(&self.manifest).map_err(|_| BuildError::Manifest)?;
 

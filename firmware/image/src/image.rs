@@ -3,6 +3,7 @@
 use xmap_boards::BoardId;
 
 use crate::layout::{self, Header, field};
+use crate::limits;
 use crate::op::Word;
 use crate::{
     DataRow, ElementRow, ExportRow, FunctionRow, Manifest, NameRow, PassiveRow, PinMode, PinRow, Signature,
@@ -36,6 +37,7 @@ pub struct Image<'a> {
     pub(crate) passive_elements: &'a [PassiveRow],
     pub(crate) items: &'a [u16],
     pub(crate) passive_data: &'a [PassiveRow],
+    pub(crate) stack: &'a [Word],
     pub(crate) declared: u64,
     pub(crate) writable: u64,
 }
@@ -140,6 +142,11 @@ impl<'a> Image<'a> {
     pub fn slots(&self) -> usize {
         let tables = self.tables.iter().map(|t| t.capacity as usize + 1).sum::<usize>();
         self.globals().len() + tables + self.passive_elements.len() + self.passive_data.len()
+    }
+
+    /// Slots of RAM for the register stack, the window of the innermost function included.
+    pub fn stack_slots(&self) -> usize {
+        limits::WINDOW + self.stack.first().copied().unwrap_or(limits::STACK_SLOTS) as usize
     }
 
     /// The function types that indirect calls name.

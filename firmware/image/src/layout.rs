@@ -102,10 +102,13 @@ pub enum Extension {
     ElementItems = 4,
     /// [`crate::PassiveRow`]s: data segments that `memory.init` copies from.
     PassiveData = 5,
+    /// One word: slots of the register stack beside a window, where the image needs more than
+    /// [`crate::limits::STACK_SLOTS`].
+    Stack = 6,
 }
 
 /// How many extension sections there are.
-pub(crate) const EXTENSIONS: usize = 6;
+pub(crate) const EXTENSIONS: usize = 7;
 
 impl Extension {
     /// Every extension section in its order.
@@ -116,6 +119,7 @@ impl Extension {
         Extension::PassiveElements,
         Extension::ElementItems,
         Extension::PassiveData,
+        Extension::Stack,
     ];
 }
 

@@ -41,3 +41,10 @@ pub const MAX_TABLE_CAPACITY: u32 = 65_536;
 pub const DEFAULT_TABLE_CAPACITY: u32 = 1024;
 /// Passive segments of a kind: an op names one in 16 bits.
 pub const MAX_SEGMENTS: usize = 65_535;
+/// Slots of the register stack, beside the window of the innermost function, that every image may use.
+/// With the window they take 3,584 bytes.
+pub const STACK_SLOTS: u32 = 192;
+/// The same for an image whose functions call themselves: 32 KiB, a few hundred to a few thousand calls deep.
+pub const RECURSIVE_STACK_SLOTS: u32 = 4096;
+/// The same at most: 512 KiB.
+pub const MAX_STACK_SLOTS: u32 = 65_536;

@@ -209,6 +209,7 @@ impl<'a> Image<'a> {
             passive_elements: sections.extension(Extension::PassiveElements)?,
             items: sections.extension(Extension::ElementItems)?,
             passive_data: sections.extension(Extension::PassiveData)?,
+            stack: sections.extension(Extension::Stack)?,
             declared: declared_by(&[PinMode::In, PinMode::Out, PinMode::InOut, PinMode::Any])?,
             writable: declared_by(&[PinMode::Out, PinMode::InOut, PinMode::Any])?,
         })
@@ -341,6 +342,12 @@ impl Image<'_> {
     /// Types, tables and segments: all slots follow each other, all items exist.
     fn check_extensions(&self) -> Result<()> {
         let row = |ok: bool, extension| if ok { Ok(()) } else { Err(VerifyError::Extension(extension)) };
+        let stack = match self.stack {
+            [] => true,
+            [slots] => *slots > limits::STACK_SLOTS && *slots <= limits::MAX_STACK_SLOTS,
+            _ => false,
+        };
+        row(stack, Extension::Stack)?;
         row(self.types.len() <= limits::MAX_TYPES, Extension::Types)?;
         row(self.tables.len() <= limits::MAX_TABLES, Extension::Tables)?;
         let mut slot = (self.globals.len() / 2) as u64;

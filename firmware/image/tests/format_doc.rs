@@ -98,6 +98,9 @@ fn extensions() -> String {
                 (2, "function indices of both kinds of element segments; 0xffff is null")
             }
             Extension::PassiveData => (12, "data segments that `memory.init` copies from"),
+            Extension::Stack => {
+                ("4", "slots of the register stack beside a window, where more than 192 are needed")
+            }
         };
         writeln!(out, "| {} | {extension:?} | {row} | {content} |", extension as u8)
             .expect("a string takes all");

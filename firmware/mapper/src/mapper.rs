@@ -8,15 +8,16 @@ use crate::memory::Memory;
 use crate::native::Lines;
 use crate::{Port, Trap};
 
-/// Slots of a stack that serves a usual panel: 192 for the frames of nested calls, and the head
-/// room of [`limits::WINDOW`] slots that the innermost window needs. 3,584 bytes, so that the
-/// mapper stays below 4 KiB beside the module's own memory and globals.
-pub const STACK_SLOTS: usize = limits::WINDOW + 192;
+/// Slots of a stack that serves a usual panel: those for the frames of nested calls, and the head
+/// room that the innermost window needs. 3,584 bytes, so that the mapper stays below 4 KiB beside the
+/// module's own memory and globals. [`Image::stack_slots`] says what an image needs.
+pub const STACK_SLOTS: usize = limits::WINDOW + limits::STACK_SLOTS as usize;
 
 /// The RAM that a mapper works in. What it held before does not matter.
 #[derive(Debug, Default)]
 pub struct Store<'m> {
-    /// Registers of nested calls: [`limits::WINDOW`] slots at least, [`STACK_SLOTS`] usually.
+    /// Registers of nested calls: [`Image::stack_slots`] at least, usually [`STACK_SLOTS`]. More are
+    /// left alone, so that calls nest equally deep on every target.
     pub stack: &'m mut [u64],
     /// Linear memory: as many bytes as the image's header says at least, more where it may grow.
     pub memory: &'m mut [u8],
@@ -30,7 +31,7 @@ impl Store<'_> {
     /// # Errors
     /// What it has too little of.
     pub fn fits(&self, image: &Image<'_>) -> Result<(), LoadError> {
-        let (needed, given) = (limits::WINDOW, self.stack.len());
+        let (needed, given) = (image.stack_slots(), self.stack.len());
         if given < needed {
             return Err(LoadError::Stack { needed, given });
         }
@@ -137,6 +138,9 @@ impl<'a, P: Port> Mapper<'a, P> {
     pub fn load(image: Image<'a>, port: P, store: Store<'a>) -> Result<Self, LoadError> {
         store.fits(&image)?;
         let Store { stack, memory, globals } = store;
+        // Calls nest as deep as the image says and no deeper, on every target.
+        let (needed, given) = (image.stack_slots(), stack.len());
+        let Some(stack) = stack.get_mut(..needed) else { return Err(LoadError::Stack { needed, given }) };
         // No call of a compiled image reads a register before it writes it; one of any other reads zero.
         stack.fill(0);
         let header = image.header();

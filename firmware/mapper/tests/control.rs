@@ -88,30 +88,66 @@ fn an_endless_loop_and_an_endless_recursion_end() {
         assert_eq!(fuel(m), 1000);
         let trap = trap(call(m, "dive", &[]));
         assert_eq!((trap.code, trap.op, trap.export), (TrapCode::StackOverflow, 2, 0));
-        // (2048 - 256) / 3 frames fit below the first.
-        assert_eq!(fuel(m), 2 + 2 * 597);
+        // The image's 192 slots hold 64 frames of 3 below the first.
+        assert_eq!(fuel(m), 2 + 2 * 64);
         assert_eq!(m.counters().traps, 2);
     });
 }
 
 #[test]
-fn the_smallest_stack_runs_a_function_but_no_call() {
+fn calls_nest_as_deep_as_the_image_says_whatever_the_stack_has() {
     let mut b = builder();
-    code(&mut b, "leaf", &[], &[Ty::I32], &[Op::Const32.a16(9, 5), ret(9)]);
-    code(&mut b, "node", &[], &[Ty::I32], &[Op::Call.a16(1, 0), ret(2)]);
-    let words = b.build().unwrap();
-    for (slots, fits) in [(limits::WINDOW, false), (limits::WINDOW + 1, true)] {
-        let mut stack = vec![0; slots];
-        let store = Store { stack: &mut stack, ..Store::default() };
-        let mut m = Mapper::load(Image::verify(&words).unwrap(), Recorder::default(), store).unwrap();
-        assert_eq!(call(&mut m, "leaf", &[]), Ok(vec![5]));
-        let node = call(&mut m, "node", &[]);
-        if fits {
-            assert_eq!(node, Ok(vec![5]));
-        } else {
-            assert_eq!(fault(node), (TrapCode::StackOverflow, 0));
+    code(&mut b, "dive", &[], &[], &[Op::Call.a16(254, 0), RET]);
+    b.functions[0].frame = 255;
+    for (slots, calls) in [(limits::STACK_SLOTS, 0), (254, 1), (508, 2), (65_536, 258)] {
+        b.stack_slots = slots;
+        let words = b.build().unwrap();
+        let image = Image::verify(&words).unwrap();
+        assert_eq!(image.stack_slots(), limits::WINDOW + slots as usize);
+        for more in [0, 1000] {
+            let mut stack = vec![0; image.stack_slots() + more];
+            let store = Store { stack: &mut stack, ..Store::default() };
+            let mut m = Mapper::load(image, Recorder::default(), store).unwrap();
+            assert_eq!(fault(call(&mut m, "dive", &[])).0, TrapCode::StackOverflow);
+            assert_eq!(fuel(&m), 2 + 2 * calls, "{slots}");
         }
     }
+}
+
+#[test]
+fn spill_slots_keep_values_and_are_given_back() {
+    let mut b = builder();
+    let body = [
+        Op::SpillEnter.a16(0, 3),
+        Op::Spill.a16(1, 2),
+        Op::Const32.a16(1, 0),
+        Op::Call.a16(2, 1),
+        Op::Fill.a16(1, 2),
+        Op::SpillLeave.a16(0, 3),
+        ret(1),
+    ];
+    code(&mut b, "keep", &[Ty::U64], &[Ty::U64], &body);
+    // The callee has slots of its own, in other places.
+    b.functions.push(function(
+        0,
+        0,
+        &[
+            Op::SpillEnter.a16(0, 60),
+            Op::Const32.a16(1, 5),
+            Op::Spill.a16(1, 59),
+            Op::SpillLeave.a16(0, 60),
+            RET,
+        ],
+    ));
+    with(&b, |m| {
+        for n in [7, u64::MAX] {
+            assert_eq!(call(m, "keep", &[n]), Ok(vec![n]));
+        }
+    });
+    // As many as the stack has, and no more.
+    b.functions[1].code[0] = Op::SpillEnter.a16(0, 200);
+    b.functions[1].code[3] = Op::SpillLeave.a16(0, 200);
+    with(&b, |m| assert_eq!(fault(call(m, "keep", &[1])).0, TrapCode::StackOverflow));
 }
 
 #[test]
@@ -321,6 +357,7 @@ fn a_call_from_the_end_of_a_wide_frame_comes_back() {
         ];
         code(&mut b, "f", &[Ty::U64; 2], &[Ty::U64], &body);
         b.functions[0].frame = 255;
+        b.stack_slots = 256;
         b.functions.push(function(1, 1, &[Op::AddI64.abc(1, 1, 1), RET]));
         with(&b, |m| {
             // At base 1 the callee's register 1 is the caller's register 2.

@@ -181,11 +181,11 @@ fn a_load_brings_data_zeros_and_globals_and_asks_for_room() {
         })
     };
     let loaded = (vec![1, 9, 0, 0, 5, 0, 0, 0, 0, 0], vec![3, 4]);
-    assert_eq!(load(256, 10, 2), Ok(loaded.clone()));
+    assert_eq!(load(448, 10, 2), Ok(loaded.clone()));
     assert_eq!(load(500, 99, 5), Ok(loaded));
-    assert_eq!(load(255, 10, 2), Err(LoadError::Stack { needed: 256, given: 255 }));
-    assert_eq!(load(256, 9, 2), Err(LoadError::Memory { needed: 10, given: 9 }));
-    assert_eq!(load(256, 10, 1), Err(LoadError::Globals { needed: 2, given: 1 }));
+    assert_eq!(load(447, 10, 2), Err(LoadError::Stack { needed: 448, given: 447 }));
+    assert_eq!(load(448, 9, 2), Err(LoadError::Memory { needed: 10, given: 9 }));
+    assert_eq!(load(448, 10, 1), Err(LoadError::Globals { needed: 2, given: 1 }));
 }
 
 #[test]

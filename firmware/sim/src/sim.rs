@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use tiny_mapper::{Counters, LogLevel, STACK_SLOTS, Store, Trap};
+use tiny_mapper::{Counters, LogLevel, Store, Trap};
 use xmap_boards::Line;
 use xmap_image::{ExportId, Image, OwnedImage, PinMode, VerifyError, Word};
 use xmap_panel::{MEMORY_BYTES_MAX, MountError, NotMounted, Panel, Suspended, check_lines, prepare_lines};
@@ -177,7 +177,7 @@ impl Sim {
         let header = view.header();
         let most = (header.memory_max_pages as usize) << 16;
         let memory_bytes = most.min(MEMORY_BYTES_MAX).max(header.memory_bytes as usize);
-        let (mut stack, mut memory) = (vec![0; STACK_SLOTS], vec![0; memory_bytes]);
+        let (mut stack, mut memory) = (vec![0; view.stack_slots()], vec![0; memory_bytes]);
         let mut globals = vec![0; view.slots()];
 
         let bare = view.pins().iter().filter(|pin| pin.mode() == PinMode::Any);

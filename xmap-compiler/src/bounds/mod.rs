@@ -5,6 +5,7 @@
 //! charge. Everything else runs on the fuel of the manifest.
 
 mod costs;
+mod stack;
 
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
@@ -12,6 +13,7 @@ use std::ops::Range;
 use xmap_image::{Field, Fields, Function, Op, Word, decode};
 
 pub use costs::{CALL_INSNS, PARAM_INSNS, RESULT_INSNS, direct_insns, insns};
+pub use stack::stack_slots;
 
 /// The most that a call can cost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]

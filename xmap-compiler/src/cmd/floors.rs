@@ -3,7 +3,7 @@
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use tiny_mapper::{Function, LogLevel, Mapper, Port, Pull, STACK_SLOTS, Store};
+use tiny_mapper::{Function, LogLevel, Mapper, Port, Pull, Store};
 use xmap_boards::{Bank, Line, PinMask};
 use xmap_image::{Image, Word};
 
@@ -95,7 +95,8 @@ pub(super) struct Figures {
 /// Measures the image of the demo panel: medians of `rounds` batches of each kind, one after the
 /// other, so that whatever else the machine does meets all of them alike.
 pub(super) fn calls(image: Image<'_>, rounds: usize) -> Figures {
-    let (mut stack, mut memory) = ([0; STACK_SLOTS], vec![0; image.header().memory_bytes as usize]);
+    let (mut stack, mut memory) =
+        (vec![0; image.stack_slots()], vec![0; image.header().memory_bytes as usize]);
     let mut globals = vec![0; image.slots()];
     let store = Store { stack: &mut stack, memory: &mut memory, globals: &mut globals };
     let mut mapper = Mapper::load(image, Registers::default(), store).expect("the store has what it needs");
@@ -133,7 +134,8 @@ fn time(mut run: impl FnMut()) -> f64 {
 /// How long verification and a load take: medians.
 pub(super) fn verify_and_load(words: &[Word], rounds: usize) -> (Duration, Duration) {
     let image = Image::verify(words).expect("it was verified before");
-    let (mut stack, mut memory) = ([0; STACK_SLOTS], vec![0; image.header().memory_bytes as usize]);
+    let (mut stack, mut memory) =
+        (vec![0; image.stack_slots()], vec![0; image.header().memory_bytes as usize]);
     let mut globals = vec![0; image.slots()];
     let (mut verify, mut load) = (Vec::new(), Vec::new());
     for _ in 0..rounds {
@@ -165,7 +167,8 @@ mod tests {
         for name in ["lamp_on", "call_gpio_set"] {
             assert!(image.exports()[usize::from(image.find(name).unwrap().0)].is_direct(), "{name}");
         }
-        let (mut stack, mut memory) = ([0; STACK_SLOTS], vec![0; image.header().memory_bytes as usize]);
+        let (mut stack, mut memory) =
+            (vec![0; image.stack_slots()], vec![0; image.header().memory_bytes as usize]);
         let mut globals = vec![0; image.slots()];
         let store = Store { stack: &mut stack, memory: &mut memory, globals: &mut globals };
         let mut mapper = Mapper::load(image, Registers::default(), store).unwrap();

@@ -152,6 +152,7 @@ pub(super) fn extension_name(section: Extension) -> &'static str {
         Extension::PassiveElements => "passive elements",
         Extension::ElementItems => "element items",
         Extension::PassiveData => "passive data",
+        Extension::Stack => "stack",
     }
 }
 

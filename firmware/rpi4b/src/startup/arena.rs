@@ -3,9 +3,9 @@
 use core::cell::UnsafeCell;
 use core::sync::atomic::{AtomicBool, Ordering};
 
-use tiny_mapper::{STACK_SLOTS, Store};
+use tiny_mapper::Store;
 
-use crate::limits::{MEMORY_BYTES, SLOTS};
+use crate::limits::{MEMORY_BYTES, SLOTS, STACK_SLOTS};
 
 const _: () =
     assert!(MEMORY_BYTES == xmap_panel::MEMORY_BYTES_MAX, "memory.grow ends in the same place everywhere");
