@@ -99,7 +99,7 @@ fn extensions() -> String {
             }
             Extension::PassiveData => (12, "data segments that `memory.init` copies from"),
             Extension::Stack => {
-                ("4", "slots of the register stack beside a window, where more than 192 are needed")
+                (4, "slots of the register stack beside a window, where more than 192 are needed")
             }
         };
         writeln!(out, "| {} | {extension:?} | {row} | {content} |", extension as u8)
