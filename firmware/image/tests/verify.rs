@@ -58,7 +58,7 @@ fn refused() -> Vec<(Vec<Word>, VerifyError)> {
             },
             E::Hash,
         ),
-        (header(field::EXTENSIONS, 1 << 6), E::HeaderField),
+        (header(field::EXTENSIONS, 1 << 7), E::HeaderField),
         (header(field::MEMORY_PAGES, 2 | 1 << 16), E::HeaderField),
         (header(field::MEMORY_BYTES, 65_537), E::HeaderField),
         (header(field::START, 2), E::HeaderField),
@@ -234,6 +234,9 @@ fn extensions_refused() -> Vec<(Vec<Word>, VerifyError)> {
         (word(PassiveElements, 2, u32::MAX), E::Extension(PassiveElements)),
         (word(PassiveData, 3, 0), E::Extension(PassiveData)),
         (word(PassiveData, 4, u32::MAX), E::Extension(PassiveData)),
+        // What every image has is not said, and no image has more than the limit.
+        (word(Stack, 0, xmap_image::limits::STACK_SLOTS), E::Extension(Stack)),
+        (word(Stack, 0, xmap_image::limits::MAX_STACK_SLOTS + 1), E::Extension(Stack)),
         (word(Elements, 0, 2), E::Extension(Elements)),
         (word(Elements, 1, 2), E::Extension(Elements)),
         (word(Elements, 2, 5), E::Extension(Elements)),

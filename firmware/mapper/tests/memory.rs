@@ -198,7 +198,7 @@ fn a_store_serves_one_image_after_the_other() {
     b.data = vec![(2, vec![1])];
     b.globals = vec![2];
     let second = b.build().unwrap();
-    let (mut stack, mut memory, mut globals) = (vec![0; 256], vec![0; 8], vec![0; 1]);
+    let (mut stack, mut memory, mut globals) = (vec![0; 448], vec![0; 8], vec![0; 1]);
     let store = Store { stack: &mut stack, memory: &mut memory, globals: &mut globals };
     let m = Mapper::load(Image::verify(&first).unwrap(), Recorder::default(), store).unwrap();
     let (image, port, store) = m.into_parts();

@@ -9,8 +9,7 @@ pub const MEMORY_BYTES: usize = 16 << 20;
 pub const SLOTS: usize = 4 << 16;
 
 /// Slots of the mapper's register stack: what an image may ask for at most. 514 KiB.
-pub const STACK_SLOTS: usize =
-    xmap_image::limits::WINDOW + xmap_image::limits::MAX_STACK_SLOTS as usize;
+pub const STACK_SLOTS: usize = xmap_image::limits::WINDOW + xmap_image::limits::MAX_STACK_SLOTS as usize;
 
 /// Register stores that are held for the host: more than any panel makes in a script, 24 bytes each.
 pub const TRACE_ENTRIES: usize = 16_384;

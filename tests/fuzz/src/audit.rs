@@ -2,7 +2,7 @@
 
 use tiny_mapper::{CallError, Function, LogLevel, Mapper, Port, Pull, Store, Trap, TrapCode};
 use xmap_boards::{Bank, Line, PinMask};
-use xmap_image::{ExportId, Image, PinMode, limits};
+use xmap_image::{ExportId, Image, PinMode};
 
 use super::Entropy;
 
@@ -91,7 +91,7 @@ fn digest(image: Image<'_>, entropy: &mut Entropy<'_>, dirt: u8) -> Option<u64> 
     if image.slots() > SLOTS {
         return None;
     }
-    let mut stack = vec![u64::from_le_bytes([dirt; 8]); limits::WINDOW + 100];
+    let mut stack = vec![u64::from_le_bytes([dirt; 8]); image.stack_slots()];
     let mut memory = vec![dirt; MEMORY];
     let mut globals = vec![u64::from(dirt); image.slots()];
     let store = Store { stack: &mut stack, memory: &mut memory, globals: &mut globals };

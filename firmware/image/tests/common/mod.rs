@@ -111,6 +111,7 @@ pub fn extended() -> ImageBuilder<'static> {
         Elements { place: Some((1, 0)), items: vec![2] },
     ];
     b.passive_data = vec![b"lamp".to_vec(), b"passive".to_vec()];
+    b.stack_slots = 300;
     b.functions.push(Function {
         frame: 8,
         params: 0,
