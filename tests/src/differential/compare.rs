@@ -1,0 +1,210 @@
+//! Both sides, step by step.
+
+use std::fmt::Write as _;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use super::reference::Reference;
+use super::subject::{Program, Ram, Refused, Subject};
+use super::{Call, Case, MAX_PAGES, Outcome, Skip};
+
+/// Bytes that linear memory may grow to.
+pub(super) const MEMORY_BYTES: usize = MAX_PAGES as usize * 65_536;
+
+/// The name of a trap for an access outside a table.
+pub(super) const TABLE: &str = "table_out_of_bounds";
+
+/// How a call ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// With results, as registers.
+    Results(Vec<u64>),
+    /// With a trap of this name.
+    Trap(String),
+    /// Out of fuel or stack, which each engine counts in its own way.
+    Stopped,
+}
+
+/// Compares both sides of a case.
+pub fn compare(case: &Case) -> Outcome {
+    let outcome = catch_unwind(AssertUnwindSafe(|| run(case, &case.wasm))).unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("?");
+        Outcome::Mismatch(format!("panic: {text}"))
+    });
+    match outcome {
+        Outcome::Mismatch(what) => Outcome::Mismatch(report(case, &what)),
+        outcome => outcome,
+    }
+}
+
+/// `reference` is the case's module, but in tests of this function.
+fn run(case: &Case, reference: &[u8]) -> Outcome {
+    let program = match Program::compile(&case.wasm) {
+        Ok(program) => program,
+        Err(Refused::Skip(skip)) => return Outcome::Skipped(skip),
+        Err(Refused::Wrong(what)) => return Outcome::Mismatch(what),
+        Err(Refused::Data) => {
+            return match Reference::load(reference) {
+                Ok((reference, _)) if reference.is_alive() => {
+                    Outcome::Mismatch("a data segment is refused, and wasmi takes it".into())
+                }
+                _ => Outcome::Skipped(Skip::Data),
+            };
+        }
+    };
+    let mut ram = Ram::new(&program);
+    let (mut compared, mut traps, mut stopped, mut next) = (0, 0, 0, 0);
+    // Behind a call that stopped, the two are no longer the same: both begin anew.
+    loop {
+        let (reference, mine) = match Reference::load(reference) {
+            Ok(loaded) => loaded,
+            Err(error) => return Outcome::Mismatch(format!("wasmi does not instantiate it: {error}")),
+        };
+        let (subject, other) = Subject::load(&program, &mut ram);
+        let mut pair = Pair { reference, subject, program: &program };
+        if mine == End::Stopped || other == End::Stopped {
+            return Outcome::Skipped(Skip::Stopped);
+        }
+        if let Err(what) = pair.same(&mine, &other) {
+            return Outcome::Mismatch(format!("start: {what}"));
+        }
+        if !pair.reference.is_alive() {
+            return Outcome::Equal { calls: 1, traps: 1, stopped };
+        }
+        let mut end = false;
+        while let Some(call) = case.calls.get(next) {
+            next += 1;
+            match pair.call(call, case.fuel) {
+                Ok(End::Results(_)) => compared += 1,
+                Ok(End::Trap(_)) => {
+                    compared += 1;
+                    traps += 1;
+                }
+                Ok(End::Stopped) => {
+                    stopped += 1;
+                    end = true;
+                    break;
+                }
+                Err(what) => return Outcome::Mismatch(format!("call {next}: {call}: {what}")),
+            }
+        }
+        if !end || next == case.calls.len() {
+            break;
+        }
+    }
+    if compared == 0 && stopped != 0 {
+        return Outcome::Skipped(Skip::Stopped);
+    }
+    Outcome::Equal { calls: compared, traps, stopped }
+}
+
+struct Pair<'a> {
+    reference: Reference,
+    subject: Subject<'a>,
+    program: &'a Program,
+}
+
+impl Pair<'_> {
+    /// Makes a call on both sides, and says how both ended.
+    fn call(&mut self, call: &Call, fuel: Option<(u32, u32)>) -> Result<End, String> {
+        if let Some((global, value)) = fuel {
+            self.reference.set_global(global, value);
+            self.subject.set_global(global, value);
+        }
+        let mine = self.reference.call(&call.name, &call.args);
+        let other = self.subject.call(&call.name, &call.args)?;
+        if mine == End::Stopped || other == End::Stopped {
+            return Ok(End::Stopped);
+        }
+        self.same(&mine, &other).map(|()| mine)
+    }
+
+    fn same(&self, mine: &End, other: &End) -> Result<(), String> {
+        if mine != other {
+            return Err(format!("wasmi {mine:x?}, xmap {other:x?}"));
+        }
+        let (mine, other) = (&self.reference.world().events, &self.subject.world().events);
+        if mine != other {
+            let at = mine.iter().zip(other).position(|(a, b)| a != b).unwrap_or(mine.len().min(other.len()));
+            let (a, b) = (mine.get(at), other.get(at));
+            return Err(format!("operation {at} on the board: wasmi {a:x?}, xmap {b:x?}"));
+        }
+        if !self.reference.is_alive() {
+            return Ok(());
+        }
+        let (mine, other) = (self.reference.memory(), self.subject.memory());
+        if mine.len() != other.len() {
+            return Err(format!("bytes of memory: wasmi {:#x}, xmap {:#x}", mine.len(), other.len()));
+        }
+        if let Some(at) = (mine != other).then(|| mine.iter().zip(other).position(|(a, b)| a != b)).flatten()
+        {
+            let (a, b) = (mine[at], other[at]);
+            return Err(format!("memory at {at:#x}: wasmi {a:#04x}, xmap {b:#04x}"));
+        }
+        for (index, b) in self.program.globals.iter().zip(self.subject.globals()) {
+            match self.reference.global(*index) {
+                Some(a) if a != *b => {
+                    return Err(format!("global {index}: wasmi {a:#x}, xmap {b:#x}"));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+fn report(case: &Case, what: &str) -> String {
+    let text = wasmprinter::print_bytes(&case.wasm).unwrap_or_else(|error| error.to_string());
+    let mut report = format!("{what}\n");
+    for call in &case.calls {
+        let _ = writeln!(report, ";; call {call}");
+    }
+    if let Some((global, value)) = case.fuel {
+        let _ = writeln!(report, ";; fuel {global} {value:#x}");
+    }
+    report + &text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MODULE: &str = r#"
+;; call f 6 3
+        (module
+            (import "gpio" "set" (func $set (param i32 i32)))
+            (import "gpio" "get" (func $get (param i32) (result i32)))
+            (memory (export "memory") 1)
+            (global $g (export "g0") (mut i32) (i32.const 0))
+            (func (export "f") (param i32 i32) (result i32)
+                (call $set (i32.const 17) (local.get 0))
+                (i32.store (i32.const 8) (local.get 0))
+                (global.set $g (i32.add (global.get $g) (local.get 0)))
+                (i32.add (call $get (i32.const 4)) (i32.div_u (local.get 0) (local.get 1)))))"#;
+
+    fn compared(change: &str, to: &str) -> Outcome {
+        assert!(MODULE.contains(change));
+        let case = Case::parse(MODULE, 0).unwrap();
+        run(&case, &wat::parse_str(MODULE.replace(change, to)).unwrap())
+    }
+
+    #[test]
+    fn the_same_module_is_equal() {
+        assert_eq!(compared("17", "17"), Outcome::Equal { calls: 1, traps: 0, stopped: 0 });
+    }
+
+    #[test]
+    fn every_difference_is_found() {
+        for (change, to, what) in [
+            ("i32.div_u", "i32.mul", "Results"),
+            ("(local.get 1)))))", "(i32.const 0)))))", "divide_by_zero"),
+            ("(i32.const 17) (local.get 0)", "(i32.const 18) (local.get 0)", "operation 0 on the board"),
+            ("(i32.const 8) (local.get 0)", "(i32.const 8) (i32.const 7)", "memory at 0x8"),
+            ("(i32.add (global.get $g)", "(i32.sub (global.get $g)", "global 0"),
+            ("(memory (export \"memory\") 1)", "(memory (export \"memory\") 2)", "bytes of memory"),
+        ] {
+            let Outcome::Mismatch(report) = compared(change, to) else { panic!("{to} is not found") };
+            assert!(report.contains(what), "{report}");
+        }
+    }
+}

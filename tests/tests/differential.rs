@@ -1,0 +1,93 @@
+//! Images against wasmi: some modules of each generator, and every module that ever differed. The
+//! long run is `cargo run --release -p xmap-tests --bin differential`.
+
+use std::fs;
+use std::path::Path;
+
+use xmap_tests::differential::{
+    Case, Features, Generator, Outcome, STACK_BYTES, Tally, case, check_with, compare,
+};
+
+/// Runs on a stack that is deep enough for wasmi.
+fn deep<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    let thread = std::thread::Builder::new().stack_size(STACK_BYTES).spawn(work).unwrap();
+    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
+fn run(generator: Generator, seeds: std::ops::Range<u64>) -> Tally {
+    run_with(&Features::SUPPORTED, generator, seeds)
+}
+
+fn run_with(features: &'static Features, generator: Generator, seeds: std::ops::Range<u64>) -> Tally {
+    deep(move || {
+        let mut tally = Tally::default();
+        for seed in seeds {
+            let outcome = check_with(seed, features, generator);
+            if let Outcome::Mismatch(report) = &outcome {
+                println!("{report}");
+            }
+            tally.add(seed, &outcome);
+        }
+        println!("{generator:?}: {tally}");
+        tally
+    })
+}
+
+/// Most modules are compared, and most of their calls return.
+fn holds(tally: &Tally) {
+    assert!(tally.mismatches.is_empty(), "{tally}");
+    assert!(tally.equal > tally.modules() * 3 / 4, "{tally}");
+    assert!(tally.traps < tally.calls * 3 / 4, "{tally}");
+}
+
+#[test]
+fn modules_of_wasm_smith_are_equal() {
+    holds(&run(Generator::Smith, 0..300));
+}
+
+#[test]
+fn programs_are_equal() {
+    holds(&run(Generator::Program, 0..300));
+}
+
+/// Nothing that `Features::SUPPORTED` names is refused as unsupported.
+#[test]
+fn what_is_supported_compiles() {
+    let tally = run(Generator::Program, 300..500);
+    holds(&tally);
+    assert!(!tally.skipped.keys().any(|reason| reason.starts_with("unsupported")), "{tally}");
+}
+
+/// Without floats and tables there is more of everything else.
+#[test]
+fn integers_are_equal() {
+    for generator in [Generator::Smith, Generator::Program] {
+        holds(&run_with(&Features::INTEGERS, generator, 500..700));
+    }
+}
+
+#[test]
+fn a_seed_always_makes_the_same_case() {
+    for seed in 0..20 {
+        let make = || case(seed, &Features::ALL, Generator::of(seed)).map(|case| (case.wasm, case.calls));
+        assert_eq!(make(), make());
+    }
+}
+
+#[test]
+fn regressions_are_equal() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/regressions");
+    let mut count = 0;
+    for entry in fs::read_dir(&folder).unwrap() {
+        let path = entry.unwrap().path();
+        let text = fs::read_to_string(&path).unwrap();
+        let case = Case::parse(&text, 0).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let calls = case.calls.len();
+        match deep(move || compare(&case)) {
+            Outcome::Equal { calls: compared, .. } => assert_eq!(compared, calls, "{}", path.display()),
+            other => panic!("{}: {other:?}", path.display()),
+        }
+        count += 1;
+    }
+    assert!(count >= 2, "{count} regressions");
+}
