@@ -145,12 +145,20 @@ pub fn check(counted: &Figures) -> Result<()> {
     Ok(())
 }
 
+/// What is committed for a figure: what bounds are made of has a sixteenth more, so that the compiler's
+/// choice of registers somewhere else does not change every bound.
+fn stated(name: &str, counted: u64) -> u64 {
+    let bounds = ["op.", "direct.", "call."].iter().any(|kind| name.starts_with(kind));
+    if bounds { counted + counted.div_ceil(16) } else { counted }
+}
+
 /// Writes both files.
 ///
 /// # Errors
 /// A file cannot be written.
 pub fn bless(counted: &Figures) -> Result<()> {
-    for (path, text) in [(committed_path(), render(counted)), (costs_path(), render_costs(counted))] {
+    let stated: Figures = counted.iter().map(|(name, now)| (name.clone(), stated(name, *now))).collect();
+    for (path, text) in [(committed_path(), render(&stated)), (costs_path(), render_costs(&stated))] {
         fs::write(&path, text).with_context(|| path.display().to_string())?;
     }
     Ok(())
@@ -258,6 +266,15 @@ mod tests {
         assert_eq!(parse(&render(&some)).unwrap(), some);
         assert!(parse("x = many").is_err());
         assert!(parse("x").is_err());
+    }
+
+    #[test]
+    fn only_what_bounds_are_made_of_has_headroom() {
+        assert_eq!(stated("op.br_if", 32), 34);
+        assert_eq!(stated("op.copy", 1), 2);
+        assert_eq!(stated("op.spill.leave", 0), 0);
+        assert_eq!(stated("store.lamp_on", 32), 32);
+        assert_eq!(stated("size.mapper", 32_000), 32_000);
     }
 
     #[test]

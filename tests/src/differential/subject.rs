@@ -52,7 +52,7 @@ impl Program {
         let globals = compiled.map.globals;
         let bounds = compiled.report.exports.iter().filter_map(|export| match export.how {
             How::Bounded(bound) => Some((export.name.clone(), bound.fuel)),
-            How::Direct => Some((export.name.clone(), 0)),
+            How::Direct(_) => Some((export.name.clone(), 0)),
             How::Fuelled(_) => None,
         });
         let bounds = bounds.collect();

@@ -7,34 +7,33 @@
 use xmap_image::Op;
 
 /// Instructions of a call of a code entry, parameters, results and ops not counted.
-pub const CALL_INSNS: u64 = 234;
+pub const CALL_INSNS: u64 = 250;
 /// Instructions of each parameter of a call.
-pub const PARAM_INSNS: u64 = 69;
+pub const PARAM_INSNS: u64 = 74;
 /// Instructions of each result of a call.
-pub const RESULT_INSNS: u64 = 59;
+pub const RESULT_INSNS: u64 = 63;
 
 /// Instructions of a call of a direct entry that is this op, parameters and result included.
 pub fn direct_insns(op: Op) -> u64 {
     match op {
-        Op::LineClear => 82,
-        Op::LineSet => 85,
-        Op::MaskSet => 390,
-        Op::MaskClear => 391,
-        Op::LineToggle => 401,
-        Op::TimeDelay => 413,
-        Op::GpioPull => 463,
-        Op::GpioDirection => 469,
-        Op::GpioToggle => 470,
-        Op::GpioSet => 480,
-        Op::GpioClear => 481,
-        Op::BankRead | Op::TimeNow => 510,
-        Op::LinePut => 511,
-        Op::GpioRead => 515,
-        Op::LineGet => 520,
-        Op::GpioPut => 527,
-        Op::GpioGet => 545,
-        Op::GpioWrite => 572,
-        _ => 4167,
+        Op::LineClear => 88,
+        Op::LineSet => 91,
+        Op::MaskSet => 416,
+        Op::MaskClear => 417,
+        Op::LineToggle => 428,
+        Op::TimeDelay => 440,
+        Op::GpioPull => 493,
+        Op::GpioDirection => 500,
+        Op::GpioToggle => 501,
+        Op::GpioSet => 512,
+        Op::GpioClear => 513,
+        Op::BankRead | Op::TimeNow => 543,
+        Op::LinePut | Op::LineGet => 544,
+        Op::GpioRead => 549,
+        Op::GpioPut => 561,
+        Op::GpioGet => 581,
+        Op::GpioWrite => 609,
+        _ => 4429,
     }
 }
 
@@ -42,9 +41,9 @@ pub fn direct_insns(op: Op) -> u64 {
 pub fn insns(op: Op) -> u64 {
     match op {
         Op::SpillLeave => 0,
-        Op::MemorySize => 25,
-        Op::Const32 | Op::RefFunc => 26,
-        Op::Copy => 27,
+        Op::MemorySize => 27,
+        Op::Const32 | Op::RefFunc => 28,
+        Op::Copy => 29,
         Op::Const64
         | Op::LtUI
         | Op::GtUI
@@ -59,7 +58,7 @@ pub fn insns(op: Op) -> u64 {
         | Op::OrI
         | Op::XorI
         | Op::Clz32
-        | Op::St8At => 28,
+        | Op::St8At => 30,
         Op::CmovNz
         | Op::Eq
         | Op::Ne
@@ -92,8 +91,8 @@ pub fn insns(op: Op) -> u64 {
         | Op::Ext32S64
         | Op::Wrap
         | Op::Ld8UAt
-        | Op::St16At
-        | Op::St64At => 29,
+        | Op::St32At
+        | Op::St64At => 31,
         Op::Br
         | Op::CmovZ
         | Op::GlobalSet
@@ -116,11 +115,13 @@ pub fn insns(op: Op) -> u64 {
         | Op::Ld8S32At
         | Op::Ld16UAt
         | Op::Ld32UAt
+        | Op::FEq64
         | Op::FNe64
-        | Op::FLt64
-        | Op::FLe64 => 30,
-        Op::GlobalGet | Op::Rotr32 | Op::RemU64 | Op::Ld16S32At | Op::Ld64At => 31,
-        Op::Const32W | Op::Rotl32 | Op::St8 | Op::FEq32 | Op::FNe32 | Op::FLt32 | Op::FLe32 => 32,
+        | Op::FLt64 => 32,
+        Op::GlobalGet | Op::Rotr32 | Op::RemU64 | Op::Ld16S32At | Op::Ld64At => 33,
+        Op::Const32W | Op::Rotl32 | Op::St8 | Op::St16At | Op::FEq32 | Op::FNe32 | Op::FLt32 | Op::FLe32 => {
+            34
+        }
         Op::BrIf
         | Op::DivS32
         | Op::RemS32
@@ -129,7 +130,7 @@ pub fn insns(op: Op) -> u64 {
         | Op::Ld8S64
         | Op::St16
         | Op::St32
-        | Op::St64 => 33,
+        | Op::St64 => 36,
         Op::BrIfz
         | Op::BrLtS32
         | Op::BrEqI
@@ -146,7 +147,7 @@ pub fn insns(op: Op) -> u64 {
         | Op::Ld32U
         | Op::Ld32S64
         | Op::Ld64
-        | Op::FSub64 => 34,
+        | Op::FSub64 => 37,
         Op::BrEq
         | Op::BrNe
         | Op::BrLtU
@@ -161,30 +162,30 @@ pub fn insns(op: Op) -> u64 {
         | Op::Ld16S32
         | Op::FAdd64
         | Op::FMul64
-        | Op::FDiv64 => 35,
-        Op::FSub32 => 37,
-        Op::Const64W | Op::St8W | Op::St32At | Op::FAdd32 | Op::FDiv32 => 38,
-        Op::BrTable | Op::Ld8UW | Op::St16W | Op::St32W | Op::St64W | Op::FEq64 => 39,
-        Op::Ld8S64W | Op::BankRead => 40,
-        Op::Ld8S32W | Op::Ld16UW | Op::Ld16S64W | Op::Ld32UW | Op::Ld32S64W | Op::Ld64W => 41,
-        Op::LineGet | Op::TimeNow | Op::TimeDelay => 42,
-        Op::Ld16S32W | Op::FMin64 => 43,
-        Op::FMax64 => 44,
-        Op::FMax32 => 45,
-        Op::GpioRead | Op::FMin32 => 46,
-        Op::Call | Op::Ret | Op::FMul32 => 47,
-        Op::RetV => 50,
-        Op::Unreachable | Op::Fill => 51,
-        Op::Spill => 52,
-        Op::GpioPull => 54,
-        Op::GpioDirection => 60,
-        Op::MemoryGrow => 61,
-        Op::SpillEnter => 64,
-        Op::GpioGet => 76,
-        Op::Promote => 78,
-        Op::CallIndirect => 79,
-        Op::LineClear => 80,
-        Op::LineSet | Op::I32SatF32S | Op::I32SatF32U | Op::I64SatF32S | Op::I64SatF32U => 81,
+        | Op::FDiv64 => 38,
+        Op::FSub32 => 40,
+        Op::Const64W | Op::St8W | Op::FAdd32 | Op::FMul32 | Op::FDiv32 => 41,
+        Op::BrTable | Op::Ld8UW | Op::St16W | Op::St32W | Op::St64W | Op::FLe64 => 42,
+        Op::Ld8S64W | Op::BankRead => 43,
+        Op::Ld8S32W | Op::Ld16UW | Op::Ld16S64W | Op::Ld32UW | Op::Ld32S64W | Op::Ld64W => 44,
+        Op::TimeNow | Op::TimeDelay => 45,
+        Op::Ld16S32W | Op::FMin64 => 46,
+        Op::FMax64 => 47,
+        Op::FMax32 => 48,
+        Op::GpioRead | Op::FMin32 => 49,
+        Op::Call | Op::Ret => 50,
+        Op::RetV => 54,
+        Op::Unreachable | Op::Fill | Op::LineGet => 55,
+        Op::Spill => 56,
+        Op::GpioPull => 58,
+        Op::GpioDirection => 64,
+        Op::MemoryGrow => 65,
+        Op::SpillEnter => 68,
+        Op::GpioGet => 81,
+        Op::Promote => 83,
+        Op::CallIndirect => 84,
+        Op::LineClear => 85,
+        Op::LineSet | Op::I32SatF32S | Op::I32SatF32U | Op::I64SatF32S | Op::I64SatF32U => 87,
         Op::I32SatF64S
         | Op::I32SatF64U
         | Op::I64SatF64S
@@ -194,37 +195,37 @@ pub fn insns(op: Op) -> u64 {
         | Op::F32ConvU
         | Op::F64ConvI32S
         | Op::F64ConvI64S
-        | Op::F64ConvU => 82,
-        Op::MaskSet => 83,
-        Op::MaskClear => 84,
-        Op::FSqrt32 | Op::FNearest32 | Op::FSqrt64 | Op::Demote => 86,
-        Op::FNearest64 | Op::I32TruncF32U => 87,
-        Op::I32TruncF32S | Op::I32TruncF64U | Op::I64TruncF64U => 88,
-        Op::I64TruncF64S => 90,
-        Op::LineToggle => 91,
-        Op::FTrunc64 => 94,
-        Op::I64TruncF32S => 95,
-        Op::FTrunc32 => 98,
-        Op::GpioToggle => 99,
-        Op::I32TruncF64S => 100,
-        Op::FCeil64 => 101,
-        Op::FCeil32 | Op::FFloor32 => 102,
-        Op::LinePut | Op::FFloor64 => 103,
-        Op::GpioSet | Op::GpioPut => 109,
-        Op::GpioClear => 110,
-        Op::I64TruncF32U => 114,
-        Op::DataDrop => 116,
-        Op::TableSize | Op::ElemDrop => 127,
-        Op::TableSet => 132,
-        Op::GpioWrite => 134,
-        Op::TableGet => 135,
-        Op::MemoryFill => 139,
-        Op::TableFill => 142,
-        Op::TableGrow => 148,
-        Op::MemoryCopy => 155,
-        Op::MemoryInit => 158,
-        Op::TableInit => 168,
-        Op::TableCopy => 178,
-        Op::LogMessage => 3729,
+        | Op::F64ConvU => 88,
+        Op::MaskSet => 89,
+        Op::MaskClear => 90,
+        Op::FSqrt32 | Op::FNearest32 | Op::FSqrt64 | Op::Demote => 92,
+        Op::I32TruncF32U => 93,
+        Op::I32TruncF32S | Op::I32TruncF64U | Op::I64TruncF64U => 94,
+        Op::I64TruncF64S => 96,
+        Op::LineToggle | Op::I32TruncF64S => 97,
+        Op::FTrunc64 => 100,
+        Op::I64TruncF32S => 101,
+        Op::FNearest64 => 102,
+        Op::FTrunc32 => 105,
+        Op::GpioToggle => 106,
+        Op::FCeil64 => 108,
+        Op::FCeil32 | Op::FFloor32 => 109,
+        Op::LinePut | Op::FFloor64 => 110,
+        Op::GpioSet | Op::GpioPut => 116,
+        Op::GpioClear => 117,
+        Op::I64TruncF32U => 122,
+        Op::DataDrop => 124,
+        Op::TableSize | Op::ElemDrop => 135,
+        Op::TableSet => 141,
+        Op::GpioWrite => 143,
+        Op::TableGet => 144,
+        Op::MemoryFill => 148,
+        Op::TableFill => 151,
+        Op::TableGrow => 158,
+        Op::MemoryCopy => 165,
+        Op::MemoryInit => 168,
+        Op::TableInit => 179,
+        Op::TableCopy => 190,
+        Op::LogMessage => 3963,
     }
 }

@@ -7,7 +7,14 @@ use xtask::figures::{self, Figures, GOALS};
 pub(crate) fn run(bless: bool) -> Result<()> {
     let counted = figures::count()?;
     print(&counted);
-    if bless { figures::bless(&counted) } else { figures::check(&counted) }
+    if !bless {
+        return figures::check(&counted);
+    }
+    figures::bless(&counted)?;
+    println!(
+        "\nThe transcripts of `xmap build` have these figures: BLESS=1 cargo test -p xmap-compiler --test cli"
+    );
+    Ok(())
 }
 
 /// Compares with what is committed, and prints the headlines alone.
