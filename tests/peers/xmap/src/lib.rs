@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use peer_common::{Peer, clear_line, set_line};
-use tiny_mapper::{Function, LogLevel, Mapper, Port, Pull, STACK_SLOTS, Store};
+use tiny_mapper::{Function, LogLevel, Mapper, Port, Pull, Store};
 use xmap_boards::{Bank, Line, PinMask};
 use xmap_image::{Image, Word};
 
@@ -37,7 +37,7 @@ impl Port for Registers {
 /// The RAM that one mapper works in.
 #[derive(Debug)]
 struct Ram {
-    stack: [u64; STACK_SLOTS],
+    stack: Box<[u64]>,
     memory: Box<[u8]>,
     globals: Box<[u64]>,
 }
@@ -46,7 +46,7 @@ impl Ram {
     fn of(image: &Image<'_>) -> Self {
         let header = image.header();
         Self {
-            stack: [0; STACK_SLOTS],
+            stack: vec![0; image.stack_slots()].into(),
             memory: vec![0; header.memory_bytes as usize].into(),
             globals: vec![0; image.slots()].into(),
         }
