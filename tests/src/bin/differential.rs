@@ -114,7 +114,7 @@ fn show(case: &Case) -> Result<ExitCode> {
         Outcome::Mismatch(report) => report.lines().take_while(|line| !line.starts_with(";;")).collect(),
         other => format!("{other:?}"),
     };
-    println!(";; {text}");
+    println!(";; => {text}");
     Ok(if matches!(outcome, Outcome::Mismatch(_)) { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 

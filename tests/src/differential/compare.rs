@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::reference::Reference;
 use super::subject::{Program, Ram, Refused, Subject};
-use super::{Call, Case, MAX_PAGES, Outcome, Skip};
+use super::{Call, Case, Fuel, MAX_PAGES, Outcome, Skip};
 
 /// Bytes that linear memory may grow to.
 pub(super) const MEMORY_BYTES: usize = MAX_PAGES as usize * 65_536;
@@ -106,7 +106,7 @@ struct Pair<'a> {
 
 impl Pair<'_> {
     /// Makes a call on both sides, and says how both ended.
-    fn call(&mut self, call: &Call, fuel: Option<(u32, u32)>) -> Result<End, String> {
+    fn call(&mut self, call: &Call, fuel: Option<Fuel>) -> Result<End, String> {
         if let Some((global, value)) = fuel {
             self.reference.set_global(global, value);
             self.subject.set_global(global, value);

@@ -145,6 +145,9 @@ impl fmt::Display for Skip {
     }
 }
 
+/// The index of a mutable global that is set before each call, and the value.
+pub type Fuel = (u32, u32);
+
 /// A module to compare, with the calls to make.
 #[derive(Clone, Debug)]
 pub struct Case {
@@ -152,8 +155,8 @@ pub struct Case {
     pub wasm: Vec<u8>,
     /// The calls, in order.
     pub calls: Vec<Call>,
-    /// A mutable global that is set before each call, and the value: the fuel of `wasm-smith`.
-    pub fuel: Option<(u32, u32)>,
+    /// The fuel of `wasm-smith`.
+    pub fuel: Option<Fuel>,
 }
 
 impl Case {

@@ -5,7 +5,7 @@ use wasm_smith::{Config, Module};
 
 use super::rewrite::rewrite;
 use super::rng::Rng;
-use super::{Features, MAX_PAGES};
+use super::{Features, Fuel, MAX_PAGES};
 
 /// The guest ABI, in the text format.
 pub(super) const IMPORTS: &str = r#"(module
@@ -21,7 +21,7 @@ pub(super) const IMPORTS: &str = r#"(module
     (import "log" "message" (func (param i32 i32 i32))))"#;
 
 /// A module, and where it is made to end, the global that counts and what it starts with.
-pub(super) fn module(rng: &mut Rng, features: &Features) -> Option<(Vec<u8>, Option<(u32, u32)>)> {
+pub(super) fn module(rng: &mut Rng, features: &Features) -> Option<(Vec<u8>, Option<Fuel>)> {
     let config = config(rng, features);
     let bytes = 1 << rng.range(7, 13);
     let bytes = rng.bytes(bytes);

@@ -33,6 +33,10 @@ pub(crate) fn run() -> Result<()> {
     }
     step("firmware", || firmware::build(Program::Firmware).map(drop))?;
     step("tests", || open(&["test", "--workspace"]))?;
+    // Other seeds each time; they are printed, and each makes the same module again.
+    step("random modules against wasmi", || {
+        open(&["run", "--release", "-p", "xmap-tests", "--bin", "differential", "--", "--seconds", "90"])
+    })?;
     // With the same features as the lints and the tests before, so that nothing is compiled twice.
     step("tests in the emulator", || {
         open(&["test", "-p", "xtask", "-p", "xmap-tests", "--test", "emulator", EMULATOR[0], EMULATOR[1]])

@@ -95,7 +95,8 @@ impl Body<'_, '_> {
                 self.emit(if wraps { I::I32WrapI64 } else { I::I64Eqz });
             }
             3 if ty == ValType::I32 && self.one_in(4) => self.emit(I::MemorySize(0)),
-            4 if self.program.features.floats => self.from_float(ty, depth),
+            4 if self.program.features.floats => self.integer_of(ty, depth),
+            5 => self.narrow(ty, depth),
             _ => {
                 self.expr(ty, depth);
                 self.expr(ty, depth);
@@ -115,6 +116,52 @@ impl Body<'_, '_> {
                     self.emit(if ty == ValType::I32 { I::I32Const(1) } else { I::I64Const(1) });
                     self.emit(if ty == ValType::I32 { I::I32Or } else { I::I64Or });
                 }
+                self.emit(op);
+            }
+        }
+    }
+
+    /// What compilers make of narrow types: values whose range is known, and what such a range decides.
+    fn narrow(&mut self, ty: ValType, depth: usize) {
+        let wide = ty == ValType::I64;
+        let constant = |n: i64| if wide { I::I64Const(n) } else { I::I32Const(n as i32) };
+        let mask = self.program.rng.pick(&[1, 0x7f, 0xff, 0x7fff, 0xffff, 0x7fff_ffff, 0xffff_ffff]);
+        self.expr(ty, depth);
+        self.emit(constant(mask));
+        self.emit(if wide { I::I64And } else { I::I32And });
+        match self.below(5) {
+            0 => {
+                let op = self.unary(ty);
+                self.emit(op);
+            }
+            1 => {
+                // At the end of the range, or just outside.
+                let bound = self.program.rng.pick(&[mask, mask + 1, mask / 2, mask / 2 + 1, 0, -1]);
+                self.emit(constant(bound));
+                let op = self.comparison(ty);
+                self.emit(op);
+                if wide {
+                    self.emit(I::I64ExtendI32U);
+                }
+            }
+            2 => {
+                let by = self.program.rng.pick(&[8, 16, 24, 31, 32, 48, 56, 63]);
+                self.emit(constant(by));
+                self.emit(if wide { I::I64Shl } else { I::I32Shl });
+                self.emit(constant(by));
+                let signed = self.one_in(2);
+                self.emit(match (wide, signed) {
+                    (true, true) => I::I64ShrS,
+                    (true, false) => I::I64ShrU,
+                    (false, true) => I::I32ShrS,
+                    (false, false) => I::I32ShrU,
+                });
+            }
+            _ => {
+                // By a power of two, or nearly.
+                let by = self.program.rng.pick(&[2, 4, 7, 8, 0x100, -1]);
+                self.emit(constant(by));
+                let op = self.binary(ty, true);
                 self.emit(op);
             }
         }

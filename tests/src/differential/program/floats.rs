@@ -43,7 +43,7 @@ impl Body<'_, '_> {
                     nth([I::F32Ceil, I::F32Floor, I::F32Trunc, I::F32Nearest, I::F32Sqrt], n)
                 });
             }
-            4 => self.to_float(ty, depth),
+            4 => self.float_of(ty, depth),
             _ => {
                 self.expr(ty, depth);
                 self.expr(ty, depth);
@@ -76,7 +76,7 @@ impl Body<'_, '_> {
     }
 
     /// A conversion from any other type.
-    fn to_float(&mut self, ty: ValType, depth: usize) {
+    fn float_of(&mut self, ty: ValType, depth: usize) {
         let wide = ty == ValType::F64;
         let (from, op) = match (self.below(5), wide) {
             (0, true) => (ValType::F32, I::F64PromoteF32),
@@ -95,7 +95,7 @@ impl Body<'_, '_> {
     }
 
     /// An integer from a float: its bits, or its value without a fraction.
-    pub(super) fn from_float(&mut self, ty: ValType, depth: usize) {
+    pub(super) fn integer_of(&mut self, ty: ValType, depth: usize) {
         let narrow = ty == ValType::I32;
         if self.one_in(3) {
             self.expr(if narrow { ValType::F32 } else { ValType::F64 }, depth);
