@@ -42,7 +42,7 @@ fn the_suite_passes() {
         )
         .collect();
     assert!(wrong.is_empty(), "\n{wrong}");
-    let unsupported: u32 = rows.iter().map(|(_, tally)| tally.unsupported as u32).sum();
-    assert_eq!(unsupported, 0, "every module of the suite compiles");
+    let refused: Vec<_> = rows.iter().flat_map(|(_, tally)| &tally.unsupported).collect();
+    assert!(refused.is_empty(), "every module of the suite compiles: {refused:?}");
     assert!(text == expected, "spec.expected differs:\n{}", changed.join("\n"));
 }

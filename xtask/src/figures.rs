@@ -14,12 +14,16 @@ use crate::measure::{Bench, Call, What};
 use crate::opcost;
 use crate::{root, size};
 
-/// Figures to reach, with their names for people: for integer code alone the mapper's goal is 16 KiB, with
-/// floats and all of WebAssembly 1.0 it is 24.
-pub const GOALS: [(&str, &str, u64); 4] = [
+/// Figures to reach, with their names for people.
+pub const GOALS: [(&str, &str, u64); 5] = [
     ("store.call_gpio_set", "instructions to the store, line and level by arguments", 40),
     ("store.lamp_on", "instructions to the store, line and level by the compiler", 40),
-    ("size.mapper", "bytes of .text and .rodata that the mapper adds", 24 << 10),
+    (
+        "size.mapper",
+        "bytes of .text and .rodata that the mapper adds to a program that verifies images",
+        24 << 10,
+    ),
+    ("size.mapper_integers", "the same without floats, tables and bulk memory", 16 << 10),
     ("ram.mapper", "bytes of RAM for the mapper and its registers", 4 << 10),
 ];
 
@@ -44,10 +48,12 @@ pub fn count() -> Result<Figures> {
     let bench = Bench::build()?;
     let costs = opcost::costs(&bench)?;
     let mut figures = calls(&bench)?;
-    let size = size::mapper()?;
-    figures.insert("size.mapper".into(), size.code);
+    let size = size::sizes()?;
+    figures.insert("size.image".into(), size.image.code);
+    figures.insert("size.mapper".into(), size.mapper.code);
+    figures.insert("size.mapper_integers".into(), size.integers.code);
     let (mapper, stack) = costs.ram;
-    figures.insert("ram.mapper".into(), u64::from(mapper + stack) + size.data);
+    figures.insert("ram.mapper".into(), u64::from(mapper + stack) + size.image.data + size.mapper.data);
     figures.extend([
         ("call.code".into(), costs.call),
         ("call.param".into(), costs.param),

@@ -22,8 +22,12 @@ pub enum Program {
     SelfTest,
     /// What there is without a mapper, to measure it.
     SizeBase,
+    /// The same with the verification of an image.
+    SizeImage,
     /// The same with a mapper.
     SizeMapper,
+    /// The same with a mapper of integer code alone.
+    SizeIntegers,
 }
 
 impl Program {
@@ -34,7 +38,8 @@ impl Program {
             Self::Bench => "bench",
             Self::SelfTest => "selftest",
             Self::SizeBase => "size_base",
-            Self::SizeMapper => "size_mapper",
+            Self::SizeImage => "size_image",
+            Self::SizeMapper | Self::SizeIntegers => "size_mapper",
         }
     }
 
@@ -66,6 +71,9 @@ pub fn build(program: Program) -> Result<Built> {
     cargo.args(["--package", "rpi4b", "--bin", program.name()]).args(["--profile", "firmware"]);
     if program.semihosting() {
         cargo.args(["--features", "semihosting"]);
+    }
+    if program == Program::SizeIntegers {
+        cargo.arg("--no-default-features");
     }
     process::run(&mut cargo, BUILD_LIMIT)?;
     let built = toolchain.output("firmware").join(program.name());

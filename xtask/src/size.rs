@@ -16,14 +16,33 @@ pub struct Size {
     pub data: u64,
 }
 
-/// Builds both programs and takes the difference.
+/// What each part adds to the program before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sizes {
+    /// The verification of images, with their hash, and the look-up of names.
+    pub image: Size,
+    /// The mapper, on top of that: load, dispatch, execution.
+    pub mapper: Size,
+    /// The same of a mapper that runs integer code alone.
+    pub integers: Size,
+}
+
+/// Builds the programs and takes the differences.
 ///
 /// # Errors
 /// As [`firmware::build`].
-pub fn mapper() -> Result<Size> {
-    let with = sections(Program::SizeMapper)?;
-    let without = sections(Program::SizeBase)?;
-    Ok(Size { code: with.code.saturating_sub(without.code), data: with.data.saturating_sub(without.data) })
+pub fn sizes() -> Result<Sizes> {
+    let base = sections(Program::SizeBase)?;
+    let image = sections(Program::SizeImage)?;
+    let mapper = sections(Program::SizeMapper)?;
+    let integers = sections(Program::SizeIntegers)?;
+    Ok(Sizes { image: image.less(base), mapper: mapper.less(image), integers: integers.less(image) })
+}
+
+impl Size {
+    fn less(self, other: Size) -> Size {
+        Size { code: self.code.saturating_sub(other.code), data: self.data.saturating_sub(other.data) }
+    }
 }
 
 fn sections(program: Program) -> Result<Size> {

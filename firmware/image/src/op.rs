@@ -648,6 +648,11 @@ ops! {
 }
 
 impl Op {
+    /// Whether it works on floats, tables or stretches of memory: a mapper may be built without those.
+    pub const fn is_beyond_integers(self) -> bool {
+        self.is_float() || self as u8 >= Op::TableGet as u8 && self as u8 <= Op::DataDrop as u8
+    }
+
     /// How many words an op with this first word takes. The targets of a `br_table` are counted.
     pub const fn words(self, first: Word) -> usize {
         let shape = self.shape();

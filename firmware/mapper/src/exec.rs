@@ -6,7 +6,9 @@
 use xmap_image::{FunctionRow, Image, Word, limits, opcode as op};
 
 use crate::arith::{self, extend};
+#[cfg(feature = "full")]
 use crate::bulk::Bulk;
+#[cfg(feature = "full")]
 use crate::float::{self, f32_of, f64_of, of_f32, of_f64};
 use crate::memory::{Memory, address, load, store};
 use crate::native::Native;
@@ -213,11 +215,13 @@ impl<P: Port> Run<'_, '_, P> {
                     pc = $callee.start as usize;
                 }};
             }
+            #[cfg(feature = "full")]
             macro_rules! f32s {
                 ($f:expr) => {
                     $f(f32_of(reg!(b)), f32_of(reg!(c)))
                 };
             }
+            #[cfg(feature = "full")]
             macro_rules! f64s {
                 ($f:expr) => {
                     $f(f64_of(reg!(b)), f64_of(reg!(c)))
@@ -471,6 +475,7 @@ impl<P: Port> Run<'_, '_, P> {
                 op::TimeDelay => check!(native.delay(r32!(a))),
                 op::LogMessage => check!(native.log(memory, r32!(a), r32!(b), r32!(c))),
 
+                #[cfg(feature = "full")]
                 op::TableGet..=op::DataDrop => {
                     let mut bulk = Bulk { image: self.image, slots: globals, memory };
                     let rest = code.get(at..).unwrap_or_default();
@@ -479,26 +484,47 @@ impl<P: Port> Run<'_, '_, P> {
                 }
                 op::RefFunc => set!((word >> 16) + 1),
 
+                #[cfg(feature = "full")]
                 op::FAdd32 => set!(of_f32(f32s!(|x, y| x + y))),
+                #[cfg(feature = "full")]
                 op::FSub32 => set!(of_f32(f32s!(|x, y| x - y))),
+                #[cfg(feature = "full")]
                 op::FMul32 => set!(of_f32(f32s!(|x, y| x * y))),
+                #[cfg(feature = "full")]
                 op::FDiv32 => set!(of_f32(f32s!(|x, y| x / y))),
+                #[cfg(feature = "full")]
                 op::FMin32 => set!(of_f32(f32s!(float::min32))),
+                #[cfg(feature = "full")]
                 op::FMax32 => set!(of_f32(f32s!(float::max32))),
+                #[cfg(feature = "full")]
                 op::FEq32 => set!(f32s!(|x, y| x == y)),
+                #[cfg(feature = "full")]
                 op::FNe32 => set!(f32s!(|x, y| x != y)),
+                #[cfg(feature = "full")]
                 op::FLt32 => set!(f32s!(|x, y| x < y)),
+                #[cfg(feature = "full")]
                 op::FLe32 => set!(f32s!(|x, y| x <= y)),
+                #[cfg(feature = "full")]
                 op::FAdd64 => set!(of_f64(f64s!(|x, y| x + y))),
+                #[cfg(feature = "full")]
                 op::FSub64 => set!(of_f64(f64s!(|x, y| x - y))),
+                #[cfg(feature = "full")]
                 op::FMul64 => set!(of_f64(f64s!(|x, y| x * y))),
+                #[cfg(feature = "full")]
                 op::FDiv64 => set!(of_f64(f64s!(|x, y| x / y))),
+                #[cfg(feature = "full")]
                 op::FMin64 => set!(of_f64(f64s!(float::min64))),
+                #[cfg(feature = "full")]
                 op::FMax64 => set!(of_f64(f64s!(float::max64))),
+                #[cfg(feature = "full")]
                 op::FEq64 => set!(f64s!(|x, y| x == y)),
+                #[cfg(feature = "full")]
                 op::FNe64 => set!(f64s!(|x, y| x != y)),
+                #[cfg(feature = "full")]
                 op::FLt64 => set!(f64s!(|x, y| x < y)),
+                #[cfg(feature = "full")]
                 op::FLe64 => set!(f64s!(|x, y| x <= y)),
+                #[cfg(feature = "full")]
                 op::FSqrt32..=op::FNearest32 | op::FSqrt64..=op::Promote => {
                     set!(check!(float::unary(opcode, reg!(b))))
                 }

@@ -8,9 +8,11 @@
 
 mod args;
 mod arith;
+#[cfg_attr(not(feature = "full"), allow(dead_code, reason = "without it only globals are initialised"))]
 mod bulk;
 mod call;
 mod exec;
+#[cfg(feature = "full")]
 mod float;
 mod hal;
 mod mapper;

@@ -61,6 +61,8 @@ pub enum LoadError {
         /// Bytes that there are.
         given: usize,
     },
+    /// The image has floats, tables or bulk memory, and this mapper was built without the feature `full`.
+    Unsupported,
     /// Slots of globals.
     Globals {
         /// Slots that the image needs.
@@ -73,6 +75,12 @@ pub enum LoadError {
 impl fmt::Display for LoadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Unsupported => {
+                write!(
+                    f,
+                    "the image has floats, tables or bulk memory, and this mapper was built without them"
+                )
+            }
             Self::Stack { needed, given } => {
                 write!(f, "a mapper needs a stack of {needed} slots, and there are {given}")
             }
@@ -137,6 +145,10 @@ impl<'a, P: Port> Mapper<'a, P> {
     /// Where the store is too small.
     pub fn load(image: Image<'a>, port: P, store: Store<'a>) -> Result<Self, LoadError> {
         store.fits(&image)?;
+        #[cfg(not(feature = "full"))]
+        if xmap_image::decode(image.code()).any(|(_, op, _)| op.is_beyond_integers()) {
+            return Err(LoadError::Unsupported);
+        }
         let Store { stack, memory, globals } = store;
         // Calls nest as deep as the image says and no deeper, on every target.
         let (needed, given) = (image.stack_slots(), stack.len());
