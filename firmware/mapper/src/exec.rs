@@ -93,10 +93,22 @@ impl<P: Port> Run<'_, '_, P> {
                 }};
             }
             let word = next!();
-            let [opcode, a, b, c] = word.to_le_bytes();
+            let opcode = word as u8;
+            // A field of the word, taken where it is used: taken here, each op would pay for all three.
+            macro_rules! field {
+                (a) => {
+                    (word >> 8) as u8
+                };
+                (b) => {
+                    (word >> 16) as u8
+                };
+                (c) => {
+                    (word >> 24) as u8
+                };
+            }
             macro_rules! reg {
                 ($r:ident) => {
-                    window[usize::from($r)]
+                    window[usize::from(field!($r))]
                 };
             }
             macro_rules! r32 {
@@ -117,17 +129,17 @@ impl<P: Port> Run<'_, '_, P> {
             // `a =` a u64, a u32 or a bool.
             macro_rules! set {
                 ($value:expr) => {
-                    window[usize::from(a)] = u64::from($value)
+                    window[usize::from(field!(a))] = u64::from($value)
                 };
             }
             macro_rules! u8w {
                 ($f:ident) => {
-                    u64::from($f)
+                    u64::from(field!($f))
                 };
             }
             macro_rules! i8w {
                 ($f:ident) => {
-                    i32::from($f as i8)
+                    i32::from(field!($f) as i8)
                 };
             }
             // A result, or the trap.
@@ -186,7 +198,7 @@ impl<P: Port> Run<'_, '_, P> {
             // The three forms of an address.
             macro_rules! short {
                 () => {
-                    address(reg!(b), u32::from(c))
+                    address(reg!(b), u32::from(field!(c)))
                 };
             }
             macro_rules! long {
@@ -207,9 +219,9 @@ impl<P: Port> Run<'_, '_, P> {
                     if left < 0 {
                         trap!(TrapCode::Fuel, 0)
                     }
-                    base += usize::from(a);
+                    base += usize::from(field!(a));
                     let Some(new) = window_at(stack, base, top) else { trap!(TrapCode::StackOverflow, 0) };
-                    new[0] = (pc as u64) << 8 | u64::from(a);
+                    new[0] = (pc as u64) << 8 | u64::from(field!(a));
                     window = new;
                     fuel = left;
                     pc = $callee.start as usize;
@@ -244,7 +256,7 @@ impl<P: Port> Run<'_, '_, P> {
                 }
                 op::CallIndirect => {
                     let ty = next!();
-                    let Some(table) = self.image.tables().get(usize::from(c)) else { excluded!() };
+                    let Some(table) = self.image.tables().get(usize::from(field!(c))) else { excluded!() };
                     let Some(slots) = globals.get(table.slot as usize..) else { excluded!() };
                     let index = r32!(b);
                     if slots.first().is_none_or(|size| u64::from(index) >= *size) {
@@ -355,15 +367,15 @@ impl<P: Port> Run<'_, '_, P> {
                 op::AndI => set!(reg!(b) & u8w!(c)),
                 op::OrI => set!(reg!(b) | u8w!(c)),
                 op::XorI => set!(reg!(b) ^ u8w!(c)),
-                op::ShlI32 => set!((r32!(b)).wrapping_shl(u32::from(c))),
-                op::ShrSI32 => set!((s32!(b)).wrapping_shr(u32::from(c)) as u32),
-                op::ShrUI32 => set!((r32!(b)).wrapping_shr(u32::from(c))),
-                op::RotlI32 => set!((r32!(b)).rotate_left(u32::from(c))),
+                op::ShlI32 => set!((r32!(b)).wrapping_shl(u32::from(field!(c)))),
+                op::ShrSI32 => set!((s32!(b)).wrapping_shr(u32::from(field!(c))) as u32),
+                op::ShrUI32 => set!((r32!(b)).wrapping_shr(u32::from(field!(c)))),
+                op::RotlI32 => set!((r32!(b)).rotate_left(u32::from(field!(c)))),
                 op::AddI64 => set!(reg!(b).wrapping_add(i8w!(c) as i64 as u64)),
-                op::ShlI64 => set!(reg!(b).wrapping_shl(u32::from(c))),
-                op::ShrSI64 => set!((s64!(b)).wrapping_shr(u32::from(c)) as u64),
-                op::ShrUI64 => set!(reg!(b).wrapping_shr(u32::from(c))),
-                op::RotlI64 => set!(reg!(b).rotate_left(u32::from(c))),
+                op::ShlI64 => set!(reg!(b).wrapping_shl(u32::from(field!(c)))),
+                op::ShrSI64 => set!((s64!(b)).wrapping_shr(u32::from(field!(c))) as u64),
+                op::ShrUI64 => set!(reg!(b).wrapping_shr(u32::from(field!(c)))),
+                op::RotlI64 => set!(reg!(b).rotate_left(u32::from(field!(c)))),
                 op::AddW32 => set!((r32!(b)).wrapping_add(next!())),
                 op::MulW32 => set!((r32!(b)).wrapping_mul(next!())),
                 op::AndW => set!(reg!(b) & u64::from(next!())),
@@ -448,20 +460,20 @@ impl<P: Port> Run<'_, '_, P> {
                 op::St32At => st!(fixed!(), u32),
                 op::St64At => st!(fixed!(), u64),
 
-                op::LineSet => native.drive(a, true),
-                op::LineClear => native.drive(a, false),
-                op::LinePut => native.drive(a, r32!(b) != 0),
-                op::LineToggle => native.flip(a),
-                op::LineGet => set!(native.level(b)),
+                op::LineSet => native.drive(field!(a), true),
+                op::LineClear => native.drive(field!(a), false),
+                op::LinePut => native.drive(field!(a), r32!(b) != 0),
+                op::LineToggle => native.flip(field!(a)),
+                op::LineGet => set!(native.level(field!(b))),
                 op::MaskSet => {
                     let mask = next!();
-                    native.port.set(bank(a), mask);
+                    native.port.set(bank(field!(a)), mask);
                 }
                 op::MaskClear => {
                     let mask = next!();
-                    native.port.clear(bank(a), mask);
+                    native.port.clear(bank(field!(a)), mask);
                 }
-                op::BankRead => set!(native.port.level(bank(b))),
+                op::BankRead => set!(native.port.level(bank(field!(b)))),
                 op::GpioSet => check!(native.put(r32!(a), true)),
                 op::GpioClear => check!(native.put(r32!(a), false)),
                 op::GpioPut => check!(native.put(r32!(a), r32!(b) != 0)),
