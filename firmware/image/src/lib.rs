@@ -11,6 +11,7 @@ extern crate alloc;
 
 #[cfg(feature = "build")]
 mod build;
+mod error;
 mod image;
 mod layout;
 pub mod limits;
@@ -24,6 +25,7 @@ mod verify;
 
 #[cfg(feature = "build")]
 pub use build::{BuildError, Elements, Entry, Export, Function, ImageBuilder, Table, reseal};
+pub use error::VerifyError;
 pub use image::{ExportId, Image, words_of};
 pub use layout::{
     Extension, FORMAT, HASH_WORD, HASH_WORDS, HEADER_WORDS, Header, MAGIC, NO_START, SECTIONS, Section, field,
@@ -37,4 +39,3 @@ pub use rows::{
     PinRowError, Safe, TableRow, TypeRow,
 };
 pub use types::{Pull, Signature, Ty};
-pub use verify::VerifyError;

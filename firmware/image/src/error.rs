@@ -1,0 +1,134 @@
+//! Why bytes are not an image.
+
+use crate::layout::{Extension, FORMAT, Section};
+
+/// Why bytes are not an image. Numbers are indices into the section that the variant names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum VerifyError {
+    /// The bytes do not start on a multiple of four, or their number is none.
+    Alignment,
+    /// Shorter than a header.
+    TooShort,
+    /// The first four bytes are not `XMAP`.
+    Magic,
+    /// A format that this crate does not read.
+    Format(u16),
+    /// The image is for another board.
+    Board(u16),
+    /// The length in the header is not the number of bytes.
+    Length,
+    /// The content hash differs: the image was damaged.
+    Hash,
+    /// A header field holds a value that does not exist.
+    HeaderField,
+    /// A section's length is no multiple of its row, its padding is not zero, or the sections do not fill the image.
+    Section(Section),
+    /// The same of an extension section.
+    Extension(Extension),
+    /// An export row is malformed.
+    Export(u16),
+    /// A signature is outside its section or has an unknown type.
+    Signature(u16),
+    /// A name is outside the strings, or the keys are not sorted and distinct.
+    Name(u16),
+    /// The strings are not UTF-8.
+    Strings,
+    /// A pin row is malformed or out of order.
+    Pin(u16),
+    /// A data segment is outside its section or the linear memory.
+    Data(u16),
+    /// The manifest block does not decode, or names an export or a line that the image does not have.
+    Manifest,
+    /// A function row is malformed, or the functions do not fill the code.
+    Function(u32),
+    /// An unknown opcode, or an op that the function's end cuts; the word's index in the code.
+    Opcode(u32),
+    /// A register that the function does not have, or the link.
+    Register(u32),
+    /// An immediate outside its range.
+    Immediate(u32),
+    /// A line or mask that the image does not declare for this use.
+    Line(u32),
+    /// A branch that does not meet the start of an op of its function.
+    Branch(u32),
+    /// A call of a function that does not exist, or whose parameters do not fit the frame.
+    Call(u32),
+    /// A global that does not exist.
+    Global(u32),
+    /// Control runs off the function's end.
+    End(u32),
+    /// A type, a table or a segment that does not exist, or a row of one that does not fit.
+    Table(u32),
+}
+
+impl core::fmt::Display for VerifyError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Alignment => write!(f, "not a whole number of aligned 32-bit words"),
+            Self::TooShort => write!(f, "shorter than the header of an image"),
+            Self::Magic => write!(f, "does not start with XMAP"),
+            Self::Format(n) => write!(f, "format {n}, and this version reads format {FORMAT}"),
+            Self::Board(n) => write!(f, "made for board {n}"),
+            Self::Length => write!(f, "the length in the header is not the length of the file"),
+            Self::Hash => write!(f, "the content hash differs: the image is damaged"),
+            Self::HeaderField => write!(f, "a header field is out of range"),
+            Self::Section(s) => write!(f, "section {s:?} is malformed"),
+            Self::Extension(s) => write!(f, "section {s:?} is malformed"),
+            Self::Export(n) => write!(f, "export {n} is malformed"),
+            Self::Signature(n) => write!(f, "the signature of export {n} is malformed"),
+            Self::Name(n) => write!(f, "the name of export {n} is malformed or out of order"),
+            Self::Strings => write!(f, "the strings are not UTF-8"),
+            Self::Pin(n) => write!(f, "pin row {n} is malformed or out of order"),
+            Self::Data(n) => write!(f, "data segment {n} is outside its section or the memory"),
+            Self::Manifest => write!(f, "the manifest block is malformed"),
+            Self::Function(n) => write!(f, "function {n} is malformed"),
+            Self::Opcode(n) => write!(f, "word {n} of the code is no op"),
+            Self::Register(n) => write!(f, "op at word {n}: no such register"),
+            Self::Immediate(n) => write!(f, "op at word {n}: immediate out of range"),
+            Self::Line(n) => write!(f, "op at word {n}: a line that the image does not declare for this"),
+            Self::Branch(n) => write!(f, "op at word {n}: the branch does not meet an op"),
+            Self::Call(n) => write!(f, "op at word {n}: no such function, or its frame does not fit"),
+            Self::Global(n) => write!(f, "op at word {n}: no such global"),
+            Self::End(n) => write!(f, "function {n} has no end"),
+            Self::Table(n) => write!(f, "op or row {n}: no such type, table or segment"),
+        }
+    }
+}
+
+impl core::error::Error for VerifyError {}
+
+impl VerifyError {
+    /// A number for each variant, for the link.
+    pub const fn code(&self) -> u8 {
+        match self {
+            Self::Alignment => 1,
+            Self::TooShort => 2,
+            Self::Magic => 3,
+            Self::Format(_) => 4,
+            Self::Board(_) => 5,
+            Self::Length => 6,
+            Self::Hash => 7,
+            Self::HeaderField => 8,
+            Self::Section(_) => 9,
+            Self::Export(_) => 10,
+            Self::Signature(_) => 11,
+            Self::Name(_) => 12,
+            Self::Strings => 13,
+            Self::Pin(_) => 14,
+            Self::Data(_) => 15,
+            Self::Manifest => 16,
+            Self::Function(_) => 17,
+            Self::Opcode(_) => 18,
+            Self::Register(_) => 19,
+            Self::Immediate(_) => 20,
+            Self::Line(_) => 21,
+            Self::Branch(_) => 22,
+            Self::Call(_) => 23,
+            Self::Global(_) => 24,
+            Self::End(_) => 25,
+            Self::Extension(_) => 26,
+            Self::Table(_) => 27,
+        }
+    }
+}
