@@ -4,5 +4,5 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
-    peer_tinywasm::with(&args, |peer, args| peer_common::main(peer, args))
+    peer_tinywasm::with(&args, peer_common::main)
 }
