@@ -60,7 +60,8 @@ impl Pair {
         let mut shown = String::new();
         pair.sim.show_new(&mut |line| shown += &format!("{line}\n"));
         assert_eq!(pair.trace, shown, "{}: from the start function to the mount", pair.name);
-        pair.compare_levels("mount");
+        let levels = pair.board.client.levels().unwrap();
+        pair.compare_levels("mount", levels);
         pair
     }
 
@@ -70,61 +71,75 @@ impl Pair {
         let mut expected = String::new();
         xmap_sim::run(&mut self.sim, &script, &mut |shown| expected += &format!("{shown}\n"))
             .unwrap_or_else(|e| panic!("{}: {line}: {e}", self.name));
-        let found = act(&mut self.board.client, &mut self.recorder, line, &script.steps()[0].action);
+        let client = &mut self.board.client;
+        let (found, levels) = act(client, &mut self.recorder, line, &script.steps()[0].action);
         assert_eq!(found, expected, "{}: {line}", self.name);
         self.trace += &found;
-        self.compare_levels(line);
+        self.compare_levels(line, levels);
     }
 
     /// Compares the levels of the lines that the panel declares; without a rehearsal of its outputs
     /// alone, as the emulated chip has neither pulls nor anything connected to its inputs.
-    fn compare_levels(&mut self, after: &str) {
+    fn compare_levels(&self, after: &str, levels: [u32; 2]) {
         let rehearses = self.board.client.hello().features & features::REHEARSAL != 0;
         let image = self.sim.image();
         let compared = if rehearses { image.declared() } else { image.writable() };
-        let found = lines(self.board.client.levels().unwrap()) & compared;
+        let found = lines(levels) & compared;
         let expected = self.sim.board().levels() & compared;
         assert_eq!(found, expected, "{}: levels after {after}: {found:#x}, {expected:#x}", self.name);
     }
 }
 
-/// Does on a device what a script's line says; gives the plain lines of it.
-fn act(client: &mut Client, recorder: &mut Recorder, line: &str, action: &Action) -> String {
+/// Does on a device what a script's line says; gives the plain lines of it, and the levels after it.
+fn act(client: &mut Client, recorder: &mut Recorder, line: &str, action: &Action) -> (String, [u32; 2]) {
     match action {
         Action::Call { name, .. } => {
             let args: Vec<String> = line.split_whitespace().skip(2).map(str::to_owned).collect();
             let called = run_call(client, name, &args).unwrap_or_else(|e| panic!("{line}: {e}"));
             let mut lines = recorder.lines(client).unwrap();
             lines.push(called.to_string());
-            lines.into_iter().map(|line| line + "\n").collect()
+            (lines.into_iter().map(|line| line + "\n").collect(), client.levels().unwrap())
         }
         Action::Level { line, high } => {
             let mut mask = [0; 2];
             mask[line.bank() as usize] = line.mask();
             let levels = if *high { mask } else { [0; 2] };
-            client.rehearse(mask, levels, 0).unwrap();
-            String::new()
+            (String::new(), client.rehearse(mask, levels, 0).unwrap())
         }
-        Action::Advance { us } => {
-            client.rehearse([0; 2], [0; 2], *us).unwrap();
-            String::new()
-        }
+        Action::Advance { us } => (String::new(), client.rehearse([0; 2], [0; 2], *us).unwrap()),
     }
 }
 
-/// Every panel with its whole script; inputs and time are the script's.
-#[test]
-fn every_panel_does_on_the_board_what_it_does_in_the_simulator() {
-    for panel in Panel::all().unwrap() {
-        let mut pair = Pair::mount(&panel, REHEARSE);
-        assert_ne!(pair.board.client.hello().features & features::REHEARSAL, 0);
-        script(&panel).iter().for_each(|line| pair.step(line));
-        let expected = fs::read_to_string(panel.expected_path()).unwrap();
-        assert_eq!(pair.trace, expected, "{}: the committed trace", panel.name);
-        let status = pair.board.client.status().unwrap();
-        assert_eq!((status.frames_bad, status.refused, status.trace_lost), (0, 0, 0), "{}", panel.name);
-    }
+/// A panel with its whole script; inputs and time are the script's.
+fn rehearse(name: &str) {
+    let panels = Panel::all().unwrap();
+    let panel = panels.iter().find(|panel| panel.name == name).unwrap();
+    let mut pair = Pair::mount(panel, REHEARSE);
+    assert_ne!(pair.board.client.hello().features & features::REHEARSAL, 0);
+    script(panel).iter().for_each(|line| pair.step(line));
+    let expected = fs::read_to_string(panel.expected_path()).unwrap();
+    assert_eq!(pair.trace, expected, "{name}: the committed trace");
+    let status = pair.board.client.status().unwrap();
+    assert_eq!((status.frames_bad, status.refused, status.trace_lost), (0, 0, 0), "{name}");
 }
+
+/// A test for each panel, so that boards run side by side.
+macro_rules! rehearsals {
+    ($($name:ident)*) => {
+        $(#[test]
+        fn $name() {
+            rehearse(stringify!($name));
+        })*
+
+        #[test]
+        fn every_panel_has_a_rehearsal() {
+            let names: Vec<_> = Panel::all().unwrap().into_iter().map(|panel| panel.name).collect();
+            assert_eq!(names, [$(stringify!($name)),*]);
+        }
+    };
+}
+
+rehearsals! { demo hall hall64 keypad lamp modbus shift595 stepper traffic }
 
 /// The board as it is flashed, with an empty command line: its own clock, its own inputs. A script that has
 /// calls only runs whole; from others, the calls that neither time nor inputs matter to.
