@@ -18,12 +18,8 @@ use crate::{root, size};
 pub const GOALS: [(&str, &str, u64); 5] = [
     ("store.call_gpio_set", "instructions to the store, line and level by arguments", 40),
     ("store.lamp_on", "instructions to the store, line and level by the compiler", 40),
-    (
-        "size.mapper",
-        "bytes of .text and .rodata that the mapper adds to a program that verifies images",
-        24 << 10,
-    ),
-    ("size.mapper_integers", "the same without floats, tables and bulk memory", 16 << 10),
+    ("size.whole", "bytes of .text and .rodata of mapper and verification", 24 << 10),
+    ("size.whole_integers", "the same without floats, tables and bulk memory", 16 << 10),
     ("ram.mapper", "bytes of RAM for the mapper and its registers", 4 << 10),
 ];
 
@@ -51,6 +47,9 @@ pub fn count() -> Result<Figures> {
     let size = size::sizes()?;
     figures.insert("size.image".into(), size.image.code);
     figures.insert("size.mapper".into(), size.mapper.code);
+    // A mapper takes an image, and an image is made by verification alone: a program gains both.
+    figures.insert("size.whole".into(), size.image.code + size.mapper.code);
+    figures.insert("size.whole_integers".into(), size.image.code + size.integers.code);
     figures.insert("size.mapper_integers".into(), size.integers.code);
     let (mapper, stack) = costs.ram;
     figures.insert("ram.mapper".into(), u64::from(mapper + stack) + size.image.data + size.mapper.data);

@@ -300,7 +300,7 @@ impl MountError {
             Self::Load(tiny_mapper::LoadError::Stack { needed, .. }) => rejected(257, *needed),
             Self::Load(tiny_mapper::LoadError::Memory { needed, .. }) => rejected(258, *needed),
             Self::Load(tiny_mapper::LoadError::Globals { needed, .. }) => rejected(259, *needed),
-            Self::Load(tiny_mapper::LoadError::Unsupported) => rejected(260, 0),
+            Self::Load(tiny_mapper::LoadError::Unsupported) => rejected(261, 0),
             Self::Signature(hook) => rejected(260, *hook as usize),
             Self::Trap(_, trap) => ImageState::MountTrapped(report(*trap)),
             Self::Refused { result } => ImageState::MountRefused { result: *result },
