@@ -207,6 +207,7 @@ fn block<'p>(parts: &Parts<'p, '_>) -> Block<'p> {
         namespace: &manifest.module.namespace.value,
         pins: pins.into_iter().collect(),
         events: handlers.collect(),
+        policy: Default::default(),
     }
 }
 

@@ -309,7 +309,7 @@ impl<'a> ImageBuilder<'a> {
             bytemuck::cast_slice(&rows_of.passive_data),
             bytemuck::cast_slice(&stack),
         ];
-        let manifest = postcard::to_allocvec(&self.manifest).map_err(|_| BuildError::Manifest)?;
+        let manifest = self.manifest.encode().map_err(|_| BuildError::Manifest)?;
 
         // In the order of `Section::ALL`.
         let sections: [&[u8]; crate::layout::SECTIONS] = [

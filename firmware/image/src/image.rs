@@ -29,7 +29,7 @@ pub struct Image<'a> {
     pub(crate) data: &'a [u8],
     pub(crate) signatures: &'a [u8],
     pub(crate) names: &'a [NameRow],
-    pub(crate) strings: &'a str,
+    pub(crate) strings: &'a [u8],
     pub(crate) manifest: &'a [u8],
     pub(crate) types: &'a [TypeRow],
     pub(crate) tables: &'a [TableRow],
@@ -203,7 +203,8 @@ impl<'a> Image<'a> {
 
     fn string(&self, reference: u32) -> &'a str {
         let from = (reference & 0xffff) as usize;
-        self.strings.get(from..from + (reference >> 16) as usize).unwrap_or("")
+        let bytes = self.strings.get(from..from + (reference >> 16) as usize).unwrap_or_default();
+        core::str::from_utf8(bytes).unwrap_or_default()
     }
 
     /// The key of an export: `panel.gpio_set`.

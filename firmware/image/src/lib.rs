@@ -17,8 +17,8 @@ mod layout;
 pub mod limits;
 mod manifest;
 mod op;
-#[cfg(feature = "build")]
 mod owned;
+mod policy;
 mod rows;
 mod types;
 mod verify;
@@ -32,8 +32,10 @@ pub use layout::{
 };
 pub use manifest::{Event, EventSource, MAX_EVENTS, Manifest, PinName};
 pub use op::{Field, Fields, Immediate, Op, Shape, Word, decode, opcode};
+pub use owned::Held;
 #[cfg(feature = "build")]
 pub use owned::OwnedImage;
+pub use policy::{Confirm, Keep, MAX_KEEP, OnFault, OnOverrun, Policy};
 pub use rows::{
     DataRow, ElementRow, ExportRow, FunctionRow, NO_FUNCTION, NameRow, PassiveRow, PinMode, PinRow,
     PinRowError, Safe, TableRow, TypeRow,

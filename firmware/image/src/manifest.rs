@@ -4,6 +4,8 @@ use heapless::Vec;
 use serde::{Deserialize, Serialize};
 use xmap_boards::Line;
 
+use crate::Policy;
+
 /// Handlers that a manifest may declare.
 pub const MAX_EVENTS: usize = 32;
 
@@ -19,6 +21,10 @@ pub struct Manifest<'a> {
     pub pins: Vec<PinName<'a>, { Line::COUNT as usize }>,
     /// The handlers that the runtime calls, in the order of the manifest.
     pub events: Vec<Event, MAX_EVENTS>,
+    /// What the device does when something goes wrong. It stands behind the rest, and only where it is
+    /// not the default: images of the first days have none.
+    #[serde(skip)]
+    pub policy: Policy,
 }
 
 /// The name of a line.
@@ -86,10 +92,27 @@ impl EventSource {
 }
 
 impl<'a> Manifest<'a> {
-    /// Reads a manifest block; the strings stay where they are. The section is padded to a whole
-    /// word with zeros, so up to three of them may stand behind the block.
+    /// Reads a manifest block; the strings stay where they are.
     pub(crate) fn decode(bytes: &'a [u8]) -> Option<Self> {
-        let (manifest, rest) = postcard::take_from_bytes::<Self>(bytes).ok()?;
-        (rest.is_empty()).then_some(manifest)
+        let (mut manifest, rest) = postcard::take_from_bytes::<Self>(bytes).ok()?;
+        if !rest.is_empty() {
+            let (policy, rest) = postcard::take_from_bytes::<Policy>(rest).ok()?;
+            // A default that is written out would be a second encoding of the same.
+            if !rest.is_empty() || policy == Policy::default() {
+                return None;
+            }
+            manifest.policy = policy;
+        }
+        Some(manifest)
+    }
+
+    /// The block that [`Manifest::decode`] reads.
+    #[cfg(feature = "build")]
+    pub(crate) fn encode(&self) -> postcard::Result<alloc::vec::Vec<u8>> {
+        let mut block = postcard::to_allocvec(self)?;
+        if self.policy != Policy::default() {
+            block.extend(postcard::to_allocvec(&self.policy)?);
+        }
+        Ok(block)
     }
 }

@@ -1,26 +1,61 @@
-//! A verified image together with its words, for hosts.
+//! A verified image together with its words: for hosts, and for a device's slots.
 
-use alloc::boxed::Box;
-use alloc::vec::Vec;
+#[cfg(feature = "build")]
+use alloc::{boxed::Box, vec::Vec};
+use core::ops::Deref;
+
+use bytemuck::Pod;
 
 use crate::op::Word;
-use crate::{Image, VerifyError};
+use crate::{Header, Image, VerifyError};
 
-/// A verified image that owns its words. It is verified once, when it is made; [`OwnedImage::image`]
-/// then costs no more than finding the sections.
+/// A verified image that owns the memory that it stands in. It is verified once, when it is made;
+/// [`Held::image`] then costs no more than a view of each section. Nothing can change the words until they
+/// are taken out again ([`Held::into_words`]), which ends the image.
 #[derive(Clone, Debug)]
-pub struct OwnedImage {
-    words: Box<[Word]>,
+pub struct Held<W> {
+    words: W,
+    places: Places,
 }
 
+/// An image on a host's heap.
+#[cfg(feature = "build")]
+pub type OwnedImage = Held<Box<[Word]>>;
+
+impl<W: Deref<Target = [Word]>> Held<W> {
+    /// Verifies the first `len` of these words and keeps all of them.
+    ///
+    /// # Errors
+    /// As [`Image::verify`], with the words; [`VerifyError::Length`] where there are fewer than `len`.
+    pub fn verify(words: W, len: usize) -> Result<Self, (W, VerifyError)> {
+        let found = words.get(..len).ok_or(VerifyError::Length).and_then(Image::verify);
+        match found.map(|image| Places::of(&image)) {
+            Ok(places) => Ok(Self { words, places }),
+            Err(error) => Err((words, error)),
+        }
+    }
+
+    /// The image.
+    #[inline]
+    pub fn image(&self) -> Image<'_> {
+        self.places.image(&self.words)
+    }
+
+    /// The memory, for the next image.
+    pub fn into_words(self) -> W {
+        self.words
+    }
+}
+
+#[cfg(feature = "build")]
 impl OwnedImage {
     /// Verifies words and keeps them.
     ///
     /// # Errors
     /// As [`Image::verify`].
     pub fn new(words: Vec<Word>) -> Result<Self, VerifyError> {
-        Image::verify(&words)?;
-        Ok(Self { words: words.into() })
+        let len = words.len();
+        Self::verify(words.into(), len).map_err(|(_, error)| error)
     }
 
     /// Verifies the bytes of an `.xmap` file, wherever they stand in memory.
@@ -34,15 +69,120 @@ impl OwnedImage {
         }
         Self::new(words.iter().map(|word| u32::from_le_bytes(*word)).collect())
     }
+}
 
-    /// The image.
-    pub fn image(&self) -> Image<'_> {
-        Image::again(&self.words).expect("the words were verified, and nothing can change them")
+#[cfg(feature = "build")]
+impl From<Image<'_>> for OwnedImage {
+    fn from(image: Image<'_>) -> Self {
+        Self { words: image.words().into(), places: Places::of(&image) }
     }
 }
 
-impl From<Image<'_>> for OwnedImage {
-    fn from(image: Image<'_>) -> Self {
-        Self { words: image.words().into() }
+/// Where a view stands in an image: its first byte and its bytes.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    at: u32,
+    len: u32,
+}
+
+impl Place {
+    /// The place of `part` in `words`, which holds it.
+    fn of<T: Pod>(words: &[Word], part: &[T]) -> Self {
+        // An empty view may stand anywhere.
+        let offset = part.as_ptr().addr().wrapping_sub(words.as_ptr().addr());
+        Self { at: if part.is_empty() { 0 } else { offset as u32 }, len: size_of_val(part) as u32 }
+    }
+
+    #[inline(always)]
+    fn view<T: Pod>(self, bytes: &[u8]) -> &[T] {
+        let from = self.at as usize;
+        let bytes = bytes.get(from..from + self.len as usize).unwrap_or_default();
+        if bytes.is_empty() { &[] } else { bytemuck::try_cast_slice(bytes).unwrap_or_default() }
+    }
+}
+
+/// An [`Image`] without its words: the places of its views.
+#[derive(Clone, Copy, Debug)]
+struct Places {
+    header: Header,
+    declared: u64,
+    writable: u64,
+    words: Place,
+    exports: Place,
+    functions: Place,
+    code: Place,
+    pins: Place,
+    globals: Place,
+    data_rows: Place,
+    data: Place,
+    signatures: Place,
+    names: Place,
+    strings: Place,
+    manifest: Place,
+    types: Place,
+    tables: Place,
+    elements: Place,
+    passive_elements: Place,
+    items: Place,
+    passive_data: Place,
+    stack: Place,
+}
+
+impl Places {
+    fn of(image: &Image<'_>) -> Self {
+        let words = image.words;
+        Self {
+            header: image.header,
+            declared: image.declared,
+            writable: image.writable,
+            words: Place::of(words, words),
+            exports: Place::of(words, image.exports),
+            functions: Place::of(words, image.functions),
+            code: Place::of(words, image.code),
+            pins: Place::of(words, image.pins),
+            globals: Place::of(words, image.globals),
+            data_rows: Place::of(words, image.data_rows),
+            data: Place::of(words, image.data),
+            signatures: Place::of(words, image.signatures),
+            names: Place::of(words, image.names),
+            strings: Place::of(words, image.strings),
+            manifest: Place::of(words, image.manifest),
+            types: Place::of(words, image.types),
+            tables: Place::of(words, image.tables),
+            elements: Place::of(words, image.elements),
+            passive_elements: Place::of(words, image.passive_elements),
+            items: Place::of(words, image.items),
+            passive_data: Place::of(words, image.passive_data),
+            stack: Place::of(words, image.stack),
+        }
+    }
+
+    #[inline]
+    fn image<'a>(&self, words: &'a [Word]) -> Image<'a> {
+        let bytes = bytemuck::cast_slice(words);
+        Image {
+            words: self.words.view(bytes),
+            header: self.header,
+            exports: self.exports.view(bytes),
+            functions: self.functions.view(bytes),
+            code: self.code.view(bytes),
+            pins: self.pins.view(bytes),
+            globals: self.globals.view(bytes),
+            data_rows: self.data_rows.view(bytes),
+            data: self.data.view(bytes),
+            signatures: self.signatures.view(bytes),
+            names: self.names.view(bytes),
+            strings: self.strings.view(bytes),
+            manifest: self.manifest.view(bytes),
+            types: self.types.view(bytes),
+            tables: self.tables.view(bytes),
+            elements: self.elements.view(bytes),
+            passive_elements: self.passive_elements.view(bytes),
+            items: self.items.view(bytes),
+            passive_data: self.passive_data.view(bytes),
+            stack: self.stack.view(bytes),
+            declared: self.declared,
+            writable: self.writable,
+        }
     }
 }

@@ -13,7 +13,7 @@ use crate::layout::{
     self, EXTENSIONS, Extension, FORMAT, HEADER_WORDS, Header, MAGIC, NO_START, SECTIONS, Section, field,
 };
 use crate::op::{Field, Fields, Immediate, Op, Word, decode};
-use crate::{DataRow, ExportRow, FunctionRow, Image, Manifest, PinMode, PinRow, Ty, limits};
+use crate::{DataRow, ExportRow, FunctionRow, Image, Keep, Manifest, PinMode, PinRow, Ty, limits};
 
 type Result<T> = core::result::Result<T, VerifyError>;
 
@@ -70,8 +70,7 @@ impl<'a> Image<'a> {
             data: sections.bytes(Section::Data),
             signatures: sections.bytes(Section::Signatures),
             names: sections.rows(Section::Names)?,
-            strings: core::str::from_utf8(sections.bytes(Section::Strings))
-                .map_err(|_| VerifyError::Strings)?,
+            strings: sections.bytes(Section::Strings),
             manifest: sections.bytes(Section::Manifest),
             types: sections.extension(Extension::Types)?,
             tables: sections.extension(Extension::Tables)?,
@@ -83,12 +82,6 @@ impl<'a> Image<'a> {
             declared: declared_by(&[PinMode::In, PinMode::Out, PinMode::InOut, PinMode::Any])?,
             writable: declared_by(&[PinMode::Out, PinMode::InOut, PinMode::Any])?,
         })
-    }
-
-    /// The views of words that [`Image::verify`] has taken before.
-    #[cfg(feature = "build")]
-    pub(crate) fn again(words: &'a [Word]) -> Result<Image<'a>> {
-        Self::views(words, header(words)?)
     }
 }
 
@@ -261,12 +254,13 @@ impl Image<'_> {
         }) {
             return Err(VerifyError::HeaderField);
         }
+        let strings = core::str::from_utf8(self.strings).map_err(|_| VerifyError::Strings)?;
         let mut last = None;
         for (n, row) in self.names.iter().enumerate() {
             let err = VerifyError::Name(n as u16);
             let string = |reference: u32| {
                 let from = (reference & 0xffff) as usize;
-                self.strings.get(from..from + (reference >> 16) as usize).ok_or(err)
+                strings.get(from..from + (reference >> 16) as usize).ok_or(err)
             };
             string(row.name)?;
             let key = string(row.key)?;
@@ -280,7 +274,13 @@ impl Image<'_> {
         let events = manifest.events.iter().all(|event| {
             usize::from(event.export) < self.exports.len() && event.source.line().is_none_or(declared)
         });
-        if !events || !manifest.pins.iter().all(|pin| declared(pin.line)) {
+        let kept = manifest.policy.keep.iter().all(|keep| match *keep {
+            Keep::Global(index) => usize::from(index) < self.globals.len() / 2,
+            Keep::Memory { from, bytes } => {
+                u64::from(from) + u64::from(bytes) <= u64::from(self.header.memory_bytes)
+            }
+        });
+        if !events || !kept || !manifest.pins.iter().all(|pin| declared(pin.line)) {
             return Err(VerifyError::Manifest);
         }
         Ok(())

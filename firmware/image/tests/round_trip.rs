@@ -6,8 +6,8 @@ use common::{export, extended, line, sample, words};
 use proptest::prelude::*;
 use xmap_boards::BoardId;
 use xmap_image::{
-    Elements, Entry, ExportId, Function, Image, ImageBuilder, NO_FUNCTION, Op, PinMode, PinRow, Pull, Safe,
-    Section, Table, Ty, TypeRow,
+    BuildError, Elements, Entry, ExportId, Function, Image, ImageBuilder, NO_FUNCTION, Op, PinMode, PinRow,
+    Pull, Safe, Section, Table, Ty, TypeRow, VerifyError,
 };
 
 #[test]
@@ -171,5 +171,34 @@ proptest! {
         other.exports.reverse();
         other.pins.reverse();
         prop_assert_eq!(other.build(), b.build());
+    }
+}
+
+#[test]
+fn a_policy_stands_in_the_image_only_where_it_differs() {
+    use xmap_image::{Confirm, Keep, OnFault, Policy};
+    let mut builder = ImageBuilder::new(BoardId::Rpi4b);
+    builder.globals = vec![7];
+    builder.memory_bytes = 16;
+    builder.memory_pages = 1;
+    builder.memory_max_pages = 1;
+    let plain = builder.build().unwrap();
+    assert_eq!(Image::verify(&plain).unwrap().manifest().policy, Policy::default());
+
+    builder.manifest.policy = Policy {
+        on_trap: OnFault::Restart,
+        confirm: Confirm::Host,
+        keep: [Keep::Global(0), Keep::Memory { from: 12, bytes: 4 }].into_iter().collect(),
+        ..Policy::default()
+    };
+    let words = builder.build().unwrap();
+    assert!(words.len() > plain.len());
+    assert_eq!(Image::verify(&words).unwrap().manifest().policy, builder.manifest.policy);
+
+    for keep in
+        [Keep::Global(1), Keep::Memory { from: 13, bytes: 4 }, Keep::Memory { from: u32::MAX, bytes: 2 }]
+    {
+        builder.manifest.policy.keep = [keep].into_iter().collect();
+        assert_eq!(builder.build(), Err(BuildError::Verify(VerifyError::Manifest)), "{keep:?}");
     }
 }

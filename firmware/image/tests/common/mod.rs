@@ -86,6 +86,7 @@ pub fn sample() -> ImageBuilder<'static> {
         namespace: "demo",
         pins: Default::default(),
         events: Default::default(),
+        policy: Default::default(),
     };
     manifest.pins.push(PinName { line: 17, name: "lamp" }).expect("there is room");
     let source = EventSource::Falling { line: 27, debounce_us: 5_000 };

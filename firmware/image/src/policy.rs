@@ -1,0 +1,94 @@
+//! What a device does when something goes wrong, and what outlives a swap of images.
+
+use heapless::Vec;
+use serde::{Deserialize, Serialize};
+
+/// Parts of its state that a module may keep over a swap.
+pub const MAX_KEEP: usize = 32;
+
+/// The manifest's `[policy]` and `[keep]`. The default is what a manifest without them means; only a policy
+/// that differs stands in an image.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Policy {
+    /// `on_trap`: what follows a trap.
+    pub on_trap: OnFault,
+    /// `on_fuel`: what follows the end of a call's fuel; as `on_trap`, where the manifest does not say.
+    pub on_fuel: OnFault,
+    /// `restarts`: how often a module is restarted before it stays faulted.
+    pub restarts: u8,
+    /// `on_overrun`: which event goes where there is no room for another.
+    pub on_overrun: OnOverrun,
+    /// `coalesce`: a timer that runs out while its last event still waits makes no second one.
+    pub coalesce: bool,
+    /// `link_timeout_ms`: milliseconds without a frame of a host after which the outputs become safe; 0 is never.
+    pub link_timeout_ms: u32,
+    /// `confirm_ms`: milliseconds that a new image is on trial; 0 is not at all.
+    pub confirm_ms: u32,
+    /// `confirm`: who confirms an image that came through its trial.
+    pub confirm: Confirm,
+    /// What the kept state looks like, as the compiler hashed it: state is carried between images with the
+    /// same number alone.
+    pub layout: u32,
+    /// What is kept, in the manifest's order; the same order in every image with the same `layout`.
+    pub keep: Vec<Keep, MAX_KEEP>,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            on_trap: OnFault::Hold,
+            on_fuel: OnFault::Hold,
+            restarts: 3,
+            on_overrun: OnOverrun::DropOldest,
+            coalesce: true,
+            link_timeout_ms: 0,
+            confirm_ms: 3000,
+            confirm: Confirm::Device,
+            layout: 0,
+            keep: Vec::new(),
+        }
+    }
+}
+
+/// What follows a fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum OnFault {
+    /// `"hold"`: outputs stay as they are, and the module goes on with its next event.
+    Hold,
+    /// `"safe"`: outputs become safe, and the module rests until it is reset.
+    Safe,
+    /// `"restart"`: outputs become safe, and the module is loaded anew; after `restarts` times it rests.
+    Restart,
+}
+
+/// Which event goes where a module's share of the queue is full.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum OnOverrun {
+    /// `"drop_oldest"`: the one that has waited longest.
+    DropOldest,
+    /// `"drop_newest"`: the one that has just come.
+    DropNewest,
+}
+
+/// Who confirms an image at the end of its trial.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Confirm {
+    /// `"device"`: the device itself, when there was no trap.
+    Device,
+    /// `"host"`: `xmap confirm`, within the trial; without it the previous image comes back.
+    Host,
+}
+
+/// A part of a module's state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Keep {
+    /// A global, by its index in the image.
+    Global(u16),
+    /// Bytes of linear memory.
+    Memory {
+        /// The first address.
+        from: u32,
+        /// How many bytes.
+        bytes: u32,
+    },
+}
