@@ -50,9 +50,9 @@ impl fmt::Display for DecodeError {
 impl core::error::Error for DecodeError {}
 
 /// Kinds of [`Request`]; a test holds it to the enum.
-const REQUESTS: u32 = 7;
+const REQUESTS: u32 = 19;
 /// Kinds of [`Response`]; a test holds it to the enum.
-const RESPONSES: u32 = 8;
+const RESPONSES: u32 = 15;
 
 /// Reads the payload of a [`crate::Channel::Request`] frame: the sequence number and the request.
 ///
@@ -121,6 +121,18 @@ mod tests {
             Request::Levels => 4,
             Request::Describe { .. } => 5,
             Request::Rehearse { .. } => 6,
+            Request::Module { .. } => 7,
+            Request::Begin { .. } => 8,
+            Request::Chunk { .. } => 9,
+            Request::Commit { .. } => 10,
+            Request::Abort { .. } => 11,
+            Request::Confirm { .. } => 12,
+            Request::Rollback { .. } => 13,
+            Request::Reset { .. } => 14,
+            Request::Happened { .. } => 15,
+            Request::Bind { .. } => 16,
+            Request::CallHandle { .. } => 17,
+            Request::Release { .. } => 18,
         }
     }
 
@@ -135,6 +147,13 @@ mod tests {
             Response::Trace(_) => 5,
             Response::Levels { .. } => 6,
             Response::Described(_) => 7,
+            Response::Module(_) => 8,
+            Response::Staging { .. } => 9,
+            Response::Swapped { .. } => 10,
+            Response::NotSwapped { .. } => 11,
+            Response::Done => 12,
+            Response::Happened(_) => 13,
+            Response::Bound { .. } => 14,
         }
     }
 
@@ -149,6 +168,18 @@ mod tests {
             Request::Levels,
             Request::Describe { export: Export::Id(1) },
             Request::Rehearse { lines: [1, 0], levels: [1, 0], advance_us: 5 },
+            Request::Module { module: 0 },
+            Request::Begin { module: 0, bytes: 4, hash: [1; 32], token: 2 },
+            Request::Chunk { token: 2, offset: 0, data: Chunk::new() },
+            Request::Commit { token: 2 },
+            Request::Abort { token: 2 },
+            Request::Confirm { module: 0 },
+            Request::Rollback { module: 0 },
+            Request::Reset { module: None },
+            Request::Happened { from: 0 },
+            Request::Bind { export: Export::Id(1) },
+            Request::CallHandle { handle: 1, args: Args::new() },
+            Request::Release { handle: 1 },
         ];
         assert_eq!(requests.len(), REQUESTS as usize);
         for (kind, request) in requests.iter().enumerate() {
@@ -190,6 +221,13 @@ mod tests {
                 params: Types::new(),
                 results: Types::new(),
             }),
+            Response::Module(ModuleStatus::default()),
+            Response::Staging { next: 0 },
+            Response::Swapped { module: 0, generation: 1, trial_ms: 0 },
+            Response::NotSwapped { state: ImageState::None },
+            Response::Done,
+            Response::Happened(Happenings::default()),
+            Response::Bound { handle: 0 },
         ];
         assert_eq!(responses.len(), RESPONSES as usize);
         for (kind, response) in responses.iter().enumerate() {

@@ -45,6 +45,7 @@ mod exchange;
 mod frame;
 pub mod limits;
 mod message;
+mod operate;
 mod respond;
 mod text;
 
@@ -53,8 +54,9 @@ pub use encode::{EncodeError, encode_bytes, encode_request, encode_response, enc
 pub use exchange::{Exchange, Retry, Step};
 pub use frame::{Channel, Frame, FrameCounters, FrameReader};
 pub use message::{
-    Access, Args, Boot, Described, Export, Hello, ImageInfo, ImageState, Name, PROTOCOL, Refusal, Request,
-    Response, Status, Trace, TraceEntries, TraceEntry, TrapReport, Types, features,
+    Access, Args, Boot, Chunk, Described, Export, Hello, ImageInfo, ImageState, Name, PROTOCOL, Refusal,
+    Request, Response, Status, Trace, TraceEntries, TraceEntry, TrapReport, Types, features,
 };
+pub use operate::{Happening, Happenings, Life, ModuleStatus, What, Why};
 pub use respond::Responder;
 pub use text::{Level, Text, decode_text, pieces};

@@ -32,3 +32,16 @@ pub const MAX_VERSION: usize = 24;
 
 /// Banks of lines whose levels are reported: the BCM2711 has two.
 pub const MAX_BANKS: usize = 2;
+
+/// Bytes of an image in one message: a chunk and its head fit a payload, and one is under way for 40 ms at
+/// 115,200 baud.
+pub const MAX_CHUNK: usize = 448;
+
+/// Happenings of one page: each takes at most 40 bytes.
+pub const MAX_HAPPENINGS: usize = 12;
+
+/// Modules that a device runs side by side.
+pub const MAX_MODULES: usize = 4;
+
+/// Bytes of a module's name in a status; a longer one is cut.
+pub const MAX_MODULE_NAME: usize = 32;

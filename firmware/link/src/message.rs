@@ -9,7 +9,8 @@ use core::fmt;
 use heapless::{String, Vec};
 use serde::{Deserialize, Serialize};
 
-use crate::limits::{MAX_ARGS, MAX_BANKS, MAX_NAME, MAX_TRACE_ENTRIES, MAX_VERSION};
+use crate::limits::{MAX_ARGS, MAX_BANKS, MAX_CHUNK, MAX_NAME, MAX_TRACE_ENTRIES, MAX_VERSION};
+use crate::operate::{Happenings, ModuleStatus};
 
 /// The version of these messages.
 pub const PROTOCOL: u16 = 1;
@@ -68,12 +69,91 @@ pub enum Request {
         /// Microseconds that pass after that.
         advance_us: u64,
     },
+    /// Kind 7: how is this module? Answered by [`Response::Module`].
+    Module {
+        /// Its number, from 0.
+        module: u8,
+    },
+    /// Kind 8: an image follows, for the inactive slot of a module. Answered by [`Response::Staging`]; refused with
+    /// [`Refusal::Busy`] while another host's transfer is under way.
+    Begin {
+        /// The module's number, from 0.
+        module: u8,
+        /// Bytes of the image, a multiple of four.
+        bytes: u32,
+        /// SHA-256 of the image as its header has it.
+        hash: [u8; 32],
+        /// Any number that another host would not choose; the rest of the transfer repeats it.
+        token: u32,
+    },
+    /// Kind 9: a part of the image. Answered by [`Response::Staging`].
+    Chunk {
+        /// The transfer's.
+        token: u32,
+        /// Its place in the image, in bytes: where the last one ended.
+        offset: u32,
+        /// The bytes.
+        data: Chunk,
+    },
+    /// Kind 10: all of the image has come; verify it and switch. Answered by [`Response::Swapped`] or
+    /// [`Response::NotSwapped`].
+    Commit {
+        /// The transfer's.
+        token: u32,
+    },
+    /// Kind 11: forget the transfer. Answered by [`Response::Done`].
+    Abort {
+        /// The transfer's.
+        token: u32,
+    },
+    /// Kind 12: the new image is good; its trial ends. Answered by [`Response::Done`].
+    Confirm {
+        /// The module's number.
+        module: u8,
+    },
+    /// Kind 13: go back to the image before this one. Answered by [`Response::Swapped`] or [`Response::NotSwapped`].
+    Rollback {
+        /// The module's number.
+        module: u8,
+    },
+    /// Kind 14: load a module anew, or restart the device. Answered by [`Response::Done`]; a device that restarts
+    /// answers first.
+    Reset {
+        /// The module's number; `None` is the device.
+        module: Option<u8>,
+    },
+    /// Kind 15: what happened, from number `from` on. Answered by [`Response::Happened`].
+    Happened {
+        /// The number of the first one wanted; they are numbered from 0 at boot.
+        from: u32,
+    },
+    /// Kind 16: a handle for an export. Answered by [`Response::Bound`].
+    Bind {
+        /// Which one.
+        export: Export,
+    },
+    /// Kind 17: run the export that a handle stands for. Answered as [`Request::Call`]; refused with
+    /// [`Refusal::StaleHandle`] when its image is no longer there.
+    CallHandle {
+        /// The handle.
+        handle: u32,
+        /// The arguments.
+        args: Args,
+    },
+    /// Kind 18: give a handle back. Answered by [`Response::Done`].
+    Release {
+        /// The handle.
+        handle: u32,
+    },
 }
+
+/// A part of an image on its way.
+pub type Chunk = Vec<u8, MAX_CHUNK>;
 
 /// An export, as a request names it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Export {
-    /// By its position in the image: no look-up on the device.
+    /// By its position in the image, in bits 0 to 11, and its module, in bits 12 and 13: no look-up on the device.
     Id(u16),
     /// By its key, or by the name that the module gave it.
     Name(Name),
@@ -115,6 +195,36 @@ pub enum Response {
     },
     /// Kind 7: answers [`Request::Describe`].
     Described(Described),
+    /// Kind 8: answers [`Request::Module`].
+    Module(ModuleStatus),
+    /// Kind 9: answers [`Request::Begin`] and [`Request::Chunk`].
+    Staging {
+        /// Bytes that have come: where the next chunk begins.
+        next: u32,
+    },
+    /// Kind 10: the image runs.
+    Swapped {
+        /// The module's number.
+        module: u8,
+        /// The module's generation now: handles of earlier ones are stale.
+        generation: u16,
+        /// Milliseconds of its trial; 0 where it has none.
+        trial_ms: u32,
+    },
+    /// Kind 11: the image does not run, and the one before it does.
+    NotSwapped {
+        /// What became of the image.
+        state: ImageState,
+    },
+    /// Kind 12: done.
+    Done,
+    /// Kind 13: answers [`Request::Happened`].
+    Happened(Happenings),
+    /// Kind 14: answers [`Request::Bind`].
+    Bound {
+        /// The handle: an index and a generation.
+        handle: u32,
+    },
 }
 
 /// Who a device is. The first two fields never change, in any protocol version.
@@ -149,6 +259,8 @@ pub mod features {
     /// The device was started for a rehearsal: its inputs and its clock are the host's, by
     /// [`Request::Rehearse`](crate::Request::Rehearse).
     pub const REHEARSAL: u32 = 1 << 3;
+    /// Images can be swapped: the requests from [`Request::Module`](crate::Request::Module) on.
+    pub const SWAP: u32 = 1 << 4;
 }
 
 /// What a device's program was started for.
@@ -230,6 +342,35 @@ pub enum Refusal {
     },
     /// The export has more parameters or results than a message can hold.
     NotCallable,
+    /// The handle's image was replaced, or the handle was given back.
+    StaleHandle,
+    /// All handles are taken.
+    NoHandle,
+    /// The device has no module with this number.
+    NoModule,
+    /// The module is faulted: it takes no calls until it is reset or replaced.
+    Faulted,
+    /// Another transfer is under way, or the module is on trial.
+    Busy {
+        /// Milliseconds after which it is worth another try.
+        retry_ms: u32,
+    },
+    /// There is no transfer with this token: it was never begun, has ended, or was given up for silence.
+    NoTransfer,
+    /// A chunk is not where the last one ended, or goes beyond the announced end.
+    BadChunk {
+        /// Where the next one begins.
+        expected: u32,
+    },
+    /// The image is larger than a slot.
+    TooLarge {
+        /// Bytes of a slot.
+        most: u32,
+    },
+    /// There is no image to go back to.
+    NoPrevious,
+    /// Nothing is on trial.
+    NotOnTrial,
 }
 
 impl fmt::Display for Refusal {
@@ -245,6 +386,18 @@ impl fmt::Display for Refusal {
                 write!(f, "the export takes {expected} arguments")
             }
             Self::NotCallable => f.write_str("the export cannot be called from a host"),
+            Self::StaleHandle => f.write_str("the handle's image is no longer there"),
+            Self::NoHandle => f.write_str("all handles are taken"),
+            Self::NoModule => f.write_str("it has no module with this number"),
+            Self::Faulted => f.write_str("the module is faulted; `xmap reset` loads it anew"),
+            Self::Busy { retry_ms } => {
+                write!(f, "another swap is under way; try again in {} s", retry_ms.div_ceil(1000))
+            }
+            Self::NoTransfer => f.write_str("the transfer has ended"),
+            Self::BadChunk { expected } => write!(f, "the next chunk begins at byte {expected}"),
+            Self::TooLarge { most } => write!(f, "a slot holds {most} bytes"),
+            Self::NoPrevious => f.write_str("there is no image to go back to"),
+            Self::NotOnTrial => f.write_str("nothing is on trial"),
         }
     }
 }

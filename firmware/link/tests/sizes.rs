@@ -50,6 +50,40 @@ fn the_largest_messages_fit() {
             params: types.clone(),
             results: types,
         }),
+        Response::Module(ModuleStatus {
+            module: u8::MAX,
+            life: Life::Unmounted,
+            name: "m".repeat(MAX_MODULE_NAME).as_str().try_into().unwrap(),
+            image: Some(ImageInfo { hash: [0xff; 32], version: u32::MAX, exports: u16::MAX }),
+            generation: u16::MAX,
+            trial_ms: u32::MAX,
+            previous: true,
+            calls: u32::MAX,
+            traps: u32::MAX,
+            events: u32::MAX,
+            missed: u32::MAX,
+            dropped: u32::MAX,
+            coalesced: u32::MAX,
+            restarts: u32::MAX,
+            late_us: u32::MAX,
+            trap: Some(longest_trap()),
+        }),
+        Response::Staging { next: u32::MAX },
+        Response::Swapped { module: u8::MAX, generation: u16::MAX, trial_ms: u32::MAX },
+        Response::NotSwapped { state: ImageState::MountTrapped(longest_trap()) },
+        Response::Done,
+        Response::Happened(Happenings {
+            first: u32::MAX,
+            next: u32::MAX,
+            entries: [Happening {
+                time_us: u64::MAX,
+                module: u8::MAX,
+                what: What::RolledBack(Why::NotMounted(ImageState::MountTrapped(longest_trap()))),
+            }; MAX_HAPPENINGS]
+                .into_iter()
+                .collect(),
+        }),
+        Response::Bound { handle: u32::MAX },
     ];
     let mut buffer = [0; MAX_FRAME];
     for response in &responses {
@@ -57,6 +91,9 @@ fn the_largest_messages_fit() {
     }
     let call = Request::Call { export: Export::Name(name), args };
     encode_request(u16::MAX, &call, &mut buffer).unwrap();
+    let data: Chunk = [0xff; MAX_CHUNK].into_iter().collect();
+    encode_request(u16::MAX, &Request::Chunk { token: u32::MAX, offset: u32::MAX, data }, &mut buffer)
+        .unwrap();
 
     let text = "t".repeat(MAX_TEXT);
     let text = Text { trace_at: u32::MAX, level: Level::Warn, more: true, text: &text };

@@ -173,6 +173,8 @@ impl Context<'_> {
                 let Some(image) = served.image() else { return Response::Refused(Refusal::NoImage) };
                 describe(image, &export).map_or_else(Response::Refused, Response::Described)
             }
+            // Features::SWAP is not among those that this device names.
+            _ => Response::Refused(Refusal::Unsupported),
         }
     }
 

@@ -1,0 +1,144 @@
+//! What an operator sees: the state of each module, and what happened.
+
+use heapless::{String, Vec};
+use serde::{Deserialize, Serialize};
+
+use crate::limits::{MAX_HAPPENINGS, MAX_MODULE_NAME};
+use crate::{ImageInfo, ImageState, TrapReport};
+
+/// Where a module is in its life (`docs/lifecycle.md`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Life {
+    /// It has no image.
+    #[default]
+    Unloaded,
+    /// Its image was verified; nothing of it has run.
+    Verified,
+    /// Its lines are set up and `on_mount` said yes; no event has been given to it.
+    Mounted,
+    /// Its events and calls run.
+    Running,
+    /// Its outputs are safe and it rests, until it is reset or replaced.
+    Faulted,
+    /// `on_unmount` has run; its state is kept until another image takes the place.
+    Unmounted,
+}
+
+impl Life {
+    /// As it is printed.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Unloaded => "unloaded",
+            Self::Verified => "verified",
+            Self::Mounted => "mounted",
+            Self::Running => "running",
+            Self::Faulted => "faulted",
+            Self::Unmounted => "unmounted",
+        }
+    }
+}
+
+/// How a module is. Counters start at boot and stop at their largest value.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModuleStatus {
+    /// Its number.
+    pub module: u8,
+    /// Where it is in its life.
+    pub life: Life,
+    /// Its name, cut to [`MAX_MODULE_NAME`] bytes.
+    pub name: String<MAX_MODULE_NAME>,
+    /// Its image.
+    pub image: Option<ImageInfo>,
+    /// How many images it has had; handles of earlier ones are stale.
+    pub generation: u16,
+    /// Milliseconds that are left of its trial; 0 where it is not on trial.
+    pub trial_ms: u32,
+    /// Whether there is an image to go back to.
+    pub previous: bool,
+    /// Calls that were run: of hosts, of events, of the device itself.
+    pub calls: u32,
+    /// Those of them that trapped.
+    pub traps: u32,
+    /// Events that were given to it.
+    pub events: u32,
+    /// Deadlines of its timers that passed without a call of their own.
+    pub missed: u32,
+    /// Events that went because there was no room for them.
+    pub dropped: u32,
+    /// Timer events that became one with the event before.
+    pub coalesced: u32,
+    /// How often it was restarted after a fault.
+    pub restarts: u32,
+    /// The longest time from an event to its handler, in microseconds.
+    pub late_us: u32,
+    /// The latest trap.
+    pub trap: Option<TrapReport>,
+}
+
+/// One page of what happened.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Happenings {
+    /// The number of the first one of this page: that asked for, or the oldest that is still held.
+    pub first: u32,
+    /// The number that the next one will have.
+    pub next: u32,
+    /// They, oldest first.
+    pub entries: Vec<Happening, MAX_HAPPENINGS>,
+}
+
+/// Something that happened to a module.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Happening {
+    /// Microseconds since boot.
+    pub time_us: u64,
+    /// The module's number.
+    pub module: u8,
+    /// What.
+    pub what: What,
+}
+
+/// What happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum What {
+    /// An image was mounted where none was.
+    Mounted,
+    /// An image was not mounted; what was there before goes on.
+    NotMounted(ImageState),
+    /// A new image took the place of another.
+    Swapped,
+    /// The new image is confirmed.
+    Confirmed,
+    /// The image before came back.
+    RolledBack(Why),
+    /// A call or a handler trapped.
+    Trapped(TrapReport),
+    /// The outputs became safe.
+    MadeSafe,
+    /// The module was loaded anew.
+    Restarted,
+    /// The module rests until it is reset.
+    Faulted,
+    /// The module was reset by a host.
+    Reset,
+    /// No host has been heard for `link_timeout_ms`.
+    HostLost,
+    /// A host is heard again.
+    HostBack,
+    /// An event went because there was no room for it; counted until the module runs freely again, told once.
+    Overrun,
+    /// A transfer was given up.
+    TransferEnded,
+}
+
+/// Why the image before came back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Why {
+    /// The new one trapped during its trial.
+    Trap(TrapReport),
+    /// The new one could not be mounted.
+    NotMounted(ImageState),
+    /// Nobody confirmed it in time.
+    Unconfirmed,
+    /// A host asked for it.
+    Asked,
+}
