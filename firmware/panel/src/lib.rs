@@ -9,6 +9,7 @@
 //! bare-metal program and the program under Linux mount an image in the same way, to the same
 //! register stores.
 
+mod board;
 mod lines;
 mod mount;
 mod panel;
@@ -16,6 +17,7 @@ mod recorder;
 mod rehearsal;
 mod service;
 
+pub use board::{Board, Edge};
 pub use lines::{ReservedLine, check_lines, make_safe, prepare_lines};
 pub use mount::{Hook, MountError, NotMounted};
 pub use panel::{MEMORY_BYTES_MAX, Panel, Suspended};

@@ -242,6 +242,8 @@ impl Device {
                 }),
                 None => Response::Refused(Refusal::UnknownExport),
             },
+            // A device without swaps.
+            _ => Response::Refused(Refusal::Unsupported),
         }
     }
 

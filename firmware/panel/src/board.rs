@@ -1,0 +1,45 @@
+//! What a device asks of its board beside what a module's call asks.
+
+use tiny_mapper::Port;
+use xmap_boards::Line;
+
+/// An edge that the board saw.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Edge {
+    /// The line.
+    pub line: Line,
+    /// Whether it rose; `false` is a falling edge.
+    pub rising: bool,
+    /// When, in microseconds since boot.
+    pub time_us: u64,
+}
+
+/// A board that a [`crate::Device`] runs on. Interrupt handlers of an implementation only note what they saw; the
+/// device asks for it between two events.
+pub trait Board: Port {
+    /// Asks for edges of a line to be seen: rising, falling, both or none. What was seen before is forgotten.
+    fn detect(&mut self, line: Line, rising: bool, falling: bool);
+
+    /// The oldest edge that nobody has asked for yet.
+    fn take_edge(&mut self) -> Option<Edge>;
+
+    /// Edges that were seen and lost since this was last asked, because too many waited.
+    fn lost_edges(&mut self) -> u32 {
+        0
+    }
+}
+
+/// A borrowed board is one.
+impl<B: Board + ?Sized> Board for &mut B {
+    fn detect(&mut self, line: Line, rising: bool, falling: bool) {
+        (**self).detect(line, rising, falling);
+    }
+
+    fn take_edge(&mut self) -> Option<Edge> {
+        (**self).take_edge()
+    }
+
+    fn lost_edges(&mut self) -> u32 {
+        (**self).lost_edges()
+    }
+}
