@@ -1,6 +1,7 @@
 //! Why bytes are not an image.
 
 use crate::layout::{Extension, FORMAT, Section};
+use crate::limits;
 
 /// Why bytes are not an image. Numbers are indices into the section that the variant names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +61,8 @@ pub enum VerifyError {
     End(u32),
     /// A type, a table or a segment that does not exist, or a row of one that does not fit.
     Table(u32),
+    /// More images in a bundle than [`crate::limits::MAX_MODULES`].
+    Bundle,
 }
 
 impl core::fmt::Display for VerifyError {
@@ -92,6 +95,7 @@ impl core::fmt::Display for VerifyError {
             Self::Global(n) => write!(f, "op at word {n}: no such global"),
             Self::End(n) => write!(f, "function {n} has no end"),
             Self::Table(n) => write!(f, "op or row {n}: no such type, table or segment"),
+            Self::Bundle => write!(f, "more than {} images in a bundle", limits::MAX_MODULES),
         }
     }
 }
@@ -129,6 +133,7 @@ impl VerifyError {
             Self::End(_) => 25,
             Self::Extension(_) => 26,
             Self::Table(_) => 27,
+            Self::Bundle => 28,
         }
     }
 }

@@ -11,6 +11,8 @@ extern crate alloc;
 
 #[cfg(feature = "build")]
 mod build;
+mod bundle;
+mod conflict;
 mod error;
 mod image;
 mod layout;
@@ -25,12 +27,14 @@ mod verify;
 
 #[cfg(feature = "build")]
 pub use build::{BuildError, Elements, Entry, Export, Function, ImageBuilder, Table, reseal};
+pub use bundle::{Bundle, bundle};
+pub use conflict::{Conflict, conflict, conflicts};
 pub use error::VerifyError;
 pub use image::{ExportId, Image, words_of};
 pub use layout::{
     Extension, FORMAT, HASH_WORD, HASH_WORDS, HEADER_WORDS, Header, MAGIC, NO_START, SECTIONS, Section, field,
 };
-pub use manifest::{Event, EventSource, MAX_EVENTS, Manifest, PinName};
+pub use manifest::{Event, EventSource, HOOKS, MAX_EVENTS, Manifest, PinName};
 pub use op::{Field, Fields, Immediate, Op, Shape, Word, decode, opcode};
 pub use owned::Held;
 #[cfg(feature = "build")]

@@ -6,6 +6,9 @@ use xmap_boards::Line;
 
 use crate::Policy;
 
+/// Exports that the runtime itself calls, in each module that has them, in the order of a module's life.
+/// They keep these names as their keys.
+pub const HOOKS: [&str; 4] = ["_initialize", "on_mount", "export_cleanup", "on_unmount"];
 /// Handlers that a manifest may declare.
 pub const MAX_EVENTS: usize = 32;
 

@@ -15,7 +15,7 @@ use crate::layout::{
 use crate::op::{Field, Fields, Immediate, Op, Word, decode};
 use crate::{DataRow, ExportRow, FunctionRow, Image, Keep, Manifest, PinMode, PinRow, Ty, limits};
 
-type Result<T> = core::result::Result<T, VerifyError>;
+pub(crate) type Result<T> = core::result::Result<T, VerifyError>;
 
 impl<'a> Image<'a> {
     /// Checks `words` and, if everything holds, hands out the image in place.

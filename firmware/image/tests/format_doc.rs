@@ -1,9 +1,13 @@
 //! The tables of `docs/format.md` are those of the code. `BLESS=1` rewrites them.
 
+mod common;
+
 use std::fmt::Write;
 use std::path::Path;
 
-use xmap_image::{Extension, Field, Fields, Immediate, Op, SECTIONS, Section, Ty, VerifyError, limits};
+use xmap_image::{
+    Conflict, ExportId, Extension, Field, Fields, Immediate, Op, SECTIONS, Section, Ty, VerifyError, limits,
+};
 
 fn field(field: Field) -> &'static str {
     match field {
@@ -161,6 +165,7 @@ fn errors() -> String {
         End(0),
         VerifyError::Extension(xmap_image::Extension::Tables),
         Table(0),
+        Bundle,
     ];
     let mut out = "| number | error |\n| --- | --- |\n".to_string();
     for (n, error) in all.iter().enumerate() {
@@ -170,9 +175,28 @@ fn errors() -> String {
     out
 }
 
+fn conflicts() -> String {
+    let (left, right, line) = (ExportId(0), ExportId(0), common::line(17));
+    let all = [
+        Conflict::Board,
+        Conflict::Module,
+        Conflict::Line(line),
+        Conflict::Pull(line),
+        Conflict::Edges { line, left, right },
+        Conflict::Key { left, right },
+    ];
+    let mut out = "| number | conflict |\n| --- | --- |\n".to_string();
+    for (n, conflict) in all.iter().enumerate() {
+        assert_eq!(usize::from(conflict.code()), n + 1, "{conflict:?}");
+        writeln!(out, "| {} | {conflict} |", conflict.code()).expect("a string takes all");
+    }
+    out
+}
+
 fn limits() -> String {
     let table = [
         ("bytes of an image", limits::MAX_IMAGE_BYTES as u64),
+        ("images of a bundle", limits::MAX_MODULES as u64),
         ("exports", limits::MAX_EXPORTS as u64),
         ("functions", limits::MAX_FUNCTIONS as u64),
         ("words of a function", limits::MAX_FUNCTION_WORDS as u64),
@@ -204,6 +228,7 @@ fn the_tables_of_the_document_are_those_of_the_code() {
         ("types", types()),
         ("ops", ops()),
         ("errors", errors()),
+        ("conflicts", conflicts()),
         ("limits", limits()),
     ];
     for (name, table) in tables {

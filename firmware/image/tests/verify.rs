@@ -8,7 +8,7 @@ use common::{at, changed, extended, sample, start, start_of, words};
 use proptest::prelude::*;
 use xmap_image::{
     BuildError, Event, EventSource, Extension, FORMAT, Function, HEADER_WORDS, Image, Op, Section,
-    VerifyError, Word, field, reseal, words_of,
+    VerifyError, Word, bundle, field, reseal, words_of,
 };
 
 /// The word `n` of a section of the sample, changed by `f`.
@@ -285,8 +285,9 @@ fn every_error_is_reached_and_has_its_own_number_and_text() {
     let bytes = [0; 9];
     let odd = [words_of(&bytes[..5]), words_of(&bytes[1..5]), words_of(&bytes[2..6])];
     errors.extend(odd.into_iter().filter_map(Result::err));
+    errors.extend(bundle(&words().repeat(5)).filter_map(Result::err));
     let codes: BTreeSet<u8> = errors.iter().map(VerifyError::code).collect();
-    assert_eq!(codes, (1..=27).collect());
+    assert_eq!(codes, (1..=28).collect());
     let texts: BTreeSet<String> = errors.iter().map(|e| e.to_string()).collect();
     assert!(texts.len() >= codes.len());
 }

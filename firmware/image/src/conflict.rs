@@ -1,0 +1,149 @@
+//! What two images may not both have when they stand side by side on one device.
+
+use xmap_boards::Line;
+
+use crate::{Event, ExportId, HOOKS, Image, PinRow};
+
+/// Why two images cannot stand side by side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Conflict {
+    /// They were compiled for different boards.
+    Board,
+    /// Their modules have one name.
+    Module,
+    /// One of them drives a line that the other declares. A line has one writer, and its readers are in
+    /// the writer's module.
+    Line(Line),
+    /// Both read a line, and they want different pulls.
+    Pull(Line),
+    /// Both handle the edges of a line.
+    Edges {
+        /// The line.
+        line: Line,
+        /// The first image's handler.
+        left: ExportId,
+        /// The second image's handler.
+        right: ExportId,
+    },
+    /// An export of each has the same key, and it is not one of [`HOOKS`], which every module may have.
+    Key {
+        /// The first image's export.
+        left: ExportId,
+        /// The second image's export.
+        right: ExportId,
+    },
+}
+
+impl Conflict {
+    /// A number for each variant, for the link.
+    pub const fn code(&self) -> u8 {
+        match self {
+            Self::Board => 1,
+            Self::Module => 2,
+            Self::Line(_) => 3,
+            Self::Pull(_) => 4,
+            Self::Edges { .. } => 5,
+            Self::Key { .. } => 6,
+        }
+    }
+
+    /// The line that both declare, where it is about a line.
+    pub const fn line(&self) -> Option<Line> {
+        match self {
+            Self::Line(line) | Self::Pull(line) | Self::Edges { line, .. } => Some(*line),
+            Self::Board | Self::Module | Self::Key { .. } => None,
+        }
+    }
+}
+
+impl core::fmt::Display for Conflict {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Board => write!(f, "they are for different boards"),
+            Self::Module => write!(f, "their modules have one name"),
+            Self::Line(line) => write!(f, "one drives line {line}, and the other declares it"),
+            Self::Pull(line) => write!(f, "they want different pulls of line {line}"),
+            Self::Edges { line, .. } => write!(f, "both handle edges of line {line}"),
+            Self::Key { .. } => write!(f, "an export of each has the same key"),
+        }
+    }
+}
+
+impl core::error::Error for Conflict {}
+
+/// The first of [`conflicts`], if there is one.
+pub fn conflict(left: &Image<'_>, right: &Image<'_>) -> Option<Conflict> {
+    conflicts(left, right).next()
+}
+
+/// Everything that keeps two images from standing side by side on one device: boards and modules first,
+/// then lines and their pulls, edges, keys, each in ascending order. A line is named once, but for each
+/// pair of handlers of its edges.
+///
+/// Allocates nothing; the time is linear in exports and lines, and quadratic in handlers, which are few.
+pub fn conflicts<'a>(left: &Image<'a>, right: &Image<'a>) -> impl Iterator<Item = Conflict> + use<'a> {
+    let boards = (left.board() != right.board()).then_some(Conflict::Board);
+    let [ours, theirs] = [left.manifest(), right.manifest()];
+    let modules = (ours.module == theirs.module).then_some(Conflict::Module);
+    let driven = left.declared() & right.declared() & (left.writable() | right.writable());
+    boards
+        .into_iter()
+        .chain(modules)
+        .chain(lines(left.pins(), right.pins(), driven))
+        .chain(edges(ours.events, theirs.events, driven))
+        .chain(keys(*left, *right))
+}
+
+/// Lines that both declare. Rows are sorted by line, each line once.
+fn lines<'a>(
+    left: &'a [PinRow],
+    right: &'a [PinRow],
+    driven: u64,
+) -> impl Iterator<Item = Conflict> + use<'a> {
+    left.iter().filter_map(move |row| {
+        let line = row.line();
+        let other = right.binary_search_by_key(&line, PinRow::line).ok().and_then(|n| right.get(n))?;
+        if driven & line.mask64() != 0 {
+            return Some(Conflict::Line(line));
+        }
+        (row.pull() != other.pull()).then_some(Conflict::Pull(line))
+    })
+}
+
+/// Lines whose edges both handle, but for those that have their error already.
+fn edges<const N: usize>(
+    left: heapless::Vec<Event, N>,
+    right: heapless::Vec<Event, N>,
+    driven: u64,
+) -> impl Iterator<Item = Conflict> {
+    left.into_iter().flat_map(move |ours| {
+        let line = ours.source.line().and_then(Line::new).filter(|line| driven & line.mask64() == 0);
+        let theirs = line.map(|line| {
+            let same = move |event: &Event| event.source.line() == Some(line.number());
+            right.clone().into_iter().filter(same).map(move |event| {
+                let (left, right) = (ExportId(ours.export), ExportId(event.export));
+                Conflict::Edges { line, left, right }
+            })
+        });
+        theirs.into_iter().flatten()
+    })
+}
+
+/// Keys that both have: exports are sorted by them, so both lists are walked once.
+fn keys<'a>(left: Image<'a>, right: Image<'a>) -> impl Iterator<Item = Conflict> + use<'a> {
+    let (mut ours, mut theirs) = (0, 0);
+    core::iter::from_fn(move || {
+        loop {
+            let pair = (ExportId(ours), ExportId(theirs));
+            let key = left.key(pair.0)?;
+            let order = key.cmp(right.key(pair.1)?);
+            // Verification has shown that the indices of exports fit 16 bits.
+            ours += u16::from(order.is_le());
+            theirs += u16::from(order.is_ge());
+            if order.is_eq() && !HOOKS.contains(&key) {
+                return Some(Conflict::Key { left: pair.0, right: pair.1 });
+            }
+        }
+    })
+}
