@@ -20,6 +20,8 @@ pub enum Program {
     Bench,
     /// Tests start-up and drivers, in the emulator.
     SelfTest,
+    /// Plays the specification's tests, in the emulator.
+    Spec,
     /// What there is without a mapper, to measure it.
     SizeBase,
     /// The same with the verification of an image.
@@ -37,6 +39,7 @@ impl Program {
             Self::Firmware => "rpi4b",
             Self::Bench => "bench",
             Self::SelfTest => "selftest",
+            Self::Spec => "spec",
             Self::SizeBase => "size_base",
             Self::SizeImage => "size_image",
             Self::SizeMapper | Self::SizeIntegers => "size_mapper",

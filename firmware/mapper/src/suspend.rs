@@ -52,6 +52,9 @@ impl<'a, P: Port> Mapper<'a, P> {
     pub fn resume(image: Image<'a>, port: P, store: Store<'a>, state: Suspended) -> Result<Self, LoadError> {
         store.fits(&image)?;
         let Store { stack, memory, globals } = store;
+        // As after a load: calls nest as deep as the image says and no deeper.
+        let (needed, given) = (image.stack_slots(), stack.len());
+        let Some(stack) = stack.get_mut(..needed) else { return Err(LoadError::Stack { needed, given }) };
         let (needed, given) = (state.memory_len, memory.len());
         let memory = Memory::resume(memory, needed, state.pages, image.header().memory_max_pages)
             .ok_or(LoadError::Memory { needed, given })?;

@@ -110,6 +110,11 @@ fn calls_nest_as_deep_as_the_image_says_whatever_the_stack_has() {
             let mut m = Mapper::load(image, Recorder::default(), store).unwrap();
             assert_eq!(fault(call(&mut m, "dive", &[])).0, TrapCode::StackOverflow);
             assert_eq!(fuel(&m), 2 + 2 * calls, "{slots}");
+            let state = m.suspend().2;
+            let store = Store { stack: &mut stack, ..Store::default() };
+            let mut m = Mapper::resume(image, Recorder::default(), store, state).unwrap();
+            assert_eq!(fault(call(&mut m, "dive", &[])).0, TrapCode::StackOverflow);
+            assert_eq!(fuel(&m), 2 + 2 * calls, "{slots}, resumed");
         }
     }
 }

@@ -10,6 +10,8 @@ use xmap_compiler::manifest::Manifest;
 use xmap_image::{OwnedImage, Ty};
 use xmap_sim::SimBoard;
 
+use super::play::{Call, Play};
+
 /// Words of code that a call may run: the longest test takes some ten million.
 const FUEL: u32 = 1 << 30;
 /// Slots of the stack: enough for a recursion of some thousand calls, soon used up by one without end.
@@ -40,6 +42,14 @@ pub(super) struct Instance {
     memory: Vec<u8>,
     globals: Vec<u64>,
     state: Suspended,
+    play: Play,
+}
+
+/// A start function that trapped.
+#[derive(Clone, Debug)]
+pub(super) struct NotStarted {
+    pub(super) trap: Trap,
+    pub(super) play: Play,
 }
 
 /// Results of a call: type and register of each.
@@ -59,7 +69,7 @@ impl Instance {
     ///
     /// # Errors
     /// Where the start function traps.
-    pub(super) fn start(image: OwnedImage) -> Result<Self, Trap> {
+    pub(super) fn start(image: OwnedImage) -> Result<Self, Box<NotStarted>> {
         let view = image.image();
         let header = view.header();
         let most = (header.memory_max_pages as usize) << 16;
@@ -75,7 +85,17 @@ impl Instance {
         let mut mapper = Mapper::load(view, board, store).expect("the store is as large as the image asks");
         let started = mapper.start();
         let (board, _, state) = mapper.suspend();
-        started.map(|()| Self { image, board, stack, memory, globals, state })
+        let words = view.words().to_vec();
+        let play = Play { words, memory: memory.len(), start: started.err(), calls: Vec::new() };
+        match started {
+            Ok(()) => Ok(Self { image, board, stack, memory, globals, state, play }),
+            Err(trap) => Err(Box::new(NotStarted { trap, play })),
+        }
+    }
+
+    /// What was done with it.
+    pub(super) fn into_play(self) -> Play {
+        self.play
     }
 
     /// Calls an export by its name.
@@ -91,12 +111,19 @@ impl Instance {
         let store = Store { stack: &mut self.stack, memory: &mut self.memory, globals: &mut self.globals };
         let mut mapper = Mapper::resume(view, &mut self.board, store, self.state)
             .map_err(|e| Stop::Call(e.to_string()))?;
-        let outcome = match mapper.call(id, args) {
+        let outcome: Result<Results, Stop> = match mapper.call(id, args) {
             Ok(results) => Ok(signature.results().zip(results.iter().copied()).collect()),
             Err(CallError::Trap(trap)) => Err(Stop::Trap(trap)),
             Err(error) => Err(Stop::Call(error.to_string())),
         };
         self.state = mapper.suspend().2;
+        let played = match &outcome {
+            Ok(results) => Ok(results.iter().map(|(_, raw)| *raw).collect()),
+            Err(Stop::Trap(trap)) => Err(*trap),
+            // The mapper has refused it.
+            Err(Stop::Call(_)) => return outcome,
+        };
+        self.play.calls.push(Call { export: id, args: args.to_vec(), outcome: played });
         outcome
     }
 }

@@ -9,12 +9,14 @@
 mod alone;
 mod expect;
 mod instance;
+mod play;
 mod script;
 mod stateless;
 mod suite;
 mod tally;
 mod value;
 
-pub use script::run;
+pub use play::{Call, Play, blob};
+pub use script::{play, run};
 pub use suite::{File, NotCovered, files, not_covered};
 pub use tally::{Tally, Verdict, table};

@@ -13,6 +13,7 @@ use xmap_image::OwnedImage;
 
 use super::alone::{Registered, Shares, alone, getter};
 use super::instance::{Instance, Results, Stop, image};
+use super::play::Play;
 use super::tally::{Tally, Verdict};
 use super::{expect, value};
 
@@ -21,6 +22,14 @@ use super::{expect, value};
 /// # Errors
 /// Where the script itself does not parse.
 pub fn run(text: &str) -> Result<Tally, wast::Error> {
+    play(text).map(|(tally, _)| tally)
+}
+
+/// [`run`], and what was done with each image that the script's modules became.
+///
+/// # Errors
+/// As [`run`].
+pub fn play(text: &str) -> Result<(Tally, Vec<Play>), wast::Error> {
     let mut lexer = Lexer::new(text);
     lexer.allow_confusing_unicode(true);
     let buffer = ParseBuffer::new_with_lexer(lexer)?;
@@ -34,7 +43,10 @@ pub fn run(text: &str) -> Result<Tally, wast::Error> {
             runner.tally.count(line, verdict);
         }
     }
-    Ok(runner.tally)
+    for at in 0..runner.units.len() {
+        runner.replace(at, Unit::Not(Verdict::Passed));
+    }
+    Ok((runner.tally, runner.plays))
 }
 
 /// A module of the script: loaded, or the verdict about everything that would use it.
@@ -48,6 +60,8 @@ enum Unit {
 struct Runner {
     tally: Tally,
     units: Vec<Unit>,
+    /// What was done with those that are gone.
+    plays: Vec<Play>,
     /// The bytes of each unit's module, as far as they are known.
     bytes: Vec<Vec<u8>>,
     /// The module that directives without a name mean.
@@ -135,8 +149,23 @@ impl Runner {
             Unit::Loaded(_) => Verdict::Passed,
             Unit::Not(verdict) => verdict.clone(),
         };
-        self.units[at] = unit;
+        self.replace(at, unit);
         verdict
+    }
+
+    /// Puts a module into a place, and remembers what was done with the one that was there.
+    fn replace(&mut self, at: usize, unit: Unit) {
+        if let Unit::Loaded(instance) = std::mem::replace(&mut self.units[at], unit) {
+            self.plays.push(instance.into_play());
+        }
+    }
+
+    /// Loads an image and runs its start function.
+    fn start(&mut self, image: OwnedImage) -> Result<Instance, Stopped> {
+        Instance::start(image).map_err(|stopped| {
+            self.plays.push(stopped.play);
+            Stopped::Trap(stopped.trap)
+        })
     }
 
     /// Compiles a definition; what instantiates it compiles it again.
@@ -169,9 +198,9 @@ impl Runner {
     /// the script says of that one from here on cannot be judged either.
     fn shared(&mut self, shares: &Shares) -> Verdict {
         for module in &shares.modules {
-            if let Some(unit) = self.registered.get(module) {
+            if let Some(unit) = self.registered.get(module).copied() {
                 let why = format!("a module that is skipped imports its {}", shares.what);
-                self.units[*unit] = Unit::Not(Verdict::Skipped(why));
+                self.replace(unit, Unit::Not(Verdict::Skipped(why)));
             }
         }
         Verdict::Skipped(format!("imports another module's {}", shares.what))
@@ -182,7 +211,7 @@ impl Runner {
         if let Some(bytes) = self.bytes.last_mut() {
             *bytes = wasm.to_vec();
         }
-        let started = self.compile(wasm).and_then(|image| Ok(Instance::start(image)?));
+        let started = self.compile(wasm).and_then(|image| self.start(image));
         Unit::Not(match started {
             Ok(instance) => return Unit::Loaded(Box::new(instance)),
             Err(Stopped::Refused(refusal)) => not_compiled(&refusal),
@@ -222,7 +251,8 @@ impl Runner {
                     Stopped::Verdict(Verdict::Failed(format!("the text is refused: {}", e.message())))
                 })?;
                 let image = self.compile(&wasm)?;
-                Instance::start(image)?;
+                let instance = self.start(image)?;
+                self.plays.push(instance.into_play());
                 Ok(Results::new())
             }
         }
@@ -252,12 +282,6 @@ impl Stopped {
 impl From<Diagnostics> for Stopped {
     fn from(refusal: Diagnostics) -> Self {
         Self::Refused(refusal)
-    }
-}
-
-impl From<tiny_mapper::Trap> for Stopped {
-    fn from(trap: tiny_mapper::Trap) -> Self {
-        Self::Trap(trap)
     }
 }
 

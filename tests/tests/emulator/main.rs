@@ -7,3 +7,4 @@ mod bound;
 mod faults;
 mod log;
 mod panels;
+mod spec;
