@@ -6,9 +6,9 @@ use alloc::vec::Vec;
 
 use xmap_boards::BoardId;
 
+use crate::intact::content_hash;
 use crate::layout::{EXTENSIONS, FORMAT, HASH_WORD, HASH_WORDS, HEADER_WORDS, MAGIC, NO_START, field};
 use crate::op::Word;
-use crate::verify::content_hash;
 use crate::{
     DataRow, ElementRow, ExportRow, FunctionRow, Image, Manifest, NameRow, PassiveRow, PinRow, TableRow, Ty,
     TypeRow, VerifyError, limits,
@@ -173,7 +173,10 @@ impl<'a> ImageBuilder<'a> {
     }
 
     /// Takes an image apart again: the inverse of [`ImageBuilder::build`].
-    pub fn from_image(image: &Image<'a>) -> Self {
+    ///
+    /// # Errors
+    /// As [`Image::manifest`].
+    pub fn from_image(image: &Image<'a>) -> Result<Self, VerifyError> {
         let header = image.header();
         let exports = (0..image.exports().len()).map(|n| {
             let (id, row) = (crate::ExportId(n as u16), image.exports()[n]);
@@ -203,7 +206,7 @@ impl<'a> ImageBuilder<'a> {
             let from = row.first as usize;
             image.data_bytes()[from..from + row.len as usize].to_vec()
         };
-        Self {
+        Ok(Self {
             board: header.board,
             version: header.version,
             start: header.start,
@@ -229,8 +232,8 @@ impl<'a> ImageBuilder<'a> {
             elements: elements_of(image),
             passive_data: image.passive_data().iter().map(bytes).collect(),
             stack_slots: (image.stack_slots() - limits::WINDOW) as u32,
-            manifest: image.manifest(),
-        }
+            manifest: image.manifest()?,
+        })
     }
 
     /// Writes the image.
@@ -344,8 +347,8 @@ impl<'a> ImageBuilder<'a> {
         words[field::LENGTH] = (words.len() * 4) as u32;
         let hash = content_hash(&words);
         words[HASH_WORD..HASH_WORD + HASH_WORDS].copy_from_slice(&hash);
-        match Image::verify(&words) {
-            Ok(_) => Ok(words),
+        match Image::verify(&words).and_then(|image| image.manifest().map(|_| ())) {
+            Ok(()) => Ok(words),
             Err(e) => Err(BuildError::Verify(e)),
         }
     }

@@ -82,11 +82,11 @@ fn length(words: &[Word]) -> Result<usize> {
 }
 
 impl<'a> Image<'a> {
-    /// Verifies the images of a bundle, one after the other.
+    /// Takes the images of a bundle in, one after the other.
     ///
     /// # Errors
-    /// As [`bundle`] and [`Image::verify`]; after an error of the first kind there is nothing more.
-    pub fn verify_bundle(words: &'a [Word]) -> impl Iterator<Item = Result<Image<'a>>> + use<'a> {
-        bundle(words).map(|words| Image::verify(words?))
+    /// As [`bundle`] and [`Image::admit`]; after an error of the first kind there is nothing more.
+    pub fn admit_bundle(words: &'a [Word]) -> impl Iterator<Item = Result<Image<'a>>> + use<'a> {
+        bundle(words).map(|words| Image::admit(words?))
     }
 }

@@ -84,7 +84,8 @@ pub fn conflict(left: &Image<'_>, right: &Image<'_>) -> Option<Conflict> {
 /// Allocates nothing; the time is linear in exports and lines, and quadratic in handlers, which are few.
 pub fn conflicts<'a>(left: &Image<'a>, right: &Image<'a>) -> impl Iterator<Item = Conflict> + use<'a> {
     let boards = (left.board() != right.board()).then_some(Conflict::Board);
-    let [ours, theirs] = [left.manifest(), right.manifest()];
+    // Images that came in have a block that holds; of two that do not, the modules have one name: none.
+    let [ours, theirs] = [left.manifest().unwrap_or_default(), right.manifest().unwrap_or_default()];
     let modules = (ours.module == theirs.module).then_some(Conflict::Module);
     let driven = left.declared() & right.declared() & (left.writable() | right.writable());
     boards

@@ -74,7 +74,8 @@ impl<'a> Image<'a> {
         self.header.board
     }
 
-    /// SHA-256 of the image, its own hash field left out.
+    /// SHA-256 of the image, its own hash field left out, as the header has it. That it is so, only
+    /// [`crate::check_intact`] shows.
     pub fn hash(&self) -> [u8; 32] {
         let mut hash = [0; 32];
         let words = self.words.iter().skip(layout::HASH_WORD);
@@ -233,9 +234,14 @@ impl<'a> Image<'a> {
         u16::try_from(index).ok().map(ExportId)
     }
 
-    /// The cold part: names and events.
-    pub fn manifest(&self) -> Manifest<'a> {
-        Manifest::decode(self.manifest).unwrap_or_default()
+    /// The cold part: names and events. It is decoded and checked here, at each call; nothing that the
+    /// mapper does depends on it.
+    ///
+    /// # Errors
+    /// [`VerifyError::Manifest`] where the block does not decode, or names an export or a line that the
+    /// image does not have.
+    pub fn manifest(&self) -> Result<Manifest<'a>, VerifyError> {
+        Manifest::decode(self.manifest).filter(|m| m.fits(self)).ok_or(VerifyError::Manifest)
     }
 
     /// Bytes of each section, in the order of [`crate::Section::ALL`].

@@ -3,8 +3,8 @@
 //! The `.xmap` image format, in both directions.
 //!
 //! An image is a little-endian array of 32-bit words that is used in place: [`Image::verify`] checks
-//! every op, index, mask and bound once and hands out typed views of the same memory. Only the
-//! manifest block, which no call reads, is decoded (postcard). `docs/format.md` has every byte.
+//! every op, index, mask and bound once and hands out typed views of the same memory. [`Image::admit`]
+//! asks for the content hash too. Only the manifest block, which no call reads, is decoded (postcard). `docs/format.md` has every byte.
 
 #[cfg(feature = "build")]
 extern crate alloc;
@@ -15,6 +15,7 @@ mod bundle;
 mod conflict;
 mod error;
 mod image;
+mod intact;
 mod layout;
 pub mod limits;
 mod manifest;
@@ -31,6 +32,7 @@ pub use bundle::{Bundle, bundle};
 pub use conflict::{Conflict, conflict, conflicts};
 pub use error::VerifyError;
 pub use image::{ExportId, Image, words_of};
+pub use intact::check_intact;
 pub use layout::{
     Extension, FORMAT, HASH_WORD, HASH_WORDS, HEADER_WORDS, Header, MAGIC, NO_START, SECTIONS, Section, field,
 };

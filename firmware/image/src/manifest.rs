@@ -4,7 +4,7 @@ use heapless::Vec;
 use serde::{Deserialize, Serialize};
 use xmap_boards::Line;
 
-use crate::Policy;
+use crate::{Image, Keep, Policy};
 
 /// Exports that the runtime itself calls, in each module that has them, in the order of a module's life.
 /// They keep these names as their keys.
@@ -117,5 +117,20 @@ impl<'a> Manifest<'a> {
             block.extend(postcard::to_allocvec(&self.policy)?);
         }
         Ok(block)
+    }
+
+    /// Whether everything that it names is in the image.
+    pub(crate) fn fits(&self, image: &Image<'_>) -> bool {
+        let declared = |line: u8| Line::new(line).is_some_and(|l| image.declared() & l.mask64() != 0);
+        let events = self.events.iter().all(|event| {
+            usize::from(event.export) < image.exports().len() && event.source.line().is_none_or(declared)
+        });
+        let kept = self.policy.keep.iter().all(|keep| match *keep {
+            Keep::Global(index) => usize::from(index) < image.globals().len(),
+            Keep::Memory { from, bytes } => {
+                u64::from(from) + u64::from(bytes) <= u64::from(image.header().memory_bytes)
+            }
+        });
+        events && kept && self.pins.iter().all(|pin| declared(pin.line))
     }
 }

@@ -7,9 +7,9 @@ use core::ops::Deref;
 use bytemuck::Pod;
 
 use crate::op::Word;
-use crate::{Header, Image, VerifyError};
+use crate::{Header, Image, Manifest, VerifyError};
 
-/// A verified image that owns the memory that it stands in. It is verified once, when it is made;
+/// A verified image that owns the memory that it stands in. It is admitted once, when it is made;
 /// [`Held::image`] then costs no more than a view of each section. Nothing can change the words until they
 /// are taken out again ([`Held::into_words`]), which ends the image.
 #[derive(Clone, Debug)]
@@ -23,12 +23,12 @@ pub struct Held<W> {
 pub type OwnedImage = Held<Box<[Word]>>;
 
 impl<W: Deref<Target = [Word]>> Held<W> {
-    /// Verifies the first `len` of these words and keeps all of them.
+    /// Admits the first `len` of these words and keeps all of them.
     ///
     /// # Errors
-    /// As [`Image::verify`], with the words; [`VerifyError::Length`] where there are fewer than `len`.
-    pub fn verify(words: W, len: usize) -> Result<Self, (W, VerifyError)> {
-        let found = words.get(..len).ok_or(VerifyError::Length).and_then(Image::verify);
+    /// As [`Image::admit`], with the words; [`VerifyError::Length`] where there are fewer than `len`.
+    pub fn admit(words: W, len: usize) -> Result<Self, (W, VerifyError)> {
+        let found = words.get(..len).ok_or(VerifyError::Length).and_then(Image::admit);
         match found.map(|image| Places::of(&image)) {
             Ok(places) => Ok(Self { words, places }),
             Err(error) => Err((words, error)),
@@ -41,6 +41,11 @@ impl<W: Deref<Target = [Word]>> Held<W> {
         self.places.image(&self.words)
     }
 
+    /// The manifest block.
+    pub fn manifest(&self) -> Manifest<'_> {
+        self.image().manifest().unwrap_or_default()
+    }
+
     /// The memory, for the next image.
     pub fn into_words(self) -> W {
         self.words
@@ -49,32 +54,25 @@ impl<W: Deref<Target = [Word]>> Held<W> {
 
 #[cfg(feature = "build")]
 impl OwnedImage {
-    /// Verifies words and keeps them.
+    /// Admits words and keeps them.
     ///
     /// # Errors
-    /// As [`Image::verify`].
+    /// As [`Image::admit`].
     pub fn new(words: Vec<Word>) -> Result<Self, VerifyError> {
         let len = words.len();
-        Self::verify(words.into(), len).map_err(|(_, error)| error)
+        Self::admit(words.into(), len).map_err(|(_, error)| error)
     }
 
-    /// Verifies the bytes of an `.xmap` file, wherever they stand in memory.
+    /// Admits the bytes of an `.xmap` file, wherever they stand in memory.
     ///
     /// # Errors
-    /// As [`Image::verify`], and [`VerifyError::Alignment`] where the number of bytes is no multiple of four.
+    /// As [`Image::admit`], and [`VerifyError::Alignment`] where the number of bytes is no multiple of four.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, VerifyError> {
         let (words, rest) = bytes.as_chunks::<4>();
         if !rest.is_empty() {
             return Err(VerifyError::Alignment);
         }
         Self::new(words.iter().map(|word| u32::from_le_bytes(*word)).collect())
-    }
-}
-
-#[cfg(feature = "build")]
-impl From<Image<'_>> for OwnedImage {
-    fn from(image: Image<'_>) -> Self {
-        Self { words: image.words().into(), places: Places::of(&image) }
     }
 }
 

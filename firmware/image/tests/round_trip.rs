@@ -22,7 +22,7 @@ fn the_sample_reads_back_as_it_was_written() {
     assert!(image.globals().eq([41, u64::MAX]));
     assert!(image.data().eq([(0, &b"lamp"[..]), (16, &[1, 2, 3])]));
     assert_eq!(image.pins(), b.pins);
-    assert_eq!(image.manifest(), b.manifest);
+    assert_eq!(image.manifest().unwrap(), b.manifest);
     assert_eq!(image.code(), [&b.functions[0].code[..], &b.functions[1].code].concat());
     assert!(Section::ALL.iter().zip(image.section_bytes()).all(|(_, len)| len > 0));
     for (n, export) in b.exports.iter().enumerate() {
@@ -59,7 +59,7 @@ fn the_extended_sample_reads_back_as_it_was_written() {
     let bytes = image.passive_data()[0];
     assert_eq!(image.data_bytes()[bytes.first as usize..][..bytes.len as usize], *b"lamp");
     assert!(image.extension_bytes().iter().all(|len| *len > 0));
-    let again = ImageBuilder::from_image(&image);
+    let again = ImageBuilder::from_image(&image).unwrap();
     assert_eq!((&again.tables, &again.elements), (&b.tables, &b.elements));
     assert_eq!((&again.passive_data, again.build().as_ref()), (&b.passive_data, Ok(&words)));
 }
@@ -153,7 +153,7 @@ proptest! {
     fn writing_what_was_read_gives_the_same_words(b in builder()) {
         let words = b.build().unwrap();
         let image = Image::verify(&words).unwrap();
-        let again = ImageBuilder::from_image(&image);
+        let again = ImageBuilder::from_image(&image).unwrap();
         prop_assert_eq!(&again.exports, &b.exports);
         prop_assert_eq!(&again.functions, &b.functions);
         prop_assert_eq!(&again.pins, &b.pins);
@@ -183,7 +183,7 @@ fn a_policy_stands_in_the_image_only_where_it_differs() {
     builder.memory_pages = 1;
     builder.memory_max_pages = 1;
     let plain = builder.build().unwrap();
-    assert_eq!(Image::verify(&plain).unwrap().manifest().policy, Policy::default());
+    assert_eq!(Image::verify(&plain).unwrap().manifest().unwrap().policy, Policy::default());
 
     builder.manifest.policy = Policy {
         on_trap: OnFault::Restart,
@@ -193,7 +193,7 @@ fn a_policy_stands_in_the_image_only_where_it_differs() {
     };
     let words = builder.build().unwrap();
     assert!(words.len() > plain.len());
-    assert_eq!(Image::verify(&words).unwrap().manifest().policy, builder.manifest.policy);
+    assert_eq!(Image::verify(&words).unwrap().manifest().unwrap().policy, builder.manifest.policy);
 
     for keep in
         [Keep::Global(1), Keep::Memory { from: 13, bytes: 4 }, Keep::Memory { from: u32::MAX, bytes: 2 }]

@@ -37,7 +37,7 @@ fn the_frozen_image_holds_something_of_everything() {
     assert_eq!(seen.len(), FROZEN_OPS);
     let frozen = &image.extension_bytes()[..FROZEN_EXTENSIONS];
     assert!(frozen.iter().all(|len| *len > 0));
-    assert_eq!(image.manifest().events.len(), 5);
+    assert_eq!(image.manifest().unwrap().events.len(), 5);
 }
 
 /// How many ops there were.

@@ -3,6 +3,7 @@
 use core::fmt;
 
 use tiny_mapper::{LoadError, Store, Trap};
+use xmap_image::VerifyError;
 
 use crate::ReservedLine;
 
@@ -42,6 +43,8 @@ impl Hook {
 pub enum MountError {
     /// It declares a line that the board needs.
     Reserved(ReservedLine),
+    /// Its manifest block does not hold.
+    Manifest(VerifyError),
     /// There is not enough memory for it.
     Load(LoadError),
     /// An export has a name that the panel calls, but other parameters or results.
@@ -59,6 +62,7 @@ impl fmt::Display for MountError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Reserved(line) => line.fmt(f),
+            Self::Manifest(error) => error.fmt(f),
             Self::Load(error) => error.fmt(f),
             Self::Signature(hook) => {
                 let results = if hook.results() == 0 { "no result" } else { "one i32 result" };

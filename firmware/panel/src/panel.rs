@@ -25,11 +25,16 @@ impl<'a, P: Port> Panel<'a, P> {
     /// and runs its start function, `_initialize` and `on_mount`, as far as it has them.
     ///
     /// # Errors
-    /// What stood in the way, with port and store. Outputs are in their safe state then; where a
-    /// line is reserved for the board ([`MountError::Reserved`]) nothing was touched at all.
+    /// What stood in the way, with port and store. Outputs are in their safe state then; where the
+    /// manifest block does not hold ([`MountError::Manifest`]) or a line is reserved for the board
+    /// ([`MountError::Reserved`]) nothing was touched at all.
     // The error gives the port back, which may be large; a mount is rare.
     #[allow(clippy::result_large_err)]
     pub fn mount(image: Image<'a>, mut port: P, store: Store<'a>) -> Result<Self, NotMounted<'a, P>> {
+        // Verification does not read the block, and the panel goes by it.
+        if let Err(error) = image.manifest() {
+            return Err(NotMounted { error: MountError::Manifest(error), port, store });
+        }
         if let Err(line) = check_lines(&image) {
             return Err(NotMounted { error: MountError::Reserved(line), port, store });
         }

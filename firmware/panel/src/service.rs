@@ -298,6 +298,7 @@ impl MountError {
         // What verification cannot show, and a mount found, has codes of its own from 256 on.
         let rejected = |code, detail: usize| ImageState::Rejected { code, detail: detail as u32 };
         match self {
+            Self::Manifest(error) => rejected(error.code().into(), 0),
             Self::Reserved(line) => rejected(256, line.line.number().into()),
             Self::Load(tiny_mapper::LoadError::Stack { needed, .. }) => rejected(257, *needed),
             Self::Load(tiny_mapper::LoadError::Memory { needed, .. }) => rejected(258, *needed),

@@ -5,7 +5,8 @@ mod common;
 
 use common::{Small, line, put, ret};
 use tiny_mapper::{Function, LoadError, Port, STACK_SLOTS, Store, TrapCode};
-use xmap_image::{Image, Op, PinMode, Pull, Safe, Ty};
+use xmap_image::{Image, Op, PinMode, Pull, Safe, Section, Ty, VerifyError, field};
+use xmap_link::ImageState;
 use xmap_panel::{Hook, MountError, NotMounted, Panel};
 use xmap_sim::{Access, SimBoard, trace_line};
 
@@ -162,6 +163,24 @@ fn a_store_that_is_too_small_gives_everything_back() {
     assert_eq!(error, MountError::Load(LoadError::Memory { needed: 100, given: 99 }));
     assert_eq!((store.memory.len(), store.stack.len()), (99, STACK_SLOTS));
     port.select(line(2), Function::Input);
+}
+
+/// Such an image comes in nowhere, but a panel may be given one that was only verified.
+#[test]
+fn a_manifest_that_does_not_hold_is_refused_before_anything_is_touched() {
+    let mut words = all_modes().words();
+    // The block ends the image.
+    let len = words[field::SECTIONS + Section::Manifest as usize] as usize;
+    // Its first byte is the length of the module's name.
+    let first = words.len() - len.div_ceil(4);
+    words[first] |= 0xff;
+    let image = Image::verify(&words).unwrap();
+    let store = Store { stack: &mut [0; STACK_SLOTS], memory: &mut [], globals: &mut [] };
+    let NotMounted { error, port, .. } = Panel::mount(image, SimBoard::new(), store).unwrap_err();
+    assert_eq!(error, MountError::Manifest(VerifyError::Manifest));
+    let code = VerifyError::Manifest.code().into();
+    assert_eq!(error.state(), ImageState::Rejected { code, detail: 0 });
+    assert_eq!(port.events(), []);
 }
 
 #[test]

@@ -323,7 +323,8 @@ impl<'s> Words<'s> {
 
 /// The line that a word names: a pin of the manifest, else a number.
 fn find_line(image: &Image<'_>, word: &str) -> Result<Line, ScriptErrorKind> {
-    let manifest = image.manifest();
+    // Without a block that holds there are no names, and numbers still serve.
+    let manifest = image.manifest().unwrap_or_default();
     let named = manifest.pins.iter().find(|pin| pin.name == word).map(|pin| pin.line);
     let number = || parse_whole(word).and_then(|n| u8::try_from(n).ok());
     named.or_else(number).and_then(Line::new).ok_or_else(|| ScriptErrorKind::Line {

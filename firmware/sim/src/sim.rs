@@ -259,7 +259,7 @@ impl Sim {
 
     /// The line that the manifest gives this name.
     pub fn line(&self, name: &str) -> Option<Line> {
-        let manifest = self.image.image().manifest();
+        let manifest = self.image.manifest();
         manifest.pins.iter().find(|pin| pin.name == name).and_then(|pin| Line::new(pin.line))
     }
 
@@ -327,7 +327,7 @@ impl Sim {
     /// manifest, which may use any line, those that changed.
     pub fn signals(&self) -> Vec<Signal> {
         let image = self.image.image();
-        let manifest = image.manifest();
+        let manifest = self.image.manifest();
         let changes = self.board.changes().get(self.changes_from..).unwrap_or_default();
         let signals = image.pins().iter().map(|pin| {
             let line = pin.line();

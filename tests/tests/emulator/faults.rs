@@ -74,7 +74,7 @@ fn a_damaged_image_is_rejected_with_the_verifiers_code_and_drives_nothing() {
     let words = builder().build().unwrap();
     let mut damaged = words.clone();
     *damaged.last_mut().unwrap() ^= 1 << 31;
-    let rejected = |words: &[Word]| xmap_image::Image::verify(words).unwrap_err().code().into();
+    let rejected = |words: &[Word]| xmap_image::Image::admit(words).unwrap_err().code().into();
     let mut board = boot(Some(&bytes(&damaged)), "");
     asserts_nothing_runs(&mut board, ImageState::Rejected { code: rejected(&damaged), detail: 0 });
 

@@ -8,8 +8,8 @@ use std::path::PathBuf;
 use xmap_compiler::map::{MapFunction, MapOp, hex};
 use xmap_compiler::names;
 use xmap_image::{
-    EventSource, ExportId, FORMAT, Field, Fields, FunctionRow, Image, Op, PinMode, Pull, Safe, Signature, Ty,
-    Word, decode,
+    EventSource, ExportId, FORMAT, Field, Fields, FunctionRow, Image, Manifest, Op, PinMode, Pull, Safe,
+    Signature, Ty, Word, decode,
 };
 
 use super::load::{Loaded, load, map_path};
@@ -40,9 +40,10 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Done {
     let loaded = load(&args.file)?;
     let image = loaded.image.image();
     header(&loaded, &image, out)?;
-    pins(&image, out)?;
+    let manifest = loaded.image.manifest();
+    pins(&image, &manifest, out)?;
     exports(&loaded, &image, out)?;
-    handlers(&image, out)?;
+    handlers(&image, &manifest, out)?;
     for (n, row) in image.functions().iter().enumerate() {
         let map = loaded.map.as_ref().and_then(|map| map.functions.get(n));
         function(&image, n, row, map, out)?;
@@ -52,7 +53,7 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Done {
 
 fn header(loaded: &Loaded, image: &Image<'_>, out: &mut dyn Write) -> Done {
     let header = image.header();
-    let manifest = image.manifest();
+    let manifest = loaded.image.manifest();
     let bytes = image.words().len() * 4;
     writeln!(out, "{}: format {FORMAT}, {bytes} bytes", loaded.path.display())?;
     writeln!(out, "  board   {}", header.board.board().name)?;
@@ -78,8 +79,7 @@ fn header(loaded: &Loaded, image: &Image<'_>, out: &mut dyn Write) -> Done {
     Ok(())
 }
 
-fn pins(image: &Image<'_>, out: &mut dyn Write) -> Done {
-    let manifest = image.manifest();
+fn pins(image: &Image<'_>, manifest: &Manifest<'_>, out: &mut dyn Write) -> Done {
     writeln!(out, "\npins")?;
     for pin in image.pins() {
         let line = pin.line().number();
@@ -113,6 +113,7 @@ fn pins(image: &Image<'_>, out: &mut dyn Write) -> Done {
 }
 
 fn exports(loaded: &Loaded, image: &Image<'_>, out: &mut dyn Write) -> Done {
+    let namespace = loaded.image.manifest().namespace;
     let ids = || (0..image.exports().len()).map(|n| ExportId(n as u16));
     let name = |id| image.name(id).unwrap_or_default();
     let width = ids().map(|id| name(id).chars().count()).max().unwrap_or(0).min(NAME_COLUMN);
@@ -127,7 +128,7 @@ fn exports(loaded: &Loaded, image: &Image<'_>, out: &mut dyn Write) -> Done {
             format!("function {}, at most {}", row.first, count(export.bound().0 as usize, "op"))
         };
         let mut line = format!("  {:>width$}  {}  {what}", name(id), export.how.name());
-        if names::key(image.manifest().namespace, name(id)).as_deref() != Ok(key) && key != name(id) {
+        if names::key(namespace, name(id)).as_deref() != Ok(key) && key != name(id) {
             _ = write!(line, "  key={key}");
         }
         // Types that are no more than the module's own say nothing.
@@ -173,12 +174,11 @@ fn types(signature: &Signature<'_>) -> String {
     }
 }
 
-fn handlers(image: &Image<'_>, out: &mut dyn Write) -> Done {
-    let events = image.manifest().events;
-    if !events.is_empty() {
+fn handlers(image: &Image<'_>, manifest: &Manifest<'_>, out: &mut dyn Write) -> Done {
+    if !manifest.events.is_empty() {
         writeln!(out, "\nhandlers")?;
     }
-    for event in events {
+    for event in &manifest.events {
         let name = image.name(ExportId(event.export)).unwrap_or_default();
         let edge = |edge: &str, line: u8, debounce_us: u32| match debounce_us {
             0 => format!("{edge} edge of line {line}"),

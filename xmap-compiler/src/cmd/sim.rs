@@ -72,7 +72,7 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Done {
     write_trace(args, sim.board())?;
     if let Some(path) = &args.vcd {
         let mut bytes = Vec::new();
-        write_vcd(&mut bytes, loaded.image.image().manifest().module, &sim.signals(), sim.time_us())?;
+        write_vcd(&mut bytes, loaded.image.manifest().module, &sim.signals(), sim.time_us())?;
         output::write_file(path, &bytes)?;
     }
     played

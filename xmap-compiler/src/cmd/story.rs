@@ -17,7 +17,7 @@ use super::sim::Step;
 pub(super) fn loaded(loaded: &Loaded, out: &mut dyn Write) -> Done {
     let image = loaded.image.image();
     let header = image.header();
-    let manifest = image.manifest();
+    let manifest = loaded.image.manifest();
     let path = loaded.path.display();
     writeln!(
         out,
@@ -104,7 +104,8 @@ fn effect(image: &Image<'_>, access: &Access) -> String {
         Register::Clear(bank) => (bank, "low"),
         _ => return String::new(),
     };
-    let manifest = image.manifest();
+    // An image that was loaded has a block that holds.
+    let manifest = image.manifest().unwrap_or_default();
     let name = |line: Line| match manifest.pins.iter().find(|pin| pin.line == line.number()) {
         Some(pin) => pin.name.to_string(),
         None => format!("line {line}"),

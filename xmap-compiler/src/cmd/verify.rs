@@ -33,7 +33,7 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Done {
     writeln!(out, "{}: verified", args.file.display())?;
     writeln!(out, "format    {FORMAT}, {} bytes", bytes.len())?;
     writeln!(out, "board     {}", header.board.board().name)?;
-    writeln!(out, "module    {}, version {}", image.manifest().module, header.version)?;
+    writeln!(out, "module    {}, version {}", loaded.image.manifest().module, header.version)?;
     writeln!(out, "hash      {}", hex(&image.hash()))?;
     let sections = Section::ALL.iter().map(|section| section_name(*section)).zip(image.section_bytes());
     let extensions =

@@ -20,6 +20,7 @@ mod device {
         let mut board = device::board(start.gpio, start.timer);
         device::touch(&mut board);
         let bytes = start.image.ok().flatten().unwrap_or_default();
+        device::touch_bytes(bytes);
         let (mut stack, mut memory, mut globals) = ([0; STACK_SLOTS], [0; 64], [0; 4]);
         let store = Store { stack: &mut stack, memory: &mut memory, globals: &mut globals };
         let image = words_of(bytes).and_then(Image::verify);
