@@ -23,6 +23,14 @@ pub enum DecodeError {
         /// The sequence number.
         seq: u16,
     },
+    /// The request was refused for a reason that this side does not know: the device is newer. As with each
+    /// refusal, nothing has happened.
+    UnknownRefusal {
+        /// The sequence number.
+        seq: u16,
+        /// The refusal's number.
+        refusal: u32,
+    },
     /// A greeting of another protocol version: only its first two fields have a meaning here.
     OtherProtocol {
         /// The sequence number.
@@ -40,6 +48,7 @@ impl fmt::Display for DecodeError {
             Self::NoSequence => f.write_str("a message without a sequence number"),
             Self::Unknown { kind, .. } => write!(f, "a message of unknown kind {kind}"),
             Self::Malformed { .. } => f.write_str("a message whose fields do not decode"),
+            Self::UnknownRefusal { refusal, .. } => write!(f, "a refusal of unknown number {refusal}"),
             Self::OtherProtocol { protocol, .. } => {
                 write!(f, "protocol version {protocol} instead of {PROTOCOL}")
             }
@@ -53,6 +62,10 @@ impl core::error::Error for DecodeError {}
 const REQUESTS: u32 = 19;
 /// Kinds of [`Response`]; a test holds it to the enum.
 const RESPONSES: u32 = 15;
+/// Variants of [`crate::Refusal`]; a test holds it to the enum.
+const REFUSALS: u32 = 17;
+/// The kind of [`Response::Refused`].
+const REFUSED: u32 = 1;
 
 /// Reads the payload of a [`crate::Channel::Request`] frame: the sequence number and the request.
 ///
@@ -85,6 +98,12 @@ pub fn decode_response(payload: &[u8]) -> Result<(u16, Response), DecodeError> {
         && protocol != PROTOCOL
     {
         return Err(DecodeError::OtherProtocol { seq, nonce, protocol });
+    }
+    // Refusals grow without a new protocol: what they all say, that nothing has happened, is known.
+    if let Ok(((REFUSED, refusal), _)) = postcard::take_from_bytes::<(u32, u32)>(body)
+        && refusal >= REFUSALS
+    {
+        return Err(DecodeError::UnknownRefusal { seq, refusal });
     }
     let (response, rest) = message::<Response>(seq, body, RESPONSES)?;
     if rest.is_empty() { Ok((seq, response)) } else { Err(DecodeError::Malformed { seq }) }
@@ -134,6 +153,68 @@ mod tests {
             Request::CallHandle { .. } => 17,
             Request::Release { .. } => 18,
         }
+    }
+
+    /// The number that docs/link.md gives each refusal.
+    fn refusal_number(refusal: &Refusal) -> u32 {
+        match refusal {
+            Refusal::HelloFirst => 0,
+            Refusal::Unsupported => 1,
+            Refusal::BadMessage => 2,
+            Refusal::NoImage => 3,
+            Refusal::UnknownExport => 4,
+            Refusal::ArgumentCount { .. } => 5,
+            Refusal::NotCallable => 6,
+            Refusal::StaleHandle => 7,
+            Refusal::NoHandle => 8,
+            Refusal::NoModule => 9,
+            Refusal::Faulted => 10,
+            Refusal::Busy { .. } => 11,
+            Refusal::NoTransfer => 12,
+            Refusal::BadChunk { .. } => 13,
+            Refusal::TooLarge { .. } => 14,
+            Refusal::NoPrevious => 15,
+            Refusal::NotOnTrial => 16,
+        }
+    }
+
+    #[test]
+    fn refusals_have_the_numbers_of_the_document() {
+        let refusals = [
+            Refusal::HelloFirst,
+            Refusal::Unsupported,
+            Refusal::BadMessage,
+            Refusal::NoImage,
+            Refusal::UnknownExport,
+            Refusal::ArgumentCount { expected: 1 },
+            Refusal::NotCallable,
+            Refusal::StaleHandle,
+            Refusal::NoHandle,
+            Refusal::NoModule,
+            Refusal::Faulted,
+            Refusal::Busy { retry_ms: 1 },
+            Refusal::NoTransfer,
+            Refusal::BadChunk { expected: 1 },
+            Refusal::TooLarge { most: 1 },
+            Refusal::NoPrevious,
+            Refusal::NotOnTrial,
+        ];
+        assert_eq!(refusals.len(), REFUSALS as usize);
+        let mut buffer = [0; 64];
+        for (number, refusal) in refusals.iter().enumerate() {
+            let bytes = postcard::to_slice(&Response::Refused(*refusal), &mut buffer).unwrap();
+            let numbers = [u32::from(bytes[0]), u32::from(bytes[1]), refusal_number(refusal)];
+            assert_eq!(numbers, [REFUSED, number as u32, number as u32]);
+        }
+    }
+
+    #[test]
+    fn a_refusal_of_a_later_version_is_a_refusal() {
+        // Whatever fields it has behind its number.
+        let later = DecodeError::UnknownRefusal { seq: 1, refusal: REFUSALS };
+        assert_eq!(decode_response(&[1, 0, 1, REFUSALS as u8]), Err(later));
+        assert_eq!(decode_response(&[1, 0, 1, REFUSALS as u8, 0xff, 3]), Err(later));
+        assert_eq!(later.to_string(), "a refusal of unknown number 17");
     }
 
     /// The kind that docs/link.md gives each response.

@@ -28,6 +28,8 @@ pub type Types = Vec<u8, MAX_ARGS>;
 pub type TraceEntries = Vec<TraceEntry, MAX_TRACE_ENTRIES>;
 
 /// What a host asks.
+// A chunk sets the size on purpose: there is one request at a time and no heap.
+#[allow(clippy::large_enum_variant)]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Request {
     /// Kind 0, the first of each session: who are you? The layout never changes.

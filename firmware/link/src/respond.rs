@@ -45,9 +45,11 @@ impl Responder {
         let (seq, response) = match decode_request(frame.payload) {
             Err(DecodeError::NoSequence) => return &[],
             Err(DecodeError::Unknown { seq, .. }) => (seq, Response::Refused(Refusal::Unsupported)),
-            Err(DecodeError::Malformed { seq } | DecodeError::OtherProtocol { seq, .. }) => {
-                (seq, Response::Refused(Refusal::BadMessage))
-            }
+            Err(
+                DecodeError::Malformed { seq }
+                | DecodeError::OtherProtocol { seq, .. }
+                | DecodeError::UnknownRefusal { seq, .. },
+            ) => (seq, Response::Refused(Refusal::BadMessage)),
             Ok((seq, request @ Request::Hello { protocol, .. })) => {
                 self.greeted = protocol == PROTOCOL;
                 (seq, serve(request))

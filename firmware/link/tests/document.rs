@@ -53,6 +53,10 @@ fn the_numbers_are_those_of_the_code() {
         format!("its wasm name, at most {MAX_NAME} bytes"),
         format!("value: u32 }}` (at most {MAX_TRACE_ENTRIES})"),
         format!("UTF-8, at most {MAX_TEXT} bytes"),
+        format!("`data: bytes` (at most {MAX_CHUNK})"),
+        format!("`name: text` (cut to {MAX_MODULE_NAME} bytes)"),
+        format!("module: u8, what }}` (at most {MAX_HAPPENINGS})"),
+        format!("<-   staging {{ next: {MAX_CHUNK} }}"),
         format!("`firmware: text` (at most {MAX_VERSION} bytes)"),
         format!("CRC-32 of channel 0 and this payload is {:#010x}", 0x26cb_d252u32),
     ] {
@@ -61,4 +65,129 @@ fn the_numbers_are_those_of_the_code() {
     let retry = Retry::default();
     assert_eq!((retry.timeout_us, retry.attempts), (1_500_000, 3));
     assert!(document.contains("waits 1.5 s and sends three times"));
+}
+
+/// The rows of the table behind this heading: kind and name.
+fn kinds(heading: &str) -> Vec<(u32, String)> {
+    let document = document();
+    let after = document.split_once(&format!("### {heading}\n")).unwrap().1;
+    let rows = after.lines().skip_while(|line| !line.starts_with("| ---")).skip(1);
+    rows.take_while(|line| line.starts_with('|'))
+        .map(|line| {
+            let mut cells = line.split('|').map(str::trim).skip(1);
+            (cells.next().unwrap().parse().unwrap(), cells.next().unwrap().to_string())
+        })
+        .collect()
+}
+
+/// `CallHandle` is `call handle` in the document.
+fn spaced(name: &str) -> String {
+    let mut text = String::new();
+    for c in name.chars() {
+        if c.is_uppercase() && !text.is_empty() {
+            text.push(' ');
+        }
+        text.push(c.to_ascii_lowercase());
+    }
+    text
+}
+
+#[test]
+fn the_tables_name_every_kind() {
+    use proptest::strategy::{Strategy, ValueTree};
+    use proptest::test_runner::TestRunner;
+    use std::collections::BTreeMap;
+
+    let mut runner = TestRunner::deterministic();
+    let mut buffer = [0; MAX_FRAME];
+    let mut found = [BTreeMap::new(), BTreeMap::new()];
+    // Enough that each kind comes up; the count below notices one that did not.
+    for _ in 0..2000 {
+        let request = common::request().new_tree(&mut runner).unwrap().current();
+        let sent = encode_request(0, &request, &mut buffer).unwrap();
+        let payload = common::read_all(&mut FrameReader::<517>::new(), sent).remove(0).1;
+        found[0].insert(u32::from(payload[2]), format!("{request:?}"));
+        let response = common::response().new_tree(&mut runner).unwrap().current();
+        let sent = encode_response(0, &response, &mut buffer).unwrap();
+        let payload = common::read_all(&mut FrameReader::<517>::new(), sent).remove(0).1;
+        found[1].insert(u32::from(payload[2]), format!("{response:?}"));
+    }
+    for (heading, found) in ["Requests", "Responses"].into_iter().zip(found) {
+        let named: Vec<(u32, String)> = found
+            .into_iter()
+            .map(|(kind, text)| (kind, spaced(text.split([' ', '(']).next().unwrap())))
+            .collect();
+        assert_eq!(kinds(heading), named);
+    }
+    assert_eq!((kinds("Requests").len(), kinds("Responses").len()), (19, 15));
+}
+
+/// What stands behind `- \`NAME\`: ` in the list of enums, whole.
+fn entry(name: &str) -> String {
+    let document = document();
+    let after = document.split_once(&format!("\n- `{name}`: ")).unwrap().1;
+    after.split("\n- ").next().unwrap().split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn the_lists_name_every_variant() {
+    let trap = TrapReport { image: 0, export: 0, code: 0, op: 0, detail: 0 };
+    let state = ImageState::None;
+    let whats = [
+        (What::Mounted, "mounted"),
+        (What::NotMounted(state), "not mounted `{ image state }`"),
+        (What::Swapped, "swapped"),
+        (What::Confirmed, "confirmed"),
+        (What::RolledBack(Why::Asked), "rolled back `{ why }`"),
+        (What::Trapped(trap), "trapped `{ trap }`"),
+        (What::MadeSafe, "outputs made safe"),
+        (What::Restarted, "restarted"),
+        (What::Faulted, "faulted"),
+        (What::Reset, "reset by a host"),
+        (What::HostLost, "host lost"),
+        (What::HostBack, "host back"),
+        (What::Overrun, "overrun"),
+        (What::TransferEnded, "transfer given up"),
+    ];
+    let text = entry("what");
+    for (number, (what, name)) in whats.into_iter().enumerate() {
+        assert_eq!(variant(Happening { time_us: 0, module: 0, what }), number as u8);
+        assert!(text.contains(&format!("{number} {name}")), "{number} {name}: {text}");
+    }
+    let whys = [
+        (Why::Trap(trap), "trap `{ trap }`"),
+        (Why::NotMounted(state), "not mounted `{ image state }`"),
+        (Why::Unconfirmed, "not confirmed in time"),
+        (Why::Asked, "a host asked"),
+    ];
+    let text = entry("why");
+    for (number, (why, name)) in whys.into_iter().enumerate() {
+        let what = What::RolledBack(why);
+        assert_eq!(why_variant(Happening { time_us: 0, module: 0, what }), number as u8);
+        assert!(text.contains(&format!("{number} {name}")), "{number} {name}: {text}");
+    }
+    let lives =
+        [Life::Unloaded, Life::Verified, Life::Mounted, Life::Running, Life::Faulted, Life::Unmounted];
+    let text = entry("life");
+    for (number, life) in lives.into_iter().enumerate() {
+        let status = Response::Module(ModuleStatus { life, ..ModuleStatus::default() });
+        assert_eq!(content(&status)[2], number as u8);
+        assert!(text.contains(&format!("{number} {}", life.name())), "{text}");
+    }
+}
+
+/// The bytes of a response behind its sequence number.
+fn content(response: &Response) -> Vec<u8> {
+    let mut buffer = [0; MAX_FRAME];
+    let sent = encode_response(0, response, &mut buffer).unwrap();
+    common::read_all(&mut FrameReader::<517>::new(), sent).remove(0).1.split_off(2)
+}
+
+/// The number of a happening's `what`: kind, first, next and length of the list, time and module are before it.
+fn variant(happening: Happening) -> u8 {
+    content(&Response::Happened(Happenings { first: 0, next: 1, entries: [happening].into() }))[6]
+}
+
+fn why_variant(happening: Happening) -> u8 {
+    content(&Response::Happened(Happenings { first: 0, next: 1, entries: [happening].into() }))[7]
 }

@@ -164,6 +164,11 @@ impl Session {
                 };
                 Err(self.error(Code::OtherProtocol, &message).help(help.to_string()))
             }
+            Err(DecodeError::UnknownRefusal { refusal, .. }) => {
+                let message = format!("the request was refused for a reason that this xmap does not know ({refusal})");
+                let help = "xmap is older: use the one that belongs to the firmware";
+                Err(self.error(Code::DeviceRefused, &message).help(help.to_string()))
+            }
             Err(error) => Err(self.error(Code::BadAnswer, &format!("the answer is {error}"))),
         }
     }
@@ -209,7 +214,11 @@ impl Wanted {
             }
             // While a greeting waits for its own nonce, any other answer is one to an earlier session.
             Ok((seq, _)) => *seq == self.seq && self.nonce.is_none(),
-            Err(DecodeError::Unknown { seq, .. } | DecodeError::Malformed { seq }) => *seq == self.seq,
+            Err(
+                DecodeError::Unknown { seq, .. }
+                | DecodeError::Malformed { seq }
+                | DecodeError::UnknownRefusal { seq, .. },
+            ) => *seq == self.seq,
             Err(DecodeError::NoSequence) => false,
         }
     }

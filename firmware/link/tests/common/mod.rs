@@ -4,7 +4,9 @@
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
-use xmap_link::limits::{MAX_ARGS, MAX_NAME, MAX_TRACE_ENTRIES, MAX_VERSION};
+use xmap_link::limits::{
+    MAX_ARGS, MAX_CHUNK, MAX_HAPPENINGS, MAX_MODULE_NAME, MAX_NAME, MAX_TRACE_ENTRIES, MAX_VERSION,
+};
 use xmap_link::*;
 
 fn args() -> impl Strategy<Value = Args> {
@@ -44,6 +46,35 @@ pub fn request() -> impl Strategy<Value = Request> {
             levels,
             advance_us
         }),
+        operation(),
+    ]
+}
+
+/// The requests that operate a device.
+pub fn operation() -> impl Strategy<Value = Request> {
+    let chunk = vec(any::<u8>(), 0..=MAX_CHUNK).prop_map(|v| v.into_iter().collect::<Chunk>());
+    prop_oneof![
+        any::<u8>().prop_map(|module| Request::Module { module }),
+        any::<(u8, u32, [u8; 32], u32)>().prop_map(|(module, bytes, hash, token)| Request::Begin {
+            module,
+            bytes,
+            hash,
+            token
+        }),
+        (any::<(u32, u32)>(), chunk).prop_map(|((token, offset), data)| Request::Chunk {
+            token,
+            offset,
+            data
+        }),
+        any::<u32>().prop_map(|token| Request::Commit { token }),
+        any::<u32>().prop_map(|token| Request::Abort { token }),
+        any::<u8>().prop_map(|module| Request::Confirm { module }),
+        any::<u8>().prop_map(|module| Request::Rollback { module }),
+        any::<Option<u8>>().prop_map(|module| Request::Reset { module }),
+        any::<u32>().prop_map(|from| Request::Happened { from }),
+        export().prop_map(|export| Request::Bind { export }),
+        (any::<u32>(), args()).prop_map(|(handle, args)| Request::CallHandle { handle, args }),
+        any::<u32>().prop_map(|handle| Request::Release { handle }),
     ]
 }
 
@@ -57,13 +88,12 @@ fn trap() -> impl Strategy<Value = TrapReport> {
     })
 }
 
+fn image_info() -> impl Strategy<Value = ImageInfo> {
+    any::<([u8; 32], u32, u16)>().prop_map(|(hash, version, exports)| ImageInfo { hash, version, exports })
+}
+
 fn hello() -> impl Strategy<Value = Hello> {
-    let image = any::<([u8; 32], u32, u16)>().prop_map(|(hash, version, exports)| ImageInfo {
-        hash,
-        version,
-        exports,
-    });
-    (any::<(u32, u16, bool, u32, u32)>(), text(MAX_VERSION), option::of(image)).prop_map(
+    (any::<(u32, u16, bool, u32, u32)>(), text(MAX_VERSION), option::of(image_info())).prop_map(
         |((nonce, board, safe, features, clock_hz), firmware, image)| Hello {
             protocol: PROTOCOL,
             nonce,
@@ -96,7 +126,92 @@ fn refusal() -> impl Strategy<Value = Refusal> {
         Just(Refusal::UnknownExport),
         any::<u8>().prop_map(|expected| Refusal::ArgumentCount { expected }),
         Just(Refusal::NotCallable),
+        Just(Refusal::StaleHandle),
+        Just(Refusal::NoHandle),
+        Just(Refusal::NoModule),
+        Just(Refusal::Faulted),
+        any::<u32>().prop_map(|retry_ms| Refusal::Busy { retry_ms }),
+        Just(Refusal::NoTransfer),
+        any::<u32>().prop_map(|expected| Refusal::BadChunk { expected }),
+        any::<u32>().prop_map(|most| Refusal::TooLarge { most }),
+        Just(Refusal::NoPrevious),
+        Just(Refusal::NotOnTrial),
     ]
+}
+
+fn life() -> impl Strategy<Value = Life> {
+    prop_oneof![
+        Just(Life::Unloaded),
+        Just(Life::Verified),
+        Just(Life::Mounted),
+        Just(Life::Running),
+        Just(Life::Faulted),
+        Just(Life::Unmounted),
+    ]
+}
+
+fn module_status() -> impl Strategy<Value = ModuleStatus> {
+    let name = text(MAX_MODULE_NAME);
+    let image = option::of(image_info());
+    (any::<(u8, u16, bool)>(), life(), name, image, option::of(trap()), any::<[u32; 9]>()).prop_map(
+        |((module, generation, previous), life, name, image, trap, c)| ModuleStatus {
+            module,
+            life,
+            name: name.as_str().try_into().unwrap(),
+            image,
+            generation,
+            trial_ms: c[0],
+            previous,
+            calls: c[1],
+            traps: c[2],
+            events: c[3],
+            missed: c[4],
+            dropped: c[5],
+            coalesced: c[6],
+            restarts: c[7],
+            late_us: c[8],
+            trap,
+        },
+    )
+}
+
+fn why() -> impl Strategy<Value = Why> {
+    prop_oneof![
+        trap().prop_map(Why::Trap),
+        image_state().prop_map(Why::NotMounted),
+        Just(Why::Unconfirmed),
+        Just(Why::Asked),
+    ]
+}
+
+fn what() -> impl Strategy<Value = What> {
+    prop_oneof![
+        Just(What::Mounted),
+        image_state().prop_map(What::NotMounted),
+        Just(What::Swapped),
+        Just(What::Confirmed),
+        why().prop_map(What::RolledBack),
+        trap().prop_map(What::Trapped),
+        Just(What::MadeSafe),
+        Just(What::Restarted),
+        Just(What::Faulted),
+        Just(What::Reset),
+        Just(What::HostLost),
+        Just(What::HostBack),
+        Just(What::Overrun),
+        Just(What::TransferEnded),
+    ]
+}
+
+fn happenings() -> impl Strategy<Value = Happenings> {
+    let happening = (any::<(u64, u8)>(), what()).prop_map(|((time_us, module), what)| Happening {
+        time_us,
+        module,
+        what,
+    });
+    (any::<(u32, u32)>(), vec(happening, 0..=MAX_HAPPENINGS)).prop_map(|((first, next), entries)| {
+        Happenings { first, next, entries: entries.into_iter().collect() }
+    })
 }
 
 fn entry() -> impl Strategy<Value = TraceEntry> {
@@ -136,6 +251,17 @@ pub fn response() -> impl Strategy<Value = Response> {
         (any::<u16>(), name(), types(), types()).prop_map(|(id, key, params, results)| {
             Response::Described(Described { id, key, params, results })
         }),
+        module_status().prop_map(Response::Module),
+        any::<u32>().prop_map(|next| Response::Staging { next }),
+        any::<(u8, u16, u32)>().prop_map(|(module, generation, trial_ms)| Response::Swapped {
+            module,
+            generation,
+            trial_ms
+        }),
+        image_state().prop_map(|state| Response::NotSwapped { state }),
+        Just(Response::Done),
+        happenings().prop_map(Response::Happened),
+        any::<u32>().prop_map(|handle| Response::Bound { handle }),
     ]
 }
 
