@@ -1,9 +1,10 @@
 //! Both sides, step by step.
 
+use std::any::Any;
 use std::fmt::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::reference::Reference;
+use super::reference::{Broken, Reference};
 use super::subject::{Program, Ram, Refused, Subject};
 use super::{Call, Case, Fuel, MAX_PAGES, Outcome, Skip};
 
@@ -24,13 +25,16 @@ pub(super) enum End {
     Stopped,
 }
 
-/// Compares both sides of a case.
+/// The message of a panic.
+pub(super) fn panic_text(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("?")
+}
+
+/// Compares both sides of a case. A panic of the compiler or the mapper is a mismatch.
 pub fn compare(case: &Case) -> Outcome {
-    let outcome = catch_unwind(AssertUnwindSafe(|| run(case, &case.wasm))).unwrap_or_else(|panic| {
-        let text = panic.downcast_ref::<String>().map(String::as_str);
-        let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("?");
-        Outcome::Mismatch(format!("panic: {text}"))
-    });
+    let outcome = catch_unwind(AssertUnwindSafe(|| run(case, &case.wasm)))
+        .unwrap_or_else(|panic| Outcome::Mismatch(format!("panic: {}", panic_text(&*panic))));
     match outcome {
         Outcome::Mismatch(what) => Outcome::Mismatch(report(case, &what)),
         outcome => outcome,
@@ -48,6 +52,7 @@ fn run(case: &Case, reference: &[u8]) -> Outcome {
                 Ok((reference, _)) if reference.is_alive() => {
                     Outcome::Mismatch("a data segment is refused, and wasmi takes it".into())
                 }
+                Err(Broken::Panicked(_)) => Outcome::Skipped(Skip::ReferencePanicked),
                 _ => Outcome::Skipped(Skip::Data),
             };
         }
@@ -58,7 +63,10 @@ fn run(case: &Case, reference: &[u8]) -> Outcome {
     loop {
         let (reference, mine) = match Reference::load(reference) {
             Ok(loaded) => loaded,
-            Err(error) => return Outcome::Mismatch(format!("wasmi does not instantiate it: {error}")),
+            Err(Broken::Panicked(_)) => return Outcome::Skipped(Skip::ReferencePanicked),
+            Err(Broken::Stopped(error)) => {
+                return Outcome::Mismatch(format!("wasmi does not instantiate it: {error}"));
+            }
         };
         let (subject, other) = Subject::load(&program, &mut ram);
         let mut pair = Pair { reference, subject, program: &program };
@@ -85,7 +93,10 @@ fn run(case: &Case, reference: &[u8]) -> Outcome {
                     end = true;
                     break;
                 }
-                Err(what) => return Outcome::Mismatch(format!("call {next}: {call}: {what}")),
+                Err(Unequal::NoReference) => return Outcome::Skipped(Skip::ReferencePanicked),
+                Err(Unequal::Differs(what)) => {
+                    return Outcome::Mismatch(format!("call {next}: {call}: {what}"));
+                }
             }
         }
         if !end || next == case.calls.len() {
@@ -98,6 +109,20 @@ fn run(case: &Case, reference: &[u8]) -> Outcome {
     Outcome::Equal { calls: compared, traps, stopped }
 }
 
+/// Why a call is not the same on both sides.
+enum Unequal {
+    /// The reference panicked.
+    NoReference,
+    /// What differs.
+    Differs(String),
+}
+
+impl From<String> for Unequal {
+    fn from(what: String) -> Self {
+        Self::Differs(what)
+    }
+}
+
 struct Pair<'a> {
     reference: Reference,
     subject: Subject<'a>,
@@ -106,17 +131,21 @@ struct Pair<'a> {
 
 impl Pair<'_> {
     /// Makes a call on both sides, and says how both ended.
-    fn call(&mut self, call: &Call, fuel: Option<Fuel>) -> Result<End, String> {
+    fn call(&mut self, call: &Call, fuel: Option<Fuel>) -> Result<End, Unequal> {
         if let Some((global, value)) = fuel {
             self.reference.set_global(global, value);
             self.subject.set_global(global, value);
         }
-        let mine = self.reference.call(&call.name, &call.args);
+        let mine = self.reference.call(&call.name, &call.args).map_err(|broken| match broken {
+            Broken::Panicked(_) => Unequal::NoReference,
+            Broken::Stopped(why) => Unequal::Differs(format!("wasmi stopped: {why}")),
+        })?;
         let other = self.subject.call(&call.name, &call.args)?;
         if mine == End::Stopped || other == End::Stopped {
             return Ok(End::Stopped);
         }
-        self.same(&mine, &other).map(|()| mine)
+        self.same(&mine, &other)?;
+        Ok(mine)
     }
 
     fn same(&self, mine: &End, other: &End) -> Result<(), String> {

@@ -129,6 +129,8 @@ pub enum Skip {
     Data,
     /// Each call ran out of fuel or stack, or the start function did.
     Stopped,
+    /// wasmi panicked, so that nobody knows what is right.
+    ReferencePanicked,
 }
 
 impl fmt::Display for Skip {
@@ -141,6 +143,7 @@ impl fmt::Display for Skip {
             Self::Length => "length",
             Self::Data => "segment outside",
             Self::Stopped => "fuel or stack",
+            Self::ReferencePanicked => "reference panicked",
         })
     }
 }

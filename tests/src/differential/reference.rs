@@ -1,5 +1,7 @@
 //! One side: the module in wasmi, and the guest ABI as docs/guest.md has it.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use tiny_mapper::{Function, LogLevel, Port};
 use wasmi::errors::HostError;
 use wasmi::{
@@ -9,7 +11,7 @@ use wasmi::{
 use xmap_boards::{Bank, Line};
 use xmap_image::{Pull, limits};
 
-use super::compare::{End, MEMORY_BYTES, TABLE};
+use super::compare::{End, MEMORY_BYTES, TABLE, panic_text};
 use super::opaque::through_locals;
 use super::world::World;
 
@@ -17,6 +19,15 @@ use super::world::World;
 const FUEL: u64 = 2_000_000;
 /// Lines that a bare module may use: 2 to 27, all of the first bank.
 const LINES: u32 = 0x0fff_fffc;
+
+/// Why the reference cannot say what is right.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Broken {
+    /// wasmi panicked; its message.
+    Panicked(String),
+    /// It stopped for a reason that this side does not know: its message.
+    Stopped(String),
+}
 
 /// Why a native function refused; the text is the trap's name.
 #[derive(Debug)]
@@ -51,8 +62,12 @@ impl Reference {
     /// Instantiates a module and runs its start function. The second part says how that ended.
     ///
     /// # Errors
-    /// Where the module cannot even be instantiated: wasmi's message.
-    pub(super) fn load(wasm: &[u8]) -> Result<(Self, End), String> {
+    /// Where the module cannot even be instantiated.
+    pub(super) fn load(wasm: &[u8]) -> Result<(Self, End), Broken> {
+        caught(|| Self::instantiate(wasm))?.map_err(Broken::Stopped)
+    }
+
+    fn instantiate(wasm: &[u8]) -> Result<(Self, End), String> {
         let mut config = Config::default();
         config.consume_fuel(true);
         let engine = Engine::new(&config);
@@ -85,11 +100,14 @@ impl Reference {
         self.instance.is_some()
     }
 
-    /// Calls an export.
+    /// Calls an export. Behind an error there is nothing to be called any more.
+    ///
+    /// # Errors
+    /// Where wasmi does not say how the call ends.
     ///
     /// # Panics
-    /// Where there is no such export, or wasmi stops for a reason that no trap has.
-    pub(super) fn call(&mut self, name: &str, args: &[u64]) -> End {
+    /// Where there is no such export.
+    pub(super) fn call(&mut self, name: &str, args: &[u64]) -> Result<End, Broken> {
         let func = self.instance.and_then(|i| i.get_func(&self.store, name));
         let func = func.expect("calls name exports of the module");
         let ty = func.ty(&self.store);
@@ -97,9 +115,9 @@ impl Reference {
         let mut results: Vec<Val> = ty.results().iter().map(|ty| value(*ty, 0)).collect();
         self.store.set_fuel(FUEL).expect("the engine counts fuel");
         self.store.data_mut().left_us = limits::DEFAULT_TIME_US;
-        match func.call(&mut self.store, &args, &mut results) {
-            Ok(()) => End::Results(results.iter().map(bits).collect()),
-            Err(error) => end(&error).unwrap_or_else(|| panic!("wasmi: {error}")),
+        match caught(|| func.call(&mut self.store, &args, &mut results))? {
+            Ok(()) => Ok(End::Results(results.iter().map(bits).collect())),
+            Err(error) => end(&error).ok_or_else(|| Broken::Stopped(error.to_string())),
         }
     }
 
@@ -132,6 +150,11 @@ impl Reference {
     pub(super) fn world(&self) -> &World {
         &self.store.data().world
     }
+}
+
+/// Does what is wasmi's alone.
+fn caught<T>(work: impl FnOnce() -> T) -> Result<T, Broken> {
+    catch_unwind(AssertUnwindSafe(work)).map_err(|panic| Broken::Panicked(panic_text(&*panic).into()))
 }
 
 fn value(ty: wasmi::ValType, bits: u64) -> Val {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::Outcome;
+use super::{Outcome, Skip};
 
 /// How many modules ended in which way.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -20,6 +20,8 @@ pub struct Tally {
     pub skipped: BTreeMap<String, u64>,
     /// Seeds that differ.
     pub mismatches: Vec<u64>,
+    /// Seeds with which the reference panicked; `skipped` counts them too.
+    pub panicked: Vec<u64>,
 }
 
 impl Tally {
@@ -32,7 +34,12 @@ impl Tally {
                 self.traps += *traps as u64;
                 self.stopped += *stopped as u64;
             }
-            Outcome::Skipped(skip) => *self.skipped.entry(skip.to_string()).or_default() += 1,
+            Outcome::Skipped(skip) => {
+                *self.skipped.entry(skip.to_string()).or_default() += 1;
+                if *skip == Skip::ReferencePanicked {
+                    self.panicked.push(seed);
+                }
+            }
             Outcome::Mismatch(_) => self.mismatches.push(seed),
         }
     }
@@ -47,6 +54,7 @@ impl Tally {
             *self.skipped.entry(reason).or_default() += n;
         }
         self.mismatches.extend(other.mismatches);
+        self.panicked.extend(other.panicked);
     }
 
     /// Modules of which nothing was compared.
