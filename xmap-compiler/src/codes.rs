@@ -94,10 +94,10 @@ codes! {
         "The manifest maps a function that the module does not export. Compilers leave out functions that are not marked for export.",
         "hall.wasm does not export a function `call_gpio_sett`";
     RuntimeSignature = 204, "an export that the runtime calls has another signature",
-        "The runtime itself calls `on_mount() -> i32`, `on_unmount()` and `_initialize()`; their types are fixed.",
+        "The runtime itself calls `_initialize()`, `on_mount() -> i32`, `on_unmount()` and `export_cleanup(handle: u32)`; their types are fixed.",
         "on_mount: expected () -> (i32), found (i32) -> ()";
-    HandlerSignature = 205, "a handler has parameters",
-        "A function with `on` is called by the runtime, which has no arguments for it.",
+    HandlerSignature = 205, "a handler has parameters or results",
+        "A function with `on` is called by the runtime, which has no arguments for it, and nobody to give results to.",
         "on_press is a handler and takes no params";
 
     // X03: pins.
@@ -169,6 +169,15 @@ codes! {
     UnknownBoard = 413, "an unknown board",
         "The board is one of those that this version of xmap knows.",
         "there is no board `rpi5`";
+    PolicyConflict = 414, "a policy that contradicts itself",
+        "`confirm = \"host\"` waits for `xmap confirm` during the trial; `confirm_ms = 0` is no trial.",
+        "a host cannot confirm within a trial of 0 ms";
+    BadKeep = 415, "kept memory has one beginning",
+        "An entry of `[keep] memory` has `bytes` and exactly one of `symbol` and `from`.",
+        "memory 0: has both `symbol` and `from`";
+    SameEdge = 416, "an edge with two handlers",
+        "Each edge of a line calls one function. The rising and the falling edges of a line may have a handler each; `both` is both of them.",
+        "`on_press` and `on_touch` both handle falling edges of line 27";
 
     // X05: the module.
     InvalidModule = 501, "the module is not valid",
@@ -195,6 +204,18 @@ codes! {
     ElementsOutside = 508, "an element segment outside its table",
         "The module's table is smaller than what it puts there: such a module cannot be instantiated.",
         "an element segment takes 8 to 12 of table 0, which has 10 references";
+    NoSuchState = 509, "state that the module does not have",
+        "`[keep] globals` has names of mutable globals: those that the module exports, or those of its name section, where only one has the name. `symbol` is an exported variable: a global whose value is the variable's address.",
+        "hall.wasm has no global `presses`";
+    NotKeepable = 510, "state that cannot be kept",
+        "What is kept is what changes while the panel runs: a mutable global of a number that a mapped function sets. The address of a variable never changes; what is there does.",
+        "`limit` never changes: the global is immutable";
+    KeepOverlap = 511, "state that is kept twice",
+        "Each global and each byte of memory has one entry in `[keep]`.",
+        "0x400 to 0x404 are kept twice";
+    KeepOutside = 512, "kept bytes outside the memory",
+        "Kept bytes are inside the linear memory that the module has at load: its pages, or `[limits] memory_bytes` where that is less.",
+        "0x10000 takes 0x10000 to 0x10004, the memory has 0x10000 bytes at load";
 
         // X06: budgets. xmap_image::limits has the figures with their reasons.
     ImageTooLarge = 601, "the image is over its budget",
@@ -234,6 +255,9 @@ codes! {
     TableTooLarge = 612, "a table is too large",
         "A table has at most 65536 references, each of which takes 8 bytes of the device's RAM, and a module at most 255 tables.",
         "hall.wasm: table 0 has 100000 references, at most 65536";
+    TooManyKept = 613, "too many parts of kept state",
+        "An image names at most 32 globals and stretches of memory that it keeps.",
+        "33 parts of state, at most 32";
 
     // X07: images.
     ImageInvalid = 701, "the image does not verify",

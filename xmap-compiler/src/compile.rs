@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use xmap_image::{
-    Entry, Event, Export, ImageBuilder, Manifest as Block, Op, PinName, PinRow, Ty, Word, limits,
+    Entry, Event, Export, ImageBuilder, Manifest as Block, Op, PinName, PinRow, Policy, Ty, Word, limits,
 };
 
 use crate::bounds::{self, Bound, Program};
@@ -11,6 +11,7 @@ use crate::codes::Code;
 use crate::diagnostic::{Diagnostic, Diagnostics, Place};
 use crate::emit::{Emitted, emit};
 use crate::ir::{ENTRY, Func, Inst, Kind, Term};
+use crate::keep::{Kept, kept};
 use crate::link::{Linked, LinkedEntry, link};
 use crate::lower::lower;
 use crate::manifest::{ExportedFunction, Manifest, MappedExport, WasmTy, resolve_exports};
@@ -82,6 +83,7 @@ fn assemble(parts: &Parts<'_, '_>) -> Result<Compiled, Diagnostics> {
     let elements = table::elements(file, module, linked)?;
     let items: Vec<u16> = elements.iter().flat_map(|e| e.items.iter().copied()).collect();
     let globals = globals(parts)?;
+    let kept = kept(manifest, module, linked, memory)?;
     let loops: Vec<&[(u32, u64)]> = linked.sources.iter().map(|s| &s.loops[..]).collect();
     let program = Program {
         loops: &loops,
@@ -116,7 +118,7 @@ fn assemble(parts: &Parts<'_, '_>) -> Result<Compiled, Diagnostics> {
         elements,
         passive_data: table::passive_data(module, linked),
         stack_slots,
-        manifest: block(parts),
+        manifest: block(parts, &kept),
     };
     let words = builder.build().map_err(|error| {
         Diagnostic::new(Code::CannotEncode, Place::File(file.to_string()), format!("{file}: {error}"))
@@ -133,8 +135,9 @@ fn assemble(parts: &Parts<'_, '_>) -> Result<Compiled, Diagnostics> {
         manifest.limits.max_bytes.value,
         reports,
         functions.collect(),
+        kept.names.clone(),
     );
-    let map = SourceMap::of(&words, module, linked, parts.lines);
+    let map = SourceMap::of(&words, module, linked, parts.lines, kept.names);
     Ok(Compiled { words, map, report })
 }
 
@@ -188,7 +191,7 @@ fn globals(parts: &Parts<'_, '_>) -> Result<Vec<u64>, Diagnostic> {
 }
 
 /// The cold part of the image.
-fn block<'p>(parts: &Parts<'p, '_>) -> Block<'p> {
+fn block<'p>(parts: &Parts<'p, '_>, kept: &Kept) -> Block<'p> {
     let manifest = parts.manifest;
     let names = manifest.pins.iter().filter_map(|pin| {
         let name = pin.name.as_ref()?.value.as_str();
@@ -201,13 +204,14 @@ fn block<'p>(parts: &Parts<'p, '_>) -> Block<'p> {
         .filter_map(|(n, export)| Some(Event { export: n as u16, source: export.on? }));
     let mut pins: Vec<PinName<'_>> = names.collect();
     pins.sort_by_key(|pin| pin.line);
-    // The manifest has been checked against both capacities: lines are distinct, handlers counted.
+    let keep = kept.rows.iter().copied().collect();
+    // The manifest has been checked against all capacities: lines are distinct, the rest counted.
     Block {
         module: &manifest.module.name.value,
         namespace: &manifest.module.namespace.value,
         pins: pins.into_iter().collect(),
         events: handlers.collect(),
-        policy: Default::default(),
+        policy: Policy { layout: kept.layout, keep, ..manifest.policy.clone() },
     }
 }
 

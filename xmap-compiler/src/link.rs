@@ -44,6 +44,8 @@ pub(crate) struct Linked {
     pub(crate) numbers: HashMap<u32, u32>,
     /// The module's indices of the globals that are left.
     pub(crate) globals: Vec<u32>,
+    /// The module's indices of those among them that code sets.
+    pub(crate) changed: BTreeSet<u32>,
     /// The function types, where there are indirect calls.
     pub(crate) types: Vec<TypeRow>,
     /// The type of each function, where there are types.
@@ -98,6 +100,7 @@ pub(crate) fn link(
         linked.sources.push(Origin { index, offsets: one.offsets, loops: one.loops });
     }
     linked.globals = tables.globals;
+    linked.changed = tables.changed;
     linked.types = tables.types;
     linked.function_types = tables.function_types;
     linked.tables = tables.used;
@@ -117,6 +120,7 @@ fn functions_named(code: &[Word]) -> impl Iterator<Item = u32> {
 #[derive(Default)]
 struct Tables {
     globals: Vec<u32>,
+    changed: BTreeSet<u32>,
     types: Vec<TypeRow>,
     function_types: Vec<u16>,
     /// For each type of the module, the number of the types that are equal to it.
@@ -135,6 +139,9 @@ impl Tables {
         let mut indirect = false;
         for (_, op, words) in code.iter().flat_map(|code| decode(code)) {
             tables.used |= op >= Op::CallIndirect && op <= Op::TableInit;
+            if op == Op::GlobalSet {
+                tables.changed.insert(words[0] >> 16);
+            }
             match op {
                 Op::GlobalGet | Op::GlobalSet => _ = globals.insert(words[0] >> 16),
                 Op::CallIndirect => indirect = true,

@@ -23,6 +23,9 @@ pub struct SourceMap {
     /// For each global of the image, its index in the module: only those that code uses are left.
     #[serde(default)]
     pub globals: Vec<u32>,
+    /// For each part of state that the image keeps, the manifest's name; empty where it has an address alone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub kept: Vec<String>,
 }
 
 /// A function of the image.
@@ -73,7 +76,13 @@ impl std::fmt::Display for Origin {
 }
 
 impl SourceMap {
-    pub(crate) fn of(words: &[Word], module: &WasmModule<'_>, linked: &Linked, lines: &Lines<'_>) -> Self {
+    pub(crate) fn of(
+        words: &[Word],
+        module: &WasmModule<'_>,
+        linked: &Linked,
+        lines: &Lines<'_>,
+        kept: Vec<String>,
+    ) -> Self {
         let mut start = 0;
         let mut functions = Vec::new();
         for (function, source) in linked.functions.iter().zip(&linked.sources) {
@@ -93,7 +102,7 @@ impl SourceMap {
             start += function.code.len() as u32;
         }
         let globals = linked.globals.clone();
-        Self { format: FORMAT, image: hash_of(words), functions, globals }
+        Self { format: FORMAT, image: hash_of(words), functions, globals, kept }
     }
 
     /// Where the op with this index in the code section came from.

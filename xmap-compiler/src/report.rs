@@ -3,12 +3,15 @@
 use std::fmt;
 
 use xmap_image::limits::MAX_IMAGE_BYTES;
-use xmap_image::{ExportId, Extension, Function, FunctionRow, HEADER_WORDS, Image, Op, Section, Word};
+use xmap_image::{
+    ExportId, Extension, Function, FunctionRow, HEADER_WORDS, Image, Op, Policy, Section, Word,
+};
 
 use crate::bounds::{self, Bound, CALL_INSNS, PARAM_INSNS, Program, RESULT_INSNS, direct_insns, insns};
 use crate::codes::Code;
 use crate::diagnostic::{Diagnostic, Place};
 use crate::map::SourceMap;
+use crate::policy;
 
 /// How an export is run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,6 +67,10 @@ pub struct Report {
     pub exports: Vec<ExportReport>,
     /// The functions, in the order of their code.
     pub functions: Vec<FunctionReport>,
+    /// What follows a fault, and where kept state is.
+    pub policy: Policy,
+    /// What each part of kept state is called, where that is known.
+    pub kept: Vec<String>,
 }
 
 impl Report {
@@ -73,6 +80,7 @@ impl Report {
         budget: u32,
         mut exports: Vec<ExportReport>,
         functions: Vec<FunctionReport>,
+        kept: Vec<String>,
     ) -> Self {
         let image = Image::verify(words).expect("the builder has verified what it built");
         let (sections, extensions) = (image.section_bytes().collect(), image.extension_bytes().to_vec());
@@ -87,6 +95,8 @@ impl Report {
             extensions,
             exports,
             functions,
+            policy: policy_of(&image),
+            kept,
         }
     }
 
@@ -140,6 +150,8 @@ impl Report {
             extensions: image.extension_bytes().to_vec(),
             exports: exports.collect(),
             functions: (0..functions.len()).map(one).collect(),
+            policy: policy_of(image),
+            kept: map.map(|map| map.kept.clone()).unwrap_or_default(),
         }
     }
 
@@ -187,10 +199,15 @@ impl Report {
             ("table", table, "exports, functions, pins, signatures, types, tables"),
             ("code", code, "ops"),
             ("data", data, "globals, data segments"),
-            ("manifest", manifest, "names, handlers"),
+            ("manifest", manifest, "names, handlers, policy"),
             ("padding", padding, "between sections"),
         ]
     }
+}
+
+/// An image's policy. One that came in has a block that holds.
+fn policy_of(image: &Image<'_>) -> Policy {
+    image.manifest().unwrap_or_default().policy
 }
 
 /// A function of an image as the bounds take it.
@@ -256,11 +273,24 @@ impl fmt::Display for Report {
             writeln!(f, "  {:<8}{module:>8}  the image is {} of it", "module", percent(self.total, module))?;
         }
         writeln!(f)?;
-        self.write_exports(f)
+        self.write_exports(f)?;
+        f.write_str(&self.policy_text())
     }
 }
 
 impl Report {
+    /// What of the policy differs from the default, and what is kept: mostly nothing.
+    pub fn policy_text(&self) -> String {
+        let heading = |title: String, rows: Vec<String>| match rows.is_empty() {
+            true => String::new(),
+            false => format!("\n{title}\n  {}\n", rows.join("\n  ")),
+        };
+        let rows = policy::policy(&self.policy).into_iter().map(|(key, value)| format!("{key:<16}{value}"));
+        let kept = policy::kept(&self.policy, &self.kept);
+        heading("policy".to_string(), rows.collect())
+            + &heading(format!("kept by layout {:08x}", self.policy.layout), kept)
+    }
+
     fn write_exports(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let width = self.exports.iter().map(|e| e.key.chars().count()).max().unwrap_or(0).max(6);
         writeln!(

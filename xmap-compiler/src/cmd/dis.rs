@@ -44,6 +44,8 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Done {
     pins(&image, &manifest, out)?;
     exports(&loaded, &image, out)?;
     handlers(&image, &manifest, out)?;
+    // As `xmap build` prints it: what differs from the default, and what is kept.
+    write!(out, "{}", loaded.report.policy_text())?;
     for (n, row) in image.functions().iter().enumerate() {
         let map = loaded.map.as_ref().and_then(|map| map.functions.get(n));
         function(&image, n, row, map, out)?;

@@ -7,6 +7,7 @@ use xmap_boards::{Bank, Line};
 use xmap_compiler::diagnostic::{Code, Diagnostic, Place};
 use xmap_compiler::input;
 use xmap_compiler::map::hex;
+use xmap_compiler::policy;
 use xmap_image::{Extension, FORMAT, Image, Op, Section, Word, decode, limits::MAX_IMAGE_BYTES};
 
 use super::{Done, load, output::count};
@@ -51,6 +52,16 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Done {
             let n = bank as u8;
             writeln!(out, "mask      GPSET{n}, GPCLR{n}: {mask:#010x} ({})", lines(bank, mask))?;
         }
+    }
+    let report = &loaded.report;
+    let policy: Vec<String> =
+        policy::policy(&report.policy).iter().map(|(key, value)| format!("{key} {value}")).collect();
+    if !policy.is_empty() {
+        writeln!(out, "policy    {}", policy.join(", "))?;
+    }
+    let kept = policy::kept(&report.policy, &report.kept);
+    if !kept.is_empty() {
+        writeln!(out, "kept      {}; layout {:08x}", kept.join(", "), report.policy.layout)?;
     }
     let writes = Writes::of(&image);
     writeln!(

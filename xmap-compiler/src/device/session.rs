@@ -165,7 +165,8 @@ impl Session {
                 Err(self.error(Code::OtherProtocol, &message).help(help.to_string()))
             }
             Err(DecodeError::UnknownRefusal { refusal, .. }) => {
-                let message = format!("the request was refused for a reason that this xmap does not know ({refusal})");
+                let message =
+                    format!("the request was refused for a reason that this xmap does not know ({refusal})");
                 let help = "xmap is older: use the one that belongs to the firmware";
                 Err(self.error(Code::DeviceRefused, &message).help(help.to_string()))
             }

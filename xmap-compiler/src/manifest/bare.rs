@@ -4,11 +4,11 @@ use std::path::Path;
 
 use xmap_boards::{Board, Line};
 use xmap_image::{
-    PinMode, Pull, Safe,
+    PinMode, Policy, Pull, Safe,
     limits::{DEFAULT_FUEL, DEFAULT_TIME_US, MAX_IMAGE_BYTES},
 };
 
-use super::{At, BARE_MEMORY_BYTES, Keys, Limits, Manifest, Module, Pin};
+use super::{At, BARE_MEMORY_BYTES, Keep, Keys, Limits, Manifest, Module, Pin};
 
 impl Manifest {
     /// What a bare `.wasm` or `.wat` may do on a board: use every line of the header in both
@@ -44,6 +44,8 @@ impl Manifest {
                 fuel: nowhere(DEFAULT_FUEL),
                 time_us: nowhere(DEFAULT_TIME_US),
             },
+            policy: Policy::default(),
+            keep: Keep::default(),
             keys: Keys::Normal,
             source: None,
         }

@@ -3,12 +3,11 @@
 use std::{collections::HashMap, ops::Range};
 
 use toml::{Spanned, de::DeValue};
-use xmap_image::{EventSource, MAX_EVENTS, PinMode};
+use xmap_image::{EventSource, HOOKS, MAX_EVENTS, PinMode};
 
 use super::{
     At, Export, Pin,
     reader::{Reader, Table},
-    resolve::RUNTIME_EXPORTS,
     value::{Param, Value, parse_param},
 };
 use crate::{diagnostic::Code, names};
@@ -29,6 +28,9 @@ enum Edge {
 
 const EDGES: &[(&str, Edge)] = &[("rising", Edge::Rising), ("falling", Edge::Falling), ("both", Edge::Both)];
 
+const RISING: u8 = 1;
+const FALLING: u8 = 2;
+
 /// The exports that could be read, in the order of the text.
 pub(super) fn parse(
     reader: &mut Reader<'_>,
@@ -41,6 +43,7 @@ pub(super) fn parse(
         exports.extend(export(reader, &name, value, namespace, lines));
     }
     same_keys(reader, &exports);
+    same_edges(reader, &exports);
     let handlers: Vec<_> = exports.iter().filter_map(|e| e.on.as_ref()).collect();
     if let Some(extra) = handlers.get(MAX_EVENTS) {
         let message = format!("{} handlers, at most {MAX_EVENTS}", handlers.len());
@@ -64,12 +67,17 @@ fn export(
     let on = reader
         .sub_table(&table, "on", format!("`on` of `{}`", name.value))
         .and_then(|on| trigger(reader, &on, name.value, lines));
-    if let (Some(params), true) = (&params, table.has("on"))
-        && !params.value.is_empty()
-    {
-        let message = format!("{} is a handler and takes no params", name.value);
-        reader.error(Code::HandlerSignature, &params.span, message).help =
-            Some("leave `params` out; a handler reads levels with gpio.get".to_string());
+    if table.has("on") {
+        if let Some(params) = params.as_ref().filter(|params| !params.value.is_empty()) {
+            let message = format!("{} is a handler and takes no params", name.value);
+            reader.error(Code::HandlerSignature, &params.span, message).help =
+                Some("leave `params` out; a handler reads levels with gpio.get".to_string());
+        }
+        if let Some(results) = results.as_ref().filter(|results| !results.value.is_empty()) {
+            let message = format!("{} is a handler and has no results", name.value);
+            reader.error(Code::HandlerSignature, &results.span, message).help =
+                Some("leave `results` out; a handler that cannot go on traps".to_string());
+        }
     }
     let name = At::new(name.value.to_string(), name.span.clone());
     Some(Export { name, key: key?, params, results, on })
@@ -79,7 +87,7 @@ fn export(
 fn key(reader: &mut Reader<'_>, table: &Table<'_>, name: &At<&str>, namespace: &str) -> Option<At<String>> {
     let written = if table.has("key") {
         reader.string(table, "key")?
-    } else if RUNTIME_EXPORTS.contains(&name.value) {
+    } else if HOOKS.contains(&name.value) {
         return Some(At::new(name.value.to_string(), name.span.clone()));
     } else {
         At::new(name.value.to_string(), name.span.clone())
@@ -110,8 +118,38 @@ fn same_keys(reader: &mut Reader<'_>, exports: &[Export]) {
     }
 }
 
+/// Each edge of a line has one handler.
+fn same_edges(reader: &mut Reader<'_>, exports: &[Export]) {
+    let edges = |export: &Export| match export.on.as_ref()?.value {
+        EventSource::Rising { line, .. } => Some((line, RISING)),
+        EventSource::Falling { line, .. } => Some((line, FALLING)),
+        EventSource::Both { line, .. } => Some((line, RISING | FALLING)),
+        EventSource::Every { .. } | EventSource::After { .. } => None,
+    };
+    for (n, export) in exports.iter().enumerate() {
+        let Some((line, ours)) = edges(export) else { continue };
+        for first in &exports[..n] {
+            let Some((other, theirs)) = edges(first) else { continue };
+            let which = match ours & theirs {
+                0 => continue,
+                RISING => "rising edges",
+                FALLING => "falling edges",
+                _ => "both edges",
+            };
+            if let (true, Some(on), Some(first_on)) = (line == other, &export.on, &first.on) {
+                let names = (&first.name.value, &export.name.value);
+                let message = format!("`{}` and `{}` both handle {which} of line {line}", names.0, names.1);
+                let note = (reader.place(&first_on.span), format!("`{}` handles them", names.0));
+                let error = reader.error(Code::SameEdge, &on.span, message);
+                error.notes.push(note);
+                error.help = Some("call both functions from one handler".to_string());
+            }
+        }
+    }
+}
+
 fn params(reader: &mut Reader<'_>, table: &Table<'_>, export: &str) -> Option<At<Vec<Param>>> {
-    let list = reader.list(table, "params")?;
+    let list = reader.list(table, "params", "an array of strings")?;
     let mut params: Vec<Param> = Vec::new();
     let mut seen: HashMap<String, Range<usize>> = HashMap::new();
     for (position, item) in list.value.iter().enumerate() {
@@ -136,7 +174,7 @@ fn params(reader: &mut Reader<'_>, table: &Table<'_>, export: &str) -> Option<At
 }
 
 fn results(reader: &mut Reader<'_>, table: &Table<'_>, export: &str) -> Option<At<Vec<At<Value>>>> {
-    let list = reader.list(table, "results")?;
+    let list = reader.list(table, "results", "an array of strings")?;
     let mut results = Vec::new();
     for (position, item) in list.value.iter().enumerate() {
         let who = format!("{export} result {position}");

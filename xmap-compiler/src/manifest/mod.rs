@@ -6,8 +6,10 @@
 
 mod bare;
 mod exports;
+mod keep;
 mod module;
 mod pins;
+pub(crate) mod policy;
 mod reader;
 mod resolve;
 mod toml_errors;
@@ -23,9 +25,10 @@ use std::{
 };
 
 use xmap_boards::{Board, Line};
-use xmap_image::{EventSource, PinMode, Pull, Safe};
+use xmap_image::{EventSource, PinMode, Policy, Pull, Safe};
 
-pub use resolve::{ExportedFunction, MappedExport, RUNTIME_EXPORTS, WasmTy, resolve_exports};
+pub use keep::{Keep, KeptFrom, KeptMemory};
+pub use resolve::{ExportedFunction, MappedExport, WasmTy, resolve_exports};
 pub use value::{Owner, Param, Value};
 
 use crate::diagnostic::{Diagnostics, Place, Source};
@@ -64,6 +67,11 @@ pub struct Manifest {
     pub exports: Option<Vec<Export>>,
     /// What the module may use.
     pub limits: Limits,
+    /// What follows a fault and how a new image proves itself; without what is kept, which only the
+    /// module can tell.
+    pub policy: Policy,
+    /// What outlives a swap of images.
+    pub keep: Keep,
     /// How names become keys. A manifest's text always says [`Keys::Normal`].
     pub keys: Keys,
     /// The text; a bare module has none.

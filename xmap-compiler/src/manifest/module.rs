@@ -7,7 +7,7 @@ use xmap_boards::{BOARDS, Board, RPI4B, by_name};
 use xmap_image::limits::{DEFAULT_FUEL, DEFAULT_IMAGE_BYTES, DEFAULT_TIME_US, MAX_IMAGE_BYTES, MAX_PAGES};
 
 use super::{
-    At, Keys, Limits, Manifest, Module, exports, pins,
+    At, Keys, Limits, Manifest, Module, exports, keep, pins, policy,
     reader::{Reader, Table},
     toml_errors,
 };
@@ -35,7 +35,7 @@ pub(super) fn parse(source: &Arc<Source>) -> Result<Manifest, Vec<Diagnostic>> {
 }
 
 fn tables(reader: &mut Reader<'_>, root: &Table<'_>) -> Option<Manifest> {
-    reader.only(root, &["module", "pins", "exports", "limits"]);
+    reader.only(root, &["module", "pins", "exports", "limits", "policy", "keep"]);
     if !root.has("module") {
         reader.error(Code::MissingKey, &root.span, "the manifest needs a table [module]");
     }
@@ -56,6 +56,8 @@ fn tables(reader: &mut Reader<'_>, root: &Table<'_>) -> Option<Manifest> {
         exports::parse(reader, &table, namespace, &lines)
     });
     let limits = limits(reader, root);
+    let policy = policy::parse(reader, root);
+    let keep = keep::parse(reader, root);
     let module = module?;
     Some(Manifest {
         module: Module {
@@ -68,6 +70,8 @@ fn tables(reader: &mut Reader<'_>, root: &Table<'_>) -> Option<Manifest> {
         pins,
         exports,
         limits,
+        policy,
+        keep,
         keys: Keys::Normal,
         source: Some(reader.source.clone()),
     })

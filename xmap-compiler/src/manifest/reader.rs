@@ -118,15 +118,25 @@ impl Reader<'_> {
         &mut self,
         table: &Table<'a>,
         key: &str,
+        expected: &str,
     ) -> Option<At<&'a [Spanned<DeValue<'a>>]>> {
         let value = table.entries.get(key)?;
         match value.get_ref() {
             DeValue::Array(items) => Some(At::new(&**items, value.span())),
             other => {
-                self.wrong_type(key, "an array of strings", other, &value.span());
+                self.wrong_type(key, expected, other, &value.span());
                 None
             }
         }
+    }
+
+    pub(super) fn boolean(&mut self, table: &Table<'_>, key: &str) -> Option<bool> {
+        let value = table.entries.get(key)?;
+        let DeValue::Boolean(flag) = value.get_ref() else {
+            self.wrong_type(key, "true or false", value.get_ref(), &value.span());
+            return None;
+        };
+        Some(*flag)
     }
 
     pub(super) fn integer(

@@ -3,7 +3,7 @@
 use std::{collections::HashMap, fmt};
 
 use xmap_image::{
-    EventSource, Ty,
+    EventSource, HOOKS, Ty,
     limits::{MAX_EXPORTS, MAX_PARAMS, MAX_STRING_BYTES},
 };
 
@@ -12,11 +12,6 @@ use crate::{
     diagnostic::{Code, Diagnostic, Diagnostics, FunctionName, Place},
     names,
 };
-
-/// The functions that the runtime calls by itself when a module exports them (guest ABI). They are
-/// mapped even where `[exports]` does not list them; without a `key` their key is their name, which
-/// no other export can have, as every other key has a namespace.
-pub const RUNTIME_EXPORTS: [&str; 3] = ["_initialize", "on_mount", "on_unmount"];
 
 /// A type of WebAssembly.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -134,6 +129,18 @@ struct Resolver<'a> {
     errors: Vec<Diagnostic>,
 }
 
+const CLEANUP: &str = "export_cleanup";
+
+/// The types of the functions that the runtime calls by their names.
+fn hook(name: &str) -> Option<(&'static [WasmTy], &'static [WasmTy])> {
+    match name {
+        "on_mount" => Some((&[], &[WasmTy::I32])),
+        CLEANUP => Some((&[WasmTy::I32], &[])),
+        "_initialize" | "on_unmount" => Some((&[], &[])),
+        _ => None,
+    }
+}
+
 impl Resolver<'_> {
     fn listed(&mut self, listed: &[Export], functions: &[ExportedFunction<'_>]) -> Vec<MappedExport> {
         let by_name: HashMap<_, _> = functions.iter().map(|f| (f.name, f)).collect();
@@ -146,7 +153,7 @@ impl Resolver<'_> {
         }
         for function in functions {
             let is_listed = || listed.iter().any(|e| e.name.value == function.name);
-            if RUNTIME_EXPORTS.contains(&function.name) && !is_listed() {
+            if HOOKS.contains(&function.name) && !is_listed() {
                 mapped.extend(self.unlisted(function));
             }
         }
@@ -171,7 +178,7 @@ impl Resolver<'_> {
         if self.manifest.keys == Keys::Verbatim {
             return Some(untyped(function, function.name.to_string(), place));
         }
-        let key = if RUNTIME_EXPORTS.contains(&function.name) {
+        let key = if HOOKS.contains(&function.name) {
             function.name.to_string()
         } else {
             match names::key(&self.manifest.module.namespace.value, function.name) {
@@ -185,14 +192,14 @@ impl Resolver<'_> {
                 }
             }
         };
-        self.fixed(function, None).then(|| untyped(function, key, place))
+        self.fixed(function, None).then(|| hooked(untyped(function, key, place)))
     }
 
     /// An export that the manifest lists.
     fn typed(&mut self, export: &Export, function: &ExportedFunction<'_>) -> Option<MappedExport> {
         let errors = self.errors.len();
         let place = self.manifest.place(&export.name.span);
-        let mut mapped = untyped(function, export.key.value.clone(), place);
+        let mut mapped = hooked(untyped(function, export.key.value.clone(), place));
         mapped.on = export.on.as_ref().map(|on| on.value);
         if let Some(params) = &export.params {
             let types =
@@ -216,7 +223,9 @@ impl Resolver<'_> {
             self.same(function, "result", &function.results, types().collect(), &results.span);
             mapped.results = types().map(|(ty, _)| ty).collect();
         }
-        self.fixed(function, Some(export));
+        if self.fixed(function, Some(export)) {
+            self.handle(export, &mapped);
+        }
         (self.errors.len() == errors).then_some(mapped)
     }
 
@@ -252,32 +261,50 @@ impl Resolver<'_> {
 
     /// The signatures that the runtime fixes. Whether this one is as it has to be.
     fn fixed(&mut self, function: &ExportedFunction<'_>, export: Option<&Export>) -> bool {
-        let fixed: Option<&[WasmTy]> = match function.name {
-            "on_mount" => Some(&[WasmTy::I32]),
-            "on_unmount" | "_initialize" => Some(&[]),
-            _ => None,
-        };
         let name = function.name;
-        if let Some(results) = fixed
-            && (!function.params.is_empty() || function.results != results)
+        let note = format!("the function is {}", function.signature());
+        if let Some((params, results)) = hook(name)
+            && (function.params != params || function.results != results)
         {
-            let message = format!("{name}: expected () -> {}, found {}", list(results), function.signature());
-            let place = self.wasm(function);
-            self.errors.push(Diagnostic::new(Code::RuntimeSignature, place, message));
+            let (params, results) = (list(params), list(results));
+            let message = format!("{name}: expected {params} -> {results}, found {}", function.signature());
+            // Where the manifest lists it, there is a line to show.
+            let error = match export {
+                Some(export) => {
+                    let place = self.manifest.place(&export.name.span);
+                    Diagnostic::new(Code::RuntimeSignature, place, message).note(self.wasm(function), note)
+                }
+                None => Diagnostic::new(Code::RuntimeSignature, self.wasm(function), message),
+            };
+            self.errors.push(error.help(
+                "the runtime calls it by this name; rename it where it is for something else".to_string(),
+            ));
             return false;
         }
-        if let Some(on) = export.and_then(|e| e.on.as_ref())
-            && !function.params.is_empty()
+        let Some(on) = export.and_then(|e| e.on.as_ref()) else { return true };
+        let what = match (function.params.is_empty(), function.results.is_empty()) {
+            (true, true) => return true,
+            (false, _) => "takes no params",
+            (true, false) => "has no results",
+        };
+        let message = format!("{name} is a handler and {what}");
+        let error = Diagnostic::new(Code::HandlerSignature, self.manifest.place(&on.span), message)
+            .note(self.wasm(function), note)
+            .help("export a function of type () -> () that calls it".to_string());
+        self.errors.push(error);
+        false
+    }
+
+    /// The runtime's handles are of 32 bits, and none of them may be refused as an argument.
+    fn handle(&mut self, export: &Export, mapped: &MappedExport) {
+        if let (CLEANUP, Some(params)) = (&*mapped.name, &export.params)
+            && mapped.params != [Ty::U32]
         {
-            let message = format!("{name} is a handler and takes no params");
-            let place = self.manifest.place(&on.span);
-            let note = format!("the function is {}", function.signature());
-            let error =
-                Diagnostic::new(Code::HandlerSignature, place, message).note(self.wasm(function), note);
-            self.errors.push(error);
-            return false;
+            let message = format!("{CLEANUP}: a handle is a u32");
+            let place = self.manifest.place(&params.span);
+            let help = "write `params = [\"handle: u32\"]`, or leave it out".to_string();
+            self.errors.push(Diagnostic::new(Code::RuntimeSignature, place, message).help(help));
         }
-        true
     }
 
     /// Two functions with one key. Those that the manifest lists have been compared already.
@@ -324,6 +351,14 @@ impl Resolver<'_> {
             source: None,
         }
     }
+}
+
+/// An export that the runtime calls has the types of that call.
+fn hooked(mut mapped: MappedExport) -> MappedExport {
+    if let (CLEANUP, [param], [name]) = (&*mapped.name, &mut mapped.params[..], &mut mapped.param_names[..]) {
+        (*param, *name) = (Ty::U32, "handle".to_string());
+    }
+    mapped
 }
 
 fn untyped(function: &ExportedFunction<'_>, key: String, place: Place) -> MappedExport {

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, fs, path::Path};
 
 use proptest::prelude::*;
 use xmap_boards::RPI4B;
-use xmap_image::{EventSource, PinMode, Pull, Safe, Ty, limits};
+use xmap_image::{Confirm, EventSource, OnFault, OnOverrun, PinMode, Policy, Pull, Safe, Ty, limits};
 
 use super::{ExportedFunction, Manifest, Owner, Value, WasmTy, resolve_exports};
 use crate::diagnostic::{Code, Diagnostics};
@@ -239,6 +239,7 @@ error[X0205]: on_tick is a handler and takes no params
    |
 note: the function is (i32) -> ()
   --> panels/hall.wasm: function $on_tick (3)
+help: export a function of type () -> () that calls it
 
 error[X0202]: show: expected 4 params, found 2
   --> panels/panel.toml:17:19
@@ -250,8 +251,97 @@ note: the function is (i32, i32) -> (i32)
   --> panels/hall.wasm: function $show (3)
 
 error[X0204]: on_mount: expected () -> (i32), found () -> ()
---> panels/hall.wasm: function $on_mount (3)";
+--> panels/hall.wasm: function $on_mount (3)
+ |
+help: the runtime calls it by this name; rename it where it is for something else";
     assert_eq!(errors.to_string(), expected);
+}
+
+#[test]
+fn what_the_runtime_calls_has_its_types() {
+    use WasmTy::{I32, I64};
+    let bare = Manifest::bare(&RPI4B, Path::new("a.wasm"));
+    let good = [
+        function("_initialize", &[], &[]),
+        function("on_mount", &[], &[I32]),
+        function("export_cleanup", &[I32], &[]),
+        function("on_unmount", &[], &[]),
+    ];
+    let mapped = resolve_exports(&bare, &good).unwrap();
+    let keys: Vec<_> = mapped.iter().map(|m| m.key.as_str()).collect();
+    assert_eq!(keys, ["_initialize", "export_cleanup", "on_mount", "on_unmount"]);
+    // Every handle is an argument that fits.
+    assert_eq!((&mapped[1].params[..], &mapped[1].param_names[..]), (&[Ty::U32][..], &["handle".into()][..]));
+
+    for (name, params, results, expected) in [
+        ("_initialize", &[I32][..], &[][..], "expected () -> (), found (i32) -> ()"),
+        ("on_mount", &[], &[I64], "expected () -> (i32), found () -> (i64)"),
+        ("on_unmount", &[], &[I32], "expected () -> (), found () -> (i32)"),
+        ("export_cleanup", &[], &[], "expected (i32) -> (), found () -> ()"),
+        ("export_cleanup", &[I64], &[], "expected (i32) -> (), found (i64) -> ()"),
+        ("export_cleanup", &[I32], &[I32], "expected (i32) -> (), found (i32) -> (i32)"),
+    ] {
+        let errors = resolve_exports(&bare, &[function(name, params, results)]).unwrap_err();
+        assert_eq!(errors.0[0].message, format!("{name}: {expected}"));
+        assert_eq!(errors.0[0].place.to_string(), format!("a.wasm: function ${name} (3)"));
+    }
+}
+
+#[test]
+fn a_listed_hook_and_a_handler_are_told_their_lines() {
+    use WasmTy::I32;
+    let listed = |entries: &str, functions: &[ExportedFunction<'_>]| {
+        let module = "module = { name = \"a\", board = \"rpi4b\", wasm = \"a.wasm\" }\n[exports]\n";
+        let manifest = parse(&format!("{module}{entries}\n")).unwrap();
+        resolve_exports(&manifest, functions).map_err(|errors| {
+            let error = &errors.0[0];
+            format!("{} {} {}", error.place, error.code, error.message)
+        })
+    };
+    let cleanup = [function("export_cleanup", &[I32], &[])];
+    for (entry, ty) in [("{}", Ty::U32), ("{ params = [\"handle: u32\"] }", Ty::U32)] {
+        let mapped = listed(&format!("export_cleanup = {entry}"), &cleanup).unwrap();
+        assert_eq!(mapped[0].params, [ty]);
+    }
+    let narrow = listed("export_cleanup = { params = [\"handle: u8\"] }", &cleanup).unwrap_err();
+    assert_eq!(narrow, "panels/panel.toml:3:29 X0204 export_cleanup: a handle is a u32");
+    let none = listed("export_cleanup = {}", &[function("export_cleanup", &[], &[])]).unwrap_err();
+    let expected = "X0204 export_cleanup: expected (i32) -> (), found () -> ()";
+    assert_eq!(none, format!("panels/panel.toml:3:1 {expected}"));
+    let tick = "on_tick = { on = { every_us = 5 } }";
+    assert!(listed(tick, &[function("on_tick", &[], &[])]).is_ok());
+    let result = listed(tick, &[function("on_tick", &[], &[I32])]).unwrap_err();
+    assert_eq!(result, "panels/panel.toml:3:18 X0205 on_tick is a handler and has no results");
+}
+
+#[test]
+fn a_policy_means_what_it_says() {
+    let policy = |text: &str| {
+        let module = "module = { name = \"a\", board = \"rpi4b\", wasm = \"a.wasm\" }\n";
+        parse(&format!("{module}{text}")).unwrap().policy
+    };
+    assert_eq!(policy(""), Policy::default());
+    assert_eq!(policy("policy = {}"), Policy::default());
+    let same = "[policy]\non_trap = \"hold\"\non_fuel = \"hold\"\nrestarts = 3\non_overrun = \"drop_oldest\"\n\
+                coalesce = true\nlink_timeout_ms = 0\nconfirm_ms = 3000\nconfirm = \"device\"";
+    assert_eq!(policy(same), Policy::default());
+    let other = "[policy]\non_trap = \"restart\"\non_fuel = \"safe\"\nrestarts = 255\non_overrun = \"drop_newest\"\n\
+                 coalesce = false\nlink_timeout_ms = 500\nconfirm_ms = 1\nconfirm = \"host\"";
+    let expected = Policy {
+        on_trap: OnFault::Restart,
+        on_fuel: OnFault::Safe,
+        restarts: 255,
+        on_overrun: OnOverrun::DropNewest,
+        coalesce: false,
+        link_timeout_ms: 500,
+        confirm_ms: 1,
+        confirm: Confirm::Host,
+        ..Policy::default()
+    };
+    assert_eq!(policy(other), expected);
+    // The end of the fuel is a trap, where nothing else is said of it.
+    assert_eq!(policy("policy = { on_trap = \"safe\" }").on_fuel, OnFault::Safe);
+    assert_eq!(policy("policy = { on_fuel = \"safe\" }").on_trap, OnFault::Hold);
 }
 
 #[test]
@@ -305,6 +395,15 @@ fn piece() -> impl Strategy<Value = String> {
         "[pins]",
         "[exports]",
         "[limits]",
+        "[policy]",
+        "[keep]",
+        "globals",
+        "memory",
+        "symbol",
+        "bytes",
+        "on_trap",
+        "confirm",
+        "\"host\"",
         "name",
         "board",
         "wasm",

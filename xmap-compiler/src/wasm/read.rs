@@ -44,6 +44,10 @@ pub struct WasmModule<'a> {
     pub code_offset: u64,
     /// The custom sections of DWARF, by name.
     pub debug: HashMap<&'a str, &'a [u8]>,
+    /// The exported globals, in their order: names and indices.
+    pub exported_globals: Vec<(&'a str, u32)>,
+    /// What the name section calls globals; a name may stand there twice.
+    pub global_names: HashMap<u32, &'a str>,
     names: HashMap<u32, &'a str>,
 }
 
@@ -135,6 +139,8 @@ impl<'a> WasmModule<'a> {
             elements: Vec::new(),
             code_offset: 0,
             debug: HashMap::new(),
+            exported_globals: Vec::new(),
+            global_names: HashMap::new(),
             names: HashMap::new(),
         };
         let invalid = |e: BinaryReaderError| {
@@ -220,8 +226,12 @@ impl<'a> WasmModule<'a> {
             Payload::ExportSection(section) => {
                 for export in section {
                     let export = export?;
-                    if matches!(export.kind, ExternalKind::Func) {
-                        self.exports.push(ExportedFunction { name: export.name, function: export.index });
+                    match export.kind {
+                        ExternalKind::Func => {
+                            self.exports.push(ExportedFunction { name: export.name, function: export.index });
+                        }
+                        ExternalKind::Global => self.exported_globals.push((export.name, export.index)),
+                        _ => {}
                     }
                 }
             }
@@ -300,10 +310,13 @@ impl<'a> WasmModule<'a> {
 
     fn take_names(&mut self, names: wasmparser::NameSectionReader<'a>) {
         for name in names.into_iter().map_while(Result::ok) {
-            if let Name::Function(map) = name {
-                for naming in map.into_iter().map_while(Result::ok) {
-                    self.names.insert(naming.index, naming.name);
-                }
+            let (map, names) = match name {
+                Name::Function(map) => (map, &mut self.names),
+                Name::Global(map) => (map, &mut self.global_names),
+                _ => continue,
+            };
+            for naming in map.into_iter().map_while(Result::ok) {
+                names.insert(naming.index, naming.name);
             }
         }
     }

@@ -1,0 +1,75 @@
+//! `[keep]`: the state that a module takes with it into its next version.
+
+use toml::{Spanned, de::DeValue};
+use xmap_image::MAX_KEEP;
+
+use super::{
+    At,
+    reader::{Reader, Table},
+};
+use crate::diagnostic::Code;
+
+/// `[keep]`, as it is written; what the names mean, the module says.
+#[derive(Clone, Debug, Default)]
+pub struct Keep {
+    /// Names of globals.
+    pub globals: Vec<At<String>>,
+    /// Stretches of linear memory.
+    pub memory: Vec<KeptMemory>,
+}
+
+/// One entry of `[keep] memory`.
+#[derive(Clone, Debug)]
+pub struct KeptMemory {
+    /// Where it begins; its place is the whole entry.
+    pub from: At<KeptFrom>,
+    /// How many bytes.
+    pub bytes: At<u32>,
+}
+
+/// Where a stretch of memory begins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeptFrom {
+    /// `symbol`: the address that an exported global holds.
+    Symbol(String),
+    /// `from`: this address.
+    Address(u32),
+}
+
+/// The entries that could be read.
+pub(super) fn parse(reader: &mut Reader<'_>, root: &Table<'_>) -> Keep {
+    let Some(table) = reader.sub_table(root, "keep", "[keep]".into()) else { return Keep::default() };
+    reader.only(&table, &["globals", "memory"]);
+    let names = reader.list(&table, "globals", "an array of strings");
+    let stretches = reader.list(&table, "memory", "an array of tables");
+    let [names, stretches] = [names, stretches].map(|list| list.map_or(&[][..], |list| list.value));
+    if let Some(extra) = names.iter().chain(stretches).nth(MAX_KEEP) {
+        let message = format!("{} parts of state, at most {MAX_KEEP}", names.len() + stretches.len());
+        reader.error(Code::TooManyKept, &extra.span(), message).help =
+            Some("put values that belong together next to each other and keep one stretch".to_string());
+    }
+    let name = |(n, item)| reader.text(&format!("globals {n}"), item);
+    let globals = names.iter().enumerate().filter_map(name).collect();
+    let memory = stretches.iter().enumerate().filter_map(|(n, item)| stretch(reader, n, item)).collect();
+    Keep { globals, memory }
+}
+
+fn stretch(reader: &mut Reader<'_>, n: usize, item: &Spanned<DeValue<'_>>) -> Option<KeptMemory> {
+    let table = reader.table(format!("memory {n}"), item)?;
+    reader.only(&table, &["symbol", "from", "bytes"]);
+    reader.required(&table, &["bytes"]);
+    let bytes = reader.integer32(&table, "bytes", 1..=u32::MAX);
+    let from = match (table.has("symbol"), table.has("from")) {
+        (true, false) => KeptFrom::Symbol(reader.string(&table, "symbol")?.value),
+        (false, true) => KeptFrom::Address(reader.integer32(&table, "from", 0..=u32::MAX)?.value),
+        (both, _) => {
+            let which = if both { "has both `symbol` and `from`" } else { "needs one of `symbol`, `from`" };
+            reader.error(Code::BadKeep, &table.span, format!("memory {n}: {which}")).help = Some(
+                "`symbol` is an exported variable, wherever it stands; `from` an address that stays"
+                    .to_string(),
+            );
+            return None;
+        }
+    };
+    Some(KeptMemory { from: At::new(from, table.span), bytes: bytes? })
+}
