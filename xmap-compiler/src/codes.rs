@@ -48,6 +48,7 @@ pub const AREAS: &[(u16, &str)] = &[
     (7, "Images"),
     (8, "Simulator scripts"),
     (9, "Device and link"),
+    (10, "Panels side by side"),
 ];
 
 codes! {
@@ -270,6 +271,10 @@ codes! {
         "A function that runs at load (the start function, `_initialize`, `on_mount`) trapped, or `on_mount` returned another value than 0, or the image needs what the board does not give. Outputs are left in their safe states.",
         "hall.xmap: `on_mount` returned 3, and 0 means mounted";
 
+    Bundle = 704, "a bundle where one image is needed",
+        "A bundle holds the images of several panels (`xmap link`); this verb takes one.",
+        "home.xmap: a bundle of 2 images";
+
     // X08: simulator scripts.
     ScriptSyntax = 801, "a line that is not a command",
         "The commands are `call NAME ARG...`, `level LINE 0|1`, `advance MICROSECONDS`; `#` starts a comment.",
@@ -324,6 +329,32 @@ codes! {
     NoLogTexts = 912, "the ELF file has no texts of a log",
         "`xmap monitor` takes the texts of the firmware's log from the ELF file that was flashed, not from the raw image that was made of it.",
         "kernel8.img: no defmt section";
+
+    // X10: panels side by side.
+    OtherBoard = 1001, "panels of different boards",
+        "The panels of a bundle run on one device.",
+        "`hall` is for rpi4b, and `porch` for rpi5";
+    SameModule = 1002, "two modules with one name",
+        "Reports, traps and hosts tell the modules of a device apart by their names.",
+        "two modules are named `hall`";
+    LineTaken = 1003, "a line that another module drives",
+        "A line has one writer, and what one module drives no other module declares. Lines that nobody drives may be read by several.",
+        "line 17: `hall` drives it, and `porch` declares it";
+    PullDiffers = 1004, "a line with two pulls",
+        "Several modules may read a line; its resistor is one, so they want the same of it.",
+        "line 27: `hall` wants the pull up, and `porch` none";
+    EdgesTaken = 1005, "edges that two modules handle",
+        "The edges of a line are handled in one module. Others may read its level.",
+        "line 27: `on_press` of `hall` and `on_touch` of `porch` both handle its edges";
+    KeyTaken = 1006, "a key in two modules",
+        "A key names one export of a device. The functions that the runtime calls (`on_mount` and its like) may be in every module.",
+        "`lamp_on` of `hall` and `light` of `porch` both have the key default.lamp_on";
+    TooManyModules = 1007, "too many modules",
+        "A device has room for four modules side by side.",
+        "5 modules, at most 4";
+    NoManifest = 1008, "a module without a manifest beside another one",
+        "Without a manifest a module may use every line of the header, so nothing is left for another.",
+        "lamp.wasm: has no manifest, so that it may use every line";
 }
 
 impl Code {

@@ -7,20 +7,23 @@ use std::path::Path;
 
 use wast::Wat;
 use wast::parser::{self, ParseBuffer};
-use xmap_image::{MAGIC, limits::MAX_IMAGE_BYTES};
+use xmap_image::MAGIC;
+use xmap_image::limits::{MAX_IMAGE_BYTES, MAX_MODULES};
 
 use crate::diagnostic::{Code, Diagnostic, Place, Source};
 use crate::manifest::MAX_MANIFEST_BYTES;
 
 /// Bytes of a module, binary or text, that are read: a debug build of a panel has one or two million.
 pub const MAX_MODULE_BYTES: u64 = 64 << 20;
+/// Bytes of images, of one or of a bundle, that are read.
+pub const MAX_IMAGES_BYTES: u64 = (MAX_IMAGE_BYTES * MAX_MODULES) as u64;
 /// Bytes of a simulator's script that are read: some hundred thousand steps.
 pub const MAX_SCRIPT_BYTES: u64 = 16 << 20;
 
 /// What a file holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Content {
-    /// Bytes that start as an image does.
+    /// Bytes that start as an image does, or as a bundle of them.
     Image(Vec<u8>),
     /// A module in binary form, also where the file has its text.
     Module(Vec<u8>),
@@ -80,7 +83,7 @@ pub fn read(path: &Path) -> Result<Content, Diagnostic> {
         if bytes.len() as u64 <= limit { Ok(()) } else { Err(error()) }
     };
     match kind(path, &bytes) {
-        Kind::Image => within(MAX_IMAGE_BYTES as u64).map(|()| Content::Image(bytes)),
+        Kind::Image => within(MAX_IMAGES_BYTES).map(|()| Content::Image(bytes)),
         Kind::Binary => Ok(Content::Module(bytes)),
         Kind::Text => module_of_text(path, text(path, bytes)?).map(Content::Module),
         Kind::Manifest => {

@@ -7,6 +7,7 @@
 //! constant lines), `link` resolves references, [`bounds`] finds the longest paths, and [`compile`]
 //! puts the image together with its [`map`] and its [`report`].
 
+pub mod beside;
 pub mod bounds;
 pub mod codes;
 pub mod compile;

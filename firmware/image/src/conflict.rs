@@ -4,9 +4,8 @@ use xmap_boards::Line;
 
 use crate::{Event, ExportId, HOOKS, Image, PinRow};
 
-/// Why two images cannot stand side by side.
+/// Why two images cannot stand side by side. Whoever tells one to a person tells all of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
 pub enum Conflict {
     /// They were compiled for different boards.
     Board,

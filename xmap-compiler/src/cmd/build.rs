@@ -1,14 +1,12 @@
 //! `xmap build`: a panel becomes an image and its map.
 
-use std::fs;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use xmap_compiler::diagnostic::{Code, Diagnostic, Diagnostics, Place};
 use xmap_image::limits::MAX_IMAGE_BYTES;
 
 use super::load::{build, map_path};
-use super::output::{commit_both, stage};
+use super::output::write_image;
 use super::{Done, load::Built};
 
 /// Compile a panel to an image, and say what it takes
@@ -35,40 +33,17 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args, out: &mut dyn Write) -> Done {
-    let Built { compiled, bare, sources } = build(&args.input, args.max_bytes)?;
+    let Built { compiled, manifest, sources } = build(&args.input, args.max_bytes)?;
     let output = args.output.clone().unwrap_or_else(|| args.input.with_extension("xmap"));
     if let Err(error) = compiled.report.check_budget(&args.input.display().to_string()) {
         write!(out, "{}", compiled.report)?;
         return Err(error.into());
     }
-    let written = write(&output, &compiled.bytes(), compiled.map.to_json().as_bytes(), &sources)?;
-    if bare {
+    let map = (map_path(&output), compiled.map.to_json());
+    let written = write_image(&output, &compiled.bytes(), &[map], &sources)?;
+    if manifest.is_bare() {
         writeln!(out, "no manifest: lines 2-27 may all be used")?;
     }
     writeln!(out, "{}\nwrote {written}", compiled.report)?;
     Ok(())
-}
-
-/// Writes the image and its map, and says which files they are.
-fn write(output: &Path, image: &[u8], map: &[u8], sources: &[PathBuf]) -> Result<String, Diagnostics> {
-    let beside = map_path(output);
-    for path in [output, &beside] {
-        if sources.iter().any(|source| same(source, path)) {
-            let message = format!("{}: is the input, and would be written over", path.display());
-            let help = "name another output with -o".to_string();
-            return Err(Diagnostic::new(Code::CannotWrite, Place::file(path), message).help(help).into());
-        }
-    }
-    let staged = stage(output, image)?;
-    if !staged.is_file() {
-        staged.commit()?;
-        return Ok(output.display().to_string());
-    }
-    let map = stage(&beside, map)?;
-    commit_both(map, staged)?;
-    Ok(format!("{} and {}", output.display(), beside.display()))
-}
-
-fn same(a: &Path, b: &Path) -> bool {
-    matches!((fs::canonicalize(a), fs::canonicalize(b)), (Ok(a), Ok(b)) if a == b)
 }

@@ -61,9 +61,13 @@ pub(super) fn run(_: &Args, out: &mut dyn Write) -> Done {
     let image = OwnedImage::new(compiled.words).expect("the compiler has verified what it built");
     let loaded = Loaded {
         path: Path::new("demo/panel.toml").into(),
+        title: "demo/panel.toml".to_string(),
         image: image.clone(),
         map: Some(compiled.map),
+        map_path: Path::new("demo/panel.toml.map").into(),
         stale_map: false,
+        manifest: None,
+        sources: Vec::new(),
         report: compiled.report,
     };
     let steps = sim::parse("the demo's scenario", SCENARIO.to_string(), &image.image())?;

@@ -12,7 +12,7 @@ use xmap_image::{
     Signature, Ty, Word, decode,
 };
 
-use super::load::{Loaded, load, map_path};
+use super::load::{Loaded, load_all};
 use super::{Done, optext, output::count};
 
 /// Names are aligned up to this many characters.
@@ -32,17 +32,26 @@ Examples:
   xmap dis panel.toml            compiles it first
   xmap dis panel.xmap | grep direct")]
 pub(super) struct Args {
-    /// An image; a manifest or a module is compiled first
+    /// An image or a bundle; a manifest or a module is compiled first
     file: PathBuf,
 }
 
 pub(super) fn run(args: &Args, out: &mut dyn Write) -> Done {
-    let loaded = load(&args.file)?;
+    for (n, loaded) in load_all(&args.file)?.iter().enumerate() {
+        if n > 0 {
+            writeln!(out)?;
+        }
+        one(loaded, out)?;
+    }
+    Ok(())
+}
+
+fn one(loaded: &Loaded, out: &mut dyn Write) -> Done {
     let image = loaded.image.image();
-    header(&loaded, &image, out)?;
+    header(loaded, &image, out)?;
     let manifest = loaded.image.manifest();
     pins(&image, &manifest, out)?;
-    exports(&loaded, &image, out)?;
+    exports(loaded, &image, out)?;
     handlers(&image, &manifest, out)?;
     // As `xmap build` prints it: what differs from the default, and what is kept.
     write!(out, "{}", loaded.report.policy_text())?;
@@ -57,7 +66,7 @@ fn header(loaded: &Loaded, image: &Image<'_>, out: &mut dyn Write) -> Done {
     let header = image.header();
     let manifest = loaded.image.manifest();
     let bytes = image.words().len() * 4;
-    writeln!(out, "{}: format {FORMAT}, {bytes} bytes", loaded.path.display())?;
+    writeln!(out, "{}: format {FORMAT}, {bytes} bytes", loaded.title)?;
     writeln!(out, "  board   {}", header.board.board().name)?;
     writeln!(out, "  module  {}, version {}", manifest.module, header.version)?;
     writeln!(out, "  hash    {}", hex(&image.hash()))?;
@@ -75,7 +84,7 @@ fn header(loaded: &Loaded, image: &Image<'_>, out: &mut dyn Write) -> Done {
         writeln!(out, "  start   function {start}")?;
     }
     if loaded.stale_map {
-        let map = map_path(&loaded.path);
+        let map = &loaded.map_path;
         writeln!(out, "  map     {} is that of another image, and is not used", map.display())?;
     }
     Ok(())

@@ -3,13 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use xmap_boards::RPI4B;
+use xmap_compiler::beside::{Panel, check};
 use xmap_compiler::compile::{Compiled, compile};
 use xmap_compiler::diagnostic::{Code, Diagnostic, Diagnostics, Place};
 use xmap_compiler::input::{self, Content};
 use xmap_compiler::manifest::Manifest;
 use xmap_compiler::map::SourceMap;
 use xmap_compiler::report::Report;
-use xmap_image::{MAGIC, OwnedImage, VerifyError};
+use xmap_image::{MAGIC, OwnedImage, VerifyError, Word, bundle};
 
 /// Bytes of a map that are read: it has some ten times those of the largest image.
 const MAX_MAP_BYTES: u64 = 256 << 20;
@@ -18,12 +19,20 @@ const MAX_MAP_BYTES: u64 = 256 << 20;
 pub(super) struct Loaded {
     /// The path on the command line.
     pub path: PathBuf,
+    /// What messages call it: the path, and which image of a bundle it is.
+    pub title: String,
     /// The image.
     pub image: OwnedImage,
     /// Its map, where there is one.
     pub map: Option<SourceMap>,
-    /// A map stands beside the image and is that of another one.
+    /// Where its map is looked for.
+    pub map_path: PathBuf,
+    /// A map stands there and is that of another image.
     pub stale_map: bool,
+    /// The manifest, where the image was compiled here.
+    pub manifest: Option<Manifest>,
+    /// The files that it was made of.
+    pub sources: Vec<PathBuf>,
     /// The size report; that of an image that was compiled here has a budget.
     pub report: Report,
 }
@@ -32,8 +41,8 @@ pub(super) struct Loaded {
 pub(super) struct Built {
     /// What the compiler gave.
     pub compiled: Compiled,
-    /// Whether there was no manifest.
-    pub bare: bool,
+    /// Of what; a bare one where there was none.
+    pub manifest: Manifest,
     /// The files that it was made of: none of them may be written over.
     pub sources: Vec<PathBuf>,
 }
@@ -41,14 +50,41 @@ pub(super) struct Built {
 /// Reads an image, or compiles a manifest or a module to one.
 ///
 /// # Errors
-/// Everything that is wrong with the input.
+/// Everything that is wrong with the input; X0704 where it is a bundle of several.
 pub(super) fn load(path: &Path) -> Result<Loaded, Diagnostics> {
-    if let Content::Image(bytes) = input::read(path)? {
-        return image(path, &bytes).map_err(Diagnostics::from);
+    let mut all = load_all(path)?;
+    match all.len() {
+        1 => Ok(all.remove(0)),
+        n => {
+            let message = format!("{}: a bundle of {n} images", path.display());
+            let help = "give the image, the manifest or the module of one panel".to_string();
+            Err(Diagnostic::new(Code::Bundle, Place::file(path), message).help(help).into())
+        }
     }
-    let Compiled { words, map, report } = build(path, None)?.compiled;
-    let image = OwnedImage::new(words).map_err(|error| invalid(path, &error))?;
-    Ok(Loaded { path: path.into(), image, map: Some(map), stale_map: false, report })
+}
+
+/// Reads an image or a bundle of them, or compiles a manifest or a module; at least one.
+///
+/// # Errors
+/// Everything that is wrong with the input.
+pub(super) fn load_all(path: &Path) -> Result<Vec<Loaded>, Diagnostics> {
+    if let Content::Image(bytes) = input::read(path)? {
+        return images(path, &bytes).map_err(Diagnostics::from);
+    }
+    let Built { compiled: Compiled { words, map, report }, manifest, sources } = build(path, None)?;
+    let title = path.display().to_string();
+    let image = OwnedImage::new(words).map_err(|error| invalid(&title, &error))?;
+    Ok(vec![Loaded {
+        path: path.into(),
+        title,
+        image,
+        map: Some(map),
+        map_path: map_path(path),
+        stale_map: false,
+        manifest: Some(manifest),
+        sources,
+        report,
+    }])
 }
 
 /// Compiles a manifest or a module; `max_bytes` stands above the manifest's own.
@@ -77,34 +113,95 @@ pub(super) fn build(path: &Path, max_bytes: Option<u32>) -> Result<Built, Diagno
         manifest.limits.max_bytes.value = max_bytes;
     }
     let compiled = compile(&manifest, &module)?;
-    Ok(Built { compiled, bare: manifest.is_bare(), sources })
+    Ok(Built { compiled, manifest, sources })
 }
 
-/// Verifies the bytes of an image.
+/// Verifies the bytes of an image or of a bundle; at least one image.
 ///
 /// # Errors
 /// X0105, X0701 or X0702.
-pub(super) fn image(path: &Path, bytes: &[u8]) -> Result<Loaded, Diagnostic> {
+pub(super) fn images(path: &Path, bytes: &[u8]) -> Result<Vec<Loaded>, Diagnostic> {
+    let title = path.display().to_string();
     if !bytes.starts_with(&MAGIC) {
-        return Err(invalid(path, &VerifyError::Magic));
+        return Err(invalid(&title, &VerifyError::Magic));
     }
-    let image = OwnedImage::from_bytes(bytes).map_err(|error| invalid(path, &error))?;
-    let text = input::read_text(&map_path(path), MAX_MAP_BYTES);
-    let map = text.as_ref().ok().and_then(|text| SourceMap::read(text, &image.image()));
-    let stale_map = text.is_ok() && map.is_none();
-    let report = Report::of(&image.image(), map.as_ref());
-    Ok(Loaded { path: path.into(), image, map, stale_map, report })
+    let (chunks, rest) = bytes.as_chunks::<4>();
+    if !rest.is_empty() {
+        return Err(invalid(&title, &VerifyError::Alignment));
+    }
+    let words: Vec<Word> = chunks.iter().map(|word| Word::from_le_bytes(*word)).collect();
+    let pieces: Vec<_> = bundle(&words).collect();
+    let count = pieces.len();
+    let one = |(n, piece): (usize, Result<&[Word], VerifyError>)| {
+        let (title, map_path) = match count {
+            1 => (title.clone(), map_path(path)),
+            _ => (format!("{title}, image {} of {count}", n + 1), map_path_of(path, n)),
+        };
+        let image = piece.and_then(|words| OwnedImage::new(words.to_vec()));
+        let image = image.map_err(|error| match error {
+            // It is the first that has to be one.
+            VerifyError::Magic | VerifyError::TooShort if n > 0 => {
+                let what = format!("{}: bytes behind image {n} are no image", path.display());
+                Diagnostic::new(Code::ImageInvalid, Place::file(path), what).help(AGAIN.to_string())
+            }
+            VerifyError::Bundle => {
+                let what = format!("{}: {error}", path.display());
+                let help = "a device has room for four: link fewer".to_string();
+                Diagnostic::new(Code::ImageInvalid, Place::file(path), what).help(help)
+            }
+            _ => invalid(&title, &error),
+        })?;
+        let text = input::read_text(&map_path, MAX_MAP_BYTES);
+        let map = text.as_ref().ok().and_then(|text| SourceMap::read(text, &image.image()));
+        let stale_map = text.is_ok() && map.is_none();
+        let report = Report::of(&image.image(), map.as_ref());
+        let sources = vec![path.into(), map_path.clone()];
+        Ok(Loaded {
+            path: path.into(),
+            title,
+            image,
+            map,
+            map_path,
+            stale_map,
+            manifest: None,
+            sources,
+            report,
+        })
+    };
+    pieces.into_iter().enumerate().map(one).collect()
+}
+
+/// Checks that what was loaded can stand side by side.
+///
+/// # Errors
+/// X10, where there are several.
+pub(super) fn beside(all: &[Loaded]) -> Result<(), Diagnostics> {
+    let one = |loaded| {
+        let Loaded { title, image, manifest, .. }: &Loaded = loaded;
+        Panel { file: title, image: image.image(), manifest: manifest.as_ref() }
+    };
+    check(&all.iter().map(one).collect::<Vec<_>>())
 }
 
 /// Where the map of an image stands: `panel.xmap.map`.
 pub(super) fn map_path(image: &Path) -> PathBuf {
-    let mut path = image.as_os_str().to_owned();
-    path.push(".map");
+    behind(image, ".map")
+}
+
+/// Where the map of a bundle's image stands, the first one being 0: `home.xmap.1.map`.
+pub(super) fn map_path_of(bundle: &Path, n: usize) -> PathBuf {
+    behind(bundle, &format!(".{}.map", n + 1))
+}
+
+fn behind(path: &Path, ending: &str) -> PathBuf {
+    let mut path = path.as_os_str().to_owned();
+    path.push(ending);
     path.into()
 }
 
-fn invalid(path: &Path, error: &VerifyError) -> Diagnostic {
-    let again = "copy the image again, or compile the panel again";
+const AGAIN: &str = "copy the image again, or compile the panel again";
+
+fn invalid(title: &str, error: &VerifyError) -> Diagnostic {
     let (code, what, help) = match error {
         VerifyError::Magic => (Code::NotAnImage, "not an .xmap image".to_string(), None),
         VerifyError::Format(_) => {
@@ -113,8 +210,8 @@ fn invalid(path: &Path, error: &VerifyError) -> Diagnostic {
         VerifyError::Board(_) => {
             (Code::ImageInvalid, error.to_string(), Some("this xmap knows no such board"))
         }
-        _ => (Code::ImageInvalid, error.to_string(), Some(again)),
+        _ => (Code::ImageInvalid, error.to_string(), Some(AGAIN)),
     };
-    let message = format!("{}: {what}", path.display());
-    Diagnostic::new(code, Place::file(path), message).help(help.map(str::to_string))
+    let message = format!("{title}: {what}");
+    Diagnostic::new(code, Place::File(title.to_string()), message).help(help.map(str::to_string))
 }

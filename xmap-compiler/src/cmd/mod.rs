@@ -10,6 +10,7 @@ mod demo;
 mod demo_panel;
 mod dis;
 mod floors;
+mod link;
 mod load;
 mod monitor;
 mod norm;
@@ -45,6 +46,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Verb {
     Build(build::Args),
+    Link(link::Args),
     Dis(dis::Args),
     Sim(sim::Args),
     Verify(verify::Args),
@@ -110,6 +112,7 @@ pub(crate) fn main() -> ExitCode {
 fn run(verb: &Verb, out: &mut dyn Write) -> Done {
     match verb {
         Verb::Build(args) => build::run(args, out),
+        Verb::Link(args) => link::run(args, out),
         Verb::Dis(args) => dis::run(args, out),
         Verb::Sim(args) => sim::run(args, out),
         Verb::Verify(args) => verify::run(args, out),

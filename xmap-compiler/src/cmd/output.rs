@@ -112,20 +112,66 @@ pub(super) fn write_file(path: &Path, bytes: &[u8]) -> Result<(), Diagnostic> {
     stage(path, bytes)?.commit()
 }
 
-/// Puts two files in their places: both or, as far as the operating system lets it, none.
+/// Puts files in their places: all of them or, as far as the operating system lets it, none.
 ///
 /// # Errors
 /// As [`Staged::commit`].
-pub(super) fn commit_both(first: Staged, second: Staged) -> Result<(), Diagnostic> {
-    let path = first.path.clone();
-    let before = fs::read(&path).ok();
-    first.commit()?;
-    second.commit().inspect_err(|_| {
-        _ = match before {
-            Some(bytes) => write_file(&path, &bytes).ok(),
-            None => fs::remove_file(&path).ok(),
-        };
-    })
+pub(super) fn commit_all(files: Vec<Staged>) -> Result<(), Diagnostic> {
+    let mut before: Vec<(PathBuf, Option<Vec<u8>>)> = Vec::new();
+    for file in files {
+        let there = (file.path.clone(), fs::read(&file.path).ok());
+        if let Err(error) = file.commit() {
+            for (path, bytes) in before {
+                _ = match bytes {
+                    Some(bytes) => write_file(&path, &bytes).ok(),
+                    None => fs::remove_file(&path).ok(),
+                };
+            }
+            return Err(error);
+        }
+        before.push(there);
+    }
+    Ok(())
+}
+
+/// Writes an image, or a bundle of them, and maps beside it, and says which files they are. A device or a
+/// pipe gets the image alone.
+///
+/// # Errors
+/// As [`stage`] and [`Staged::commit`]; X0106 where one of `sources` would be written over.
+pub(super) fn write_image(
+    output: &Path,
+    image: &[u8],
+    maps: &[(PathBuf, String)],
+    sources: &[PathBuf],
+) -> Result<String, Diagnostic> {
+    for path in maps.iter().map(|(path, _)| &**path).chain([output]) {
+        if sources.iter().any(|source| same(source, path)) {
+            let message = format!("{}: is the input, and would be written over", path.display());
+            let help = "name another output with -o".to_string();
+            return Err(Diagnostic::new(Code::CannotWrite, Place::file(path), message).help(help));
+        }
+    }
+    let image = stage(output, image)?;
+    if !image.is_file() {
+        image.commit()?;
+        return Ok(output.display().to_string());
+    }
+    let mut files = Vec::new();
+    for (path, text) in maps {
+        files.push(stage(path, text.as_bytes())?);
+    }
+    // The image comes last: where it is new, its maps are.
+    files.push(image);
+    commit_all(files)?;
+    let mut names = vec![output.display().to_string()];
+    names.extend(maps.iter().map(|(path, _)| path.display().to_string()));
+    let last = names.pop().unwrap_or_default();
+    Ok(if names.is_empty() { last } else { format!("{} and {last}", names.join(", ")) })
+}
+
+fn same(a: &Path, b: &Path) -> bool {
+    matches!((fs::canonicalize(a), fs::canonicalize(b)), (Ok(a), Ok(b)) if a == b)
 }
 
 fn folder(path: &Path) -> &Path {

@@ -3,10 +3,11 @@
 use std::io::Write;
 use std::path::PathBuf;
 
+use xmap_compiler::report::Report;
 use xmap_image::{Extension, Section};
 
 use super::verify::{extension_name, section_name};
-use super::{Done, load::load};
+use super::{Done, load::load_all};
 
 /// Show where an image's bytes are: by section, by export and by function
 #[derive(clap::Args)]
@@ -15,12 +16,27 @@ Examples:
   xmap size panel.xmap
   xmap size panel.toml     compiles it first, and writes nothing")]
 pub(super) struct Args {
-    /// An image; a manifest or a module is compiled first
+    /// An image or a bundle; a manifest or a module is compiled first
     file: PathBuf,
 }
 
 pub(super) fn run(args: &Args, out: &mut dyn Write) -> Done {
-    let report = load(&args.file)?.report;
+    let all = load_all(&args.file)?;
+    for (n, loaded) in all.iter().enumerate() {
+        if all.len() > 1 {
+            let gap = if n > 0 { "\n" } else { "" };
+            writeln!(out, "{gap}{}: {}\n", loaded.title, loaded.image.manifest().module)?;
+        }
+        one(&loaded.report, out)?;
+    }
+    if all.len() > 1 {
+        let total: usize = all.iter().map(|loaded| loaded.report.total).sum();
+        writeln!(out, "\n{:<18}{total:>8}", "bundle")?;
+    }
+    Ok(())
+}
+
+fn one(report: &Report, out: &mut dyn Write) -> Done {
     writeln!(out, "{report}")?;
 
     writeln!(out, "{:<18}{:>8}{:>9}", "section", "bytes", "share")?;

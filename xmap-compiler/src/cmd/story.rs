@@ -9,7 +9,7 @@ use xmap_image::Image;
 use xmap_sim::{Access, Register, Shown, Sim, draw, time};
 
 use super::Done;
-use super::load::{Loaded, map_path};
+use super::load::Loaded;
 use super::output::{self, count};
 use super::sim::Step;
 
@@ -32,7 +32,7 @@ pub(super) fn loaded(loaded: &Loaded, out: &mut dyn Write) -> Done {
         writeln!(out, "no manifest: lines 2-27 may all be used")?;
     }
     if loaded.stale_map {
-        let map = map_path(&loaded.path);
+        let map = &loaded.map_path;
         writeln!(out, "{} is that of another image: traps have no source lines", map.display())?;
     }
     Ok(writeln!(out)?)

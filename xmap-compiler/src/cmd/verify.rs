@@ -8,31 +8,45 @@ use xmap_compiler::diagnostic::{Code, Diagnostic, Place};
 use xmap_compiler::input;
 use xmap_compiler::map::hex;
 use xmap_compiler::policy;
-use xmap_image::{Extension, FORMAT, Image, Op, Section, Word, decode, limits::MAX_IMAGE_BYTES};
+use xmap_image::{Extension, FORMAT, Image, Op, Section, Word, decode};
 
-use super::{Done, load, output::count};
+use super::load::{self, Loaded};
+use super::{Done, output::count};
 
 /// Check every byte of an image, and show what it may do to the board
 ///
 /// An image that passes is what a device accepts: every op, branch, register, mask and section bound
-/// is checked, and the content hash.
+/// is checked, and the content hash. The images of a bundle are held against each other, too.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
   xmap verify panel.xmap
   xmap verify /media/boot/panel.xmap     after a copy")]
 pub(super) struct Args {
-    /// An image (.xmap)
+    /// An image or a bundle (.xmap)
     file: PathBuf,
 }
 
 pub(super) fn run(args: &Args, out: &mut dyn Write) -> Done {
-    let bytes = input::read_at_most(&args.file, MAX_IMAGE_BYTES as u64)?;
-    let loaded = load::image(&args.file, &bytes)?;
+    let bytes = input::read_at_most(&args.file, input::MAX_IMAGES_BYTES)?;
+    let all = load::images(&args.file, &bytes)?;
+    load::beside(&all)?;
+    if all.len() > 1 {
+        writeln!(out, "{}: {} that can stand side by side", args.file.display(), count(all.len(), "image"))?;
+    }
+    all.iter().try_for_each(|loaded| {
+        if all.len() > 1 {
+            writeln!(out)?;
+        }
+        one(loaded, out)
+    })
+}
+
+fn one(loaded: &Loaded, out: &mut dyn Write) -> Done {
     let image = loaded.image.image();
     let header = image.header();
-    writeln!(out, "{}: verified", args.file.display())?;
-    writeln!(out, "format    {FORMAT}, {} bytes", bytes.len())?;
+    writeln!(out, "{}: verified", loaded.title)?;
+    writeln!(out, "format    {FORMAT}, {} bytes", image.bytes().len())?;
     writeln!(out, "board     {}", header.board.board().name)?;
     writeln!(out, "module    {}, version {}", loaded.image.manifest().module, header.version)?;
     writeln!(out, "hash      {}", hex(&image.hash()))?;
@@ -76,8 +90,8 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Done {
         return Ok(());
     }
     // Verification has refused such an image; this is the second pair of eyes.
-    let message = format!("{}: a register write is outside the declared mask", args.file.display());
-    Err(Diagnostic::new(Code::ImageInvalid, Place::file(&args.file), message).into())
+    let message = format!("{}: a register write is outside the declared mask", loaded.title);
+    Err(Diagnostic::new(Code::ImageInvalid, Place::File(loaded.title.clone()), message).into())
 }
 
 /// The ops that can store to a register: set, clear, function select, pull.
