@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use defmt_decoder::{DecodeError, Locations, Table};
+use serde_json::{Value as Json, json};
 use xmap_compiler::device::Incoming;
 use xmap_compiler::diagnostic::{Code, Diagnostic, Place};
 use xmap_compiler::input;
 
-use super::{Done, call::Device};
+use super::{Done, reach::Device};
 
 /// Bytes of an ELF file that are read: the firmware with its debug information has a few million.
 const MAX_ELF_BYTES: u64 = 256 << 20;
@@ -45,6 +46,11 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Done {
     while args.seconds.is_none_or(|seconds| start.elapsed() < Duration::from_secs(seconds)) {
         for incoming in client.listen(LISTEN)? {
             match (incoming, &texts, &mut decoder) {
+                (Incoming::Message(message), ..) if args.device.wire.json => {
+                    let json =
+                        json!({ "from": "panel", "level": message.level.name(), "text": message.text });
+                    writeln!(out, "{json}")?;
+                }
                 (Incoming::Message(message), ..) => {
                     writeln!(out, "panel    {:<5} {}", message.level.name(), printable(&message.text))?;
                 }
@@ -52,11 +58,16 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Done {
                     decoder.received(&bytes);
                     loop {
                         match decoder.decode() {
+                            Ok(frame) if args.device.wire.json => {
+                                writeln!(out, "{}", texts.json(&frame))?;
+                            }
                             Ok(frame) => writeln!(out, "{}", texts.line(&frame))?,
                             Err(DecodeError::UnexpectedEof) => break,
                             Err(DecodeError::Malformed) => {
                                 // What came before and after it stays readable.
-                                writeln!(out, "firmware ?     a frame that this ELF file does not explain")?;
+                                let json = json!({ "from": "firmware", "text": null });
+                                let text = "firmware ?     a frame that this ELF file does not explain";
+                                args.device.print(out, &json, text)?;
                                 *decoder = texts.table.new_stream_decoder();
                                 break;
                             }
@@ -69,7 +80,8 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Done {
         out.flush()?;
     }
     if hidden > 0 {
-        writeln!(out, "{hidden} bytes of the firmware's log came; --elf makes them readable")?;
+        let text = format!("{hidden} bytes of the firmware's log came; --elf makes them readable");
+        args.device.print(out, &json!({ "from": "firmware", "hidden_bytes": hidden }), &text)?;
     }
     Ok(())
 }
@@ -99,13 +111,32 @@ impl Texts {
 
     /// A line of the firmware's log: `firmware INFO  mounted (service.rs:12)`.
     fn line(&self, frame: &defmt_decoder::Frame<'_>) -> String {
-        let level = frame.level().map_or("", |level| level.as_str()).to_uppercase();
+        let level = level(frame);
         let time = frame.display_timestamp().map(|time| format!("{time} ")).unwrap_or_default();
-        let place = self.locations.get(&frame.index());
-        let place = place.and_then(|at| Some(format!("  ({}:{})", at.file.file_name()?.display(), at.line)));
+        let place = self.place(frame).map(|place| format!("  ({place})"));
         let message = printable(&frame.display_message().to_string());
         format!("firmware {level:<5} {time}{message}{}", place.unwrap_or_default())
     }
+
+    fn json(&self, frame: &defmt_decoder::Frame<'_>) -> Json {
+        json!({
+            "from": "firmware",
+            "level": level(frame),
+            "time": frame.display_timestamp().map(|time| time.to_string()),
+            "text": frame.display_message().to_string(),
+            "place": self.place(frame),
+        })
+    }
+
+    /// `service.rs:12`, where the ELF file has debug information.
+    fn place(&self, frame: &defmt_decoder::Frame<'_>) -> Option<String> {
+        let at = self.locations.get(&frame.index())?;
+        Some(format!("{}:{}", at.file.file_name()?.display(), at.line))
+    }
+}
+
+fn level(frame: &defmt_decoder::Frame<'_>) -> String {
+    frame.level().map_or("", |level| level.as_str()).to_uppercase()
 }
 
 /// A device's text without what would change the terminal.
