@@ -85,6 +85,13 @@ impl Slots {
         }
     }
 
+    /// A second image of module 0 is on trial.
+    pub(super) fn tried(&mut self) {
+        (self.trial_ms, self.ends) = (3000, End::Never);
+        self.put(0, Running { hash: [9; 32], ..Running::default() }, What::Swapped, self.trial_ms);
+        self.on_trial = Some(0);
+    }
+
     pub(super) fn restart(&mut self) {
         self.transfer = None;
         self.on_trial = None;

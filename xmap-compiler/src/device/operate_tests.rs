@@ -322,6 +322,16 @@ fn a_rollback_and_a_reset_are_done() {
     assert_eq!(whats, [What::Swapped, What::RolledBack(Why::Asked), What::Reset]);
 }
 
+#[test]
+fn a_trial_of_another_host_is_confirmed_or_taken_back() {
+    let (_fake, mut client) = connect(with(Slots::tried));
+    client.confirm(0).unwrap();
+    assert_eq!(client.module(0).unwrap().unwrap().trial_ms, 0);
+    let (_fake, mut client) = connect(with(Slots::tried));
+    assert_eq!(client.rollback(0).unwrap().unwrap().generation, 3);
+    assert_eq!(client.confirm(0).unwrap_err().code, Code::DeviceRefused);
+}
+
 #[cfg(unix)]
 #[test]
 fn a_socket_in_the_file_system_works_alike() {
