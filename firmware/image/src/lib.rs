@@ -21,10 +21,8 @@ pub mod limits;
 mod manifest;
 mod op;
 mod owned;
-mod parts;
 mod policy;
 mod rows;
-mod shapes;
 mod types;
 mod verify;
 

@@ -4,14 +4,13 @@ use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::thread::{self, JoinHandle};
+use std::thread;
 
 use xmap_image::Ty;
 use xmap_link::limits::{MAX_FRAME, MAX_TRACE_ENTRIES};
 use xmap_link::*;
 
 use super::PortName;
-use super::fake_slots::Slots;
 
 /// What goes wrong. Requests are counted from 0, the greeting included.
 #[derive(Clone, Default)]
@@ -24,12 +23,8 @@ pub(super) struct Faults {
     pub(super) noise: bool,
     /// The connection closes instead of answering this request.
     pub(super) close_at: Option<u32>,
-    /// The answers to these requests arrive with a byte that changed on its way.
-    pub(super) garble_answers: Vec<u32>,
-    /// The device restarts before these requests.
-    pub(super) restart_at: Vec<u32>,
-    /// What it is like as a device whose images can be swapped; none is one of earlier firmware.
-    pub(super) swaps: Option<Slots>,
+    /// The device restarts before this request.
+    pub(super) restart_at: Option<u32>,
     /// The device says it speaks this protocol.
     pub(super) protocol: Option<u16>,
     /// The device answers nothing but gives back what it gets.
@@ -45,36 +40,19 @@ pub(super) struct Fake {
     pub(super) port: PortName,
     /// How many calls were run.
     pub(super) calls: Arc<AtomicU32>,
-    /// What its slots came to, once the client is gone.
-    served: Option<JoinHandle<Option<Slots>>>,
 }
 
 impl Fake {
     pub(super) fn start(faults: Faults) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = PortName::Tcp { host: "127.0.0.1".into(), port: listener.local_addr().unwrap().port() };
-        let (device, calls) = Device::new(&faults);
-        let served = thread::spawn(move || {
+        let (device, calls) = Device::new();
+        thread::spawn(move || {
             let (stream, _) = listener.accept().unwrap();
             drop(listener);
-            serve(stream, device, &faults)
+            serve(stream, device, &faults);
         });
-        Self { port, calls, served: Some(served) }
-    }
-
-    /// What the slots of the device came to. Waits until its client is gone.
-    pub(super) fn slots(&mut self) -> Slots {
-        self.served.take().unwrap().join().unwrap().unwrap()
-    }
-
-    /// A device on a socket in the file system.
-    #[cfg(unix)]
-    pub(super) fn on_path(path: &std::path::Path, faults: Faults) -> Self {
-        let listener = std::os::unix::net::UnixListener::bind(path).unwrap();
-        let (device, calls) = Device::new(&faults);
-        let served = thread::spawn(move || serve(listener.accept().unwrap().0, device, &faults));
-        let path = path.display().to_string();
-        Self { port: PortName::Unix { path }, calls, served: Some(served) }
+        Self { port, calls }
     }
 
     /// A device on a pseudo-terminal, as QEMU's `-serial pty` gives one.
@@ -96,12 +74,12 @@ impl Fake {
         slave.set_exclusive(false).unwrap();
         drop(slave);
         master.set_timeout(Duration::from_secs(60)).unwrap();
-        let (device, calls) = Device::new(&faults);
-        let served = thread::spawn(move || {
+        let (device, calls) = Device::new();
+        thread::spawn(move || {
             let _held = held.unwrap();
-            serve(master, device, &faults)
+            serve(master, device, &faults);
         });
-        Self { port: PortName::Serial { path }, calls, served: Some(served) }
+        Self { port: PortName::Serial { path }, calls }
     }
 
     pub(super) fn calls(&self) -> u32 {
@@ -109,7 +87,7 @@ impl Fake {
     }
 }
 
-fn serve(mut stream: impl Read + Write, mut device: Device, faults: &Faults) -> Option<Slots> {
+fn serve(mut stream: impl Read + Write, mut device: Device, faults: &Faults) {
     let mut reader: FrameReader = FrameReader::new();
     let mut responder = Responder::new();
     let mut number = 0;
@@ -124,14 +102,13 @@ fn serve(mut stream: impl Read + Write, mut device: Device, faults: &Faults) -> 
         let this = number;
         number += 1;
         if faults.close_at == Some(this) {
-            return device.slots;
+            return;
         }
         if faults.lose_requests.contains(&this) {
             continue;
         }
-        if faults.restart_at.contains(&this) {
+        if faults.restart_at == Some(this) {
             responder = Responder::new();
-            device.slots.iter_mut().for_each(Slots::restart);
         }
         let answer = responder.respond(&frame, |request| {
             let mut response = device.serve(request);
@@ -168,17 +145,12 @@ fn serve(mut stream: impl Read + Write, mut device: Device, faults: &Faults) -> 
         }
         if !faults.lose_answers.contains(&this) {
             out.extend_from_slice(answer);
-            if faults.garble_answers.contains(&this) {
-                let at = out.len() - answer.len() / 2;
-                out[at] ^= 0x10;
-            }
         }
         // A client that has its answer may be gone.
         if stream.write_all(&out).is_err() {
-            break;
+            return;
         }
     }
-    device.slots
 }
 
 fn noise(number: u32, out: &mut Vec<u8>) {
@@ -207,7 +179,6 @@ struct Device {
     calls: Arc<AtomicU32>,
     trace: Vec<TraceEntry>,
     texts: Vec<(u32, String)>,
-    slots: Option<Slots>,
 }
 
 const EXPORTS: [(&str, &[Ty], &[Ty]); 5] = [
@@ -219,10 +190,9 @@ const EXPORTS: [(&str, &[Ty], &[Ty]); 5] = [
 ];
 
 impl Device {
-    fn new(faults: &Faults) -> (Self, Arc<AtomicU32>) {
+    fn new() -> (Self, Arc<AtomicU32>) {
         let calls = Arc::new(AtomicU32::new(0));
-        let slots = faults.swaps.clone();
-        (Self { calls: calls.clone(), trace: Vec::new(), texts: Vec::new(), slots }, calls)
+        (Self { calls: calls.clone(), trace: Vec::new(), texts: Vec::new() }, calls)
     }
 
     fn serve(&mut self, request: Request) -> Response {
@@ -232,9 +202,7 @@ impl Device {
                 nonce,
                 board: 1,
                 boot: Boot::Normal,
-                features: features::TRACE
-                    | features::TEXT
-                    | self.slots.as_ref().map_or(0, |_| features::SWAP),
+                features: features::TRACE | features::TEXT,
                 clock_hz: 62_500_000,
                 firmware: "0.1.0".try_into().unwrap(),
                 image: Some(ImageInfo { hash: [7; 32], version: 3, exports: 5 }),
@@ -274,10 +242,8 @@ impl Device {
                 }),
                 None => Response::Refused(Refusal::UnknownExport),
             },
-            other => match &mut self.slots {
-                Some(slots) => slots.serve(other),
-                None => Response::Refused(Refusal::Unsupported),
-            },
+            // A device without swaps.
+            _ => Response::Refused(Refusal::Unsupported),
         }
     }
 
