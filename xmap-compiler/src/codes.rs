@@ -303,7 +303,7 @@ codes! {
         "The device answered with an error of its own; nothing has happened.",
         "tcp:127.0.0.1:5555: the request was refused: no image is mounted";
     BadPort = 904, "not a port",
-        "A port is `tcp:HOST:PORT`, or the path of a serial port (`/dev/ttyUSB0`).",
+        "A port is `tcp:HOST:PORT`, `unix:PATH`, or the path of a serial port (`/dev/ttyUSB0`).",
         "tcp:127.0.0.1: not a port: expected tcp:HOST:PORT";
     OtherProtocol = 905, "the device speaks another protocol version",
         "xmap and the firmware have to be of versions that speak the same protocol. Nothing but the greeting was exchanged.",
@@ -326,9 +326,27 @@ codes! {
     TraceLost = 911, "register accesses were lost",
         "The device keeps the latest register accesses only, and overwrote some before they were read. A call that stores less, or no plain output, avoids it.",
         "/dev/ttyUSB0: 12 register accesses were overwritten before they were read";
-    NoLogTexts = 912, "there are no texts of the firmware's log",
-        "`xmap monitor` takes the texts of the firmware's log from the ELF file that was flashed, not from the raw image that was made of it. An xmap that was built without the feature `firmware-log` does not read them at all.",
+    NoLogTexts = 912, "the ELF file has no texts of a log",
+        "`xmap monitor` takes the texts of the firmware's log from the ELF file that was flashed, not from the raw image that was made of it.",
         "kernel8.img: no defmt section";
+    TimeIsUp = 913, "the time is up",
+        "What was asked for was not done within `--timeout`. A transfer that was under way is forgotten by the device after a while; what runs there goes on.",
+        "/dev/ttyUSB0: not done within 5 s, and given up";
+    NotSwapped = 914, "the image was not swapped in",
+        "The device has the image and does not run it: it was refused, or did not mount. The image before it runs.",
+        "/dev/ttyUSB0: hall was not swapped: on_mount returned -3";
+    NoSuchModule = 915, "the device has no such module",
+        "`--module` is a number of 0 to 3, or the name of an image that the device has.",
+        "/dev/ttyUSB0: no module `halll`";
+    NoFeature = 916, "the firmware lacks this",
+        "The firmware on the device is older than this request, or was built without what it needs.",
+        "/dev/ttyUSB0: its firmware knows no modules: images cannot be swapped there";
+    DeviceBusy = 917, "the device is busy with another image",
+        "One image is sent and tried at a time: another host is sending one, or the latest is still on trial. Nothing has happened.",
+        "/dev/ttyUSB0: another host is sending an image; its claim ends in 10 s if it falls silent";
+    RolledBack = 918, "the new image was taken back",
+        "The new image did not pass its trial, and the one before it runs again.",
+        "/dev/ttyUSB0: hall was rolled back: trap unreachable at op 12, detail 0";
 
     // X10: panels side by side.
     OtherBoard = 1001, "panels of different boards",

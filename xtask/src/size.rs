@@ -3,14 +3,15 @@
 use std::fs;
 
 use anyhow::{Context as _, Result};
-use object::{Object as _, ObjectSection as _};
+use object::{Object as _, ObjectSection as _, ObjectSymbol as _};
 
 use crate::firmware::{self, Program};
 
 /// Bytes that the mapper adds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Size {
-    /// `.text` and `.rodata`.
+    /// `.text` and `.rodata`, without what the latter leaves empty in front of start-up's page table: up to 4 KiB,
+    /// which would hide as much of what is measured, or count it twice.
     pub code: u64,
     /// `.data` and `.bss`.
     pub data: u64,
@@ -19,7 +20,7 @@ pub struct Size {
 /// What each part adds to the program before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sizes {
-    /// The verification of images, with their hash, and the look-up of names.
+    /// The verification of images, and the look-up of names.
     pub image: Size,
     /// The mapper, on top of that: load, dispatch, execution.
     pub mapper: Size,
@@ -53,5 +54,17 @@ fn sections(program: Program) -> Result<Size> {
         let named = file.sections().filter(|s| s.name().is_ok_and(|name| names.contains(&name)));
         named.map(|section| section.size()).sum()
     };
-    Ok(Size { code: of(&[".text", ".rodata"]), data: of(&[".data", ".bss"]) })
+    let code: u64 = of(&[".text", ".rodata"]);
+    Ok(Size { code: code - padding(&file).context(PAGE_TABLE)?, data: of(&[".data", ".bss"]) })
+}
+
+/// The symbol of the page table that start-up begins with.
+const PAGE_TABLE: &str = "INITIAL_PAGETABLE";
+
+/// Zero bytes in front of the page table, which starts on a page.
+fn padding(file: &object::File<'_>) -> Option<u64> {
+    let table = file.symbols().find(|symbol| symbol.name().is_ok_and(|name| name.contains(PAGE_TABLE)))?;
+    let section = file.section_by_index(table.section_index()?).ok()?;
+    let before = section.data().ok()?.get(..(table.address() - section.address()) as usize)?;
+    Some(before.iter().rev().take_while(|byte| **byte == 0).count() as u64)
 }

@@ -414,7 +414,7 @@ fn elements_of(image: &Image<'_>) -> Vec<Elements> {
         let from = first as usize;
         Elements { place, items: image.element_items()[from..from + len as usize].to_vec() }
     };
-    let mut active = image.elements.iter().peekable();
+    let mut active = image.element_rows().iter().peekable();
     let mut all = Vec::new();
     for passive in image.passive_elements {
         while let Some(row) = active.next_if(|row| (row.first, row.len) < (passive.first, passive.len)) {

@@ -2,9 +2,10 @@
 
 use xmap_boards::BoardId;
 
-use crate::layout::{self, Header, field};
+use crate::layout::{self, Extension, Header, Section, field};
 use crate::limits;
 use crate::op::Word;
+use crate::parts::{Part, part};
 use crate::{
     DataRow, ElementRow, ExportRow, FunctionRow, Manifest, NameRow, PassiveRow, PinMode, PinRow, Signature,
     TableRow, TypeRow, VerifyError,
@@ -16,6 +17,8 @@ pub struct ExportId(pub u16);
 
 /// A verified image. The only way to one is [`Image::verify`], so that everything that takes an
 /// `Image` may rely on what verification has shown.
+///
+/// It holds views of what calls read. All else is found when it is asked for, by a walk over the header.
 #[derive(Clone, Copy, Debug)]
 pub struct Image<'a> {
     pub(crate) words: &'a [Word],
@@ -23,23 +26,15 @@ pub struct Image<'a> {
     pub(crate) exports: &'a [ExportRow],
     pub(crate) functions: &'a [FunctionRow],
     pub(crate) code: &'a [Word],
-    pub(crate) pins: &'a [PinRow],
-    pub(crate) globals: &'a [Word],
-    pub(crate) data_rows: &'a [DataRow],
     pub(crate) data: &'a [u8],
     pub(crate) signatures: &'a [u8],
-    pub(crate) names: &'a [NameRow],
-    pub(crate) strings: &'a [u8],
-    pub(crate) manifest: &'a [u8],
-    pub(crate) types: &'a [TypeRow],
     pub(crate) tables: &'a [TableRow],
-    pub(crate) elements: &'a [ElementRow],
     pub(crate) passive_elements: &'a [PassiveRow],
     pub(crate) items: &'a [u16],
     pub(crate) passive_data: &'a [PassiveRow],
-    pub(crate) stack: &'a [Word],
     pub(crate) declared: u64,
     pub(crate) writable: u64,
+    pub(crate) beyond_integers: bool,
 }
 
 /// Views bytes as the words of an image.
@@ -109,8 +104,9 @@ impl<'a> Image<'a> {
     }
 
     /// The lines that the module may use, sorted by line.
+    #[inline(never)]
     pub fn pins(&self) -> &'a [PinRow] {
-        self.pins
+        self.part(Section::Pins as usize).rows::<_, 1>()
     }
 
     /// Lines that the module may read, over all banks.
@@ -127,32 +123,36 @@ impl<'a> Image<'a> {
 
     /// The initial value of each global.
     pub fn globals(&self) -> impl ExactSizeIterator<Item = u64> + use<'a> {
-        self.globals.chunks_exact(2).map(|w| u64::from(w[0]) | u64::from(w[1]) << 32)
+        let words: &[[Word; 2]] = self.part(Section::Globals as usize).rows::<_, 2>();
+        words.iter().map(|[low, high]| u64::from(*low) | u64::from(*high) << 32)
     }
 
     /// The data segments: address in linear memory and bytes.
     pub fn data(&self) -> impl ExactSizeIterator<Item = (u32, &'a [u8])> + use<'a> {
         let data = self.data;
-        self.data_rows.iter().map(move |row| {
-            let from = row.offset as usize;
-            (row.address, data.get(from..from + row.len as usize).unwrap_or(&[]))
+        self.part(Section::DataRows as usize).rows::<DataRow, 3>().iter().map(move |row| {
+            let bytes = data.get(row.offset as usize..).and_then(|rest| rest.get(..row.len as usize));
+            (row.address, bytes.unwrap_or_default())
         })
     }
 
     /// Slots of RAM for globals, tables and the lengths of passive segments.
+    #[inline(never)]
     pub fn slots(&self) -> usize {
         let tables = self.tables.iter().map(|t| t.capacity as usize + 1).sum::<usize>();
         self.globals().len() + tables + self.passive_elements.len() + self.passive_data.len()
     }
 
     /// Slots of RAM for the register stack, the window of the innermost function included.
+    #[inline(never)]
     pub fn stack_slots(&self) -> usize {
-        limits::WINDOW + self.stack.first().copied().unwrap_or(limits::STACK_SLOTS) as usize
+        let more: &[Word] = self.part(Extension::Stack.part()).rows::<_, 1>();
+        limits::WINDOW + more.first().copied().unwrap_or(limits::STACK_SLOTS) as usize
     }
 
     /// The function types that indirect calls name.
     pub fn types(&self) -> &'a [TypeRow] {
-        self.types
+        self.part(Extension::Types.part()).halves()
     }
 
     /// The tables.
@@ -164,11 +164,16 @@ impl<'a> Image<'a> {
     /// What stands in tables at load: the table's row, the first index and the items.
     pub fn elements(&self) -> impl ExactSizeIterator<Item = (&'a TableRow, u32, &'a [u16])> + use<'a> {
         let (tables, items) = (self.tables, self.items);
-        self.elements.iter().map(move |row| {
-            let from = row.first as usize;
-            let items = items.get(from..from + row.len as usize).unwrap_or(&[]);
-            (&tables[row.table as usize % tables.len().max(1)], row.offset, items)
+        self.element_rows().iter().map(move |row| {
+            const NONE: &TableRow = &TableRow { slot: u32::MAX, initial: 0, capacity: 0 };
+            let items = items.get(row.first as usize..).and_then(|rest| rest.get(..row.len as usize));
+            (tables.get(row.table as usize).unwrap_or(NONE), row.offset, items.unwrap_or_default())
         })
+    }
+
+    /// The active element segments.
+    pub(crate) fn element_rows(&self) -> &'a [ElementRow] {
+        self.part(Extension::Elements.part()).rows::<_, 4>()
     }
 
     /// The element segments that `table.init` copies from.
@@ -202,36 +207,46 @@ impl<'a> Image<'a> {
         })
     }
 
-    fn string(&self, reference: u32) -> &'a str {
-        let from = (reference & 0xffff) as usize;
-        let bytes = self.strings.get(from..from + (reference >> 16) as usize).unwrap_or_default();
-        core::str::from_utf8(bytes).unwrap_or_default()
+    /// A part that calls do not read.
+    fn part(&self, number: usize) -> Part<'a> {
+        part(self.words, number)
+    }
+
+    #[inline(never)]
+    fn names(&self) -> Names<'a> {
+        let strings = self.part(Section::Strings as usize).bytes();
+        Names { rows: self.part(Section::Names as usize).rows::<_, 2>(), strings }
     }
 
     /// The key of an export: `panel.gpio_set`.
     pub fn key(&self, id: ExportId) -> Option<&'a str> {
-        self.names.get(usize::from(id.0)).map(|row| self.string(row.key))
+        let names = self.names();
+        names.rows.get(usize::from(id.0)).map(|row| text(names.string(row.key)))
     }
 
     /// The wasm export's own name.
     pub fn name(&self, id: ExportId) -> Option<&'a str> {
-        self.names.get(usize::from(id.0)).map(|row| self.string(row.name))
+        let names = self.names();
+        names.rows.get(usize::from(id.0)).map(|row| text(names.string(row.name)))
     }
 
     /// The export with this key or, where no key is equal, with this wasm name.
+    #[inline(never)]
     pub fn find(&self, name: &str) -> Option<ExportId> {
-        let index = self
-            .names
-            .binary_search_by(|row| self.string(row.key).cmp(name))
-            .ok()
-            .or_else(|| self.names.iter().position(|row| self.string(row.name) == name))?;
-        u16::try_from(index).ok().map(ExportId)
+        let names = self.names();
+        match names.rows.binary_search_by(|row| names.string(row.key).cmp(name.as_bytes())) {
+            Ok(index) => Some(ExportId(index as u16)),
+            Err(_) => self.find_name(name),
+        }
     }
 
     /// The export with this wasm name.
+    #[inline(never)]
     pub fn find_name(&self, name: &str) -> Option<ExportId> {
-        let index = self.names.iter().position(|row| self.string(row.name) == name)?;
-        u16::try_from(index).ok().map(ExportId)
+        let names = self.names();
+        let index = names.rows.iter().position(|row| names.string(row.name) == name.as_bytes())?;
+        // An image has at most 4,096.
+        Some(ExportId(index as u16))
     }
 
     /// The cold part: names and events. It is decoded and checked here, at each call; nothing that the
@@ -241,7 +256,9 @@ impl<'a> Image<'a> {
     /// [`VerifyError::Manifest`] where the block does not decode, or names an export or a line that the
     /// image does not have.
     pub fn manifest(&self) -> Result<Manifest<'a>, VerifyError> {
-        Manifest::decode(self.manifest).filter(|m| m.fits(self)).ok_or(VerifyError::Manifest)
+        Manifest::decode(self.part(Section::Manifest as usize).bytes())
+            .filter(|m| m.fits(self))
+            .ok_or(VerifyError::Manifest)
     }
 
     /// Bytes of each section, in the order of [`crate::Section::ALL`].
@@ -256,8 +273,32 @@ impl<'a> Image<'a> {
         core::array::from_fn(|n| if present >> n & 1 != 0 { lens.next().copied().unwrap_or(0) } else { 0 })
     }
 
+    /// Whether any of its code works on floats, tables or stretches of memory, as
+    /// [`crate::Op::is_beyond_integers`] says.
+    pub fn is_beyond_integers(&self) -> bool {
+        self.beyond_integers
+    }
+
     /// Whether the module was compiled without a manifest: it left the function select of its lines alone.
     pub fn is_bare(&self) -> bool {
-        self.pins.iter().any(|pin| pin.mode() == PinMode::Any)
+        self.pins().iter().any(|pin| pin.mode() == PinMode::Any)
     }
+}
+
+/// The names of all exports, and where their text stands.
+struct Names<'a> {
+    rows: &'a [NameRow],
+    strings: &'a [u8],
+}
+
+impl<'a> Names<'a> {
+    fn string(&self, reference: u32) -> &'a [u8] {
+        let [from, len] = NameRow::place(reference);
+        self.strings.get(from..from + len).unwrap_or_default()
+    }
+}
+
+/// Text that verification has shown to be UTF-8.
+fn text(bytes: &[u8]) -> &str {
+    core::str::from_utf8(bytes).unwrap_or_default()
 }

@@ -21,8 +21,10 @@ pub mod limits;
 mod manifest;
 mod op;
 mod owned;
+mod parts;
 mod policy;
 mod rows;
+mod shapes;
 mod types;
 mod verify;
 

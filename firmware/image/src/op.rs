@@ -664,7 +664,12 @@ impl Op {
 
     /// Whether it is one of the native operations of the guest ABI, which a direct entry may hold.
     pub const fn is_native(self) -> bool {
-        self as u8 >= Op::LineSet as u8 && self as u8 <= Op::LogMessage as u8
+        Self::is_native_number(self as u8)
+    }
+
+    /// The same of a number.
+    pub(crate) const fn is_native_number(number: u8) -> bool {
+        number >= Op::LineSet as u8 && number <= Op::LogMessage as u8
     }
 
     /// Whether it works on floats.

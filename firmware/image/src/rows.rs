@@ -145,6 +145,13 @@ pub struct NameRow {
     pub name: u32,
 }
 
+impl NameRow {
+    /// Offset and length that a reference holds.
+    pub(crate) const fn place(reference: u32) -> [usize; 2] {
+        [(reference & 0xffff) as usize, (reference >> 16) as usize]
+    }
+}
+
 /// One data segment: 12 bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]

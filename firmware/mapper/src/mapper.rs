@@ -146,7 +146,7 @@ impl<'a, P: Port> Mapper<'a, P> {
     pub fn load(image: Image<'a>, port: P, store: Store<'a>) -> Result<Self, LoadError> {
         store.fits(&image)?;
         #[cfg(not(feature = "full"))]
-        if xmap_image::decode(image.code()).any(|(_, op, _)| op.is_beyond_integers()) {
+        if image.is_beyond_integers() {
             return Err(LoadError::Unsupported);
         }
         let Store { stack, memory, globals } = store;

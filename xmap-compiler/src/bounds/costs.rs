@@ -18,23 +18,24 @@ pub fn direct_insns(op: Op) -> u64 {
     match op {
         Op::LineClear => 88,
         Op::LineSet => 91,
-        Op::MaskSet => 405,
-        Op::MaskClear => 406,
-        Op::LineToggle => 418,
-        Op::TimeDelay => 430,
-        Op::GpioPull => 483,
-        Op::GpioToggle | Op::GpioDirection => 489,
-        Op::GpioSet => 503,
-        Op::GpioClear => 504,
-        Op::TimeNow => 532,
-        Op::BankRead => 533,
-        Op::LineGet => 534,
-        Op::LinePut => 536,
-        Op::GpioRead => 537,
-        Op::GpioPut => 553,
-        Op::GpioGet => 570,
-        Op::GpioWrite => 600,
-        _ => 4419,
+        Op::MaskClear => 402,
+        Op::MaskSet => 411,
+        Op::LineToggle => 414,
+        Op::TimeDelay => 425,
+        Op::GpioPull => 475,
+        Op::GpioDirection => 482,
+        Op::GpioToggle => 485,
+        Op::GpioSet => 499,
+        Op::GpioClear => 500,
+        Op::BankRead => 526,
+        Op::TimeNow => 527,
+        Op::LineGet => 529,
+        Op::LinePut => 530,
+        Op::GpioRead => 532,
+        Op::GpioPut => 546,
+        Op::GpioGet => 565,
+        Op::GpioWrite => 592,
+        _ => 4412,
     }
 }
 
@@ -115,6 +116,7 @@ pub fn insns(op: Op) -> u64 {
         | Op::Ld16S32At
         | Op::Ld64At
         | Op::FEq64
+        | Op::FLt64
         | Op::FLe64 => 27,
         Op::LtU | Op::LtS64 | Op::LeS64 | Op::RemU32 | Op::RemU64 | Op::FNe64 => 28,
         Op::BrIf | Op::FNe32 => 29,
@@ -148,17 +150,18 @@ pub fn insns(op: Op) -> u64 {
         | Op::Ld16U
         | Op::Ld16S64
         | Op::Ld32U
+        | Op::Ld32S64
         | Op::Ld64
         | Op::FMul64 => 32,
         Op::Const64W | Op::FSub32 | Op::FAdd64 | Op::FSub64 | Op::FDiv64 => 33,
         Op::Ld16S32 | Op::St8W | Op::FAdd32 | Op::FMul32 | Op::FDiv32 => 34,
         Op::Ld8UW | Op::Ld8S64W | Op::Ld64W | Op::St16W | Op::St32W | Op::St64W => 36,
-        Op::BrTable | Op::Ld16UW | Op::Ld16S64W | Op::Ld32UW | Op::Ld32S64W | Op::BankRead | Op::FLt64 => 37,
+        Op::BrTable | Op::Ld16UW | Op::Ld16S64W | Op::Ld32UW | Op::Ld32S64W | Op::BankRead => 37,
         Op::Ld8S32W | Op::TimeNow => 38,
         Op::Ld16S32W | Op::LineGet | Op::TimeDelay => 39,
         Op::FMin64 => 40,
         Op::FMax64 => 41,
-        Op::Ld32S64 | Op::GpioRead | Op::FMax32 => 42,
+        Op::GpioRead | Op::FMax32 => 42,
         Op::FMin32 => 43,
         Op::Ret => 44,
         Op::Call => 45,
@@ -173,14 +176,13 @@ pub fn insns(op: Op) -> u64 {
         Op::Promote => 77,
         Op::LineClear => 78,
         Op::LineSet => 79,
-        Op::CallIndirect | Op::I32SatF32S | Op::I32SatF32U | Op::I64SatF32S | Op::I64SatF32U => 80,
+        Op::CallIndirect | Op::I32SatF32S | Op::I32SatF32U | Op::I64SatF32U => 80,
         Op::I32SatF64S
         | Op::I32SatF64U
         | Op::I64SatF64S
         | Op::I64SatF64U
         | Op::F32ConvI32S
         | Op::F32ConvI64S
-        | Op::F32ConvU
         | Op::F64ConvI32S
         | Op::F64ConvI64S
         | Op::F64ConvU => 81,
@@ -188,17 +190,16 @@ pub fn insns(op: Op) -> u64 {
         Op::MaskClear => 83,
         Op::FSqrt32 | Op::FNearest32 | Op::FSqrt64 | Op::I64TruncF32S | Op::Demote => 85,
         Op::FNearest64 | Op::I32TruncF32U | Op::I64TruncF32U => 87,
-        Op::I32TruncF32S | Op::I32TruncF64U => 88,
-        Op::I32TruncF64S => 91,
+        Op::I32TruncF32S | Op::I32TruncF64U | Op::I64TruncF64U => 88,
+        Op::I64TruncF64S | Op::I64SatF32S => 90,
+        Op::I32TruncF64S | Op::F32ConvU => 91,
         Op::LineToggle => 92,
         Op::FTrunc64 => 94,
         Op::GpioToggle | Op::FTrunc32 => 98,
-        Op::I64TruncF64S => 99,
         Op::FCeil64 => 101,
-        Op::FCeil32 => 102,
-        Op::FFloor32 | Op::FFloor64 => 104,
+        Op::FCeil32 | Op::FFloor32 => 102,
+        Op::FFloor64 => 104,
         Op::LinePut => 106,
-        Op::I64TruncF64U => 107,
         Op::GpioSet | Op::GpioPut => 112,
         Op::GpioClear => 113,
         Op::DataDrop => 117,

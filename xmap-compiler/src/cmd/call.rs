@@ -1,39 +1,16 @@
 //! `xmap call`: an export of the panel on a device.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use xmap_compiler::device::{Client, Options, PortName, Recorder, run_call};
+use serde_json::json;
+use xmap_compiler::device::{Maps, Recorder, json, run_call_in};
 use xmap_compiler::diagnostic::{Code, Diagnostic, Place};
 use xmap_compiler::input;
 use xmap_compiler::map::SourceMap;
 
-use super::Done;
-
-/// Bytes of a map that are read.
-const MAX_MAP_BYTES: u64 = 256 << 20;
-
-/// How to reach a device.
-#[derive(clap::Args)]
-pub(super) struct Device {
-    /// The device: tcp:HOST:PORT, or the path of a serial port
-    #[arg(short, long)]
-    port: String,
-    /// Bits a second of a serial port
-    #[arg(long, value_name = "N", default_value_t = 115_200)]
-    baud: u32,
-}
-
-impl Device {
-    /// Opens the port and greets the device.
-    ///
-    /// # Errors
-    /// X0901 to X0907.
-    pub(super) fn connect(&self) -> Result<Client, Diagnostic> {
-        let port: PortName = self.port.parse()?;
-        Client::connect(&port, &Options { baud: self.baud, ..Options::default() })
-    }
-}
+use super::reach::Device;
+use super::{Done, load::MAX_MAP_BYTES};
 
 /// Call an export of the panel on a device
 ///
@@ -44,10 +21,14 @@ Examples:
   xmap call --port /dev/ttyUSB0 lamp_on
   xmap call --port tcp:127.0.0.1:5555 call_gpio_set 17 true
   xmap call --port /dev/ttyUSB0 --trace tick        with its register stores and messages
-  xmap call --port /dev/ttyUSB0 --map panel.xmap.map tick")]
+  xmap call --port /dev/ttyUSB0 --map panel.xmap.map tick
+  xmap call --port /dev/ttyUSB0 --module pump start         of one module, where several have it")]
 pub(super) struct Args {
     #[command(flatten)]
     device: Device,
+    /// Take an export of this module: its number, or its name [default: the first that has it]
+    #[arg(short, long, value_name = "MODULE")]
+    module: Option<String>,
     /// Also print the register stores and messages of the call, before its result
     #[arg(short, long)]
     trace: bool,
@@ -63,17 +44,32 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args, out: &mut dyn Write) -> Done {
     let mut client = args.device.connect()?;
-    let map = args.map.as_ref().map(|path| read_map(path, &client)).transpose()?;
+    let module = args.module.as_ref().map(|module| client.find_module(module)).transpose()?;
+    let hash = match &module {
+        Some(module) => module.image.map(|image| image.hash),
+        None => client.hello().image.map(|image| image.hash),
+    };
+    let mut maps = Maps::default();
+    if let Some(path) = &args.map {
+        maps.add(read_map(path, hash)?);
+    }
     let mut recorder = if args.trace { Some(Recorder::start(&mut client)?) } else { None };
-    let called = run_call(&mut client, &args.name, &args.args)?;
-    if let Some(recorder) = &mut recorder {
-        for line in recorder.lines(&mut client)? {
-            writeln!(out, "{line}")?;
+    let called = run_call_in(&mut client, module.as_ref(), &args.name, &args.args)?;
+    let lines = recorder.as_mut().map(|recorder| recorder.lines(&mut client)).transpose()?;
+    if args.device.wire.json {
+        let mut object = json::called(&called, &maps);
+        if let Some(lines) = lines {
+            object["trace"] = json!(lines);
         }
+        writeln!(out, "{object}")?;
+        return Ok(());
+    }
+    for line in lines.iter().flatten() {
+        writeln!(out, "{line}")?;
     }
     writeln!(out, "{called}")?;
-    if let (Some(map), Err(trap)) = (map, &called.outcome)
-        && let Some(origin) = map.find(trap.op)
+    if let Err(trap) = &called.outcome
+        && let Some(origin) = maps.origin(trap)
     {
         out.flush()?;
         _ = writeln!(std::io::stderr(), "at {origin}");
@@ -81,10 +77,9 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Done {
     Ok(())
 }
 
-/// Reads a map and holds it against the image that the device has.
-fn read_map(path: &std::path::Path, client: &Client) -> Result<SourceMap, Diagnostic> {
+/// Reads a map and holds it against the image that is called.
+fn read_map(path: &Path, hash: Option<[u8; 32]>) -> Result<SourceMap, Diagnostic> {
     let text = input::read_text(path, MAX_MAP_BYTES)?;
-    let hash = client.hello().image.as_ref().map(|image| image.hash);
     hash.and_then(|hash| SourceMap::read_for(&text, &hash)).ok_or_else(|| {
         let message = format!("{}: not the map of the image on the device", path.display());
         Diagnostic::new(Code::ImageInvalid, Place::file(path), message)

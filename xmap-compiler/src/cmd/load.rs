@@ -13,7 +13,7 @@ use xmap_compiler::report::Report;
 use xmap_image::{MAGIC, OwnedImage, VerifyError, Word, bundle};
 
 /// Bytes of a map that are read: it has some ten times those of the largest image.
-const MAX_MAP_BYTES: u64 = 256 << 20;
+pub(super) const MAX_MAP_BYTES: u64 = 256 << 20;
 
 /// An image and what is known of it.
 pub(super) struct Loaded {

@@ -6,11 +6,12 @@
 mod bench;
 mod build;
 mod call;
+mod confirm;
 mod demo;
 mod demo_panel;
+mod devices;
 mod dis;
-#[cfg_attr(not(feature = "firmware-log"), path = "no_firmware_log.rs")]
-mod firmware_log;
+mod events;
 mod floors;
 mod link;
 mod load;
@@ -18,10 +19,15 @@ mod monitor;
 mod norm;
 mod optext;
 mod output;
+mod progress;
+mod reach;
+mod reset;
+mod rollback;
 mod sim;
 mod size;
 mod status;
 mod story;
+mod swap;
 mod verify;
 
 use std::io::{self, ErrorKind, Write};
@@ -56,9 +62,15 @@ enum Verb {
     Norm(norm::Args),
     Demo(demo::Args),
     Bench(bench::Args),
-    Call(call::Args),
+    Devices(devices::Args),
     Status(status::Args),
+    Call(call::Args),
+    Swap(swap::Args),
+    Confirm(confirm::Args),
+    Rollback(rollback::Args),
+    Events(events::Args),
     Monitor(monitor::Args),
+    Reset(reset::Args),
 }
 
 /// Why a verb did not do what it was asked.
@@ -122,9 +134,15 @@ fn run(verb: &Verb, out: &mut dyn Write) -> Done {
         Verb::Norm(args) => norm::run(args, out),
         Verb::Demo(args) => demo::run(args, out),
         Verb::Bench(args) => bench::run(args, out),
-        Verb::Call(args) => call::run(args, out),
+        Verb::Devices(args) => devices::run(args, out),
         Verb::Status(args) => status::run(args, out),
+        Verb::Call(args) => call::run(args, out),
+        Verb::Swap(args) => swap::run(args, out),
+        Verb::Confirm(args) => confirm::run(args, out),
+        Verb::Rollback(args) => rollback::run(args, out),
+        Verb::Events(args) => events::run(args, out),
         Verb::Monitor(args) => monitor::run(args, out),
+        Verb::Reset(args) => reset::run(args, out),
     }
 }
 

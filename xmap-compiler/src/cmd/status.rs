@@ -2,24 +2,40 @@
 
 use std::io::Write;
 
-use xmap_compiler::device::report;
+use xmap_compiler::device::{json, module_table, report};
 
-use super::{Done, call::Device};
+use super::Done;
+use super::reach::{Device, MapFiles};
 
-/// Show a device: board, firmware, image and counters
+/// Show a device: board, firmware, image, counters and modules
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
   xmap status --port /dev/ttyUSB0
-  xmap status --port tcp:127.0.0.1:5555")]
+  xmap status --port tcp:127.0.0.1:5555 --map panel.xmap.map
+  xmap status --port /dev/ttyUSB0 --json | jq '.modules[].life'")]
 pub(super) struct Args {
     #[command(flatten)]
     device: Device,
+    #[command(flatten)]
+    maps: MapFiles,
 }
 
 pub(super) fn run(args: &Args, out: &mut dyn Write) -> Done {
+    let maps = args.maps.read()?;
     let mut client = args.device.connect()?;
     let status = client.status()?;
-    write!(out, "{}", report(client.hello(), &status))?;
+    let modules = if client.has_modules() { client.modules()? } else { Vec::new() };
+    if args.device.wire.json {
+        let mut object = json::hello(client.hello());
+        object["status"] = json::status(&status, &maps);
+        object["modules"] = modules.iter().map(|module| json::module(module, &maps)).collect();
+        writeln!(out, "{object}")?;
+        return Ok(());
+    }
+    write!(out, "{}", report(client.hello(), &status, &maps))?;
+    if !modules.is_empty() {
+        write!(out, "\n{}", module_table(&modules, &maps))?;
+    }
     Ok(())
 }

@@ -186,12 +186,27 @@ impl Client {
         Ok(self.session.listen(time)?.into_iter())
     }
 
+    /// One request and its answer, which may be a refusal.
+    pub(super) fn ask(&mut self, request: &Request) -> Result<Response, Diagnostic> {
+        self.session.ask(request)
+    }
+
+    /// What is left of the time for everything ([`Options::total`]).
+    pub(super) fn left(&self) -> Option<Duration> {
+        self.session.left()
+    }
+
+    pub(super) fn time_is_up(&self) -> Diagnostic {
+        self.session.time_is_up()
+    }
+
     /// An error of this port.
     pub(super) fn error(&self, code: Code, message: &str) -> Diagnostic {
         self.session.error(code, message)
     }
 
-    fn unwanted(&self, response: &Response) -> Diagnostic {
+    /// The error for an answer that is none to the request.
+    pub(super) fn unwanted(&self, response: &Response) -> Diagnostic {
         unwanted(&self.session, response)
     }
 }

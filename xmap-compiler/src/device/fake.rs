@@ -4,13 +4,14 @@ use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::thread;
+use std::thread::{self, JoinHandle};
 
 use xmap_image::Ty;
 use xmap_link::limits::{MAX_FRAME, MAX_TRACE_ENTRIES};
 use xmap_link::*;
 
 use super::PortName;
+use super::fake_slots::Slots;
 
 /// What goes wrong. Requests are counted from 0, the greeting included.
 #[derive(Clone, Default)]
@@ -23,8 +24,12 @@ pub(super) struct Faults {
     pub(super) noise: bool,
     /// The connection closes instead of answering this request.
     pub(super) close_at: Option<u32>,
-    /// The device restarts before this request.
-    pub(super) restart_at: Option<u32>,
+    /// The answers to these requests arrive with a byte that changed on its way.
+    pub(super) garble_answers: Vec<u32>,
+    /// The device restarts before these requests.
+    pub(super) restart_at: Vec<u32>,
+    /// What it is like as a device whose images can be swapped; none is one of earlier firmware.
+    pub(super) swaps: Option<Slots>,
     /// The device says it speaks this protocol.
     pub(super) protocol: Option<u16>,
     /// The device answers nothing but gives back what it gets.
@@ -40,19 +45,36 @@ pub(super) struct Fake {
     pub(super) port: PortName,
     /// How many calls were run.
     pub(super) calls: Arc<AtomicU32>,
+    /// What its slots came to, once the client is gone.
+    served: Option<JoinHandle<Option<Slots>>>,
 }
 
 impl Fake {
     pub(super) fn start(faults: Faults) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = PortName::Tcp { host: "127.0.0.1".into(), port: listener.local_addr().unwrap().port() };
-        let (device, calls) = Device::new();
-        thread::spawn(move || {
+        let (device, calls) = Device::new(&faults);
+        let served = thread::spawn(move || {
             let (stream, _) = listener.accept().unwrap();
             drop(listener);
-            serve(stream, device, &faults);
+            serve(stream, device, &faults)
         });
-        Self { port, calls }
+        Self { port, calls, served: Some(served) }
+    }
+
+    /// What the slots of the device came to. Waits until its client is gone.
+    pub(super) fn slots(&mut self) -> Slots {
+        self.served.take().unwrap().join().unwrap().unwrap()
+    }
+
+    /// A device on a socket in the file system.
+    #[cfg(unix)]
+    pub(super) fn on_path(path: &std::path::Path, faults: Faults) -> Self {
+        let listener = std::os::unix::net::UnixListener::bind(path).unwrap();
+        let (device, calls) = Device::new(&faults);
+        let served = thread::spawn(move || serve(listener.accept().unwrap().0, device, &faults));
+        let path = path.display().to_string();
+        Self { port: PortName::Unix { path }, calls, served: Some(served) }
     }
 
     /// A device on a pseudo-terminal, as QEMU's `-serial pty` gives one.
@@ -74,12 +96,12 @@ impl Fake {
         slave.set_exclusive(false).unwrap();
         drop(slave);
         master.set_timeout(Duration::from_secs(60)).unwrap();
-        let (device, calls) = Device::new();
-        thread::spawn(move || {
+        let (device, calls) = Device::new(&faults);
+        let served = thread::spawn(move || {
             let _held = held.unwrap();
-            serve(master, device, &faults);
+            serve(master, device, &faults)
         });
-        Self { port: PortName::Serial { path }, calls }
+        Self { port: PortName::Serial { path }, calls, served: Some(served) }
     }
 
     pub(super) fn calls(&self) -> u32 {
@@ -87,7 +109,7 @@ impl Fake {
     }
 }
 
-fn serve(mut stream: impl Read + Write, mut device: Device, faults: &Faults) {
+fn serve(mut stream: impl Read + Write, mut device: Device, faults: &Faults) -> Option<Slots> {
     let mut reader: FrameReader = FrameReader::new();
     let mut responder = Responder::new();
     let mut number = 0;
@@ -102,13 +124,14 @@ fn serve(mut stream: impl Read + Write, mut device: Device, faults: &Faults) {
         let this = number;
         number += 1;
         if faults.close_at == Some(this) {
-            return;
+            return device.slots;
         }
         if faults.lose_requests.contains(&this) {
             continue;
         }
-        if faults.restart_at == Some(this) {
+        if faults.restart_at.contains(&this) {
             responder = Responder::new();
+            device.slots.iter_mut().for_each(Slots::restart);
         }
         let answer = responder.respond(&frame, |request| {
             let mut response = device.serve(request);
@@ -145,12 +168,17 @@ fn serve(mut stream: impl Read + Write, mut device: Device, faults: &Faults) {
         }
         if !faults.lose_answers.contains(&this) {
             out.extend_from_slice(answer);
+            if faults.garble_answers.contains(&this) {
+                let at = out.len() - answer.len() / 2;
+                out[at] ^= 0x10;
+            }
         }
         // A client that has its answer may be gone.
         if stream.write_all(&out).is_err() {
-            return;
+            break;
         }
     }
+    device.slots
 }
 
 fn noise(number: u32, out: &mut Vec<u8>) {
@@ -179,6 +207,7 @@ struct Device {
     calls: Arc<AtomicU32>,
     trace: Vec<TraceEntry>,
     texts: Vec<(u32, String)>,
+    slots: Option<Slots>,
 }
 
 const EXPORTS: [(&str, &[Ty], &[Ty]); 5] = [
@@ -190,9 +219,10 @@ const EXPORTS: [(&str, &[Ty], &[Ty]); 5] = [
 ];
 
 impl Device {
-    fn new() -> (Self, Arc<AtomicU32>) {
+    fn new(faults: &Faults) -> (Self, Arc<AtomicU32>) {
         let calls = Arc::new(AtomicU32::new(0));
-        (Self { calls: calls.clone(), trace: Vec::new(), texts: Vec::new() }, calls)
+        let slots = faults.swaps.clone();
+        (Self { calls: calls.clone(), trace: Vec::new(), texts: Vec::new(), slots }, calls)
     }
 
     fn serve(&mut self, request: Request) -> Response {
@@ -202,7 +232,9 @@ impl Device {
                 nonce,
                 board: 1,
                 boot: Boot::Normal,
-                features: features::TRACE | features::TEXT,
+                features: features::TRACE
+                    | features::TEXT
+                    | self.slots.as_ref().map_or(0, |_| features::SWAP),
                 clock_hz: 62_500_000,
                 firmware: "0.1.0".try_into().unwrap(),
                 image: Some(ImageInfo { hash: [7; 32], version: 3, exports: 5 }),
@@ -242,8 +274,10 @@ impl Device {
                 }),
                 None => Response::Refused(Refusal::UnknownExport),
             },
-            // A device without swaps.
-            _ => Response::Refused(Refusal::Unsupported),
+            other => match &mut self.slots {
+                Some(slots) => slots.serve(other),
+                None => Response::Refused(Refusal::Unsupported),
+            },
         }
     }
 

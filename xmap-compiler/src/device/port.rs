@@ -3,6 +3,8 @@
 use std::fmt;
 use std::io::{self, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
+#[cfg(unix)]
+use std::os::unix::net::UnixStream;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -17,6 +19,12 @@ pub enum PortName {
         host: String,
         /// The port's number.
         port: u16,
+    },
+    /// `unix:PATH`: a socket in the file system, as the emulator can offer its serial line too.
+    #[cfg(unix)]
+    Unix {
+        /// The path.
+        path: String,
     },
     /// Anything else: the path of a serial port.
     Serial {
@@ -42,9 +50,14 @@ impl FromStr for PortName {
             let message = format!("{text}: not a port: expected {expected}");
             Diagnostic::new(Code::BadPort, Place::File(text.into()), message)
         };
+        #[cfg(unix)]
+        if let Some(path) = text.strip_prefix("unix:") {
+            let path = Some(path).filter(|path| !path.is_empty());
+            return path.map(|path| Self::Unix { path: path.into() }).ok_or_else(|| bad("unix:PATH"));
+        }
         let Some(address) = text.strip_prefix("tcp:") else {
             return match text {
-                "" => Err(bad("tcp:HOST:PORT or the path of a serial port")),
+                "" => Err(bad("tcp:HOST:PORT, unix:PATH or the path of a serial port")),
                 path => Ok(Self::Serial { path: path.into() }),
             };
         };
@@ -64,6 +77,8 @@ impl fmt::Display for PortName {
         match self {
             Self::Tcp { host, port } if host.contains(':') => write!(f, "tcp:[{host}]:{port}"),
             Self::Tcp { host, port } => write!(f, "tcp:{host}:{port}"),
+            #[cfg(unix)]
+            Self::Unix { path } => write!(f, "unix:{path}"),
             Self::Serial { path } => f.write_str(path),
         }
     }
@@ -77,6 +92,8 @@ pub struct Wire {
 
 enum Stream {
     Tcp(TcpStream),
+    #[cfg(unix)]
+    Unix(UnixStream),
     Serial(Box<dyn serialport::SerialPort>),
 }
 
@@ -91,6 +108,8 @@ impl Wire {
         let name = port.to_string();
         let opened = match port {
             PortName::Tcp { host, port } => connect(host, *port, timeout).map(Stream::Tcp),
+            #[cfg(unix)]
+            PortName::Unix { path } => UnixStream::connect(path).map(Stream::Unix),
             PortName::Serial { path } => serialport::new(path, baud)
                 .timeout(timeout)
                 .open()
@@ -122,13 +141,9 @@ impl Wire {
         // Both kinds take zero for "no limit".
         let timeout = timeout.max(Duration::from_millis(1));
         let read = match &mut self.stream {
-            Stream::Tcp(tcp) => {
-                tcp.set_read_timeout(Some(timeout))?;
-                match tcp.read(buffer) {
-                    Ok(0) => Err(io::ErrorKind::UnexpectedEof.into()),
-                    read => read,
-                }
-            }
+            Stream::Tcp(tcp) => tcp.set_read_timeout(Some(timeout)).and_then(|()| some(tcp.read(buffer))),
+            #[cfg(unix)]
+            Stream::Unix(unix) => unix.set_read_timeout(Some(timeout)).and_then(|()| some(unix.read(buffer))),
             Stream::Serial(serial) => {
                 serial.set_timeout(timeout)?;
                 serial.read(buffer)
@@ -150,6 +165,8 @@ impl Wire {
         let timeout = timeout.max(Duration::from_millis(1));
         let written = match &mut self.stream {
             Stream::Tcp(tcp) => tcp.set_write_timeout(Some(timeout)).and_then(|()| tcp.write_all(bytes)),
+            #[cfg(unix)]
+            Stream::Unix(unix) => unix.set_write_timeout(Some(timeout)).and_then(|()| unix.write_all(bytes)),
             Stream::Serial(serial) => {
                 serial.set_timeout(timeout)?;
                 serial.write_all(bytes)
@@ -159,6 +176,14 @@ impl Wire {
             io::ErrorKind::WouldBlock => io::ErrorKind::TimedOut.into(),
             _ => error,
         })
+    }
+}
+
+/// No bytes from a socket that had some say that the other side closed.
+fn some(read: io::Result<usize>) -> io::Result<usize> {
+    match read {
+        Ok(0) => Err(io::ErrorKind::UnexpectedEof.into()),
+        read => read,
     }
 }
 
@@ -205,6 +230,8 @@ mod tests {
         for (text, expected) in [
             ("tcp:127.0.0.1:5555", tcp("127.0.0.1", 5555)),
             ("tcp:[::1]:65535", tcp("::1", 65535)),
+            #[cfg(unix)]
+            ("unix:/tmp/pi", PortName::Unix { path: "/tmp/pi".into() }),
             ("/dev/ttyUSB0", PortName::Serial { path: "/dev/ttyUSB0".into() }),
             ("COM3", PortName::Serial { path: "COM3".into() }),
         ] {
@@ -213,7 +240,9 @@ mod tests {
             assert_eq!(port.to_string(), text);
         }
         for (text, message) in [
-            ("", ": not a port: expected tcp:HOST:PORT or the path of a serial port"),
+            ("", ": not a port: expected tcp:HOST:PORT, unix:PATH or the path of a serial port"),
+            #[cfg(unix)]
+            ("unix:", "unix:: not a port: expected unix:PATH"),
             ("tcp:", "tcp:: not a port: expected tcp:HOST:PORT"),
             ("tcp:5555", "tcp:5555: not a port: expected tcp:HOST:PORT"),
             ("tcp::5555", "tcp::5555: not a port: expected tcp:HOST:PORT"),

@@ -2,18 +2,19 @@
 
 use std::fmt::Write;
 
-use tiny_mapper::TrapCode;
 use xmap_boards::BoardId;
-use xmap_link::{Boot, Hello, ImageState, Status, TrapReport, features};
+use xmap_link::{Boot, Hello, Status, features};
+
+use super::tell::{Maps, state_text};
+use crate::map::hex;
 
 /// What a device said of itself, a line for each fact.
-pub fn report(hello: &Hello, status: &Status) -> String {
+pub fn report(hello: &Hello, status: &Status, maps: &Maps) -> String {
     let mut text = String::new();
     let mut line = |name: &str, value: String| {
         writeln!(text, "{name:<9} {value}").expect("a string takes any text");
     };
-    let board = BoardId::from_u16(hello.board).map(|id| id.board().name.to_string());
-    line("board", board.unwrap_or_else(|| format!("unknown ({})", hello.board)));
+    line("board", board_name(hello));
     line("firmware", format!("{}, protocol {}", hello.firmware.as_str().escape_debug(), hello.protocol));
     line(
         "boot",
@@ -25,11 +26,10 @@ pub fn report(hello: &Hello, status: &Status) -> String {
     line("clock", format!("{} Hz", hello.clock_hz));
     line("features", feature_names(hello.features));
     if let Some(image) = &hello.image {
-        let hash: String = image.hash.iter().map(|byte| format!("{byte:02x}")).collect();
-        line("image", hash);
+        line("image", hex(&image.hash));
         line("module", format!("version {}, {} exports", image.version, image.exports));
     }
-    line("state", state(&status.image));
+    line("state", state_text(&status.image, maps));
     line("uptime", uptime(status.uptime_us));
     line("calls", format!("{}, {} trapped", status.calls, status.traps));
     line("requests", format!("{} refused", status.refused));
@@ -38,38 +38,31 @@ pub fn report(hello: &Hello, status: &Status) -> String {
     text
 }
 
+/// The board's name; a number where it is none of ours.
+pub fn board_name(hello: &Hello) -> String {
+    let board = BoardId::from_u16(hello.board).map(|id| id.board().name.to_string());
+    board.unwrap_or_else(|| format!("unknown ({})", hello.board))
+}
+
 fn feature_names(bits: u32) -> String {
+    let names: Vec<_> = features_of(bits).collect();
+    if names.is_empty() { "none".into() } else { names.join(", ") }
+}
+
+/// The names of the features that are known here.
+pub(super) fn features_of(bits: u32) -> impl Iterator<Item = &'static str> {
     let known = [
         (features::TRACE, "trace"),
         (features::DEFMT, "defmt"),
         (features::TEXT, "text"),
         (features::REHEARSAL, "rehearsal"),
+        (features::SWAP, "swap"),
     ];
-    let names: Vec<_> = known.iter().filter(|(bit, _)| bits & bit != 0).map(|(_, name)| *name).collect();
-    if names.is_empty() { "none".into() } else { names.join(", ") }
-}
-
-fn state(image: &ImageState) -> String {
-    match image {
-        ImageState::None => "no image was given".into(),
-        ImageState::Mounted => "mounted".into(),
-        ImageState::Rejected { code, detail } => {
-            format!("the image was rejected: reason {code}, at {detail}")
-        }
-        ImageState::MountRefused { result } => {
-            format!("the image was not mounted: on_mount returned {result}")
-        }
-        ImageState::MountTrapped(trap) => format!("the image was not mounted: {}", trap_text(trap)),
-    }
-}
-
-fn trap_text(trap: &TrapReport) -> String {
-    let code = TrapCode::from_u8(trap.code).map_or_else(|| trap.code.to_string(), |code| code.to_string());
-    format!("trap {code} at op {}, detail {}", trap.op, trap.detail)
+    known.into_iter().filter(move |(bit, _)| bits & bit != 0).map(|(_, name)| name)
 }
 
 /// `1 d 02:03:04.567`.
-fn uptime(us: u64) -> String {
+pub(super) fn uptime(us: u64) -> String {
     let (ms, s) = (us / 1000 % 1000, us / 1_000_000);
     let (days, h, m, s) = (s / 86_400, s / 3600 % 24, s / 60 % 60, s % 60);
     let days = if days == 0 { String::new() } else { format!("{days} d ") };
@@ -79,7 +72,7 @@ fn uptime(us: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use xmap_link::ImageInfo;
+    use xmap_link::{ImageInfo, ImageState, TrapReport};
 
     #[test]
     fn a_device_reads_like_this() {
@@ -119,7 +112,7 @@ requests  2 refused
 frames    9 good, 3 bad
 trace     40 register accesses, 0 no longer held
 ";
-        assert_eq!(report(&hello, &status), expected);
+        assert_eq!(report(&hello, &status, &Maps::default()), expected);
     }
 
     #[test]
@@ -146,7 +139,7 @@ trace     40 register accesses, 0 no longer held
             trace_next: 0,
             trace_lost: 0,
         };
-        let text = report(&hello, &status);
+        let text = report(&hello, &status, &Maps::default());
         assert!(text.contains("unknown (99)") && text.contains("trap 200 at op 3"), "{text}");
         assert!(!text.contains('\u{1b}'));
     }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use tiny_mapper::TrapCode;
 use xmap_image::Ty;
-use xmap_link::{Described, Export, TrapReport};
+use xmap_link::{Described, Export, ModuleStatus, TrapReport};
 use xmap_sim::Value;
 
 use super::client::{Client, Outcome};
@@ -39,13 +39,28 @@ impl fmt::Display for Called {
 }
 
 /// Calls an export by its key, its wasm name or `#` and its number, with arguments as text. The types
-/// are those of the image on the device, so that no file is needed.
+/// are those of the image on the device, so that no file is needed. A number is one of module 0, a name one
+/// of the first module that has it.
 ///
 /// # Errors
 ///
 /// [`Code::CallName`], [`Code::CallArgument`], and those of every method of [`Client`].
 pub fn run_call(client: &mut Client, name: &str, args: &[String]) -> Result<Called, Diagnostic> {
-    let export = find(client, name)?;
+    run_call_in(client, None, name, args)
+}
+
+/// [`run_call`], of one module's exports where there is one.
+///
+/// # Errors
+///
+/// As [`run_call`].
+pub fn run_call_in(
+    client: &mut Client,
+    module: Option<&ModuleStatus>,
+    name: &str,
+    args: &[String],
+) -> Result<Called, Diagnostic> {
+    let export = find(client, module, name)?;
     let params = types(client, &export.params)?;
     let results = types(client, &export.results)?;
     let misfit = |message: String| client.error(Code::CallArgument, &format!("{name}: {message}"));
@@ -71,34 +86,55 @@ pub fn run_call(client: &mut Client, name: &str, args: &[String]) -> Result<Call
     Ok(Called { name: name.into(), export, outcome })
 }
 
-fn find(client: &mut Client, name: &str) -> Result<Described, Diagnostic> {
-    let export = match name.strip_prefix('#').map(str::parse) {
-        Some(Ok(id)) => Some(Export::Id(id)),
+/// Where the module's number begins in [`Export::Id`].
+const MODULE_SHIFT: u32 = 12;
+/// Exports that an image has at most, and a bit mask of their numbers.
+const IDS: u16 = (1 << MODULE_SHIFT) - 1;
+
+fn find(client: &mut Client, module: Option<&ModuleStatus>, name: &str) -> Result<Described, Diagnostic> {
+    let base = module.map_or(0, |status| u16::from(status.module) << MODULE_SHIFT);
+    let export = match name.strip_prefix('#').map(str::parse::<u16>) {
+        Some(Ok(id)) if id <= IDS => Some(Export::Id(base | id)),
+        Some(Ok(_)) => None,
         _ => Export::name(name),
     };
     if let Some(export) = export
         && let Some(described) = client.describe(&export)?
+        && (module.is_none() || described.id & !IDS == base)
     {
         return Ok(described);
     }
-    let keys = keys(client)?;
-    let keys = keys.iter().map(String::as_str);
+    // The name may also be one of another module, which came first.
+    let exports = match module {
+        Some(status) => status.image.map_or(0, |image| image.exports),
+        None => client.hello().image.map_or(0, |image| image.exports),
+    };
+    let listed = list(client, base, exports.min(LISTED))?;
+    if module.is_some()
+        && let Some(found) = listed.iter().find(|export| is_called(export.key.as_str(), name))
+    {
+        return Ok(found.clone());
+    }
+    let keys = listed.iter().map(|export| export.key.as_str());
     // A key without its namespace may be meant: `lamp_onn` is near to `panel.lamp_on`.
     let words = keys.clone().filter_map(|key| key.rsplit_once('.')).map(|(_, word)| word);
     let help = did_you_mean(name, keys.chain(words));
     Err(client.error(Code::CallName, &format!("the image has no export `{name}`")).help(help))
 }
 
+fn is_called(key: &str, name: &str) -> bool {
+    key == name || key.rsplit_once('.').is_some_and(|(_, word)| word == name)
+}
+
 /// Most exports that are listed for "did you mean": a second's worth over a serial port.
 const LISTED: u16 = 128;
 
-fn keys(client: &mut Client) -> Result<Vec<String>, Diagnostic> {
-    let exports = client.hello().image.map_or(0, |image| image.exports.min(LISTED));
-    let mut keys = Vec::new();
+fn list(client: &mut Client, base: u16, exports: u16) -> Result<Vec<Described>, Diagnostic> {
+    let mut listed = Vec::new();
     for id in 0..exports {
-        keys.extend(client.describe(&Export::Id(id))?.map(|described| described.key.as_str().to_string()));
+        listed.extend(client.describe(&Export::Id(base | id))?);
     }
-    Ok(keys)
+    Ok(listed)
 }
 
 fn types(client: &Client, bytes: &[u8]) -> Result<Vec<Ty>, Diagnostic> {

@@ -23,11 +23,14 @@ pub struct Options {
     pub connect: Duration,
     /// How long to wait for an answer, and how often to ask.
     pub retry: Retry,
+    /// After this time, counted from the opening of the port, no answer is awaited any more; `None` leaves
+    /// it at the limit of each request.
+    pub total: Option<Duration>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { baud: 115_200, connect: Duration::from_secs(5), retry: Retry::default() }
+        Self { baud: 115_200, connect: Duration::from_secs(5), retry: Retry::default(), total: None }
     }
 }
 
@@ -37,6 +40,7 @@ pub(super) struct Session {
     reader: FrameReader,
     retry: Retry,
     started: Instant,
+    total: Option<Duration>,
     seq: u16,
     inbox: Inbox,
     seen: Seen,
@@ -61,11 +65,14 @@ type Answer = Result<Response, DecodeError>;
 
 impl Session {
     pub(super) fn open(port: &PortName, options: &Options) -> Result<Self, Diagnostic> {
+        let started = Instant::now();
+        let connect = options.total.map_or(options.connect, |total| total.min(options.connect));
         Ok(Self {
-            wire: Wire::open(port, options.baud, options.connect)?,
+            wire: Wire::open(port, options.baud, connect)?,
             reader: FrameReader::new(),
             retry: options.retry,
-            started: Instant::now(),
+            started,
+            total: options.total,
             seq: 0,
             inbox: Inbox::default(),
             seen: Seen::default(),
@@ -105,10 +112,14 @@ impl Session {
         self.seen = Seen::default();
         let asked = Instant::now();
         loop {
+            let left = self.left().unwrap_or(timeout).min(timeout);
+            if left.is_zero() {
+                return Err(self.time_is_up());
+            }
             match exchange.step(self.now_us()) {
-                Step::Send => self.wire.write(frame, timeout).map_err(|error| self.broken(&error))?,
+                Step::Send => self.wire.write(frame, left).map_err(|error| self.broken(&error))?,
                 Step::WaitUntil { time_us } => {
-                    let wait = Duration::from_micros(time_us.saturating_sub(self.now_us()));
+                    let wait = Duration::from_micros(time_us.saturating_sub(self.now_us())).min(left);
                     if let Some(answer) = self.receive(wait, Some(wanted))? {
                         return self.judge(answer);
                     }
@@ -116,6 +127,16 @@ impl Session {
                 Step::GiveUp => return Err(self.no_answer(exchange.sent(), asked.elapsed())),
             }
         }
+    }
+
+    /// What is left of the time for everything; `None` where there is no limit.
+    pub(super) fn left(&self) -> Option<Duration> {
+        self.total.map(|total| total.saturating_sub(self.started.elapsed()))
+    }
+
+    pub(super) fn time_is_up(&self) -> Diagnostic {
+        let total = self.total.unwrap_or_default().as_secs_f64();
+        self.error(Code::TimeIsUp, &format!("not done within {total} s, and given up"))
     }
 
     fn now_us(&self) -> u64 {

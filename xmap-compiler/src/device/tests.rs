@@ -221,7 +221,7 @@ fn a_device_that_closes_says_so() {
 
 #[test]
 fn a_device_that_restarted_runs_no_call_before_it_is_greeted_again() {
-    let (fake, mut client) = connect(Faults { restart_at: Some(1), ..Faults::default() });
+    let (fake, mut client) = connect(Faults { restart_at: vec![1], ..Faults::default() });
     let call = |client: &mut Client| client.call(&Export::Id(1), &[]);
     assert_eq!(call(&mut client).unwrap_err().code, Code::DeviceRestarted);
     assert_eq!(fake.calls(), 0);

@@ -1,0 +1,258 @@
+//! Code: every op of every function, in one walk for what an op says and one for where branches go.
+
+use xmap_boards::{Bank, Line};
+
+use super::Result;
+use crate::layout::{Extension, Section};
+use crate::op::{Immediate, Op, Word};
+use crate::parts::Parts;
+use crate::shapes::{Packed, check, packed};
+use crate::{FunctionRow, Image, TypeRow, VerifyError, limits};
+
+/// Starts of ops are marked for a stretch of the function at a time, so that a fixed set of bits does for
+/// any function. A function has at most 65,535 words, so there are at most 16 stretches.
+const STRETCH: usize = 4096;
+
+/// What is wrong with an op.
+#[derive(Clone, Copy)]
+enum Wrong {
+    Register,
+    Immediate,
+    Line,
+    Call,
+    Global,
+    Table,
+}
+
+impl Wrong {
+    /// The error of the op at this place in the code section.
+    const fn at(self, at: u32) -> VerifyError {
+        match self {
+            Self::Register => VerifyError::Register(at),
+            Self::Immediate => VerifyError::Immediate(at),
+            Self::Line => VerifyError::Line(at),
+            Self::Call => VerifyError::Call(at),
+            Self::Global => VerifyError::Global(at),
+            Self::Table => VerifyError::Table(at),
+        }
+    }
+}
+
+impl Image<'_> {
+    /// Functions, without gaps; their ops.
+    #[inline(never)]
+    pub(super) fn check_code(&mut self, parts: &Parts<'_>) -> Result<()> {
+        let types: &[TypeRow] = parts[Extension::Types.part()].halves();
+        let mut rest = self.code;
+        let mut beyond = false;
+        for (n, row) in self.functions.iter().enumerate() {
+            let err = VerifyError::Function(n as u32);
+            let start = self.code.len() - rest.len();
+            let typed = match types.get(row.ty() as usize) {
+                Some(ty) => (ty.params, ty.results) == (row.params(), row.results()),
+                None => types.is_empty() && row.ty() == 0,
+            };
+            let fits = row.is_well_formed() && row.params().max(row.results()) < row.frame();
+            if !(fits && typed && row.start as usize == start) {
+                return Err(err);
+            }
+            let (code, behind) = rest.split_at_checked(row.words() as usize).ok_or(err)?;
+            let mut scope = Scope::new(self, parts, row.frame(), row.results());
+            scope.check_function(n as u32, row, code)?;
+            beyond |= scope.beyond_integers;
+            rest = behind;
+        }
+        self.beyond_integers = beyond;
+        if rest.is_empty() { Ok(()) } else { Err(VerifyError::Section(Section::Code)) }
+    }
+}
+
+/// The op at the beginning of `code`, with all its words.
+fn first_op(code: &[Word]) -> Option<(Packed, &[Word])> {
+    let first = *code.first()?;
+    let shape = packed(first as u8)?;
+    let targets = if is(shape, check::TARGETS) { (first >> 16) as usize + 1 } else { 0 };
+    Some((shape, code.get(..1 + shape.words() + targets)?))
+}
+
+/// Whether the upper half of the op's first word is this.
+const fn is(shape: Packed, half: u32) -> bool {
+    shape.fields() >> 5 & 31 == half
+}
+
+/// What the ops of one function may name.
+pub(super) struct Scope<'i, 'a> {
+    image: &'i Image<'a>,
+    parts: &'i Parts<'a>,
+    frame: u32,
+    results: u8,
+    /// Spill slots that the function has made room for.
+    slots: u32,
+    /// An op that is not for integers was there.
+    beyond_integers: bool,
+}
+
+impl<'i, 'a> Scope<'i, 'a> {
+    pub(super) fn new(image: &'i Image<'a>, parts: &'i Parts<'a>, frame: u8, results: u8) -> Self {
+        Self { image, parts, frame: frame.into(), results, slots: 0, beyond_integers: false }
+    }
+
+    /// Every op is one that the function may have, and every branch meets the start of one. A function makes
+    /// room for its spill slots once, with its first op, names only those, and gives the room back before
+    /// each return; no branch meets its first op or a return then.
+    fn check_function(&mut self, n: u32, row: &FunctionRow, code: &[Word]) -> Result<()> {
+        let mut from = 0;
+        while from < code.len() {
+            let mut starts = [0u32; STRETCH / 32];
+            let (mut at, mut ended, mut leaving) = (0, false, false);
+            while at < code.len() {
+                let place = row.start + at as u32;
+                let rest = code.get(at..).and_then(first_op);
+                let (shape, words) = rest.ok_or(VerifyError::Opcode(place))?;
+                if from == 0 {
+                    if is(shape, check::ENTER) && at != 0 {
+                        return Err(VerifyError::Immediate(place));
+                    }
+                    self.check_op(place, words, shape)?;
+                    if self.slots != 0 && leaving != shape.returns() {
+                        return Err(VerifyError::Immediate(place));
+                    }
+                }
+                leaving = is(shape, check::LEAVE);
+                ended = shape.ends_block();
+                let hidden = self.slots != 0 && (at == 0 || shape.returns());
+                let bits = starts.get_mut(at.wrapping_sub(from) / 32);
+                if let Some(bits) = bits.filter(|_| !hidden) {
+                    *bits |= 1 << (at % 32);
+                }
+                at += words.len();
+            }
+            if !ended {
+                return Err(VerifyError::End(n));
+            }
+            check_branches(row.start, code, from, &starts)?;
+            from += STRETCH;
+        }
+        Ok(())
+    }
+
+    /// Checks everything of an op but where its branches go. `at` is its place in the code section.
+    pub(super) fn check_op(&mut self, at: u32, words: &[Word], shape: Packed) -> Result<()> {
+        let first = words.first().copied().unwrap_or(0);
+        let opcode = first as u8;
+        self.beyond_integers |=
+            (opcode >= Op::TableGet as u8 && opcode <= Op::DataDrop as u8) || opcode >= Op::FAdd32 as u8;
+        let (image, half, a) = (self.image, first >> 16, first >> 8 & 0xff);
+        let (mut fields, mut kinds) = (first >> 8, shape.fields());
+        for _ in 0..3 {
+            let value = fields & 0xff;
+            let (ok, wrong) = match kinds & 31 {
+                check::ZERO => (value == 0, Wrong::Immediate),
+                check::DEF | check::USE | check::MUT => (value != 0 && value < self.frame, Wrong::Register),
+                check::LINE_IN => (has_line(image.declared, value), Wrong::Line),
+                check::LINE_OUT => (has_line(image.writable, value), Wrong::Line),
+                check::BANK => (value <= 1, Wrong::Line),
+                check::TABLE => ((value as usize) < image.tables.len(), Wrong::Table),
+                check::BASE => (value != 0, Wrong::Call),
+                check::BITS32 => (value < 32, Wrong::Immediate),
+                check::BITS64 => (value < 64, Wrong::Immediate),
+                check::ONE_RESULT => (value == 0 && self.results == 1, Wrong::Immediate),
+                check::FUNCTION => {
+                    // A call's parameters and results fit the frame. What is no call has no base.
+                    let base = if shape.fields() & 31 == check::BASE { a } else { 0 };
+                    let room = |row: &FunctionRow| {
+                        base == 0 || base + u32::from(row.params().max(row.results())) < self.frame
+                    };
+                    (image.functions.get(half as usize).is_some_and(room), Wrong::Call)
+                }
+                check::GLOBAL => (
+                    (half as usize) < self.parts[Section::Globals as usize].rows::<[Word; 2], 2>().len(),
+                    Wrong::Global,
+                ),
+                check::TARGETS => (half as usize <= limits::MAX_TARGETS, Wrong::Immediate),
+                check::ENTER => {
+                    self.slots = half;
+                    (half != 0, Wrong::Immediate)
+                }
+                check::LEAVE => (half == self.slots, Wrong::Immediate),
+                check::SLOT => (half < self.slots, Wrong::Immediate),
+                _ => (true, Wrong::Immediate),
+            };
+            if !ok {
+                return Err(wrong.at(at));
+            }
+            (fields, kinds) = (fields >> 8, kinds >> 5);
+        }
+        match words.get(1) {
+            Some(word) => self.check_immediate(at, shape.immediate(), a, *word),
+            None => Ok(()),
+        }
+    }
+
+    /// Checks the word behind the first, which the shape says the meaning of.
+    fn check_immediate(&self, at: u32, meaning: u32, a: u32, word: Word) -> Result<()> {
+        const MASK: u32 = Immediate::Mask as u32;
+        const TYPE: u32 = Immediate::Type as u32;
+        const TABLE: u32 = Immediate::Table as u32;
+        const TABLES: u32 = Immediate::Tables as u32;
+        const TABLE_AND_ELEMENTS: u32 = Immediate::TableAndElements as u32;
+        const ELEMENTS: u32 = Immediate::Elements as u32;
+        const DATA: u32 = Immediate::Data as u32;
+        let image = self.image;
+        let tables = image.tables.len();
+        // How many there are of what the halves name; of what is always zero, one.
+        let (low, high) = match meaning {
+            MASK => {
+                let ours = |bank: Bank| word != 0 && word & !bank.of(image.writable) == 0;
+                let ok = Bank::new(a).is_some_and(ours);
+                return if ok { Ok(()) } else { Err(VerifyError::Line(at)) };
+            }
+            // Any function of the type has its parameters and results; they must fit the frame.
+            TYPE => {
+                let types: &[TypeRow] = self.parts[Extension::Types.part()].halves();
+                let room = |ty: &TypeRow| a + u32::from(ty.params.max(ty.results)) < self.frame;
+                let ok = types.get(word as usize).is_some_and(room);
+                return if ok { Ok(()) } else { Err(VerifyError::Table(at)) };
+            }
+            TABLE => (tables, 1),
+            TABLES => (tables, tables),
+            TABLE_AND_ELEMENTS => (tables, image.passive_elements.len()),
+            ELEMENTS => (image.passive_elements.len(), 1),
+            DATA => (image.passive_data.len(), 1),
+            // A number.
+            _ => return Ok(()),
+        };
+        let ok = ((word & 0xffff) as usize) < low && ((word >> 16) as usize) < high;
+        if ok { Ok(()) } else { Err(VerifyError::Table(at)) }
+    }
+}
+
+/// Whether a set of lines has the line with this number.
+const fn has_line(lines: u64, number: u32) -> bool {
+    number < Line::COUNT as u32 && lines >> number & 1 != 0
+}
+
+/// Every branch of a function into the stretch at `from` meets an op that is marked, and none leaves the
+/// function.
+fn check_branches(start: u32, code: &[Word], from: usize, starts: &[u32; STRETCH / 32]) -> Result<()> {
+    let mut at = 0;
+    while let Some((shape, words)) = code.get(at..).and_then(first_op) {
+        let [first, behind @ ..] = words else { break };
+        let one = [(*first as i32 >> shape.branch()) as Word];
+        let offsets = match shape.branch() {
+            0 if is(shape, check::TARGETS) => behind,
+            0 => &[],
+            _ => &one[..],
+        };
+        for offset in offsets {
+            let target = (at as i64 + 1 + i64::from(*offset as i32)) as usize;
+            let bits = starts.get(target.wrapping_sub(from) / 32);
+            let meets = bits.is_none_or(|bits| bits >> (target % 32) & 1 != 0);
+            if target >= code.len() || !meets {
+                return Err(VerifyError::Branch(start + at as u32));
+            }
+        }
+        at += words.len();
+    }
+    Ok(())
+}

@@ -1,0 +1,82 @@
+//! Export rows: their types, and the operation that a direct row holds.
+
+use super::Result;
+use super::code::Scope;
+use crate::op::Op;
+use crate::parts::Parts;
+use crate::shapes::{check, packed};
+use crate::{ExportRow, Image, Ty, VerifyError, limits};
+
+impl Image<'_> {
+    /// The rows of all exports.
+    #[inline(never)]
+    pub(super) fn check_exports(&self, parts: &Parts<'_>) -> Result<()> {
+        for (n, row) in self.exports.iter().enumerate() {
+            let n = n as u16;
+            let from = row.signature as usize;
+            let types = self.signatures.get(from..).and_then(|t| t.get(..row.params() + row.results()));
+            if !row.is_well_formed() || row.params() > limits::MAX_PARAMS {
+                return Err(VerifyError::Export(n));
+            }
+            let types =
+                types.filter(|types| are_types(types, row.params())).ok_or(VerifyError::Signature(n))?;
+            let holds = match row.is_direct() {
+                true => self.is_operation(parts, row, types),
+                false => self.functions.get(row.first as usize).is_some_and(|function| {
+                    usize::from(function.params()) == row.params()
+                        && usize::from(function.results()) == row.results()
+                }),
+            };
+            if !holds {
+                return Err(VerifyError::Export(n));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a direct row holds a native operation on its arguments, and on nothing else.
+    fn is_operation(&self, parts: &Parts<'_>, row: &ExportRow, types: &[u8]) -> bool {
+        let [opcode, a, b, c] = row.first.to_le_bytes();
+        let Some(shape) = packed(opcode).filter(|_| Op::is_native_number(opcode)) else { return false };
+        let words = [row.first, row.second];
+        let words = words.get(..1 + shape.words()).unwrap_or(&words);
+        let frame = row.params().max(row.results()) + 1;
+        let mut scope = Scope::new(self, parts, frame as u8, row.results() as u8);
+        if scope.check_op(0, words, shape).is_err() || (words.len() == 1 && row.second != 0) {
+            return false;
+        }
+        // It reads nothing but its arguments: the register of a result has no value before.
+        let mut kinds = shape.fields();
+        for register in [a, b, c] {
+            if kinds & 31 == check::USE && usize::from(register) > row.params() {
+                return false;
+            }
+            kinds >>= 5;
+        }
+        let result = match shape.fields() & 31 {
+            check::DEF => a == 1 && row.results() == 1,
+            _ => row.results() == 0,
+        };
+        // The mapper's fast path asks no more than whether the line is declared and the value 0 or 1.
+        let ty = |r: u8| types.get(usize::from(r).wrapping_sub(1)).and_then(|ty| Ty::from_u8(*ty));
+        let plain = |r: u8| !matches!(ty(r), Some(Ty::BytesPtr | Ty::StrPtr | Ty::Len));
+        let fast = opcode != Op::GpioPut as u8 || (plain(a) && plain(b) && ty(a) != Some(Ty::Bool));
+        result && fast
+    }
+}
+
+/// Whether every byte is a type, and a length stands behind each pointer and nowhere else.
+fn are_types(types: &[u8], params: usize) -> bool {
+    let mut pointer = false;
+    for (n, byte) in types.iter().enumerate() {
+        let Some(ty) = Ty::from_u8(*byte) else { return false };
+        if (ty == Ty::Len) != pointer {
+            return false;
+        }
+        pointer = matches!(ty, Ty::BytesPtr | Ty::StrPtr);
+        if pointer && n + 1 >= params {
+            return false;
+        }
+    }
+    !pointer
+}
