@@ -1,5 +1,7 @@
 //! `[policy]` and `[keep]`: what the compiler makes of them, and what it refuses.
 
+use std::path::Path;
+
 use xmap_compiler::compile::{Compiled, compile};
 use xmap_compiler::diagnostic::{Code, Diagnostics};
 use xmap_compiler::manifest::Manifest;
@@ -277,4 +279,38 @@ fn damaged_names_of_globals() {
     assert!(named(&[(1, "x"), (9, "x")]).is_ok());
     assert_eq!(named(&[(9, "x")]).unwrap_err(), "a.wasm has no global `x`");
     assert_eq!(named(&[(0, "x"), (1, "x")]).unwrap_err(), "a.wasm has 2 globals named `x`");
+}
+
+/// Two builds by clang (tests/keep/counter.c): the variables keep their names and not their addresses.
+#[test]
+fn variables_of_c_are_found_in_each_build() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/keep");
+    let policy = |wasm: &str| {
+        let text = "module = { name = \"a\", board = \"rpi4b\", wasm = \"a.wasm\" }\n[keep]\n\
+                    memory = [{ symbol = \"counter\", bytes = 4 }, { symbol = \"history\", bytes = 16 }]\n";
+        let wasm = std::fs::read(folder.join(wasm)).unwrap();
+        let words = compile(&Manifest::parse("panel.toml", text).unwrap(), &wasm).unwrap().words;
+        let image = Image::admit(&words).unwrap();
+        let policy = image.manifest().unwrap().policy;
+        // What stands there at load is what the source says.
+        let initial: Vec<u32> = policy.keep.iter().map(|keep| first_word(&image, *keep)).collect();
+        assert_eq!(initial, [7, 1]);
+        policy
+    };
+    let (first, second) = (policy("counter.wasm"), policy("moved.wasm"));
+    assert!(first.keep.iter().zip(&second.keep).all(|(a, b)| a != b), "{first:?} {second:?}");
+    assert_eq!(first.layout, second.layout);
+}
+
+/// The number that stands at a kept address at load.
+fn first_word(image: &Image<'_>, keep: Keep) -> u32 {
+    let Keep::Memory { from, .. } = keep else { panic!("memory") };
+    let (address, bytes) =
+        image.data().find(|(at, bytes)| (*at..*at + bytes.len() as u32).contains(&from)).unwrap();
+    let mut word = [0; 4];
+    // Zeros at the end of a segment are left out.
+    let there = &bytes[(from - address) as usize..];
+    let n = there.len().min(4);
+    word[..n].copy_from_slice(&there[..n]);
+    u32::from_le_bytes(word)
 }
