@@ -152,11 +152,6 @@ fn a_swap_that_does_not_come_about_is_an_error() {
     let (_, error) = swap(&fake, &[]);
     assert!(error.contains("the image was not mounted: trap divide_by_zero at op 0, detail 0 (function $on_mount (6), wasm offset 0x"), "{error}");
 
-    let fake = with(|slots| slots.refuses = Some(ImageState::None));
-    let error =
-        "error[X0914]: PORT: small was not swapped: what arrived there is not the image that was announced";
-    assert_eq!(swap(&fake, &[]).1, format!("{error}{help}"));
-
     let fake = with(|slots| slots.busy = Some(4_200));
     let error =
         "error[X0917]: PORT: another host is sending an image; its claim ends in 5 s if it falls silent\n";

@@ -9,7 +9,7 @@ use xmap_compiler::device::{Client, Maps, Options, PortName, Swapped, Switch, js
 use xmap_compiler::diagnostic::{Code, Diagnostic, Place};
 use xmap_compiler::input;
 use xmap_compiler::map::SourceMap;
-use xmap_link::{ImageState, ModuleStatus};
+use xmap_link::ModuleStatus;
 
 use super::{Done, Failure, load::MAX_MAP_BYTES};
 
@@ -144,10 +144,7 @@ pub(super) fn switched(
         Err(state) => state,
     };
     let (name, done) = what;
-    let why = match state {
-        ImageState::None => "what arrived there is not the image that was announced".to_string(),
-        state => state_text(&state, maps),
-    };
+    let why = state_text(&state, maps);
     if device.wire.json {
         writeln!(out, "{}", json!({ "not": done, "name": name, "state": json::state(&state, maps) }))?;
     }

@@ -208,12 +208,12 @@ impl Slots {
 
     fn commit(&mut self, token: u32) -> Result<Response, Refusal> {
         let open = self.transfer.take().filter(|open| open.token == token).ok_or(Refusal::NoTransfer)?;
+        if open.bytes.len() as u32 != open.total {
+            return Err(Refusal::BadChunk { expected: open.bytes.len() as u32 });
+        }
         if let Some(state) = self.refuses {
             self.log.push(happening(open.module, What::NotMounted(state)));
             return Ok(Response::NotSwapped { state });
-        }
-        if open.bytes.len() as u32 != open.total {
-            return Ok(Response::NotSwapped { state: ImageState::None });
         }
         if self.trial_ms > 0 {
             (self.on_trial, self.polls) = (Some(open.module), 0);
