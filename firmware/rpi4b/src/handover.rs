@@ -21,13 +21,14 @@ pub struct Handover<'a> {
 /// Why the device tree cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HandoverError {
-    /// No device tree is where the boot stage said: the address, or the tree's header, is not one.
+    /// No device tree is where the boot stage said: the address, or the tree's header, is not one, or it is
+    /// where modules will work.
     NoDeviceTree,
     /// The tree is damaged.
     BadDeviceTree,
     /// A property of `/chosen` has another type than its name says.
     BadProperty(&'static str),
-    /// The image is not in the memory behind the program: its start and its end.
+    /// The image is not in free memory (behind the program, beside the modules' rooms): its start and its end.
     BadPlace(u64, u64),
 }
 
@@ -45,13 +46,14 @@ impl fmt::Display for HandoverError {
 }
 
 impl<'a> Handover<'a> {
-    /// Reads `/chosen`. The program itself, with its stack, ends at `program_end`.
+    /// Reads `/chosen`. The program itself, with its stack, ends at `program_end`; `rooms` are the
+    /// addresses that modules will work in.
     ///
     /// # Errors
     ///
-    /// A property is not of its type, or the image's place overlaps the program, is empty, or is
-    /// beyond the first GiB.
-    pub fn read(tree: Fdt<'a>, program_end: usize) -> Result<Self, HandoverError> {
+    /// A property is not of its type, or the image's place overlaps the program or the rooms, is empty, or
+    /// is beyond the first GiB.
+    pub fn read(tree: Fdt<'a>, program_end: usize, rooms: &Range<usize>) -> Result<Self, HandoverError> {
         let chosen = tree.find_node("/chosen");
         let property = |name| chosen.and_then(|node| node.property(name));
         let address = |name| match property(name) {
@@ -65,7 +67,8 @@ impl<'a> Handover<'a> {
         let image = match (address("linux,initrd-start")?, address("linux,initrd-end")?) {
             (Some(start), Some(end)) => {
                 let free = program_end as u64..=MEMORY_END as u64;
-                if !(free.contains(&start) && free.contains(&end) && start < end) {
+                let beside = end <= rooms.start as u64 || start >= rooms.end as u64;
+                if !(free.contains(&start) && free.contains(&end) && start < end && beside) {
                     return Err(HandoverError::BadPlace(start, end));
                 }
                 Some(start as usize..end as usize)
@@ -92,6 +95,7 @@ mod tests {
     use super::*;
 
     const PROGRAM_END: usize = 0x10_0000;
+    const ROOMS: Range<usize> = 0x1000_0000..0x1a00_0000;
 
     /// What a tree with these properties in `/chosen` hands over.
     fn read(properties: &[(&str, &[u8])]) -> Result<(Option<Range<usize>>, String), HandoverError> {
@@ -102,7 +106,7 @@ mod tests {
         let mut tree = DeviceTree::new();
         tree.root.add_child(chosen.build());
         let bytes = tree.to_dtb();
-        let handover = Handover::read(Fdt::new(&bytes).unwrap(), PROGRAM_END)?;
+        let handover = Handover::read(Fdt::new(&bytes).unwrap(), PROGRAM_END, &ROOMS)?;
         Ok((handover.image, handover.arguments.into()))
     }
 
@@ -137,7 +141,7 @@ mod tests {
     fn nothing_chosen_is_no_image() {
         assert_eq!(read(&[]), Ok((None, String::new())));
         let tree = DeviceTree::new().to_dtb();
-        let handover = Handover::read(Fdt::new(&tree).unwrap(), PROGRAM_END).unwrap();
+        let handover = Handover::read(Fdt::new(&tree).unwrap(), PROGRAM_END, &ROOMS).unwrap();
         assert_eq!(handover.image, None);
     }
 
@@ -145,6 +149,9 @@ mod tests {
     fn a_place_outside_free_memory_is_refused() {
         let program = PROGRAM_END as u64;
         let end = MEMORY_END as u64;
+        let rooms = ROOMS.start as u64..ROOMS.end as u64;
+        assert_eq!(place(rooms.start - 4, rooms.start), Ok(Some(ROOMS.start - 4..ROOMS.start)));
+        assert_eq!(place(rooms.end, rooms.end + 4), Ok(Some(ROOMS.end..ROOMS.end + 4)));
         assert_eq!(place(program, program + 4), Ok(Some(PROGRAM_END..PROGRAM_END + 4)));
         assert_eq!(place(end - 4, end), Ok(Some(MEMORY_END - 4..MEMORY_END)));
         for (start, stop) in [
@@ -152,6 +159,10 @@ mod tests {
             (end - 4, end + 1),
             (program, program),
             (end, program),
+            (rooms.start - 4, rooms.start + 1),
+            (rooms.start + 4, rooms.end - 4),
+            (rooms.end - 1, rooms.end + 4),
+            (rooms.start - 4, rooms.end + 4),
             (u64::MAX - 1, u64::MAX),
         ] {
             assert_eq!(place(start, stop), Err(HandoverError::BadPlace(start, stop)));

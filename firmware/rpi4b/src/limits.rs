@@ -1,5 +1,15 @@
-//! What the device program has room for; each number with its reason. All of it is in the 32 MiB that
-//! `boards/rpi4b/memory.ld` gives the program, below the panel's image at 128 MiB (`config.txt`).
+//! What the device program has room for; each number with its reason. `boards/rpi4b/memory.ld` says where
+//! it is.
+
+/// Modules that are mounted side by side.
+pub const MODULES: usize = 4;
+
+/// Images of a module that the device holds: the one that runs, and the one that takes over.
+pub const SLOTS_A_MODULE: usize = 2;
+
+/// Words of an image that comes over the link: 256 KiB, twenty times what a large panel has. One that is
+/// handed over at boot stays where it is, and may have what the format allows.
+pub const IMAGE_WORDS: usize = 65_536;
 
 /// Bytes of a module's linear memory: what `memory.grow` may reach on every target.
 pub const MEMORY_BYTES: usize = 16 << 20;

@@ -105,7 +105,7 @@ pub unsafe fn start(device_tree: u64) -> Start {
 
     // SAFETY: the caller passes the address on as it came.
     let handover = unsafe { device_tree_at(device_tree) }
-        .and_then(|tree| Handover::read(tree, (&raw const dma_region).addr()));
+        .and_then(|tree| Handover::read(tree, (&raw const dma_region).addr(), &arena::place()));
     let (image, arguments) = match handover {
         Ok(Handover { image, arguments }) => (Ok(image), arguments),
         // Not the end: the program can still say so over the link.
@@ -113,9 +113,9 @@ pub unsafe fn start(device_tree: u64) -> Start {
     };
     let bytes = |place: core::ops::Range<usize>| {
         let first = core::ptr::with_exposed_provenance(place.start);
-        // SAFETY: `Handover::read` has checked that the place is memory that is mapped, and behind the
-        // program and its stack; the boot stage has filled it, and nothing of this program writes
-        // there.
+        // SAFETY: `Handover::read` has checked that the place is memory that is mapped, behind the
+        // program and its stack, and not among the rooms; the boot stage has filled it, and nothing of
+        // this program writes there.
         unsafe { slice::from_raw_parts(first, place.len()) }
     };
     Start { gpio, uart, watchdog, timer, image: image.map(|place| place.map(bytes)), arguments }
@@ -143,7 +143,13 @@ unsafe fn device_tree_at(address: u64) -> Result<Fdt<'static>, HandoverError> {
     if u32::from_be(magic) != MAGIC || size > MEMORY_END - start {
         return Err(HandoverError::NoDeviceTree);
     }
-    // SAFETY: the whole tree is in mapped memory; the boot stage wrote it, and nothing writes it now.
+    // Its texts are used for ever, and modules will write to the rooms.
+    let rooms = arena::place();
+    if start < rooms.end && start + size > rooms.start {
+        return Err(HandoverError::NoDeviceTree);
+    }
+    // SAFETY: the whole tree is in mapped memory and not among the rooms; the boot stage wrote it, and
+    // nothing writes it now.
     let bytes = unsafe { slice::from_raw_parts(first.cast(), size) };
     Fdt::new(bytes).map_err(|_| HandoverError::BadDeviceTree)
 }

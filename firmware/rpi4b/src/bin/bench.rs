@@ -41,7 +41,8 @@ mod device {
         let start = unsafe { startup::start(device_tree) };
         let pmu = Pmu::start();
         let Start { gpio, mut uart, timer, image, .. } = start;
-        let store = arena::take().expect("nobody has taken it");
+        let [[room, _], ..] = arena::take().expect("nobody has taken them");
+        let store = room.into();
         match image.unwrap_or_else(|error| panic!("{error}")) {
             None => prove(&pmu, gpio, &mut uart),
             Some(bytes) => {

@@ -1,48 +1,92 @@
-//! The memory that a module works in: handed out once.
+//! The memory that modules work in: rooms, handed out once.
+//!
+//! The linker script sets it apart, so that it is neither in `kernel8.img` nor zeroed at start-up, and
+//! rooms for every module and its successor cost no time at boot.
 
-use core::cell::UnsafeCell;
 use core::sync::atomic::{AtomicBool, Ordering};
 
 use tiny_mapper::Store;
 
-use crate::limits::{MEMORY_BYTES, SLOTS, STACK_SLOTS};
+use crate::limits::{IMAGE_WORDS, MEMORY_BYTES, MODULES, SLOTS, SLOTS_A_MODULE, STACK_SLOTS};
 
 const _: () =
     assert!(MEMORY_BYTES == xmap_panel::MEMORY_BYTES_MAX, "memory.grow ends in the same place everywhere");
 
-/// Zeroed at start-up; nothing of it is in `kernel8.img`.
-struct Arena {
-    /// Aligned for any access that a module may make.
-    memory: UnsafeCell<Aligned>,
-    stack: UnsafeCell<[u64; STACK_SLOTS]>,
-    globals: UnsafeCell<[u64; SLOTS]>,
-    taken: AtomicBool,
+unsafe extern "C" {
+    /// First byte of the memory that `boards/rpi4b/memory.ld` sets apart.
+    static rooms_begin: u8;
+    /// The byte behind its last.
+    static rooms_end: u8;
 }
 
-#[repr(align(64))]
-struct Aligned([u8; MEMORY_BYTES]);
+/// The memory of one slot. What it holds at first is anything: [`tiny_mapper::Mapper::load`] writes all
+/// that a module can read.
+#[derive(Debug)]
+pub struct Room {
+    /// For an image that came over the link.
+    pub words: &'static mut [u32],
+    /// For the registers of nested calls.
+    pub stack: &'static mut [u64],
+    /// For globals, tables and segments.
+    pub globals: &'static mut [u64],
+    /// For linear memory.
+    pub memory: &'static mut [u8],
+}
 
-// SAFETY: the cells are reached by `take` alone, which gives them to one caller.
-unsafe impl Sync for Arena {}
+impl From<Room> for Store<'static> {
+    fn from(room: Room) -> Self {
+        Self { stack: room.stack, memory: room.memory, globals: room.globals }
+    }
+}
 
-static ARENA: Arena = Arena {
-    memory: UnsafeCell::new(Aligned([0; MEMORY_BYTES])),
-    stack: UnsafeCell::new([0; STACK_SLOTS]),
-    globals: UnsafeCell::new([0; SLOTS]),
-    taken: AtomicBool::new(false),
-};
+/// Addresses that are set apart for rooms; nothing that an earlier boot stage handed over may be there.
+pub(super) fn place() -> core::ops::Range<usize> {
+    (&raw const rooms_begin).addr()..(&raw const rooms_end).addr()
+}
 
-/// The store for the mapper; `None` where somebody has it already.
-pub fn take() -> Option<Store<'static>> {
-    if ARENA.taken.swap(true, Ordering::Relaxed) {
+/// The rooms: for each module that may be mounted at the same time, one for its image and one for the
+/// image that takes over. `None` where somebody has them already.
+pub fn take() -> Option<[[Room; SLOTS_A_MODULE]; MODULES]> {
+    static TAKEN: AtomicBool = AtomicBool::new(false);
+    if TAKEN.swap(true, Ordering::Relaxed) {
         return None;
     }
-    // SAFETY: the flag was not set, so that nobody has a reference to the cells, and nobody will get
-    // one: it is never cleared.
-    let memory = unsafe { &mut *ARENA.memory.get() };
-    // SAFETY: as above.
-    let stack = unsafe { &mut *ARENA.stack.get() };
-    // SAFETY: as above.
-    let globals = unsafe { &mut *ARENA.globals.get() };
-    Some(Store { stack, memory: &mut memory.0, globals })
+    let mut free = Free { place: place() };
+    Some(core::array::from_fn(|_| {
+        core::array::from_fn(|_| Room {
+            words: free.cut(IMAGE_WORDS),
+            stack: free.cut(STACK_SLOTS),
+            globals: free.cut(SLOTS),
+            memory: free.cut(MEMORY_BYTES),
+        })
+    }))
+}
+
+/// What is left of the memory.
+struct Free {
+    place: core::ops::Range<usize>,
+}
+
+/// A type of which every bit pattern is a value.
+trait Plain {}
+impl Plain for u8 {}
+impl Plain for u32 {}
+impl Plain for u64 {}
+
+impl Free {
+    /// The next `len` values, on a cache line of their own.
+    fn cut<T: Plain>(&mut self, len: usize) -> &'static mut [T] {
+        const LINE: usize = 64;
+        let start = self.place.start.next_multiple_of(LINE);
+        let end = start + len * size_of::<T>();
+        assert!(end <= self.place.end, "boards/rpi4b/memory.ld has room for all rooms");
+        self.place.start = end;
+        let first = core::ptr::with_exposed_provenance_mut(start);
+        // SAFETY: the memory is mapped as ordinary memory and belongs to no object of this program: the
+        // linker script puts nothing there, and start-up refuses what an earlier boot stage put there.
+        // It is no variable that nobody has initialised: it holds what the memory chips hold, and any
+        // bits make a value of `T`. `take` runs once and `cut` moves on, so that no byte is given twice;
+        // the address is aligned to 64 bytes and not null.
+        unsafe { core::slice::from_raw_parts_mut(first, len) }
+    }
 }
