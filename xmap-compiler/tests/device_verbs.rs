@@ -8,14 +8,14 @@ use std::process::{Command, Output};
 use std::thread;
 use std::time::Duration;
 
-use tiny_mapper::{STACK_SLOTS, Store};
+use tiny_mapper::STACK_SLOTS;
 use xmap_compiler::compile::{Compiled, compile};
 use xmap_compiler::input;
 use xmap_compiler::manifest::Manifest;
-use xmap_image::Image;
+use xmap_image::OwnedImage;
 use xmap_link::{Boot, features};
-use xmap_panel::{Identity, Panel, Recorder, Served, Service, Wire};
-use xmap_sim::SimBoard;
+use xmap_panel::{Device, Identity, Recorder, Room, Service, Wire};
+use xmap_sim::{Heap, SimBoard};
 
 const IDENTITY: Identity = Identity {
     board: 1,
@@ -51,13 +51,16 @@ fn device(words: Vec<u32>, hosts: usize) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = format!("tcp:{}", listener.local_addr().unwrap());
     thread::spawn(move || {
-        let image = Image::verify(&words).unwrap();
-        let (mut stack, mut memory) = ([0; STACK_SLOTS], vec![0; image.header().memory_bytes as usize]);
-        let mut globals = vec![0; image.slots()];
-        let store = Store { stack: &mut stack, memory: &mut memory, globals: &mut globals };
+        // Rooms as large as a device's, for any image that is swapped in.
+        let room = || Room {
+            words: vec![0; 1 << 16],
+            stack: vec![0; STACK_SLOTS],
+            globals: vec![0; 1 << 12],
+            memory: vec![0; 1 << 16],
+        };
         let port: Recorder<SimBoard, 64, 512> = Recorder::new(SimBoard::new());
-        let panel = Panel::mount(image, port, store).map_err(|failed| failed.error).unwrap();
-        let mut served = Served::Panel(panel);
+        let mut device: Device<Heap, _> = Device::new(port, std::array::from_fn(|_| [room(), room()]));
+        device.install(0, OwnedImage::new(words).unwrap().image().bytes()).unwrap();
         for _ in 0..hosts {
             let (stream, _) = listener.accept().unwrap();
             stream.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
@@ -65,8 +68,8 @@ fn device(words: Vec<u32>, hosts: usize) -> String {
             let mut service = Service::new(IDENTITY);
             // Nothing behind what was read is the end of the stream; a pause is an error, and no end.
             while !matches!(wire.0.peek(&mut [0]), Ok(0)) {
-                while service.poll(&mut wire, &mut served) {}
-                service.send_texts(&mut wire, &mut served);
+                while service.poll(&mut wire, &mut device) {}
+                service.send_texts(&mut wire, &mut device);
             }
         }
     });

@@ -103,6 +103,31 @@ impl core::fmt::Display for VerifyError {
 impl core::error::Error for VerifyError {}
 
 impl VerifyError {
+    /// What it points at: an index, or what was found instead; `None` where there is only one place for it.
+    pub const fn place(&self) -> Option<u32> {
+        match *self {
+            Self::Format(n)
+            | Self::Board(n)
+            | Self::Export(n)
+            | Self::Signature(n)
+            | Self::Name(n)
+            | Self::Pin(n)
+            | Self::Data(n) => Some(n as u32),
+            Self::Section(section) => Some(section as u32),
+            Self::Extension(extension) => Some(extension as u32),
+            Self::Function(n)
+            | Self::Opcode(n)
+            | Self::Register(n)
+            | Self::Immediate(n)
+            | Self::Line(n)
+            | Self::Branch(n)
+            | Self::Call(n)
+            | Self::Global(n)
+            | Self::End(n) => Some(n),
+            _ => None,
+        }
+    }
+
     /// A number for each variant, for the link.
     pub const fn code(&self) -> u8 {
         match self {

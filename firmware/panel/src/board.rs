@@ -23,6 +23,9 @@ pub trait Board: Port {
     /// The oldest edge that nobody has asked for yet.
     fn take_edge(&mut self) -> Option<Edge>;
 
+    /// The lines of a new image are set up: what comes now is the module's own.
+    fn lines_ready(&mut self) {}
+
     /// Edges that were seen and lost since this was last asked, because too many waited.
     fn lost_edges(&mut self) -> u32 {
         0
@@ -37,6 +40,10 @@ impl<B: Board + ?Sized> Board for &mut B {
 
     fn take_edge(&mut self) -> Option<Edge> {
         (**self).take_edge()
+    }
+
+    fn lines_ready(&mut self) {
+        (**self).lines_ready();
     }
 
     fn lost_edges(&mut self) -> u32 {

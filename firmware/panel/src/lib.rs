@@ -10,17 +10,37 @@
 //! register stores.
 
 mod board;
+mod device;
+mod fault;
+mod handles;
+mod history;
+mod lifecycle;
 mod lines;
+mod module;
 mod mount;
 mod panel;
+mod queue;
+mod ram;
 mod recorder;
 mod rehearsal;
 mod service;
+mod slot;
+mod sources;
+mod swap;
 
 pub use board::{Board, Edge};
+pub use device::{Device, NotCalled};
+pub use fault::FORGIVEN_US;
+pub use handles::{Handle, MAX_HANDLES};
+pub use history::HISTORY;
+pub use lifecycle::{Step, next};
 pub use lines::{ReservedLine, check_lines, make_safe, prepare_lines};
-pub use mount::{Hook, MountError, NotMounted};
+pub use module::ModuleExport;
+pub use mount::{Failure, Hook, MountError};
 pub use panel::{MEMORY_BYTES_MAX, Panel, Suspended};
+pub use queue::{QUEUE, SHARE, Waiting};
+pub use ram::{Borrowed, Ram, Room};
 pub use recorder::{Record, Recorder};
 pub use rehearsal::{Cue, Rehearsal};
-pub use service::{Identity, Served, Service, Wire};
+pub use service::{Identity, Service, Wire};
+pub use swap::SILENCE_US;

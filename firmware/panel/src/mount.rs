@@ -2,10 +2,12 @@
 
 use core::fmt;
 
-use tiny_mapper::{LoadError, Store, Trap};
-use xmap_image::VerifyError;
+use tiny_mapper::{LoadError, Trap};
+use xmap_image::{Conflict, VerifyError};
+use xmap_link::ImageState;
 
 use crate::ReservedLine;
+use crate::device::report;
 
 /// A function of the module that the panel calls by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +20,8 @@ pub enum Hook {
     OnMount,
     /// The export `on_unmount()`.
     OnUnmount,
+    /// The export `export_cleanup(handle: u32)`, for each handle that is open when the module goes.
+    Cleanup,
 }
 
 impl Hook {
@@ -28,6 +32,7 @@ impl Hook {
             Self::Initialize => "_initialize",
             Self::OnMount => "on_mount",
             Self::OnUnmount => "on_unmount",
+            Self::Cleanup => "export_cleanup",
         }
     }
 
@@ -43,8 +48,13 @@ impl Hook {
 pub enum MountError {
     /// It declares a line that the board needs.
     Reserved(ReservedLine),
-    /// Its manifest block does not hold.
-    Manifest(VerifyError),
+    /// It cannot stand beside the image of another module.
+    Conflict {
+        /// The other module's number.
+        with: u8,
+        /// What both want.
+        conflict: Conflict,
+    },
     /// There is not enough memory for it.
     Load(LoadError),
     /// An export has a name that the panel calls, but other parameters or results.
@@ -62,11 +72,12 @@ impl fmt::Display for MountError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Reserved(line) => line.fmt(f),
-            Self::Manifest(error) => error.fmt(f),
+            Self::Conflict { with, conflict } => write!(f, "beside module {with}: {conflict}"),
             Self::Load(error) => error.fmt(f),
             Self::Signature(hook) => {
                 let results = if hook.results() == 0 { "no result" } else { "one i32 result" };
-                write!(f, "`{}` must have no parameters and {results}", hook.name())
+                let params = if *hook == Hook::Cleanup { "one i32 parameter" } else { "no parameters" };
+                write!(f, "`{}` must have {params} and {results}", hook.name())
             }
             Self::Trap(hook, trap) => write!(f, "`{}` trapped: {trap}", hook.name()),
             Self::Refused { result } => write!(f, "`on_mount` returned {result}, and 0 means mounted"),
@@ -76,19 +87,76 @@ impl fmt::Display for MountError {
 
 impl core::error::Error for MountError {}
 
-/// An image that was not mounted: why, and what is free again. The outputs are in their safe state.
-#[derive(Debug)]
-pub struct NotMounted<'a, P> {
-    /// Why.
-    pub error: MountError,
-    /// The port.
-    pub port: P,
-    /// The store.
-    pub store: Store<'a>,
+impl MountError {
+    /// What became of the image, as a status reports it.
+    pub fn state(&self) -> ImageState {
+        // What verification cannot show, and a mount found, has codes of its own from 256 on.
+        let rejected = |code, detail: usize| ImageState::Rejected { code, detail: detail as u32 };
+        match self {
+            Self::Reserved(line) => rejected(256, line.line.number().into()),
+            Self::Load(LoadError::Stack { needed, .. }) => rejected(257, *needed),
+            Self::Load(LoadError::Memory { needed, .. }) => rejected(258, *needed),
+            Self::Load(LoadError::Globals { needed, .. }) => rejected(259, *needed),
+            Self::Load(LoadError::Unsupported) => rejected(261, 0),
+            Self::Signature(hook) => rejected(260, *hook as usize),
+            // 271 to 276; the other module stands in the upper half, a line or the other's export in the lower.
+            Self::Conflict { with, conflict } => {
+                let place = match conflict {
+                    Conflict::Key { right, .. } => right.0,
+                    conflict => conflict.line().map_or(0, |line| line.number().into()),
+                };
+                rejected(270 + u16::from(conflict.code()), usize::from(*with) << 16 | usize::from(place))
+            }
+            Self::Trap(_, trap) => ImageState::MountTrapped(report(*trap)),
+            Self::Refused { result } => ImageState::MountRefused { result: *result },
+        }
+    }
 }
 
-impl<P> From<NotMounted<'_, P>> for MountError {
-    fn from(failed: NotMounted<'_, P>) -> Self {
-        failed.error
+/// Why an image does not run on a device that it was given to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// The bytes are not an image, or not the one that was announced.
+    Image(VerifyError),
+    /// The image could not be mounted.
+    Mount(MountError),
+    /// The device has no module with this number.
+    NoModule,
+}
+
+impl Failure {
+    /// What became of the image, as a status reports it.
+    pub fn state(&self) -> ImageState {
+        match self {
+            Self::Image(error) => {
+                ImageState::Rejected { code: error.code().into(), detail: error.place().unwrap_or(0) }
+            }
+            Self::Mount(error) => error.state(),
+            Self::NoModule => ImageState::None,
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Image(error) => error.fmt(f),
+            Self::Mount(error) => error.fmt(f),
+            Self::NoModule => f.write_str("the device has no such module"),
+        }
+    }
+}
+
+impl core::error::Error for Failure {}
+
+impl From<VerifyError> for Failure {
+    fn from(error: VerifyError) -> Self {
+        Self::Image(error)
+    }
+}
+
+impl From<MountError> for Failure {
+    fn from(error: MountError) -> Self {
+        Self::Mount(error)
     }
 }

@@ -1,16 +1,17 @@
-//! A mounted image.
+//! A loaded image in hand: its calls, and the functions that the device calls by itself.
 
 use tiny_mapper::{CallError, Counters, LoadError, Mapper, Port, Store};
 use xmap_image::{ExportId, Image, Ty};
 
-use crate::lines::{check_lines, make_safe, prepare_lines, release_lines};
-use crate::{Hook, MountError, NotMounted};
+use crate::{Handle, Hook, MountError};
 
 /// Bytes that a module's memory may grow to at most: the same on every target, so that
-/// `memory.grow` fails in the same place. A module that starts with more gets what it starts with.
+/// `memory.grow` fails in the same place. A module that starts with more is refused by a device, which has
+/// no more in a slot.
 pub const MEMORY_BYTES_MAX: usize = 16 << 20;
 
-/// An image that is mounted on a board: its lines are set up, its functions can be called.
+/// A loaded image with the board that it drives. A device makes one for each event from what rests in the
+/// slot ([`Panel::resume`]) and takes it apart again ([`Panel::suspend`]); the module notices nothing.
 #[derive(Debug)]
 pub struct Panel<'a, P> {
     mapper: Mapper<'a, P>,
@@ -21,92 +22,69 @@ pub struct Panel<'a, P> {
 pub type Suspended = tiny_mapper::Suspended;
 
 impl<'a, P: Port> Panel<'a, P> {
-    /// Mounts an image: checks its lines, brings them into their state at load, loads the image,
-    /// and runs its start function, `_initialize` and `on_mount`, as far as it has them.
+    /// Loads an image: memory and globals have their first values, and no op runs.
     ///
     /// # Errors
-    /// What stood in the way, with port and store. Outputs are in their safe state then; where the
-    /// manifest block does not hold ([`MountError::Manifest`]) or a line is reserved for the board
-    /// ([`MountError::Reserved`]) nothing was touched at all.
-    // The error gives the port back, which may be large; a mount is rare.
-    #[allow(clippy::result_large_err)]
-    pub fn mount(image: Image<'a>, mut port: P, store: Store<'a>) -> Result<Self, NotMounted<'a, P>> {
-        // Verification does not read the block, and the panel goes by it.
-        if let Err(error) = image.manifest() {
-            return Err(NotMounted { error: MountError::Manifest(error), port, store });
-        }
-        if let Err(line) = check_lines(&image) {
-            return Err(NotMounted { error: MountError::Reserved(line), port, store });
-        }
-        prepare_lines(&image, &mut port);
-        Self::boot(image, port, store)
+    /// Where the store is too small.
+    pub fn load(image: Image<'a>, port: P, store: Store<'a>) -> Result<Self, LoadError> {
+        Mapper::load(image, port, store).map(|mapper| Self { mapper })
     }
 
-    /// The second half of [`Panel::mount`], for an owner that has called [`check_lines`] and
-    /// [`prepare_lines`] itself: a record that begins between the two has the module's own stores only.
+    /// Runs the start function and `_initialize`, as far as the module has them.
     ///
     /// # Errors
-    /// As [`Panel::mount`].
-    #[allow(clippy::result_large_err)]
-    pub fn boot(image: Image<'a>, mut port: P, store: Store<'a>) -> Result<Self, NotMounted<'a, P>> {
-        if let Err(error) = store.fits(&image) {
-            make_safe(&image, &mut port);
-            return Err(NotMounted { error: MountError::Load(error), port, store });
-        }
-        let mapper = Mapper::load(image, port, store).expect("the store was found to fit");
-        let mut panel = Self { mapper };
-        match panel.run_mount_hooks() {
-            Ok(()) => {
-                release_lines(&image, panel.mapper.port_mut());
-                Ok(panel)
-            }
-            Err(error) => {
-                let (mut port, store, _) = panel.mapper.suspend();
-                make_safe(&image, &mut port);
-                Err(NotMounted { error, port, store })
-            }
-        }
-    }
-
-    fn run_mount_hooks(&mut self) -> Result<(), MountError> {
+    /// [`MountError::Trap`], [`MountError::Signature`].
+    pub fn initialize(&mut self) -> Result<(), MountError> {
         self.mapper.start().map_err(|trap| MountError::Trap(Hook::Start, trap))?;
-        self.hook(Hook::Initialize)?;
-        match self.hook(Hook::OnMount)? {
+        self.hook(Hook::Initialize, &[]).map(drop)
+    }
+
+    /// Asks the module whether it is mounted: its `on_mount`, if it has one, returns 0.
+    ///
+    /// # Errors
+    /// [`MountError::Trap`], [`MountError::Signature`], [`MountError::Refused`].
+    pub fn on_mount(&mut self) -> Result<(), MountError> {
+        match self.hook(Hook::OnMount, &[])? {
             Some(0) | None => Ok(()),
             Some(result) => Err(MountError::Refused { result }),
         }
     }
 
-    /// Calls a function of the module that the panel calls by itself, if the module exports it.
-    fn hook(&mut self, hook: Hook) -> Result<Option<i32>, MountError> {
+    /// Tells the module that its time is over.
+    ///
+    /// # Errors
+    /// [`MountError::Trap`], [`MountError::Signature`].
+    pub fn on_unmount(&mut self) -> Result<(), MountError> {
+        self.hook(Hook::OnUnmount, &[]).map(drop)
+    }
+
+    /// Tells the module that nobody holds this handle any more.
+    ///
+    /// # Errors
+    /// [`MountError::Trap`], [`MountError::Signature`].
+    pub fn cleanup(&mut self, handle: Handle) -> Result<(), MountError> {
+        self.hook(Hook::Cleanup, &[u64::from(handle.0)]).map(drop)
+    }
+
+    /// Calls a function of the module that the device calls by itself, if the module exports it.
+    fn hook(&mut self, hook: Hook, args: &[u64]) -> Result<Option<i32>, MountError> {
         let image = self.mapper.image();
         let Some(id) = image.find_name(hook.name()) else { return Ok(None) };
+        let is_word = |ty| ty != Ty::I64 && ty != Ty::U64 && ty != Ty::F32 && ty != Ty::F64;
         let right = image.signature(id).is_some_and(|signature| {
-            let mut results = signature.results();
-            signature.params().len() == 0
-                && results.len() == hook.results()
-                && results.all(|ty| ty != Ty::I64 && ty != Ty::U64 && ty != Ty::F32 && ty != Ty::F64)
+            signature.params().len() == args.len()
+                && signature.results().len() == hook.results()
+                && signature.params().chain(signature.results()).all(is_word)
         });
         if !right {
             return Err(MountError::Signature(hook));
         }
-        match self.mapper.call(id, &[]) {
+        match self.mapper.call(id, args) {
             Ok(results) => Ok(results.first().map(|raw| *raw as u32 as i32)),
             Err(CallError::Trap(trap)) => Err(MountError::Trap(hook, trap)),
-            // The export exists and takes no arguments.
+            // The export exists and takes these arguments.
             Err(_) => Err(MountError::Signature(hook)),
         }
-    }
-
-    /// Ends the module's time: calls its `on_unmount`, if it has one, and brings its outputs into
-    /// their safe state, also where `on_unmount` did not return. Gives port and store back, for the
-    /// next image.
-    pub fn unmount(mut self) -> (P, Store<'a>, Result<(), MountError>) {
-        let outcome = self.hook(Hook::OnUnmount).map(|_| ());
-        let image = *self.mapper.image();
-        let (mut port, store, _) = self.mapper.suspend();
-        make_safe(&image, &mut port);
-        (port, store, outcome)
     }
 
     /// Calls an export; see [`Mapper::call`].
@@ -118,34 +96,14 @@ impl<'a, P: Port> Panel<'a, P> {
         self.mapper.call(id, args)
     }
 
-    /// The export with this key or, where no key is equal, with this wasm name.
-    pub fn find(&self, name: &str) -> Option<ExportId> {
-        self.mapper.find(name)
-    }
-
     /// The image.
     pub fn image(&self) -> &Image<'a> {
         self.mapper.image()
     }
 
-    /// What has been counted since the mount.
+    /// What has been counted since the load.
     pub fn counters(&self) -> Counters {
         self.mapper.counters()
-    }
-
-    /// The port.
-    pub fn port(&self) -> &P {
-        self.mapper.port()
-    }
-
-    /// The port, for what does not concern a call.
-    pub fn port_mut(&mut self) -> &mut P {
-        self.mapper.port_mut()
-    }
-
-    /// The module's linear memory.
-    pub fn memory(&self) -> &[u8] {
-        self.mapper.memory()
     }
 
     /// The mapper.
@@ -153,7 +111,7 @@ impl<'a, P: Port> Panel<'a, P> {
         &mut self.mapper
     }
 
-    /// Takes the panel apart between two calls; the module notices nothing.
+    /// Takes the panel apart between two calls.
     pub fn suspend(self) -> (P, Store<'a>, Suspended) {
         self.mapper.suspend()
     }
@@ -162,6 +120,7 @@ impl<'a, P: Port> Panel<'a, P> {
     ///
     /// # Errors
     /// Where the store is too small.
+    #[inline]
     pub fn resume(image: Image<'a>, port: P, store: Store<'a>, state: Suspended) -> Result<Self, LoadError> {
         Mapper::resume(image, port, store, state).map(|mapper| Self { mapper })
     }

@@ -5,7 +5,7 @@ use tiny_mapper::{Function, LogLevel, Port, Pull};
 use xmap_boards::{Bank, Line, PinMask};
 use xmap_link::{Access, Level, Text, Trace, TraceEntry, pieces};
 
-use crate::Cue;
+use crate::{Board, Cue, Edge};
 
 /// Offset of `GPSET0` in the GPIO block, in bytes (*BCM2711 ARM Peripherals*, section 5.2);
 /// `GPSET1` is the next word.
@@ -199,5 +199,23 @@ impl<P: Port, const N: usize, const TEXT: usize> Port for Recorder<P, N, TEXT> {
         for part in head.into_iter().chain([text.as_bytes()]) {
             _ = self.texts.extend_from_slice(part);
         }
+    }
+}
+
+impl<P: Board, const N: usize, const TEXT: usize> Board for Recorder<P, N, TEXT> {
+    fn detect(&mut self, line: Line, rising: bool, falling: bool) {
+        self.port.detect(line, rising, falling);
+    }
+
+    fn take_edge(&mut self) -> Option<Edge> {
+        self.port.take_edge()
+    }
+
+    fn lines_ready(&mut self) {
+        self.port.lines_ready();
+    }
+
+    fn lost_edges(&mut self) -> u32 {
+        self.port.lost_edges()
     }
 }

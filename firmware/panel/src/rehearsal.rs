@@ -1,11 +1,12 @@
 //! A port whose inputs and clock are a host's, so that a script runs where nobody can press a button.
 
+use heapless::Deque;
 use tiny_mapper::{Function, LogLevel, Port, Pull};
 use xmap_boards::{Bank, Line, PinMask};
 use xmap_link::limits::MAX_BANKS;
 use xmap_link::{Text, Trace};
 
-use crate::Record;
+use crate::{Board, Edge, Record};
 
 /// What a host makes of the world in one step of a rehearsal ([`xmap_link::Request::Rehearse`]).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,7 +43,15 @@ struct Stage {
     driven: [PinMask; MAX_BANKS],
     /// What it connected.
     levels: [PinMask; MAX_BANKS],
+    /// Lines whose rising and falling edges are looked for.
+    detected: [[PinMask; MAX_BANKS]; 2],
+    /// The edges that nobody has asked for yet, and those that found no room.
+    edges: Deque<Edge, EDGES>,
+    lost: u32,
 }
+
+/// Edges that a rehearsal keeps: every line of a cue has one at most, and a host sends them one by one.
+const EDGES: usize = 64;
 
 impl Stage {
     /// What an input of this bank reads.
@@ -52,9 +61,22 @@ impl Stage {
     }
 
     fn take(&mut self, cue: &Cue) {
+        let before = Bank::ALL.map(|bank| self.inputs(bank));
         for bank in 0..MAX_BANKS {
             self.driven[bank] |= cue.lines[bank];
             self.levels[bank] = self.levels[bank] & !cue.lines[bank] | cue.levels[bank] & cue.lines[bank];
+        }
+        for line in (0..Line::COUNT).filter_map(Line::new) {
+            let (bank, mask) = (line.bank() as usize, line.mask());
+            let level = self.inputs(line.bank()) & mask;
+            let rising = level != 0;
+            let seen = self.detected[usize::from(!rising)][bank] & !self.outputs[bank] & mask != 0;
+            if level != before[bank] & mask
+                && seen
+                && self.edges.push_back(Edge { line, rising, time_us: self.now_us }).is_err()
+            {
+                self.lost = self.lost.saturating_add(1);
+            }
         }
         self.now_us = self.now_us.saturating_add(cue.advance_us);
     }
@@ -160,6 +182,36 @@ impl<P: Record> Record for Rehearsal<P> {
                 true
             }
             None => self.port.rehearse(cue),
+        }
+    }
+}
+
+impl<P: Board> Board for Rehearsal<P> {
+    fn detect(&mut self, line: Line, rising: bool, falling: bool) {
+        match &mut self.stage {
+            Some(stage) => {
+                put(&mut stage.detected[0], line, rising);
+                put(&mut stage.detected[1], line, falling);
+            }
+            None => self.port.detect(line, rising, falling),
+        }
+    }
+
+    fn take_edge(&mut self) -> Option<Edge> {
+        match &mut self.stage {
+            Some(stage) => stage.edges.pop_front(),
+            None => self.port.take_edge(),
+        }
+    }
+
+    fn lines_ready(&mut self) {
+        self.port.lines_ready();
+    }
+
+    fn lost_edges(&mut self) -> u32 {
+        match &mut self.stage {
+            Some(stage) => core::mem::take(&mut stage.lost),
+            None => self.port.lost_edges(),
         }
     }
 }

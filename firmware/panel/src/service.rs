@@ -1,15 +1,17 @@
 //! The device's end of the link: requests in, responses out, over any wire.
 
-use tiny_mapper::{CallError, Port, Trap};
+use tiny_mapper::{CallError, Port};
 use xmap_boards::Bank;
-use xmap_image::{ExportId, Image, Ty};
-use xmap_link::limits::{MAX_ARGS, MAX_BANKS, MAX_FRAME};
+use xmap_image::Ty;
+use xmap_link::limits::{MAX_ARGS, MAX_BANKS, MAX_FRAME, MAX_MODULES};
 use xmap_link::{
-    Args, Boot, Described, Export, FrameCounters, FrameReader, Hello, ImageInfo, ImageState, PROTOCOL,
-    Refusal, Request, Responder, Response, Status, TrapReport, encode_text,
+    Args, Boot, Described, Export, FrameCounters, FrameReader, Hello, PROTOCOL, Refusal, Request, Responder,
+    Response, Status, encode_text, features,
 };
 
-use crate::{Cue, MountError, Panel, Record};
+use crate::device::report;
+use crate::module::{capped, image_info};
+use crate::{Board, Cue, Device, Handle, ModuleExport, NotCalled, Ram, Record};
 
 /// A stream of bytes to a host: a UART, a socket, a buffer in a test.
 pub trait Wire {
@@ -35,65 +37,32 @@ pub struct Identity {
     pub firmware: &'static str,
 }
 
-/// What a service serves: a mounted panel, or a port without one and why.
-// A panel is large; there is one in a device, and it does not move.
-#[allow(clippy::large_enum_variant)]
-#[derive(Debug)]
-pub enum Served<'a, P> {
-    /// A panel.
-    Panel(Panel<'a, P>),
-    /// None: calls are refused, and the status says why.
-    Nothing {
-        /// The port, for levels and time.
-        port: P,
-        /// What became of the image.
-        state: ImageState,
-    },
-}
-
-impl<P> Served<'_, P> {
-    fn image(&self) -> Option<&Image<'_>>
-    where
-        P: Port,
-    {
-        match self {
-            Self::Panel(panel) => Some(panel.image()),
-            Self::Nothing { .. } => None,
-        }
-    }
-
-    fn port(&mut self) -> &mut P
-    where
-        P: Port,
-    {
-        match self {
-            Self::Panel(panel) => panel.port_mut(),
-            Self::Nothing { port, .. } => port,
-        }
-    }
-}
-
 /// Serves a host. One request is answered at a time; a module's messages go out before the answer.
 #[derive(Debug)]
 pub struct Service {
     identity: Identity,
     reader: FrameReader,
     responder: Responder,
-    trapped: Option<TrapReport>,
+    reset: bool,
 }
 
 impl Service {
     /// A service that has heard nothing yet.
     pub const fn new(identity: Identity) -> Self {
-        Self { identity, reader: FrameReader::new(), responder: Responder::new(), trapped: None }
+        Self { identity, reader: FrameReader::new(), responder: Responder::new(), reset: false }
     }
 
     /// Takes the bytes that have arrived and answers the first request among them. Returns whether
     /// there was one; where not, all bytes were taken and the caller may rest until the next.
-    pub fn poll<P: Port + Record>(&mut self, wire: &mut impl Wire, served: &mut Served<'_, P>) -> bool {
+    pub fn poll<R: Ram, B: Board + Record>(
+        &mut self,
+        wire: &mut impl Wire,
+        device: &mut Device<R, B>,
+    ) -> bool {
         while let Some(byte) = wire.read() {
             let counters = self.reader.counters();
             let Some(frame) = self.reader.feed(byte) else { continue };
+            device.heard();
             let refused = self.responder.refused();
             let context = Context {
                 identity: &self.identity,
@@ -101,24 +70,21 @@ impl Service {
                 frames_good: counters.good.saturating_add(1),
                 frames_bad: counters.bad(),
             };
-            let trapped = &mut self.trapped;
+            let reset = &mut self.reset;
             let answer = self.responder.respond(&frame, |request| {
-                let response = context.serve(request, served);
-                if let Response::Trapped(trap) = &response {
-                    *trapped = Some(*trap);
-                }
-                response
+                *reset |= matches!(request, Request::Reset { module: None });
+                context.serve(request, device)
             });
-            send_texts(wire, served.port());
+            send_texts(wire, device.board_mut());
             wire.write(answer);
             return true;
         }
         false
     }
 
-    /// The trap of the latest call that trapped since this was last asked, for the device's own log.
-    pub const fn take_trap(&mut self) -> Option<TrapReport> {
-        self.trapped.take()
+    /// Whether a host has asked for a restart of the device. The answer is on its way.
+    pub const fn wants_reset(&self) -> bool {
+        self.reset
     }
 
     /// How frames fared so far.
@@ -127,8 +93,8 @@ impl Service {
     }
 
     /// Sends the messages that are waiting: for what a module logs while no request is answered.
-    pub fn send_texts<P: Port + Record>(&mut self, wire: &mut impl Wire, served: &mut Served<'_, P>) {
-        send_texts(wire, served.port());
+    pub fn send_texts<R: Ram, B: Board + Record>(&mut self, wire: &mut impl Wire, device: &mut Device<R, B>) {
+        send_texts(wire, device.board_mut());
     }
 }
 
@@ -142,7 +108,7 @@ fn send_texts(wire: &mut impl Wire, record: &mut impl Record) {
     });
 }
 
-/// What an answer needs beside what is served.
+/// What an answer needs beside the device.
 struct Context<'s> {
     identity: &'s Identity,
     refused: u32,
@@ -151,48 +117,30 @@ struct Context<'s> {
 }
 
 impl Context<'_> {
-    fn serve<P: Port + Record>(&self, request: Request, served: &mut Served<'_, P>) -> Response {
+    fn serve<R: Ram, B: Board + Record>(&self, request: Request, device: &mut Device<R, B>) -> Response {
         match request {
-            Request::Hello { nonce, .. } => Response::Hello(self.hello(nonce, served)),
-            Request::Status => Response::Status(self.status(served)),
-            Request::Trace { from } => Response::Trace(served.port().trace(from)),
-            Request::Levels => levels(served.port()),
-            Request::Rehearse { lines, levels: given, advance_us } => {
-                let port = served.port();
-                if port.rehearse(&Cue { lines, levels: given, advance_us }) {
-                    levels(port)
-                } else {
-                    Response::Refused(Refusal::Unsupported)
-                }
+            Request::Hello { nonce, .. } => Response::Hello(self.hello(nonce, device)),
+            Request::Status => Response::Status(self.status(device)),
+            Request::Trace { from } => Response::Trace(device.board().trace(from)),
+            Request::Levels => levels(device.board_mut()),
+            Request::Rehearse { lines, levels, advance_us } => {
+                rehearse(device, &Cue { lines, levels, advance_us })
             }
-            Request::Call { export, args } => {
-                let Served::Panel(panel) = served else { return Response::Refused(Refusal::NoImage) };
-                call(panel, &export, &args).unwrap_or_else(Response::Refused)
-            }
-            Request::Describe { export } => {
-                let Some(image) = served.image() else { return Response::Refused(Refusal::NoImage) };
-                describe(image, &export).map_or_else(Response::Refused, Response::Described)
-            }
-            // Features::SWAP is not among those that this device names.
-            _ => Response::Refused(Refusal::Unsupported),
+            request => operate(request, device).unwrap_or_else(Response::Refused),
         }
     }
 
-    fn hello<P: Port>(&self, nonce: u32, served: &Served<'_, P>) -> Hello {
+    fn hello<R: Ram, B: Board>(&self, nonce: u32, device: &Device<R, B>) -> Hello {
         let identity = self.identity;
         let mut hello = Hello {
             protocol: PROTOCOL,
             nonce,
             board: identity.board,
             boot: identity.boot,
-            features: identity.features,
+            features: identity.features | features::SWAP,
             clock_hz: identity.clock_hz,
             firmware: Default::default(),
-            image: served.image().map(|image| ImageInfo {
-                hash: image.hash(),
-                version: image.header().version,
-                exports: image.exports().len() as u16,
-            }),
+            image: (0..MAX_MODULES as u8).find_map(|n| device.image(n)).map(|image| image_info(&image)),
         };
         let room = hello.firmware.capacity();
         let cut = identity.firmware.floor_char_boundary(room);
@@ -200,25 +148,20 @@ impl Context<'_> {
         hello
     }
 
-    fn status<P: Port + Record>(&self, served: &mut Served<'_, P>) -> Status {
-        let (image, calls, traps) = match served {
-            Served::Panel(panel) => {
-                let counters = panel.counters();
-                (ImageState::Mounted, capped(counters.calls), capped(counters.traps))
-            }
-            Served::Nothing { state, .. } => (*state, 0, 0),
-        };
-        let port = served.port();
+    fn status<R: Ram, B: Board + Record>(&self, device: &mut Device<R, B>) -> Status {
+        let (calls, traps) = device.calls();
+        let image = device.image_state();
+        let board = device.board_mut();
         Status {
-            uptime_us: port.now_us(),
+            uptime_us: board.now_us(),
             image,
-            calls,
-            traps,
+            calls: capped(calls),
+            traps: capped(traps),
             refused: self.refused,
             frames_good: self.frames_good,
             frames_bad: self.frames_bad,
-            trace_next: port.next(),
-            trace_lost: port.lost(),
+            trace_next: board.next(),
+            trace_lost: board.lost(),
         }
     }
 }
@@ -231,82 +174,136 @@ fn levels<P: Port>(port: &mut P) -> Response {
     Response::Levels { time_us: port.now_us(), banks }
 }
 
-fn capped(n: u64) -> u32 {
-    u32::try_from(n).unwrap_or(u32::MAX)
+/// Connects the levels, runs what follows at once, and lets time pass with all that falls due in it.
+fn rehearse<R: Ram, B: Board + Record>(device: &mut Device<R, B>, cue: &Cue) -> Response {
+    if !device.board_mut().rehearse(&Cue { advance_us: 0, ..*cue }) {
+        return Response::Refused(Refusal::Unsupported);
+    }
+    device.pass(cue.advance_us, |board, us| {
+        board.rehearse(&Cue { lines: [0; MAX_BANKS], levels: [0; MAX_BANKS], advance_us: us });
+    });
+    levels(device.board_mut())
 }
 
-fn find(image: &Image<'_>, export: &Export) -> Result<ExportId, Refusal> {
-    match export {
-        Export::Id(id) if usize::from(*id) < image.exports().len() => Ok(ExportId(*id)),
-        Export::Name(name) => image.find(name).ok_or(Refusal::UnknownExport),
-        Export::Id(_) => Err(Refusal::UnknownExport),
+/// The requests that name a module or an export.
+fn operate<R: Ram, B: Board>(request: Request, device: &mut Device<R, B>) -> Result<Response, Refusal> {
+    Ok(match request {
+        Request::Call { export, args } => {
+            let export = callable(device, &export)?;
+            outcome(|results| device.call(export, &args, results))?
+        }
+        Request::CallHandle { handle, args } => {
+            let handle = Handle(handle);
+            let export = device.export_of(handle).ok_or(Refusal::StaleHandle)?;
+            callable(device, &Export::Id(export.id()))?;
+            outcome(|results| device.call_handle(handle, &args, results))?
+        }
+        Request::Describe { export } => Response::Described(describe(device, &export)?),
+        Request::Bind { export } => {
+            let export = find(device, &export)?;
+            Response::Bound { handle: device.bind(export).ok_or(Refusal::NoHandle)?.0 }
+        }
+        Request::Release { handle } => {
+            device.release(Handle(handle)).then_some(Response::Done).ok_or(Refusal::StaleHandle)?
+        }
+        Request::Module { module } => Response::Module(device.status(module).ok_or(Refusal::NoModule)?),
+        Request::Begin { module, bytes, hash, token } => {
+            Response::Staging { next: device.begin(module, bytes, hash, token)? }
+        }
+        Request::Chunk { token, offset, data } => {
+            Response::Staging { next: device.chunk(token, offset, &data)? }
+        }
+        Request::Commit { token } => match device.commit(token)? {
+            Ok(module) => swapped(device, module)?,
+            Err(failure) => Response::NotSwapped { state: failure.state() },
+        },
+        Request::Abort { token } => {
+            device.abort(token).then_some(Response::Done).ok_or(Refusal::NoTransfer)?
+        }
+        Request::Confirm { module } => {
+            device.confirm(module)?;
+            Response::Done
+        }
+        Request::Rollback { module } => {
+            device.rollback(module)?;
+            swapped(device, module)?
+        }
+        Request::Reset { module } => {
+            // The device itself is restarted by whoever owns the hardware, once the answer is sent.
+            module.map_or(Ok(()), |module| device.reset(module))?;
+            Response::Done
+        }
+        Request::Happened { from } => Response::Happened(device.happened(from)),
+        Request::Hello { .. }
+        | Request::Status
+        | Request::Trace { .. }
+        | Request::Levels
+        | Request::Rehearse { .. } => return Err(Refusal::Unsupported),
+    })
+}
+
+fn swapped<R: Ram, B: Board>(device: &mut Device<R, B>, module: u8) -> Result<Response, Refusal> {
+    let status = device.status(module).ok_or(Refusal::NoModule)?;
+    Ok(Response::Swapped { module, generation: status.generation, trial_ms: status.trial_ms })
+}
+
+fn find<R: Ram, B: Board>(device: &Device<R, B>, export: &Export) -> Result<ModuleExport, Refusal> {
+    let found = match export {
+        Export::Id(id) => Some(ModuleExport::from_id(*id)),
+        Export::Name(name) => device.find(name),
+    };
+    if (0..MAX_MODULES as u8).all(|module| device.image(module).is_none()) {
+        return Err(Refusal::NoImage);
     }
+    let exists =
+        |of: &ModuleExport| device.image(of.module).is_some_and(|i| i.signature(of.export).is_some());
+    found.filter(exists).ok_or(Refusal::UnknownExport)
 }
 
 /// The export, where a host may call it: what it takes and gives fits a message, and none of it is
 /// an address, which means nothing outside the module.
-fn callable(image: &Image<'_>, export: &Export) -> Result<ExportId, Refusal> {
-    let id = find(image, export)?;
-    let signature = image.signature(id).ok_or(Refusal::UnknownExport)?;
+fn callable<R: Ram, B: Board>(device: &Device<R, B>, export: &Export) -> Result<ModuleExport, Refusal> {
+    let export = find(device, export)?;
+    let image = device.image(export.module).ok_or(Refusal::UnknownExport)?;
+    let signature = image.signature(export.export).ok_or(Refusal::UnknownExport)?;
     let address = |ty| matches!(ty, Ty::BytesPtr | Ty::StrPtr | Ty::Len);
     let fits = signature.params().len() <= MAX_ARGS && signature.results().len() <= MAX_ARGS;
     if fits && !signature.params().chain(signature.results()).any(address) {
-        Ok(id)
+        Ok(export)
     } else {
         Err(Refusal::NotCallable)
     }
 }
 
-fn call<P: Port>(panel: &mut Panel<'_, P>, export: &Export, args: &Args) -> Result<Response, Refusal> {
-    let id = callable(panel.image(), export)?;
-    match panel.call(id, args) {
-        Ok(results) => Args::try_from(results)
-            .map(|results| Response::Returned { results })
-            .map_err(|_| Refusal::NotCallable),
-        Err(CallError::Trap(trap)) => Ok(Response::Trapped(report(trap))),
-        Err(CallError::ArgumentCount { expected, .. }) => {
+fn outcome(call: impl FnOnce(&mut [u64]) -> Result<usize, NotCalled>) -> Result<Response, Refusal> {
+    let mut results = [0; MAX_ARGS];
+    match call(&mut results) {
+        Ok(count) => {
+            let results = results.get(..count).and_then(|results| Args::from_slice(results).ok());
+            Ok(Response::Returned { results: results.ok_or(Refusal::NotCallable)? })
+        }
+        Err(NotCalled::Call(CallError::Trap(trap))) => Ok(Response::Trapped(report(trap))),
+        Err(NotCalled::Call(CallError::ArgumentCount { expected, .. })) => {
             Err(Refusal::ArgumentCount { expected: expected as u8 })
         }
-        Err(_) => Err(Refusal::UnknownExport),
+        Err(NotCalled::Stale) => Err(Refusal::StaleHandle),
+        Err(NotCalled::Faulted) => Err(Refusal::Faulted),
+        Err(NotCalled::Unknown | NotCalled::Call(_)) => Err(Refusal::UnknownExport),
     }
 }
 
-fn describe(image: &Image<'_>, export: &Export) -> Result<Described, Refusal> {
-    let id = find(image, export)?;
-    let signature = image.signature(id).ok_or(Refusal::UnknownExport)?;
+fn describe<R: Ram, B: Board>(device: &Device<R, B>, export: &Export) -> Result<Described, Refusal> {
+    let export = find(device, export)?;
+    let image = device.image(export.module).ok_or(Refusal::UnknownExport)?;
+    let signature = image.signature(export.export).ok_or(Refusal::UnknownExport)?;
     let mut described = Described {
-        id: id.0,
+        id: export.id(),
         key: Default::default(),
         params: signature.params().take(MAX_ARGS).map(|ty| ty as u8).collect(),
         results: signature.results().take(MAX_ARGS).map(|ty| ty as u8).collect(),
     };
-    let key = image.key(id).unwrap_or_default();
+    let key = image.key(export.export).unwrap_or_default();
     let cut = key.floor_char_boundary(described.key.capacity());
     _ = described.key.push_str(key.get(..cut).unwrap_or_default());
     Ok(described)
-}
-
-/// A trap as it travels.
-fn report(trap: Trap) -> TrapReport {
-    let Trap { image, export, code, op, detail } = trap;
-    TrapReport { image, export, code: code as u8, op, detail }
-}
-
-impl MountError {
-    /// What became of the image, as a status reports it.
-    pub fn state(&self) -> ImageState {
-        // What verification cannot show, and a mount found, has codes of its own from 256 on.
-        let rejected = |code, detail: usize| ImageState::Rejected { code, detail: detail as u32 };
-        match self {
-            Self::Manifest(error) => rejected(error.code().into(), 0),
-            Self::Reserved(line) => rejected(256, line.line.number().into()),
-            Self::Load(tiny_mapper::LoadError::Stack { needed, .. }) => rejected(257, *needed),
-            Self::Load(tiny_mapper::LoadError::Memory { needed, .. }) => rejected(258, *needed),
-            Self::Load(tiny_mapper::LoadError::Globals { needed, .. }) => rejected(259, *needed),
-            Self::Load(tiny_mapper::LoadError::Unsupported) => rejected(261, 0),
-            Self::Signature(hook) => rejected(260, *hook as usize),
-            Self::Trap(_, trap) => ImageState::MountTrapped(report(*trap)),
-            Self::Refused { result } => ImageState::MountRefused { result: *result },
-        }
-    }
 }

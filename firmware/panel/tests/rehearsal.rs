@@ -1,13 +1,12 @@
 //! A rehearsal is the simulator's world over the link: the same script gives the same levels and times.
 
-#[path = "../../sim/tests/common/mod.rs"]
 mod common;
 
-use common::{hall, line};
-use tiny_mapper::{Function, Port, Pull, STACK_SLOTS, Store};
+use common::{Says, line};
+use tiny_mapper::{Function, Port, Pull};
 use xmap_boards::Bank;
-use xmap_image::Image;
-use xmap_panel::{Cue, Panel, Record, Recorder, Rehearsal};
+use xmap_image::EventSource;
+use xmap_panel::{Cue, Record, Recorder, Rehearsal};
 use xmap_sim::SimBoard;
 
 type Device = Rehearsal<Recorder<SimBoard, 64, 64>>;
@@ -76,13 +75,21 @@ fn without_a_rehearsal_everything_passes_through_and_a_cue_is_refused() {
 }
 
 #[test]
-fn a_mounted_panel_rehearses() {
-    let words = hall().words();
-    let (mut stack, mut memory) = (vec![0; STACK_SLOTS], Vec::new());
-    let store = Store { stack: &mut stack, memory: &mut memory, globals: &mut [] };
-    let mut panel = Panel::mount(Image::verify(&words).unwrap(), device(true), store).unwrap();
-    let button = panel.find("button").unwrap();
-    assert_eq!(panel.call(button, &[]), Ok(&[1][..]), "pulled up");
-    assert!(panel.port_mut().rehearse(&press(27, false)));
-    assert_eq!(panel.call(button, &[]), Ok(&[0][..]));
+fn a_mounted_panel_rehearses_its_inputs_and_edges() {
+    let on_press = common::hall()
+        .code("on_press", &[], &[], &[common::put(17, true), common::ret()])
+        .on("on_press", EventSource::Falling { line: 27, debounce_us: 50 });
+    let mut panel = common::device(device(true));
+    panel.install(0, &common::bytes(&on_press)).unwrap();
+    assert_eq!(common::call(&mut panel, "button", &[]).unwrap(), [1], "pulled up");
+    assert!(panel.board_mut().rehearse(&press(27, false)));
+    assert_eq!(common::call(&mut panel, "button", &[]).unwrap(), [0]);
+
+    let tick = |board: &mut Device, us| {
+        board.rehearse(&Cue { lines: [0; 2], levels: [0; 2], advance_us: us });
+    };
+    panel.pass(49, tick);
+    assert!(!is_high(panel.board_mut(), 17), "it has not settled");
+    panel.pass(1, tick);
+    assert!(is_high(panel.board_mut(), 17));
 }

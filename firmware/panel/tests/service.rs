@@ -1,12 +1,11 @@
 //! The service over a wire in memory, with the link's own encoder as the host.
 
-#[path = "../../sim/tests/common/mod.rs"]
 mod common;
 
 use std::collections::VecDeque;
 
-use common::{Small, hall, line};
-use tiny_mapper::{LogLevel, Port, STACK_SLOTS, Store, TrapCode};
+use common::{Small, bytes, device, hall, line};
+use tiny_mapper::{LogLevel, Port, TrapCode};
 use xmap_boards::Bank;
 use xmap_image::{Image, Op, Ty};
 use xmap_link::limits::{MAX_FRAME, MAX_TRACE_ENTRIES};
@@ -14,8 +13,8 @@ use xmap_link::{
     Access, Boot, Channel, Export, FrameReader, ImageState, PROTOCOL, Refusal, Request, Response,
     decode_response, decode_text, encode_request, features,
 };
-use xmap_panel::{Identity, MountError, Panel, Record, Recorder, Served, Service, Wire};
-use xmap_sim::SimBoard;
+use xmap_panel::{Board, Device, Identity, MountError, Record, Recorder, Service, Wire};
+use xmap_sim::{Heap, SimBoard};
 
 const IDENTITY: Identity = Identity {
     board: 1,
@@ -48,16 +47,16 @@ impl Wire for Memory {
 }
 
 /// A device and its host.
-struct Bench<'a, P> {
+struct Bench<B> {
     service: Service,
-    served: Served<'a, P>,
+    device: Device<Heap, B>,
     wire: Memory,
     seq: u16,
 }
 
-impl<'a, P: Port + Record> Bench<'a, P> {
-    fn new(served: Served<'a, P>) -> Self {
-        let mut bench = Self { service: Service::new(IDENTITY), served, wire: Memory::default(), seq: 0 };
+impl<B: Board + Record> Bench<B> {
+    fn new(device: Device<Heap, B>) -> Self {
+        let mut bench = Self { service: Service::new(IDENTITY), device, wire: Memory::default(), seq: 0 };
         let hello = bench.ask(Request::Hello { protocol: PROTOCOL, nonce: 5 });
         assert!(matches!(hello, Response::Hello(_)), "{hello:?}");
         bench
@@ -66,7 +65,7 @@ impl<'a, P: Port + Record> Bench<'a, P> {
     /// The frames that come back for these bytes: messages of the module, then the response.
     fn exchange(&mut self, bytes: &[u8]) -> (Vec<Message>, Option<(u16, Response)>) {
         self.wire.to_device.extend(bytes);
-        while self.service.poll(&mut self.wire, &mut self.served) {}
+        while self.service.poll(&mut self.wire, &mut self.device) {}
         let mut reader: FrameReader = FrameReader::new();
         let (mut texts, mut response) = (Vec::new(), None);
         for byte in self.wire.to_host.drain(..) {
@@ -102,15 +101,10 @@ impl<'a, P: Port + Record> Bench<'a, P> {
     }
 }
 
-fn with_panel(small: &Small, f: impl FnOnce(Bench<'_, Small8>)) {
-    let words = small.words();
-    let image = Image::verify(&words).unwrap();
-    let (mut stack, mut memory) = ([0; STACK_SLOTS], [0; 64]);
-    let store = Store { stack: &mut stack, memory: &mut memory, globals: &mut [] };
-    let mut board = SimBoard::new();
-    xmap_panel::prepare_lines(&image, &mut board);
-    let panel = Panel::boot(image, Recorder::new(board), store).unwrap();
-    f(Bench::new(Served::Panel(panel)));
+fn with_panel(small: &Small, f: impl FnOnce(Bench<Small8>)) {
+    let mut device = device(Recorder::new(SimBoard::new()));
+    device.install(0, &bytes(small)).unwrap();
+    f(Bench::new(device));
 }
 
 fn returned(results: &[u64]) -> Response {
@@ -132,16 +126,17 @@ fn a_host_greets_calls_and_reads_the_trace() {
         assert_eq!(bench.call("lamp", &[1]), returned(&[]));
         assert_eq!(bench.call("panel.lamp", &[0]), returned(&[]));
         assert_eq!(bench.call("add", &[2, 3]), returned(&[5]));
-        let Response::Trace(trace) = bench.ask(Request::Trace { from: 0 }) else { panic!() };
+        // The safe states of lamp and wire came first.
+        let Response::Trace(trace) = bench.ask(Request::Trace { from: 2 }) else { panic!() };
         let stores: Vec<_> = trace.entries.iter().map(|e| (e.access, e.offset, e.value)).collect();
         let expected = [(Access::Write, 0x1c, 1 << 17), (Access::Write, 0x28, 1 << 17)];
-        assert_eq!((stores, trace.next), (expected.to_vec(), 2));
+        assert_eq!((stores, trace.next), (expected.to_vec(), 4));
 
         let Response::Levels { banks, .. } = bench.ask(Request::Levels) else { panic!() };
         assert_eq!(banks, [1 << 27, 0], "the button's pull");
         let Response::Status(status) = bench.ask(Request::Status) else { panic!() };
         assert_eq!((status.calls, status.traps, status.image), (3, 0, ImageState::Mounted));
-        assert_eq!((status.trace_next, status.trace_lost, status.frames_bad), (2, 0, 0));
+        assert_eq!((status.trace_next, status.trace_lost, status.frames_bad), (4, 0, 0));
         assert_eq!(status.frames_good, 8, "with that of this request and the first greeting");
     });
 }
@@ -183,8 +178,7 @@ fn a_request_that_comes_twice_runs_once() {
         for _ in 0..3 {
             assert_eq!(bench.exchange(&frame).1, Some((77, returned(&[]))));
         }
-        let Served::Panel(panel) = &mut bench.served else { panic!() };
-        assert!(panel.port_mut().port_mut().is_high(line(17)), "toggled once");
+        assert!(bench.device.board_mut().port_mut().is_high(line(17)), "toggled once");
     });
 }
 
@@ -220,7 +214,7 @@ fn messages_come_before_the_response_and_in_order_with_the_trace() {
     with_panel(&small, |mut bench| {
         let request = Request::Call { export: Export::name("say").unwrap(), args: Default::default() };
         let (texts, response) = bench.ask_with_texts(request.clone());
-        assert_eq!(texts, [(0, "INFO ready".to_owned()), (1, "DEBUG re".to_owned())]);
+        assert_eq!(texts, [(2, "INFO ready".to_owned()), (3, "DEBUG re".to_owned())]);
         assert_eq!(response, returned(&[]));
         assert_eq!(bench.ask_with_texts(request).0.len(), 2, "not the earlier ones again");
     });
@@ -229,7 +223,9 @@ fn messages_come_before_the_response_and_in_order_with_the_trace() {
 #[test]
 fn a_device_without_an_image_says_why() {
     let state = MountError::Refused { result: 3 }.state();
-    let mut bench = Bench::new(Served::Nothing { port: Small8::new(SimBoard::new()), state });
+    let mut device = device(Small8::new(SimBoard::new()));
+    device.set_image_state(state);
+    let mut bench = Bench::new(device);
     assert_eq!(bench.call("lamp", &[1]), Response::Refused(Refusal::NoImage));
     let describe = Request::Describe { export: Export::Id(0) };
     assert_eq!(bench.ask(describe), Response::Refused(Refusal::NoImage));
@@ -295,7 +291,7 @@ fn a_rehearsal_is_served_where_the_device_was_started_for_one() {
         (false, Response::Refused(Refusal::Unsupported)),
     ] {
         let port = xmap_panel::Rehearsal::new(Small8::new(SimBoard::new()), rehearse);
-        let mut bench = Bench::new(Served::Nothing { port, state: ImageState::None });
+        let mut bench = Bench::new(device(port));
         assert_eq!(bench.ask(cue.clone()), expected);
     }
 }

@@ -1,33 +1,25 @@
 //! The device program: mounts the panel and serves the link, for ever.
 
-use tiny_mapper::{LogLevel, Store};
-use xmap_bcm2711::{Clock, Counter as _, GenericTimer, Pi, Uart, UartError};
+use xmap_bcm2711::{Clock, Counter as _, GenericTimer, Uart, UartError, Watchdog};
 use xmap_boards::BoardId;
-use xmap_image::{Image, VerifyError, words_of};
+use xmap_image::{bundle, words_of};
 use xmap_link::{Boot, ImageState, features};
-use xmap_panel::{Identity, Panel, Record, Recorder, Rehearsal, Served, Service, Wire};
+use xmap_panel::{Borrowed, Device, Failure, Identity, Recorder, Rehearsal, Service, Wire};
 
-use crate::limits::{TEXT_BYTES, TRACE_ENTRIES};
-use crate::startup::{Start, logger};
+pub use crate::board::{Board, board};
+use crate::limits::{MODULES, SLOTS_A_MODULE, TEXT_BYTES, TRACE_ENTRIES};
+use crate::startup::{Start, arena::Room, logger};
 use crate::{HandoverError, Options};
 
 /// What stands between a panel and the board's port: a record, and the host's world where it rehearses.
 pub type Wrapped<P> = Rehearsal<Recorder<P, TRACE_ENTRIES, TEXT_BYTES>>;
-
-/// The board, as this program sets it up. The module's messages wait in the recorder, not here.
-pub type Board = Pi<'static, GenericTimer, fn(LogLevel, &str)>;
-
-/// The board's port with its clock.
-pub fn board(gpio: xmap_bcm2711::Gpio<'static>, timer: GenericTimer) -> Board {
-    Pi::new(gpio, Clock::new(timer), |_, _| ())
-}
 
 /// Does everything that a port can do, with operands that nobody knows: for a program that is only
 /// measured.
 pub fn touch<P: tiny_mapper::Port>(port: &mut P) {
     use core::hint::black_box;
 
-    use tiny_mapper::{Function, Pull};
+    use tiny_mapper::{Function, LogLevel, Pull};
     use xmap_boards::{Bank, Line};
 
     let bank = if black_box(true) { Bank::Zero } else { Bank::One };
@@ -66,9 +58,12 @@ pub fn touch_bytes(bytes: &[u8]) {
 /// thread that serves it, has time for others.
 const REST_US: u32 = 20;
 
+/// The device program on this board.
+pub type Pi4b = Device<Borrowed<'static>, Wrapped<Board>>;
+
 /// Mounts what was handed over, and serves whoever asks.
-pub fn run(start: Start, store: Store<'static>) -> ! {
-    let Start { gpio, uart, timer, image, arguments, .. } = start;
+pub fn run(start: Start, rooms: [[Room; SLOTS_A_MODULE]; MODULES]) -> ! {
+    let Start { gpio, uart, watchdog, timer, image, arguments, .. } = start;
     let options = Options::of(arguments);
     defmt::info!("xmap {=str} on rpi4b, counter {=u32} Hz", env!("CARGO_PKG_VERSION"), timer.hz());
     if options.rehearse {
@@ -84,67 +79,71 @@ pub fn run(start: Start, store: Store<'static>) -> ! {
         clock_hz: timer.hz(),
         firmware: env!("CARGO_PKG_VERSION"),
     };
-    let mut port: Wrapped<Board> = Rehearsal::new(Recorder::new(board(gpio, timer)), options.rehearse);
-    let mut served = match image {
-        Ok(image) => mount(image.filter(|_| !options.safe), &mut port, store),
+    let port = Rehearsal::new(Recorder::new(board(gpio, timer)), options.rehearse);
+    let mut device = Device::new(port, rooms);
+    match image {
+        Ok(Some(bytes)) if !options.safe => install(bytes, &mut device),
+        Ok(_) => defmt::warn!("no image"),
         Err(error) => {
             defmt::error!("hand-over: {=u16}", error.code());
-            let state = ImageState::Rejected { code: error.code(), detail: error.detail() };
-            Served::Nothing { port: &mut port, state }
+            device.set_image_state(ImageState::Rejected { code: error.code(), detail: error.detail() });
         }
-    };
-    serve(Service::new(identity), LinkUart { uart, errors: 0 }, Clock::new(timer), &mut served)
+    }
+    let wire = LinkUart { uart, errors: 0 };
+    serve(Service::new(identity), wire, Clock::new(timer), watchdog, device)
 }
 
-/// Takes an image in and mounts it, in the place where it is.
-fn mount<'a, 'p, P>(image: Option<&'a [u8]>, port: &'p mut P, store: Store<'a>) -> Served<'a, &'p mut P>
-where
-    P: tiny_mapper::Port + Record,
-{
-    let Some(bytes) = image else {
-        defmt::warn!("no image");
-        return Served::Nothing { port, state: ImageState::None };
+/// Puts the images that were handed over into modules, in their order: one, or a bundle of several.
+fn install(bytes: &[u8], device: &mut Pi4b) {
+    // An image says its own length, so what the boot stage hands over may end with padding of its own.
+    let words = match words_of(bytes) {
+        Ok(words) => words,
+        Err(error) => return device.set_image_state(Failure::Image(error).state()),
     };
-    let image = match words_of(bytes).and_then(Image::admit) {
-        Ok(image) => image,
-        Err(error) => {
-            let (code, detail) = (u16::from(error.code()), detail(&error));
-            defmt::error!("image rejected: reason {=u16}, at {=u32}", code, detail);
-            return Served::Nothing { port, state: ImageState::Rejected { code, detail } };
-        }
-    };
-    let (prefix, exports) = (image.hash_prefix().swap_bytes(), image.exports().len());
-    match Panel::mount(image, port, store) {
-        Ok(panel) => {
-            defmt::info!("mounted {=u32:08x}: {=usize} exports", prefix, exports);
-            Served::Panel(panel)
-        }
-        Err(failed) => {
-            let state = failed.error.state();
-            defmt::error!("not mounted {=u32:08x}", prefix);
-            Served::Nothing { port: failed.port, state }
+    for (number, image) in (0..).zip(bundle(words)) {
+        let outcome = match image {
+            Ok(words) => device.install(number, bytemuck::cast_slice(words)),
+            Err(error) => Err(Failure::Image(error)),
+        };
+        match outcome {
+            Ok(()) => defmt::info!("module {=u8} mounted", number),
+            Err(failure) => {
+                let state = failure.state();
+                device.set_image_state(state);
+                if let ImageState::Rejected { code, detail } = state {
+                    defmt::error!("module {=u8} rejected: reason {=u16}, at {=u32}", number, code, detail);
+                } else {
+                    defmt::error!("module {=u8} not mounted", number);
+                }
+            }
         }
     }
 }
 
-/// Answers, and sends the device's own log when there is time for it.
-fn serve<P>(
+/// Runs events, answers, and sends the device's own log when there is time for it.
+fn serve(
     mut service: Service,
     mut wire: LinkUart,
     mut clock: Clock<GenericTimer>,
-    served: &mut Served<'_, P>,
-) -> !
-where
-    P: tiny_mapper::Port + Record,
-{
+    mut watchdog: Watchdog<'static>,
+    mut device: Pi4b,
+) -> ! {
     // What the module logged while it was mounted.
-    service.send_texts(&mut wire, served);
+    service.send_texts(&mut wire, &mut device);
     let mut bad = 0;
     loop {
-        if !service.poll(&mut wire, served) {
+        let busy = device.poll();
+        let asked = service.poll(&mut wire, &mut device);
+        service.send_texts(&mut wire, &mut device);
+        if service.wants_reset() {
+            device.make_all_safe();
+            wire.uart.flush();
+            watchdog.reset();
+        }
+        if !busy && !asked {
             clock.delay_us(REST_US);
         }
-        if let Some(trap) = service.take_trap() {
+        if let Some(trap) = device.take_trap() {
             defmt::warn!(
                 "export {=u16} trapped: code {=u8} at op {=u32}, detail {=u32}",
                 trap.export,
@@ -159,28 +158,6 @@ where
             bad = now_bad;
         }
         logger::drain(|frame| wire.write(frame));
-    }
-}
-
-/// What the verifier's error points at: an index, or what was found instead.
-fn detail(error: &VerifyError) -> u32 {
-    use VerifyError as E;
-    match *error {
-        E::Format(n) | E::Board(n) | E::Export(n) | E::Signature(n) | E::Name(n) | E::Pin(n) | E::Data(n) => {
-            n.into()
-        }
-        E::Section(section) => section as u32,
-        E::Function(n)
-        | E::Opcode(n)
-        | E::Register(n)
-        | E::Immediate(n)
-        | E::Line(n)
-        | E::Branch(n)
-        | E::Call(n)
-        | E::Global(n)
-        | E::End(n) => n,
-        // There is only one place for it.
-        _ => 0,
     }
 }
 

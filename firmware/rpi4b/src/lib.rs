@@ -7,6 +7,8 @@
 //! tests everywhere.
 
 #[cfg(target_os = "none")]
+pub mod board;
+#[cfg(target_os = "none")]
 pub mod device;
 mod handover;
 #[cfg(target_os = "none")]

@@ -7,8 +7,7 @@ pub const MODULES: usize = 4;
 /// Images of a module that the device holds: the one that runs, and the one that takes over.
 pub const SLOTS_A_MODULE: usize = 2;
 
-/// Words of an image that comes over the link: 256 KiB, twenty times what a large panel has. One that is
-/// handed over at boot stays where it is, and may have what the format allows.
+/// Words of an image: 256 KiB, twenty times what a large panel has.
 pub const IMAGE_WORDS: usize = 65_536;
 
 /// Bytes of a module's linear memory: what `memory.grow` may reach on every target.

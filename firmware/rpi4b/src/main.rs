@@ -13,8 +13,8 @@ mod start {
     fn main(device_tree: u64, _: u64, _: u64, _: u64) -> ! {
         // SAFETY: the first and only call, with x0 as it came.
         let start = unsafe { startup::start(device_tree) };
-        let Some([[room, _], ..]) = arena::take() else { unreachable!("nobody has taken them") };
-        device::run(start, room.into())
+        let Some(rooms) = arena::take() else { unreachable!("nobody has taken them") };
+        device::run(start, rooms)
     }
 }
 

@@ -1,7 +1,10 @@
 //! The simulated board: registers, a clock and a record, as a [`Port`].
 
+use std::collections::VecDeque;
+
 use tiny_mapper::{Function, LogLevel, Port, Pull};
 use xmap_boards::{Bank, Line, PinMask};
+use xmap_panel::{Board, Edge};
 
 use crate::{Access, Change, Contention, Event, EventKind, Gpio, Register};
 
@@ -37,6 +40,18 @@ pub struct SimBoard {
     step: u32,
     /// The levels that `changes` lead to.
     noted: u64,
+    ready: Option<Ready>,
+    /// Lines whose edges the device handles, and those that were read from the registers and not asked for yet.
+    watched: u64,
+    edges: VecDeque<Edge>,
+}
+
+/// The places in the record where a module's own part begins, and the levels there.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Ready {
+    pub(crate) events: usize,
+    pub(crate) changes: usize,
+    pub(crate) levels: u64,
 }
 
 impl Default for SimBoard {
@@ -56,6 +71,9 @@ impl SimBoard {
             changes: Vec::new(),
             step: 0,
             noted: 0,
+            ready: None,
+            watched: 0,
+            edges: VecDeque::new(),
         }
     }
 
@@ -127,6 +145,17 @@ impl SimBoard {
         seen
     }
 
+    /// Reads the edges that were seen on these lines and forgets them. Leaves no record where there are none: the
+    /// board's interrupt would not have come.
+    fn take_watched(&mut self, bank: Bank, lines: PinMask) -> PinMask {
+        if self.gpio.read(Register::Events(bank)) & lines == 0 {
+            return 0;
+        }
+        let seen = self.load(Register::Events(bank)) & lines;
+        self.store(Register::Events(bank), seen);
+        seen
+    }
+
     /// Loads from a register; the record has it.
     #[inline]
     pub fn load(&mut self, register: Register) -> u32 {
@@ -168,6 +197,11 @@ impl SimBoard {
     /// The changes of levels that were recorded, in order. Before the first one every line was low.
     pub fn changes(&self) -> &[Change] {
         &self.changes
+    }
+
+    /// Where the part of the first module's image begins.
+    pub(crate) fn ready(&self) -> Ready {
+        self.ready.unwrap_or_default()
     }
 
     fn push(&mut self, kind: EventKind) {
@@ -236,5 +270,31 @@ impl Port for SimBoard {
         if self.recording {
             self.push(EventKind::Log { level, text: text.to_owned() });
         }
+    }
+}
+
+impl Board for SimBoard {
+    fn detect(&mut self, line: Line, rising: bool, falling: bool) {
+        SimBoard::detect(self, line, rising, falling);
+        let on = if rising || falling { line.mask64() } else { 0 };
+        self.watched = self.watched & !line.mask64() | on;
+        self.take_watched(line.bank(), line.mask());
+    }
+
+    fn take_edge(&mut self) -> Option<Edge> {
+        for bank in Bank::ALL {
+            let seen = self.take_watched(bank, bank.of(self.watched));
+            let (time_us, levels) = (self.now_us, self.gpio.levels());
+            let lines = (0..Line::COUNT).filter_map(Line::new);
+            let lines = lines.filter(|line| line.bank() == bank && seen & line.mask() != 0);
+            self.edges.extend(lines.map(|line| Edge { line, rising: levels & line.mask64() != 0, time_us }));
+        }
+        self.edges.pop_front()
+    }
+
+    fn lines_ready(&mut self) {
+        // The record of a plain trace begins with the first image.
+        let (events, changes) = (self.events.len(), self.changes.len());
+        self.ready.get_or_insert(Ready { events, changes, levels: self.gpio.levels() });
     }
 }

@@ -38,6 +38,6 @@ pub use regs::Register;
 pub use run::{Shown, StepError, run};
 pub use script::{Action, Script, ScriptError, ScriptErrorKind, Step, parse_args};
 pub use signal::{Signal, write_vcd};
-pub use sim::{CallError, Sim, SimError};
+pub use sim::{CallError, Heap, Sim, SimError};
 pub use value::{Unfit, Value};
 pub use waveform::{draw, time};

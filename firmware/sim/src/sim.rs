@@ -2,18 +2,20 @@
 
 use std::fmt;
 
-use tiny_mapper::{Counters, LogLevel, Store, Trap};
+use tiny_mapper::{Counters, LogLevel, Trap};
 use xmap_boards::Line;
-use xmap_image::{ExportId, Image, OwnedImage, PinMode, VerifyError, Word};
-use xmap_panel::{MEMORY_BYTES_MAX, MountError, NotMounted, Panel, Suspended, check_lines, prepare_lines};
+use xmap_image::{ExportId, Image, OwnedImage, PinMode, VerifyError, Word, limits};
+use xmap_link::{Happening, Life, ModuleStatus};
+use xmap_panel::{Device, Failure, MEMORY_BYTES_MAX, ModuleExport, MountError, NotCalled, Ram, Room};
 
 use crate::value::Unfit;
 use crate::{Access, Contention, EventKind, Shown, Signal, SimBoard, Value};
 
 /// A panel on a simulated board.
 ///
-/// It owns everything: the image, the module's memory and the board. It is mounted when it is made, in
-/// the same way as on a device ([`xmap_panel::Panel::mount`]).
+/// It owns everything: the device program ([`xmap_panel::Device`], the one that is flashed), its memory and the board.
+/// The image is mounted when the simulation is made, in the same way as on a device; its timers and edges call
+/// their handlers when time passes and inputs change.
 ///
 /// # Examples
 ///
@@ -64,19 +66,36 @@ use crate::{Access, Contention, EventKind, Shown, Signal, SimBoard, Value};
 /// ```
 #[derive(Debug)]
 pub struct Sim {
-    image: OwnedImage,
-    board: SimBoard,
-    stack: Vec<u64>,
-    memory: Vec<u8>,
-    globals: Vec<u64>,
-    state: Suspended,
-    /// The place in the record where the module's own events begin, and its changes of levels.
-    events_from: usize,
-    changes_from: usize,
-    /// The levels there.
-    levels_from: u64,
-    /// The place in the record up to which [`Sim::show_new`] has shown it.
+    device: Device<Heap, SimBoard>,
+    /// The place in the record up to which [`Sim::show_new`] has shown it, and what happened up to then.
     shown: usize,
+    told: u32,
+}
+
+/// Memory on the heap.
+#[derive(Debug)]
+pub struct Heap;
+
+impl Ram for Heap {
+    type Words = Vec<u32>;
+    type Slots = Vec<u64>;
+    type Bytes = Vec<u8>;
+}
+
+/// Room for an image: as much as it may come to use on a device.
+fn room(image: &Image<'_>) -> Room<Heap> {
+    let header = image.header();
+    let most = ((header.memory_max_pages as usize) << 16).min(MEMORY_BYTES_MAX);
+    Room {
+        words: vec![0; image.words().len()],
+        stack: vec![0; image.stack_slots()],
+        globals: vec![0; image.slots()],
+        memory: vec![0; most.max(header.memory_bytes as usize)],
+    }
+}
+
+fn no_room() -> Room<Heap> {
+    Room { words: Vec::new(), stack: Vec::new(), globals: Vec::new(), memory: Vec::new() }
 }
 
 /// Why no simulation could begin.
@@ -131,8 +150,10 @@ pub enum CallError {
         /// What the parameter takes.
         unfit: Unfit,
     },
-    /// The call stopped. The panel can be called again.
+    /// The call stopped. The panel can be called again, unless its policy says otherwise.
     Trap(Trap),
+    /// The module is faulted: its outputs are safe, and it takes no calls.
+    Faulted,
 }
 
 impl fmt::Display for CallError {
@@ -144,6 +165,7 @@ impl fmt::Display for CallError {
             }
             Self::Argument { position, unfit } => write!(f, "argument {position}: {unfit}"),
             Self::Trap(trap) => trap.fmt(f),
+            Self::Faulted => f.write_str("the module is faulted, and takes no calls"),
         }
     }
 }
@@ -174,50 +196,44 @@ impl Sim {
     pub fn from_image(image: OwnedImage) -> Result<Self, SimError> {
         let mut board = SimBoard::new();
         let view = image.image();
-        let header = view.header();
-        let most = (header.memory_max_pages as usize) << 16;
-        let memory_bytes = most.min(MEMORY_BYTES_MAX).max(header.memory_bytes as usize);
-        let (mut stack, mut memory) = (vec![0; view.stack_slots()], vec![0; memory_bytes]);
-        let mut globals = vec![0; view.slots()];
-
         let bare = view.pins().iter().filter(|pin| pin.mode() == PinMode::Any);
         board.set_auto(bare.fold(0, |lines, pin| lines | pin.line().mask64()));
-        if let Err(line) = check_lines(&view) {
-            return Err(SimError::Mount { error: MountError::Reserved(line), board: Box::new(board) });
-        }
-        prepare_lines(&view, &mut board);
-        let (events_from, changes_from) = (board.events().len(), board.changes().len());
-        let levels_from = board.levels();
-
-        let store = Store { stack: &mut stack, memory: &mut memory, globals: &mut globals };
-        let state = match Panel::boot(view, &mut board, store) {
-            Ok(panel) => panel.suspend().2,
-            Err(NotMounted { error, .. }) => {
-                return Err(SimError::Mount { error, board: Box::new(board) });
+        let mut device = Device::new(board, core::array::from_fn(|_| [no_room(), no_room()]));
+        device.set_room(0, room(&view));
+        match device.install(0, view.bytes()) {
+            Ok(()) => {
+                let shown = device.board().ready().events;
+                Ok(Self { device, shown, told: 0 })
             }
-        };
-        Ok(Self {
-            image,
-            board,
-            stack,
-            memory,
-            globals,
-            state,
-            events_from,
-            changes_from,
-            levels_from,
-            shown: events_from,
-        })
+            Err(Failure::Mount(error)) => {
+                Err(SimError::Mount { error, board: Box::new(device.into_board()) })
+            }
+            Err(Failure::Image(error)) => Err(SimError::Image(error)),
+            Err(Failure::NoModule) => unreachable!("every device has a module 0"),
+        }
     }
 
-    /// Gives the panel to `f`, as it stands on the device.
-    pub fn with_panel<T>(&mut self, f: impl FnOnce(&mut Panel<'_, &mut SimBoard>) -> T) -> T {
-        let store = Store { stack: &mut self.stack, memory: &mut self.memory, globals: &mut self.globals };
-        let mut panel = Panel::resume(self.image.image(), &mut self.board, store, self.state)
-            .expect("the store is the one that the panel was made with");
-        let value = f(&mut panel);
-        self.state = panel.suspend().2;
-        value
+    /// Puts another image in the place of the one that runs, as `xmap swap` does on a device: between two events,
+    /// with what both keep carried over, and on trial. The image before the one that runs is forgotten.
+    ///
+    /// # Errors
+    /// Why it does not run; the one before goes on then.
+    pub fn swap(&mut self, image: &Image<'_>) -> Result<(), Failure> {
+        self.install(0, image)
+    }
+
+    /// Puts an image into another module of the device: 1 to 3.
+    ///
+    /// # Errors
+    /// Why it does not run; nothing of the device has changed then.
+    pub fn install(&mut self, module: u8, image: &Image<'_>) -> Result<(), Failure> {
+        self.device.set_room(module, room(image));
+        self.device.install(module, image.bytes())
+    }
+
+    /// The device program.
+    pub fn device(&mut self) -> &mut Device<Heap, SimBoard> {
+        &mut self.device
     }
 
     /// Calls an export by its key or its wasm name.
@@ -225,7 +241,7 @@ impl Sim {
     /// # Errors
     /// [`CallError`]; nothing has run but where it is a trap.
     pub fn call(&mut self, name: &str, args: &[Value]) -> Result<Vec<Value>, CallError> {
-        let image = self.image.image();
+        let image = self.image();
         let export = image.find(name).and_then(|id| Some((id, image.signature(id)?)));
         let (id, signature) = export.ok_or_else(|| CallError::UnknownExport(name.to_owned()))?;
         let (expected, given) = (signature.params().len(), args.len());
@@ -245,27 +261,37 @@ impl Sim {
             Err(tiny_mapper::CallError::ArgumentCount { expected, given }) => {
                 Err(CallError::ArgumentCount { expected, given })
             }
+            Err(_) if self.device.life(0) == Life::Faulted => Err(CallError::Faulted),
             Err(_) => Err(CallError::UnknownExport(name.to_owned())),
         }
     }
 
-    /// Calls an export with arguments as registers hold them.
+    /// Calls an export with arguments as registers hold them, and runs what falls due by it.
     ///
     /// # Errors
-    /// As [`tiny_mapper::Mapper::call`].
+    /// As [`tiny_mapper::Mapper::call`]; a module that is faulted has no exports.
     pub fn call_raw(&mut self, id: ExportId, args: &[u64]) -> Result<Vec<u64>, tiny_mapper::CallError> {
-        self.with_panel(|panel| panel.call(id, args).map(<[u64]>::to_vec))
+        let mut results = [0; limits::MAX_PARAMS];
+        let outcome = self.device.call(ModuleExport { module: 0, export: id }, args, &mut results);
+        let outcome = match outcome {
+            Ok(count) => Ok(results[..count].to_vec()),
+            Err(NotCalled::Call(error)) => Err(error),
+            Err(_) => Err(tiny_mapper::CallError::UnknownExport),
+        };
+        self.advance(0);
+        outcome
     }
 
     /// The line that the manifest gives this name.
     pub fn line(&self, name: &str) -> Option<Line> {
-        let manifest = self.image.manifest();
+        let image = self.image();
+        let manifest = image.manifest().unwrap_or_default();
         manifest.pins.iter().find(|pin| pin.name == name).and_then(|pin| Line::new(pin.line))
     }
 
     /// Whether a line is high.
     pub fn level(&self, line: Line) -> bool {
-        self.board.is_high(line)
+        self.board().is_high(line)
     }
 
     /// Connects a level to a line from outside: a button, a wire.
@@ -273,7 +299,9 @@ impl Sim {
     /// # Errors
     /// [`Contention`] where the line is an output.
     pub fn set_input(&mut self, line: Line, high: bool) -> Result<(), Contention> {
-        self.board.drive(line, Some(high))
+        self.board_mut().drive(line, Some(high))?;
+        self.advance(0);
+        Ok(())
     }
 
     /// Disconnects what [`Sim::set_input`] connected: the line's pull says from now on.
@@ -281,28 +309,30 @@ impl Sim {
     /// # Errors
     /// Never for a line that is an input; [`Contention`] is kept for symmetry with [`Sim::set_input`].
     pub fn release_input(&mut self, line: Line) -> Result<(), Contention> {
-        self.board.drive(line, None)
+        self.board_mut().drive(line, None)?;
+        self.advance(0);
+        Ok(())
     }
 
-    /// Lets time pass, in microseconds.
+    /// Lets time pass, in microseconds, with all that falls due in it: each event is handled at its time.
     pub fn advance(&mut self, us: u64) {
-        self.board.advance(us);
+        self.device.pass(us, SimBoard::advance);
     }
 
     /// The time, in microseconds since the board was made.
     pub fn time_us(&self) -> u64 {
-        self.board.time_us()
+        self.board().time_us()
     }
 
     /// Every register access, with those at load.
     pub fn trace(&self) -> impl DoubleEndedIterator<Item = &Access> {
-        self.board.accesses()
+        self.board().accesses()
     }
 
     /// The module's stores to `GPSETn` and `GPCLRn`, from its start function on: what the plain
     /// trace shows.
     pub fn stores(&self) -> impl Iterator<Item = &Access> {
-        self.board.events().iter().skip(self.events_from).filter_map(|event| match &event.kind {
+        self.board().events().iter().skip(self.board().ready().events).filter_map(|event| match &event.kind {
             EventKind::Access(access) if access.drives() => Some(access),
             _ => None,
         })
@@ -310,7 +340,7 @@ impl Sim {
 
     /// The module's messages.
     pub fn log(&self) -> impl Iterator<Item = (LogLevel, &str)> {
-        self.board.events().iter().filter_map(|event| match &event.kind {
+        self.board().events().iter().filter_map(|event| match &event.kind {
             EventKind::Log { level, text } => Some((*level, text.as_str())),
             _ => None,
         })
@@ -318,24 +348,24 @@ impl Sim {
 
     /// Shows what the module did since this was last asked, as the plain trace has it.
     pub fn show_new(&mut self, show: &mut dyn FnMut(Shown)) {
-        let new = self.board.events().iter().skip(self.shown);
+        let new = self.board().events().iter().skip(self.shown);
         new.filter_map(|event| Shown::of(&event.kind)).for_each(show);
-        self.shown = self.board.events().len();
+        self.shown = self.board().events().len();
     }
 
     /// The levels of the declared lines over time, from the module's start on. Of a module without a
     /// manifest, which may use any line, those that changed.
     pub fn signals(&self) -> Vec<Signal> {
-        let image = self.image.image();
-        let manifest = self.image.manifest();
-        let changes = self.board.changes().get(self.changes_from..).unwrap_or_default();
+        let image = self.image();
+        let manifest = image.manifest().unwrap_or_default();
+        let changes = self.board().changes().get(self.board().ready().changes..).unwrap_or_default();
         let signals = image.pins().iter().map(|pin| {
             let line = pin.line();
             let named = manifest.pins.iter().find(|name| name.line == line.number());
             Signal {
                 name: named.map_or_else(|| format!("gpio{line}"), |pin| pin.name.to_owned()),
                 line,
-                initial: self.levels_from & line.mask64() != 0,
+                initial: self.board().ready().levels & line.mask64() != 0,
                 changes: changes.iter().filter(|change| change.line == line).copied().collect(),
             }
         });
@@ -344,27 +374,48 @@ impl Sim {
 
     /// The module's linear memory.
     pub fn memory(&self) -> &[u8] {
-        self.memory.get(..self.state.memory_len()).unwrap_or_default()
+        self.device.memory(0)
     }
 
     /// What has been counted since the mount.
     pub fn counters(&self) -> Counters {
-        self.state.counters()
+        self.device.counters(0)
+    }
+
+    /// How the module is: where in its life, its events, its trial.
+    pub fn status(&mut self) -> ModuleStatus {
+        self.device.status(0).expect("every device has a module 0")
+    }
+
+    /// What happened to the modules since this was last asked: traps, restarts, swaps.
+    pub fn happened(&mut self) -> Vec<Happening> {
+        let mut all = Vec::new();
+        loop {
+            let page = self.device.happened(self.told);
+            if page.entries.is_empty() {
+                return all;
+            }
+            self.told = page.first + page.entries.len() as u32;
+            all.extend(page.entries);
+        }
     }
 
     /// The image.
+    ///
+    /// # Panics
+    /// Where the module was taken off the device by way of [`Sim::device`].
     pub fn image(&self) -> Image<'_> {
-        self.image.image()
+        self.device.image(0).expect("a simulation has an image from its beginning")
     }
 
     /// The board.
     pub fn board(&self) -> &SimBoard {
-        &self.board
+        self.device.board()
     }
 
     /// The board, to look at it more closely: edges, registers, what is recorded.
     pub fn board_mut(&mut self) -> &mut SimBoard {
-        &mut self.board
+        self.device.board_mut()
     }
 
     /// Ends the panel: calls `on_unmount`, if it has one, and brings the outputs into their safe
@@ -373,10 +424,7 @@ impl Sim {
     /// # Errors
     /// The second value: [`MountError::Trap`] where `on_unmount` trapped.
     pub fn unmount(mut self) -> (SimBoard, Result<(), MountError>) {
-        let store = Store { stack: &mut self.stack, memory: &mut self.memory, globals: &mut self.globals };
-        let panel = Panel::resume(self.image.image(), &mut self.board, store, self.state)
-            .expect("the store is the one that the panel was made with");
-        let outcome = panel.unmount().2;
-        (self.board, outcome)
+        let outcome = self.device.unload(0);
+        (self.device.into_board(), outcome)
     }
 }

@@ -5,7 +5,7 @@
 
 use core::sync::atomic::{AtomicBool, Ordering};
 
-use tiny_mapper::Store;
+use xmap_panel::Borrowed;
 
 use crate::limits::{IMAGE_WORDS, MEMORY_BYTES, MODULES, SLOTS, SLOTS_A_MODULE, STACK_SLOTS};
 
@@ -19,25 +19,9 @@ unsafe extern "C" {
     static rooms_end: u8;
 }
 
-/// The memory of one slot. What it holds at first is anything: [`tiny_mapper::Mapper::load`] writes all
-/// that a module can read.
-#[derive(Debug)]
-pub struct Room {
-    /// For an image that came over the link.
-    pub words: &'static mut [u32],
-    /// For the registers of nested calls.
-    pub stack: &'static mut [u64],
-    /// For globals, tables and segments.
-    pub globals: &'static mut [u64],
-    /// For linear memory.
-    pub memory: &'static mut [u8],
-}
-
-impl From<Room> for Store<'static> {
-    fn from(room: Room) -> Self {
-        Self { stack: room.stack, memory: room.memory, globals: room.globals }
-    }
-}
+/// A room of this device. What it holds at first is anything: [`tiny_mapper::Mapper::load`] writes all that a
+/// module can read.
+pub type Room = xmap_panel::Room<Borrowed<'static>>;
 
 /// Addresses that are set apart for rooms; nothing that an earlier boot stage handed over may be there.
 pub(super) fn place() -> core::ops::Range<usize> {

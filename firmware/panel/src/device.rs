@@ -1,0 +1,390 @@
+//! The device: modules side by side, one queue of events, one board.
+
+use tiny_mapper::{CallError, Trap};
+use xmap_boards::Line;
+use xmap_image::{ExportId, Image};
+use xmap_link::limits::MAX_MODULES;
+use xmap_link::{Happenings, ImageState, Life, ModuleStatus, TrapReport, What};
+
+use crate::handles::Handles;
+use crate::history::History;
+use crate::module::Module;
+use crate::queue::{Queue, Queued, Waiting};
+use crate::sources::{Phases, Sources};
+use crate::swap::Transfer;
+use crate::{Board, Handle, ModuleExport, Ram, Room};
+
+/// What a call of a host or of a test came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotCalled {
+    /// No module has such an export, or the module has no image.
+    Unknown,
+    /// The handle's image was replaced, or the handle was given back.
+    Stale,
+    /// The module is faulted, and takes no calls.
+    Faulted,
+    /// The call itself.
+    Call(CallError),
+}
+
+/// A device without its hardware: up to four modules on one board. It does one thing at a time: an event, a
+/// call, a swap. Whoever owns it calls [`Device::poll`] until it has nothing to do, and rests until
+/// [`Device::next_wake_us`] or until the board has something new.
+#[derive(Debug)]
+pub struct Device<R: Ram, B> {
+    pub(crate) board: B,
+    pub(crate) modules: [Module<R>; MAX_MODULES],
+    pub(crate) sources: Sources,
+    pub(crate) queue: Queue,
+    pub(crate) handles: Handles,
+    pub(crate) history: History,
+    pub(crate) transfer: Option<Transfer>,
+    /// Lines whose rising and falling edges the board looks for.
+    detected: [u64; 2],
+    /// When a host was last heard.
+    pub(crate) heard_us: u64,
+    /// The latest trap that nobody has asked for.
+    trapped: Option<TrapReport>,
+}
+
+impl<R: Ram, B: Board> Device<R, B> {
+    /// A device without images. Nothing is asked of the board.
+    pub fn new(board: B, rooms: [[Room<R>; 2]; MAX_MODULES]) -> Self {
+        Self {
+            board,
+            modules: rooms.map(Module::new),
+            sources: Sources::default(),
+            queue: Queue::default(),
+            handles: Handles::default(),
+            history: History::default(),
+            transfer: None,
+            detected: [0; 2],
+            heard_us: 0,
+            trapped: None,
+        }
+    }
+
+    /// Does the next thing: takes note of what the board saw and of what is due, and runs one event. Whether
+    /// there was one.
+    pub fn poll(&mut self) -> bool {
+        let now_us = self.board.now_us();
+        self.collect(now_us);
+        self.watch(now_us);
+        match self.queue.pop() {
+            Some(event) => {
+                self.dispatch(event);
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// When the device has to be polled next, in microseconds since boot, if the board sees nothing before.
+    /// `u64::MAX` is never.
+    pub fn next_wake_us(&self) -> u64 {
+        if !self.queue.is_empty() {
+            return 0;
+        }
+        let trials = self.modules.iter().filter_map(|module| module.trial_us);
+        let hosts = self.modules.iter().filter_map(|module| self.host_deadline_us(module));
+        let transfer = self.transfer.as_ref().map(Transfer::deadline_us);
+        trials.chain(hosts).chain(transfer).fold(self.sources.earliest_us(), u64::min)
+    }
+
+    /// Lets time pass on a board whose clock is set from outside, and runs what falls due on the way, each event
+    /// at its time. `tick` moves the clock on by some microseconds.
+    pub fn pass(&mut self, us: u64, mut tick: impl FnMut(&mut B, u64)) {
+        let end_us = self.board.now_us().saturating_add(us);
+        loop {
+            // A handler that waits takes time of its own, and may go beyond the end.
+            while self.board.now_us() <= end_us && self.poll() {}
+            let (now_us, wake_us) = (self.board.now_us(), self.next_wake_us());
+            if now_us >= end_us {
+                break;
+            }
+            tick(&mut self.board, wake_us.clamp(now_us, end_us) - now_us);
+        }
+    }
+
+    /// Puts what has happened into the queue.
+    fn collect(&mut self, now_us: u64) {
+        while let Some(edge) = self.board.take_edge() {
+            self.sources.edge(edge);
+            self.queue_due(now_us);
+        }
+        self.queue_due(now_us);
+    }
+
+    fn queue_due(&mut self, now_us: u64) {
+        if self.sources.earliest_us() > now_us {
+            return;
+        }
+        let modules = &mut self.modules;
+        while let Some(due) =
+            self.sources.take_due(now_us, |module| modules[usize::from(module) % MAX_MODULES].policy.coalesce)
+        {
+            let number = due.event.module;
+            let module = &mut modules[usize::from(number) % MAX_MODULES];
+            module.tally.missed = module.tally.missed.saturating_add(due.missed);
+            match self.queue.push(due.event, module.policy.on_overrun, module.policy.coalesce) {
+                Queued::Waits => module.overrun_told = false,
+                Queued::Coalesced => {
+                    module.tally.coalesced = module.tally.coalesced.saturating_add(1);
+                    module.tally.missed = module.tally.missed.saturating_add(1);
+                }
+                Queued::Overrun => {
+                    module.tally.dropped = module.tally.dropped.saturating_add(1);
+                    if !module.overrun_told {
+                        module.overrun_told = true;
+                        self.history.push(now_us, number, What::Overrun);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Gives an event to its handler.
+    pub(crate) fn dispatch(&mut self, event: Waiting) {
+        let now_us = self.board.now_us();
+        let Some(module) = self.modules.get_mut(usize::from(event.module)) else { return };
+        if module.life() != Life::Running {
+            return;
+        }
+        let late_us = now_us.saturating_sub(event.due_us);
+        let tally = &mut module.tally;
+        tally.late_us = tally.late_us.max(u32::try_from(late_us).unwrap_or(u32::MAX));
+        tally.events = tally.events.saturating_add(1);
+        // Its successor was due before it ran, and has a place in the queue of its own.
+        if event.period_us != 0 && late_us >= u64::from(event.period_us) {
+            tally.missed = tally.missed.saturating_add(1);
+        }
+        let outcome = module.with(&mut self.board, |panel| panel.call(event.export, &[]).map(|_| ()));
+        if let Some(Err(CallError::Trap(trap))) = outcome {
+            self.fault(event.module, trap);
+        }
+    }
+
+    /// Calls an export of a module's active image, behind the events that wait. Results stand in
+    /// `results`; how many there are.
+    ///
+    /// # Errors
+    /// [`NotCalled`]; what follows a trap by the module's policy has been done.
+    pub fn call(
+        &mut self,
+        target: ModuleExport,
+        args: &[u64],
+        results: &mut [u64],
+    ) -> Result<usize, NotCalled> {
+        self.run_queued();
+        let module = self.modules.get_mut(usize::from(target.module)).ok_or(NotCalled::Unknown)?;
+        match module.life() {
+            Life::Running => {}
+            Life::Faulted => return Err(NotCalled::Faulted),
+            _ => return Err(NotCalled::Unknown),
+        }
+        let outcome = module.with(&mut self.board, |panel| {
+            panel.call(target.export, args).map(|values| {
+                results.iter_mut().zip(values).for_each(|(to, from)| *to = *from);
+                values.len()
+            })
+        });
+        match outcome {
+            None => Err(NotCalled::Unknown),
+            Some(Ok(count)) => Ok(count),
+            Some(Err(error)) => {
+                if let CallError::Trap(trap) = error {
+                    self.fault(target.module, trap);
+                }
+                Err(NotCalled::Call(error))
+            }
+        }
+    }
+
+    /// Runs the events that wait now. Those that fall due meanwhile wait for the next poll, so that this ends.
+    fn run_queued(&mut self) {
+        let now_us = self.board.now_us();
+        self.collect(now_us);
+        for _ in 0..crate::queue::QUEUE {
+            let Some(event) = self.queue.pop() else { break };
+            self.dispatch(event);
+        }
+    }
+
+    /// The export with this key or, where no module has one, with this wasm name.
+    pub fn find(&self, name: &str) -> Option<ModuleExport> {
+        let by_key = self.find_with(|image| {
+            let id = image.find(name)?;
+            (image.key(id) == Some(name)).then_some(id)
+        });
+        by_key.or_else(|| self.find_with(|image| image.find(name)))
+    }
+
+    fn find_with(&self, find: impl Fn(&Image<'_>) -> Option<ExportId>) -> Option<ModuleExport> {
+        self.modules.iter().zip(0..).find_map(|(module, number)| {
+            let export = find(&module.image()?)?;
+            Some(ModuleExport { module: number, export })
+        })
+    }
+
+    /// A handle for an export; `None` where it does not exist or all handles are taken.
+    pub fn bind(&mut self, export: ModuleExport) -> Option<Handle> {
+        let image = self.image(export.module)?;
+        image.signature(export.export)?;
+        self.handles.bind(export)
+    }
+
+    /// Calls what a handle stands for, as [`Device::call`].
+    ///
+    /// # Errors
+    /// [`NotCalled::Stale`] where its image was replaced or the handle was given back.
+    pub fn call_handle(
+        &mut self,
+        handle: Handle,
+        args: &[u64],
+        results: &mut [u64],
+    ) -> Result<usize, NotCalled> {
+        let export = self.export_of(handle).ok_or(NotCalled::Stale)?;
+        self.call(export, args, results)
+    }
+
+    /// What a handle stands for; `None` where it is stale.
+    pub fn export_of(&self, handle: Handle) -> Option<ModuleExport> {
+        self.handles.get(handle)
+    }
+
+    /// Gives a handle up. Whether it was open.
+    pub fn release(&mut self, handle: Handle) -> bool {
+        self.handles.release(handle)
+    }
+
+    /// The active image of a module.
+    pub fn image(&self, module: u8) -> Option<Image<'_>> {
+        self.modules.get(usize::from(module))?.image()
+    }
+
+    /// Where a module is in its life.
+    pub fn life(&self, module: u8) -> Life {
+        self.modules.get(usize::from(module)).map_or(Life::Unloaded, Module::life)
+    }
+
+    /// How a module is; `None` where there is none with this number.
+    pub fn status(&mut self, module: u8) -> Option<ModuleStatus> {
+        let now_us = self.board.now_us();
+        self.modules.get(usize::from(module)).map(|of| of.status(module, now_us))
+    }
+
+    /// What became of the image that the device was given: mounted where any module has one, else the last one's fate.
+    pub fn image_state(&self) -> ImageState {
+        let lives = self.modules.iter().any(|module| module.life() != Life::Unloaded);
+        let failed = self.modules.iter().map(|module| module.state).find(|state| *state != ImageState::None);
+        if lives { ImageState::Mounted } else { failed.unwrap_or(ImageState::None) }
+    }
+
+    /// Says what became of an image that never came as far as a slot.
+    pub fn set_image_state(&mut self, state: ImageState) {
+        self.modules[0].state = state;
+    }
+
+    /// Calls of all modules since boot, and those that trapped.
+    pub fn calls(&self) -> (u64, u64) {
+        self.modules.iter().map(Module::calls).fold((0, 0), |all, one| (all.0 + one.0, all.1 + one.1))
+    }
+
+    /// What a module's calls used and counted since it was loaded.
+    pub fn counters(&self, module: u8) -> tiny_mapper::Counters {
+        self.modules.get(usize::from(module)).map(|of| of.active().counters()).unwrap_or_default()
+    }
+
+    /// The linear memory of a module.
+    pub fn memory(&self, module: u8) -> &[u8] {
+        self.modules.get(usize::from(module)).map(|of| of.active().memory()).unwrap_or_default()
+    }
+
+    /// What happened, from number `from` on.
+    pub fn happened(&self, from: u32) -> Happenings {
+        self.history.page(from)
+    }
+
+    /// The latest trap since this was last asked, for the device's own log.
+    pub fn take_trap(&mut self) -> Option<TrapReport> {
+        self.trapped.take()
+    }
+
+    /// The board.
+    pub fn board(&self) -> &B {
+        &self.board
+    }
+
+    /// The board, for what does not concern a module.
+    pub fn board_mut(&mut self) -> &mut B {
+        &mut self.board
+    }
+
+    /// The board, when the device is done with.
+    pub fn into_board(self) -> B {
+        self.board
+    }
+
+    /// Notes a trap.
+    pub(crate) fn note_trap(&mut self, module: u8, trap: Trap) {
+        let report = report(trap);
+        self.trapped = Some(report);
+        self.tell(module, What::Trapped(report));
+        if let Some(module) = self.modules.get_mut(usize::from(module)) {
+            module.tally.trap = Some(report);
+        }
+    }
+
+    /// Adds to the history.
+    pub(crate) fn tell(&mut self, module: u8, what: What) {
+        let now_us = self.board.now_us();
+        self.history.push(now_us, module, what);
+    }
+
+    /// Arms the handlers of a module's active image. Timers that were armed before keep their phase: `phases` are those
+    /// of the image in the other slot, or of the same one (`own`).
+    pub(crate) fn arm(&mut self, number: u8, phases: &Phases, own: bool) {
+        let Some(module) = self.modules.get(usize::from(number)) else { return };
+        let Some(image) = module.image() else { return };
+        let before = if own { Some(image) } else { module.inactive().image() };
+        let now_us = self.board.now_us();
+        let events = image.manifest().map(|manifest| manifest.events).unwrap_or_default();
+        for event in &events {
+            let export = ExportId(event.export);
+            let phase = match event.source {
+                xmap_image::EventSource::Every { every_us } => before
+                    .and_then(|before| before.find(image.key(export)?))
+                    .and_then(|old| phases.of(old, every_us)),
+                _ => None,
+            };
+            let board = &mut self.board;
+            let high = |line: Line| board.level(line.bank()) & line.mask() != 0;
+            self.sources.arm((number, export), event.source, (now_us, phase), high);
+        }
+        self.refresh_edges();
+    }
+
+    /// Disarms the handlers of a module; its events that wait are forgotten. Edges go on being seen until
+    /// [`Device::refresh_edges`], so that a module which takes the place loses none.
+    pub(crate) fn disarm(&mut self, module: u8) -> Phases {
+        self.queue.forget(module);
+        self.sources.disarm(module)
+    }
+
+    /// Asks the board for the edges that handlers want now.
+    pub(crate) fn refresh_edges(&mut self) {
+        let wanted = self.sources.wanted_lines();
+        let changed = (wanted[0] ^ self.detected[0]) | (wanted[1] ^ self.detected[1]);
+        self.detected = wanted;
+        for line in (0..Line::COUNT).filter_map(Line::new).filter(|line| changed & line.mask64() != 0) {
+            let [rising, falling] = wanted.map(|lines| lines & line.mask64() != 0);
+            self.board.detect(line, rising, falling);
+        }
+    }
+}
+
+/// A trap as it travels.
+pub(crate) fn report(trap: Trap) -> TrapReport {
+    let Trap { image, export, code, op, detail } = trap;
+    TrapReport { image, export, code: code as u8, op, detail }
+}

@@ -1,0 +1,156 @@
+//! What follows a fault: the policy of the manifest.
+
+use tiny_mapper::{Trap, TrapCode};
+use xmap_image::OnFault;
+use xmap_link::limits::MAX_MODULES;
+use xmap_link::{Life, Refusal, What, Why};
+
+use crate::device::report;
+use crate::lifecycle::Step;
+use crate::lines::{make_safe, prepare_lines, release_lines};
+use crate::module::Module;
+use crate::sources::Phases;
+use crate::swap::mount;
+use crate::{Board, Device, MountError, Ram};
+
+/// Microseconds without a fault after which a module's restarts are forgotten.
+pub const FORGIVEN_US: u64 = 60_000_000;
+
+impl<R: Ram, B: Board> Device<R, B> {
+    /// A call of a module trapped: does what its trial or its policy says.
+    pub(crate) fn fault(&mut self, number: u8, trap: Trap) {
+        self.note_trap(number, trap);
+        let Some(module) = self.modules.get(usize::from(number)) else { return };
+        if module.trial_us.is_some() && module.previous {
+            self.go_back(number, Why::Trap(report(trap)));
+            return;
+        }
+        let policy = &module.policy;
+        match if trap.code == TrapCode::Fuel { policy.on_fuel } else { policy.on_trap } {
+            OnFault::Hold => {}
+            OnFault::Safe => self.rest(number),
+            OnFault::Restart => self.restart_or_rest(number),
+        }
+    }
+
+    /// Brings the outputs into their safe state and lets the module rest: no events, no calls.
+    fn rest(&mut self, number: u8) {
+        let Some(module) = self.modules.get_mut(usize::from(number)) else { return };
+        if module.life() != Life::Running {
+            return;
+        }
+        // First the outputs, then the accounts.
+        if let Some(image) = module.image() {
+            make_safe(&image, &mut self.board);
+        }
+        module.active_mut().step(Step::Fault);
+        self.disarm(number);
+        self.refresh_edges();
+        self.tell(number, What::MadeSafe);
+        self.tell(number, What::Faulted);
+    }
+
+    fn restart_or_rest(&mut self, number: u8) {
+        let now_us = self.board.now_us();
+        let Some(module) = self.modules.get_mut(usize::from(number)) else { return };
+        if now_us.saturating_sub(module.restarted_us) >= FORGIVEN_US {
+            module.restarts = 0;
+        }
+        if module.restarts >= module.policy.restarts {
+            self.rest(number);
+            return;
+        }
+        module.restarts += 1;
+        module.restarted_us = now_us;
+        if let Some(image) = module.image() {
+            make_safe(&image, &mut self.board);
+        }
+        self.tell(number, What::MadeSafe);
+        self.reload(number);
+    }
+
+    /// Loads the active image anew: memory and globals as at load, lines as at load, hooks, events.
+    fn reload(&mut self, number: u8) {
+        self.disarm(number);
+        let Some(module) = self.modules.get_mut(usize::from(number)) else { return };
+        module.settle_counters();
+        module.tally.restarts = module.tally.restarts.saturating_add(1);
+        module.host_lost = false;
+        let (slot, board) = (module.active_mut(), &mut self.board);
+        slot.step(Step::Reset);
+        if let Some(image) = slot.image() {
+            prepare_lines(&image, board);
+        }
+        match mount(slot, board, |_| ()) {
+            Ok(()) => {
+                if let Some(image) = slot.image() {
+                    release_lines(None, &image, board);
+                }
+                slot.step(Step::Run);
+                self.tell(number, What::Restarted);
+                self.arm(number, &Phases::default(), true);
+            }
+            Err(error) => {
+                if let Some(image) = slot.image() {
+                    make_safe(&image, board);
+                }
+                slot.step(Step::Fault);
+                if let MountError::Trap(_, trap) = error {
+                    self.note_trap(number, trap);
+                }
+                self.refresh_edges();
+                self.tell(number, What::Faulted);
+            }
+        }
+    }
+
+    /// Loads a module anew because a host asks for it, whatever state it is in.
+    ///
+    /// # Errors
+    /// [`Refusal::NoModule`]; [`Refusal::NoImage`] where there is nothing to load.
+    pub fn reset(&mut self, number: u8) -> Result<(), Refusal> {
+        let module = self.modules.get_mut(usize::from(number)).ok_or(Refusal::NoModule)?;
+        if !matches!(module.life(), Life::Running | Life::Faulted) {
+            return Err(Refusal::NoImage);
+        }
+        module.restarts = 0;
+        self.tell(number, What::Reset);
+        self.reload(number);
+        Ok(())
+    }
+
+    /// Brings the outputs of every module into their safe state, as when the device is about to stop.
+    pub fn make_all_safe(&mut self) {
+        for module in &self.modules {
+            if let Some(image) = module.image() {
+                make_safe(&image, &mut self.board);
+            }
+        }
+    }
+
+    /// A host was heard: modules that rested for want of one start anew.
+    pub fn heard(&mut self) {
+        self.heard_us = self.board.now_us();
+        for number in 0..MAX_MODULES as u8 {
+            if self.modules[usize::from(number)].host_lost {
+                self.tell(number, What::HostBack);
+                self.reload(number);
+            }
+        }
+    }
+
+    /// When a module gives its host up; `None` where it needs none, or rests already.
+    pub(crate) fn host_deadline_us(&self, module: &Module<R>) -> Option<u64> {
+        let ms = module.policy.link_timeout_ms;
+        let waits = ms != 0 && module.life() == Life::Running;
+        waits.then(|| self.heard_us.saturating_add(u64::from(ms) * 1000))
+    }
+
+    pub(crate) fn lose_host(&mut self, number: u8) {
+        self.tell(number, What::HostLost);
+        self.rest(number);
+        if let Some(module) = self.modules.get_mut(usize::from(number)) {
+            module.host_lost = true;
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! A slot: room for one image, and the state of its module while nobody calls it.
+
+use tiny_mapper::{LoadError, Port, Store, Suspended};
+use xmap_image::{Held, Image, Keep, Policy, VerifyError};
+use xmap_link::Life;
+
+use crate::lifecycle::{Step, next};
+use crate::{Panel, Ram, Room};
+
+/// A slot.
+#[derive(Debug)]
+pub(crate) struct Slot<R: Ram> {
+    /// The words, while no image stands in them. One of this and `image` is there.
+    words: Option<R::Words>,
+    image: Option<Held<R::Words>>,
+    stack: R::Slots,
+    globals: R::Slots,
+    memory: R::Bytes,
+    state: Option<Suspended>,
+    /// Calls and traps that are in the module's accounts already.
+    settled: (u64, u64),
+    life: Life,
+}
+
+impl<R: Ram> Slot<R> {
+    pub(crate) fn new(room: Room<R>) -> Self {
+        let Room { words, stack, globals, memory } = room;
+        Self {
+            words: Some(words),
+            image: None,
+            stack,
+            globals,
+            memory,
+            state: None,
+            settled: (0, 0),
+            life: Life::Unloaded,
+        }
+    }
+
+    pub(crate) fn life(&self) -> Life {
+        self.life
+    }
+
+    /// Takes a step. One that cannot be taken is a mistake of the device program; the state stays.
+    pub(crate) fn step(&mut self, step: Step) {
+        let next = next(self.life, step);
+        debug_assert!(next.is_some(), "{:?} cannot {step:?}", self.life);
+        self.life = next.unwrap_or(self.life);
+    }
+
+    /// The words, to write an image into; `None` while one stands there.
+    pub(crate) fn words_mut(&mut self) -> Option<&mut [u32]> {
+        self.words.as_deref_mut()
+    }
+
+    /// Gives up the image, where there is one.
+    pub(crate) fn clear(&mut self) {
+        if let Some(image) = self.image.take() {
+            self.words = Some(image.into_words());
+            self.step(Step::Unload);
+        }
+        self.state = None;
+    }
+
+    /// Makes an image of the first `len` words.
+    pub(crate) fn admit(&mut self, len: usize) -> Result<(), VerifyError> {
+        let words = self.words.take().ok_or(VerifyError::Length)?;
+        match Held::admit(words, len) {
+            Ok(image) => {
+                self.image = Some(image);
+                self.step(Step::Verify);
+                Ok(())
+            }
+            Err((words, error)) => {
+                self.words = Some(words);
+                Err(error)
+            }
+        }
+    }
+
+    #[inline]
+    pub(crate) fn image(&self) -> Option<Image<'_>> {
+        self.image.as_ref().map(Held::image)
+    }
+
+    /// Whether the image can be loaded here.
+    pub(crate) fn fits(&mut self) -> Result<(), LoadError> {
+        let Some(image) = &self.image else { return Ok(()) };
+        let store = Store { stack: &mut self.stack, memory: &mut self.memory, globals: &mut self.globals };
+        store.fits(&image.image())
+    }
+
+    /// Loads the image: its state is that of the beginning.
+    pub(crate) fn load<P: Port>(&mut self, port: &mut P) -> Result<(), LoadError> {
+        let Some(image) = &self.image else { return Ok(()) };
+        let store = Store { stack: &mut self.stack, memory: &mut self.memory, globals: &mut self.globals };
+        self.state = Some(Panel::load(image.image(), port, store)?.suspend().2);
+        self.settled = (0, 0);
+        Ok(())
+    }
+
+    /// Gives the loaded module to `f`; `None` where none is loaded.
+    #[inline]
+    pub(crate) fn with<P: Port, T>(
+        &mut self,
+        port: &mut P,
+        f: impl FnOnce(&mut Panel<'_, &mut P>) -> T,
+    ) -> Option<T> {
+        let image = self.image.as_ref()?.image();
+        let store = Store { stack: &mut self.stack, memory: &mut self.memory, globals: &mut self.globals };
+        let mut panel = Panel::resume(image, port, store, self.state?).ok()?;
+        let value = f(&mut panel);
+        self.state = Some(panel.suspend().2);
+        Some(value)
+    }
+
+    /// What the module has counted since it was loaded.
+    pub(crate) fn counters(&self) -> tiny_mapper::Counters {
+        self.state.map(|state| state.counters()).unwrap_or_default()
+    }
+
+    /// Calls and traps that are not in the module's accounts yet.
+    pub(crate) fn unsettled(&self) -> (u64, u64) {
+        let now = self.counters();
+        (now.calls.wrapping_sub(self.settled.0), now.traps.wrapping_sub(self.settled.1))
+    }
+
+    /// Takes the calls and traps to the accounts.
+    pub(crate) fn settle(&mut self) -> (u64, u64) {
+        let new = self.unsettled();
+        let now = self.counters();
+        self.settled = (now.calls, now.traps);
+        new
+    }
+
+    /// The module's linear memory.
+    pub(crate) fn memory(&self) -> &[u8] {
+        let len = self.state.map_or(0, |state| state.memory_len());
+        self.memory.get(..len).unwrap_or_default()
+    }
+
+    /// Takes over what both images keep: row for row, as the compiler has listed them in the same order.
+    /// Nothing where their layouts differ.
+    pub(crate) fn carry(&mut self, from: &Self, (old, new): (&Policy, &Policy)) -> bool {
+        if new.layout == 0 || old.layout != new.layout || from.state.is_none() {
+            return false;
+        }
+        for (source, target) in old.keep.iter().zip(&new.keep) {
+            match (*source, *target) {
+                (Keep::Global(source), Keep::Global(target)) => {
+                    let value = from.globals.get(usize::from(source)).copied();
+                    if let (Some(value), Some(slot)) = (value, self.globals.get_mut(usize::from(target))) {
+                        *slot = value;
+                    }
+                }
+                (Keep::Memory { from: source, bytes }, Keep::Memory { from: target, bytes: room }) => {
+                    let range = |from: u32| from as usize..from as usize + bytes.min(room) as usize;
+                    let value = from.memory.get(range(source));
+                    if let (Some(value), Some(place)) = (value, self.memory.get_mut(range(target))) {
+                        place.copy_from_slice(value);
+                    }
+                }
+                // The same layout lists the same kinds.
+                _ => {}
+            }
+        }
+        true
+    }
+}
