@@ -4,8 +4,8 @@
 use std::collections::HashMap;
 
 use wasmparser::{
-    BinaryReaderError, ElementItems, ElementKind, Encoding, ExternalKind, FuncType, FunctionBody,
-    KnownCustom, Name, Operator, Parser, Payload, TypeRef, ValType, Validator, WasmFeatures,
+    BinaryReaderError, ElementItems, ElementKind, ExternalKind, FuncType, FunctionBody, KnownCustom, Name,
+    Operator, Parser, Payload, TypeRef, ValType, Validator, WasmFeatures,
 };
 
 use super::abi::{self, Native};
@@ -146,34 +146,23 @@ impl<'a> WasmModule<'a> {
         let invalid = |e: BinaryReaderError| {
             Diagnostic::new(Code::InvalidModule, Place::wasm(file, e.offset()), e.message())
         };
-        let mut validator = Validator::new_with_features(features());
+        if Parser::is_component(bytes) {
+            let message = "a component, not a module";
+            return Err(Diagnostic::new(Code::NotAModule, Place::wasm(file, 0), message));
+        }
+        // First and in one call: of a module that is not valid, nothing else is said, and the validator's
+        // hundreds of cases are compiled once, in wasmparser.
+        Validator::new_with_features(features()).validate_all(bytes).map_err(invalid)?;
         // The features decide about encodings too: a limit of a 32-bit memory has at most five bytes.
         let mut parser = Parser::new(0);
         parser.set_features(features());
-        // What the module imports is judged last: of a module that is not valid, nothing else is said.
-        let mut refused = None;
         for payload in parser.parse_all(bytes) {
-            let payload = payload.map_err(invalid)?;
-            if let Payload::Version { encoding: Encoding::Component, .. } = payload {
-                let message = "a component, not a module";
-                return Err(Diagnostic::new(Code::NotAModule, Place::wasm(file, 0), message));
-            }
-            if let wasmparser::ValidPayload::Func(func, body) =
-                validator.payload(&payload).map_err(invalid)?
-            {
-                let mut func = func.into_validator(Default::default());
-                func.validate(&body).map_err(invalid)?;
-            }
-            if refused.is_some() {
-                continue;
-            }
-            match module.take(file, payload) {
-                Ok(()) => {}
-                Err(TakeError::Invalid(e)) => return Err(invalid(e)),
-                Err(TakeError::Refused(diagnostic)) => refused = Some(*diagnostic),
-            }
+            module.take(file, payload.map_err(invalid)?).map_err(|error| match error {
+                TakeError::Invalid(e) => invalid(e),
+                TakeError::Refused(diagnostic) => *diagnostic,
+            })?;
         }
-        refused.map_or(Ok(module), Err)
+        Ok(module)
     }
 
     fn take(&mut self, file: &str, payload: Payload<'a>) -> Result<(), TakeError> {
