@@ -33,7 +33,7 @@ const fn cost(opcode: u8, count: u32) -> u32 {
 }
 
 impl Bulk<'_, '_> {
-    /// Runs the op that `code` begins with. Gives the number of its words and the fuel that is left.
+    /// Runs the op at `at`. Gives the number of its words and the fuel that is left.
     ///
     /// # Errors
     /// Where the fuel does not cover it, or a stretch is not inside its table, segment or memory.
@@ -44,9 +44,11 @@ impl Bulk<'_, '_> {
     pub(crate) fn step(
         &mut self,
         code: &[Word],
+        at: usize,
         window: &mut Window,
         fuel: i64,
     ) -> Result<(usize, i64), Fault> {
+        let code = code.get(at..).unwrap_or_default();
         let word = code.first().copied().unwrap_or_default();
         let [opcode, a, b, c] = word.to_le_bytes();
         let has_immediate = matches!(

@@ -5,7 +5,7 @@ use core::fmt;
 use xmap_image::{ExportId, ExportRow, Op, Signature, Word, limits, opcode};
 
 use crate::exec::{Run, Stop};
-use crate::native::{Native, drive, is_in};
+use crate::native::{Native, drive, place};
 use crate::{Fault, Mapper, Port, Trap, TrapCode, args};
 
 /// Why a call has no results.
@@ -61,18 +61,18 @@ impl<P: Port> Mapper<'_, P> {
             [pin, value]
                 if row.is_operation_of(2)
                     && row.first == PUT
-                    && is_in(self.lines.writable, *pin)
-                    && *value <= 1 =>
+                    && *value <= 1
+                    && let Some(place) = self.lines.writable.find(*pin) =>
             {
-                drive(&mut self.port, *pin as u8, *value != 0);
+                drive(&mut self.port, place, *value != 0);
                 return self.done();
             }
             [] if row.is_operation_of(0) && row.first as u8 == opcode::LineSet => {
-                drive(&mut self.port, (row.first >> 8) as u8, true);
+                drive(&mut self.port, place((row.first >> 8) as u8), true);
                 return self.done();
             }
             [] if row.is_operation_of(0) && row.first as u8 == opcode::LineClear => {
-                drive(&mut self.port, (row.first >> 8) as u8, false);
+                drive(&mut self.port, place((row.first >> 8) as u8), false);
                 return self.done();
             }
             _ => {}
@@ -150,9 +150,13 @@ impl<P: Port> Mapper<'_, P> {
             image: &self.image,
             stack: self.stack,
             globals: self.globals.get_mut(..self.globals_len).unwrap_or_default(),
-            memory: &mut self.memory,
             native: Native { port: &mut self.port, lines: self.lines, time_us: self.image.header().time_us },
+            base: 0,
+            last_base: 0,
+            at: 0,
+            pages: self.memory.pages(),
             fuel: i64::from(fuel),
+            memory: &mut self.memory,
         };
         let outcome = run.run(pc);
         self.counters.fuel = fuel.wrapping_sub(run.fuel as u32);

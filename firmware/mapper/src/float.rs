@@ -1,7 +1,7 @@
 //! Floats: IEEE 754 in hardware, with one NaN. WebAssembly leaves the bits of a NaN that an operation
 //! makes open; here it is always the canonical one, so that all machines agree.
 
-use xmap_image::opcode as op;
+use xmap_image::{Word, opcode as op};
 
 use crate::{Fault, TrapCode};
 
@@ -62,18 +62,18 @@ macro_rules! extremes {
 extremes!(min32, max32, f32);
 extremes!(min64, max64, f64);
 
-/// Operations on one operand: roots, rounding and conversions.
+/// Operations on one operand: roots, rounding and conversions. `word` is the op's first.
 ///
 /// # Errors
 /// A conversion of what no integer of the width is near to.
 // Cold, so that the loop of ops keeps its own values in registers.
 #[cold]
 #[inline(never)]
-pub(crate) fn unary(opcode: u8, register: u64) -> Result<u64, Fault> {
+pub(crate) fn unary(word: Word, register: u64) -> Result<u64, Fault> {
     let (x, y) = (f32_of(register), f64_of(register));
     // Every f32 is an f64, so one conversion serves both.
     let wide = f64::from(x);
-    Ok(match opcode {
+    Ok(match word as u8 {
         op::FSqrt32 => of_f32(libm::sqrtf(x)),
         op::FCeil32 => of_f32(libm::ceilf(x)),
         op::FFloor32 => of_f32(libm::floorf(x)),
@@ -156,10 +156,10 @@ mod tests {
     #[test]
     fn conversions_fit_up_to_the_last_number() {
         let of = |x: f64| x.to_bits();
-        assert_eq!(unary(op::I32TruncF64S, of(-2_147_483_648.9)), Ok(0x8000_0000));
-        assert_eq!(unary(op::I32TruncF64U, of(-0.9)), Ok(0));
-        assert_eq!(unary(op::I64TruncF64S, of(-TWO_63)), Ok(1 << 63));
-        let code = |opcode, x| unary(opcode, of(x)).map_err(|fault| fault.code);
+        assert_eq!(unary(Word::from(op::I32TruncF64S), of(-2_147_483_648.9)), Ok(0x8000_0000));
+        assert_eq!(unary(Word::from(op::I32TruncF64U), of(-0.9)), Ok(0));
+        assert_eq!(unary(Word::from(op::I64TruncF64S), of(-TWO_63)), Ok(1 << 63));
+        let code = |opcode: u8, x| unary(Word::from(opcode), of(x)).map_err(|fault| fault.code);
         assert_eq!(code(op::I32TruncF64S, TWO_31), Err(TrapCode::IntegerOverflow));
         assert_eq!(code(op::I64TruncF64U, TWO_64), Err(TrapCode::IntegerOverflow));
         assert_eq!(code(op::I32TruncF64U, f64::NAN), Err(TrapCode::InvalidConversion));
@@ -167,7 +167,7 @@ mod tests {
 
     #[test]
     fn halves_round_to_even() {
-        let nearest = |x: f64| unary(op::FNearest64, x.to_bits()).map(f64::from_bits);
+        let nearest = |x: f64| unary(Word::from(op::FNearest64), x.to_bits()).map(f64::from_bits);
         assert_eq!([nearest(0.5), nearest(1.5), nearest(2.5), nearest(-0.5)], [0.0, 2.0, 2.0, -0.0].map(Ok));
     }
 }

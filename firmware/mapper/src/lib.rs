@@ -6,6 +6,9 @@
 //! [`Store`]. A [`Mapper`] takes a verified image, and a call of one of its exports ends within the
 //! fuel that the image states: with results, or with a [`Trap`].
 
+#[macro_use]
+mod groups;
+
 mod args;
 mod arith;
 #[cfg_attr(not(feature = "full"), allow(dead_code, reason = "without it only globals are initialised"))]

@@ -4,69 +4,100 @@
 //! the port. Where only the call knows it, it is checked here against the lines that the image declares.
 
 use xmap_boards::{Bank, Line, PinMask};
-use xmap_image::{Image, PinMode};
+use xmap_image::{Image, PinMode, Word, opcode as op};
 
+use crate::exec::Window;
 use crate::{Fault, Function, LogLevel, Port, Pull, TrapCode, memory};
 
-/// What an image may do with each line: bit *n* of a set is line *n*.
+/// A set of lines, by bank: the place of a line and whether it is in the set come from the same shifts.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LineSet([PinMask; 2]);
+
+impl LineSet {
+    /// Bit *n* is line *n*.
+    pub(crate) const fn of(lines: u64) -> Self {
+        Self([Bank::Zero.of(lines), Bank::One.of(lines)])
+    }
+
+    /// The bank of a line and its bit there, if it is in the set.
+    #[inline(always)]
+    pub(crate) fn find(&self, line: u64) -> Option<Place> {
+        let (number, mask) = ((line >> 5) as usize, 1 << (line & 31));
+        let lines = self.0.get(number)?;
+        (lines & mask != 0).then_some((if number == 0 { Bank::Zero } else { Bank::One }, mask))
+    }
+
+    /// The lines of a bank.
+    const fn lines(&self, bank: Bank) -> PinMask {
+        self.0[bank as usize]
+    }
+}
+
+/// What an image may do with each line.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Lines {
     /// Lines to read.
-    pub(crate) declared: u64,
+    pub(crate) declared: LineSet,
     /// Lines to drive.
-    pub(crate) writable: u64,
+    pub(crate) writable: LineSet,
     /// Lines whose direction the module sets.
-    pub(crate) selectable: u64,
+    pub(crate) selectable: LineSet,
     /// Lines whose pull the module sets.
-    pub(crate) pullable: u64,
+    pub(crate) pullable: LineSet,
 }
 
 impl Lines {
     /// The lines of an image.
     pub(crate) fn of(image: &Image<'_>) -> Self {
-        let mut lines =
-            Self { declared: image.declared(), writable: image.writable(), selectable: 0, pullable: 0 };
+        let (mut selectable, mut pullable) = (0, 0);
         for pin in image.pins() {
             let bit = pin.line().mask64();
             match pin.mode() {
                 PinMode::Out => {}
-                PinMode::In => lines.pullable |= bit,
+                PinMode::In => pullable |= bit,
                 PinMode::InOut | PinMode::Any => {
-                    lines.pullable |= bit;
-                    lines.selectable |= bit;
+                    pullable |= bit;
+                    selectable |= bit;
                 }
             }
         }
-        lines
+        Self {
+            declared: LineSet::of(image.declared()),
+            writable: LineSet::of(image.writable()),
+            selectable: LineSet::of(selectable),
+            pullable: LineSet::of(pullable),
+        }
     }
 }
 
-/// Whether `line` is in a set of lines.
-#[inline(always)]
-pub(crate) const fn is_in(lines: u64, line: u64) -> bool {
-    line < 64 && lines >> line & 1 != 0
-}
+/// The bank of a line and its bit there.
+pub(crate) type Place = (Bank, PinMask);
 
-/// The bank of a line and its bit there. `line` is below 64; those that exist are below 58.
+/// The place of a line. `line` is below 64; those that exist are below 58.
 #[inline(always)]
-pub(crate) const fn place(line: u8) -> (Bank, PinMask) {
-    (if line < 32 { Bank::Zero } else { Bank::One }, 1 << (line & 31))
+pub(crate) const fn place(line: u8) -> Place {
+    (if line >> 5 & 1 == 0 { Bank::Zero } else { Bank::One }, 1 << (line & 31))
 }
 
 const fn undeclared(number: u32) -> Fault {
     Fault::new(TrapCode::UndeclaredLine, number)
 }
 
-/// The line, if it is in the set.
+/// The place of a line, if it is in the set.
 #[inline(always)]
-const fn checked(lines: u64, line: u32) -> Result<u8, Fault> {
-    if is_in(lines, line as u64) { Ok(line as u8) } else { Err(undeclared(line)) }
+fn checked(lines: &LineSet, line: u32) -> Result<Place, Fault> {
+    lines.find(u64::from(line)).ok_or(undeclared(line))
 }
 
-/// Drives a line.
+/// The line, if it is in the set.
+fn known(lines: &LineSet, line: u32) -> Result<Line, Fault> {
+    checked(lines, line)?;
+    Line::new(line as u8).ok_or(undeclared(line))
+}
+
+/// Drives the line at a place.
 #[inline(always)]
-pub(crate) fn drive<P: Port>(port: &mut P, line: u8, high: bool) {
-    let (bank, mask) = place(line);
+pub(crate) fn drive<P: Port>(port: &mut P, (bank, mask): Place, high: bool) {
     if high { port.set(bank, mask) } else { port.clear(bank, mask) }
 }
 
@@ -80,59 +111,79 @@ pub(crate) struct Native<'r, P> {
 }
 
 impl<P: Port> Native<'_, P> {
-    /// Drives a line that verification has checked.
+    /// The place of a line that only the call knows and that may be driven.
     #[inline(always)]
-    pub(crate) fn drive(&mut self, line: u8, high: bool) {
-        drive(self.port, line, high);
+    pub(crate) fn writable(&self, line: u32) -> Result<Place, Fault> {
+        checked(&self.lines.writable, line)
     }
 
-    /// The level of a line that verification has checked, 0 or 1.
+    /// The place of a line that only the call knows and that may be read.
     #[inline(always)]
-    pub(crate) fn level(&mut self, line: u8) -> u32 {
-        let (bank, mask) = place(line);
-        u32::from(self.port.level(bank) & mask != 0)
+    pub(crate) fn readable(&self, line: u32) -> Result<Place, Fault> {
+        checked(&self.lines.declared, line)
     }
 
-    /// Drives a line that verification has checked to the opposite of its level.
+    /// Whether the line at a place is high.
     #[inline(always)]
-    pub(crate) fn flip(&mut self, line: u8) {
-        let high = self.level(line) == 0;
-        self.drive(line, high);
+    pub(crate) fn is_high(&mut self, (bank, mask): Place) -> bool {
+        self.port.level(bank) & mask != 0
     }
 
-    /// `gpio.set`.
-    #[inline(always)]
-    pub(crate) fn put(&mut self, line: u32, high: bool) -> Result<(), Fault> {
-        let line = checked(self.lines.writable, line)?;
-        self.drive(line, high);
+    /// Runs an op that takes its time anyway. `word` is its first.
+    ///
+    /// # Errors
+    /// Where a line, a bank or a pull is none that the image declares, where the call would wait too long, and
+    /// where a text is none.
+    // One function for all of them, so that the loop of ops stays small; cold, so that it keeps its own
+    // values in registers.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn rare(&mut self, word: Word, window: &Window, memory: &[u8]) -> Result<(), Fault> {
+        let [opcode, a, b, c] = word.to_le_bytes();
+        let [x, y, z] = [a, b, c].map(|r| window[usize::from(r)] as u32);
+        match opcode {
+            op::GpioWrite => self.write(x, y, z)?,
+            op::GpioDirection => {
+                let function = if y != 0 { Function::Output } else { Function::Input };
+                self.port.select(known(&self.lines.selectable, x)?, function);
+            }
+            op::GpioPull => {
+                let line = known(&self.lines.pullable, x)?;
+                let pull = Pull::from_u32(y).ok_or(Fault::new(TrapCode::BadArgument, y))?;
+                self.port.pull(line, pull);
+            }
+            op::TimeDelay => {
+                // Refused before it waits.
+                self.time_us = self.time_us.checked_sub(x).ok_or(Fault::new(TrapCode::Time, x))?;
+                self.port.delay_us(x);
+            }
+            // The last of them, `log.message`.
+            _ => {
+                let text = memory::text(memory::range(memory, y, z)?, y)?;
+                self.port.log(LogLevel::from_i32(x as i32), text);
+            }
+        }
         Ok(())
     }
 
-    /// `gpio.toggle`.
-    pub(crate) fn toggle(&mut self, line: u32) -> Result<(), Fault> {
-        let line = checked(self.lines.writable, line)?;
-        self.flip(line);
-        Ok(())
-    }
-
-    /// `gpio.get`.
-    #[inline(always)]
-    pub(crate) fn get(&mut self, line: u32) -> Result<u32, Fault> {
-        let line = checked(self.lines.declared, line)?;
-        Ok(self.level(line))
+    /// Drives the line at a place to the opposite of its level.
+    #[inline(never)]
+    pub(crate) fn flip(&mut self, place: Place) {
+        let high = !self.is_high(place);
+        drive(self.port, place, high);
     }
 
     /// `gpio.read`.
+    #[inline(always)]
     pub(crate) fn read(&mut self, bank: u32) -> Result<PinMask, Fault> {
         let bank = Bank::new(bank).ok_or(undeclared(bank))?;
         Ok(self.port.level(bank))
     }
 
     /// `gpio.write`: checks everything, then clears, then sets.
-    pub(crate) fn write(&mut self, bank: u32, set: PinMask, clear: PinMask) -> Result<(), Fault> {
-        let number = bank;
-        let bank = Bank::new(bank).ok_or(undeclared(bank))?;
-        let refused = (set | clear) & !bank.of(self.lines.writable);
+    fn write(&mut self, number: u32, set: PinMask, clear: PinMask) -> Result<(), Fault> {
+        let bank = Bank::new(number).ok_or(undeclared(number))?;
+        let refused = (set | clear) & !self.lines.writable.lines(bank);
         if refused != 0 {
             return Err(undeclared(number * 32 + refused.trailing_zeros()));
         }
@@ -142,38 +193,6 @@ impl<P: Port> Native<'_, P> {
         if set != 0 {
             self.port.set(bank, set);
         }
-        Ok(())
-    }
-
-    /// `gpio.direction`.
-    pub(crate) fn direction(&mut self, line: u32, out: bool) -> Result<(), Fault> {
-        let number = checked(self.lines.selectable, line)?;
-        let known = Line::new(number).ok_or(undeclared(line))?;
-        self.port.select(known, if out { Function::Output } else { Function::Input });
-        Ok(())
-    }
-
-    /// `gpio.pull`.
-    pub(crate) fn pull(&mut self, line: u32, pull: u32) -> Result<(), Fault> {
-        let number = checked(self.lines.pullable, line)?;
-        let known = Line::new(number).ok_or(undeclared(line))?;
-        let pull = Pull::from_u32(pull).ok_or(Fault::new(TrapCode::BadArgument, pull))?;
-        self.port.pull(known, pull);
-        Ok(())
-    }
-
-    /// `time.delay_us`: refused before it waits.
-    pub(crate) fn delay(&mut self, us: u32) -> Result<(), Fault> {
-        self.time_us = self.time_us.checked_sub(us).ok_or(Fault::new(TrapCode::Time, us))?;
-        self.port.delay_us(us);
-        Ok(())
-    }
-
-    /// `log.message`.
-    #[cold]
-    pub(crate) fn log(&mut self, memory: &[u8], level: u32, at: u32, len: u32) -> Result<(), Fault> {
-        let text = memory::text(memory::range(memory, at, len)?, at)?;
-        self.port.log(LogLevel::from_i32(level as i32), text);
         Ok(())
     }
 }

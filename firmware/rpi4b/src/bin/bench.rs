@@ -42,7 +42,7 @@ mod device {
         let pmu = Pmu::start();
         let Start { gpio, mut uart, timer, image, .. } = start;
         let [[room, _], ..] = arena::take().expect("nobody has taken them");
-        let store = room.into();
+        let store = Store { stack: room.stack, memory: room.memory, globals: room.globals };
         match image.unwrap_or_else(|error| panic!("{error}")) {
             None => prove(&pmu, gpio, &mut uart),
             Some(bytes) => {
