@@ -4,6 +4,8 @@ use core::fmt::Debug;
 use core::marker::PhantomData;
 use core::ops::DerefMut;
 
+use tiny_mapper::Store;
+
 /// Where memory comes from.
 pub trait Ram {
     /// Words of an image.
@@ -35,4 +37,11 @@ pub struct Room<R: Ram> {
     pub globals: R::Slots,
     /// For linear memory.
     pub memory: R::Bytes,
+}
+
+/// What a mapper needs of a room; the words are for whoever has an image.
+impl<'m> From<Room<Borrowed<'m>>> for Store<'m> {
+    fn from(room: Room<Borrowed<'m>>) -> Self {
+        Self { stack: room.stack, memory: room.memory, globals: room.globals }
+    }
 }

@@ -106,7 +106,12 @@ fn install(bytes: &[u8], device: &mut Pi4b) {
             Err(error) => Err(Failure::Image(error)),
         };
         match outcome {
-            Ok(()) => defmt::info!("module {=u8} mounted", number),
+            Ok(()) => {
+                let image = device.image(number);
+                let (prefix, exports) =
+                    image.map_or((0, 0), |i| (i.hash_prefix().swap_bytes(), i.exports().len()));
+                defmt::info!("module {=u8} mounted {=u32:08x}: {=usize} exports", number, prefix, exports);
+            }
             Err(failure) => {
                 let state = failure.state();
                 device.set_image_state(state);

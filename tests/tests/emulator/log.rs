@@ -69,11 +69,11 @@ fn boot_mount_trap_and_bad_frames_are_logged() {
     assert_ne!(client.hello().features & features::DEFMT, 0);
     let version = client.hello().firmware.clone();
     assert_eq!(
-        log(client, "info mounted"),
+        log(client, "info module 0 mounted"),
         [
             format!("info xmap {version} on rpi4b, counter 62500000 Hz"),
             "warn rehearsal: inputs and clock are the host's".into(),
-            format!("info mounted {prefix}: 1 exports"),
+            format!("info module 0 mounted {prefix}: 1 exports"),
         ]
     );
     client.call(&xmap_link::Export::Id(0), &[]).unwrap();
@@ -86,5 +86,5 @@ fn boot_mount_trap_and_bad_frames_are_logged() {
 fn a_rejected_image_is_logged() {
     let mut board = boot(Some(b"not an image"), "");
     let messages = log(&mut board.client, "error");
-    assert_eq!(messages.last().unwrap(), "error image rejected: reason 2, at 0");
+    assert_eq!(messages.last().unwrap(), "error module 0 rejected: reason 2, at 0");
 }

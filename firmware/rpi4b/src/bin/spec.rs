@@ -58,8 +58,8 @@ mod device {
         let memory = unsafe {
             slice::from_raw_parts_mut(core::ptr::with_exposed_provenance_mut(MEMORY), MEMORY_BYTES)
         };
-        let mut store = arena::take().expect("nobody has taken it");
-        store.memory = memory;
+        let [[room, _], ..] = arena::take().expect("nobody has taken them");
+        let mut store = Store { memory, ..room.into() };
         // The flashed program's port and so its mapper, to the instruction. No image of the suite has a pin.
         let mut port: Wrapped<Board> = Rehearsal::new(Recorder::new(board(gpio, timer)), false);
         let mut reader = Reader(words_of(plays).expect("words"));
