@@ -105,11 +105,15 @@ impl<'a> Machine<'a> {
         if let Some(panel) = self.panel {
             qemu.arg("-initrd").arg(panel);
         }
-        if !self.arguments.is_empty() {
-            qemu.args(["-append", self.arguments]);
-        }
+        let mut arguments = self.arguments.to_owned();
         if self.program.program.semihosting() {
             qemu.args(["-semihosting-config", "enable=on,target=native"]);
+        } else {
+            // The emulated watchdog resets the board when it is started, not when it runs out.
+            arguments = format!("xmap.watchdog=0 {arguments}");
+        }
+        if !arguments.is_empty() {
+            qemu.args(["-append", arguments.trim_end()]);
         }
         if self.counting {
             qemu.args(["-icount", "shift=0,sleep=off"]);

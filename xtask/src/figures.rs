@@ -44,6 +44,7 @@ pub fn count() -> Result<Figures> {
     let bench = Bench::build()?;
     let costs = opcost::costs(&bench)?;
     let mut figures = calls(&bench)?;
+    figures.extend(bench.interrupts()?.into_iter().map(|(name, number)| (format!("irq.{name}"), number)));
     let size = size::sizes()?;
     figures.insert("size.image".into(), size.image.code);
     figures.insert("size.mapper".into(), size.mapper.code);

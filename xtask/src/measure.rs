@@ -87,6 +87,23 @@ impl Bench {
         ensure!(counts.calls.len() == calls.len(), "{} of {} calls", counts.calls.len(), calls.len());
         Ok(counts)
     }
+
+    /// What interrupts cost, by name: instructions of the timer's handler (`handler`), and by how many
+    /// nanoseconds the main loop, asleep, runs again after an alarm's time (`late_ns_min`, `late_ns_max`; an
+    /// instruction takes one).
+    ///
+    /// # Errors
+    /// As [`Bench::run`].
+    pub fn interrupts(&self) -> Result<Vec<(String, u64)>> {
+        let machine = Machine { arguments: "interrupts", counting: true, ..Machine::new(&self.program) };
+        let (sent, status) = machine.start()?.finish(LIMIT)?;
+        ensure!(status.success(), "the counting program failed ({status}):\n{}", tail(&sent));
+        let line = |line: &str| {
+            let (name, number) = line.split_once(' ').with_context(|| format!("the line {line:?}"))?;
+            Ok((name.to_owned(), number.parse()?))
+        };
+        sent.lines().map(line).collect()
+    }
 }
 
 fn parse(sent: &str) -> Result<Counts> {

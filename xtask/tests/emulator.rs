@@ -42,9 +42,21 @@ fn drivers_work_on_the_emulated_chip() {
 }
 
 #[test]
+fn interrupts_wake_the_loop_and_note_what_came() {
+    let machine = Machine { arguments: "interrupts", ..Machine::new(program(Program::SelfTest)) };
+    let mut board = machine.start().unwrap();
+    assert_eq!(board.expect("registers\n", LIMIT).unwrap(), "alarms\nregisters\n");
+    let bytes: Vec<u8> = (0..4096 + 2000).map(|n| (n % 251) as u8).collect();
+    board.uart().write_all(&bytes).unwrap();
+    let (sent, status) = board.finish(LIMIT).unwrap();
+    assert_eq!(sent, "bytes\nhang\n");
+    assert!(status.success());
+}
+
+#[test]
 fn a_panic_is_printed_and_is_a_failure() {
     let (sent, success) = selftest("panic");
-    assert!(sent.starts_with("\nPANIC asked for\n  at firmware/rpi4b/src/bin/selftest.rs:"), "{sent}");
+    assert!(sent.starts_with("\nPANIC asked for\n  at firmware/rpi4b/src/bin/selftest/main.rs:"), "{sent}");
     assert!(!success);
 }
 

@@ -31,6 +31,11 @@ impl Field {
     pub(crate) const fn insert(self, word: u32, value: u32) -> u32 {
         (word & !(self.mask << self.shift)) | ((value & self.mask) << self.shift)
     }
+
+    /// This field's value in `word`.
+    pub(crate) const fn extract(self, word: u32) -> u32 {
+        word >> self.shift & self.mask
+    }
 }
 
 #[cfg(test)]
@@ -72,6 +77,8 @@ mod tests {
                 assert_eq!(taken[field.register] & own, 0, "line {number}");
                 taken[field.register] |= own;
                 assert_eq!(field.insert(u32::MAX, 0), !own, "line {number}");
+                assert_eq!(field.extract(own), field.mask, "line {number}");
+                assert_eq!(field.extract(!own), 0, "line {number}");
             }
         }
     }

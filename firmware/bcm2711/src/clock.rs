@@ -27,6 +27,17 @@ impl<C: Counter> Clock<C> {
         us_of(self.counter.ticks(), self.counter.hz())
     }
 
+    /// The counter, for who needs ticks.
+    pub const fn counter(&mut self) -> &mut C {
+        &mut self.counter
+    }
+
+    /// The first count at which [`Clock::now_us`] is `us` or more.
+    #[inline]
+    pub fn ticks_at(&self, us: u64) -> u64 {
+        ticks_from(us, self.counter.hz())
+    }
+
     /// Waits for at least `us` microseconds.
     pub fn delay_us(&mut self, us: u32) {
         let wanted = ticks_of(us, self.counter.hz());
@@ -42,6 +53,13 @@ impl<C: Counter> Clock<C> {
 const fn us_of(ticks: u64, hz: u32) -> u64 {
     let hz = hz as u64;
     ticks / hz * 1_000_000 + ticks % hz * 1_000_000 / hz
+}
+
+/// The first count of which [`us_of`] makes `us` or more; the last there is where there is none.
+const fn ticks_from(us: u64, hz: u32) -> u64 {
+    let hz = hz as u64;
+    let part = (us % 1_000_000 * hz).div_ceil(1_000_000);
+    (us / 1_000_000).saturating_mul(hz).saturating_add(part)
 }
 
 /// Microseconds to ticks, rounded up, so that a wait is never too short; one more because the
@@ -71,6 +89,19 @@ mod tests {
         }
         assert_eq!(us_of(53, 54_000_000), 0);
         assert_eq!(us_of(54, 54_000_000), 1);
+    }
+
+    #[test]
+    fn a_time_is_reached_at_its_first_tick_and_not_before() {
+        for hz in [1, 3, 999_999, 1_000_000, 1_000_001, 54_000_000, 62_500_000] {
+            for us in [0, 1, 2, 999_999, 1_000_000, 1_000_001, 86_400_000_000, 86_400_000_007] {
+                let ticks = ticks_from(us, hz);
+                assert!(us_of(ticks, hz) >= us, "{us} us at {hz} Hz");
+                assert!(ticks == 0 || us_of(ticks - 1, hz) < us, "{us} us at {hz} Hz");
+            }
+            assert!(ticks_from(u64::MAX, hz) >= u64::MAX / 1_000_000, "far away, not soon: {hz}");
+        }
+        assert_eq!(ticks_from(u64::MAX, 54_000_000), u64::MAX);
     }
 
     /// A counter that advances by one with every read.

@@ -26,6 +26,27 @@ impl GenericTimer {
     }
 }
 
+impl GenericTimer {
+    /// Asks for [`crate::Interrupt::Timer`] at this count or, where it has passed, at once; `None` takes it
+    /// back. The interrupt stays until the next call: a handler makes one.
+    pub fn interrupt_at(&mut self, ticks: Option<u64>) {
+        // Bit 0 enables, bit 1 would mask (Arm ARM, CNTHP_CTL_EL2).
+        let (control, compare) = (u64::from(ticks.is_some()), ticks.unwrap_or(u64::MAX));
+        // SAFETY: the EL2 physical timer is this program's alone, and the interrupt is only taken where
+        // `take_interrupts` has been promised a handler.
+        unsafe {
+            asm!(
+                "msr cnthp_cval_el2, {compare}",
+                "msr cnthp_ctl_el2, {control}",
+                "isb",
+                compare = in(reg) compare,
+                control = in(reg) control,
+                options(nostack, preserves_flags),
+            );
+        }
+    }
+}
+
 impl Counter for GenericTimer {
     #[inline]
     fn ticks(&mut self) -> u64 {
@@ -81,6 +102,38 @@ pub fn exception_level() -> u8 {
     // SAFETY: reading CurrentEL has no side effect.
     unsafe { asm!("mrs {}, CurrentEL", out(reg) level, options(nomem, nostack, preserves_flags)) };
     (level >> 2 & 0b11) as u8
+}
+
+/// Takes interrupts at EL2 from now on.
+///
+/// # Safety
+///
+/// The vector saves every register that its handler changes, those of floating point included, the handler can deal
+/// with every interrupt that was enabled, and nobody is in a critical section.
+pub unsafe fn take_interrupts() {
+    /// `HCR_EL2.IMO`: physical interrupts are taken at EL2.
+    const IMO: u64 = 1 << 4;
+    // SAFETY: the caller promises that interrupts may come.
+    unsafe {
+        asm!(
+            "mrs {hcr}, hcr_el2",
+            "orr {hcr}, {hcr}, {imo}",
+            "msr hcr_el2, {hcr}",
+            "isb",
+            "msr daifclr, #2",
+            hcr = out(reg) _,
+            imo = in(reg) IMO,
+            options(nostack, preserves_flags),
+        );
+    }
+}
+
+/// Sleeps until an interrupt is pending, also where the core masks it: it is taken when unmasked.
+#[inline(always)]
+pub fn wait_for_interrupt() {
+    // The barrier ends stores before the core sleeps.
+    // SAFETY: sleeping changes no state of the program. Not `nomem`: a handler may run right after.
+    unsafe { asm!("dsb sy", "wfi", options(nostack, preserves_flags)) };
 }
 
 /// Stops this core for good: interrupts masked, asleep.

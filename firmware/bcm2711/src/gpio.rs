@@ -14,18 +14,27 @@ use crate::bits::Field;
 #[repr(C)]
 pub struct GpioRegisters {
     /// `GPFSEL0` to `GPFSEL5`: 3 bits a line.
-    gpfsel: [ReadPureWrite<u32>; 6],
+    pub(crate) gpfsel: [ReadPureWrite<u32>; 6],
     reserved_18: u32,
     /// `GPSET0`, `GPSET1`: a one drives the line high, a zero does nothing.
-    gpset: [WriteOnly<u32>; 2],
+    pub(crate) gpset: [WriteOnly<u32>; 2],
     reserved_24: u32,
     /// `GPCLR0`, `GPCLR1`: a one drives the line low, a zero does nothing.
-    gpclr: [WriteOnly<u32>; 2],
+    pub(crate) gpclr: [WriteOnly<u32>; 2],
     reserved_30: u32,
     /// `GPLEV0`, `GPLEV1`: the level at the pad, of inputs and outputs alike.
-    gplev: [ReadPure<u32>; 2],
-    /// Event detection, `0x3c` to `0xe3`.
-    reserved_3c: [u32; 42],
+    pub(crate) gplev: [ReadPure<u32>; 2],
+    reserved_3c: u32,
+    /// `GPEDS0`, `GPEDS1`: lines that saw what was asked for; a one clears.
+    pub(crate) gpeds: [ReadPureWrite<u32>; 2],
+    reserved_48: u32,
+    /// `GPREN0`, `GPREN1`: lines whose rising edges are seen.
+    pub(crate) gpren: [ReadPureWrite<u32>; 2],
+    reserved_54: u32,
+    /// `GPFEN0`, `GPFEN1`: lines whose falling edges are seen.
+    pub(crate) gpfen: [ReadPureWrite<u32>; 2],
+    /// Detection of levels, and of edges without the block's clock.
+    reserved_60: [u32; 33],
     /// `GPIO_PUP_PDN_CNTRL_REG0` to `REG3`: 2 bits a line.
     pup_pdn_cntrl: [ReadPureWrite<u32>; 4],
 }
@@ -87,6 +96,13 @@ impl<'a> Gpio<'a> {
         }
     }
 
+    /// Whether a line is an input, and so driven by nobody here.
+    pub fn is_input(&self, line: Line) -> bool {
+        let field = Field::function(line);
+        let word = field_shared!(self.registers, gpfsel).get(field.register).map_or(0, |r| r.read());
+        field.extract(word) == PinFunction::Input as u32
+    }
+
     /// Connects a line's pull resistor.
     pub fn pull(&mut self, line: Line, pull: Pull) {
         let value = match pull {
@@ -127,6 +143,9 @@ mod tests {
         assert_eq!(offset_of!(GpioRegisters, gpset), 0x1c);
         assert_eq!(offset_of!(GpioRegisters, gpclr), 0x28);
         assert_eq!(offset_of!(GpioRegisters, gplev), 0x34);
+        assert_eq!(offset_of!(GpioRegisters, gpeds), 0x40);
+        assert_eq!(offset_of!(GpioRegisters, gpren), 0x4c);
+        assert_eq!(offset_of!(GpioRegisters, gpfen), 0x58);
         assert_eq!(offset_of!(GpioRegisters, pup_pdn_cntrl), 0xe4);
         assert_eq!(size_of::<GpioRegisters>(), 0xf4);
     }
@@ -165,11 +184,14 @@ mod tests {
         with_block(&mut words, |gpio| {
             gpio.select(line(17), PinFunction::Output);
             gpio.select(line(14), PinFunction::Alt0);
+            assert!(!gpio.is_input(line(17)) && !gpio.is_input(line(14)));
+            gpio.select(line(18), PinFunction::Input);
+            assert!(gpio.is_input(line(18)) && !gpio.is_input(line(19)));
             gpio.pull(line(17), Pull::Down);
             gpio.pull(line(18), Pull::None);
         });
         let mut expected = [u32::MAX; WORDS];
-        expected[1] = !(0b110 << 21) & !(0b011 << 12);
+        expected[1] = !(0b110 << 21) & !(0b011 << 12) & !(0b111 << 24);
         expected[0xe8 / 4] = !(0b01 << 2) & !(0b11 << 4);
         assert_eq!(words, expected);
     }

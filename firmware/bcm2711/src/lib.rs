@@ -1,6 +1,6 @@
 #![cfg_attr(not(test), no_std)]
-//! Registers of the BCM2711, the chip of the Raspberry Pi 4B: GPIO, clock, UART, watchdog, and the
-//! core's performance counters. The crate where unsafe lives.
+//! Registers of the BCM2711, the chip of the Raspberry Pi 4B: GPIO, clock, UART, interrupt controller, watchdog,
+//! and the core's performance counters. The crate where unsafe lives.
 //!
 //! Sections are those of *BCM2711 ARM Peripherals*. Its addresses of the form `0x7eXX_XXXX` are the
 //! bus's; the cores see the same registers at `0xfeXX_XXXX` ("low peripheral" mode, section 1.2.4).
@@ -15,7 +15,9 @@ mod clock;
 mod core_registers;
 #[cfg(all(target_arch = "aarch64", target_os = "none"))]
 mod critical;
+mod gic;
 mod gpio;
+mod pads;
 mod peripherals;
 mod pi;
 #[cfg(all(target_arch = "aarch64", target_os = "none"))]
@@ -25,11 +27,13 @@ mod watchdog;
 
 pub use clock::{Clock, Counter};
 #[cfg(all(target_arch = "aarch64", target_os = "none"))]
-pub use core_registers::{Fault, GenericTimer, exception_level, halt};
+pub use core_registers::{Fault, GenericTimer, exception_level, halt, take_interrupts, wait_for_interrupt};
+pub use gic::{CoreRegisters, DistributorRegisters, Gic, Interrupt, Pending, Taken};
 pub use gpio::{Gpio, GpioRegisters, PinFunction};
+pub use pads::{Pads, Prepared, SafeStores, Seen, rose};
 pub use peripherals::Peripherals;
 pub use pi::Pi;
 #[cfg(all(target_arch = "aarch64", target_os = "none"))]
 pub use pmu::{Count, Pmu};
-pub use uart::{Uart, UartError};
+pub use uart::{Receiver, Uart, UartError};
 pub use watchdog::{Watchdog, WatchdogRegisters};

@@ -4,7 +4,7 @@ use core::ptr::NonNull;
 
 use safe_mmio::UniqueMmioPointer;
 
-use crate::{Gpio, Uart, Watchdog};
+use crate::{Gic, Gpio, Pads, Receiver, Uart, Watchdog};
 
 /// Section 5.2.
 const GPIO: usize = 0xfe20_0000;
@@ -12,13 +12,23 @@ const GPIO: usize = 0xfe20_0000;
 const UART0: usize = 0xfe20_1000;
 /// Linux' `bcm2711.dtsi`: `watchdog@7e100000`.
 const POWER: usize = 0xfe10_0000;
+/// The interrupt controller's distributor (section 6.5.1; Linux' `bcm2711.dtsi`: `interrupt-controller@40041000`).
+const GIC_DISTRIBUTOR: usize = 0xff84_1000;
+/// Its interface to the core that asks.
+const GIC_CORE: usize = 0xff84_2000;
 
 /// Every block of the chip that this crate drives, each once.
 pub struct Peripherals {
     /// The GPIO lines.
     pub gpio: Gpio<'static>,
+    /// The GPIO lines as interrupt handlers use them.
+    pub pads: Pads<'static>,
     /// The first PL011, not yet enabled.
     pub uart: Uart<'static>,
+    /// Its receiving half.
+    pub receiver: Receiver<'static>,
+    /// The interrupt controller, as it was left by the earlier boot stage.
+    pub gic: Gic<'static>,
     /// The watchdog.
     pub watchdog: Watchdog<'static>,
 }
@@ -28,17 +38,33 @@ impl Peripherals {
     ///
     /// # Safety
     ///
-    /// The program runs on a BCM2711 (or an emulated one) with `0xfe00_0000` to `0xff7f_ffff` mapped
+    /// The program runs on a BCM2711 (or an emulated one) with `0xfe00_0000` to `0xffff_ffff` mapped
     /// to the same addresses as device memory, and nothing else that is still running uses a block
     /// that this program uses.
     pub unsafe fn new() -> Self {
-        // SAFETY: the caller promises that the block is there, mapped and ours.
+        // SAFETY: the caller promises that the block is there, mapped and ours. Two drivers have it, whose docs
+        // say what keeps them apart.
         let gpio = unsafe { block(GPIO) };
         // SAFETY: as above.
+        let pads = unsafe { block(GPIO) };
+        // SAFETY: as above, for the UART's halves.
         let uart = unsafe { block(UART0) };
         // SAFETY: as above.
+        let receiver = unsafe { block(UART0) };
+        // SAFETY: as above.
         let power = unsafe { block(POWER) };
-        Self { gpio: Gpio::new(gpio), uart: Uart::new(uart), watchdog: Watchdog::new(power) }
+        // SAFETY: as above.
+        let distributor = unsafe { block(GIC_DISTRIBUTOR) };
+        // SAFETY: as above.
+        let core = unsafe { block(GIC_CORE) };
+        Self {
+            gpio: Gpio::new(gpio),
+            pads: Pads::new(pads),
+            uart: Uart::new(uart),
+            receiver: Receiver::new(receiver),
+            gic: Gic::new(distributor, core),
+            watchdog: Watchdog::new(power),
+        }
     }
 }
 

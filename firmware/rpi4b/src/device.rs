@@ -1,13 +1,15 @@
 //! The device program: mounts the panel and serves the link, for ever.
 
-use xmap_bcm2711::{Clock, Counter as _, GenericTimer, Uart, UartError, Watchdog};
+use xmap_bcm2711::{Clock, Counter as _, GenericTimer, Uart};
 use xmap_boards::BoardId;
 use xmap_image::{bundle, words_of};
 use xmap_link::{Boot, ImageState, features};
-use xmap_panel::{Borrowed, Device, Failure, Identity, Recorder, Rehearsal, Service, Wire};
+use xmap_panel::{Borrowed, Device, Failure, Identity, Recorder, Rehearsal, Service, Wire, make_safe};
 
+use crate::board::safe_stores;
 pub use crate::board::{Board, board};
-use crate::limits::{MODULES, SLOTS_A_MODULE, TEXT_BYTES, TRACE_ENTRIES};
+use crate::interrupts;
+use crate::limits::{MODULES, SLOTS_A_MODULE, TEXT_BYTES, TRACE_ENTRIES, WATCHDOG_MS};
 use crate::startup::{Start, arena::Room, logger};
 use crate::{HandoverError, Options};
 
@@ -53,17 +55,15 @@ pub fn touch_bytes(bytes: &[u8]) {
     _ = black_box(core::str::from_utf8(black_box(&buffer)));
 }
 
-/// Microseconds between two looks at a UART that has nothing: less than the first byte of a full FIFO
-/// takes to be pushed out (16 bytes, 1.4 ms at 115,200 baud), and long enough that the bus, and the emulator's
-/// thread that serves it, has time for others.
-const REST_US: u32 = 20;
+/// Microseconds between two feedings of the watchdog while nothing else happens.
+const FEED_US: u64 = 1_000_000;
 
 /// The device program on this board.
 pub type Pi4b = Device<Borrowed<'static>, Wrapped<Board>>;
 
 /// Mounts what was handed over, and serves whoever asks.
 pub fn run(start: Start, rooms: [[Room; SLOTS_A_MODULE]; MODULES]) -> ! {
-    let Start { gpio, uart, watchdog, timer, image, arguments, .. } = start;
+    let Start { gpio, uart, timer, image, arguments, .. } = start;
     let options = Options::of(arguments);
     defmt::info!("xmap {=str} on rpi4b, counter {=u32} Hz", env!("CARGO_PKG_VERSION"), timer.hz());
     if options.rehearse {
@@ -89,8 +89,8 @@ pub fn run(start: Start, rooms: [[Room; SLOTS_A_MODULE]; MODULES]) -> ! {
             device.set_image_state(ImageState::Rejected { code: error.code(), detail: error.detail() });
         }
     }
-    let wire = LinkUart { uart, errors: 0 };
-    serve(Service::new(identity), wire, Clock::new(timer), watchdog, device)
+    interrupts::watch(WATCHDOG_MS, !options.no_watchdog);
+    serve(Service::new(identity), LinkUart { uart }, Clock::new(timer), options.rehearse, device)
 }
 
 /// Puts the images that were handed over into modules, in their order: one, or a bundle of several.
@@ -125,29 +125,29 @@ fn install(bytes: &[u8], device: &mut Pi4b) {
     }
 }
 
-/// Runs events, answers, and sends the device's own log when there is time for it.
+/// Runs events, answers, and sends the device's own log when there is time for it. Sleeps while there is nothing to
+/// do.
 fn serve(
     mut service: Service,
     mut wire: LinkUart,
     mut clock: Clock<GenericTimer>,
-    mut watchdog: Watchdog<'static>,
+    rehearse: bool,
     mut device: Pi4b,
 ) -> ! {
     // What the module logged while it was mounted.
     service.send_texts(&mut wire, &mut device);
     let mut bad = 0;
+    let mut safe = None;
     loop {
+        interrupts::feed();
         let busy = device.poll();
         let asked = service.poll(&mut wire, &mut device);
         service.send_texts(&mut wire, &mut device);
         if service.wants_reset() {
             device.make_all_safe();
-            wire.uart.flush();
-            watchdog.reset();
+            interrupts::reset(&mut wire.uart);
         }
-        if !busy && !asked {
-            clock.delay_us(REST_US);
-        }
+        keep_safe(&device, &mut safe);
         if let Some(trap) = device.take_trap() {
             defmt::warn!(
                 "export {=u16} trapped: code {=u8} at op {=u32}, detail {=u32}",
@@ -159,30 +159,51 @@ fn serve(
         }
         let now_bad = service.frames().bad();
         if now_bad != bad {
-            defmt::warn!("bad frame: {=u32} so far, {=u32} broken bytes", now_bad, wire.errors);
+            defmt::warn!(
+                "bad frame: {=u32} so far, {=u32} broken bytes",
+                now_bad,
+                interrupts::broken_bytes()
+            );
             bad = now_bad;
         }
+        let starved = interrupts::take_starved();
+        if starved != 0 {
+            defmt::error!(
+                "outputs were made safe: the device did nothing else for {=u32} ms",
+                WATCHDOG_MS / 2
+            );
+        }
         logger::drain(|frame| wire.write(frame));
+        if !busy && !asked {
+            // In a rehearsal the host's cues are the device's time.
+            let wake_us = if rehearse { u64::MAX } else { device.next_wake_us() };
+            interrupts::set_alarm(Some(wake_us.min(clock.now_us() + FEED_US)));
+            interrupts::idle();
+        }
     }
 }
 
-/// The UART as the link's wire. A broken byte is dropped: the frame that it was in fails its checksum.
+/// Works out the stores that make the outputs of all active images safe, where those are others than before.
+fn keep_safe(device: &Pi4b, before: &mut Option<[Option<u32>; MODULES]>) {
+    let modules = [0, 1, 2, 3];
+    let now = modules.map(|number| device.image(number).map(|image| image.hash_prefix()));
+    if *before == Some(now) {
+        return;
+    }
+    *before = Some(now);
+    interrupts::set_safe(safe_stores(|port| {
+        modules.iter().filter_map(|number| device.image(*number)).for_each(|image| make_safe(&image, port));
+    }));
+}
+
+/// The UART as the link's wire.
 struct LinkUart {
     uart: Uart<'static>,
-    /// Bytes that did not arrive whole.
-    errors: u32,
 }
 
 impl Wire for LinkUart {
     fn read(&mut self) -> Option<u8> {
-        loop {
-            match self.uart.read() {
-                Ok(byte) => return byte,
-                Err(UartError::Overrun | UartError::Framing | UartError::Break) => {
-                    self.errors = self.errors.saturating_add(1);
-                }
-            }
-        }
+        interrupts::receive()
     }
 
     fn write(&mut self, bytes: &[u8]) {

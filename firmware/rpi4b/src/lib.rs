@@ -8,15 +8,20 @@
 
 #[cfg(target_os = "none")]
 pub mod board;
+mod deadlines;
 #[cfg(target_os = "none")]
 pub mod device;
 mod handover;
 #[cfg(target_os = "none")]
+pub mod interrupts;
 pub mod limits;
+mod notes;
 mod options;
 #[cfg(target_os = "none")]
 #[allow(unsafe_code)]
 pub mod startup;
 
+pub use deadlines::{Deadlines, Due};
 pub use handover::{Handover, HandoverError};
+pub use notes::Notes;
 pub use options::Options;

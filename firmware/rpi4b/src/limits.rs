@@ -26,6 +26,16 @@ pub const TRACE_ENTRIES: usize = 16_384;
 /// Bytes of a module's messages between two answers. A call that logs more loses the rest, which is counted.
 pub const TEXT_BYTES: usize = 16_384;
 
+/// Bytes of the link that wait for the main loop: what arrives in 350 ms at 115,200 baud.
+pub const RECEIVED_BYTES: usize = 4096;
+
+/// Edges that wait for the main loop: those of a contact that bounces every 50 us for 10 ms. 16 bytes each.
+pub const EDGES: usize = 256;
+
+/// What the main loop has, in milliseconds, before the watchdog resets the chip; after half of it the outputs are made
+/// safe. Nearly the longest that the hardware can wait.
+pub const WATCHDOG_MS: u32 = 15_000;
+
 /// Bytes of the device's own log (defmt, encoded) that wait to be sent.
 pub const LOG_BYTES: usize = 4096;
 

@@ -9,13 +9,20 @@ pub struct Options {
     pub rehearse: bool,
     /// `xmap.safe=1`: the image is left alone; the device waits for help.
     pub safe: bool,
+    /// `xmap.watchdog=0`: a device that hangs makes its outputs safe, and is not reset. The emulator takes the
+    /// start of the watchdog for its end.
+    pub no_watchdog: bool,
 }
 
 impl Options {
     /// The options in a command line.
     pub fn of(arguments: &str) -> Self {
         let given = |word| arguments.split_ascii_whitespace().any(|given| given == word);
-        Self { rehearse: given("xmap.rehearse=1"), safe: given("xmap.safe=1") }
+        Self {
+            rehearse: given("xmap.rehearse=1"),
+            safe: given("xmap.safe=1"),
+            no_watchdog: given("xmap.watchdog=0"),
+        }
     }
 }
 
@@ -27,15 +34,23 @@ mod tests {
     fn words_are_found_among_others() {
         assert_eq!(Options::of(""), Options::default());
         let line = "coherent_pool=1M xmap.rehearse=1\nconsole=ttyS0,115200";
-        assert_eq!(Options::of(line), Options { rehearse: true, safe: false });
-        assert_eq!(Options::of("xmap.safe=1 xmap.rehearse=1"), Options { rehearse: true, safe: true });
+        assert_eq!(Options::of(line), Options { rehearse: true, ..Options::default() });
+        assert_eq!(
+            Options::of("xmap.safe=1 xmap.watchdog=0 xmap.rehearse=1"),
+            Options { rehearse: true, safe: true, no_watchdog: true }
+        );
     }
 
     #[test]
     fn a_word_counts_whole_or_not_at_all() {
-        for line in
-            ["xmap.rehearse", "xmap.rehearse=0", "xmap.rehearse=10", "noxmap.rehearse=1", "XMAP.REHEARSE=1"]
-        {
+        for line in [
+            "xmap.rehearse",
+            "xmap.rehearse=0",
+            "xmap.rehearse=10",
+            "noxmap.rehearse=1",
+            "XMAP.REHEARSE=1",
+            "xmap.watchdog=1",
+        ] {
             assert_eq!(Options::of(line), Options::default(), "{line}");
         }
     }

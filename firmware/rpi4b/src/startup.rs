@@ -7,6 +7,7 @@
 pub mod arena;
 pub mod logger;
 
+use core::arch::naked_asm;
 use core::fmt::Write as _;
 use core::panic::PanicInfo;
 use core::slice;
@@ -16,10 +17,13 @@ use aarch64_paging::mair::{Mair, MairAttribute, NormalMemory};
 use aarch64_rt::{ExceptionHandlers, InitialPagetable, RegisterStateRef};
 use dtoolkit::fdt::Fdt;
 use tiny_mapper::Pull;
-use xmap_bcm2711::{Fault, GenericTimer, Peripherals, PinFunction, Uart, exception_level};
+use xmap_bcm2711::{
+    Fault, GenericTimer, Interrupt, Peripherals, PinFunction, Uart, exception_level, take_interrupts,
+};
 use xmap_boards::Line;
 
 use crate::handover::{Handover, HandoverError, MEMORY_END};
+use crate::interrupts::{self, Hardware};
 
 /// The link's rate in baud, 8 data bits, no parity, one stop bit.
 pub const BAUD: u32 = 115_200;
@@ -72,12 +76,10 @@ unsafe extern "C" {
 
 /// The program's world at its first line.
 pub struct Start {
-    /// The chip's blocks, but the UART.
+    /// The lines.
     pub gpio: xmap_bcm2711::Gpio<'static>,
     /// The console and the link, enabled at [`BAUD`].
     pub uart: Uart<'static>,
-    /// The watchdog, not armed.
-    pub watchdog: xmap_bcm2711::Watchdog<'static>,
     /// The counter behind the clock.
     pub timer: GenericTimer,
     /// The panel's image, if one was handed over; what is wrong with the hand-over, if anything is.
@@ -86,7 +88,8 @@ pub struct Start {
     pub arguments: &'static str,
 }
 
-/// Takes the board over: console first, so that everything after it can say what is wrong.
+/// Takes the board over: console first, so that everything after it can say what is wrong. Interrupts are
+/// taken when it returns.
 ///
 /// # Safety
 ///
@@ -94,7 +97,7 @@ pub struct Start {
 pub unsafe fn start(device_tree: u64) -> Start {
     // SAFETY: this is a BCM2711, the page table above maps its peripherals as device memory to their
     // own addresses, and as the program's first act this is the only user of the blocks.
-    let Peripherals { mut gpio, uart, watchdog } = unsafe { Peripherals::new() };
+    let Peripherals { mut gpio, pads, uart, receiver, gic, watchdog } = unsafe { Peripherals::new() };
     gpio.pull(TXD0, Pull::None);
     gpio.pull(RXD0, Pull::Up);
     gpio.select(TXD0, PinFunction::Alt0);
@@ -102,6 +105,12 @@ pub unsafe fn start(device_tree: u64) -> Start {
     let Some(uart) = uart.enable(BAUD) else { unreachable!("the UART's clock makes {BAUD} baud") };
     let Some(timer) = GenericTimer::new() else { panic!("the boot stage did not set CNTFRQ_EL0") };
     assert_eq!(exception_level(), 2, "exception level");
+
+    let pending = gic.start(&Interrupt::ALL);
+    interrupts::start(Hardware { pending, receiver, pads, timer, watchdog });
+    // SAFETY: `irq_current` below saves what its handler changes, the handler knows all that were enabled, and
+    // this is no critical section, as it is the program's beginning.
+    unsafe { take_interrupts() };
 
     // SAFETY: the caller passes the address on as it came.
     let handover = unsafe { device_tree_at(device_tree) }
@@ -118,7 +127,7 @@ pub unsafe fn start(device_tree: u64) -> Start {
         // this program writes there.
         unsafe { slice::from_raw_parts(first, place.len()) }
     };
-    Start { gpio, uart, watchdog, timer, image: image.map(|place| place.map(bytes)), arguments }
+    Start { gpio, uart, timer, image: image.map(|place| place.map(bytes)), arguments }
 }
 
 /// The device tree at this address.
@@ -172,9 +181,11 @@ fn last_words() -> Uart<'static> {
     unsafe { Peripherals::new() }.uart
 }
 
-/// Prints the message and stops. Drives no line: outputs stay as they are.
+/// Makes the outputs safe, as far as a mounted image has said how, prints the message and stops; the watchdog resets
+/// the chip later, if it was started.
 #[panic_handler]
 fn panic(info: &PanicInfo<'_>) -> ! {
+    interrupts::make_safe();
     let mut uart = last_words();
     _ = writeln!(uart, "\nPANIC {}", info.message());
     if let Some(place) = info.location() {
@@ -184,18 +195,69 @@ fn panic(info: &PanicInfo<'_>) -> ! {
     stop(false)
 }
 
-/// No exception is expected: each prints what and where, and stops.
-struct Unexpected;
+/// Interrupts are handled. No other exception is expected: each makes the outputs safe, prints what and where, and
+/// stops.
+struct Exceptions;
 
-aarch64_rt::exception_handlers!(Unexpected);
+aarch64_rt::exception_handlers!(Exceptions);
 
-impl ExceptionHandlers for Unexpected {
+impl ExceptionHandlers for Exceptions {
     extern "C" fn sync_current(state: RegisterStateRef<'_>) {
         report("synchronous exception", &state)
     }
 
-    extern "C" fn irq_current(state: RegisterStateRef<'_>) {
-        report("interrupt", &state)
+    /// The vector has saved the core's registers; this saves those of floating point as well, which
+    /// any Rust code may use to copy memory, and which the interrupted code may be in the middle of using.
+    #[unsafe(naked)]
+    extern "C" fn irq_current(_: RegisterStateRef<'_>) {
+        naked_asm!(
+            "sub sp, sp, #(16 + 16 + 32 * 16)",
+            "stp x29, x30, [sp]",
+            "mov x29, sp",
+            "mrs x0, fpcr",
+            "mrs x1, fpsr",
+            "stp x0, x1, [sp, #16]",
+            "stp q0, q1, [sp, #32]",
+            "stp q2, q3, [sp, #64]",
+            "stp q4, q5, [sp, #96]",
+            "stp q6, q7, [sp, #128]",
+            "stp q8, q9, [sp, #160]",
+            "stp q10, q11, [sp, #192]",
+            "stp q12, q13, [sp, #224]",
+            "stp q14, q15, [sp, #256]",
+            "stp q16, q17, [sp, #288]",
+            "stp q18, q19, [sp, #320]",
+            "stp q20, q21, [sp, #352]",
+            "stp q22, q23, [sp, #384]",
+            "stp q24, q25, [sp, #416]",
+            "stp q26, q27, [sp, #448]",
+            "stp q28, q29, [sp, #480]",
+            "stp q30, q31, [sp, #512]",
+            "bl {handle}",
+            "ldp q0, q1, [sp, #32]",
+            "ldp q2, q3, [sp, #64]",
+            "ldp q4, q5, [sp, #96]",
+            "ldp q6, q7, [sp, #128]",
+            "ldp q8, q9, [sp, #160]",
+            "ldp q10, q11, [sp, #192]",
+            "ldp q12, q13, [sp, #224]",
+            "ldp q14, q15, [sp, #256]",
+            "ldp q16, q17, [sp, #288]",
+            "ldp q18, q19, [sp, #320]",
+            "ldp q20, q21, [sp, #352]",
+            "ldp q22, q23, [sp, #384]",
+            "ldp q24, q25, [sp, #416]",
+            "ldp q26, q27, [sp, #448]",
+            "ldp q28, q29, [sp, #480]",
+            "ldp q30, q31, [sp, #512]",
+            "ldp x0, x1, [sp, #16]",
+            "msr fpcr, x0",
+            "msr fpsr, x1",
+            "ldp x29, x30, [sp]",
+            "add sp, sp, #(16 + 16 + 32 * 16)",
+            "ret",
+            handle = sym handle_interrupt,
+        )
     }
 
     extern "C" fn fiq_current(state: RegisterStateRef<'_>) {
@@ -207,7 +269,12 @@ impl ExceptionHandlers for Unexpected {
     }
 }
 
+extern "C" fn handle_interrupt() {
+    interrupts::handle();
+}
+
 fn report(what: &str, state: &RegisterStateRef<'_>) -> ! {
+    interrupts::make_safe();
     let mut uart = last_words();
     _ = writeln!(uart, "\nFAULT {what}: ELR {:#018x} {}", state.elr, Fault::read());
     uart.flush();

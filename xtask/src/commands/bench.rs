@@ -49,6 +49,16 @@ fn headlines(counted: &Figures) {
             of("return", name)
         );
     }
+    let irq = |name: &str| counted.get(&format!("irq.{name}")).copied().unwrap_or(0);
+    println!(
+        "\ntimer interrupt: {} instructions from the vector back to the interrupted code; of 1000 alarms the main",
+        irq("handler")
+    );
+    println!(
+        "  loop, asleep, ran {} to {} ns after the time (an instruction takes 1 ns, a tick of the timer 16)",
+        irq("late_ns_min"),
+        irq("late_ns_max")
+    );
     println!("\nfigures to reach:");
     for (name, what, goal) in GOALS {
         let now = counted.get(name).copied().unwrap_or(0);

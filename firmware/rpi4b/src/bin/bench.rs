@@ -14,7 +14,13 @@
 //!
 //! The call is a function that is `Mapper::call` and nothing else; its arguments are in registers when it begins.
 //!
-//! Without a plan the counter proves itself on code that can be counted on paper.
+//! Without a plan the counter proves itself on code that can be counted on paper, or counts what interrupts cost
+//! where the command line is `interrupts`.
+
+#[cfg(target_os = "none")]
+#[allow(unsafe_code)]
+#[path = "bench/interrupts.rs"]
+mod interrupts;
 
 #[cfg(target_os = "none")]
 #[allow(unsafe_code)]
@@ -40,10 +46,11 @@ mod device {
         // SAFETY: the first and only call, with x0 as it came.
         let start = unsafe { startup::start(device_tree) };
         let pmu = Pmu::start();
-        let Start { gpio, mut uart, timer, image, .. } = start;
+        let Start { gpio, mut uart, timer, image, arguments } = start;
         let [[room, _], ..] = arena::take().expect("nobody has taken them");
-        let store = Store { stack: room.stack, memory: room.memory, globals: room.globals };
+        let store = room.into();
         match image.unwrap_or_else(|error| panic!("{error}")) {
+            None if arguments == "interrupts" => crate::interrupts::measure(timer, &mut uart),
             None => prove(&pmu, gpio, &mut uart),
             Some(bytes) => {
                 let words = words_of(bytes).expect("words");

@@ -1,7 +1,11 @@
 #![cfg_attr(target_os = "none", no_std, no_main)]
 #![deny(unsafe_code)]
 //! Checks start-up and the drivers against the emulated chip. The command line says what to do: `pass`,
-//! or how to fail: `panic`, `fault`, `reset`.
+//! `interrupts`, or how to fail: `panic`, `fault`, `reset`.
+
+#[cfg(target_os = "none")]
+#[allow(unsafe_code)]
+mod interrupts;
 
 #[cfg(target_os = "none")]
 #[allow(unsafe_code)]
@@ -22,6 +26,7 @@ mod device {
         let mut board = unsafe { startup::start(device_tree) };
         match board.arguments {
             "pass" => pass(board),
+            "interrupts" => take_interrupts(board),
             "panic" => panic!("asked for"),
             "fault" => {
                 let word: u32;
@@ -31,10 +36,7 @@ mod device {
             }
             "reset" => {
                 _ = writeln!(board.uart, "reset");
-                board.uart.flush();
-                board.watchdog.reset();
-                Clock::new(board.timer).delay_us(1_000_000);
-                panic!("still running")
+                rpi4b::interrupts::reset(&mut board.uart)
             }
             other => panic!("unknown argument {other:?}"),
         }
@@ -75,6 +77,20 @@ mod device {
         }
         assert_eq!(port.level(Bank::One) >> 26, 0, "lines that do not exist");
         port.log(LogLevel::Info, "selftest passed");
+        uart.flush();
+        startup::stop(true)
+    }
+
+    fn take_interrupts(board: Start) -> ! {
+        let Start { gpio, mut uart, timer, .. } = board;
+        crate::interrupts::alarms(timer);
+        _ = writeln!(uart, "alarms");
+        crate::interrupts::registers_are_kept(timer);
+        _ = writeln!(uart, "registers");
+        crate::interrupts::bytes_are_received(timer);
+        _ = writeln!(uart, "bytes");
+        crate::interrupts::a_loop_that_hangs_is_noticed(gpio, timer);
+        _ = writeln!(uart, "hang");
         uart.flush();
         startup::stop(true)
     }

@@ -1,0 +1,220 @@
+//! The GPIO block as an interrupt handler uses it: edges, and the stores that make outputs safe.
+//!
+//! [`crate::Gpio`] drives the same block for everybody else. They share no register that one of them
+//! changes by reading and writing back, but `GPFSEL`: whoever calls [`crate::Gpio::select`] while handlers may
+//! run masks them for as long.
+
+use safe_mmio::{UniqueMmioPointer, field, field_shared};
+use xmap_boards::{Line, PinMask};
+
+use crate::bits::Field;
+use crate::gpio::GpioRegisters;
+
+/// Registers of functions.
+const FUNCTION_REGISTERS: usize = 6;
+
+/// The lines that saw an edge, and the levels right after.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// Lines with an edge, by bank.
+    pub lines: [PinMask; 2],
+    /// Levels, by bank, read after the edges were taken: an edge that comes later is seen again.
+    pub levels: [PinMask; 2],
+}
+
+/// What makes outputs safe: stored as it is, without a look at anything.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SafeStores {
+    /// Lines that go high, by bank.
+    pub set: [PinMask; 2],
+    /// Lines that go low, by bank.
+    pub clear: [PinMask; 2],
+    /// Lines that become inputs, by bank.
+    pub float: [PinMask; 2],
+}
+
+impl SafeStores {
+    /// Nothing to store.
+    pub const NONE: Self = Self { set: [0; 2], clear: [0; 2], float: [0; 2] };
+
+    /// The bits that stay in each function register: all but those of floating lines. An input's are zero.
+    fn functions_kept(&self) -> [u32; FUNCTION_REGISTERS] {
+        let mut kept = [u32::MAX; FUNCTION_REGISTERS];
+        let floats = u64::from(self.float[0]) | u64::from(self.float[1]) << 32;
+        for line in (0..Line::COUNT).filter_map(Line::new).filter(|line| floats & line.mask64() != 0) {
+            let field = Field::function(line);
+            if let Some(word) = kept.get_mut(field.register) {
+                *word = field.insert(*word, 0);
+            }
+        }
+        kept
+    }
+}
+
+/// [`SafeStores`] with the function registers' bits worked out.
+#[derive(Clone, Copy, Debug)]
+pub struct Prepared {
+    stores: SafeStores,
+    kept: [u32; FUNCTION_REGISTERS],
+}
+
+impl From<SafeStores> for Prepared {
+    fn from(stores: SafeStores) -> Self {
+        Self { stores, kept: stores.functions_kept() }
+    }
+}
+
+/// The block's driver for handlers.
+#[derive(Debug)]
+pub struct Pads<'a> {
+    registers: UniqueMmioPointer<'a, GpioRegisters>,
+}
+
+impl<'a> Pads<'a> {
+    /// The driver for this block.
+    pub const fn new(registers: UniqueMmioPointer<'a, GpioRegisters>) -> Self {
+        Self { registers }
+    }
+
+    /// Asks for edges of a line, sampled by the block's clock: rising, falling, both or none. One that was
+    /// seen and not taken is forgotten.
+    pub fn detect(&mut self, line: Line, rising: bool, falling: bool) {
+        let (bank, mask) = (line.bank() as usize, line.mask());
+        let put = |word: u32, on: bool| if on { word | mask } else { word & !mask };
+        if let Some(mut register) = field!(self.registers, gpren).get(bank) {
+            register.modify(|word| put(word, rising));
+        }
+        if let Some(mut register) = field!(self.registers, gpfen).get(bank) {
+            register.modify(|word| put(word, falling));
+        }
+        if let Some(mut register) = field!(self.registers, gpeds).get(bank) {
+            register.write(mask);
+        }
+    }
+
+    /// Takes the edges that were seen; the lines let go of their interrupts.
+    pub fn take(&mut self) -> Seen {
+        let mut seen = Seen { lines: [0; 2], levels: [0; 2] };
+        for (bank, lines) in seen.lines.iter_mut().enumerate() {
+            if let Some(mut register) = field!(self.registers, gpeds).get(bank) {
+                *lines = register.read();
+                if *lines != 0 {
+                    register.write(*lines);
+                }
+            }
+        }
+        for (bank, levels) in seen.levels.iter_mut().enumerate() {
+            *levels = field_shared!(self.registers, gplev).get(bank).map_or(0, |register| register.read());
+        }
+        seen
+    }
+
+    /// Makes outputs safe: levels first, so that a line that floats shows no other one.
+    pub fn make_safe(&mut self, safe: &Prepared) {
+        let Prepared { stores, kept } = safe;
+        for (bank, mask) in stores.clear.iter().enumerate().filter(|(_, mask)| **mask != 0) {
+            if let Some(mut register) = field!(self.registers, gpclr).get(bank) {
+                register.write(*mask);
+            }
+        }
+        for (bank, mask) in stores.set.iter().enumerate().filter(|(_, mask)| **mask != 0) {
+            if let Some(mut register) = field!(self.registers, gpset).get(bank) {
+                register.write(*mask);
+            }
+        }
+        for (at, kept) in kept.iter().enumerate().filter(|(_, kept)| **kept != u32::MAX) {
+            if let Some(mut register) = field!(self.registers, gpfsel).get(at) {
+                register.modify(|word| word & kept);
+            }
+        }
+    }
+}
+
+/// Whether an edge rose: what was asked for says so where it was one of the two; the level otherwise,
+/// which is that after the last edge where several came at once.
+pub const fn rose(rising: bool, falling: bool, high: bool) -> bool {
+    match (rising, falling) {
+        (true, false) => true,
+        (false, true) => false,
+        _ => high,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WORDS: usize = size_of::<GpioRegisters>() / 4;
+
+    fn with_block<R>(words: &mut [u32; WORDS], test: impl FnOnce(&mut Pads<'_>) -> R) -> R {
+        let block = core::ptr::NonNull::from(words).cast::<GpioRegisters>();
+        // SAFETY: the words are borrowed for longer than the driver lives, are as large and as
+        // aligned as the block, and any bit pattern is a valid register.
+        let registers = unsafe { UniqueMmioPointer::new(block) };
+        test(&mut Pads::new(registers))
+    }
+
+    fn line(number: u8) -> Line {
+        Line::new(number).unwrap()
+    }
+
+    #[test]
+    fn detection_is_asked_for_line_by_line() {
+        let mut words = [0; WORDS];
+        words[0x4c / 4] = 1 << 3;
+        words[0x58 / 4] = 1 << 17;
+        with_block(&mut words, |pads| {
+            pads.detect(line(17), true, false);
+            pads.detect(line(40), true, true);
+        });
+        let mut expected = [0; WORDS];
+        expected[0x4c / 4] = 1 << 3 | 1 << 17;
+        expected[0x50 / 4] = 1 << 8;
+        expected[0x5c / 4] = 1 << 8;
+        // A one in GPEDS clears.
+        expected[0x40 / 4] = 1 << 17;
+        expected[0x44 / 4] = 1 << 8;
+        assert_eq!(words, expected);
+        with_block(&mut words, |pads| pads.detect(line(17), false, false));
+        assert_eq!(words[0x4c / 4], 1 << 3);
+    }
+
+    #[test]
+    fn edges_are_taken_with_the_levels_after_them() {
+        let mut words = [0; WORDS];
+        (words[0x40 / 4], words[0x44 / 4]) = (1 << 17 | 1, 0);
+        (words[0x34 / 4], words[0x38 / 4]) = (0xffff_0000, 7);
+        let seen = with_block(&mut words, |pads| pads.take());
+        assert_eq!(seen, Seen { lines: [1 << 17 | 1, 0], levels: [0xffff_0000, 7] });
+        assert_eq!(words[0x40 / 4], 1 << 17 | 1, "written back, which clears them in the chip");
+    }
+
+    #[test]
+    fn safe_stores_touch_their_lines_alone() {
+        let mut words = [0; WORDS];
+        words[..6].fill(u32::MAX);
+        let stores =
+            SafeStores { set: [1 << 17, 0], clear: [1 << 4, 1 << 8], float: [1 << 27 | 1 << 9, 1 << 25] };
+        with_block(&mut words, |pads| pads.make_safe(&stores.into()));
+        let mut expected = [0; WORDS];
+        expected[..6].fill(u32::MAX);
+        expected[0] = !(0b111 << 27);
+        expected[2] = !(0b111 << 21);
+        expected[5] = !(0b111 << 21);
+        expected[0x1c / 4] = 1 << 17;
+        expected[0x28 / 4] = 1 << 4;
+        expected[0x2c / 4] = 1 << 8;
+        assert_eq!(words, expected);
+        let mut untouched = [0x1234_5678; WORDS];
+        with_block(&mut untouched, |pads| pads.make_safe(&SafeStores::NONE.into()));
+        assert_eq!(untouched, [0x1234_5678; WORDS]);
+    }
+
+    #[test]
+    fn the_level_decides_only_where_both_edges_were_asked_for() {
+        assert!(rose(true, false, false));
+        assert!(!rose(false, true, true));
+        assert!(rose(true, true, true));
+        assert!(!rose(true, true, false));
+    }
+}

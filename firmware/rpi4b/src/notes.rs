@@ -1,0 +1,160 @@
+//! What interrupt handlers noted and the main loop has not taken yet: bounded, and what finds no room is counted.
+
+use heapless::Deque;
+use xmap_bcm2711::{Seen, rose};
+use xmap_boards::{Bank, Line};
+use xmap_panel::Edge;
+
+use crate::deadlines::Deadlines;
+use crate::limits::{EDGES, RECEIVED_BYTES};
+
+/// The notes.
+#[derive(Debug)]
+pub struct Notes {
+    /// Something was noted since the main loop last woke.
+    pub fresh: bool,
+    /// Bytes of the link.
+    pub bytes: Deque<u8, RECEIVED_BYTES>,
+    /// Bytes of the link that did not arrive whole.
+    pub broken_bytes: u32,
+    edges: Deque<Edge, EDGES>,
+    lost_edges: u32,
+    /// Lines whose rising edges were asked for, over all banks; and falling ones.
+    rising: u64,
+    falling: u64,
+    /// What the timer is for.
+    pub deadlines: Deadlines,
+    /// How often the main loop did not feed in time.
+    pub starved: u32,
+}
+
+impl Notes {
+    /// Nothing noted, nothing asked for.
+    pub const fn new() -> Self {
+        Self {
+            fresh: false,
+            bytes: Deque::new(),
+            broken_bytes: 0,
+            edges: Deque::new(),
+            lost_edges: 0,
+            rising: 0,
+            falling: 0,
+            deadlines: Deadlines::NONE,
+            starved: 0,
+        }
+    }
+
+    /// Edges of a line are asked for: rising, falling, both or none. Those that wait are forgotten.
+    pub fn detect(&mut self, line: Line, rising: bool, falling: bool) {
+        let put = |lines: u64, on: bool| if on { lines | line.mask64() } else { lines & !line.mask64() };
+        (self.rising, self.falling) = (put(self.rising, rising), put(self.falling, falling));
+        for _ in 0..self.edges.len() {
+            if let Some(edge) = self.edges.pop_front()
+                && edge.line != line
+            {
+                // There is room: one was taken out.
+                _ = self.edges.push_back(edge);
+            }
+        }
+    }
+
+    /// Notes edges, each with this time, in the order of their lines; those that nobody asked for are none.
+    pub fn saw(&mut self, seen: &Seen, time_us: u64) {
+        for bank in Bank::ALL {
+            let (lines, levels) = (seen.lines[bank as usize], seen.levels[bank as usize]);
+            let mut left = lines & bank.of(self.rising | self.falling);
+            while left != 0 {
+                let at = left.trailing_zeros();
+                left &= left - 1;
+                let Some(line) = Line::new(at as u8 + 32 * bank as u8) else { continue };
+                let asked = |lines: u64| lines & line.mask64() != 0;
+                let rising = rose(asked(self.rising), asked(self.falling), levels & line.mask() != 0);
+                if self.edges.push_back(Edge { line, rising, time_us }).is_err() {
+                    self.lost_edges = self.lost_edges.saturating_add(1);
+                }
+            }
+        }
+    }
+
+    /// The oldest edge.
+    pub fn take_edge(&mut self) -> Option<Edge> {
+        self.edges.pop_front()
+    }
+
+    /// Edges that found no room since this was last asked.
+    pub fn take_lost_edges(&mut self) -> u32 {
+        core::mem::take(&mut self.lost_edges)
+    }
+}
+
+impl Default for Notes {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(number: u8) -> Line {
+        Line::new(number).unwrap()
+    }
+
+    fn seen(lines: [u32; 2], levels: [u32; 2]) -> Seen {
+        Seen { lines, levels }
+    }
+
+    fn take_all(notes: &mut Notes) -> Vec<(u8, bool, u64)> {
+        core::iter::from_fn(|| notes.take_edge())
+            .map(|edge| (edge.line.number(), edge.rising, edge.time_us))
+            .collect()
+    }
+
+    #[test]
+    fn edges_come_out_in_order_with_their_direction_and_time() {
+        let mut notes = Notes::new();
+        notes.detect(line(2), true, false);
+        notes.detect(line(27), true, true);
+        notes.detect(line(45), false, true);
+        // The level is what it is after a pulse; a line whose rising edges alone were asked for rose.
+        notes.saw(&seen([1 << 2 | 1 << 27, 1 << 13], [1 << 27, 1 << 13]), 7);
+        notes.saw(&seen([1 << 27, 0], [0, 0]), 9);
+        assert_eq!(take_all(&mut notes), [(2, true, 7), (27, true, 7), (45, false, 7), (27, false, 9)]);
+        assert_eq!(notes.take_lost_edges(), 0);
+    }
+
+    #[test]
+    fn what_nobody_asked_for_is_no_edge() {
+        let mut notes = Notes::new();
+        notes.detect(line(4), true, true);
+        notes.detect(line(4), false, false);
+        notes.saw(&seen([u32::MAX, u32::MAX], [0, 0]), 1);
+        assert_eq!(take_all(&mut notes), []);
+    }
+
+    #[test]
+    fn asking_again_forgets_the_lines_own_edges_alone() {
+        let mut notes = Notes::new();
+        notes.detect(line(4), true, true);
+        notes.detect(line(5), true, true);
+        for time in 0..3 {
+            notes.saw(&seen([1 << 4 | 1 << 5, 0], [1 << 4, 0]), time);
+        }
+        notes.detect(line(4), true, false);
+        assert_eq!(take_all(&mut notes), [(5, false, 0), (5, false, 1), (5, false, 2)]);
+    }
+
+    #[test]
+    fn edges_without_room_are_counted_and_the_oldest_stay() {
+        let mut notes = Notes::new();
+        notes.detect(line(4), true, true);
+        for time in 0..EDGES as u64 + 3 {
+            notes.saw(&seen([1 << 4, 0], [1 << 4, 0]), time);
+        }
+        assert_eq!(notes.take_lost_edges(), 3);
+        assert_eq!(notes.take_lost_edges(), 0);
+        let times: Vec<u64> = take_all(&mut notes).iter().map(|edge| edge.2).collect();
+        assert_eq!(times, (0..EDGES as u64).collect::<Vec<_>>());
+    }
+}
