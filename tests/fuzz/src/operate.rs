@@ -1,0 +1,456 @@
+//! A whole device at the end of the link, and hosts that ask for anything in any order.
+//!
+//! Not part of `lib.rs`: its stable test is one of `xmap-panel` (`firmware/panel/tests/fuzz.rs`), which takes this
+//! file by its path.
+
+use std::collections::VecDeque;
+
+use xmap_boards::{BoardId, Line};
+use xmap_image::{
+    Confirm, Entry, Event, EventSource, Export as Row, Function, ImageBuilder, Keep, OnFault, OnOverrun, Op,
+    PinMode, PinRow, Policy, Pull, Safe, Ty, limits, reseal,
+};
+use xmap_link::limits::{MAX_CHUNK, MAX_FRAME, MAX_MODULES};
+use xmap_link::*;
+use xmap_panel::{Device, Identity, Recorder, Room, Service, Wire};
+use xmap_sim::{Heap, SimBoard};
+
+use super::entropy::Entropy;
+
+const IDENTITY: Identity =
+    Identity { board: 1, boot: Boot::Normal, features: 0, clock_hz: 1_000_000, firmware: "0" };
+/// Hosts that talk to the device at once.
+const HOSTS: usize = 2;
+/// The lines of the images here: no other one may be written.
+const LINES: [u8; 3] = [17, 22, 27];
+
+type Board = Recorder<SimBoard, 16, 64>;
+
+/// How far an input got.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Reached {
+    /// Images that took another one's place.
+    pub swapped: u32,
+    /// Images that were accepted and did not stay.
+    pub taken_back: u32,
+    /// Images that were refused.
+    pub refused: u32,
+    /// Calls that trapped.
+    pub trapped: u32,
+    /// Calls of handles whose image was gone.
+    pub stale: u32,
+    /// Begins that were refused because another host was there first.
+    pub busy: u32,
+}
+
+/// Plays what the bytes say. Whatever is asked, a module that has an image keeps one, a refusal changes
+/// nothing, an image that fails leaves the one before, a handle never reaches another image, and no line is written
+/// that no image declares.
+pub fn link_operate(data: &[u8]) -> Reached {
+    let mut entropy = Entropy::of(data);
+    let mut bench = Bench::new();
+    for _ in 0..8 + entropy.below(60) {
+        bench.step(&mut entropy);
+        bench.check();
+    }
+    bench.reached
+}
+
+#[derive(Default)]
+struct Memory {
+    to_device: VecDeque<u8>,
+    to_host: Vec<u8>,
+}
+
+impl Wire for Memory {
+    fn read(&mut self) -> Option<u8> {
+        self.to_device.pop_front()
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        self.to_host.extend_from_slice(bytes);
+    }
+}
+
+/// A host, and what it believes.
+struct Host {
+    service: Service,
+    wire: Memory,
+    seq: u16,
+    /// Its image, the transfer's token, and how much of it has gone.
+    transfer: Option<(u8, Vec<u8>, [u8; 32], u32, usize)>,
+    /// Its handles, each with the module and the generation that it is for.
+    handles: Vec<(u32, u8, u16)>,
+}
+
+/// What is held against the state before.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Seen {
+    generation: u16,
+    hash: Option<[u8; 32]>,
+}
+
+struct Bench {
+    device: Device<Heap, Board>,
+    hosts: [Host; HOSTS],
+    seen: [Seen; MAX_MODULES],
+    happened: u32,
+    reached: Reached,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let room = || Room {
+            words: vec![0; 1024],
+            stack: vec![0; limits::WINDOW + 192],
+            globals: vec![0; 4],
+            memory: vec![0; 64],
+        };
+        let mut board = Recorder::new(SimBoard::new());
+        board.port_mut().record(true);
+        let host = || Host {
+            service: Service::new(IDENTITY),
+            wire: Memory::default(),
+            seq: 0,
+            transfer: None,
+            handles: Vec::new(),
+        };
+        let mut bench = Self {
+            device: Device::new(board, std::array::from_fn(|_| [room(), room()])),
+            hosts: [host(), host()],
+            seen: [Seen { generation: 0, hash: None }; MAX_MODULES],
+            happened: 0,
+            reached: Reached::default(),
+        };
+        for host in 0..HOSTS {
+            bench.ask(host, &Request::Hello { protocol: PROTOCOL, nonce: 1 });
+        }
+        bench
+    }
+
+    fn ask(&mut self, host: usize, request: &Request) -> Response {
+        let Host { service, wire, seq, .. } = &mut self.hosts[host];
+        *seq = seq.wrapping_add(1);
+        let mut buffer = [0; MAX_FRAME];
+        wire.to_device.extend(encode_request(*seq, request, &mut buffer).expect("a request fits"));
+        while service.poll(wire, &mut self.device) {}
+        let mut reader: FrameReader = FrameReader::new();
+        let mut answer = None;
+        for byte in wire.to_host.drain(..) {
+            if let Some(frame) = reader.feed(byte)
+                && frame.channel == Channel::Response as u8
+            {
+                let (got, response) = decode_response(frame.payload).expect("the device's own answer");
+                assert_eq!((got, answer.is_none()), (*seq, true), "one answer to each request");
+                answer = Some(response);
+            }
+        }
+        answer.expect("an answer")
+    }
+
+    fn see(&mut self, module: u8) -> Seen {
+        let status = self.device.status(module).expect("each module has a status");
+        Seen { generation: status.generation, hash: status.image.map(|image| image.hash) }
+    }
+
+    fn step(&mut self, entropy: &mut Entropy<'_>) {
+        let host = entropy.below(HOSTS as u32) as usize;
+        let module = entropy.pick(&[0, 0, 0, 0, 1, 1, 2, 3, 4]);
+        match entropy.below(18) {
+            0..3 => {
+                // Mostly in one go, as hosts do.
+                self.begin(host, module, entropy);
+                if entropy.below(4) != 0 {
+                    self.chunks(host, entropy);
+                    self.commit(host);
+                }
+            }
+            3 => self.chunks(host, entropy),
+            4 => self.commit(host),
+            5 => {
+                if let Some((_, _, _, token, _)) = self.hosts[host].transfer.take() {
+                    let response = self.ask(host, &Request::Abort { token });
+                    assert!(matches!(response, Response::Done | Response::Refused(Refusal::NoTransfer)));
+                }
+            }
+            6..8 => {
+                // The last is longer than a transfer is held.
+                let us =
+                    u64::from(entropy.pick(&[100u32, 100, 3_000, 3_000, 20_000, 20_000, 20_000, 5_100_000]));
+                self.device.pass(us, |board, us| board.port_mut().advance(us));
+            }
+            8..11 => self.call(host, entropy),
+            11 | 16 | 17 => self.handle(host, entropy),
+            12 => {
+                let request = entropy.pick(&[0, 1]);
+                let request =
+                    if request == 0 { Request::Confirm { module } } else { Request::Rollback { module } };
+                let response = self.ask(host, &request);
+                let fits =
+                    matches!(response, Response::Done | Response::Swapped { .. } | Response::Refused(_));
+                assert!(fits, "{request:?}: {response:?}");
+            }
+            13 => {
+                let module = (entropy.below(8) != 0).then_some(module);
+                let response = self.ask(host, &Request::Reset { module });
+                assert!(matches!(response, Response::Done | Response::Refused(_)), "{response:?}");
+            }
+            14 => {
+                let request = match entropy.below(4) {
+                    0 => Request::Module { module },
+                    1 => Request::Happened { from: entropy.pick(&[0, self.happened, u32::MAX]) },
+                    2 => Request::Status,
+                    _ => Request::Describe { export: Export::Id(entropy.u32() as u16 & 0x3007) },
+                };
+                self.ask(host, &request);
+            }
+            _ => {
+                // Bytes that are nothing, and then a greeting.
+                let noise = entropy.below(20);
+                self.hosts[host].wire.to_device.extend((0..noise).map(|_| entropy.u8()));
+                self.hosts[host].wire.to_device.push_back(0);
+                let Host { service, wire, .. } = &mut self.hosts[host];
+                while service.poll(wire, &mut self.device) {}
+                wire.to_host.clear();
+                self.ask(host, &Request::Hello { protocol: PROTOCOL, nonce: entropy.u32() });
+            }
+        }
+    }
+
+    fn begin(&mut self, host: usize, module: u8, entropy: &mut Entropy<'_>) {
+        let mut words = image(entropy);
+        match entropy.below(8) {
+            // On its way, or before it was hashed.
+            0 => words[entropy.clone().below(40) as usize] ^= 1 << entropy.below(32),
+            1 => {
+                let at = 28 + entropy.below(words.len() as u32 - 28) as usize;
+                words[at] ^= 1 << entropy.below(32);
+                reseal(&mut words);
+            }
+            _ => {}
+        }
+        let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+        let mut hash = [0; 32];
+        hash.copy_from_slice(&bytes[xmap_image::HASH_WORD * 4..][..32]);
+        let size = entropy.pick(&[0, 0, 0, 0, 0, 0, 1, 4, 1 << 20]) + bytes.len() as u32;
+        let token = entropy.below(4);
+        match self.ask(host, &Request::Begin { module, bytes: size, hash, token }) {
+            Response::Staging { next } => {
+                let next = next as usize;
+                assert!(next <= bytes.len());
+                self.hosts[host].transfer = Some((module, bytes, hash, token, next));
+            }
+            Response::Refused(Refusal::Busy { .. }) => self.reached.busy += 1,
+            Response::Refused(_) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn chunks(&mut self, host: usize, entropy: &mut Entropy<'_>) {
+        let Some((module, bytes, hash, token, mut at)) = self.hosts[host].transfer.take() else { return };
+        for _ in 0..3 + entropy.below(3) {
+            // Now and then from the wrong place, or too little.
+            let from = if entropy.below(12) == 0 { entropy.below(2000) as usize } else { at };
+            let most = entropy.pick(&[MAX_CHUNK, MAX_CHUNK, MAX_CHUNK, MAX_CHUNK, 1, 0]);
+            let data = bytes.get(from..).unwrap_or_default().iter().take(most).copied().collect();
+            match self.ask(host, &Request::Chunk { token, offset: from as u32, data }) {
+                Response::Staging { next } | Response::Refused(Refusal::BadChunk { expected: next }) => {
+                    at = next as usize;
+                }
+                Response::Refused(_) => {}
+                other => panic!("{other:?}"),
+            }
+        }
+        self.hosts[host].transfer = Some((module, bytes, hash, token, at));
+    }
+
+    fn commit(&mut self, host: usize) {
+        let Some((module, _, hash, token, _)) = self.hosts[host].transfer.clone() else { return };
+        let before: [Seen; MAX_MODULES] = std::array::from_fn(|n| self.see(n as u8));
+        let answer = self.ask(host, &Request::Commit { token });
+        let after: [Seen; MAX_MODULES] = std::array::from_fn(|n| self.see(n as u8));
+        match answer {
+            Response::Swapped { module: of, generation, .. } => {
+                // The token may have been another host's: they choose badly here.
+                let at = usize::from(of);
+                assert_ne!(before[at].generation, generation);
+                assert_eq!(after[at].generation, generation);
+                if of == module && after[at].hash == Some(hash) {
+                    self.reached.swapped += 1;
+                }
+                assert!((0..MAX_MODULES).all(|n| n == at || before[n] == after[n]), "another module changed");
+            }
+            Response::NotSwapped { state } => {
+                assert!(!matches!(state, ImageState::Mounted | ImageState::None), "{state:?}");
+                assert!(before == after, "an image that failed changed something");
+                self.reached.refused += 1;
+            }
+            Response::Refused(_) => assert!(before == after, "a refusal changed something"),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn call(&mut self, host: usize, entropy: &mut Entropy<'_>) {
+        let export = match entropy.below(3) {
+            0 => Export::name(entropy.pick(&["put", "a.put", "b.trip", "trip", "spin", "none"]))
+                .expect("short"),
+            _ => Export::Id(entropy.u32() as u16 & 0x1007),
+        };
+        let args = (0..entropy.below(8) / 7).map(|_| u64::from(entropy.u8() % 2)).collect();
+        match self.ask(host, &Request::Call { export, args }) {
+            Response::Trapped(_) => self.reached.trapped += 1,
+            Response::Returned { .. } | Response::Refused(_) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn handle(&mut self, host: usize, entropy: &mut Entropy<'_>) {
+        let handles = &self.hosts[host].handles;
+        if handles.is_empty() || entropy.below(3) == 0 {
+            let id = entropy.u32() as u16 & 0x1007;
+            let module = (id >> 12) as u8;
+            let generation = self.see(module).generation;
+            match self.ask(host, &Request::Bind { export: Export::Id(id) }) {
+                Response::Bound { handle } => self.hosts[host].handles.push((handle, module, generation)),
+                Response::Refused(_) => {}
+                other => panic!("{other:?}"),
+            }
+            return;
+        }
+        let at = entropy.below(handles.len() as u32) as usize;
+        let (handle, module, generation) = handles[at];
+        // What the request itself sets off (a host that is back) may not bring a new image.
+        let there = self.see(module).generation == generation;
+        let request = match entropy.below(3) {
+            0 => Request::Release { handle },
+            _ => Request::CallHandle { handle, args: Args::new() },
+        };
+        let response = self.ask(host, &request);
+        if !there {
+            assert_eq!(response, Response::Refused(Refusal::StaleHandle), "{request:?}");
+            self.reached.stale += 1;
+        }
+        if matches!(request, Request::Release { .. }) || !there {
+            self.hosts[host].handles.swap_remove(at);
+        }
+    }
+
+    /// What holds between any two requests.
+    fn check(&mut self) {
+        for module in 0..MAX_MODULES as u8 {
+            let status = self.device.status(module).expect("each module has a status");
+            let before = self.seen[usize::from(module)];
+            let now = self.see(module);
+            assert!(
+                matches!(status.life, Life::Unloaded | Life::Running | Life::Faulted),
+                "module {module} is {:?} between two requests",
+                status.life
+            );
+            assert_eq!(status.life == Life::Unloaded, now.hash.is_none());
+            assert!(before.hash.is_none() || now.hash.is_some(), "module {module} lost its image");
+            assert!(now.generation >= before.generation);
+            assert!(
+                now.hash == before.hash || now.generation != before.generation,
+                "module {module} runs another image under the same generation"
+            );
+            assert!(status.trial_ms == 0 || status.previous, "a trial with no way back");
+            self.seen[usize::from(module)] = now;
+        }
+        let mut page = self.device.happened(self.happened);
+        while !page.entries.is_empty() {
+            assert!(page.first >= self.happened && page.first + page.entries.len() as u32 <= page.next);
+            let back =
+                |entry: &&Happening| matches!(entry.what, What::RolledBack(Why::Trap(_) | Why::Unconfirmed));
+            self.reached.taken_back += page.entries.iter().filter(back).count() as u32;
+            self.happened = page.first + page.entries.len() as u32;
+            page = self.device.happened(self.happened);
+        }
+        let ours = LINES.iter().fold(0, |mask, line| mask | 1u32 << line);
+        let board = self.device.board_mut().port_mut();
+        for access in board.accesses().filter(|access| access.drives()) {
+            assert_eq!(access.value & !ours, 0, "{access}");
+        }
+        // What was looked at is forgotten.
+        board.record(false);
+        board.record(true);
+    }
+}
+
+/// A small image: two lines, an output and an input; exports that work, trap and spin; and any policy.
+fn image(entropy: &mut Entropy<'_>) -> Vec<u32> {
+    let mut b = ImageBuilder::new(BoardId::Rpi4b);
+    b.manifest.module = entropy.pick(&["a", "b", "c"]);
+    b.version = entropy.below(4);
+    let line = |n| Line::new(n).expect("a line");
+    let output = entropy.pick(&LINES);
+    let safe = entropy.pick(&[Safe::Low, Safe::High, Safe::Hold]);
+    for n in LINES {
+        if n == output {
+            b.pins.push(PinRow::new(line(n), PinMode::Out, safe, Pull::None));
+        } else if entropy.below(3) == 0 {
+            b.pins.push(PinRow::new(line(n), PinMode::In, Safe::Hold, Pull::Up));
+        }
+    }
+    b.globals = vec![0, 5];
+    let ret = Op::Ret.abc(0, 0, 0);
+    let trap = Op::Unreachable.abc(0, 0, 0);
+    let works = [Op::LineSet.abc(output, 0, 0), Op::LineClear.abc(output, 0, 0), ret];
+    // Back to itself: ends with the fuel.
+    let spins = [Op::Br.a24(-1), ret];
+    let mut code = |name: &'static str, results: &[Ty], code: Vec<u32>| {
+        let function = b.functions.len() as u32;
+        b.functions.push(Function { frame: 16, params: 0, results: results.len() as u8, code });
+        let key = match name {
+            "on_mount" | "on_unmount" => name.to_string(),
+            _ => format!("{}.{name}", b.manifest.module),
+        };
+        let entry = Entry::Code { function, fuel: 200 };
+        b.exports.push(Row { key, name: name.into(), params: vec![], results: results.to_vec(), entry });
+    };
+    code("put", &[], works.to_vec());
+    code("trip", &[], vec![trap, ret]);
+    code("spin", &[], spins.to_vec());
+    let tick = entropy.below(6);
+    code("tick", &[], if tick == 0 { vec![trap, ret] } else { works.to_vec() });
+    match entropy.below(6) {
+        0 => code("on_mount", &[Ty::I32], vec![Op::Const32.a16(1, 3), ret]),
+        1 => code("on_mount", &[Ty::I32], vec![trap, ret]),
+        _ => code("on_mount", &[Ty::I32], vec![Op::Const32.a16(1, 0), ret]),
+    }
+    if entropy.below(4) == 0 {
+        code("on_unmount", &[], vec![trap, ret]);
+    }
+    let mut keys: Vec<&str> = b.exports.iter().map(|row| row.key.as_str()).collect();
+    keys.sort_unstable();
+    let place = keys.iter().position(|key| key.ends_with(".tick")).expect("it is there") as u16;
+    if entropy.below(2) == 0 {
+        let every_us = entropy.pick(&[5_000, 100_000]);
+        let tick = Event { export: place, source: EventSource::Every { every_us } };
+        assert!(b.manifest.events.push(tick).is_ok());
+    }
+    let fault = [OnFault::Hold, OnFault::Safe, OnFault::Restart];
+    b.manifest.policy = Policy {
+        on_trap: entropy.pick(&fault),
+        on_fuel: entropy.pick(&fault),
+        restarts: entropy.below(3) as u8,
+        on_overrun: entropy.pick(&[OnOverrun::DropOldest, OnOverrun::DropNewest]),
+        coalesce: entropy.below(2) == 0,
+        link_timeout_ms: entropy.pick(&[0, 0, 20]),
+        confirm_ms: entropy.pick(&[0, 5, 3000]),
+        confirm: Confirm::Device,
+        layout: entropy.below(3),
+        keep: heapless_of(entropy),
+    };
+    if b.manifest.policy.confirm_ms > 0 && entropy.below(2) == 0 {
+        b.manifest.policy.confirm = Confirm::Host;
+    }
+    if b.manifest.policy.keep.is_empty() {
+        b.manifest.policy.layout = 0;
+    }
+    b.build().expect("an image by the book")
+}
+
+/// Some of the globals are kept, or none.
+fn heapless_of<C: FromIterator<Keep>>(entropy: &mut Entropy<'_>) -> C {
+    (0..entropy.below(3) as u16).map(Keep::Global).collect()
+}
