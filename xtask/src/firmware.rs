@@ -22,6 +22,8 @@ pub enum Program {
     SelfTest,
     /// Plays the specification's tests, in the emulator.
     Spec,
+    /// Swaps images while a lamp is on, in the emulator.
+    Swaps,
     /// What there is without a mapper, to measure it.
     SizeBase,
     /// The same with the verification of an image.
@@ -40,6 +42,7 @@ impl Program {
             Self::Bench => "bench",
             Self::SelfTest => "selftest",
             Self::Spec => "spec",
+            Self::Swaps => "swaps",
             Self::SizeBase => "size_base",
             Self::SizeImage => "size_image",
             Self::SizeMapper | Self::SizeIntegers => "size_mapper",

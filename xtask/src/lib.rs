@@ -10,6 +10,7 @@ pub mod measure;
 pub mod opcost;
 pub mod process;
 pub mod size;
+pub mod swaps;
 pub mod toolchain;
 
 use std::env;

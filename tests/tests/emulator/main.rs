@@ -8,3 +8,4 @@ mod faults;
 mod log;
 mod panels;
 mod spec;
+mod swap;
