@@ -50,18 +50,15 @@ impl Port for Board {
         self.0.level(bank)
     }
 
-    #[inline]
     fn select(&mut self, line: Line, function: Function) {
         // The register has other lines' functions, and a handler may make those inputs.
         critical_section::with(|_| self.0.select(line, function));
     }
 
-    #[inline]
     fn pull(&mut self, line: Line, pull: Pull) {
         self.0.pull(line, pull);
     }
 
-    #[inline]
     fn now_us(&mut self) -> u64 {
         self.0.now_us()
     }
@@ -74,7 +71,6 @@ impl Port for Board {
         }
     }
 
-    #[inline]
     fn log(&mut self, level: LogLevel, text: &str) {
         self.0.log(level, text);
     }
