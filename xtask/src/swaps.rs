@@ -25,7 +25,10 @@ const LAMP: u8 = 17;
 const LIMIT: Duration = Duration::from_secs(300);
 
 /// A panel with a lamp and a timer that counts in a global which is kept.
-fn panel(version: u32) -> Result<Vec<Word>> {
+///
+/// # Errors
+/// None: the panel is well-formed.
+pub fn panel(version: u32) -> Result<Vec<Word>> {
     let mut builder = ImageBuilder::new(BoardId::Rpi4b);
     builder.version = version;
     let lamp = Line::new(LAMP).context("the line exists")?;
