@@ -5,12 +5,13 @@
 //! charge. Everything else runs on the fuel of the manifest.
 
 mod costs;
+mod paths;
 mod stack;
 
 use std::collections::{BTreeSet, HashMap};
-use std::ops::Range;
 
-use xmap_image::{Field, Fields, Function, Op, Word, decode};
+use paths::longest_path;
+use xmap_image::{Function, Op, Word, decode};
 
 pub use costs::{CALL_INSNS, PARAM_INSNS, RESULT_INSNS, direct_insns, insns};
 pub use stack::stack_slots;
@@ -32,6 +33,14 @@ impl Bound {
             ops: self.ops.saturating_add(other.ops),
             insns: self.insns.saturating_add(other.insns),
             fuel: self.fuel.saturating_add(other.fuel),
+        }
+    }
+
+    fn times(self, n: u64) -> Bound {
+        Bound {
+            ops: self.ops.saturating_mul(n),
+            insns: self.insns.saturating_mul(n),
+            fuel: self.fuel.saturating_mul(n),
         }
     }
 
@@ -145,160 +154,6 @@ fn called(op: Op, words: &[Word], indirect: &Indirect) -> Vec<usize> {
     }
 }
 
-/// Ops whose length only a call knows.
-fn has_no_bound(op: Op) -> bool {
-    matches!(
-        op,
-        Op::TableGrow
-            | Op::TableFill
-            | Op::TableCopy
-            | Op::TableInit
-            | Op::MemoryCopy
-            | Op::MemoryFill
-            | Op::MemoryInit
-            | Op::MemoryGrow
-    )
-}
-
-/// The longest path from a function's entry to a return; none where a way back has no bound.
-fn longest_path(
-    function: &Function,
-    loops: &[(u32, u64)],
-    indirect: &Indirect,
-    all: &[State],
-) -> Option<Bound> {
-    let ops: Vec<_> = decode(&function.code).collect();
-    let mut paths = Paths { ops, loops, from: vec![Bound::default(); function.code.len() + 1] };
-    let costs = paths.costs(indirect, all)?;
-    paths.walk(&costs, 0..function.code.len(), None)?;
-    let entered = Bound { ops: 0, insns: 0, fuel: function.code.len() as u64 };
-    Some(paths.from[0].plus(entered))
-}
-
-/// The ops of a function, and the longest way from each to the end of the stretch that was walked last.
-struct Paths<'f> {
-    ops: Vec<(usize, Op, &'f [Word])>,
-    loops: &'f [(u32, u64)],
-    from: Vec<Bound>,
-}
-
-impl Paths<'_> {
-    /// What each op costs by itself, with what it calls.
-    fn costs(&self, indirect: &Indirect, all: &[State]) -> Option<Vec<Bound>> {
-        let cost = |(at, op, words): &(usize, Op, &[Word])| {
-            if has_no_bound(*op) {
-                return None;
-            }
-            let back = targets(*at, *op, words).into_iter().map(|to| *at as i64 + 1 - to);
-            let fuel = back.max().unwrap_or(0).max(0) as u64;
-            let here = Bound { ops: 1, insns: insns(*op), fuel };
-            let mut most = Bound::default();
-            for callee in called(*op, words, indirect) {
-                let State::Done(Some(callee)) = all[callee] else { return None };
-                most = most.most(callee);
-            }
-            Some(here.plus(most))
-        };
-        self.ops.iter().map(cost).collect()
-    }
-
-    /// Finds the longest ways within a stretch, backwards. What leads out of it counts nothing, nor does
-    /// what leads back to the head of the loop that it is: whoever asks adds that up.
-    fn walk(&mut self, costs: &[Bound], stretch: Range<usize>, own: Option<usize>) -> Option<()> {
-        let mut next = self.ops.partition_point(|(at, ..)| *at < stretch.end);
-        while let Some(n) = next.checked_sub(1).filter(|n| self.ops[*n].0 >= stretch.start) {
-            next = n;
-            let (at, op, words) = self.ops[n];
-            let mut behind = Bound::default();
-            for target in targets(at, op, words) {
-                let target = usize::try_from(target).ok()?;
-                if target <= at && Some(target) != own {
-                    // A loop that begins in this stretch: all of it at once.
-                    next = self.inner_loop(costs, &stretch, own, target, n)?;
-                    behind = Bound::default();
-                    break;
-                }
-                if target > at && stretch.contains(&target) {
-                    behind = behind.most(self.from[target]);
-                }
-            }
-            if next != n {
-                continue;
-            }
-            let on = at + words.len();
-            if !op.ends_block() && stretch.contains(&on) {
-                behind = behind.most(self.from[on]);
-            }
-            self.from[at] = costs[n].plus(behind);
-        }
-        Some(())
-    }
-
-    /// A loop from the op at `head` to its last op that leads back, `last`: its rounds, then the longest way
-    /// on from any of its exits. Gives the number of its first op.
-    fn inner_loop(
-        &mut self,
-        costs: &[Bound],
-        stretch: &Range<usize>,
-        own: Option<usize>,
-        head: usize,
-        last: usize,
-    ) -> Option<usize> {
-        let (last_at, _, last_words) = self.ops[last];
-        let end = last_at + last_words.len();
-        let rounds = self.loops.iter().find(|(at, _)| *at as usize == head)?.1;
-        let first = self.ops.partition_point(|(at, ..)| *at < head);
-        if head < stretch.start {
-            return None;
-        }
-        let mut exits = Bound::default();
-        for (at, op, words) in &self.ops[first..=last] {
-            let on = (!op.ends_block()).then_some((at + words.len()) as i64);
-            for target in targets(*at, *op, words).into_iter().chain(on) {
-                let target = usize::try_from(target).ok()?;
-                if target < head {
-                    // Back to a loop around this one: that one's first op, or none that is known.
-                    if Some(target) != own {
-                        return None;
-                    }
-                } else if target >= end && stretch.contains(&target) {
-                    exits = exits.most(self.from[target]);
-                }
-            }
-        }
-        // Nothing but its head is entered from outside.
-        for (n, (at, op, words)) in self.ops.iter().enumerate() {
-            let outside = n < first || n > last;
-            let inside = |target: &i64| *target > head as i64 && *target < end as i64;
-            if outside && targets(*at, *op, words).iter().any(inside) {
-                return None;
-            }
-        }
-        self.walk(costs, head..end, Some(head))?;
-        let round = self.from[head];
-        let all = Bound {
-            ops: round.ops.saturating_mul(rounds),
-            insns: round.insns.saturating_mul(rounds),
-            fuel: round.fuel.saturating_mul(rounds),
-        };
-        self.from[head] = all.plus(exits);
-        Some(first)
-    }
-}
-
-/// The words that an op may branch to.
-fn targets(at: usize, op: Op, words: &[Word]) -> Vec<i64> {
-    let first = words[0] as i32;
-    let offsets = match op.shape().fields {
-        Fields::Off24 => vec![first >> 8],
-        Fields::Off16(_) => vec![first >> 16],
-        Fields::Abc(_, _, Field::Off8) => vec![first >> 24],
-        Fields::Targets(_) => words[1..].iter().map(|w| *w as i32).collect(),
-        _ => Vec::new(),
-    };
-    offsets.into_iter().map(|offset| at as i64 + 1 + i64::from(offset)).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -387,6 +242,56 @@ mod tests {
         ];
         let loops: &[(u32, u64)] = &[(0, 10)];
         let program = Program { functions: &[function(code)], loops: &[loops], ..Program::default() };
-        assert_eq!(bounds(program)[0].map(|b| b.ops), Some(10 * 4 + 4));
+        // Nine rounds, the last test, and what is behind the loop.
+        assert_eq!(bounds(program)[0].map(|b| b.ops), Some(9 * 4 + 1 + 4));
+    }
+
+    #[test]
+    fn a_loop_that_is_left_at_both_ends_counts_the_dearer_one() {
+        // head: if r1 goto out; copy; if r1 goto head; copy; out: ret
+        let code = vec![
+            Op::BrIf.a16(1, 3),
+            Op::Copy.abc(2, 1, 0),
+            Op::BrIf.a16(1, -3i16 as u16),
+            Op::Copy.abc(2, 1, 0),
+            Op::Ret.abc(0, 0, 0),
+        ];
+        let loops: &[(u32, u64)] = &[(0, 10)];
+        let program = Program { functions: &[function(code)], loops: &[loops], ..Program::default() };
+        assert_eq!(bounds(program)[0].map(|b| b.ops), Some(9 * 3 + 3 + 2));
+    }
+
+    #[test]
+    fn a_return_within_a_loop_ends_it() {
+        // head: if r1 goto end; copy; br head; end: copy; ret -- with a return in the middle
+        let code = vec![
+            Op::BrIf.a16(1, 4),
+            Op::BrIf.a16(2, 1),
+            Op::Br.a24(-3),
+            Op::Copy.abc(2, 1, 0),
+            Op::Ret.abc(0, 0, 0),
+            Op::Ret.abc(0, 0, 0),
+        ];
+        let loops: &[(u32, u64)] = &[(0, 10)];
+        let program = Program { functions: &[function(code)], loops: &[loops], ..Program::default() };
+        // The dearer way out is that in the middle.
+        assert_eq!(bounds(program)[0].map(|b| b.ops), Some(9 * 3 + 2 + 2));
+    }
+
+    #[test]
+    fn loops_within_loops_are_left_by_their_heads() {
+        // outer: if r1 goto end; inner: if r2 goto next; copy; br inner; next: copy; br outer; end: ret
+        let code = vec![
+            Op::BrIf.a16(1, 5),
+            Op::BrIf.a16(2, 2),
+            Op::Copy.abc(2, 1, 0),
+            Op::Br.a24(-3),
+            Op::Copy.abc(3, 1, 0),
+            Op::Br.a24(-6),
+            Op::Ret.abc(0, 0, 0),
+        ];
+        let loops: &[(u32, u64)] = &[(0, 3), (1, 4)];
+        let program = Program { functions: &[function(code)], loops: &[loops], ..Program::default() };
+        assert_eq!(bounds(program)[0].map(|b| b.ops), Some(2 * (1 + (3 * 3 + 1) + 2) + 1 + 1));
     }
 }
