@@ -61,6 +61,8 @@ pub fn count() -> Result<Figures> {
         ("call.code".into(), costs.call),
         ("call.param".into(), costs.param),
         ("call.result".into(), costs.result),
+        ("call.text".into(), costs.text.0),
+        ("call.text_byte".into(), costs.text.1),
     ]);
     let swaps = swaps::run(SWAPS)?;
     let of = |name: &str| swaps.get(name).copied().with_context(|| format!("no {name} among {swaps:?}"));
@@ -208,7 +210,8 @@ fn render_costs(figures: &Figures) -> String {
          //!\n\
          //! Written by `cargo xtask bench --bless`; docs/benchmarks.md says how it is counted. It is for the\n\
          //! program that is flashed, with its record of stores. Not in it: the wait of `time.delay_us`, which the\n\
-         //! manifest's `time_us` bounds; text of `log.message` beyond {} bytes, and that of a `str` argument.\n\n\
+         //! manifest's `time_us` bounds; text of `log.message` of unknown length beyond {} bytes, and that of a\n\
+         //! `str` argument.\n\n\
          use xmap_image::Op;\n\n",
         opcost::LOG_BYTES
     );
@@ -216,6 +219,8 @@ fn render_costs(figures: &Figures) -> String {
         ("CALL_INSNS", "call.code", "a call of a code entry, parameters, results and ops not counted"),
         ("PARAM_INSNS", "call.param", "each parameter of a call"),
         ("RESULT_INSNS", "call.result", "each result of a call"),
+        ("TEXT_INSNS", "call.text", "`log.message` beside the bytes of its text"),
+        ("TEXT_BYTE_INSNS", "call.text_byte", "each byte of it"),
     ] {
         let value = figures.get(figure).copied().unwrap_or(0);
         _ = writeln!(text, "/// Instructions of {what}.\npub const {name}: u64 = {value};");

@@ -22,6 +22,8 @@ pub struct Costs {
     pub param: u64,
     /// Of each result, with the op that makes it.
     pub result: u64,
+    /// Of `log.message` with a text, beside the text's bytes, and of each byte.
+    pub text: (u64, u64),
     /// Of a call of a direct entry that is this op.
     pub direct: BTreeMap<Op, u64>,
     /// Bytes of the mapper itself without its port, and of its stack.
@@ -138,6 +140,13 @@ fn operands() -> Vec<[u64; PARAMS]> {
     all
 }
 
+/// Operands of `log.message`: texts of many lengths, each kind of character, at places of every alignment.
+fn texts() -> Vec<[u64; PARAMS]> {
+    let lengths = || (0..=40).chain((48..=LOG_BYTES).step_by(16)).chain(LOG_BYTES - 20..=LOG_BYTES);
+    let places = (0..8).chain([1024, 1026, 1028, 2048, 2051, 2054, 3072, 3076]);
+    places.flat_map(|at| lengths().map(move |len| [1, at, len])).collect()
+}
+
 /// Whether a call with these operands is beyond what the cost of an op is stated for.
 fn is_excluded(op: Op, [x, y, z]: [u64; PARAMS]) -> bool {
     let bulk = [Op::TableFill, Op::TableCopy, Op::TableInit, Op::MemoryCopy, Op::MemoryFill, Op::MemoryInit];
@@ -240,6 +249,8 @@ enum Subject {
     Plain(usize),
     Once(usize, Op),
     Often(usize, Op),
+    /// Code with `log.message` and a text of so many bytes, in this group.
+    Text(usize, u64),
     Direct(Op),
     /// A function that does nothing, with this many parameters and results of a type.
     Empty(Ty, usize, usize),
@@ -289,6 +300,11 @@ pub fn costs(bench: &Bench) -> Result<Costs> {
             }
             for args in operands.iter().filter(|args| !is_excluded(op, **args)).step_by(7) {
                 plan(often, args, Subject::Often(groups, op));
+            }
+            if op == Op::LogMessage {
+                for args in texts() {
+                    plan(once, &args, Subject::Text(groups, args[2]));
+                }
             }
             groups += 1;
             if op.is_native() {
@@ -392,6 +408,7 @@ fn judge(measured: &[(Subject, u64, bool)], groups: usize, ram: (u32, u32)) -> R
             _ => {}
         }
     }
+    let text = text_cost(measured, &plain);
     // A function ends with one return, and begins with a call: what both cost together is measured, and
     // only their sum matters. Half of it is the return's.
     let both = ops.get(&Op::Call).copied().unwrap_or(0);
@@ -426,5 +443,22 @@ fn judge(measured: &[(Subject, u64, bool)], groups: usize, ram: (u32, u32)) -> R
     for op in Op::ALL {
         ensure!(ops.contains_key(op), "no operands were found with which `{}` does not trap", op.text());
     }
-    Ok(Costs { ops, call, param: worst_param, result: worst_result, direct, ram })
+    Ok(Costs { ops, call, param: worst_param, result: worst_result, text, direct, ram })
+}
+
+/// What `log.message` costs by its text's length: a line above everything that was measured. It is as steep as
+/// the steepest kind of text is over its length.
+fn text_cost(measured: &[(Subject, u64, bool)], plain: &[u64]) -> (u64, u64) {
+    let all = || {
+        measured.iter().filter_map(|(subject, insns, trapped)| match subject {
+            // Lengths that cut a character trap.
+            Subject::Text(group, len) if !trapped => Some((*len, insns - plain[*group])),
+            _ => None,
+        })
+    };
+    let empty = all().filter(|(len, _)| *len == 0).map(|(_, insns)| insns).max().unwrap_or(0);
+    let steep = |(len, insns): (u64, u64)| insns.saturating_sub(empty).div_ceil(len.max(1));
+    let byte = all().filter(|(len, _)| *len > LOG_BYTES / 2).map(steep).max().unwrap_or(0);
+    let text = all().map(|(len, insns)| insns.saturating_sub(byte * len)).max().unwrap_or(0);
+    (text, byte)
 }

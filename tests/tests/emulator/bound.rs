@@ -2,15 +2,16 @@
 //! loops, and the real panels, counted in the emulator.
 
 use std::fs;
+use std::path::Path;
 
-use xmap_boards::{BoardId, Line};
+use xmap_boards::{BoardId, Line, RPI4B};
 use xmap_compiler::bounds::{self, CALL_INSNS, PARAM_INSNS, Program};
 use xmap_compiler::compile::compile;
 use xmap_compiler::manifest::Manifest;
 use xmap_compiler::report::How;
 use xmap_image::{
-    Entry, Export, Field, Fields, Function, Image, ImageBuilder, Immediate, Op, PinMode, PinRow, Pull, Safe,
-    Ty, Word, decode,
+    Entry, Export, ExportId, Field, Fields, Function, Image, ImageBuilder, Immediate, Op, PinMode, PinRow,
+    Pull, Safe, Ty, Word, decode,
 };
 use xmap_sim::{Action, Script};
 use xmap_tests::Panel;
@@ -243,4 +244,75 @@ fn no_panel_exceeds_what_xmap_build_prints() {
         "{} calls of panels took {mean:.0} % of their bound on average, {most:.0} % at most",
         pairs.len()
     );
+}
+
+/// Loops that are left at their head, at their end and from their middle, and texts of constant length.
+const LOOPS: &str = r#"(module
+    (import "log" "message" (func $log (param i32 i32 i32)))
+    (memory 1)
+    (data (i32.const 0) "123456789 123456789 123456789 123456789 123456789 123456789 123456789 123456789 ")
+    (func (export "at_head") (param $x i32) (result i32) (local $i i32)
+        (block $out
+            (loop $on
+                (br_if $out (i32.ge_u (local.get $i) (i32.const 20)))
+                (local.set $x (i32.rotl (i32.mul (local.get $x) (local.get $x)) (i32.const 3)))
+                (local.set $i (i32.add (local.get $i) (i32.const 1)))
+                (br $on)))
+        (local.get $x))
+    (func (export "at_end") (param $x i32) (result i32) (local $i i32)
+        (loop $on
+            (local.set $x (i32.rotl (i32.mul (local.get $x) (local.get $x)) (i32.const 3)))
+            (br_if $on (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.const 20))))
+        (local.get $x))
+    (func (export "from_middle") (param $x i32) (result i32) (local $i i32)
+        (block $out
+            (loop $on
+                (br_if $out (i32.ge_u (local.get $i) (i32.const 20)))
+                (local.set $x (i32.rotl (i32.mul (local.get $x) (local.get $x)) (i32.const 3)))
+                (if (i32.eq (local.get $x) (i32.const 0)) (then (return (i32.popcnt (local.get $i)))))
+                (local.set $i (i32.add (local.get $i) (i32.const 1)))
+                (br $on)))
+        (local.get $x))
+    (func (export "nested") (param $x i32) (result i32) (local $i i32) (local $k i32)
+        (block $out
+            (loop $on
+                (br_if $out (i32.ge_u (local.get $i) (i32.const 3)))
+                (local.set $k (i32.const 0))
+                (block $inner_out
+                    (loop $inner
+                        (br_if $inner_out (i32.ge_u (local.get $k) (i32.const 5)))
+                        (local.set $x (i32.add (i32.xor (local.get $x) (local.get $k)) (i32.const 7)))
+                        (local.set $k (i32.add (local.get $k) (i32.const 1)))
+                        (br $inner)))
+                (local.set $i (i32.add (local.get $i) (i32.const 1)))
+                (br $on)))
+        (local.get $x))
+    (func (export "texts") (param $x i32) (result i32)
+        (call $log (i32.const 1) (i32.const 3) (i32.const 0))
+        (call $log (i32.const 1) (i32.const 0) (i32.const 5))
+        (call $log (i32.const 1) (i32.const 1) (i32.const 79))
+        (local.get $x))
+    (func (export "long_text") (param $x i32) (result i32)
+        (call $log (i32.const 1) (i32.const 0) (i32.const 1000))
+        (local.get $x)))"#;
+
+#[test]
+fn no_loop_and_no_text_exceeds_its_bound() {
+    let manifest = Manifest::verbatim(&RPI4B, Path::new("loops.wasm"));
+    let compiled = compile(&manifest, &wat::parse_str(LOOPS).unwrap()).unwrap();
+    let image = Image::verify(&compiled.words).unwrap();
+    let mut calls = Vec::new();
+    for export in 0..image.exports().len() as u16 {
+        calls.extend([0, 1, 3, 0xdead_beef].map(|x| Call { export, args: vec![x] }));
+    }
+    let measured = Bench::build().unwrap().run(What::Return, &compiled.words, &calls).unwrap();
+    for (call, Measured { insns, trap }) in calls.iter().zip(measured.calls) {
+        let (key, name) =
+            (image.key(ExportId(call.export)).unwrap(), image.name(ExportId(call.export)).unwrap());
+        let report = compiled.report.exports.iter().find(|report| report.key == key).unwrap();
+        assert!(matches!(report.how, How::Bounded(_)), "{name} has a bound: {:?}", report.how);
+        let (insns, bound) = (u64::from(insns.unwrap()), report.bound().1);
+        assert!(insns <= bound && trap == 0, "{name}: {insns}, trap {trap}, bound {bound}");
+        println!("{name}({:#x}): {insns}, {} % of its bound", call.args[0], insns * 100 / bound);
+    }
 }

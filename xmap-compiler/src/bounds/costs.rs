@@ -12,6 +12,10 @@ pub const CALL_INSNS: u64 = 286;
 pub const PARAM_INSNS: u64 = 74;
 /// Instructions of each result of a call.
 pub const RESULT_INSNS: u64 = 49;
+/// Instructions of `log.message` beside the bytes of its text.
+pub const TEXT_INSNS: u64 = 294;
+/// Instructions of each byte of it.
+pub const TEXT_BYTE_INSNS: u64 = 15;
 
 /// Instructions of a call of a direct entry that is this op, parameters and result included.
 pub fn direct_insns(op: Op) -> u64 {

@@ -7,13 +7,14 @@
 mod costs;
 mod paths;
 mod stack;
+mod text;
 
 use std::collections::{BTreeSet, HashMap};
 
 use paths::longest_path;
 use xmap_image::{Function, Op, Word, decode};
 
-pub use costs::{CALL_INSNS, PARAM_INSNS, RESULT_INSNS, direct_insns, insns};
+pub use costs::{CALL_INSNS, PARAM_INSNS, RESULT_INSNS, TEXT_BYTE_INSNS, TEXT_INSNS, direct_insns, insns};
 pub use stack::stack_slots;
 
 /// The most that a call can cost.
@@ -52,6 +53,11 @@ impl Bound {
             fuel: self.fuel.max(other.fuel),
         }
     }
+}
+
+/// Instructions of `log.message` with a text of so many bytes.
+pub fn log_insns(len: u32) -> u64 {
+    TEXT_INSNS + TEXT_BYTE_INSNS * u64::from(len)
 }
 
 /// What the bounds are read off.

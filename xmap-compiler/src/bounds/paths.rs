@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use xmap_image::{Field, Fields, Function, Op, Word, decode};
 
-use super::{Bound, Indirect, State, called, insns};
+use super::{Bound, Indirect, State, called, insns, log_insns, text};
 
 /// Ops whose length only a call knows.
 fn has_no_bound(op: Op) -> bool {
@@ -88,13 +88,15 @@ struct Paths<'f> {
 impl Paths<'_> {
     /// What each op costs by itself, with what it calls.
     fn costs(&self, indirect: &Indirect, all: &[State]) -> Option<Vec<Bound>> {
-        let cost = |(at, op, words): &(usize, Op, &[Word])| {
+        let texts = text::lengths(&self.ops);
+        let cost = |(n, (at, op, words)): (usize, &(usize, Op, &[Word]))| {
             if has_no_bound(*op) {
                 return None;
             }
             let back = targets(*at, *op, words).into_iter().map(|to| *at as i64 + 1 - to);
             let fuel = back.max().unwrap_or(0).max(0) as u64;
-            let here = Bound { ops: 1, insns: insns(*op), fuel };
+            let insns = texts.get(&n).map_or_else(|| insns(*op), |len| log_insns(*len));
+            let here = Bound { ops: 1, insns, fuel };
             let mut most = Bound::default();
             for callee in called(*op, words, indirect) {
                 let State::Done(Some(callee)) = all[callee] else { return None };
@@ -102,7 +104,7 @@ impl Paths<'_> {
             }
             Some(here.plus(most))
         };
-        self.ops.iter().map(cost).collect()
+        self.ops.iter().enumerate().map(cost).collect()
     }
 
     /// Finds the longest ways within a stretch, backwards. `own` is its first op where it is a loop.
@@ -189,7 +191,7 @@ impl Paths<'_> {
 }
 
 /// The words that an op may branch to.
-fn targets(at: usize, op: Op, words: &[Word]) -> Vec<i64> {
+pub(super) fn targets(at: usize, op: Op, words: &[Word]) -> Vec<i64> {
     let first = words[0] as i32;
     let offsets = match op.shape().fields {
         Fields::Off24 => vec![first >> 8],

@@ -1,0 +1,104 @@
+//! How long the texts of `log.message` are, where a constant in the same stretch of code says so.
+
+use std::collections::{HashMap, HashSet};
+
+use xmap_image::{Field, Fields, Op, Word};
+
+use super::paths::targets;
+
+/// For each `log.message` with a text of constant length, by the op's number: the length in bytes.
+pub(super) fn lengths(ops: &[(usize, Op, &[Word])]) -> HashMap<usize, u32> {
+    let mut lengths = HashMap::new();
+    if !ops.iter().any(|(_, op, _)| *op == Op::LogMessage) {
+        return lengths;
+    }
+    let joins: HashSet<i64> = ops.iter().flat_map(|(at, op, words)| targets(*at, *op, words)).collect();
+    // What is known of each register.
+    let mut known = [None; 256];
+    for (n, (at, op, words)) in ops.iter().enumerate() {
+        if joins.contains(&(*at as i64)) {
+            known = [None; 256];
+        }
+        let [_, a, b, c] = words[0].to_le_bytes().map(usize::from);
+        if *op == Op::LogMessage
+            && let Some(len) = known[c]
+        {
+            lengths.insert(n, len);
+        }
+        let value = match op {
+            Op::Const32 => Some((words[0] as i32 >> 16) as u32),
+            Op::Const32W => Some(words[1]),
+            Op::Copy => known[b],
+            _ => None,
+        };
+        let fields = match op.shape().fields {
+            Fields::Abc(x, y, z) => [(x, a), (y, b), (z, c)],
+            Fields::I16(x)
+            | Fields::U16(x)
+            | Fields::Off16(x)
+            | Fields::Func(x)
+            | Fields::Global(x)
+            | Fields::Spill(x)
+            | Fields::Targets(x) => [(x, a), (Field::Zero, 0), (Field::Zero, 0)],
+            Fields::Off24 => [(Field::Zero, 0); 3],
+        };
+        for (field, register) in fields {
+            match field {
+                Field::Def | Field::Mut => known[register] = value,
+                // The callee's window.
+                Field::Base => known[register..].fill(None),
+                _ => {}
+            }
+        }
+    }
+    lengths
+}
+
+#[cfg(test)]
+mod tests {
+    use xmap_image::decode;
+
+    use super::*;
+
+    fn found(code: &[Word]) -> Vec<(usize, u32)> {
+        let mut lengths: Vec<_> = lengths(&decode(code).collect::<Vec<_>>()).into_iter().collect();
+        lengths.sort_unstable();
+        lengths
+    }
+
+    #[test]
+    fn a_constant_in_front_is_found_until_something_else_is_written_there() {
+        let log = Op::LogMessage.abc(1, 2, 3);
+        let code = [
+            Op::Const32.a16(3, 12),
+            log,
+            Op::Copy.abc(4, 3, 0),
+            Op::Const32W.abc(3, 0, 0),
+            70_000,
+            log,
+            Op::LogMessage.abc(1, 2, 4),
+            Op::AddI32.abc(3, 3, 1),
+            log,
+            Op::Const32.a16(3, 5),
+            Op::Call.a16(4, 0),
+            log,
+            Op::Call.a16(3, 0),
+            log,
+            Op::Ret.abc(0, 0, 0),
+        ];
+        assert_eq!(found(&code), [(1, 12), (4, 70_000), (5, 12), (10, 5)]);
+    }
+
+    #[test]
+    fn nothing_is_known_where_ways_meet() {
+        // r3 = 4; if r1 goto log; r3 = 5; log
+        let code = [
+            Op::Const32.a16(3, 4),
+            Op::BrIf.a16(1, 1),
+            Op::Const32.a16(3, 5),
+            Op::LogMessage.abc(1, 2, 3),
+            Op::Ret.abc(0, 0, 0),
+        ];
+        assert_eq!(found(&code), []);
+    }
+}
