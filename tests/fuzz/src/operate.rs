@@ -77,10 +77,20 @@ struct Host {
     service: Service,
     wire: Memory,
     seq: u16,
-    /// Its image, the transfer's token, and how much of it has gone.
-    transfer: Option<(u8, Vec<u8>, [u8; 32], u32, usize)>,
+    transfer: Option<Sending>,
     /// Its handles, each with the module and the generation that it is for.
     handles: Vec<(u32, u8, u16)>,
+}
+
+/// An image on its way.
+#[derive(Clone)]
+struct Sending {
+    module: u8,
+    token: u32,
+    hash: [u8; 32],
+    bytes: Vec<u8>,
+    /// How much of it has gone.
+    at: usize,
 }
 
 /// What is held against the state before.
@@ -168,7 +178,7 @@ impl Bench {
             3 => self.chunks(host, entropy),
             4 => self.commit(host),
             5 => {
-                if let Some((_, _, _, token, _)) = self.hosts[host].transfer.take() {
+                if let Some(Sending { token, .. }) = self.hosts[host].transfer.take() {
                     let response = self.ask(host, &Request::Abort { token });
                     assert!(matches!(response, Response::Done | Response::Refused(Refusal::NoTransfer)));
                 }
@@ -238,7 +248,7 @@ impl Bench {
             Response::Staging { next } => {
                 let next = next as usize;
                 assert!(next <= bytes.len());
-                self.hosts[host].transfer = Some((module, bytes, hash, token, next));
+                self.hosts[host].transfer = Some(Sending { module, token, hash, bytes, at: next });
             }
             Response::Refused(Refusal::Busy { .. }) => self.reached.busy += 1,
             Response::Refused(_) => {}
@@ -247,25 +257,25 @@ impl Bench {
     }
 
     fn chunks(&mut self, host: usize, entropy: &mut Entropy<'_>) {
-        let Some((module, bytes, hash, token, mut at)) = self.hosts[host].transfer.take() else { return };
+        let Some(mut sending) = self.hosts[host].transfer.take() else { return };
         for _ in 0..3 + entropy.below(3) {
             // Now and then from the wrong place, or too little.
-            let from = if entropy.below(12) == 0 { entropy.below(2000) as usize } else { at };
+            let from = if entropy.below(12) == 0 { entropy.below(2000) as usize } else { sending.at };
             let most = entropy.pick(&[MAX_CHUNK, MAX_CHUNK, MAX_CHUNK, MAX_CHUNK, 1, 0]);
-            let data = bytes.get(from..).unwrap_or_default().iter().take(most).copied().collect();
-            match self.ask(host, &Request::Chunk { token, offset: from as u32, data }) {
+            let data = sending.bytes.get(from..).unwrap_or_default().iter().take(most).copied().collect();
+            match self.ask(host, &Request::Chunk { token: sending.token, offset: from as u32, data }) {
                 Response::Staging { next } | Response::Refused(Refusal::BadChunk { expected: next }) => {
-                    at = next as usize;
+                    sending.at = next as usize;
                 }
                 Response::Refused(_) => {}
                 other => panic!("{other:?}"),
             }
         }
-        self.hosts[host].transfer = Some((module, bytes, hash, token, at));
+        self.hosts[host].transfer = Some(sending);
     }
 
     fn commit(&mut self, host: usize) {
-        let Some((module, _, hash, token, _)) = self.hosts[host].transfer.clone() else { return };
+        let Some(Sending { module, hash, token, .. }) = self.hosts[host].transfer.clone() else { return };
         let before: [Seen; MAX_MODULES] = std::array::from_fn(|n| self.see(n as u8));
         let answer = self.ask(host, &Request::Commit { token });
         let after: [Seen; MAX_MODULES] = std::array::from_fn(|n| self.see(n as u8));
