@@ -6,6 +6,7 @@ mod board;
 mod bound;
 mod faults;
 mod log;
+mod operate;
 mod panels;
 mod spec;
 mod swap;
