@@ -8,7 +8,9 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use xmap_boards::{BoardId, Line};
-use xmap_image::{Entry, Export, Function, ImageBuilder, Op, PinMode, PinRow, Pull, Safe, Ty, Word};
+use xmap_image::{
+    Entry, Event, EventSource, Export, Function, ImageBuilder, Op, PinMode, PinRow, Pull, Safe, Ty, Word,
+};
 
 use crate::measure::{Bench, Call, What};
 use crate::opcost;
@@ -25,6 +27,9 @@ pub const GOALS: [(&str, &str, u64); 5] = [
 
 /// Swaps that are counted for `swap.switch`; the emulator's tests make ten thousand.
 const SWAPS: u32 = 64;
+
+/// Events of a timer that are counted for `irq.store_max`.
+const EVENTS: u32 = 1000;
 
 /// Figures by name; each is better when smaller.
 pub type Figures = BTreeMap<String, u64>;
@@ -47,7 +52,8 @@ pub fn count() -> Result<Figures> {
     let bench = Bench::build()?;
     let costs = opcost::costs(&bench)?;
     let mut figures = calls(&bench)?;
-    figures.extend(bench.interrupts()?.into_iter().map(|(name, number)| (format!("irq.{name}"), number)));
+    let interrupts = bench.interrupts()?.into_iter().chain(bench.events(&beacon()?, EVENTS)?);
+    figures.extend(interrupts.map(|(name, number)| (format!("irq.{name}"), number)));
     let size = size::sizes()?;
     figures.insert("size.image".into(), size.image.code);
     figures.insert("size.mapper".into(), size.mapper.code);
@@ -96,6 +102,24 @@ fn panel() -> Result<Vec<Word>> {
         export("lamp_code", &[], Entry::Code { function: 0, fuel: 100 }),
         export("lamp_on", &[], direct(Op::LineSet.abc(LAMP, 0, 0))),
     ];
+    Ok(builder.build()?)
+}
+
+/// A panel whose only handler is a timer's, a direct entry that stores.
+fn beacon() -> Result<Vec<Word>> {
+    const LAMP: u8 = 17;
+    let mut builder = ImageBuilder::new(BoardId::Rpi4b);
+    let lamp = Line::new(LAMP).context("the line exists")?;
+    builder.pins = vec![PinRow::new(lamp, PinMode::Out, Safe::Low, Pull::None)];
+    builder.exports = vec![Export {
+        key: "panel.lamp_on".into(),
+        name: "lamp_on".into(),
+        params: vec![],
+        results: vec![],
+        entry: Entry::Direct { first: Op::LineSet.abc(LAMP, 0, 0), second: 0 },
+    }];
+    let source = EventSource::Every { every_us: 1013 };
+    builder.manifest.events = [Event { export: 0, source }].into_iter().collect();
     Ok(builder.build()?)
 }
 

@@ -23,6 +23,8 @@ pub enum What {
     Store = 1,
     /// To the first store, with the port of the flashed program.
     StoreAsFlashed = 2,
+    /// Events of a timer: [`Bench::events`].
+    Events = 3,
 }
 
 /// A call of a plan.
@@ -77,15 +79,24 @@ impl Bench {
             plan.extend(call.args.iter().flat_map(|arg| [*arg as u32, (*arg >> 32) as u32]));
         }
         plan[0] = plan.len() as u32;
-        let mut file = NamedTempFile::new()?;
-        let bytes: Vec<u8> = plan.iter().chain(image).flat_map(|word| word.to_le_bytes()).collect();
-        file.write_all(&bytes)?;
-        let machine = Machine { panel: Some(file.path()), counting: true, ..Machine::new(&self.program) };
-        let (sent, status) = machine.start()?.finish(LIMIT)?;
-        ensure!(status.success(), "the counting program failed ({status}):\n{}", tail(&sent));
+        let sent = self.hand_over(&plan, image)?;
         let counts = parse(&sent).with_context(|| format!("the counting program sent:\n{}", tail(&sent)))?;
         ensure!(counts.calls.len() == calls.len(), "{} of {} calls", counts.calls.len(), calls.len());
         Ok(counts)
+    }
+
+    /// Runs a plan and gives what the program printed.
+    fn hand_over(&self, plan: &[Word], image: &[Word]) -> Result<String> {
+        let mut file = NamedTempFile::new()?;
+        let bytes: Vec<u8> = plan.iter().chain(image).flat_map(|word| word.to_le_bytes()).collect();
+        file.write_all(&bytes)?;
+        self.print(Machine { panel: Some(file.path()), ..Machine::new(&self.program) })
+    }
+
+    fn print(&self, machine: Machine<'_>) -> Result<String> {
+        let (sent, status) = Machine { counting: true, ..machine }.start()?.finish(LIMIT)?;
+        ensure!(status.success(), "the counting program failed ({status}):\n{}", tail(&sent));
+        Ok(sent)
     }
 
     /// What interrupts cost, by name: instructions of the timer's handler (`handler`), and by how many
@@ -95,15 +106,27 @@ impl Bench {
     /// # Errors
     /// As [`Bench::run`].
     pub fn interrupts(&self) -> Result<Vec<(String, u64)>> {
-        let machine = Machine { arguments: "interrupts", counting: true, ..Machine::new(&self.program) };
-        let (sent, status) = machine.start()?.finish(LIMIT)?;
-        ensure!(status.success(), "the counting program failed ({status}):\n{}", tail(&sent));
-        let line = |line: &str| {
-            let (name, number) = line.split_once(' ').with_context(|| format!("the line {line:?}"))?;
-            Ok((name.to_owned(), number.parse()?))
-        };
-        sent.lines().map(line).collect()
+        numbers(&self.print(Machine { arguments: "interrupts", ..Machine::new(&self.program) })?)
     }
+
+    /// Instructions from where the main loop runs again after a timer's interrupt to the store of the timer's
+    /// handler, the fewest and the most of so many events (`store_min`, `store_max`). The image has one handler,
+    /// of a timer.
+    ///
+    /// # Errors
+    /// As [`Bench::run`].
+    pub fn events(&self, image: &[Word], events: u32) -> Result<Vec<(String, u64)>> {
+        numbers(&self.hand_over(&[3, What::Events as u32, events], image)?)
+    }
+}
+
+/// Lines of a name and a number.
+fn numbers(sent: &str) -> Result<Vec<(String, u64)>> {
+    let line = |line: &str| {
+        let (name, number) = line.split_once(' ').with_context(|| format!("the line {line:?}"))?;
+        Ok((name.to_owned(), number.parse()?))
+    };
+    sent.lines().map(line).collect()
 }
 
 fn parse(sent: &str) -> Result<Counts> {
@@ -137,5 +160,7 @@ mod tests {
         assert_eq!(counts.calls, [Measured { insns: Some(31), trap: 0 }, Measured { insns: None, trap: 5 }]);
         assert!(parse("PANIC\n").is_err());
         assert!(parse("12\n").is_err());
+        assert_eq!(numbers("a 1\nb 2\n").unwrap(), [("a".into(), 1), ("b".into(), 2)]);
+        assert!(numbers("PANIC\n").is_err());
     }
 }

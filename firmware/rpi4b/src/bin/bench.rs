@@ -11,11 +11,16 @@
 //! | 0 | instructions of the call, its return included, with the port of the flashed program |
 //! | 1 | instructions from the call's first up to and with the store to GPSETn or GPCLRn, with the board's bare port |
 //! | 2 | the same with the port of the flashed program |
+//! | 3 | the plan is one word, a number of events of the image's timer: `bench/events.rs` |
 //!
 //! The call is a function that is `Mapper::call` and nothing else; its arguments are in registers when it begins.
 //!
 //! Without a plan the counter proves itself on code that can be counted on paper, or counts what interrupts cost
 //! where the command line is `interrupts`.
+
+#[cfg(target_os = "none")]
+#[path = "bench/events.rs"]
+mod events;
 
 #[cfg(target_os = "none")]
 #[allow(unsafe_code)]
@@ -47,40 +52,31 @@ mod device {
         let start = unsafe { startup::start(device_tree) };
         let pmu = Pmu::start();
         let Start { gpio, mut uart, timer, image, arguments } = start;
-        let [[room, _], ..] = arena::take().expect("nobody has taken them");
-        let store = room.into();
+        let rooms = arena::take().expect("nobody has taken them");
         match image.unwrap_or_else(|error| panic!("{error}")) {
             None if arguments == "interrupts" => crate::interrupts::measure(timer, &mut uart),
             None => prove(&pmu, gpio, &mut uart),
             Some(bytes) => {
                 let words = words_of(bytes).expect("words");
-                let (plan, image) = words.split_at(words[0] as usize);
-                let image = Image::verify(image).unwrap_or_else(|error| panic!("{error}"));
+                let (plan, rest) = words.split_at(words[0] as usize);
+                let image = Image::verify(rest).unwrap_or_else(|error| panic!("{error}"));
                 let (what, plan) = (plan[1], &plan[2..]);
                 let mut board = board(gpio, timer);
+                if what == 3 {
+                    let port = Rehearsal::new(Recorder::new(Probe::new(board)), false);
+                    crate::events::measure(port, rooms, bytemuck::cast_slice(rest), plan[0], &mut uart);
+                    uart.flush();
+                    startup::stop(true)
+                }
+                let [[room, _], ..] = rooms;
+                let store = room.into();
                 prepare_lines(&image, &mut board);
                 match what {
                     0 => returns(&pmu, wrap(board), image, store, plan, &mut uart),
-                    1 => stores(
-                        &pmu,
-                        Probe { port: board, at: None },
-                        |p| p.at.take(),
-                        image,
-                        store,
-                        plan,
-                        &mut uart,
-                    ),
+                    1 => stores(&pmu, Probe::new(board), Probe::take, image, store, plan, &mut uart),
                     _ => {
-                        let port = wrap(Probe { port: board, at: None });
-                        stores(
-                            &pmu,
-                            port,
-                            |p| p.port_mut().port_mut().at.take(),
-                            image,
-                            store,
-                            plan,
-                            &mut uart,
-                        )
+                        let port = wrap(Probe::new(board));
+                        stores(&pmu, port, |p| p.port_mut().port_mut().take(), image, store, plan, &mut uart)
                     }
                 }
             }
@@ -211,9 +207,34 @@ mod device {
     }
 
     /// A port that reads the counter right after its first store.
-    struct Probe<P> {
+    pub(crate) struct Probe<P> {
         port: P,
         at: Option<u32>,
+    }
+
+    impl<P> Probe<P> {
+        pub(crate) fn new(port: P) -> Self {
+            Self { port, at: None }
+        }
+
+        /// What the counter said after the first store since this was last asked.
+        pub(crate) fn take(&mut self) -> Option<u32> {
+            self.at.take()
+        }
+    }
+
+    impl<P: xmap_panel::Board> xmap_panel::Board for Probe<P> {
+        fn detect(&mut self, line: Line, rising: bool, falling: bool) {
+            self.port.detect(line, rising, falling);
+        }
+
+        fn take_edge(&mut self) -> Option<xmap_panel::Edge> {
+            self.port.take_edge()
+        }
+
+        fn lost_edges(&mut self) -> u32 {
+            self.port.lost_edges()
+        }
     }
 
     impl<P: Port> Port for Probe<P> {
