@@ -327,7 +327,7 @@ codes! {
         "The device keeps the latest register accesses only, and overwrote some before they were read. A call that stores less, or no plain output, avoids it.",
         "/dev/ttyUSB0: 12 register accesses were overwritten before they were read";
     NoLogTexts = 912, "there are no texts of the firmware's log",
-        "`xmap monitor` takes the texts of the firmware's log from the ELF file that was flashed, not from the raw image that was made of it. An xmap that was built without the feature `firmware-log` does not read them at all.",
+        "`xmap monitor` takes the texts of the firmware's log from the ELF file that was flashed, not from the raw image that was made of it.",
         "kernel8.img: no defmt section";
     TimeIsUp = 913, "the time is up",
         "What was asked for was not done within `--timeout`. A transfer that was under way is forgotten by the device after a while; what runs there goes on.",

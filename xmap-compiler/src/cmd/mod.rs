@@ -12,7 +12,6 @@ mod demo_panel;
 mod devices;
 mod dis;
 mod events;
-#[cfg_attr(not(feature = "firmware-log"), path = "no_firmware_log.rs")]
 mod firmware_log;
 mod floors;
 mod link;

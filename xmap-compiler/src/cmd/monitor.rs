@@ -16,8 +16,7 @@ const LISTEN: Duration = Duration::from_millis(200);
 /// Show what a device says: its firmware's log and its panel's messages
 ///
 /// The firmware logs with defmt: numbers travel, and the texts stand in the ELF file that was flashed.
-/// Without it the firmware's log is only counted. To read it, xmap is built with `--features
-/// firmware-log`. Ends with Ctrl-C.
+/// Without it the firmware's log is only counted. Ends with Ctrl-C.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -66,7 +65,6 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Done {
 }
 
 /// One message of the firmware's log.
-#[cfg_attr(not(feature = "firmware-log"), expect(dead_code, reason = "nobody makes one without the decoder"))]
 pub(super) enum Entry {
     Message {
         /// In capitals.

@@ -20,10 +20,6 @@ pub(crate) fn run() -> Result<()> {
     let lints =
         [&["clippy", "--workspace", "--all-targets"], &EMULATOR[..], &["--", "-D", "warnings"]].concat();
     step("lints", || quiet(&lints))?;
-    // As `cargo run -- demo` builds it: tests turn on what is optional.
-    step("lints of xmap without tests", || {
-        quiet(&["clippy", "-p", "xmap-compiler", "--lib", "--bins", "--", "-D", "warnings"])
-    })?;
     match Toolchain::find()? {
         toolchain @ Toolchain::Rustup => step("lints of the firmware", || {
             let mut clippy = toolchain.cargo("clippy");
