@@ -34,8 +34,8 @@ pub fn direct_insns(op: Op) -> u64 {
         Op::GpioPull => 537,
         Op::GpioDirection => 547,
         Op::BankRead => 552,
-        Op::GpioRead => 556,
         Op::LineGet | Op::TimeNow => 559,
+        Op::GpioRead => 563,
         Op::GpioGet => 569,
         Op::GpioWrite => 646,
         _ => 4417,
@@ -48,19 +48,14 @@ pub fn insns(op: Op) -> u64 {
         Op::SpillLeave => 0,
         Op::Const32 | Op::MemorySize => 14,
         Op::Copy | Op::Const64 | Op::RefFunc => 15,
-        Op::Br
-        | Op::AddI32
-        | Op::AndI
-        | Op::Clz32
-        | Op::Clz64
-        | Op::Ext8S64
-        | Op::Ext16S64
-        | Op::Ext32S64
-        | Op::Wrap => 16,
+        Op::Br | Op::AddI32 | Op::AndI | Op::Clz64 | Op::Ext8S64 | Op::Ext16S64 | Op::Ext32S64 | Op::Wrap => {
+            16
+        }
         Op::EqI
         | Op::NeI
         | Op::LtUI
         | Op::GtUI
+        | Op::LtSI32
         | Op::GtSI32
         | Op::MulI32
         | Op::ShlI32
@@ -124,12 +119,13 @@ pub fn insns(op: Op) -> u64 {
         | Op::Rotr32
         | Op::DivU64
         | Op::Rotl64
+        | Op::Clz32
         | Op::Ld16S32At
         | Op::FEq64
         | Op::FNe64
         | Op::FLt64
         | Op::FLe64 => 20,
-        Op::LtSI32 | Op::RemU32 | Op::RemU64 => 21,
+        Op::RemU32 | Op::RemU64 => 21,
         Op::AddW32
         | Op::MulW32
         | Op::AndW
@@ -187,35 +183,37 @@ pub fn insns(op: Op) -> u64 {
         Op::Ret | Op::Spill => 30,
         Op::Call | Op::FMin64 => 31,
         Op::FMax64 => 32,
-        Op::RetV | Op::SpillEnter | Op::FMin32 | Op::FMax32 => 33,
+        Op::RetV | Op::SpillEnter | Op::FMin32 => 33,
         Op::Promote => 41,
         Op::BankRead => 42,
-        Op::I32SatF32S | Op::I32SatF32U | Op::I64SatF32S | Op::I64SatF32U => 44,
+        Op::FMax32 => 43,
+        Op::I32SatF32S | Op::I64SatF32U => 44,
         Op::I32SatF64S
         | Op::I32SatF64U
-        | Op::I64SatF64U
+        | Op::I64SatF64S
         | Op::F32ConvI32S
         | Op::F32ConvI64S
-        | Op::F64ConvI32S => 45,
+        | Op::F64ConvU => 45,
         Op::GpioRead => 46,
-        Op::LineGet | Op::TimeNow | Op::FSqrt32 | Op::FNearest32 | Op::FSqrt64 | Op::I64TruncF32S => 49,
+        Op::LineGet | Op::TimeNow | Op::FSqrt32 | Op::FNearest32 | Op::I64TruncF32S | Op::Demote => 49,
         Op::FNearest64 | Op::I32TruncF32U | Op::I64TruncF32U => 50,
         Op::I32TruncF32S | Op::I32TruncF64U | Op::I64TruncF64U => 51,
-        Op::I64TruncF64S => 54,
-        Op::I32TruncF64S | Op::I64SatF64S | Op::F32ConvU | Op::F64ConvI64S | Op::F64ConvU => 55,
+        Op::I32SatF32U | Op::I64SatF32S => 54,
+        Op::I32TruncF64S | Op::I64SatF64U | Op::F32ConvU | Op::F64ConvI32S => 55,
         Op::FTrunc64 => 58,
-        Op::GpioGet => 59,
+        Op::GpioGet | Op::FSqrt64 => 59,
         Op::FTrunc32 => 62,
+        Op::I64TruncF64S => 63,
         Op::CallIndirect | Op::FCeil64 => 65,
         Op::FCeil32 | Op::FFloor32 => 66,
         Op::FFloor64 => 67,
-        Op::Demote => 68,
         Op::LineClear | Op::MaskClear => 76,
         Op::MaskSet => 77,
-        Op::LineSet | Op::LinePut => 78,
+        Op::LineSet => 78,
         Op::GpioSet | Op::GpioClear => 84,
         Op::TimeDelay => 85,
         Op::GpioPut => 87,
+        Op::LinePut => 88,
         Op::GpioPull => 93,
         Op::LineToggle => 94,
         Op::DataDrop | Op::GpioToggle => 101,
@@ -225,6 +223,7 @@ pub fn insns(op: Op) -> u64 {
         Op::MemoryGrow => 115,
         Op::TableSet => 117,
         Op::TableGet => 121,
+        Op::F64ConvI64S => 122,
         Op::MemoryFill => 125,
         Op::TableFill => 129,
         Op::TableGrow => 134,
