@@ -58,6 +58,8 @@ pub(super) struct Slots {
     pub(super) impatient: bool,
     /// The commit is carried out, and its answer is that there is no transfer.
     pub(super) forgetful: bool,
+    /// More happens with each question than is answered.
+    pub(super) endless: bool,
     /// How often a transfer began.
     pub(super) begun: u32,
 }
@@ -81,6 +83,7 @@ impl Slots {
             half: false,
             impatient: false,
             forgetful: false,
+            endless: false,
             begun: 0,
         }
     }
@@ -123,6 +126,10 @@ impl Slots {
             Request::Reset { module } => {
                 self.log.extend(module.map(|module| happening(module, What::Reset)));
                 Ok(Response::Done)
+            }
+            Request::Happened { from } if self.endless => {
+                let entries = [happening(0, What::Overrun); MAX_HAPPENINGS].into();
+                Ok(Response::Happened(Happenings { first: from, next: u32::MAX, entries }))
             }
             Request::Happened { from } => {
                 let first = (from as usize).clamp(self.log.len().saturating_sub(KEPT), self.log.len());

@@ -7,6 +7,9 @@ use super::client::Client;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::names::did_you_mean;
 
+/// Happenings that are read at a time. A device keeps far fewer; one that has more and more of them is none.
+const MOST_HAPPENINGS: usize = 1 << 16;
+
 /// A module runs another image now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Swapped {
@@ -131,6 +134,9 @@ impl Client {
                 other => return Err(self.unwanted(&other)),
             };
             all.extend((page.first..).zip(page.entries.iter().copied()));
+            if all.len() > MOST_HAPPENINGS {
+                return Err(self.error(Code::BadAnswer, "there is no end to what happened"));
+            }
             let next = page.first.saturating_add(page.entries.len() as u32);
             // The end as the first page has it: a device to which much happens is not followed for ever.
             if page.entries.is_empty() || next >= *end.get_or_insert(page.next) {

@@ -308,6 +308,14 @@ fn what_happened_is_read_page_by_page() {
 }
 
 #[test]
+fn a_device_to_which_more_and_more_happens_is_an_error() {
+    let (_fake, mut client) = connect(with(|slots| slots.endless = true));
+    let error = client.happenings(0).unwrap_err();
+    assert_eq!(error.code, Code::BadAnswer);
+    assert!(error.message.ends_with(": there is no end to what happened"), "{error}");
+}
+
+#[test]
 fn a_rollback_and_a_reset_are_done() {
     let (_fake, mut client) = connect(with(|_| {}));
     let first = client.module(0).unwrap().unwrap().image;
