@@ -10,7 +10,7 @@ use crate::exec::Window;
 use crate::{Fault, Function, LogLevel, Port, Pull, TrapCode, memory};
 
 /// A set of lines, by bank: the place of a line and whether it is in the set come from the same shifts.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct LineSet([PinMask; 2]);
 
 impl LineSet {
@@ -34,7 +34,7 @@ impl LineSet {
 }
 
 /// What an image may do with each line.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Lines {
     /// Lines to read.
     pub(crate) declared: LineSet,

@@ -12,6 +12,11 @@ use crate::{Counters, LoadError, Mapper, Port, Store};
 /// What a mapper knows beside its image, its port and its store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Suspended {
+    /// What follows from the image, and the first word of its hash, so that each event does not work it out again.
+    image: u32,
+    lines: Lines,
+    stack_len: usize,
+    globals_len: usize,
     counters: Counters,
     memory_len: usize,
     pages: u32,
@@ -34,6 +39,10 @@ impl<'a, P: Port> Mapper<'a, P> {
     /// Takes the mapper apart. The store holds the module's state.
     pub fn suspend(self) -> (P, Store<'a>, Suspended) {
         let state = Suspended {
+            image: self.image.hash_prefix(),
+            lines: self.lines,
+            stack_len: self.stack.len(),
+            globals_len: self.globals_len,
             counters: self.counters,
             memory_len: self.memory.len(),
             pages: self.memory.pages(),
@@ -50,16 +59,23 @@ impl<'a, P: Port> Mapper<'a, P> {
     /// # Errors
     /// Where the store is too small.
     pub fn resume(image: Image<'a>, port: P, store: Store<'a>, state: Suspended) -> Result<Self, LoadError> {
-        store.fits(&image)?;
+        let same = state.image == image.hash_prefix();
+        if !same {
+            store.fits(&image)?;
+        }
+        let of = |known: usize, other: fn(&Image<'_>) -> usize| if same { known } else { other(&image) };
         let Store { stack, memory, globals } = store;
         // As after a load: calls nest as deep as the image says and no deeper.
-        let (needed, given) = (image.stack_slots(), stack.len());
+        let (needed, given) = (of(state.stack_len, |image| image.stack_slots()), stack.len());
         let Some(stack) = stack.get_mut(..needed) else { return Err(LoadError::Stack { needed, given }) };
         let (needed, given) = (state.memory_len, memory.len());
         let memory = Memory::resume(memory, needed, state.pages, image.header().memory_max_pages)
             .ok_or(LoadError::Memory { needed, given })?;
-        let globals_len = image.slots();
-        let lines = Lines::of(&image);
+        let (globals_len, given) = (of(state.globals_len, |image| image.slots()), globals.len());
+        if given < globals_len {
+            return Err(LoadError::Globals { needed: globals_len, given });
+        }
+        let lines = if same { state.lines } else { Lines::of(&image) };
         let Suspended { counters, fuel_cap, .. } = state;
         Ok(Self { image, port, lines, counters, stack, memory, globals, globals_len, fuel_cap })
     }

@@ -284,6 +284,9 @@ impl Board for SimBoard {
     fn take_edge(&mut self) -> Option<Edge> {
         for bank in Bank::ALL {
             let seen = self.take_watched(bank, bank.of(self.watched));
+            if seen == 0 {
+                continue;
+            }
             let (time_us, levels) = (self.now_us, self.gpio.levels());
             let lines = (0..Line::COUNT).filter_map(Line::new);
             let lines = lines.filter(|line| line.bank() == bank && seen & line.mask() != 0);
