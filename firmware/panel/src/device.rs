@@ -120,13 +120,14 @@ impl<R: Ram, B: Board> Device<R, B> {
             return;
         }
         let modules = &mut self.modules;
-        while let Some(due) =
-            self.sources.take_due(now_us, |module| modules[usize::from(module) % MAX_MODULES].policy.coalesce)
+        while let Some(due) = self
+            .sources
+            .take_due(now_us, |module| modules[usize::from(module) % MAX_MODULES].policy().coalesce)
         {
             let number = due.event.module;
             let module = &mut modules[usize::from(number) % MAX_MODULES];
             module.tally.missed = module.tally.missed.saturating_add(due.missed);
-            match self.queue.push(due.event, module.policy.on_overrun, module.policy.coalesce) {
+            match self.queue.push(due.event, module.policy().on_overrun, module.policy().coalesce) {
                 Queued::Waits => module.overrun_told = false,
                 Queued::Coalesced => {
                     module.tally.coalesced = module.tally.coalesced.saturating_add(1);
@@ -348,8 +349,7 @@ impl<R: Ram, B: Board> Device<R, B> {
         let Some(image) = module.image() else { return };
         let before = if own { Some(image) } else { module.inactive().image() };
         let now_us = self.board.now_us();
-        let events = image.manifest().map(|manifest| manifest.events).unwrap_or_default();
-        for event in &events {
+        for event in &module.active().declared().events {
             let export = ExportId(event.export);
             let phase = match event.source {
                 xmap_image::EventSource::Every { every_us } => before

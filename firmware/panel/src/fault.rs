@@ -25,7 +25,7 @@ impl<R: Ram, B: Board> Device<R, B> {
             self.go_back(number, Why::Trap(report(trap)));
             return;
         }
-        let policy = &module.policy;
+        let policy = module.policy();
         match if trap.code == TrapCode::Fuel { policy.on_fuel } else { policy.on_trap } {
             OnFault::Hold => {}
             OnFault::Safe => self.rest(number),
@@ -56,7 +56,7 @@ impl<R: Ram, B: Board> Device<R, B> {
         if now_us.saturating_sub(module.restarted_us) >= FORGIVEN_US {
             module.restarts = 0;
         }
-        if module.restarts >= module.policy.restarts {
+        if module.restarts >= module.policy().restarts {
             self.rest(number);
             return;
         }
@@ -141,7 +141,7 @@ impl<R: Ram, B: Board> Device<R, B> {
 
     /// When a module gives its host up; `None` where it needs none, or rests already.
     pub(crate) fn host_deadline_us(&self, module: &Module<R>) -> Option<u64> {
-        let ms = module.policy.link_timeout_ms;
+        let ms = module.policy().link_timeout_ms;
         let waits = ms != 0 && module.life() == Life::Running;
         waits.then(|| self.heard_us.saturating_add(u64::from(ms) * 1000))
     }

@@ -55,7 +55,6 @@ pub(crate) struct Module<R: Ram> {
     pub(crate) state: ImageState,
     /// Grows with each image that becomes active.
     pub(crate) generation: u16,
-    pub(crate) policy: Policy,
     pub(crate) tally: Tally,
     /// When the trial of the active image ends.
     pub(crate) trial_us: Option<u64>,
@@ -77,7 +76,6 @@ impl<R: Ram> Module<R> {
             active: 0,
             state: ImageState::None,
             generation: 0,
-            policy: Policy::default(),
             tally: Tally::default(),
             trial_us: None,
             previous: false,
@@ -119,7 +117,6 @@ impl<R: Ram> Module<R> {
         self.generation = self.generation.wrapping_add(1);
         self.restarts = 0;
         self.host_lost = false;
-        self.policy = self.image().and_then(|image| Some(image.manifest().ok()?.policy)).unwrap_or_default();
     }
 
     /// Takes what the active image has counted to the accounts, before it counts anew or rests.
@@ -127,6 +124,11 @@ impl<R: Ram> Module<R> {
         let (calls, traps) = self.active_mut().settle();
         self.tally.calls = self.tally.calls.wrapping_add(calls);
         self.tally.traps = self.tally.traps.wrapping_add(traps);
+    }
+
+    /// The policy of the active image.
+    pub(crate) fn policy(&self) -> &Policy {
+        &self.active().declared().policy
     }
 
     pub(crate) fn image(&self) -> Option<Image<'_>> {

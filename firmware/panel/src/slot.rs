@@ -1,11 +1,19 @@
 //! A slot: room for one image, and the state of its module while nobody calls it.
 
+use heapless::Vec;
 use tiny_mapper::{LoadError, Port, Store, Suspended};
-use xmap_image::{Held, Image, Keep, Policy, VerifyError};
+use xmap_image::{Event, Held, Image, Keep, MAX_EVENTS, Policy, VerifyError};
 use xmap_link::Life;
 
 use crate::lifecycle::{Step, next};
 use crate::{Panel, Ram, Room};
+
+/// What a device needs of an image's manifest block again and again: decoded once, when the image is admitted.
+#[derive(Debug, Default)]
+pub(crate) struct Declared {
+    pub(crate) policy: Policy,
+    pub(crate) events: Vec<Event, MAX_EVENTS>,
+}
 
 /// A slot.
 #[derive(Debug)]
@@ -13,6 +21,7 @@ pub(crate) struct Slot<R: Ram> {
     /// The words, while no image stands in them. One of this and `image` is there.
     words: Option<R::Words>,
     image: Option<Held<R::Words>>,
+    declared: Declared,
     stack: R::Slots,
     globals: R::Slots,
     memory: R::Bytes,
@@ -28,6 +37,7 @@ impl<R: Ram> Slot<R> {
         Self {
             words: Some(words),
             image: None,
+            declared: Declared::default(),
             stack,
             globals,
             memory,
@@ -67,6 +77,10 @@ impl<R: Ram> Slot<R> {
         let words = self.words.take().ok_or(VerifyError::Length)?;
         match Held::admit(words, len) {
             Ok(image) => {
+                self.declared = {
+                    let manifest = image.manifest();
+                    Declared { policy: manifest.policy, events: manifest.events }
+                };
                 self.image = Some(image);
                 self.step(Step::Verify);
                 Ok(())
@@ -76,6 +90,11 @@ impl<R: Ram> Slot<R> {
                 Err(error)
             }
         }
+    }
+
+    /// What the image's manifest block says; the default, where there was none yet.
+    pub(crate) fn declared(&self) -> &Declared {
+        &self.declared
     }
 
     #[inline]
@@ -141,7 +160,8 @@ impl<R: Ram> Slot<R> {
 
     /// Takes over what both images keep: row for row, as the compiler has listed them in the same order.
     /// Nothing where their layouts differ.
-    pub(crate) fn carry(&mut self, from: &Self, (old, new): (&Policy, &Policy)) -> bool {
+    pub(crate) fn carry(&mut self, from: &Self) -> bool {
+        let (old, new) = (&from.declared.policy, &self.declared.policy);
         if new.layout == 0 || old.layout != new.layout || from.state.is_none() {
             return false;
         }

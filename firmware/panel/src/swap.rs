@@ -196,9 +196,8 @@ impl<R: Ram, B: Board> Device<R, B> {
 
         // `verify` has found the module.
         let Some(module) = self.modules.get_mut(usize::from(number)) else { return Ok(()) };
-        let old_policy = module.policy.clone();
         let (old, new) = module.both_mut();
-        let policy = new.image().and_then(|image| Some(image.manifest().ok()?.policy)).unwrap_or_default();
+        let confirm_ms = new.declared().policy.confirm_ms;
         let board = &mut self.board;
         match (old.image().filter(|_| had), new.image()) {
             (Some(old), Some(new)) => change_lines(&old, &new, rests, board),
@@ -208,7 +207,7 @@ impl<R: Ram, B: Board> Device<R, B> {
         board.lines_ready();
         let carry = |new: &mut Slot<R>| {
             if had {
-                new.carry(old, (&old_policy, &policy));
+                new.carry(old);
             }
         };
         match mount(new, board, carry) {
@@ -220,8 +219,8 @@ impl<R: Ram, B: Board> Device<R, B> {
                 let now_us = board.now_us();
                 module.turn();
                 module.previous = had;
-                let trial = had && policy.confirm_ms != 0;
-                module.trial_us = trial.then(|| now_us.saturating_add(u64::from(policy.confirm_ms) * 1000));
+                let trial = had && confirm_ms != 0;
+                module.trial_us = trial.then(|| now_us.saturating_add(u64::from(confirm_ms) * 1000));
                 module.active_mut().step(Step::Run);
                 self.tell(number, if had { What::Swapped } else { What::Mounted });
                 self.arm(number, &phases, false);
@@ -380,7 +379,7 @@ impl<R: Ram, B: Board> Device<R, B> {
         for number in 0..MAX_MODULES as u8 {
             let module = &self.modules[usize::from(number)];
             if module.trial_us.is_some_and(|end_us| now_us >= end_us) {
-                match module.policy.confirm {
+                match module.policy().confirm {
                     Confirm::Device => _ = self.confirm(number),
                     Confirm::Host => self.go_back(number, Why::Unconfirmed),
                 }
