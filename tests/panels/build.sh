@@ -38,6 +38,7 @@ version() {
 
 # c PANEL SOURCE FLAGS...: compiles and links in two steps. MVP means: no bulk memory, no sign
 # extension, no reference types; a small stack, one page of memory, and no libc.
+# Variables whose addresses a panel keeps its state by are exported: EXPORTS="--export=NAME ...".
 c() {
     panel=$1 source=$2
     shift 2
@@ -51,7 +52,7 @@ c() {
     strip=--strip-all
     case " $* " in *" -g "*) strip= ;; esac
     "$WASM_LD" --no-entry --export-memory --initial-memory=65536 --max-memory=65536 \
-        -z stack-size=4096 $strip "$scratch/$source.o" -o "$panel/$source.wasm"
+        -z stack-size=4096 $strip ${EXPORTS:-} "$scratch/$source.o" -o "$panel/$source.wasm"
 }
 
 rust() {
@@ -89,7 +90,11 @@ build() {
     demo) c demo stairwell -O2 -g ;;
     hall64) c hall64 hall64 -Os ;;
     shift595) zig shift595 ;;
-    stepper | modbus) rust "$1" ;;
+    stairs)
+        EXPORTS=--export=presses
+        c stairs stairs -Os
+        EXPORTS= ;;
+    stepper | modbus | pump) rust "$1" ;;
     traffic) assemblyscript traffic ;;
     *)
         echo "build.sh: no panel '$1' is compiled" >&2
@@ -100,7 +105,7 @@ build() {
 
 all=
 [ $# -gt 0 ] || all=1
-[ $# -gt 0 ] || set -- lamp keypad demo hall64 shift595 stepper modbus traffic
+[ $# -gt 0 ] || set -- lamp keypad demo hall64 shift595 stepper modbus traffic stairs pump
 for panel; do
     build "$panel"
     chmod 644 "$panel"/*.wasm

@@ -50,6 +50,10 @@ fn difference(expected: &str, found: &str) -> Option<String> {
 }
 
 fn oracle(panel: &Panel) -> String {
+    asked(panel).trace
+}
+
+fn asked(panel: &Panel) -> oracle::Run {
     oracle::run(&panel.manifest, &panel.wasm, &panel.script)
         .unwrap_or_else(|e| panic!("{}: {e:#}", panel.name))
 }
@@ -81,11 +85,13 @@ fn the_simulator_leaves_the_committed_traces() {
     leaves_the_committed_traces(simulator);
 }
 
-/// A trace proves little about an export that no script calls.
+/// A trace proves little about an export that no script calls, and about a handler that no event does.
 #[test]
 fn scripts_call_every_export_of_their_module() {
     for panel in Panel::all().unwrap() {
+        let ran = asked(&panel);
         let mut called = BTreeSet::from(["_initialize", "on_mount"]);
+        called.extend(ran.handled.iter().map(String::as_str));
         for step in &panel.script.steps {
             if let Step::Call { name, .. } = step {
                 called.insert(panel.manifest.resolve(name).0);
@@ -94,6 +100,9 @@ fn scripts_call_every_export_of_their_module() {
         let exports = exported_functions(&panel.wasm);
         let missing: Vec<_> = exports.iter().filter(|e| !called.contains(e.as_str())).collect();
         assert!(missing.is_empty(), "{}: no call of {missing:?}", panel.name);
+        let handlers: BTreeSet<_> =
+            panel.manifest.handlers().into_iter().map(|(export, _)| export.name.clone()).collect();
+        assert_eq!(ran.handled, handlers, "{}: handlers that events have called", panel.name);
     }
 }
 

@@ -4,14 +4,16 @@ use std::fmt;
 
 use tiny_mapper::{CallError, LogLevel, Trap};
 use xmap_image::ExportId;
+use xmap_link::Life;
 
 use crate::{Access, Action, Contention, EventKind, Script, Sim, Value};
 
 /// Runs a script and shows, in order, what the plain trace of the run has: first what the module
 /// did since the simulation began or was last asked ([`Sim::show_new`]), so for a new simulation its
-/// start function, `_initialize` and `on_mount`; then each call's stores and messages, and its outcome.
+/// start function, `_initialize` and `on_mount`; then, for each step, its stores and messages, the traps of the
+/// handlers that ran in it, and a call's outcome.
 ///
-/// A call that traps does not end the run.
+/// A trap does not end the run. What follows it for the module, its policy says.
 ///
 /// # Errors
 /// [`StepError`] where a `level` meets a line that is an output at that time. The steps before it
@@ -33,18 +35,29 @@ use crate::{Access, Action, Contention, EventKind, Script, Sim, Value};
 /// ```
 pub fn run(sim: &mut Sim, script: &Script, show: &mut dyn FnMut(Shown)) -> Result<(), StepError> {
     sim.show_new(show);
+    // Traps of before were the outcomes of calls that others made.
+    _ = sim.new_traps();
     for step in script.steps() {
-        match &step.action {
-            Action::Call { name, export, args } => {
-                let outcome = call(sim, name, *export, args);
-                sim.show_new(show);
-                show(outcome);
-            }
+        let outcome = match &step.action {
+            Action::Call { name, export, args } => Some(call(sim, name, *export, args)),
             Action::Level { line, high } => {
                 sim.set_input(*line, *high).map_err(|kind| StepError { line: step.at, kind })?;
+                None
             }
-            Action::Advance { us } => sim.advance(*us),
+            Action::Advance { us } => {
+                sim.advance(*us);
+                None
+            }
+        };
+        sim.show_new(show);
+        let mut traps = sim.new_traps();
+        if let Some(Shown::Trapped { trap, .. }) = &outcome {
+            // The call's own trap happened as well, and is its outcome.
+            let own = traps.iter().rposition(|(_, other)| other == trap);
+            own.map(|at| traps.remove(at));
         }
+        traps.into_iter().for_each(|(name, trap)| show(Shown::HandlerTrapped { name, trap }));
+        outcome.into_iter().for_each(&mut *show);
     }
     Ok(())
 }
@@ -59,6 +72,7 @@ fn call(sim: &mut Sim, name: &str, export: ExportId, args: &[u64]) -> Shown {
             Shown::Returned { name, values }
         }
         Err(CallError::Trap(trap)) => Shown::Trapped { name, trap },
+        Err(_) if sim.status().life == Life::Faulted => Shown::Faulted { name },
         Err(error) => unreachable!("the script was checked against the image: {error}"),
     }
 }
@@ -112,6 +126,18 @@ pub enum Shown {
         /// Why, and where.
         trap: Trap,
     },
+    /// A handler, or another function that the device calls by itself, that did not return: `panel.on_tick trap fuel`.
+    HandlerTrapped {
+        /// Its key; `start` for the start function.
+        name: String,
+        /// Why, and where.
+        trap: Trap,
+    },
+    /// A call that the module does not take, as it rests after a fault: `add faulted`.
+    Faulted {
+        /// The export, as the script names it.
+        name: String,
+    },
 }
 
 impl fmt::Display for Shown {
@@ -123,7 +149,10 @@ impl fmt::Display for Shown {
                 write!(f, "{name} ->")?;
                 values.iter().try_for_each(|value| write!(f, " {value}"))
             }
-            Self::Trapped { name, trap } => write!(f, "{name} trap {}", trap.code),
+            Self::Trapped { name, trap } | Self::HandlerTrapped { name, trap } => {
+                write!(f, "{name} trap {}", trap.code)
+            }
+            Self::Faulted { name } => write!(f, "{name} faulted"),
         }
     }
 }

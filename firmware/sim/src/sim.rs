@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-use tiny_mapper::{Counters, LogLevel, Trap};
+use tiny_mapper::{Counters, LogLevel, Trap, TrapCode};
 use xmap_boards::Line;
 use xmap_image::{ExportId, Image, OwnedImage, PinMode, VerifyError, Word, limits};
-use xmap_link::{Happening, Life, ModuleStatus};
+use xmap_link::{Happening, Life, ModuleStatus, What};
 use xmap_panel::{Device, Failure, MEMORY_BYTES_MAX, ModuleExport, MountError, NotCalled, Ram, Room};
 
 use crate::value::Unfit;
@@ -67,9 +67,11 @@ use crate::{Access, Contention, EventKind, Shown, Signal, SimBoard, Value};
 #[derive(Debug)]
 pub struct Sim {
     device: Device<Heap, SimBoard>,
-    /// The place in the record up to which [`Sim::show_new`] has shown it, and what happened up to then.
+    /// The place in the record up to which [`Sim::show_new`] has shown it.
     shown: usize,
+    /// What happened up to where [`Sim::happened`] has told it, and [`Sim::new_traps`].
     told: u32,
+    trapped: u32,
 }
 
 /// Memory on the heap.
@@ -203,7 +205,7 @@ impl Sim {
         match device.install(0, view.bytes()) {
             Ok(()) => {
                 let shown = device.board().ready().events;
-                Ok(Self { device, shown, told: 0 })
+                Ok(Self { device, shown, told: 0, trapped: 0 })
             }
             Err(Failure::Mount(error)) => {
                 Err(SimError::Mount { error, board: Box::new(device.into_board()) })
@@ -389,15 +391,40 @@ impl Sim {
 
     /// What happened to the modules since this was last asked: traps, restarts, swaps.
     pub fn happened(&mut self) -> Vec<Happening> {
+        let (all, next) = self.happenings(self.told);
+        self.told = next;
+        all
+    }
+
+    fn happenings(&self, mut from: u32) -> (Vec<Happening>, u32) {
         let mut all = Vec::new();
         loop {
-            let page = self.device.happened(self.told);
+            let page = self.device.happened(from);
             if page.entries.is_empty() {
-                return all;
+                return (all, from);
             }
-            self.told = page.first + page.entries.len() as u32;
+            from = page.first + page.entries.len() as u32;
             all.extend(page.entries);
         }
+    }
+
+    /// The traps of calls, handlers and hooks since this was last asked, in their order, each with the key of its
+    /// export.
+    pub(crate) fn new_traps(&mut self) -> Vec<(String, Trap)> {
+        let (all, next) = self.happenings(self.trapped);
+        self.trapped = next;
+        all.into_iter().filter_map(|happening| self.trap_of(&happening)).collect()
+    }
+
+    fn trap_of(&self, happening: &Happening) -> Option<(String, Trap)> {
+        let What::Trapped(report) = happening.what else { return None };
+        let xmap_link::TrapReport { image, export, code, op, detail } = report;
+        let trap = Trap { image, export, code: TrapCode::from_u8(code)?, op, detail };
+        let id = ExportId(export);
+        let key = self.device.image(happening.module).and_then(|image| Some(image.key(id)?.to_owned()));
+        // The start function is no export, and the image of the trap may be gone by now.
+        let name = if export == Trap::START { "start".to_owned() } else { format!("#{export}") };
+        Some((key.unwrap_or(name), trap))
     }
 
     /// The image.

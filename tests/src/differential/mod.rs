@@ -24,9 +24,8 @@ use std::fmt;
 
 pub use calls::Call;
 pub use compare::compare;
+pub use rng::Rng;
 pub use tally::Tally;
-
-use rng::Rng;
 
 /// Pages of linear memory that a module may grow to, on both sides.
 const MAX_PAGES: u32 = 6;

@@ -3,11 +3,11 @@
 
 /// A generator.
 #[derive(Clone, Debug)]
-pub(super) struct Rng(u64);
+pub struct Rng(u64);
 
 impl Rng {
     /// The generator of a seed.
-    pub(super) fn new(seed: u64) -> Self {
+    pub fn new(seed: u64) -> Self {
         // Seeds that follow each other start far apart.
         let mut rng = Self(seed.wrapping_mul(0x2545_f491_4f6c_dd1d));
         Self(rng.bits())
@@ -22,7 +22,7 @@ impl Rng {
     }
 
     /// A number below `n`, which is not 0.
-    pub(super) fn below(&mut self, n: usize) -> usize {
+    pub fn below(&mut self, n: usize) -> usize {
         (self.bits() % n as u64) as usize
     }
 

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write as _};
 
-use super::{Manifest, Mode};
+use super::{Manifest, Mode, Safe};
 
 /// Lines of the BCM2711 (*BCM2711 ARM Peripherals*, section 5.1).
 const LINES: usize = 58;
@@ -59,7 +59,7 @@ impl Board {
             lines[usize::from(*number)] = Line {
                 mode: Some(pin.mode),
                 is_output: pin.mode == Mode::Out,
-                written: pin.safe_high,
+                written: pin.safe == Safe::High,
                 outside: None,
                 pull_up: pin.pull_up,
             };
@@ -71,6 +71,51 @@ impl Board {
     /// A call begins: it may wait as long as any.
     pub(super) fn begin_call(&mut self) {
         self.left_us = self.time_us;
+    }
+
+    /// Brings the outputs into their safe state.
+    pub(super) fn make_safe(&mut self, manifest: &Manifest) {
+        for (number, pin) in manifest.pins.iter().filter(|(_, pin)| pin.mode != Mode::In) {
+            let (bank, mask) = (usize::from(number / 32), 1 << (number % 32));
+            match pin.safe {
+                Safe::Low => self.store(bank, mask, false),
+                Safe::High => self.store(bank, mask, true),
+                Safe::Hold => {}
+                Safe::Float => self.lines[usize::from(*number)].is_output = false,
+            }
+        }
+    }
+
+    /// A module takes the place of one that rested: outputs that floated are outputs again.
+    pub(super) fn wake(&mut self, manifest: &Manifest) {
+        for (number, pin) in &manifest.pins {
+            if (pin.mode, pin.safe) == (Mode::Out, Safe::Float) {
+                self.lines[usize::from(*number)].is_output = true;
+            }
+        }
+    }
+
+    /// Brings the lines into their state before the module runs, as at the first load: levels before directions.
+    pub(super) fn prepare(&mut self, manifest: &Manifest) {
+        for (number, pin) in &manifest.pins {
+            let (bank, mask) = (usize::from(number / 32), 1 << (number % 32));
+            if pin.mode != Mode::In && matches!(pin.safe, Safe::Low | Safe::High) {
+                self.store(bank, mask, pin.safe == Safe::High);
+            }
+            let line = &mut self.lines[usize::from(*number)];
+            line.pull_up = pin.pull_up;
+            line.is_output = pin.mode == Mode::Out;
+        }
+    }
+
+    /// Whether a line is high.
+    pub(super) fn level(&self, line: u8) -> bool {
+        self.lines[usize::from(line)].level()
+    }
+
+    /// Adds a line to the trace that is no store and no message.
+    pub(super) fn tell(&mut self, line: &str) {
+        let _ = writeln!(self.trace, "{line}");
     }
 
     pub(super) fn advance(&mut self, us: u64) {
@@ -151,8 +196,9 @@ impl Board {
         Ok(())
     }
 
-    pub(super) fn now_us(&self) -> i64 {
-        self.now_us as i64
+    /// Microseconds since boot.
+    pub(super) fn now_us(&self) -> u64 {
+        self.now_us
     }
 
     pub(super) fn delay(&mut self, us: u32) -> Result<(), Stop> {

@@ -1,100 +1,153 @@
 //! The module in wasmi.
 
-use std::fmt::Write as _;
+use std::fmt;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use wasmi::errors::HostError;
-use wasmi::{Caller, Config, Engine, Extern, Instance, Linker, Module, Store, TrapCode, Val, ValType};
+use wasmi::{
+    Caller, Config, Engine, Extern, Func, Instance, Linker, Memory, Module, Store, TrapCode, Val, ValType,
+};
 
 use super::board::{BAD_ARGUMENT, Board, Stop};
-use super::{Arg, Manifest, Script, Step, Ty};
+use super::{Arg, Keep, Manifest, Stretch, Ty};
 
 /// Units of wasmi's fuel, about one for each instruction, that one call may burn.
-pub const FUEL: u64 = 5_000_000;
+pub const FUEL: u64 = 200_000;
 
 impl HostError for Stop {}
 
-/// Loads a module, mounts it, runs a script, and returns the plain trace.
-///
-/// # Errors
-///
-/// Where the module cannot be loaded or mounted, or the script does not fit it. A trap in a call of
-/// the script is no error: it stands in the trace.
-pub fn run(manifest: &Manifest, wasm: &[u8], script: &Script) -> Result<String> {
-    let mut guest = Guest::load(manifest, wasm)?;
-    for (i, step) in script.steps.iter().enumerate() {
-        match step {
-            Step::Level { line, high } => {
-                let free = guest.store.data_mut().drive_from_outside(*line, *high);
-                ensure!(free, "step {}: line {line} is an output", i + 1);
-            }
-            Step::Advance(us) => guest.store.data_mut().advance(*us),
-            Step::Call { name, args } => {
-                guest.step(name, args).with_context(|| format!("step {}: `{name}`", i + 1))?;
-            }
+/// How a call ended: its results, or the code of its trap.
+pub(super) type Outcome = Result<Vec<Val>, &'static str>;
+
+/// Why a module was not mounted.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Refusal {
+    /// A function that belongs to the mount trapped.
+    Trapped { name: &'static str, code: &'static str },
+    /// `on_mount` said no.
+    Said(i32),
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Refusal::Trapped { name, code } => write!(f, "{name} trapped: {code}"),
+            Refusal::Said(result) => write!(f, "on_mount refused: {result}"),
         }
     }
-    Ok(guest.store.into_data().trace)
 }
 
-/// How a call ended: its results, or the code of its trap.
-type Outcome = Result<Vec<Val>, &'static str>;
-
-struct Guest<'m> {
-    manifest: &'m Manifest,
-    store: Store<Board>,
-    instance: Instance,
+/// A module, and what it does to a board.
+pub(super) struct Guest {
+    module: Module,
+    linker: Linker<Board>,
+    pub(super) store: Store<Board>,
+    instance: Option<Instance>,
 }
 
-impl<'m> Guest<'m> {
-    fn load(manifest: &'m Manifest, wasm: &[u8]) -> Result<Guest<'m>> {
+impl Guest {
+    pub(super) fn new(manifest: &Manifest, wasm: &[u8]) -> Result<Guest> {
         let mut config = Config::default();
         config.consume_fuel(true);
         let engine = Engine::new(&config);
         let module = Module::new(&engine, wasm)?;
-        let mut store = Store::new(&engine, Board::new(manifest));
-        store.set_fuel(FUEL)?;
-        let linker = imports(&engine)?;
-        let instance = linker.instantiate_and_start(&mut store, &module)?;
-        let memory = instance.get_memory(&store, "memory");
-        store.data_mut().memory = memory;
-        let mut guest = Guest { manifest, store, instance };
-        for name in ["_initialize", "on_mount"] {
-            if guest.instance.get_func(&guest.store, name).is_none() {
-                continue;
-            }
-            match guest.call(name, &[])? {
-                Ok(results) if matches!(results[..], [] | [Val::I32(0)]) => {}
-                Ok(results) => bail!("{name} refused: {results:?}"),
-                Err(code) => bail!("{name} trapped: {code}"),
-            }
-        }
-        Ok(guest)
+        let store = Store::new(&engine, Board::new(manifest));
+        Ok(Guest { module, linker: imports(&engine)?, store, instance: None })
     }
 
-    /// One `call` of a script, with its line in the trace.
-    fn step(&mut self, name: &str, args: &[Arg]) -> Result<()> {
-        let (inner, export) = self.manifest.resolve(name);
-        let func = self.instance.get_func(&self.store, inner).context("no such export")?;
-        let ty = func.ty(&self.store);
+    /// Whether the module has this function.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.func(name).is_ok()
+    }
+
+    /// Begins anew: memory and globals as at load, then the functions that belong to the mount. What is kept is
+    /// taken over from the instance before.
+    pub(super) fn mount(&mut self, keep: Option<&Keep>) -> Result<Result<(), Refusal>> {
+        let before = self.instance;
+        self.store.set_fuel(FUEL)?;
+        self.store.data_mut().begin_call();
+        self.store.data_mut().memory = None;
+        let instance = match self.linker.instantiate_and_start(&mut self.store, &self.module) {
+            Ok(instance) => instance,
+            Err(error) => return Ok(Err(Refusal::Trapped { name: "start", code: code(error)? })),
+        };
+        self.instance = Some(instance);
+        let memory = instance.get_memory(&self.store, "memory");
+        self.store.data_mut().memory = memory;
+        for name in ["_initialize", "on_mount"] {
+            if let (Some(keep), Some(before), "on_mount") = (keep, before, name) {
+                self.carry(keep, before, instance)?;
+            }
+            if instance.get_func(&self.store, name).is_none() {
+                continue;
+            }
+            match self.call(name, &[])? {
+                Ok(results) => match results[..] {
+                    [] | [Val::I32(0)] => {}
+                    [Val::I32(result)] => return Ok(Err(Refusal::Said(result))),
+                    _ => bail!("{name} has other results than it may"),
+                },
+                Err(code) => return Ok(Err(Refusal::Trapped { name, code })),
+            }
+        }
+        Ok(Ok(()))
+    }
+
+    fn carry(&mut self, keep: &Keep, from: Instance, to: Instance) -> Result<()> {
+        let store = &mut self.store;
+        for name in &keep.globals {
+            let global =
+                |of: Instance, store: &Store<Board>| of.get_global(store, name).context("no such global");
+            let value = global(from, store)?.get(&*store);
+            global(to, store)?.set(&mut *store, value)?;
+        }
+        for Stretch { symbol, from: address, bytes } in &keep.memory {
+            let place = |of: Instance, store: &Store<Board>| -> Result<(Memory, usize)> {
+                let memory = of.get_memory(store, "memory").context("no memory")?;
+                let at = match (symbol, address) {
+                    (Some(symbol), None) => {
+                        let global = of.get_global(store, symbol).context("no such symbol")?;
+                        global.get(store).i32().context("no address")? as u32
+                    }
+                    (None, Some(address)) => *address,
+                    _ => bail!("a stretch has one place"),
+                };
+                Ok((memory, at as usize))
+            };
+            let mut kept = vec![0; *bytes as usize];
+            let (memory, at) = place(from, store)?;
+            memory.read(&*store, at, &mut kept)?;
+            let (memory, at) = place(to, store)?;
+            memory.write(&mut *store, at, &kept)?;
+        }
+        Ok(())
+    }
+
+    /// An export, and its parameters and results as text has them, for a `call` of a script. The inner error is the code of a trap.
+    pub(super) fn call_by_text(
+        &mut self,
+        manifest: &Manifest,
+        name: &str,
+        args: &[Arg],
+    ) -> Result<Result<String, &'static str>> {
+        let (inner, export) = manifest.resolve(name);
+        let ty = self.func(inner)?.ty(&self.store);
         let params = export.and_then(|e| e.params.as_deref());
         let results = export.and_then(|e| e.results.as_deref());
         ensure!(ty.params().len() == args.len(), "takes {} arguments", ty.params().len());
         ensure!(params.is_none_or(|p| p.len() == args.len()), "the manifest's params differ");
         ensure!(results.is_none_or(|r| r.len() == ty.results().len()), "the manifest's results differ");
-
         let values = values(ty.params(), params, args)?;
-        let outcome = self.call(inner, &values)?.and_then(|r| print(&r, results));
-        let trace = &mut self.store.data_mut().trace;
-        match outcome {
-            Ok(text) => writeln!(trace, "{name} ->{text}")?,
-            Err(code) => writeln!(trace, "{name} trap {code}")?,
-        }
-        Ok(())
+        Ok(self.call(inner, &values)?.and_then(|r| print(&r, results)))
     }
 
-    fn call(&mut self, name: &str, args: &[Val]) -> Result<Outcome> {
-        let func = self.instance.get_func(&self.store, name).context("no such export")?;
+    fn func(&self, name: &str) -> Result<Func> {
+        let instance = self.instance.context("not mounted")?;
+        instance.get_func(&self.store, name).context("no such export")
+    }
+
+    pub(super) fn call(&mut self, name: &str, args: &[Val]) -> Result<Outcome> {
+        let func = self.func(name)?;
         let mut results: Vec<Val> =
             func.ty(&self.store).results().iter().map(|t| Val::default_for_ty(*t)).collect();
         self.store.set_fuel(FUEL)?;
@@ -181,7 +234,7 @@ fn imports(engine: &Engine) -> Result<Linker<Board>> {
     linker.func_wrap("gpio", "pull", move |mut c: Host<'_>, pin: i32, pull: i32| {
         c.data_mut().pull(pin, pull).map_err(stop)
     })?;
-    linker.func_wrap("time", "now_us", |c: Host<'_>| c.data().now_us())?;
+    linker.func_wrap("time", "now_us", |c: Host<'_>| c.data().now_us() as i64)?;
     linker.func_wrap("time", "delay_us", move |mut c: Host<'_>, us: u32| {
         c.data_mut().delay(us).map_err(stop)
     })?;

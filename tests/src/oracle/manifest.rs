@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;
 
 use super::Ty;
@@ -20,6 +20,10 @@ pub struct Manifest {
     pub exports: Option<Vec<Export>>,
     /// Microseconds that one call may wait in all.
     pub time_us: u64,
+    /// What follows a fault.
+    pub policy: Policy,
+    /// What outlives a swap.
+    pub keep: Keep,
 }
 
 /// One declared line.
@@ -27,8 +31,8 @@ pub struct Manifest {
 pub struct Pin {
     /// What the module may do with it.
     pub mode: Mode,
-    /// Whether its safe state, which it takes before the module runs, is high.
-    pub safe_high: bool,
+    /// What it does before the module runs and after a fault.
+    pub safe: Safe,
     /// Whether its resistor pulls up.
     pub pull_up: bool,
 }
@@ -45,6 +49,97 @@ pub enum Mode {
     InOut,
 }
 
+/// What an output does when the module cannot say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Safe {
+    /// It goes low.
+    Low,
+    /// It goes high.
+    High,
+    /// It stays.
+    #[default]
+    Hold,
+    /// It becomes an input.
+    Float,
+}
+
+/// The part of `[policy]` that one module with one image meets.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(default)]
+pub struct Policy {
+    /// What follows a trap.
+    pub on_trap: OnFault,
+    /// What follows the end of a call's fuel, if it is something else.
+    pub on_fuel: Option<OnFault>,
+    /// How often `restart` is done.
+    pub restarts: u32,
+    /// Whether a timer that runs out makes no event while its last one waits.
+    pub coalesce: bool,
+    /// Milliseconds without a host; a script has none.
+    pub link_timeout_ms: u64,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Policy { on_trap: OnFault::Hold, on_fuel: None, restarts: 3, coalesce: true, link_timeout_ms: 0 }
+    }
+}
+
+/// `[keep]`, as far as modules export what it names.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Keep {
+    /// Exported mutable globals.
+    pub globals: Vec<String>,
+    /// Stretches of memory.
+    pub memory: Vec<Stretch>,
+}
+
+/// A stretch of memory.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Stretch {
+    /// The exported global whose value is its address.
+    pub symbol: Option<String>,
+    /// Its address.
+    pub from: Option<u32>,
+    /// Its length.
+    pub bytes: u32,
+}
+
+/// What is done after a fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnFault {
+    /// Nothing.
+    Hold,
+    /// Outputs become safe, the module rests.
+    Safe,
+    /// Outputs become safe, the module is loaded anew.
+    Restart,
+}
+
+/// What calls a handler.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum On {
+    /// A level that changed and then held.
+    Edge {
+        /// The line.
+        line: u8,
+        /// Whether a rising edge calls it.
+        rising: bool,
+        /// Whether a falling edge does.
+        falling: bool,
+        /// Microseconds that the new level must hold.
+        debounce_us: u64,
+    },
+    /// Every so many microseconds.
+    Every(u64),
+    /// Once, so many microseconds after the mount.
+    After(u64),
+}
+
 /// One listed export.
 #[derive(Clone, Debug)]
 pub struct Export {
@@ -56,6 +151,8 @@ pub struct Export {
     pub params: Option<Vec<Ty>>,
     /// Types of the results, if the manifest says them.
     pub results: Option<Vec<Ty>>,
+    /// What calls it beside a script.
+    pub on: Option<On>,
 }
 
 #[derive(Deserialize)]
@@ -66,6 +163,10 @@ struct Raw {
     exports: Option<BTreeMap<String, RawExport>>,
     #[serde(default)]
     limits: RawLimits,
+    #[serde(default)]
+    policy: Policy,
+    #[serde(default)]
+    keep: Keep,
 }
 
 #[derive(Deserialize)]
@@ -79,7 +180,7 @@ struct RawModule {
 struct RawPin {
     mode: Mode,
     #[serde(default)]
-    safe: String,
+    safe: Safe,
     #[serde(default)]
     pull: String,
 }
@@ -89,6 +190,36 @@ struct RawExport {
     key: Option<String>,
     params: Option<Vec<String>>,
     results: Option<Vec<String>>,
+    on: Option<RawOn>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct RawOn {
+    pin: Option<u8>,
+    edge: String,
+    debounce_us: u64,
+    every_us: Option<u64>,
+    after_us: Option<u64>,
+}
+
+impl RawOn {
+    fn read(&self) -> Result<On> {
+        Ok(match (self.pin, self.every_us, self.after_us) {
+            (Some(line), None, None) => {
+                let (rising, falling) = match self.edge.as_str() {
+                    "rising" => (true, false),
+                    "falling" => (false, true),
+                    "both" => (true, true),
+                    other => bail!("the edge `{other}`"),
+                };
+                On::Edge { line, rising, falling, debounce_us: self.debounce_us }
+            }
+            (None, Some(us), None) => On::Every(us),
+            (None, None, Some(us)) => On::After(us),
+            _ => bail!("`on` names one thing"),
+        })
+    }
 }
 
 #[derive(Default, Deserialize)]
@@ -113,8 +244,7 @@ impl Manifest {
         let mut pins = BTreeMap::new();
         for (line, pin) in raw.pins {
             let line = line.parse().with_context(|| format!("pin `{line}`"))?;
-            let (safe_high, pull_up) = (pin.safe == "high", pin.pull == "up");
-            pins.insert(line, Pin { mode: pin.mode, safe_high, pull_up });
+            pins.insert(line, Pin { mode: pin.mode, safe: pin.safe, pull_up: pin.pull == "up" });
         }
         let exports = match raw.exports {
             None => None,
@@ -124,7 +254,17 @@ impl Manifest {
             }
         };
         let time_us = raw.limits.time_us.unwrap_or(1_000_000);
-        Ok(Manifest { wasm: raw.module.wasm, namespace, pins, exports, time_us })
+        let policy = raw.policy;
+        ensure!(policy.link_timeout_ms == 0, "the oracle has no host that could be lost");
+        Ok(Manifest { wasm: raw.module.wasm, namespace, pins, exports, time_us, policy, keep: raw.keep })
+    }
+
+    /// The handlers, in the order of their keys.
+    pub fn handlers(&self) -> Vec<(&Export, On)> {
+        let mut all: Vec<_> =
+            self.exports.iter().flatten().filter_map(|export| Some((export, export.on?))).collect();
+        all.sort_by(|a, b| a.0.key.cmp(&b.0.key));
+        all
     }
 
     /// The name in the module of what a script calls `name`: the name itself, or a key.
@@ -145,7 +285,8 @@ fn export(namespace: &str, name: String, raw: RawExport) -> Result<Export> {
     let key = key(namespace, raw.key.as_deref().unwrap_or(&name))?;
     let params = types(raw.params).with_context(|| name.clone())?;
     let results = types(raw.results).with_context(|| name.clone())?;
-    Ok(Export { key, params, results, name })
+    let on = raw.on.map(|on| on.read()).transpose().with_context(|| name.clone())?;
+    Ok(Export { key, params, results, on, name })
 }
 
 /// A whole key, by the rules of the manifest.
@@ -194,5 +335,22 @@ mod tests {
         assert_eq!((name, &export.results), ("a", &Some(vec![Ty::Signed(32)])));
         assert_eq!(export.params, Some(vec![Ty::Unsigned(8), Ty::Bool]));
         assert!(manifest.resolve("b_c").1.is_none());
+    }
+
+    #[test]
+    fn handlers_and_policies_are_read() {
+        let text = "[module]\nwasm = 'a.wasm'\n[exports]\nb = { on = { every_us = 5 } }\n\
+                    a = { on = { pin = 4, edge = 'both', debounce_us = 7 } }\nc = { on = { after_us = 0 } }\n\
+                    [policy]\non_trap = 'restart'\nrestarts = 1\n";
+        let manifest = Manifest::parse(text).unwrap();
+        let handlers: Vec<_> = manifest.handlers().into_iter().map(|(e, on)| (e.name.as_str(), on)).collect();
+        let edge = On::Edge { line: 4, rising: true, falling: true, debounce_us: 7 };
+        assert_eq!(handlers, [("a", edge), ("b", On::Every(5)), ("c", On::After(0))]);
+        let policy = manifest.policy;
+        assert_eq!((policy.on_trap, policy.on_fuel, policy.restarts), (OnFault::Restart, None, 1));
+        for bad in ["pin = 4, edge = 'up'", "every_us = 1, after_us = 2", "debounce_us = 3"] {
+            let text = format!("[module]\nwasm = 'a'\n[exports]\na = {{ on = {{ {bad} }} }}\n");
+            assert!(Manifest::parse(&text).is_err(), "{bad}");
+        }
     }
 }

@@ -30,7 +30,7 @@ const IMPORTS: &str = r#"
 fn trace(exports: &str, functions: &str, script: &str) -> String {
     let manifest = Manifest::parse(&format!("{PINS}{exports}")).unwrap();
     let wasm = wat::parse_str(format!("(module {IMPORTS} {functions})")).unwrap();
-    run(&manifest, &wasm, &Script::parse(script).unwrap()).unwrap()
+    run(&manifest, &wasm, &Script::parse(script).unwrap()).unwrap().trace
 }
 
 #[test]

@@ -3,9 +3,9 @@
 
 use std::fs;
 
-use xmap_compiler::device::{Client, Recorder, run_call};
+use xmap_compiler::device::{HandlerTraps, Recorder, run_call};
 use xmap_image::Image;
-use xmap_link::{ImageState, features};
+use xmap_link::{ImageState, Life, features};
 use xmap_sim::{Action, Script, Sim};
 use xmap_tests::Panel;
 
@@ -24,6 +24,7 @@ struct Pair {
     sim: Sim,
     board: Board,
     recorder: Recorder,
+    handler_traps: HandlerTraps,
     /// What the board has left so far, as a plain trace.
     trace: String,
 }
@@ -56,7 +57,8 @@ impl Pair {
                 trace += &(line + "\n");
             }
         }
-        let mut pair = Self { name: panel.name.clone(), sim, board, recorder: from_boot, trace };
+        let (name, handler_traps) = (panel.name.clone(), HandlerTraps::since(0));
+        let mut pair = Self { name, sim, board, recorder: from_boot, handler_traps, trace };
         let mut shown = String::new();
         pair.sim.show_new(&mut |line| shown += &format!("{line}\n"));
         assert_eq!(pair.trace, shown, "{}: from the start function to the mount", pair.name);
@@ -71,8 +73,7 @@ impl Pair {
         let mut expected = String::new();
         xmap_sim::run(&mut self.sim, &script, &mut |shown| expected += &format!("{shown}\n"))
             .unwrap_or_else(|e| panic!("{}: {line}: {e}", self.name));
-        let client = &mut self.board.client;
-        let (found, levels) = act(client, &mut self.recorder, line, &script.steps()[0].action);
+        let (found, levels) = self.act(line, &script.steps()[0].action);
         assert_eq!(found, expected, "{}: {line}", self.name);
         self.trace += &found;
         self.compare_levels(line, levels);
@@ -88,25 +89,38 @@ impl Pair {
         let expected = self.sim.board().levels() & compared;
         assert_eq!(found, expected, "{}: levels after {after}: {found:#x}, {expected:#x}", self.name);
     }
-}
 
-/// Does on a device what a script's line says; gives the plain lines of it, and the levels after it.
-fn act(client: &mut Client, recorder: &mut Recorder, line: &str, action: &Action) -> (String, [u32; 2]) {
-    match action {
-        Action::Call { name, .. } => {
-            let args: Vec<String> = line.split_whitespace().skip(2).map(str::to_owned).collect();
-            let called = run_call(client, name, &args).unwrap_or_else(|e| panic!("{line}: {e}"));
-            let mut lines = recorder.lines(client).unwrap();
-            lines.push(called.to_string());
-            (lines.into_iter().map(|line| line + "\n").collect(), client.levels().unwrap())
+    /// Does on the board what a script's line says; gives the plain lines of it, and the levels after it.
+    fn act(&mut self, line: &str, action: &Action) -> (String, [u32; 2]) {
+        let client = &mut self.board.client;
+        let (mut own, mut outcome) = (None, None);
+        match action {
+            Action::Call { name, .. } => {
+                let args: Vec<String> = line.split_whitespace().skip(2).map(str::to_owned).collect();
+                outcome = Some(match run_call(client, name, &args) {
+                    Ok(called) => {
+                        own = called.outcome.as_ref().err().copied();
+                        called.to_string()
+                    }
+                    Err(error) => {
+                        let life = client.module(0).unwrap().map(|module| module.life);
+                        assert_eq!(life, Some(Life::Faulted), "{line}: {error}");
+                        format!("{name} faulted")
+                    }
+                });
+            }
+            Action::Level { line, high } => {
+                let mut mask = [0; 2];
+                mask[line.bank() as usize] = line.mask();
+                let levels = if *high { mask } else { [0; 2] };
+                client.rehearse(mask, levels, 0).unwrap();
+            }
+            Action::Advance { us } => _ = client.rehearse([0; 2], [0; 2], *us).unwrap(),
         }
-        Action::Level { line, high } => {
-            let mut mask = [0; 2];
-            mask[line.bank() as usize] = line.mask();
-            let levels = if *high { mask } else { [0; 2] };
-            (String::new(), client.rehearse(mask, levels, 0).unwrap())
-        }
-        Action::Advance { us } => (String::new(), client.rehearse([0; 2], [0; 2], *us).unwrap()),
+        let mut lines = self.recorder.lines(client).unwrap();
+        lines.extend(self.handler_traps.lines(client, own.as_ref()).unwrap());
+        lines.extend(outcome);
+        (lines.into_iter().map(|line| line + "\n").collect(), client.levels().unwrap())
     }
 }
 
@@ -120,7 +134,8 @@ fn rehearse(name: &str) {
     let expected = fs::read_to_string(panel.expected_path()).unwrap();
     assert_eq!(pair.trace, expected, "{name}: the committed trace");
     let status = pair.board.client.status().unwrap();
-    assert_eq!((status.frames_bad, status.refused, status.trace_lost), (0, 0, 0), "{name}");
+    let faulted = expected.lines().filter(|line| line.ends_with(" faulted")).count() as u32;
+    assert_eq!((status.frames_bad, status.refused, status.trace_lost), (0, faulted, 0), "{name}");
 }
 
 /// A test for each panel, so that boards run side by side.
@@ -139,7 +154,7 @@ macro_rules! rehearsals {
     };
 }
 
-rehearsals! { demo hall hall64 keypad lamp modbus shift595 stepper traffic }
+rehearsals! { demo hall hall64 keypad lamp modbus pump shift595 stairs stepper traffic }
 
 /// The board as it is flashed, with an empty command line: its own clock, its own inputs. A script that has
 /// calls only runs whole; from others, the calls that neither time nor inputs matter to.

@@ -53,7 +53,7 @@ pub(super) fn step(sim: &mut Sim, loaded: &Loaded, step: &Step, out: &mut dyn Wr
     let played = step.play(sim, &mut |shown| all.push(shown));
     for shown in &all {
         self::shown(&sim.image(), shown, out)?;
-        if let Shown::Trapped { trap, .. } = shown
+        if let Shown::Trapped { trap, .. } | Shown::HandlerTrapped { trap, .. } = shown
             && let Some(origin) = origin(loaded, trap)
         {
             writeln!(out, "{INDENT}  at {origin}")?;
@@ -87,6 +87,8 @@ fn shown(image: &Image<'_>, shown: &Shown, out: &mut dyn Write) -> Done {
     let text = match shown {
         Shown::Store(access) => format!("{access}  {}", effect(image, access)),
         Shown::Trapped { trap, .. } => format!("trap {}: {}", trap.code, reason(trap)),
+        Shown::HandlerTrapped { name, trap } => format!("{name} trap {}: {}", trap.code, reason(trap)),
+        Shown::Faulted { .. } => "faulted: the module takes no calls until it is reset".into(),
         Shown::Returned { values, .. } if values.is_empty() => return Ok(()),
         Shown::Returned { values, .. } => {
             let values: Vec<String> = values.iter().map(ToString::to_string).collect();

@@ -20,7 +20,7 @@ pub use client::{Client, Outcome};
 pub use inbox::{Incoming, Message};
 pub use operate::{Swapped, Switch};
 pub use port::{PortName, Wire};
-pub use record::Recorder;
+pub use record::{HandlerTraps, Recorder};
 pub use report::report;
 pub use run::{Called, run_call, run_call_in};
 pub use session::Options;

@@ -1,10 +1,12 @@
 //! What a device did between two moments, as the plain lines of the simulator.
 
-use xmap_link::{Access, TraceEntry};
+use tiny_mapper::{Trap, TrapCode};
+use xmap_link::{Access, Export, TraceEntry, TrapReport, What};
 use xmap_sim::Register;
 
 use super::client::Client;
 use super::inbox::{Incoming, Message};
+use super::run::MODULE_SHIFT;
 use crate::diagnostic::{Code, Diagnostic};
 
 /// Follows a device's register trace and its messages.
@@ -54,6 +56,65 @@ impl Recorder {
         });
         Ok(merge(&entries, messages))
     }
+}
+
+/// Follows the traps of handlers, and of the other functions that a device calls by itself.
+#[derive(Debug, Default)]
+pub struct HandlerTraps {
+    next: u32,
+}
+
+impl HandlerTraps {
+    /// Starts with the happening of this number, 0 being the first after boot.
+    pub const fn since(next: u32) -> Self {
+        Self { next }
+    }
+
+    /// The traps since the last time as the plain trace has them, `panel.on_tick trap fuel`, with the key of the
+    /// export. `own` is the trap of a call that was made since: it happened as well, and is told as the call's outcome.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::TraceLost`] where the device no longer holds what happened since the last time, and those of every
+    /// method of [`Client`].
+    pub fn lines(
+        &mut self,
+        client: &mut Client,
+        own: Option<&TrapReport>,
+    ) -> Result<Vec<String>, Diagnostic> {
+        let (happenings, next) = client.happenings(self.next)?;
+        if let Some((first, _)) = happenings.first()
+            && *first > self.next
+        {
+            let message = format!("{} happenings were overwritten before they were read", first - self.next);
+            return Err(client.error(Code::TraceLost, &message));
+        }
+        self.next = next;
+        let traps = happenings.into_iter().filter_map(|(_, happening)| match happening.what {
+            What::Trapped(report) => Some((happening.module, report)),
+            _ => None,
+        });
+        let mut traps: Vec<(u8, TrapReport)> = traps.collect();
+        if let Some(at) = own.and_then(|own| traps.iter().rposition(|(_, report)| report == own)) {
+            traps.remove(at);
+        }
+        traps.into_iter().map(|(module, report)| handler_trap(client, module, &report)).collect()
+    }
+}
+
+fn handler_trap(client: &mut Client, module: u8, trap: &TrapReport) -> Result<String, Diagnostic> {
+    let id = u16::from(module) << MODULE_SHIFT | trap.export;
+    let key = match trap.export {
+        Trap::START => "start".to_owned(),
+        export => match client.describe(&Export::Id(id))? {
+            Some(described) => described.key.as_str().to_owned(),
+            None => format!("#{export}"),
+        },
+    };
+    Ok(match TrapCode::from_u8(trap.code) {
+        Some(code) => format!("{key} trap {code}"),
+        None => format!("{key} trap {}", trap.code),
+    })
 }
 
 /// Accesses and messages in the order in which they happened.

@@ -87,7 +87,7 @@ pub fn run_call_in(
 }
 
 /// Where the module's number begins in [`Export::Id`].
-const MODULE_SHIFT: u32 = 12;
+pub(super) const MODULE_SHIFT: u32 = 12;
 /// Exports that an image has at most, and a bit mask of their numbers.
 const IDS: u16 = (1 << MODULE_SHIFT) - 1;
 
