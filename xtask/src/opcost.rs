@@ -63,7 +63,7 @@ const SLOTS: u16 = 4;
 fn variants(op: Op) -> Vec<Variant> {
     let shape = op.shape();
     let field = |field: Field, register: u8, line: u8| match field {
-        Field::Zero | Field::Off8 | Field::Table => 0,
+        Field::Zero | Field::Off8 | Field::Back8 | Field::Table => 0,
         Field::Def | Field::Use | Field::Mut => register,
         Field::U8 | Field::I8 => 3,
         Field::LineIn | Field::LineOut => line,

@@ -39,6 +39,8 @@ pub enum Field {
     Off8,
     /// The callee's register 0 within this window: the link is stored there, its parameters stand behind it.
     Base,
+    /// A branch back by 0 to 255 words, counted from the word behind this one.
+    Back8,
 }
 
 /// What the fields `b` and `c` mean together, or all three.
@@ -96,7 +98,7 @@ pub enum Immediate {
     Data,
 }
 
-use Field::{Bank, Base, Def, I8, LineIn, LineOut, Mut, Off8, Table, U8, Use, Zero};
+use Field::{Back8, Bank, Base, Def, I8, LineIn, LineOut, Mut, Off8, Table, U8, Use, Zero};
 
 const fn abc(a: Field, b: Field, c: Field) -> Shape {
     Shape { fields: Fields::Abc(a, b, c), words: 0, word: Immediate::Number }
@@ -219,6 +221,9 @@ ops! {
     0x1d BrLtSI32 "br.lt_s.i32.imm" abc(Use, I8, Off8);
     /// Branch where `a > imm`, i32.
     0x1e BrGtSI32 "br.gt_s.i32.imm" abc(Use, I8, Off8);
+
+    /// `a = a + imm`, i32; branch back where it is not zero.
+    0x1f BrAddI32 "br.add.i32.imm" abc(Mut, I8, Back8);
 
     // Compare.
     /// `a = (b == c)`.
@@ -348,6 +353,9 @@ ops! {
     /// `a = b ^` word, zero-extended.
     0x5f XorW "xor.w" wide(Def, Use, 1);
 
+    /// `a = a ^ (b >> imm)`, the shift i32, unsigned; `imm` is 0 to 31.
+    0x60 XorShrI32 "xor.shr_u.i32.imm" abc(Mut, Use, U8);
+
     // One operand.
     /// Leading zero bits, i32.
     0x61 Clz32 "clz.i32" abc(Def, Use, Zero);
@@ -430,6 +438,12 @@ ops! {
     0x86 Ld32UAt "load32_u.at" of(Fields::U16(Def));
     /// Eight bytes, at a fixed address.
     0x87 Ld64At "load64.at" of(Fields::U16(Def));
+
+    // Loads that compute where.
+    /// One byte, zero-extended, at `b +` word, which wraps.
+    0x88 Ld8UAdd "load8_u.add" wide(Def, Use, 1);
+    /// Four bytes, zero-extended: item `(b ^ c) mod 256` of the table at word.
+    0x89 Ld32UTable "load32_u.table" with(Def, Use, Use, Immediate::Number);
 
     // Stores: `memory[b + imm] = a`.
     /// One byte.

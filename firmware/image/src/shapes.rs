@@ -1,6 +1,6 @@
 //! The shapes of all ops as a table, for the verifier: what `op.rs` says of each, packed into a word.
 
-use crate::op::{Field, Fields, Immediate, Op, Shape};
+use crate::op::{Field, Fields, Immediate, Op, Shape, Word};
 
 /// What a field of an op must be: [`Field`], and what stands in the upper half of a word. Number for
 /// number the same where both have it, so that a shape is packed without a table of its own.
@@ -38,9 +38,12 @@ pub(crate) mod check {
     pub(crate) const SLOT: u32 = 24;
 }
 
+/// Stands for a shift in [`Packed`]: the upper byte is how far back a branch leads.
+const BACK: u32 = 25;
+
 /// A shape in a word, from the lowest bit: what the three fields must be (5 bits each), the number of words
 /// behind the first (2), what the first of them means (3), by how much the first word is shifted to give
-/// the offset of a branch (5; 0 for no branch), whether the op ends a block (1), whether it returns (1).
+/// the offset of a branch (5; 0 for no branch, [`BACK`] for one that only leads back), whether the op ends a block (1), whether it returns (1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Packed(u32);
 
@@ -63,10 +66,14 @@ impl Packed {
         self.0 >> 17 & 7
     }
 
-    /// The offset of a branch is the first word shifted by this, if it is not zero.
+    /// The offset of the branch that the first word is, if this is an op with one.
     #[inline(always)]
-    pub(crate) const fn branch(self) -> u32 {
-        self.0 >> 20 & 31
+    pub(crate) const fn branch(self, first: Word) -> Option<i32> {
+        match self.0 >> 20 & 31 {
+            0 => None,
+            BACK => Some(-((first >> 24) as i32)),
+            shift => Some(first as i32 >> shift),
+        }
     }
 
     /// Whether control never goes on to the op behind it.
@@ -100,7 +107,7 @@ impl Packed {
             Fields::Targets(a) => [a as u32, check::TARGETS, REST],
         };
         let [b, c] = match op {
-            Op::ShlI32 | Op::ShrSI32 | Op::ShrUI32 | Op::RotlI32 => [b, check::BITS32],
+            Op::ShlI32 | Op::ShrSI32 | Op::ShrUI32 | Op::RotlI32 | Op::XorShrI32 => [b, check::BITS32],
             Op::ShlI64 | Op::ShrSI64 | Op::ShrUI64 | Op::RotlI64 => [b, check::BITS64],
             Op::RetV => [check::ONE_RESULT, c],
             _ => [b, c],
@@ -109,6 +116,7 @@ impl Packed {
             Fields::Off24 => 8,
             Fields::Off16(_) => 16,
             Fields::Abc(_, _, Field::Off8) => 24,
+            Fields::Abc(_, _, Field::Back8) => BACK,
             _ => 0,
         };
         let returns = matches!(op, Op::Ret | Op::RetV);
@@ -159,7 +167,7 @@ pub(crate) fn packed(opcode: u8) -> Option<Packed> {
     TABLE.1.get(usize::from(TABLE.0[usize::from(opcode)])).copied()
 }
 
-const _: () = assert!(Field::Base as u32 <= 15 && Immediate::Data as u32 <= 7);
+const _: () = assert!(Field::Back8 as u32 <= 15 && Immediate::Data as u32 <= 7);
 
 #[cfg(test)]
 mod tests {

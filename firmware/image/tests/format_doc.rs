@@ -22,6 +22,7 @@ fn field(field: Field) -> &'static str {
         Field::Bank => "bank",
         Field::Table => "table",
         Field::Off8 => "off8",
+        Field::Back8 => "back8",
         Field::Base => "base",
     }
 }

@@ -3,6 +3,8 @@
 //! What verification has shown is not checked again: registers, lines, functions and branch targets
 //! exist. Where Rust needs an answer all the same, the answer is a trap, never a panic.
 
+use core::hint::black_box;
+
 use xmap_image::{FunctionRow, Image, Word, limits, opcode as op};
 
 use crate::arith::{self, extend};
@@ -42,6 +44,23 @@ const BYTES: bool = cfg!(target_arch = "x86_64");
 #[inline(always)]
 fn fields(word: &Word) -> &[u8; 4] {
     bytemuck::cast_ref(word)
+}
+
+/// The lower and the upper half of a register.
+#[inline(always)]
+fn halves(register: &u64) -> &[u32; 2] {
+    bytemuck::cast_ref(register)
+}
+
+/// A fault in one number, so that the ways out of the loop carry one value and not two.
+#[inline(always)]
+const fn packed(fault: Fault) -> u64 {
+    (fault.code as u64) << 32 | fault.detail as u64
+}
+
+/// The fault in a number.
+fn unpacked(number: u64) -> Fault {
+    Fault::new(TrapCode::from_u8((number >> 32) as u8).unwrap_or(TrapCode::Unreachable), number as u32)
 }
 
 /// A fault and the index of the op that met it.
@@ -131,7 +150,7 @@ impl<P: Port> Run<'_, '_, P> {
             'op: {
                 macro_rules! trap {
                     ($code:expr, $detail:expr) => {
-                        break 'run Fault::new($code, $detail)
+                        break 'run packed(Fault::new($code, $detail))
                     };
                 }
                 // What verification excludes.
@@ -201,9 +220,10 @@ impl<P: Port> Run<'_, '_, P> {
                         window[usize::from(field!($r))]
                     };
                 }
+                // The lower half alone, so that it comes zero-extended.
                 macro_rules! r32 {
                     ($r:ident) => {
-                        reg!($r) as u32
+                        if BYTES { halves(&reg!($r))[0] } else { reg!($r) as u32 }
                     };
                 }
                 macro_rules! s32 {
@@ -218,9 +238,14 @@ impl<P: Port> Run<'_, '_, P> {
                 }
                 // `a =` a u64, a u32 or a bool. All ops that do this end in one place, the end of the loop.
                 macro_rules! set {
-                    ($value:expr) => {
-                        u64::from($value)
-                    };
+                    ($value:expr) => {{
+                        let value = u64::from($value);
+                        if BYTES {
+                            window[usize::from(field!(a))] = value;
+                            break 'op;
+                        }
+                        value
+                    }};
                 }
                 // Any other op is done.
                 macro_rules! done {
@@ -286,7 +311,7 @@ impl<P: Port> Run<'_, '_, P> {
                 ($address:expr, $ty:ident as $($rest:tt)+) => {{
                     let address: u64 = $address;
                     let Some(bytes) = load(memory, address) else { trap!(TrapCode::OutOfBounds, limit(address)) };
-                    set!($ty::from_le_bytes(bytes) as $($rest)+)
+                    u64::from($ty::from_le_bytes(bytes) as $($rest)+)
                 }};
             }
                 macro_rules! st {
@@ -325,6 +350,22 @@ impl<P: Port> Run<'_, '_, P> {
                     };
                 }
 
+                // The place of the line that register `$r` names, the word's byte `$byte`, if it is in the set.
+                macro_rules! line {
+                    ($set:ident, $r:ident, $byte:literal) => {
+                        match self.native.lines.$set.find(u64::from(r32!($r))) {
+                            Some(place) => place,
+                            None => {
+                                // Behind the box it is read again, so that nothing keeps it for this.
+                                let word = if BYTES { *black_box(word) } else { value };
+                                trap!(
+                                    TrapCode::UndeclaredLine,
+                                    window[usize::from(word.to_le_bytes()[$byte])] as u32
+                                )
+                            }
+                        }
+                    };
+                }
                 macro_rules! drive {
                     ($place:expr, $high:expr) => {{
                         let place = $place;
@@ -466,6 +507,17 @@ impl<P: Port> Run<'_, '_, P> {
                     op::BrLtSI32 => branch8!(s32!(a) < i8w!(b)),
                     op::BrGtSI32 => branch8!(s32!(a) > i8w!(b)),
 
+                    op::BrAddI32 => {
+                        let sum = (r32!(a)).wrapping_add(i8w!(b) as u32);
+                        window[usize::from(field!(a))] = u64::from(sum);
+                        if sum != 0 {
+                            let back = u8w!(c);
+                            pay!(back as i64);
+                            pc = pc.wrapping_sub(back as usize);
+                        }
+                        done!()
+                    }
+
                     op::Eq => set!(reg!(b) == reg!(c)),
                     op::Ne => set!(reg!(b) != reg!(c)),
                     op::LtU => set!(reg!(b) < reg!(c)),
@@ -529,6 +581,8 @@ impl<P: Port> Run<'_, '_, P> {
                     op::OrW => set!(reg!(b) | u64::from(next!())),
                     op::XorW => set!(reg!(b) ^ u64::from(next!())),
 
+                    op::XorShrI32 => set!(reg!(a) ^ u64::from((r32!(b)).wrapping_shr(u32::from(field!(c))))),
+
                     op::Clz32 => set!((r32!(b)).leading_zeros()),
                     op::Ctz32 => set!((r32!(b)).trailing_zeros()),
                     op::Popcnt => set!(reg!(b).count_ones()),
@@ -575,30 +629,35 @@ impl<P: Port> Run<'_, '_, P> {
                         return Some(GROW);
                     }
 
-                    op::Ld8U => ld!(short!(), u8 as u64),
-                    op::Ld8S32 => ld!(short!(), i8 as i32 as u32),
-                    op::Ld8S64 => ld!(short!(), i8 as i64 as u64),
-                    op::Ld16U => ld!(short!(), u16 as u64),
-                    op::Ld16S32 => ld!(short!(), i16 as i32 as u32),
-                    op::Ld16S64 => ld!(short!(), i16 as i64 as u64),
-                    op::Ld32U => ld!(short!(), u32 as u64),
-                    op::Ld32S64 => ld!(short!(), i32 as i64 as u64),
-                    op::Ld64 => ld!(short!(), u64 as u64),
-                    op::Ld8UW => wide!(ld!(long!(), u8 as u64)),
-                    op::Ld8S32W => wide!(ld!(long!(), i8 as i32 as u32)),
-                    op::Ld8S64W => wide!(ld!(long!(), i8 as i64 as u64)),
-                    op::Ld16UW => wide!(ld!(long!(), u16 as u64)),
-                    op::Ld16S32W => wide!(ld!(long!(), i16 as i32 as u32)),
-                    op::Ld16S64W => wide!(ld!(long!(), i16 as i64 as u64)),
-                    op::Ld32UW => wide!(ld!(long!(), u32 as u64)),
-                    op::Ld32S64W => wide!(ld!(long!(), i32 as i64 as u64)),
-                    op::Ld64W => wide!(ld!(long!(), u64 as u64)),
-                    op::Ld8UAt => ld!(fixed!(), u8 as u64),
-                    op::Ld8S32At => ld!(fixed!(), i8 as i32 as u32),
-                    op::Ld16UAt => ld!(fixed!(), u16 as u64),
-                    op::Ld16S32At => ld!(fixed!(), i16 as i32 as u32),
-                    op::Ld32UAt => ld!(fixed!(), u32 as u64),
-                    op::Ld64At => ld!(fixed!(), u64 as u64),
+                    op::Ld8U => set!(ld!(short!(), u8 as u64)),
+                    op::Ld8S32 => set!(ld!(short!(), i8 as i32 as u32)),
+                    op::Ld8S64 => set!(ld!(short!(), i8 as i64 as u64)),
+                    op::Ld16U => set!(ld!(short!(), u16 as u64)),
+                    op::Ld16S32 => set!(ld!(short!(), i16 as i32 as u32)),
+                    op::Ld16S64 => set!(ld!(short!(), i16 as i64 as u64)),
+                    op::Ld32U => set!(ld!(short!(), u32 as u64)),
+                    op::Ld32S64 => set!(ld!(short!(), i32 as i64 as u64)),
+                    op::Ld64 => set!(ld!(short!(), u64 as u64)),
+                    op::Ld8UW => set!(wide!(ld!(long!(), u8 as u64))),
+                    op::Ld8S32W => set!(wide!(ld!(long!(), i8 as i32 as u32))),
+                    op::Ld8S64W => set!(wide!(ld!(long!(), i8 as i64 as u64))),
+                    op::Ld16UW => set!(wide!(ld!(long!(), u16 as u64))),
+                    op::Ld16S32W => set!(wide!(ld!(long!(), i16 as i32 as u32))),
+                    op::Ld16S64W => set!(wide!(ld!(long!(), i16 as i64 as u64))),
+                    op::Ld32UW => set!(wide!(ld!(long!(), u32 as u64))),
+                    op::Ld32S64W => set!(wide!(ld!(long!(), i32 as i64 as u64))),
+                    op::Ld64W => set!(wide!(ld!(long!(), u64 as u64))),
+                    op::Ld8UAt => set!(ld!(fixed!(), u8 as u64)),
+                    op::Ld8S32At => set!(ld!(fixed!(), i8 as i32 as u32)),
+                    op::Ld16UAt => set!(ld!(fixed!(), u16 as u64)),
+                    op::Ld16S32At => set!(ld!(fixed!(), i16 as i32 as u32)),
+                    op::Ld32UAt => set!(ld!(fixed!(), u32 as u64)),
+                    op::Ld64At => set!(ld!(fixed!(), u64 as u64)),
+                    op::Ld8UAdd => set!(wide!(ld!(u64::from((r32!(b)).wrapping_add(behind!())), u8 as u64))),
+                    op::Ld32UTable => {
+                        let item = u64::from((reg!(b) ^ reg!(c)) as u8);
+                        set!(wide!(ld!(u64::from(behind!()) + item * 4, u32 as u64)))
+                    }
                     op::St8 => st!(short!(), u8),
                     op::St16 => st!(short!(), u16),
                     op::St32 => st!(short!(), u32),
@@ -619,11 +678,11 @@ impl<P: Port> Run<'_, '_, P> {
                     op::MaskSet => drive!((bank(field!(a)), next!()), true),
                     op::MaskClear => drive!((bank(field!(a)), next!()), false),
                     op::BankRead => set!(self.native.port.level(bank(field!(b)))),
-                    op::GpioSet => drive!(check!(self.native.writable(r32!(a))), true),
-                    op::GpioClear => drive!(check!(self.native.writable(r32!(a))), false),
-                    op::GpioPut => drive!(check!(self.native.writable(r32!(a))), r32!(b) != 0),
+                    op::GpioSet => drive!(line!(writable, a, 1), true),
+                    op::GpioClear => drive!(line!(writable, a, 1), false),
+                    op::GpioPut => drive!(line!(writable, a, 1), r32!(b) != 0),
                     op::GpioGet => {
-                        let place = check!(self.native.readable(r32!(b)));
+                        let place = line!(declared, b, 2);
                         set!(self.native.is_high(place))
                     }
                     op::LineToggle => {
@@ -631,7 +690,7 @@ impl<P: Port> Run<'_, '_, P> {
                         done!()
                     }
                     op::GpioToggle => {
-                        let place = check!(self.native.writable(r32!(a)));
+                        let place = line!(writable, a, 1);
                         self.native.flip(place);
                         done!()
                     }
@@ -702,6 +761,7 @@ impl<P: Port> Run<'_, '_, P> {
         };
         self.fuel = fuel;
         self.at = pc as u32;
+        let fault = unpacked(fault);
         if fault.code != TrapCode::Fuel {
             return Some(fault);
         }

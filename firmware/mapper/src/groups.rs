@@ -96,13 +96,9 @@ macro_rules! float_binary_ops {
 /// Bytes that are no op.
 macro_rules! no_ops {
     () => {
-        0x1f | 0x20
-            | 0x2f
+        0x20 | 0x2f
             | 0x30
             | 0x4c
-            | 0x60
-            | 0x88
-            | 0x89
             | 0x8a
             | 0xa7
             | 0xbc

@@ -111,18 +111,6 @@ pub(crate) struct Native<'r, P> {
 }
 
 impl<P: Port> Native<'_, P> {
-    /// The place of a line that only the call knows and that may be driven.
-    #[inline(always)]
-    pub(crate) fn writable(&self, line: u32) -> Result<Place, Fault> {
-        checked(&self.lines.writable, line)
-    }
-
-    /// The place of a line that only the call knows and that may be read.
-    #[inline(always)]
-    pub(crate) fn readable(&self, line: u32) -> Result<Place, Fault> {
-        checked(&self.lines.declared, line)
-    }
-
     /// Whether the line at a place is high.
     #[inline(always)]
     pub(crate) fn is_high(&mut self, (bank, mask): Place) -> bool {

@@ -102,7 +102,7 @@ fn code(entropy: &mut Entropy<'_>, frames: &[Frame], frame: Frame) -> Vec<Word> 
             Field::LineOut => entropy.pick(&WRITABLE),
             Field::Bank | Field::Table => entropy.below(2) as u8,
             // Filled in below.
-            Field::Off8 => 0,
+            Field::Off8 | Field::Back8 => 0,
             Field::Base => 1,
         };
         let shape = op.shape();
@@ -159,7 +159,7 @@ fn code(entropy: &mut Entropy<'_>, frames: &[Frame], frame: Frame) -> Vec<Word> 
 /// A shift by an immediate is below the width.
 fn shift(op: Op, value: u8) -> u8 {
     match op {
-        Op::ShlI32 | Op::ShrSI32 | Op::ShrUI32 | Op::RotlI32 => value % 32,
+        Op::ShlI32 | Op::ShrSI32 | Op::ShrUI32 | Op::RotlI32 | Op::XorShrI32 => value % 32,
         Op::ShlI64 | Op::ShrSI64 | Op::ShrUI64 | Op::RotlI64 => value % 64,
         _ => value,
     }
@@ -167,11 +167,16 @@ fn shift(op: Op, value: u8) -> u8 {
 
 /// Gives each branch an op to go to.
 fn aim(entropy: &mut Entropy<'_>, code: &mut [Word], starts: &[usize]) {
-    for at in starts {
+    for (n, at) in starts.iter().enumerate() {
         let Some(op) = Op::from_u8(code[*at] as u8) else { continue };
         let mut offset = || entropy.pick(starts) as i32 - *at as i32 - 1;
         match op.shape().fields {
             Fields::Abc(_, _, Field::Off8) => code[*at] |= (offset() as u32) << 24,
+            // To an op that is not behind it.
+            Fields::Abc(_, _, Field::Back8) => {
+                let back = at + 1 - entropy.pick(&starts[..=n]);
+                code[*at] |= (back as u32) << 24;
+            }
             Fields::Off16(_) => code[*at] |= (offset() as u32) << 16,
             Fields::Off24 => code[*at] |= (offset() as u32) << 8,
             Fields::Targets(_) => (1..=3).for_each(|n| code[at + n] = offset() as u32),

@@ -91,7 +91,7 @@ fn function(random: &mut Random, callees: usize, candidates: &[Op]) -> Function 
             continue;
         }
         let mut field = |field: Field| match field {
-            Field::Zero | Field::Table | Field::Off8 => 0,
+            Field::Zero | Field::Table | Field::Off8 | Field::Back8 => 0,
             Field::Def | Field::Use | Field::Mut => random.register(),
             Field::U8 | Field::I8 => random.below(32) as u8,
             Field::LineIn | Field::LineOut => random.line(),

@@ -45,6 +45,7 @@ pub fn direct_insns(op: Op) -> u64 {
 /// Instructions of one op.
 pub fn insns(op: Op) -> u64 {
     match op {
+        Op::BrAddI32 | Op::XorShrI32 | Op::Ld8UAdd | Op::Ld32UTable => 30,
         Op::SpillLeave => 0,
         Op::Const32 | Op::MemorySize => 14,
         Op::Copy | Op::Const64 | Op::RefFunc => 15,

@@ -197,6 +197,7 @@ pub(super) fn targets(at: usize, op: Op, words: &[Word]) -> Vec<i64> {
         Fields::Off24 => vec![first >> 8],
         Fields::Off16(_) => vec![first >> 16],
         Fields::Abc(_, _, Field::Off8) => vec![first >> 24],
+        Fields::Abc(_, _, Field::Back8) => vec![-((words[0] >> 24) as i32)],
         Fields::Targets(_) => words[1..].iter().map(|w| *w as i32).collect(),
         _ => Vec::new(),
     };

@@ -110,6 +110,7 @@ fn operand(
         Field::Bank => Some(format!("bank {byte}")),
         Field::Table => Some(format!("table {byte}")),
         Field::Off8 => Some(target(i32::from(byte as i8))),
+        Field::Back8 => Some(target(-i32::from(byte))),
     }
 }
 
@@ -140,6 +141,7 @@ pub(super) fn targets(at: usize, op: Op, words: &[Word]) -> Vec<usize> {
         Fields::Off24 => vec![first >> 8],
         Fields::Off16(_) => vec![first >> 16],
         Fields::Abc(_, _, Field::Off8) => vec![first >> 24],
+        Fields::Abc(_, _, Field::Back8) => vec![-((words[0] >> 24) as i32)],
         Fields::Targets(_) => words[1..].iter().map(|word| *word as i32).collect(),
         _ => Vec::new(),
     };

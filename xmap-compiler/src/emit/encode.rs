@@ -26,6 +26,7 @@ pub(super) fn encode(func: &Func, selected: &Selected, registers: &Registers) ->
         // Behind the registers in use, and behind those that the results leave in.
         scratch: registers.frame.max(func.results as u8 + 1),
         scratch_used: false,
+        calls: 0,
         offset: 0,
     };
     if selected.spill_slots != 0 {
@@ -71,6 +72,8 @@ enum What {
 /// How far a branch reaches.
 #[derive(Clone, Copy, PartialEq)]
 enum Reach {
+    /// Back only, by up to 255 words. Where that does not do, the op becomes the two that it stands for.
+    Back8,
     Bits8,
     Bits16,
     Bits24,
@@ -94,6 +97,7 @@ impl Reach {
 
     fn fits(self, distance: i64) -> bool {
         match self {
+            Reach::Back8 => (-255..0).contains(&distance),
             Reach::Bits8 => i8::try_from(distance).is_ok(),
             Reach::Bits16 => i16::try_from(distance).is_ok(),
             Reach::Bits24 | Reach::Long(_) => true,
@@ -110,6 +114,8 @@ struct Encoder<'s> {
     labels: u32,
     scratch: u8,
     scratch_used: bool,
+    /// How many calls there were.
+    calls: usize,
     offset: u32,
 }
 
@@ -131,7 +137,10 @@ impl Encoder<'_> {
                 let label = self.label(then);
                 let (first, reach) = match *condition {
                     Condition::Short(op, a, b) => (op.abc(self.field(a), self.field(b), 0), Reach::Bits8),
-                    Condition::Long(op, a) => (op.a16(self.field(a), 0), Reach::Bits16),
+                    Condition::Long(op, a) => match self.counted(op, self.field(a)) {
+                        Some(first) => (first, Reach::Back8),
+                        None => (op.a16(self.field(a), 0), Reach::Bits16),
+                    },
                 };
                 self.push(What::Branch(first, reach, label));
                 self.edge_moves(other);
@@ -151,6 +160,19 @@ impl Encoder<'_> {
             End::Return(values) => self.ret(values),
             End::Unreachable => self.words(vec![Op::Unreachable.abc(0, 0, 0)]),
         }
+    }
+
+    /// The first word of an op that counts and branches, where the op in front has just added an immediate to
+    /// the register that is compared with zero. That op is taken back.
+    fn counted(&mut self, op: Op, register: u8) -> Option<Word> {
+        let Some(Item { what: What::Words(words), .. }) = self.items.last() else { return None };
+        let [word] = words[..] else { return None };
+        let [_, _, _, imm] = word.to_le_bytes();
+        if op != Op::BrIf || word != Op::AddI32.abc(register, register, imm) {
+            return None;
+        }
+        self.items.pop();
+        Some(Op::BrAddI32.abc(register, imm, 0))
     }
 
     fn push(&mut self, what: What) {
@@ -187,7 +209,8 @@ impl Encoder<'_> {
                 self.words(vec![Op::RefFunc.a16(self.registers.of(*result), *function as u16)]);
             }
             Machine::Call { callee, args, results } => {
-                let base = self.registers.base;
+                let base = self.registers.bases[self.calls];
+                self.calls += 1;
                 let moves: Vec<Move> =
                     args.iter().zip(base + 1..).map(|(v, to)| (to, self.from(*v))).collect();
                 self.moves(&moves);
@@ -269,7 +292,10 @@ impl Encoder<'_> {
         match values {
             [] => {}
             [one] if self.selected.constants[one.0 as usize].is_none() => {
-                last = Op::RetV.abc(self.registers.of(*one), 0, 0);
+                // In its place already, most often.
+                if self.registers.of(*one) != 1 {
+                    last = Op::RetV.abc(self.registers.of(*one), 0, 0);
+                }
             }
             many => {
                 let moves: Vec<Move> = many.iter().zip(1..).map(|(v, to)| (to, self.from(*v))).collect();
@@ -307,12 +333,17 @@ fn link(mut items: Vec<Item>, labels: u32) -> Result<Linked, usize> {
         }
         let mut at = 0;
         let mut again = false;
-        for item in &mut items {
+        let mut apart = Vec::new();
+        for (n, item) in items.iter_mut().enumerate() {
             if let What::Branch(_, reach, label) = &mut item.what {
                 let distance = places[*label as usize] as i64 - (at as i64 + 1);
                 if !reach.fits(distance) {
                     // Branches only ever grow, so this ends.
-                    *reach = Reach::Long(if *reach == Reach::Bits8 { Bits::Eight } else { Bits::Sixteen });
+                    match reach {
+                        Reach::Back8 => apart.push(n),
+                        Reach::Bits8 => *reach = Reach::Long(Bits::Eight),
+                        _ => *reach = Reach::Long(Bits::Sixteen),
+                    }
                     again = true;
                 }
             }
@@ -320,6 +351,9 @@ fn link(mut items: Vec<Item>, labels: u32) -> Result<Linked, usize> {
         }
         if !again {
             break;
+        }
+        for n in apart.into_iter().rev() {
+            take_apart(&mut items, n);
         }
     }
     if total > limits::MAX_FUNCTION_WORDS {
@@ -336,6 +370,7 @@ fn link(mut items: Vec<Item>, labels: u32) -> Result<Linked, usize> {
                 let target = places[*label as usize] as i32;
                 let distance = target - (at as i32 + 1);
                 match reach {
+                    Reach::Back8 => code.push(first | distance.unsigned_abs() << 24),
                     Reach::Bits8 => code.push(first | (distance as u32) << 24),
                     Reach::Bits16 => code.push(first | (distance as u32) << 16),
                     Reach::Bits24 => code.push(first | (distance as u32) << 8),
@@ -361,6 +396,15 @@ fn link(mut items: Vec<Item>, labels: u32) -> Result<Linked, usize> {
         offsets.push((at as u32, item.offset));
     }
     Ok(Linked { code, offsets, places })
+}
+
+/// Makes the two ops of one that counts and branches.
+fn take_apart(items: &mut Vec<Item>, n: usize) {
+    let Item { what: What::Branch(first, _, label), offset } = items[n] else { return };
+    let [_, register, imm, _] = first.to_le_bytes();
+    let add = What::Words(vec![Op::AddI32.abc(register, register, imm)]);
+    let branch = What::Branch(Op::BrIf.a16(register, 0), Reach::Bits16, label);
+    items.splice(n..=n, [add, branch].map(|what| Item { what, offset }));
 }
 
 fn size(what: &What) -> usize {

@@ -1,8 +1,10 @@
 //! From SSA to the words of an image: select ops, assign registers, encode.
 
 mod encode;
+mod fuse;
 mod moves;
 mod native;
+mod place;
 mod registers;
 mod select;
 mod spill;
@@ -32,6 +34,7 @@ pub(crate) struct Emitted {
 /// What only shows when operands are constant (pins), and functions over the limits of an image.
 pub(crate) fn emit(func: &Func, pins: &PinCheck<'_>) -> Result<Emitted, Diagnostic> {
     let mut selected = select::select(func, pins)?;
+    fuse::fuse(&mut selected.blocks);
     let registers = loop {
         match registers::assign(&selected) {
             Ok(registers) => break registers,
@@ -57,6 +60,7 @@ pub(crate) fn as_direct(function: &Function) -> Option<(Word, Word)> {
     let mut first = words[0];
     match (op_defines(op), end) {
         (false, Op::Ret) if function.results == 0 => {}
+        (true, Op::Ret) if function.results == 1 && first >> 8 & 0xff == 1 => {}
         (true, Op::RetV) if last[0] >> 8 & 0xff == first >> 8 & 0xff => {
             first = first & 0xffff_00ff | 1 << 8;
         }

@@ -2,19 +2,19 @@
 //!
 //! Values that are copies of each other (a block's parameter and what an edge passes for it, the two
 //! sides of a conditional move) share a register wherever they are not alive at once, so that most
-//! copies vanish. What is left is placed first-fit, in the order in which it comes alive. Arguments
-//! and results of calls are placed where the callee wants them where that is free.
+//! copies vanish. What is left is placed in the order in which it comes alive (`place.rs`).
 
 use crate::ir::{Edge, Value};
 
+use super::place::place;
 use super::select::{Callee, End, Machine, MachineBlock, Selected, Slot};
 
 /// Where values live.
 pub(super) struct Registers {
     /// For each value, its register; zero where it has none.
-    of: Vec<u8>,
-    /// The callee's register 0 in calls: all values that outlive a call stand below.
-    pub(super) base: u8,
+    pub(super) of: Vec<u8>,
+    /// The callee's register 0, for each call in the order of the code: what outlives the call stands below.
+    pub(super) bases: Vec<u8>,
     /// Registers in use, the link included.
     pub(super) frame: u8,
 }
@@ -26,11 +26,11 @@ impl Registers {
 }
 
 /// A stretch of positions, the end not included.
-type Range = (u32, u32);
+pub(super) type Range = (u32, u32);
 
 /// Positions of an instruction: operands are read at the first, results written at the second;
 /// operands that must not share a register with the result are read until the third.
-const STEP: u32 = 4;
+pub(super) const STEP: u32 = 4;
 
 /// Assigns registers.
 ///
@@ -44,7 +44,7 @@ pub(super) fn assign(selected: &Selected) -> Result<Registers, usize> {
         classes.fixed[param.0 as usize] = Some(n + 1);
     }
     coalesce(selected, &mut classes);
-    place(selected, &starts, classes)
+    place(selected, &starts, &classes)
 }
 
 /// For each value, over how many positions it is alive.
@@ -257,7 +257,7 @@ fn ranges(selected: &Selected, starts: &[u32]) -> Vec<Vec<Range>> {
     ranges
 }
 
-fn overlap(a: &[Range], b: &[Range]) -> bool {
+pub(super) fn overlap(a: &[Range], b: &[Range]) -> bool {
     let (mut i, mut j) = (0, 0);
     while i < a.len() && j < b.len() {
         if a[i].0 < b[j].1 && b[j].0 < a[i].1 {
@@ -268,20 +268,20 @@ fn overlap(a: &[Range], b: &[Range]) -> bool {
     false
 }
 
-fn union(a: &[Range], b: &[Range]) -> Vec<Range> {
+pub(super) fn union(a: &[Range], b: &[Range]) -> Vec<Range> {
     let mut all: Vec<Range> = a.iter().chain(b).copied().collect();
     all.sort_unstable();
     all
 }
 
 /// Values that share a register.
-struct Classes {
+pub(super) struct Classes {
     /// For each value, a value of the same class nearer to its root; a root names itself.
     parent: Vec<u32>,
     /// For each root, when its class is alive.
-    ranges: Vec<Vec<Range>>,
+    pub(super) ranges: Vec<Vec<Range>>,
     /// For each root, the register that it must have.
-    fixed: Vec<Option<usize>>,
+    pub(super) fixed: Vec<Option<usize>>,
 }
 
 impl Classes {
@@ -289,7 +289,18 @@ impl Classes {
         Self { parent: (0..ranges.len() as u32).collect(), fixed: vec![None; ranges.len()], ranges }
     }
 
-    fn root(&self, v: Value) -> usize {
+    /// How many values there are.
+    pub(super) fn count(&self) -> usize {
+        self.parent.len()
+    }
+
+    /// The roots of classes that are alive at all.
+    pub(super) fn roots(&self) -> Vec<usize> {
+        let is_root = |n: &usize| self.parent[*n] == *n as u32 && !self.ranges[*n].is_empty();
+        (0..self.count()).filter(is_root).collect()
+    }
+
+    pub(super) fn root(&self, v: Value) -> usize {
         let mut at = v.0;
         while self.parent[at as usize] != at {
             at = self.parent[at as usize];
@@ -342,97 +353,4 @@ fn coalesce(selected: &Selected, classes: &mut Classes) {
     for (_, a, b) in pairs {
         classes.join(a, b);
     }
-}
-
-/// Which register of a callee's window each class would like to be, and when calls happen.
-struct Calls {
-    wish: Vec<Option<usize>>,
-    positions: Vec<u32>,
-    /// Most registers that a call passes in or out, the link not counted.
-    most: usize,
-}
-
-fn calls(selected: &Selected, starts: &[u32], classes: &Classes) -> Calls {
-    let mut calls = Calls { wish: vec![None; classes.parent.len()], positions: Vec::new(), most: 0 };
-    let mut refused = vec![false; classes.parent.len()];
-    for (block, start) in selected.blocks.iter().zip(starts) {
-        for (k, inst) in block.insts.iter().enumerate() {
-            let Machine::Call { args, results, .. } = &inst.what else { continue };
-            calls.positions.push(start + STEP * (k as u32 + 1));
-            calls.most = calls.most.max(args.len()).max(results.len());
-            for (n, v) in args.iter().enumerate().chain(results.iter().enumerate()) {
-                let class = classes.root(*v);
-                match calls.wish[class] {
-                    Some(wish) if wish != n + 1 => refused[class] = true,
-                    _ => calls.wish[class] = Some(n + 1),
-                }
-            }
-        }
-    }
-    for (wish, refused) in calls.wish.iter_mut().zip(refused) {
-        if refused {
-            *wish = None;
-        }
-    }
-    calls
-}
-
-impl Calls {
-    /// Whether a class is alive across a call, not only up to one or from one on.
-    fn crossed_by(&self, ranges: &[Range]) -> bool {
-        ranges.iter().any(|(from, to)| {
-            let first = self.positions.partition_point(|p| p < from);
-            // Alive before the call reads its arguments and after it has left its results.
-            self.positions.get(first).is_some_and(|p| p + 1 < *to)
-        })
-    }
-}
-
-fn place(selected: &Selected, starts: &[u32], classes: Classes) -> Result<Registers, usize> {
-    let calls = calls(selected, starts, &classes);
-    let roots: Vec<usize> = {
-        let is_root = |n: &usize| classes.parent[*n] == *n as u32 && !classes.ranges[*n].is_empty();
-        let mut roots: Vec<usize> = (0..classes.parent.len()).filter(is_root).collect();
-        roots.sort_by_key(|n| (classes.fixed[*n].is_none(), classes.ranges[*n][0]));
-        roots
-    };
-    // The callee's window: for each of its registers, when a value of ours stands there.
-    let mut window: Vec<Vec<Range>> = vec![Vec::new(); calls.most + 1];
-    let mut own: Vec<Vec<Range>> = vec![Vec::new(); selected.params.len() + 1];
-    let mut register = vec![0usize; classes.parent.len()];
-    let mut in_window = vec![None; classes.parent.len()];
-    for root in roots {
-        let ranges = &classes.ranges[root];
-        if let Some(fixed) = classes.fixed[root] {
-            own[fixed] = union(&own[fixed], ranges);
-            register[root] = fixed;
-            continue;
-        }
-        if let Some(wish) = calls.wish[root]
-            && !calls.crossed_by(ranges)
-            && !overlap(&window[wish], ranges)
-        {
-            window[wish] = union(&window[wish], ranges);
-            in_window[root] = Some(wish);
-            continue;
-        }
-        let free = (1..own.len()).find(|n| !overlap(&own[*n], ranges));
-        let free = free.unwrap_or_else(|| {
-            own.push(Vec::new());
-            own.len() - 1
-        });
-        own[free] = union(&own[free], ranges);
-        register[root] = free;
-    }
-    let base = own.len();
-    let frame = if calls.positions.is_empty() { base } else { base + calls.most + 1 };
-    // One more for the cycles of moves.
-    if frame + 1 > xmap_image::limits::MAX_FRAME {
-        return Err(frame);
-    }
-    let of = (0..classes.parent.len() as u32).map(|v| {
-        let root = classes.root(Value(v));
-        in_window[root].map_or(register[root], |wish| base + wish) as u8
-    });
-    Ok(Registers { of: of.collect(), base: base as u8, frame: frame as u8 })
 }

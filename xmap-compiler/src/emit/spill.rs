@@ -58,7 +58,8 @@ fn uses(selected: &Selected) -> HashMap<Value, u64> {
     uses
 }
 
-fn reads(what: &Machine) -> Vec<Value> {
+/// The values that an op reads.
+pub(super) fn reads(what: &Machine) -> Vec<Value> {
     let of = |slot: &Slot| match slot {
         Slot::Use(v) | Slot::Mut(_, v) => Some(*v),
         _ => None,
@@ -77,7 +78,8 @@ fn reads(what: &Machine) -> Vec<Value> {
     }
 }
 
-fn end_reads(end: &End) -> Vec<Value> {
+/// The values that the end of a block reads, its edges' too.
+pub(super) fn end_reads(end: &End) -> Vec<Value> {
     let mut values = Vec::new();
     each_end_value(&mut end.clone(), |v| {
         values.push(*v);

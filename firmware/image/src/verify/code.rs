@@ -238,12 +238,8 @@ fn check_branches(start: u32, code: &[Word], from: usize, starts: &[u32; STRETCH
     let mut at = 0;
     while let Some((shape, words)) = code.get(at..).and_then(first_op) {
         let [first, behind @ ..] = words else { break };
-        let one = [(*first as i32 >> shape.branch()) as Word];
-        let offsets = match shape.branch() {
-            0 if is(shape, check::TARGETS) => behind,
-            0 => &[],
-            _ => &one[..],
-        };
+        let one = shape.branch(*first).map(|offset| offset as Word);
+        let offsets = if is(shape, check::TARGETS) { behind } else { one.as_slice() };
         for offset in offsets {
             let target = (at as i64 + 1 + i64::from(*offset as i32)) as usize;
             let bits = starts.get(target.wrapping_sub(from) / 32);

@@ -1,0 +1,113 @@
+//! Ops that do the work of several: what only one op reads is computed by that op, where there is one that can.
+
+use std::collections::{HashMap, HashSet};
+
+use xmap_image::Op;
+
+use super::select::{Machine, MachineBlock, Slot};
+use super::spill::{end_reads, reads};
+use crate::ir::Value;
+
+pub(super) fn fuse(blocks: &mut [MachineBlock]) {
+    let mut known = Known::of(blocks);
+    for (n, block) in blocks.iter_mut().enumerate() {
+        for inst in &mut block.insts {
+            let Machine::Abc(op, slots, words) = &inst.what else { continue };
+            let fused = match (op, *slots) {
+                (Op::Ld8U, [to, Slot::Use(at), Slot::Imm(0)]) => known.load(to, at),
+                (Op::Ld32U, [to, Slot::Use(at), Slot::Imm(offset)]) => known.table(to, at, u32::from(offset)),
+                (Op::Ld32UW, [to, Slot::Use(at), _]) => known.table(to, at, words[0]),
+                (Op::Xor, [Slot::Def(to), Slot::Use(x), Slot::Use(y)]) => {
+                    known.shift(n, to, x, y).or_else(|| known.shift(n, to, y, x))
+                }
+                _ => None,
+            };
+            if let Some(fused) = fused {
+                if let Some(value) = defined(&fused) {
+                    known.definitions.insert(value, (n, fused.clone()));
+                }
+                inst.what = fused;
+            }
+        }
+    }
+    for block in blocks {
+        block.insts.retain(|inst| defined(&inst.what).is_none_or(|v| !known.gone.contains(&v)));
+    }
+}
+
+/// What is known of values while ops are fused.
+struct Known {
+    /// The op that defines a value, and the number of its block.
+    definitions: HashMap<Value, (usize, Machine)>,
+    /// How often a value is read.
+    uses: HashMap<Value, usize>,
+    /// Values that nothing reads any more.
+    gone: HashSet<Value>,
+}
+
+impl Known {
+    fn of(blocks: &[MachineBlock]) -> Self {
+        let mut known = Self { definitions: HashMap::new(), uses: HashMap::new(), gone: HashSet::new() };
+        for (n, block) in blocks.iter().enumerate() {
+            let read = block.insts.iter().flat_map(|inst| reads(&inst.what)).chain(end_reads(&block.end));
+            read.for_each(|v| *known.uses.entry(v).or_default() += 1);
+            for inst in &block.insts {
+                if let Some(v) = defined(&inst.what) {
+                    known.definitions.insert(v, (n, inst.what.clone()));
+                }
+            }
+        }
+        known
+    }
+
+    /// The op that defines a value, if nothing but the op in hand reads it.
+    fn only_here(&self, value: Value) -> Option<&Machine> {
+        (self.uses.get(&value) == Some(&1)).then(|| self.definitions.get(&value).map(|(_, what)| what))?
+    }
+
+    /// The operand of an op with an immediate that defines a value for the op in hand alone.
+    fn operand(&self, value: Value, wanted: Op, imm: u8) -> Option<Value> {
+        match self.only_here(value)? {
+            Machine::Abc(op, [_, Slot::Use(x), Slot::Imm(i)], _) if (*op, *i) == (wanted, imm) => Some(*x),
+            _ => None,
+        }
+    }
+
+    /// A load of a byte where a sum says.
+    fn load(&mut self, to: Slot, at: Value) -> Option<Machine> {
+        let Machine::Abc(Op::AddW32, [_, from, _], words) = self.only_here(at)? else { return None };
+        let fused = Machine::Abc(Op::Ld8UAdd, [to, *from, Slot::Imm(0)], words.clone());
+        self.gone.insert(at);
+        Some(fused)
+    }
+
+    /// A load of item `(x ^ y) & 255` of a table of words.
+    fn table(&mut self, to: Slot, at: Value, base: u32) -> Option<Machine> {
+        let index = self.operand(at, Op::ShlI32, 2)?;
+        let mixed = self.operand(index, Op::AndI, 255)?;
+        let Machine::Abc(Op::Xor, [_, x, y], _) = self.only_here(mixed)? else { return None };
+        let fused = Machine::Abc(Op::Ld32UTable, [to, *x, *y], vec![base]);
+        self.gone.extend([at, index, mixed]);
+        Some(fused)
+    }
+
+    /// `x ^ (z >> imm)`, where `x` can become the result.
+    fn shift(&mut self, block: usize, to: Value, x: Value, shifted: Value) -> Option<Machine> {
+        let Machine::Abc(Op::ShrUI32, [_, z, imm], _) = self.only_here(shifted)? else { return None };
+        // One that lives on, as in a loop around this block, would have to be copied first.
+        let ends_here = self.only_here(x).is_some() && self.definitions[&x].0 == block && *z != Slot::Use(x);
+        let fused = Machine::Abc(Op::XorShrI32, [Slot::Mut(to, x), *z, *imm], Vec::new());
+        ends_here.then(|| {
+            self.gone.insert(shifted);
+            fused
+        })
+    }
+}
+
+/// The value that an op with three fields defines.
+fn defined(what: &Machine) -> Option<Value> {
+    match what {
+        Machine::Abc(_, [Slot::Def(v) | Slot::Mut(v, _), ..], _) => Some(*v),
+        _ => None,
+    }
+}
