@@ -14,7 +14,7 @@ use xmap_image::{
 
 use crate::measure::{Bench, Call, What};
 use crate::opcost;
-use crate::{root, size, swaps};
+use crate::{root, size, swaps, work};
 
 /// Figures to reach, with their names for people.
 pub const GOALS: [(&str, &str, u64); 5] = [
@@ -54,6 +54,7 @@ pub fn count() -> Result<Figures> {
     let mut figures = calls(&bench)?;
     let interrupts = bench.interrupts()?.into_iter().chain(bench.events(&beacon()?, EVENTS)?);
     figures.extend(interrupts.map(|(name, number)| (format!("irq.{name}"), number)));
+    figures.extend(work::count(&bench)?);
     let size = size::sizes()?;
     figures.insert("size.image".into(), size.image.code);
     figures.insert("size.mapper".into(), size.mapper.code);

@@ -12,6 +12,7 @@ pub mod process;
 pub mod size;
 pub mod swaps;
 pub mod toolchain;
+mod work;
 
 use std::env;
 use std::path::{Path, PathBuf};

@@ -25,6 +25,8 @@ pub enum What {
     StoreAsFlashed = 2,
     /// Events of a timer: [`Bench::events`].
     Events = 3,
+    /// To the call's return, with the board's bare port.
+    BareReturn = 4,
 }
 
 /// A call of a plan.

@@ -8,7 +8,7 @@
 use xmap_image::Op;
 
 /// Instructions of a call of a code entry, parameters, results and ops not counted.
-pub const CALL_INSNS: u64 = 286;
+pub const CALL_INSNS: u64 = 285;
 /// Instructions of each parameter of a call.
 pub const PARAM_INSNS: u64 = 74;
 /// Instructions of each result of a call.
@@ -23,35 +23,41 @@ pub fn direct_insns(op: Op) -> u64 {
     match op {
         Op::LineClear => 87,
         Op::LineSet => 90,
-        Op::MaskClear => 415,
-        Op::MaskSet => 416,
-        Op::LineToggle => 436,
-        Op::GpioSet | Op::GpioClear => 491,
-        Op::TimeDelay => 492,
-        Op::GpioToggle => 508,
-        Op::LinePut => 522,
+        Op::MaskClear => 414,
+        Op::MaskSet => 415,
+        Op::LineToggle => 435,
+        Op::TimeDelay => 491,
+        Op::GpioSet | Op::GpioClear => 492,
+        Op::GpioToggle => 510,
+        Op::LinePut => 521,
         Op::GpioPut => 534,
-        Op::GpioPull => 537,
-        Op::GpioDirection => 547,
-        Op::BankRead => 552,
-        Op::LineGet | Op::TimeNow => 559,
-        Op::GpioRead => 563,
-        Op::GpioGet => 569,
-        Op::GpioWrite => 646,
-        _ => 4417,
+        Op::GpioPull => 536,
+        Op::GpioDirection => 546,
+        Op::BankRead => 551,
+        Op::GpioRead => 555,
+        Op::LineGet | Op::TimeNow => 558,
+        Op::GpioGet => 570,
+        Op::GpioWrite => 645,
+        _ => 4416,
     }
 }
 
 /// Instructions of one op.
 pub fn insns(op: Op) -> u64 {
     match op {
-        Op::BrAddI32 | Op::XorShrI32 | Op::Ld8UAdd | Op::Ld32UTable => 30,
         Op::SpillLeave => 0,
         Op::Const32 | Op::MemorySize => 14,
         Op::Copy | Op::Const64 | Op::RefFunc => 15,
-        Op::Br | Op::AddI32 | Op::AndI | Op::Clz64 | Op::Ext8S64 | Op::Ext16S64 | Op::Ext32S64 | Op::Wrap => {
-            16
-        }
+        Op::Br
+        | Op::AddI32
+        | Op::AndI
+        | Op::OrI
+        | Op::Clz32
+        | Op::Clz64
+        | Op::Ext8S64
+        | Op::Ext16S64
+        | Op::Ext32S64
+        | Op::Wrap => 16,
         Op::EqI
         | Op::NeI
         | Op::LtUI
@@ -93,7 +99,6 @@ pub fn insns(op: Op) -> u64 {
         | Op::ShrS64
         | Op::ShrU64
         | Op::Rotr64
-        | Op::OrI
         | Op::XorI
         | Op::Popcnt
         | Op::Ld8S32At
@@ -104,7 +109,6 @@ pub fn insns(op: Op) -> u64 {
         | Op::St32At
         | Op::St64At => 19,
         Op::BrIf
-        | Op::BrIfz
         | Op::GlobalGet
         | Op::GlobalSet
         | Op::Eq
@@ -120,28 +124,24 @@ pub fn insns(op: Op) -> u64 {
         | Op::Rotr32
         | Op::DivU64
         | Op::Rotl64
-        | Op::Clz32
         | Op::Ld16S32At
-        | Op::FEq64
         | Op::FNe64
         | Op::FLt64
         | Op::FLe64 => 20,
-        Op::RemU32 | Op::RemU64 => 21,
-        Op::AddW32
+        Op::BrIfz | Op::RemU32 | Op::RemU64 | Op::XorShrI32 => 21,
+        Op::BrAddI32
+        | Op::AddW32
         | Op::MulW32
         | Op::AndW
         | Op::OrW
-        | Op::XorW
         | Op::FEq32
         | Op::FNe32
         | Op::FLt32
         | Op::FLe32
         | Op::FDiv64 => 22,
-        Op::Const64W | Op::RemS32 | Op::RemS64 | Op::Ld8U | Op::Ld8S64 | Op::St8 => 23,
-        Op::BrLtS64
-        | Op::BrEqI
+        Op::Const64W | Op::BrLtUI | Op::RemS32 | Op::RemS64 | Op::Ld8U | Op::Ld8S64 | Op::St8 => 23,
+        Op::BrEqI
         | Op::BrNeI
-        | Op::BrLtUI
         | Op::BrGtUI
         | Op::BrLtSI32
         | Op::BrGtSI32
@@ -163,8 +163,11 @@ pub fn insns(op: Op) -> u64 {
         | Op::BrLeU
         | Op::BrLtS32
         | Op::BrLeS32
+        | Op::BrLtS64
         | Op::BrLeS64
+        | Op::XorW
         | Op::Ld16S32
+        | Op::Ld8UAdd
         | Op::FMul32
         | Op::FSub64
         | Op::FMul64 => 25,
@@ -180,58 +183,61 @@ pub fn insns(op: Op) -> u64 {
         | Op::St32W
         | Op::St64W => 27,
         Op::Ld8S32W | Op::Ld16S32W => 28,
-        Op::Unreachable => 29,
+        Op::FEq64 => 29,
         Op::Ret | Op::Spill => 30,
-        Op::Call | Op::FMin64 => 31,
+        Op::Call | Op::Ld32UTable | Op::FMin64 => 31,
         Op::FMax64 => 32,
-        Op::RetV | Op::SpillEnter | Op::FMin32 => 33,
+        Op::RetV | Op::SpillEnter | Op::FMin32 | Op::FMax32 => 33,
+        Op::Unreachable => 40,
         Op::Promote => 41,
         Op::BankRead => 42,
-        Op::FMax32 => 43,
-        Op::I32SatF32S | Op::I64SatF32U => 44,
-        Op::I32SatF64S
-        | Op::I32SatF64U
-        | Op::I64SatF64S
+        Op::I32SatF32U | Op::I64SatF32S | Op::I64SatF32U => 44,
+        Op::I64SatF64S
         | Op::F32ConvI32S
         | Op::F32ConvI64S
+        | Op::F32ConvU
+        | Op::F64ConvI32S
+        | Op::F64ConvI64S
         | Op::F64ConvU => 45,
         Op::GpioRead => 46,
-        Op::LineGet | Op::TimeNow | Op::FSqrt32 | Op::FNearest32 | Op::I64TruncF32S | Op::Demote => 49,
+        Op::LineGet
+        | Op::TimeNow
+        | Op::FSqrt32
+        | Op::FNearest32
+        | Op::FSqrt64
+        | Op::I64TruncF32S
+        | Op::Demote => 49,
         Op::FNearest64 | Op::I32TruncF32U | Op::I64TruncF32U => 50,
         Op::I32TruncF32S | Op::I32TruncF64U | Op::I64TruncF64U => 51,
-        Op::I32SatF32U | Op::I64SatF32S => 54,
-        Op::I32TruncF64S | Op::I64SatF64U | Op::F32ConvU | Op::F64ConvI32S => 55,
+        Op::I64TruncF64S | Op::I32SatF32S => 54,
+        Op::I32TruncF64S | Op::I32SatF64S | Op::I32SatF64U | Op::I64SatF64U => 55,
         Op::FTrunc64 => 58,
-        Op::GpioGet | Op::FSqrt64 => 59,
+        Op::GpioGet => 61,
         Op::FTrunc32 => 62,
-        Op::I64TruncF64S => 63,
         Op::CallIndirect | Op::FCeil64 => 65,
-        Op::FCeil32 | Op::FFloor32 => 66,
+        Op::FCeil32 => 66,
         Op::FFloor64 => 67,
-        Op::LineClear | Op::MaskClear => 76,
+        Op::LineClear | Op::MaskClear | Op::FFloor32 => 76,
         Op::MaskSet => 77,
-        Op::LineSet => 78,
-        Op::GpioSet | Op::GpioClear => 84,
+        Op::LineSet | Op::LinePut => 78,
         Op::TimeDelay => 85,
-        Op::GpioPut => 87,
-        Op::LinePut => 88,
+        Op::GpioSet | Op::GpioClear => 87,
+        Op::GpioPut => 88,
         Op::GpioPull => 93,
         Op::LineToggle => 94,
-        Op::DataDrop | Op::GpioToggle => 101,
-        Op::GpioDirection => 102,
-        Op::TableSize => 112,
-        Op::ElemDrop => 113,
-        Op::MemoryGrow => 115,
-        Op::TableSet => 117,
-        Op::TableGet => 121,
-        Op::F64ConvI64S => 122,
-        Op::MemoryFill => 125,
-        Op::TableFill => 129,
-        Op::TableGrow => 134,
-        Op::MemoryCopy => 142,
-        Op::MemoryInit => 146,
-        Op::TableInit => 157,
-        Op::TableCopy => 167,
+        Op::DataDrop | Op::GpioDirection => 102,
+        Op::GpioToggle => 105,
+        Op::TableSize => 113,
+        Op::MemoryGrow | Op::ElemDrop => 114,
+        Op::TableSet => 118,
+        Op::TableGet => 122,
+        Op::MemoryFill => 126,
+        Op::TableFill => 130,
+        Op::TableGrow => 135,
+        Op::MemoryCopy => 143,
+        Op::MemoryInit => 147,
+        Op::TableInit => 158,
+        Op::TableCopy => 168,
         Op::GpioWrite => 172,
         Op::LogMessage => 3942,
     }

@@ -227,6 +227,16 @@ mod tests {
     }
 
     #[test]
+    fn a_loop_of_one_op_has_its_rounds() {
+        let count = Op::BrAddI32.abc(1, -1i8 as u8, 1);
+        let code = vec![Op::Const32.a16(1, 3), count, Op::Ret.abc(0, 0, 0)];
+        let loops: &[(u32, u64)] = &[(1, 3)];
+        let program = Program { functions: &[function(code)], loops: &[loops], ..Program::default() };
+        let bound = bounds(program)[0].expect("the loop has its rounds");
+        assert_eq!((bound.ops, bound.fuel), (1 + 3 + 1, 3 + 3));
+    }
+
+    #[test]
     fn a_loop_without_rounds_has_no_bound_even_inside_one_that_has() {
         let loops: &[(u32, u64)] = &[(1, 2)];
         let program = Program { functions: &[nested()], loops: &[loops], ..Program::default() };

@@ -64,6 +64,14 @@ fn headlines(counted: &Figures) {
         irq("store_min"),
         irq("store_max")
     );
+    let work = |name: &str| counted.get(&format!("work.{name}")).copied().unwrap_or(0);
+    println!(
+        "\nwork: {} instructions a gpio call in a loop, {} with a line of the caller; {} a call of fib, {} a byte of CRC-32",
+        work("blink"),
+        work("blink_line"),
+        work("fib"),
+        work("crc")
+    );
     println!("\nfigures to reach:");
     for (name, what, goal) in GOALS {
         let now = counted.get(name).copied().unwrap_or(0);
