@@ -19,7 +19,7 @@ use crate::map::SourceMap;
 use crate::memory::{self, Memory};
 use crate::opt::{Inlined, ParamRanges, inline};
 use crate::pins::PinCheck;
-use crate::report::{ExportReport, FunctionReport, How, Report};
+use crate::report::{ExportReport, FunctionReport, How, Report, word_insns};
 use crate::table;
 use crate::wasm::{ConstExpr, Lines, WasmModule};
 
@@ -145,6 +145,7 @@ fn assemble(parts: &Parts<'_, '_>) -> Result<Compiled, Diagnostics> {
 fn entries(parts: &Parts<'_, '_>, bounds: &[Option<Bound>]) -> (Vec<Export>, Vec<ExportReport>) {
     let linked = parts.linked;
     let fuel = parts.manifest.limits.fuel.value;
+    let word_insns = word_insns(linked.functions.iter().map(|function| &function.code[..]));
     let one = |export: &MappedExport| {
         let (entry, how, bytes) = match linked.entries[&export.function] {
             LinkedEntry::Direct(first, second) => (Entry::Direct { first, second }, How::direct(first), 0),
@@ -164,6 +165,7 @@ fn entries(parts: &Parts<'_, '_>, bounds: &[Option<Bound>]) -> (Vec<Export>, Vec
             bytes,
             values: (export.params.len(), export.results.len()),
             how,
+            word_insns,
         };
         let export = Export {
             key: export.key.clone(),

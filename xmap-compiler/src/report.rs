@@ -4,7 +4,7 @@ use std::fmt;
 
 use xmap_image::limits::MAX_IMAGE_BYTES;
 use xmap_image::{
-    ExportId, Extension, Function, FunctionRow, HEADER_WORDS, Image, Op, Policy, Section, Word,
+    ExportId, Extension, Function, FunctionRow, HEADER_WORDS, Image, Op, Policy, Section, Word, decode,
 };
 
 use crate::bounds::{self, Bound, CALL_INSNS, PARAM_INSNS, Program, RESULT_INSNS, direct_insns, insns};
@@ -37,6 +37,8 @@ pub struct ExportReport {
     pub values: (usize, usize),
     /// How it is run.
     pub how: How,
+    /// What one word of fuel pays for at most, in AArch64 instructions: the dearest op of the image.
+    pub word_insns: u64,
 }
 
 /// One function of the image.
@@ -119,6 +121,7 @@ impl Report {
             Some(function) => function.name.clone(),
             None => format!("function {n}"),
         };
+        let word_insns = word_insns([image.code()]);
         let exports = (0..image.exports().len()).map(|n| {
             let id = ExportId(n as u16);
             let row = image.exports()[n];
@@ -138,6 +141,7 @@ impl Report {
                 bytes,
                 values: (row.params(), row.results()),
                 how,
+                word_insns,
             }
         });
         let one =
@@ -216,6 +220,13 @@ fn function(image: &Image<'_>, row: &FunctionRow) -> Function {
     Function { frame: row.frame(), params: row.params(), results: row.results(), code }
 }
 
+/// What one word of fuel pays for at most in this code, in AArch64 instructions: between two payments control
+/// moves over no more words than were paid for.
+pub(crate) fn word_insns<'c>(code: impl IntoIterator<Item = &'c [Word]>) -> u64 {
+    let each = |(_, op, words): (usize, Op, &[Word])| insns(op).div_ceil(words.len() as u64);
+    code.into_iter().flat_map(decode).map(each).max().unwrap_or(0)
+}
+
 /// A share in percent.
 fn percent(part: usize, whole: usize) -> String {
     format!("{:.1} %", part as f64 * 100.0 / whole.max(1) as f64)
@@ -247,10 +258,7 @@ impl ExportReport {
         match self.how {
             How::Direct(op) => (1, direct_insns(op)),
             How::Bounded(bound) => (bound.ops, bound.insns.saturating_add(call)),
-            How::Fuelled(fuel) => {
-                let worst = Op::ALL.iter().map(|op| insns(*op)).max().unwrap_or(0);
-                (u64::from(fuel), u64::from(fuel) * worst + call)
-            }
+            How::Fuelled(fuel) => (u64::from(fuel), u64::from(fuel) * self.word_insns + call),
         }
     }
 }
