@@ -17,6 +17,7 @@ mod core_registers;
 mod critical;
 mod gic;
 mod gpio;
+mod mmio;
 mod pads;
 mod peripherals;
 mod pi;

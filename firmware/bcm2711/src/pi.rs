@@ -36,6 +36,8 @@ impl<C: Counter, L: FnMut(LogLevel, &str)> Port for Pi<'_, C, L> {
         self.gpio.level(bank)
     }
 
+    // From here on, one of each in a program, whoever else calls it: none is on a hot path.
+    #[inline(never)]
     fn select(&mut self, line: Line, function: Function) {
         let function = match function {
             Function::Input => PinFunction::Input,
@@ -44,6 +46,7 @@ impl<C: Counter, L: FnMut(LogLevel, &str)> Port for Pi<'_, C, L> {
         self.gpio.select(line, function);
     }
 
+    #[inline(never)]
     fn pull(&mut self, line: Line, pull: Pull) {
         self.gpio.pull(line, pull);
     }
@@ -52,6 +55,7 @@ impl<C: Counter, L: FnMut(LogLevel, &str)> Port for Pi<'_, C, L> {
         self.clock.now_us()
     }
 
+    #[inline(never)]
     fn delay_us(&mut self, us: u32) {
         self.clock.delay_us(us);
     }

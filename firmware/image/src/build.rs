@@ -416,7 +416,7 @@ fn elements_of(image: &Image<'_>) -> Vec<Elements> {
     };
     let mut active = image.element_rows().iter().peekable();
     let mut all = Vec::new();
-    for passive in image.passive_elements {
+    for passive in image.passive_elements() {
         while let Some(row) = active.next_if(|row| (row.first, row.len) < (passive.first, passive.len)) {
             all.push(segment(Some((row.table, row.offset)), row.first, row.len));
         }

@@ -63,6 +63,8 @@ pub enum VerifyError {
     Table(u32),
     /// More images in a bundle than [`crate::limits::MAX_MODULES`].
     Bundle,
+    /// The image has floats, tables or bulk memory, and this crate was built without the feature `full`.
+    Unsupported,
 }
 
 impl core::fmt::Display for VerifyError {
@@ -95,6 +97,9 @@ impl core::fmt::Display for VerifyError {
             Self::Global(n) => write!(f, "op at word {n}: no such global"),
             Self::End(n) => write!(f, "function {n} has no end"),
             Self::Table(n) => write!(f, "op or row {n}: no such type, table or segment"),
+            Self::Unsupported => {
+                write!(f, "it has floats, tables or bulk memory, and this verifier is for integers alone")
+            }
             Self::Bundle => write!(f, "more than {} images in a bundle", limits::MAX_MODULES),
         }
     }
@@ -159,6 +164,7 @@ impl VerifyError {
             Self::Extension(_) => 26,
             Self::Table(_) => 27,
             Self::Bundle => 28,
+            Self::Unsupported => 29,
         }
     }
 }

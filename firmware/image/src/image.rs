@@ -22,18 +22,22 @@ pub struct ExportId(pub u16);
 #[derive(Clone, Copy, Debug)]
 pub struct Image<'a> {
     pub(crate) words: &'a [Word],
-    pub(crate) header: Header,
     pub(crate) exports: &'a [ExportRow],
     pub(crate) functions: &'a [FunctionRow],
     pub(crate) code: &'a [Word],
     pub(crate) data: &'a [u8],
     pub(crate) signatures: &'a [u8],
+    #[cfg(feature = "full")]
     pub(crate) tables: &'a [TableRow],
+    #[cfg(feature = "full")]
     pub(crate) passive_elements: &'a [PassiveRow],
+    #[cfg(feature = "full")]
     pub(crate) items: &'a [u16],
+    #[cfg(feature = "full")]
     pub(crate) passive_data: &'a [PassiveRow],
     pub(crate) declared: u64,
     pub(crate) writable: u64,
+    #[cfg(feature = "full")]
     pub(crate) beyond_integers: bool,
 }
 
@@ -60,13 +64,14 @@ impl<'a> Image<'a> {
     }
 
     /// The header.
-    pub fn header(&self) -> &Header {
-        &self.header
+    #[inline]
+    pub fn header(&self) -> Header {
+        Header::of(self.words.first_chunk().unwrap_or(&[0; layout::HEADER_WORDS]))
     }
 
     /// The board that the image was compiled for.
     pub fn board(&self) -> BoardId {
-        self.header.board
+        self.header().board
     }
 
     /// SHA-256 of the image, its own hash field left out, as the header has it. That it is so, only
@@ -139,8 +144,8 @@ impl<'a> Image<'a> {
     /// Slots of RAM for globals, tables and the lengths of passive segments.
     #[inline(never)]
     pub fn slots(&self) -> usize {
-        let tables = self.tables.iter().map(|t| t.capacity as usize + 1).sum::<usize>();
-        self.globals().len() + tables + self.passive_elements.len() + self.passive_data.len()
+        let tables = self.tables().iter().map(|t| t.capacity as usize + 1).sum::<usize>();
+        self.globals().len() + tables + self.passive_elements().len() + self.passive_data().len()
     }
 
     /// Slots of RAM for the register stack, the window of the innermost function included.
@@ -148,6 +153,33 @@ impl<'a> Image<'a> {
     pub fn stack_slots(&self) -> usize {
         let more: &[Word] = self.part(Extension::Stack.part()).rows::<_, 1>();
         limits::WINDOW + more.first().copied().unwrap_or(limits::STACK_SLOTS) as usize
+    }
+
+    /// Fills [`Image::slots`] slots as they are at load: globals, the sizes of tables and the references in them, the
+    /// lengths of passive segments. Of fewer slots, those that there are.
+    #[inline(never)]
+    pub fn fill_slots(&self, slots: &mut [u64]) {
+        slots.fill(0);
+        slots.iter_mut().zip(self.globals()).for_each(|(slot, value)| *slot = value);
+        #[cfg(feature = "full")]
+        self.fill_tables(slots);
+    }
+
+    #[cfg(feature = "full")]
+    fn fill_tables(&self, slots: &mut [u64]) {
+        let lengths = self.tables.iter().map(|table| (table.slot, table.initial));
+        let segments = self.passive_elements.iter().chain(self.passive_data);
+        for (slot, len) in lengths.chain(segments.map(|row| (row.slot, row.len))) {
+            // Verification has shown that every slot that a row names is there.
+            if let Some(slot) = slots.get_mut(slot as usize) {
+                *slot = u64::from(len);
+            }
+        }
+        for (table, offset, items) in self.elements() {
+            let first = table.slot as usize + 1 + offset as usize;
+            let references = slots.get_mut(first..).unwrap_or_default();
+            references.iter_mut().zip(items).for_each(|(slot, item)| *slot = crate::reference(*item));
+        }
     }
 
     /// The function types that indirect calls name.
@@ -158,12 +190,15 @@ impl<'a> Image<'a> {
     /// The tables.
     #[inline(always)]
     pub fn tables(&self) -> &'a [TableRow] {
-        self.tables
+        #[cfg(feature = "full")]
+        return self.tables;
+        #[cfg(not(feature = "full"))]
+        &[]
     }
 
     /// What stands in tables at load: the table's row, the first index and the items.
     pub fn elements(&self) -> impl ExactSizeIterator<Item = (&'a TableRow, u32, &'a [u16])> + use<'a> {
-        let (tables, items) = (self.tables, self.items);
+        let (tables, items) = (self.tables(), self.element_items());
         self.element_rows().iter().map(move |row| {
             const NONE: &TableRow = &TableRow { slot: u32::MAX, initial: 0, capacity: 0 };
             let items = items.get(row.first as usize..).and_then(|rest| rest.get(..row.len as usize));
@@ -178,17 +213,26 @@ impl<'a> Image<'a> {
 
     /// The element segments that `table.init` copies from.
     pub fn passive_elements(&self) -> &'a [PassiveRow] {
-        self.passive_elements
+        #[cfg(feature = "full")]
+        return self.passive_elements;
+        #[cfg(not(feature = "full"))]
+        &[]
     }
 
     /// The items that [`Image::passive_elements`] name: function indices, or [`crate::NO_FUNCTION`].
     pub fn element_items(&self) -> &'a [u16] {
-        self.items
+        #[cfg(feature = "full")]
+        return self.items;
+        #[cfg(not(feature = "full"))]
+        &[]
     }
 
     /// The data segments that `memory.init` copies from.
     pub fn passive_data(&self) -> &'a [PassiveRow] {
-        self.passive_data
+        #[cfg(feature = "full")]
+        return self.passive_data;
+        #[cfg(not(feature = "full"))]
+        &[]
     }
 
     /// The bytes that [`Image::passive_data`] names.
@@ -231,22 +275,13 @@ impl<'a> Image<'a> {
     }
 
     /// The export with this key or, where no key is equal, with this wasm name.
-    #[inline(never)]
     pub fn find(&self, name: &str) -> Option<ExportId> {
-        let names = self.names();
-        match names.rows.binary_search_by(|row| names.string(row.key).cmp(name.as_bytes())) {
-            Ok(index) => Some(ExportId(index as u16)),
-            Err(_) => self.find_name(name),
-        }
+        self.names().position(name, |row| row.key).or_else(|| self.find_name(name))
     }
 
     /// The export with this wasm name.
-    #[inline(never)]
     pub fn find_name(&self, name: &str) -> Option<ExportId> {
-        let names = self.names();
-        let index = names.rows.iter().position(|row| names.string(row.name) == name.as_bytes())?;
-        // An image has at most 4,096.
-        Some(ExportId(index as u16))
+        self.names().position(name, |row| row.name)
     }
 
     /// The cold part: names and events. It is decoded and checked here, at each call; nothing that the
@@ -276,7 +311,10 @@ impl<'a> Image<'a> {
     /// Whether any of its code works on floats, tables or stretches of memory, as
     /// [`crate::Op::is_beyond_integers`] says.
     pub fn is_beyond_integers(&self) -> bool {
-        self.beyond_integers
+        #[cfg(feature = "full")]
+        return self.beyond_integers;
+        #[cfg(not(feature = "full"))]
+        false
     }
 
     /// Whether the module was compiled without a manifest: it left the function select of its lines alone.
@@ -295,6 +333,15 @@ impl<'a> Names<'a> {
     fn string(&self, reference: u32) -> &'a [u8] {
         let [from, len] = NameRow::place(reference);
         self.strings.get(from..from + len).unwrap_or_default()
+    }
+
+    /// The export that a text belongs to.
+    #[inline(never)]
+    fn position(&self, name: &str, text: fn(&NameRow) -> u32) -> Option<ExportId> {
+        let mut rows = self.rows.iter();
+        let index = rows.position(|row| self.string(text(row)) == name.as_bytes())?;
+        // An image has at most 4,096.
+        Some(ExportId(index as u16))
     }
 }
 

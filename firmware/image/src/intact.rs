@@ -6,7 +6,7 @@
 
 use crate::layout::{HASH_WORD, HASH_WORDS};
 use crate::op::Word;
-use crate::verify::header;
+use crate::verify::check_header;
 use crate::{Image, VerifyError};
 
 impl<'a> Image<'a> {
@@ -34,7 +34,7 @@ impl<'a> Image<'a> {
 /// # Panics
 /// Never, for any words.
 pub fn check_intact(words: &[Word]) -> Result<(), VerifyError> {
-    header(words)?;
+    check_header(words)?;
     let written = words.get(HASH_WORD..HASH_WORD + HASH_WORDS);
     if written == Some(&content_hash(words)) { Ok(()) } else { Err(VerifyError::Hash) }
 }

@@ -1,5 +1,7 @@
 //! Where things stand: the header and the order of the sections.
 
+use xmap_boards::BoardId;
+
 /// The first four bytes.
 pub const MAGIC: [u8; 4] = *b"XMAP";
 /// The format that this crate reads and writes.
@@ -127,7 +129,7 @@ impl Extension {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Header {
     /// The board that the image was compiled for.
-    pub board: xmap_boards::BoardId,
+    pub board: BoardId,
     /// The module's version; it only grows.
     pub version: u32,
     /// The start function.
@@ -140,6 +142,26 @@ pub struct Header {
     pub memory_max_pages: u32,
     /// Microseconds that a call may spend in `time.delay_us`.
     pub time_us: u32,
+}
+
+impl Header {
+    /// The fields of a header that verification has taken.
+    pub(crate) const fn of(head: &[u32; HEADER_WORDS]) -> Self {
+        let start = head[field::START];
+        Self {
+            // A board that does not exist is refused.
+            board: match BoardId::from_u16((head[field::FORMAT_BOARD] >> 16) as u16) {
+                Some(board) => board,
+                None => BoardId::Rpi4b,
+            },
+            version: head[field::VERSION],
+            start: if start == NO_START { None } else { Some(start) },
+            memory_bytes: head[field::MEMORY_BYTES],
+            memory_pages: head[field::MEMORY_PAGES] & 0xffff,
+            memory_max_pages: head[field::MEMORY_PAGES] >> 16,
+            time_us: head[field::TIME_US],
+        }
+    }
 }
 
 const _: () = assert!(field::SECTIONS + SECTIONS == HEADER_WORDS);

@@ -9,6 +9,9 @@
 #[cfg(feature = "build")]
 extern crate alloc;
 
+/// Whether floats, tables and bulk memory are in.
+pub(crate) const FULL: bool = cfg!(feature = "full");
+
 #[cfg(feature = "build")]
 mod build;
 mod bundle;
@@ -46,6 +49,6 @@ pub use owned::OwnedImage;
 pub use policy::{Confirm, Keep, MAX_KEEP, OnFault, OnOverrun, Policy};
 pub use rows::{
     DataRow, ElementRow, ExportRow, FunctionRow, NO_FUNCTION, NameRow, PassiveRow, PinMode, PinRow,
-    PinRowError, Safe, TableRow, TypeRow,
+    PinRowError, Safe, TableRow, TypeRow, reference,
 };
-pub use types::{Pull, Signature, Ty};
+pub use types::{Misfit, Pull, Signature, Ty};

@@ -662,9 +662,10 @@ ops! {
 }
 
 impl Op {
-    /// Whether it works on floats, tables or stretches of memory: a mapper may be built without those.
+    /// Whether it works on floats, tables (and so the functions that they hold) or stretches of memory:
+    /// mapper and verifier may be built without those.
     pub const fn is_beyond_integers(self) -> bool {
-        self.is_float() || self as u8 >= Op::TableGet as u8 && self as u8 <= Op::DataDrop as u8
+        Self::is_number_beyond_integers(self as u8)
     }
 
     /// How many words an op with this first word takes. The targets of a `br_table` are counted.
@@ -681,7 +682,12 @@ impl Op {
         Self::is_native_number(self as u8)
     }
 
-    /// The same of a number.
+    /// The same of a number, which may be none of an op.
+    pub(crate) const fn is_number_beyond_integers(number: u8) -> bool {
+        number >= Op::FAdd32 as u8 || number >= Op::CallIndirect as u8 && number <= Op::RefFunc as u8
+    }
+
+    /// Whether a number is that of a native operation.
     pub(crate) const fn is_native_number(number: u8) -> bool {
         number >= Op::LineSet as u8 && number <= Op::LogMessage as u8
     }

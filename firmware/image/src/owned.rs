@@ -7,7 +7,7 @@ use core::ops::Deref;
 use bytemuck::Pod;
 
 use crate::op::Word;
-use crate::{Header, Image, Manifest, VerifyError};
+use crate::{Image, Manifest, VerifyError};
 
 /// A verified image that owns the memory that it stands in. It is admitted once, when it is made;
 /// [`Held::image`] then costs no more than a view of each section. Nothing can change the words until they
@@ -102,9 +102,9 @@ impl Place {
 /// An [`Image`] without its words: the places of its views.
 #[derive(Clone, Copy, Debug)]
 struct Places {
-    header: Header,
     declared: u64,
     writable: u64,
+    #[cfg(feature = "full")]
     beyond_integers: bool,
     words: Place,
     exports: Place,
@@ -112,9 +112,13 @@ struct Places {
     code: Place,
     data: Place,
     signatures: Place,
+    #[cfg(feature = "full")]
     tables: Place,
+    #[cfg(feature = "full")]
     passive_elements: Place,
+    #[cfg(feature = "full")]
     items: Place,
+    #[cfg(feature = "full")]
     passive_data: Place,
 }
 
@@ -122,9 +126,9 @@ impl Places {
     fn of(image: &Image<'_>) -> Self {
         let words = image.words;
         Self {
-            header: image.header,
             declared: image.declared,
             writable: image.writable,
+            #[cfg(feature = "full")]
             beyond_integers: image.beyond_integers,
             words: Place::of(words, words),
             exports: Place::of(words, image.exports),
@@ -132,9 +136,13 @@ impl Places {
             code: Place::of(words, image.code),
             data: Place::of(words, image.data),
             signatures: Place::of(words, image.signatures),
+            #[cfg(feature = "full")]
             tables: Place::of(words, image.tables),
+            #[cfg(feature = "full")]
             passive_elements: Place::of(words, image.passive_elements),
+            #[cfg(feature = "full")]
             items: Place::of(words, image.items),
+            #[cfg(feature = "full")]
             passive_data: Place::of(words, image.passive_data),
         }
     }
@@ -144,18 +152,22 @@ impl Places {
         let bytes = bytemuck::cast_slice(words);
         Image {
             words: self.words.view(bytes),
-            header: self.header,
             exports: self.exports.view(bytes),
             functions: self.functions.view(bytes),
             code: self.code.view(bytes),
             data: self.data.view(bytes),
             signatures: self.signatures.view(bytes),
+            #[cfg(feature = "full")]
             tables: self.tables.view(bytes),
+            #[cfg(feature = "full")]
             passive_elements: self.passive_elements.view(bytes),
+            #[cfg(feature = "full")]
             items: self.items.view(bytes),
+            #[cfg(feature = "full")]
             passive_data: self.passive_data.view(bytes),
             declared: self.declared,
             writable: self.writable,
+            #[cfg(feature = "full")]
             beyond_integers: self.beyond_integers,
         }
     }

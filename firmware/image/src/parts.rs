@@ -11,26 +11,28 @@ use crate::op::Word;
 pub(crate) const PARTS: usize = SECTIONS + EXTENSIONS;
 
 /// Bytes of a row and rows at most, for each part.
-static ROWS: [(u32, u32); PARTS] = {
-    const ANY: u32 = u32::MAX;
+static ROWS: [(u16, u16); PARTS] = {
     let mut rows = [(1, ANY); PARTS];
-    rows[Section::Exports as usize] = (16, limits::MAX_EXPORTS as u32);
-    rows[Section::Functions as usize] = (12, limits::MAX_FUNCTIONS as u32);
+    rows[Section::Exports as usize] = (16, limits::MAX_EXPORTS as u16);
+    rows[Section::Functions as usize] = (12, limits::MAX_FUNCTIONS as u16);
     rows[Section::Code as usize] = (4, ANY);
     rows[Section::Pins as usize] = (4, ANY);
-    rows[Section::Globals as usize] = (8, limits::MAX_GLOBALS as u32);
+    rows[Section::Globals as usize] = (8, limits::MAX_GLOBALS as u16);
     rows[Section::DataRows as usize] = (12, ANY);
     rows[Section::Names as usize] = (8, ANY);
-    rows[Section::Strings as usize] = (1, limits::MAX_STRING_BYTES as u32);
-    rows[Extension::Types.part()] = (2, limits::MAX_TYPES as u32);
-    rows[Extension::Tables.part()] = (12, limits::MAX_TABLES as u32);
+    rows[Section::Strings as usize] = (1, limits::MAX_STRING_BYTES as u16);
+    rows[Extension::Types.part()] = (2, limits::MAX_TYPES as u16);
+    rows[Extension::Tables.part()] = (12, limits::MAX_TABLES as u16);
     rows[Extension::Elements.part()] = (16, ANY);
-    rows[Extension::PassiveElements.part()] = (12, limits::MAX_SEGMENTS as u32);
+    rows[Extension::PassiveElements.part()] = (12, limits::MAX_SEGMENTS as u16);
     rows[Extension::ElementItems.part()] = (2, ANY);
-    rows[Extension::PassiveData.part()] = (12, limits::MAX_SEGMENTS as u32);
+    rows[Extension::PassiveData.part()] = (12, limits::MAX_SEGMENTS as u16);
     rows[Extension::Stack.part()] = (4, 1);
     rows
 };
+
+/// No limit but the image's.
+const ANY: u16 = 0;
 
 impl Extension {
     /// Its place among all parts.
@@ -128,8 +130,8 @@ pub(crate) fn split<'a>(words: &'a [Word], parts: &mut Parts<'a>) -> Result<(), 
     let mut walk = Walk::new(words);
     for (n, (part, &(size, most))) in parts.iter_mut().zip(&ROWS).enumerate() {
         let whole = walk.next(n).filter(|part| {
-            let len = part.len as u32;
-            len.is_multiple_of(size) && len / size <= most
+            let (len, size) = (part.len as u32, u32::from(size));
+            len.is_multiple_of(size) && (most == ANY || len / size <= u32::from(most))
         });
         let Some(whole) = whole else {
             return Err(match Section::ALL.get(n) {

@@ -217,6 +217,12 @@ pub struct PassiveRow {
 /// The item that is null.
 pub const NO_FUNCTION: u16 = u16::MAX;
 
+/// The reference that an item of an element segment stands for.
+#[inline]
+pub const fn reference(item: u16) -> u64 {
+    if item == NO_FUNCTION { 0 } else { item as u64 + 1 }
+}
+
 /// What a module may do with a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]

@@ -1,5 +1,6 @@
 //! The shapes of all ops as a table, for the verifier: what `op.rs` says of each, packed into a word.
 
+use crate::FULL;
 use crate::op::{Field, Fields, Immediate, Op, Shape, Word};
 
 /// What a field of an op must be: [`Field`], and what stands in the upper half of a word. Number for
@@ -76,6 +77,12 @@ impl Packed {
         }
     }
 
+    /// Whether it is an op with a branch, the targets of a `br_table` left out.
+    #[inline(always)]
+    pub(crate) const fn is_branch(self) -> bool {
+        self.0 >> 20 & 31 != 0
+    }
+
     /// Whether control never goes on to the op behind it.
     #[inline(always)]
     pub(crate) const fn ends_block(self) -> bool {
@@ -132,20 +139,25 @@ impl Packed {
     }
 }
 
-/// How many different shapes there may be: a check at compile time says when it is too few.
-const SHAPES: usize = 64;
-
 /// No op.
 const NONE: u8 = u8::MAX;
 
-/// The number of each opcode's shape, and the shapes.
-static TABLE: ([u8; 256], [Packed; SHAPES]) = {
+/// An op that this build does without.
+const LEFT_OUT: u8 = NONE - 1;
+
+/// The number of each opcode's shape, room for the shapes, and how many there are.
+const fn table() -> ([u8; 256], [Packed; 256], usize) {
     let mut numbers = [NONE; 256];
-    let mut shapes = [Packed(0); SHAPES];
+    let mut shapes = [Packed(0); 256];
     let mut used = 0;
     let mut n = 0;
     while n < Op::ALL.len() {
         let op = Op::ALL[n];
+        n += 1;
+        if !FULL && op.is_beyond_integers() {
+            numbers[op as usize] = LEFT_OUT;
+            continue;
+        }
         let packed = Packed::of(op);
         let mut at = 0;
         while at < used && shapes[at].0 != packed.0 {
@@ -156,15 +168,36 @@ static TABLE: ([u8; 256], [Packed; SHAPES]) = {
             used += 1;
         }
         numbers[op as usize] = at as u8;
+    }
+    (numbers, shapes, used)
+}
+
+/// How many shapes there are: far fewer than ops.
+const SHAPES: usize = table().2;
+
+/// The number of each opcode's shape.
+static NUMBERS: [u8; 256] = table().0;
+
+/// The shapes.
+static PACKED: [Packed; SHAPES] = {
+    let mut packed = [Packed(0); SHAPES];
+    let mut n = 0;
+    while n < SHAPES {
+        packed[n] = table().1[n];
         n += 1;
     }
-    (numbers, shapes)
+    packed
 };
 
 /// The shape of the op with this number, if there is one.
 #[inline(always)]
 pub(crate) fn packed(opcode: u8) -> Option<Packed> {
-    TABLE.1.get(usize::from(TABLE.0[usize::from(opcode)])).copied()
+    PACKED.get(usize::from(NUMBERS[usize::from(opcode)])).copied()
+}
+
+/// Whether this is the number of an op that this build does without.
+pub(crate) fn is_left_out(opcode: u8) -> bool {
+    !FULL && NUMBERS[usize::from(opcode)] == LEFT_OUT
 }
 
 const _: () = assert!(Field::Back8 as u32 <= 15 && Immediate::Data as u32 <= 7);
@@ -176,7 +209,9 @@ mod tests {
     #[test]
     fn every_op_has_its_shape_and_nothing_else_has_one() {
         for byte in 0..=u8::MAX {
-            let expected = Op::from_u8(byte).map(Packed::of);
+            let op = Op::from_u8(byte).filter(|op| FULL || !op.is_beyond_integers());
+            let expected = op.map(Packed::of);
+            assert_eq!(is_left_out(byte), op.is_none() && Op::from_u8(byte).is_some());
             assert_eq!(packed(byte), expected, "{byte:#04x}");
             if let (Some(op), Some(packed)) = (Op::from_u8(byte), expected) {
                 assert_eq!(packed.words(), usize::from(op.shape().words));

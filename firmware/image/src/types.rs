@@ -80,23 +80,19 @@ impl Ty {
 
     /// Whether a register's 64 bits are a value of this type. 32-bit types stand zero-extended.
     #[inline]
-    pub const fn fits(self, raw: u64) -> bool {
-        // Of the lower half, with the smallest value moved to zero, the largest.
-        let (bias, max) = match self {
-            Ty::Bool => (0, 1),
-            Ty::U8 => (0, 0xff),
-            Ty::I8 => (0x80, 0xff),
-            Ty::U16 => (0, 0xffff),
-            Ty::I16 => (0x8000, 0xffff),
-            Ty::U64 | Ty::I64 | Ty::F64 => return true,
-            _ => (0, u32::MAX),
-        };
-        raw >> 32 == 0 && (raw as u32).wrapping_add(bias) <= max
+    pub fn fits(self, raw: u64) -> bool {
+        let (bits, signed) = (BITS[self as usize].unsigned_abs(), BITS[self as usize] < 0);
+        // Of the lower half, with the smallest value moved to zero, nothing is left above the width.
+        let bias = (signed as u32) << (bits.wrapping_sub(1) & 31);
+        bits == 64 || raw >> 32 == 0 && ((raw as u32).wrapping_add(bias) as u64) >> (bits & 63) == 0
     }
 }
 
+/// The width of each type in bits, by its number; negative where it is narrower than its register and signed.
+static BITS: [i8; 15] = [0, 1, 8, -8, 16, -16, 32, 32, 64, 64, 32, 64, 32, 32, 32];
+
 /// The types of an export: parameters, then results, as the image holds them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Signature<'a> {
     pub(crate) params: &'a [u8],
     pub(crate) results: &'a [u8],
@@ -108,10 +104,62 @@ impl<'a> Signature<'a> {
         self.params.iter().map(|b| Ty::from_u8(*b).unwrap_or(Ty::U64))
     }
 
+    /// Copies arguments, of which there are as many as parameters, to `slots`, and checks them and the bytes and
+    /// texts in `memory` that they name.
+    ///
+    /// # Errors
+    /// The first that does not fit its type.
+    #[inline(never)]
+    pub fn take_args(&self, args: &[u64], slots: &mut [u64], memory: &[u8]) -> Result<(), Misfit> {
+        slots.iter_mut().zip(args).for_each(|(slot, arg)| *slot = *arg);
+        let misfit = misfit(self.params, args).unwrap_or(args.len());
+        for (n, ty) in self.params.iter().enumerate() {
+            // A length stands behind each pointer and nowhere else, as verification has shown. The first
+            // that is wrong counts.
+            if (*ty != BYTES_PTR && *ty != STR_PTR) || n + 1 >= misfit {
+                continue;
+            }
+            let Some([at, len]) = args.get(n..).and_then(|args| args.first_chunk()) else { break };
+            let (at, len) = (*at as u32, *len as u32);
+            let bytes = memory.get(at as usize..).and_then(|rest| rest.get(..len as usize));
+            let bytes = bytes.ok_or(Misfit::Outside(at))?;
+            if *ty == STR_PTR && core::str::from_utf8(bytes).is_err() {
+                return Err(Misfit::NoText(at));
+            }
+        }
+        if misfit < args.len() { Err(Misfit::Type(misfit as u32)) } else { Ok(()) }
+    }
+
+    /// The position of the first result that does not fit its type, if there is one.
+    pub fn misfit_result(&self, results: &[u64]) -> Option<usize> {
+        misfit(self.results, results)
+    }
+
     /// The type of each result.
     pub fn results(&self) -> impl ExactSizeIterator<Item = Ty> + Clone + use<'a> {
         self.results.iter().map(|b| Ty::from_u8(*b).unwrap_or(Ty::U64))
     }
+}
+
+/// Why an argument does not fit its type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Misfit {
+    /// Its register holds no value of the type; its position.
+    Type(u32),
+    /// The bytes that it names are not inside the memory; their address.
+    Outside(u32),
+    /// The bytes that it names are no UTF-8; their address.
+    NoText(u32),
+}
+
+const BYTES_PTR: u8 = Ty::BytesPtr as u8;
+const STR_PTR: u8 = Ty::StrPtr as u8;
+
+/// The first value that does not fit its type.
+#[inline(never)]
+fn misfit(types: &[u8], values: &[u64]) -> Option<usize> {
+    let fits = |ty: u8, value| Ty::from_u8(ty).is_none_or(|ty| ty.fits(value));
+    types.iter().zip(values).position(|(ty, value)| !fits(*ty, *value))
 }
 
 /// The pull of a line.

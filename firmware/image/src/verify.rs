@@ -14,10 +14,10 @@ mod export;
 use xmap_boards::BoardId;
 
 use crate::error::VerifyError;
-use crate::layout::{EXTENSIONS, Extension, FORMAT, HEADER_WORDS, Header, MAGIC, NO_START, Section, field};
+use crate::layout::{EXTENSIONS, Extension, FORMAT, HEADER_WORDS, Header, MAGIC, Section, field};
 use crate::op::Word;
 use crate::parts::{PARTS, Part, Parts, split};
-use crate::{DataRow, ElementRow, Image, NameRow, PassiveRow, PinMode, PinRow, TableRow, limits};
+use crate::{DataRow, FULL, Image, NameRow, PinMode, PinRow, limits};
 
 pub(crate) type Result<T> = core::result::Result<T, VerifyError>;
 
@@ -33,28 +33,38 @@ impl<'a> Image<'a> {
     /// Never, for any words.
     #[inline(never)]
     pub fn verify(words: &'a [Word]) -> Result<Image<'a>> {
-        let header = header(words)?;
+        check_header(words)?;
+        let left_out = !(1u32 << Extension::Stack as u8);
+        if !FULL && words.get(field::EXTENSIONS).is_some_and(|present| present & left_out != 0) {
+            return Err(VerifyError::Unsupported);
+        }
         let mut parts = [Part::default(); PARTS];
         split(words, &mut parts)?;
         let mut image = Image {
             words,
-            header,
             exports: parts[Section::Exports as usize].rows::<_, 4>(),
             functions: parts[Section::Functions as usize].rows::<_, 3>(),
             code: parts[Section::Code as usize].rows::<_, 1>(),
             data: parts[Section::Data as usize].bytes(),
             signatures: parts[Section::Signatures as usize].bytes(),
+            #[cfg(feature = "full")]
             tables: parts[Extension::Tables.part()].rows::<_, 3>(),
+            #[cfg(feature = "full")]
             passive_elements: parts[Extension::PassiveElements.part()].rows::<_, 3>(),
+            #[cfg(feature = "full")]
             items: parts[Extension::ElementItems.part()].halves(),
+            #[cfg(feature = "full")]
             passive_data: parts[Extension::PassiveData.part()].rows::<_, 3>(),
             declared: 0,
             writable: 0,
+            #[cfg(feature = "full")]
             beyond_integers: false,
         };
         image.check_pins(&parts)?;
         image.check_names(&parts)?;
-        image.check_segments(&parts)?;
+        image.check_memory(&parts)?;
+        #[cfg(feature = "full")]
+        image.check_tables(&parts)?;
         image.check_code(&parts)?;
         image.check_exports(&parts)?;
         Ok(image)
@@ -79,7 +89,7 @@ impl<'a> Image<'a> {
     /// The start function; the strings; names and their order.
     #[inline(never)]
     fn check_names(&self, parts: &Parts<'_>) -> Result<()> {
-        if self.header.start.is_some_and(|f| match self.functions.get(f as usize) {
+        if self.header().start.is_some_and(|f| match self.functions.get(f as usize) {
             Some(row) => row.params() != 0 || row.results() != 0,
             None => true,
         }) {
@@ -103,15 +113,29 @@ impl<'a> Image<'a> {
         Ok(())
     }
 
-    /// Tables and segments: all slots follow each other, all items exist. Data rows; the stack.
+    /// Data rows; the stack.
+    fn check_memory(&self, parts: &Parts<'_>) -> Result<()> {
+        let memory = self.header().memory_bytes as usize;
+        for (n, row) in parts[Section::DataRows as usize].rows::<DataRow, 3>().iter().enumerate() {
+            if !inside(row.offset, row.len, self.data.len()) || !inside(row.address, row.len, memory) {
+                return Err(VerifyError::Data(n as u16));
+            }
+        }
+        match parts[Extension::Stack.part()].rows::<Word, 1>() {
+            [slots] if *slots <= limits::STACK_SLOTS || *slots > limits::MAX_STACK_SLOTS => {
+                Err(VerifyError::Extension(Extension::Stack))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Tables and segments: all slots follow each other, all items exist.
+    #[cfg(feature = "full")]
     #[inline(never)]
-    fn check_segments(&self, parts: &Parts<'_>) -> Result<()> {
-        let inside = |first: u32, len: u32, all: usize| u64::from(first) + u64::from(len) <= all as u64;
+    fn check_tables(&self, parts: &Parts<'_>) -> Result<()> {
+        use crate::{ElementRow, PassiveRow, TableRow};
+
         let row = |ok: bool, extension| if ok { Ok(()) } else { Err(VerifyError::Extension(extension)) };
-        let stack: &[Word] = parts[Extension::Stack.part()].rows::<_, 1>();
-        let more =
-            stack.iter().all(|slots| *slots > limits::STACK_SLOTS && *slots <= limits::MAX_STACK_SLOTS);
-        row(more, Extension::Stack)?;
         let mut slot = parts[Section::Globals as usize].rows::<[Word; 2], 2>().len() as u64;
         for table in self.tables {
             let fits = table.initial <= table.capacity && table.capacity <= limits::MAX_TABLE_CAPACITY;
@@ -133,19 +157,17 @@ impl<'a> Image<'a> {
             row(fits && inside(element.first, element.len, self.items.len()), Extension::Elements)?;
         }
         let known = |item: &u16| *item == crate::NO_FUNCTION || usize::from(*item) < self.functions.len();
-        row(self.items.iter().all(known), Extension::ElementItems)?;
-        for (n, row) in parts[Section::DataRows as usize].rows::<DataRow, 3>().iter().enumerate() {
-            let memory = self.header.memory_bytes as usize;
-            if !inside(row.offset, row.len, self.data.len()) || !inside(row.address, row.len, memory) {
-                return Err(VerifyError::Data(n as u16));
-            }
-        }
-        Ok(())
+        row(self.items.iter().all(known), Extension::ElementItems)
     }
 }
 
-/// The header, if it is one of an image of this length.
-pub(crate) fn header(words: &[Word]) -> Result<Header> {
+/// Whether a stretch is part of `all`.
+fn inside(first: u32, len: u32, all: usize) -> bool {
+    u64::from(first) + u64::from(len) <= all as u64
+}
+
+/// Whether the header is one of an image of this length.
+pub(crate) fn check_header(words: &[Word]) -> Result<()> {
     let head = words.first_chunk::<HEADER_WORDS>().ok_or(VerifyError::TooShort)?;
     if head[field::MAGIC].to_le_bytes() != MAGIC {
         return Err(VerifyError::Magic);
@@ -155,24 +177,16 @@ pub(crate) fn header(words: &[Word]) -> Result<Header> {
         return Err(VerifyError::Format(format));
     }
     let board = (head[field::FORMAT_BOARD] >> 16) as u16;
-    let board = BoardId::from_u16(board).ok_or(VerifyError::Board(board))?;
+    BoardId::from_u16(board).ok_or(VerifyError::Board(board))?;
     let bytes = words.len() * 4;
     if bytes > limits::MAX_IMAGE_BYTES || head[field::LENGTH] as usize != bytes {
         return Err(VerifyError::Length);
     }
-    let header = Header {
-        board,
-        version: head[field::VERSION],
-        start: Some(head[field::START]).filter(|f| *f != NO_START),
-        memory_bytes: head[field::MEMORY_BYTES],
-        memory_pages: head[field::MEMORY_PAGES] & 0xffff,
-        memory_max_pages: head[field::MEMORY_PAGES] >> 16,
-        time_us: head[field::TIME_US],
-    };
-    let pages_fit = u64::from(header.memory_bytes) <= u64::from(header.memory_pages) << 16
-        && header.memory_pages <= header.memory_max_pages;
+    let Header { memory_bytes, memory_pages, memory_max_pages, .. } = Header::of(head);
+    let pages_fit =
+        u64::from(memory_bytes) <= u64::from(memory_pages) << 16 && memory_pages <= memory_max_pages;
     if !pages_fit || head[field::EXTENSIONS] >> EXTENSIONS != 0 {
         return Err(VerifyError::HeaderField);
     }
-    Ok(header)
+    Ok(())
 }

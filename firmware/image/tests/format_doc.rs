@@ -167,6 +167,7 @@ fn errors() -> String {
         VerifyError::Extension(xmap_image::Extension::Tables),
         Table(0),
         Bundle,
+        Unsupported,
     ];
     let mut out = "| number | error |\n| --- | --- |\n".to_string();
     for (n, error) in all.iter().enumerate() {

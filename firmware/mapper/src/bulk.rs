@@ -4,7 +4,7 @@
 //! knows are paid for with fuel before anything moves; one that is longer than everything that there
 //! is moves nothing, and costs nothing.
 
-use xmap_image::{Image, PassiveRow, TableRow, Word, opcode as op};
+use xmap_image::{Image, PassiveRow, TableRow, Word, opcode as op, reference};
 
 use crate::exec::Window;
 use crate::{Fault, TrapCode};
@@ -40,7 +40,7 @@ impl Bulk<'_, '_> {
     /// Nothing has changed then.
     // Cold, so that the loop of ops keeps its own values in registers.
     #[cold]
-    #[inline(never)]
+    #[inline]
     pub(crate) fn step(
         &mut self,
         code: &[Word],
@@ -75,6 +75,7 @@ impl Bulk<'_, '_> {
 
     /// Runs an operation on the registers `a`, `b` and `c`, with the op's first word and, where it has
     /// one, its immediate. The result is that of an operation that has one.
+    #[inline]
     fn run(&mut self, word: Word, immediate: Word, [a, b, c]: [u64; 3]) -> Result<u64, Fault> {
         let [opcode, _, field_b, field_c] = word.to_le_bytes();
         let (low, high) = (immediate & 0xffff, immediate >> 16);
@@ -103,16 +104,19 @@ impl Bulk<'_, '_> {
     }
 
     /// Verification has shown that the table exists; one without references stands for none.
+    #[inline]
     fn table(&self, table: u32) -> TableRow {
         let none = TableRow { slot: u32::MAX, initial: 0, capacity: 0 };
         self.image.tables().get(table as usize).copied().unwrap_or(none)
     }
 
+    #[inline]
     fn size(&self, table: TableRow) -> u64 {
         self.slots.get(table.slot as usize).copied().unwrap_or(0)
     }
 
     /// The slot of the first of `count` references from `index` on, which are all there.
+    #[inline]
     fn place(&self, table: u32, index: u32, count: u32) -> Result<usize, Fault> {
         let table = self.table(table);
         if u64::from(index) + u64::from(count) <= self.size(table) {
@@ -123,6 +127,7 @@ impl Bulk<'_, '_> {
     }
 
     /// References of a table.
+    #[inline]
     fn stretch(&mut self, table: u32, index: u32, count: u32) -> Result<&mut [u64], Fault> {
         let first = self.place(table, index, count)?;
         let fault = Fault::new(TrapCode::TableOutOfBounds, index);
@@ -130,11 +135,13 @@ impl Bulk<'_, '_> {
     }
 
     /// Bytes of memory.
+    #[inline]
     fn bytes(&mut self, start: u32, count: u32) -> Result<&mut [u8], Fault> {
         let fault = Fault::new(TrapCode::OutOfBounds, start);
         self.memory.get_mut(start as usize..).and_then(|rest| rest.get_mut(..count as usize)).ok_or(fault)
     }
 
+    #[inline]
     fn grow(&mut self, table: u32, count: u32, reference: u64) -> u64 {
         let row = self.table(table);
         let size = self.size(row);
@@ -151,6 +158,7 @@ impl Bulk<'_, '_> {
         size
     }
 
+    #[inline]
     fn init_table(&mut self, table: u32, segment: u32, [to, from, count]: [u32; 3]) -> Result<(), Fault> {
         let items =
             self.segment(self.image.passive_elements(), segment, self.image.element_items(), from, count);
@@ -160,6 +168,7 @@ impl Bulk<'_, '_> {
         Ok(())
     }
 
+    #[inline]
     fn init_memory(&mut self, segment: u32, [to, from, count]: [u32; 3]) -> Result<(), Fault> {
         let items = self.segment(self.image.passive_data(), segment, self.image.data_bytes(), from, count);
         let bytes = self.bytes(to, count)?;
@@ -169,6 +178,7 @@ impl Bulk<'_, '_> {
     }
 
     /// A stretch of a segment that was not dropped.
+    #[inline]
     fn segment<'i, T>(
         &self,
         rows: &[PassiveRow],
@@ -185,6 +195,7 @@ impl Bulk<'_, '_> {
         all.get(row.first as usize + from as usize..)?.get(..count as usize)
     }
 
+    #[inline]
     fn drop_segment(&mut self, rows: &[PassiveRow], segment: u32) {
         let slot = rows.get(segment as usize).and_then(|row| self.slots.get_mut(row.slot as usize));
         if let Some(len) = slot {
@@ -198,34 +209,5 @@ fn copy<T: Copy>(items: &mut [T], from: usize, to: usize, count: usize) {
     let last = from.max(to).saturating_add(count);
     if last <= items.len() {
         items.copy_within(from..from + count, to);
-    }
-}
-
-/// The reference that an item of an element segment stands for.
-pub(crate) const fn reference(item: u16) -> u64 {
-    if item == xmap_image::NO_FUNCTION { 0 } else { item as u64 + 1 }
-}
-
-/// Fills the slots of an image as they are at load: globals, tables, lengths of segments.
-pub(crate) fn initialise(image: &Image<'_>, slots: &mut [u64]) {
-    slots.fill(0);
-    for (slot, value) in slots.iter_mut().zip(image.globals()) {
-        *slot = value;
-    }
-    let mut set = |slot: usize, value: u64| {
-        // Verification has shown that every slot that a row names is there.
-        if let Some(slot) = slots.get_mut(slot) {
-            *slot = value;
-        }
-    };
-    for table in image.tables() {
-        set(table.slot as usize, u64::from(table.initial));
-    }
-    for (table, offset, items) in image.elements() {
-        let first = table.slot as usize + 1 + offset as usize;
-        items.iter().enumerate().for_each(|(n, item)| set(first + n, reference(*item)));
-    }
-    for row in image.passive_elements().iter().chain(image.passive_data()) {
-        set(row.slot as usize, u64::from(row.len));
     }
 }

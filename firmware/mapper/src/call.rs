@@ -2,11 +2,12 @@
 
 use core::fmt;
 
-use xmap_image::{ExportId, ExportRow, Op, Signature, Word, limits, opcode};
+use xmap_image::{ExportId, ExportRow, Op, Word, limits, opcode};
 
+use crate::entry::{self, Entry};
 use crate::exec::{Run, Stop};
 use crate::native::{Native, drive, place};
-use crate::{Fault, Mapper, Port, Trap, TrapCode, args};
+use crate::{Fault, Mapper, Port, Trap};
 
 /// Why a call has no results.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,56 +97,39 @@ impl<P: Port> Mapper<'_, P> {
         }
         self.counters.calls = self.counters.calls.wrapping_add(1);
         self.counters.fuel = 0;
-        let outcome = match self.image.signature(id) {
-            Some(signature) => self.run_row(row, signature, args),
-            None => return Err(CallError::UnknownExport),
+        // Every row has a signature, as verification has shown.
+        let signature = self.image.signature(id).unwrap_or_default();
+        let taken = match given {
+            0 => Ok(()),
+            _ => entry::take(signature, args, self.stack, self.memory.bytes()),
         };
+        let entry = taken.and_then(|()| Entry::of_row(&self.image, row, self.fuel_cap));
+        let outcome = entry.map_err(before).and_then(|entry| {
+            self.run(&entry)?;
+            match row.results() {
+                0 => Ok(()),
+                _ => entry::leave(signature, self.stack).map_err(before),
+            }
+        });
         match outcome {
             Ok(()) => Ok(self.stack.get(1..1 + row.results()).unwrap_or_default()),
             Err(stop) => Err(CallError::Trap(self.trap(id.0, stop))),
         }
     }
 
-    fn run_row(&mut self, row: &ExportRow, signature: Signature<'_>, args: &[u64]) -> Result<(), Stop> {
-        args::check_arguments(signature, args, self.memory.bytes()).map_err(before)?;
-        if let Some(slots) = self.stack.get_mut(1..1 + args.len()) {
-            slots.copy_from_slice(args);
-        }
-        if row.is_direct() {
-            // The op, its immediate word if it has one, and the way back.
-            let mut code = [row.first, row.second, Op::Ret.abc(0, 0, 0)];
-            if Op::from_u8(row.first as u8).is_some_and(|op| op.words(row.first) == 1) {
-                code[1] = code[2];
-            }
-            self.run(&code, 0, 0).map_err(|stop| before(stop.fault))?;
-        } else {
-            self.run_function(row.first, row.second)?;
-        }
-        let results = self.stack.get(1..1 + row.results()).unwrap_or_default();
-        args::check_results(signature, results).map_err(before)
-    }
-
     /// Runs the start function.
     pub(crate) fn run_start(&mut self, function: u32) -> Result<(), Trap> {
         self.counters.fuel = 0;
-        self.run_function(function, limits::DEFAULT_FUEL).map_err(|stop| self.trap(Trap::START, stop))
-    }
-
-    fn run_function(&mut self, function: u32, fuel: u32) -> Result<(), Stop> {
-        let fault = before(Fault::new(TrapCode::Fuel, 0));
-        let row = self.image.functions().get(function as usize).ok_or(fault)?;
-        let fuel = fuel.min(self.fuel_cap);
-        let left = fuel.checked_sub(row.words()).ok_or(fault)?;
-        let outcome = self.run(self.image.code(), row.start as usize, left);
-        self.counters.fuel += row.words();
-        outcome
+        let entry = Entry::of_function(&self.image, function, limits::DEFAULT_FUEL, self.fuel_cap);
+        let outcome = entry.map_err(before).and_then(|entry| self.run(&entry));
+        outcome.map_err(|stop| self.trap(Trap::START, stop))
     }
 
     /// Runs the image's code, or that of a direct entry, and counts the fuel.
     #[inline(never)]
-    fn run(&mut self, code: &[Word], pc: usize, fuel: u32) -> Result<(), Stop> {
+    fn run(&mut self, entry: &Entry) -> Result<(), Stop> {
         let mut run = Run {
-            code,
+            code: if entry.is_direct { &entry.direct } else { self.image.code() },
             functions: self.image.functions(),
             image: &self.image,
             stack: self.stack,
@@ -155,12 +139,13 @@ impl<P: Port> Mapper<'_, P> {
             last_base: 0,
             at: 0,
             pages: self.memory.pages(),
-            fuel: i64::from(fuel),
+            fuel: i64::from(entry.left),
             memory: &mut self.memory,
         };
-        let outcome = run.run(pc);
-        self.counters.fuel = fuel.wrapping_sub(run.fuel as u32);
-        outcome
+        let outcome = run.run(entry.pc);
+        self.counters.fuel = (entry.left.wrapping_sub(run.fuel as u32)).wrapping_add(entry.words);
+        // A direct entry is no place in the code.
+        outcome.map_err(|stop| if entry.is_direct { before(stop.fault) } else { stop })
     }
 
     #[cold]

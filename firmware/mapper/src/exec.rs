@@ -437,6 +437,7 @@ impl<P: Port> Run<'_, '_, P> {
                         let Some(callee) = self.functions.get(half!()) else { excluded!() };
                         enter!(callee, pc)
                     }
+                    #[cfg(feature = "full")]
                     op::CallIndirect => {
                         let ty = behind!();
                         let Some(table) = self.image.tables().get(usize::from(field!(c))) else {
@@ -695,7 +696,7 @@ impl<P: Port> Run<'_, '_, P> {
                         done!()
                     }
                     op::GpioRead => set!(check!(self.native.read(r32!(b)))),
-                    op::TimeNow => set!(self.native.port.now_us()),
+                    op::TimeNow => set!(self.native.now()),
                     rare_ops!() => {
                         check!(self.native.rare(word!(), window, memory));
                         done!()
@@ -708,6 +709,7 @@ impl<P: Port> Run<'_, '_, P> {
                         (pc, fuel) = (pc.wrapping_add(words).wrapping_sub(1), left);
                         done!()
                     }
+                    #[cfg(feature = "full")]
                     op::RefFunc => set!((word!() >> 16) + 1),
 
                     #[cfg(feature = "full")]

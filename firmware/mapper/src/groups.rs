@@ -130,6 +130,6 @@ macro_rules! other_ops {
 #[cfg(not(feature = "full"))]
 macro_rules! other_ops {
     () => {
-        no_ops!() | bulk_ops!() | float_unary_ops!() | float_binary_ops!()
+        no_ops!() | op::CallIndirect | op::RefFunc | bulk_ops!() | float_unary_ops!() | float_binary_ops!()
     };
 }

@@ -9,11 +9,11 @@
 #[macro_use]
 mod groups;
 
-mod args;
 mod arith;
-#[cfg_attr(not(feature = "full"), allow(dead_code, reason = "without it only globals are initialised"))]
+#[cfg(feature = "full")]
 mod bulk;
 mod call;
+mod entry;
 mod exec;
 #[cfg(feature = "full")]
 mod float;

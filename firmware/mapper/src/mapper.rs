@@ -30,6 +30,7 @@ impl Store<'_> {
     ///
     /// # Errors
     /// What it has too little of.
+    #[inline(never)]
     pub fn fits(&self, image: &Image<'_>) -> Result<(), LoadError> {
         let (needed, given) = (image.stack_slots(), self.stack.len());
         if given < needed {
@@ -144,45 +145,9 @@ impl<'a, P: Port> Mapper<'a, P> {
     /// # Errors
     /// Where the store is too small.
     pub fn load(image: Image<'a>, port: P, store: Store<'a>) -> Result<Self, LoadError> {
-        store.fits(&image)?;
-        #[cfg(not(feature = "full"))]
-        if image.is_beyond_integers() {
-            return Err(LoadError::Unsupported);
-        }
-        let Store { stack, memory, globals } = store;
-        // Calls nest as deep as the image says and no deeper, on every target.
-        let (needed, given) = (image.stack_slots(), stack.len());
-        let Some(stack) = stack.get_mut(..needed) else { return Err(LoadError::Stack { needed, given }) };
-        // No call of a compiled image reads a register before it writes it; one of any other reads zero.
-        stack.fill(0);
-        let header = image.header();
-        let (needed, given) = (header.memory_bytes as usize, memory.len());
-        let memory = Memory::new(memory, needed, header.memory_pages, header.memory_max_pages);
-        let Some(mut memory) = memory else { return Err(LoadError::Memory { needed, given }) };
-        let (needed, given) = (image.slots(), globals.len());
-        let Some(used) = globals.get_mut(..needed) else {
-            return Err(LoadError::Globals { needed, given });
-        };
-        crate::bulk::initialise(&image, used);
-        for (address, bytes) in image.data() {
-            let room = memory.bytes_mut().get_mut(address as usize..);
-            // Verification has shown that there is room.
-            if let Some(room) = room.and_then(|room| room.get_mut(..bytes.len())) {
-                room.copy_from_slice(bytes);
-            }
-        }
-        let lines = Lines::of(&image);
-        Ok(Self {
-            image,
-            port,
-            lines,
-            counters: Counters::default(),
-            stack,
-            memory,
-            globals,
-            globals_len: needed,
-            fuel_cap: u32::MAX,
-        })
+        let Prepared { stack, memory, globals, globals_len, lines } = Prepared::new(&image, store)?;
+        let (counters, fuel_cap) = (Counters::default(), u32::MAX);
+        Ok(Self { image, port, lines, counters, stack, memory, globals, globals_len, fuel_cap })
     }
 
     /// Runs the start function, if there is one, with [`limits::DEFAULT_FUEL`].
@@ -245,6 +210,43 @@ impl<'a, P: Port> Mapper<'a, P> {
     pub fn into_parts(self) -> (Image<'a>, P, Store<'a>) {
         let store = Store { stack: self.stack, memory: self.memory.into_inner(), globals: self.globals };
         (self.image, self.port, store)
+    }
+}
+
+/// What a load makes of a store: everything but the port.
+struct Prepared<'a> {
+    stack: &'a mut [u64],
+    memory: Memory<'a>,
+    globals: &'a mut [u64],
+    globals_len: usize,
+    lines: Lines,
+}
+
+impl<'a> Prepared<'a> {
+    #[inline(never)]
+    fn new(image: &Image<'a>, store: Store<'a>) -> Result<Self, LoadError> {
+        store.fits(image)?;
+        if cfg!(not(feature = "full")) && image.is_beyond_integers() {
+            return Err(LoadError::Unsupported);
+        }
+        let Store { stack, memory, globals } = store;
+        // The store fits. Calls nest as deep as the image says and no deeper, on every target.
+        let stack = stack.get_mut(..image.stack_slots()).unwrap_or_default();
+        // No call of a compiled image reads a register before it writes it; one of any other reads zero.
+        stack.fill(0);
+        let header = image.header();
+        let mut memory =
+            Memory::new(memory, header.memory_bytes as usize, header.memory_pages, header.memory_max_pages);
+        let globals_len = image.slots();
+        image.fill_slots(globals.get_mut(..globals_len).unwrap_or_default());
+        for (address, bytes) in image.data() {
+            let room = memory.bytes_mut().get_mut(address as usize..);
+            // Verification has shown that there is room.
+            if let Some(room) = room.and_then(|room| room.get_mut(..bytes.len())) {
+                room.copy_from_slice(bytes);
+            }
+        }
+        Ok(Self { stack, memory, globals, globals_len, lines: Lines::of(image) })
     }
 }
 

@@ -19,10 +19,11 @@ pub(crate) struct Memory<'m> {
 }
 
 impl<'m> Memory<'m> {
-    /// A memory of `len` bytes, all zero; `None` where `bytes` has fewer.
-    pub(crate) fn new(bytes: &'m mut [u8], len: usize, pages: u32, max_pages: u32) -> Option<Self> {
-        bytes.get_mut(..len)?.fill(0);
-        Some(Self { bytes, len, pages, max_pages })
+    /// A memory of the first `len` bytes, all zero; of none where there are fewer.
+    pub(crate) fn new(bytes: &'m mut [u8], len: usize, pages: u32, max_pages: u32) -> Self {
+        let mut memory = Self { bytes, len, pages, max_pages };
+        memory.bytes_mut().fill(0);
+        memory
     }
 
     /// A memory that goes on with what its bytes hold; `None` where `bytes` has fewer than `len`.

@@ -117,6 +117,13 @@ impl<P: Port> Native<'_, P> {
         self.port.level(bank) & mask != 0
     }
 
+    /// The clock. Apart from the loop: how a port reads it is often an instruction that the compiler does
+    /// not look into, and a function that has one gets a table of arms of twice the size.
+    #[inline(never)]
+    pub(crate) fn now(&mut self) -> u64 {
+        self.port.now_us()
+    }
+
     /// Runs an op that takes its time anyway. `word` is its first.
     ///
     /// # Errors

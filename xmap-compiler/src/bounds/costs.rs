@@ -8,11 +8,11 @@
 use xmap_image::Op;
 
 /// Instructions of a call of a code entry, parameters, results and ops not counted.
-pub const CALL_INSNS: u64 = 285;
+pub const CALL_INSNS: u64 = 269;
 /// Instructions of each parameter of a call.
-pub const PARAM_INSNS: u64 = 74;
+pub const PARAM_INSNS: u64 = 144;
 /// Instructions of each result of a call.
-pub const RESULT_INSNS: u64 = 49;
+pub const RESULT_INSNS: u64 = 67;
 /// Instructions of `log.message` beside the bytes of its text.
 pub const TEXT_INSNS: u64 = 294;
 /// Instructions of each byte of it.
@@ -21,24 +21,25 @@ pub const TEXT_BYTE_INSNS: u64 = 15;
 /// Instructions of a call of a direct entry that is this op, parameters and result included.
 pub fn direct_insns(op: Op) -> u64 {
     match op {
-        Op::LineClear => 87,
-        Op::LineSet => 90,
-        Op::MaskClear => 414,
-        Op::MaskSet => 415,
-        Op::LineToggle => 435,
-        Op::TimeDelay => 491,
-        Op::GpioSet | Op::GpioClear => 492,
-        Op::GpioToggle => 510,
-        Op::LinePut => 521,
-        Op::GpioPut => 534,
-        Op::GpioPull => 536,
-        Op::GpioDirection => 546,
-        Op::BankRead => 551,
-        Op::GpioRead => 555,
-        Op::LineGet | Op::TimeNow => 558,
-        Op::GpioGet => 570,
-        Op::GpioWrite => 645,
-        _ => 4416,
+        Op::LineClear => 85,
+        Op::LineSet => 89,
+        Op::MaskClear => 374,
+        Op::MaskSet => 376,
+        Op::LineToggle => 390,
+        Op::GpioSet | Op::GpioClear => 520,
+        Op::TimeDelay => 524,
+        Op::GpioToggle => 536,
+        Op::LinePut => 565,
+        Op::GpioPut => 577,
+        Op::GpioPull => 586,
+        Op::GpioDirection => 592,
+        Op::BankRead => 620,
+        Op::GpioRead => 624,
+        Op::LineGet => 627,
+        Op::TimeNow => 635,
+        Op::GpioGet => 639,
+        Op::GpioWrite => 695,
+        _ => 4468,
     }
 }
 
@@ -106,8 +107,7 @@ pub fn insns(op: Op) -> u64 {
         | Op::Ld32UAt
         | Op::Ld64At
         | Op::St16At
-        | Op::St32At
-        | Op::St64At => 19,
+        | Op::St32At => 19,
         Op::BrIf
         | Op::GlobalGet
         | Op::GlobalSet
@@ -125,8 +125,8 @@ pub fn insns(op: Op) -> u64 {
         | Op::DivU64
         | Op::Rotl64
         | Op::Ld16S32At
+        | Op::FEq64
         | Op::FNe64
-        | Op::FLt64
         | Op::FLe64 => 20,
         Op::BrIfz | Op::RemU32 | Op::RemU64 | Op::XorShrI32 => 21,
         Op::BrAddI32
@@ -134,8 +134,8 @@ pub fn insns(op: Op) -> u64 {
         | Op::MulW32
         | Op::AndW
         | Op::OrW
+        | Op::XorW
         | Op::FEq32
-        | Op::FNe32
         | Op::FLt32
         | Op::FLe32
         | Op::FDiv64 => 22,
@@ -165,7 +165,6 @@ pub fn insns(op: Op) -> u64 {
         | Op::BrLeS32
         | Op::BrLtS64
         | Op::BrLeS64
-        | Op::XorW
         | Op::Ld16S32
         | Op::Ld8UAdd
         | Op::FMul32
@@ -182,53 +181,53 @@ pub fn insns(op: Op) -> u64 {
         | Op::St16W
         | Op::St32W
         | Op::St64W => 27,
-        Op::Ld8S32W | Op::Ld16S32W => 28,
-        Op::FEq64 => 29,
+        Op::Ld8S32W | Op::Ld16S32W | Op::St64At => 28,
+        Op::FLt64 => 29,
         Op::Ret | Op::Spill => 30,
-        Op::Call | Op::Ld32UTable | Op::FMin64 => 31,
+        Op::Call | Op::Ld32UTable | Op::FNe32 | Op::FMin64 => 31,
         Op::FMax64 => 32,
         Op::RetV | Op::SpillEnter | Op::FMin32 | Op::FMax32 => 33,
-        Op::Unreachable => 40,
-        Op::Promote => 41,
-        Op::BankRead => 42,
-        Op::I32SatF32U | Op::I64SatF32S | Op::I64SatF32U => 44,
-        Op::I64SatF64S
+        Op::BankRead | Op::Promote => 41,
+        Op::I32SatF32S | Op::I32SatF32U | Op::I64SatF32S | Op::I64SatF32U => 44,
+        Op::Unreachable
+        | Op::GpioRead
+        | Op::I32SatF64S
+        | Op::I32SatF64U
+        | Op::I64SatF64S
+        | Op::I64SatF64U
         | Op::F32ConvI32S
         | Op::F32ConvI64S
         | Op::F32ConvU
         | Op::F64ConvI32S
         | Op::F64ConvI64S
         | Op::F64ConvU => 45,
-        Op::GpioRead => 46,
-        Op::LineGet
-        | Op::TimeNow
-        | Op::FSqrt32
-        | Op::FNearest32
-        | Op::FSqrt64
-        | Op::I64TruncF32S
-        | Op::Demote => 49,
-        Op::FNearest64 | Op::I32TruncF32U | Op::I64TruncF32U => 50,
-        Op::I32TruncF32S | Op::I32TruncF64U | Op::I64TruncF64U => 51,
-        Op::I64TruncF64S | Op::I32SatF32S => 54,
-        Op::I32TruncF64S | Op::I32SatF64S | Op::I32SatF64U | Op::I64SatF64U => 55,
+        Op::TimeNow => 46,
+        Op::LineGet => 48,
+        Op::FSqrt32 | Op::FNearest32 | Op::I64TruncF32S | Op::Demote => 49,
+        Op::I32TruncF32U | Op::I64TruncF32U => 50,
+        Op::I32TruncF64U | Op::I64TruncF64U => 51,
+        Op::I64TruncF64S => 54,
+        Op::I32TruncF64S => 55,
         Op::FTrunc64 => 58,
-        Op::GpioGet => 61,
-        Op::FTrunc32 => 62,
+        Op::FSqrt64 => 59,
+        Op::GpioGet | Op::FNearest64 => 60,
         Op::CallIndirect | Op::FCeil64 => 65,
-        Op::FCeil32 => 66,
-        Op::FFloor64 => 67,
-        Op::LineClear | Op::MaskClear | Op::FFloor32 => 76,
-        Op::MaskSet => 77,
-        Op::LineSet | Op::LinePut => 78,
-        Op::TimeDelay => 85,
-        Op::GpioSet | Op::GpioClear => 87,
-        Op::GpioPut => 88,
-        Op::GpioPull => 93,
-        Op::LineToggle => 94,
-        Op::DataDrop | Op::GpioDirection => 102,
-        Op::GpioToggle => 105,
-        Op::TableSize => 113,
-        Op::MemoryGrow | Op::ElemDrop => 114,
+        Op::FCeil32 | Op::FFloor32 => 66,
+        Op::FTrunc32 | Op::FFloor64 => 67,
+        Op::LineClear | Op::MaskClear => 75,
+        Op::MaskSet => 76,
+        Op::LineSet | Op::LinePut => 77,
+        Op::GpioSet | Op::GpioClear => 85,
+        Op::GpioPut => 87,
+        Op::TimeDelay => 90,
+        Op::LineToggle => 91,
+        Op::GpioPull => 98,
+        Op::I32TruncF32S => 99,
+        Op::GpioToggle => 101,
+        Op::DataDrop => 102,
+        Op::GpioDirection => 105,
+        Op::MemoryGrow | Op::TableSize => 113,
+        Op::ElemDrop => 114,
         Op::TableSet => 118,
         Op::TableGet => 122,
         Op::MemoryFill => 126,
@@ -238,7 +237,7 @@ pub fn insns(op: Op) -> u64 {
         Op::MemoryInit => 147,
         Op::TableInit => 158,
         Op::TableCopy => 168,
-        Op::GpioWrite => 172,
+        Op::GpioWrite => 169,
         Op::LogMessage => 3942,
     }
 }

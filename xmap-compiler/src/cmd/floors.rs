@@ -131,24 +131,26 @@ fn time(mut run: impl FnMut()) -> f64 {
     start.elapsed().as_nanos() as f64 / f64::from(BATCH)
 }
 
-/// How long verification and a load take: medians.
-pub(super) fn verify_and_load(words: &[Word], rounds: usize) -> (Duration, Duration) {
+/// How long verification, an admission (with the hash and the manifest block) and a load take: medians.
+pub(super) fn verify_and_load(words: &[Word], rounds: usize) -> [Duration; 3] {
     let image = Image::verify(words).expect("it was verified before");
     let (mut stack, mut memory) =
         (vec![0; image.stack_slots()], vec![0; image.header().memory_bytes as usize]);
     let mut globals = vec![0; image.slots()];
-    let (mut verify, mut load) = (Vec::new(), Vec::new());
+    let (mut verify, mut admit, mut load) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..rounds {
         let start = Instant::now();
         _ = black_box(Image::verify(black_box(words)));
         verify.push(start.elapsed().as_nanos() as f64);
+        let start = Instant::now();
+        _ = black_box(Image::admit(black_box(words)));
+        admit.push(start.elapsed().as_nanos() as f64);
         let store = Store { stack: &mut stack, memory: &mut memory, globals: &mut globals };
         let start = Instant::now();
         _ = black_box(Mapper::load(black_box(image), Registers::default(), store).is_ok());
         load.push(start.elapsed().as_nanos() as f64);
     }
-    let median = |times| Duration::from_nanos(median(times) as u64);
-    (median(verify), median(load))
+    [verify, admit, load].map(|times| Duration::from_nanos(median(times) as u64))
 }
 
 fn median(mut times: Vec<f64>) -> f64 {

@@ -33,6 +33,11 @@ pub(crate) fn run() -> Result<()> {
     }
     step("firmware", || firmware::build(Program::Firmware).map(drop))?;
     step("tests", || open(&["test", "--workspace"]))?;
+    step("tests of the build for integers", || {
+        let integers = ["--no-default-features", "--test", "integers"];
+        open(&[&["test", "-p", "xmap-image"], &integers[..]].concat())?;
+        open(&[&["test", "-p", "tiny-mapper"], &integers[..]].concat())
+    })?;
     // The same seeds each time: what a change breaks is then the change's. The program runs others by
     // hand. Modules on which wasmi itself panics (seed 56961) are counted, and more than a few are a failure.
     step("random modules against wasmi", || {

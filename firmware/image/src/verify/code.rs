@@ -6,8 +6,8 @@ use super::Result;
 use crate::layout::{Extension, Section};
 use crate::op::{Immediate, Op, Word};
 use crate::parts::Parts;
-use crate::shapes::{Packed, check, packed};
-use crate::{FunctionRow, Image, TypeRow, VerifyError, limits};
+use crate::shapes::{Packed, check, is_left_out, packed};
+use crate::{FULL, FunctionRow, Image, TypeRow, VerifyError, limits};
 
 /// Starts of ops are marked for a stretch of the function at a time, so that a fixed set of bits does for
 /// any function. A function has at most 65,535 words, so there are at most 16 stretches.
@@ -16,7 +16,6 @@ const STRETCH: usize = 4096;
 /// What is wrong with an op.
 #[derive(Clone, Copy)]
 enum Wrong {
-    Register,
     Immediate,
     Line,
     Call,
@@ -28,7 +27,6 @@ impl Wrong {
     /// The error of the op at this place in the code section.
     const fn at(self, at: u32) -> VerifyError {
         match self {
-            Self::Register => VerifyError::Register(at),
             Self::Immediate => VerifyError::Immediate(at),
             Self::Line => VerifyError::Line(at),
             Self::Call => VerifyError::Call(at),
@@ -44,6 +42,7 @@ impl Image<'_> {
     pub(super) fn check_code(&mut self, parts: &Parts<'_>) -> Result<()> {
         let types: &[TypeRow] = parts[Extension::Types.part()].halves();
         let mut rest = self.code;
+        #[cfg(feature = "full")]
         let mut beyond = false;
         for (n, row) in self.functions.iter().enumerate() {
             let err = VerifyError::Function(n as u32);
@@ -59,10 +58,12 @@ impl Image<'_> {
             let (code, behind) = rest.split_at_checked(row.words() as usize).ok_or(err)?;
             let mut scope = Scope::new(self, parts, row.frame(), row.results());
             scope.check_function(n as u32, row, code)?;
-            beyond |= scope.beyond_integers;
+            #[cfg(feature = "full")]
+            (beyond |= scope.beyond_integers);
             rest = behind;
         }
-        self.beyond_integers = beyond;
+        #[cfg(feature = "full")]
+        (self.beyond_integers = beyond);
         if rest.is_empty() { Ok(()) } else { Err(VerifyError::Section(Section::Code)) }
     }
 }
@@ -73,6 +74,14 @@ fn first_op(code: &[Word]) -> Option<(Packed, &[Word])> {
     let shape = packed(first as u8)?;
     let targets = if is(shape, check::TARGETS) { (first >> 16) as usize + 1 } else { 0 };
     Some((shape, code.get(..1 + shape.words() + targets)?))
+}
+
+/// Why no op is at the beginning of `code`.
+fn not_an_op(code: &[Word], place: u32) -> VerifyError {
+    match code.first().is_some_and(|word| is_left_out(*word as u8)) {
+        true => VerifyError::Unsupported,
+        false => VerifyError::Opcode(place),
+    }
 }
 
 /// Whether the upper half of the op's first word is this.
@@ -104,11 +113,11 @@ impl<'i, 'a> Scope<'i, 'a> {
         let mut from = 0;
         while from < code.len() {
             let mut starts = [0u32; STRETCH / 32];
-            let (mut at, mut ended, mut leaving) = (0, false, false);
+            let (mut at, mut ended, mut leaving, mut branches) = (0, false, false, false);
             while at < code.len() {
                 let place = row.start + at as u32;
-                let rest = code.get(at..).and_then(first_op);
-                let (shape, words) = rest.ok_or(VerifyError::Opcode(place))?;
+                let rest = code.get(at..).unwrap_or_default();
+                let Some((shape, words)) = first_op(rest) else { return Err(not_an_op(rest, place)) };
                 if from == 0 {
                     if is(shape, check::ENTER) && at != 0 {
                         return Err(VerifyError::Immediate(place));
@@ -120,6 +129,7 @@ impl<'i, 'a> Scope<'i, 'a> {
                 }
                 leaving = is(shape, check::LEAVE);
                 ended = shape.ends_block();
+                branches |= shape.is_branch() || is(shape, check::TARGETS);
                 let hidden = self.slots != 0 && (at == 0 || shape.returns());
                 let bits = starts.get_mut(at.wrapping_sub(from) / 32);
                 if let Some(bits) = bits.filter(|_| !hidden) {
@@ -130,6 +140,9 @@ impl<'i, 'a> Scope<'i, 'a> {
             if !ended {
                 return Err(VerifyError::End(n));
             }
+            if !branches {
+                break;
+            }
             check_branches(row.start, code, from, &starts)?;
             from += STRETCH;
         }
@@ -139,20 +152,25 @@ impl<'i, 'a> Scope<'i, 'a> {
     /// Checks everything of an op but where its branches go. `at` is its place in the code section.
     pub(super) fn check_op(&mut self, at: u32, words: &[Word], shape: Packed) -> Result<()> {
         let first = words.first().copied().unwrap_or(0);
-        let opcode = first as u8;
-        self.beyond_integers |=
-            (opcode >= Op::TableGet as u8 && opcode <= Op::DataDrop as u8) || opcode >= Op::FAdd32 as u8;
+        self.beyond_integers |= FULL && Op::is_number_beyond_integers(first as u8);
         let (image, half, a) = (self.image, first >> 16, first >> 8 & 0xff);
         let (mut fields, mut kinds) = (first >> 8, shape.fields());
         for _ in 0..3 {
-            let value = fields & 0xff;
-            let (ok, wrong) = match kinds & 31 {
+            let (value, kind) = (fields & 0xff, kinds & 31);
+            (fields, kinds) = (fields >> 8, kinds >> 5);
+            // Most fields are registers.
+            if kind.wrapping_sub(check::DEF) <= check::MUT - check::DEF {
+                if value.wrapping_sub(1) >= self.frame.wrapping_sub(1) {
+                    return Err(VerifyError::Register(at));
+                }
+                continue;
+            }
+            let (ok, wrong) = match kind {
                 check::ZERO => (value == 0, Wrong::Immediate),
-                check::DEF | check::USE | check::MUT => (value != 0 && value < self.frame, Wrong::Register),
                 check::LINE_IN => (has_line(image.declared, value), Wrong::Line),
                 check::LINE_OUT => (has_line(image.writable, value), Wrong::Line),
                 check::BANK => (value <= 1, Wrong::Line),
-                check::TABLE => ((value as usize) < image.tables.len(), Wrong::Table),
+                check::TABLE if FULL => ((value as usize) < image.tables().len(), Wrong::Table),
                 check::BASE => (value != 0, Wrong::Call),
                 check::BITS32 => (value < 32, Wrong::Immediate),
                 check::BITS64 => (value < 64, Wrong::Immediate),
@@ -181,7 +199,6 @@ impl<'i, 'a> Scope<'i, 'a> {
             if !ok {
                 return Err(wrong.at(at));
             }
-            (fields, kinds) = (fields >> 8, kinds >> 5);
         }
         match words.get(1) {
             Some(word) => self.check_immediate(at, shape.immediate(), a, *word),
@@ -199,7 +216,7 @@ impl<'i, 'a> Scope<'i, 'a> {
         const ELEMENTS: u32 = Immediate::Elements as u32;
         const DATA: u32 = Immediate::Data as u32;
         let image = self.image;
-        let tables = image.tables.len();
+        let tables = image.tables().len();
         // How many there are of what the halves name; of what is always zero, one.
         let (low, high) = match meaning {
             MASK => {
@@ -208,17 +225,17 @@ impl<'i, 'a> Scope<'i, 'a> {
                 return if ok { Ok(()) } else { Err(VerifyError::Line(at)) };
             }
             // Any function of the type has its parameters and results; they must fit the frame.
-            TYPE => {
+            TYPE if FULL => {
                 let types: &[TypeRow] = self.parts[Extension::Types.part()].halves();
                 let room = |ty: &TypeRow| a + u32::from(ty.params.max(ty.results)) < self.frame;
                 let ok = types.get(word as usize).is_some_and(room);
                 return if ok { Ok(()) } else { Err(VerifyError::Table(at)) };
             }
-            TABLE => (tables, 1),
-            TABLES => (tables, tables),
-            TABLE_AND_ELEMENTS => (tables, image.passive_elements.len()),
-            ELEMENTS => (image.passive_elements.len(), 1),
-            DATA => (image.passive_data.len(), 1),
+            TABLE if FULL => (tables, 1),
+            TABLES if FULL => (tables, tables),
+            TABLE_AND_ELEMENTS if FULL => (tables, image.passive_elements().len()),
+            ELEMENTS if FULL => (image.passive_elements().len(), 1),
+            DATA if FULL => (image.passive_data().len(), 1),
             // A number.
             _ => return Ok(()),
         };

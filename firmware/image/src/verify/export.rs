@@ -58,9 +58,12 @@ impl Image<'_> {
             _ => row.results() == 0,
         };
         // The mapper's fast path asks no more than whether the line is declared and the value 0 or 1.
-        let ty = |r: u8| types.get(usize::from(r).wrapping_sub(1)).and_then(|ty| Ty::from_u8(*ty));
-        let plain = |r: u8| !matches!(ty(r), Some(Ty::BytesPtr | Ty::StrPtr | Ty::Len));
-        let fast = opcode != Op::GpioPut as u8 || (plain(a) && plain(b) && ty(a) != Some(Ty::Bool));
+        let fast = opcode != Op::GpioPut as u8
+            || [a, b].iter().all(|register| {
+                let ty = types.get(usize::from(*register).wrapping_sub(1)).copied().unwrap_or(0);
+                // A line of many is no bool, and neither is part of a stretch of memory.
+                ty < Ty::BytesPtr as u8 && (ty != Ty::Bool as u8 || *register != a)
+            });
         result && fast
     }
 }
@@ -68,15 +71,21 @@ impl Image<'_> {
 /// Whether every byte is a type, and a length stands behind each pointer and nowhere else.
 fn are_types(types: &[u8], params: usize) -> bool {
     let mut pointer = false;
-    for (n, byte) in types.iter().enumerate() {
-        let Some(ty) = Ty::from_u8(*byte) else { return false };
-        if (ty == Ty::Len) != pointer {
+    for (n, ty) in types.iter().enumerate() {
+        if *ty == 0 || *ty > LEN || (*ty == LEN) != pointer {
             return false;
         }
-        pointer = matches!(ty, Ty::BytesPtr | Ty::StrPtr);
+        pointer = is_pointer(*ty);
         if pointer && n + 1 >= params {
             return false;
         }
     }
     !pointer
+}
+
+const LEN: u8 = Ty::Len as u8;
+
+/// Whether it is the first of the two that `bytes` and `str` take.
+const fn is_pointer(ty: u8) -> bool {
+    ty == Ty::BytesPtr as u8 || ty == Ty::StrPtr as u8
 }

@@ -20,11 +20,9 @@ mod device {
         device::touch(&mut board);
         let bytes = start.image.ok().flatten().unwrap_or_default();
         device::touch_bytes(bytes);
-        if let Ok(image) = words_of(bytes).and_then(Image::verify) {
-            let name = core::str::from_utf8(black_box(bytes)).unwrap_or_default();
-            _ = black_box(image.find(name));
-        }
-        startup::stop(true)
+        let Ok(image) = words_of(bytes).and_then(Image::verify) else { startup::stop(false) };
+        let name = core::str::from_utf8(black_box(bytes)).unwrap_or_default();
+        startup::stop(image.find(name).is_some())
     }
 }
 

@@ -23,15 +23,12 @@ mod device {
         device::touch_bytes(bytes);
         let (mut stack, mut memory, mut globals) = ([0; STACK_SLOTS], [0; 64], [0; 4]);
         let store = Store { stack: &mut stack, memory: &mut memory, globals: &mut globals };
-        let image = words_of(bytes).and_then(Image::verify);
-        if let Some(mut mapper) = image.ok().and_then(|image| Mapper::load(image, board, store).ok()) {
-            _ = black_box(mapper.start());
-            let name = core::str::from_utf8(black_box(bytes)).unwrap_or_default();
-            if let Some(export) = mapper.find(name) {
-                _ = black_box(mapper.call(export, black_box(&[])));
-            }
-        }
-        startup::stop(true)
+        let Ok(image) = words_of(bytes).and_then(Image::verify) else { startup::stop(false) };
+        let Ok(mut mapper) = Mapper::load(image, board, store) else { startup::stop(false) };
+        let name = core::str::from_utf8(black_box(bytes)).unwrap_or_default();
+        let Some(export) = mapper.find(name) else { startup::stop(false) };
+        let good = mapper.start().is_ok() && mapper.call(export, black_box(&[])).is_ok();
+        startup::stop(good)
     }
 }
 

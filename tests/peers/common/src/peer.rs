@@ -60,6 +60,12 @@ pub trait Peer {
     /// makes once, as an engine that all modules share, is made beforehand.
     fn first_call(&self) -> Option<impl FnMut()>;
 
+    /// The same, with all that is asked where the bytes come from a store or a wire: whether they are what was
+    /// written. Of engines that have no such question, none.
+    fn admitted_call(&self) -> Option<impl FnMut()> {
+        never::<fn()>()
+    }
+
     /// The panel, loaded and ready for calls, in addition to all others: its bytes on the heap count. Beside it, the
     /// bytes of linear memory among them.
     fn hold(&self) -> Option<(impl Sized + use<Self>, usize)>

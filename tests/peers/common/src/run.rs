@@ -23,6 +23,9 @@ const FIB: u32 = 30;
 /// The least that a repetition of [`Task::FirstCall`] takes, in nanoseconds.
 const FIRST_CALL_NS: f64 = 2e6;
 
+/// What the output calls [`Peer::admitted_call`].
+const ADMITTED_CALL: &str = "admitted-call";
+
 /// `PEER time`, `PEER count TASK N` or `PEER check`.
 pub fn main(peer: &impl Peer, args: &[String]) -> ExitCode {
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
@@ -73,6 +76,13 @@ fn time(peer: &impl Peer) {
             first_call.as_mut().map(|f| nanoseconds(|| (0..batch).for_each(|_| f())) / f64::from(batch)),
         ];
         times.iter_mut().zip(turn).for_each(|(times, time)| times.extend(time));
+    }
+    if let Some(mut admitted) = peer.admitted_call() {
+        let times = (0..=REPETITIONS).map(|_| nanoseconds(|| (0..batch).for_each(|_| admitted())));
+        let times: Vec<f64> = times.map(|time| time / f64::from(batch)).collect();
+        if let Some(median) = median(times.get(1..).unwrap_or_default()) {
+            println!("{ADMITTED_CALL} {median}");
+        }
     }
     for (task, times) in Task::ALL.into_iter().zip(times) {
         if let Some(median) = median(times.get(1..).unwrap_or_default()) {
@@ -143,6 +153,10 @@ fn check(peer: &impl Peer) {
     if let Some(mut first_call) = peer.first_call() {
         first_call();
         assert_eq!(board::cleared(), (LAMP, 0), "first-call");
+    }
+    if let Some(mut admitted) = peer.admitted_call() {
+        admitted();
+        assert_eq!(board::cleared(), (LAMP, 0), "{ADMITTED_CALL}");
     }
     println!("ok");
 }

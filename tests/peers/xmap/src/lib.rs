@@ -7,7 +7,7 @@ use std::path::Path;
 use peer_common::{Peer, clear_line, set_line};
 use tiny_mapper::{Function, LogLevel, Mapper, Port, Pull, Store};
 use xmap_boards::{Bank, Line, PinMask};
-use xmap_image::{Image, Word};
+use xmap_image::{Image, VerifyError, Word};
 
 /// The board's registers, as a port. The mapper itself has checked the line.
 #[derive(Debug)]
@@ -83,6 +83,25 @@ impl Xmap {
     }
 }
 
+impl Xmap {
+    /// The first call of an image that is taken as `take` does.
+    fn first(
+        &self,
+        take: fn(&'static [Word]) -> Result<Image<'static>, VerifyError>,
+    ) -> Option<impl FnMut() + use<>> {
+        let words = self.panel;
+        // RAM is there before an image is, as on the device; a load clears it.
+        let mut ram = Ram::of(&Image::verify(words).ok()?);
+        Some(move || {
+            let image = take(words).expect("the compiler has verified it");
+            let mut mapper = ram.load(image);
+            mapper.start().expect("it ends well");
+            let id = mapper.find("call_gpio_set").expect("the image exports it");
+            _ = mapper.call(id, &[17, 1]).expect("the call ends well");
+        })
+    }
+}
+
 fn words(bytes: &[u8]) -> Vec<Word> {
     bytes.as_chunks().0.iter().map(|word| Word::from_le_bytes(*word)).collect()
 }
@@ -136,16 +155,11 @@ impl Peer for Xmap {
     }
 
     fn first_call(&self) -> Option<impl FnMut()> {
-        let words = self.panel;
-        // RAM is there before an image is, as on the device; a load clears it.
-        let mut ram = Ram::of(&Image::verify(words).ok()?);
-        Some(move || {
-            let image = Image::verify(words).expect("the compiler has verified it");
-            let mut mapper = ram.load(image);
-            mapper.start().expect("it ends well");
-            let id = mapper.find("call_gpio_set").expect("the image exports it");
-            _ = mapper.call(id, &[17, 1]).expect("the call ends well");
-        })
+        self.first(|words| Image::verify(words))
+    }
+
+    fn admitted_call(&self) -> Option<impl FnMut()> {
+        self.first(|words| Image::admit(words))
     }
 
     fn hold(&self) -> Option<(impl Sized + use<>, usize)> {

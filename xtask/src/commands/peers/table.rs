@@ -62,6 +62,14 @@ fn targets(figures: &Figures, out: &mut String) -> std::fmt::Result {
         };
         writeln!(out, "| {what} | {measured} | {most} {unit} | {verdict} |")?;
     }
+    let (admitted, wasmi) = (figures.time(MAPPER, "admitted-call"), figures.time(WASMI, "first-call"));
+    if let (Some(admitted), Some(wasmi)) = (admitted, wasmi) {
+        let (us, ratio) = (short(admitted / 1e3), short(admitted / wasmi));
+        writeln!(
+            out,
+            "\nFirst call, hash and manifest block checked too (`Image::admit`): {us} us, {ratio} x wasmi."
+        )?;
+    }
     writeln!(out)
 }
 
