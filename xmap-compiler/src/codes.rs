@@ -49,6 +49,7 @@ pub const AREAS: &[(u16, &str)] = &[
     (8, "Simulator scripts"),
     (9, "Device and link"),
     (10, "Panels side by side"),
+    (11, "Trust"),
 ];
 
 codes! {
@@ -373,6 +374,29 @@ codes! {
     NoManifest = 1008, "a module without a manifest beside another one",
         "Without a manifest a module may use every line of the header, so nothing is left for another.",
         "lamp.wasm: has no manifest, so that it may use every line";
+
+    // X11: trust.
+    NotAKeyFile = 1101, "not a secret key",
+        "A key file is what `xmap keygen` wrote: two lines, and nothing behind them.",
+        "hall.key: not a secret key of xmap";
+    KeyIsOpen = 1102, "a secret key that others may use",
+        "A secret key is its owner's alone: mode 600. One that others could read may be known to them; revoke it.",
+        "hall.key: others may use it (mode 644)";
+    KeyExists = 1103, "a file stands where the key would go",
+        "A key that is written over is lost, and with it everything that it could sign.",
+        "hall.key: stands there already, and is not written over";
+    NotAKey = 1104, "not a key or a hash",
+        "A public key and a hash are 64 hexadecimal digits, a key id 16. A key must be one that nobody can sign for without its secret half.",
+        "key: expected 64 hexadecimal digits, found 63 characters";
+    NotSealed = 1105, "the image cannot be signed",
+        "A seal is for one image, with a name of at most 32 bytes and an origin of at most 64.",
+        "home.xmap: a bundle, and a seal is for one image";
+    Rejected = 1106, "the policy refuses the image",
+        "The verdict says what does not hold first: the seal, its key, the signature, the hash, a revocation, the origin, the module, the board, the version, a line or an operation.",
+        "panel.xmap: reject: rollback 7 < 8";
+    NoRandom = 1107, "no random numbers",
+        "A key is made of the operating system's random numbers, and it gave none.",
+        "hall.key: no random numbers";
 }
 
 impl Code {

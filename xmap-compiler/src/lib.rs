@@ -28,4 +28,5 @@ pub mod pins;
 pub mod policy;
 pub mod report;
 mod table;
+pub mod trust;
 pub mod wasm;

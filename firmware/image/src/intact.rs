@@ -39,8 +39,9 @@ pub fn check_intact(words: &[Word]) -> Result<(), VerifyError> {
     if written == Some(&content_hash(words)) { Ok(()) } else { Err(VerifyError::Hash) }
 }
 
-/// SHA-256 of all words but the hash itself.
-pub(crate) fn content_hash(words: &[Word]) -> [Word; HASH_WORDS] {
+/// SHA-256 of all words but the hash itself. Words that are too few for a header have one, too: nothing of
+/// them is interpreted.
+pub fn content_hash(words: &[Word]) -> [Word; HASH_WORDS] {
     let mut sha = hmac_sha256::Hash::new();
     let (front, rest) = words.split_at(HASH_WORD.min(words.len()));
     sha.update(bytemuck::cast_slice::<Word, u8>(front));

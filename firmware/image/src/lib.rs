@@ -37,7 +37,7 @@ pub use bundle::{Bundle, bundle};
 pub use conflict::{Conflict, conflict, conflicts};
 pub use error::VerifyError;
 pub use image::{ExportId, Image, words_of};
-pub use intact::check_intact;
+pub use intact::{check_intact, content_hash};
 pub use layout::{
     Extension, FORMAT, HASH_WORD, HASH_WORDS, HEADER_WORDS, Header, MAGIC, NO_START, SECTIONS, Section, field,
 };

@@ -63,6 +63,7 @@ pub(super) fn run(_: &Args, out: &mut dyn Write) -> Done {
         path: Path::new("demo/panel.toml").into(),
         title: "demo/panel.toml".to_string(),
         image: image.clone(),
+        seal: None,
         map: Some(compiled.map),
         map_path: Path::new("demo/panel.toml.map").into(),
         stale_map: false,

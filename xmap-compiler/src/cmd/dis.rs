@@ -13,7 +13,7 @@ use xmap_image::{
 };
 
 use super::load::{Loaded, load_all};
-use super::{Done, optext, output::count};
+use super::{Done, optext, output::count, verify::seal_text};
 
 /// Names are aligned up to this many characters.
 const NAME_COLUMN: usize = 32;
@@ -70,6 +70,9 @@ fn header(loaded: &Loaded, image: &Image<'_>, out: &mut dyn Write) -> Done {
     writeln!(out, "  board   {}", header.board.board().name)?;
     writeln!(out, "  module  {}, version {}", manifest.module, header.version)?;
     writeln!(out, "  hash    {}", hex(&image.hash()))?;
+    if let Some(seal) = &loaded.seal {
+        writeln!(out, "  seal    {}", seal_text(seal, false))?;
+    }
     writeln!(
         out,
         "  memory  {}, {} of at most {}; {} of data; {}",

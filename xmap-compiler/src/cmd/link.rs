@@ -47,6 +47,9 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Done {
         let map = if panel.map.is_none() { "; it has no map" } else { "" };
         writeln!(out, "{:<width$}  {:>8}  {}{map}", name(panel), panel.report.total, panel.title)?;
     }
+    if panels.iter().any(|panel| panel.seal.is_some()) {
+        writeln!(out, "seals are left out: a bundle has none")?;
+    }
     writeln!(out, "{:<width$}  {:>8}\n\nwrote {written}", "bundle", bundle.len())?;
     Ok(())
 }

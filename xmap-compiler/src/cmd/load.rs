@@ -10,7 +10,8 @@ use xmap_compiler::input::{self, Content};
 use xmap_compiler::manifest::Manifest;
 use xmap_compiler::map::SourceMap;
 use xmap_compiler::report::Report;
-use xmap_image::{MAGIC, OwnedImage, VerifyError, Word, bundle};
+use xmap_image::{MAGIC, OwnedImage, VerifyError, Word, bundle, limits::MAX_MODULES};
+use xmap_trust::{SEAL_MAGIC, SEAL_WORDS, Seal};
 
 /// Bytes of a map that are read: it has some ten times those of the largest image.
 pub(super) const MAX_MAP_BYTES: u64 = 256 << 20;
@@ -23,6 +24,8 @@ pub(super) struct Loaded {
     pub title: String,
     /// The image.
     pub image: OwnedImage,
+    /// What stands behind it, where it is signed. That the signature is good, only a policy can say.
+    pub seal: Option<Seal>,
     /// Its map, where there is one.
     pub map: Option<SourceMap>,
     /// Where its map is looked for.
@@ -78,6 +81,7 @@ pub(super) fn load_all(path: &Path) -> Result<Vec<Loaded>, Diagnostics> {
         path: path.into(),
         title,
         image,
+        seal: None,
         map: Some(map),
         map_path: map_path(path),
         stale_map: false,
@@ -130,9 +134,9 @@ pub(super) fn images(path: &Path, bytes: &[u8]) -> Result<Vec<Loaded>, Diagnosti
         return Err(invalid(&title, &VerifyError::Alignment));
     }
     let words: Vec<Word> = chunks.iter().map(|word| Word::from_le_bytes(*word)).collect();
-    let pieces: Vec<_> = bundle(&words).collect();
+    let pieces = pieces(&words);
     let count = pieces.len();
-    let one = |(n, piece): (usize, Result<&[Word], VerifyError>)| {
+    let one = |(n, (piece, seal)): (usize, Piece<'_>)| {
         let (title, map_path) = match count {
             1 => (title.clone(), map_path(path)),
             _ => (format!("{title}, image {} of {count}", n + 1), map_path_of(path, n)),
@@ -151,6 +155,11 @@ pub(super) fn images(path: &Path, bytes: &[u8]) -> Result<Vec<Loaded>, Diagnosti
             }
             _ => invalid(&title, &error),
         })?;
+        let seal = seal.map(Seal::parse).transpose().map_err(|error| {
+            let message = format!("{title}: the seal behind it: {error}");
+            Diagnostic::new(Code::ImageInvalid, Place::File(title.clone()), message)
+                .help("sign the image again".to_string())
+        })?;
         let text = input::read_text(&map_path, MAX_MAP_BYTES);
         let map = text.as_ref().ok().and_then(|text| SourceMap::read(text, &image.image()));
         let stale_map = text.is_ok() && map.is_none();
@@ -160,6 +169,7 @@ pub(super) fn images(path: &Path, bytes: &[u8]) -> Result<Vec<Loaded>, Diagnosti
             path: path.into(),
             title,
             image,
+            seal,
             map,
             map_path,
             stale_map,
@@ -169,6 +179,30 @@ pub(super) fn images(path: &Path, bytes: &[u8]) -> Result<Vec<Loaded>, Diagnosti
         })
     };
     pieces.into_iter().enumerate().map(one).collect()
+}
+
+/// An image of a bundle, or why there is none, and the words of the seal behind it.
+type Piece<'w> = (Result<&'w [Word], VerifyError>, Option<&'w [Word]>);
+
+/// Splits words into images, each with or without a seal behind it.
+fn pieces(words: &[Word]) -> Vec<Piece<'_>> {
+    let mut pieces = Vec::new();
+    let mut rest = words;
+    loop {
+        if pieces.len() == MAX_MODULES {
+            pieces.push((Err(VerifyError::Bundle), None));
+            break pieces;
+        }
+        let image = bundle(rest).next().unwrap_or(Err(VerifyError::TooShort));
+        let behind = image.map_or(&[][..], |image| &rest[image.len()..]);
+        let sealed = behind.first().is_some_and(|word| word.to_le_bytes() == SEAL_MAGIC);
+        let (seal, behind) = behind.split_at(if sealed { SEAL_WORDS.min(behind.len()) } else { 0 });
+        pieces.push((image, sealed.then_some(seal)));
+        rest = behind;
+        if rest.is_empty() {
+            break pieces;
+        }
+    }
 }
 
 /// Checks that what was loaded can stand side by side.

@@ -14,6 +14,7 @@ mod dis;
 mod events;
 mod firmware_log;
 mod floors;
+mod keygen;
 mod link;
 mod load;
 mod monitor;
@@ -24,6 +25,7 @@ mod progress;
 mod reach;
 mod reset;
 mod rollback;
+mod sign;
 mod sim;
 mod size;
 mod status;
@@ -59,6 +61,8 @@ enum Verb {
     Dis(dis::Args),
     Sim(sim::Args),
     Verify(verify::Args),
+    Keygen(keygen::Args),
+    Sign(sign::Args),
     Size(size::Args),
     Norm(norm::Args),
     Demo(demo::Args),
@@ -131,6 +135,8 @@ fn run(verb: &Verb, out: &mut dyn Write) -> Done {
         Verb::Dis(args) => dis::run(args, out),
         Verb::Sim(args) => sim::run(args, out),
         Verb::Verify(args) => verify::run(args, out),
+        Verb::Keygen(args) => keygen::run(args, out),
+        Verb::Sign(args) => sign::run(args, out),
         Verb::Size(args) => size::run(args, out),
         Verb::Norm(args) => norm::run(args, out),
         Verb::Demo(args) => demo::run(args, out),

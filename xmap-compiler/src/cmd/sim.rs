@@ -59,6 +59,9 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Done {
     };
     if !args.plain {
         story::loaded(&loaded, out)?;
+        if loaded.seal.is_some() {
+            writeln!(out, "its seal is not checked here: `xmap verify --policy` does")?;
+        }
     }
     let mut sim = match Sim::from_image(loaded.image.clone()) {
         Ok(sim) => sim,

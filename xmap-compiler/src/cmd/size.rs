@@ -5,9 +5,10 @@ use std::path::PathBuf;
 
 use xmap_compiler::report::Report;
 use xmap_image::{Extension, Section};
+use xmap_trust::SEAL_WORDS;
 
 use super::verify::{extension_name, section_name};
-use super::{Done, load::load_all};
+use super::{Done, load::Loaded, load::load_all};
 
 /// Show where an image's bytes are: by section, by export and by function
 #[derive(clap::Args)]
@@ -27,7 +28,7 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Done {
             let gap = if n > 0 { "\n" } else { "" };
             writeln!(out, "{gap}{}: {}\n", loaded.title, loaded.image.manifest().module)?;
         }
-        one(&loaded.report, out)?;
+        one(loaded, out)?;
     }
     if all.len() > 1 {
         let total: usize = all.iter().map(|loaded| loaded.report.total).sum();
@@ -36,7 +37,8 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Done {
     Ok(())
 }
 
-fn one(report: &Report, out: &mut dyn Write) -> Done {
+fn one(loaded: &Loaded, out: &mut dyn Write) -> Done {
+    let report: &Report = &loaded.report;
     writeln!(out, "{report}")?;
 
     writeln!(out, "{:<18}{:>8}{:>9}", "section", "bytes", "share")?;
@@ -54,6 +56,9 @@ fn one(report: &Report, out: &mut dyn Write) -> Done {
     let padding = report.parts().last().map_or(0, |(_, bytes, _)| *bytes);
     row("padding", padding as usize)?;
     row("image", report.total)?;
+    if loaded.seal.is_some() {
+        writeln!(out, "{:<18}{:>8}  behind the image", "seal", SEAL_WORDS * 4)?;
+    }
 
     if !report.functions.is_empty() {
         writeln!(out, "\n{:>8}  {:>10}  function", "bytes", "ops")?;

@@ -7,8 +7,9 @@ use xmap_boards::{Bank, Line};
 use xmap_compiler::diagnostic::{Code, Diagnostic, Place};
 use xmap_compiler::input;
 use xmap_compiler::map::hex;
-use xmap_compiler::policy;
+use xmap_compiler::{policy, trust};
 use xmap_image::{Extension, FORMAT, Image, Op, Section, Word, decode};
+use xmap_trust::{Policy, Reject, Seal, SealError, check_sealed, sealed};
 
 use super::load::{self, Loaded};
 use super::{Done, output::count};
@@ -21,14 +22,27 @@ use super::{Done, output::count};
 #[command(after_help = "\
 Examples:
   xmap verify panel.xmap
-  xmap verify /media/boot/panel.xmap     after a copy")]
+  xmap verify /media/boot/panel.xmap     after a copy
+  xmap verify panel.xmap --policy policy.toml --origin usb --have 7")]
 pub(super) struct Args {
     /// An image or a bundle (.xmap)
     file: PathBuf,
+    /// Hold the image and its seal against this policy (policy.toml); the last line is the verdict
+    #[arg(long, value_name = "FILE")]
+    policy: Option<PathBuf>,
+    /// Where the image came from [default: what its seal says]
+    #[arg(long, value_name = "ORIGIN", requires = "policy")]
+    origin: Option<String>,
+    /// The highest version of the module that the device has seen
+    #[arg(long, value_name = "VERSION", requires = "policy", default_value_t = 0)]
+    have: u32,
 }
 
 pub(super) fn run(args: &Args, out: &mut dyn Write) -> Done {
     let bytes = input::read_at_most(&args.file, input::MAX_IMAGES_BYTES)?;
+    if let Some(path) = &args.policy {
+        judge(args, &trust::read_policy(path)?, &bytes, out)?;
+    }
     let all = load::images(&args.file, &bytes)?;
     load::beside(&all)?;
     if all.len() > 1 {
@@ -38,11 +52,33 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Done {
         if all.len() > 1 {
             writeln!(out)?;
         }
-        one(loaded, out)
-    })
+        one(loaded, args.policy.is_some(), out)
+    })?;
+    if args.policy.is_some() {
+        writeln!(out, "ok")?;
+    }
+    Ok(())
 }
 
-fn one(loaded: &Loaded, out: &mut dyn Write) -> Done {
+/// Holds the bytes against a policy as a device does: nothing of the image is looked at before its seal holds.
+fn judge(args: &Args, policy: &Policy, bytes: &[u8], out: &mut dyn Write) -> Done {
+    let (chunks, rest) = bytes.as_chunks::<4>();
+    let words: Vec<Word> = chunks.iter().map(|word| Word::from_le_bytes(*word)).collect();
+    let own = sealed(&words).and_then(|(_, seal)| Seal::parse(seal).ok()).map(|seal| seal.origin);
+    let origin = args.origin.as_deref().or(own.as_deref()).unwrap_or_default();
+    let verdict = match rest {
+        [] => check_sealed(&words, policy, origin, args.have).map(drop),
+        // No seal ends there.
+        _ => Err(Reject::Seal(SealError::Length)),
+    };
+    let Err(reject) = verdict else { return Ok(()) };
+    writeln!(out, "{reject}")?;
+    let message = format!("{}: {reject}", args.file.display());
+    Err(Diagnostic::new(Code::Rejected, Place::file(&args.file), message).into())
+}
+
+/// Says what there is to say of an image; `genuine` where a policy has taken its seal.
+fn one(loaded: &Loaded, genuine: bool, out: &mut dyn Write) -> Done {
     let image = loaded.image.image();
     let header = image.header();
     writeln!(out, "{}: verified", loaded.title)?;
@@ -50,6 +86,9 @@ fn one(loaded: &Loaded, out: &mut dyn Write) -> Done {
     writeln!(out, "board     {}", header.board.board().name)?;
     writeln!(out, "module    {}, version {}", loaded.image.manifest().module, header.version)?;
     writeln!(out, "hash      {}", hex(&image.hash()))?;
+    if let Some(seal) = &loaded.seal {
+        writeln!(out, "seal      {}", seal_text(seal, genuine))?;
+    }
     let sections = Section::ALL.iter().map(|section| section_name(*section)).zip(image.section_bytes());
     let extensions =
         Extension::ALL.iter().map(|section| extension_name(*section)).zip(image.extension_bytes());
@@ -149,6 +188,12 @@ fn lines(bank: Bank, mask: u32) -> String {
     let lines: Vec<String> = bits.map(|bit| (32 * bank as u32 + bit).to_string()).collect();
     let noun = if lines.len() == 1 { "line" } else { "lines" };
     format!("{noun} {}", lines.join(", "))
+}
+
+/// A seal in a line. Whether it is genuine only a policy can say, which has the key.
+pub(super) fn seal_text(seal: &Seal, genuine: bool) -> String {
+    let checked = if genuine { "genuine" } else { "not checked without a policy" };
+    format!("key {}, origin {}; signature {checked}", seal.key, seal.origin)
 }
 
 /// What a section is called in tables.

@@ -13,6 +13,7 @@ pub(crate) mod policy;
 mod reader;
 mod resolve;
 mod toml_errors;
+mod trust;
 mod value;
 
 #[cfg(test)]
@@ -29,6 +30,7 @@ use xmap_image::{EventSource, PinMode, Policy, Pull, Safe};
 
 pub use keep::{Keep, KeptFrom, KeptMemory};
 pub use resolve::{ExportedFunction, MappedExport, WasmTy, resolve_exports};
+pub use trust::parse_policy;
 pub use value::{Owner, Param, Value};
 
 use crate::diagnostic::{Diagnostics, Place, Source};

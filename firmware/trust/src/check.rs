@@ -1,0 +1,205 @@
+//! An image, its seal and a policy held against each other.
+
+use core::fmt;
+
+use subtle::ConstantTimeEq;
+use xmap_image::{HASH_WORD, HASH_WORDS, Image, Op, VerifyError, Word, content_hash, decode};
+
+use crate::{KeyId, ModuleName, OpClass, Origin, Policy, Seal, SealError, TrustedKey, sealed};
+
+/// An image that the policy allows.
+#[derive(Clone, Copy, Debug)]
+pub struct Accepted<'a> {
+    /// The image, verified.
+    pub image: Image<'a>,
+    /// Whose seal it has.
+    pub key: KeyId,
+    /// Its version: what a device remembers as the highest that it has seen of the module.
+    pub version: u32,
+}
+
+/// Why an image is not to run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Reject {
+    /// There is no seal, or no well-formed one.
+    Seal(SealError),
+    /// No trusted key has the seal's key id.
+    UnknownKey,
+    /// The signature is not that key's.
+    BadSignature,
+    /// The image, or the key that sealed it, is revoked.
+    Revoked,
+    /// The image is not the one that was sealed, or not the one that its module is pinned to.
+    HashMismatch,
+    /// It came from there, and the seal, the key or a pin names other origins.
+    UntrustedOrigin(Origin),
+    /// The key may not sign this module.
+    KeyNotAllowed(ModuleName),
+    /// It is older than what the device had, or than the policy wants.
+    Rollback {
+        /// Its version.
+        found: u32,
+        /// The lowest that is taken.
+        have: u32,
+    },
+    /// The key may not sign for this board.
+    Board(u16),
+    /// What was sealed is no valid image, or another module, version or board than its seal says.
+    Image(Option<VerifyError>),
+    /// It declares a line that the key may not use.
+    Line(u8),
+    /// It has an operation that the key may not use.
+    Op(Op),
+}
+
+impl fmt::Display for Reject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("reject: ")?;
+        match self {
+            Self::Seal(error) => error.fmt(f),
+            Self::UnknownKey => f.write_str("unknown key"),
+            Self::BadSignature => f.write_str("bad signature"),
+            Self::Revoked => f.write_str("revoked"),
+            Self::HashMismatch => f.write_str("hash mismatch"),
+            Self::UntrustedOrigin(origin) => write!(f, "untrusted origin {origin}"),
+            Self::KeyNotAllowed(_) => f.write_str("key not allowed for this module"),
+            Self::Rollback { found, have } => write!(f, "rollback {found} < {have}"),
+            Self::Board(board) => write!(f, "board {board} not allowed"),
+            Self::Image(Some(error)) => error.fmt(f),
+            Self::Image(None) => f.write_str("the seal speaks of another module, version or board"),
+            Self::Line(line) => write!(f, "line {line} not allowed"),
+            Self::Op(op) => write!(f, "operation {} not allowed", op.text()),
+        }
+    }
+}
+
+impl core::error::Error for Reject {}
+
+/// Holds an image and the seal behind it against a policy: see [`check`].
+///
+/// # Errors
+/// As [`check`], and [`Reject::Seal`] where no well-formed seal stands at the end.
+///
+/// # Panics
+/// Never, for any words.
+pub fn check_sealed<'a>(
+    words: &'a [Word],
+    policy: &Policy,
+    origin: &str,
+    have: u32,
+) -> Result<Accepted<'a>, Reject> {
+    let (image, seal) = sealed(words).ok_or(Reject::Seal(SealError::Magic))?;
+    check(&Seal::parse(seal).map_err(Reject::Seal)?, image, policy, origin, have)
+}
+
+/// Holds an image and its seal against a policy. `origin` is where the image really came from, `have` the highest version
+/// that the device has seen of the module, 0 if none.
+///
+/// The order is that of trust: whose seal it is, that it is genuine, that these are the sealed words, that the owner wants them from there
+/// and from this key; only then is the image looked at, and held against the lines and operations of the key.
+///
+/// # Errors
+/// The first thing that does not hold.
+///
+/// # Panics
+/// Never, for any words, seal and policy.
+pub fn check<'a>(
+    seal: &Seal,
+    words: &'a [Word],
+    policy: &Policy,
+    origin: &str,
+    have: u32,
+) -> Result<Accepted<'a>, Reject> {
+    let key = genuine(seal, policy)?;
+    undamaged(seal, words)?;
+    wanted(seal, key, policy, origin, have)?;
+    let image = Image::verify(words).map_err(|error| Reject::Image(Some(error)))?;
+    let manifest = image.manifest().map_err(|error| Reject::Image(Some(error)))?;
+    let says = (manifest.module, image.header().version, image.board() as u16);
+    if says != (seal.module.as_str(), seal.version, seal.board) {
+        return Err(Reject::Image(None));
+    }
+    within(&image, key)?;
+    Ok(Accepted { image, key: seal.key, version: seal.version })
+}
+
+/// The trusted key whose signature the seal has. A revoked one is told before all else: that its signatures
+/// still hold says nothing any more.
+fn genuine<'p>(seal: &Seal, policy: &'p Policy) -> Result<&'p TrustedKey, Reject> {
+    if policy.revoked_keys.contains(&seal.key) {
+        return Err(Reject::Revoked);
+    }
+    let mut named = policy.keys.iter().filter(|trusted| trusted.key.id() == seal.key).peekable();
+    named.peek().ok_or(Reject::UnknownKey)?;
+    named.find(|trusted| seal.is_signed_by(&trusted.key)).ok_or(Reject::BadSignature)
+}
+
+/// That these are the words that were sealed. The hash in the image's header is not part of what is hashed, so it
+/// is compared, too: no bit of a sealed image is left to anybody.
+fn undamaged(seal: &Seal, words: &[Word]) -> Result<(), Reject> {
+    let computed: [u8; 32] = bytemuck::cast(content_hash(words));
+    let mut stated = [0; HASH_WORDS];
+    let header = words.get(HASH_WORD..HASH_WORD + HASH_WORDS).ok_or(Reject::HashMismatch)?;
+    stated.copy_from_slice(header);
+    let stated: [u8; 32] = bytemuck::cast(stated);
+    let same = computed.ct_eq(&seal.hash) & stated.ct_eq(&seal.hash);
+    if same.into() { Ok(()) } else { Err(Reject::HashMismatch) }
+}
+
+/// That the owner wants this image, from there and from this key.
+fn wanted(seal: &Seal, key: &TrustedKey, policy: &Policy, origin: &str, have: u32) -> Result<(), Reject> {
+    if policy.revoked_images.contains(&seal.hash) {
+        return Err(Reject::Revoked);
+    }
+    let mut pins = policy.pins.iter().filter(|pin| pin.module == seal.module).peekable();
+    let pinned = pins.peek().is_some();
+    let pin = pins.find(|pin| pin.hash == seal.hash);
+    if pinned && pin.is_none() {
+        return Err(Reject::HashMismatch);
+    }
+    let from = |there: &Origin| there.as_str() == origin;
+    if !from(&seal.origin) || !key.origins.iter().any(from) || pin.is_some_and(|pin| !from(&pin.origin)) {
+        return Err(Reject::UntrustedOrigin(cut(origin)));
+    }
+    if !key.modules.contains(&seal.module) {
+        return Err(Reject::KeyNotAllowed(seal.module.clone()));
+    }
+    if !key.boards.contains(&seal.board) {
+        return Err(Reject::Board(seal.board));
+    }
+    let minimums = policy.minimum_versions.iter().filter(|minimum| minimum.module == seal.module);
+    let have = minimums.map(|minimum| minimum.version).fold(have, u32::max);
+    if seal.version < have {
+        return Err(Reject::Rollback { found: seal.version, have });
+    }
+    Ok(())
+}
+
+/// That the image keeps to the lines and operations of its key.
+fn within(image: &Image<'_>, key: &TrustedKey) -> Result<(), Reject> {
+    let lines = image.pins().iter().map(|pin| pin.line());
+    if let Some(line) = lines.into_iter().find(|line| line.mask64() & !key.lines != 0) {
+        return Err(Reject::Line(line.number()));
+    }
+    let denied = |op: &Op| OpClass::of(*op).is_some_and(|class| class.bit() & key.ops == 0);
+    let code = decode(image.code()).map(|(_, op, _)| op);
+    // A direct entry is one op, which stands in its row.
+    let direct = image.exports().iter().filter(|row| row.is_direct());
+    let direct = direct.filter_map(|row| Op::from_u8(row.first as u8));
+    match code.chain(direct).find(denied) {
+        Some(op) => Err(Reject::Op(op)),
+        None => Ok(()),
+    }
+}
+
+/// An origin as far as it fits: the caller's may be longer than any seal's.
+fn cut(origin: &str) -> Origin {
+    let mut text = Origin::new();
+    for c in origin.chars() {
+        if text.push(c).is_err() {
+            break;
+        }
+    }
+    text
+}

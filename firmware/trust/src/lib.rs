@@ -1,0 +1,33 @@
+#![no_std]
+#![forbid(unsafe_code)]
+//! Whose images a device runs.
+//!
+//! A *seal* stands behind the words of an image: what the image is (hash, module, version, board, origin), whose key says
+//! so, and that key's Ed25519 signature. A *policy* is what the owner of a device allows: which keys, from where, for which modules, on which
+//! lines and with which operations. [`check`] holds the three against each other and gives either the verified image or the one reason
+//! why not. Nothing of an image is interpreted before its signature and its hash hold.
+//!
+//! No heap, and no panic for any bytes. The feature `build` adds the other direction, for hosts. The layouts are in `docs/format.md`, what all
+//! this protects against and what not in `docs/security.md`.
+
+#[cfg(feature = "build")]
+mod build;
+mod check;
+mod key;
+mod ops;
+mod policy;
+mod seal;
+
+#[cfg(feature = "build")]
+pub use build::{SecretKey, seal, sign_policy};
+pub use check::{Accepted, Reject, check, check_sealed};
+pub use key::{KeyId, PublicKey};
+pub use ops::OpClass;
+pub use policy::{
+    HashPin, MAX_KEYS, MAX_MODULES, MAX_ORIGINS, MAX_POLICY_BYTES, MAX_RULES, MinimumVersion, POLICY_FORMAT,
+    POLICY_MAGIC, Policy, PolicyError, TrustedKey, open_policy,
+};
+pub use seal::{
+    MAX_MODULE_BYTES, MAX_ORIGIN_BYTES, ModuleName, Origin, SEAL_FORMAT, SEAL_MAGIC, SEAL_WORDS,
+    SIGNED_BYTES, Seal, SealError, sealed,
+};
