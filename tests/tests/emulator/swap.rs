@@ -31,7 +31,8 @@ fn ten_thousand_swaps_write_nothing_and_lose_no_event() {
     // The first deadline is a period after the mount, whose time is known between two readings.
     let expected = (of("end_us") - of("last_us")) / PERIOD_US..=(of("end_us") - of("first_us")) / PERIOD_US;
     assert!(expected.contains(&of("events")), "{} events, {expected:?} expected", of("events"));
-    assert!(of("events") > 1000, "the timer ran meanwhile: {counted:?}");
+    // The board's time is its instructions, so how many there are says how fast swaps are.
+    assert!(of("events") > 100, "the timer ran meanwhile: {counted:?}");
 }
 
 /// A panel of `xtask::swaps`, as a file has it.
