@@ -83,7 +83,7 @@ fn instruction_counts_are_exact_and_the_same_in_every_run() {
     assert!(status.success(), "{counts}");
     assert_eq!(
         counts,
-        "count nothing 0\ncount straight 100\ncount loop 2001\ncount first seven 7\ncount gpio.set 5\n"
+        "count nothing 0\ncount straight 100\ncount loop 2001\ncount first seven 7\ncount gpio.set 4\n"
     );
     assert_eq!(runs[0].0, runs[1].0);
 }
