@@ -186,10 +186,11 @@ pub fn check(counted: &Figures) -> Result<()> {
 }
 
 /// What is committed for a figure: what bounds are made of has a sixteenth more, so that the compiler's
-/// choice of registers somewhere else does not change every bound.
+/// choice of registers somewhere else does not change every bound; so have long stretches of the device program,
+/// whose counts differ by a few with the folder that it is built in.
 fn stated(name: &str, counted: u64) -> u64 {
-    let bounds = ["op.", "direct.", "call."].iter().any(|kind| name.starts_with(kind));
-    if bounds { counted + counted.div_ceil(16) } else { counted }
+    let loose = ["op.", "direct.", "call.", "swap.", "irq."].iter().any(|kind| name.starts_with(kind));
+    if loose { counted + counted.div_ceil(16) } else { counted }
 }
 
 /// Writes both files.
