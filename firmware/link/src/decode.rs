@@ -59,11 +59,11 @@ impl fmt::Display for DecodeError {
 impl core::error::Error for DecodeError {}
 
 /// Kinds of [`Request`]; a test holds it to the enum.
-const REQUESTS: u32 = 19;
+const REQUESTS: u32 = 20;
 /// Kinds of [`Response`]; a test holds it to the enum.
-const RESPONSES: u32 = 15;
+const RESPONSES: u32 = 16;
 /// Variants of [`crate::Refusal`]; a test holds it to the enum.
-const REFUSALS: u32 = 17;
+const REFUSALS: u32 = 23;
 /// The kind of [`Response::Refused`].
 const REFUSED: u32 = 1;
 
@@ -152,6 +152,7 @@ mod tests {
             Request::Bind { .. } => 16,
             Request::CallHandle { .. } => 17,
             Request::Release { .. } => 18,
+            Request::Open { .. } => 19,
         }
     }
 
@@ -175,6 +176,12 @@ mod tests {
             Refusal::TooLarge { .. } => 14,
             Refusal::NoPrevious => 15,
             Refusal::NotOnTrial => 16,
+            Refusal::KeyRequired => 17,
+            Refusal::UnknownKey => 18,
+            Refusal::NoSession => 19,
+            Refusal::RoleTooLow { .. } => 20,
+            Refusal::ExportNotAllowed => 21,
+            Refusal::NoRandom => 22,
         }
     }
 
@@ -198,6 +205,12 @@ mod tests {
             Refusal::TooLarge { most: 1 },
             Refusal::NoPrevious,
             Refusal::NotOnTrial,
+            Refusal::KeyRequired,
+            Refusal::UnknownKey,
+            Refusal::NoSession,
+            Refusal::RoleTooLow { needs: Role::Operate },
+            Refusal::ExportNotAllowed,
+            Refusal::NoRandom,
         ];
         assert_eq!(refusals.len(), REFUSALS as usize);
         let mut buffer = [0; 64];
@@ -214,7 +227,7 @@ mod tests {
         let later = DecodeError::UnknownRefusal { seq: 1, refusal: REFUSALS };
         assert_eq!(decode_response(&[1, 0, 1, REFUSALS as u8]), Err(later));
         assert_eq!(decode_response(&[1, 0, 1, REFUSALS as u8, 0xff, 3]), Err(later));
-        assert_eq!(later.to_string(), "a refusal of unknown number 17");
+        assert_eq!(later.to_string(), "a refusal of unknown number 23");
     }
 
     /// The kind that docs/link.md gives each response.
@@ -235,6 +248,7 @@ mod tests {
             Response::Done => 12,
             Response::Happened(_) => 13,
             Response::Bound { .. } => 14,
+            Response::Opened { .. } => 15,
         }
     }
 
@@ -261,6 +275,7 @@ mod tests {
             Request::Bind { export: Export::Id(1) },
             Request::CallHandle { handle: 1, args: Args::new() },
             Request::Release { handle: 1 },
+            Request::Open { key: RoleKeyId([1; 8]), nonce: [2; 32] },
         ];
         assert_eq!(requests.len(), REQUESTS as usize);
         for (kind, request) in requests.iter().enumerate() {
@@ -309,6 +324,7 @@ mod tests {
             Response::Done,
             Response::Happened(Happenings::default()),
             Response::Bound { handle: 0 },
+            Response::Opened { nonce: [0; 32], role: Role::Observe, proof: [0; 16] },
         ];
         assert_eq!(responses.len(), RESPONSES as usize);
         for (kind, response) in responses.iter().enumerate() {

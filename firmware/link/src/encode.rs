@@ -18,6 +18,8 @@ pub enum EncodeError {
     PayloadTooLong,
     /// The buffer is too small; [`crate::limits::MAX_FRAME`] bytes always suffice.
     BufferTooSmall,
+    /// The session has had as many requests as it can number.
+    Exhausted,
 }
 
 impl fmt::Display for EncodeError {
@@ -25,6 +27,7 @@ impl fmt::Display for EncodeError {
         f.write_str(match self {
             Self::PayloadTooLong => "the payload is too long for a frame",
             Self::BufferTooSmall => "the buffer is too small for the frame",
+            Self::Exhausted => "the session's numbers are used up",
         })
     }
 }

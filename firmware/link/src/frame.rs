@@ -21,6 +21,13 @@ pub enum Channel {
     /// Device to host: the request's sequence number and a [`crate::Response`]. A channel of its own,
     /// so that a host whose wires are shorted does not take its own request for an answer.
     Response = 3,
+    /// Host to device: a request of an authenticated session, between a counter and a tag.
+    TaggedRequest = 4,
+    /// Device to host: the answer to one, with its counter.
+    TaggedResponse = 5,
+    /// Device to host: what comes unasked in an authenticated session. Behind the counter stands the channel's number that it would
+    /// have without one.
+    TaggedStream = 6,
 }
 
 impl Channel {
@@ -31,6 +38,9 @@ impl Channel {
             1 => Some(Self::Defmt),
             2 => Some(Self::Text),
             3 => Some(Self::Response),
+            4 => Some(Self::TaggedRequest),
+            5 => Some(Self::TaggedResponse),
+            6 => Some(Self::TaggedStream),
             _ => None,
         }
     }

@@ -13,6 +13,8 @@
 //! - [`Responder`] is the device's side of the rules: it greets, it refuses what it cannot read, and
 //!   it answers a repeated request without running it twice.
 //! - [`Exchange`] is the host's side: when to send, when to repeat, when to give up.
+//! - [`Guard`] is a responder for those alone who have one of the device's [`RoleKeys`], [`Session`] the host's side of it: each frame has a
+//!   counter and a tag that only the other side can make.
 //!
 //! No message names a register to write: a host calls exports, and reads.
 //!
@@ -43,20 +45,31 @@ mod decode;
 mod encode;
 mod exchange;
 mod frame;
+mod guard;
+mod keys;
 pub mod limits;
+mod lock;
 mod message;
 mod operate;
 mod respond;
+mod role;
+mod session;
+mod tagged;
 mod text;
 
 pub use decode::{DecodeError, decode_request, decode_response};
 pub use encode::{EncodeError, encode_bytes, encode_request, encode_response, encode_text};
 pub use exchange::{Exchange, Retry, Step};
 pub use frame::{Channel, Frame, FrameCounters, FrameReader};
+pub use guard::{Guard, Reply};
+pub use keys::{KEYS_FORMAT, KEYS_MAGIC, KeysError, MAX_KEYS_BYTES, Pattern, RoleKey, RoleKeys};
+pub use lock::{Nonce, Nonces, RoleKeyId, Secret, Tag};
 pub use message::{
     Access, Args, Boot, Chunk, Described, Export, Hello, ImageInfo, ImageState, Name, PROTOCOL, Refusal,
     Request, Response, Status, Trace, TraceEntries, TraceEntry, TrapReport, Types, features,
 };
 pub use operate::{Happening, Happenings, Life, ModuleStatus, What, Why};
 pub use respond::Responder;
-pub use text::{Level, Text, decode_text, pieces};
+pub use role::Role;
+pub use session::{Opening, Session};
+pub use text::{Level, Text, decode_text, pieces, text_payload};

@@ -45,3 +45,24 @@ pub const MAX_MODULES: usize = 4;
 
 /// Bytes of a module's name in a status; a longer one is cut.
 pub const MAX_MODULE_NAME: usize = 32;
+
+/// Bytes of a nonce: so many that two random ones are never the same.
+pub const NONCE_BYTES: usize = 32;
+
+/// Bytes of a tag: whoever guesses one is right once in 2^128.
+pub const TAG_BYTES: usize = 16;
+
+/// Bytes that a tagged frame has beside its message: the counter and the tag.
+pub const TAGGED_BYTES: usize = 8 + TAG_BYTES;
+
+/// Bytes of a message with its sequence number in a tagged frame.
+pub const MAX_TAGGED: usize = MAX_PAYLOAD - TAGGED_BYTES;
+
+/// Bytes of what comes unasked in a tagged frame: one says which channel's it is.
+pub const MAX_TAGGED_STREAM: usize = MAX_TAGGED - 1;
+
+/// Role keys of a device: an owner, and for each kind of caller one or two.
+pub const MAX_ROLE_KEYS: usize = 8;
+
+/// Patterns of exports of a role key.
+pub const MAX_PATTERNS: usize = 8;

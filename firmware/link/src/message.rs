@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::limits::{MAX_ARGS, MAX_BANKS, MAX_CHUNK, MAX_NAME, MAX_TRACE_ENTRIES, MAX_VERSION};
 use crate::operate::{Happenings, ModuleStatus};
+use crate::{Nonce, Role, RoleKeyId, Tag};
 
 /// The version of these messages.
 pub const PROTOCOL: u16 = 1;
@@ -147,6 +148,13 @@ pub enum Request {
         /// The handle.
         handle: u32,
     },
+    /// Kind 19: begin an authenticated session with this key. Answered by [`Response::Opened`].
+    Open {
+        /// Which key.
+        key: RoleKeyId,
+        /// A new random number.
+        nonce: Nonce,
+    },
 }
 
 /// A part of an image on its way.
@@ -227,6 +235,15 @@ pub enum Response {
         /// The handle: an index and a generation.
         handle: u32,
     },
+    /// Kind 15: the authenticated session can begin. It takes the place of another one with its first request.
+    Opened {
+        /// A number that the device has never used before.
+        nonce: Nonce,
+        /// The key's role.
+        role: Role,
+        /// Shows that the device has the key.
+        proof: Tag,
+    },
 }
 
 /// Who a device is. The first two fields never change, in any protocol version.
@@ -263,6 +280,9 @@ pub mod features {
     pub const REHEARSAL: u32 = 1 << 3;
     /// Images can be swapped: the requests from [`Request::Module`](crate::Request::Module) on.
     pub const SWAP: u32 = 1 << 4;
+    /// Only an authenticated session gets answers: [`Request::Open`](crate::Request::Open). Without this bit the device is open to
+    /// whoever reaches it.
+    pub const GUARDED: u32 = 1 << 5;
 }
 
 /// What a device's program was started for.
@@ -373,6 +393,21 @@ pub enum Refusal {
     NoPrevious,
     /// Nothing is on trial.
     NotOnTrial,
+    /// The device answers authenticated sessions alone.
+    KeyRequired,
+    /// The device has no such key.
+    UnknownKey,
+    /// The device has no such session (any more), or the frame is not of it.
+    NoSession,
+    /// The key's role does not include this request.
+    RoleTooLow {
+        /// The least role that does.
+        needs: Role,
+    },
+    /// The export is not on the key's list.
+    ExportNotAllowed,
+    /// The device has no random numbers to begin a session with.
+    NoRandom,
 }
 
 impl fmt::Display for Refusal {
@@ -400,6 +435,12 @@ impl fmt::Display for Refusal {
             Self::TooLarge { most } => write!(f, "a slot holds {most} bytes"),
             Self::NoPrevious => f.write_str("there is no image to go back to"),
             Self::NotOnTrial => f.write_str("nothing is on trial"),
+            Self::KeyRequired => f.write_str("it answers only to those who have a key"),
+            Self::UnknownKey => f.write_str("it does not know this key"),
+            Self::NoSession => f.write_str("it does not know this session"),
+            Self::RoleTooLow { needs } => write!(f, "this takes a key of the role {needs}"),
+            Self::ExportNotAllowed => f.write_str("the export is not on the key's list"),
+            Self::NoRandom => f.write_str("it has no random numbers for a session"),
         }
     }
 }

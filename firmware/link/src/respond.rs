@@ -71,7 +71,8 @@ impl Responder {
         self.answer()
     }
 
-    fn answer(&self) -> &[u8] {
+    /// The latest answer once more.
+    pub fn answer(&self) -> &[u8] {
         self.answer.get(..self.answer_len).unwrap_or(&[])
     }
 }

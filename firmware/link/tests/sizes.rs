@@ -1,5 +1,7 @@
 //! The largest message of each kind fits a frame: this is what lets the responder ignore a failure.
 
+mod common;
+
 use xmap_link::limits::*;
 use xmap_link::*;
 
@@ -84,20 +86,77 @@ fn the_largest_messages_fit() {
                 .collect(),
         }),
         Response::Bound { handle: u32::MAX },
+        Response::Opened { nonce: [0xff; 32], role: Role::Own, proof: [0xff; 16] },
     ];
     let mut buffer = [0; MAX_FRAME];
     for response in &responses {
         encode_response(u16::MAX, response, &mut buffer).unwrap();
     }
+    // What a guarded device answers to those without a key is kept in a small buffer.
+    for response in &responses[..2] {
+        assert!(encode_response(u16::MAX, response, &mut [0; 160]).is_ok());
+    }
+    assert!(encode_response(u16::MAX, responses.last().unwrap(), &mut [0; 160]).is_ok());
     let call = Request::Call { export: Export::Name(name), args };
-    encode_request(u16::MAX, &call, &mut buffer).unwrap();
     let data: Chunk = [0xff; MAX_CHUNK].into_iter().collect();
-    encode_request(u16::MAX, &Request::Chunk { token: u32::MAX, offset: u32::MAX, data }, &mut buffer)
-        .unwrap();
+    let requests = [
+        call,
+        Request::Chunk { token: u32::MAX, offset: u32::MAX, data },
+        Request::Begin { module: u8::MAX, bytes: u32::MAX, hash: [0xff; 32], token: u32::MAX },
+        Request::Open { key: RoleKeyId([0xff; 8]), nonce: [0xff; 32] },
+    ];
+    for request in &requests {
+        encode_request(u16::MAX, request, &mut buffer).unwrap();
+    }
+
+    in_a_session(&responses, &requests);
 
     let text = "t".repeat(MAX_TEXT);
     let text = Text { trace_at: u32::MAX, level: Level::Warn, more: true, text: &text };
     encode_text(&text, &mut buffer).unwrap();
+    assert!(text_payload(&text, &mut [0; MAX_PAYLOAD]).unwrap().len() <= MAX_TAGGED_STREAM);
+}
+
+/// They fit a tagged frame as well, which has less room.
+fn in_a_session(responses: &[Response], requests: &[Request]) {
+    let secret = Secret::new([1; 32]);
+    let mut keys = RoleKeys::new();
+    keys.add(RoleKey { secret: secret.clone(), role: Role::Own, exports: Default::default() }).unwrap();
+    let seed: [u8; 32] = core::array::from_fn(|n| n as u8);
+    let mut guard = Guard::new(keys, Nonces::from_seed(&seed));
+    let mut reader: FrameReader = FrameReader::new();
+    let mut exchange = |bytes: &[u8], answer: &Response| {
+        let mut got = Vec::new();
+        for byte in bytes {
+            if let Some(frame) = reader.feed(*byte) {
+                let reply = guard.respond(&frame, 0, |_, _| answer.clone());
+                got = common::read_all(&mut FrameReader::<517>::new(), guard.bytes(reply));
+            }
+        }
+        got.remove(0)
+    };
+    let mut buffer = [0; MAX_FRAME];
+    let hello = Request::Hello { protocol: PROTOCOL, nonce: 1 };
+    exchange(encode_request(1, &hello, &mut buffer).unwrap(), &responses[0]);
+    let opening = Opening::new(secret, [2; 32]);
+    let (_, opened) = exchange(encode_request(2, &opening.request(), &mut buffer).unwrap(), &responses[0]);
+    let Ok((2, Response::Opened { nonce, role, proof })) = decode_response(&opened) else {
+        panic!("not opened")
+    };
+    let mut session = opening.accept(&nonce, role, &proof).unwrap();
+    for request in requests {
+        session.encode(u16::MAX, request, &mut buffer).unwrap();
+    }
+    for response in responses {
+        let frame = session.encode(u16::MAX, &Request::Status, &mut buffer).unwrap();
+        let (_, answer) = exchange(frame, response);
+        let (seq, answer) = session.answer(&answer).expect("an answer with a tag").unwrap_or_else(|error| {
+            // A greeting of another version, as this one is.
+            assert!(matches!(error, DecodeError::OtherProtocol { .. }), "{error}");
+            (u16::MAX, response.clone())
+        });
+        assert_eq!((seq, &answer), (u16::MAX, response));
+    }
 }
 
 #[test]
@@ -105,4 +164,5 @@ fn a_device_spends_little_memory_on_the_link() {
     // What docs/link.md says.
     assert!(size_of::<FrameReader>() <= 560, "{}", size_of::<FrameReader>());
     assert!(size_of::<Responder>() <= 560, "{}", size_of::<Responder>());
+    assert!(size_of::<Guard>() <= 8192, "{}", size_of::<Guard>());
 }

@@ -9,6 +9,7 @@
 //! bare-metal program and the program under Linux mount an image in the same way, to the same
 //! register stores.
 
+mod access;
 mod board;
 mod device;
 mod fault;

@@ -3,12 +3,13 @@
 use tiny_mapper::{CallError, Port};
 use xmap_boards::Bank;
 use xmap_image::Ty;
-use xmap_link::limits::{MAX_ARGS, MAX_BANKS, MAX_FRAME, MAX_MODULES};
+use xmap_link::limits::{MAX_ARGS, MAX_BANKS, MAX_MODULES};
 use xmap_link::{
-    Args, Boot, Described, Export, FrameCounters, FrameReader, Hello, PROTOCOL, Refusal, Request, Responder,
-    Response, Status, encode_text, features,
+    Args, Boot, Channel, Described, Export, FrameCounters, FrameReader, Guard, Hello, PROTOCOL, Refusal,
+    Reply, Request, Response, RoleKey, Status, features,
 };
 
+use crate::access::{Access, may_call};
 use crate::device::report;
 use crate::module::{capped, image_info};
 use crate::{Board, Cue, Device, Handle, ModuleExport, NotCalled, Ram, Record};
@@ -42,14 +43,19 @@ pub struct Identity {
 pub struct Service {
     identity: Identity,
     reader: FrameReader,
-    responder: Responder,
+    access: Access,
     reset: bool,
 }
 
 impl Service {
-    /// A service that has heard nothing yet.
+    /// A service that has heard nothing yet, open to whoever reaches the wire: for development.
     pub const fn new(identity: Identity) -> Self {
-        Self { identity, reader: FrameReader::new(), responder: Responder::new(), reset: false }
+        Self { identity, reader: FrameReader::new(), access: Access::open(), reset: false }
+    }
+
+    /// A service that has heard nothing yet, for those who have a key. All others get an answer to their greeting alone.
+    pub const fn guarded(identity: Identity, guard: Guard) -> Self {
+        Self { identity, reader: FrameReader::new(), access: Access::Guarded(guard), reset: false }
     }
 
     /// Takes the bytes that have arrived and answers the first request among them. Returns whether
@@ -62,21 +68,31 @@ impl Service {
         while let Some(byte) = wire.read() {
             let counters = self.reader.counters();
             let Some(frame) = self.reader.feed(byte) else { continue };
-            device.heard();
-            let refused = self.responder.refused();
             let context = Context {
                 identity: &self.identity,
-                refused,
+                guarded: self.access.is_guarded(),
+                refused: self.access.refused(),
                 frames_good: counters.good.saturating_add(1),
                 frames_bad: counters.bad(),
             };
+            if !context.guarded {
+                device.heard();
+            }
             let reset = &mut self.reset;
-            let answer = self.responder.respond(&frame, |request| {
+            let now_us = device.board_mut().now_us();
+            let reply = self.access.respond(&frame, now_us, |caller, request| {
+                // A stranger's frames keep no module waiting for its host.
+                if caller.is_some() {
+                    device.heard();
+                }
                 *reset |= matches!(request, Request::Reset { module: None });
-                context.serve(request, device)
+                context.serve(caller, request, device)
             });
-            send_texts(wire, device.board_mut());
-            wire.write(answer);
+            if reply == Reply::Tagged {
+                device.heard();
+            }
+            self.access.send_texts(wire, device.board_mut());
+            wire.write(self.access.bytes(reply));
             return true;
         }
         false
@@ -92,32 +108,40 @@ impl Service {
         self.reader.counters()
     }
 
-    /// Sends the messages that are waiting: for what a module logs while no request is answered.
+    /// Sends the messages that are waiting: for what a module logs while no request is answered. Where nobody may read them, they go.
     pub fn send_texts<R: Ram, B: Board + Record>(&mut self, wire: &mut impl Wire, device: &mut Device<R, B>) {
-        send_texts(wire, device.board_mut());
+        self.access.send_texts(wire, device.board_mut());
     }
-}
 
-fn send_texts(wire: &mut impl Wire, record: &mut impl Record) {
-    let mut buffer = [0; MAX_FRAME];
-    record.take_texts(&mut |text| {
-        // A piece fits a frame by the link's own limits.
-        if let Ok(frame) = encode_text(&text, &mut buffer) {
-            wire.write(frame);
-        }
-    });
+    /// Whether anybody may read what [`Service::send_bytes`] sends.
+    pub const fn has_reader(&self) -> bool {
+        self.access.has_reader()
+    }
+
+    /// Sends bytes that nobody asked for, such as a stretch of the device's own log: at most [`xmap_link::limits::MAX_TAGGED_STREAM`]. Where
+    /// nobody may read them, or there are more, they go.
+    pub fn send_bytes(&mut self, wire: &mut impl Wire, channel: Channel, bytes: &[u8]) {
+        self.access.send(wire, channel, bytes);
+    }
 }
 
 /// What an answer needs beside the device.
 struct Context<'s> {
     identity: &'s Identity,
+    guarded: bool,
     refused: u32,
     frames_good: u32,
     frames_bad: u32,
 }
 
 impl Context<'_> {
-    fn serve<R: Ram, B: Board + Record>(&self, request: Request, device: &mut Device<R, B>) -> Response {
+    /// `caller` has the role that the request needs; none is anybody, on a device that is open.
+    fn serve<R: Ram, B: Board + Record>(
+        &self,
+        caller: Option<&RoleKey>,
+        request: Request,
+        device: &mut Device<R, B>,
+    ) -> Response {
         match request {
             Request::Hello { nonce, .. } => Response::Hello(self.hello(nonce, device)),
             Request::Status => Response::Status(self.status(device)),
@@ -126,7 +150,7 @@ impl Context<'_> {
             Request::Rehearse { lines, levels, advance_us } => {
                 rehearse(device, &Cue { lines, levels, advance_us })
             }
-            request => operate(request, device).unwrap_or_else(Response::Refused),
+            request => operate(caller, request, device).unwrap_or_else(Response::Refused),
         }
     }
 
@@ -137,7 +161,7 @@ impl Context<'_> {
             nonce,
             board: identity.board,
             boot: identity.boot,
-            features: identity.features | features::SWAP,
+            features: identity.features | features::SWAP | if self.guarded { features::GUARDED } else { 0 },
             clock_hz: identity.clock_hz,
             firmware: Default::default(),
             image: (0..MAX_MODULES as u8).find_map(|n| device.image(n)).map(|image| image_info(&image)),
@@ -186,24 +210,33 @@ fn rehearse<R: Ram, B: Board + Record>(device: &mut Device<R, B>, cue: &Cue) -> 
 }
 
 /// The requests that name a module or an export.
-fn operate<R: Ram, B: Board>(request: Request, device: &mut Device<R, B>) -> Result<Response, Refusal> {
+fn operate<R: Ram, B: Board>(
+    caller: Option<&RoleKey>,
+    request: Request,
+    device: &mut Device<R, B>,
+) -> Result<Response, Refusal> {
     Ok(match request {
         Request::Call { export, args } => {
             let export = callable(device, &export)?;
+            may_call(caller, device, export)?;
             outcome(|results| device.call(export, &args, results))?
         }
         Request::CallHandle { handle, args } => {
             let handle = Handle(handle);
             let export = device.export_of(handle).ok_or(Refusal::StaleHandle)?;
-            callable(device, &Export::Id(export.id()))?;
+            may_call(caller, device, callable(device, &Export::Id(export.id()))?)?;
             outcome(|results| device.call_handle(handle, &args, results))?
         }
         Request::Describe { export } => Response::Described(describe(device, &export)?),
         Request::Bind { export } => {
             let export = find(device, &export)?;
+            may_call(caller, device, export)?;
             Response::Bound { handle: device.bind(export).ok_or(Refusal::NoHandle)?.0 }
         }
         Request::Release { handle } => {
+            if let Some(export) = device.export_of(Handle(handle)) {
+                may_call(caller, device, export)?;
+            }
             device.release(Handle(handle)).then_some(Response::Done).ok_or(Refusal::StaleHandle)?
         }
         Request::Module { module } => Response::Module(device.status(module).ok_or(Refusal::NoModule)?),
@@ -235,6 +268,7 @@ fn operate<R: Ram, B: Board>(request: Request, device: &mut Device<R, B>) -> Res
         }
         Request::Happened { from } => Response::Happened(device.happened(from)),
         Request::Hello { .. }
+        | Request::Open { .. }
         | Request::Status
         | Request::Trace { .. }
         | Request::Levels

@@ -162,8 +162,8 @@ impl Session {
                 Some(Channel::Request) => self.seen.echoes += 1,
                 Some(Channel::Defmt) => self.inbox.defmt(frame.payload),
                 Some(Channel::Text) => self.inbox.text(frame.payload),
-                // A channel of a later version.
-                None => {}
+                // No session of ours, or a channel of a later version.
+                Some(Channel::TaggedRequest | Channel::TaggedResponse | Channel::TaggedStream) | None => {}
             }
         }
         Ok(answer)

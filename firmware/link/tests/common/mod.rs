@@ -75,6 +75,7 @@ pub fn operation() -> impl Strategy<Value = Request> {
         export().prop_map(|export| Request::Bind { export }),
         (any::<u32>(), args()).prop_map(|(handle, args)| Request::CallHandle { handle, args }),
         any::<u32>().prop_map(|handle| Request::Release { handle }),
+        any::<([u8; 8], [u8; 32])>().prop_map(|(key, nonce)| Request::Open { key: RoleKeyId(key), nonce }),
     ]
 }
 
@@ -117,6 +118,10 @@ fn image_state() -> impl Strategy<Value = ImageState> {
     ]
 }
 
+pub fn role() -> impl Strategy<Value = Role> {
+    proptest::sample::select(&Role::ALL[..])
+}
+
 fn refusal() -> impl Strategy<Value = Refusal> {
     prop_oneof![
         Just(Refusal::HelloFirst),
@@ -136,6 +141,12 @@ fn refusal() -> impl Strategy<Value = Refusal> {
         any::<u32>().prop_map(|most| Refusal::TooLarge { most }),
         Just(Refusal::NoPrevious),
         Just(Refusal::NotOnTrial),
+        Just(Refusal::KeyRequired),
+        Just(Refusal::UnknownKey),
+        Just(Refusal::NoSession),
+        role().prop_map(|needs| Refusal::RoleTooLow { needs }),
+        Just(Refusal::ExportNotAllowed),
+        Just(Refusal::NoRandom),
     ]
 }
 
@@ -262,6 +273,11 @@ pub fn response() -> impl Strategy<Value = Response> {
         Just(Response::Done),
         happenings().prop_map(Response::Happened),
         any::<u32>().prop_map(|handle| Response::Bound { handle }),
+        (any::<([u8; 32], [u8; 16])>(), role()).prop_map(|((nonce, proof), role)| Response::Opened {
+            nonce,
+            role,
+            proof
+        }),
     ]
 }
 
