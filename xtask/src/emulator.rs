@@ -1,10 +1,9 @@
 //! The emulated board: QEMU's `raspi4b`, started on a raw image, with its UART at hand.
 
-use std::fs::File;
-use std::io::{self, Read as _, Seek as _};
+use std::io::{self, Read as _};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Command, ExitStatus};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -13,15 +12,14 @@ use dtoolkit::model::{DeviceTree, DeviceTreeNode, DeviceTreeProperty};
 use tempfile::NamedTempFile;
 
 use crate::firmware::Built;
+use crate::running::{Running, Wire};
 use crate::{apt, process};
 
-const QEMU: &str = "qemu-system-aarch64";
+pub(crate) const QEMU: &str = "qemu-system-aarch64";
 /// The first version with `raspi4b`.
 const MIN_VERSION: u32 = 9;
 /// Debian's package of it.
 const PACKAGE: &str = "qemu-system-arm";
-/// How long QEMU may take to connect its UART.
-const START_LIMIT: Duration = Duration::from_secs(20);
 
 /// Makes sure that the emulator is there, installs it if not, and says in one line what it did.
 ///
@@ -129,20 +127,10 @@ impl<'a> Machine<'a> {
     pub fn start(&self) -> Result<Emulator> {
         require()?;
         let device_tree = device_tree()?;
-        // The emulator connects to us, so that no port has to be guessed.
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-        let serial = format!("tcp:{},nodelay=on", listener.local_addr()?);
-        let messages = tempfile::tempfile()?;
-        let child = self
-            .command(&serial, device_tree.path())
-            .stdin(Stdio::null())
-            .stdout(messages.try_clone()?)
-            .stderr(messages.try_clone()?)
-            .spawn()
-            .with_context(|| format!("cannot run {QEMU}"))?;
-        let mut running = Running { child, messages, _device_tree: device_tree };
-        let uart = running.accept(&listener)?;
-        Ok(Emulator { running, uart })
+        let wire = Wire::new()?;
+        let mut running = Running::start(&mut self.command(&wire.option()?, device_tree.path()))?;
+        let uart = running.accept(&wire)?;
+        Ok(Emulator { running, uart, _device_tree: device_tree })
     }
 
     /// Runs it in the foreground until it ends, with the UART at `serial`: `stdio`, or what else QEMU
@@ -159,58 +147,13 @@ impl<'a> Machine<'a> {
     }
 }
 
-/// The emulator's process; ended when dropped.
-#[derive(Debug)]
-struct Running {
-    child: Child,
-    /// What QEMU itself printed.
-    messages: File,
-    /// QEMU reads it while it starts.
-    _device_tree: NamedTempFile,
-}
-
-impl Running {
-    fn accept(&mut self, listener: &TcpListener) -> Result<TcpStream> {
-        listener.set_nonblocking(true)?;
-        let deadline = Instant::now() + START_LIMIT;
-        loop {
-            match listener.accept() {
-                Ok((uart, _)) => {
-                    uart.set_nonblocking(false)?;
-                    uart.set_nodelay(true)?;
-                    return Ok(uart);
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(error) => return Err(error.into()),
-            }
-            if let Some(status) = self.child.try_wait()? {
-                bail!("{QEMU} ended at once ({status}):\n{}", self.messages());
-            }
-            ensure!(Instant::now() < deadline, "{QEMU} did not start:\n{}", self.messages());
-            thread::sleep(Duration::from_millis(2));
-        }
-    }
-
-    fn messages(&mut self) -> String {
-        let mut text = String::new();
-        _ = self.messages.rewind();
-        _ = self.messages.read_to_string(&mut text);
-        text
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        _ = self.child.kill();
-        _ = self.child.wait();
-    }
-}
-
 /// A running board.
 #[derive(Debug)]
 pub struct Emulator {
     running: Running,
     uart: TcpStream,
+    /// QEMU reads it while it starts.
+    _device_tree: NamedTempFile,
 }
 
 impl Emulator {
@@ -268,7 +211,7 @@ impl Emulator {
         let ended = self.read_until(&mut sent, limit, |_| false)?;
         let sent = String::from_utf8_lossy(&sent).into_owned();
         let status = match ended {
-            Some(_) => process::wait(&mut self.running.child, limit)?,
+            Some(_) => self.running.wait(limit)?,
             None => None,
         };
         let Some(status) = status else {

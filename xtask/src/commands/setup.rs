@@ -1,13 +1,14 @@
 //! `cargo xtask setup`
 
 use anyhow::Result;
-use xtask::emulator;
 use xtask::toolchain::Toolchain;
+use xtask::{emulator, linux};
 
 /// Says in one line for each part what was there or where it came from.
 pub(crate) fn run() -> Result<()> {
     println!("{}", Toolchain::set_up()?);
     println!("{}", emulator::set_up()?);
+    println!("{}", linux::set_up()?);
     println!("{}", super::peers::set_up());
     Ok(())
 }
