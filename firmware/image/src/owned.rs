@@ -35,6 +35,27 @@ impl<W: Deref<Target = [Word]>> Held<W> {
         }
     }
 
+    /// As [`Held::admit`] for words whose content hash was compared already, with that of a seal: it is not computed again.
+    ///
+    /// # Errors
+    /// As [`Image::verify`] and [`Image::manifest`], with the words; [`VerifyError::Length`] where there are fewer than `len`.
+    pub fn verify(words: W, len: usize) -> Result<Self, (W, VerifyError)> {
+        let verified = |words| {
+            let image = Image::verify(words)?;
+            image.manifest().map(|_| Places::of(&image))
+        };
+        match words.get(..len).ok_or(VerifyError::Length).and_then(verified) {
+            Ok(places) => Ok(Self { words, places }),
+            Err(error) => Err((words, error)),
+        }
+    }
+
+    /// The words behind the image.
+    pub fn behind(&self) -> &[Word] {
+        let end = self.places.words.len as usize / size_of::<Word>();
+        self.words.get(end..).unwrap_or_default()
+    }
+
     /// The image.
     #[inline]
     pub fn image(&self) -> Image<'_> {

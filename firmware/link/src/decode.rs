@@ -59,9 +59,9 @@ impl fmt::Display for DecodeError {
 impl core::error::Error for DecodeError {}
 
 /// Kinds of [`Request`]; a test holds it to the enum.
-const REQUESTS: u32 = 20;
+const REQUESTS: u32 = 22;
 /// Kinds of [`Response`]; a test holds it to the enum.
-const RESPONSES: u32 = 16;
+const RESPONSES: u32 = 18;
 /// Variants of [`crate::Refusal`]; a test holds it to the enum.
 const REFUSALS: u32 = 23;
 /// The kind of [`Response::Refused`].
@@ -153,6 +153,8 @@ mod tests {
             Request::CallHandle { .. } => 17,
             Request::Release { .. } => 18,
             Request::Open { .. } => 19,
+            Request::Trust => 20,
+            Request::Policy { .. } => 21,
         }
     }
 
@@ -249,6 +251,8 @@ mod tests {
             Response::Happened(_) => 13,
             Response::Bound { .. } => 14,
             Response::Opened { .. } => 15,
+            Response::Trust(_) => 16,
+            Response::Policy(_) => 17,
         }
     }
 
@@ -276,6 +280,8 @@ mod tests {
             Request::CallHandle { handle: 1, args: Args::new() },
             Request::Release { handle: 1 },
             Request::Open { key: RoleKeyId([1; 8]), nonce: [2; 32] },
+            Request::Trust,
+            Request::Policy { bytes: 4, token: 2 },
         ];
         assert_eq!(requests.len(), REQUESTS as usize);
         for (kind, request) in requests.iter().enumerate() {
@@ -325,6 +331,8 @@ mod tests {
             Response::Happened(Happenings::default()),
             Response::Bound { handle: 0 },
             Response::Opened { nonce: [0; 32], role: Role::Observe, proof: [0; 16] },
+            Response::Trust(TrustStatus { policy: None, rejected: 0, last: None }),
+            Response::Policy(PolicyState::Taken { version: 1, stopped: 0 }),
         ];
         assert_eq!(responses.len(), RESPONSES as usize);
         for (kind, response) in responses.iter().enumerate() {

@@ -56,6 +56,7 @@ mod role;
 mod session;
 mod tagged;
 mod text;
+mod trust;
 
 pub use decode::{DecodeError, decode_request, decode_response};
 pub use encode::{EncodeError, encode_bytes, encode_request, encode_response, encode_text};
@@ -73,3 +74,4 @@ pub use respond::Responder;
 pub use role::Role;
 pub use session::{Opening, Session};
 pub use text::{Level, Text, decode_text, pieces, text_payload};
+pub use trust::{POLICY_CODES, PolicyState, Rejection, TrustStatus};

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::limits::{MAX_ARGS, MAX_BANKS, MAX_CHUNK, MAX_NAME, MAX_TRACE_ENTRIES, MAX_VERSION};
 use crate::operate::{Happenings, ModuleStatus};
+use crate::trust::{PolicyState, TrustStatus};
 use crate::{Nonce, Role, RoleKeyId, Tag};
 
 /// The version of these messages.
@@ -155,6 +156,16 @@ pub enum Request {
         /// A new random number.
         nonce: Nonce,
     },
+    /// Kind 20: whose images does the device take, and what has it refused? Answered by [`Response::Trust`].
+    Trust,
+    /// Kind 21: a policy of the device's owner follows, in chunks and with a commit as an image does. Answered by
+    /// [`Response::Staging`]; a development device refuses with [`Refusal::Unsupported`].
+    Policy {
+        /// Bytes of the signed policy.
+        bytes: u32,
+        /// Any number that another host would not choose; the rest of the transfer repeats it.
+        token: u32,
+    },
 }
 
 /// A part of an image on its way.
@@ -244,6 +255,10 @@ pub enum Response {
         /// Shows that the device has the key.
         proof: Tag,
     },
+    /// Kind 16: answers [`Request::Trust`].
+    Trust(TrustStatus),
+    /// Kind 17: answers [`Request::Commit`] where a policy was sent.
+    Policy(PolicyState),
 }
 
 /// Who a device is. The first two fields never change, in any protocol version.
@@ -283,6 +298,9 @@ pub mod features {
     /// Only an authenticated session gets answers: [`Request::Open`](crate::Request::Open). Without this bit the device is open to
     /// whoever reaches it.
     pub const GUARDED: u32 = 1 << 5;
+    /// Images need a seal that the device's policy allows; [`Request::Trust`](crate::Request::Trust) and
+    /// [`Request::Policy`](crate::Request::Policy) are there. Without it the device is a development build.
+    pub const TRUST: u32 = 1 << 6;
 }
 
 /// What a device's program was started for.

@@ -128,6 +128,16 @@ pub enum What {
     Overrun,
     /// A transfer was given up.
     TransferEnded,
+    /// A policy of the owner holds from now on.
+    Policy {
+        /// Its version.
+        version: u32,
+    },
+    /// A new policy does not allow the module's image any more: its outputs are safe, and the image is gone.
+    Disallowed {
+        /// Why, as [`ImageState::Rejected`] has it.
+        code: u16,
+    },
 }
 
 /// Why the image before came back.

@@ -56,7 +56,8 @@ impl Request {
             | Self::Levels
             | Self::Describe { .. }
             | Self::Module { .. }
-            | Self::Happened { .. } => Role::Observe,
+            | Self::Happened { .. }
+            | Self::Trust => Role::Observe,
             Self::Call { .. } | Self::Bind { .. } | Self::CallHandle { .. } | Self::Release { .. } => {
                 Role::Call
             }
@@ -68,6 +69,7 @@ impl Request {
             | Self::Confirm { .. }
             | Self::Rollback { .. }
             | Self::Reset { .. } => Role::Operate,
+            Self::Policy { .. } => Role::Own,
         })
     }
 }

@@ -58,6 +58,7 @@ fn the_numbers_are_those_of_the_code() {
         format!("module: u8, what }}` (at most {MAX_HAPPENINGS})"),
         format!("<-   staging {{ next: {MAX_CHUNK} }}"),
         format!("`firmware: text` (at most {MAX_VERSION} bytes)"),
+        format!("`text: text` (at most {MAX_REASON} bytes)"),
         format!("CRC-32 of channel 0 and this payload is {:#010x}", 0x26cb_d252u32),
     ] {
         assert!(document.contains(&sentence), "docs/link.md does not say: {sentence}");
@@ -119,7 +120,7 @@ fn the_tables_name_every_kind() {
             .collect();
         assert_eq!(kinds(heading), named);
     }
-    assert_eq!((kinds("Requests").len(), kinds("Responses").len()), (20, 16));
+    assert_eq!((kinds("Requests").len(), kinds("Responses").len()), (22, 18));
 }
 
 /// What stands behind `- \`NAME\`: ` in the list of enums, whole.
@@ -148,6 +149,8 @@ fn the_lists_name_every_variant() {
         (What::HostBack, "host back"),
         (What::Overrun, "overrun"),
         (What::TransferEnded, "transfer given up"),
+        (What::Policy { version: 1 }, "new policy `{ version: u32 }`"),
+        (What::Disallowed { code: 1 }, "stopped by a policy `{ code: u16 }`"),
     ];
     let text = entry("what");
     for (number, (what, name)) in whats.into_iter().enumerate() {

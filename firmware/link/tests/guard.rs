@@ -192,6 +192,7 @@ fn each_role_may_what_it_says_and_what_those_below_it_may() {
         (Role::Operate, Request::Confirm { module: 0 }),
         (Role::Operate, Request::Rollback { module: 0 }),
         (Role::Operate, Request::Reset { module: None }),
+        (Role::Own, Request::Policy { bytes: 4, token: 1 }),
     ];
     for role in Role::ALL {
         let mut device = Device::new(0);

@@ -87,6 +87,18 @@ fn the_largest_messages_fit() {
         }),
         Response::Bound { handle: u32::MAX },
         Response::Opened { nonce: [0xff; 32], role: Role::Own, proof: [0xff; 16] },
+        Response::Trust(TrustStatus {
+            policy: Some(u32::MAX),
+            rejected: u32::MAX,
+            last: Some(Rejection {
+                time_us: u64::MAX,
+                module: u8::MAX,
+                code: u8::MAX,
+                details: [u32::MAX; 2],
+                text: "o".repeat(MAX_REASON).as_str().try_into().unwrap(),
+            }),
+        }),
+        Response::Policy(PolicyState::Refused { code: u8::MAX, details: [u32::MAX; 2] }),
     ];
     let mut buffer = [0; MAX_FRAME];
     for response in &responses {

@@ -5,7 +5,7 @@ use xmap_link::{
     Channel, Frame, Guard, Refusal, Reply, Request, Responder, Response, RoleKey, encode_bytes, text_payload,
 };
 
-use crate::{Board, Device, ModuleExport, Ram, Record, Wire};
+use crate::{Board, Device, ModuleExport, Ram, Record, Trust, Wire};
 
 /// The link's rules: those for everybody, or those for holders of a key.
 // There is one of it, and no heap.
@@ -96,9 +96,9 @@ impl Access {
 }
 
 /// Whether the caller may run an export: one that its key's list names. On a device that is open everybody may.
-pub(crate) fn may_call<R: Ram, B: Board>(
+pub(crate) fn may_call<R: Ram, B: Board, T: Trust>(
     caller: Option<&RoleKey>,
-    device: &Device<R, B>,
+    device: &Device<R, B, T>,
     export: ModuleExport,
 ) -> Result<(), Refusal> {
     let Some(key) = caller else { return Ok(()) };

@@ -6,13 +6,14 @@ use xmap_image::{ExportId, Image};
 use xmap_link::limits::MAX_MODULES;
 use xmap_link::{Happenings, ImageState, Life, ModuleStatus, TrapReport, What};
 
+use crate::admission::Denials;
 use crate::handles::Handles;
 use crate::history::History;
 use crate::module::Module;
 use crate::queue::{Queue, Queued, Waiting};
 use crate::sources::{Phases, Sources};
-use crate::swap::Transfer;
-use crate::{Board, Handle, ModuleExport, Ram, Room};
+use crate::transfer::Transfer;
+use crate::{Board, Development, Handle, ModuleExport, Ram, Room, Trust};
 
 /// What a call of a host or of a test came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,8 +32,10 @@ pub enum NotCalled {
 /// call, a swap. Whoever owns it calls [`Device::poll`] until it has nothing to do, and rests until
 /// [`Device::next_wake_us`] or until the board has something new.
 #[derive(Debug)]
-pub struct Device<R: Ram, B> {
+pub struct Device<R: Ram, B, T = Development> {
     pub(crate) board: B,
+    pub(crate) trust: T,
+    pub(crate) denials: Denials,
     pub(crate) modules: [Module<R>; MAX_MODULES],
     pub(crate) sources: Sources,
     pub(crate) queue: Queue,
@@ -47,11 +50,20 @@ pub struct Device<R: Ram, B> {
     trapped: Option<TrapReport>,
 }
 
-impl<R: Ram, B: Board> Device<R, B> {
-    /// A device without images. Nothing is asked of the board.
+impl<R: Ram, B: Board> Device<R, B, Development> {
+    /// A development device without images: it takes any. Nothing is asked of the board.
     pub fn new(board: B, rooms: [[Room<R>; 2]; MAX_MODULES]) -> Self {
+        Self::with_trust(board, rooms, Development)
+    }
+}
+
+impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
+    /// A device without images, which takes those that `trust` allows. Nothing is asked of the board.
+    pub fn with_trust(board: B, rooms: [[Room<R>; 2]; MAX_MODULES], trust: T) -> Self {
         Self {
             board,
+            trust,
+            denials: Denials::default(),
             modules: rooms.map(Module::new),
             sources: Sources::default(),
             queue: Queue::default(),

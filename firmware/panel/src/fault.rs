@@ -11,12 +11,12 @@ use crate::lines::{make_safe, prepare_lines, release_lines};
 use crate::module::Module;
 use crate::sources::Phases;
 use crate::swap::mount;
-use crate::{Board, Device, MountError, Ram};
+use crate::{Board, Device, MountError, Ram, Trust};
 
 /// Microseconds without a fault after which a module's restarts are forgotten.
 pub const FORGIVEN_US: u64 = 60_000_000;
 
-impl<R: Ram, B: Board> Device<R, B> {
+impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
     /// A call of a module trapped: does what its trial or its policy says.
     pub(crate) fn fault(&mut self, number: u8, trap: Trap) {
         self.note_trap(number, trap);
@@ -31,6 +31,14 @@ impl<R: Ram, B: Board> Device<R, B> {
             OnFault::Safe => self.rest(number),
             OnFault::Restart => self.restart_or_rest(number),
         }
+    }
+
+    /// The trial of the active image ends without a word of a host, and there is no image to go back to.
+    pub(crate) fn end_trial_at_rest(&mut self, number: u8) {
+        if let Some(module) = self.modules.get_mut(usize::from(number)) {
+            module.trial_us = None;
+        }
+        self.rest(number);
     }
 
     /// Brings the outputs into their safe state and lets the module rest: no events, no calls.

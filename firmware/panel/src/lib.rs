@@ -10,6 +10,7 @@
 //! register stores.
 
 mod access;
+mod admission;
 mod board;
 mod device;
 mod fault;
@@ -28,6 +29,8 @@ mod service;
 mod slot;
 mod sources;
 mod swap;
+mod transfer;
+mod trust;
 
 pub use board::{Board, Edge};
 pub use device::{Device, NotCalled};
@@ -44,4 +47,5 @@ pub use ram::{Borrowed, Ram, Room};
 pub use recorder::{Record, Recorder};
 pub use rehearsal::{Cue, Rehearsal};
 pub use service::{Identity, Service, Wire};
-pub use swap::SILENCE_US;
+pub use transfer::SILENCE_US;
+pub use trust::{Development, Memory, NotKept, Owned, REMEMBERED, Trust, Volatile};

@@ -5,6 +5,7 @@ use core::fmt;
 use tiny_mapper::{LoadError, Trap};
 use xmap_image::{Conflict, VerifyError};
 use xmap_link::ImageState;
+use xmap_trust::Reject;
 
 use crate::ReservedLine;
 use crate::device::report;
@@ -114,8 +115,10 @@ impl MountError {
 }
 
 /// Why an image does not run on a device that it was given to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Failure {
+    /// The owner's policy does not allow it.
+    Trust(Reject),
     /// The bytes are not an image, or not the one that was announced.
     Image(VerifyError),
     /// The image could not be mounted.
@@ -132,6 +135,7 @@ impl Failure {
                 ImageState::Rejected { code: error.code().into(), detail: error.place().unwrap_or(0) }
             }
             Self::Mount(error) => error.state(),
+            Self::Trust(reject) => crate::admission::state(reject),
             Self::NoModule => ImageState::None,
         }
     }
@@ -142,6 +146,7 @@ impl fmt::Display for Failure {
         match self {
             Self::Image(error) => error.fmt(f),
             Self::Mount(error) => error.fmt(f),
+            Self::Trust(reject) => reject.fmt(f),
             Self::NoModule => f.write_str("the device has no such module"),
         }
     }
@@ -158,5 +163,11 @@ impl From<VerifyError> for Failure {
 impl From<MountError> for Failure {
     fn from(error: MountError) -> Self {
         Self::Mount(error)
+    }
+}
+
+impl From<Reject> for Failure {
+    fn from(reject: Reject) -> Self {
+        Self::Trust(reject)
     }
 }

@@ -12,7 +12,7 @@ use xmap_link::{
 use crate::access::{Access, may_call};
 use crate::device::report;
 use crate::module::{capped, image_info};
-use crate::{Board, Cue, Device, Handle, ModuleExport, NotCalled, Ram, Record};
+use crate::{Board, Cue, Device, Handle, ModuleExport, NotCalled, Ram, Record, Trust};
 
 /// A stream of bytes to a host: a UART, a socket, a buffer in a test.
 pub trait Wire {
@@ -21,6 +21,12 @@ pub trait Wire {
 
     /// Sends bytes; waits until they are on their way.
     fn write(&mut self, bytes: &[u8]);
+
+    /// Where an image that comes over this wire comes from, for the owner's policy: `uart`, `unix`. The name of a wire that does not
+    /// say more is no name that a policy has.
+    fn origin(&self) -> &'static str {
+        "link"
+    }
 }
 
 /// What a device says of itself, whatever is mounted.
@@ -60,10 +66,10 @@ impl Service {
 
     /// Takes the bytes that have arrived and answers the first request among them. Returns whether
     /// there was one; where not, all bytes were taken and the caller may rest until the next.
-    pub fn poll<R: Ram, B: Board + Record>(
+    pub fn poll<R: Ram, B: Board + Record, T: Trust>(
         &mut self,
         wire: &mut impl Wire,
-        device: &mut Device<R, B>,
+        device: &mut Device<R, B, T>,
     ) -> bool {
         while let Some(byte) = wire.read() {
             let counters = self.reader.counters();
@@ -71,6 +77,7 @@ impl Service {
             let context = Context {
                 identity: &self.identity,
                 guarded: self.access.is_guarded(),
+                origin: wire.origin(),
                 refused: self.access.refused(),
                 frames_good: counters.good.saturating_add(1),
                 frames_bad: counters.bad(),
@@ -109,7 +116,11 @@ impl Service {
     }
 
     /// Sends the messages that are waiting: for what a module logs while no request is answered. Where nobody may read them, they go.
-    pub fn send_texts<R: Ram, B: Board + Record>(&mut self, wire: &mut impl Wire, device: &mut Device<R, B>) {
+    pub fn send_texts<R: Ram, B: Board + Record, T: Trust>(
+        &mut self,
+        wire: &mut impl Wire,
+        device: &mut Device<R, B, T>,
+    ) {
         self.access.send_texts(wire, device.board_mut());
     }
 
@@ -129,6 +140,8 @@ impl Service {
 struct Context<'s> {
     identity: &'s Identity,
     guarded: bool,
+    /// Where what comes over this wire comes from.
+    origin: &'s str,
     refused: u32,
     frames_good: u32,
     frames_bad: u32,
@@ -136,11 +149,11 @@ struct Context<'s> {
 
 impl Context<'_> {
     /// `caller` has the role that the request needs; none is anybody, on a device that is open.
-    fn serve<R: Ram, B: Board + Record>(
+    fn serve<R: Ram, B: Board + Record, T: Trust>(
         &self,
         caller: Option<&RoleKey>,
         request: Request,
-        device: &mut Device<R, B>,
+        device: &mut Device<R, B, T>,
     ) -> Response {
         match request {
             Request::Hello { nonce, .. } => Response::Hello(self.hello(nonce, device)),
@@ -150,18 +163,21 @@ impl Context<'_> {
             Request::Rehearse { lines, levels, advance_us } => {
                 rehearse(device, &Cue { lines, levels, advance_us })
             }
-            request => operate(caller, request, device).unwrap_or_else(Response::Refused),
+            request => operate((caller, self.origin), request, device).unwrap_or_else(Response::Refused),
         }
     }
 
-    fn hello<R: Ram, B: Board>(&self, nonce: u32, device: &Device<R, B>) -> Hello {
+    fn hello<R: Ram, B: Board, T: Trust>(&self, nonce: u32, device: &Device<R, B, T>) -> Hello {
         let identity = self.identity;
         let mut hello = Hello {
             protocol: PROTOCOL,
             nonce,
             board: identity.board,
             boot: identity.boot,
-            features: identity.features | features::SWAP | if self.guarded { features::GUARDED } else { 0 },
+            features: identity.features
+                | features::SWAP
+                | if self.guarded { features::GUARDED } else { 0 }
+                | if device.is_development() { 0 } else { features::TRUST },
             clock_hz: identity.clock_hz,
             firmware: Default::default(),
             image: (0..MAX_MODULES as u8).find_map(|n| device.image(n)).map(|image| image_info(&image)),
@@ -172,7 +188,7 @@ impl Context<'_> {
         hello
     }
 
-    fn status<R: Ram, B: Board + Record>(&self, device: &mut Device<R, B>) -> Status {
+    fn status<R: Ram, B: Board + Record, T: Trust>(&self, device: &mut Device<R, B, T>) -> Status {
         let (calls, traps) = device.calls();
         let image = device.image_state();
         let board = device.board_mut();
@@ -199,7 +215,7 @@ fn levels<P: Port>(port: &mut P) -> Response {
 }
 
 /// Connects the levels, runs what follows at once, and lets time pass with all that falls due in it.
-fn rehearse<R: Ram, B: Board + Record>(device: &mut Device<R, B>, cue: &Cue) -> Response {
+fn rehearse<R: Ram, B: Board + Record, T: Trust>(device: &mut Device<R, B, T>, cue: &Cue) -> Response {
     if !device.board_mut().rehearse(&Cue { advance_us: 0, ..*cue }) {
         return Response::Refused(Refusal::Unsupported);
     }
@@ -210,10 +226,10 @@ fn rehearse<R: Ram, B: Board + Record>(device: &mut Device<R, B>, cue: &Cue) -> 
 }
 
 /// The requests that name a module or an export.
-fn operate<R: Ram, B: Board>(
-    caller: Option<&RoleKey>,
+fn operate<R: Ram, B: Board, T: Trust>(
+    (caller, origin): (Option<&RoleKey>, &str),
     request: Request,
-    device: &mut Device<R, B>,
+    device: &mut Device<R, B, T>,
 ) -> Result<Response, Refusal> {
     Ok(match request {
         Request::Call { export, args } => {
@@ -241,10 +257,15 @@ fn operate<R: Ram, B: Board>(
         }
         Request::Module { module } => Response::Module(device.status(module).ok_or(Refusal::NoModule)?),
         Request::Begin { module, bytes, hash, token } => {
-            Response::Staging { next: device.begin(module, bytes, hash, token)? }
+            Response::Staging { next: device.begin_from(module, bytes, hash, token, origin)? }
         }
         Request::Chunk { token, offset, data } => {
             Response::Staging { next: device.chunk(token, offset, &data)? }
+        }
+        Request::Trust => Response::Trust(device.trust_status()),
+        Request::Policy { bytes, token } => Response::Staging { next: device.begin_policy(bytes, token)? },
+        Request::Commit { token } if device.is_policy(token) => {
+            Response::Policy(device.commit_policy(token)?)
         }
         Request::Commit { token } => match device.commit(token)? {
             Ok(module) => swapped(device, module)?,
@@ -257,10 +278,10 @@ fn operate<R: Ram, B: Board>(
             device.confirm(module)?;
             Response::Done
         }
-        Request::Rollback { module } => {
-            device.rollback(module)?;
-            swapped(device, module)?
-        }
+        Request::Rollback { module } => match device.rollback(module)? {
+            Ok(()) => swapped(device, module)?,
+            Err(failure) => Response::NotSwapped { state: failure.state() },
+        },
         Request::Reset { module } => {
             // The device itself is restarted by whoever owns the hardware, once the answer is sent.
             module.map_or(Ok(()), |module| device.reset(module))?;
@@ -276,12 +297,18 @@ fn operate<R: Ram, B: Board>(
     })
 }
 
-fn swapped<R: Ram, B: Board>(device: &mut Device<R, B>, module: u8) -> Result<Response, Refusal> {
+fn swapped<R: Ram, B: Board, T: Trust>(
+    device: &mut Device<R, B, T>,
+    module: u8,
+) -> Result<Response, Refusal> {
     let status = device.status(module).ok_or(Refusal::NoModule)?;
     Ok(Response::Swapped { module, generation: status.generation, trial_ms: status.trial_ms })
 }
 
-fn find<R: Ram, B: Board>(device: &Device<R, B>, export: &Export) -> Result<ModuleExport, Refusal> {
+fn find<R: Ram, B: Board, T: Trust>(
+    device: &Device<R, B, T>,
+    export: &Export,
+) -> Result<ModuleExport, Refusal> {
     let found = match export {
         Export::Id(id) => Some(ModuleExport::from_id(*id)),
         Export::Name(name) => device.find(name),
@@ -296,7 +323,10 @@ fn find<R: Ram, B: Board>(device: &Device<R, B>, export: &Export) -> Result<Modu
 
 /// The export, where a host may call it: what it takes and gives fits a message, and none of it is
 /// an address, which means nothing outside the module.
-fn callable<R: Ram, B: Board>(device: &Device<R, B>, export: &Export) -> Result<ModuleExport, Refusal> {
+fn callable<R: Ram, B: Board, T: Trust>(
+    device: &Device<R, B, T>,
+    export: &Export,
+) -> Result<ModuleExport, Refusal> {
     let export = find(device, export)?;
     let image = device.image(export.module).ok_or(Refusal::UnknownExport)?;
     let signature = image.signature(export.export).ok_or(Refusal::UnknownExport)?;
@@ -326,7 +356,10 @@ fn outcome(call: impl FnOnce(&mut [u64]) -> Result<usize, NotCalled>) -> Result<
     }
 }
 
-fn describe<R: Ram, B: Board>(device: &Device<R, B>, export: &Export) -> Result<Described, Refusal> {
+fn describe<R: Ram, B: Board, T: Trust>(
+    device: &Device<R, B, T>,
+    export: &Export,
+) -> Result<Described, Refusal> {
     let export = find(device, export)?;
     let image = device.image(export.module).ok_or(Refusal::UnknownExport)?;
     let signature = image.signature(export.export).ok_or(Refusal::UnknownExport)?;

@@ -2,8 +2,9 @@
 
 use heapless::Vec;
 use tiny_mapper::{LoadError, Port, Store, Suspended};
-use xmap_image::{Event, Held, Image, Keep, MAX_EVENTS, Policy, VerifyError};
+use xmap_image::{Event, HASH_WORD, HASH_WORDS, Held, Image, Keep, MAX_EVENTS, Policy, VerifyError, Word};
 use xmap_link::Life;
+use xmap_trust::Origin;
 
 use crate::lifecycle::{Step, next};
 use crate::{Panel, Ram, Room};
@@ -21,6 +22,8 @@ pub(crate) struct Slot<R: Ram> {
     /// The words, while no image stands in them. One of this and `image` is there.
     words: Option<R::Words>,
     image: Option<Held<R::Words>>,
+    /// Where the image came from, where anybody asks.
+    origin: Origin,
     declared: Declared,
     stack: R::Slots,
     globals: R::Slots,
@@ -37,6 +40,7 @@ impl<R: Ram> Slot<R> {
         Self {
             words: Some(words),
             image: None,
+            origin: Origin::new(),
             declared: Declared::default(),
             stack,
             globals,
@@ -70,12 +74,33 @@ impl<R: Ram> Slot<R> {
             self.step(Step::Unload);
         }
         self.state = None;
+        self.settled = (0, 0);
     }
 
-    /// Makes an image of the first `len` words.
-    pub(crate) fn admit(&mut self, len: usize) -> Result<(), VerifyError> {
+    /// Makes an image of the first `bytes` of the words, whose hash is the one that was announced, if any was.
+    pub(crate) fn admit(&mut self, bytes: usize, announced: Option<[u8; 32]>) -> Result<(), VerifyError> {
+        if !bytes.is_multiple_of(4) {
+            return Err(VerifyError::Alignment);
+        }
+        let stated = self.words.as_deref().unwrap_or_default().get(HASH_WORD..HASH_WORD + HASH_WORDS);
+        let stated = stated.map(bytemuck::cast_slice::<u32, u8>);
+        if announced.is_some_and(|hash| stated != Some(&hash[..])) {
+            return Err(VerifyError::Hash);
+        }
+        self.take(|words| Held::admit(words, bytes / 4))
+    }
+
+    /// Makes an image of the first `len` words, whose hash is known to be that of a seal.
+    pub(crate) fn admit_verified(&mut self, len: usize) -> Result<(), VerifyError> {
+        self.take(|words| Held::verify(words, len))
+    }
+
+    fn take(
+        &mut self,
+        admit: impl FnOnce(R::Words) -> Result<Held<R::Words>, (R::Words, VerifyError)>,
+    ) -> Result<(), VerifyError> {
         let words = self.words.take().ok_or(VerifyError::Length)?;
-        match Held::admit(words, len) {
+        match admit(words) {
             Ok(image) => {
                 self.declared = {
                     let manifest = image.manifest();
@@ -90,6 +115,17 @@ impl<R: Ram> Slot<R> {
                 Err(error)
             }
         }
+    }
+
+    /// Notes where the image came from.
+    pub(crate) fn set_origin(&mut self, origin: &Origin) {
+        self.origin.clone_from(origin);
+    }
+
+    /// The image, the words behind it, and where it came from.
+    pub(crate) fn admitted(&self) -> Option<(Image<'_>, &[Word], &Origin)> {
+        let image = self.image.as_ref()?;
+        Some((image.image(), image.behind(), &self.origin))
     }
 
     /// What the image's manifest block says; the default, where there was none yet.

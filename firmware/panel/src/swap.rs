@@ -1,120 +1,46 @@
 //! A new image in the place of another: its way into the inactive slot, the switch, and the way back.
 
-use xmap_image::{Confirm, HASH_WORD, HASH_WORDS, VerifyError, conflict};
+use xmap_image::{Confirm, VerifyError, conflict};
 use xmap_link::limits::MAX_MODULES;
 use xmap_link::{ImageState, Life, Refusal, What, Why};
+use xmap_trust::Origin;
 
 use crate::lifecycle::Step;
 use crate::lines::{change_lines, check_lines, make_safe, prepare_lines, release_lines};
 use crate::slot::Slot;
 use crate::sources::Phases;
-use crate::{Board, Device, Failure, MountError, Ram, Room};
+use crate::transfer::{Target, Transfer, cut};
+use crate::{Board, Development, Device, Failure, MountError, Ram, Room, Trust};
 
-/// Microseconds without a chunk after which a transfer is given up: a host that is still there has sent three
-/// times by then.
-pub const SILENCE_US: u64 = 5_000_000;
-
-/// An image on its way.
-#[derive(Debug)]
-pub(crate) struct Transfer {
-    module: u8,
-    token: u32,
-    bytes: u32,
-    hash: [u8; 32],
-    next: u32,
-    touched_us: u64,
-}
-
-impl Transfer {
-    pub(crate) const fn deadline_us(&self) -> u64 {
-        self.touched_us + SILENCE_US
-    }
-}
-
-/// Milliseconds until a time.
-fn ms_until(end_us: u64, now_us: u64) -> u32 {
-    crate::module::capped(end_us.saturating_sub(now_us).div_ceil(1000))
-}
-
-impl<R: Ram, B: Board> Device<R, B> {
-    /// Makes the inactive slot of a module ready for an image of `bytes`. A repetition goes on where the transfer
-    /// stands. Returns where the next chunk begins.
+impl<R: Ram, B: Board> Device<R, B, Development> {
+    /// [`Device::install_from`] on a development device, which does not ask where an image came from.
     ///
     /// # Errors
-    /// [`Refusal::NoModule`], [`Refusal::TooLarge`]; [`Refusal::Busy`] while another transfer is under way, or a
-    /// trial that needs the other slot.
+    /// What became of the image.
+    pub fn install(&mut self, module: u8, image: &[u8]) -> Result<(), Failure> {
+        self.install_from(module, image, "")
+    }
+
+    /// [`Device::begin_from`] on a development device, which does not ask where an image comes from.
+    ///
+    /// # Errors
+    /// As there.
     pub fn begin(&mut self, module: u8, bytes: u32, hash: [u8; 32], token: u32) -> Result<u32, Refusal> {
-        let now_us = self.board.now_us();
-        if let Some(transfer) = &mut self.transfer {
-            let same = (transfer.module, transfer.token, transfer.bytes) == (module, token, bytes);
-            if same && transfer.hash == hash {
-                transfer.touched_us = now_us;
-                return Ok(transfer.next);
-            }
-            return Err(Refusal::Busy { retry_ms: ms_until(transfer.deadline_us(), now_us) });
-        }
-        let of = self.modules.get_mut(usize::from(module)).ok_or(Refusal::NoModule)?;
-        if let Some(end_us) = of.trial_us {
-            return Err(Refusal::Busy { retry_ms: ms_until(end_us, now_us) });
-        }
-        // The image before the active one goes here: there are two slots.
-        of.previous = false;
-        of.inactive_mut().clear();
-        let most = of.inactive_mut().words_mut().map_or(0, |words| words.len() * 4) as u32;
-        if bytes > most {
-            return Err(Refusal::TooLarge { most });
-        }
-        self.transfer = Some(Transfer { module, token, bytes, hash, next: 0, touched_us: now_us });
-        Ok(0)
+        self.begin_from(module, bytes, hash, token, "")
     }
+}
 
-    /// Takes a part of the image. One that has come before is taken as a repetition. Returns where the next begins.
-    ///
-    /// # Errors
-    /// [`Refusal::NoTransfer`], [`Refusal::BadChunk`].
-    pub fn chunk(&mut self, token: u32, offset: u32, data: &[u8]) -> Result<u32, Refusal> {
-        let now_us = self.board.now_us();
-        let transfer = self.transfer.as_mut().filter(|t| t.token == token).ok_or(Refusal::NoTransfer)?;
-        let expected = transfer.next;
-        let end = u32::try_from(data.len()).ok().and_then(|len| offset.checked_add(len));
-        let end = end.filter(|end| *end <= transfer.bytes).ok_or(Refusal::BadChunk { expected })?;
-        transfer.touched_us = now_us;
-        if end <= expected {
-            return Ok(expected);
-        }
-        if offset != expected {
-            return Err(Refusal::BadChunk { expected });
-        }
-        let words = self.modules.get_mut(usize::from(transfer.module));
-        let words = words.and_then(|module| module.inactive_mut().words_mut()).ok_or(Refusal::NoTransfer)?;
-        let place = bytemuck::cast_slice_mut::<u32, u8>(words).get_mut(offset as usize..end as usize);
-        place.ok_or(Refusal::BadChunk { expected })?.copy_from_slice(data);
-        transfer.next = end;
-        Ok(end)
-    }
-
+impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
     /// Verifies the image that has come, and switches to it: which module has it now. The inner error is what became
     /// of the image; the one before goes on then.
     ///
     /// # Errors
     /// [`Refusal::NoTransfer`]; [`Refusal::BadChunk`] where something is missing.
     pub fn commit(&mut self, token: u32) -> Result<Result<u8, Failure>, Refusal> {
-        let transfer = self.transfer.as_ref().filter(|t| t.token == token).ok_or(Refusal::NoTransfer)?;
-        let (module, bytes, hash, next) = (transfer.module, transfer.bytes, transfer.hash, transfer.next);
-        if next != bytes {
-            return Err(Refusal::BadChunk { expected: next });
-        }
-        self.transfer = None;
-        Ok(self.take_in(module, bytes as usize, Some(hash)).map(|()| module))
-    }
-
-    /// Forgets a transfer. Whether there was one with this token.
-    pub fn abort(&mut self, token: u32) -> bool {
-        let there = self.transfer.as_ref().is_some_and(|transfer| transfer.token == token);
-        if there {
-            self.transfer = None;
-        }
-        there
+        let Transfer { target, bytes, hash, origin, .. } = self.take_transfer(token)?;
+        // What was begun as a policy is none of a module's.
+        let Target::Module(module) = target else { return Err(Refusal::NoTransfer) };
+        Ok(self.take_in(module, bytes as usize, Some(hash), &origin).map(|()| module))
     }
 
     /// Gives the inactive slot of a module other memory, for an owner that has a heap. The image before the active
@@ -127,11 +53,12 @@ impl<R: Ram, B: Board> Device<R, B> {
         }
     }
 
-    /// Puts an image into a module at once: at boot, or where there is no link. The switch is that of a swap.
+    /// Puts an image into a module at once: at boot, or where there is no link. The switch is that of a swap. `origin` is where
+    /// the image really came from; where the device has an owner, its seal stands behind it.
     ///
     /// # Errors
     /// What became of the image.
-    pub fn install(&mut self, module: u8, image: &[u8]) -> Result<(), Failure> {
+    pub fn install_from(&mut self, module: u8, image: &[u8], origin: &str) -> Result<(), Failure> {
         let of = self.modules.get_mut(usize::from(module)).ok_or(Failure::NoModule)?;
         self.transfer = None;
         of.previous = false;
@@ -140,36 +67,45 @@ impl<R: Ram, B: Board> Device<R, B> {
         let words = of.inactive_mut().words_mut().unwrap_or_default();
         let place = bytemuck::cast_slice_mut::<u32, u8>(words).get_mut(..image.len());
         place.ok_or(VerifyError::Length)?.copy_from_slice(image);
-        self.take_in(module, image.len(), None)
+        self.take_in(module, image.len(), None, &cut(origin))
     }
 
     /// Verifies what stands in the inactive slot, and switches to it.
-    fn take_in(&mut self, number: u8, bytes: usize, hash: Option<[u8; 32]>) -> Result<(), Failure> {
-        let outcome = self.verify(number, bytes, hash).and_then(|()| Ok(self.switch(number)?));
+    fn take_in(
+        &mut self,
+        number: u8,
+        bytes: usize,
+        hash: Option<[u8; 32]>,
+        origin: &Origin,
+    ) -> Result<(), Failure> {
+        let verified = self.verify(number, bytes, hash, origin);
+        let outcome = verified.and_then(|()| Ok(self.switch(number)?));
+        let state = outcome.as_ref().err().map_or(ImageState::Mounted, Failure::state);
         if let Some(module) = self.modules.get_mut(usize::from(number)) {
             if outcome.is_err() {
                 module.inactive_mut().clear();
             }
-            module.state = outcome.err().map_or(ImageState::Mounted, |failure| failure.state());
+            module.state = state;
         }
-        if let Err(failure) = outcome {
-            self.tell(number, What::NotMounted(failure.state()));
+        if let Err(failure) = &outcome {
+            if let Failure::Trust(reject) = failure {
+                self.deny(number, reject);
+            }
+            self.tell(number, What::NotMounted(state));
         }
         outcome
     }
 
     /// Everything that can be found out before anything of the module that runs is touched.
-    fn verify(&mut self, number: u8, bytes: usize, hash: Option<[u8; 32]>) -> Result<(), Failure> {
+    fn verify(
+        &mut self,
+        number: u8,
+        bytes: usize,
+        hash: Option<[u8; 32]>,
+        origin: &Origin,
+    ) -> Result<(), Failure> {
+        self.admit(number, bytes, hash, origin)?;
         let slot = self.modules.get_mut(usize::from(number)).ok_or(Failure::NoModule)?.inactive_mut();
-        let words = slot.words_mut().unwrap_or_default();
-        if !bytes.is_multiple_of(4) {
-            return Err(VerifyError::Alignment.into());
-        }
-        let stated = words.get(HASH_WORD..HASH_WORD + HASH_WORDS).map(bytemuck::cast_slice::<u32, u8>);
-        if hash.is_some_and(|hash| stated != Some(&hash[..])) {
-            return Err(VerifyError::Hash.into());
-        }
-        slot.admit(bytes / 4)?;
         slot.fits().map_err(MountError::Load)?;
         let new = self.modules.get(usize::from(number)).and_then(|module| module.inactive().image());
         let new = new.ok_or(Failure::NoModule)?;
@@ -223,6 +159,9 @@ impl<R: Ram, B: Board> Device<R, B> {
                 module.trial_us = trial.then(|| now_us.saturating_add(u64::from(confirm_ms) * 1000));
                 module.active_mut().step(Step::Run);
                 self.tell(number, if had { What::Swapped } else { What::Mounted });
+                if !trial {
+                    self.count_as_good(number);
+                }
                 self.arm(number, &phases, false);
                 Ok(())
             }
@@ -335,20 +274,25 @@ impl<R: Ram, B: Board> Device<R, B> {
         let module = self.modules.get_mut(usize::from(number)).ok_or(Refusal::NoModule)?;
         module.trial_us.take().ok_or(Refusal::NotOnTrial)?;
         self.tell(number, What::Confirmed);
+        self.count_as_good(number);
         Ok(())
     }
 
-    /// Goes back to the image before the active one, because a host asks for it.
+    /// Goes back to the image before the active one, because a host asks for it. The inner error is why the owner's policy does not
+    /// allow that: the active one goes on then.
     ///
     /// # Errors
     /// [`Refusal::NoModule`], [`Refusal::NoPrevious`].
-    pub fn rollback(&mut self, number: u8) -> Result<(), Refusal> {
+    pub fn rollback(&mut self, number: u8) -> Result<Result<(), Failure>, Refusal> {
         let module = self.modules.get(usize::from(number)).ok_or(Refusal::NoModule)?;
         if !module.previous {
             return Err(Refusal::NoPrevious);
         }
+        if let Err(failure) = self.may_return(number) {
+            return Ok(Err(failure));
+        }
         self.go_back(number, Why::Asked);
-        Ok(())
+        Ok(Ok(()))
     }
 
     /// Goes back to the image before the active one. Its state is what it was when it was unmounted.
@@ -381,7 +325,9 @@ impl<R: Ram, B: Board> Device<R, B> {
             if module.trial_us.is_some_and(|end_us| now_us >= end_us) {
                 match module.policy().confirm {
                     Confirm::Device => _ = self.confirm(number),
-                    Confirm::Host => self.go_back(number, Why::Unconfirmed),
+                    Confirm::Host if module.previous => self.go_back(number, Why::Unconfirmed),
+                    // A policy has taken the image before away meanwhile.
+                    Confirm::Host => self.end_trial_at_rest(number),
                 }
             }
             let module = &self.modules[usize::from(number)];
@@ -390,7 +336,7 @@ impl<R: Ram, B: Board> Device<R, B> {
             }
         }
         if let Some(transfer) = self.transfer.as_ref().filter(|transfer| now_us >= transfer.deadline_us()) {
-            let module = transfer.module;
+            let module = transfer.module();
             self.transfer = None;
             self.tell(module, What::TransferEnded);
         }

@@ -153,9 +153,9 @@ fn a_trial_is_confirmed_by_whom_the_manifest_names() {
     pass(&mut device, 10_000);
     assert_eq!(read(&mut device, "version"), 3);
 
-    device.rollback(0).unwrap();
+    device.rollback(0).unwrap().unwrap();
     assert_eq!(read(&mut device, "version"), 2, "a host may ask for the one before");
-    device.rollback(0).unwrap();
+    device.rollback(0).unwrap().unwrap();
     assert_eq!(read(&mut device, "version"), 3, "and for the one after it");
 }
 

@@ -209,6 +209,10 @@ impl Wire for LinkUart {
     fn write(&mut self, bytes: &[u8]) {
         self.uart.write(bytes);
     }
+
+    fn origin(&self) -> &'static str {
+        "uart"
+    }
 }
 
 impl HandoverError {

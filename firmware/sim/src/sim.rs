@@ -212,6 +212,7 @@ impl Sim {
             }
             Err(Failure::Image(error)) => Err(SimError::Image(error)),
             Err(Failure::NoModule) => unreachable!("every device has a module 0"),
+            Err(Failure::Trust(_)) => unreachable!("a development device has no policy"),
         }
     }
 

@@ -1,11 +1,9 @@
 //! An image, its seal and a policy held against each other.
 
-use core::fmt;
-
 use subtle::ConstantTimeEq;
-use xmap_image::{HASH_WORD, HASH_WORDS, Image, Op, VerifyError, Word, content_hash, decode};
+use xmap_image::{HASH_WORD, HASH_WORDS, Image, Op, Word, content_hash, decode};
 
-use crate::{KeyId, ModuleName, OpClass, Origin, Policy, Seal, SealError, TrustedKey, sealed};
+use crate::{KeyId, OpClass, Origin, Policy, Reject, Seal, SealError, TrustedKey, sealed};
 
 /// An image that the policy allows.
 #[derive(Clone, Copy, Debug)]
@@ -17,64 +15,6 @@ pub struct Accepted<'a> {
     /// Its version: what a device remembers as the highest that it has seen of the module.
     pub version: u32,
 }
-
-/// Why an image is not to run.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Reject {
-    /// There is no seal, or no well-formed one.
-    Seal(SealError),
-    /// No trusted key has the seal's key id.
-    UnknownKey,
-    /// The signature is not that key's.
-    BadSignature,
-    /// The image, or the key that sealed it, is revoked.
-    Revoked,
-    /// The image is not the one that was sealed, or not the one that its module is pinned to.
-    HashMismatch,
-    /// It came from there, and the seal, the key or a pin names other origins.
-    UntrustedOrigin(Origin),
-    /// The key may not sign this module.
-    KeyNotAllowed(ModuleName),
-    /// It is older than what the device had, or than the policy wants.
-    Rollback {
-        /// Its version.
-        found: u32,
-        /// The lowest that is taken.
-        have: u32,
-    },
-    /// The key may not sign for this board.
-    Board(u16),
-    /// What was sealed is no valid image, or another module, version or board than its seal says.
-    Image(Option<VerifyError>),
-    /// It declares a line that the key may not use.
-    Line(u8),
-    /// It has an operation that the key may not use.
-    Op(Op),
-}
-
-impl fmt::Display for Reject {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("reject: ")?;
-        match self {
-            Self::Seal(error) => error.fmt(f),
-            Self::UnknownKey => f.write_str("unknown key"),
-            Self::BadSignature => f.write_str("bad signature"),
-            Self::Revoked => f.write_str("revoked"),
-            Self::HashMismatch => f.write_str("hash mismatch"),
-            Self::UntrustedOrigin(origin) => write!(f, "untrusted origin {origin}"),
-            Self::KeyNotAllowed(_) => f.write_str("key not allowed for this module"),
-            Self::Rollback { found, have } => write!(f, "rollback {found} < {have}"),
-            Self::Board(board) => write!(f, "board {board} not allowed"),
-            Self::Image(Some(error)) => error.fmt(f),
-            Self::Image(None) => f.write_str("the seal speaks of another module, version or board"),
-            Self::Line(line) => write!(f, "line {line} not allowed"),
-            Self::Op(op) => write!(f, "operation {} not allowed", op.text()),
-        }
-    }
-}
-
-impl core::error::Error for Reject {}
 
 /// Holds an image and the seal behind it against a policy: see [`check`].
 ///
@@ -111,17 +51,55 @@ pub fn check<'a>(
     origin: &str,
     have: u32,
 ) -> Result<Accepted<'a>, Reject> {
+    let allowed = authenticate(seal, words, policy, origin, have)?;
+    let image = Image::verify(words).map_err(|error| Reject::Image(Some(error)))?;
+    allowed.covers(&image)?;
+    Ok(Accepted { image, key: seal.key, version: seal.version })
+}
+
+/// The first half of [`check`]: all that can be known of words before they are looked at. Whoever gets an
+/// [`Allowed`] verifies the image once, in its own place, and asks [`Allowed::covers`] before it runs.
+///
+/// # Errors
+/// The first thing that does not hold.
+///
+/// # Panics
+/// Never, for any words, seal and policy.
+pub fn authenticate<'p>(
+    seal: &'p Seal,
+    words: &[Word],
+    policy: &'p Policy,
+    origin: &str,
+    have: u32,
+) -> Result<Allowed<'p>, Reject> {
     let key = genuine(seal, policy)?;
     undamaged(seal, words)?;
     wanted(seal, key, policy, origin, have)?;
-    let image = Image::verify(words).map_err(|error| Reject::Image(Some(error)))?;
-    let manifest = image.manifest().map_err(|error| Reject::Image(Some(error)))?;
-    let says = (manifest.module, image.header().version, image.board() as u16);
-    if says != (seal.module.as_str(), seal.version, seal.board) {
-        return Err(Reject::Image(None));
+    Ok(Allowed { seal, key })
+}
+
+/// A seal that holds, over words that are the sealed ones, from where the policy wants them. What the words
+/// say is still to be held against it.
+#[derive(Clone, Copy, Debug)]
+#[must_use = "the image is not held against seal and key yet"]
+pub struct Allowed<'p> {
+    seal: &'p Seal,
+    key: &'p TrustedKey,
+}
+
+impl Allowed<'_> {
+    /// The second half of [`check`]: that the image is what its seal says, and keeps to the lines and operations of the key.
+    ///
+    /// # Errors
+    /// The first thing that does not hold.
+    pub fn covers(&self, image: &Image<'_>) -> Result<(), Reject> {
+        let manifest = image.manifest().map_err(|error| Reject::Image(Some(error)))?;
+        let says = (manifest.module, image.header().version, image.board() as u16);
+        if says != (self.seal.module.as_str(), self.seal.version, self.seal.board) {
+            return Err(Reject::Image(None));
+        }
+        within(image, self.key)
     }
-    within(&image, key)?;
-    Ok(Accepted { image, key: seal.key, version: seal.version })
 }
 
 /// The trusted key whose signature the seal has. A revoked one is told before all else: that its signatures

@@ -15,18 +15,22 @@ mod build;
 mod check;
 mod key;
 mod ops;
+mod pieces;
 mod policy;
+mod reject;
 mod seal;
 
 #[cfg(feature = "build")]
 pub use build::{SecretKey, seal, sign_policy};
-pub use check::{Accepted, Reject, check, check_sealed};
+pub use check::{Accepted, Allowed, authenticate, check, check_sealed};
 pub use key::{KeyId, PublicKey};
 pub use ops::OpClass;
+pub use pieces::{Piece, Pieces, pieces};
 pub use policy::{
     HashPin, MAX_KEYS, MAX_MODULES, MAX_ORIGINS, MAX_POLICY_BYTES, MAX_RULES, MinimumVersion, POLICY_FORMAT,
     POLICY_MAGIC, Policy, PolicyError, TrustedKey, open_policy,
 };
+pub use reject::Reject;
 pub use seal::{
     MAX_MODULE_BYTES, MAX_ORIGIN_BYTES, ModuleName, Origin, SEAL_FORMAT, SEAL_MAGIC, SEAL_WORDS,
     SIGNED_BYTES, Seal, SealError, sealed,

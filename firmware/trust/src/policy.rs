@@ -100,6 +100,8 @@ pub enum PolicyError {
         /// That of the device's policy.
         have: u32,
     },
+    /// The device could not put it where it outlives a restart.
+    Memory,
 }
 
 impl fmt::Display for PolicyError {
@@ -110,11 +112,39 @@ impl fmt::Display for PolicyError {
             Self::BadSignature => f.write_str("the policy is not signed by the owner's key"),
             Self::Content => f.write_str("the policy does not decode"),
             Self::Rollback { found, have } => write!(f, "policy rollback {found} < {have}"),
+            Self::Memory => f.write_str("the device cannot keep the policy"),
         }
     }
 }
 
 impl core::error::Error for PolicyError {}
+
+impl PolicyError {
+    /// Its number, and what a host needs beside it to tell the same. Numbers are the same in every version.
+    pub const fn parts(&self) -> (u8, [u32; 2]) {
+        match self {
+            Self::Form => (1, [0; 2]),
+            Self::Format(format) => (2, [*format as u32, 0]),
+            Self::BadSignature => (3, [0; 2]),
+            Self::Content => (4, [0; 2]),
+            Self::Rollback { found, have } => (5, [*found, *have]),
+            Self::Memory => (6, [0; 2]),
+        }
+    }
+
+    /// The reason with this number and these details, as another machine told them; `None` where there is none.
+    pub fn from_parts(code: u8, [first, second]: [u32; 2]) -> Option<Self> {
+        Some(match code {
+            1 => Self::Form,
+            2 => Self::Format(first.try_into().ok()?),
+            3 => Self::BadSignature,
+            4 => Self::Content,
+            5 => Self::Rollback { found: first, have: second },
+            6 => Self::Memory,
+            _ => return None,
+        })
+    }
+}
 
 /// Opens a policy that the owner's root key has signed. Nothing of it is decoded before the signature holds.
 ///

@@ -4,10 +4,10 @@ mod common;
 
 use common::{both, policy, root, sample, signer};
 use proptest::prelude::*;
-use xmap_image::Image;
+use xmap_image::{Image, Word};
 use xmap_trust::{
     HashPin, MAX_POLICY_BYTES, MAX_RULES, MinimumVersion, Policy, PolicyError, SEAL_WORDS, Seal, SealError,
-    TrustedKey, check_sealed, open_policy, seal, sign_policy,
+    TrustedKey, check_sealed, open_policy, pieces, seal, sign_policy,
 };
 
 fn signed(policy: &Policy) -> Vec<u8> {
@@ -168,4 +168,37 @@ proptest! {
         }
         prop_assert!(open_policy(&bytes, &root().public(), 0).is_err());
     }
+}
+
+#[test]
+fn what_travels_of_a_policy_comes_back_as_the_same_line() {
+    for code in 1..=6 {
+        let error = PolicyError::from_parts(code, [7, 8]).unwrap();
+        let (again, details) = error.parts();
+        assert_eq!((again, PolicyError::from_parts(again, details)), (code, Some(error)));
+    }
+    assert_eq!(PolicyError::from_parts(5, [2, 3]).unwrap().to_string(), "policy rollback 2 < 3");
+    for (code, details) in [(0, [0; 2]), (7, [0; 2]), (2, [1 << 16, 0])] {
+        assert_eq!(PolicyError::from_parts(code, details), None);
+    }
+}
+
+#[test]
+fn a_bundle_has_its_seals_behind_its_images() {
+    let sealed = both();
+    let plain = &sealed[..sealed.len() - SEAL_WORDS];
+    let two = [&sealed[..], plain].concat();
+    let pieces_of = |words| pieces(words).collect::<Result<Vec<_>, _>>().unwrap();
+    let found = pieces_of(&two);
+    assert_eq!(found.len(), 2);
+    assert_eq!((found[0].image, found[0].whole), (plain, &sealed[..]));
+    assert_eq!(found[0].seal, Some(&sealed[plain.len()..]));
+    assert_eq!((found[1].image, found[1].seal, found[1].whole), (plain, None, plain));
+    // A seal that is cut off is there, and does not parse.
+    let cut = pieces_of(&sealed[..sealed.len() - 1]);
+    assert_eq!(cut[0].seal.map(<[Word]>::len), Some(SEAL_WORDS - 1));
+    let five: Vec<Word> = (0..5).flat_map(|_| sealed.clone()).collect();
+    assert_eq!(pieces(&five).collect::<Vec<_>>().len(), 5);
+    assert_eq!(pieces(&five).last(), Some(Err(xmap_image::VerifyError::Bundle)));
+    assert_eq!(pieces(&[]).last(), Some(Err(xmap_image::VerifyError::TooShort)));
 }

@@ -117,6 +117,8 @@ pub fn happening(number: u32, happening: &Happening, name: &str, maps: &Maps) ->
         What::HostBack => ("host_back", Json::Null),
         What::Overrun => ("overrun", Json::Null),
         What::TransferEnded => ("transfer_ended", Json::Null),
+        What::Policy { version } => ("policy", json!({ "version": version })),
+        What::Disallowed { code } => ("disallowed", json!({ "code": code })),
     };
     json!({
         "number": number,

@@ -57,6 +57,7 @@ pub(super) fn features_of(bits: u32) -> impl Iterator<Item = &'static str> {
         (features::TEXT, "text"),
         (features::REHEARSAL, "rehearsal"),
         (features::SWAP, "swap"),
+        (features::TRUST, "trust"),
     ];
     known.into_iter().filter(move |(bit, _)| bits & bit != 0).map(|(_, name)| name)
 }

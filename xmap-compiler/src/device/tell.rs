@@ -3,7 +3,8 @@
 use std::fmt::Write;
 
 use tiny_mapper::TrapCode;
-use xmap_link::{Happening, ImageState, Life, ModuleStatus, TrapReport, What, Why};
+use xmap_link::{Happening, ImageState, Life, ModuleStatus, POLICY_CODES, Rejection, TrapReport, What, Why};
+use xmap_trust::Reject;
 
 use super::operate::Swapped;
 use super::report::uptime;
@@ -45,6 +46,9 @@ pub fn state_text(state: &ImageState, maps: &Maps) -> String {
     match state {
         ImageState::None => "no image was given".into(),
         ImageState::Mounted => "mounted".into(),
+        ImageState::Rejected { code, detail } if *code >= POLICY_CODES => {
+            policy_text(code - POLICY_CODES, *detail)
+        }
         ImageState::Rejected { code, detail } => {
             format!("the image was rejected: reason {code}, at {detail}")
         }
@@ -52,6 +56,27 @@ pub fn state_text(state: &ImageState, maps: &Maps) -> String {
             format!("the image was not mounted: on_mount returned {result}")
         }
         ImageState::MountTrapped(trap) => format!("the image was not mounted: {}", trap_text(trap, maps)),
+    }
+}
+
+/// Why a policy refused an image, as far as one number says it; [`rejection_text`] has all of it.
+fn policy_text(code: u16, detail: u32) -> String {
+    match u8::try_from(code).ok().and_then(|code| Reject::from_parts(code, [detail, 0], "")) {
+        Some(Reject::UntrustedOrigin(_)) => "reject: untrusted origin".into(),
+        Some(Reject::Rollback { found: 0, .. }) => "reject: rollback".into(),
+        Some(Reject::Rollback { found, .. }) => format!("reject: rollback to version {found}"),
+        Some(Reject::Image(_)) => "reject: not what its seal says".into(),
+        Some(reject) => reject.to_string(),
+        None => format!("reject: reason {code}, {detail}"),
+    }
+}
+
+/// Why a policy refused an image: the line that `xmap verify --policy` prints for it.
+pub fn rejection_text(rejection: &Rejection) -> String {
+    let Rejection { code, details, text, .. } = rejection;
+    match Reject::from_parts(*code, *details, text) {
+        Some(reject) => reject.to_string().escape_debug().to_string(),
+        None => format!("reject: reason {code}, {} {}", details[0], details[1]),
     }
 }
 
@@ -82,6 +107,10 @@ pub fn happening_text(what: &What, maps: &Maps) -> String {
         What::HostBack => "a host is heard again".into(),
         What::Overrun => "an event was lost: there was no room for it".into(),
         What::TransferEnded => "a transfer was given up".into(),
+        What::Policy { version } => format!("policy {version} holds from now on"),
+        What::Disallowed { code } => {
+            format!("stopped by a new policy: {}", policy_text(code.saturating_sub(POLICY_CODES), 0))
+        }
     }
 }
 
@@ -246,6 +275,20 @@ module  name     life      image     version  generation  trial  previous
             (What::HostBack, "a host is heard again"),
             (What::Overrun, "an event was lost: there was no room for it"),
             (What::TransferEnded, "a transfer was given up"),
+            (What::Policy { version: 4 }, "policy 4 holds from now on"),
+            (What::Disallowed { code: 772 }, "stopped by a new policy: reject: revoked"),
+            (
+                What::NotMounted(ImageState::Rejected { code: 776, detail: 7 }),
+                "not mounted: reject: rollback to version 7",
+            ),
+            (
+                What::NotMounted(ImageState::Rejected { code: 774, detail: 0 }),
+                "not mounted: reject: untrusted origin",
+            ),
+            (
+                What::NotMounted(ImageState::Rejected { code: 779, detail: 17 }),
+                "not mounted: reject: line 17 not allowed",
+            ),
         ];
         for (what, expected) in lines {
             let line = happening_line(&happening(what), "hall", &maps());

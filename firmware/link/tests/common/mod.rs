@@ -5,7 +5,8 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use xmap_link::limits::{
-    MAX_ARGS, MAX_CHUNK, MAX_HAPPENINGS, MAX_MODULE_NAME, MAX_NAME, MAX_TRACE_ENTRIES, MAX_VERSION,
+    MAX_ARGS, MAX_CHUNK, MAX_HAPPENINGS, MAX_MODULE_NAME, MAX_NAME, MAX_REASON, MAX_TRACE_ENTRIES,
+    MAX_VERSION,
 };
 use xmap_link::*;
 
@@ -76,6 +77,8 @@ pub fn operation() -> impl Strategy<Value = Request> {
         (any::<u32>(), args()).prop_map(|(handle, args)| Request::CallHandle { handle, args }),
         any::<u32>().prop_map(|handle| Request::Release { handle }),
         any::<([u8; 8], [u8; 32])>().prop_map(|(key, nonce)| Request::Open { key: RoleKeyId(key), nonce }),
+        Just(Request::Trust),
+        any::<(u32, u32)>().prop_map(|(bytes, token)| Request::Policy { bytes, token }),
     ]
 }
 
@@ -211,6 +214,8 @@ fn what() -> impl Strategy<Value = What> {
         Just(What::HostBack),
         Just(What::Overrun),
         Just(What::TransferEnded),
+        any::<u32>().prop_map(|version| What::Policy { version }),
+        any::<u16>().prop_map(|code| What::Disallowed { code }),
     ]
 }
 
@@ -223,6 +228,25 @@ fn happenings() -> impl Strategy<Value = Happenings> {
     (any::<(u32, u32)>(), vec(happening, 0..=MAX_HAPPENINGS)).prop_map(|((first, next), entries)| {
         Happenings { first, next, entries: entries.into_iter().collect() }
     })
+}
+
+fn rejection() -> impl Strategy<Value = Rejection> {
+    (any::<(u64, u8, u8, [u32; 2])>(), text(MAX_REASON)).prop_map(
+        |((time_us, module, code, details), text)| Rejection {
+            time_us,
+            module,
+            code,
+            details,
+            text: text.as_str().try_into().unwrap(),
+        },
+    )
+}
+
+fn policy_state() -> impl Strategy<Value = PolicyState> {
+    prop_oneof![
+        any::<(u32, u8)>().prop_map(|(version, stopped)| PolicyState::Taken { version, stopped }),
+        any::<(u8, [u32; 2])>().prop_map(|(code, details)| PolicyState::Refused { code, details }),
+    ]
 }
 
 fn entry() -> impl Strategy<Value = TraceEntry> {
@@ -278,6 +302,10 @@ pub fn response() -> impl Strategy<Value = Response> {
             role,
             proof
         }),
+        (any::<(Option<u32>, u32)>(), option::of(rejection())).prop_map(|((policy, rejected), last)| {
+            Response::Trust(TrustStatus { policy, rejected, last })
+        }),
+        policy_state().prop_map(Response::Policy),
     ]
 }
 

@@ -1,0 +1,233 @@
+//! The way in: each image is held against the owner's policy before anything of it is read, and each image that is
+//! here again when the policy changes.
+
+use xmap_image::VerifyError;
+use xmap_link::limits::MAX_MODULES;
+use xmap_link::{ImageState, Life, POLICY_CODES, PolicyState, Refusal, Rejection, TrustStatus, What};
+use xmap_trust::{Origin, Policy, Reject, Seal, SealError, authenticate, sealed};
+
+use crate::lifecycle::Step;
+use crate::lines::make_safe;
+use crate::slot::Slot;
+use crate::transfer::Target;
+use crate::{Board, Device, Failure, Ram, Trust};
+
+/// What became of an image that the policy refused.
+pub(crate) fn state(reject: &Reject) -> ImageState {
+    ImageState::Rejected { code: code(reject), detail: reject.details().0[0] }
+}
+
+fn code(reject: &Reject) -> u16 {
+    POLICY_CODES + u16::from(reject.code())
+}
+
+/// What a device has refused since boot.
+#[derive(Debug, Default)]
+pub(crate) struct Denials {
+    count: u32,
+    last: Option<Rejection>,
+}
+
+/// Admits the first `len` words of a slot, an image and its seal. Nothing of the image is read before seal, hash, policy, version and origin
+/// hold; its hash is not computed twice.
+fn admit_sealed<R: Ram>(
+    slot: &mut Slot<R>,
+    len: usize,
+    trust: &mut impl Trust,
+    (announced, origin): (Option<[u8; 32]>, &Origin),
+) -> Result<(), Failure> {
+    let Some(policy) = trust.policy() else { return Ok(()) };
+    let words = slot.words_mut().and_then(|words| words.get(..len)).unwrap_or_default();
+    let (image, seal) = sealed(words).ok_or(Reject::Seal(SealError::Magic))?;
+    let seal = Seal::parse(seal).map_err(Reject::Seal)?;
+    let allowed = authenticate(&seal, image, policy, origin, trust.highest(&seal.module))?;
+    if announced.is_some_and(|hash| hash != seal.hash) {
+        return Err(VerifyError::Hash.into());
+    }
+    let len = image.len();
+    slot.admit_verified(len)?;
+    let covered = slot.image().map_or(Ok(()), |image| allowed.covers(&image));
+    let kept = covered.and_then(|()| trust.reserve(&seal.module).map_err(Reject::from));
+    if let Err(reject) = kept {
+        slot.clear();
+        return Err(reject.into());
+    }
+    slot.set_origin(origin);
+    Ok(())
+}
+
+/// Holds an image that is in a slot, with the seal behind it, against a policy again.
+fn hold<R: Ram>(slot: &Slot<R>, policy: &Policy, trust: &impl Trust) -> Result<(), Reject> {
+    let Some((image, behind, origin)) = slot.admitted() else { return Ok(()) };
+    let seal = behind.get(..xmap_trust::SEAL_WORDS).ok_or(Reject::Seal(SealError::Length))?;
+    let seal = Seal::parse(seal).map_err(Reject::Seal)?;
+    authenticate(&seal, image.words(), policy, origin, trust.highest(&seal.module))?.covers(&image)
+}
+
+impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
+    /// Whose images the device takes.
+    pub fn trust(&self) -> &T {
+        &self.trust
+    }
+
+    /// Whether it takes any image, whoever made it.
+    pub fn is_development(&self) -> bool {
+        self.trust.policy().is_none()
+    }
+
+    /// What it trusts, and what it has refused.
+    pub fn trust_status(&self) -> TrustStatus {
+        TrustStatus {
+            policy: self.trust.policy().map(|policy| policy.version),
+            rejected: self.denials.count,
+            last: self.denials.last.clone(),
+        }
+    }
+
+    /// The one check that every image passes, whichever way it comes: it stands in the inactive slot of a module.
+    pub(crate) fn admit(
+        &mut self,
+        number: u8,
+        bytes: usize,
+        announced: Option<[u8; 32]>,
+        origin: &Origin,
+    ) -> Result<(), Failure> {
+        let slot = self.modules.get_mut(usize::from(number)).ok_or(Failure::NoModule)?.inactive_mut();
+        if self.trust.policy().is_none() {
+            return slot.admit(bytes, announced).map_err(Failure::Image);
+        }
+        if !bytes.is_multiple_of(4) {
+            return Err(Reject::Seal(SealError::Length).into());
+        }
+        admit_sealed(slot, bytes / 4, &mut self.trust, (announced, origin))
+    }
+
+    /// Whether the image before the active one may come back. It counted as good once; that may be over.
+    pub(crate) fn may_return(&mut self, number: u8) -> Result<(), Failure> {
+        let (Some(policy), Some(module)) = (self.trust.policy(), self.modules.get(usize::from(number)))
+        else {
+            return Ok(());
+        };
+        hold(module.inactive(), policy, &self.trust).map_err(|reject| {
+            self.deny(number, &reject);
+            reject.into()
+        })
+    }
+
+    /// Counts what was refused, and keeps it for a host that asks.
+    pub(crate) fn deny(&mut self, number: u8, reject: &Reject) {
+        let (details, text) = reject.details();
+        self.denials.count = self.denials.count.saturating_add(1);
+        self.denials.last = Some(Rejection {
+            time_us: self.board.now_us(),
+            module: number,
+            code: reject.code(),
+            details,
+            text: text.try_into().unwrap_or_default(),
+        });
+    }
+
+    /// The active image of a module counts as good: an older one is not taken any more.
+    pub(crate) fn count_as_good(&mut self, number: u8) {
+        if self.trust.policy().is_none() {
+            return;
+        }
+        let Some(image) = self.modules.get(usize::from(number)).and_then(|module| module.image()) else {
+            return;
+        };
+        let name = image.manifest().map_or("", |manifest| manifest.module);
+        if self.trust.remember(name, image.header().version).is_err() {
+            self.deny(number, &Reject::Memory);
+        }
+    }
+
+    /// Makes ready for a signed policy of `bytes`. Chunks and a commit follow, as for an image. Returns where the next chunk
+    /// begins.
+    ///
+    /// # Errors
+    /// [`Refusal::Unsupported`] on a development device, [`Refusal::TooLarge`], [`Refusal::Busy`].
+    pub fn begin_policy(&mut self, bytes: u32, token: u32) -> Result<u32, Refusal> {
+        if self.trust.policy().is_none() {
+            return Err(Refusal::Unsupported);
+        }
+        if let Some(next) = self.goes_on(Target::Policy, bytes, [0; 32], token)? {
+            return Ok(next);
+        }
+        let most = self.trust.staging().len() as u32;
+        if bytes > most {
+            return Err(Refusal::TooLarge { most });
+        }
+        self.start_transfer(Target::Policy, bytes, [0; 32], token, Origin::new());
+        Ok(0)
+    }
+
+    /// Opens the policy that has come. From here on it holds, for what runs, too: a module whose image it does not allow has run its last
+    /// op, and its outputs are safe. A policy that is refused changes nothing.
+    ///
+    /// # Errors
+    /// [`Refusal::NoTransfer`]; [`Refusal::BadChunk`] where something is missing.
+    pub fn commit_policy(&mut self, token: u32) -> Result<PolicyState, Refusal> {
+        let bytes = self.take_transfer(token)?.bytes;
+        let version = match self.trust.renew(bytes as usize) {
+            Ok(version) => version,
+            Err(error) => {
+                let (code, details) = error.parts();
+                return Ok(PolicyState::Refused { code, details });
+            }
+        };
+        self.tell(0, What::Policy { version });
+        let mut stopped = 0;
+        for number in 0..MAX_MODULES as u8 {
+            if self.hold_again(number) {
+                stopped |= 1 << number;
+            }
+        }
+        Ok(PolicyState::Taken { version, stopped })
+    }
+
+    /// Holds both images of a module against the policy, which has changed. Whether the active one had to go.
+    fn hold_again(&mut self, number: u8) -> bool {
+        let (Some(policy), Some(module)) = (self.trust.policy(), self.modules.get(usize::from(number)))
+        else {
+            return false;
+        };
+        let active = hold(module.active(), policy, &self.trust);
+        let inactive = hold(module.inactive(), policy, &self.trust);
+        if let Err(reject) = active {
+            self.stop(number, &reject);
+            return true;
+        }
+        if let (Err(reject), Some(module)) = (inactive, self.modules.get_mut(usize::from(number))) {
+            // Nobody sees it, but nothing goes back to it.
+            module.inactive_mut().clear();
+            module.previous = false;
+            self.deny(number, &reject);
+        }
+        false
+    }
+
+    /// Takes a module's images away. Not one op of them runs: neither `on_unmount` nor `export_cleanup` is called.
+    fn stop(&mut self, number: u8, reject: &Reject) {
+        let Some(module) = self.modules.get_mut(usize::from(number)) else { return };
+        // First the outputs, then the accounts.
+        if module.life() == Life::Running {
+            if let Some(image) = module.image() {
+                make_safe(&image, &mut self.board);
+            }
+            module.active_mut().step(Step::Fault);
+        }
+        module.settle_counters();
+        module.active_mut().clear();
+        module.inactive_mut().clear();
+        (module.previous, module.trial_us, module.host_lost) = (false, None, false);
+        module.state = state(reject);
+        while let Some(handle) = self.handles.of(number) {
+            self.handles.release(handle);
+        }
+        self.disarm(number);
+        self.refresh_edges();
+        self.tell(number, What::MadeSafe);
+        self.tell(number, What::Disallowed { code: code(reject) });
+        self.deny(number, reject);
+    }
+}
