@@ -50,6 +50,7 @@ pub const AREAS: &[(u16, &str)] = &[
     (9, "Device and link"),
     (10, "Panels side by side"),
     (11, "Trust"),
+    (12, "The service under Linux"),
 ];
 
 codes! {
@@ -397,6 +398,32 @@ codes! {
     NoRandom = 1107, "no random numbers",
         "A key is made of the operating system's random numbers, and it gave none.",
         "hall.key: no random numbers";
+
+    // X12: the service under Linux. `xmapd` reports these; firmware/linux/src/error.rs has the same numbers.
+    ServiceConfig = 1201, "the service's configuration",
+        "`/etc/xmap/xmapd.toml`, or what `--config` names, cannot be read, or has a key or a value that means nothing. docs/linux.md lists them.",
+        "/etc/xmap/xmapd.toml:4:1: unknown field `panle`, expected one of `registers`, `gpiochip`, `panel`, ...";
+    ServiceBoard = 1202, "the service does not know this machine",
+        "`xmapd` writes registers of the BCM2711, and starts on a Raspberry Pi 4B only. `--registers FILE` takes a file in the place of the chip, on any machine.",
+        "this machine is not a Raspberry Pi 4B";
+    ServiceRegisters = 1203, "the chip's registers cannot be mapped",
+        "The kernel offers them as `/dev/gpiomem`, which the group `gpio` may map (the package has a udev rule), or as a part of `/dev/mem`, which is root's.",
+        "/dev/gpiomem: the chip's registers cannot be mapped: Permission denied (os error 13)";
+    ServiceRegisterFile = 1204, "the file that stands in for the registers is none",
+        "`--registers` takes a file of 4096 bytes, and makes one that is not there.",
+        "/dev/gpiomem: a device, which no file stands in for";
+    ServiceSocket = 1205, "the service cannot listen",
+        "The socket's folder has to be there and the service's own, the address one of this machine, and free.",
+        "tcp:192.0.2.1:5577: cannot be listened on: Cannot assign requested address (os error 99)";
+    ServiceState = 1206, "the folder of the persistent slots cannot be used",
+        "The service keeps images and kept state in `/var/lib/xmap`, or what `state` names. The folder has to be its own, and there has to be room.",
+        "/var/lib/xmap: Permission denied (os error 13)";
+    ServiceRunning = 1207, "another xmapd runs",
+        "Two services would drive the same lines. The one that runs keeps them.",
+        "/run/xmap/xmapd.sock: another program listens there";
+    ServiceSystem = 1208, "the operating system refused the service",
+        "The service cannot do without what was refused; the reason is the system's.",
+        "timerfd: Too many open files (os error 24)";
 }
 
 impl Code {

@@ -11,6 +11,7 @@ pub mod measure;
 pub mod opcost;
 pub mod process;
 mod running;
+pub mod service;
 pub mod size;
 pub mod swaps;
 pub mod toolchain;

@@ -15,6 +15,8 @@ enum Command {
     Setup,
     /// Build the firmware and lay out a boot folder for a Raspberry Pi 4B
     Image(commands::image::Arguments),
+    /// Build the service for Linux on a Raspberry Pi 4B: one static program, `xmapd`
+    Linux,
     /// Build the boot folder and run it in the emulator
     Qemu(commands::qemu::Arguments),
     /// Count instructions in the emulator and compare them with the committed figures, or measure the
@@ -28,6 +30,7 @@ fn main() -> ExitCode {
     let result = match Command::parse() {
         Command::Setup => commands::setup::run(),
         Command::Image(arguments) => commands::image::run(&arguments),
+        Command::Linux => commands::linux::run(),
         Command::Qemu(arguments) => commands::qemu::run(&arguments),
         Command::Bench(arguments) if arguments.peers() => commands::peers::run(&arguments),
         Command::Bench(arguments) => commands::bench::run(arguments.bless()),

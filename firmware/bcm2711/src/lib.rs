@@ -32,7 +32,7 @@ pub use core_registers::{Fault, GenericTimer, exception_level, halt, take_interr
 pub use gic::{CoreRegisters, DistributorRegisters, Gic, Interrupt, Pending, Taken};
 pub use gpio::{Gpio, GpioRegisters, PinFunction};
 pub use pads::{Pads, Prepared, SafeStores, Seen, rose};
-pub use peripherals::Peripherals;
+pub use peripherals::{GPIO_ADDRESS, Peripherals};
 pub use pi::Pi;
 #[cfg(all(target_arch = "aarch64", target_os = "none"))]
 pub use pmu::{Count, Pmu};

@@ -8,6 +8,8 @@ use crate::{Gic, Gpio, Pads, Receiver, Uart, Watchdog};
 
 /// Section 5.2.
 const GPIO: usize = 0xfe20_0000;
+/// Where the cores see the GPIO block: for a program that maps it.
+pub const GPIO_ADDRESS: u64 = GPIO as u64;
 /// UART0 (section 11.5).
 const UART0: usize = 0xfe20_1000;
 /// Linux' `bcm2711.dtsi`: `watchdog@7e100000`.

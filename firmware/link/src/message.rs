@@ -301,6 +301,10 @@ pub mod features {
     /// Images need a seal that the device's policy allows; [`Request::Trust`](crate::Request::Trust) and
     /// [`Request::Policy`](crate::Request::Policy) are there. Without it the device is a development build.
     pub const TRUST: u32 = 1 << 6;
+    /// The device is a service under Linux.
+    pub const LINUX: u32 = 1 << 8;
+    /// A file stands in for the chip's registers: no pin moves.
+    pub const SIMULATED: u32 = 1 << 9;
 }
 
 /// What a device's program was started for.
@@ -446,7 +450,7 @@ impl fmt::Display for Refusal {
             Self::NoModule => f.write_str("it has no module with this number"),
             Self::Faulted => f.write_str("the module is faulted; `xmap reset` loads it anew"),
             Self::Busy { retry_ms } => {
-                write!(f, "another swap is under way; try again in {} s", retry_ms.div_ceil(1000))
+                write!(f, "the device is busy with other hosts; try again in {} s", retry_ms.div_ceil(1000))
             }
             Self::NoTransfer => f.write_str("the transfer has ended"),
             Self::BadChunk { expected } => write!(f, "the next chunk begins at byte {expected}"),

@@ -58,6 +58,8 @@ pub(super) fn features_of(bits: u32) -> impl Iterator<Item = &'static str> {
         (features::REHEARSAL, "rehearsal"),
         (features::SWAP, "swap"),
         (features::TRUST, "trust"),
+        (features::LINUX, "linux"),
+        (features::SIMULATED, "simulated registers"),
     ];
     known.into_iter().filter(move |(bit, _)| bits & bit != 0).map(|(_, name)| name)
 }

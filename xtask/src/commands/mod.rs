@@ -2,6 +2,7 @@
 
 pub(crate) mod bench;
 pub(crate) mod image;
+pub(crate) mod linux;
 pub(crate) mod peers;
 pub(crate) mod qemu;
 pub(crate) mod setup;

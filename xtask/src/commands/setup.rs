@@ -2,13 +2,14 @@
 
 use anyhow::Result;
 use xtask::toolchain::Toolchain;
-use xtask::{emulator, linux};
+use xtask::{emulator, linux, service};
 
 /// Says in one line for each part what was there or where it came from.
 pub(crate) fn run() -> Result<()> {
     println!("{}", Toolchain::set_up()?);
     println!("{}", emulator::set_up()?);
     println!("{}", linux::set_up()?);
+    println!("{}", service::set_up()?);
     println!("{}", super::peers::set_up());
     Ok(())
 }

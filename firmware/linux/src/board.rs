@@ -1,0 +1,144 @@
+//! The board as the device program sees it.
+
+use std::os::fd::BorrowedFd;
+
+use tiny_mapper::{Function, LogLevel, Port, Pull};
+use xmap_boards::{Bank, Line, PinMask};
+use xmap_panel::{Board, Edge};
+
+use crate::clock::Clock;
+use crate::edges::Edges;
+use crate::levels::Levels;
+use crate::notify;
+use crate::registers::Registers;
+
+/// The longest part of a wait after which systemd is told that the service still runs.
+const FEED_US: u32 = 100_000;
+
+/// A Raspberry Pi 4B under Linux: its registers, the edges that the kernel notes, the service's clock. A module's
+/// messages wait in the recorder around it.
+#[derive(Debug)]
+pub struct LinuxBoard {
+    registers: Registers,
+    sight: Sight,
+    clock: Clock,
+}
+
+/// Who sees edges.
+#[derive(Debug)]
+pub enum Sight {
+    /// The kernel.
+    Kernel(Edges),
+    /// Nobody notes those of a file: its levels are looked at.
+    File(Levels),
+}
+
+impl LinuxBoard {
+    /// The board, from its parts.
+    pub const fn new(registers: Registers, sight: Sight, clock: Clock) -> Self {
+        Self { registers, sight, clock }
+    }
+
+    /// The service's clock.
+    pub const fn clock(&self) -> Clock {
+        self.clock
+    }
+
+    /// What becomes readable when an edge came.
+    pub fn fds(&self) -> Vec<BorrowedFd<'_>> {
+        match &self.sight {
+            Sight::Kernel(edges) => edges.fds().collect(),
+            Sight::File(_) => Vec::new(),
+        }
+    }
+
+    /// Takes the edges that came. When they have to be looked for again at the latest, in microseconds.
+    pub fn gather(&mut self) -> u64 {
+        match &mut self.sight {
+            Sight::Kernel(edges) => {
+                edges.gather();
+                u64::MAX
+            }
+            Sight::File(levels) => {
+                let now_us = self.clock.now_us();
+                levels.look(now_us, [Bank::Zero, Bank::One].map(|bank| self.registers.level(bank)))
+            }
+        }
+    }
+}
+
+impl Port for LinuxBoard {
+    #[inline]
+    fn set(&mut self, bank: Bank, mask: PinMask) {
+        self.registers.set(bank, mask);
+    }
+
+    #[inline]
+    fn clear(&mut self, bank: Bank, mask: PinMask) {
+        self.registers.clear(bank, mask);
+    }
+
+    #[inline]
+    fn level(&mut self, bank: Bank) -> PinMask {
+        self.registers.level(bank)
+    }
+
+    fn select(&mut self, line: Line, function: Function) {
+        self.registers.select(line, function);
+    }
+
+    fn pull(&mut self, line: Line, pull: Pull) {
+        self.registers.pull(line, pull);
+    }
+
+    fn now_us(&mut self) -> u64 {
+        self.clock.now_us()
+    }
+
+    fn delay_us(&mut self, us: u32) {
+        // A wait that an image's manifest allows is no hang.
+        let mut left = us;
+        while left > FEED_US {
+            self.clock.delay_us(FEED_US);
+            notify::alive();
+            left -= FEED_US;
+        }
+        self.clock.delay_us(left);
+    }
+
+    fn log(&mut self, _: LogLevel, _: &str) {}
+}
+
+impl Board for LinuxBoard {
+    fn detect(&mut self, line: Line, rising: bool, falling: bool) {
+        match &mut self.sight {
+            Sight::Kernel(edges) => {
+                // The kernel makes an input of a line that it is asked for. One that a module drives at the moment
+                // (`inout`) goes on being driven; for some microseconds it is not.
+                let output = !self.registers.is_input(line);
+                edges.detect(line, rising, falling);
+                if output {
+                    self.registers.select(line, Function::Output);
+                }
+            }
+            Sight::File(levels) => {
+                let level = self.registers.level(line.bank());
+                levels.detect(line, rising, falling, level & line.mask() != 0);
+            }
+        }
+    }
+
+    fn take_edge(&mut self) -> Option<Edge> {
+        match &mut self.sight {
+            Sight::Kernel(edges) => edges.take(),
+            Sight::File(levels) => levels.take(),
+        }
+    }
+
+    fn lost_edges(&mut self) -> u32 {
+        match &mut self.sight {
+            Sight::Kernel(edges) => edges.take_lost(),
+            Sight::File(_) => 0,
+        }
+    }
+}

@@ -1,0 +1,268 @@
+//! What the service is told: a file, and flags that go before it.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use clap::Parser;
+use serde::Deserialize;
+
+use crate::error::{Code, Error, Result};
+
+/// Where the file is, unless a flag says otherwise.
+pub const DEFAULT: &str = "/etc/xmap/xmapd.toml";
+
+/// The device program of a panel as a Linux service on a Raspberry Pi 4B
+#[derive(Clone, Debug, Default, Parser)]
+#[command(name = "xmapd", version)]
+pub struct Arguments {
+    /// Read this instead of /etc/xmap/xmapd.toml, which may be missing
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Use a file of 4 KiB in the place of the chip's registers: for tests, on any machine
+    #[arg(long, value_name = "FILE")]
+    pub registers: Option<PathBuf>,
+    /// Listen on this Unix socket
+    #[arg(long, value_name = "PATH")]
+    pub socket: Option<PathBuf>,
+    /// Listen on this TCP address
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub tcp: Option<SocketAddr>,
+    /// Mount this image, or bundle of images, where no slot has one
+    #[arg(long, value_name = "FILE")]
+    pub panel: Option<PathBuf>,
+    /// Keep the persistent slots in this folder
+    #[arg(long, value_name = "FOLDER")]
+    pub state: Option<PathBuf>,
+    /// Take inputs and clock from the host, for scripts
+    #[arg(long)]
+    pub rehearse: bool,
+    /// Mount nothing and wait for help
+    #[arg(long)]
+    pub safe: bool,
+    /// Only check the configuration
+    #[arg(long)]
+    pub check: bool,
+}
+
+/// The whole configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// Where the registers are.
+    pub registers: RegistersAt,
+    /// The character device of the chip's lines; `None` is found.
+    pub gpiochip: Option<PathBuf>,
+    /// What is mounted where no slot has an image.
+    pub panel: Option<PathBuf>,
+    /// The folder of the persistent slots.
+    pub state: PathBuf,
+    /// The least seconds between two writes of kept state that changed; 0 writes it only when the service stops.
+    pub keep_every_s: u32,
+    /// Priority under `SCHED_FIFO`, 1 to 99; 0 asks for none.
+    pub realtime_priority: u8,
+    /// The Unix socket; `None` listens on none.
+    pub socket: Option<PathBuf>,
+    /// Who may use it.
+    pub socket_mode: u32,
+    /// The TCP address; `None` listens on none.
+    pub tcp: Option<SocketAddr>,
+    /// Inputs and clock are the host's.
+    pub rehearse: bool,
+    /// Nothing is mounted.
+    pub safe: bool,
+}
+
+/// Where the registers are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RegistersAt {
+    /// The chip's, by this device; `None` takes what the kernel offers.
+    Chip(Option<PathBuf>),
+    /// A file in their place.
+    File(PathBuf),
+}
+
+/// The file as it is written.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Written {
+    registers: Option<String>,
+    gpiochip: Option<String>,
+    panel: Option<PathBuf>,
+    state: Option<PathBuf>,
+    keep_every_s: Option<u32>,
+    realtime_priority: Option<u8>,
+    link: WrittenLink,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct WrittenLink {
+    socket: Option<String>,
+    socket_mode: Option<String>,
+    tcp: Option<String>,
+}
+
+impl Config {
+    /// The configuration: flags, then the file, then defaults.
+    ///
+    /// # Errors
+    /// [`Code::Config`], with file, line and column where they are known.
+    pub fn load(arguments: &Arguments) -> Result<Self> {
+        let path = arguments.config.as_deref().unwrap_or(Path::new(DEFAULT));
+        let text = match fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound && arguments.config.is_none() => {
+                String::new()
+            }
+            Err(error) => {
+                let message = format!("{}: cannot be read: {error}", path.display());
+                return Err(Error::new(Code::Config, message));
+            }
+        };
+        Self::read(&path.display().to_string(), &text, arguments)
+    }
+
+    fn read(name: &str, text: &str, arguments: &Arguments) -> Result<Self> {
+        let wrong = |what: String| Error::new(Code::Config, format!("{name}: {what}"));
+        let written: Written = toml::from_str(text).map_err(|error| {
+            let before = text.get(..error.span().map_or(0, |span| span.start)).unwrap_or_default();
+            let line = before.matches('\n').count() + 1;
+            let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
+            let place = if error.span().is_some() { format!(":{line}:{column}") } else { String::new() };
+            Error::new(Code::Config, format!("{name}{place}: {}", error.message().replace('\n', "; ")))
+        })?;
+        let Written { registers, gpiochip, panel, state, keep_every_s, realtime_priority, link } = written;
+        let chip = |text: Option<String>| text.filter(|text| text != "auto").map(PathBuf::from);
+        let realtime_priority = realtime_priority.unwrap_or(50);
+        if realtime_priority > 99 {
+            return Err(wrong(format!("realtime_priority = {realtime_priority}: expected 0 to 99")));
+        }
+        let socket_mode = match link.socket_mode.as_deref() {
+            None => 0o660,
+            Some(text) => {
+                u32::from_str_radix(text, 8).ok().filter(|mode| *mode <= 0o777).ok_or_else(|| {
+                    wrong(format!(
+                        "link.socket_mode = \"{text}\": expected a mode in octal, such as \"0660\""
+                    ))
+                })?
+            }
+        };
+        let tcp = match link.tcp.as_deref() {
+            None | Some("") => None,
+            Some(text) => Some(text.parse().map_err(|_| {
+                wrong(format!(
+                    "link.tcp = \"{text}\": expected an address and a port, such as \"127.0.0.1:5577\""
+                ))
+            })?),
+        };
+        let socket = match link.socket.as_deref() {
+            None => Some("/run/xmap/xmapd.sock".into()),
+            Some("") => None,
+            Some(path) => Some(path.into()),
+        };
+        let config = Self {
+            registers: match &arguments.registers {
+                Some(file) => RegistersAt::File(file.clone()),
+                None => RegistersAt::Chip(chip(registers)),
+            },
+            gpiochip: chip(gpiochip),
+            panel: arguments.panel.clone().or(panel),
+            state: arguments.state.clone().or(state).unwrap_or_else(|| "/var/lib/xmap".into()),
+            keep_every_s: keep_every_s.unwrap_or(300),
+            realtime_priority,
+            socket: arguments.socket.clone().or(socket),
+            socket_mode,
+            tcp: arguments.tcp.or(tcp),
+            rehearse: arguments.rehearse,
+            safe: arguments.safe,
+        };
+        if config.socket.is_none() && config.tcp.is_none() {
+            return Err(wrong("neither link.socket nor link.tcp: nobody could reach the device".into()));
+        }
+        Ok(config)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Config> {
+        Config::read("xmapd.toml", text, &Arguments::default())
+    }
+
+    #[test]
+    fn an_empty_file_is_the_default() {
+        let config = read("").unwrap();
+        assert_eq!(config.registers, RegistersAt::Chip(None));
+        assert_eq!(config.socket.as_deref(), Some(Path::new("/run/xmap/xmapd.sock")));
+        assert_eq!((config.socket_mode, config.tcp, config.keep_every_s), (0o660, None, 300));
+        assert_eq!((config.realtime_priority, config.state.to_str()), (50, Some("/var/lib/xmap")));
+    }
+
+    #[test]
+    fn the_file_that_is_installed_says_the_defaults() {
+        let text = include_str!("../dist/xmapd.toml");
+        let installed = Config { panel: None, ..read(text).unwrap() };
+        assert_eq!(installed, read("").unwrap());
+        assert_eq!(read(text).unwrap().panel.as_deref(), Some(Path::new("/usr/share/xmap/panel.xmap")));
+    }
+
+    #[test]
+    fn every_key_is_taken_and_flags_go_before() {
+        let text = "registers = '/dev/mem'\ngpiochip = '/dev/gpiochip4'\npanel = 'p.xmap'\nstate = 's'\n\
+            keep_every_s = 0\nrealtime_priority = 0\n[link]\nsocket = ''\nsocket_mode = '0600'\ntcp = '[::1]:9'\n";
+        let config = read(text).unwrap();
+        assert_eq!(config.registers, RegistersAt::Chip(Some("/dev/mem".into())));
+        assert_eq!(config.gpiochip, Some("/dev/gpiochip4".into()));
+        assert_eq!((config.panel.clone(), config.state.clone()), (Some("p.xmap".into()), "s".into()));
+        assert_eq!((config.keep_every_s, config.realtime_priority, config.socket_mode), (0, 0, 0o600));
+        assert_eq!((config.socket.clone(), config.tcp), (None, Some("[::1]:9".parse().unwrap())));
+        let arguments = Arguments {
+            registers: Some("r".into()),
+            socket: Some("k".into()),
+            tcp: Some("1.2.3.4:5".parse().unwrap()),
+            panel: Some("q".into()),
+            state: Some("t".into()),
+            rehearse: true,
+            safe: true,
+            ..Arguments::default()
+        };
+        let flagged = Config::read("xmapd.toml", text, &arguments).unwrap();
+        let expected = Config {
+            registers: RegistersAt::File("r".into()),
+            socket: Some("k".into()),
+            tcp: Some("1.2.3.4:5".parse().unwrap()),
+            panel: Some("q".into()),
+            state: "t".into(),
+            rehearse: true,
+            safe: true,
+            ..config
+        };
+        assert_eq!(flagged, expected);
+    }
+
+    #[test]
+    fn what_means_nothing_is_said_with_its_place() {
+        for (text, message) in [
+            ("\npanle = 1", "xmapd.toml:2:1: unknown field `panle`"),
+            ("state = 3", "xmapd.toml:1:9: invalid type: integer `3`, expected path string"),
+            ("realtime_priority = 100", "xmapd.toml: realtime_priority = 100: expected 0 to 99"),
+            ("[link]\nsocket_mode = '999'", "xmapd.toml: link.socket_mode = \"999\": expected a mode"),
+            ("[link]\ntcp = 'here'", "xmapd.toml: link.tcp = \"here\": expected an address and a port"),
+            ("[link]\nsocket = ''", "xmapd.toml: neither link.socket nor link.tcp"),
+            ("a b", "xmapd.toml:1:3: "),
+        ] {
+            let error = read(text).unwrap_err();
+            assert_eq!(error.code, Code::Config);
+            assert!(error.message.starts_with(message), "{text:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_missing_file_counts_only_where_it_was_named() {
+        let arguments = Arguments { config: Some("/no/such/xmapd.toml".into()), ..Arguments::default() };
+        let error = Config::load(&arguments).unwrap_err();
+        assert!(error.message.starts_with("/no/such/xmapd.toml: cannot be read: "), "{error}");
+    }
+}

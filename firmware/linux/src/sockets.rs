@@ -1,0 +1,208 @@
+//! The sockets that hosts come to: one in the file system, one on the network.
+
+use std::fs::{self, Permissions};
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+
+use crate::error::{Code, Error, Result};
+
+/// A socket that is listened on.
+#[derive(Debug)]
+pub enum Listener {
+    /// In the file system; the file goes when the listener does.
+    Unix(UnixListener, PathBuf),
+    /// On the network.
+    Tcp(TcpListener),
+}
+
+impl Listener {
+    /// Listens on a path. A socket that an earlier run left is removed; one that somebody listens on is not.
+    ///
+    /// # Errors
+    /// [`Code::Running`], [`Code::Socket`].
+    pub fn unix(path: &Path, mode: u32) -> Result<Self> {
+        let failed = |error: io::Error| {
+            Error::new(Code::Socket, format!("{}: cannot be listened on: {error}", path.display()))
+        };
+        match fs::symlink_metadata(path) {
+            Ok(metadata) if !metadata.file_type().is_socket() => {
+                let message = format!("{}: something else than a socket stands there", path.display());
+                return Err(Error::new(Code::Socket, message));
+            }
+            Ok(_) if UnixStream::connect(path).is_ok() => {
+                let message = format!("{}: another program listens there", path.display());
+                return Err(Error::new(Code::Running, message).help("does another xmapd run?"));
+            }
+            Ok(_) => fs::remove_file(path).map_err(failed)?,
+            Err(_) => {}
+        }
+        // Nobody can connect between the two: until its mode is set, the socket has a name that nobody knows.
+        let hidden = path.with_extension(format!("{}.new", std::process::id()));
+        _ = fs::remove_file(&hidden);
+        let listener = UnixListener::bind(&hidden).map_err(failed)?;
+        let named = fs::set_permissions(&hidden, Permissions::from_mode(mode))
+            .and_then(|()| listener.set_nonblocking(true))
+            .and_then(|()| fs::rename(&hidden, path));
+        if let Err(error) = named {
+            _ = fs::remove_file(&hidden);
+            return Err(failed(error));
+        }
+        Ok(Self::Unix(listener, path.to_owned()))
+    }
+
+    /// Listens on an address.
+    ///
+    /// # Errors
+    /// [`Code::Socket`].
+    pub fn tcp(address: SocketAddr) -> Result<Self> {
+        let listener = TcpListener::bind(address).and_then(|listener| {
+            listener.set_nonblocking(true)?;
+            Ok(listener)
+        });
+        listener.map(Self::Tcp).map_err(|error| {
+            Error::new(Code::Socket, format!("tcp:{address}: cannot be listened on: {error}"))
+        })
+    }
+
+    /// The next host that waits; `None` where none does.
+    pub fn accept(&self) -> Option<Stream> {
+        let accepted = match self {
+            Self::Unix(listener, _) => listener.accept().map(|(stream, _)| Stream::Unix(stream)),
+            Self::Tcp(listener) => listener.accept().map(|(stream, _)| Stream::Tcp(stream)),
+        };
+        let stream = accepted.ok()?;
+        stream.prepare().ok()?;
+        Some(stream)
+    }
+
+    /// The address, as `xmap --port` takes it.
+    pub fn port(&self) -> String {
+        match self {
+            Self::Unix(_, path) => format!("unix:{}", path.display()),
+            Self::Tcp(listener) => {
+                listener.local_addr().map_or_else(|_| "tcp".into(), |address| format!("tcp:{address}"))
+            }
+        }
+    }
+}
+
+impl AsFd for Listener {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Unix(listener, _) => listener.as_fd(),
+            Self::Tcp(listener) => listener.as_fd(),
+        }
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        if let Self::Unix(_, path) = self {
+            _ = fs::remove_file(path);
+        }
+    }
+}
+
+/// A connection to a host; nothing on it waits.
+#[derive(Debug)]
+pub enum Stream {
+    /// Of this machine.
+    Unix(UnixStream),
+    /// Of the network.
+    Tcp(TcpStream),
+}
+
+impl Stream {
+    fn prepare(&self) -> io::Result<()> {
+        match self {
+            Self::Unix(stream) => stream.set_nonblocking(true),
+            Self::Tcp(stream) => {
+                stream.set_nonblocking(true)?;
+                // An answer is one small packet, and is awaited.
+                stream.set_nodelay(true)?;
+                // A host that vanished without a word is noticed after some hours, and its place is free again.
+                rustix::net::sockopt::set_socket_keepalive(stream, true).map_err(io::Error::from)
+            }
+        }
+    }
+}
+
+impl AsFd for Stream {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Unix(stream) => stream.as_fd(),
+            Self::Tcp(stream) => stream.as_fd(),
+        }
+    }
+}
+
+impl Read for Stream {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Unix(stream) => stream.read(buffer),
+            Self::Tcp(stream) => stream.read(buffer),
+        }
+    }
+}
+
+impl Write for Stream {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Unix(stream) => stream.write(bytes),
+            Self::Tcp(stream) => stream.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_socket_has_its_mode_and_goes_with_the_listener() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("xmapd.sock");
+        let listener = Listener::unix(&path, 0o640).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o640);
+        assert_eq!(listener.port(), format!("unix:{}", path.display()));
+        assert!(listener.accept().is_none());
+        let _host = UnixStream::connect(&path).unwrap();
+        assert!(listener.accept().is_some());
+        drop(listener);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_stale_socket_is_replaced_and_one_in_use_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("xmapd.sock");
+        drop(UnixListener::bind(&path).unwrap());
+        assert!(path.exists(), "as after kill -9");
+        let _listener = Listener::unix(&path, 0o600).unwrap();
+        assert_eq!(Listener::unix(&path, 0o600).unwrap_err().code, Code::Running);
+        let file = folder.path().join("file");
+        fs::write(&file, "mine").unwrap();
+        assert_eq!(Listener::unix(&file, 0o600).unwrap_err().code, Code::Socket);
+        assert_eq!(fs::read(&file).unwrap(), b"mine");
+        let missing = folder.path().join("no/xmapd.sock");
+        assert_eq!(Listener::unix(&missing, 0o600).unwrap_err().code, Code::Socket);
+    }
+
+    #[test]
+    fn an_address_in_use_is_an_error() {
+        let listener = Listener::tcp("127.0.0.1:0".parse().unwrap()).unwrap();
+        let port = listener.port();
+        let address = port.strip_prefix("tcp:").unwrap().parse().unwrap();
+        assert_eq!(Listener::tcp(address).unwrap_err().code, Code::Socket);
+        let _host = TcpStream::connect(address).unwrap();
+        while listener.accept().is_none() {}
+    }
+}

@@ -1,0 +1,194 @@
+//! The program as an operator meets it: on a file of registers, over its socket.
+
+mod common;
+
+use std::fs;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use common::{Device, HELD, HIGH, LOW, panel};
+use xmap_compiler::device::{Client, Options, PortName};
+use xmap_compiler::diagnostic::Code;
+use xmap_link::{Life, features};
+
+#[test]
+fn calls_reach_the_registers() {
+    let mut device = Device::new(&panel(1, ""));
+    device.start();
+    let mut host = device.host();
+    let hello = host.0.hello();
+    assert_eq!(hello.features & features::LINUX, features::LINUX);
+    assert_eq!(hello.features & features::SIMULATED, features::SIMULATED, "no pin moves, and it says so");
+    assert_eq!((host.life(), host.version()), (Life::Running, Some(1)));
+    assert!(device.is_output(17) && device.is_output(22) && !device.is_output(27));
+    assert_eq!(device.levels() & (HELD | LOW | HIGH), HIGH, "each output's safe state");
+    host.call("held", &[1]);
+    assert_eq!(device.register(0x1c), HELD, "GPSET0");
+    assert_eq!(device.levels() & (HELD | LOW | HIGH), HELD | HIGH);
+    assert_eq!(host.0.levels().unwrap()[0] & HELD, HELD, "read back over the link");
+    host.call("held", &[0]);
+    assert_eq!(device.register(0x28), HELD, "GPCLR0");
+    let trace = host.0.trace(0).unwrap();
+    let stores: Vec<_> = trace.iter().map(|(_, entry)| (entry.offset, entry.value)).collect();
+    // The safe states at load come first.
+    assert_eq!(stores, [(0x28, LOW), (0x1c, HIGH), (0x1c, HELD), (0x28, HELD)]);
+    assert!(device.said().contains("simulated registers: "), "{}", device.said());
+}
+
+#[test]
+fn the_end_leaves_outputs_in_their_safe_states() {
+    let mut device = Device::new(&panel(1, ""));
+    device.start();
+    let mut host = device.host();
+    host.call("held", &[1]);
+    host.call("low", &[1]);
+    assert_eq!(device.levels() & (HELD | LOW), HELD | LOW);
+    device.signal("HUP");
+    assert_eq!(host.version(), Some(1), "SIGHUP does nothing");
+    device.stop();
+    assert_eq!(device.levels() & (HELD | LOW | HIGH), HELD | HIGH, "hold holds, low is low");
+    assert!(device.is_output(17) && device.is_output(22), "an output stays one");
+    assert!(!device.path("socket").exists());
+}
+
+#[test]
+fn a_killed_service_leaves_the_lamp_on_and_so_does_the_next_one() {
+    let mut device = Device::new(&panel(1, ""));
+    device.start();
+    let mut host = device.host();
+    host.call("held", &[1]);
+    host.call("low", &[1]);
+    device.kill();
+    assert_eq!(device.levels() & (HELD | LOW), HELD | LOW, "nobody resets a pin");
+    // What the mount does to the lamp that holds is seen by somebody who looks all the time.
+    let registers = device.path("registers");
+    let watch = thread::spawn(move || {
+        let start = Instant::now();
+        let mut dark = 0;
+        while start.elapsed() < Duration::from_millis(800) {
+            let bytes = fs::read(&registers).unwrap();
+            dark += u32::from(bytes[0x36] & 2 == 0);
+        }
+        dark
+    });
+    device.start();
+    let mut host = device.host();
+    assert_eq!(host.life(), Life::Running);
+    assert_eq!(watch.join().unwrap(), 0, "the lamp was on at each look");
+    assert_eq!(device.levels() & (HELD | LOW | HIGH), HELD | HIGH, "and the other is safe");
+    assert!(device.is_output(17));
+}
+
+#[test]
+fn hosts_are_served_side_by_side_and_the_ninth_is_told() {
+    let mut device = Device::new(&panel(1, ""));
+    device.start();
+    let mut hosts: Vec<_> = (0..8).map(|_| device.host()).collect();
+    for (n, host) in (1..).zip(&mut hosts) {
+        host.call("add", &[1]);
+        assert_eq!(host.count(), n);
+    }
+    let error = device.host().0.module(0).expect_err("the ninth");
+    assert!(matches!(error.code, Code::DeviceRefused | Code::DeviceBusy), "{error}");
+    assert!(error.message.ends_with("the device is busy with other hosts; try again in 1 s"), "{error}");
+    hosts.pop();
+    let port = device.port();
+    device.until("the place of one that left", || {
+        Client::connect(&port, &Options::default()).unwrap().module(0).is_ok()
+    });
+    assert_eq!(hosts[0].count(), 8);
+}
+
+#[test]
+fn a_message_of_a_module_reaches_every_host() {
+    let mut device = Device::new(&panel(1, ""));
+    device.start();
+    let (mut one, mut other) = (device.host(), device.host());
+    one.call("say", &[]);
+    for host in [&mut one, &mut other] {
+        let heard = host.0.listen(Duration::from_secs(20)).unwrap().next();
+        let Some(xmap_compiler::device::Incoming::Message(message)) = heard else { panic!("{heard:?}") };
+        assert_eq!(message.text, "hello");
+    }
+}
+
+#[test]
+fn an_edge_from_outside_runs_its_handler() {
+    let mut device = Device::new(&panel(1, ""));
+    device.start();
+    let mut host = device.host();
+    device.press(false);
+    thread::sleep(Duration::from_millis(50));
+    assert_eq!(host.count(), 0);
+    device.press(true);
+    let start = Instant::now();
+    while host.count() == 0 && start.elapsed() < common::LIMIT {}
+    assert_eq!(host.count(), 1000);
+}
+
+#[test]
+fn a_reset_of_the_device_starts_it_anew() {
+    let mut device = Device::new(&panel(1, ""));
+    device.start();
+    let mut host = device.host();
+    host.call("held", &[1]);
+    host.call("low", &[1]);
+    host.0.reset(None).unwrap();
+    let port = device.port();
+    device.until("the restart", || Client::connect(&port, &Options::default()).is_ok());
+    assert_eq!(device.host().life(), Life::Running);
+    assert_eq!(device.levels() & (HELD | LOW | HIGH), HELD | HIGH);
+}
+
+#[test]
+fn the_link_speaks_tcp_too() {
+    let mut device = Device::new(&panel(1, ""));
+    // A port that was free a moment ago.
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    device.arguments = vec!["--tcp".into(), free.to_string()];
+    device.start();
+    let port: PortName = format!("tcp:{free}").parse().unwrap();
+    let mut host = common::Host(Client::connect(&port, &Options::default()).unwrap());
+    host.call("held", &[1]);
+    assert_eq!(device.levels() & HELD, HELD);
+}
+
+#[test]
+fn what_keeps_it_from_starting_touches_no_register() {
+    let mut device = Device::new(&panel(1, ""));
+    device.start();
+    let mut host = device.host();
+    host.call("held", &[1]);
+    // A second one with the same socket and the same registers.
+    let output = device.command().output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("error[X1207]: "), "{said}");
+    assert_eq!(device.levels() & HELD, HELD);
+    // The first one goes on.
+    host.call("held", &[0]);
+    assert_eq!(device.levels() & HELD, 0);
+    // On this machine without a file.
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_xmapd"))
+        .arg("--config")
+        .arg(device.path("xmapd.toml"))
+        .arg("--state")
+        .arg(device.path("elsewhere"))
+        .arg("--socket")
+        .arg(device.path("other"))
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("error[X1202]: this machine is not a Raspberry Pi 4B"), "{said}");
+    assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
+fn a_default_panel_that_is_none_leaves_a_link_that_works() {
+    let mut device = Device::new(b"XMAP, but not really");
+    device.start();
+    let mut host = device.host();
+    assert_eq!(host.version(), None);
+    let status = host.0.status().unwrap();
+    assert!(matches!(status.image, xmap_link::ImageState::Rejected { .. }), "{status:?}");
+}

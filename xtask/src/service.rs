@@ -1,0 +1,72 @@
+//! Building `xmapd` for Linux on a Raspberry Pi 4B.
+//!
+//! The target is musl's, for which rustup's toolchain has all that a static program needs: the C library, the start-up
+//! files and the linker. No cross compiler has to be there, and the program runs on any arm64 Linux, whatever C library
+//! that has, an initramfs with nothing else in it included.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::{cargo, process, root, target_dir};
+
+/// The service's target.
+pub const TARGET: &str = "aarch64-unknown-linux-musl";
+
+/// How long rustup may take to download the target.
+const DOWNLOAD_LIMIT: Duration = Duration::from_secs(180);
+const LOCAL_LIMIT: Duration = Duration::from_secs(30);
+const BUILD_LIMIT: Duration = Duration::from_secs(20 * 60);
+
+/// Installs the target where it is missing, and says in one line whether it was there.
+///
+/// # Errors
+///
+/// rustup cannot add it; the message has its reason.
+pub fn set_up() -> Result<String> {
+    if is_there()? {
+        return Ok(format!("target {TARGET}: already there"));
+    }
+    let mut rustup = Command::new("rustup");
+    rustup.args(["target", "add", TARGET]).current_dir(root());
+    process::run(&mut rustup, DOWNLOAD_LIMIT)
+        .with_context(|| format!("the target {TARGET} is not installed, and rustup cannot add it"))?;
+    if !is_there()? {
+        bail!("rustup added {TARGET} to another toolchain than this one");
+    }
+    Ok(format!("target {TARGET}: added by rustup"))
+}
+
+fn is_there() -> Result<bool> {
+    let mut rustc = Command::new("rustc");
+    rustc.args(["--print", "target-libdir", "--target", TARGET]).current_dir(root());
+    let printed = process::run(&mut rustc, LOCAL_LIMIT)?;
+    Ok(Path::new(printed.trim()).join("self-contained").is_dir())
+}
+
+/// Builds the service: optimised, static, with line numbers. Returns the program's path.
+///
+/// # Errors
+///
+/// The target is missing, or the build fails; the error has the compiler's messages.
+pub fn build() -> Result<PathBuf> {
+    if !is_there()? {
+        bail!("the target {TARGET} is not installed: run `cargo xtask setup`");
+    }
+    let mut command = Command::new(cargo());
+    command
+        .args(["build", "--package", "xmapd", "--bin", "xmapd", "--profile", "service", "--target", TARGET])
+        .current_dir(root())
+        .env_remove("RUSTFLAGS")
+        .env_remove("CARGO_ENCODED_RUSTFLAGS")
+        .env("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_LINKER", "rust-lld")
+        // The BCM2711's core. Static is what this target is by itself; here it is said, as the tests rely on it.
+        .env(
+            "CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_RUSTFLAGS",
+            "-Ctarget-cpu=cortex-a72 -Ctarget-feature=+crt-static -Clink-self-contained=yes",
+        );
+    process::run(&mut command, BUILD_LIMIT)?;
+    Ok(target_dir().join(TARGET).join("service").join("xmapd"))
+}
