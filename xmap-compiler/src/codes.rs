@@ -349,6 +349,27 @@ codes! {
     RolledBack = 918, "the new image was taken back",
         "The new image did not pass its trial, and the one before it runs again.",
         "/dev/ttyUSB0: hall was rolled back: trap unreachable at op 12, detail 0";
+    KeyRequired = 919, "the device answers only to those who have a key",
+        "The device has a table of role keys, and answers nothing but its greeting to whoever shows none. `--key FILE`, or the file in the environment's `XMAP_KEY`, is a key that its owner has put into the table (`xmap keygen --role`, `xmap keys`).",
+        "/dev/ttyUSB0: the device answers only to those who have a key";
+    KeyUnknown = 920, "the device does not know the key",
+        "The key is not in the device's table: it was never put there, or was taken out, or is another device's.",
+        "/dev/ttyUSB0: the device does not know the key 0d53f0a9c1b2e3f4";
+    RoleTooLow = 921, "the key's role is too low",
+        "Each role includes those before it: observe reads, call runs exports, operate swaps images, own changes whom the device trusts. The role is the one in the device's table. Nothing has happened.",
+        "/dev/ttyUSB0: this takes a key of the role operate, and the key's role is call";
+    ExportNotAllowed = 922, "the export is not on the key's list",
+        "A key calls the exports that its list in the device's table names, by their keys (`panel.*`). Nothing was run.",
+        "/dev/ttyUSB0: the export lamp.forget is not on the key's list";
+    NoSessions = 923, "the device cannot begin a session",
+        "A session takes a number that the device has never used, and the boot stage handed over no random seed (`/chosen/rng-seed` in the device tree) to make one of. The Raspberry Pi's firmware does; in the emulator, the device tree has to have the property.",
+        "/dev/ttyUSB0: the device has no random numbers for a session";
+    DeviceIsOpen = 924, "the device takes no keys",
+        "The device has no table of role keys: whoever reaches it may do everything, and nobody can tell it from another that only says so. With a key, xmap talks to a device that has it, or to none.",
+        "/dev/ttyUSB0: the device is open to everybody and takes no key";
+    NotTheDevice = 925, "what answers does not have the key",
+        "Whoever answers says that he knows the key, and could not show it: something else is on the wire, or changes what travels there.",
+        "/dev/ttyUSB0: what answers does not have the key 0d53f0a9c1b2e3f4";
 
     // X10: panels side by side.
     OtherBoard = 1001, "panels of different boards",
@@ -396,8 +417,14 @@ codes! {
         "The verdict says what does not hold first: the seal, its key, the signature, the hash, a revocation, the origin, the module, the board, the version, a line or an operation.",
         "panel.xmap: reject: rollback 7 < 8";
     NoRandom = 1107, "no random numbers",
-        "A key is made of the operating system's random numbers, and it gave none.",
+        "A key is made of the operating system's random numbers, as is a session's nonce, and it gave none.",
         "hall.key: no random numbers";
+    NotRoleKeys = 1108, "not a table of role keys",
+        "The file is not what `xmap keys` wrote, or was changed since.",
+        "device.keys: the table of role keys is damaged";
+    KeyMisfit = 1109, "a role key that does not fit",
+        "A device's table has room for 8 keys, each once, with 8 patterns of exports each.",
+        "device.keys: more than 8 keys";
 
     // X12: the service under Linux. `xmapd` reports these; firmware/linux/src/error.rs has the same numbers.
     ServiceConfig = 1201, "the service's configuration",

@@ -27,6 +27,7 @@ pub mod opt;
 pub mod pins;
 pub mod policy;
 pub mod report;
+pub mod roles;
 mod table;
 pub mod trust;
 pub mod wasm;

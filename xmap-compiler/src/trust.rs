@@ -35,10 +35,22 @@ pub fn read_policy(path: &Path) -> Result<Policy, Diagnostics> {
 /// X1103 where something stands at the path: no key is written over. X0106 where the file cannot be written, X1107 where the system
 /// gives no random numbers.
 pub fn make_key(path: &Path) -> Result<SecretKey, Diagnostic> {
-    let mut seed = [0; 32];
-    getrandom::fill(&mut seed).map_err(|error| {
+    let seed = random(path)?;
+    write_secret_file(path, format!("{HEAD}\n{}\n", crate::map::hex(&seed)).as_bytes())?;
+    Ok(SecretKey::from_seed(&seed))
+}
+
+/// Random bytes of the operating system, for a key that goes to this path.
+pub(crate) fn random<const N: usize>(path: &Path) -> Result<[u8; N], Diagnostic> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(|error| {
         Diagnostic::new(Code::NoRandom, Place::file(path), format!("{}: {error}", path.display()))
     })?;
+    Ok(bytes)
+}
+
+/// Makes a file that is its owner's alone, where nothing stands yet.
+pub(crate) fn write_secret_file(path: &Path, bytes: &[u8]) -> Result<(), Diagnostic> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
@@ -51,13 +63,22 @@ pub fn make_key(path: &Path) -> Result<SecretKey, Diagnostic> {
         }
         _ => Diagnostic::writing(path, &error),
     })?;
-    let text = format!("{HEAD}\n{}\n", crate::map::hex(&seed));
-    if let Err(error) = file.write_all(text.as_bytes()).and_then(|()| file.sync_all()) {
+    if let Err(error) = file.write_all(bytes).and_then(|()| file.sync_all()) {
         // Half a key is none.
         _ = fs::remove_file(path);
         return Err(Diagnostic::writing(path, &error));
     }
-    Ok(SecretKey::from_seed(&seed))
+    Ok(())
+}
+
+/// Puts a file that is its owner's alone in the place of what stands at the path, whole or not at all.
+pub(crate) fn replace_secret_file(path: &Path, bytes: &[u8]) -> Result<(), Diagnostic> {
+    let new = path.with_added_extension("new");
+    write_secret_file(&new, bytes)?;
+    fs::rename(&new, path).map_err(|error| {
+        _ = fs::remove_file(&new);
+        Diagnostic::writing(path, &error)
+    })
 }
 
 /// Reads a key's file.
@@ -78,7 +99,7 @@ pub fn read_key(path: &Path) -> Result<SecretKey, Diagnostic> {
 
 /// Whether a key's file is its owner's alone, where the system knows such a thing.
 #[cfg(unix)]
-fn closed(path: &Path) -> Result<(), Diagnostic> {
+pub(crate) fn closed(path: &Path) -> Result<(), Diagnostic> {
     use std::os::unix::fs::PermissionsExt;
     let metadata = File::open(path).and_then(|file| file.metadata());
     let mode = metadata.map_err(|error| Diagnostic::reading(path, &error))?.permissions().mode();
@@ -92,8 +113,13 @@ fn closed(path: &Path) -> Result<(), Diagnostic> {
 }
 
 #[cfg(not(unix))]
-fn closed(_: &Path) -> Result<(), Diagnostic> {
+pub(crate) fn closed(_: &Path) -> Result<(), Diagnostic> {
     Ok(())
+}
+
+/// A key's short name of 16 hexadecimal digits.
+pub fn key_id(text: &str) -> Option<[u8; 8]> {
+    from_hex(text)
 }
 
 /// Bytes from exactly as many hexadecimal digits as they need.

@@ -54,7 +54,7 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Done {
     let options = Options {
         connect: PATIENCE,
         retry: Retry { timeout_us: PATIENCE.as_micros() as u64, attempts: 2 },
-        ..args.wire.options()
+        ..args.wire.options()?
     };
     // All at once: most ports have nobody behind them, and that takes its time to find out.
     let found: Vec<(String, Found)> = thread::scope(|scope| {
@@ -92,7 +92,9 @@ fn serial_ports() -> Vec<String> {
 
 fn ask(port: &PortName, options: &Options) -> Found {
     let mut client = Client::connect(port, options)?;
-    let modules = if client.has_modules() { client.modules()? } else { Vec::new() };
+    // Who has no key learns from the greeting what it says.
+    let modules =
+        if client.has_modules() && client.need_access().is_ok() { client.modules()? } else { Vec::new() };
     Ok((client, modules))
 }
 
@@ -106,7 +108,13 @@ fn row(port: &str, found: &Found) -> [String; 5] {
                 .filter(|module| module.image.is_some())
                 .map(|module| format!("{} {}", module.name.as_str().escape_debug(), module.life.name()))
                 .collect();
-            let modules = if modules.is_empty() { "-".into() } else { modules.join(", ") };
+            let modules = if client.need_access().is_err() {
+                "asks for a key".into()
+            } else if modules.is_empty() {
+                "-".into()
+            } else {
+                modules.join(", ")
+            };
             [json::board_name(hello), hello.firmware.as_str().escape_debug().to_string(), image, modules]
         }
         Err(error) => ["-".into(), "-".into(), "-".into(), why_not(error)],
@@ -120,6 +128,7 @@ fn object(port: &str, found: &Found) -> Json {
         Ok((client, modules)) => {
             let mut object = json::hello(client.hello());
             let maps = Default::default();
+            object["access"] = json::access(client.admission());
             object["modules"] = modules.iter().map(|module| json::module(module, &maps)).collect();
             object
         }

@@ -15,6 +15,7 @@ mod events;
 mod firmware_log;
 mod floors;
 mod keygen;
+mod keys;
 mod link;
 mod load;
 mod monitor;
@@ -62,6 +63,7 @@ enum Verb {
     Sim(sim::Args),
     Verify(verify::Args),
     Keygen(keygen::Args),
+    Keys(keys::Args),
     Sign(sign::Args),
     Size(size::Args),
     Norm(norm::Args),
@@ -136,6 +138,7 @@ fn run(verb: &Verb, out: &mut dyn Write) -> Done {
         Verb::Sim(args) => sim::run(args, out),
         Verb::Verify(args) => verify::run(args, out),
         Verb::Keygen(args) => keygen::run(args, out),
+        Verb::Keys(args) => keys::run(args, out),
         Verb::Sign(args) => sign::run(args, out),
         Verb::Size(args) => size::run(args, out),
         Verb::Norm(args) => norm::run(args, out),

@@ -9,6 +9,7 @@ use xmap_compiler::device::{Client, Maps, Options, PortName, Swapped, Switch, js
 use xmap_compiler::diagnostic::{Code, Diagnostic, Place};
 use xmap_compiler::input;
 use xmap_compiler::map::SourceMap;
+use xmap_compiler::roles::read_role_key;
 use xmap_link::ModuleStatus;
 
 use super::{Done, Failure, load::MAX_MAP_BYTES};
@@ -29,6 +30,9 @@ pub(super) struct WireArgs {
     /// Bits a second of a serial port
     #[arg(long, value_name = "N", default_value_t = 115_200)]
     baud: u32,
+    /// The role key that the device asks for [default: the file in the environment's XMAP_KEY]
+    #[arg(long, value_name = "FILE")]
+    key: Option<PathBuf>,
     /// Give up after this time in all [default: each request has a limit of its own]
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     timeout: Option<Duration>,
@@ -47,10 +51,12 @@ impl Device {
     /// Opens the port and greets the device.
     ///
     /// # Errors
-    /// X0901 to X0907, X0913.
+    /// X0901 to X0907, X0913, X0919, X0920, X0923 to X0925; what is wrong with the key's file.
     pub(super) fn connect(&self) -> Result<Client, Diagnostic> {
         let port: PortName = self.port.parse()?;
-        Client::connect(&port, &self.wire.options())
+        let client = Client::connect(&port, &self.wire.options()?)?;
+        client.need_access()?;
+        Ok(client)
     }
 
     /// Prints a result: as an object, or as text.
@@ -60,8 +66,13 @@ impl Device {
 }
 
 impl WireArgs {
-    pub(super) fn options(&self) -> Options {
-        Options { baud: self.baud, total: self.timeout, ..Options::default() }
+    /// # Errors
+    /// What is wrong with the key's file.
+    pub(super) fn options(&self) -> Result<Options, Diagnostic> {
+        let default = || std::env::var_os("XMAP_KEY").filter(|file| !file.is_empty()).map(PathBuf::from);
+        let key = self.key.clone().or_else(default).map(|file| read_role_key(&file)).transpose()?;
+        let key = key.map(|key| key.secret);
+        Ok(Options { baud: self.baud, total: self.timeout, key, ..Options::default() })
     }
 
     /// Prints a result: as an object, or as text.

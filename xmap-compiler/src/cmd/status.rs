@@ -28,12 +28,13 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Done {
     let modules = if client.has_modules() { client.modules()? } else { Vec::new() };
     if args.device.wire.json {
         let mut object = json::hello(client.hello());
+        object["access"] = json::access(client.admission());
         object["status"] = json::status(&status, &maps);
         object["modules"] = modules.iter().map(|module| json::module(module, &maps)).collect();
         writeln!(out, "{object}")?;
         return Ok(());
     }
-    write!(out, "{}", report(client.hello(), &status, &maps))?;
+    write!(out, "{}", report(client.hello(), client.admission(), &status, &maps))?;
     if !modules.is_empty() {
         write!(out, "\n{}", module_table(&modules, &maps))?;
     }

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use xmap_link::limits::MAX_ARGS;
 use xmap_link::{
-    Args, Described, Export, Hello, PROTOCOL, Refusal, Request, Response, Status, Trace, TraceEntry,
-    TrapReport,
+    Args, Described, Export, Hello, PROTOCOL, Refusal, Request, Response, Role, Status, Trace, TraceEntry,
+    TrapReport, features,
 };
 
 use super::inbox::Incoming;
 use super::port::PortName;
-use super::session::{Options, Session};
+use super::session::{KEY_HELP, Options, Session};
 use crate::diagnostic::{Code, Diagnostic};
 
 /// How a call ended.
@@ -23,26 +23,39 @@ pub enum Outcome {
     Trapped(TrapReport),
 }
 
+/// Who may ask a device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Admission {
+    /// Whoever reaches it: a development device.
+    Open,
+    /// Those who have a key, and this client has none.
+    KeyRequired,
+    /// This client, as its key's role says.
+    Role(Role),
+}
+
 /// A session with a device.
 ///
 /// Each method asks once, asks again where no answer comes, and gives up with [`Code::NoAnswer`].
 /// A call that was asked for twice has still run once (docs/link.md, *Repeating*). The other errors
 /// of every method are [`Code::LinkBroken`], [`Code::DeviceRefused`], [`Code::DeviceRestarted`] and
-/// [`Code::BadAnswer`].
+/// [`Code::BadAnswer`]; of a device that asks for keys also [`Code::KeyRequired`], [`Code::RoleTooLow`] and
+/// [`Code::ExportNotAllowed`].
 pub struct Client {
     session: Session,
     hello: Hello,
 }
 
 impl Client {
-    /// Opens a port and greets the device.
+    /// Opens a port and greets the device; with a key ([`Options::key`]) it begins an authenticated session.
     ///
     /// # Errors
     ///
-    /// [`Code::PortUnavailable`], [`Code::OtherProtocol`], and those of every method.
+    /// [`Code::PortUnavailable`], [`Code::OtherProtocol`], and those of every method; with a key [`Code::KeyUnknown`],
+    /// [`Code::NoSessions`], [`Code::DeviceIsOpen`], [`Code::NotTheDevice`].
     pub fn connect(port: &PortName, options: &Options) -> Result<Self, Diagnostic> {
         let mut session = Session::open(port, options)?;
-        let hello = greet(&mut session)?;
+        let hello = begin(&mut session)?;
         Ok(Self { session, hello })
     }
 
@@ -52,13 +65,38 @@ impl Client {
     ///
     /// [`Code::OtherProtocol`], and those of every method.
     pub fn greet(&mut self) -> Result<&Hello, Diagnostic> {
-        self.hello = greet(&mut self.session)?;
+        self.session.forget();
+        self.hello = begin(&mut self.session)?;
         Ok(&self.hello)
     }
 
     /// Who the device said it is.
     pub fn hello(&self) -> &Hello {
         &self.hello
+    }
+
+    /// Who may ask the device what.
+    pub fn admission(&self) -> Admission {
+        match self.session.role() {
+            Some(role) => Admission::Role(role),
+            None if self.hello.features & features::GUARDED != 0 => Admission::KeyRequired,
+            None => Admission::Open,
+        }
+    }
+
+    /// The error for a device that answers nothing without a key, where there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::KeyRequired`].
+    pub fn need_access(&self) -> Result<(), Diagnostic> {
+        match self.admission() {
+            Admission::KeyRequired => {
+                let message = "the device answers only to those who have a key";
+                Err(self.error(Code::KeyRequired, message).help(KEY_HELP.to_string()))
+            }
+            Admission::Open | Admission::Role(_) => Ok(()),
+        }
     }
 
     /// The port's name.
@@ -209,6 +247,13 @@ impl Client {
     pub(super) fn unwanted(&self, response: &Response) -> Diagnostic {
         unwanted(&self.session, response)
     }
+}
+
+/// Greets the device, and begins a session if there is a key. What it says of itself within one is what counts.
+fn begin(session: &mut Session) -> Result<Hello, Diagnostic> {
+    let hello = greet(session)?;
+    session.authenticate(hello.features & features::GUARDED != 0)?;
+    if session.role().is_none() { Ok(hello) } else { greet(session) }
 }
 
 fn greet(session: &mut Session) -> Result<Hello, Diagnostic> {

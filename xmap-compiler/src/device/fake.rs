@@ -38,6 +38,59 @@ pub(super) struct Faults {
     pub(super) rewinds: bool,
     /// The answer to this request has another kind.
     pub(super) mixed_up_at: Option<u32>,
+    /// It answers to those alone who have the key of this role.
+    pub(super) guarded: Option<Role>,
+    /// Before each answer come forged ones: without a tag, of an earlier request, with a changed bit, and the request itself.
+    pub(super) forged: bool,
+}
+
+/// The key of a role on a guarded device.
+pub(super) fn secret(role: Role) -> Secret {
+    Secret::new([0x30 + role as u8; 32])
+}
+
+/// The rules of the link, of either kind.
+enum Rules {
+    Open(Responder),
+    Guarded(Guard),
+}
+
+impl Rules {
+    /// Those of a device that starts for this time.
+    fn new(faults: &Faults, start: u8) -> Self {
+        let Some(role) = faults.guarded else { return Self::Open(Responder::new()) };
+        let mut keys = RoleKeys::new();
+        let exports = [Pattern::new("*").unwrap()].into_iter().collect();
+        keys.add(RoleKey { secret: secret(role), role, exports }).unwrap();
+        let seed: [u8; 32] = std::array::from_fn(|n| n as u8 ^ start);
+        Self::Guarded(Guard::new(keys, Nonces::from_seed(&seed)))
+    }
+
+    fn respond(&mut self, frame: &Frame<'_>, serve: impl FnOnce(Request) -> Response) -> Vec<u8> {
+        match self {
+            Self::Open(responder) => responder.respond(frame, serve).to_vec(),
+            Self::Guarded(guard) => {
+                let reply = guard.respond(frame, 0, |_, request| serve(request));
+                guard.bytes(reply).to_vec()
+            }
+        }
+    }
+
+    /// A frame that goes unasked.
+    fn text(&mut self, piece: &Text<'_>) -> Vec<u8> {
+        let (mut buffer, mut payload) = ([0; MAX_FRAME], [0; MAX_FRAME]);
+        match self {
+            Self::Open(_) => encode_text(piece, &mut buffer).unwrap().to_vec(),
+            Self::Guarded(guard) => {
+                let payload = text_payload(piece, &mut payload).unwrap();
+                guard.stream(Channel::Text, payload, &mut buffer).unwrap().unwrap().to_vec()
+            }
+        }
+    }
+
+    fn features(&self) -> u32 {
+        if matches!(self, Self::Guarded(_)) { features::GUARDED } else { 0 }
+    }
 }
 
 /// A device that listens; it serves one connection.
@@ -111,7 +164,8 @@ impl Fake {
 
 fn serve(mut stream: impl Read + Write, mut device: Device, faults: &Faults) -> Option<Slots> {
     let mut reader: FrameReader = FrameReader::new();
-    let mut responder = Responder::new();
+    let (mut rules, mut starts) = (Rules::new(faults, 0), 0);
+    let mut forger = Forger::default();
     let mut number = 0;
     let mut byte = [0];
     // Ends when the client goes.
@@ -130,11 +184,16 @@ fn serve(mut stream: impl Read + Write, mut device: Device, faults: &Faults) -> 
             continue;
         }
         if faults.restart_at.contains(&this) {
-            responder = Responder::new();
+            starts += 1;
+            rules = Rules::new(faults, starts);
             device.slots.iter_mut().for_each(Slots::restart);
         }
-        let answer = responder.respond(&frame, |request| {
+        let guarded = rules.features();
+        let answer = rules.respond(&frame, |request| {
             let mut response = device.serve(request);
+            if let Response::Hello(hello) = &mut response {
+                hello.features |= guarded;
+            }
             if let (Response::Hello(hello), Some(protocol)) = (&mut response, faults.protocol) {
                 hello.protocol = protocol;
             }
@@ -161,13 +220,15 @@ fn serve(mut stream: impl Read + Write, mut device: Device, faults: &Faults) -> 
             noise(this, &mut out);
         }
         for text in device.texts.drain(..) {
-            let mut buffer = [0; MAX_FRAME];
             for piece in pieces(text.0, Level::Info, &text.1) {
-                out.extend_from_slice(encode_text(&piece, &mut buffer).unwrap());
+                out.extend_from_slice(&rules.text(&piece));
             }
         }
+        if faults.forged {
+            forger.forge(frame.channel, frame.payload, &answer, &mut out);
+        }
         if !faults.lose_answers.contains(&this) {
-            out.extend_from_slice(answer);
+            out.extend_from_slice(&answer);
             if faults.garble_answers.contains(&this) {
                 let at = out.len() - answer.len() / 2;
                 out[at] ^= 0x10;
@@ -179,6 +240,47 @@ fn serve(mut stream: impl Read + Write, mut device: Device, faults: &Faults) -> 
         }
     }
     device.slots
+}
+
+/// A man on the wire between a guarded device and its host.
+#[derive(Default)]
+struct Forger {
+    /// The answers that went by.
+    seen: Vec<Vec<u8>>,
+}
+
+impl Forger {
+    fn forge(&mut self, channel: u8, request: &[u8], answer: &[u8], out: &mut Vec<u8>) {
+        if channel != Channel::TaggedRequest as u8 {
+            return;
+        }
+        let mut buffer = [0; MAX_FRAME];
+        let seq = u16::from_le_bytes([request[8], request[9]]);
+        for forged in [
+            Response::Returned { results: [666].into_iter().collect() },
+            Response::Done,
+            Response::Refused(Refusal::NotOnTrial),
+            Response::Refused(Refusal::NoSession),
+            Response::Staging { next: 0 },
+        ] {
+            out.extend_from_slice(encode_response(seq, &forged, &mut buffer).unwrap());
+        }
+        self.seen.iter().for_each(|seen| out.extend_from_slice(seen));
+        // The request itself, as if it were the answer, and the answer with one bit changed and a checksum that holds.
+        let reflected = encode_bytes(Channel::TaggedResponse, request, &mut buffer).unwrap();
+        out.extend_from_slice(reflected);
+        let mut reader: FrameReader = FrameReader::new();
+        for byte in answer {
+            let Some(frame) = reader.feed(*byte) else { continue };
+            let mut changed = frame.payload.to_vec();
+            let at = self.seen.len() * 7 % changed.len();
+            changed[at] ^= 1 << (self.seen.len() % 8);
+            out.extend_from_slice(encode_bytes(Channel::TaggedResponse, &changed, &mut buffer).unwrap());
+        }
+        self.seen.push(answer.to_vec());
+        let unasked = Text { trace_at: 0, level: Level::Warn, more: false, text: "forged" };
+        out.extend_from_slice(encode_text(&unasked, &mut buffer).unwrap());
+    }
 }
 
 fn noise(number: u32, out: &mut Vec<u8>) {

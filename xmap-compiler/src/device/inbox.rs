@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use xmap_link::{Level, decode_text};
+use xmap_link::{Channel, Level, decode_text};
 
 /// What came unasked is kept up to this many; then the oldest goes. A device that talks faster than
 /// anybody listens must not fill the host's memory.
@@ -39,6 +39,15 @@ pub(super) struct Inbox {
 }
 
 impl Inbox {
+    /// What came on a channel, or would have come on it without a session.
+    pub(super) fn unasked(&mut self, channel: u8, payload: &[u8]) {
+        match Channel::from_u8(channel) {
+            Some(Channel::Defmt) => self.defmt(payload),
+            Some(Channel::Text) => self.text(payload),
+            _ => {}
+        }
+    }
+
     pub(super) fn defmt(&mut self, bytes: &[u8]) {
         self.keep(Incoming::Defmt(bytes.to_vec()));
     }

@@ -8,6 +8,7 @@ use tiny_mapper::TrapCode;
 use xmap_link::{Boot, Happening, Hello, ImageInfo, ImageState, ModuleStatus, Status, TrapReport, What, Why};
 use xmap_sim::Value;
 
+use super::client::Admission;
 use super::operate::Swapped;
 pub use super::report::board_name;
 use super::report::features_of;
@@ -25,6 +26,15 @@ pub fn hello(hello: &Hello) -> Json {
         "clock_hz": hello.clock_hz,
         "features": features_of(hello.features).collect::<Vec<_>>(),
         "image": hello.image.as_ref().map(image),
+    })
+}
+
+/// Who may ask it.
+pub fn access(admission: Admission) -> Json {
+    json!(match admission {
+        Admission::Open => "open",
+        Admission::KeyRequired => "key_required",
+        Admission::Role(role) => role.name(),
     })
 }
 

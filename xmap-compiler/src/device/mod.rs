@@ -16,7 +16,7 @@ mod session;
 mod tell;
 mod transfer;
 
-pub use client::{Client, Outcome};
+pub use client::{Admission, Client, Outcome};
 pub use inbox::{Incoming, Message};
 pub use operate::{Swapped, Switch};
 pub use port::{PortName, Wire};
@@ -30,6 +30,8 @@ pub use tell::{
 };
 pub use transfer::Trial;
 
+#[cfg(test)]
+mod access_tests;
 #[cfg(test)]
 mod fake;
 #[cfg(test)]

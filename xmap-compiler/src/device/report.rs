@@ -5,11 +5,12 @@ use std::fmt::Write;
 use xmap_boards::BoardId;
 use xmap_link::{Boot, Hello, Status, features};
 
+use super::client::Admission;
 use super::tell::{Maps, state_text};
 use crate::map::hex;
 
 /// What a device said of itself, a line for each fact.
-pub fn report(hello: &Hello, status: &Status, maps: &Maps) -> String {
+pub fn report(hello: &Hello, admission: Admission, status: &Status, maps: &Maps) -> String {
     let mut text = String::new();
     let mut line = |name: &str, value: String| {
         writeln!(text, "{name:<9} {value}").expect("a string takes any text");
@@ -21,6 +22,14 @@ pub fn report(hello: &Hello, status: &Status, maps: &Maps) -> String {
         match hello.boot {
             Boot::Normal => "normal".into(),
             Boot::Safe => "safe: no image is mounted, on purpose".into(),
+        },
+    );
+    line(
+        "access",
+        match admission {
+            Admission::Open => "open to whoever reaches it (development)".into(),
+            Admission::KeyRequired => "asks for a key".into(),
+            Admission::Role(role) => format!("by role keys, this one's role is {role}"),
         },
     );
     line("clock", format!("{} Hz", hello.clock_hz));
@@ -57,6 +66,7 @@ pub(super) fn features_of(bits: u32) -> impl Iterator<Item = &'static str> {
         (features::TEXT, "text"),
         (features::REHEARSAL, "rehearsal"),
         (features::SWAP, "swap"),
+        (features::GUARDED, "guarded"),
         (features::TRUST, "trust"),
         (features::LINUX, "linux"),
         (features::SIMULATED, "simulated registers"),
@@ -75,7 +85,7 @@ pub(super) fn uptime(us: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use xmap_link::{ImageInfo, ImageState, TrapReport};
+    use xmap_link::{ImageInfo, ImageState, Role, TrapReport};
 
     #[test]
     fn a_device_reads_like_this() {
@@ -104,6 +114,7 @@ mod tests {
 board     rpi4b
 firmware  0.1.0, protocol 1
 boot      normal
+access    open to whoever reaches it (development)
 clock     54000000 Hz
 features  trace, text
 image     abababababababababababababababababababababababababababababababab
@@ -115,7 +126,7 @@ requests  2 refused
 frames    9 good, 3 bad
 trace     40 register accesses, 0 no longer held
 ";
-        assert_eq!(report(&hello, &status, &Maps::default()), expected);
+        assert_eq!(report(&hello, Admission::Open, &status, &Maps::default()), expected);
     }
 
     #[test]
@@ -142,7 +153,7 @@ trace     40 register accesses, 0 no longer held
             trace_next: 0,
             trace_lost: 0,
         };
-        let text = report(&hello, &status, &Maps::default());
+        let text = report(&hello, Admission::Role(Role::Call), &status, &Maps::default());
         assert!(text.contains("unknown (99)") && text.contains("trap 200 at op 3"), "{text}");
         assert!(!text.contains('\u{1b}'));
     }

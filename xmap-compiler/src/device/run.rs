@@ -73,7 +73,15 @@ pub fn run_call_in(
         let value = Value::parse(*ty, text).and_then(|value| value.to_raw(*ty));
         raw.push(value.map_err(|error| misfit(format!("argument {position}: {error}, found `{text}`")))?);
     }
-    let outcome = match client.call(&Export::Id(export.id), &raw)? {
+    let outcome = client.call(&Export::Id(export.id), &raw).map_err(|mut error| {
+        // The list has keys, and the caller may have said a number or the name in the module.
+        if error.code == Code::ExportNotAllowed {
+            let key = export.key.as_str().escape_debug();
+            error.message = format!("{}: the export {key} is not on the key's list", client.port());
+        }
+        error
+    })?;
+    let outcome = match outcome {
         Outcome::Trapped(trap) => Err(trap),
         Outcome::Returned(raw) if raw.len() == results.len() => {
             Ok(results.iter().zip(raw).map(|(ty, raw)| Value::from_raw(*ty, raw)).collect())

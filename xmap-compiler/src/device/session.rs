@@ -4,10 +4,10 @@ use std::collections::VecDeque;
 use std::io;
 use std::time::{Duration, Instant};
 
-use xmap_link::limits::MAX_FRAME;
+use xmap_link::limits::{MAX_FRAME, NONCE_BYTES};
 use xmap_link::{
-    Channel, DecodeError, Exchange, FrameReader, PROTOCOL, Refusal, Request, Response, Retry, Step,
-    decode_response, encode_request,
+    Channel, DecodeError, Exchange, FrameReader, Opening, PROTOCOL, Refusal, Request, Response, Retry, Role,
+    Secret, Session as Tagged, Step, decode_response, encode_request,
 };
 
 use super::inbox::{Inbox, Incoming};
@@ -15,7 +15,7 @@ use super::port::{PortName, Wire};
 use crate::diagnostic::{Code, Diagnostic, Place, reason};
 
 /// How to talk to a device.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Options {
     /// Bits a second of a serial port; the firmware's UART runs at 115,200.
     pub baud: u32,
@@ -26,11 +26,19 @@ pub struct Options {
     /// After this time, counted from the opening of the port, no answer is awaited any more; `None` leaves
     /// it at the limit of each request.
     pub total: Option<Duration>,
+    /// The role key. With one, only a device that has it is believed; without one, only a device that is open to everybody answers.
+    pub key: Option<Secret>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { baud: 115_200, connect: Duration::from_secs(5), retry: Retry::default(), total: None }
+        Self {
+            baud: 115_200,
+            connect: Duration::from_secs(5),
+            retry: Retry::default(),
+            total: None,
+            key: None,
+        }
     }
 }
 
@@ -44,7 +52,15 @@ pub(super) struct Session {
     seq: u16,
     inbox: Inbox,
     seen: Seen,
+    key: Option<Secret>,
+    /// While there is one, nothing that comes without a tag is believed.
+    tagged: Option<Tagged>,
+    /// When somebody, maybe the device, has said that it knows no such session.
+    forgotten: Option<Instant>,
 }
+
+/// How long to wait for an answer with a tag when one without a tag says that there will be none.
+const DOUBT: Duration = Duration::from_millis(300);
 
 /// What came since a request was sent: says why there is no answer.
 #[derive(Clone, Copy, Default)]
@@ -61,6 +77,10 @@ struct Wanted {
     nonce: Option<u32>,
 }
 
+/// What to do without a key.
+pub(super) const KEY_HELP: &str = "--key FILE (or XMAP_KEY=FILE) with a key that is in the device's table; \
+    `xmap keygen --role ROLE` makes one, the device's owner adds it";
+
 type Answer = Result<Response, DecodeError>;
 
 impl Session {
@@ -76,6 +96,9 @@ impl Session {
             seq: 0,
             inbox: Inbox::default(),
             seen: Seen::default(),
+            key: options.key.clone(),
+            tagged: None,
+            forgotten: None,
         })
     }
 
@@ -104,7 +127,12 @@ impl Session {
     pub(super) fn ask(&mut self, request: &Request) -> Result<Response, Diagnostic> {
         self.seq = self.seq.wrapping_add(1);
         let mut buffer = [0; MAX_FRAME];
-        let frame = encode_request(self.seq, request, &mut buffer).expect("every request fits a frame");
+        let frame = match &mut self.tagged {
+            Some(tagged) => tagged.encode(self.seq, request, &mut buffer),
+            None => encode_request(self.seq, request, &mut buffer),
+        };
+        let frame = frame.expect("every request fits a frame, and nobody lives to see the last number");
+        self.forgotten = None;
         let nonce = if let Request::Hello { nonce, .. } = request { Some(*nonce) } else { None };
         let wanted = Wanted { seq: self.seq, nonce };
         let timeout = Duration::from_micros(self.retry.timeout_us);
@@ -119,7 +147,14 @@ impl Session {
             match exchange.step(self.now_us()) {
                 Step::Send => self.wire.write(frame, left).map_err(|error| self.broken(&error))?,
                 Step::WaitUntil { time_us } => {
-                    let wait = Duration::from_micros(time_us.saturating_sub(self.now_us())).min(left);
+                    let mut wait = Duration::from_micros(time_us.saturating_sub(self.now_us())).min(left);
+                    if let Some(since) = self.forgotten {
+                        let doubt = DOUBT.saturating_sub(since.elapsed());
+                        if doubt.is_zero() {
+                            return Err(self.forgotten());
+                        }
+                        wait = wait.min(doubt);
+                    }
                     if let Some(answer) = self.receive(wait, Some(wanted))? {
                         return self.judge(answer);
                     }
@@ -153,6 +188,17 @@ impl Session {
             let Some(frame) = self.reader.feed(*byte) else { continue };
             self.seen.frames += 1;
             match Channel::from_u8(frame.channel) {
+                Some(Channel::Response) if self.tagged.is_some() => {
+                    // Anybody can have written this. It is looked at to say sooner what silence would say later.
+                    let lost = matches!(
+                        decode_response(frame.payload),
+                        Ok((seq, Response::Refused(Refusal::NoSession | Refusal::HelloFirst)))
+                            if wanted.is_some_and(|wanted| wanted.seq == seq)
+                    );
+                    if lost {
+                        self.forgotten.get_or_insert_with(Instant::now);
+                    }
+                }
                 Some(Channel::Response) => {
                     let decoded = decode_response(frame.payload);
                     if answer.is_none() && wanted.is_some_and(|wanted| wanted.is(&decoded)) {
@@ -160,10 +206,27 @@ impl Session {
                     }
                 }
                 Some(Channel::Request) => self.seen.echoes += 1,
-                Some(Channel::Defmt) => self.inbox.defmt(frame.payload),
-                Some(Channel::Text) => self.inbox.text(frame.payload),
-                // No session of ours, or a channel of a later version.
-                Some(Channel::TaggedRequest | Channel::TaggedResponse | Channel::TaggedStream) | None => {}
+                Some(Channel::TaggedRequest) => self.seen.echoes += 1,
+                Some(Channel::TaggedResponse) => {
+                    let decoded = self.tagged.as_ref().and_then(|tagged| tagged.answer(frame.payload));
+                    if let Some(decoded) = decoded
+                        && answer.is_none()
+                        && wanted.is_some_and(|wanted| wanted.is(&decoded))
+                    {
+                        answer = Some(decoded.map(|(_, response)| response));
+                    }
+                }
+                Some(Channel::TaggedStream) => {
+                    let unasked = self.tagged.as_mut().and_then(|tagged| tagged.unasked(frame.payload));
+                    if let Some((channel, payload)) = unasked {
+                        self.inbox.unasked(channel, payload);
+                    }
+                }
+                Some(channel @ (Channel::Defmt | Channel::Text)) if self.tagged.is_none() => {
+                    self.inbox.unasked(channel as u8, frame.payload);
+                }
+                // What anybody can have written, or a channel of a later version.
+                Some(Channel::Defmt | Channel::Text) | None => {}
             }
         }
         Ok(answer)
@@ -175,6 +238,7 @@ impl Session {
             Ok(Response::Refused(Refusal::HelloFirst)) => {
                 Err(self.error(Code::DeviceRestarted, "the device has restarted since it was greeted"))
             }
+            Ok(Response::Refused(refusal)) => self.judge_refusal(refusal),
             Ok(response) => Ok(response),
             Err(DecodeError::OtherProtocol { protocol, .. }) => {
                 let message = format!("the device speaks protocol {protocol}, this xmap speaks {PROTOCOL}");
@@ -193,6 +257,86 @@ impl Session {
             }
             Err(error) => Err(self.error(Code::BadAnswer, &format!("the answer is {error}"))),
         }
+    }
+
+    /// Refusals that say the same of every request.
+    fn judge_refusal(&self, refusal: Refusal) -> Result<Response, Diagnostic> {
+        let (code, message, help) = match refusal {
+            Refusal::KeyRequired => {
+                (Code::KeyRequired, "the device answers only to those who have a key".into(), KEY_HELP)
+            }
+            Refusal::UnknownKey => {
+                let help = "the device's owner puts it into the table: `xmap keys FILE --add KEY`";
+                (Code::KeyUnknown, format!("the device does not know the key {}", self.key_id()), help)
+            }
+            Refusal::RoleTooLow { needs } => {
+                let role = self.role().map_or("none", Role::name);
+                let message = format!("this takes a key of the role {needs}, and the key's role is {role}");
+                (Code::RoleTooLow, message, "the role is the one in the device's table of keys")
+            }
+            Refusal::ExportNotAllowed => {
+                let help = "the list is the one in the device's table of keys: `xmap keys FILE` shows it";
+                (Code::ExportNotAllowed, "the export is not on the key's list".into(), help)
+            }
+            Refusal::NoRandom => {
+                let help = "its device tree has no /chosen/rng-seed; nobody can begin a session until it starts with one";
+                (Code::NoSessions, "the device has no random numbers for a session".into(), help)
+            }
+            other => return Ok(Response::Refused(other)),
+        };
+        Err(self.error(code, &message).help(help.to_string()))
+    }
+
+    /// Begins an authenticated session, if there is a key to do so with. `guarded` is what the device says of itself.
+    ///
+    /// # Errors
+    ///
+    /// X0920, X0923, X0924, X0925, X1107, and those of every request.
+    pub(super) fn authenticate(&mut self, guarded: bool) -> Result<(), Diagnostic> {
+        let Some(secret) = self.key.clone() else { return Ok(()) };
+        if !guarded {
+            let help = "leave out --key (and XMAP_KEY) for a development device";
+            let message = "the device is open to everybody and takes no key";
+            return Err(self.error(Code::DeviceIsOpen, message).help(help.to_string()));
+        }
+        let mut nonce = [0; NONCE_BYTES];
+        getrandom::fill(&mut nonce).map_err(|error| self.error(Code::NoRandom, &error.to_string()))?;
+        let opening = Opening::new(secret, nonce);
+        match self.ask(&opening.request())? {
+            Response::Opened { nonce, role, proof } => {
+                self.tagged = opening.accept(&nonce, role, &proof);
+                if self.tagged.is_some() {
+                    // What came before may be anybody's.
+                    self.inbox = Inbox::default();
+                    return Ok(());
+                }
+                let message = format!("what answers does not have the key {}", self.key_id());
+                let help = "something else is on the wire, or changes what travels there";
+                Err(self.error(Code::NotTheDevice, &message).help(help.to_string()))
+            }
+            _ => Err(self.error(Code::BadAnswer, "the answer is one to another request")),
+        }
+    }
+
+    /// Ends the session, for a greeting of a device that may have restarted.
+    pub(super) fn forget(&mut self) {
+        self.tagged = None;
+    }
+
+    /// The key's role on this device; `None` without a session.
+    pub(super) fn role(&self) -> Option<Role> {
+        self.tagged.as_ref().map(Tagged::role)
+    }
+
+    fn key_id(&self) -> String {
+        self.key.as_ref().map_or_else(String::new, |key| key.id().to_string())
+    }
+
+    fn forgotten(&self) -> Diagnostic {
+        let help =
+            "it has restarted, or another host has begun a session; whether the request was run is not known";
+        self.error(Code::DeviceRestarted, "the device does not know this session any more")
+            .help(help.to_string())
     }
 
     /// An error of this port.
