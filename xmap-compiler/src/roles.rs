@@ -25,8 +25,7 @@ const MAX_FILE_BYTES: u64 = 2048;
 /// X1103 where something stands at the path, X0106 where the file cannot be written, X1107 where the system gives no random numbers, X1109
 /// where there are more than [`MAX_PATTERNS`] patterns.
 pub fn make_role_key(path: &Path, role: Role, allow: &[Pattern]) -> Result<RoleKey, Diagnostic> {
-    let exports = allow.iter().cloned().collect::<Vec<_>>();
-    let exports = heapless_patterns(&exports).ok_or_else(|| {
+    let exports = heapless::Vec::from_slice(allow).map_err(|_| {
         let message = format!("{}: {} patterns, at most {MAX_PATTERNS}", path.display(), allow.len());
         Diagnostic::new(Code::KeyMisfit, Place::file(path), message)
     })?;
@@ -38,12 +37,6 @@ pub fn make_role_key(path: &Path, role: Role, allow: &[Pattern]) -> Result<RoleK
     text += &format!("secret: {}\n", hex(key.secret.expose()));
     write_secret_file(path, text.as_bytes())?;
     Ok(key)
-}
-
-fn heapless_patterns(patterns: &[Pattern]) -> Option<heapless::Vec<Pattern, MAX_PATTERNS>> {
-    let mut exports = heapless::Vec::new();
-    patterns.iter().try_for_each(|pattern| exports.push(pattern.clone())).ok()?;
-    Some(exports)
 }
 
 /// Reads a role key's file.

@@ -49,7 +49,8 @@ pub(super) fn secret(role: Role) -> Secret {
     Secret::new([0x30 + role as u8; 32])
 }
 
-/// The rules of the link, of either kind.
+/// The rules of the link, of either kind. There is one of it.
+#[allow(clippy::large_enum_variant)]
 enum Rules {
     Open(Responder),
     Guarded(Guard),
