@@ -451,6 +451,9 @@ codes! {
     ServiceSystem = 1208, "the operating system refused the service",
         "The service cannot do without what was refused; the reason is the system's.",
         "timerfd: Too many open files (os error 24)";
+    ServiceKeys = 1209, "the service's keys or policy",
+        "A file that `link.keys` or `trust.policy` of the configuration names cannot be read, is none of its kind, or is open to everybody. Nobody is let in instead.",
+        "/etc/xmap/role.keys: everybody may use it (mode 644)";
 }
 
 impl Code {

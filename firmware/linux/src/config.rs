@@ -54,8 +54,8 @@ pub struct Config {
     pub gpiochip: Option<PathBuf>,
     /// What is mounted where no slot has an image.
     pub panel: Option<PathBuf>,
-    /// The folder of the persistent slots.
-    pub state: PathBuf,
+    /// The folder of the persistent slots; `None` keeps nothing.
+    pub state: Option<PathBuf>,
     /// The least seconds between two writes of kept state that changed; 0 writes it only when the service stops.
     pub keep_every_s: u32,
     /// Priority under `SCHED_FIFO`, 1 to 99; 0 asks for none.
@@ -66,6 +66,10 @@ pub struct Config {
     pub socket_mode: u32,
     /// The TCP address; `None` listens on none.
     pub tcp: Option<SocketAddr>,
+    /// The table of role keys; without one the device is open.
+    pub keys: Option<PathBuf>,
+    /// Whose images are taken; without it, anybody's.
+    pub trust: Option<TrustAt>,
     /// Inputs and clock are the host's.
     pub rehearse: bool,
     /// Nothing is mounted.
@@ -81,6 +85,15 @@ pub enum RegistersAt {
     File(PathBuf),
 }
 
+/// An owner.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrustAt {
+    /// The public half of the owner's root key.
+    pub root: [u8; 32],
+    /// The signed policy.
+    pub policy: PathBuf,
+}
+
 /// The file as it is written.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -88,10 +101,18 @@ struct Written {
     registers: Option<String>,
     gpiochip: Option<String>,
     panel: Option<PathBuf>,
-    state: Option<PathBuf>,
+    state: Option<String>,
     keep_every_s: Option<u32>,
     realtime_priority: Option<u8>,
     link: WrittenLink,
+    trust: Option<WrittenTrust>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenTrust {
+    root: String,
+    policy: PathBuf,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -100,6 +121,7 @@ struct WrittenLink {
     socket: Option<String>,
     socket_mode: Option<String>,
     tcp: Option<String>,
+    keys: Option<PathBuf>,
 }
 
 impl Config {
@@ -131,7 +153,8 @@ impl Config {
             let place = if error.span().is_some() { format!(":{line}:{column}") } else { String::new() };
             Error::new(Code::Config, format!("{name}{place}: {}", error.message().replace('\n', "; ")))
         })?;
-        let Written { registers, gpiochip, panel, state, keep_every_s, realtime_priority, link } = written;
+        let Written { registers, gpiochip, panel, state, keep_every_s, realtime_priority, link, trust } =
+            written;
         let chip = |text: Option<String>| text.filter(|text| text != "auto").map(PathBuf::from);
         let realtime_priority = realtime_priority.unwrap_or(50);
         if realtime_priority > 99 {
@@ -160,6 +183,17 @@ impl Config {
             Some("") => None,
             Some(path) => Some(path.into()),
         };
+        let trust = match trust {
+            None => None,
+            Some(WrittenTrust { root, policy }) => {
+                let root = key(&root).ok_or_else(|| {
+                    wrong(
+                        "trust.root: expected 64 hexadecimal digits, the public half of the root key".into(),
+                    )
+                })?;
+                Some(TrustAt { root, policy })
+            }
+        };
         let config = Self {
             registers: match &arguments.registers {
                 Some(file) => RegistersAt::File(file.clone()),
@@ -167,12 +201,18 @@ impl Config {
             },
             gpiochip: chip(gpiochip),
             panel: arguments.panel.clone().or(panel),
-            state: arguments.state.clone().or(state).unwrap_or_else(|| "/var/lib/xmap".into()),
+            state: arguments.state.clone().or(match state.as_deref() {
+                None => Some("/var/lib/xmap".into()),
+                Some("") => None,
+                Some(path) => Some(path.into()),
+            }),
             keep_every_s: keep_every_s.unwrap_or(300),
             realtime_priority,
             socket: arguments.socket.clone().or(socket),
             socket_mode,
             tcp: arguments.tcp.or(tcp),
+            keys: link.keys,
+            trust,
             rehearse: arguments.rehearse,
             safe: arguments.safe,
         };
@@ -181,6 +221,15 @@ impl Config {
         }
         Ok(config)
     }
+}
+
+/// 32 bytes of 64 hexadecimal digits.
+fn key(digits: &str) -> Option<[u8; 32]> {
+    let (pairs, rest) = digits.as_bytes().as_chunks::<2>();
+    let digit = |byte: u8| char::from(byte).to_digit(16);
+    let byte = |[high, low]: &[u8; 2]| Some((digit(*high)? << 4 | digit(*low)?) as u8);
+    let bytes: Vec<u8> = pairs.iter().map(byte).collect::<Option<_>>()?;
+    bytes.try_into().ok().filter(|_| rest.is_empty())
 }
 
 #[cfg(test)]
@@ -197,7 +246,7 @@ mod tests {
         assert_eq!(config.registers, RegistersAt::Chip(None));
         assert_eq!(config.socket.as_deref(), Some(Path::new("/run/xmap/xmapd.sock")));
         assert_eq!((config.socket_mode, config.tcp, config.keep_every_s), (0o660, None, 300));
-        assert_eq!((config.realtime_priority, config.state.to_str()), (50, Some("/var/lib/xmap")));
+        assert_eq!((config.realtime_priority, config.state), (50, Some("/var/lib/xmap".into())));
     }
 
     #[test]
@@ -211,13 +260,19 @@ mod tests {
     #[test]
     fn every_key_is_taken_and_flags_go_before() {
         let text = "registers = '/dev/mem'\ngpiochip = '/dev/gpiochip4'\npanel = 'p.xmap'\nstate = 's'\n\
-            keep_every_s = 0\nrealtime_priority = 0\n[link]\nsocket = ''\nsocket_mode = '0600'\ntcp = '[::1]:9'\n";
+            keep_every_s = 0\nrealtime_priority = 0\n[link]\nsocket = ''\nsocket_mode = '0600'\ntcp = '[::1]:9'\n\
+            keys = 'k'\n[trust]\nroot = '00ff000000000000000000000000000000000000000000000000000000000001'\n\
+            policy = 'y'\n";
         let config = read(text).unwrap();
         assert_eq!(config.registers, RegistersAt::Chip(Some("/dev/mem".into())));
         assert_eq!(config.gpiochip, Some("/dev/gpiochip4".into()));
-        assert_eq!((config.panel.clone(), config.state.clone()), (Some("p.xmap".into()), "s".into()));
+        assert_eq!((config.panel.clone(), config.state.clone()), (Some("p.xmap".into()), Some("s".into())));
         assert_eq!((config.keep_every_s, config.realtime_priority, config.socket_mode), (0, 0, 0o600));
         assert_eq!((config.socket.clone(), config.tcp), (None, Some("[::1]:9".parse().unwrap())));
+        let trust = config.trust.clone().unwrap();
+        assert_eq!((&trust.root[..2], trust.root[31], trust.policy), (&[0, 255][..], 1, "y".into()));
+        assert_eq!(config.keys, Some("k".into()));
+        assert_eq!(read("state = ''").unwrap().state, None);
         let arguments = Arguments {
             registers: Some("r".into()),
             socket: Some("k".into()),
@@ -234,7 +289,7 @@ mod tests {
             socket: Some("k".into()),
             tcp: Some("1.2.3.4:5".parse().unwrap()),
             panel: Some("q".into()),
-            state: "t".into(),
+            state: Some("t".into()),
             rehearse: true,
             safe: true,
             ..config
@@ -246,7 +301,9 @@ mod tests {
     fn what_means_nothing_is_said_with_its_place() {
         for (text, message) in [
             ("\npanle = 1", "xmapd.toml:2:1: unknown field `panle`"),
-            ("state = 3", "xmapd.toml:1:9: invalid type: integer `3`, expected path string"),
+            ("state = 3", "xmapd.toml:1:9: invalid type: integer `3`, expected a string"),
+            ("[trust]\nroot = '12'\npolicy = 'p'", "xmapd.toml: trust.root: expected 64 hexadecimal digits"),
+            ("[trust]\nroot = '12'", "xmapd.toml:1:1: missing field `policy`"),
             ("realtime_priority = 100", "xmapd.toml: realtime_priority = 100: expected 0 to 99"),
             ("[link]\nsocket_mode = '999'", "xmapd.toml: link.socket_mode = \"999\": expected a mode"),
             ("[link]\ntcp = 'here'", "xmapd.toml: link.tcp = \"here\": expected an address and a port"),

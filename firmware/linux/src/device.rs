@@ -4,16 +4,19 @@ use std::fs;
 use std::path::Path;
 
 use xmap_boards::BoardId;
-use xmap_image::bundle;
 use xmap_link::{Boot, ImageState, features};
-use xmap_panel::{Device, Failure, Identity, Recorder, Rehearsal};
+use xmap_panel::{Device, Failure, Identity, Kept, Recorder, Rehearsal};
+use xmap_trust::pieces;
 
 use crate::board::{LinuxBoard, Sight};
 use crate::clock::{self, Clock};
 use crate::config::{Config, RegistersAt};
 use crate::edges::Edges;
 use crate::error::Result;
+use crate::keep;
 use crate::levels::Levels;
+use crate::overheard::Overheard;
+use crate::owner::Owner;
 use crate::registers::Registers;
 use crate::rooms::{Heap, rooms};
 use crate::{detect, log};
@@ -24,20 +27,20 @@ const TRACE_ENTRIES: usize = 16_384;
 const TEXT_BYTES: usize = 16_384;
 
 /// What stands between a panel and the board.
-pub type Wrapped = Rehearsal<Recorder<LinuxBoard, TRACE_ENTRIES, TEXT_BYTES>>;
+pub type Wrapped = Overheard<Rehearsal<Recorder<LinuxBoard, TRACE_ENTRIES, TEXT_BYTES>>>;
 /// The device program on this board.
-pub type LinuxDevice = Device<Heap, Wrapped>;
+pub type LinuxDevice = Device<Heap, Wrapped, Owner>;
 
 /// The board of a device.
 pub fn board(device: &mut LinuxDevice) -> &mut LinuxBoard {
-    device.board_mut().port_mut().port_mut()
+    device.board_mut().port_mut().port_mut().port_mut()
 }
 
 /// A device with nothing mounted, and what it says of itself. Nothing is stored to a register.
 ///
 /// # Errors
 /// What keeps the registers from being mapped.
-pub fn open(config: &Config) -> Result<(Box<LinuxDevice>, Identity)> {
+pub fn open(config: &Config, owner: Owner) -> Result<(Box<LinuxDevice>, Identity)> {
     let clock = Clock::start();
     let registers = match &config.registers {
         RegistersAt::File(file) => {
@@ -58,7 +61,7 @@ pub fn open(config: &Config) -> Result<(Box<LinuxDevice>, Identity)> {
         Sight::Kernel(Edges::open(config.gpiochip.as_deref(), clock))
     };
     let board = LinuxBoard::new(registers, sight, clock);
-    let port = Rehearsal::new(Recorder::new(board), config.rehearse);
+    let port = Overheard::new(Rehearsal::new(Recorder::new(board), config.rehearse));
     let optional = |on, bit| if on { bit } else { 0 };
     let identity = Identity {
         board: BoardId::Rpi4b as u16,
@@ -71,12 +74,48 @@ pub fn open(config: &Config) -> Result<(Box<LinuxDevice>, Identity)> {
         clock_hz: clock::HZ,
         firmware: env!("CARGO_PKG_VERSION"),
     };
-    Ok((Box::new(Device::new(port, rooms())), identity))
+    Ok((Box::new(Device::with_trust(port, rooms(), owner)), identity))
 }
+
+/// Mounts what was kept: of each module the image that counted as good last, with its state; where that one cannot be mounted,
+/// the one before it.
+pub fn mount_kept(kept: &keep::Kept, device: &mut LinuxDevice) {
+    for (number, images) in (0..).zip(&kept.images) {
+        for (image, from) in images.iter().zip(["its slot", "the slot before"]) {
+            let outcome = install(number, &image.bytes, &image.origin, kept, device);
+            let mounted = outcome.is_ok();
+            told(number, from, &outcome, device);
+            if mounted {
+                break;
+            }
+        }
+    }
+}
+
+/// Mounts an image with the state that its module kept, or without, where its `on_mount` does not take that.
+fn install(
+    number: u8,
+    image: &[u8],
+    origin: &str,
+    kept: &keep::Kept,
+    device: &mut LinuxDevice,
+) -> Result<(), Failure> {
+    let state = kept.states.get(usize::from(number)).and_then(Option::as_ref);
+    let state = state.map(|state| Kept { layout: state.layout, bytes: &state.bytes });
+    let outcome = device.install_kept(number, image, origin, state);
+    if state.is_some() && matches!(outcome, Err(Failure::Mount(_))) {
+        log::warn(format_args!("module {number}: not mounted with the state that it kept; tried without"));
+        return device.install_from(number, image, origin);
+    }
+    outcome
+}
+
+/// Where the default panel comes from, for the owner's policy.
+const FILE: &str = "file";
 
 /// Puts the images of a file into modules that have none, in their order: one, or a bundle of several. What becomes of
 /// each is in the device's status; the service runs on without it, so that a host can send another one.
-pub fn mount_default(path: &Path, device: &mut LinuxDevice) {
+pub fn mount_default(path: &Path, kept: &keep::Kept, device: &mut LinuxDevice) {
     let bytes = match fs::read(path) {
         Ok(bytes) => bytes,
         Err(error) => {
@@ -91,14 +130,15 @@ pub fn mount_default(path: &Path, device: &mut LinuxDevice) {
         return;
     }
     let words: Vec<u32> = words.iter().map(|word| u32::from_le_bytes(*word)).collect();
-    for (number, image) in (0..).zip(bundle(&words)) {
+    for (number, piece) in (0..).zip(pieces(&words)) {
         if device.image(number).is_some() {
             continue;
         }
-        let outcome = match image {
-            Ok(words) => device.install(number, bytemuck::cast_slice(words)),
-            Err(error) => Err(Failure::Image(error)),
-        };
+        let development = device.is_development();
+        let outcome = piece.map_err(Failure::Image).and_then(|piece| {
+            let words = if development { piece.image } else { piece.whole };
+            install(number, bytemuck::cast_slice(words), FILE, kept, device)
+        });
         told(number, &path.display().to_string(), &outcome, device);
     }
 }

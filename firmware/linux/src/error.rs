@@ -22,11 +22,13 @@ pub enum Code {
     Running = 1207,
     /// The operating system refused something that the service cannot do without.
     System = 1208,
+    /// The keys or the policy that the configuration names cannot be used.
+    Keys = 1209,
 }
 
 impl Code {
     /// Every code.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Config,
         Self::Board,
         Self::Registers,
@@ -35,6 +37,7 @@ impl Code {
         Self::State,
         Self::Running,
         Self::System,
+        Self::Keys,
     ];
 }
 

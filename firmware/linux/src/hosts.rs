@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::io::{self, Read as _, Write as _};
 use std::os::fd::{AsFd, BorrowedFd};
 
-use xmap_link::{FrameReader, Hello, PROTOCOL, Refusal, Request, Responder, Response};
+use xmap_link::{Channel, FrameReader, Hello, PROTOCOL, Refusal, Request, Responder, Response};
 use xmap_panel::{Identity, Service, Wire};
 
 use crate::device::LinuxDevice;
@@ -29,6 +29,8 @@ pub struct Host {
     sending: VecDeque<u8>,
     session: Session,
     gone: bool,
+    /// The last job of the disk when it asked, and the one that its answer waits for.
+    held: Option<(u64, u64)>,
 }
 
 #[derive(Debug)]
@@ -41,8 +43,8 @@ enum Session {
 
 impl Host {
     /// A host that is served from now on.
-    pub fn served(stream: Stream, identity: Identity) -> Self {
-        Self::new(stream, Session::Served(Box::new(Service::new(identity))))
+    pub fn served(stream: Stream, session: Service) -> Self {
+        Self::new(stream, Session::Served(Box::new(session)))
     }
 
     /// A host that there is no room for.
@@ -51,7 +53,7 @@ impl Host {
     }
 
     fn new(stream: Stream, session: Session) -> Self {
-        Self { stream, received: VecDeque::new(), sending: VecDeque::new(), session, gone: false }
+        Self { stream, received: VecDeque::new(), sending: VecDeque::new(), session, gone: false, held: None }
     }
 
     /// Whether it is served.
@@ -76,7 +78,7 @@ impl Host {
 
     /// Whether something waits until the host reads.
     pub fn has_unsent(&self) -> bool {
-        !self.sending.is_empty()
+        !self.sending.is_empty() && self.held.is_none()
     }
 
     /// Takes what has come.
@@ -89,30 +91,17 @@ impl Host {
         }
     }
 
-    /// Answers a request, if a whole one has come. Messages of modules that came with it are put into `texts`: they
-    /// are for all hosts. Whether there was a request; [`Host::wants_reset`] may hold then.
-    pub fn serve(&mut self, device: &mut LinuxDevice, texts: &mut Vec<u8>) -> bool {
-        let origin = match self.stream {
-            Stream::Unix(_) => "unix",
-            Stream::Tcp(_) => "tcp",
-        };
-        let mut wire = HostWire { received: &mut self.received, frames: Vec::new(), origin };
+    /// Answers a request, if a whole one has come. Whether there was one; [`Host::wants_reset`] may hold then. Messages of modules
+    /// that came with it are sent to this host alone.
+    pub fn serve(&mut self, device: &mut LinuxDevice) -> bool {
+        let mut wire = HostWire::new(&self.stream, &mut self.received, &mut self.sending);
         match &mut self.session {
-            Session::Served(service) => {
-                let asked = service.poll(&mut wire, device);
-                // The answer is what is written last.
-                let HostWire { mut frames, .. } = wire;
-                if let Some(answer) = frames.pop() {
-                    texts.extend(frames.into_iter().flatten());
-                    self.sending.extend(answer);
-                }
-                asked
-            }
+            Session::Served(service) => service.poll(&mut wire, device),
             Session::Refused(parts, identity) => {
                 let (reader, responder) = parts.as_mut();
                 while let Some(byte) = wire.read() {
                     let Some(frame) = reader.feed(byte) else { continue };
-                    self.sending.extend(responder.respond(&frame, |request| refuse(&request, identity)));
+                    wire.write(responder.respond(&frame, |request| refuse(&request, identity)));
                     return true;
                 }
                 false
@@ -120,21 +109,37 @@ impl Host {
         }
     }
 
+    /// Keeps what is to be sent until a job of the disk has ended; `since` is the one that ended before the host asked.
+    pub fn hold(&mut self, since: u64, ticket: u64) {
+        self.held = Some((since, ticket));
+    }
+
+    /// What its answer waits for.
+    pub const fn held(&self) -> Option<(u64, u64)> {
+        self.held
+    }
+
+    /// Its answer waits no longer.
+    pub fn release(&mut self) {
+        self.held = None;
+    }
+
     /// Whether it has asked for a restart of the device.
     pub fn wants_reset(&self) -> bool {
         matches!(&self.session, Session::Served(service) if service.wants_reset())
     }
 
-    /// Sends messages of modules, if it has greeted the device and so reads.
-    pub fn tell(&mut self, texts: &[u8]) {
-        if self.is_served() {
-            self.sending.extend(texts);
+    /// Sends a module's message, the payload of a text frame, if the host may read it.
+    pub fn tell(&mut self, text: &[u8]) {
+        let mut wire = HostWire::new(&self.stream, &mut self.received, &mut self.sending);
+        if let Session::Served(service) = &mut self.session {
+            service.send_bytes(&mut wire, Channel::Text, text);
         }
     }
 
     /// Sends as much as the host takes.
     pub fn send(&mut self) {
-        while !self.sending.is_empty() && !self.gone {
+        while !self.sending.is_empty() && !self.gone && self.held.is_none() {
             let (first, _) = self.sending.as_slices();
             match self.stream.write(first) {
                 Ok(count) => drop(self.sending.drain(..count)),
@@ -175,11 +180,21 @@ fn refuse(request: &Request, identity: &Identity) -> Response {
     })
 }
 
-/// A host as a session's wire: frames are kept apart, each as it is written.
+/// A host as a session's wire.
 struct HostWire<'h> {
     received: &'h mut VecDeque<u8>,
-    frames: Vec<Vec<u8>>,
+    sending: &'h mut VecDeque<u8>,
     origin: &'static str,
+}
+
+impl<'h> HostWire<'h> {
+    const fn new(stream: &Stream, received: &'h mut VecDeque<u8>, sending: &'h mut VecDeque<u8>) -> Self {
+        let origin = match stream {
+            Stream::Unix(_) => "unix",
+            Stream::Tcp(_) => "tcp",
+        };
+        Self { received, sending, origin }
+    }
 }
 
 impl Wire for HostWire<'_> {
@@ -188,24 +203,10 @@ impl Wire for HostWire<'_> {
     }
 
     fn write(&mut self, bytes: &[u8]) {
-        self.frames.push(bytes.to_vec());
+        self.sending.extend(bytes);
     }
 
     fn origin(&self) -> &'static str {
         self.origin
-    }
-}
-
-/// Everybody as a wire, for what a module logs while no request is answered.
-#[derive(Debug, Default)]
-pub struct Texts(pub Vec<u8>);
-
-impl Wire for Texts {
-    fn read(&mut self) -> Option<u8> {
-        None
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        self.0.extend(bytes);
     }
 }

@@ -13,9 +13,12 @@ pub mod device;
 pub mod edges;
 pub mod error;
 pub mod hosts;
+pub mod keep;
 pub mod levels;
 pub mod log;
 pub mod notify;
+pub mod overheard;
+pub mod owner;
 pub mod realtime;
 #[allow(unsafe_code)]
 pub mod registers;

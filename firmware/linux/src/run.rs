@@ -3,14 +3,17 @@
 use std::os::fd::AsFd as _;
 
 use rustix::event::PollFlags;
-use xmap_panel::{Identity, Service};
+use xmap_link::limits::MAX_MODULES;
+use xmap_panel::{Identity, Record as _};
 
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::device::{LinuxDevice, board, mount_default, open};
+use crate::device::{LinuxDevice, board, mount_default, mount_kept, open};
 use crate::error::Result;
-use crate::hosts::{Host, MAX_HOSTS, MAX_WAITING, Texts};
+use crate::hosts::{Host, MAX_HOSTS, MAX_WAITING};
+use crate::keep::{DiskMemory, Keeper, Kept};
 use crate::notify::{self, Manager};
+use crate::owner::{Door, owner};
 use crate::sockets::Listener;
 use crate::wake::{Signals, Timer, wait};
 use crate::{log, realtime};
@@ -27,9 +30,11 @@ pub enum Ended {
 struct Daemon {
     device: Box<LinuxDevice>,
     identity: Identity,
+    door: Door,
     clock: Clock,
     listeners: Vec<Listener>,
     hosts: Vec<Host>,
+    keeper: Option<Keeper>,
     timer: Timer,
     manager: Manager,
     rehearse: bool,
@@ -40,31 +45,7 @@ struct Daemon {
 /// # Errors
 /// What keeps the device from starting. No register was written then.
 pub fn run(config: &Config, signals: &mut Signals) -> Result<Ended> {
-    // Sockets first: a second service on this machine ends here, before it has touched a line.
-    let mut listeners = Vec::new();
-    if let Some(path) = &config.socket {
-        listeners.push(Listener::unix(path, config.socket_mode)?);
-    }
-    if let Some(address) = config.tcp {
-        listeners.push(Listener::tcp(address)?);
-    }
-    let timer = Timer::new()?;
-    let (mut device, identity) = open(config)?;
-    realtime::request(config.realtime_priority);
-    if config.safe {
-        log::warn("safe: nothing is mounted, on purpose");
-    } else if let Some(panel) = &config.panel {
-        mount_default(panel, &mut device);
-    }
-    for listener in &listeners {
-        log::info(format_args!("listening on {}", listener.port()));
-    }
-    notify::ready("serving");
-    let clock = board(&mut device).clock();
-    let manager = Manager::from_environment();
-    let rehearse = config.rehearse;
-    let hosts = Vec::new();
-    let mut daemon = Daemon { device, identity, clock, listeners, hosts, timer, manager, rehearse };
+    let mut daemon = Daemon::start(config)?;
     let ended = loop {
         if signals.stop() {
             notify::stopping();
@@ -74,25 +55,76 @@ pub fn run(config: &Config, signals: &mut Signals) -> Result<Ended> {
             break Ended::Reset;
         }
     };
-    daemon.device.make_all_safe();
-    // The answer to who asked for it is on its way.
-    daemon.hosts.iter_mut().for_each(Host::send);
+    daemon.finish();
     Ok(ended)
 }
 
 impl Daemon {
+    fn start(config: &Config) -> Result<Self> {
+        // Locks and sockets first: a second service on this machine ends here, before it has touched a line.
+        let (keeper, kept) = match &config.state {
+            Some(folder) => {
+                Keeper::open(folder, config.keep_every_s).map(|(keeper, kept)| (Some(keeper), kept))?
+            }
+            None => {
+                log::warn("no folder of slots: a restart brings the default panel");
+                (None, Kept::default())
+            }
+        };
+        let mut listeners = Vec::new();
+        if let Some(path) = &config.socket {
+            listeners.push(Listener::unix(path, config.socket_mode)?);
+        }
+        if let Some(address) = config.tcp {
+            listeners.push(Listener::tcp(address)?);
+        }
+        let timer = Timer::new()?;
+        let door = Door::open(config)?;
+        let memory = keeper.as_ref().map_or_else(DiskMemory::default, Keeper::memory);
+        let (mut device, identity) = open(config, owner(config, memory)?)?;
+        realtime::request(config.realtime_priority);
+        if config.safe {
+            log::warn("safe: nothing is mounted, on purpose");
+        } else {
+            mount_kept(&kept, &mut device);
+            if let Some(panel) = &config.panel {
+                mount_default(panel, &kept, &mut device);
+            }
+        }
+        for listener in &listeners {
+            log::info(format_args!("listening on {}", listener.port()));
+        }
+        let clock = board(&mut device).clock();
+        let mut daemon = Self {
+            device,
+            identity,
+            door,
+            clock,
+            listeners,
+            hosts: Vec::new(),
+            keeper,
+            timer,
+            manager: Manager::from_environment(),
+            rehearse: config.rehearse,
+        };
+        if let Some(keeper) = &mut daemon.keeper {
+            keeper.mounted(&daemon.device, clock.now_us());
+        }
+        let modules = (0..MAX_MODULES as u8).filter(|number| daemon.device.image(*number).is_some()).count();
+        notify::ready(&format!("serving, {modules} of {MAX_MODULES} modules mounted"));
+        Ok(daemon)
+    }
+
     /// Does what there is to do, and rests where that was nothing. Whether a restart was asked for.
     fn turn(&mut self, signals: &Signals) -> bool {
         let feed_us = self.manager.feed(self.clock.now_us());
         let look_us = board(&mut self.device).gather();
         let mut busy = self.device.poll();
-        let mut texts = Vec::new();
-        for host in &mut self.hosts {
-            busy |= host.serve(&mut self.device, &mut texts);
+        self.keep(None);
+        for number in 0..self.hosts.len() {
+            busy |= self.serve(number);
         }
-        let mut more = Texts::default();
-        Service::new(self.identity).send_texts(&mut more, &mut self.device);
-        texts.extend(more.0);
+        self.tell_all();
         if let Some(trap) = self.device.take_trap() {
             log::warn(format_args!(
                 "image {:08x}, export {}: trap {} at op {}, detail {}",
@@ -103,20 +135,65 @@ impl Daemon {
                 trap.detail
             ));
         }
-        for host in &mut self.hosts {
-            if !texts.is_empty() {
-                host.tell(&texts);
-            }
-            host.send();
-        }
+        let keep_us = self.settle();
+        self.hosts.iter_mut().for_each(Host::send);
         if self.hosts.iter().any(Host::wants_reset) {
             return true;
         }
         self.hosts.retain(|host| !host.is_gone());
         // In a rehearsal the host's cues are the device's time.
         let wake_us = if self.rehearse { u64::MAX } else { self.device.next_wake_us() };
-        self.rest(signals, wake_us.min(feed_us).min(look_us), busy);
+        self.rest(signals, wake_us.min(feed_us).min(look_us).min(keep_us), busy);
         false
+    }
+
+    /// Answers one request of a host. What it changed is on the disk before the answer leaves.
+    fn serve(&mut self, number: usize) -> bool {
+        let Some(host) = self.hosts.get_mut(number) else { return false };
+        if host.held().is_some() || !host.serve(&mut self.device) {
+            return false;
+        }
+        // What the others hear, this one has heard.
+        let texts = self.device.board_mut().take();
+        for (_, host) in self.hosts.iter_mut().enumerate().filter(|(other, _)| *other != number) {
+            texts.iter().for_each(|text| host.tell(text));
+        }
+        self.keep(Some(number));
+        true
+    }
+
+    /// Gives the disk what counts as good now; the host that asked for it waits.
+    fn keep(&mut self, asked: Option<usize>) {
+        let Some(keeper) = &mut self.keeper else { return };
+        let since = keeper.done();
+        let Some(ticket) = keeper.look(&self.device, self.clock.now_us()) else { return };
+        if let Some(host) = asked.and_then(|number| self.hosts.get_mut(number)) {
+            host.hold(since, ticket);
+        }
+    }
+
+    /// Lets hosts go on whose answers waited for the disk. When the keeper has to be looked after again.
+    fn settle(&mut self) -> u64 {
+        let Some(keeper) = &mut self.keeper else { return u64::MAX };
+        let next_us = keeper.settle(self.clock.now_us());
+        for host in &mut self.hosts {
+            let Some((since, ticket)) = host.held() else { continue };
+            match keeper.is_done(ticket, since) {
+                None => {}
+                Some(true) => host.release(),
+                Some(false) => host.let_go(),
+            }
+        }
+        next_us
+    }
+
+    /// Sends what modules logged while no request was answered to everybody.
+    fn tell_all(&mut self) {
+        let board = self.device.board_mut();
+        board.take_texts(&mut |_| ());
+        for text in board.take() {
+            self.hosts.iter_mut().for_each(|host| host.tell(&text));
+        }
     }
 
     /// Waits until there is something to do, or only takes what has come.
@@ -125,20 +202,19 @@ impl Daemon {
             self.timer.set(self.clock.ns_at(wake_us));
         }
         let room = self.hosts.len() < MAX_HOSTS + MAX_WAITING;
+        let when = |on, flags| if on { flags } else { PollFlags::empty() };
         let mut sources = vec![(signals.as_fd(), PollFlags::IN), (self.timer.as_fd(), PollFlags::IN)];
+        sources.extend(self.keeper.iter().map(|keeper| (keeper.as_fd(), PollFlags::IN)));
         let first_listener = sources.len();
-        let listens = if room { PollFlags::IN } else { PollFlags::empty() };
-        sources.extend(self.listeners.iter().map(|listener| (listener.as_fd(), listens)));
+        sources.extend(self.listeners.iter().map(|listener| (listener.as_fd(), when(room, PollFlags::IN))));
         let first_host = sources.len();
         for host in &self.hosts {
-            let reads = if host.has_received() { PollFlags::empty() } else { PollFlags::IN };
-            let writes = if host.has_unsent() { PollFlags::OUT } else { PollFlags::empty() };
-            sources.push((host.as_fd(), reads | writes));
+            let reads = when(!host.has_received(), PollFlags::IN);
+            sources.push((host.as_fd(), reads | when(host.has_unsent(), PollFlags::OUT)));
         }
-        let edges = board(&mut self.device).fds();
-        sources.extend(edges.into_iter().map(|fd| (fd, PollFlags::IN)));
-        let rest = !busy && !self.hosts.iter().any(Host::has_received);
-        let woken = wait(&sources, rest);
+        let waiting = self.hosts.iter().any(|host| host.has_received() && host.held().is_none());
+        sources.extend(board(&mut self.device).fds().into_iter().map(|fd| (fd, PollFlags::IN)));
+        let woken = wait(&sources, !busy && !waiting);
         for (host, woken) in self.hosts.iter_mut().zip(woken.iter().skip(first_host)) {
             if *woken && !host.has_received() {
                 host.receive();
@@ -151,11 +227,21 @@ impl Daemon {
             {
                 let served = self.hosts.iter().filter(|host| host.is_served()).count();
                 self.hosts.push(if served < MAX_HOSTS {
-                    Host::served(stream, self.identity)
+                    Host::served(stream, self.door.session(self.identity))
                 } else {
                     Host::refused(stream, self.identity)
                 });
             }
+        }
+    }
+
+    /// The outputs become safe, what changed is kept, and the answer to who asked for the end leaves.
+    fn finish(mut self) {
+        let now_us = self.clock.now_us();
+        self.device.make_all_safe();
+        self.hosts.iter_mut().for_each(Host::send);
+        if let Some(keeper) = self.keeper.take() {
+            keeper.finish(&self.device, now_us);
         }
     }
 }

@@ -222,4 +222,55 @@ impl<R: Ram> Slot<R> {
         }
         true
     }
+
+    /// Hands out what the image keeps, row for row, and the layout that this has; `None` where it keeps nothing.
+    pub(crate) fn kept(&self, each: &mut dyn FnMut(&[u8])) -> Option<u32> {
+        let policy = &self.declared.policy;
+        if policy.layout == 0 || self.state.is_none() {
+            return None;
+        }
+        for row in &policy.keep {
+            match *row {
+                Keep::Global(at) => {
+                    each(&self.globals.get(usize::from(at)).copied().unwrap_or_default().to_le_bytes());
+                }
+                Keep::Memory { from, bytes } => {
+                    let range = from as usize..from as usize + bytes as usize;
+                    each(self.memory.get(range).unwrap_or_default());
+                }
+            }
+        }
+        Some(policy.layout)
+    }
+
+    /// Puts what an image of this layout has kept into its places; nothing where the layout is another one, or bytes are missing.
+    pub(crate) fn restore(&mut self, layout: u32, mut bytes: &[u8]) -> bool {
+        let policy = &self.declared.policy;
+        let wanted = policy.keep.iter().map(|row| match *row {
+            Keep::Global(_) => 8,
+            Keep::Memory { bytes, .. } => bytes as usize,
+        });
+        if policy.layout == 0 || policy.layout != layout || wanted.sum::<usize>() != bytes.len() {
+            return false;
+        }
+        for row in &policy.keep {
+            match *row {
+                Keep::Global(at) => {
+                    let Some((value, rest)) = bytes.split_first_chunk() else { return false };
+                    if let Some(slot) = self.globals.get_mut(usize::from(at)) {
+                        *slot = u64::from_le_bytes(*value);
+                    }
+                    bytes = rest;
+                }
+                Keep::Memory { from, bytes: len } => {
+                    let Some((value, rest)) = bytes.split_at_checked(len as usize) else { return false };
+                    if let Some(place) = self.memory.get_mut(from as usize..from as usize + value.len()) {
+                        place.copy_from_slice(value);
+                    }
+                    bytes = rest;
+                }
+            }
+        }
+        true
+    }
 }

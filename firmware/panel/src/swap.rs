@@ -40,7 +40,7 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
         let Transfer { target, bytes, hash, origin, .. } = self.take_transfer(token)?;
         // What was begun as a policy is none of a module's.
         let Target::Module(module) = target else { return Err(Refusal::NoTransfer) };
-        Ok(self.take_in(module, bytes as usize, Some(hash), &origin).map(|()| module))
+        Ok(self.take_in(module, bytes as usize, Some(hash), &origin, nothing).map(|()| module))
     }
 
     /// Gives the inactive slot of a module other memory, for an owner that has a heap. The image before the active
@@ -59,6 +59,12 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
     /// # Errors
     /// What became of the image.
     pub fn install_from(&mut self, module: u8, image: &[u8], origin: &str) -> Result<(), Failure> {
+        self.place_in(module, image)?;
+        self.take_in(module, image.len(), None, &cut(origin), nothing)
+    }
+
+    /// Puts an image into the inactive slot of a module, where an image before it is forgotten.
+    pub(crate) fn place_in(&mut self, module: u8, image: &[u8]) -> Result<(), Failure> {
         let of = self.modules.get_mut(usize::from(module)).ok_or(Failure::NoModule)?;
         self.transfer = None;
         of.previous = false;
@@ -67,19 +73,21 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
         let words = of.inactive_mut().words_mut().unwrap_or_default();
         let place = bytemuck::cast_slice_mut::<u32, u8>(words).get_mut(..image.len());
         place.ok_or(VerifyError::Length)?.copy_from_slice(image);
-        self.take_in(module, image.len(), None, &cut(origin))
+        Ok(())
     }
 
-    /// Verifies what stands in the inactive slot, and switches to it.
-    fn take_in(
+    /// Verifies what stands in the inactive slot, and switches to it. `restore` may change its state before `on_mount`, where no image
+    /// goes before it.
+    pub(crate) fn take_in(
         &mut self,
         number: u8,
         bytes: usize,
         hash: Option<[u8; 32]>,
         origin: &Origin,
+        restore: impl FnOnce(&mut Slot<R>),
     ) -> Result<(), Failure> {
         let verified = self.verify(number, bytes, hash, origin);
-        let outcome = verified.and_then(|()| Ok(self.switch(number)?));
+        let outcome = verified.and_then(|()| Ok(self.switch(number, restore)?));
         let state = outcome.as_ref().err().map_or(ImageState::Mounted, Failure::state);
         if let Some(module) = self.modules.get_mut(usize::from(number)) {
             if outcome.is_err() {
@@ -120,7 +128,7 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
 
     /// Between two events: the module that runs is unmounted, what it keeps is carried over, the lines whose use
     /// changes are set up, and the new one is mounted. Where that fails, the one before comes back.
-    fn switch(&mut self, number: u8) -> Result<(), MountError> {
+    fn switch(&mut self, number: u8, restore: impl FnOnce(&mut Slot<R>)) -> Result<(), MountError> {
         while let Some(event) = self.queue.pop_of(number) {
             self.dispatch(event);
         }
@@ -144,6 +152,8 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
         let carry = |new: &mut Slot<R>| {
             if had {
                 new.carry(old);
+            } else {
+                restore(new);
             }
         };
         match mount(new, board, carry) {
@@ -346,6 +356,9 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
         self.modules.get(usize::from(number)).map_or(Life::Unloaded, |module| module.life())
     }
 }
+
+/// What is restored where nothing is. One function, so that there is one instance of the switch.
+pub(crate) fn nothing<R: Ram>(_: &mut Slot<R>) {}
 
 /// Loads an image and runs its hooks; `carry` puts kept state in its place before `on_mount`.
 pub(crate) fn mount<R: Ram, B: Board>(

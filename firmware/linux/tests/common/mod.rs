@@ -40,10 +40,13 @@ pub fn panel(version: u32, policy: &str) -> Vec<u8> {
          low = {{ params = [\"on: bool\"] }}\n\
          count = {{ results = [\"u32\"] }}\n\
          add = {{ params = [\"n: u32\"] }}\n\
+         poke = {{ params = [\"n: u32\"] }}\n\
+         peek = {{ results = [\"u32\"] }}\n\
          say = {{}}\n\
          pressed = {{ on = {{ pin = 27, edge = \"falling\" }} }}\n\
          [keep]\n\
          globals = [\"count\"]\n\
+         memory = [{{ from = 64, bytes = 12 }}]\n\
          [policy]\n\
          {policy}\n"
     );
@@ -59,6 +62,8 @@ pub fn panel(version: u32, policy: &str) -> Vec<u8> {
         (func (export "count") (result i32) (global.get $count))
         (func $add (export "add") (param i32)
             (global.set $count (i32.add (global.get $count) (local.get 0))))
+        (func (export "poke") (param i32) (i32.store (i32.const 72) (local.get 0)))
+        (func (export "peek") (result i32) (i32.load (i32.const 72)))
         (func (export "say") (call $log (i32.const 1) (i32.const 0) (i32.const 5)))
         (func (export "pressed") (call $add (i32.const 1000))))"#;
     build(&manifest, wat)
@@ -149,6 +154,41 @@ impl Device {
             assert!(start.elapsed() < LIMIT, "{what} did not come\n{}", self.said());
             thread::sleep(Duration::from_millis(2));
         }
+    }
+
+    /// [`Device::until`], where the program may end instead; `ended` says so then.
+    pub fn until_or_end(&mut self, what: &str, ended: &mut bool, mut holds: impl FnMut() -> bool) {
+        let start = Instant::now();
+        while !holds() {
+            if self.child.as_mut().is_some_and(|child| child.try_wait().unwrap().is_some()) {
+                *ended = true;
+                return;
+            }
+            assert!(start.elapsed() < LIMIT, "{what} did not come\n{}", self.said());
+            thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    /// Whether the program ends within a moment.
+    pub fn has_ended_soon(&mut self) -> bool {
+        let start = Instant::now();
+        while start.elapsed() < Duration::from_millis(300) {
+            if self.child.as_mut().is_some_and(|child| child.try_wait().unwrap().is_some()) {
+                return true;
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+        false
+    }
+
+    /// Ends the program that runs under another one, which ends with it.
+    pub fn kill_group(&mut self) {
+        let tracer = self.child.as_ref().unwrap().id();
+        let children = fs::read_to_string(format!("/proc/{tracer}/task/{tracer}/children")).unwrap();
+        for child in children.split_whitespace() {
+            assert!(Command::new("kill").args(["-s", "KILL", child]).status().unwrap().success());
+        }
+        self.end();
     }
 
     /// What the program said since it was started.

@@ -1,0 +1,106 @@
+//! Whose device this is, and who may ask it: the files that the configuration names.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+
+use xmap_link::{Guard, Nonces, RoleKeys};
+use xmap_panel::{Identity, Trust as _};
+use xmap_panel::{Owned, Service};
+use xmap_trust::PublicKey;
+
+use crate::config::{Config, TrustAt};
+use crate::error::{Code, Error, Result};
+use crate::keep::DiskMemory;
+use crate::log;
+
+/// Whose images the device takes; `None` is a development device, which takes any.
+pub type Owner = Option<Owned<DiskMemory>>;
+
+/// The owner that the configuration names.
+///
+/// # Errors
+/// [`Code::Keys`] where the policy's file cannot be read. One that does not open is no error: the device takes no
+/// image until one comes that does.
+pub fn owner(config: &Config, memory: DiskMemory) -> Result<Owner> {
+    let Some(TrustAt { root, policy }) = &config.trust else {
+        log::warn(
+            "DEVELOPMENT device: any image is taken, whoever made it ([trust] in xmapd.toml names an owner)",
+        );
+        return Ok(None);
+    };
+    let root = PublicKey(*root);
+    let signed = read(policy)?;
+    let owner = match Owned::new(root, &signed, memory.clone()) {
+        Ok(owner) => {
+            let version = owner.policy().map_or(0, |policy| policy.version);
+            log::info(format_args!("policy {version} holds: images need a seal"));
+            owner
+        }
+        Err(error) => {
+            log::error(format_args!(
+                "{}, or the policy that was sent last: {error}: no image is taken until a policy comes that is signed \
+                 by the owner's root key",
+                policy.display()
+            ));
+            Owned::closed(root, memory)
+        }
+    };
+    Ok(Some(owner))
+}
+
+/// Who may ask: a session begins with one of these.
+#[derive(Clone, Debug)]
+pub struct Door(Option<RoleKeys>);
+
+impl Door {
+    /// The keys that the configuration names; whoever reaches a socket, where it names none.
+    ///
+    /// # Errors
+    /// [`Code::Keys`] where the file cannot be read, others may read it, or it is no table of keys.
+    pub fn open(config: &Config) -> Result<Self> {
+        let Some(path) = &config.keys else {
+            let open = config.tcp.filter(|address| !address.ip().is_loopback());
+            log::warn(match open {
+                Some(_) => {
+                    "OPEN device: whoever reaches this machine's network may call, swap and reset (link.keys in \
+                     xmapd.toml names role keys)"
+                }
+                None => "OPEN device: whoever may use a socket may call, swap and reset",
+            });
+            return Ok(Self(None));
+        };
+        let wrong = |what: String| Error::new(Code::Keys, format!("{}: {what}", path.display()));
+        let bytes = read(path)?;
+        let mode = fs::metadata(path).map_err(|error| wrong(error.to_string()))?.mode();
+        if mode & 0o007 != 0 {
+            let message = format!("everybody may use it (mode {:o})", mode & 0o777);
+            return Err(
+                wrong(message).help("keys that others could read may be known to them: make new ones")
+            );
+        }
+        let keys = RoleKeys::parse(&bytes).map_err(|error| wrong(error.to_string()))?;
+        log::info(format_args!("{} role keys: sessions need one", keys.iter().len()));
+        Ok(Self(Some(keys)))
+    }
+
+    /// A session for a host that has just connected.
+    pub fn session(&self, identity: Identity) -> Service {
+        match &self.0 {
+            None => Service::new(identity),
+            Some(keys) => Service::guarded(identity, Guard::new(keys.clone(), nonces())),
+        }
+    }
+}
+
+/// Numbers that nobody can guess; `None` where the system has none, and then no session begins.
+fn nonces() -> Option<Nonces> {
+    let mut seed = [0; 32];
+    let filled = rustix::rand::getrandom(&mut seed[..], rustix::rand::GetRandomFlags::empty());
+    filled.ok().filter(|count| *count == seed.len()).and_then(|_| Nonces::from_seed(&seed))
+}
+
+fn read(path: &Path) -> Result<Vec<u8>> {
+    fs::read(path)
+        .map_err(|error| Error::new(Code::Keys, format!("{}: cannot be read: {error}", path.display())))
+}

@@ -1,0 +1,275 @@
+//! What outlives the program: images that count as good, and the state that they keep.
+
+mod common;
+
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::process::Command;
+
+use common::{Device, HELD, LOW, panel};
+use xmap_compiler::device::{Client, Options, Switch};
+use xmap_image::OwnedImage;
+use xmap_link::Life;
+
+/// No trial: a swap is good at once.
+const AT_ONCE: &str = "confirm_ms = 0";
+/// A host says what is good.
+const BY_HOST: &str = "confirm = \"host\"\nconfirm_ms = 600000";
+/// The device says so after a moment.
+const BY_ITSELF: &str = "confirm_ms = 50";
+
+fn swap(host: &mut common::Host, image: &[u8]) -> Switch {
+    let image = OwnedImage::from_bytes(image).unwrap();
+    host.0.swap(0, &image.image(), &mut |_| ()).unwrap()
+}
+
+fn swapped(host: &mut common::Host, image: &[u8]) {
+    let switch = swap(host, image);
+    assert!(switch.is_ok(), "{switch:?}");
+}
+
+/// The number of the write that made the newest file of a pair; 0 where there is none.
+fn number(device: &Device, name: &str) -> u64 {
+    let of = |file: &str| {
+        let bytes = fs::read(device.path(&format!("state/{name}.{file}"))).unwrap_or_default();
+        bytes.get(16..24).map_or(0, |number| u64::from_le_bytes(number.try_into().unwrap()))
+    };
+    of("a").max(of("b"))
+}
+
+#[test]
+fn a_swap_leaves_the_lamp_on_and_a_restart_brings_the_new_image() {
+    let mut device = Device::new(&panel(1, AT_ONCE));
+    device.start();
+    let mut host = device.host();
+    host.call("held", &[1]);
+    host.call("low", &[1]);
+    host.call("add", &[7]);
+    let before = host.0.trace(0).unwrap().len();
+    swapped(&mut host, &panel(2, AT_ONCE));
+    assert_eq!(host.0.trace(0).unwrap().len(), before, "the swap stores nothing");
+    assert_eq!(device.levels() & (HELD | LOW), HELD | LOW);
+    assert_eq!((host.version(), host.count()), (Some(2), 7));
+    // The answer came after the image was on the disk.
+    device.kill();
+    device.start();
+    let mut host = device.host();
+    assert_eq!((host.version(), host.life()), (Some(2), Life::Running));
+    assert_eq!(device.levels() & (HELD | LOW), HELD, "the safe states of version 2");
+}
+
+#[test]
+fn an_image_on_trial_does_not_outlive_a_restart_and_a_confirmed_one_does() {
+    let mut device = Device::new(&panel(1, BY_HOST));
+    device.start();
+    let mut host = device.host();
+    swapped(&mut host, &panel(2, BY_HOST));
+    assert_eq!(host.version(), Some(2));
+    device.kill();
+    device.start();
+    let mut host = device.host();
+    assert_eq!(host.version(), Some(1), "the trial had not ended");
+    swapped(&mut host, &panel(2, BY_HOST));
+    host.0.confirm(0).unwrap();
+    device.kill();
+    device.start();
+    assert_eq!(device.host().version(), Some(2));
+}
+
+#[test]
+fn what_the_device_confirms_by_itself_is_kept_too() {
+    let mut device = Device::new(&panel(1, BY_ITSELF));
+    device.start();
+    let mut host = device.host();
+    swapped(&mut host, &panel(2, BY_ITSELF));
+    let folder = device.path("state");
+    device.until("the write", || common::has(&folder, "image-0.a"));
+    device.kill();
+    device.start();
+    assert_eq!(device.host().version(), Some(2));
+}
+
+#[test]
+fn a_rollback_outlives_a_restart_as_well() {
+    let mut device = Device::new(&panel(1, AT_ONCE));
+    device.start();
+    let mut host = device.host();
+    swapped(&mut host, &panel(2, AT_ONCE));
+    assert!(host.0.rollback(0).unwrap().is_ok());
+    assert_eq!(host.version(), Some(1));
+    device.kill();
+    device.start();
+    assert_eq!(device.host().version(), Some(1));
+}
+
+#[test]
+fn kept_state_comes_back_after_the_end_and_after_a_kill() {
+    let mut device = Device::new(&panel(1, AT_ONCE));
+    fs::write(device.path("xmapd.toml"), "realtime_priority = 0\nkeep_every_s = 1\n").unwrap();
+    device.start();
+    let mut host = device.host();
+    host.call("add", &[5]);
+    host.call("poke", &[77]);
+    device.stop();
+    device.start();
+    let mut host = device.host();
+    assert_eq!((host.count(), host.call("peek", &[])), (5, vec![77]));
+    let before = number(&device, "state-0");
+    host.call("add", &[1]);
+    let at = device.path("state");
+    device.until("the write", || {
+        let newest =
+            ["a", "b"].map(|file| fs::metadata(at.join(format!("state-0.{file}"))).map(|m| m.len()).ok());
+        newest.iter().all(Option::is_some)
+    });
+    assert_eq!(number(&device, "state-0"), before + 1);
+    device.kill();
+    device.start();
+    assert_eq!(device.host().count(), 6);
+}
+
+/// A new version that keeps something else begins with its own values, also where the state of the one before is on the disk.
+#[test]
+fn state_of_another_layout_is_left_alone() {
+    let other = |version: u32| {
+        let manifest = format!(
+            "module = {{ name = \"hall\", board = \"rpi4b\", wasm = \"hall.wasm\", version = {version} }}\n\
+             [exports]\ncount = {{ results = [\"u32\"] }}\n[keep]\nglobals = [\"presses\"]\n[policy]\nconfirm_ms = 0\n"
+        );
+        let wat = r#"(module (global $presses (mut i32) (i32.const 40)) (export "presses" (global $presses))
+            (func (export "count") (result i32) (global.set $presses (i32.add (global.get $presses) (i32.const 1)))
+                (global.get $presses)))"#;
+        common::build(&manifest, wat)
+    };
+    let mut device = Device::new(&panel(1, AT_ONCE));
+    device.start();
+    device.host().call("add", &[5]);
+    device.stop();
+    fs::write(device.path("panel.xmap"), other(2)).unwrap();
+    device.start();
+    assert_eq!(device.host().count(), 41, "not 6: another layout");
+    device.stop();
+    device.start();
+    assert_eq!(device.host().count(), 42, "its own");
+}
+
+#[test]
+fn state_that_does_not_change_is_not_written_and_a_swap_takes_few_writes() {
+    let mut device = Device::new(&panel(1, AT_ONCE));
+    fs::write(device.path("xmapd.toml"), "realtime_priority = 0\nkeep_every_s = 1\n").unwrap();
+    device.start();
+    let mut host = device.host();
+    std::thread::sleep(std::time::Duration::from_millis(2500));
+    assert_eq!(fs::read_dir(device.path("state")).unwrap().count(), 0, "nothing changed, nothing is written");
+    for version in 2..=5 {
+        swapped(&mut host, &panel(version, AT_ONCE));
+        assert_eq!(number(&device, "image-0"), u64::from(version) - 1, "one write for a swap");
+    }
+    let bytes: u64 =
+        fs::read_dir(device.path("state")).unwrap().map(|f| f.unwrap().metadata().unwrap().size()).sum();
+    let image = panel(5, AT_ONCE).len() as u64;
+    assert!(bytes <= 2 * (image + 57 + 4), "{bytes} bytes for two images of {image}");
+}
+
+#[test]
+fn a_damaged_slot_gives_way_to_the_one_before() {
+    let mut device = Device::new(&panel(1, AT_ONCE));
+    device.start();
+    let mut host = device.host();
+    swapped(&mut host, &panel(2, AT_ONCE));
+    swapped(&mut host, &panel(3, AT_ONCE));
+    device.kill();
+    // The second write went to the other file.
+    let newest = device.path("state/image-0.b");
+    let mut bytes = fs::read(&newest).unwrap();
+    bytes[100] ^= 1;
+    fs::write(&newest, bytes).unwrap();
+    device.start();
+    assert_eq!(device.host().version(), Some(2));
+    assert!(device.said().contains("image-0.b: damaged: left out"), "{}", device.said());
+    // Both damaged: the default panel.
+    device.kill();
+    for file in ["a", "b"] {
+        fs::write(device.path(&format!("state/image-0.{file}")), "nothing").unwrap();
+    }
+    device.start();
+    assert_eq!(device.host().version(), Some(1));
+}
+
+/// A swap under strace, which kills the program at the `nth` of these calls of the system that concern the slots; what
+/// comes up after it. `None` where there is no such call any more.
+fn cut(call: &str, fault: &str, nth: usize) -> Option<String> {
+    let mut device = Device::new(&panel(1, AT_ONCE));
+    device.start();
+    device.host().call("held", &[1]);
+    // From here on the disk has an image, so that the default panel is not the answer to everything.
+    swapped(&mut device.host(), &panel(2, AT_ONCE));
+    device.kill();
+    let mut command = Command::new("strace");
+    command.args(["-f", "-qq", "-o", "/dev/null", "-e", &format!("trace={call}")]);
+    command.args(["-e", &format!("inject={call}:{fault}:when={nth}")]);
+    // Calls are counted for each thread, and the one that starts the program opens the folder and reads.
+    let names = ["/image-0.new", "", "/image-0.a", "/image-0.b"];
+    for name in names.iter().take(if call == "openat" { 1 } else { names.len() }) {
+        command.arg("-P").arg(format!("{}{name}", device.path("state").display()));
+    }
+    command.arg(env!("CARGO_BIN_EXE_xmapd"));
+    device.give(&mut command);
+    device.start_as(command);
+    let socket = device.path("socket");
+    let mut ended = false;
+    device
+        .until_or_end("the socket", &mut ended, || std::os::unix::net::UnixStream::connect(&socket).is_ok());
+    let mut told = false;
+    if !ended {
+        let image = OwnedImage::from_bytes(&panel(3, AT_ONCE)).unwrap();
+        let client = Client::connect(&device.port(), &Options::default());
+        let switch = client.and_then(|mut client| client.swap(0, &image.image(), &mut |_| ()));
+        told = matches!(switch, Ok(Ok(_)));
+        ended = device.has_ended_soon();
+    }
+    let failed = device.said().contains("not kept: ");
+    if ended {
+        device.end();
+    } else {
+        device.kill_group();
+    }
+    device.start();
+    let mut host = device.host();
+    let version = host.version();
+    let at = format!("{call} {nth} {fault}");
+    assert!(matches!(version, Some(2 | 3)), "{at}: {version:?}");
+    assert_eq!(host.life(), Life::Running, "{at}");
+    assert_eq!(device.levels() & HELD, HELD, "{at}: the lamp is on");
+    assert!(!told || version == Some(3), "{at}: a host was told of version 3, and {version:?} came up");
+    (ended || failed).then(|| format!("{at}: version {}, told {told}", version.unwrap_or(0)))
+}
+
+#[test]
+fn a_kill_and_an_error_at_every_call_of_the_system_leave_the_old_or_the_new() {
+    if Command::new("strace").arg("-V").output().is_err() {
+        eprintln!(
+            "LEFT OUT: strace is not installed; the tests of firmware/linux/src/keep cut at each call of a disk in memory"
+        );
+        return;
+    }
+    let mut cuts = Vec::new();
+    for fault in ["signal=KILL", "error=EIO"] {
+        for call in ["openat", "write", "fsync", "rename"] {
+            for nth in 1.. {
+                assert!(nth < 30, "{call}: it does not end");
+                match cut(call, fault, nth) {
+                    Some(what) => cuts.push(what),
+                    None => break,
+                }
+            }
+        }
+    }
+    println!("{}", cuts.join("\n"));
+    for call in ["openat", "write", "fsync", "rename"] {
+        assert!(
+            cuts.iter().any(|cut| cut.starts_with(&format!("{call} ")) && cut.contains("KILL")),
+            "{call}: {cuts:?}"
+        );
+    }
+}

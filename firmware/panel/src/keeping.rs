@@ -1,0 +1,65 @@
+//! What a device that has a disk keeps there: its images, and the state that they keep.
+
+use xmap_trust::SEAL_WORDS;
+
+use crate::transfer::cut;
+use crate::{Board, Device, Failure, Ram, Trust};
+
+/// The active image of a module, as it came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stored<'a> {
+    /// Its content hash.
+    pub hash: [u8; 32],
+    /// Its words.
+    pub image: &'a [u32],
+    /// The seal behind it; empty on a development device.
+    pub seal: &'a [u32],
+    /// Where it came from; empty on a development device.
+    pub origin: &'a str,
+    /// It has not counted as good yet: a restart should bring the image before it.
+    pub on_trial: bool,
+}
+
+/// What an image kept, outside the device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kept<'a> {
+    /// The layout (docs/manifest.md).
+    pub layout: u32,
+    /// Globals as 64 bits each, stretches of memory as they are, in the order of the manifest.
+    pub bytes: &'a [u8],
+}
+
+impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
+    /// The active image of a module, as [`Device::install_from`] takes it: image, then seal.
+    pub fn stored(&self, number: u8) -> Option<Stored<'_>> {
+        let module = self.modules.get(usize::from(number))?;
+        let (image, behind, origin) = module.active().admitted()?;
+        let seal = if self.is_development() { &[] } else { behind.get(..SEAL_WORDS)? };
+        let on_trial = module.trial_us.is_some();
+        Some(Stored { hash: image.hash(), image: image.words(), seal, origin, on_trial })
+    }
+
+    /// Hands out the state that the active image of a module keeps, in pieces; its layout, or `None` where it keeps none.
+    pub fn kept(&self, number: u8, each: &mut dyn FnMut(&[u8])) -> Option<u32> {
+        self.modules.get(usize::from(number))?.active().kept(each)
+    }
+
+    /// [`Device::install_from`] with what an image before a restart kept: it is there before `on_mount` runs, if the
+    /// layouts are the same; else the image begins with its own values. A module that has an image keeps that one's state.
+    ///
+    /// # Errors
+    /// What became of the image.
+    pub fn install_kept(
+        &mut self,
+        module: u8,
+        image: &[u8],
+        origin: &str,
+        kept: Option<Kept<'_>>,
+    ) -> Result<(), Failure> {
+        let Some(kept) = kept else { return self.install_from(module, image, origin) };
+        self.place_in(module, image)?;
+        self.take_in(module, image.len(), None, &cut(origin), |slot| {
+            slot.restore(kept.layout, kept.bytes);
+        })
+    }
+}
