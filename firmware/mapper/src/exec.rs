@@ -70,8 +70,14 @@ pub(crate) struct Stop {
     pub(crate) at: u32,
 }
 
-/// What the loop of ops ends with for the memory to grow; no trap has this detail.
-const GROW: Fault = Fault::new(TrapCode::Unreachable, EXCLUDED + 1);
+/// What the loop of ops ends with where the outermost frame has returned; no fault is this number.
+const RETURNED: u64 = 0;
+
+/// What it ends with for the memory to grow; no trap has this detail.
+const GROW: u64 = packed(Fault::new(TrapCode::Unreachable, EXCLUDED + 1));
+
+/// What it ends with where there is no fuel left.
+const NO_FUEL: u64 = packed(Fault::new(TrapCode::Fuel, 0));
 
 /// One run: a call's code and what it works on.
 // In this order, so that the address of `native`, which its operations take, is that of the whole: another
@@ -110,9 +116,9 @@ impl<P: Port> Run<'_, '_, P> {
         }
         loop {
             match self.execute(pc) {
-                None => return Ok(()),
-                Some(GROW) => self.grow(),
-                Some(fault) => return Err(Stop { fault, at: self.at }),
+                RETURNED => return Ok(()),
+                GROW => self.grow(),
+                fault => return Err(Stop { fault: unpacked(fault), at: self.at }),
             }
             pc = self.at as usize + 1;
         }
@@ -129,18 +135,18 @@ impl<P: Port> Run<'_, '_, P> {
         }
     }
 
-    /// The loop of ops, from the op at `pc`.
+    /// The loop of ops, from the op at `pc`. Returns [`RETURNED`], [`GROW`] or a fault.
     // What every op needs is in local variables that registers can hold, and what no op changes is in
     // variables that nothing changes: LLVM keeps those that do not fit on the stack, but would load and store
     // one that changes around every op. What few ops need is in `self`.
     #[inline(never)]
-    fn execute(&mut self, pc: usize) -> Option<Fault> {
+    fn execute(&mut self, pc: usize) -> u64 {
         let code = self.code;
         let memory = self.memory.bytes_mut();
         let mut fuel = self.fuel;
         let Some(mut window) = window_at(self.stack, self.base) else {
             self.at = pc as u32;
-            return Some(Fault::new(TrapCode::StackOverflow, 0));
+            return packed(Fault::new(TrapCode::StackOverflow, 0));
         };
         // The index of the op, or of its last word once nothing can trap any more. It moves on at the end of the loop alone: an arm that
         // saw it moved on would be compiled to count from its place before, too, and keep both.
@@ -161,8 +167,7 @@ impl<P: Port> Run<'_, '_, P> {
                 }
                 let Some(word) = code.get(pc) else {
                     if pc == OUTSIDE {
-                        self.fuel = fuel;
-                        return None;
+                        break 'run RETURNED;
                     }
                     excluded!()
                 };
@@ -627,7 +632,7 @@ impl<P: Port> Run<'_, '_, P> {
                     op::MemorySize => set!(self.pages),
                     op::MemoryGrow => {
                         (self.fuel, self.at) = (fuel, pc as u32);
-                        return Some(GROW);
+                        return GROW;
                     }
 
                     op::Ld8U => set!(ld!(short!(), u8 as u64)),
@@ -656,8 +661,13 @@ impl<P: Port> Run<'_, '_, P> {
                     op::Ld64At => set!(ld!(fixed!(), u64 as u64)),
                     op::Ld8UAdd => set!(wide!(ld!(u64::from((r32!(b)).wrapping_add(behind!())), u8 as u64))),
                     op::Ld32UTable => {
-                        let item = u64::from((reg!(b) ^ reg!(c)) as u8);
-                        set!(wide!(ld!(u64::from(behind!()) + item * 4, u32 as u64)))
+                        let item = u64::from((r32!(b) ^ r32!(c)) as u8);
+                        let table = behind!();
+                        let value = ld!(u64::from(table << 1 >> 1) + item * 4, u32 as u64) as u32;
+                        // All ones where the rest of `c` is wanted, too.
+                        let rest = r32!(c) >> 8 & (table as i32 >> 31) as u32;
+                        skip!();
+                        set!(value ^ rest)
                     }
                     op::St8 => st!(short!(), u8),
                     op::St16 => st!(short!(), u16),
@@ -763,14 +773,13 @@ impl<P: Port> Run<'_, '_, P> {
         };
         self.fuel = fuel;
         self.at = pc as u32;
-        let fault = unpacked(fault);
-        if fault.code != TrapCode::Fuel {
-            return Some(fault);
+        if fault >> 32 != NO_FUEL >> 32 {
+            return fault;
         }
         if fuel < 0 {
-            self.fuel = fuel + i64::from(fault.detail);
+            self.fuel = fuel + i64::from(fault as u32);
         }
-        Some(Fault::new(fault.code, 0))
+        NO_FUEL
     }
 }
 

@@ -63,6 +63,28 @@ fn loads_extend_as_named_and_stop_at_the_end() {
 }
 
 #[test]
+fn an_item_of_a_table_is_chosen_by_two_and_can_take_the_rest_of_one() {
+    let mut b = small();
+    let params = [Ty::U64, Ty::U64];
+    for (name, word) in [("item", 4), ("step", 1 << 31 | 4), ("far", 1 << 31 | 56), ("farthest", u32::MAX)] {
+        let ops = [Op::Ld32UTable.abc(1, 1, 2), word, RET];
+        code(&mut b, name, &params, &[Ty::I64], &ops);
+    }
+    with(&b, |m| {
+        // The upper halves are no part of it, and of the sum of two no more than a byte.
+        let (x, y) = (0xffff_ffff_1234_5603u64, 0x7777_7777_89ab_cd01u64);
+        for other in 0..4 {
+            let item = u64::from(u32::from_le_bytes(bytes(m.memory(), 4 + 4 * (2 ^ other))));
+            let x = x ^ other as u64 ^ 0x5600 ^ 0xcd00;
+            assert_eq!(call(m, "item", &[x, y]), Ok(vec![item]));
+            assert_eq!(call(m, "step", &[x, y]), Ok(vec![item ^ 0x0089_abcd]));
+        }
+        assert_eq!(fault(call(m, "far", &[x, y])), (TrapCode::OutOfBounds, 64));
+        assert_eq!(fault(call(m, "farthest", &[x, y])), (TrapCode::OutOfBounds, 0x8000_0007));
+    });
+}
+
+#[test]
 fn stores_change_their_bytes_or_none() {
     let table = [
         ([Op::St8, Op::St8W, Op::St8At], 1),

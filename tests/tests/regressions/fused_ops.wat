@@ -12,6 +12,30 @@
 ;; call past 255 254
 ;; call past 0 1
 ;; call beyond 0 0
+;; call step 305419896 2596069104
+;; call step 4294967295 0
+;; call step 255 4294967040
+;; call swapped 305419896 2596069104
+;; call swapped 4294967295 0
+;; call swapped 255 4294967040
+;; call seven 305419896 2596069104
+;; call seven 4294967295 0
+;; call seven 255 4294967040
+;; call other 305419896 2596069104
+;; call other 4294967295 0
+;; call other 255 4294967040
+;; call stored 305419896 2596069104
+;; call stored 4294967295 0
+;; call stored 255 4294967040
+;; call twice 305419896 2596069104
+;; call twice 4294967295 0
+;; call twice 255 4294967040
+;; call checksum 305419896 2596069104
+;; call checksum 4294967295 0
+;; call checksum 255 4294967040
+;; call step_past 255 0
+;; call step_past 0 255
+;; call step_past 0 2
 ;; call mix 305419896 2596069104
 ;; call mix 4294967295 0
 ;; call keep 305419896 2596069104
@@ -38,6 +62,33 @@
     (i32.load offset=64520 (i32.shl (i32.and (i32.xor (local.get $x) (local.get $y)) (i32.const 255)) (i32.const 2))))
   (func (export "beyond") (param $x i32) (param $y i32) (result i32)
     (i32.load offset=4294967295 (i32.shl (i32.and (i32.xor (local.get $x) (local.get $y)) (i32.const 255)) (i32.const 2))))
+  ;; What a checksum does for each byte, and what only looks like it.
+  (func (export "step") (param $x i32) (param $y i32) (result i32)
+    (i32.xor (i32.load offset=64 (i32.shl (i32.and (i32.xor (local.get $x) (local.get $y)) (i32.const 255)) (i32.const 2))) (i32.shr_u (local.get $x) (i32.const 8))))
+  (func (export "swapped") (param $x i32) (param $y i32) (result i32)
+    (i32.xor (i32.shr_u (local.get $y) (i32.const 8)) (i32.load offset=64 (i32.shl (i32.and (i32.xor (local.get $x) (local.get $y)) (i32.const 255)) (i32.const 2)))))
+  (func (export "seven") (param $x i32) (param $y i32) (result i32)
+    (i32.xor (i32.load offset=64 (i32.shl (i32.and (i32.xor (local.get $x) (local.get $y)) (i32.const 255)) (i32.const 2))) (i32.shr_u (local.get $x) (i32.const 7))))
+  (func (export "other") (param $x i32) (param $y i32) (result i32)
+    (i32.xor (i32.load offset=64 (i32.shl (i32.and (i32.xor (local.get $x) (local.get $y)) (i32.const 255)) (i32.const 2))) (i32.shr_u (i32.mul (local.get $x) (local.get $y)) (i32.const 8))))
+  ;; The load stays in front of the store.
+  (func (export "stored") (param $x i32) (param $y i32) (result i32) (local $i i32)
+    (local.set $i (i32.load offset=64 (i32.shl (i32.and (i32.xor (local.get $x) (local.get $y)) (i32.const 255)) (i32.const 2))))
+    (i32.store8 offset=64 (i32.shl (i32.and (i32.xor (local.get $x) (local.get $y)) (i32.const 255)) (i32.const 2)) (i32.const 99))
+    (i32.xor (local.get $i) (i32.shr_u (local.get $x) (i32.const 8))))
+  ;; The item is read once more.
+  (func (export "twice") (param $x i32) (param $y i32) (result i32) (local $i i32)
+    (local.set $i (i32.load offset=64 (i32.shl (i32.and (i32.xor (local.get $x) (local.get $y)) (i32.const 255)) (i32.const 2))))
+    (i32.add (i32.xor (local.get $i) (i32.shr_u (local.get $x) (i32.const 8))) (local.get $i)))
+  (func (export "step_past") (param $x i32) (param $y i32) (result i32)
+    (i32.xor (i32.load offset=64520 (i32.shl (i32.and (i32.xor (local.get $x) (local.get $y)) (i32.const 255)) (i32.const 2))) (i32.shr_u (local.get $x) (i32.const 8))))
+  (func (export "checksum") (param $x i32) (param $y i32) (result i32) (local $n i32)
+    (loop $again
+      (local.set $x (i32.xor
+        (i32.load offset=64 (i32.shl (i32.and (i32.xor (i32.load8_u (local.get $n)) (local.get $x)) (i32.const 255)) (i32.const 2)))
+        (i32.shr_u (local.get $x) (i32.const 8))))
+      (br_if $again (i32.lt_u (local.tee $n (i32.add (local.get $n) (i32.const 1))) (i32.const 80))))
+    (i32.add (local.get $x) (local.get $y)))
   (func (export "mix") (param $x i32) (param $y i32) (result i32)
     (i32.xor (i32.mul (local.get $x) (i32.const 31)) (i32.shr_u (local.get $y) (i32.const 5))))
   ;; The operand is read once more.

@@ -8,7 +8,7 @@
 use xmap_image::Op;
 
 /// Instructions of a call of a code entry, parameters, results and ops not counted.
-pub const CALL_INSNS: u64 = 269;
+pub const CALL_INSNS: u64 = 279;
 /// Instructions of each parameter of a call.
 pub const PARAM_INSNS: u64 = 144;
 /// Instructions of each result of a call.
@@ -23,23 +23,23 @@ pub fn direct_insns(op: Op) -> u64 {
     match op {
         Op::LineClear => 85,
         Op::LineSet => 89,
-        Op::MaskClear => 374,
-        Op::MaskSet => 376,
-        Op::LineToggle => 390,
-        Op::GpioSet | Op::GpioClear => 520,
-        Op::TimeDelay => 524,
-        Op::GpioToggle => 536,
-        Op::LinePut => 565,
-        Op::GpioPut => 577,
-        Op::GpioPull => 586,
-        Op::GpioDirection => 592,
-        Op::BankRead => 620,
-        Op::GpioRead => 624,
-        Op::LineGet => 627,
-        Op::TimeNow => 635,
-        Op::GpioGet => 639,
-        Op::GpioWrite => 695,
-        _ => 4468,
+        Op::MaskClear => 384,
+        Op::MaskSet => 385,
+        Op::LineToggle => 400,
+        Op::GpioSet | Op::GpioClear => 530,
+        Op::TimeDelay => 534,
+        Op::GpioToggle => 546,
+        Op::LinePut => 574,
+        Op::GpioPut => 587,
+        Op::GpioPull => 595,
+        Op::GpioDirection => 602,
+        Op::BankRead => 629,
+        Op::GpioRead => 634,
+        Op::LineGet => 637,
+        Op::TimeNow => 644,
+        Op::GpioGet => 649,
+        Op::GpioWrite => 705,
+        _ => 4478,
     }
 }
 
@@ -107,7 +107,7 @@ pub fn insns(op: Op) -> u64 {
         | Op::Ld32UAt
         | Op::Ld64At
         | Op::St16At
-        | Op::St32At => 19,
+        | Op::St64At => 19,
         Op::BrIf
         | Op::GlobalGet
         | Op::GlobalSet
@@ -125,7 +125,6 @@ pub fn insns(op: Op) -> u64 {
         | Op::DivU64
         | Op::Rotl64
         | Op::Ld16S32At
-        | Op::FEq64
         | Op::FNe64
         | Op::FLe64 => 20,
         Op::BrIfz | Op::RemU32 | Op::RemU64 | Op::XorShrI32 => 21,
@@ -136,10 +135,21 @@ pub fn insns(op: Op) -> u64 {
         | Op::OrW
         | Op::XorW
         | Op::FEq32
+        | Op::FNe32
         | Op::FLt32
         | Op::FLe32
+        | Op::FAdd64
         | Op::FDiv64 => 22,
-        Op::Const64W | Op::BrLtUI | Op::RemS32 | Op::RemS64 | Op::Ld8U | Op::Ld8S64 | Op::St8 => 23,
+        Op::Const64W
+        | Op::BrLtUI
+        | Op::RemS32
+        | Op::RemS64
+        | Op::Ld8U
+        | Op::Ld8S64
+        | Op::St8
+        | Op::FSub64
+        | Op::FMul64
+        | Op::FEq64 => 23,
         Op::BrEqI
         | Op::BrNeI
         | Op::BrGtUI
@@ -155,8 +165,7 @@ pub fn insns(op: Op) -> u64 {
         | Op::Ld64
         | Op::St16
         | Op::St32
-        | Op::St64
-        | Op::FAdd64 => 24,
+        | Op::St64 => 24,
         Op::BrEq
         | Op::BrNe
         | Op::BrLtU
@@ -167,9 +176,7 @@ pub fn insns(op: Op) -> u64 {
         | Op::BrLeS64
         | Op::Ld16S32
         | Op::Ld8UAdd
-        | Op::FMul32
-        | Op::FSub64
-        | Op::FMul64 => 25,
+        | Op::FMul32 => 25,
         Op::Ld8UW | Op::Ld8S64W | Op::St8W | Op::FAdd32 | Op::FSub32 | Op::FDiv32 => 26,
         Op::BrTable
         | Op::Fill
@@ -181,16 +188,17 @@ pub fn insns(op: Op) -> u64 {
         | Op::St16W
         | Op::St32W
         | Op::St64W => 27,
-        Op::Ld8S32W | Op::Ld16S32W | Op::St64At => 28,
+        Op::Ld8S32W | Op::Ld16S32W | Op::St32At => 28,
         Op::FLt64 => 29,
         Op::Ret | Op::Spill => 30,
-        Op::Call | Op::Ld32UTable | Op::FNe32 | Op::FMin64 => 31,
+        Op::Call | Op::FMin64 => 31,
         Op::FMax64 => 32,
         Op::RetV | Op::SpillEnter | Op::FMin32 | Op::FMax32 => 33,
+        Op::Ld32UTable => 34,
+        Op::Unreachable => 37,
         Op::BankRead | Op::Promote => 41,
         Op::I32SatF32S | Op::I32SatF32U | Op::I64SatF32S | Op::I64SatF32U => 44,
-        Op::Unreachable
-        | Op::GpioRead
+        Op::GpioRead
         | Op::I32SatF64S
         | Op::I32SatF64U
         | Op::I64SatF64S
@@ -203,17 +211,18 @@ pub fn insns(op: Op) -> u64 {
         | Op::F64ConvU => 45,
         Op::TimeNow => 46,
         Op::LineGet => 48,
-        Op::FSqrt32 | Op::FNearest32 | Op::I64TruncF32S | Op::Demote => 49,
+        Op::FSqrt32 | Op::FNearest32 | Op::FSqrt64 | Op::I64TruncF32S | Op::Demote => 49,
         Op::I32TruncF32U | Op::I64TruncF32U => 50,
-        Op::I32TruncF64U | Op::I64TruncF64U => 51,
+        Op::I32TruncF32S | Op::I32TruncF64U | Op::I64TruncF64U => 51,
         Op::I64TruncF64S => 54,
         Op::I32TruncF64S => 55,
-        Op::FTrunc64 => 58,
-        Op::FSqrt64 => 59,
-        Op::GpioGet | Op::FNearest64 => 60,
+        Op::GpioGet => 60,
+        Op::FTrunc32 => 62,
         Op::CallIndirect | Op::FCeil64 => 65,
-        Op::FCeil32 | Op::FFloor32 => 66,
-        Op::FTrunc32 | Op::FFloor64 => 67,
+        Op::FFloor32 => 66,
+        Op::FFloor64 | Op::FTrunc64 => 67,
+        Op::FCeil32 => 68,
+        Op::FNearest64 => 70,
         Op::LineClear | Op::MaskClear => 75,
         Op::MaskSet => 76,
         Op::LineSet | Op::LinePut => 77,
@@ -222,11 +231,11 @@ pub fn insns(op: Op) -> u64 {
         Op::TimeDelay => 90,
         Op::LineToggle => 91,
         Op::GpioPull => 98,
-        Op::I32TruncF32S => 99,
         Op::GpioToggle => 101,
         Op::DataDrop => 102,
         Op::GpioDirection => 105,
-        Op::MemoryGrow | Op::TableSize => 113,
+        Op::MemoryGrow => 108,
+        Op::TableSize => 113,
         Op::ElemDrop => 114,
         Op::TableSet => 118,
         Op::TableGet => 122,

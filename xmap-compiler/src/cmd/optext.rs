@@ -130,6 +130,7 @@ fn immediate(op: Op, words: &[Word]) -> Option<String> {
     Some(match op {
         Op::Const64W => (u64::from(first) | u64::from(*words.get(2)?) << 32).cast_signed().to_string(),
         Op::AndW | Op::OrW | Op::XorW => format!("{first:#x}"),
+        Op::Ld32UTable if first >> 31 == 1 => format!("{}, then ^ >> 8", first << 1 >> 1),
         _ => first.cast_signed().to_string(),
     })
 }
@@ -182,6 +183,11 @@ mod tests {
         assert_eq!(shown(0, &[Op::XorW.abc(3, 1, 0), 255]), "xor.w r3, r1, 0xff");
         assert_eq!(shown(0, &[Op::Ld8U.abc(3, 1, 4)]), "load8_u r3, [r1 + 4]");
         assert_eq!(shown(0, &[Op::St32W.abc(3, 1, 0), 1024]), "store32.w r3, [r1 + 1024]");
+        assert_eq!(shown(0, &[Op::Ld32UTable.abc(3, 1, 2), 1024]), "load32_u.table r3, r1, r2, 1024");
+        assert_eq!(
+            shown(0, &[Op::Ld32UTable.abc(3, 1, 2), 1 << 31 | 1024]),
+            "load32_u.table r3, r1, r2, 1024, then ^ >> 8"
+        );
         assert_eq!(shown(0, &[Op::St32At.a16(3, 1024)]), "store32.at r3, [0x400]");
         assert_eq!(shown(0, &[Op::Call.a16(2, 7)]), "call function 7, at r2");
         assert_eq!(shown(0, &[Op::CallIndirect.abc(4, 1, 0), 2]), "call_indirect r4, r1, table 0, type 2");

@@ -11,13 +11,24 @@ use crate::ir::Value;
 pub(super) fn fuse(blocks: &mut [MachineBlock]) {
     let mut known = Known::of(blocks);
     for (n, block) in blocks.iter_mut().enumerate() {
-        for inst in &mut block.insts {
+        for at in 0..block.insts.len() {
+            let (before, rest) = block.insts.split_at_mut(at);
+            let inst = &mut rest[0];
             let Machine::Abc(op, slots, words) = &inst.what else { continue };
             let fused = match (op, *slots) {
                 (Op::Ld8U, [to, Slot::Use(at), Slot::Imm(0)]) => known.load(to, at),
                 (Op::Ld32U, [to, Slot::Use(at), Slot::Imm(offset)]) => known.table(to, at, u32::from(offset)),
                 (Op::Ld32UW, [to, Slot::Use(at), _]) => known.table(to, at, words[0]),
                 (Op::Xor, [Slot::Def(to), Slot::Use(x), Slot::Use(y)]) => {
+                    if let Some((item, step)) = known.step(to, x, y).or_else(|| known.step(to, y, x))
+                        && let Some(load) = before.iter_mut().find(|inst| defined(&inst.what) == Some(item))
+                    {
+                        // The load gives what the xor gave, and the xor what nothing reads.
+                        inst.what = std::mem::replace(&mut load.what, step.clone());
+                        known.gone.extend([x, y]);
+                        known.definitions.insert(to, (n, step));
+                        continue;
+                    }
                     known.shift(n, to, x, y).or_else(|| known.shift(n, to, y, x))
                 }
                 _ => None,
@@ -86,9 +97,25 @@ impl Known {
         let index = self.operand(at, Op::ShlI32, 2)?;
         let mixed = self.operand(index, Op::AndI, 255)?;
         let Machine::Abc(Op::Xor, [_, x, y], _) = self.only_here(mixed)? else { return None };
+        if base >= 1 << 31 {
+            return None;
+        }
         let fused = Machine::Abc(Op::Ld32UTable, [to, *x, *y], vec![base]);
         self.gone.extend([at, index, mixed]);
         Some(fused)
+    }
+
+    /// `item ^ (z >> 8)`, where `item` is one of a table that an index with `z` in it chose: what a checksum does for each byte. The
+    /// load can do all of it where it stands, since it reads `z` already.
+    fn step(&self, to: Value, item: Value, shifted: Value) -> Option<(Value, Machine)> {
+        let Machine::Abc(Op::Ld32UTable, [_, x, y], words) = self.only_here(item)? else { return None };
+        let Machine::Abc(Op::ShrUI32, [_, z, Slot::Imm(8)], _) = self.only_here(shifted)? else {
+            return None;
+        };
+        let other = if z == y { x } else { y };
+        let word = words[0] | 1 << 31;
+        (z == x || z == y)
+            .then(|| (item, Machine::Abc(Op::Ld32UTable, [Slot::Def(to), *other, *z], vec![word])))
     }
 
     /// `x ^ (z >> imm)`, where `x` can become the result.

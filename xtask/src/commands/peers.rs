@@ -98,6 +98,11 @@ const PEERS: [Peer; 12] = [
     peer("Rhai", "rhai", &[]),
 ];
 
+/// What the mapper is built with beside its profile. Its loop has one dispatch of 30 bytes. In which of them a cache line ends is the linker's
+/// choice, and where one does, everything takes half as long again; with this, the block in front of it begins on a line, and both fit one.
+/// The peers have no such flag: it is of no use to those whose loop is a dispatch for each op.
+const IN_ONE_LINE: &str = "-Cllvm-args=-align-all-nofallthru-blocks=6";
+
 /// Builds everything, measures it, prints the tables.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let programs = Programs::build()?;
@@ -136,6 +141,9 @@ impl Programs {
             let mut build = Command::new(cargo());
             build.args(["build", "--release", "--locked", "--manifest-path"]).arg(&manifest);
             build.arg("--target-dir").arg(&target).args(["--package", &format!("peer-{package}")]);
+            if package == "xmap" && cfg!(target_arch = "x86_64") {
+                build.env("CARGO_ENCODED_RUSTFLAGS", IN_ONE_LINE);
+            }
             process::run(&mut build, BUILD_LIMIT)?;
         }
         Ok(Self { folder: target.join("release"), images: images(&target)? })
