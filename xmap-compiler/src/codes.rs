@@ -425,11 +425,17 @@ codes! {
     KeyMisfit = 1109, "a role key that does not fit",
         "A device's table has room for 8 keys, each once, with 8 patterns of exports each.",
         "device.keys: more than 8 keys";
+    PolicyRefused = 1110, "the device does not take the policy",
+        "A device takes a policy that its owner's root key has signed, with a higher version than the one that it has. The one before holds.",
+        "/dev/ttyUSB0: policy rollback 2 < 3";
+    NotAPolicy = 1111, "not a signed policy",
+        "A device takes what `xmap policy sign` wrote, not the text that it was made of.",
+        "policy.toml: not a signed policy";
 
     // X12: the service under Linux. `xmapd` reports these; firmware/linux/src/error.rs has the same numbers.
     ServiceConfig = 1201, "the service's configuration",
         "`/etc/xmap/xmapd.toml`, or what `--config` names, cannot be read, or has a key or a value that means nothing. docs/linux.md lists them.",
-        "/etc/xmap/xmapd.toml:4:1: unknown field `panle`, expected one of `registers`, `gpiochip`, `panel`, ...";
+        "/etc/xmap/xmapd.toml:4:1: unknown field `panle`, expected one of `registers`, ..., `panel`";
     ServiceBoard = 1202, "the service does not know this machine",
         "`xmapd` writes registers of the BCM2711, and starts on a Raspberry Pi 4B only. `--registers FILE` takes a file in the place of the chip, on any machine.",
         "this machine is not a Raspberry Pi 4B";

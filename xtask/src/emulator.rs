@@ -82,12 +82,14 @@ pub struct Machine<'a> {
     /// One instruction is one nanosecond: counts and times are the same in every run. Without it the
     /// clock is the host's.
     pub counting: bool,
+    /// Where the boot loader says that it booted from, by its number: 1 an SD card, 4 a USB stick. Without it nobody says.
+    pub boot_mode: Option<u32>,
 }
 
 impl<'a> Machine<'a> {
     /// The program alone: no panel, no arguments, the host's clock.
     pub const fn new(program: &'a Built) -> Self {
-        Self { program, panel: None, arguments: "", counting: false }
+        Self { program, panel: None, arguments: "", counting: false, boot_mode: None }
     }
 
     /// QEMU's command line, with the UART at `serial` and this device tree.
@@ -126,7 +128,7 @@ impl<'a> Machine<'a> {
     /// The emulator is missing, or does not start.
     pub fn start(&self) -> Result<Emulator> {
         require()?;
-        let device_tree = device_tree()?;
+        let device_tree = device_tree(self.boot_mode)?;
         let wire = Wire::new()?;
         let mut running = Running::start(&mut self.command(&wire.option()?, device_tree.path()))?;
         let uart = running.accept(&wire)?;
@@ -141,7 +143,7 @@ impl<'a> Machine<'a> {
     /// The emulator is missing, or cannot be started.
     pub fn run(&self, serial: &str) -> Result<ExitStatus> {
         require()?;
-        let device_tree = device_tree()?;
+        let device_tree = device_tree(self.boot_mode)?;
         let mut qemu = self.command(serial, device_tree.path());
         qemu.status().with_context(|| format!("cannot run {QEMU}"))
     }
@@ -262,13 +264,19 @@ fn pass_on(mut from: TcpStream, mut to: TcpStream) {
 
 /// The smallest device tree that QEMU can put the panel's place and the arguments into. On the board
 /// the Raspberry Pi's firmware brings a whole one; the emulator has none of its own.
-fn device_tree() -> Result<NamedTempFile> {
+fn device_tree(boot_mode: Option<u32>) -> Result<NamedTempFile> {
     let mut tree = DeviceTree::new();
     for cells in ["#address-cells", "#size-cells"] {
         tree.root.add_property(DeviceTreeProperty::new(cells, 2u32)?);
     }
     tree.root.add_property(DeviceTreeProperty::new("compatible", "raspberrypi,4-model-b")?);
-    tree.root.add_child(DeviceTreeNode::new("chosen")?);
+    let mut chosen = DeviceTreeNode::new("chosen")?;
+    if let Some(mode) = boot_mode {
+        let mut bootloader = DeviceTreeNode::new("bootloader")?;
+        bootloader.add_property(DeviceTreeProperty::new("boot-mode", mode)?);
+        chosen.add_child(bootloader);
+    }
+    tree.root.add_child(chosen);
     let mut file = NamedTempFile::with_prefix("xmap-")?;
     io::Write::write_all(&mut file, &tree.to_dtb())?;
     Ok(file)

@@ -2,9 +2,11 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, anyhow, ensure};
+use xmap_trust::{Policy, PublicKey, open_policy};
 
 use crate::toolchain::Toolchain;
 use crate::{flatten, process, root, target_dir};
@@ -66,12 +68,61 @@ pub struct Built {
     pub elf: PathBuf,
 }
 
-/// Builds a program and flattens it.
+/// Whose device a program is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Owner<'a> {
+    /// Nobody's: a development build, which takes any image and says so.
+    Nobody,
+    /// A release build: this signed policy (`xmap policy sign`) and the public half of the key that signed it are compiled in.
+    Policy {
+        /// The signed policy's file.
+        policy: &'a Path,
+        /// The root key.
+        root: PublicKey,
+    },
+}
+
+impl Owner<'_> {
+    /// The owner with this policy and root key, in 64 hexadecimal digits, as `xmap keygen` prints them.
+    ///
+    /// # Errors
+    ///
+    /// The policy cannot be read, or is not signed with this key: such a device would take nothing.
+    pub fn read<'a>(policy: &'a Path, root: &str) -> Result<(Owner<'a>, Policy)> {
+        let root =
+            hex_key(root).context("the root key has 64 hexadecimal digits, as `xmap keygen` prints them")?;
+        ensure!(root.is_sound(), "{root} is no public key");
+        let opened = open_policy(&read(policy)?, &root, 0);
+        let opened = opened.map_err(|error| anyhow!("{}: {error}", policy.display()))?;
+        Ok((Owner::Policy { policy, root }, opened))
+    }
+}
+
+fn hex_key(digits: &str) -> Option<PublicKey> {
+    let pairs = digits.as_bytes().chunks(2);
+    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
+    let bytes: Option<Vec<u8>> = pairs.map(byte).collect();
+    Some(PublicKey(bytes?.try_into().ok()?))
+}
+
+/// Builds a program for nobody's device, and flattens it.
 ///
 /// # Errors
 ///
 /// The target is missing, or the build fails; the error has the compiler's messages.
 pub fn build(program: Program) -> Result<Built> {
+    build_for(program, Owner::Nobody)
+}
+
+/// Builds a program and flattens it.
+///
+/// # Errors
+///
+/// As [`build`].
+pub fn build_for(program: Program, owner: Owner<'_>) -> Result<Built> {
+    // One folder holds what all builds of a program make, until it is copied.
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    let _one = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let toolchain = Toolchain::find()?;
     let mut cargo = toolchain.cargo("build");
     cargo.args(["--package", "rpi4b", "--bin", program.name()]).args(["--profile", "firmware"]);
@@ -81,12 +132,22 @@ pub fn build(program: Program) -> Result<Built> {
     if program == Program::SizeIntegers {
         cargo.arg("--no-default-features");
     }
+    // What the caller's own environment says does not decide whose device it is.
+    cargo.env_remove("XMAP_POLICY").env_remove("XMAP_ROOT");
+    if let Owner::Policy { policy, root } = owner {
+        let policy = fs::canonicalize(policy).with_context(|| policy.display().to_string())?;
+        cargo.env("XMAP_POLICY", policy).env("XMAP_ROOT", root.to_string());
+    }
     process::run(&mut cargo, BUILD_LIMIT)?;
     let built = toolchain.output("firmware").join(program.name());
-    // A copy of its own: the two sets of features build the same file.
+    // A copy of its own: features and owners build the same file.
     let folder = target_dir().join("firmware-images");
     fs::create_dir_all(&folder)?;
-    let elf = folder.join(program.name()).with_extension("elf");
+    let name = match owner {
+        Owner::Nobody => program.name().to_owned(),
+        Owner::Policy { .. } => format!("{}-release", program.name()),
+    };
+    let elf = folder.join(name).with_extension("elf");
     let kernel = elf.with_extension("img");
     let bytes = read(&built)?;
     let image = flatten::flatten(&bytes).with_context(|| built.display().to_string())?;
@@ -105,9 +166,9 @@ pub const VENDOR_FILES: [&str; 4] =
 /// # Errors
 ///
 /// A file cannot be read or written; nothing is built or removed before the panel was read.
-pub fn boot_folder(panel: Option<&Path>) -> Result<(Built, PathBuf)> {
+pub fn boot_folder(panel: Option<&Path>, owner: Owner<'_>) -> Result<(Built, PathBuf)> {
     let panel = panel.map(read).transpose()?;
-    let firmware = build(Program::Firmware)?;
+    let firmware = build_for(Program::Firmware, owner)?;
     let boot = target_dir().join("boot");
     if boot.exists() {
         // A panel of an earlier run must not stay.

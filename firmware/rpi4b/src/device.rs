@@ -2,14 +2,18 @@
 
 use xmap_bcm2711::{Clock, Counter as _, GenericTimer, Uart};
 use xmap_boards::BoardId;
-use xmap_image::{bundle, words_of};
+use xmap_image::words_of;
 use xmap_link::{Boot, ImageState, features};
-use xmap_panel::{Borrowed, Device, Failure, Identity, Recorder, Rehearsal, Service, Wire, make_safe};
+use xmap_panel::{
+    Borrowed, Device, Failure, Identity, Recorder, Rehearsal, Service, Trust as _, Wire, make_safe,
+};
+use xmap_trust::{Piece, pieces};
 
 use crate::board::safe_stores;
 pub use crate::board::{Board, board};
 use crate::interrupts;
 use crate::limits::{MODULES, SLOTS_A_MODULE, TEXT_BYTES, TRACE_ENTRIES, WATCHDOG_MS};
+use crate::owner::{self, Owner};
 use crate::startup::{Start, arena::Room, logger};
 use crate::{HandoverError, Options};
 
@@ -59,11 +63,11 @@ pub fn touch_bytes(bytes: &[u8]) {
 const FEED_US: u64 = 1_000_000;
 
 /// The device program on this board.
-pub type Pi4b = Device<Borrowed<'static>, Wrapped<Board>>;
+pub type Pi4b<T = Owner> = Device<Borrowed<'static>, Wrapped<Board>, T>;
 
 /// Mounts what was handed over, and serves whoever asks.
 pub fn run(start: Start, rooms: [[Room; SLOTS_A_MODULE]; MODULES]) -> ! {
-    let Start { gpio, uart, timer, image, arguments, .. } = start;
+    let Start { gpio, uart, timer, image, arguments, origin } = start;
     let options = Options::of(arguments);
     defmt::info!("xmap {=str} on rpi4b, counter {=u32} Hz", env!("CARGO_PKG_VERSION"), timer.hz());
     if options.rehearse {
@@ -80,9 +84,15 @@ pub fn run(start: Start, rooms: [[Room; SLOTS_A_MODULE]; MODULES]) -> ! {
         firmware: env!("CARGO_PKG_VERSION"),
     };
     let port = Rehearsal::new(Recorder::new(board(gpio, timer)), options.rehearse);
-    let mut device = Device::new(port, rooms);
+    let mut device = Device::with_trust(port, rooms, owner::owner());
+    match device.trust().policy() {
+        Some(policy) => {
+            defmt::info!("policy {=u32}: images need a seal; this one is from {=str}", policy.version, origin)
+        }
+        None => defmt::warn!("DEVELOPMENT build: any image is taken, whoever made it"),
+    }
     match image {
-        Ok(Some(bytes)) if !options.safe => install(bytes, &mut device),
+        Ok(Some(bytes)) if !options.safe => install(bytes, origin, &mut device),
         Ok(_) => defmt::warn!("no image"),
         Err(error) => {
             defmt::error!("hand-over: {=u16}", error.code());
@@ -93,18 +103,18 @@ pub fn run(start: Start, rooms: [[Room; SLOTS_A_MODULE]; MODULES]) -> ! {
     serve(Service::new(identity), LinkUart { uart }, Clock::new(timer), options.rehearse, device)
 }
 
-/// Puts the images that were handed over into modules, in their order: one, or a bundle of several.
-fn install(bytes: &[u8], device: &mut Pi4b) {
+/// Puts the images that were handed over into modules, in their order: one, or a bundle of several, each with its seal behind it.
+fn install(bytes: &[u8], origin: &str, device: &mut Pi4b) {
     // An image says its own length, so what the boot stage hands over may end with padding of its own.
     let words = match words_of(bytes) {
         Ok(words) => words,
         Err(error) => return device.set_image_state(Failure::Image(error).state()),
     };
-    for (number, image) in (0..).zip(bundle(words)) {
-        let outcome = match image {
-            Ok(words) => device.install(number, bytemuck::cast_slice(words)),
-            Err(error) => Err(Failure::Image(error)),
-        };
+    for (number, piece) in (0..).zip(pieces(words)) {
+        let outcome = piece.map_err(Failure::Image).and_then(|piece| {
+            let words = taken(&piece, number, device.is_development());
+            device.install_from(number, bytemuck::cast_slice(words), origin)
+        });
         match outcome {
             Ok(()) => {
                 let image = device.image(number);
@@ -123,6 +133,17 @@ fn install(bytes: &[u8], device: &mut Pi4b) {
             }
         }
     }
+}
+
+/// What is given to the device of an image and its seal: both, where anybody looks at seals.
+fn taken<'p>(piece: &Piece<'p>, number: u8, development: bool) -> &'p [u32] {
+    if !development {
+        return piece.whole;
+    }
+    if piece.seal.is_some() {
+        defmt::warn!("module {=u8}: the seal behind it is not looked at", number);
+    }
+    piece.image
 }
 
 /// Runs events, answers, and sends the device's own log when there is time for it. Sleeps while there is nothing to

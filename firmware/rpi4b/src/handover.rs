@@ -16,6 +16,22 @@ pub struct Handover<'a> {
     pub image: Option<Range<usize>>,
     /// The kernel's command line; empty where there is none.
     pub arguments: &'a str,
+    /// Where the boot stage says that it booted from, and with it the image: `sd`, `usb`, `network`, `rpiboot`, `nvme` or `http`. Where it
+    /// does not say, `boot`.
+    pub origin: &'static str,
+}
+
+/// The medium of a boot mode of the Raspberry Pi's boot loader (its documentation of `BOOT_ORDER` and of `/chosen/bootloader`).
+const fn medium(boot_mode: u64) -> &'static str {
+    match boot_mode {
+        0 | 1 => "sd",
+        2 => "network",
+        3 => "rpiboot",
+        4 | 5 => "usb",
+        6 => "nvme",
+        7 => "http",
+        _ => "boot",
+    }
 }
 
 /// Why the device tree cannot be used.
@@ -75,7 +91,10 @@ impl<'a> Handover<'a> {
             }
             _ => None,
         };
-        Ok(Self { image, arguments })
+        let boot_mode = tree.find_node("/chosen/bootloader").and_then(|node| node.property("boot-mode"));
+        // Nobody needs it but a policy, which has no origin `boot` unless its owner means it.
+        let origin = boot_mode.and_then(|mode| cells(mode.value())).map_or("boot", medium);
+        Ok(Self { image, arguments, origin })
     }
 }
 
@@ -108,6 +127,29 @@ mod tests {
         let bytes = tree.to_dtb();
         let handover = Handover::read(Fdt::new(&bytes).unwrap(), PROGRAM_END, &ROOMS)?;
         Ok((handover.image, handover.arguments.into()))
+    }
+
+    /// The origin in a tree whose boot loader says this mode.
+    fn origin(mode: Option<&[u8]>) -> &'static str {
+        let mut chosen = DeviceTreeNode::builder("chosen").unwrap();
+        if let Some(mode) = mode {
+            let property = DeviceTreeProperty::new("boot-mode", mode).unwrap();
+            chosen = chosen.child(DeviceTreeNode::builder("bootloader").unwrap().property(property).build());
+        }
+        let mut tree = DeviceTree::new();
+        tree.root.add_child(chosen.build());
+        let bytes = tree.to_dtb();
+        Handover::read(Fdt::new(&bytes).unwrap(), PROGRAM_END, &ROOMS).unwrap().origin
+    }
+
+    #[test]
+    fn an_image_comes_from_where_the_boot_loader_says() {
+        assert_eq!(origin(None), "boot");
+        let media = ["sd", "sd", "network", "rpiboot", "usb", "usb", "nvme", "http", "boot"];
+        for (mode, medium) in (0u32..).zip(media) {
+            assert_eq!(origin(Some(&mode.to_be_bytes())), medium);
+        }
+        assert_eq!(origin(Some(&[1])), "boot", "no number");
     }
 
     fn place(start: u64, end: u64) -> Result<Option<Range<usize>>, HandoverError> {

@@ -18,6 +18,8 @@ pub mod limits;
 mod notes;
 mod options;
 #[cfg(target_os = "none")]
+pub mod owner;
+#[cfg(target_os = "none")]
 #[allow(unsafe_code)]
 pub mod startup;
 

@@ -10,7 +10,7 @@ use xmap_compiler::manifest::Manifest;
 use xmap_image::Word;
 use xmap_tests::Panel;
 use xtask::emulator::{Emulator, Machine};
-use xtask::firmware::{self, Built};
+use xtask::firmware::{self, Built, Owner};
 
 /// The word of the command line that gives inputs and clock to the host.
 pub(crate) const REHEARSE: &str = "xmap.rehearse=1";
@@ -24,7 +24,9 @@ pub(crate) struct Board {
 /// What `cargo xtask image` lays out, built once.
 pub(crate) fn flashed() -> &'static Built {
     static FLASHED: OnceLock<Built> = OnceLock::new();
-    FLASHED.get_or_init(|| firmware::boot_folder(None).unwrap_or_else(|error| panic!("{error:#}")).0)
+    FLASHED.get_or_init(|| {
+        firmware::boot_folder(None, Owner::Nobody).unwrap_or_else(|error| panic!("{error:#}")).0
+    })
 }
 
 /// Boots with these bytes as `panel.xmap`, or without one, and this command line.

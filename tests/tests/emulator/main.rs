@@ -10,3 +10,4 @@ mod operate;
 mod panels;
 mod spec;
 mod swap;
+mod trust;

@@ -22,6 +22,7 @@ mod monitor;
 mod norm;
 mod optext;
 mod output;
+mod policy;
 mod progress;
 mod reach;
 mod reset;
@@ -65,6 +66,7 @@ enum Verb {
     Keygen(keygen::Args),
     Keys(keys::Args),
     Sign(sign::Args),
+    Policy(policy::Args),
     Size(size::Args),
     Norm(norm::Args),
     Demo(demo::Args),
@@ -140,6 +142,7 @@ fn run(verb: &Verb, out: &mut dyn Write) -> Done {
         Verb::Keygen(args) => keygen::run(args, out),
         Verb::Keys(args) => keys::run(args, out),
         Verb::Sign(args) => sign::run(args, out),
+        Verb::Policy(args) => policy::run(args, out),
         Verb::Size(args) => size::run(args, out),
         Verb::Norm(args) => norm::run(args, out),
         Verb::Demo(args) => demo::run(args, out),

@@ -141,10 +141,10 @@ pub(super) fn name_of(status: &ModuleStatus) -> String {
 /// name and the word for what was to be done with it.
 ///
 /// # Errors
-/// X0914.
+/// X0914; X1106 where the device's policy does not allow the image.
 pub(super) fn switched(
     device: &Device,
-    client: &Client,
+    client: &mut Client,
     what: (&str, &str),
     switch: Switch,
     maps: &Maps,
@@ -155,11 +155,19 @@ pub(super) fn switched(
         Err(state) => state,
     };
     let (name, done) = what;
-    let why = state_text(&state, maps);
+    let rejection = client.rejection(&state);
     if device.wire.json {
-        writeln!(out, "{}", json!({ "not": done, "name": name, "state": json::state(&state, maps) }))?;
+        let mut object = json!({ "not": done, "name": name, "state": json::state(&state, maps) });
+        if let Some(line) = &rejection {
+            object["rejection"] = json!(line);
+        }
+        writeln!(out, "{object}")?;
+    } else if let Some(line) = &rejection {
+        writeln!(out, "{line}")?;
     }
+    let code = if rejection.is_some() { Code::Rejected } else { Code::NotSwapped };
+    let why = rejection.unwrap_or_else(|| state_text(&state, maps));
     let message = format!("{}: {name} was not {done}: {why}", client.port());
     let help = "the image before it runs".to_string();
-    Err(Diagnostic::new(Code::NotSwapped, Place::File(client.port().into()), message).help(help).into())
+    Err(Diagnostic::new(code, Place::File(client.port().into()), message).help(help).into())
 }

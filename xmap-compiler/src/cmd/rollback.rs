@@ -30,7 +30,7 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Done {
     let module = args.module.find(&mut client)?.module;
     let switch = client.rollback(module)?;
     let now = client.module(module)?.map_or_else(|| format!("module {module}"), |status| name_of(&status));
-    let swapped = switched(&args.device, &client, (&now, "rolled back"), switch, &maps, out)?;
+    let swapped = switched(&args.device, &mut client, (&now, "rolled back"), switch, &maps, out)?;
     let text = swapped_text("rolled back to", &now, &swapped);
     args.device.print(out, &json::swapped(&now, &swapped), &text)
 }

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use xmap_compiler::device::{json, module_table, report};
+use xmap_compiler::device::{json, module_table, report, trust_report};
 
 use super::Done;
 use super::reach::{Device, MapFiles};
@@ -25,16 +25,19 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Done {
     let maps = args.maps.read()?;
     let mut client = args.device.connect()?;
     let status = client.status()?;
+    let trust = client.trust()?;
     let modules = if client.has_modules() { client.modules()? } else { Vec::new() };
     if args.device.wire.json {
         let mut object = json::hello(client.hello());
         object["access"] = json::access(client.admission());
+        object["trust"] = json::trust(trust.as_ref());
         object["status"] = json::status(&status, &maps);
         object["modules"] = modules.iter().map(|module| json::module(module, &maps)).collect();
         writeln!(out, "{object}")?;
         return Ok(());
     }
     write!(out, "{}", report(client.hello(), client.admission(), &status, &maps))?;
+    write!(out, "{}", trust_report(trust.as_ref()))?;
     if !modules.is_empty() {
         write!(out, "\n{}", module_table(&modules, &maps))?;
     }

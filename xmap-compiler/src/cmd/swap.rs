@@ -7,6 +7,7 @@ use serde_json::json;
 use xmap_compiler::device::{Client, Maps, Swapped, Trial, json, swapped_text, why_text};
 use xmap_compiler::diagnostic::{Code, Diagnostic, Place};
 use xmap_image::OwnedImage;
+use xmap_trust::{SEAL_WORDS, Seal};
 
 use super::progress::Progress;
 use super::reach::{Device, Module, switched};
@@ -39,15 +40,16 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args, out: &mut dyn Write) -> Done {
     let loaded = load::load(&args.file)?;
-    if loaded.seal.is_some() && !args.device.wire.json {
-        writeln!(out, "the seal stays here: no device checks one yet")?;
-    }
     let mut maps = Maps::default();
     if let Some(map) = loaded.map {
         maps.add(map);
     }
     let mut client = args.device.connect()?;
-    let panel = Panel { name: name(&loaded.image, &args.file), image: &loaded.image, maps: &maps };
+    let seal = loaded.seal.as_ref().filter(|_| client.takes_seals());
+    if loaded.seal.is_some() && seal.is_none() && !args.device.wire.json {
+        writeln!(out, "the seal stays here: the device is a development build, and checks none")?;
+    }
+    let panel = Panel { name: name(&loaded.image, &args.file), image: &loaded.image, seal, maps: &maps };
     let module = args.module.find(&mut client)?.module;
     // What happens from here on may say why the image was taken back.
     let since = client.next_happening()?;
@@ -72,6 +74,7 @@ fn name(image: &OwnedImage, file: &Path) -> String {
 struct Panel<'a> {
     name: String,
     image: &'a OwnedImage,
+    seal: Option<&'a Seal>,
     maps: &'a Maps,
 }
 
@@ -84,9 +87,9 @@ impl Panel<'_> {
         out: &mut dyn Write,
     ) -> Result<Swapped, Failure> {
         let image = self.image.image();
-        let bytes = image.words().len() * 4;
+        let bytes = (image.words().len() + self.seal.map_or(0, |_| SEAL_WORDS)) * 4;
         let mut progress = Progress::new(bytes, !args.device.wire.json);
-        let switch = client.swap(module, &image, &mut |done| progress.at(done))?;
+        let switch = client.swap_sealed(module, &image, self.seal, &mut |done| progress.at(done))?;
         drop(progress);
         let swapped = switched(&args.device, client, (&self.name, "swapped"), switch, self.maps, out)?;
         let text = swapped_text("swapped", &self.name, &swapped);

@@ -5,7 +5,9 @@
 
 use serde_json::{Value as Json, json};
 use tiny_mapper::TrapCode;
-use xmap_link::{Boot, Happening, Hello, ImageInfo, ImageState, ModuleStatus, Status, TrapReport, What, Why};
+use xmap_link::{
+    Boot, Happening, Hello, ImageInfo, ImageState, ModuleStatus, Status, TrapReport, TrustStatus, What, Why,
+};
 use xmap_sim::Value;
 
 use super::client::Admission;
@@ -13,8 +15,17 @@ use super::operate::Swapped;
 pub use super::report::board_name;
 use super::report::features_of;
 use super::run::Called;
-use super::tell::{Maps, happening_text, state_text};
+use super::tell::{Maps, happening_text, rejection_text, state_text};
 use crate::map::hex;
+
+/// What a device trusts; null on a development device.
+pub fn trust(trust: Option<&TrustStatus>) -> Json {
+    let Some(TrustStatus { policy, rejected, last }) = trust else { return Json::Null };
+    let last = last.as_ref().map(|last| {
+        json!({ "time_us": last.time_us, "module": last.module, "code": last.code, "text": rejection_text(last) })
+    });
+    json!({ "policy": policy, "rejected": rejected, "last": last })
+}
 
 /// Who a device is.
 pub fn hello(hello: &Hello) -> Json {

@@ -4,9 +4,10 @@ use std::hash::{BuildHasher, RandomState};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use xmap_image::Image;
+use xmap_image::{Image, Word};
 use xmap_link::limits::MAX_CHUNK;
-use xmap_link::{Chunk, Happening, ImageInfo, Life, Refusal, Request, Response, What, Why};
+use xmap_link::{Chunk, Happening, ImageInfo, Life, PolicyState, Refusal, Request, Response, What, Why};
+use xmap_trust::Seal;
 
 use super::client::Client;
 use super::operate::{Swapped, Switch};
@@ -46,17 +47,32 @@ impl Client {
         image: &Image<'_>,
         progress: &mut dyn FnMut(usize),
     ) -> Result<Switch, Diagnostic> {
+        self.swap_sealed(module, image, None, progress)
+    }
+
+    /// [`Client::swap`] of an image with its seal behind it, for a device that has an owner ([`Client::takes_seals`]).
+    ///
+    /// # Errors
+    ///
+    /// As [`Client::swap`].
+    pub fn swap_sealed(
+        &mut self,
+        module: u8,
+        image: &Image<'_>,
+        seal: Option<&Seal>,
+        progress: &mut dyn FnMut(usize),
+    ) -> Result<Switch, Diagnostic> {
         let Some(before) = self.module(module)? else {
             return Err(self.error(Code::NoSuchModule, &format!("no module {module}")));
         };
-        let bytes: Vec<u8> = image.words().iter().flat_map(|word| word.to_le_bytes()).collect();
+        let mut bytes: Vec<u8> = image.words().iter().flat_map(|word| word.to_le_bytes()).collect();
+        bytes.extend(seal.iter().flat_map(|seal| seal.to_words()).flat_map(Word::to_le_bytes));
         let transfer = Transfer {
             module,
             before: before.generation,
             bytes: &bytes,
             hash: image.hash(),
-            // Differs from host to host and from run to run.
-            token: RandomState::new().hash_one((self.port(), std::process::id())) as u32,
+            token: token(self),
         };
         let mut lost = 0;
         loop {
@@ -125,7 +141,39 @@ impl Client {
     }
 }
 
-/// One image on its way.
+/// A number for a transfer, which differs from host to host and from run to run.
+fn token(client: &Client) -> u32 {
+    RandomState::new().hash_one((client.port(), std::process::id())) as u32
+}
+
+impl Client {
+    /// Sends a signed policy. `progress` is told how many bytes the device has, after each chunk.
+    ///
+    /// # Errors
+    ///
+    /// See [`Client`]; [`Code::NoFeature`] on a development device, [`Code::DeviceBusy`]; [`Code::DeviceRestarted`] where the device
+    /// lost the transfer. After each of them the policy before holds.
+    pub fn send_policy(
+        &mut self,
+        signed: &[u8],
+        progress: &mut dyn FnMut(usize),
+    ) -> Result<PolicyState, Diagnostic> {
+        self.need_owner()?;
+        let token = token(self);
+        let transfer = Transfer { module: 0, before: 0, bytes: signed, hash: [0; 32], token };
+        let begin = Request::Policy { bytes: signed.len() as u32, token };
+        if !transfer.send(self, &begin, progress)? {
+            let message = "the device lost the transfer: it restarts, or other hosts talk to it";
+            return Err(self.error(Code::DeviceRestarted, message));
+        }
+        match self.ask(&Request::Commit { token })? {
+            Response::Policy(state) => Ok(state),
+            other => Err(self.unwanted(&other)),
+        }
+    }
+}
+
+/// One image, or a policy, on its way.
 struct Transfer<'a> {
     module: u8,
     /// The module's generation when it began.
@@ -157,26 +205,8 @@ impl Transfer<'_> {
             hash: self.hash,
             token: self.token,
         };
-        let Next::At(mut at) = self.step(client, &begin)? else { return Ok(Ended::Lost) };
-        let mut sent_back = 0;
-        progress(at);
-        while at < self.bytes.len() {
-            let end = self.bytes.len().min(at + MAX_CHUNK);
-            let data: Chunk = self.bytes[at..end].iter().copied().collect();
-            let chunk = Request::Chunk { token: self.token, offset: at as u32, data };
-            let Next::At(next) = self.step(client, &chunk)? else { return Ok(Ended::Lost) };
-            if next == end {
-                sent_back = 0;
-            } else {
-                // It has other bytes than we believe: that may happen, and must not go on for ever.
-                sent_back += 1;
-                if sent_back > SENT_BACK {
-                    let message = format!("the device wants byte {next} again and again");
-                    return Err(client.error(Code::BadAnswer, &message));
-                }
-            }
-            at = next;
-            progress(at);
+        if !self.send(client, &begin, progress)? {
+            return Ok(Ended::Lost);
         }
         match client.switch(&Request::Commit { token: self.token }, self.module) {
             Ok(switch) => Ok(Ended::Switched(switch)),
@@ -192,6 +222,37 @@ impl Transfer<'_> {
             },
             Err(error) => Err(error),
         }
+    }
+
+    /// Has the device begin, and sends it all bytes. Whether they have come: it may know nothing of the transfer any more.
+    fn send(
+        &self,
+        client: &mut Client,
+        begin: &Request,
+        progress: &mut dyn FnMut(usize),
+    ) -> Result<bool, Diagnostic> {
+        let Next::At(mut at) = self.step(client, begin)? else { return Ok(false) };
+        let mut sent_back = 0;
+        progress(at);
+        while at < self.bytes.len() {
+            let end = self.bytes.len().min(at + MAX_CHUNK);
+            let data: Chunk = self.bytes[at..end].iter().copied().collect();
+            let chunk = Request::Chunk { token: self.token, offset: at as u32, data };
+            let Next::At(next) = self.step(client, &chunk)? else { return Ok(false) };
+            if next == end {
+                sent_back = 0;
+            } else {
+                // It has other bytes than we believe: that may happen, and must not go on for ever.
+                sent_back += 1;
+                if sent_back > SENT_BACK {
+                    let message = format!("the device wants byte {next} again and again");
+                    return Err(client.error(Code::BadAnswer, &message));
+                }
+            }
+            at = next;
+            progress(at);
+        }
+        Ok(true)
     }
 
     fn is(&self, image: Option<ImageInfo>) -> bool {

@@ -1,6 +1,7 @@
 //! A panel is changed while its lamp is on, with the verbs of `xmap` and the device program of the board. Wires that
 //! fail, hosts that compete, images that are no good: the lamp stays on, its line is not written.
 
+mod owner;
 mod rig;
 
 use std::path::{Path, PathBuf};

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use tiny_mapper::STACK_SLOTS;
 use xmap_link::{Boot, features};
-use xmap_panel::{Device, Identity, Recorder, Room, Service, Wire};
+use xmap_panel::{Device, Identity, Owned, Recorder, Room, Service, Volatile, Wire};
 use xmap_sim::{Heap, SimBoard};
 
 const IDENTITY: Identity = Identity {
@@ -44,6 +44,10 @@ impl Wire for Socket {
                 None
             }
         }
+    }
+
+    fn origin(&self) -> &'static str {
+        "uart"
     }
 
     fn write(&mut self, bytes: &[u8]) {
@@ -78,13 +82,18 @@ pub(crate) struct Rig {
 impl Rig {
     /// A device that starts with these images. Its time passes `speed` times as fast as ours.
     pub(crate) fn start(images: &[&Path], speed: u32) -> Self {
+        Self::of_owner(images, speed, None)
+    }
+
+    /// The same of a device that has an owner; its images come from a stick.
+    pub(crate) fn of_owner(images: &[&Path], speed: u32, owner: Option<Owned<Volatile>>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
         let port = format!("tcp:{}", listener.local_addr().unwrap());
         let stop = Arc::new(AtomicBool::new(false));
         let images: Vec<Vec<u8>> = images.iter().map(|path| std::fs::read(path).unwrap()).collect();
         let ends = stop.clone();
-        let device = thread::spawn(move || run(&listener, &images, speed, &ends));
+        let device = thread::spawn(move || run(&listener, &images, speed, owner, &ends));
         Self { port, stop, device: Some(device) }
     }
 
@@ -110,13 +119,20 @@ fn room() -> Room<Heap> {
     }
 }
 
-fn run(listener: &TcpListener, images: &[Vec<u8>], speed: u32, stop: &AtomicBool) -> Record {
+fn run(
+    listener: &TcpListener,
+    images: &[Vec<u8>],
+    speed: u32,
+    owner: Option<Owned<Volatile>>,
+    stop: &AtomicBool,
+) -> Record {
     let mut board: Recorder<SimBoard, 64, 512> = Recorder::new(SimBoard::new());
     let began = Instant::now();
     board.port_mut().record(true);
-    let mut device: Device<Heap, _> = Device::new(board, std::array::from_fn(|_| [room(), room()]));
+    let mut device: Device<Heap, _, _> =
+        Device::with_trust(board, std::array::from_fn(|_| [room(), room()]), owner);
     for (module, image) in (0..).zip(images) {
-        device.install(module, image).unwrap();
+        device.install_from(module, image, "usb").unwrap();
     }
     let mut hosts: Vec<(Socket, Service)> = Vec::new();
     while !stop.load(Ordering::SeqCst) {

@@ -4,16 +4,47 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use xtask::firmware::{self, VENDOR_FILES};
+use xtask::firmware::{self, Owner, VENDOR_FILES};
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     /// The panel's image, as `xmap build` writes it
     panel: Option<PathBuf>,
+    #[command(flatten)]
+    owner: Owned,
+}
+
+/// Whose device it is.
+#[derive(clap::Args)]
+pub(crate) struct Owned {
+    /// A release build: the policy that is compiled in, as `xmap policy sign` writes it. Without it the device takes any image
+    #[arg(long, requires = "root")]
+    policy: Option<PathBuf>,
+    /// The public half of the key that the policy is signed with, as `xmap keygen` prints it
+    #[arg(long, value_name = "KEY", requires = "policy")]
+    root: Option<String>,
+}
+
+impl Owned {
+    /// Says which build it is, and gives its owner.
+    pub(crate) fn owner(&self) -> Result<Owner<'_>> {
+        let (Some(policy), Some(root)) = (&self.policy, &self.root) else {
+            println!(
+                "This is a DEVELOPMENT build: the device takes any image, whoever made it. --policy makes a release."
+            );
+            return Ok(Owner::Nobody);
+        };
+        let (owner, opened) = Owner::read(policy, root)?;
+        println!(
+            "This is a release build with policy {}: images need a seal that it allows.",
+            opened.version
+        );
+        Ok(owner)
+    }
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    let (_, boot) = firmware::boot_folder(arguments.panel.as_deref())?;
+    let (_, boot) = firmware::boot_folder(arguments.panel.as_deref(), arguments.owner.owner()?)?;
     list(&boot)?;
     if arguments.panel.is_none() {
         println!("No panel was given: add one as panel.xmap.");

@@ -6,6 +6,8 @@ use anyhow::{Context as _, Result, ensure};
 use xtask::emulator::Machine;
 use xtask::firmware;
 
+use super::image::Owned;
+
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     /// The panel's image, as `xmap build` writes it
@@ -14,6 +16,8 @@ pub(crate) struct Arguments {
     /// `xmap call --port` takes too
     #[arg(long)]
     port: Option<String>,
+    #[command(flatten)]
+    owner: Owned,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
@@ -25,7 +29,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         }
     };
     // What is run is what would be copied onto the board.
-    let (flashed, boot) = firmware::boot_folder(arguments.panel.as_deref())?;
+    let (flashed, boot) = firmware::boot_folder(arguments.panel.as_deref(), arguments.owner.owner()?)?;
     let panel = arguments.panel.as_ref().map(|_| boot.join("panel.xmap"));
     let machine = Machine { panel: panel.as_deref(), ..Machine::new(&flashed) };
     if let Some(port) = &arguments.port {

@@ -5,9 +5,9 @@
 mod small;
 
 pub use small::{Small, hall, line, put, ret};
-use xmap_image::{Event, EventSource, Image, Policy, limits};
+use xmap_image::{Event, EventSource, Image, Op, PinMode, Policy, Pull, Safe, Ty, limits};
 use xmap_link::{Happening, What};
-use xmap_panel::{Board, Device, ModuleExport, NotCalled, Room};
+use xmap_panel::{Board, Device, ModuleExport, NotCalled, Room, Trust};
 use xmap_sim::{Heap, SimBoard};
 
 /// A room that holds images of 16 KiB.
@@ -36,13 +36,17 @@ pub fn running(small: &Small) -> Device<Heap, SimBoard> {
 }
 
 /// Calls an export by name; its results.
-pub fn call<B: Board>(device: &mut Device<Heap, B>, name: &str, args: &[u64]) -> Result<Vec<u64>, NotCalled> {
+pub fn call<B: Board, T: Trust>(
+    device: &mut Device<Heap, B, T>,
+    name: &str,
+    args: &[u64],
+) -> Result<Vec<u64>, NotCalled> {
     let export = device.find(name).ok_or(NotCalled::Unknown)?;
     call_export(device, export, args)
 }
 
-pub fn call_export<B: Board>(
-    device: &mut Device<Heap, B>,
+pub fn call_export<B: Board, T: Trust>(
+    device: &mut Device<Heap, B, T>,
     export: ModuleExport,
     args: &[u64],
 ) -> Result<Vec<u64>, NotCalled> {
@@ -52,12 +56,12 @@ pub fn call_export<B: Board>(
 }
 
 /// Lets virtual time pass.
-pub fn pass(device: &mut Device<Heap, SimBoard>, us: u64) {
+pub fn pass<T: Trust>(device: &mut Device<Heap, SimBoard, T>, us: u64) {
     device.pass(us, SimBoard::advance);
 }
 
 /// Everything that happened so far.
-pub fn happened<B: Board>(device: &Device<Heap, B>) -> Vec<What> {
+pub fn happened<B: Board, T: Trust>(device: &Device<Heap, B, T>) -> Vec<What> {
     let mut all: Vec<Happening> = Vec::new();
     loop {
         let page = device.happened(all.last().map_or(0, |_| all.len() as u32));
@@ -80,6 +84,7 @@ pub trait Says {
     fn on(self, export: &str, source: EventSource) -> Self;
     fn policy(self, policy: Policy) -> Self;
     fn memory(self, bytes: u32) -> Self;
+    fn reads(self, line: u8) -> Self;
 }
 
 impl Says for Small {
@@ -103,8 +108,23 @@ impl Says for Small {
         self
     }
 
+    /// An export that reads a line.
+    fn reads(self, line: u8) -> Self {
+        self.direct("reads", &[], &[Ty::Bool], Op::LineGet.abc(1, line, 0))
+    }
+
     fn memory(mut self, bytes: u32) -> Self {
         (self.0.memory_bytes, self.0.memory_pages, self.0.memory_max_pages) = (bytes, 1, 1);
         self
     }
+}
+
+/// A module of this name and version with one export, which sets line 23.
+pub fn small_named(module: &'static str, version: u32) -> Small {
+    let mut small = Small::new()
+        .pin(23, "", PinMode::Out, Safe::Low, Pull::None)
+        .direct("beat", &[], &[], put(23, true))
+        .named(module);
+    small.0.version = version;
+    small
 }

@@ -51,7 +51,7 @@ mod device {
         // SAFETY: the first and only call, with x0 as it came.
         let start = unsafe { startup::start(device_tree) };
         let pmu = Pmu::start();
-        let Start { gpio, mut uart, timer, image, arguments } = start;
+        let Start { gpio, mut uart, timer, image, arguments, .. } = start;
         let rooms = arena::take().expect("nobody has taken them");
         match image.unwrap_or_else(|error| panic!("{error}")) {
             None if arguments == "interrupts" => crate::interrupts::measure(timer, &mut uart),

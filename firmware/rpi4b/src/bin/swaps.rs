@@ -32,7 +32,7 @@ mod device {
     use xmap_boards::Bank;
     use xmap_image::{Image, Word, bundle, words_of};
     use xmap_link::limits::MAX_CHUNK;
-    use xmap_panel::{Device, Record as _, Recorder, Rehearsal};
+    use xmap_panel::{Development, Device, Record as _, Recorder, Rehearsal};
 
     const LAMP: u32 = 1 << 17;
     const TOKEN: u32 = 1;
@@ -47,7 +47,8 @@ mod device {
         let mut images = bundle(words_of(bytes).expect("words")).map(|image| image.expect("an image"));
         let images = [0; 2].map(|_| images.next().expect("two images"));
         let rooms = arena::take().expect("nobody has taken them");
-        let mut device: Pi4b = Device::new(Rehearsal::new(Recorder::new(board(gpio, timer)), false), rooms);
+        let mut device: Pi4b<Development> =
+            Device::new(Rehearsal::new(Recorder::new(board(gpio, timer)), false), rooms);
 
         let first_us = device.board_mut().now_us();
         device.install(0, bytemuck::cast_slice(images[0])).unwrap_or_else(|error| panic!("{error}"));
@@ -86,7 +87,7 @@ mod device {
     }
 
     /// Sends an image as a host does, with the device's events in between. Instructions of the commit.
-    fn swap(pmu: &Pmu, device: &mut Pi4b, image: &[Word]) -> u32 {
+    fn swap(pmu: &Pmu, device: &mut Pi4b<Development>, image: &[Word]) -> u32 {
         let hash = Image::verify(image).unwrap_or_else(|error| panic!("{error}")).hash();
         let bytes: &[u8] = bytemuck::cast_slice(image);
         let mut next = device.begin(0, bytes.len() as u32, hash, TOKEN).unwrap_or_else(|no| panic!("{no}"));

@@ -1,0 +1,93 @@
+//! A device that has an owner: what it trusts, and what it refused.
+
+use std::fmt::Write;
+
+use xmap_link::{ImageState, POLICY_CODES, Request, Response, TrustStatus, features};
+
+use super::client::Client;
+use super::report::uptime;
+use super::tell::rejection_text;
+use crate::diagnostic::{Code, Diagnostic};
+
+impl Client {
+    /// Whether the device has an owner, and takes images with a seal alone. Without one it is a development build.
+    pub fn takes_seals(&self) -> bool {
+        self.hello().features & features::TRUST != 0
+    }
+
+    /// # Errors
+    /// [`Code::NoFeature`] on a development device.
+    pub(super) fn need_owner(&self) -> Result<(), Diagnostic> {
+        if self.takes_seals() {
+            return Ok(());
+        }
+        let help = "flash a release: `cargo xtask image --policy FILE --root KEY`".to_string();
+        Err(self.error(Code::NoFeature, "a development build, which has no policy").help(help))
+    }
+
+    /// What the device trusts; a development device has nothing to say.
+    ///
+    /// # Errors
+    ///
+    /// See [`Client`].
+    pub fn trust(&mut self) -> Result<Option<TrustStatus>, Diagnostic> {
+        if !self.takes_seals() {
+            return Ok(None);
+        }
+        match self.ask(&Request::Trust)? {
+            Response::Trust(status) => Ok(Some(status)),
+            other => Err(self.unwanted(&other)),
+        }
+    }
+
+    /// The whole line for an image that the device's policy has just refused; `None` for any other state.
+    pub fn rejection(&mut self, state: &ImageState) -> Option<String> {
+        let ImageState::Rejected { code, .. } = state else { return None };
+        let code = code.checked_sub(POLICY_CODES)?;
+        // Another one may have come between.
+        let last = self.trust().ok()??.last.filter(|last| u16::from(last.code) == code)?;
+        Some(rejection_text(&last))
+    }
+}
+
+/// What a device trusts, as `xmap status` says it.
+pub fn trust_report(trust: Option<&TrustStatus>) -> String {
+    let Some(TrustStatus { policy, rejected, last }) = trust else {
+        return "trust     DEVELOPMENT build: any image is taken, whoever made it\n".into();
+    };
+    let policy = policy.map_or_else(|| "no policy".into(), |version| format!("policy {version}"));
+    let mut text = format!("trust     {policy}, images refused: {rejected}\n");
+    if let Some(last) = last {
+        let (time, line) = (uptime(last.time_us), rejection_text(last));
+        writeln!(text, "refused   {time}  module {}: {line}", last.module).expect("a string takes any text");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use xmap_link::Rejection;
+
+    #[test]
+    fn what_a_device_trusts_reads_like_this() {
+        assert!(trust_report(None).starts_with("trust     DEVELOPMENT build"));
+        let last = |code, details, text: &str| {
+            let text = text.try_into().unwrap();
+            let last = Some(Rejection { time_us: 1_500_000, module: 1, code, details, text });
+            trust_report(Some(&TrustStatus { policy: Some(3), rejected: 2, last }))
+        };
+        let head = "trust     policy 3, images refused: 2\nrefused   00:00:01.500  module 1: ";
+        for (code, details, text, line) in [
+            (8, [7, 8], "", "reject: rollback 7 < 8"),
+            (6, [0; 2], "https://evil.example", "reject: untrusted origin https://evil.example"),
+            (7, [0; 2], "door", "reject: key not allowed for this module"),
+            (4, [0; 2], "", "reject: revoked"),
+            (5, [0; 2], "", "reject: hash mismatch"),
+            (6, [0; 2], "\u{1b}[2J", "reject: untrusted origin \\u{1b}[2J"),
+            (200, [1, 2], "", "reject: reason 200, 1 2"),
+        ] {
+            assert_eq!(last(code, details, text), format!("{head}{line}\n"));
+        }
+    }
+}
