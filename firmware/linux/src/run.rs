@@ -1,6 +1,7 @@
 //! The main loop: runs events, answers hosts, and rests while there is nothing to do.
 
 use std::os::fd::AsFd as _;
+use std::panic::{self, AssertUnwindSafe};
 
 use rustix::event::PollFlags;
 use xmap_link::limits::MAX_MODULES;
@@ -46,17 +47,16 @@ struct Daemon {
 /// What keeps the device from starting. No register was written then.
 pub fn run(config: &Config, signals: &mut Signals) -> Result<Ended> {
     let mut daemon = Daemon::start(config)?;
-    let ended = loop {
-        if signals.stop() {
-            notify::stopping();
-            break Ended::Stopped;
+    let served = panic::catch_unwind(AssertUnwindSafe(|| daemon.serve_until_the_end(signals)));
+    // Also where a mistake of this program ended it: images are still as they were admitted, and say what is safe.
+    daemon.device.make_all_safe();
+    match served {
+        Ok(ended) => {
+            daemon.finish();
+            Ok(ended)
         }
-        if daemon.turn(signals) {
-            break Ended::Reset;
-        }
-    };
-    daemon.finish();
-    Ok(ended)
+        Err(cause) => panic::resume_unwind(cause),
+    }
 }
 
 impl Daemon {
@@ -113,6 +113,18 @@ impl Daemon {
         let modules = (0..MAX_MODULES as u8).filter(|number| daemon.device.image(*number).is_some()).count();
         notify::ready(&format!("serving, {modules} of {MAX_MODULES} modules mounted"));
         Ok(daemon)
+    }
+
+    fn serve_until_the_end(&mut self, signals: &mut Signals) -> Ended {
+        loop {
+            if signals.stop() {
+                notify::stopping();
+                return Ended::Stopped;
+            }
+            if self.turn(signals) {
+                return Ended::Reset;
+            }
+        }
     }
 
     /// Does what there is to do, and rests where that was nothing. Whether a restart was asked for.
@@ -235,10 +247,9 @@ impl Daemon {
         }
     }
 
-    /// The outputs become safe, what changed is kept, and the answer to who asked for the end leaves.
+    /// What changed is kept, and the answer to who asked for the end leaves.
     fn finish(mut self) {
         let now_us = self.clock.now_us();
-        self.device.make_all_safe();
         self.hosts.iter_mut().for_each(Host::send);
         if let Some(keeper) = self.keeper.take() {
             keeper.finish(&self.device, now_us);

@@ -213,6 +213,15 @@ fn help(port: &PortName, error: &io::Error) -> Option<String> {
         (PortName::Tcp { .. }, io::ErrorKind::ConnectionRefused) => {
             Some("does the emulator run? `cargo xtask qemu` prints its port".into())
         }
+        #[cfg(unix)]
+        (PortName::Unix { .. }, io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound) => Some(
+            "does xmapd run? `systemctl status xmapd` says so; `link.socket` in xmapd.toml is its path"
+                .into(),
+        ),
+        #[cfg(unix)]
+        (PortName::Unix { .. }, io::ErrorKind::PermissionDenied) => {
+            Some("members of the group `xmap` may use xmapd's socket".into())
+        }
         (PortName::Serial { .. }, io::ErrorKind::PermissionDenied) => {
             Some("on most systems the group `dialout` may use serial ports".into())
         }
