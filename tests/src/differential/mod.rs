@@ -130,6 +130,8 @@ pub enum Skip {
     Stopped,
     /// wasmi panicked, so that nobody knows what is right.
     ReferencePanicked,
+    /// wasmi gives the same calls another answer each time, so that nobody knows which is right.
+    ReferenceUnsteady,
 }
 
 impl fmt::Display for Skip {
@@ -143,6 +145,7 @@ impl fmt::Display for Skip {
             Self::Data => "segment outside",
             Self::Stopped => "fuel or stack",
             Self::ReferencePanicked => "reference panicked",
+            Self::ReferenceUnsteady => "reference unsteady",
         })
     }
 }

@@ -64,6 +64,14 @@ impl Reference {
     /// # Errors
     /// Where the module cannot even be instantiated.
     pub(super) fn load(wasm: &[u8]) -> Result<(Self, End), Broken> {
+        caught(|| Self::instantiate(&through_locals(wasm)?))?.map_err(Broken::Stopped)
+    }
+
+    /// The same without what works around wasmi: it may say something else, and then one of the two is wrong.
+    ///
+    /// # Errors
+    /// As [`Reference::load`].
+    pub(super) fn load_as_it_is(wasm: &[u8]) -> Result<(Self, End), Broken> {
         caught(|| Self::instantiate(wasm))?.map_err(Broken::Stopped)
     }
 
@@ -71,7 +79,7 @@ impl Reference {
         let mut config = Config::default();
         config.consume_fuel(true);
         let engine = Engine::new(&config);
-        let module = Module::new(&engine, through_locals(wasm)?).map_err(|e| e.to_string())?;
+        let module = Module::new(&engine, wasm).map_err(|e| e.to_string())?;
         let host = Host {
             world: World::default(),
             left_us: limits::DEFAULT_TIME_US,

@@ -20,7 +20,7 @@ pub struct Tally {
     pub skipped: BTreeMap<String, u64>,
     /// Seeds that differ.
     pub mismatches: Vec<u64>,
-    /// Seeds with which the reference panicked; `skipped` counts them too.
+    /// Seeds with which the reference panicked or was unsteady; `skipped` counts them too.
     pub panicked: Vec<u64>,
 }
 
@@ -36,7 +36,7 @@ impl Tally {
             }
             Outcome::Skipped(skip) => {
                 *self.skipped.entry(skip.to_string()).or_default() += 1;
-                if *skip == Skip::ReferencePanicked {
+                if matches!(skip, Skip::ReferencePanicked | Skip::ReferenceUnsteady) {
                     self.panicked.push(seed);
                 }
             }
