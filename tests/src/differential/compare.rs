@@ -52,12 +52,11 @@ fn is_steady(case: &Case) -> bool {
     ask(Reference::load) == ask(Reference::load_as_it_is)
 }
 
-/// What the reference makes of each call: how it ended, the globals, memory.
-fn alone(
-    case: &Case,
-    program: &Program,
-    load: fn(&[u8]) -> Result<(Reference, End), Broken>,
-) -> Vec<(Option<End>, Vec<Option<u64>>, Vec<u8>)> {
+/// What a call made of the reference: how it ended, the globals, memory.
+type Said = (Option<End>, Vec<Option<u64>>, Vec<u8>);
+
+/// What the reference makes of each call.
+fn alone(case: &Case, program: &Program, load: fn(&[u8]) -> Result<(Reference, End), Broken>) -> Vec<Said> {
     let Ok((mut reference, _)) = load(&case.wasm) else { return Vec::new() };
     if !reference.is_alive() {
         return Vec::new();
