@@ -46,17 +46,18 @@ pub fn compare(case: &Case) -> Outcome {
 /// thousand modules wasmi 2.0.0 computes with a value that nobody gave it (`tests/unsteady`).
 fn is_steady(case: &Case) -> bool {
     let Ok(program) = Program::compile(&case.wasm) else { return true };
-    let ask = |load: fn(&[u8]) -> Result<(Reference, End), Broken>| {
-        catch_unwind(AssertUnwindSafe(|| alone(case, &program, load))).unwrap_or_default()
-    };
+    let ask = |load: Load| catch_unwind(AssertUnwindSafe(|| alone(case, &program, load))).unwrap_or_default();
     ask(Reference::load) == ask(Reference::load_as_it_is)
 }
+
+/// A way to instantiate the reference.
+type Load = fn(&[u8]) -> Result<(Reference, End), Broken>;
 
 /// What a call made of the reference: how it ended, the globals, memory.
 type Said = (Option<End>, Vec<Option<u64>>, Vec<u8>);
 
 /// What the reference makes of each call.
-fn alone(case: &Case, program: &Program, load: fn(&[u8]) -> Result<(Reference, End), Broken>) -> Vec<Said> {
+fn alone(case: &Case, program: &Program, load: Load) -> Vec<Said> {
     let Ok((mut reference, _)) = load(&case.wasm) else { return Vec::new() };
     if !reference.is_alive() {
         return Vec::new();
