@@ -16,6 +16,9 @@ pub const MAX_HOSTS: usize = 8;
 pub const MAX_WAITING: usize = 4;
 /// When a host that found no room may try again, in milliseconds.
 const RETRY_MS: u32 = 1000;
+/// How long a host without a session keeps its place on a guarded device while others wait, in microseconds: a session
+/// begins within milliseconds.
+const STRANGER_US: u64 = 5_000_000;
 /// Bytes that a host may leave unread: a second of a panel's messages. One that reads less is let go.
 const UNREAD: usize = 64 * 1024;
 /// Bytes that are read at a time; the rest waits in the kernel, which makes a host wait that sends faster.
@@ -31,6 +34,8 @@ pub struct Host {
     gone: bool,
     /// The last job of the disk when it asked, and the one that its answer waits for.
     held: Option<(u64, u64)>,
+    /// When it came.
+    since_us: u64,
 }
 
 #[derive(Debug)]
@@ -43,8 +48,8 @@ enum Session {
 
 impl Host {
     /// A host that is served from now on.
-    pub fn served(stream: Stream, session: Service) -> Self {
-        Self::new(stream, Session::Served(Box::new(session)))
+    pub fn served(stream: Stream, session: Service, now_us: u64) -> Self {
+        Self { since_us: now_us, ..Self::new(stream, Session::Served(Box::new(session))) }
     }
 
     /// A host that there is no room for.
@@ -53,12 +58,26 @@ impl Host {
     }
 
     fn new(stream: Stream, session: Session) -> Self {
-        Self { stream, received: VecDeque::new(), sending: VecDeque::new(), session, gone: false, held: None }
+        Self {
+            stream,
+            received: VecDeque::new(),
+            sending: VecDeque::new(),
+            session,
+            gone: false,
+            held: None,
+            since_us: 0,
+        }
     }
 
     /// Whether it is served.
     pub const fn is_served(&self) -> bool {
         matches!(self.session, Session::Served(_))
+    }
+
+    /// Whether it has had the time to show a key, and has not: on an open device nobody is a stranger.
+    pub fn is_stranger(&self, now_us: u64) -> bool {
+        let waits = matches!(&self.session, Session::Served(service) if !service.has_reader());
+        waits && now_us.saturating_sub(self.since_us) >= STRANGER_US
     }
 
     /// Whether the connection is over.

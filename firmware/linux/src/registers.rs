@@ -34,8 +34,8 @@ pub const MEM: &str = "/dev/mem";
 /// The block's registers: those of the chip, or a file's.
 #[derive(Debug)]
 pub enum Registers {
-    /// The chip's.
-    Chip(Gpio<'static>),
+    /// The chip's, and what keeps other services from them.
+    Chip(Gpio<'static>, Lock),
     /// A file's.
     Simulated(Simulated),
 }
@@ -45,11 +45,13 @@ impl Registers {
     /// machine has the chip is the caller's question ([`crate::detect::detect`]).
     ///
     /// # Errors
-    /// [`Code::Registers`].
+    /// [`Code::Registers`]; [`Code::Running`] where another xmapd has them.
     pub fn map(device: Option<&Path>) -> Result<Self> {
         let Some(device) = device else {
-            return Self::map(Some(Path::new(GPIOMEM)))
-                .or_else(|first| Self::map(Some(Path::new(MEM))).map_err(|_| first));
+            return Self::map(Some(Path::new(GPIOMEM))).or_else(|first| match first.code {
+                Code::Running => Err(first),
+                _ => Self::map(Some(Path::new(MEM))).map_err(|_| first),
+            });
         };
         let failed = |error: io::Error| {
             let message = format!("{}: the chip's registers cannot be mapped: {error}", device.display());
@@ -67,15 +69,18 @@ impl Registers {
             return Err(Error::new(Code::Registers, message)
                 .help("`--registers FILE` takes a file in the place of the chip"));
         }
+        let lock = Lock::take(device)?;
         // All of /dev/gpiomem is the block; /dev/mem is the machine's addresses.
         let offset = if device == Path::new(GPIOMEM) { 0 } else { GPIO_ADDRESS };
-        Ok(Self::Chip(map_block(&file, offset).map_err(failed)?))
+        let gpio = map_block(&file, offset).map_err(failed)?;
+        Ok(Self::Chip(gpio, lock))
     }
 
     /// Maps a file in the place of the chip. One that is not there is made, as a chip after reset.
     ///
     /// # Errors
-    /// [`Code::RegisterFile`] where it is a device, or of another size, or cannot be mapped.
+    /// [`Code::RegisterFile`] where it is a device, or of another size, or cannot be mapped; [`Code::Running`] where
+    /// another xmapd has it.
     pub fn simulate(path: &Path) -> Result<Self> {
         let wrong = |what: String| Error::new(Code::RegisterFile, format!("{}: {what}", path.display()));
         let failed = |error: io::Error| wrong(format!("cannot stand in for the registers: {error}"));
@@ -91,13 +96,14 @@ impl Registers {
             return Err(wrong("a device, which no file stands in for".into())
                 .help(format!("without --registers the chip is mapped from {GPIOMEM} or {MEM}")));
         }
+        let lock = Lock::take(path)?;
         match metadata.len() {
             0 => file.set_len(PAGE as u64).map_err(failed)?,
             len if len == PAGE as u64 => {}
             len => return Err(wrong(format!("{len} bytes, and the registers take {PAGE}"))),
         }
         let gpio = map_block(&file, 0).map_err(failed)?;
-        Simulated::new(gpio, file).map(Self::Simulated).map_err(failed)
+        Simulated::new(gpio, file, lock).map(Self::Simulated).map_err(failed)
     }
 
     /// Whether a file stands in for the chip.
@@ -109,7 +115,7 @@ impl Registers {
     #[inline]
     pub fn set(&mut self, bank: Bank, mask: PinMask) {
         match self {
-            Self::Chip(gpio) => gpio.set(bank, mask),
+            Self::Chip(gpio, _) => gpio.set(bank, mask),
             Self::Simulated(chip) => chip.store(bank, mask, true),
         }
     }
@@ -118,7 +124,7 @@ impl Registers {
     #[inline]
     pub fn clear(&mut self, bank: Bank, mask: PinMask) {
         match self {
-            Self::Chip(gpio) => gpio.clear(bank, mask),
+            Self::Chip(gpio, _) => gpio.clear(bank, mask),
             Self::Simulated(chip) => chip.store(bank, mask, false),
         }
     }
@@ -127,7 +133,7 @@ impl Registers {
     #[inline]
     pub fn level(&mut self, bank: Bank) -> PinMask {
         match self {
-            Self::Chip(gpio) => gpio.level(bank),
+            Self::Chip(gpio, _) => gpio.level(bank),
             Self::Simulated(chip) => chip.level(bank),
         }
     }
@@ -139,7 +145,7 @@ impl Registers {
             Function::Output => PinFunction::Output,
         };
         match self {
-            Self::Chip(gpio) => gpio.select(line, function),
+            Self::Chip(gpio, _) => gpio.select(line, function),
             Self::Simulated(chip) => {
                 chip.gpio.select(line, function);
                 chip.refresh();
@@ -150,7 +156,7 @@ impl Registers {
     /// Whether a line is an input.
     pub fn is_input(&self, line: Line) -> bool {
         match self {
-            Self::Chip(gpio) => gpio.is_input(line),
+            Self::Chip(gpio, _) => gpio.is_input(line),
             Self::Simulated(chip) => chip.gpio.is_input(line),
         }
     }
@@ -158,13 +164,34 @@ impl Registers {
     /// Connects a line's pull resistor.
     pub fn pull(&mut self, line: Line, pull: Pull) {
         match self {
-            Self::Chip(gpio) => gpio.pull(line, pull),
+            Self::Chip(gpio, _) => gpio.pull(line, pull),
             Self::Simulated(chip) => {
                 chip.gpio.pull(line, pull);
                 let bit = if pull == Pull::Up { line.mask64() } else { 0 };
                 chip.pulled_up = chip.pulled_up & !line.mask64() | bit;
                 chip.refresh();
             }
+        }
+    }
+}
+
+/// Keeps other services from the same lines until it goes. It has the file open a second time: a mapping keeps what it
+/// was made from open, and its locks with it, until the program ends.
+#[derive(Debug)]
+pub struct Lock {
+    _file: Option<File>,
+}
+
+impl Lock {
+    fn take(path: &Path) -> Result<Self> {
+        // Not every device can be opened twice, or has locks; then there are none.
+        let Ok(file) = File::open(path) else { return Ok(Self { _file: None }) };
+        match rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
+            Err(rustix::io::Errno::WOULDBLOCK) => {
+                let message = format!("{}: another xmapd drives these lines", path.display());
+                Err(Error::new(Code::Running, message))
+            }
+            _ => Ok(Self { _file: Some(file) }),
         }
     }
 }
@@ -179,8 +206,8 @@ fn map_block(file: impl AsFd, offset: u64) -> io::Result<Gpio<'static>> {
     // SAFETY: `block` is the beginning of a page that was just mapped for reading and writing and is never unmapped;
     // the registers are smaller than a page (`assert` below) and, as a page is, aligned; any bits are valid ones.
     // The page is shared with the chip, or with a file that others may change: all accesses through the pointer are
-    // volatile, and no reference to the page is ever made. It is mapped once in a program (`Registers` is not
-    // cloned, and the callers are the two constructors), so the pointer is this program's only way there.
+    // volatile, and no reference to the page is ever made. Whoever has the block has the
+    // file's lock too, so there is one such pointer at a time; what a reset of the device leaves mapped, nobody has.
     let registers = unsafe { UniqueMmioPointer::new(block) };
     Ok(Gpio::new(registers))
 }
@@ -205,16 +232,17 @@ pub mod file {
 pub struct Simulated {
     gpio: Gpio<'static>,
     file: File,
+    _lock: Lock,
     latch: u64,
     pulled_up: u64,
 }
 
 impl Simulated {
-    fn new(gpio: Gpio<'static>, file: File) -> io::Result<Self> {
+    fn new(gpio: Gpio<'static>, file: File, lock: Lock) -> io::Result<Self> {
         let mut word = [0; 8];
         file.read_exact_at(&mut word, file::LATCH)?;
         // Pulls from before are those of the modules, which set them up again.
-        let mut chip = Self { gpio, file, latch: u64::from_le_bytes(word), pulled_up: 0 };
+        let mut chip = Self { gpio, file, _lock: lock, latch: u64::from_le_bytes(word), pulled_up: 0 };
         chip.refresh();
         Ok(chip)
     }
@@ -312,6 +340,7 @@ mod tests {
         drop(registers);
         let before = std::fs::read(&path).unwrap();
         let mut registers = Registers::simulate(&path).unwrap();
+        assert_eq!(Registers::simulate(&path).unwrap_err().code, Code::Running, "nobody else may have them");
         assert!(!registers.is_input(line(17)));
         assert_eq!(registers.level(Bank::Zero), 1 << 17);
         assert_eq!(std::fs::read(&path).unwrap(), before, "mapping stores nothing");

@@ -232,19 +232,28 @@ impl Daemon {
                 host.receive();
             }
         }
-        for (listener, woken) in self.listeners.iter().zip(woken.iter().skip(first_listener)) {
-            if *woken
-                && room
-                && let Some(stream) = listener.accept()
-            {
-                let served = self.hosts.iter().filter(|host| host.is_served()).count();
-                self.hosts.push(if served < MAX_HOSTS {
-                    Host::served(stream, self.door.session(self.identity))
-                } else {
-                    Host::refused(stream, self.identity)
-                });
+        for number in 0..self.listeners.len() {
+            if room && woken.get(first_listener + number) == Some(&true) {
+                self.accept(number);
             }
         }
+    }
+
+    /// Takes a host in: one that is served, or is told that there is no room.
+    fn accept(&mut self, listener: usize) {
+        let Some(stream) = self.listeners.get(listener).and_then(Listener::accept) else { return };
+        let now_us = self.clock.now_us();
+        let served = self.hosts.iter().filter(|host| host.is_served()).count();
+        let stranger = self.hosts.iter().position(|host| host.is_stranger(now_us));
+        if served >= MAX_HOSTS {
+            let Some(stranger) = stranger else {
+                self.hosts.push(Host::refused(stream, self.identity));
+                return;
+            };
+            // Who has no key shall not keep out those who have one.
+            self.hosts.remove(stranger);
+        }
+        self.hosts.push(Host::served(stream, self.door.session(self.identity), now_us));
     }
 
     /// What changed is kept, and the answer to who asked for the end leaves.

@@ -5,7 +5,7 @@ mod common;
 use std::fs::{self, Permissions};
 use std::io::Read as _;
 use std::os::unix::fs::PermissionsExt as _;
-use std::os::unix::net::UnixDatagram;
+use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::time::{Duration, Instant};
 
 use common::{Device, HELD, panel};
@@ -47,7 +47,7 @@ fn without_a_key_nothing_but_a_greeting_is_answered() {
     // A stranger learns that the device is guarded, and no more.
     let stranger = Client::connect(&device.port(), &Options::default());
     let refused = match stranger {
-        Ok(mut client) => client.status().err().expect("a key is required"),
+        Ok(mut client) => client.status().expect_err("a key is required"),
         Err(error) => error,
     };
     assert!(refused.code as u16 / 100 == 9, "{refused}");
@@ -63,6 +63,23 @@ fn without_a_key_nothing_but_a_greeting_is_answered() {
     assert!(observer.0.swap(0, &image.image(), &mut |_| ()).is_err());
     owner.call("held", &[0]);
     assert_eq!((device.levels() & HELD, owner.version()), (0, Some(1)));
+}
+
+#[test]
+fn strangers_do_not_keep_the_owner_out() {
+    let mut device = guarded();
+    device.start();
+    let _strangers: Vec<_> = (0..8).map(|_| UnixStream::connect(device.path("socket")).unwrap()).collect();
+    let port = device.port();
+    let start = Instant::now();
+    device.until("a place for the owner", || {
+        Client::connect(&port, &with_key(2)).and_then(|mut client| client.status()).is_ok()
+    });
+    assert!(
+        start.elapsed() >= Duration::from_secs(4),
+        "those who have just come have time: {:?}",
+        start.elapsed()
+    );
 }
 
 #[test]

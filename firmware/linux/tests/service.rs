@@ -164,6 +164,14 @@ fn what_keeps_it_from_starting_touches_no_register() {
     assert_eq!(output.status.code(), Some(1));
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(said.contains("error[X1207]: "), "{said}");
+    // One with a folder and a socket of its own, and the same registers.
+    device.arguments = vec!["--state".into(), device.path("others").display().to_string()];
+    let mut other = std::process::Command::new(env!("CARGO_BIN_EXE_xmapd"));
+    other.arg("--config").arg(device.path("xmapd.toml")).arg("--registers").arg(device.path("registers"));
+    other.arg("--socket").arg(device.path("their")).args(&device.arguments);
+    let output = other.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("error[X1207]: ") && said.contains("another xmapd drives these lines"), "{said}");
     assert_eq!(device.levels() & HELD, HELD);
     // The first one goes on.
     host.call("held", &[0]);
