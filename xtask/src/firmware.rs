@@ -26,6 +26,8 @@ pub enum Program {
     Spec,
     /// Swaps images while a lamp is on, in the emulator.
     Swaps,
+    /// Counts what an owner's policy costs, in the emulator.
+    Trust,
     /// What there is without a mapper, to measure it.
     SizeBase,
     /// The same with the verification of an image.
@@ -45,6 +47,7 @@ impl Program {
             Self::SelfTest => "selftest",
             Self::Spec => "spec",
             Self::Swaps => "swaps",
+            Self::Trust => "trust",
             Self::SizeBase => "size_base",
             Self::SizeImage => "size_image",
             Self::SizeMapper | Self::SizeIntegers => "size_mapper",

@@ -15,6 +15,7 @@ pub mod service;
 pub mod size;
 pub mod swaps;
 pub mod toolchain;
+pub mod trust;
 mod work;
 
 use std::env;

@@ -5,7 +5,7 @@ use std::fs;
 use anyhow::{Context as _, Result};
 use object::{Object as _, ObjectSection as _, ObjectSymbol as _};
 
-use crate::firmware::{self, Program};
+use crate::firmware::{self, Built, Program};
 
 /// Bytes that the mapper adds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,8 +47,16 @@ impl Size {
 }
 
 fn sections(program: Program) -> Result<Size> {
-    let elf = firmware::build(program)?.elf;
-    let bytes = fs::read(&elf).with_context(|| elf.display().to_string())?;
+    of(&firmware::build(program)?)
+}
+
+/// What a program takes.
+///
+/// # Errors
+/// Its file cannot be read.
+pub fn of(built: &Built) -> Result<Size> {
+    let elf = &built.elf;
+    let bytes = fs::read(elf).with_context(|| elf.display().to_string())?;
     let file = object::File::parse(&*bytes).with_context(|| elf.display().to_string())?;
     let of = |names: &[&str]| {
         let named = file.sections().filter(|s| s.name().is_ok_and(|name| names.contains(&name)));

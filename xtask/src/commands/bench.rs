@@ -72,6 +72,28 @@ fn headlines(counted: &Figures) {
         work("fib"),
         work("crc")
     );
+    let trust = |name: &str| counted.get(&format!("trust.{name}")).copied().unwrap_or(0);
+    println!(
+        "\ntrust, an image of 12 KiB: {} instructions to take it in, {} on a development device; {} to open a policy",
+        trust("install"),
+        trust("install_development"),
+        trust("policy")
+    );
+    println!(
+        "  from reset to the first op {} instructions, {} on a development device; to refuse: no seal {}, unknown key {},",
+        trust("first_op"),
+        trust("first_op_development"),
+        trust("refuse.no_seal"),
+        trust("refuse.unknown_key")
+    );
+    println!(
+        "  bad signature {}, hash mismatch {}, rollback {}; code {} bytes, RAM {} bytes",
+        trust("refuse.bad_signature"),
+        trust("refuse.hash_mismatch"),
+        trust("refuse.rollback"),
+        counted.get("size.trust").copied().unwrap_or(0),
+        counted.get("ram.trust").copied().unwrap_or(0)
+    );
     println!("\nfigures to reach:");
     for (name, what, goal) in GOALS {
         let now = counted.get(name).copied().unwrap_or(0);
