@@ -10,6 +10,7 @@ use common::{Device, HELD, LOW, panel};
 use xmap_compiler::device::{Client, Options, Switch};
 use xmap_image::OwnedImage;
 use xmap_link::Life;
+use xmapd::keep::budget::BURST;
 
 /// No trial: a swap is good at once.
 const AT_ONCE: &str = "confirm_ms = 0";
@@ -169,6 +170,27 @@ fn state_that_does_not_change_is_not_written_and_a_swap_takes_few_writes() {
         fs::read_dir(device.path("state")).unwrap().map(|f| f.unwrap().metadata().unwrap().size()).sum();
     let image = panel(5, AT_ONCE).len() as u64;
     assert!(bytes <= 2 * (image + 57 + 4), "{bytes} bytes for two images of {image}");
+}
+
+/// A host that swaps without end wears the card no further than the budget goes, and the panel goes on.
+#[test]
+fn who_swaps_without_end_does_not_write_without_end() {
+    let mut device = Device::new(&panel(1, AT_ONCE));
+    device.start();
+    let mut host = device.host();
+    let images = [2, 3].map(|version| panel(version, AT_ONCE));
+    for image in images.iter().cycle().take(80) {
+        swapped(&mut host, image);
+    }
+    assert_eq!(host.version(), Some(3));
+    assert!(device.said().contains("the disk was written as often as it may be"), "{}", device.said());
+    let written = number(&device, "image-0");
+    // One more has come for each minute that this took.
+    assert!((u64::from(BURST)..u64::from(BURST) + 5).contains(&written), "{written} writes for 80 swaps");
+    // The end writes what is left.
+    device.stop();
+    device.start();
+    assert_eq!(device.host().version(), Some(3));
 }
 
 #[test]
