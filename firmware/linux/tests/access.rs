@@ -8,12 +8,14 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::time::{Duration, Instant};
 
-use common::{Device, HELD, panel};
+use common::{Device, HELD, LOW, panel};
 use xmap_boards::BoardId;
 use xmap_compiler::device::{Client, Options};
 use xmap_image::OwnedImage;
 use xmap_link::limits::MAX_PAYLOAD;
-use xmap_link::{ImageState, Life, MAX_KEYS_BYTES, Pattern, Role, RoleKey, RoleKeys, Secret, features};
+use xmap_link::{
+    ImageState, Life, MAX_KEYS_BYTES, Pattern, PolicyState, Role, RoleKey, RoleKeys, Secret, features,
+};
 use xmap_trust::{MAX_POLICY_BYTES, OpClass, Policy, SecretKey, TrustedKey, seal, sign_policy};
 
 fn secret(byte: u8) -> Secret {
@@ -113,10 +115,10 @@ fn sealed(version: u32, origin: &str) -> Vec<u8> {
     [image, words.iter().flat_map(|word| word.to_le_bytes()).collect()].concat()
 }
 
-/// A device with an owner, who trusts the signer.
-fn owned(panel: &[u8]) -> Device {
-    let device = Device::new(panel);
-    let mut policy = Policy { version: 1, ..Policy::default() };
+/// The owner's policy: the signer is trusted, and these images are not.
+fn policy(version: u32, revoked: &[[u8; 32]]) -> Vec<u8> {
+    let mut policy = Policy { version, ..Policy::default() };
+    policy.revoked_images.extend(revoked.iter().copied());
     let key = TrustedKey {
         key: signer().public(),
         origins: ["file", "unix"].map(|origin| origin.try_into().unwrap()).into_iter().collect(),
@@ -127,7 +129,13 @@ fn owned(panel: &[u8]) -> Device {
     };
     policy.keys.push(key).unwrap();
     let mut buffer = [0; MAX_POLICY_BYTES];
-    fs::write(device.path("policy"), sign_policy(&policy, &root(), &mut buffer).unwrap()).unwrap();
+    sign_policy(&policy, &root(), &mut buffer).unwrap().to_vec()
+}
+
+/// A device with an owner, who trusts the signer.
+fn owned(panel: &[u8]) -> Device {
+    let device = Device::new(panel);
+    fs::write(device.path("policy"), policy(1, &[])).unwrap();
     let config = format!(
         "realtime_priority = 0\n[trust]\nroot = '{}'\npolicy = '{}'\n",
         root().public(),
@@ -163,6 +171,36 @@ fn an_owners_device_takes_sealed_images_and_never_an_older_one() {
     fs::write(device.path("panel.xmap"), sealed(4, "file")).unwrap();
     device.start();
     assert_eq!(device.host().version(), Some(4));
+}
+
+/// A swap brings its seal along, which a restart looks at again; a policy that was sent outlives the restart, and what
+/// it revokes does not come back.
+#[test]
+fn a_sealed_swap_and_a_policy_that_is_sent_outlive_a_restart() {
+    let mut device = owned(&sealed(3, "file"));
+    device.start();
+    let image = OwnedImage::from_bytes(&panel(4, "confirm_ms = 0")).unwrap();
+    let seal = seal(&image.image(), "unix", &signer()).unwrap();
+    let mut host = device.host();
+    let switch = host.0.swap_sealed(0, &image.image(), Some(&seal), &mut |_| ()).unwrap();
+    assert!(switch.is_ok(), "{switch:?}");
+    device.kill();
+    device.start();
+    let mut host = device.host();
+    assert_eq!(host.version(), Some(4));
+    host.call("held", &[1]);
+    host.call("low", &[1]);
+    let state = host.0.send_policy(&policy(2, &[image.image().hash()]), &mut |_| ()).unwrap();
+    assert_eq!(state, PolicyState::Taken { version: 2, stopped: 1 });
+    assert_eq!((host.version(), device.levels() & LOW), (None, 0), "it has run its last op, and is safe");
+    device.kill();
+    device.start();
+    assert_eq!(device.host().version(), None, "revoked in its slot, and the default panel is older");
+    assert!(
+        device.said().contains("policy 2 holds") && device.said().contains("revoked"),
+        "{}",
+        device.said()
+    );
 }
 
 #[test]
