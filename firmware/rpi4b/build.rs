@@ -8,6 +8,8 @@ fn main() {
     println!("cargo::rustc-check-cfg=cfg(owned)");
     println!("cargo::rerun-if-env-changed=XMAP_POLICY");
     println!("cargo::rerun-if-env-changed=XMAP_ROOT");
+    println!("cargo::rustc-check-cfg=cfg(keyed)");
+    println!("cargo::rerun-if-env-changed=XMAP_KEYS");
     if env::var("CARGO_CFG_TARGET_OS").as_deref() != Ok("none") {
         return;
     }
@@ -21,6 +23,9 @@ fn main() {
     println!("cargo::rustc-link-arg-bins=-T{}", memory.display());
     if let Some(policy) = env::var_os("XMAP_POLICY") {
         own(Path::new(&policy));
+    }
+    if let Some(keys) = env::var_os("XMAP_KEYS") {
+        guard(Path::new(&keys));
     }
 }
 
@@ -42,4 +47,14 @@ fn key(digits: &str) -> Vec<u8> {
     let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
     let bytes: Option<Vec<u8>> = digits.as_bytes().chunks(2).map(byte).collect();
     bytes.filter(|bytes| bytes.len() == 32).expect("XMAP_ROOT has 64 hexadecimal digits")
+}
+
+/// Puts the table of role keys beside the program: `XMAP_KEYS` is its path. Without it a development build is open to whoever
+/// reaches it, and a release build to nobody. `cargo xtask image --keys` sets it, once it has seen that it is one.
+fn guard(keys: &Path) {
+    let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets it for every build script"));
+    let bytes = fs::read(keys).unwrap_or_else(|error| panic!("{}: {error}", keys.display()));
+    fs::write(out.join("keys"), bytes).expect("a build script may write to its folder");
+    println!("cargo::rerun-if-changed={}", keys.display());
+    println!("cargo::rustc-cfg=keyed");
 }

@@ -26,6 +26,8 @@ pub enum Program {
     Spec,
     /// Swaps images while a lamp is on, in the emulator.
     Swaps,
+    /// Counts what requests over the link cost, in the emulator.
+    Link,
     /// Counts what an owner's policy costs, in the emulator.
     Trust,
     /// What there is without a mapper, to measure it.
@@ -47,6 +49,7 @@ impl Program {
             Self::SelfTest => "selftest",
             Self::Spec => "spec",
             Self::Swaps => "swaps",
+            Self::Link => "link",
             Self::Trust => "trust",
             Self::SizeBase => "size_base",
             Self::SizeImage => "size_image",

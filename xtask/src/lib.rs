@@ -6,6 +6,7 @@ pub mod emulator;
 pub mod figures;
 pub mod firmware;
 mod flatten;
+pub mod link;
 pub mod linux;
 pub mod measure;
 pub mod opcost;

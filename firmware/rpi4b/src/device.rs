@@ -3,7 +3,7 @@
 use xmap_bcm2711::{Clock, Counter as _, GenericTimer, Uart};
 use xmap_boards::BoardId;
 use xmap_image::words_of;
-use xmap_link::{Boot, ImageState, features};
+use xmap_link::{Boot, Channel, ImageState, features};
 use xmap_panel::{
     Borrowed, Device, Failure, Identity, Recorder, Rehearsal, Service, Trust as _, Wire, make_safe,
 };
@@ -11,6 +11,7 @@ use xmap_trust::{Piece, pieces};
 
 use crate::board::safe_stores;
 pub use crate::board::{Board, board};
+use crate::callers;
 use crate::interrupts;
 use crate::limits::{MODULES, SLOTS_A_MODULE, TEXT_BYTES, TRACE_ENTRIES, WATCHDOG_MS};
 use crate::owner::{self, Owner};
@@ -67,7 +68,7 @@ pub type Pi4b<T = Owner> = Device<Borrowed<'static>, Wrapped<Board>, T>;
 
 /// Mounts what was handed over, and serves whoever asks.
 pub fn run(start: Start, rooms: [[Room; SLOTS_A_MODULE]; MODULES]) -> ! {
-    let Start { gpio, uart, timer, image, arguments, origin } = start;
+    let Start { gpio, uart, timer, image, arguments, origin, seed } = start;
     let options = Options::of(arguments);
     defmt::info!("xmap {=str} on rpi4b, counter {=u32} Hz", env!("CARGO_PKG_VERSION"), timer.hz());
     if options.rehearse {
@@ -100,7 +101,7 @@ pub fn run(start: Start, rooms: [[Room; SLOTS_A_MODULE]; MODULES]) -> ! {
         }
     }
     interrupts::watch(WATCHDOG_MS, !options.no_watchdog);
-    serve(Service::new(identity), LinkUart { uart }, Clock::new(timer), options.rehearse, device)
+    serve(callers::service(identity, seed), LinkUart { uart }, Clock::new(timer), options.rehearse, device)
 }
 
 /// Puts the images that were handed over into modules, in their order: one, or a bundle of several, each with its seal behind it.
@@ -194,7 +195,10 @@ fn serve(
                 WATCHDOG_MS / 2
             );
         }
-        logger::drain(|frame| wire.write(frame));
+        // What nobody may read waits, as far as there is room.
+        if service.has_reader() {
+            logger::drain(|part| service.send_bytes(&mut wire, Channel::Defmt, part));
+        }
         if !busy && !asked {
             // In a rehearsal the host's cues are the device's time.
             let wake_us = if rehearse { u64::MAX } else { device.next_wake_us() };

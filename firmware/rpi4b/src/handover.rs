@@ -19,6 +19,8 @@ pub struct Handover<'a> {
     /// Where the boot stage says that it booted from, and with it the image: `sd`, `usb`, `network`, `rpiboot`, `nvme` or `http`. Where it
     /// does not say, `boot`.
     pub origin: &'static str,
+    /// Random bytes for this start (`rng-seed`), as the Raspberry Pi's firmware has them of the chip's generator; empty where there are none.
+    pub seed: &'a [u8],
 }
 
 /// The medium of a boot mode of the Raspberry Pi's boot loader (its documentation of `BOOT_ORDER` and of `/chosen/bootloader`).
@@ -91,10 +93,11 @@ impl<'a> Handover<'a> {
             }
             _ => None,
         };
+        let seed = property("rng-seed").and_then(|value| value.value_as::<&[u8]>().ok()).unwrap_or_default();
         let boot_mode = tree.find_node("/chosen/bootloader").and_then(|node| node.property("boot-mode"));
         // Nobody needs it but a policy, which has no origin `boot` unless its owner means it.
         let origin = boot_mode.and_then(|mode| cells(mode.value())).map_or("boot", medium);
-        Ok(Self { image, arguments, origin })
+        Ok(Self { image, arguments, origin, seed })
     }
 }
 
@@ -180,11 +183,24 @@ mod tests {
     }
 
     #[test]
+    fn the_seed_is_what_it_is() {
+        for seed in [&[][..], &[7], &[1; 64]] {
+            let mut chosen = DeviceTreeNode::builder("chosen").unwrap();
+            chosen = chosen.property(DeviceTreeProperty::new("rng-seed", seed).unwrap());
+            let mut tree = DeviceTree::new();
+            tree.root.add_child(chosen.build());
+            let bytes = tree.to_dtb();
+            let handover = Handover::read(Fdt::new(&bytes).unwrap(), PROGRAM_END, &ROOMS).unwrap();
+            assert_eq!(handover.seed, seed);
+        }
+    }
+
+    #[test]
     fn nothing_chosen_is_no_image() {
         assert_eq!(read(&[]), Ok((None, String::new())));
         let tree = DeviceTree::new().to_dtb();
         let handover = Handover::read(Fdt::new(&tree).unwrap(), PROGRAM_END, &ROOMS).unwrap();
-        assert_eq!(handover.image, None);
+        assert_eq!((handover.image, handover.seed), (None, &[][..]));
     }
 
     #[test]

@@ -8,6 +8,8 @@
 
 #[cfg(target_os = "none")]
 pub mod board;
+#[cfg(target_os = "none")]
+mod callers;
 mod deadlines;
 #[cfg(target_os = "none")]
 pub mod device;

@@ -88,6 +88,8 @@ pub struct Start {
     pub arguments: &'static str,
     /// Where the boot stage had the image from.
     pub origin: &'static str,
+    /// Random bytes for this start; empty where none could be read.
+    pub seed: &'static [u8],
 }
 
 /// Takes the board over: console first, so that everything after it can say what is wrong. Interrupts are
@@ -117,10 +119,10 @@ pub unsafe fn start(device_tree: u64) -> Start {
     // SAFETY: the caller passes the address on as it came.
     let handover = unsafe { device_tree_at(device_tree) }
         .and_then(|tree| Handover::read(tree, (&raw const dma_region).addr(), &arena::place()));
-    let (image, arguments, origin) = match handover {
-        Ok(Handover { image, arguments, origin }) => (Ok(image), arguments, origin),
+    let (image, arguments, origin, seed) = match handover {
+        Ok(Handover { image, arguments, origin, seed }) => (Ok(image), arguments, origin, seed),
         // Not the end: the program can still say so over the link.
-        Err(error) => (Err(error), "", "boot"),
+        Err(error) => (Err(error), "", "boot", &[][..]),
     };
     let bytes = |place: core::ops::Range<usize>| {
         let first = core::ptr::with_exposed_provenance(place.start);
@@ -129,7 +131,7 @@ pub unsafe fn start(device_tree: u64) -> Start {
         // this program writes there.
         unsafe { slice::from_raw_parts(first, place.len()) }
     };
-    Start { gpio, uart, timer, image: image.map(|place| place.map(bytes)), arguments, origin }
+    Start { gpio, uart, timer, image: image.map(|place| place.map(bytes)), arguments, origin, seed }
 }
 
 /// The device tree at this address.

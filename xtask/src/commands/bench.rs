@@ -72,6 +72,19 @@ fn headlines(counted: &Figures) {
         work("fib"),
         work("crc")
     );
+    let link = |name: &str| counted.get(&format!("link.{name}")).copied().unwrap_or(0);
+    println!(
+        "\nlink: {} instructions from a call's first byte to its answer's last, {} in an authenticated session; {} and {} for a full",
+        link("call_open"),
+        link("call"),
+        link("chunk_open"),
+        link("chunk")
+    );
+    println!(
+        "  part of an image; {} to begin a session, {} to refuse a forged frame",
+        link("open"),
+        link("stranger")
+    );
     let trust = |name: &str| counted.get(&format!("trust.{name}")).copied().unwrap_or(0);
     println!(
         "\ntrust, an image of 12 KiB: {} instructions to take it in, {} on a development device; {} to open a policy",

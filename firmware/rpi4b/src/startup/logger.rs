@@ -9,8 +9,7 @@ use critical_section::{Mutex, RestoreState};
 use defmt::Encoder;
 use heapless::Vec;
 use xmap_bcm2711::{Clock, GenericTimer};
-use xmap_link::limits::{MAX_FRAME, MAX_PAYLOAD};
-use xmap_link::{Channel, encode_bytes};
+use xmap_link::limits::MAX_TAGGED_STREAM;
 
 use crate::limits::LOG_BYTES;
 
@@ -92,19 +91,13 @@ unsafe impl defmt::Logger for Logger {
 
 defmt::timestamp!("{=u64:us}", GenericTimer::new().map_or(0, |timer| Clock::new(timer).now_us()));
 
-/// Hands what waits to `send`, as frames of the link's defmt channel, and forgets it.
+/// Hands what waits to `send`, in parts that fit a frame of either kind, and forgets it.
 pub fn drain(mut send: impl FnMut(&[u8])) {
     let lost = critical_section::with(|cs| core::mem::take(&mut LOG.borrow_ref_mut(cs).lost));
     let mut waiting = critical_section::with(|cs| core::mem::take(&mut LOG.borrow_ref_mut(cs).bytes));
     if lost > 0 {
         defmt::warn!("{=u32} log messages were lost", lost);
     }
-    let mut frame = [0; MAX_FRAME];
-    for part in waiting.chunks(MAX_PAYLOAD) {
-        // A payload of this length always fits.
-        if let Ok(frame) = encode_bytes(Channel::Defmt, part, &mut frame) {
-            send(frame);
-        }
-    }
+    waiting.chunks(MAX_TAGGED_STREAM).for_each(&mut send);
     waiting.clear();
 }
