@@ -1,0 +1,3 @@
+fn main() {
+    println!("{:#?}\n{:#?}", xtask::trust::count(), xtask::link::run());
+}
