@@ -7,7 +7,7 @@ use std::process::{Command, ExitStatus};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use dtoolkit::model::{DeviceTree, DeviceTreeNode, DeviceTreeProperty};
 use tempfile::NamedTempFile;
 
@@ -70,6 +70,9 @@ fn major(printed: &str) -> Option<u32> {
     version.split('.').next()?.parse().ok()
 }
 
+/// Bytes of the seed in the device tree. (QEMU itself changes them once more.)
+const SEED_BYTES: usize = 64;
+
 /// What to run.
 #[derive(Clone, Copy, Debug)]
 pub struct Machine<'a> {
@@ -84,12 +87,14 @@ pub struct Machine<'a> {
     pub counting: bool,
     /// Where the boot loader says that it booted from, by its number: 1 an SD card, 4 a USB stick. Without it nobody says.
     pub boot_mode: Option<u32>,
+    /// The device tree has a random seed, as the Raspberry Pi's firmware hands one over.
+    pub seeded: bool,
 }
 
 impl<'a> Machine<'a> {
     /// The program alone: no panel, no arguments, the host's clock.
     pub const fn new(program: &'a Built) -> Self {
-        Self { program, panel: None, arguments: "", counting: false, boot_mode: None }
+        Self { program, panel: None, arguments: "", counting: false, boot_mode: None, seeded: true }
     }
 
     /// QEMU's command line, with the UART at `serial` and this device tree.
@@ -121,6 +126,12 @@ impl<'a> Machine<'a> {
         qemu
     }
 
+    fn device_tree(&self) -> Result<NamedTempFile> {
+        let mut seed = [0; SEED_BYTES];
+        getrandom::fill(&mut seed).map_err(|error| anyhow!("no random numbers: {error}"))?;
+        device_tree(self.boot_mode, self.seeded.then_some(seed))
+    }
+
     /// Starts it with the UART in this process's hands.
     ///
     /// # Errors
@@ -128,7 +139,7 @@ impl<'a> Machine<'a> {
     /// The emulator is missing, or does not start.
     pub fn start(&self) -> Result<Emulator> {
         require()?;
-        let device_tree = device_tree(self.boot_mode)?;
+        let device_tree = self.device_tree()?;
         let wire = Wire::new()?;
         let mut running = Running::start(&mut self.command(&wire.option()?, device_tree.path()))?;
         let uart = running.accept(&wire)?;
@@ -143,7 +154,7 @@ impl<'a> Machine<'a> {
     /// The emulator is missing, or cannot be started.
     pub fn run(&self, serial: &str) -> Result<ExitStatus> {
         require()?;
-        let device_tree = device_tree(self.boot_mode)?;
+        let device_tree = self.device_tree()?;
         let mut qemu = self.command(serial, device_tree.path());
         qemu.status().with_context(|| format!("cannot run {QEMU}"))
     }
@@ -264,13 +275,16 @@ fn pass_on(mut from: TcpStream, mut to: TcpStream) {
 
 /// The smallest device tree that QEMU can put the panel's place and the arguments into. On the board
 /// the Raspberry Pi's firmware brings a whole one; the emulator has none of its own.
-fn device_tree(boot_mode: Option<u32>) -> Result<NamedTempFile> {
+fn device_tree(boot_mode: Option<u32>, seed: Option<[u8; SEED_BYTES]>) -> Result<NamedTempFile> {
     let mut tree = DeviceTree::new();
     for cells in ["#address-cells", "#size-cells"] {
         tree.root.add_property(DeviceTreeProperty::new(cells, 2u32)?);
     }
     tree.root.add_property(DeviceTreeProperty::new("compatible", "raspberrypi,4-model-b")?);
     let mut chosen = DeviceTreeNode::new("chosen")?;
+    if let Some(seed) = seed {
+        chosen.add_property(DeviceTreeProperty::new("rng-seed", &seed[..])?);
+    }
     if let Some(mode) = boot_mode {
         let mut bootloader = DeviceTreeNode::new("bootloader")?;
         bootloader.add_property(DeviceTreeProperty::new("boot-mode", mode)?);

@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, ensure};
+use xmap_link::RoleKeys;
 use xmap_trust::{Policy, PublicKey, open_policy};
 
 use crate::toolchain::Toolchain;
@@ -126,6 +127,25 @@ pub fn build(program: Program) -> Result<Built> {
 ///
 /// As [`build`].
 pub fn build_for(program: Program, owner: Owner<'_>) -> Result<Built> {
+    build_with(program, owner, None)
+}
+
+/// The table of role keys in a file.
+///
+/// # Errors
+///
+/// It cannot be read, or is none: such a device would let nobody in.
+pub fn role_keys(path: &Path) -> Result<RoleKeys> {
+    RoleKeys::parse(&read(path)?).map_err(|error| anyhow!("{}: {error}", path.display()))
+}
+
+/// Builds a program and flattens it. With `keys`, a table as `xmap keys` writes it, the link lets those in who have one; without, a device
+/// of nobody is open to whoever reaches it, and one of an owner to nobody.
+///
+/// # Errors
+///
+/// As [`build`], and where the table is none.
+pub fn build_with(program: Program, owner: Owner<'_>, keys: Option<&Path>) -> Result<Built> {
     // One folder holds what all builds of a program make, until it is copied.
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
     let _one = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
@@ -139,10 +159,14 @@ pub fn build_for(program: Program, owner: Owner<'_>) -> Result<Built> {
         cargo.arg("--no-default-features");
     }
     // What the caller's own environment says does not decide whose device it is.
-    cargo.env_remove("XMAP_POLICY").env_remove("XMAP_ROOT");
+    cargo.env_remove("XMAP_POLICY").env_remove("XMAP_ROOT").env_remove("XMAP_KEYS");
     if let Owner::Policy { policy, root } = owner {
         let policy = fs::canonicalize(policy).with_context(|| policy.display().to_string())?;
         cargo.env("XMAP_POLICY", policy).env("XMAP_ROOT", root.to_string());
+    }
+    if let Some(keys) = keys {
+        role_keys(keys)?;
+        cargo.env("XMAP_KEYS", fs::canonicalize(keys).with_context(|| keys.display().to_string())?);
     }
     process::run(&mut cargo, BUILD_LIMIT)?;
     let built = toolchain.output("firmware").join(program.name());
@@ -153,6 +177,7 @@ pub fn build_for(program: Program, owner: Owner<'_>) -> Result<Built> {
         Owner::Nobody => program.name().to_owned(),
         Owner::Policy { .. } => format!("{}-release", program.name()),
     };
+    let name = if keys.is_some() { format!("{name}-keyed") } else { name };
     let elf = folder.join(name).with_extension("elf");
     let kernel = elf.with_extension("img");
     let bytes = read(&built)?;
@@ -172,9 +197,9 @@ pub const VENDOR_FILES: [&str; 4] =
 /// # Errors
 ///
 /// A file cannot be read or written; nothing is built or removed before the panel was read.
-pub fn boot_folder(panel: Option<&Path>, owner: Owner<'_>) -> Result<(Built, PathBuf)> {
+pub fn boot_folder(panel: Option<&Path>, owner: Owner<'_>, keys: Option<&Path>) -> Result<(Built, PathBuf)> {
     let panel = panel.map(read).transpose()?;
-    let firmware = build_for(Program::Firmware, owner)?;
+    let firmware = build_with(Program::Firmware, owner, keys)?;
     let boot = target_dir().join("boot");
     if boot.exists() {
         // A panel of an earlier run must not stay.

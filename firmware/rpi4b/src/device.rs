@@ -92,6 +92,7 @@ pub fn run(start: Start, rooms: [[Room; SLOTS_A_MODULE]; MODULES]) -> ! {
         }
         None => defmt::warn!("DEVELOPMENT build: any image is taken, whoever made it"),
     }
+    let service = callers::service(identity, seed);
     match image {
         Ok(Some(bytes)) if !options.safe => install(bytes, origin, &mut device),
         Ok(_) => defmt::warn!("no image"),
@@ -101,7 +102,7 @@ pub fn run(start: Start, rooms: [[Room; SLOTS_A_MODULE]; MODULES]) -> ! {
         }
     }
     interrupts::watch(WATCHDOG_MS, !options.no_watchdog);
-    serve(callers::service(identity, seed), LinkUart { uart }, Clock::new(timer), options.rehearse, device)
+    serve(service, LinkUart { uart }, Clock::new(timer), options.rehearse, device)
 }
 
 /// Puts the images that were handed over into modules, in their order: one, or a bundle of several, each with its seal behind it.

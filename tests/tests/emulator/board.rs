@@ -25,7 +25,7 @@ pub(crate) struct Board {
 pub(crate) fn flashed() -> &'static Built {
     static FLASHED: OnceLock<Built> = OnceLock::new();
     FLASHED.get_or_init(|| {
-        firmware::boot_folder(None, Owner::Nobody).unwrap_or_else(|error| panic!("{error:#}")).0
+        firmware::boot_folder(None, Owner::Nobody, None).unwrap_or_else(|error| panic!("{error:#}")).0
     })
 }
 

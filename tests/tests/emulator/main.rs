@@ -2,6 +2,7 @@
 //! over its UART as `xmap call` asks a board. Built with the feature `emulator` only: the machine needs
 //! the target and QEMU, which `cargo xtask setup` installs.
 
+mod access;
 mod board;
 mod bound;
 mod faults;

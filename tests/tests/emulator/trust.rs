@@ -10,17 +10,18 @@ use xmap_compiler::device::{Client, Options, PortName, Swapped, rejection_text};
 use xmap_image::{
     Entry, Event, EventSource, Export, ImageBuilder, Op, OwnedImage, PinMode, PinRow, Pull, Safe, Ty,
 };
-use xmap_link::{Export as Named, ImageState, Life, POLICY_CODES, PolicyState, features};
+use xmap_link::{Export as Named, ImageState, Life, POLICY_CODES, PolicyState, Role, features};
 use xmap_trust::{MAX_POLICY_BYTES, OpClass, Policy, Seal, SecretKey, TrustedKey, seal, sign_policy};
 use xtask::emulator::{Emulator, Machine};
 use xtask::firmware::{self, Built, Owner, Program};
 
+use crate::access;
 use crate::board::bytes;
 
 const LAMP: u32 = 1 << 17;
 /// Numbers of the Raspberry Pi's boot loader.
 const SD: u32 = 1;
-const USB: u32 = 4;
+pub(crate) const USB: u32 = 4;
 
 fn root() -> SecretKey {
     SecretKey::from_seed(&[2; 32])
@@ -48,20 +49,22 @@ fn signed(policy: &Policy) -> Vec<u8> {
     sign_policy(policy, &root(), &mut [0; MAX_POLICY_BYTES]).unwrap().to_vec()
 }
 
-/// The release build, made once.
-fn release() -> &'static Built {
+/// The release build, made once: its link answers those who have a key of `crate::access`.
+pub(crate) fn release() -> &'static Built {
     static RELEASE: OnceLock<Built> = OnceLock::new();
     RELEASE.get_or_init(|| {
         let mut file = NamedTempFile::new().unwrap();
         file.write_all(&signed(&policy(3))).unwrap();
         let (owner, opened) = Owner::read(file.path(), &root().public().to_string()).unwrap();
         assert_eq!(opened, policy(3));
-        firmware::build_for(Program::Firmware, owner).unwrap_or_else(|error| panic!("{error:#}"))
+        let keys = access::keys_file();
+        firmware::build_with(Program::Firmware, owner, Some(keys.path()))
+            .unwrap_or_else(|error| panic!("{error:#}"))
     })
 }
 
 /// A module with a lamp on `line`, and a timer that counts in nothing but the device's own counters.
-fn module(name: &'static str, version: u32, line: u8) -> OwnedImage {
+pub(crate) fn module(name: &'static str, version: u32, line: u8) -> OwnedImage {
     let mut builder = ImageBuilder::new(BoardId::Rpi4b);
     builder.version = version;
     builder.manifest.module = name;
@@ -82,7 +85,7 @@ fn module(name: &'static str, version: u32, line: u8) -> OwnedImage {
     OwnedImage::new(builder.build().unwrap()).unwrap()
 }
 
-fn sealed(image: &OwnedImage, origin: &str) -> (Seal, Vec<u8>) {
+pub(crate) fn sealed(image: &OwnedImage, origin: &str) -> (Seal, Vec<u8>) {
     let image = image.image();
     let seal = seal(&image, origin, &signer()).unwrap();
     (seal.clone(), [bytes(image.words()), bytes(&seal.to_words())].concat())
@@ -101,7 +104,8 @@ fn boot(panel: &[u8], boot_mode: Option<u32>) -> Board {
     let emulator = machine.start().unwrap_or_else(|error| panic!("{error:#}"));
     let port = emulator.listen().unwrap();
     let name = PortName::Tcp { host: "127.0.0.1".into(), port };
-    let client = Client::connect(&name, &Options::default()).unwrap_or_else(|error| panic!("{error}"));
+    let options = Options { key: Some(access::secret(Role::Own)), ..Options::default() };
+    let client = Client::connect(&name, &options).unwrap_or_else(|error| panic!("{error}"));
     Board { client, _emulator: emulator }
 }
 

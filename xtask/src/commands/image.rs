@@ -23,11 +23,23 @@ pub(crate) struct Owned {
     /// The public half of the key that the policy is signed with, as `xmap keygen` prints it
     #[arg(long, value_name = "KEY", requires = "policy")]
     root: Option<String>,
+    /// The table of role keys that is compiled in, as `xmap keys` writes it. Without it a development build is open to whoever reaches
+    /// it, and a release lets nobody in
+    #[arg(long, value_name = "FILE")]
+    pub(crate) keys: Option<PathBuf>,
 }
 
 impl Owned {
     /// Says which build it is, and gives its owner.
     pub(crate) fn owner(&self) -> Result<Owner<'_>> {
+        match &self.keys {
+            Some(keys) => {
+                let count = firmware::role_keys(keys)?.iter().len();
+                println!("Its link answers those who have one of {count} role keys.");
+            }
+            None if self.policy.is_some() => println!("Its link answers NOBODY: --keys says who may ask."),
+            None => println!("Its link is OPEN to whoever reaches it. --keys says who may ask."),
+        }
         let (Some(policy), Some(root)) = (&self.policy, &self.root) else {
             println!(
                 "This is a DEVELOPMENT build: the device takes any image, whoever made it. --policy makes a release."
@@ -44,7 +56,11 @@ impl Owned {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    let (_, boot) = firmware::boot_folder(arguments.panel.as_deref(), arguments.owner.owner()?)?;
+    let (_, boot) = firmware::boot_folder(
+        arguments.panel.as_deref(),
+        arguments.owner.owner()?,
+        arguments.owner.keys.as_deref(),
+    )?;
     list(&boot)?;
     if arguments.panel.is_none() {
         println!("No panel was given: add one as panel.xmap.");

@@ -29,7 +29,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         }
     };
     // What is run is what would be copied onto the board.
-    let (flashed, boot) = firmware::boot_folder(arguments.panel.as_deref(), arguments.owner.owner()?)?;
+    let (flashed, boot) = firmware::boot_folder(
+        arguments.panel.as_deref(),
+        arguments.owner.owner()?,
+        arguments.owner.keys.as_deref(),
+    )?;
     let panel = arguments.panel.as_ref().map(|_| boot.join("panel.xmap"));
     let machine = Machine { panel: panel.as_deref(), ..Machine::new(&flashed) };
     if let Some(port) = &arguments.port {
