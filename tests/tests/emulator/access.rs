@@ -54,6 +54,11 @@ fn connect(board: &Board, key: Option<Secret>) -> Result<Client, Diagnostic> {
     Client::connect(&PortName::Tcp { host: "127.0.0.1".into(), port }, &Options { key, ..Options::default() })
 }
 
+/// Calls that are not those of the module's timer.
+fn asked_for(module: &ModuleStatus) -> u32 {
+    module.calls - module.events
+}
+
 fn lamp(client: &mut Client) -> Result<(), Diagnostic> {
     client.call(&Export::name("lamp").unwrap(), &[1]).map(drop)
 }
@@ -88,13 +93,13 @@ fn who_observes_reads_and_runs_nothing() {
     let board = start(true);
     let mut client = connect(&board, Some(secret(Role::Observe))).unwrap();
     assert_eq!(client.admission(), Admission::Role(Role::Observe));
-    let before = client.status().unwrap();
+    let (before, called) = (client.status().unwrap(), asked_for(&client.module(0).unwrap().unwrap()));
     assert_eq!(before.image, ImageState::Mounted);
     assert!(client.take_incoming().count() > 0, "what it logged while it started");
     assert_eq!(lamp(&mut client).unwrap_err().code, Code::RoleTooLow);
     assert_eq!(client.reset(None).unwrap_err().code, Code::RoleTooLow);
-    let after = client.status().unwrap();
-    assert_eq!((after.calls - before.calls, after.refused - before.refused), (0, 2));
+    assert_eq!(client.status().unwrap().refused - before.refused, 2);
+    assert_eq!(asked_for(&client.module(0).unwrap().unwrap()), called);
 }
 
 #[test]
@@ -130,73 +135,71 @@ fn without_a_seed_no_session_begins() {
     assert_eq!(connect(&board, None).unwrap().admission(), Admission::KeyRequired);
 }
 
+/// Sends a frame over the board's own UART; the channel and the payload of the answer.
+fn ask(board: &mut Board, frame: &[u8]) -> (u8, Vec<u8>) {
+    let uart = board.emulator.uart();
+    uart.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    uart.write_all(frame).unwrap();
+    let mut reader: FrameReader = FrameReader::new();
+    loop {
+        let mut byte = [0];
+        uart.read_exact(&mut byte).unwrap();
+        let Some(frame) = reader.feed(byte[0]) else { continue };
+        if [Channel::Response as u8, Channel::TaggedResponse as u8].contains(&frame.channel) {
+            return (frame.channel, frame.payload.to_vec());
+        }
+    }
+}
+
 /// The bytes of a whole session, sent again to the board that has heard them, and to one that starts anew.
 #[test]
 fn a_session_that_was_recorded_runs_nothing_again() {
-    let mut recorded = Vec::new();
+    let (mut recorded, mut answers) = (Vec::new(), Vec::new());
     let mut first = start(true);
-    let mut seq = 0;
-    let mut ask = |board: &mut Board, frame: &[u8]| -> (u8, Vec<u8>) {
-        board.emulator.uart().set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-        board.emulator.uart().write_all(frame).unwrap();
-        let mut reader: FrameReader = FrameReader::new();
-        loop {
-            let mut byte = [0];
-            board.emulator.uart().read_exact(&mut byte).unwrap();
-            let Some(frame) = reader.feed(byte[0]) else { continue };
-            let answer = [Channel::Response as u8, Channel::TaggedResponse as u8].contains(&frame.channel);
-            if answer {
-                return (frame.channel, frame.payload.to_vec());
-            }
-        }
-    };
     let mut buffer = [0; MAX_FRAME];
     let hello = Request::Hello { protocol: PROTOCOL, nonce: 1 };
     let opening = Opening::new(secret(Role::Operate), [9; 32]);
-    let mut nonces = Vec::new();
-    for request in [hello, opening.request()] {
-        seq += 1;
+    for (seq, request) in [(1, hello), (2, opening.request())] {
         let frame = encode_request(seq, &request, &mut buffer).unwrap();
         recorded.push(frame.to_vec());
-        nonces.push(decode_response(&ask(&mut first, frame).1).unwrap().1);
+        answers.push(decode_response(&ask(&mut first, frame).1).unwrap().1);
     }
-    let Some(Response::Opened { nonce, role, proof }) = nonces.pop() else { panic!("not opened") };
+    let Some(Response::Opened { nonce, role, proof }) = answers.pop() else { panic!("not opened") };
     let mut session = opening.accept(&nonce, role, &proof).unwrap();
-    for on in [1, 0, 1] {
-        seq += 1;
-        let call = Request::Call { export: Export::name("lamp").unwrap(), args: [on].into_iter().collect() };
-        let frame = session.encode(seq, &call, &mut buffer).unwrap();
-        recorded.push(frame.to_vec());
-        let (channel, answer) = ask(&mut first, frame);
+    let mut in_session = |board: &mut Board, request: &Request| {
+        let frame = session.encode(7, request, &mut [0; MAX_FRAME]).unwrap().to_vec();
+        let (channel, answer) = ask(board, &frame);
         assert_eq!(channel, Channel::TaggedResponse as u8);
-        assert!(matches!(session.answer(&answer), Some(Ok((_, Response::Returned { .. })))));
-    }
-    seq += 1;
-    let status = |session: &mut Session,
-                  board: &mut Board,
-                  ask: &mut dyn FnMut(&mut Board, &[u8]) -> (u8, Vec<u8>)| {
-        let mut buffer = [0; MAX_FRAME];
-        let frame = session.encode(seq, &Request::Status, &mut buffer).unwrap();
-        let answer = ask(board, frame).1;
-        let Some(Ok((_, Response::Status(status)))) = session.answer(&answer) else { panic!("no status") };
-        status.calls
+        (frame, session.answer(&answer).expect("the device's").unwrap().1)
     };
-    let calls = status(&mut session, &mut first, &mut ask);
+    for on in [1, 0, 1] {
+        let args = [on].into_iter().collect();
+        let call = Request::Call { export: Export::name("lamp").unwrap(), args };
+        let (frame, answer) = in_session(&mut first, &call);
+        assert!(matches!(answer, Response::Returned { .. }), "{answer:?}");
+        recorded.push(frame);
+    }
+    let mut calls = |board: &mut Board| match in_session(board, &Request::Module { module: 0 }).1 {
+        Response::Module(status) => asked_for(&status),
+        other => panic!("{other:?}"),
+    };
+    let before = calls(&mut first);
     // To the same board: its greeting and an opening with a new nonce, then nothing.
     for frame in &recorded {
-        let (channel, _) = ask(&mut first, frame);
-        assert_eq!(channel, Channel::Response as u8, "no answer with a tag");
+        assert_eq!(ask(&mut first, frame).0, Channel::Response as u8, "no answer with a tag");
     }
-    assert_eq!(status(&mut session, &mut first, &mut ask), calls, "and its session goes on");
+    assert_eq!(calls(&mut first), before, "and its session goes on");
     drop(first);
 
     let mut second = start(true);
-    let mut answers = Vec::new();
-    for frame in &recorded {
-        let (channel, answer) = ask(&mut second, frame);
-        assert_eq!(channel, Channel::Response as u8);
-        answers.push(decode_response(&answer).unwrap().1);
-    }
+    let answers: Vec<_> = recorded
+        .iter()
+        .map(|frame| {
+            let (channel, answer) = ask(&mut second, frame);
+            assert_eq!(channel, Channel::Response as u8);
+            decode_response(&answer).unwrap().1
+        })
+        .collect();
     assert!(matches!(&answers[1], Response::Opened { nonce: other, .. } if *other != nonce), "a new nonce");
     assert!(answers[2..].iter().all(|answer| *answer == Response::Refused(Refusal::NoSession)));
 }
