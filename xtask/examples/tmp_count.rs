@@ -1,3 +1,0 @@
-fn main() {
-    println!("{:#?}\n{:#?}", xtask::trust::count(), xtask::link::run());
-}
