@@ -6,7 +6,7 @@ use xmap_image::Ty;
 use xmap_link::limits::{MAX_ARGS, MAX_BANKS, MAX_MODULES};
 use xmap_link::{
     Args, Boot, Channel, Described, Export, FrameCounters, FrameReader, Guard, Hello, PROTOCOL, Refusal,
-    Reply, Request, Response, RoleKey, Status, features,
+    Request, Response, RoleKey, Status, features,
 };
 
 use crate::access::{Access, may_call};
@@ -88,16 +88,14 @@ impl Service {
             let reset = &mut self.reset;
             let now_us = device.board_mut().now_us();
             let reply = self.access.respond(&frame, now_us, |caller, request| {
-                // A stranger's frames keep no module waiting for its host.
+                // A stranger's frames keep no module waiting for its host; nor do those of the host that somebody sends once more, which
+                // do not come to here.
                 if caller.is_some() {
                     device.heard();
                 }
                 *reset |= matches!(request, Request::Reset { module: None });
                 context.serve(caller, request, device)
             });
-            if reply == Reply::Tagged {
-                device.heard();
-            }
             self.access.send_texts(wire, device.board_mut());
             wire.write(self.access.bytes(reply));
             return true;
