@@ -130,14 +130,16 @@ fn wanted(seal: &Seal, key: &TrustedKey, policy: &Policy, origin: &str, have: u3
     if policy.revoked_images.contains(&seal.hash) {
         return Err(Reject::Revoked);
     }
-    let mut pins = policy.pins.iter().filter(|pin| pin.module == seal.module).peekable();
-    let pinned = pins.peek().is_some();
-    let pin = pins.find(|pin| pin.hash == seal.hash);
-    if pinned && pin.is_none() {
+    // Where a module has pins, one of them must be met: also where an image is pinned to two origins.
+    let pins = policy.pins.iter().filter(|pin| pin.module == seal.module);
+    let pinned = pins.clone().next().is_some();
+    let mut met = pins.filter(|pin| pin.hash == seal.hash).peekable();
+    if pinned && met.peek().is_none() {
         return Err(Reject::HashMismatch);
     }
     let from = |there: &Origin| there.as_str() == origin;
-    if !from(&seal.origin) || !key.origins.iter().any(from) || pin.is_some_and(|pin| !from(&pin.origin)) {
+    let from_pin = !pinned || met.any(|pin| from(&pin.origin));
+    if !from(&seal.origin) || !key.origins.iter().any(from) || !from_pin {
         return Err(Reject::UntrustedOrigin(cut(origin)));
     }
     if !key.modules.contains(&seal.module) {

@@ -33,5 +33,5 @@ pub use policy::{
 pub use reject::Reject;
 pub use seal::{
     MAX_MODULE_BYTES, MAX_ORIGIN_BYTES, ModuleName, Origin, SEAL_FORMAT, SEAL_MAGIC, SEAL_WORDS,
-    SIGNED_BYTES, Seal, SealError, sealed,
+    SIGNED_BYTES, Seal, SealError, is_well_formed, sealed,
 };

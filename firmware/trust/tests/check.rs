@@ -71,6 +71,13 @@ fn a_pin_binds_hash_and_origin() {
     assert_eq!(with("hall", [7; 32], ORIGIN), "reject: hash mismatch");
     assert_eq!(with("hall", hash, "usb"), format!("reject: untrusted origin {ORIGIN}"));
     assert_eq!(with("porch", [7; 32], "usb"), "ok");
+    // One image that may come from two places: either will do.
+    let mut policy = policy();
+    for origin in ["usb", ORIGIN] {
+        let pin = HashPin { module: "hall".try_into().unwrap(), hash, origin: origin.try_into().unwrap() };
+        policy.pins.push(pin).unwrap();
+    }
+    assert_eq!(verdict(&words, &policy, ORIGIN, 0), "ok");
 }
 
 #[test]

@@ -113,6 +113,7 @@ fn names_that_do_not_fit_are_not_sealed() {
     assert_eq!(with("", "usb"), Err(SealError::Text));
     assert_eq!(with("m", ""), Err(SealError::Text));
     assert_eq!(with("m", "us\nb"), Err(SealError::Text));
+    assert_eq!(with("m", "https://\u{202e}live.example"), Err(SealError::Text));
 }
 
 proptest! {

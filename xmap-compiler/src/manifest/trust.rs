@@ -6,7 +6,7 @@ use toml::{
     de::{DeTable, DeValue},
 };
 use xmap_boards::{BOARDS, Line};
-use xmap_trust::{HashPin, KeyId, MinimumVersion, OpClass, Policy, PublicKey, TrustedKey};
+use xmap_trust::{HashPin, KeyId, MinimumVersion, OpClass, Policy, PublicKey, TrustedKey, is_well_formed};
 
 use super::{
     At,
@@ -207,8 +207,8 @@ fn fit<const N: usize>(
     name: &str,
     text: &At<String>,
 ) -> Option<heapless::String<N>> {
-    let fits = !text.value.is_empty() && !text.value.chars().any(char::is_control);
-    let fixed = heapless::String::try_from(text.value.as_str()).ok().filter(|_| fits);
+    let fixed = heapless::String::try_from(text.value.as_str()).ok();
+    let fixed = fixed.filter(|_| is_well_formed(&text.value));
     if fixed.is_none() {
         let message =
             format!("{name}: 1 to {N} bytes without control characters, found {}", text.value.len());
