@@ -142,13 +142,16 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
     }
 
     /// Makes ready for a signed policy of `bytes`. Chunks and a commit follow, as for an image. Returns where the next chunk
-    /// begins.
+    /// begins. An image that is on its way is given up for it: whoever sends images cannot keep a revocation out.
     ///
     /// # Errors
     /// [`Refusal::Unsupported`] on a development device, [`Refusal::TooLarge`], [`Refusal::Busy`].
     pub fn begin_policy(&mut self, bytes: u32, token: u32) -> Result<u32, Refusal> {
         if self.trust.policy().is_none() {
             return Err(Refusal::Unsupported);
+        }
+        if let Some(image) = self.transfer.take_if(|transfer| transfer.target != Target::Policy) {
+            self.tell(image.module(), What::TransferEnded);
         }
         if let Some(next) = self.goes_on(Target::Policy, bytes, [0; 32], token)? {
             return Ok(next);

@@ -197,6 +197,25 @@ fn a_policy_travels_as_an_image_does() {
     assert_eq!(development.begin_policy(len, TOKEN), Err(Refusal::Unsupported));
 }
 
+#[test]
+fn whoever_sends_images_without_end_keeps_no_revocation_out() {
+    let mut device = running(&hall(7));
+    let image = sealed(&hall(8));
+    let len = image.len() as u32;
+    device.begin_from(0, len, stated_hash(&image), 9, WIRE).unwrap();
+    device.chunk(9, 0, &image[..100]).unwrap();
+    let key = signer().public().id();
+    assert_eq!(send(&mut device, &next(|policy| policy.revoked_keys.push(key).unwrap())), taken(1));
+    assert!(happened(&device).contains(&What::TransferEnded));
+    assert_eq!(device.chunk(9, 100, &image[100..]), Err(Refusal::NoTransfer));
+    assert_eq!(line_of(swap(&mut device, 0, &image)), "reject: revoked");
+    // While a policy is on its way, another one waits, and so does an image.
+    let policy = signed(&Policy { version: 5, ..policy() });
+    device.begin_policy(policy.len() as u32, TOKEN).unwrap();
+    assert!(matches!(device.begin_policy(policy.len() as u32, 8), Err(Refusal::Busy { .. })));
+    assert!(matches!(device.begin_from(0, len, stated_hash(&image), 9, WIRE), Err(Refusal::Busy { .. })));
+}
+
 /// A disk, and whether it is full.
 #[derive(Default)]
 struct Disk {
