@@ -10,6 +10,7 @@ use tempfile::NamedTempFile;
 use xmap_boards::{BoardId, Line};
 use xmap_image::limits::DEFAULT_IMAGE_BYTES;
 use xmap_image::{Function, Image, ImageBuilder, Op, PinMode, PinRow, Pull, Safe, Word};
+use xmap_link::{MAX_KEYS_BYTES, Pattern, Role, RoleKey, RoleKeys, Secret};
 use xmap_trust::{
     MAX_POLICY_BYTES, OpClass, Policy, Reject, SealError, SecretKey, TrustedKey, seal, sign_policy,
 };
@@ -164,7 +165,7 @@ fn run(policy: &[u8], images: &[&[Word]]) -> Result<Printed> {
     Ok(printed)
 }
 
-/// Counts: `trust.*` in instructions, `size.trust` and `ram.trust` in bytes.
+/// Counts: `trust.*` in instructions, `size.trust`, `size.link` and `ram.trust` in bytes.
 ///
 /// # Errors
 /// The firmware does not build, or an image is refused for another reason than it should be.
@@ -190,19 +191,29 @@ pub fn count() -> Result<Figures> {
     figures.insert("trust.first_op".into(), owned.first_op);
     figures.insert("trust.first_op_development".into(), development.first_op);
     figures.insert("ram.trust".into(), owned.ram);
-    figures.insert("size.trust".into(), added_code(&signed)?);
+    let (keys, policy) = added_code(&signed)?;
+    figures.insert("size.link".into(), keys);
+    figures.insert("size.trust".into(), policy);
     Ok(figures)
 }
 
-/// Bytes that the flashed program has more of as a release, its policy included.
-fn added_code(signed: &[u8]) -> Result<u64> {
+/// Bytes that the flashed program has more of with a table of role keys, the table included, and beside that with a policy, the policy
+/// included.
+fn added_code(signed: &[u8]) -> Result<(u64, u64)> {
+    let mut table = RoleKeys::new();
+    let exports = [Pattern::new("*").context("a pattern")?].into_iter().collect();
+    table.add(RoleKey { secret: Secret::new([1; 32]), role: Role::Operate, exports })?;
+    let mut keys = NamedTempFile::new()?;
+    keys.write_all(table.write(&mut [0; MAX_KEYS_BYTES]).context("every table fits")?)?;
+    let keys = Some(keys.path());
     let mut file = NamedTempFile::new()?;
     file.write_all(signed)?;
     let root = root().public().to_string();
     let (owner, _) = Owner::read(file.path(), &root)?;
-    let release = size::of(&firmware::build_for(Program::Firmware, owner)?)?;
-    let development = size::of(&firmware::build(Program::Firmware)?)?;
-    Ok(release.code.saturating_sub(development.code))
+    let release = size::of(&firmware::build_with(Program::Firmware, owner, keys)?)?.code;
+    let keyed = size::of(&firmware::build_with(Program::Firmware, Owner::Nobody, keys)?)?.code;
+    let development = size::of(&firmware::build(Program::Firmware)?)?.code;
+    Ok((keyed.saturating_sub(development), release.saturating_sub(keyed)))
 }
 
 #[cfg(test)]

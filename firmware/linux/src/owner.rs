@@ -54,12 +54,20 @@ pub fn owner(config: &Config, memory: DiskMemory) -> Result<Owner> {
 pub struct Door(Option<RoleKeys>);
 
 impl Door {
-    /// The keys that the configuration names; whoever reaches a socket, where it names none.
+    /// The keys that the configuration names. Where it names none, whoever reaches a socket, or nobody where the device has an owner.
     ///
     /// # Errors
     /// [`Code::Keys`] where the file cannot be read, others may read it, or it is no table of keys.
     pub fn open(config: &Config) -> Result<Self> {
         let Some(path) = &config.keys else {
+            // As on bare metal: what an owner has closed for images is not left open for hosts.
+            if config.trust.is_some() {
+                log::warn(
+                    "CLOSED device: it has an owner and no role keys, so nobody may ask it anything (link.keys in \
+                     xmapd.toml names them)",
+                );
+                return Ok(Self(Some(RoleKeys::new())));
+            }
             let open = config.tcp.filter(|address| !address.ip().is_loopback());
             log::warn(match open {
                 Some(_) => {

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use common::{Device, HELD, LOW, panel};
 use xmap_boards::BoardId;
 use xmap_compiler::device::{Client, Options};
+use xmap_compiler::diagnostic::Code;
 use xmap_image::OwnedImage;
 use xmap_link::limits::MAX_PAYLOAD;
 use xmap_link::{
@@ -25,6 +26,13 @@ fn secret(byte: u8) -> Secret {
 /// A device with two keys: one that may look, one that may do everything.
 fn guarded() -> Device {
     let device = Device::new(&panel(1, "confirm_ms = 0"));
+    let config = format!("realtime_priority = 0\n{}", keyed(&device));
+    fs::write(device.path("xmapd.toml"), config).unwrap();
+    device
+}
+
+/// The table of these two keys, and the part of the configuration that names it.
+fn keyed(device: &Device) -> String {
     let mut keys = RoleKeys::new();
     for (byte, role) in [(1, Role::Observe), (2, Role::Own)] {
         let exports = [Pattern::new("*").unwrap()].into_iter().collect();
@@ -33,9 +41,7 @@ fn guarded() -> Device {
     let mut buffer = [0; MAX_KEYS_BYTES];
     fs::write(device.path("role.keys"), keys.write(&mut buffer).unwrap()).unwrap();
     fs::set_permissions(device.path("role.keys"), Permissions::from_mode(0o600)).unwrap();
-    let config = format!("realtime_priority = 0\n[link]\nkeys = '{}'\n", device.path("role.keys").display());
-    fs::write(device.path("xmapd.toml"), config).unwrap();
-    device
+    format!("[link]\nkeys = '{}'\n", device.path("role.keys").display())
 }
 
 fn with_key(byte: u8) -> Options {
@@ -132,12 +138,14 @@ fn policy(version: u32, revoked: &[[u8; 32]]) -> Vec<u8> {
     sign_policy(&policy, &root(), &mut buffer).unwrap().to_vec()
 }
 
-/// A device with an owner, who trusts the signer.
+/// A device with an owner, who trusts the signer and is the one who asks.
 fn owned(panel: &[u8]) -> Device {
-    let device = Device::new(panel);
+    let mut device = Device::new(panel);
+    device.key = Some(secret(2));
+    let keys = keyed(&device);
     fs::write(device.path("policy"), policy(1, &[])).unwrap();
     let config = format!(
-        "realtime_priority = 0\n[trust]\nroot = '{}'\npolicy = '{}'\n",
+        "realtime_priority = 0\n{keys}[trust]\nroot = '{}'\npolicy = '{}'\n",
         root().public(),
         device.path("policy").display()
     );
@@ -201,6 +209,22 @@ fn a_sealed_swap_and_a_policy_that_is_sent_outlive_a_restart() {
         "{}",
         device.said()
     );
+}
+
+/// A release on bare metal is the same.
+#[test]
+fn an_owners_device_without_keys_answers_nobody() {
+    let mut device = owned(&sealed(3, "file"));
+    let config = fs::read_to_string(device.path("xmapd.toml")).unwrap();
+    let (before, trust) = config.split_once("[link]").unwrap();
+    let trust = &trust[trust.find("[trust]").unwrap()..];
+    fs::write(device.path("xmapd.toml"), format!("{before}{trust}")).unwrap();
+    device.start();
+    assert!(device.said().contains("CLOSED device"), "{}", device.said());
+    let mut stranger = Client::connect(&device.port(), &Options::default()).unwrap();
+    assert_eq!(stranger.status().unwrap_err().code, Code::KeyRequired);
+    let owner = Client::connect(&device.port(), &with_key(2)).err().unwrap();
+    assert_eq!(owner.code, Code::KeyUnknown);
 }
 
 #[test]

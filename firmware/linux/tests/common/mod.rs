@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use xmap_compiler::device::{Client, Options, Outcome, PortName};
 use xmap_compiler::manifest::Manifest;
-use xmap_link::{Export, Life};
+use xmap_link::{Export, Life, Secret};
 use xmapd::registers::file;
 
 /// How long anything here may take on a machine that does much else.
@@ -84,6 +84,8 @@ pub struct Device {
     child: Option<Child>,
     said: Arc<Mutex<String>>,
     pub arguments: Vec<String>,
+    /// The role key of whoever asks.
+    pub key: Option<Secret>,
 }
 
 impl Device {
@@ -93,7 +95,7 @@ impl Device {
         fs::write(folder.path().join("panel.xmap"), panel).unwrap();
         fs::create_dir(folder.path().join("state")).unwrap();
         fs::write(folder.path().join("xmapd.toml"), "realtime_priority = 0\n").unwrap();
-        Self { folder, child: None, said: Arc::default(), arguments: Vec::new() }
+        Self { folder, child: None, said: Arc::default(), arguments: Vec::new(), key: None }
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
@@ -238,7 +240,8 @@ impl Device {
 
     /// A greeted host.
     pub fn host(&self) -> Host {
-        let client = Client::connect(&self.port(), &Options::default());
+        let options = Options { key: self.key.clone(), ..Options::default() };
+        let client = Client::connect(&self.port(), &options);
         Host(client.unwrap_or_else(|error| panic!("{error}\n{}", self.said())))
     }
 
