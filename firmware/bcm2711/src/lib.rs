@@ -23,6 +23,7 @@ mod peripherals;
 mod pi;
 #[cfg(all(target_arch = "aarch64", target_os = "none"))]
 mod pmu;
+mod safe_port;
 mod uart;
 mod watchdog;
 
@@ -36,5 +37,6 @@ pub use peripherals::{GPIO_ADDRESS, Peripherals};
 pub use pi::Pi;
 #[cfg(all(target_arch = "aarch64", target_os = "none"))]
 pub use pmu::{Count, Pmu};
+pub use safe_port::{SafePort, safe_stores};
 pub use uart::{Receiver, Uart, UartError};
 pub use watchdog::{Watchdog, WatchdogRegisters};

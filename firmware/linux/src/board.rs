@@ -8,6 +8,7 @@ use xmap_panel::{Board, Edge};
 
 use crate::clock::Clock;
 use crate::edges::Edges;
+use crate::guard::Guard;
 use crate::levels::Levels;
 use crate::notify;
 use crate::registers::Registers;
@@ -22,6 +23,7 @@ pub struct LinuxBoard {
     registers: Registers,
     sight: Sight,
     clock: Clock,
+    guard: Guard,
 }
 
 /// Who sees edges.
@@ -35,8 +37,8 @@ pub enum Sight {
 
 impl LinuxBoard {
     /// The board, from its parts.
-    pub const fn new(registers: Registers, sight: Sight, clock: Clock) -> Self {
-        Self { registers, sight, clock }
+    pub const fn new(registers: Registers, sight: Sight, clock: Clock, guard: Guard) -> Self {
+        Self { registers, sight, clock, guard }
     }
 
     /// The service's clock.
@@ -84,7 +86,8 @@ impl Port for LinuxBoard {
     }
 
     fn select(&mut self, line: Line, function: Function) {
-        self.registers.select(line, function);
+        let registers = &mut self.registers;
+        self.guard.apart(|| registers.select(line, function));
     }
 
     fn pull(&mut self, line: Line, pull: Pull) {
@@ -101,6 +104,7 @@ impl Port for LinuxBoard {
         while left > FEED_US {
             self.clock.delay_us(FEED_US);
             notify::alive();
+            self.guard.alive();
             left -= FEED_US;
         }
         self.clock.delay_us(left);
@@ -118,7 +122,8 @@ impl Board for LinuxBoard {
                 let output = !self.registers.is_input(line);
                 edges.detect(line, rising, falling);
                 if output {
-                    self.registers.select(line, Function::Output);
+                    let registers = &mut self.registers;
+                    self.guard.apart(|| registers.select(line, Function::Output));
                 }
             }
             Sight::File(levels) => {

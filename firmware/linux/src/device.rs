@@ -13,11 +13,12 @@ use crate::clock::{self, Clock};
 use crate::config::{Config, RegistersAt};
 use crate::edges::Edges;
 use crate::error::Result;
+use crate::guard::Guard;
 use crate::keep;
 use crate::levels::Levels;
 use crate::overheard::Overheard;
 use crate::owner::Owner;
-use crate::registers::Registers;
+use crate::registers::{Mapped, Registers};
 use crate::rooms::{Heap, rooms};
 use crate::{detect, log};
 
@@ -36,13 +37,14 @@ pub fn board(device: &mut LinuxDevice) -> &mut LinuxBoard {
     device.board_mut().port_mut().port_mut().port_mut()
 }
 
-/// A device with nothing mounted, and what it says of itself. Nothing is stored to a register.
+/// A device with nothing mounted, and what it says of itself; the guard watches over it. Nothing is stored to a
+/// register.
 ///
 /// # Errors
 /// What keeps the registers from being mapped.
-pub fn open(config: &Config, owner: Owner) -> Result<(Box<LinuxDevice>, Identity)> {
+pub fn open(config: &Config, owner: Owner, guard: &Guard) -> Result<(Box<LinuxDevice>, Identity)> {
     let clock = Clock::start();
-    let registers = match &config.registers {
+    let Mapped { registers, pads } = match &config.registers {
         RegistersAt::File(file) => {
             log::warn(format_args!("simulated registers: {} stands in for the chip", file.display()));
             Registers::simulate(file)?
@@ -54,13 +56,14 @@ pub fn open(config: &Config, owner: Owner) -> Result<(Box<LinuxDevice>, Identity
             registers
         }
     };
+    guard.watch(pads, config.realtime_priority)?;
     let simulated = registers.simulated();
     let sight = if simulated {
         Sight::File(Levels::default())
     } else {
         Sight::Kernel(Edges::open(config.gpiochip.as_deref(), clock))
     };
-    let board = LinuxBoard::new(registers, sight, clock);
+    let board = LinuxBoard::new(registers, sight, clock, guard.clone());
     let port = Overheard::new(Rehearsal::new(Recorder::new(board), config.rehearse));
     let optional = |on, bit| if on { bit } else { 0 };
     let identity = Identity {

@@ -12,6 +12,7 @@ pub mod detect;
 pub mod device;
 pub mod edges;
 pub mod error;
+pub mod guard;
 pub mod hosts;
 pub mod keep;
 pub mod levels;

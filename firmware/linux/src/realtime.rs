@@ -16,17 +16,7 @@ pub fn request(priority: u8) -> bool {
         log::info("no real-time priority, as the configuration says: events may be late under load");
         return false;
     }
-    let fifo = ThreadSchedulePolicy::Realtime(RealtimeThreadSchedulePolicy::Fifo);
-    let scheduled =
-        ThreadPriorityValue::try_from(priority).map_err(|error| error.to_string()).and_then(|value| {
-            set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Crossplatform(value), fifo)
-                .map_err(|error| match error {
-                    thread_priority::Error::OS(number) => {
-                        std::io::Error::from_raw_os_error(number).to_string()
-                    }
-                    other => format!("{other:?}"),
-                })
-        });
+    let scheduled = schedule(priority);
     if let Err(error) = &scheduled {
         log::warn(format_args!(
             "no real-time priority {priority} ({error}): events may be late under load; the unit's \
@@ -42,4 +32,21 @@ pub fn request(priority: u8) -> bool {
         ));
     }
     scheduled.is_ok() && locked.is_ok()
+}
+
+/// Gives the calling thread a priority above this one, if there is one and it is permitted: [`request`] has warned.
+pub fn raise_above(priority: u8) {
+    if priority != 0 {
+        _ = schedule(priority.saturating_add(1).min(99));
+    }
+}
+
+fn schedule(priority: u8) -> Result<(), String> {
+    let fifo = ThreadSchedulePolicy::Realtime(RealtimeThreadSchedulePolicy::Fifo);
+    let value = ThreadPriorityValue::try_from(priority).map_err(|error| error.to_string())?;
+    let set = set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Crossplatform(value), fifo);
+    set.map_err(|error| match error {
+        thread_priority::Error::OS(number) => std::io::Error::from_raw_os_error(number).to_string(),
+        other => format!("{other:?}"),
+    })
 }

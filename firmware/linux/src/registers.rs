@@ -18,7 +18,7 @@ use std::ptr::{self, NonNull};
 use rustix::mm::{MapFlags, ProtFlags, mmap};
 use safe_mmio::UniqueMmioPointer;
 use tiny_mapper::{Function, Pull};
-use xmap_bcm2711::{GPIO_ADDRESS, Gpio, GpioRegisters, PinFunction};
+use xmap_bcm2711::{GPIO_ADDRESS, Gpio, GpioRegisters, Pads, PinFunction};
 use xmap_boards::{Bank, Line, PinMask};
 
 use crate::error::{Code, Error, Result};
@@ -30,6 +30,15 @@ pub const PAGE: usize = 4096;
 pub const GPIOMEM: &str = "/dev/gpiomem";
 /// What the kernel offers for everything.
 pub const MEM: &str = "/dev/mem";
+
+/// The block as it was mapped: for the main loop, and for the guard that makes outputs safe where that hangs.
+#[derive(Debug)]
+pub struct Mapped {
+    /// For the main loop.
+    pub registers: Registers,
+    /// For the guard.
+    pub pads: Pads<'static>,
+}
 
 /// The block's registers: those of the chip, or a file's.
 #[derive(Debug)]
@@ -46,7 +55,7 @@ impl Registers {
     ///
     /// # Errors
     /// [`Code::Registers`]; [`Code::Running`] where another xmapd has them.
-    pub fn map(device: Option<&Path>) -> Result<Self> {
+    pub fn map(device: Option<&Path>) -> Result<Mapped> {
         let Some(device) = device else {
             return Self::map(Some(Path::new(GPIOMEM))).or_else(|first| match first.code {
                 Code::Running => Err(first),
@@ -72,8 +81,8 @@ impl Registers {
         let lock = Lock::take(device)?;
         // All of /dev/gpiomem is the block; /dev/mem is the machine's addresses.
         let offset = if device == Path::new(GPIOMEM) { 0 } else { GPIO_ADDRESS };
-        let gpio = map_block(&file, offset).map_err(failed)?;
-        Ok(Self::Chip(gpio, lock))
+        let (gpio, pads) = map_block(&file, offset).map_err(failed)?;
+        Ok(Mapped { registers: Self::Chip(gpio, lock), pads })
     }
 
     /// Maps a file in the place of the chip. One that is not there is made, as a chip after reset.
@@ -81,7 +90,7 @@ impl Registers {
     /// # Errors
     /// [`Code::RegisterFile`] where it is a device, or of another size, or cannot be mapped; [`Code::Running`] where
     /// another xmapd has it.
-    pub fn simulate(path: &Path) -> Result<Self> {
+    pub fn simulate(path: &Path) -> Result<Mapped> {
         let wrong = |what: String| Error::new(Code::RegisterFile, format!("{}: {what}", path.display()));
         let failed = |error: io::Error| wrong(format!("cannot stand in for the registers: {error}"));
         let file = OpenOptions::new()
@@ -102,8 +111,9 @@ impl Registers {
             len if len == PAGE as u64 => {}
             len => return Err(wrong(format!("{len} bytes, and the registers take {PAGE}"))),
         }
-        let gpio = map_block(&file, 0).map_err(failed)?;
-        Simulated::new(gpio, file, lock).map(Self::Simulated).map_err(failed)
+        let (gpio, pads) = map_block(&file, 0).map_err(failed)?;
+        let chip = Simulated::new(gpio, file, lock).map_err(failed)?;
+        Ok(Mapped { registers: Self::Simulated(chip), pads })
     }
 
     /// Whether a file stands in for the chip.
@@ -196,8 +206,8 @@ impl Lock {
     }
 }
 
-/// Maps the block. It stays mapped until the program ends.
-fn map_block(file: impl AsFd, offset: u64) -> io::Result<Gpio<'static>> {
+/// Maps the block, for both drivers. It stays mapped until the program ends.
+fn map_block(file: impl AsFd, offset: u64) -> io::Result<(Gpio<'static>, Pads<'static>)> {
     let protection = ProtFlags::READ | ProtFlags::WRITE;
     // SAFETY: the kernel chooses a place that is not in use, so no memory of this program changes its meaning.
     let place = unsafe { mmap(ptr::null_mut(), PAGE, protection, MapFlags::SHARED, file, offset) }?;
@@ -209,7 +219,10 @@ fn map_block(file: impl AsFd, offset: u64) -> io::Result<Gpio<'static>> {
     // volatile, and no reference to the page is ever made. Whoever has the block has the
     // file's lock too, so there is one such pointer at a time; what a reset of the device leaves mapped, nobody has.
     let registers = unsafe { UniqueMmioPointer::new(block) };
-    Ok(Gpio::new(registers))
+    // SAFETY: as above. It is the second driver of the block: `Pads` says what keeps the two apart, and `crate::guard` has
+    // the lock that this takes.
+    let for_the_guard = unsafe { UniqueMmioPointer::new(block) };
+    Ok((Gpio::new(registers), Pads::new(for_the_guard)))
 }
 
 const _: () = assert!(size_of::<GpioRegisters>() <= PAGE, "the block fits a page");
@@ -300,7 +313,7 @@ mod tests {
     fn stores_reach_the_file_and_levels_are_the_lines() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("registers");
-        let mut registers = Registers::simulate(&path).unwrap();
+        let mut registers = Registers::simulate(&path).unwrap().registers;
         assert!(registers.simulated());
         assert!(registers.is_input(line(17)));
         registers.set(Bank::Zero, 1 << 17);
@@ -321,7 +334,7 @@ mod tests {
     fn inputs_have_the_level_from_outside_or_of_their_pull() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("registers");
-        let mut registers = Registers::simulate(&path).unwrap();
+        let mut registers = Registers::simulate(&path).unwrap().registers;
         registers.pull(line(27), Pull::Up);
         assert_eq!(registers.level(Bank::Zero), 1 << 27);
         let outside = OpenOptions::new().write(true).open(&path).unwrap();
@@ -334,12 +347,12 @@ mod tests {
     fn an_output_keeps_its_level_when_the_program_ends() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("registers");
-        let mut registers = Registers::simulate(&path).unwrap();
+        let mut registers = Registers::simulate(&path).unwrap().registers;
         registers.select(line(17), Function::Output);
         registers.set(Bank::Zero, 1 << 17);
         drop(registers);
         let before = std::fs::read(&path).unwrap();
-        let mut registers = Registers::simulate(&path).unwrap();
+        let mut registers = Registers::simulate(&path).unwrap().registers;
         assert_eq!(Registers::simulate(&path).unwrap_err().code, Code::Running, "nobody else may have them");
         assert!(!registers.is_input(line(17)));
         assert_eq!(registers.level(Bank::Zero), 1 << 17);

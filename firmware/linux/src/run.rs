@@ -4,13 +4,15 @@ use std::os::fd::AsFd as _;
 use std::panic::{self, AssertUnwindSafe};
 
 use rustix::event::PollFlags;
+use xmap_bcm2711::safe_stores;
 use xmap_link::limits::MAX_MODULES;
-use xmap_panel::{Identity, Record as _};
+use xmap_panel::{Identity, Record as _, make_safe};
 
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::device::{LinuxDevice, board, mount_default, mount_kept, open};
 use crate::error::Result;
+use crate::guard::Guard;
 use crate::hosts::{Host, MAX_HOSTS, MAX_WAITING};
 use crate::keep::{DiskMemory, Keeper, Kept};
 use crate::notify::{self, Manager};
@@ -28,6 +30,9 @@ pub enum Ended {
     Reset,
 }
 
+/// Microseconds after which a loop that has nothing to do says that it runs.
+const ALIVE_US: u64 = 1_000_000;
+
 struct Daemon {
     device: Box<LinuxDevice>,
     identity: Identity,
@@ -38,6 +43,9 @@ struct Daemon {
     keeper: Option<Keeper>,
     timer: Timer,
     manager: Manager,
+    guard: Guard,
+    /// The images that the guard knows the safe states of.
+    guarded: [Option<u32>; MAX_MODULES],
     rehearse: bool,
 }
 
@@ -48,6 +56,7 @@ struct Daemon {
 pub fn run(config: &Config, signals: &mut Signals) -> Result<Ended> {
     let mut daemon = Daemon::start(config)?;
     let served = panic::catch_unwind(AssertUnwindSafe(|| daemon.serve_until_the_end(signals)));
+    daemon.guard.end();
     // Also where a mistake of this program ended it: images are still as they were admitted, and say what is safe.
     daemon.device.make_all_safe();
     match served {
@@ -80,8 +89,9 @@ impl Daemon {
         }
         let timer = Timer::new()?;
         let door = Door::open(config)?;
+        let guard = Guard::new();
         let memory = keeper.as_ref().map_or_else(DiskMemory::default, Keeper::memory);
-        let (mut device, identity) = open(config, owner(config, memory)?)?;
+        let (mut device, identity) = open(config, owner(config, memory)?, &guard)?;
         realtime::request(config.realtime_priority);
         if config.safe {
             log::warn("safe: nothing is mounted, on purpose");
@@ -105,6 +115,8 @@ impl Daemon {
             keeper,
             timer,
             manager: Manager::from_environment(),
+            guard,
+            guarded: [None; MAX_MODULES],
             rehearse: config.rehearse,
         };
         if let Some(keeper) = &mut daemon.keeper {
@@ -129,7 +141,8 @@ impl Daemon {
 
     /// Does what there is to do, and rests where that was nothing. Whether a restart was asked for.
     fn turn(&mut self, signals: &Signals) -> bool {
-        let feed_us = self.manager.feed(self.clock.now_us());
+        let feed_us = self.manager.feed(self.clock.now_us()).min(self.clock.now_us() + ALIVE_US);
+        self.guard.alive();
         let look_us = board(&mut self.device).gather();
         let mut busy = self.device.poll();
         self.keep(None);
@@ -137,6 +150,7 @@ impl Daemon {
             busy |= self.serve(number);
         }
         self.tell_all();
+        self.keep_safe();
         if let Some(trap) = self.device.take_trap() {
             log::warn(format_args!(
                 "image {:08x}, export {}: trap {} at op {}, detail {}",
@@ -157,6 +171,20 @@ impl Daemon {
         let wake_us = if self.rehearse { u64::MAX } else { self.device.next_wake_us() };
         self.rest(signals, wake_us.min(feed_us).min(look_us).min(keep_us), busy);
         false
+    }
+
+    /// Works out the stores that make the outputs of all active images safe, where those are others than before.
+    fn keep_safe(&mut self) {
+        let modules = [0, 1, 2, 3];
+        let now = modules.map(|number| self.device.image(number).map(|image| image.hash_prefix()));
+        if self.guarded == now {
+            return;
+        }
+        self.guarded = now;
+        self.guard.set_safe(safe_stores(|port| {
+            let images = modules.iter().filter_map(|number| self.device.image(*number));
+            images.for_each(|image| make_safe(&image, port));
+        }));
     }
 
     /// Answers one request of a host. What it changed is on the disk before the answer leaves.

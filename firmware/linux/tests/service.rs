@@ -200,3 +200,38 @@ fn a_default_panel_that_is_none_leaves_a_link_that_works() {
     let status = host.0.status().unwrap();
     assert!(matches!(status.image, xmap_link::ImageState::Rejected { .. }), "{status:?}");
 }
+
+/// A call that takes longer than the guard's patience, as its manifest allows: nobody can be asked to end it, so the
+/// outputs become safe.
+#[test]
+fn a_main_loop_that_hangs_makes_the_outputs_safe() {
+    let manifest = "module = { name = \"spin\", board = \"rpi4b\", wasm = \"spin.wasm\" }\n\
+        [pins]\n17 = { name = \"held\", mode = \"out\", safe = \"hold\" }\n\
+        22 = { name = \"low\", mode = \"out\", safe = \"low\" }\n23 = { name = \"high\", mode = \"out\", safe = \"high\" }\n\
+        [exports]\nlow = { params = [\"on: bool\"] }\nheld = { params = [\"on: bool\"] }\nspin = {}\n\
+        [limits]\nfuel = 4294967295\n";
+    let wat = r#"(module (import "gpio" "set" (func $set (param i32 i32)))
+        (func (export "low") (param i32) (call $set (i32.const 22) (local.get 0)))
+        (func (export "held") (param i32) (call $set (i32.const 17) (local.get 0)))
+        (func (export "spin") (local i32) (loop $again
+            (local.set 0 (i32.add (local.get 0) (i32.const 1))) (br_if $again (i32.ne (local.get 0) (i32.const -1))))))"#;
+    let mut device = Device::new(&common::build(manifest, wat));
+    device.start();
+    let mut host = device.host();
+    host.call("low", &[1]);
+    host.call("held", &[1]);
+    host.call("held", &[0]);
+    assert_eq!((device.register(0x1c), device.register(0x28)), (HELD, HELD), "GPSET0, GPCLR0");
+    let asking = thread::spawn(move || host.0.call(&xmap_link::Export::name("spin").unwrap(), &[]).is_ok());
+    thread::sleep(Duration::from_millis(3000));
+    assert_eq!(device.register(0x28), HELD, "it has some patience");
+    let registers = device.path("registers");
+    device.until("safe outputs", || fs::read(&registers).unwrap()[0x28..0x2c] == LOW.to_le_bytes());
+    assert_eq!(device.register(0x1c), HIGH, "what holds is not touched");
+    let told = || device.said().contains("outputs were made safe: the device did nothing else for 5 s");
+    let start = Instant::now();
+    while !told() && start.elapsed() < common::LIMIT {}
+    assert!(told(), "{}", device.said());
+    device.kill();
+    _ = asking.join();
+}

@@ -1,7 +1,7 @@
 //! The board as the device program sees it.
 
 use tiny_mapper::{Function, LogLevel, Port, Pull};
-use xmap_bcm2711::{Clock, GenericTimer, Gpio, Pi, SafeStores};
+use xmap_bcm2711::{Clock, GenericTimer, Gpio, Pi};
 use xmap_boards::{Bank, Line, PinMask};
 use xmap_panel::Edge;
 
@@ -88,50 +88,4 @@ impl xmap_panel::Board for Board {
     fn lost_edges(&mut self) -> u32 {
         interrupts::lost_edges()
     }
-}
-
-/// The stores that `work` makes on a port, if it only stores and selects: for [`interrupts::set_safe`].
-/// [`xmap_panel::make_safe`] for each mounted image is such work, so that there is one meaning of safe.
-pub fn safe_stores(work: impl FnOnce(&mut SafePort)) -> SafeStores {
-    let mut port = SafePort(SafeStores::NONE);
-    work(&mut port);
-    port.0
-}
-
-/// A port that remembers levels and inputs instead of storing them.
-#[derive(Debug)]
-pub struct SafePort(SafeStores);
-
-impl Port for SafePort {
-    fn set(&mut self, bank: Bank, mask: PinMask) {
-        self.0.set[bank as usize] |= mask;
-        self.0.clear[bank as usize] &= !mask;
-    }
-
-    fn clear(&mut self, bank: Bank, mask: PinMask) {
-        self.0.clear[bank as usize] |= mask;
-        self.0.set[bank as usize] &= !mask;
-    }
-
-    fn level(&mut self, _: Bank) -> PinMask {
-        0
-    }
-
-    fn select(&mut self, line: Line, function: Function) {
-        let float = &mut self.0.float[line.bank() as usize];
-        match function {
-            Function::Input => *float |= line.mask(),
-            Function::Output => *float &= !line.mask(),
-        }
-    }
-
-    fn pull(&mut self, _: Line, _: Pull) {}
-
-    fn now_us(&mut self) -> u64 {
-        0
-    }
-
-    fn delay_us(&mut self, _: u32) {}
-
-    fn log(&mut self, _: LogLevel, _: &str) {}
 }

@@ -1,6 +1,6 @@
 //! The device program: mounts the panel and serves the link, for ever.
 
-use xmap_bcm2711::{Clock, Counter as _, GenericTimer, Uart};
+use xmap_bcm2711::{Clock, Counter as _, GenericTimer, Uart, safe_stores};
 use xmap_boards::BoardId;
 use xmap_image::words_of;
 use xmap_link::{Boot, Channel, ImageState, features};
@@ -9,7 +9,6 @@ use xmap_panel::{
 };
 use xmap_trust::{Piece, pieces};
 
-use crate::board::safe_stores;
 pub use crate::board::{Board, board};
 use crate::callers;
 use crate::interrupts;

@@ -1,0 +1,71 @@
+//! What makes outputs safe, worked out in advance: for who has no time to ask an image.
+
+use tiny_mapper::{Function, LogLevel, Port, Pull};
+use xmap_boards::{Bank, Line, PinMask};
+
+use crate::SafeStores;
+
+/// The stores that `work` makes on a port, if it only stores and selects. `xmap_panel::make_safe` for each mounted
+/// image is such work, so that there is one meaning of safe.
+pub fn safe_stores(work: impl FnOnce(&mut SafePort)) -> SafeStores {
+    let mut port = SafePort(SafeStores::NONE);
+    work(&mut port);
+    port.0
+}
+
+/// A port that remembers levels and inputs instead of storing them.
+#[derive(Debug)]
+pub struct SafePort(SafeStores);
+
+impl Port for SafePort {
+    fn set(&mut self, bank: Bank, mask: PinMask) {
+        self.0.set[bank as usize] |= mask;
+        self.0.clear[bank as usize] &= !mask;
+    }
+
+    fn clear(&mut self, bank: Bank, mask: PinMask) {
+        self.0.clear[bank as usize] |= mask;
+        self.0.set[bank as usize] &= !mask;
+    }
+
+    fn level(&mut self, _: Bank) -> PinMask {
+        0
+    }
+
+    fn select(&mut self, line: Line, function: Function) {
+        let float = &mut self.0.float[line.bank() as usize];
+        match function {
+            Function::Input => *float |= line.mask(),
+            Function::Output => *float &= !line.mask(),
+        }
+    }
+
+    fn pull(&mut self, _: Line, _: Pull) {}
+
+    fn now_us(&mut self) -> u64 {
+        0
+    }
+
+    fn delay_us(&mut self, _: u32) {}
+
+    fn log(&mut self, _: LogLevel, _: &str) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_stored_last_counts() {
+        let line = |number| Line::new(number).unwrap();
+        let stores = safe_stores(|port| {
+            port.set(Bank::Zero, 1 << 17 | 1 << 4);
+            port.clear(Bank::Zero, 1 << 4);
+            port.clear(Bank::One, 1 << 8);
+            port.select(line(27), Function::Input);
+            port.select(line(41), Function::Input);
+            port.select(line(41), Function::Output);
+        });
+        assert_eq!(stores, SafeStores { set: [1 << 17, 0], clear: [1 << 4, 1 << 8], float: [1 << 27, 0] });
+    }
+}
