@@ -258,6 +258,7 @@ calls     0, 0 trapped
 requests  0 refused
 frames    0 good, 0 bad
 trace     0 register accesses, 0 no longer held
+trust     DEVELOPMENT build: any image is taken, whoever made it
 
 module  name  life     image     version  generation  trial  previous
 0       hall  running  01010101  3        1           -      no
@@ -274,7 +275,9 @@ module  name  life     image     version  generation  trial  previous
     assert_eq!(status["status"]["state"]["is"], "mounted");
     // Earlier firmware has no modules to show.
     let (out, error, status) = xmap(&Fake::start(Faults::default()), &["status", "--port", "PORT"]);
-    assert!(out.ends_with("trace     0 register accesses, 0 no longer held\n"), "{out}");
+    let trust = "trust     DEVELOPMENT build: any image is taken, whoever made it\n";
+    assert!(out.ends_with(&format!("trace     0 register accesses, 0 no longer held\n{trust}")), "{out}");
+    assert!(out.contains("\naccess    open to whoever reaches it (development)\n"), "{out}");
     assert_eq!((error.as_str(), status), ("", 0));
 }
 
