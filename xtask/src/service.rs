@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::{cargo, process, root, target_dir};
+use crate::{apt, cargo, process, root, target_dir};
 
 /// The service's target.
 pub const TARGET: &str = "aarch64-unknown-linux-musl";
@@ -37,6 +37,25 @@ pub fn set_up() -> Result<String> {
         bail!("rustup added {TARGET} to another toolchain than this one");
     }
     Ok(format!("target {TARGET}: added by rustup"))
+}
+
+/// Installs strace where it can, with which a test ends the service at each call of the system, and says in one line whether it is
+/// there. Without it that test says that it was left out.
+pub fn set_up_tracer() -> String {
+    let there = || Command::new("strace").arg("-V").output().is_ok();
+    if there() {
+        return "strace: already there".into();
+    }
+    match apt::install(&["strace"], None) {
+        Ok(()) if there() => "strace: installed".into(),
+        Ok(()) => {
+            "strace: installed, and not found: the test of kills at each call of the system is left out"
+                .into()
+        }
+        Err(error) => {
+            format!("strace: not there ({error}): the test of kills at each call of the system is left out")
+        }
+    }
 }
 
 fn is_there() -> Result<bool> {

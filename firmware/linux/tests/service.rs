@@ -222,14 +222,19 @@ fn a_main_loop_that_hangs_makes_the_outputs_safe() {
     host.call("held", &[1]);
     host.call("held", &[0]);
     assert_eq!((device.register(0x1c), device.register(0x28)), (HELD, HELD), "GPSET0, GPCLR0");
+    let start = Instant::now();
     let asking = thread::spawn(move || host.0.call(&xmap_link::Export::name("spin").unwrap(), &[]).is_ok());
-    thread::sleep(Duration::from_millis(3000));
-    assert_eq!(device.register(0x28), HELD, "it has some patience");
+    thread::sleep(Duration::from_millis(2500));
+    let cleared = device.register(0x28);
+    // A machine that does much else may have slept longer than it should.
+    assert!(
+        cleared == HELD || start.elapsed() >= Duration::from_secs(5),
+        "it has some patience: {cleared:#x}"
+    );
     let registers = device.path("registers");
     device.until("safe outputs", || fs::read(&registers).unwrap()[0x28..0x2c] == LOW.to_le_bytes());
     assert_eq!(device.register(0x1c), HIGH, "what holds is not touched");
     let told = || device.said().contains("outputs were made safe: the device did nothing else for 5 s");
-    let start = Instant::now();
     while !told() && start.elapsed() < common::LIMIT {}
     assert!(told(), "{}", device.said());
     device.kill();

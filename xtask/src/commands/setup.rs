@@ -10,6 +10,7 @@ pub(crate) fn run() -> Result<()> {
     println!("{}", emulator::set_up()?);
     println!("{}", linux::set_up()?);
     println!("{}", service::set_up()?);
+    println!("{}", service::set_up_tracer());
     println!("{}", super::peers::set_up());
     Ok(())
 }
