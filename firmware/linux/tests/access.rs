@@ -173,7 +173,7 @@ fn an_owners_device_takes_sealed_images_and_never_an_older_one() {
         fs::write(device.path("panel.xmap"), panel).unwrap();
         device.start();
         assert_eq!(device.host().version(), None, "{what}");
-        assert!(device.said().contains(what), "{what}: {}", device.said());
+        device.says(what);
         device.kill();
     }
     fs::write(device.path("panel.xmap"), sealed(4, "file")).unwrap();
@@ -204,11 +204,8 @@ fn a_sealed_swap_and_a_policy_that_is_sent_outlive_a_restart() {
     device.kill();
     device.start();
     assert_eq!(device.host().version(), None, "revoked in its slot, and the default panel is older");
-    assert!(
-        device.said().contains("policy 2 holds") && device.said().contains("revoked"),
-        "{}",
-        device.said()
-    );
+    device.says("policy 2 holds");
+    device.says("revoked");
 }
 
 /// A release on bare metal is the same.
@@ -220,7 +217,7 @@ fn an_owners_device_without_keys_answers_nobody() {
     let trust = &trust[trust.find("[trust]").unwrap()..];
     fs::write(device.path("xmapd.toml"), format!("{before}{trust}")).unwrap();
     device.start();
-    assert!(device.said().contains("CLOSED device"), "{}", device.said());
+    device.says("CLOSED device");
     let mut stranger = Client::connect(&device.port(), &Options::default()).unwrap();
     assert_eq!(stranger.status().unwrap_err().code, Code::KeyRequired);
     let owner = Client::connect(&device.port(), &with_key(2)).err().unwrap();
@@ -235,7 +232,7 @@ fn a_policy_that_does_not_open_lets_no_image_in() {
     fs::write(device.path("policy"), policy).unwrap();
     device.start();
     assert_eq!(device.host().version(), None);
-    assert!(device.said().contains("no image is taken until a policy comes"), "{}", device.said());
+    device.says("no image is taken until a policy comes");
 }
 
 /// What systemd hears: ready, alive, stopping.

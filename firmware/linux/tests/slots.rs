@@ -183,7 +183,7 @@ fn who_swaps_without_end_does_not_write_without_end() {
         swapped(&mut host, image);
     }
     assert_eq!(host.version(), Some(3));
-    assert!(device.said().contains("the disk was written as often as it may be"), "{}", device.said());
+    device.says("the disk was written as often as it may be");
     let written = number(&device, "image-0");
     // One more has come for each minute that this took.
     assert!((u64::from(BURST)..u64::from(BURST) + 5).contains(&written), "{written} writes for 80 swaps");
@@ -208,7 +208,7 @@ fn a_damaged_slot_gives_way_to_the_one_before() {
     fs::write(&newest, bytes).unwrap();
     device.start();
     assert_eq!(device.host().version(), Some(2));
-    assert!(device.said().contains("image-0.b: damaged: left out"), "{}", device.said());
+    device.says("image-0.b: damaged: left out");
     // Both damaged: the default panel.
     device.kill();
     for file in ["a", "b"] {

@@ -193,6 +193,12 @@ impl Device {
         self.end();
     }
 
+    /// Waits until the program has said this since it was started: its words come over a pipe, and may be later than its answers.
+    pub fn says(&mut self, what: &str) {
+        let said = self.said.clone();
+        self.until(&format!("{what:?}"), || said.lock().unwrap().contains(what));
+    }
+
     /// What the program said since it was started.
     pub fn said(&self) -> String {
         self.said.lock().unwrap().clone()
