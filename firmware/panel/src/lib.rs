@@ -2,12 +2,11 @@
 #![forbid(unsafe_code)]
 //! The device program without its hardware.
 //!
-//! A [`Panel`] brings a board's lines into the state that an image declares, loads the image and
-//! runs the functions that belong to a mount; it keeps the outputs safe when that fails. A
-//! [`Service`] answers a host over any wire. A [`Recorder`] between panel and hardware remembers the
-//! last register stores, and a [`Rehearsal`] takes inputs and time from a host. Everything is generic over [`tiny_mapper::Port`], so that the simulator, the
-//! bare-metal program and the program under Linux mount an image in the same way, to the same
-//! register stores.
+//! A [`Device`] has up to four modules, each with an image that runs and room for the next, one queue of events and one [`Board`]: it
+//! does the next thing that falls due, swaps images, makes outputs safe. [`Trust`] says whose images it takes. A [`Service`] answers hosts over any
+//! [`Wire`]. Between device and hardware a [`Recorder`] remembers the last register stores, and a [`Rehearsal`] takes inputs and time
+//! from a host. The simulator, bare metal and the service under Linux are thin around it, so that the same image makes the same register stores on all
+//! three. ARCHITECTURE.md ("The device program") has a line for each file.
 
 mod access;
 mod admission;
