@@ -77,7 +77,15 @@ pub fn text(path: &Path, bytes: Vec<u8>) -> Result<String, Diagnostic> {
 /// As [`read_at_most`]; X0104, X0105 or X0110 where it is none of the three, X0109 where the text of a
 /// module does not parse.
 pub fn read(path: &Path) -> Result<Content, Diagnostic> {
-    let bytes = read_at_most(path, MAX_MODULE_BYTES)?;
+    content(path, read_at_most(path, MAX_MODULE_BYTES)?)
+}
+
+/// What the bytes of a file are; of the path, only its ending and its name for messages count. Never panics, whatever
+/// the bytes are.
+///
+/// # Errors
+/// As [`read`], but for those of the operating system.
+pub fn content(path: &Path, bytes: Vec<u8>) -> Result<Content, Diagnostic> {
     let within = |limit: u64| {
         let message = || format!("{}: {} bytes, at most {limit} are read", path.display(), bytes.len());
         let error = || Diagnostic::new(Code::FileTooLarge, Place::file(path), message());
@@ -174,7 +182,8 @@ fn module_of_text(path: &Path, text: String) -> Result<Vec<u8>, Diagnostic> {
 fn token(text: &str, start: usize) -> usize {
     let rest = text.get(start..).unwrap_or_default();
     let end = rest.find(|c: char| c.is_whitespace() || matches!(c, '(' | ')')).unwrap_or(rest.len());
-    end.max(1)
+    // A single character at least, where there is one.
+    end.max(rest.chars().next().map_or(0, char::len_utf8))
 }
 
 #[cfg(test)]

@@ -7,9 +7,20 @@ mod common;
 #[allow(unreachable_pub)]
 mod bodies;
 
+#[path = "../../../tests/fuzz/src/changes.rs"]
+#[allow(unreachable_pub)]
+mod changes;
+#[path = "../../../tests/fuzz/src/entropy.rs"]
+#[allow(dead_code, unreachable_pub)]
+mod entropy;
+#[path = "../../../tests/fuzz/src/guard.rs"]
+#[allow(unreachable_pub)]
+mod guard;
+
 use std::path::Path;
 
 use bodies::{link_device, link_host};
+use guard::{Guarded, link_guard, role_keys};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -136,4 +147,53 @@ fn a_message_that_arrives_whole_counts() {
     assert_eq!(link_device(&[piece(1, &hello), piece(1, &status), piece(3, &[])].concat()), 2);
     assert_eq!(link_device(&[piece(1, &hello), piece(2, &status)].concat()), 1, "damaged");
     assert_eq!(link_host(&[piece(1, &done), piece(3, &[]), piece(2, &done)].concat()), 2);
+}
+
+#[test]
+fn whoever_has_no_key_gets_nothing_between_a_host_and_its_device() {
+    let mut all = Guarded::default();
+    let mut note = |data: &[u8]| {
+        let one = link_guard(data);
+        all.sessions += one.sessions;
+        all.served += one.served;
+        all.too_low += one.too_low;
+        all.believed += one.believed;
+        all.fended_off += one.fended_off;
+    };
+    seeds("link_guard").iter().for_each(|data| note(data));
+    // Two bytes choose the roles, one the number of steps; the rest follows from them.
+    (0..1000u16).for_each(|seed| note(&[&seed.to_le_bytes()[..], &[47]].concat()));
+    println!("{all:?}");
+    // Were there no sessions, or nothing to fend off, this would show nothing.
+    assert!(all.sessions > 300 && all.served > 300 && all.believed > 300, "{all:?}");
+    assert!(all.too_low > 50 && all.fended_off > 2000, "{all:?}");
+}
+
+#[test]
+fn any_bytes_are_a_table_of_keys_or_none() {
+    let key = |n| RoleKey {
+        secret: Secret::new([n; 32]),
+        role: Role::ALL[usize::from(n) % 4],
+        exports: ["panel.*", "hall.lamp"].iter().map(|text| Pattern::new(text).unwrap()).collect(),
+    };
+    let mut table = RoleKeys::new();
+    (0..4).for_each(|n| _ = table.add(key(n)).unwrap());
+    let mut buffer = [0; MAX_KEYS_BYTES];
+    let written = table.write(&mut buffer).unwrap();
+    let block = &written[12..written.len() - 4];
+    assert!(role_keys(block));
+    let mut held = 0;
+    for at in 0..block.len() {
+        for bit in 0..8 {
+            let mut block = block.to_vec();
+            block[at] ^= 1 << bit;
+            held += u32::from(role_keys(&block));
+        }
+        role_keys(&block[..at]);
+    }
+    assert!(held > 500 && held < 8 * block.len() as u32, "{held}");
+    seeds("link_guard")
+        .iter()
+        .filter_map(|data| data.split_first())
+        .for_each(|(_, rest)| _ = role_keys(rest));
 }
