@@ -35,8 +35,8 @@ pub fn direct_insns(op: Op) -> u64 {
         Op::GpioDirection => 602,
         Op::BankRead => 629,
         Op::GpioRead => 634,
+        Op::TimeNow => 635,
         Op::LineGet => 637,
-        Op::TimeNow => 644,
         Op::GpioGet => 649,
         Op::GpioWrite => 705,
         _ => 4478,
@@ -59,8 +59,7 @@ pub fn insns(op: Op) -> u64 {
         | Op::Ext16S64
         | Op::Ext32S64
         | Op::Wrap => 16,
-        Op::EqI
-        | Op::NeI
+        Op::NeI
         | Op::LtUI
         | Op::GtUI
         | Op::LtSI32
@@ -72,7 +71,6 @@ pub fn insns(op: Op) -> u64 {
         | Op::RotlI32
         | Op::AddI64
         | Op::ShlI64
-        | Op::ShrSI64
         | Op::ShrUI64
         | Op::RotlI64
         | Op::Ctz32
@@ -107,6 +105,7 @@ pub fn insns(op: Op) -> u64 {
         | Op::Ld32UAt
         | Op::Ld64At
         | Op::St16At
+        | Op::St32At
         | Op::St64At => 19,
         Op::BrIf
         | Op::GlobalGet
@@ -125,7 +124,9 @@ pub fn insns(op: Op) -> u64 {
         | Op::DivU64
         | Op::Rotl64
         | Op::Ld16S32At
+        | Op::FEq64
         | Op::FNe64
+        | Op::FLt64
         | Op::FLe64 => 20,
         Op::BrIfz | Op::RemU32 | Op::RemU64 | Op::XorShrI32 => 21,
         Op::BrAddI32
@@ -134,7 +135,6 @@ pub fn insns(op: Op) -> u64 {
         | Op::AndW
         | Op::OrW
         | Op::XorW
-        | Op::FEq32
         | Op::FNe32
         | Op::FLt32
         | Op::FLe32
@@ -147,9 +147,7 @@ pub fn insns(op: Op) -> u64 {
         | Op::Ld8U
         | Op::Ld8S64
         | Op::St8
-        | Op::FSub64
-        | Op::FMul64
-        | Op::FEq64 => 23,
+        | Op::FMul64 => 23,
         Op::BrEqI
         | Op::BrNeI
         | Op::BrGtUI
@@ -177,8 +175,9 @@ pub fn insns(op: Op) -> u64 {
         | Op::Ld16S32
         | Op::Ld8UAdd
         | Op::FMul32 => 25,
-        Op::Ld8UW | Op::Ld8S64W | Op::St8W | Op::FAdd32 | Op::FSub32 | Op::FDiv32 => 26,
+        Op::Ld8UW | Op::St8W | Op::FAdd32 | Op::FSub32 | Op::FDiv32 => 26,
         Op::BrTable
+        | Op::ShrSI64
         | Op::Fill
         | Op::Ld16UW
         | Op::Ld16S64W
@@ -188,13 +187,13 @@ pub fn insns(op: Op) -> u64 {
         | Op::St16W
         | Op::St32W
         | Op::St64W => 27,
-        Op::Ld8S32W | Op::Ld16S32W | Op::St32At => 28,
-        Op::FLt64 => 29,
-        Op::Ret | Op::Spill => 30,
-        Op::Call | Op::FMin64 => 31,
-        Op::FMax64 => 32,
+        Op::Ld8S32W | Op::Ld16S32W => 28,
+        Op::Ret | Op::EqI | Op::Spill => 30,
+        Op::Call | Op::FEq32 => 31,
+        Op::FSub64 | Op::FMax64 => 32,
         Op::RetV | Op::SpillEnter | Op::FMin32 | Op::FMax32 => 33,
-        Op::Ld32UTable => 34,
+        Op::Ld32UTable | Op::FMin64 => 34,
+        Op::Ld8S64W => 36,
         Op::Unreachable => 37,
         Op::BankRead | Op::Promote => 41,
         Op::I32SatF32S | Op::I32SatF32U | Op::I64SatF32S | Op::I64SatF32U => 44,
@@ -210,19 +209,18 @@ pub fn insns(op: Op) -> u64 {
         | Op::F64ConvI64S
         | Op::F64ConvU => 45,
         Op::TimeNow => 46,
-        Op::LineGet => 48,
-        Op::FSqrt32 | Op::FNearest32 | Op::FSqrt64 | Op::I64TruncF32S | Op::Demote => 49,
+        Op::FSqrt32 | Op::FNearest32 | Op::I64TruncF32S | Op::Demote => 49,
         Op::I32TruncF32U | Op::I64TruncF32U => 50,
         Op::I32TruncF32S | Op::I32TruncF64U | Op::I64TruncF64U => 51,
         Op::I64TruncF64S => 54,
         Op::I32TruncF64S => 55,
+        Op::LineGet => 58,
+        Op::FSqrt64 => 59,
         Op::GpioGet => 60,
         Op::FTrunc32 => 62,
         Op::CallIndirect | Op::FCeil64 => 65,
-        Op::FFloor32 => 66,
+        Op::FCeil32 | Op::FFloor32 => 66,
         Op::FFloor64 | Op::FTrunc64 => 67,
-        Op::FCeil32 => 68,
-        Op::FNearest64 => 70,
         Op::LineClear | Op::MaskClear => 75,
         Op::MaskSet => 76,
         Op::LineSet | Op::LinePut => 77,
@@ -242,7 +240,7 @@ pub fn insns(op: Op) -> u64 {
         Op::MemoryFill => 126,
         Op::TableFill => 130,
         Op::TableGrow => 135,
-        Op::MemoryCopy => 143,
+        Op::MemoryCopy | Op::FNearest64 => 143,
         Op::MemoryInit => 147,
         Op::TableInit => 158,
         Op::TableCopy => 168,
