@@ -12,6 +12,7 @@ use dtoolkit::model::{DeviceTree, DeviceTreeNode, DeviceTreeProperty};
 use tempfile::NamedTempFile;
 
 use crate::firmware::Built;
+use crate::linux::{Store, Witness};
 use crate::running::{Running, Wire};
 use crate::{apt, process};
 
@@ -89,12 +90,22 @@ pub struct Machine<'a> {
     pub boot_mode: Option<u32>,
     /// The device tree has a random seed, as the Raspberry Pi's firmware hands one over.
     pub seeded: bool,
+    /// The emulator traces stores to the GPIO registers ([`Emulator::stores`]).
+    pub watched: bool,
 }
 
 impl<'a> Machine<'a> {
-    /// The program alone: no panel, no arguments, the host's clock.
+    /// The program alone: no panel, no arguments, the host's clock, unwatched.
     pub const fn new(program: &'a Built) -> Self {
-        Self { program, panel: None, arguments: "", counting: false, boot_mode: None, seeded: true }
+        Self {
+            program,
+            panel: None,
+            arguments: "",
+            counting: false,
+            boot_mode: None,
+            seeded: true,
+            watched: false,
+        }
     }
 
     /// QEMU's command line, with the UART at `serial` and this device tree.
@@ -141,9 +152,14 @@ impl<'a> Machine<'a> {
         require()?;
         let device_tree = self.device_tree()?;
         let wire = Wire::new()?;
-        let mut running = Running::start(&mut self.command(&wire.option()?, device_tree.path()))?;
+        let mut command = self.command(&wire.option()?, device_tree.path());
+        let witness = self.watched.then(Witness::new).transpose()?;
+        if let Some(witness) = &witness {
+            command.args(witness.options(true));
+        }
+        let mut running = Running::start(&mut command)?;
         let uart = running.accept(&wire)?;
-        Ok(Emulator { running, uart, _device_tree: device_tree })
+        Ok(Emulator { running, uart, witness, _device_tree: device_tree })
     }
 
     /// Runs it in the foreground until it ends, with the UART at `serial`: `stdio`, or what else QEMU
@@ -165,6 +181,7 @@ impl<'a> Machine<'a> {
 pub struct Emulator {
     running: Running,
     uart: TcpStream,
+    witness: Option<Witness>,
     /// QEMU reads it while it starts.
     _device_tree: NamedTempFile,
 }
@@ -194,6 +211,16 @@ impl Emulator {
             pass_on(host, to_board);
         });
         Ok(port)
+    }
+
+    /// The stores to the GPIO registers since this was last asked, as the emulator saw them; none where
+    /// [`Machine::watched`] is not set.
+    ///
+    /// # Errors
+    ///
+    /// The trace cannot be read.
+    pub fn stores(&mut self) -> Result<Vec<Store>> {
+        self.witness.as_mut().map_or(Ok(Vec::new()), Witness::stores)
     }
 
     /// What the board sends up to and with `text`.

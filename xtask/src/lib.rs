@@ -2,6 +2,7 @@
 //! What the developer commands are made of, for `cargo xtask` and for tests that run firmware.
 
 pub mod apt;
+pub mod deb;
 pub mod emulator;
 pub mod figures;
 pub mod firmware;

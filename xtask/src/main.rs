@@ -17,11 +17,15 @@ enum Command {
     Image(commands::image::Arguments),
     /// Build the service for Linux on a Raspberry Pi 4B: one static program, `xmapd`
     Linux,
+    /// Pack that service with its unit, a default panel and a udev rule as a Debian package for arm64
+    Deb,
     /// Build the boot folder and run it in the emulator
     Qemu(commands::qemu::Arguments),
     /// Count instructions in the emulator and compare them with the committed figures, or measure the
     /// mapper beside other engines
     Bench(commands::peers::Arguments),
+    /// Run each test panel's script on the simulator, under Linux and on bare metal, and compare all that they did
+    Matrix(commands::matrix::Arguments),
     /// Set up, then run every check and test of the project
     Test,
 }
@@ -31,8 +35,11 @@ fn main() -> ExitCode {
         Command::Setup => commands::setup::run(),
         Command::Image(arguments) => commands::image::run(&arguments),
         Command::Linux => commands::linux::run(),
+        Command::Deb => commands::deb::run(),
+        Command::Matrix(arguments) => commands::matrix::run(&arguments),
         Command::Qemu(arguments) => commands::qemu::run(&arguments),
         Command::Bench(arguments) if arguments.peers() => commands::peers::run(&arguments),
+        Command::Bench(arguments) if arguments.linux() => commands::latency::run(arguments.bless()),
         Command::Bench(arguments) => commands::bench::run(arguments.bless()),
         Command::Test => commands::test::run(),
     };

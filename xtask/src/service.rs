@@ -71,12 +71,44 @@ fn is_there() -> Result<bool> {
 ///
 /// The target is missing, or the build fails; the error has the compiler's messages.
 pub fn build() -> Result<PathBuf> {
+    cross(&["--bin", "xmapd"])?;
+    Ok(output().join("xmapd"))
+}
+
+/// Builds the service and the program that times calls, for the Pi. Returns the folder of both, `xmapd` and `latency`.
+///
+/// # Errors
+///
+/// As [`build`].
+pub fn build_with_latency() -> Result<PathBuf> {
+    cross(&["--bins", "--features", "latency"])?;
+    Ok(output())
+}
+
+/// The same for this machine.
+///
+/// # Errors
+///
+/// The build fails; the error has the compiler's messages.
+pub fn build_with_latency_for_this_machine() -> Result<PathBuf> {
+    let mut command = Command::new(cargo());
+    command.args(["build", "--package", "xmapd", "--bins", "--features", "latency", "--profile", "service"]);
+    process::run(command.current_dir(root()), BUILD_LIMIT)?;
+    Ok(target_dir().join("service"))
+}
+
+fn output() -> PathBuf {
+    target_dir().join(TARGET).join("service")
+}
+
+fn cross(what: &[&str]) -> Result<()> {
     if !is_there()? {
         bail!("the target {TARGET} is not installed: run `cargo xtask setup`");
     }
     let mut command = Command::new(cargo());
     command
-        .args(["build", "--package", "xmapd", "--bin", "xmapd", "--profile", "service", "--target", TARGET])
+        .args(["build", "--package", "xmapd", "--profile", "service", "--target", TARGET])
+        .args(what)
         .current_dir(root())
         .env_remove("RUSTFLAGS")
         .env_remove("CARGO_ENCODED_RUSTFLAGS")
@@ -86,6 +118,5 @@ pub fn build() -> Result<PathBuf> {
             "CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_RUSTFLAGS",
             "-Ctarget-cpu=cortex-a72 -Ctarget-feature=+crt-static -Clink-self-contained=yes",
         );
-    process::run(&mut command, BUILD_LIMIT)?;
-    Ok(target_dir().join(TARGET).join("service").join("xmapd"))
+    process::run(&mut command, BUILD_LIMIT).map(drop)
 }

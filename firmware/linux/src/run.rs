@@ -227,8 +227,12 @@ impl Daemon {
         next_us
     }
 
-    /// Sends what modules logged while no request was answered to everybody.
+    /// Sends what modules logged while no request was answered to everybody. What there is nobody to hear, such as the
+    /// messages of the mount, waits for the first host, as on bare metal.
     fn tell_all(&mut self) {
+        if !self.hosts.iter().any(Host::is_served) {
+            return;
+        }
         let board = self.device.board_mut();
         board.take_texts(&mut |_| ());
         for text in board.take() {

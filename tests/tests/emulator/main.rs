@@ -3,6 +3,8 @@
 //! the target and QEMU, which `cargo xtask setup` installs.
 
 mod access;
+#[path = "../common/act.rs"]
+mod act;
 mod board;
 mod bound;
 mod faults;

@@ -1,30 +1,21 @@
 //! Each panel's script, on the board and in the simulator: the same results, the same stores in the same
 //! order with the same messages between them, and the same levels after each step.
 
-use std::fs;
-
 use xmap_compiler::device::{HandlerTraps, Recorder, run_call};
 use xmap_image::Image;
-use xmap_link::{ImageState, Life, features};
-use xmap_sim::{Action, Script, Sim};
+use xmap_link::{ImageState, features};
+use xmap_sim::{Script, Sim};
 use xmap_tests::Panel;
 
-use crate::board::{Board, REHEARSE, boot, bytes, compiled, lines};
-
-/// A script's lines with something on them.
-fn script(panel: &Panel) -> Vec<String> {
-    let text = fs::read_to_string(panel.script_path()).unwrap();
-    let lines = text.lines().map(|line| line.split('#').next().unwrap_or("").trim());
-    lines.filter(|line| !line.is_empty()).map(str::to_owned).collect()
-}
+use crate::act::{Follower, script};
+use crate::board::{Board, boot, bytes, compiled, lines};
 
 /// A panel on both targets, step by step.
 struct Pair {
     name: String,
     sim: Sim,
     board: Board,
-    recorder: Recorder,
-    handler_traps: HandlerTraps,
+    follower: Follower,
     /// What the board has left so far, as a plain trace.
     trace: String,
 }
@@ -57,8 +48,8 @@ impl Pair {
                 trace += &(line + "\n");
             }
         }
-        let (name, handler_traps) = (panel.name.clone(), HandlerTraps::since(0));
-        let mut pair = Self { name, sim, board, recorder: from_boot, handler_traps, trace };
+        let follower = Follower { recorder: from_boot, handler_traps: HandlerTraps::since(0) };
+        let mut pair = Self { name: panel.name.clone(), sim, board, follower, trace };
         let mut shown = String::new();
         pair.sim.show_new(&mut |line| shown += &format!("{line}\n"));
         assert_eq!(pair.trace, shown, "{}: from the start function to the mount", pair.name);
@@ -73,7 +64,9 @@ impl Pair {
         let mut expected = String::new();
         xmap_sim::run(&mut self.sim, &script, &mut |shown| expected += &format!("{shown}\n"))
             .unwrap_or_else(|e| panic!("{}: {line}: {e}", self.name));
-        let (found, levels) = self.act(line, &script.steps()[0].action);
+        let client = &mut self.board.client;
+        let done = self.follower.act(client, line, &script.steps()[0].action);
+        let (found, levels) = done.unwrap_or_else(|error| panic!("{}: {line}: {error}", self.name));
         assert_eq!(found, expected, "{}: {line}", self.name);
         self.trace += &found;
         self.compare_levels(line, levels);
@@ -89,72 +82,7 @@ impl Pair {
         let expected = self.sim.board().levels() & compared;
         assert_eq!(found, expected, "{}: levels after {after}: {found:#x}, {expected:#x}", self.name);
     }
-
-    /// Does on the board what a script's line says; gives the plain lines of it, and the levels after it.
-    fn act(&mut self, line: &str, action: &Action) -> (String, [u32; 2]) {
-        let client = &mut self.board.client;
-        let (mut own, mut outcome) = (None, None);
-        match action {
-            Action::Call { name, .. } => {
-                let args: Vec<String> = line.split_whitespace().skip(2).map(str::to_owned).collect();
-                outcome = Some(match run_call(client, name, &args) {
-                    Ok(called) => {
-                        own = called.outcome.as_ref().err().copied();
-                        called.to_string()
-                    }
-                    Err(error) => {
-                        let life = client.module(0).unwrap().map(|module| module.life);
-                        assert_eq!(life, Some(Life::Faulted), "{line}: {error}");
-                        format!("{name} faulted")
-                    }
-                });
-            }
-            Action::Level { line, high } => {
-                let mut mask = [0; 2];
-                mask[line.bank() as usize] = line.mask();
-                let levels = if *high { mask } else { [0; 2] };
-                client.rehearse(mask, levels, 0).unwrap();
-            }
-            Action::Advance { us } => _ = client.rehearse([0; 2], [0; 2], *us).unwrap(),
-        }
-        let mut lines = self.recorder.lines(client).unwrap();
-        lines.extend(self.handler_traps.lines(client, own.as_ref()).unwrap());
-        lines.extend(outcome);
-        (lines.into_iter().map(|line| line + "\n").collect(), client.levels().unwrap())
-    }
 }
-
-/// A panel with its whole script; inputs and time are the script's.
-fn rehearse(name: &str) {
-    let panels = Panel::all().unwrap();
-    let panel = panels.iter().find(|panel| panel.name == name).unwrap();
-    let mut pair = Pair::mount(panel, REHEARSE);
-    assert_ne!(pair.board.client.hello().features & features::REHEARSAL, 0);
-    script(panel).iter().for_each(|line| pair.step(line));
-    let expected = fs::read_to_string(panel.expected_path()).unwrap();
-    assert_eq!(pair.trace, expected, "{name}: the committed trace");
-    let status = pair.board.client.status().unwrap();
-    let faulted = expected.lines().filter(|line| line.ends_with(" faulted")).count() as u32;
-    assert_eq!((status.frames_bad, status.refused, status.trace_lost), (0, faulted, 0), "{name}");
-}
-
-/// A test for each panel, so that boards run side by side.
-macro_rules! rehearsals {
-    ($($name:ident)*) => {
-        $(#[test]
-        fn $name() {
-            rehearse(stringify!($name));
-        })*
-
-        #[test]
-        fn every_panel_has_a_rehearsal() {
-            let names: Vec<_> = Panel::all().unwrap().into_iter().map(|panel| panel.name).collect();
-            assert_eq!(names, [$(stringify!($name)),*]);
-        }
-    };
-}
-
-rehearsals! { demo hall hall64 keypad lamp modbus pump shift595 stairs stepper traffic }
 
 /// The board as it is flashed, with an empty command line: its own clock, its own inputs. A script that has
 /// calls only runs whole; from others, the calls that neither time nor inputs matter to.

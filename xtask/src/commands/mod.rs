@@ -1,8 +1,11 @@
 //! One file per command.
 
 pub(crate) mod bench;
+pub(crate) mod deb;
 pub(crate) mod image;
+pub(crate) mod latency;
 pub(crate) mod linux;
+pub(crate) mod matrix;
 pub(crate) mod peers;
 pub(crate) mod qemu;
 pub(crate) mod setup;

@@ -2,8 +2,8 @@
 //!
 //! The peers are a workspace of their own, `tests/peers`, so that no other command builds one.
 
-mod document;
-mod machine;
+pub(super) mod document;
+pub(super) mod machine;
 mod measure;
 mod table;
 
@@ -28,10 +28,13 @@ pub(crate) struct Arguments {
     /// Measure the mapper beside other engines, on this machine
     #[arg(long)]
     peers: bool,
+    /// Measure calls under Linux beside rppal and the GPIO character device, on this machine and in the emulator
+    #[arg(long, conflicts_with = "peers")]
+    linux: bool,
     /// How often each peer's process runs, one after the other
     #[arg(long, default_value_t = 5, requires = "peers", value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
-    /// Commit the figures: those beside other engines into docs/benchmarks.md, those of the emulator into
+    /// Commit the figures: those beside other engines and under Linux into docs/benchmarks.md, those of the emulator into
     /// docs/benchmarks.toml and the compiler's table of costs
     #[arg(long)]
     bless: bool,
@@ -41,6 +44,11 @@ impl Arguments {
     /// Whether peers are what is asked for.
     pub(crate) const fn peers(&self) -> bool {
         self.peers
+    }
+
+    /// Whether calls under Linux are.
+    pub(crate) const fn linux(&self) -> bool {
+        self.linux
     }
 
     /// Whether the figures are to be committed.

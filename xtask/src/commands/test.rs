@@ -45,8 +45,10 @@ pub(crate) fn run() -> Result<()> {
         open(&[&differential[..], &["--seeds", "0..30000"]].concat())
     })?;
     // With the same features as the lints and the tests before, so that nothing is compiled twice.
-    let emulated = ["test", "-p", "xtask", "-p", "xmap-tests", "--test", "emulator", "--test", "linux"];
-    step("tests in the emulator", || open(&[&emulated[..], &EMULATOR[..]].concat()))?;
+    let tests = ["test", "-p", "xtask", "-p", "xmap-tests"];
+    let emulated = ["--test", "emulator", "--test", "linux"];
+    step("tests in the emulator", || open(&[&tests[..], &emulated, &EMULATOR].concat()))?;
+    step("one trace on three targets", || open(&[&tests[..], &["--test", "matrix"], &EMULATOR].concat()))?;
     step("figures", super::bench::check)?;
     println!("everything holds, {:.0} s", start.elapsed().as_secs_f32());
     Ok(())

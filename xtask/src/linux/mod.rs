@@ -24,11 +24,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
 
-use crate::target_dir;
+use crate::{apt, target_dir};
 use packages::Packages;
 
 /// Counts up when what is laid out changes, so that an older lay-out is not taken for it.
-const RECIPE: u32 = 1;
+const RECIPE: u32 = 2;
 
 /// The kernel's raw image, the device tree, busybox, and the first file systems.
 const KERNEL: &str = "vmlinuz";
@@ -45,12 +45,16 @@ fn part(name: &str) -> PathBuf {
     folder().join(name)
 }
 
-/// Downloads and lays out the emulated Linux, and says in one line what it did.
+/// Installs qemu-user, downloads and lays out the emulated Linux, and says in one line what it did.
 ///
 /// # Errors
 ///
 /// The packages cannot be had: never a silent skip.
 pub fn set_up() -> Result<String> {
+    if user_emulator().is_err() {
+        apt::install(&["qemu-user-static"], None).context("cannot install qemu-user")?;
+        user_emulator()?;
+    }
     let done = part(DONE);
     if let Ok(kernel) = fs::read_to_string(&done) {
         return Ok(format!("emulated Linux: {kernel} already there"));
@@ -73,6 +77,19 @@ pub fn set_up() -> Result<String> {
 pub fn require() -> Result<()> {
     ensure!(part(DONE).is_file(), "Linux for the emulated board is missing: run `cargo xtask setup`");
     Ok(())
+}
+
+/// The programs of qemu-user that run an arm64 program without any library of this machine's.
+const USER: [&str; 2] = ["/usr/bin/qemu-aarch64-static", "/usr/bin/qemu-aarch64"];
+
+/// The emulator of single arm64 programs.
+///
+/// # Errors
+///
+/// It is not there; the message says which command installs it.
+pub fn user_emulator() -> Result<&'static Path> {
+    let found = USER.iter().map(Path::new).find(|path| path.is_file());
+    found.context("qemu-user is missing: run `cargo xtask setup`")
 }
 
 /// Makes everything in the folder, and gives the kernel's name.

@@ -42,7 +42,8 @@ impl GuestFile {
 }
 
 /// Debian's packages of [`Root::Debian`], beside those that they depend on.
-const DEBIAN: [&str; 7] = ["systemd", "udev", "dpkg", "dash", "coreutils", "sed", "grep"];
+const DEBIAN: [&str; 9] =
+    ["systemd", "udev", "dpkg", "dash", "coreutils", "sed", "grep", "init-system-helpers", "perl-base"];
 
 /// Folders that every root has.
 const FOLDERS: [&str; 8] = ["proc", "sys", "dev", "run", "tmp", "root", "mod", "var"];

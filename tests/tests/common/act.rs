@@ -1,0 +1,60 @@
+//! A script's lines on a device, over its link.
+
+use std::fs;
+
+use xmap_compiler::device::{Client, HandlerTraps, Recorder, run_call};
+use xmap_compiler::diagnostic::Diagnostic;
+use xmap_link::Life;
+use xmap_sim::Action;
+use xmap_tests::Panel;
+
+/// A script's lines with something on them.
+pub(crate) fn script(panel: &Panel) -> Vec<String> {
+    let text = fs::read_to_string(panel.script_path()).unwrap();
+    let lines = text.lines().map(|line| line.split('#').next().unwrap_or("").trim());
+    lines.filter(|line| !line.is_empty()).map(str::to_owned).collect()
+}
+
+/// What a device did since it was last asked.
+pub(crate) struct Follower {
+    pub(crate) recorder: Recorder,
+    pub(crate) handler_traps: HandlerTraps,
+}
+
+impl Follower {
+    /// Does on a device what a script's line says; gives the plain lines of it, and the levels after it.
+    pub(crate) fn act(
+        &mut self,
+        client: &mut Client,
+        line: &str,
+        action: &Action,
+    ) -> Result<(String, [u32; 2]), Diagnostic> {
+        let (mut own, mut outcome) = (None, None);
+        match action {
+            Action::Call { name, .. } => {
+                let args: Vec<String> = line.split_whitespace().skip(2).map(str::to_owned).collect();
+                outcome = Some(match run_call(client, name, &args) {
+                    Ok(called) => {
+                        own = called.outcome.as_ref().err().copied();
+                        called.to_string()
+                    }
+                    // A module that has failed takes no calls, and that is what the trace has.
+                    Err(error) => match client.module(0)?.map(|module| module.life) {
+                        Some(Life::Faulted) => format!("{name} faulted"),
+                        _ => return Err(error),
+                    },
+                });
+            }
+            Action::Level { line, high } => {
+                let mut mask = [0; 2];
+                mask[line.bank() as usize] = line.mask();
+                client.rehearse(mask, if *high { mask } else { [0; 2] }, 0)?;
+            }
+            Action::Advance { us } => _ = client.rehearse([0; 2], [0; 2], *us)?,
+        }
+        let mut lines = self.recorder.lines(client)?;
+        lines.extend(self.handler_traps.lines(client, own.as_ref())?);
+        lines.extend(outcome);
+        Ok((lines.into_iter().map(|line| line + "\n").collect(), client.levels()?))
+    }
+}

@@ -1,0 +1,69 @@
+//! A panel's script on a device that was mounted with it and rehearses.
+
+use xmap_compiler::device::{Client, HandlerTraps, Options, Recorder};
+use xmap_image::Image;
+use xmap_link::{ImageState, Retry, features};
+use xmap_sim::Script;
+use xtask::linux::Store;
+
+use crate::act::{Follower, script};
+use crate::played::{Played, driving};
+use crate::{Compiled, Run};
+
+/// How a device is asked: with a patience that a machine with much else to do takes.
+pub(crate) fn patient() -> Options {
+    Options { retry: Retry { timeout_us: 20_000_000, ..Retry::default() }, ..Options::default() }
+}
+
+/// Runs the script; `stores` gives what the emulator saw from before the mount on, when it is asked after the script.
+pub(crate) fn play(
+    compiled: &Compiled,
+    client: &mut Client,
+    stores: impl FnOnce() -> Result<Vec<Store>, String>,
+) -> Run {
+    let image = Image::verify(&compiled.words).map_err(|error| error.to_string())?;
+    if client.hello().features & features::REHEARSAL == 0 {
+        return Err("the device does not rehearse".into());
+    }
+    let status = client.status().map_err(|error| error.to_string())?;
+    if status.image != ImageState::Mounted {
+        return Err(format!("the panel was not mounted: {:?}", status.image));
+    }
+    if client.hello().image.as_ref().map(|image| image.hash) != Some(image.hash()) {
+        return Err("the device has another image".into());
+    }
+    let mut follower = Follower { recorder: Recorder::since(0), handler_traps: HandlerTraps::since(0) };
+    let mounted = follower.recorder.lines(client).map_err(|error| error.to_string())?;
+    // A safe state at load is a store for each output that has one; the panel's own lines are behind those.
+    let mut left = at_load(compiled)?;
+    let mut trace = String::new();
+    for line in mounted {
+        if left > 0 && !line.starts_with("log ") {
+            left -= 1;
+        } else {
+            trace += &(line + "\n");
+        }
+    }
+    let declared = image.declared();
+    let together = |[zero, one]: [u32; 2]| (u64::from(zero) | u64::from(one) << 32) & declared;
+    let mut levels = vec![together(client.levels().map_err(|error| error.to_string())?)];
+    for line in script(&compiled.panel) {
+        let step = Script::parse(&line, &image).map_err(|error| error.to_string())?;
+        let done = follower.act(client, &line, &step.steps()[0].action);
+        let (lines, after) = done.map_err(|error| format!("{line}: {error}"))?;
+        trace += &lines;
+        levels.push(together(after));
+    }
+    let status = client.status().map_err(|error| error.to_string())?;
+    if (status.frames_bad, status.trace_lost) != (0, 0) {
+        return Err(format!("{} bad frames, {} lost stores", status.frames_bad, status.trace_lost));
+    }
+    Ok(Played { trace, levels, stores: driving(&stores()?) })
+}
+
+/// Stores of the mount before anything of the module's own ran, as the simulator does them.
+fn at_load(compiled: &Compiled) -> Result<usize, String> {
+    let sim = xmap_sim::Sim::from_words(compiled.words.clone()).map_err(|error| error.to_string())?;
+    let all = sim.trace().filter(|access| access.drives()).count();
+    Ok(all - sim.stores().count())
+}

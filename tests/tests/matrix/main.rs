@@ -1,0 +1,123 @@
+//! One trace on three targets: each panel's script on the simulator, on the Linux service in the emulated Pi, and on the
+//! bare-metal image that is flashed. `cargo xtask matrix` prints a row for each panel, and fails on any difference.
+//!
+//! What is compared: the plain trace (results, stores, messages and traps in their order) with the committed one, the
+//! levels of the declared lines after each step, and the stores to the chip. Those are not asked of the program under
+//! test: the emulator traces them.
+
+#[path = "../common/act.rs"]
+mod act;
+mod bare;
+mod device;
+mod linux;
+mod played;
+
+use std::fs;
+use std::process::ExitCode;
+use std::sync::mpsc;
+use std::thread;
+
+use xmap_compiler::compile::compile;
+use xmap_compiler::manifest::Manifest;
+use xmap_image::Word;
+use xmap_tests::Panel;
+
+use played::Played;
+
+/// A panel, compiled.
+struct Compiled {
+    panel: Panel,
+    words: Vec<Word>,
+}
+
+impl Compiled {
+    /// The image as a file has it.
+    fn bytes(&self) -> Vec<u8> {
+        self.words.iter().flat_map(|word| word.to_le_bytes()).collect()
+    }
+}
+
+/// What came of a panel on a target; the error says why it did not come to its end.
+type Run = Result<Played, String>;
+
+fn main() -> ExitCode {
+    // Names of panels; cargo's own flags for tests are none.
+    let wanted: Vec<String> =
+        std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
+    let panels = match compiled(&wanted) {
+        Ok(panels) => panels,
+        Err(error) => {
+            eprintln!("error: {error}");
+            return ExitCode::from(2);
+        }
+    };
+    let (mut linux, mut bare) = (on(&panels, linux::play), on(&panels, bare::play));
+    let mut identical = true;
+    println!("{:<10} simulator, Linux on the emulated Pi 4B, bare metal on the emulated Pi 4B", "panel");
+    for compiled in &panels {
+        let runs = [
+            ("sim", played::simulated(compiled)),
+            ("linux", linux.next().unwrap_or_else(|| Err("there was no run".into()))),
+            ("bare", bare.next().unwrap_or_else(|| Err("there was no run".into()))),
+        ];
+        identical &= row(&compiled.panel, &runs);
+    }
+    if identical { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// The panels of these names, or all.
+fn compiled(wanted: &[String]) -> Result<Vec<Compiled>, String> {
+    let mut panels = Panel::all().map_err(|error| format!("{error:#}"))?;
+    let names: Vec<_> = panels.iter().map(|panel| panel.name.clone()).collect();
+    if let Some(unknown) = wanted.iter().find(|name| !names.contains(name)) {
+        return Err(format!("there is no test panel {unknown}: {}", names.join(", ")));
+    }
+    panels.retain(|panel| wanted.is_empty() || wanted.contains(&panel.name));
+    let compile = |panel: Panel| {
+        let manifest = Manifest::read(&panel.manifest_path()).map_err(|e| format!("{}: {e}", panel.name))?;
+        let words = compile(&manifest, &panel.wasm).map_err(|e| format!("{}:\n{e}", panel.name))?.words;
+        Ok(Compiled { panel, words })
+    };
+    panels.into_iter().map(compile).collect()
+}
+
+/// Runs all panels on a target, beside what else is done; gives one after the other as it comes.
+fn on(panels: &[Compiled], play: fn(&[Compiled], &mut dyn FnMut(Run))) -> impl Iterator<Item = Run> + use<> {
+    let (send, runs) = mpsc::channel();
+    let panels: Vec<Compiled> = panels
+        .iter()
+        .map(|compiled| Compiled {
+            panel: Panel::open(&compiled.panel.dir).unwrap_or_else(|error| panic!("{error:#}")),
+            words: compiled.words.clone(),
+        })
+        .collect();
+    thread::spawn(move || play(&panels, &mut |run| _ = send.send(run)));
+    runs.into_iter()
+}
+
+/// Prints a panel's row, and under it each difference. Whether there was none.
+fn row(panel: &Panel, runs: &[(&str, Run); 3]) -> bool {
+    let expected = fs::read_to_string(panel.expected_path()).unwrap_or_default();
+    let reference = runs[0].1.as_ref().ok();
+    let mut differences = Vec::new();
+    let mut verdicts = Vec::new();
+    for (target, run) in runs {
+        let found = match run {
+            Ok(played) => played.differences(&expected, reference),
+            Err(error) => vec![error.clone()],
+        };
+        verdicts.push(format!("{target} {}", if found.is_empty() { "ok" } else { "DIFFERS" }));
+        differences.extend(found.into_iter().map(|difference| format!("  {target}: {difference}")));
+    }
+    let registers = match reference {
+        Some(reference) if differences.is_empty() => {
+            let (hash, stores) = (reference.hash(), reference.stores.len());
+            let plural = if stores == 1 { "" } else { "s" };
+            format!("{stores} store{plural}, register traces identical (sha256 {hash})")
+        }
+        _ => "NOT identical".into(),
+    };
+    println!("{:<10} {}, {registers}", panel.name, verdicts.join(" / "));
+    differences.iter().for_each(|difference| println!("{difference}"));
+    differences.is_empty()
+}
