@@ -246,6 +246,13 @@ pub(crate) fn reason(error: &io::Error) -> String {
 /// Bytes of a message that are printed, so that a name of a megabyte does not flood a terminal.
 const MOST_BYTES: usize = 4096;
 
+/// Whether a character does something to a terminal, or to the text around it: control characters but line feeds and tabs, and
+/// those that change the direction of writing.
+pub fn acts_on_terminal(c: char) -> bool {
+    let reorders = matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    reorders || c.is_control() && !matches!(c, '\n' | '\t')
+}
+
 /// Names come from files that anybody may have written: no control character reaches the terminal,
 /// nor one that reorders the text around it. Line feeds are ours.
 fn printable(text: &str) -> String {
@@ -255,9 +262,7 @@ fn printable(text: &str) -> String {
             out.push_str("...");
             break;
         }
-        let reorders =
-            matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-        if c != '\n' && (c.is_control() || reorders) {
+        if c == '\t' || acts_on_terminal(c) {
             out.extend(c.escape_default());
         } else {
             out.push(c);

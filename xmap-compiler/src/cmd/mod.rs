@@ -6,6 +6,7 @@
 mod bench;
 mod build;
 mod call;
+mod clean;
 mod confirm;
 mod demo;
 mod demo_panel;

@@ -8,7 +8,7 @@ use serde_json::{Value as Json, json};
 use xmap_compiler::device::Incoming;
 
 use super::firmware_log::Texts;
-use super::{Done, reach::Device};
+use super::{Done, clean::one_line, reach::Device};
 
 /// How long to listen before looking at the clock again.
 const LISTEN: Duration = Duration::from_millis(200);
@@ -45,7 +45,7 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Done {
                 (Incoming::Message(message), _) => {
                     let (level, text) = (message.level.name(), &message.text);
                     let json = json!({ "from": "panel", "level": level, "text": text });
-                    args.device.print(out, &json, &format!("panel    {level:<5} {}", printable(text)))?;
+                    args.device.print(out, &json, &format!("panel    {level:<5} {}", one_line(text)))?;
                 }
                 (Incoming::Defmt(bytes), Some(log)) => {
                     for entry in log.received(&bytes) {
@@ -87,7 +87,7 @@ impl Entry {
         };
         let time = time.as_ref().map(|time| format!("{time} ")).unwrap_or_default();
         let place = place.as_ref().map(|place| format!("  ({place})")).unwrap_or_default();
-        format!("firmware {level:<5} {time}{}{place}", printable(text))
+        format!("firmware {level:<5} {time}{}{place}", one_line(text))
     }
 
     fn json(&self) -> Json {
@@ -97,21 +97,5 @@ impl Entry {
             }
             Self::Unknown => json!({ "from": "firmware", "text": null }),
         }
-    }
-}
-
-/// A device's text without what would change the terminal.
-fn printable(text: &str) -> String {
-    let escape = |c: char| if c.is_control() { c.escape_default().collect() } else { c.to_string() };
-    text.chars().map(escape).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_message_stays_on_its_line() {
-        assert_eq!(printable("a\nb\u{1b}[2J é"), "a\\nb\\u{1b}[2J é");
     }
 }

@@ -7,12 +7,15 @@ use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 use xmap_compiler::diagnostic::{Code, Diagnostic, Place};
 
+pub(super) use super::clean::Clean;
+
 /// Characters of a line where nobody says how wide the terminal is.
 const DEFAULT_COLUMNS: usize = 100;
 
-/// The standard output, in large pieces.
-pub(super) fn stdout() -> BufWriter<StdoutLock<'static>> {
-    BufWriter::new(io::stdout().lock())
+/// The standard output, in large pieces, without what would change the terminal: names in images, maps and panels
+/// are anybody's.
+pub(super) fn stdout() -> Clean<BufWriter<StdoutLock<'static>>> {
+    Clean::new(BufWriter::new(io::stdout().lock()))
 }
 
 /// Whether errors are shown in colours: on a terminal that has them, unless `NO_COLOR` is set.

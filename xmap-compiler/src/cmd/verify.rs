@@ -12,7 +12,7 @@ use xmap_image::{Extension, FORMAT, Image, Op, Section, Word, decode};
 use xmap_trust::{Policy, Reject, Seal, SealError, check_sealed, sealed};
 
 use super::load::{self, Loaded};
-use super::{Done, output::count};
+use super::{Done, clean::one_line, output::count};
 
 /// Check every byte of an image, and show what it may do to the board
 ///
@@ -84,7 +84,7 @@ fn one(loaded: &Loaded, genuine: bool, out: &mut dyn Write) -> Done {
     writeln!(out, "{}: verified", loaded.title)?;
     writeln!(out, "format    {FORMAT}, {} bytes", image.bytes().len())?;
     writeln!(out, "board     {}", header.board.board().name)?;
-    writeln!(out, "module    {}, version {}", loaded.image.manifest().module, header.version)?;
+    writeln!(out, "module    {}, version {}", one_line(loaded.image.manifest().module), header.version)?;
     writeln!(out, "hash      {}", hex(&image.hash()))?;
     if let Some(seal) = &loaded.seal {
         writeln!(out, "seal      {}", seal_text(seal, genuine))?;
