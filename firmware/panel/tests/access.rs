@@ -2,14 +2,12 @@
 
 mod common;
 
-use std::collections::VecDeque;
-
-use common::{Says, bytes, device, hall, happened};
+use common::{Memory, Says, bytes, device, hall, happened};
 use tiny_mapper::{LogLevel, Port as _};
 use xmap_image::Policy;
 use xmap_link::limits::MAX_FRAME;
 use xmap_link::*;
-use xmap_panel::{Device, Identity, Recorder, Service, Wire};
+use xmap_panel::{Device, Identity, Recorder, Service};
 use xmap_sim::{Heap, SimBoard};
 
 const IDENTITY: Identity = Identity {
@@ -19,22 +17,6 @@ const IDENTITY: Identity = Identity {
     clock_hz: 1_000_000,
     firmware: "0.1.0",
 };
-
-#[derive(Default)]
-struct Memory {
-    to_device: VecDeque<u8>,
-    to_host: Vec<u8>,
-}
-
-impl Wire for Memory {
-    fn read(&mut self) -> Option<u8> {
-        self.to_device.pop_front()
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        self.to_host.extend_from_slice(bytes);
-    }
-}
 
 fn secret(of: u8) -> Secret {
     Secret::new([of; 32])

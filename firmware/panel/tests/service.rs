@@ -2,9 +2,7 @@
 
 mod common;
 
-use std::collections::VecDeque;
-
-use common::{Small, bytes, device, hall, line};
+use common::{Memory, Small, bytes, device, hall, line};
 use tiny_mapper::{LogLevel, Port, TrapCode};
 use xmap_boards::Bank;
 use xmap_image::{Image, Op, Ty};
@@ -13,7 +11,7 @@ use xmap_link::{
     Access, Boot, Channel, Export, FrameReader, ImageState, PROTOCOL, Refusal, Request, Response,
     decode_response, decode_text, encode_request, features,
 };
-use xmap_panel::{Board, Device, Identity, MountError, Record, Recorder, Service, Wire};
+use xmap_panel::{Board, Device, Identity, MountError, Record, Recorder, Service};
 use xmap_sim::{Heap, SimBoard};
 
 const IDENTITY: Identity = Identity {
@@ -29,22 +27,6 @@ type Small8 = Recorder<SimBoard, 8, 64>;
 
 /// A message of the module: how many stores stood before it, its level and text.
 type Message = (u32, String);
-
-#[derive(Default)]
-struct Memory {
-    to_device: VecDeque<u8>,
-    to_host: Vec<u8>,
-}
-
-impl Wire for Memory {
-    fn read(&mut self) -> Option<u8> {
-        self.to_device.pop_front()
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        self.to_host.extend_from_slice(bytes);
-    }
-}
 
 /// A device and its host.
 struct Bench<B> {

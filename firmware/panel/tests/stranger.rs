@@ -2,35 +2,17 @@
 
 mod common;
 
-use std::collections::VecDeque;
-
-use common::{Says, Small, bytes, device, line, put, ret};
+use common::{Memory, Says, Small, bytes, device, line, put, ret};
 use xmap_image::{PinMode, Policy, Pull, Safe};
 use xmap_link::limits::MAX_FRAME;
 use xmap_link::{
     Boot, Channel, Export, FrameReader, Guard, Life, Nonces, Opening, PROTOCOL, Refusal, Request, Response,
     Role, RoleKey, RoleKeys, Secret, Session, decode_response, encode_request,
 };
-use xmap_panel::{Device, Identity, Recorder, Service, Wire};
+use xmap_panel::{Device, Identity, Recorder, Service};
 use xmap_sim::{Heap, SimBoard};
 
 type Board = Recorder<SimBoard, 8, 64>;
-
-#[derive(Default)]
-struct Memory {
-    to_device: VecDeque<u8>,
-    to_host: Vec<u8>,
-}
-
-impl Wire for Memory {
-    fn read(&mut self) -> Option<u8> {
-        self.to_device.pop_front()
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        self.to_host.extend_from_slice(bytes);
-    }
-}
 
 struct Bench {
     service: Service,

@@ -4,11 +4,30 @@
 #[path = "../../../sim/tests/common/mod.rs"]
 mod small;
 
+use std::collections::VecDeque;
+
 pub use small::{Small, hall, line, put, ret};
 use xmap_image::{Event, EventSource, Image, Op, PinMode, Policy, Pull, Safe, Ty, limits};
 use xmap_link::{Happening, What};
-use xmap_panel::{Board, Device, ModuleExport, NotCalled, Room, Trust};
+use xmap_panel::{Board, Device, ModuleExport, NotCalled, Room, Trust, Wire};
 use xmap_sim::{Heap, SimBoard};
+
+/// A wire that is two buffers.
+#[derive(Default)]
+pub struct Memory {
+    pub to_device: VecDeque<u8>,
+    pub to_host: Vec<u8>,
+}
+
+impl Wire for Memory {
+    fn read(&mut self) -> Option<u8> {
+        self.to_device.pop_front()
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        self.to_host.extend_from_slice(bytes);
+    }
+}
 
 /// A room that holds images of 16 KiB.
 pub fn room() -> Room<Heap> {
