@@ -120,11 +120,32 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
 
     /// Puts what has happened into the queue.
     fn collect(&mut self, now_us: u64) {
+        let mut seen = false;
         while let Some(edge) = self.board.take_edge() {
+            seen = true;
             self.sources.edge(edge);
             self.queue_due(now_us);
         }
+        // None is lost while nothing waits.
+        if seen {
+            let lost = self.board.lost_edges();
+            if lost != 0 {
+                self.count_lost(now_us, lost);
+            }
+        }
         self.queue_due(now_us);
+    }
+
+    /// Counts edges that the board had no room for. Whose they were nobody knows: each module that waits for
+    /// edges may have missed all of them.
+    #[cold]
+    fn count_lost(&mut self, now_us: u64, lost: u32) {
+        for (number, module) in (0..).zip(&mut self.modules) {
+            if self.sources.has_edges(number) {
+                module.tally.dropped = module.tally.dropped.saturating_add(lost);
+                self.history.push(now_us, number, What::Overrun);
+            }
+        }
     }
 
     fn queue_due(&mut self, now_us: u64) {

@@ -121,6 +121,11 @@ impl Sources {
         })
     }
 
+    /// Whether a module has a handler of an edge.
+    pub(crate) fn has_edges(&self, module: u8) -> bool {
+        self.rows.iter().any(|row| row.module == module && matches!(row.trigger, Trigger::Edge { .. }))
+    }
+
     /// Takes an edge that was seen. Handlers that do not wait for it to settle are due at once.
     pub(crate) fn edge(&mut self, edge: Edge) {
         // Where one direction alone is looked at, it was that one, whatever the level is by now.

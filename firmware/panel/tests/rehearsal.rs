@@ -93,3 +93,29 @@ fn a_mounted_panel_rehearses_its_inputs_and_edges() {
     panel.pass(1, tick);
     assert!(is_high(panel.board_mut(), 17));
 }
+
+#[test]
+fn edges_that_the_board_lost_are_counted_for_those_that_wait_for_edges() {
+    let on_press = common::hall()
+        .code("on_press", &[], &[], &[common::ret()])
+        .on("on_press", EventSource::Falling { line: 27, debounce_us: 50 });
+    let mut other = common::Small::new()
+        .code("beat", &[], &[], &[common::ret()])
+        .named("other")
+        .on("beat", EventSource::Every { every_us: 1_000_000 });
+    other.0.manifest.namespace = "other";
+    let mut panel = common::device(device(true));
+    panel.install(0, &common::bytes(&on_press)).unwrap();
+    panel.install(1, &common::bytes(&other)).unwrap();
+    let dropped = |panel: &mut xmap_panel::Device<_, Device>, number| panel.status(number).unwrap().dropped;
+    panel.poll();
+    assert_eq!(dropped(&mut panel, 0), 0);
+    for press_it in 0..1000 {
+        assert!(panel.board_mut().rehearse(&press(27, press_it % 2 != 0)));
+    }
+    panel.poll();
+    let lost = dropped(&mut panel, 0);
+    assert!((1..1000).contains(&lost), "{lost}");
+    panel.poll();
+    assert_eq!((dropped(&mut panel, 0), dropped(&mut panel, 1)), (lost, 0), "once, and no one else");
+}
