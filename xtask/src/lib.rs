@@ -3,6 +3,7 @@
 
 pub mod apt;
 pub mod deb;
+pub mod dependencies;
 pub mod emulator;
 pub mod figures;
 pub mod firmware;
