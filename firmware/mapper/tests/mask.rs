@@ -44,9 +44,10 @@ fn words(op: Op, line: u8) -> Vec<Word> {
 }
 
 /// What the registers hold: the line, or its bank and masks, whatever of it the op takes for what.
-fn arguments(line: u8) -> [[u64; 3]; 4] {
+fn arguments(line: u8) -> [[u64; 3]; 5] {
     let (bank, bit) = (u64::from(line / 32), 1 << (line % 32));
-    [[line.into(), 1, 1], [line.into(), 0, 0], [bank, bit, bit], [bank, 0xffff_ffff, 0x5555_5555]]
+    let masks = [[bank, bit, 0], [bank, 0, bit], [bank, 0xffff_ffff, 0x5555_5555]];
+    [[line.into(), 1, 1], [line.into(), 0, 0], masks[0], masks[1], masks[2]]
 }
 
 /// An image that may drive `mine` (no line, where there is none), and reads the line beside it.
