@@ -1,7 +1,7 @@
 //! `cargo xtask bench --linux`: how long a call takes under Linux, beside rppal and the GPIO character device.
 //!
-//! Two machines, one run: this one, where a file stands in for the chip's registers, and Linux on the emulated Pi, where
-//! the registers are the emulated chip's and rppal and the character device can be had. Neither is a Pi.
+//! Two machines, one run: this one, where a page of memory stands in for the chip's registers, and Linux on the emulated
+//! Pi, where the registers are the emulated chip's and rppal and the character device can be had. Neither is a Pi.
 
 use std::fs;
 use std::path::Path;
@@ -27,11 +27,33 @@ const MANIFEST: &str = "module = { name = \"latency\", board = \"rpi4b\", wasm =
 const WAT: &str = "(module (import \"gpio\" \"set\" (func $set (param i32 i32)))\n\
     (func (export \"lamp\") (param i32) (call $set (i32.const 17) (local.get 0))))\n";
 
+/// Runs the rest of its arguments in a mount namespace where this machine looks like a Pi 4B to the service: /proc/cpuinfo
+/// has its revision code, and /dev/gpiomem maps a page of memory. `$1` is a folder to make it in.
+const AS_A_PI: &str = r#"
+if [ "$0" = inside ]; then
+    set -e
+    work="$1"
+    shift
+    mkdir "$work/dev"
+    touch "$work/dev/null" "$work/dev/gpiomem"
+    mount --bind /dev/null "$work/dev/null"
+    mount --bind /dev/zero "$work/dev/gpiomem"
+    printf 'Hardware\t: BCM2711\nRevision\t: c03114\n' > "$work/cpuinfo"
+    mount --bind "$work/cpuinfo" /proc/cpuinfo
+    mount --rbind "$work/dev" /dev
+    exec "$@"
+elif unshare --mount true; then
+    exec unshare --mount sh -c "$AS_A_PI" inside "$@"
+elif unshare --user --map-root-user --mount true; then
+    exec unshare --user --map-root-user --mount sh -c "$AS_A_PI" inside "$@"
+fi
+echo "this machine allows no mount namespaces, in which a page of memory would be /dev/gpiomem" >&2
+exit 1
+"#;
+
 /// Measures, prints, and commits if asked to.
 pub(crate) fn run(bless: bool) -> Result<()> {
-    // In memory: a file on a disk would be written back meanwhile.
-    let memory = if Path::new("/dev/shm").is_dir() { Path::new("/dev/shm") } else { Path::new("/tmp") };
-    let work = tempfile::Builder::new().prefix("xmap-latency-").tempdir_in(memory)?;
+    let work = tempfile::Builder::new().prefix("xmap-latency-").tempdir()?;
     let panel = panel(work.path())?;
     let here = service::build_with_latency_for_this_machine()?;
     let there = service::build_with_latency()?;
@@ -40,7 +62,7 @@ pub(crate) fn run(bless: bool) -> Result<()> {
     eprintln!("the emulated Pi ...");
     let guest = in_the_emulated_pi(&there, &panel)?;
     let section = format!(
-        "On this machine ({}), with a file of registers in memory:\n\n{}\n\
+        "On this machine ({}), with a page of memory as the registers:\n\n{}\n\
          On Linux 6.1 in the emulated Pi 4B, with the emulated chip's registers. An emulator's times are no board's: what \
          they show is the ways beside each other, on the same kernel in the same run:\n\n{}\n{}",
         std::env::consts::ARCH,
@@ -68,10 +90,11 @@ fn panel(work: &Path) -> Result<Vec<u8>> {
 
 fn on_this_machine(programs: &Path, panel: &[u8], work: &Path) -> Result<String> {
     fs::write(work.join("panel.xmap"), panel)?;
-    let mut latency = Command::new(programs.join("latency"));
-    latency.arg("--calls").arg(CALLS.to_string());
+    let mut latency = Command::new("sh");
+    latency.env("AS_A_PI", AS_A_PI).args(["-c", AS_A_PI, "outside"]).arg(work);
+    latency.arg(programs.join("latency")).arg("--calls").arg(CALLS.to_string());
     latency.arg("--panel").arg(work.join("panel.xmap")).arg("--service").arg(programs.join("xmapd"));
-    latency.arg("--work").arg(work).arg("--registers").arg(work.join("registers"));
+    latency.arg("--work").arg(work);
     process::run(&mut latency, RUN_LIMIT)
 }
 

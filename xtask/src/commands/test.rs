@@ -12,13 +12,16 @@ const LIMIT: Duration = Duration::from_secs(30 * 60);
 
 /// The features with which everything is compiled that there is.
 const EMULATOR: [&str; 2] = ["--features", "xtask/emulator,xmap-tests/emulator"];
+/// The program that times calls under Linux, which no other build has.
+const LATENCY: [&str; 2] = ["--features", "xmapd/latency"];
 
 pub(crate) fn run() -> Result<()> {
     let start = Instant::now();
     step("set-up", super::setup::run)?;
     step("format", || quiet(&["fmt", "--all", "--check"]))?;
     let lints =
-        [&["clippy", "--workspace", "--all-targets"], &EMULATOR[..], &["--", "-D", "warnings"]].concat();
+        [&["clippy", "--workspace", "--all-targets"], &EMULATOR[..], &LATENCY, &["--", "-D", "warnings"]]
+            .concat();
     step("lints", || quiet(&lints))?;
     match Toolchain::find()? {
         toolchain @ Toolchain::Rustup => step("lints of the firmware", || {

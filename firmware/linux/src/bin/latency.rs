@@ -21,8 +21,10 @@ use xmap_link::{
 };
 use xmapd::clock::monotonic_ns;
 use xmapd::config::{Arguments as Flags, Config};
-use xmapd::device::{board, mount_default, open};
-use xmapd::registers::Registers;
+use xmapd::device::{mount_default, open};
+use xmapd::guard::Guard;
+use xmapd::keep::Kept;
+use xmapd::registers::{Mapped, Registers};
 
 /// Lines that nobody else uses: the panel's lamp, rppal's, the character device's.
 const LAMP: &str = "lamp";
@@ -51,9 +53,6 @@ struct Arguments {
     /// An empty folder for what is made on the way
     #[arg(long)]
     work: PathBuf,
-    /// A file in the place of the chip's registers
-    #[arg(long)]
-    registers: Option<PathBuf>,
 }
 
 fn main() -> Result<()> {
@@ -62,7 +61,7 @@ fn main() -> Result<()> {
     tell("clock alone", Ok(timed(calls, |_| Ok(()))?));
     tell(
         "store to the mapped register",
-        registers(&arguments).and_then(|mut registers| {
+        Registers::map(None).map_err(Into::into).and_then(|Mapped { mut registers, .. }| {
             timed(calls, |on| {
                 if on {
                     registers.set(Bank::Zero, 1 << 17)
@@ -109,16 +108,8 @@ fn timed(calls: usize, mut way: impl FnMut(bool) -> Result<()>) -> Result<Vec<u6
     Ok(times)
 }
 
-fn registers(arguments: &Arguments) -> Result<Registers> {
-    Ok(match &arguments.registers {
-        Some(file) => Registers::simulate(file),
-        None => Registers::map(None),
-    }?)
-}
-
 fn config(arguments: &Arguments) -> Result<Config> {
     let flags = Flags {
-        registers: arguments.registers.clone(),
         socket: Some(arguments.work.join("latency.sock")),
         panel: Some(arguments.panel.clone()),
         state: Some(arguments.work.join("state")),
@@ -129,22 +120,23 @@ fn config(arguments: &Arguments) -> Result<Config> {
 
 /// The device program's call, without a link: export table, mapper, store.
 fn in_process(arguments: &Arguments) -> Result<Vec<u64>> {
-    let (mut device, _) = open(&config(arguments)?)?;
-    mount_default(&arguments.panel, &mut device);
+    let guard = Guard::new();
+    let (mut device, _) = open(&config(arguments)?, None, &guard)?;
+    // Nothing but calls happens here, and a loop of them says no sign of life.
+    guard.end();
+    mount_default(&arguments.panel, &Kept::default(), &mut device);
     let export = device.find(LAMP).ok_or("the panel has no export `lamp`")?;
-    let times = timed(arguments.calls, |on| {
+    timed(arguments.calls, |on| {
         let called = device.call(export, &[on.into()], &mut []);
         called.map(drop).map_err(|error| said("the call was refused", format!("{error:?}")))
-    });
-    board(&mut device);
-    times
+    })
 }
 
 /// A host's call: a request's frame there, an answer's frame back, by the service in a process of its own.
 fn over_socket(arguments: &Arguments) -> Result<Vec<u64>> {
     let mut service = Service::start(arguments)?;
     let mut stream = service.connect(&arguments.work.join("latency.sock"))?;
-    let mut reader = FrameReader::new();
+    let mut reader: FrameReader = FrameReader::new();
     let mut seq = 0u16;
     let mut ask = |request: &Request| -> Result<Response> {
         seq = seq.wrapping_add(1);
@@ -189,9 +181,6 @@ impl Service {
         let mut command = Command::new(&arguments.service);
         command.arg("--socket").arg(arguments.work.join("latency.sock"));
         command.arg("--panel").arg(&arguments.panel).arg("--state").arg(arguments.work.join("state"));
-        if let Some(registers) = &arguments.registers {
-            command.arg("--registers").arg(registers);
-        }
         Ok(Self(command.stdin(Stdio::null()).stderr(Stdio::null()).stdout(Stdio::null()).spawn()?))
     }
 
