@@ -310,6 +310,7 @@ fn a_manifest_names_exports_and_lines_that_are_there() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "hours under Miri")]
 fn every_truncation_is_refused() {
     for words in [words(), extended().build().unwrap()] {
         for len in 0..words.len() {
@@ -323,6 +324,7 @@ fn every_truncation_is_refused() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "hours under Miri")]
 fn every_flip_of_a_bit_is_refused() {
     for mut words in [words(), extended().build().unwrap()] {
         for bit in 0..words.len() * 32 {

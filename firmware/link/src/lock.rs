@@ -203,6 +203,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "hours under Miri")]
     fn nonces_do_not_repeat() {
         let seed: [u8; 32] = core::array::from_fn(|n| n as u8);
         let mut other = seed;

@@ -244,6 +244,7 @@ fn an_opening_whose_answer_was_lost_is_answered_alike() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "hours under Miri")]
 fn a_device_that_lacks_the_key_is_not_believed() {
     let mut device = Device::new(0);
     Host::greet(&mut device);
@@ -276,6 +277,7 @@ fn wrap(channel: u8, payload: &[u8]) -> Vec<u8> {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "hours under Miri")]
 fn every_flipped_bit_of_a_request_and_every_truncation_is_refused() {
     let mut device = Device::new(0);
     let mut host = Host::open(&mut device, Role::Own, 1);
@@ -308,6 +310,7 @@ fn every_flipped_bit_of_a_request_and_every_truncation_is_refused() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "hours under Miri")]
 fn every_flipped_bit_of_an_answer_and_every_truncation_is_ignored() {
     let mut device = Device::new(0);
     let mut host = Host::open(&mut device, Role::Own, 1);
@@ -400,7 +403,7 @@ fn an_opening_of_somebody_else_does_not_end_a_session() {
     let mut host = Host::open(&mut device, Role::Call, 1);
     host.ask(&mut device, &call());
     let mut buffer = [0; MAX_FRAME];
-    for nonce in 0..50 {
+    for nonce in 0..if cfg!(miri) { 2 } else { 50 } {
         let opening = Opening::new(secret(Role::Own), [nonce; 32]).request();
         device.receive(encode_request(9, &opening, &mut buffer).unwrap());
         Host::greet(&mut device);
@@ -409,6 +412,7 @@ fn an_opening_of_somebody_else_does_not_end_a_session() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "hours under Miri")]
 fn what_comes_unasked_is_the_devices_and_in_order() {
     let mut device = Device::new(0);
     let mut host = Host::open(&mut device, Role::Observe, 1);

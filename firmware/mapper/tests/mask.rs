@@ -103,6 +103,7 @@ fn both(mine: Option<u8>, words: &[Word]) -> Vec<ImageBuilder<'static>> {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "hours under Miri")]
 fn no_verified_image_writes_outside_its_mask() {
     let (mut verified, mut refused, mut inside) = (0u32, 0u32, 0u32);
     // Which ops reached a line of their own: the test would be worth nothing if none did.

@@ -69,6 +69,7 @@ fn read(device: &mut Sim, name: &str) -> u64 {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "hours under Miri")]
 fn ten_thousand_swaps_write_nothing_to_the_lamp_and_lose_no_event() {
     let images = [bytes(&ticking(1)), bytes(&ticking(2))];
     let mut device = running(&ticking(0));
@@ -214,6 +215,7 @@ fn state_is_carried_only_between_equal_layouts() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "hours under Miri")]
 fn a_transfer_that_is_cut_or_damaged_anywhere_leaves_the_active_image() {
     let image = bytes(&ticking(2));
     let chunks: Vec<&[u8]> = image.chunks(64).collect();

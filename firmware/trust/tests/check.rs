@@ -210,6 +210,7 @@ fn a_signature_is_not_malleable() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "hours under Miri")]
 fn every_flipped_bit_is_refused() {
     let words = both();
     let policy = policy();
@@ -221,6 +222,7 @@ fn every_flipped_bit_is_refused() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "hours under Miri")]
 fn every_truncation_and_extension_is_refused() {
     let words = both();
     for len in 0..words.len() {

@@ -56,6 +56,7 @@ fn a_policy_of_another_or_an_older_one_is_refused() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "hours under Miri")]
 fn every_flipped_bit_and_every_truncation_of_a_policy_is_refused() {
     let bytes = signed(&policy());
     for n in 0..bytes.len() * 8 {

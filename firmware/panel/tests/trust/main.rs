@@ -109,6 +109,7 @@ fn revocations_and_pins_are_asked_on_the_way_in() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "hours under Miri")]
 fn every_flipped_bit_of_a_sealed_image_is_refused_by_the_device() {
     let mut device = running(&hall(7));
     let image = sealed(&hall(8));
@@ -126,6 +127,7 @@ fn every_flipped_bit_of_a_sealed_image_is_refused_by_the_device() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "hours under Miri")]
 fn every_truncation_and_extension_is_refused_by_the_device() {
     let mut device = running(&hall(7));
     let image = sealed(&hall(8));

@@ -154,6 +154,7 @@ fn only_newer_policies_of_the_owner_are_taken() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "hours under Miri")]
 fn a_policy_that_is_damaged_or_cut_changes_nothing() {
     let mut device = running(&hall(7));
     let good = next(|policy| policy.keys.clear());
