@@ -21,7 +21,7 @@ use crate::running::{Running, Wire};
 /// What a boot may take: 5 s on an idle machine, Debian 15 s, and machines are not always idle.
 const BOOT_LIMIT: Duration = Duration::from_secs(240);
 /// What a command may take.
-const COMMAND_LIMIT: Duration = Duration::from_secs(60);
+const COMMAND_LIMIT: Duration = Duration::from_secs(180);
 /// How often a free port of this machine is looked for.
 const TRIES: u32 = 5;
 /// Where the GPIO block is.
@@ -146,7 +146,7 @@ impl Guest {
     ///
     /// # Errors
     ///
-    /// It takes longer than a minute, or the guest ends; not that the command fails.
+    /// It takes longer than three minutes, or the guest ends; not that the command fails.
     pub fn run(&mut self, command: &str) -> Result<Output> {
         self.shell.run(command, COMMAND_LIMIT)
     }
@@ -155,7 +155,7 @@ impl Guest {
     ///
     /// # Errors
     ///
-    /// It fails, takes longer than a minute, or the guest ends.
+    /// It fails, takes longer than three minutes, or the guest ends.
     pub fn sh(&mut self, command: &str) -> Result<String> {
         let output = self.run(command)?;
         ensure!(output.status == 0, "`{command}` in the guest: status {}\n{}", output.status, output.text);
@@ -175,7 +175,7 @@ impl Guest {
                 return Ok(output.text.trim().to_owned());
             }
             if start.elapsed() > limit {
-                let kernel = self.run("dmesg | tail -n 20")?.text;
+                let kernel = self.run("/bin/busybox dmesg | tail -n 20")?.text;
                 bail!("waited {} s for `{command}`: {}\n{kernel}", limit.as_secs(), output.text);
             }
             std::thread::sleep(Duration::from_millis(50));

@@ -3,7 +3,8 @@
 //! apt does it by this machine's own sources and keys, with a state of its own: the machine's list of
 //! packages and architectures stays as it is, and no root is needed.
 
-use std::fs;
+use std::fs::{self, OpenOptions};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -17,12 +18,13 @@ const DOWNLOAD_LIMIT: Duration = Duration::from_secs(10 * 60);
 const LOCAL_LIMIT: Duration = Duration::from_secs(60);
 
 /// What a test never reads.
-const LEFT_OUT: [&str; 6] = [
+const LEFT_OUT: [&str; 7] = [
     "./usr/share/doc",
+    "./usr/share/info",
     "./usr/share/man",
     "./usr/share/locale",
     "./usr/share/i18n",
-    "./usr/lib/udev/hwdb.d",
+    "*/udev/hwdb.d",
     "*/gconv",
 ];
 
@@ -134,15 +136,48 @@ pub(super) fn unpack(package: &Path, folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// A package's paragraph, as dpkg has it of one that is installed.
+/// Puts a package that was unpacked into dpkg's list of those that are installed: its paragraph and its files.
 ///
 /// # Errors
 ///
-/// dpkg-deb fails.
-pub(super) fn paragraph(package: &Path) -> Result<String> {
+/// dpkg-deb or tar fails, or the list cannot be written.
+pub(super) fn register(package: &Path, folder: &Path) -> Result<()> {
+    let dpkg = folder.join("var/lib/dpkg");
+    fs::create_dir_all(dpkg.join("info"))?;
     let control = process::run(Command::new("dpkg-deb").arg("-f").arg(package), LOCAL_LIMIT)?;
+    let mut shell = Command::new("sh");
+    shell.arg("-c").arg("dpkg-deb --fsys-tarfile \"$1\" | tar -t -f -").arg("sh").arg(package);
+    let files = process::run(&mut shell, LOCAL_LIMIT).with_context(|| package.display().to_string())?;
+    let list = format!("info/{}.list", list_name(&control)?);
+    fs::write(dpkg.join(list), files.lines().map(|file| installed(file) + "\n").collect::<String>())?;
+    let mut status = OpenOptions::new().create(true).append(true).open(dpkg.join("status"))?;
+    status.write_all(paragraph(&control)?.as_bytes())?;
+    Ok(())
+}
+
+/// A package's paragraph, as dpkg has it of one that is installed.
+fn paragraph(control: &str) -> Result<String> {
     let (name, rest) = control.split_once('\n').context("a package without a paragraph")?;
     Ok(format!("{name}\nStatus: install ok installed\n{}\n\n", rest.trim_end()))
+}
+
+/// What dpkg names a package's list of files by: one that may be there for two architectures has that one in it.
+fn list_name(control: &str) -> Result<String> {
+    let field = |name: &str| control.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
+    let name = field("Package").context("a package without a name")?;
+    if field("Multi-Arch") == Some("same") {
+        let architecture = field("Architecture").context("a package without an architecture")?;
+        return Ok(format!("{name}:{architecture}"));
+    }
+    Ok(name.to_owned())
+}
+
+/// `./usr/bin/` of a package as dpkg lists it: `/usr/bin`, and the root as `/.`.
+fn installed(file: &str) -> String {
+    match file.strip_prefix('.').unwrap_or(file).trim_end_matches('/') {
+        "" => "/.".to_owned(),
+        path => path.to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -155,5 +190,19 @@ mod tests {
         assert_eq!(depends(shown).unwrap(), "linux-image-6.1.0-49-arm64");
         assert_eq!(depends("Package: x\nDepends:\n"), None);
         assert_eq!(depends(""), None);
+    }
+
+    #[test]
+    fn a_package_is_listed_as_dpkg_does() {
+        let control = "Package: libc6\nArchitecture: arm64\nMulti-Arch: same\nDepends: libgcc-s1\n";
+        assert_eq!(list_name(control).unwrap(), "libc6:arm64");
+        assert_eq!(list_name("Package: dash\nArchitecture: arm64\n").unwrap(), "dash");
+        list_name("Depends: x\n").unwrap_err();
+        assert_eq!(
+            paragraph(control).unwrap(),
+            "Package: libc6\nStatus: install ok installed\nArchitecture: arm64\nMulti-Arch: same\n\
+             Depends: libgcc-s1\n\n"
+        );
+        assert_eq!(["./", "./usr/", "./usr/bin/sh"].map(installed), ["/.", "/usr", "/usr/bin/sh"]);
     }
 }

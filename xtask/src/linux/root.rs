@@ -41,25 +41,42 @@ impl GuestFile {
     }
 }
 
-/// Debian's packages of [`Root::Debian`], beside those that they depend on.
-const DEBIAN: [&str; 9] =
-    ["systemd", "udev", "dpkg", "dash", "coreutils", "sed", "grep", "init-system-helpers", "perl-base"];
+/// Debian's packages of [`Root::Debian`], beside those that they depend on. `usr-is-merged` stands for the usrmerge that
+/// would bring all of perl.
+const DEBIAN: [&str; 13] = [
+    "systemd",
+    "udev",
+    "dpkg",
+    "dash",
+    "coreutils",
+    "sed",
+    "grep",
+    "findutils",
+    "init-system-helpers",
+    "usr-is-merged",
+    "perl-base",
+    // dpkg wants `diff` and `ldconfig` to be there.
+    "diffutils",
+    "libc-bin",
+];
 
 /// Folders that every root has.
 const FOLDERS: [&str; 8] = ["proc", "sys", "dev", "run", "tmp", "root", "mod", "var"];
 
 /// The first program. What is outside of the guest is at 10.0.2.2, itself at 10.0.2.15; QEMU says so.
+/// `/run` is mounted here, so that systemd leaves it as it is; it empties `/tmp` when it starts.
 const INIT: &str = r#"#!/bin/busybox sh
 BB=/bin/busybox
 $BB mount -t proc proc /proc
 $BB mount -t sysfs sys /sys
 $BB mount -t devtmpfs dev /dev
+$BB mount -t tmpfs -o mode=755,nosuid,nodev run /run
 for module in /mod/*; do $BB insmod $module || echo "xmap: $module is not loaded"; done
 (
     while [ ! -e /sys/class/net/eth0 ]; do $BB sleep 0.1; done
     $BB ifconfig lo up
     $BB ifconfig eth0 10.0.2.15 netmask 255.255.255.0 up
-    : > /tmp/network-up
+    : > /run/network-up
 ) &
 "#;
 
@@ -82,29 +99,48 @@ exec </dev/ttyAMA0 >/dev/ttyAMA0 2>&1
 /bin/busybox stty raw -echo
 # The line is the kernel's console too; from now on it says only why it dies.
 /bin/busybox dmesg -n 1
-while [ ! -e /tmp/network-up ]; do /bin/busybox sleep 0.1; done
+while [ ! -e /run/network-up ]; do /bin/busybox sleep 0.1; done
 echo xmap: ready
-# Through a pipe: a shell that reads a terminal edits lines, and echoes them.
-/bin/busybox cat | /bin/busybox sh
+# Through a pipe: a shell that reads a terminal edits lines, and echoes them. Debian's is not busybox', which
+# would take its own dpkg for dpkg.
+/bin/busybox cat | /bin/sh
 ";
 
 const SHELL_UNIT: &str =
     "[Unit]\nDescription=The shell of a test\n\n[Service]\nType=exec\nExecStart=/shell\n";
 
-/// What a test has no use for, and an emulated Pi takes seconds for.
-const MASKED: [&str; 12] = [
+/// What a test has no use for, and an emulated Pi takes seconds for. udev does run, but is not told of
+/// the hundreds of devices that are there from the start: a package that has rules says itself for which devices.
+const MASKED: [&str; 29] = [
+    "dev-hugepages.mount",
+    "dev-mqueue.mount",
     "getty.target",
-    "systemd-update-utmp.service",
-    "systemd-update-utmp-runlevel.service",
+    "modprobe@configfs.service",
+    "modprobe@dm_mod.service",
+    "modprobe@fuse.service",
+    "modprobe@loop.service",
+    "proc-sys-fs-binfmt_misc.automount",
+    "sys-fs-fuse-connections.mount",
+    "sys-kernel-config.mount",
+    "sys-kernel-debug.mount",
+    "sys-kernel-tracing.mount",
+    "systemd-ask-password-console.path",
+    "systemd-ask-password-wall.path",
+    "systemd-initctl.socket",
     "systemd-journal-flush.service",
+    "systemd-journald-audit.socket",
+    "systemd-machine-id-commit.service",
+    "systemd-modules-load.service",
     "systemd-random-seed.service",
     "systemd-remount-fs.service",
     "systemd-sysctl.service",
-    "systemd-ask-password-wall.path",
-    "systemd-ask-password-console.path",
     "systemd-tmpfiles-clean.timer",
-    "systemd-initctl.socket",
-    "sys-kernel-tracing.mount",
+    "systemd-tmpfiles-setup-dev.service",
+    "systemd-udev-trigger.service",
+    "systemd-update-utmp-runlevel.service",
+    "systemd-update-utmp.service",
+    "systemd-user-sessions.service",
+    "systemd-vconsole-setup.service",
 ];
 
 impl Root {
@@ -162,19 +198,17 @@ fn debian(packages: &Packages, tree: &Path) -> Result<()> {
         fs::create_dir_all(tree.join("usr").join(folder))?;
         symlink(format!("usr/{folder}"), tree.join(folder))?;
     }
-    let mut status = String::new();
     let mut files: Vec<PathBuf> = packages.download(&["busybox-static"], false)?;
     files.extend(packages.download(&DEBIAN, true)?);
-    let info = tree.join("var/lib/dpkg/info");
     for package in &files {
         packages::unpack(package, tree)?;
-        status += &packages::paragraph(package)?;
+        packages::register(package, tree)?;
     }
-    fs::create_dir_all(&info)?;
     fs::create_dir_all(tree.join("var/lib/dpkg/updates"))?;
-    write(tree, "var/lib/dpkg/status", &status)?;
     write(tree, "etc/passwd", "root:x:0:0:root:/root:/bin/sh\n")?;
-    write(tree, "etc/group", "root:x:0:\ntty:x:5:\ndialout:x:20:\n")?;
+    // The last four are what the scripts of udev make; systemd makes others when it starts.
+    let groups = "root:x:0:\ntty:x:5:\ndialout:x:20:\ninput:x:101:\nsgx:x:102:\nkvm:x:103:\nrender:x:104:\n";
+    write(tree, "etc/group", groups)?;
     write(tree, "etc/hostname", "pi\n")?;
     // Empty: systemd makes one.
     write(tree, "etc/machine-id", "")?;
@@ -189,6 +223,12 @@ fn debian(packages: &Packages, tree: &Path) -> Result<()> {
         if unit.symlink_metadata().is_err() {
             symlink("/dev/null", unit)?;
         }
+    }
+    // They make units of disks, terminals and old init scripts, a dozen processes for each reload.
+    let masked = tree.join("etc/systemd/system-generators");
+    fs::create_dir_all(&masked)?;
+    for generator in fs::read_dir(tree.join("usr/lib/systemd/system-generators"))? {
+        symlink("/dev/null", masked.join(generator?.file_name()))?;
     }
     Ok(())
 }
