@@ -21,8 +21,8 @@ const REVISION: &str = "1";
 /// Files of `firmware/linux/dist` and where they go.
 const FILES: [(&str, &str); 6] = [
     ("xmapd.toml", "etc/xmap/xmapd.toml"),
-    ("xmapd.service", "lib/systemd/system/xmapd.service"),
-    ("60-xmapd.rules", "lib/udev/rules.d/60-xmapd.rules"),
+    ("xmapd.service", "usr/lib/systemd/system/xmapd.service"),
+    ("60-xmapd.rules", "usr/lib/udev/rules.d/60-xmapd.rules"),
     ("xmapd.sysusers", "usr/lib/sysusers.d/xmapd.conf"),
     ("debian/copyright", "usr/share/doc/xmapd/copyright"),
     ("debian/lintian-overrides", "usr/share/lintian/overrides/xmapd"),
@@ -142,7 +142,7 @@ fn strip(bytes: &[u8]) -> Result<Vec<u8>> {
         object::build::elf::Builder::read(bytes).map_err(|error| anyhow!("not an ELF file: {error}"))?;
     for section in &mut elf.sections {
         let name: &[u8] = &section.name;
-        if name.starts_with(b".debug") || name == b".symtab" || name == b".strtab" {
+        if name.starts_with(b".debug") || [&b".symtab"[..], b".strtab", b".comment"].contains(&name) {
             section.delete = true;
         }
     }
