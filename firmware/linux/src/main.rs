@@ -25,9 +25,9 @@ fn start(arguments: &Arguments) -> Result<()> {
     if arguments.check {
         return Ok(());
     }
-    let mut signals = Signals::take()?;
+    let signals = Signals::take()?;
     log::info(format_args!("xmapd {}", env!("CARGO_PKG_VERSION")));
-    while run(&config, &mut signals)? == Ended::Reset {
+    while run(&config, &signals)? == Ended::Reset {
         log::info("restarted, as a host asked for it");
     }
     log::info("stopped: outputs are as the manifests' safe states say");

@@ -53,7 +53,7 @@ struct Daemon {
 ///
 /// # Errors
 /// What keeps the device from starting. No register was written then.
-pub fn run(config: &Config, signals: &mut Signals) -> Result<Ended> {
+pub fn run(config: &Config, signals: &Signals) -> Result<Ended> {
     let mut daemon = Daemon::start(config)?;
     let served = panic::catch_unwind(AssertUnwindSafe(|| daemon.serve_until_the_end(signals)));
     daemon.guard.end();
@@ -127,7 +127,7 @@ impl Daemon {
         Ok(daemon)
     }
 
-    fn serve_until_the_end(&mut self, signals: &mut Signals) -> Ended {
+    fn serve_until_the_end(&mut self, signals: &Signals) -> Ended {
         loop {
             if signals.stop() {
                 notify::stopping();
@@ -141,7 +141,9 @@ impl Daemon {
 
     /// Does what there is to do, and rests where that was nothing. Whether a restart was asked for.
     fn turn(&mut self, signals: &Signals) -> bool {
-        let feed_us = self.manager.feed(self.clock.now_us()).min(self.clock.now_us() + ALIVE_US);
+        let now_us = self.clock.now_us();
+        // Once a second, and not a second after each turn: the timer has to be set anew for each other time.
+        let feed_us = self.manager.feed(now_us).min((now_us / ALIVE_US + 1) * ALIVE_US);
         self.guard.alive();
         let look_us = board(&mut self.device).gather();
         let mut busy = self.device.poll();
