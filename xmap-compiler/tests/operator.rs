@@ -131,7 +131,7 @@ fn a_swap_that_does_not_come_about_is_an_error() {
         (out, error)
     };
     let none = String::new;
-    let help = "\n |\nhelp: the image before it runs\n";
+    let help = "\n |\nhelp: what ran before runs on\n";
     let fake = with(|slots| slots.refuses = Some(ImageState::Rejected { code: 12, detail: 3 }));
     let error = "error[X0914]: PORT: small was not swapped: the image was rejected: reason 12, at 3";
     assert_eq!(swap(&fake, &[]), (none(), format!("{error}{help}")));

@@ -168,6 +168,6 @@ pub(super) fn switched(
     let code = if rejection.is_some() { Code::Rejected } else { Code::NotSwapped };
     let why = rejection.unwrap_or_else(|| state_text(&state, maps));
     let message = format!("{}: {name} was not {done}: {why}", client.port());
-    let help = "the image before it runs".to_string();
+    let help = "what ran before runs on".to_string();
     Err(Diagnostic::new(code, Place::File(client.port().into()), message).help(help).into())
 }

@@ -153,7 +153,7 @@ fn an_image_that_is_no_good_leaves_the_old_one() {
     let swap = |args: &[&str]| xmap(&[&["swap", "--port", &rig.port], args].concat());
     let (out, error, status) = swap(&[path(&refuses)]);
     let text = "hall was not swapped: the image was not mounted: on_mount returned -3";
-    let expected = format!("error[X0914]: {}: {text}\n |\nhelp: the image before it runs\n", rig.port);
+    let expected = format!("error[X0914]: {}: {text}\n |\nhelp: what ran before runs on\n", rig.port);
     assert_eq!((out.as_str(), error, status), ("", expected, 1));
     // A module that wants the lamp too.
     let porch = hall.panels.build("porch", "porch", PINS, &wat(9, "", 0, 10));
