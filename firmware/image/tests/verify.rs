@@ -354,6 +354,7 @@ fn a_branch_table_counts_its_targets_and_the_default() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "hours under Miri")]
 fn branches_of_a_long_function_are_checked_over_its_whole_length() {
     // Longer than one stretch of the verifier's marks, with an op of two words at the target.
     let far = |target: usize| {
