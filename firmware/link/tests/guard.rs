@@ -234,6 +234,13 @@ fn an_opening_whose_answer_was_lost_is_answered_alike() {
     let open = encode_request(2, &opening.request(), &mut buffer).unwrap().to_vec();
     let first = device.receive(&open);
     assert_eq!(device.receive(&open), first);
+    let Response::Opened { nonce, .. } = plain(&first) else { panic!("not opened") };
+    // Another opening is not that one again, and takes its place.
+    let another = Opening::new(secret(Role::Call), [2; 32]);
+    let answer = device.receive(encode_request(3, &another.request(), &mut buffer).unwrap());
+    let Response::Opened { nonce: another, .. } = plain(&answer) else { panic!("not opened") };
+    assert_ne!(another, nonce, "a nonce is for one opening");
+    let first = device.receive(&open);
     let Response::Opened { nonce, role, proof } = plain(&first) else { panic!("not opened") };
     let mut host = Host { session: opening.accept(&nonce, role, &proof).unwrap(), seq: 2 };
     assert!(matches!(host.ask(&mut device, &call()), Response::Returned { .. }));

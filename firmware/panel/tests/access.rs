@@ -149,6 +149,19 @@ fn a_list_holds_however_the_export_is_named() {
 }
 
 #[test]
+fn an_export_without_a_key_is_for_those_who_may_call_all() {
+    let callers: &[(u8, Role, &[&str])] = &[(1, Role::Call, &["panel.*"]), (2, Role::Call, &["*"])];
+    let mut image = hall();
+    image.0.exports.iter_mut().filter(|export| export.name == "toggle").for_each(|export| export.key.clear());
+    let mut bench = Bench::new(&image, callers);
+    bench.open(1);
+    assert_eq!(bench.call(named("toggle")), Response::Refused(Refusal::ExportNotAllowed));
+    assert!(matches!(bench.call(named("lamp_on")), Response::Returned { .. }));
+    bench.open(2);
+    assert!(matches!(bench.call(named("toggle")), Response::Returned { .. }));
+}
+
+#[test]
 fn a_handle_of_another_caller_opens_no_door() {
     let callers: &[(u8, Role, &[&str])] =
         &[(1, Role::Call, &["panel.lamp_on"]), (2, Role::Call, &["panel.toggle"])];

@@ -1,7 +1,7 @@
 //! Policies that come while the device works.
 
 use xmap_boards::Line;
-use xmap_image::Confirm;
+use xmap_image::{Confirm, PinMode, Pull, Safe};
 use xmap_link::{Life, PolicyState, Refusal, What};
 use xmap_panel::{Device, Memory, NotCalled, NotKept, Owned, SILENCE_US, Volatile};
 use xmap_sim::SimBoard;
@@ -49,8 +49,10 @@ fn a_revoked_module_runs_no_op_any_more_and_its_outputs_are_safe() {
         let handle = device.bind(export).unwrap();
         // Events of it wait: they are not given to it any more.
         device.board_mut().advance(2500);
-        let from = device.board().accesses().count();
+        let (from, refused) = (device.board().accesses().count(), device.trust_status().rejected);
         assert_eq!(send(&mut device, &policy), taken(1));
+        assert_eq!(device.trust_status().rejected, refused + 1);
+        assert_eq!(device.next_wake_us(), u64::MAX, "its timer is gone");
         // The stores of its safe state, and none of its own: `on_unmount` and `export_cleanup` toggle the lamp.
         assert_eq!(stores(device.board(), from), ["GPCLR0 0x00020000", "GPSET0 0x00400000"]);
         let counters = device.counters(0);
@@ -61,7 +63,7 @@ fn a_revoked_module_runs_no_op_any_more_and_its_outputs_are_safe() {
         assert!(happened(&device).iter().any(|what| matches!(what, What::Disallowed { .. })));
         // Not by a call, a handle, a reset or a way back; not again by a swap.
         assert_eq!(call(&mut device, "work", &[]), Err(NotCalled::Unknown));
-        assert!(device.call_handle(handle, &[], &mut []).is_err());
+        assert_eq!(device.call_handle(handle, &[], &mut []), Err(NotCalled::Stale));
         assert_eq!(device.reset(0), Err(Refusal::NoImage));
         assert!(matches!(device.rollback(0), Err(Refusal::NoPrevious)));
         assert_eq!(line_of(swap(&mut device, 0, &image)), line);
@@ -80,6 +82,8 @@ fn a_module_beside_a_revoked_one_goes_on() {
     let mut device = running(&hall(7));
     device.install_from(1, &sealed(&small_named("pump", 1)), WIRE).unwrap();
     let calls = device.calls().0;
+    let export = device.find("work").unwrap();
+    let handle = device.bind(export).unwrap();
     let image = stated_hash(&sealed(&hall(7)));
     assert_eq!(send(&mut device, &next(|policy| policy.revoked_images.push(image).unwrap())), taken(1));
     assert_eq!(device.calls().0, calls, "what was counted stays counted");
@@ -88,6 +92,32 @@ fn a_module_beside_a_revoked_one_goes_on() {
     // Another image of the owner takes the place.
     swap(&mut device, 0, &sealed(&hall(8))).unwrap().unwrap();
     assert_eq!(device.life(0), Life::Running);
+    assert_eq!(device.call_handle(handle, &[], &mut []), Err(NotCalled::Stale), "it was the other image's");
+    // The other one goes by itself, too.
+    let pump = stated_hash(&sealed(&small_named("pump", 1)));
+    let fifth = signed(&Policy { version: 5, revoked_images: [pump].into_iter().collect(), ..policy() });
+    assert_eq!(send(&mut device, &fifth), Ok(PolicyState::Taken { version: 5, stopped: 1 << 1 }));
+    assert_eq!([device.life(0), device.life(1)], [Life::Running, Life::Unloaded]);
+}
+
+#[test]
+fn what_was_taken_away_or_not_taken_is_not_there_for_the_next_policy() {
+    let mut device = running(&hall(7));
+    swap(&mut device, 0, &sealed(&hall(8))).unwrap().unwrap();
+    device.confirm(0).unwrap();
+    // Refused for what it is, behind seal and verification: it has stood in the slot.
+    let line = hall(9).pin(27, "", PinMode::Out, Safe::Low, Pull::None);
+    assert_eq!(line_of(swap(&mut device, 0, &sealed(&line))), "reject: line 27 not allowed");
+    let refused = |device: &Own| device.trust_status().rejected;
+    assert_eq!((refused(&device), send(&mut device, &next(|_| ()))), (1, taken(0)));
+    assert_eq!(refused(&device), 1);
+    // Both of its images go at once.
+    let mut device = running(&hall(7));
+    swap(&mut device, 0, &sealed(&hall(8))).unwrap().unwrap();
+    let none = |version| signed(&Policy { version, keys: Default::default(), ..policy() });
+    assert_eq!((send(&mut device, &none(4)), refused(&device)), (taken(1), 1));
+    assert_eq!(send(&mut device, &none(5)), Ok(PolicyState::Taken { version: 5, stopped: 0 }));
+    assert_eq!(refused(&device), 1);
 }
 
 #[test]
