@@ -1,0 +1,82 @@
+//! What the documents point at is there: files, sections, and the tests that docs/security.md names.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
+}
+
+/// Every file of the repository with this extension.
+fn files(extension: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![root().to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_str().unwrap();
+            if path.is_dir() && !name.starts_with('.') && name != "target" {
+                folders.push(path);
+            } else if path.extension().is_some_and(|of| of == extension) {
+                found.push(path);
+            }
+        }
+    }
+    found
+}
+
+/// The places that a text links to, but for those on the web.
+fn links(text: &str) -> impl Iterator<Item = &str> {
+    let ends = text.split("](").skip(1).filter_map(|rest| rest.split_once(')'));
+    ends.map(|(link, _)| link).filter(|link| !link.contains("://"))
+}
+
+/// A heading as the end of a link: `A device that has an owner` is `#a-device-that-has-an-owner`.
+fn anchor(heading: &str) -> String {
+    let kept = heading.chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
+    kept.map(|c| if c == ' ' { '-' } else { c.to_ascii_lowercase() }).collect()
+}
+
+fn has_section(text: &str, wanted: &str) -> bool {
+    let headings = text.lines().filter(|line| line.starts_with('#'));
+    headings.map(|line| anchor(line.trim_start_matches('#').trim())).any(|anchor| anchor == wanted)
+}
+
+#[test]
+fn every_link_leads_somewhere() {
+    let mut wrong = Vec::new();
+    let mut seen = 0;
+    for file in files("md") {
+        let text = fs::read_to_string(&file).unwrap();
+        for link in links(&text) {
+            seen += 1;
+            let (path, section) = link.split_once('#').unwrap_or((link, ""));
+            let to = if path.is_empty() { file.clone() } else { file.with_file_name(path) };
+            let there = to.exists()
+                && (section.is_empty() || has_section(&fs::read_to_string(&to).unwrap(), section));
+            if !there {
+                wrong.push(format!("{}: {link}", file.display()));
+            }
+        }
+    }
+    assert_eq!(wrong, [""; 0]);
+    assert!(seen > 50, "{seen} links");
+}
+
+#[test]
+fn every_test_that_the_security_page_names_is_a_test() {
+    let page = fs::read_to_string(root().join("docs/security.md")).unwrap();
+    let section = page.split("\n## ").find(|text| text.starts_with("Attacks that are tests")).unwrap();
+    // attack | tests | result
+    let rows = section.lines().filter_map(|line| line.strip_prefix("| ")?.split(" | ").nth(1));
+    let names: Vec<&str> = rows.flat_map(|tests| tests.split('`').skip(1).step_by(2)).collect();
+    assert!(names.len() > 50, "{names:?}");
+    let code: String = files("rs").iter().map(|file| fs::read_to_string(file).unwrap()).collect();
+    let is_test = |name: &&&str| {
+        let before = code.split(&format!("fn {name}(")).next().filter(|before| before.len() < code.len());
+        // Attributes stand between `#[test]` and the function.
+        before.is_some_and(|before| before.lines().rev().take(4).any(|line| line.trim() == "#[test]"))
+    };
+    let missing: Vec<_> = names.iter().filter(|name| !is_test(name)).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
