@@ -232,6 +232,7 @@ fn globals_keep_their_values_between_calls() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "hours under Miri")]
 fn conditional_branches_compare_as_named() {
     type Test = fn(u64, u64) -> bool;
     let table: [(Op, Test); 8] = [

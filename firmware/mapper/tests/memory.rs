@@ -24,6 +24,7 @@ fn bytes<const N: usize>(memory: &[u8], at: usize) -> [u8; N] {
 type Load = fn(&[u8], usize) -> u64;
 
 #[test]
+#[cfg_attr(miri, ignore = "hours under Miri")]
 fn loads_extend_as_named_and_stop_at_the_end() {
     let table: [(&[Op], usize, Load); 9] = [
         (&[Op::Ld8U, Op::Ld8UW, Op::Ld8UAt], 1, |m, a| m[a].into()),

@@ -153,6 +153,7 @@ fn direct_entries_are_held_against_the_operations() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "hours under Miri")]
 fn every_line_is_held_against_the_keys() {
     for n in 0..58 {
         let mut image = sample();
