@@ -77,6 +77,7 @@ fn input(of: impl Strategy<Value = Vec<u8>>) -> impl Strategy<Value = Vec<u8>> {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "thousands of inputs")]
 fn seeds_hold() {
     let [device, host] = ["link_device", "link_host"].map(seeds);
     assert!(device.iter().map(|data| link_device(data)).sum::<u32>() >= 4);
@@ -97,6 +98,7 @@ fn seeds_hold() {
 
 proptest! {
     #[test]
+    #[cfg_attr(miri, ignore = "thousands of inputs")]
     fn a_device_holds_for_any_stream(
         data in input(asked()), changes in vec(any::<(Index, u8)>(), 0..3), greet: bool
     ) {
@@ -116,6 +118,7 @@ proptest! {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "thousands of inputs")]
     fn a_host_holds_for_any_stream(
         data in input(answered()), changes in vec(any::<(Index, u8)>(), 0..3)
     ) {
@@ -131,6 +134,7 @@ proptest! {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "thousands of inputs")]
     fn any_bytes_hold(data: Vec<u8>) {
         link_device(&data);
         link_host(&data);
@@ -138,6 +142,7 @@ proptest! {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "thousands of inputs")]
 fn a_message_that_arrives_whole_counts() {
     let status = payload(encode_request(3, &Request::Status, &mut [0; MAX_FRAME]).unwrap());
     let hello = Request::Hello { protocol: PROTOCOL, nonce: 1 };
@@ -150,6 +155,7 @@ fn a_message_that_arrives_whole_counts() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "thousands of inputs")]
 fn whoever_has_no_key_gets_nothing_between_a_host_and_its_device() {
     let mut all = Guarded::default();
     let mut note = |data: &[u8]| {
@@ -170,6 +176,7 @@ fn whoever_has_no_key_gets_nothing_between_a_host_and_its_device() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "thousands of inputs")]
 fn any_bytes_are_a_table_of_keys_or_none() {
     let key = |n| RoleKey {
         secret: Secret::new([n; 32]),

@@ -26,6 +26,7 @@ fn bytes(words: &[u32]) -> Vec<u8> {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "thousands of inputs")]
 fn seeds_hold() {
     for target in ["image_verify", "image_run"] {
         for (path, data) in seeds(target) {
@@ -37,6 +38,7 @@ fn seeds_hold() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "thousands of inputs")]
 fn mutated_images_hold() {
     let seeds = seeds("image_run");
     let images = seeds.iter().filter(|(_, data)| data.starts_with(b"XMAP"));
@@ -58,6 +60,7 @@ fn mutated_images_hold() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "thousands of inputs")]
 fn generated_images_hold() {
     for seed in 0..1_500u32 {
         assert!(image_run(&seed.to_le_bytes()), "seed {seed}");
@@ -65,6 +68,7 @@ fn generated_images_hold() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "thousands of inputs")]
 fn mutations_of_generated_images_hold() {
     for seed in 0..1_500u32 {
         let seed = [7, seed as u8, (seed >> 8) as u8];

@@ -33,6 +33,7 @@ fn input(kind: u8, seed: u32) -> Vec<u8> {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "thousands of inputs")]
 fn whatever_stands_in_a_sealed_image_the_rules_decide() {
     let mut all = Checked::default();
     let mut note = |data: &[u8]| {
@@ -51,6 +52,7 @@ fn whatever_stands_in_a_sealed_image_the_rules_decide() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "thousands of inputs")]
 fn whatever_stands_in_a_policy_only_the_root_key_is_believed() {
     let mut all = Opened::default();
     let mut note = |data: &[u8]| {
