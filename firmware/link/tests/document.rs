@@ -94,6 +94,7 @@ fn spaced(name: &str) -> String {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "thousands of inputs")]
 fn the_tables_name_every_kind() {
     use proptest::strategy::{Strategy, ValueTree};
     use proptest::test_runner::TestRunner;
