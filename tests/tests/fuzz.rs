@@ -10,23 +10,19 @@ mod compiler;
 #[path = "../fuzz/src/entropy.rs"]
 #[allow(dead_code, unreachable_pub)]
 mod entropy;
-
-use std::path::Path;
+#[path = "../fuzz/src/seeds.rs"]
+#[allow(unreachable_pub)]
+mod seeds;
 
 use changes::change;
 use compiler::{Got, manifest, module, policy_text, smith};
 use entropy::Entropy;
+use seeds::seeds;
 
 /// Runs a body over its corpus, and over as many changes to each part of it. How often it got how far.
 fn over(target: &str, changes: u32, body: fn(&[u8]) -> Got) -> [u32; 3] {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds").join(target);
-    let files = std::fs::read_dir(&folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display()));
-    let mut paths: Vec<_> = files.map(|entry| entry.unwrap().path()).collect();
-    paths.sort();
-    assert!(!paths.is_empty(), "{} is empty", folder.display());
     let mut got = [0; 3];
-    for path in paths {
-        let seed = std::fs::read(&path).unwrap();
+    for (_, seed) in seeds(target) {
         got[body(&seed) as usize] += 1;
         for n in 0..changes {
             let mut data = seed.clone();

@@ -16,24 +16,18 @@ mod entropy;
 #[path = "../../../tests/fuzz/src/guard.rs"]
 #[allow(unreachable_pub)]
 mod guard;
-
-use std::path::Path;
+#[path = "../../../tests/fuzz/src/seeds.rs"]
+#[allow(unreachable_pub)]
+mod seeds;
 
 use bodies::{link_device, link_host};
 use guard::{Guarded, link_guard, role_keys};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
+use seeds::seeds;
 use xmap_link::limits::MAX_FRAME;
 use xmap_link::*;
-
-fn seeds(target: &str) -> Vec<Vec<u8>> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fuzz/seeds").join(target);
-    let files = std::fs::read_dir(&folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display()));
-    let seeds: Vec<_> = files.map(|entry| std::fs::read(entry.unwrap().path()).unwrap()).collect();
-    assert!(!seeds.is_empty(), "{} is empty", folder.display());
-    seeds
-}
 
 /// A piece of an input, as the bodies take it apart.
 fn piece(how: u8, payload: &[u8]) -> Vec<u8> {
@@ -79,7 +73,8 @@ fn input(of: impl Strategy<Value = Vec<u8>>) -> impl Strategy<Value = Vec<u8>> {
 #[test]
 #[cfg_attr(miri, ignore = "thousands of inputs")]
 fn seeds_hold() {
-    let [device, host] = ["link_device", "link_host"].map(seeds);
+    let [device, host] = ["link_device", "link_host"]
+        .map(|target| seeds(target).into_iter().map(|(_, data)| data).collect::<Vec<_>>());
     assert!(device.iter().map(|data| link_device(data)).sum::<u32>() >= 4);
     assert!(host.iter().map(|data| link_host(data)).sum::<u32>() >= 5);
     for data in device.iter().chain(&host) {
@@ -166,7 +161,7 @@ fn whoever_has_no_key_gets_nothing_between_a_host_and_its_device() {
         all.believed += one.believed;
         all.fended_off += one.fended_off;
     };
-    seeds("link_guard").iter().for_each(|data| note(data));
+    seeds("link_guard").iter().for_each(|(_, data)| note(data));
     // Two bytes choose the roles, one the number of steps; the rest follows from them.
     (0..1000u16).for_each(|seed| note(&[&seed.to_le_bytes()[..], &[47]].concat()));
     println!("{all:?}");
@@ -201,6 +196,6 @@ fn any_bytes_are_a_table_of_keys_or_none() {
     assert!(held > 500 && held < 8 * block.len() as u32, "{held}");
     seeds("link_guard")
         .iter()
-        .filter_map(|data| data.split_first())
+        .filter_map(|(_, data)| data.split_first())
         .for_each(|(_, rest)| _ = role_keys(rest));
 }

@@ -4,22 +4,12 @@
 #[path = "../../../tests/fuzz/src/lib.rs"]
 #[allow(dead_code, unreachable_pub, missing_docs)]
 mod bodies;
-
-use std::path::{Path, PathBuf};
+#[path = "../../../tests/fuzz/src/seeds.rs"]
+#[allow(unreachable_pub)]
+mod seeds;
 
 use bodies::{Entropy, generate, image_run, image_verify, mutate};
-
-fn seeds(target: &str) -> Vec<(PathBuf, Vec<u8>)> {
-    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fuzz/seeds").join(target);
-    let mut seeds: Vec<_> = std::fs::read_dir(&dir)
-        .unwrap_or_else(|e| panic!("{}: {e}", dir.display()))
-        .map(|entry| entry.expect("a readable directory").path())
-        .map(|path| (path.clone(), std::fs::read(&path).expect("a readable seed")))
-        .collect();
-    seeds.sort();
-    assert!(!seeds.is_empty(), "{} is empty", dir.display());
-    seeds
-}
+use seeds::seeds;
 
 fn bytes(words: &[u32]) -> Vec<u8> {
     words.iter().flat_map(|word| word.to_le_bytes()).collect()

@@ -13,19 +13,13 @@ mod policy;
 #[path = "../../../tests/fuzz/src/seal.rs"]
 #[allow(unreachable_pub)]
 mod seal;
-
-use std::path::Path;
+#[path = "../../../tests/fuzz/src/seeds.rs"]
+#[allow(unreachable_pub)]
+mod seeds;
 
 use policy::{Opened, policy_signed, sample};
 use seal::{Checked, seal_check};
-
-fn seeds(target: &str) -> Vec<Vec<u8>> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fuzz/seeds").join(target);
-    let files = std::fs::read_dir(&folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display()));
-    let seeds: Vec<_> = files.map(|entry| std::fs::read(entry.unwrap().path()).unwrap()).collect();
-    assert!(!seeds.is_empty(), "{} is empty", folder.display());
-    seeds
-}
+use seeds::seeds;
 
 /// An input of a kind: a number makes the rest.
 fn input(kind: u8, seed: u32) -> Vec<u8> {
@@ -42,7 +36,7 @@ fn whatever_stands_in_a_sealed_image_the_rules_decide() {
         all.unverified += one.unverified;
         all.denied += one.denied;
     };
-    seeds("seal_check").iter().for_each(|data| note(data));
+    seeds("seal_check").iter().for_each(|(_, data)| note(data));
     for seed in 0..500 {
         (1..4).for_each(|kind| note(&input(kind, seed)));
     }
@@ -61,7 +55,7 @@ fn whatever_stands_in_a_policy_only_the_root_key_is_believed() {
         all.undecoded += one.undecoded;
         all.forged += one.forged;
     };
-    seeds("policy_signed").iter().for_each(|data| note(data));
+    seeds("policy_signed").iter().for_each(|(_, data)| note(data));
     for seed in 0..500 {
         (0..3).for_each(|kind| note(&input(kind, seed)));
     }
