@@ -14,6 +14,7 @@ pub mod compile;
 pub mod device;
 pub mod diagnostic;
 mod emit;
+mod graph;
 pub mod input;
 pub mod ir;
 mod keep;

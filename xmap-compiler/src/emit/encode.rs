@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use xmap_image::{Function, Op, Word, limits};
 
 use super::Emitted;
+use super::gaps::Gaps;
 use super::moves::{From, Move, sequence};
 use super::registers::Registers;
 use super::select::{Callee, Condition, End, Machine, MachineBlock, Selected, Slot, load_constant};
@@ -19,10 +20,8 @@ pub(super) fn encode(func: &Func, selected: &Selected, registers: &Registers) ->
     let mut encoder = Encoder {
         selected,
         registers,
-        params: selected.blocks.iter().map(|b| (b.id, &b.params[..])).collect(),
+        gaps: Gaps::new(selected, registers, labels),
         items: Vec::new(),
-        stubs: Vec::new(),
-        labels,
         // Behind the registers in use, and behind those that the results leave in.
         scratch: registers.frame.max(func.results as u8 + 1),
         scratch_used: false,
@@ -33,15 +32,10 @@ pub(super) fn encode(func: &Func, selected: &Selected, registers: &Registers) ->
         encoder.words(vec![Op::SpillEnter.a16(0, selected.spill_slots)]);
     }
     for (n, block) in selected.blocks.iter().enumerate() {
-        encoder.block(block, selected.blocks.get(n + 1).map(|b| b.id));
+        encoder.stubs(n);
+        encoder.block(n, block);
     }
-    // Moves of edges that are taken by a branch stand behind everything else.
-    for (label, edge, offset) in std::mem::take(&mut encoder.stubs) {
-        encoder.offset = offset;
-        encoder.items.push(Item { what: What::Label(label), offset });
-        encoder.edge_moves(&edge);
-        encoder.jump(edge.to);
-    }
+    encoder.stubs(selected.blocks.len());
     let frame = if encoder.scratch_used { encoder.scratch + 1 } else { registers.frame };
     let Linked { code, offsets, places } = link(encoder.items, labels)?;
     let mut loops: Vec<(u32, u64)> =
@@ -108,10 +102,8 @@ impl Reach {
 struct Encoder<'s> {
     selected: &'s Selected,
     registers: &'s Registers,
-    params: HashMap<BlockId, &'s [Value]>,
+    gaps: Gaps<'s>,
     items: Vec<Item>,
-    stubs: Vec<(u32, Edge, u32)>,
-    labels: u32,
     scratch: u8,
     scratch_used: bool,
     /// How many calls there were.
@@ -120,7 +112,21 @@ struct Encoder<'s> {
 }
 
 impl Encoder<'_> {
-    fn block(&mut self, block: &MachineBlock, next: Option<BlockId>) {
+    /// The stubs in front of block `n`. The last one falls into it, if it leads there.
+    fn stubs(&mut self, n: usize) {
+        let next = self.selected.blocks.get(n).map(|b| b.id);
+        let mut stubs = self.gaps.take(n).into_iter().peekable();
+        while let Some(stub) = stubs.next() {
+            self.offset = stub.offset;
+            self.push(What::Label(stub.label));
+            self.moves(&stub.moves);
+            if stubs.peek().is_some() || Some(stub.to) != next {
+                self.jump(stub.to);
+            }
+        }
+    }
+
+    fn block(&mut self, n: usize, block: &MachineBlock) {
         self.offset = block.end_offset;
         self.push(What::Label(block.id.0));
         for inst in &block.insts {
@@ -131,11 +137,12 @@ impl Encoder<'_> {
         match &block.end {
             End::Jump(edge) => {
                 self.edge_moves(edge);
-                self.jump_unless_next(edge.to, next);
+                self.jump_unless_next(n, edge.to);
             }
             End::Branch { condition, then, other } => {
-                let label = self.label(then);
-                let (first, reach) = match *condition {
+                let (condition, taken, on) = self.gaps.branch(n, *condition, [then, other]);
+                let label = self.gaps.label(n, taken, self.offset);
+                let (first, reach) = match condition {
                     Condition::Short(op, a, b) => (op.abc(self.field(a), self.field(b), 0), Reach::Bits8),
                     Condition::Long(op, a) => match self.counted(op, self.field(a)) {
                         Some(first) => (first, Reach::Back8),
@@ -143,15 +150,18 @@ impl Encoder<'_> {
                     },
                 };
                 self.push(What::Branch(first, reach, label));
-                self.edge_moves(other);
-                self.jump_unless_next(other.to, next);
+                self.edge_moves(on);
+                self.jump_unless_next(n, on.to);
             }
             End::Table { index, targets } => {
                 // Equal ways share their moves: a table may have thousands of them.
                 let mut known: HashMap<(BlockId, &[Value]), u32> = HashMap::new();
                 let labels: Vec<u32> = targets
                     .iter()
-                    .map(|t| *known.entry((t.to, &t.args)).or_insert_with(|| self.label(t)))
+                    .map(|t| {
+                        let label = || self.gaps.label(n, t, self.offset);
+                        *known.entry((t.to, &t.args)).or_insert_with(label)
+                    })
                     .collect();
                 let index = self.registers.of(*index);
                 self.words(vec![Op::BrTable.a16(index, (targets.len() - 1) as u16)]);
@@ -256,33 +266,19 @@ impl Encoder<'_> {
         }
     }
 
-    fn edge_pairs(&self, edge: &Edge) -> Vec<Move> {
-        let params = self.params[&edge.to];
-        let pairs = params.iter().zip(&edge.args).map(|(p, v)| (self.registers.of(*p), self.from(*v)));
-        pairs.filter(|(to, from)| *from != From::Register(*to)).collect()
-    }
-
     fn edge_moves(&mut self, edge: &Edge) {
-        let moves = self.edge_pairs(edge);
+        let moves = self.gaps.moves(edge);
         self.moves(&moves);
-    }
-
-    /// The label that a branch along this edge goes to: the block, or a stub with the moves.
-    fn label(&mut self, edge: &Edge) -> u32 {
-        if self.edge_pairs(edge).is_empty() {
-            return edge.to.0;
-        }
-        let label = self.labels + self.stubs.len() as u32;
-        self.stubs.push((label, edge.clone(), self.offset));
-        label
     }
 
     fn jump(&mut self, to: BlockId) {
         self.push(What::Branch(Op::Br.a24(0), Reach::Bits24, to.0));
     }
 
-    fn jump_unless_next(&mut self, to: BlockId, next: Option<BlockId>) {
-        if next != Some(to) {
+    /// Goes on from block `n`, over the stubs that stand behind it.
+    fn jump_unless_next(&mut self, n: usize, to: BlockId) {
+        let next = self.selected.blocks.get(n + 1).map(|b| b.id);
+        if next != Some(to) || self.gaps.follows(n) {
             self.jump(to);
         }
     }

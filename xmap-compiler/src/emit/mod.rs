@@ -2,6 +2,7 @@
 
 mod encode;
 mod fuse;
+mod gaps;
 mod moves;
 mod native;
 mod place;

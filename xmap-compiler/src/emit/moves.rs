@@ -1,7 +1,7 @@
 //! Parallel moves: several registers get their new values as if at once.
 
 /// Where a move takes its value from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum From {
     /// A register.
     Register(u8),

@@ -4,6 +4,7 @@ mod cfg;
 mod dce;
 mod fold;
 mod inline;
+mod layout;
 mod params;
 mod range;
 
@@ -32,8 +33,9 @@ pub fn optimise(func: &mut Func, ranges: &ParamRanges) {
     compact(func);
 }
 
-/// Drops blocks that control cannot reach.
+/// Drops blocks that control cannot reach, and puts the others in order.
 fn compact(func: &mut Func) {
+    layout::arrange(func);
     let order = func.order();
     let mut new_id = vec![None; func.blocks.len()];
     for (n, old) in order.iter().enumerate() {
