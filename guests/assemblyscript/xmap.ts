@@ -30,7 +30,7 @@ export namespace gpio {
   @external("gpio", "write")
   export declare function write(bank: i32, high: u32, clear: u32): void;
 
-  /** The levels of a whole bank, line 32 * bank in bit 0. */
+  /** The levels of a bank's declared lines, line 32 * bank in bit 0; other bits are 0. */
   @external("gpio", "read")
   export declare function read(bank: i32): u32;
 

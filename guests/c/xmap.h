@@ -52,7 +52,7 @@ XMAP_IMPORT_(gpio, toggle) void xmap_gpio_toggle(int32_t pin);
  */
 XMAP_IMPORT_(gpio, write) void xmap_gpio_write(int32_t bank, uint32_t set, uint32_t clear);
 
-/* The levels of a whole bank, line 32 * bank in bit 0. */
+/* The levels of a bank's declared lines, line 32 * bank in bit 0; other bits are 0. */
 XMAP_IMPORT_(gpio, read) uint32_t xmap_gpio_read(int32_t bank);
 
 /* Makes a line that the manifest declares `inout` an output (out != 0) or an input (out == 0). */

@@ -58,7 +58,7 @@ pub inline fn write(bank: u1, high: u32, clear: u32) void {
     abi.gpio.write(bank, high, clear);
 }
 
-/// The levels of a whole bank, line 32 * bank in bit 0.
+/// The levels of a bank's declared lines, line 32 * bank in bit 0; other bits are 0.
 pub inline fn read(bank: u1) u32 {
     return abi.gpio.read(bank);
 }

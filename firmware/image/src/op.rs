@@ -520,7 +520,7 @@ ops! {
     0xad MaskSet "gpio.set_mask" MASK;
     /// Drive the lines of the mask in bank `a` low.
     0xae MaskClear "gpio.clear_mask" MASK;
-    /// `a =` levels of bank `b`.
+    /// `a =` levels of the declared lines of bank `b`; other bits are 0.
     0xaf BankRead "gpio.read_bank" abc(Def, Bank, Zero);
 
     // Native operations on lines that only the call knows: checked against the declared masks.
@@ -534,7 +534,7 @@ ops! {
     0xb3 GpioToggle "gpio.toggle" abc(Use, Zero, Zero);
     /// `a =` level of line `b`.
     0xb4 GpioGet "gpio.get" abc(Def, Use, Zero);
-    /// `a =` levels of bank `b`.
+    /// `a =` levels of the declared lines of bank `b`; other bits are 0.
     0xb5 GpioRead "gpio.read" abc(Def, Use, Zero);
     /// In bank `a`, clear the lines of `c`, then set those of `b`.
     0xb6 GpioWrite "gpio.write" abc(Use, Use, Use);

@@ -688,7 +688,7 @@ impl<P: Port> Run<'_, '_, P> {
                     op::LineGet => set!(self.native.is_high(place(field!(b)))),
                     op::MaskSet => drive!((bank(field!(a)), next!()), true),
                     op::MaskClear => drive!((bank(field!(a)), next!()), false),
-                    op::BankRead => set!(self.native.port.level(bank(field!(b)))),
+                    op::BankRead => set!(self.native.levels(bank(field!(b)))),
                     op::GpioSet => drive!(line!(writable, a, 1), true),
                     op::GpioClear => drive!(line!(writable, a, 1), false),
                     op::GpioPut => drive!(line!(writable, a, 1), r32!(b) != 0),

@@ -161,6 +161,12 @@ impl<P: Port> Native<'_, P> {
         Ok(())
     }
 
+    /// The levels of the declared lines of a bank; bits of all other lines are zero.
+    #[inline(always)]
+    pub(crate) fn levels(&mut self, bank: Bank) -> PinMask {
+        self.port.level(bank) & self.lines.declared.lines(bank)
+    }
+
     /// Drives the line at a place to the opposite of its level.
     #[inline(never)]
     pub(crate) fn flip(&mut self, place: Place) {
@@ -172,7 +178,7 @@ impl<P: Port> Native<'_, P> {
     #[inline(always)]
     pub(crate) fn read(&mut self, bank: u32) -> Result<PinMask, Fault> {
         let bank = Bank::new(bank).ok_or(undeclared(bank))?;
-        Ok(self.port.level(bank))
+        Ok(self.levels(bank))
     }
 
     /// `gpio.write`: checks everything, then clears, then sets.

@@ -4,6 +4,7 @@ mod common;
 
 use common::*;
 use tiny_mapper::{CallError, Function, LogLevel, Pull, Trap, TrapCode};
+use xmap_boards::BoardId;
 use xmap_image::{Entry, ImageBuilder, Op, PinMode, Ty, VerifyError};
 
 /// The lines of [`builder`]: 17 and 42 are outputs, 27 an input, 22 both ways.
@@ -176,15 +177,39 @@ fn operations_on_one_line() {
 }
 
 #[test]
-fn a_bank_is_read_whole_and_written_clear_first() {
-    for b in both(&[Ty::U32], &[Ty::I32], Op::GpioRead.abc(1, 1, 0)) {
-        with(&b, |m| {
-            m.port_mut().levels = [0xdead_beef, 0x03ff_ffff];
-            assert_eq!(call(m, "f", &[0]), Ok(vec![0xdead_beef]));
-            assert_eq!(call(m, "f", &[1]), Ok(vec![0x03ff_ffff]));
-            assert_eq!(fault(call(m, "f", &[2])), (TrapCode::UndeclaredLine, 2));
+fn a_bank_read_shows_declared_lines_alone() {
+    let declared = [1 << OUT | 1 << IN | 1 << BOTH, 1 << (OUT1 - 32)];
+    let worlds = [[u32::MAX; 2], [0xdead_beef, 0x03ff_ffff], [1 << OUT | 1, 1 << 3], [0; 2]];
+    for levels in worlds {
+        let expected = [0, 1].map(|bank| u64::from(levels[bank]) & declared[bank]);
+        for b in both(&[Ty::U32], &[Ty::I32], Op::GpioRead.abc(1, 1, 0)) {
+            with(&b, |m| {
+                m.port_mut().levels = levels;
+                assert_eq!(call(m, "f", &[0]), Ok(vec![expected[0]]));
+                assert_eq!(call(m, "f", &[1]), Ok(vec![expected[1]]));
+                assert_eq!(fault(call(m, "f", &[2])), (TrapCode::UndeclaredLine, 2));
+            });
+        }
+        for bank in 0..2 {
+            for b in both(&[], &[Ty::U32], Op::BankRead.abc(1, bank, 0)) {
+                with(&b, |m| {
+                    m.port_mut().levels = levels;
+                    assert_eq!(call(m, "f", &[]), Ok(vec![expected[usize::from(bank)]]));
+                });
+            }
+        }
+        // An image that declares no line reads none.
+        let mut blind = ImageBuilder::new(BoardId::Rpi4b);
+        direct(&mut blind, "f", &[Ty::U32], &[Ty::I32], &[Op::GpioRead.abc(1, 1, 0)]);
+        with(&blind, |m| {
+            m.port_mut().levels = levels;
+            assert_eq!([0, 1].map(|bank| call(m, "f", &[bank])), [Ok(vec![0]), Ok(vec![0])]);
         });
     }
+}
+
+#[test]
+fn a_bank_is_written_clear_first() {
     for b in both(&[Ty::U32; 3], &[], Op::GpioWrite.abc(1, 2, 3)) {
         with(&b, |m| {
             let (a, c) = (1 << 17, 1 << 22);

@@ -113,7 +113,7 @@ pub mod gpio {
         abi::gpio_write(bank.into(), set, clear);
     }
 
-    /// The levels of a whole bank, line 32 * bank in bit 0.
+    /// The levels of a bank's declared lines, line 32 * bank in bit 0; other bits are 0.
     #[inline]
     pub fn read(bank: u8) -> u32 {
         abi::gpio_read(bank.into())

@@ -17,8 +17,8 @@ use super::world::World;
 
 /// Units of wasmi's fuel for a call, about one an instruction.
 const FUEL: u64 = 2_000_000;
-/// Lines that a bare module may use: 2 to 27, all of the first bank.
-const LINES: u32 = 0x0fff_fffc;
+/// Lines that a bare module may use: 2 to 13 and 16 to 27, all of the first bank.
+pub(super) const LINES: u32 = 0x0fff_3ffc;
 
 /// Why the reference cannot say what is right.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -241,7 +241,8 @@ fn imports(engine: &Engine) -> Result<Linker<Host>, wasmi::Error> {
     })?;
     linker.func_wrap("gpio", "read", |mut c: Guest<'_>, number: u32| {
         let bank = bank(number)?;
-        Ok::<_, wasmi::Error>(c.data_mut().world.level(bank))
+        let lines = if bank == Bank::Zero { LINES } else { 0 };
+        Ok::<_, wasmi::Error>(c.data_mut().world.level(bank) & lines)
     })?;
     linker.func_wrap("gpio", "direction", |mut c: Guest<'_>, pin: u32, out: u32| {
         let line = line(allowed(pin)?)?;

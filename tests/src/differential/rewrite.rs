@@ -141,7 +141,7 @@ fn wrapper(from: &str, name: &str, import: u32, params: u32) -> Function {
         code.local_get(param);
         match (from, name, param) {
             ("gpio", "write", 0) | ("gpio", "read", 0) => code.i32_const(1).i32_and(),
-            ("gpio", "write", _) => code.i32_const(0x0fff_fffc).i32_and(),
+            ("gpio", "write", _) => code.i32_const(0x0fff_3ffc).i32_and(),
             ("gpio", "pull", 1) => code.i32_const(3).i32_rem_u(),
             // Of these, 0, 1 and 28 to 31 are not declared.
             ("gpio", "toggle", 0) => code.i32_const(31).i32_and(),

@@ -178,7 +178,8 @@ impl Board {
 
     pub(super) fn read(&self, bank: i32) -> Result<u32, Stop> {
         let lines = self.lines.iter().skip(known_bank(bank)? * 32).take(32);
-        Ok(lines.enumerate().fold(0, |word, (bit, line)| word | u32::from(line.level()) << bit))
+        let declared = lines.enumerate().filter(|(_, line)| line.mode.is_some());
+        Ok(declared.fold(0, |word, (bit, line)| word | u32::from(line.level()) << bit))
     }
 
     pub(super) fn direction(&mut self, pin: i32, out: i32) -> Result<(), Stop> {

@@ -220,14 +220,18 @@ impl<'p, 'r> Body<'p, 'r> {
         for param in 0..params {
             match (module, name, param) {
                 ("gpio", "write" | "read", 0) => self.emit(Instruction::I32Const(0)),
-                ("gpio", "write", _) => self.masked(0x0fff_fffc),
+                ("gpio", "write", _) => self.masked(0x0fff_3ffc),
                 ("gpio", "pull", 1) => {
                     let mask = if self.one_in(8) { 3 } else { 1 };
                     self.masked(mask);
                 }
                 // A line: constant, or with some that are not declared.
                 ("gpio", _, 0) if self.one_in(2) => {
-                    let line = self.program.rng.range(2, 27) as i32;
+                    // Not the link's.
+                    let line = match self.program.rng.range(2, 27) as i32 {
+                        14 | 15 => 16,
+                        line => line,
+                    };
                     self.emit(Instruction::I32Const(line));
                 }
                 ("gpio", _, 0) if self.one_in(8) => self.masked(31),
