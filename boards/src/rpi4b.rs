@@ -15,7 +15,8 @@ pub const RPI4B: Board = Board {
     id: BoardId::Rpi4b,
     name: "rpi4b",
     lines: (1 << Line::COUNT) - 1,
-    header: 0x0fff_fffc,
+    // 2 to 27 without the link's UART.
+    header: 0x0fff_3ffc,
     reserved: &[
         reserved(0, "the ID EEPROM of a HAT (ID_SD)"),
         reserved(1, "the ID EEPROM of a HAT (ID_SC)"),

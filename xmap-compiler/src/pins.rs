@@ -7,7 +7,7 @@ use xmap_image::{PinMode, limits};
 use crate::codes::Code;
 use crate::diagnostic::{Diagnostic, Place};
 use crate::ir::Func;
-use crate::manifest::Manifest;
+use crate::manifest::{Manifest, lines_text};
 use crate::wasm::{Lines, Native, WasmModule};
 
 /// Checks native operations of one function, and names places in it.
@@ -187,7 +187,10 @@ impl PinCheck<'_> {
                 let span = self.manifest.module.name.span.clone();
                 diagnostic.note(self.manifest.place(&span), "this manifest declares no line").help(help)
             }
-            _ => diagnostic.help("a module without a manifest may use the lines 2 to 27".to_string()),
+            _ => {
+                let lines = lines_text(self.manifest.module.board.value.header);
+                diagnostic.help(format!("a module without a manifest may use the lines {lines}"))
+            }
         }
     }
 }

@@ -34,16 +34,14 @@ impl fmt::Display for ReservedLine {
     }
 }
 
-/// Checks that an image declares no line that its board needs. The compiler refuses such a
-/// manifest; an image may come from elsewhere. The lines of a bare module are not looked at: it
-/// declares none, and what it may touch is what its compiler allowed.
+/// Checks that an image declares no line that its board needs, in any mode. The compiler declares none; an image
+/// may come from elsewhere.
 ///
 /// # Errors
 /// The first such line.
 pub fn check_lines(image: &Image<'_>) -> Result<(), ReservedLine> {
     let board = image.board().board();
-    let declared = image.pins().iter().filter(|pin| pin.mode() != PinMode::Any);
-    declared.map(PinRow::line).try_for_each(|line| match board.reserved(line) {
+    image.pins().iter().map(PinRow::line).try_for_each(|line| match board.reserved(line) {
         Some(reason) => Err(ReservedLine { line, reason }),
         None => Ok(()),
     })

@@ -140,14 +140,28 @@ fn hooks_have_their_signature_or_are_refused() {
 }
 
 #[test]
-fn a_reserved_line_stops_everything() {
-    let small = all_modes().pin(14, "", PinMode::In, Safe::Hold, Pull::None);
-    let (device, outcome) = try_mount(&small);
-    match outcome {
-        Err(Failure::Mount(MountError::Reserved(reserved))) => assert_eq!(reserved.line, line(14)),
-        other => panic!("{other:?}"),
+fn reserved_lines_are_refused_in_every_mode() {
+    let modes = [PinMode::In, PinMode::Out, PinMode::InOut, PinMode::Any];
+    let mut refused = 0;
+    for reserved in xmap_boards::RPI4B.reserved {
+        for mode in modes {
+            let small = all_modes().pin(reserved.line.number(), "", mode, Safe::Hold, Pull::None);
+            let (device, outcome) = try_mount(&small);
+            match outcome {
+                Err(Failure::Mount(MountError::Reserved(found))) => {
+                    assert_eq!((found.line, found.reason), (reserved.line, reserved.reason));
+                    refused += 1;
+                }
+                other => panic!("line {} as {mode:?}: {other:?}", reserved.line),
+            }
+            assert_eq!(device.board().events(), [], "nothing was stored");
+        }
     }
-    assert_eq!(device.board().events(), []);
+    assert_eq!(refused, 33 * modes.len());
+    for mode in modes {
+        let (_, outcome) = try_mount(&all_modes().pin(42, "", mode, Safe::Hold, Pull::None));
+        assert_eq!(outcome, Ok(()), "a free line beside them");
+    }
 }
 
 #[test]

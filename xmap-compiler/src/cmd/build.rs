@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::path::PathBuf;
 
+use xmap_compiler::manifest::lines_text;
 use xmap_image::limits::MAX_IMAGE_BYTES;
 
 use super::load::{build, map_path};
@@ -19,7 +20,7 @@ Examples:
   xmap build panel.toml                    writes panel.xmap and panel.xmap.map
   xmap build panel.toml -o boot/panel.xmap
   xmap build panel.toml --max-bytes 4096   fails where the image is larger
-  xmap build lamp.wasm                     without a manifest: lines 2-27 may all be used")]
+  xmap build lamp.wasm                     without a manifest: lines 2-13 and 16-27")]
 pub(super) struct Args {
     /// A manifest (panel.toml), or a module alone (.wasm, .wat)
     #[arg(value_name = "PANEL")]
@@ -42,7 +43,8 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Done {
     let map = (map_path(&output), compiled.map.to_json());
     let written = write_image(&output, &compiled.bytes(), &[map], &sources)?;
     if manifest.is_bare() {
-        writeln!(out, "no manifest: lines 2-27 may all be used")?;
+        let lines = lines_text(manifest.module.board.value.header);
+        writeln!(out, "no manifest: lines {lines} may all be used")?;
     }
     writeln!(out, "{}\nwrote {written}", compiled.report)?;
     Ok(())

@@ -4,6 +4,7 @@ use std::io::Write;
 
 use tiny_mapper::{Trap, TrapCode};
 use xmap_boards::Line;
+use xmap_compiler::manifest::lines_text;
 use xmap_compiler::map::Origin;
 use xmap_image::Image;
 use xmap_sim::{Access, Register, Shown, Sim, draw, time};
@@ -29,7 +30,8 @@ pub(super) fn loaded(loaded: &Loaded, out: &mut dyn Write) -> Done {
         count(image.words().len() * 4, "byte")
     )?;
     if image.is_bare() {
-        writeln!(out, "no manifest: lines 2-27 may all be used")?;
+        let lines = lines_text(image.declared());
+        writeln!(out, "no manifest: lines {lines} may all be used")?;
     }
     if loaded.stale_map {
         let map = &loaded.map_path;

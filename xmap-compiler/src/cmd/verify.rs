@@ -45,6 +45,13 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Done {
     }
     let all = load::images(&args.file, &bytes)?;
     load::beside(&all)?;
+    for loaded in &all {
+        xmap_panel::check_lines(&loaded.image.image()).map_err(|reserved| {
+            let message = format!("{}: {reserved}: no device takes the image", loaded.title);
+            Diagnostic::new(Code::ReservedLine, Place::File(loaded.title.clone()), message)
+                .help("declare another line, and compile the panel again with this xmap".to_string())
+        })?;
+    }
     if all.len() > 1 {
         writeln!(out, "{}: {} that can stand side by side", args.file.display(), count(all.len(), "image"))?;
     }

@@ -11,8 +11,8 @@ use xmap_image::{
 use super::{At, BARE_MEMORY_BYTES, Keep, Keys, Limits, Manifest, Module, Pin};
 
 impl Manifest {
-    /// What a bare `.wasm` or `.wat` may do on a board: use every line of the header in both
-    /// directions, without names and safe states. Exports are mapped under their own names in the
+    /// What a bare `.wasm` or `.wat` may do on a board: use every line of the header but those that the board needs,
+    /// in both directions, without names and safe states. Exports are mapped under their own names in the
     /// namespace `default`. No budget but the format's own holds, and [`BARE_MEMORY_BYTES`] of memory.
     pub fn bare(board: &'static Board, wasm: &Path) -> Self {
         let stem = wasm.file_stem().map_or("module".into(), |s| s.to_string_lossy());
@@ -56,6 +56,24 @@ impl Manifest {
     pub fn verbatim(board: &'static Board, wasm: &Path) -> Self {
         Self { keys: Keys::Verbatim, ..Self::bare(board, wasm) }
     }
+}
+
+/// Names a set of lines: `2-13 and 16-27`.
+pub fn lines_text(lines: u64) -> String {
+    let mut runs: Vec<(u8, u8)> = Vec::new();
+    for line in (0..Line::COUNT).filter(|line| lines >> line & 1 != 0) {
+        match runs.last_mut() {
+            Some((_, last)) if *last + 1 == line => *last = line,
+            _ => runs.push((line, line)),
+        }
+    }
+    let mut runs = runs.iter().map(|(first, last)| match last - first {
+        0 => first.to_string(),
+        _ => format!("{first}-{last}"),
+    });
+    let last = runs.next_back().unwrap_or_default();
+    let others: Vec<String> = runs.collect();
+    if others.is_empty() { last } else { format!("{} and {last}", others.join(", ")) }
 }
 
 fn nowhere<T>(value: T) -> At<T> {

@@ -28,6 +28,7 @@ use std::{
 use xmap_boards::{Board, Line};
 use xmap_image::{EventSource, PinMode, Policy, Pull, Safe};
 
+pub use bare::lines_text;
 pub use keep::{Keep, KeptFrom, KeptMemory};
 pub use resolve::{ExportedFunction, MappedExport, WasmTy, resolve_exports};
 pub use trust::parse_policy;

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use xmap_boards::RPI4B;
 use xmap_image::{Confirm, EventSource, OnFault, OnOverrun, PinMode, Policy, Pull, Safe, Ty, limits};
 
-use super::{ExportedFunction, Manifest, Owner, Value, WasmTy, resolve_exports};
+use super::{ExportedFunction, Manifest, Owner, Value, WasmTy, lines_text, resolve_exports};
 use crate::diagnostic::{Code, Diagnostics};
 
 /// The manifest of docs/manifest.md.
@@ -151,7 +151,9 @@ fn a_bare_module_has_the_header() {
     assert_eq!(manifest.module.name.value, "blink");
     assert_eq!(manifest.wasm_path(), Path::new("x/blink.wasm"));
     let lines: Vec<_> = manifest.pins.iter().map(|p| p.line.value.number()).collect();
-    assert_eq!(lines, (2..=27).collect::<Vec<_>>());
+    assert_eq!(lines, (2..=13).chain(16..=27).collect::<Vec<_>>(), "not the link's UART");
+    assert!(manifest.pins.iter().all(|p| RPI4B.reserved(p.line.value).is_none()));
+    assert_eq!(lines_text(RPI4B.header), "2-13 and 16-27");
     assert!(manifest.pins.iter().all(|p| p.mode.value == PinMode::Any));
 
     let all = [
