@@ -80,16 +80,17 @@ pub fn open(config: &Config, owner: Owner, guard: &Guard) -> Result<(Box<LinuxDe
     Ok((Box::new(Device::with_trust(port, rooms(), owner)), identity))
 }
 
-/// Mounts what was kept: of each module the image that counted as good last, with its state; where that one cannot be mounted,
-/// the one before it.
+/// Mounts what was kept: of each module the image that counted as good last, with its state; where that one cannot be
+/// mounted, the one before it. All newest images come first, since they ran side by side: an older one takes no line
+/// from them.
 pub fn mount_kept(kept: &keep::Kept, device: &mut LinuxDevice) {
-    for (number, images) in (0..).zip(&kept.images) {
-        for (image, from) in images.iter().zip(["its slot", "the slot before"]) {
-            let outcome = install(number, &image.bytes, &image.origin, kept, device);
-            let mounted = outcome.is_ok();
-            told(number, from, &outcome, device);
-            if mounted {
-                break;
+    for (age, from) in ["its slot", "the slot before"].into_iter().enumerate() {
+        for (number, images) in (0..).zip(&kept.images) {
+            if let Some(image) = &images[age]
+                && device.image(number).is_none()
+            {
+                let outcome = install(number, &image.bytes, &image.origin, kept, device);
+                told(number, from, &outcome, device);
             }
         }
     }

@@ -218,6 +218,39 @@ fn a_damaged_slot_gives_way_to_the_one_before() {
     assert_eq!(device.host().version(), Some(1));
 }
 
+/// The older image of module 0 has a line that module 1 got once nothing could go back to it.
+#[test]
+fn the_newest_images_come_back_before_an_older_one_takes_their_lines() {
+    let of = |name: &str, version: u32, line: u8| {
+        let manifest = format!(
+            "module = {{ name = \"{name}\", namespace = \"{name}\", board = \"rpi4b\", wasm = \"x.wasm\", \
+             version = {version} }}\n[pins]\n{line} = {{ mode = \"out\" }}\n[policy]\nconfirm_ms = 0\n"
+        );
+        common::build(&manifest, r#"(module (func (export "go")))"#)
+    };
+    let mut device = Device::new(&panel(1, AT_ONCE));
+    device.start();
+    let mut host = device.host();
+    swapped(&mut host, &of("first", 1, 5));
+    swapped(&mut host, &of("first", 2, 6));
+    let beside = OwnedImage::from_bytes(&of("second", 1, 5)).unwrap();
+    let refused = host.0.swap(1, &beside.image(), &mut |_| ()).unwrap();
+    assert!(refused.is_err(), "the image before may come back");
+    swapped(&mut host, &of("first", 2, 6));
+    assert!(host.0.swap(1, &beside.image(), &mut |_| ()).unwrap().is_ok());
+    device.kill();
+    let newest = device.path("state/image-0.b");
+    let mut bytes = fs::read(&newest).unwrap();
+    bytes[100] ^= 1;
+    fs::write(&newest, bytes).unwrap();
+    device.start();
+    let mut host = device.host();
+    let second = host.0.module(1).unwrap().unwrap();
+    assert_eq!((second.name.as_str(), second.life), ("second", Life::Running));
+    device.says("module 0: not mounted from the slot before: beside module 1: one drives line 5");
+    assert_eq!(host.0.module(0).unwrap().unwrap().name.as_str(), "hall", "the default panel");
+}
+
 /// A swap under strace, which kills the program at the `nth` of these calls of the system that concern the slots; what
 /// comes up after it. `None` where there is no such call any more.
 fn cut(call: &str, fault: &str, nth: usize) -> Option<String> {

@@ -40,7 +40,8 @@ fn admit_sealed<R: Ram>(
     let words = slot.words_mut().and_then(|words| words.get(..len)).unwrap_or_default();
     let (image, seal) = sealed(words).ok_or(Reject::Seal(SealError::Magic))?;
     let seal = Seal::parse(seal).map_err(Reject::Seal)?;
-    let allowed = authenticate(&seal, image, policy, origin, trust.highest(&seal.module))?;
+    let (version, highest) = (policy.version, trust.highest(&seal.module));
+    let allowed = authenticate(&seal, image, policy, origin, highest)?;
     if announced.is_some_and(|hash| hash != seal.hash) {
         return Err(VerifyError::Hash.into());
     }
@@ -53,15 +54,23 @@ fn admit_sealed<R: Ram>(
         return Err(reject.into());
     }
     slot.set_origin(origin);
+    slot.set_allowed_by(version, highest);
     Ok(())
 }
 
-/// Holds an image that is in a slot, with the seal behind it, against a policy again.
-fn hold<R: Ram>(slot: &Slot<R>, policy: &Policy, trust: &impl Trust) -> Result<(), Reject> {
+/// Holds an image that is in a slot, with the seal behind it, against a policy again. The verdict stands as long as
+/// the policy and the highest version do: words, seal and origin of a slot do not change.
+pub(crate) fn hold<R: Ram>(slot: &mut Slot<R>, policy: &Policy, trust: &impl Trust) -> Result<(), Reject> {
     let Some((image, behind, origin)) = slot.admitted() else { return Ok(()) };
     let seal = behind.get(..xmap_trust::SEAL_WORDS).ok_or(Reject::Seal(SealError::Length))?;
     let seal = Seal::parse(seal).map_err(Reject::Seal)?;
-    authenticate(&seal, image.words(), policy, origin, trust.highest(&seal.module))?.covers(&image)
+    let highest = trust.highest(&seal.module);
+    if slot.is_allowed_by(policy.version, highest) {
+        return Ok(());
+    }
+    authenticate(&seal, image.words(), policy, origin, highest)?.covers(&image)?;
+    slot.set_allowed_by(policy.version, highest);
+    Ok(())
 }
 
 impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
@@ -100,18 +109,6 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
             return Err(Reject::Seal(SealError::Length).into());
         }
         admit_sealed(slot, bytes / 4, &mut self.trust, (announced, origin))
-    }
-
-    /// Whether the image before the active one may come back. It counted as good once; that may be over.
-    pub(crate) fn may_return(&mut self, number: u8) -> Result<(), Failure> {
-        let (Some(policy), Some(module)) = (self.trust.policy(), self.modules.get(usize::from(number)))
-        else {
-            return Ok(());
-        };
-        hold(module.inactive(), policy, &self.trust).map_err(|reject| {
-            self.deny(number, &reject);
-            reject.into()
-        })
     }
 
     /// Counts what was refused, and keeps it for a host that asks.
@@ -190,20 +187,17 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
 
     /// Holds both images of a module against the policy, which has changed. Whether the active one had to go.
     fn hold_again(&mut self, number: u8) -> bool {
-        let (Some(policy), Some(module)) = (self.trust.policy(), self.modules.get(usize::from(number)))
+        let (Some(policy), Some(module)) = (self.trust.policy(), self.modules.get_mut(usize::from(number)))
         else {
             return false;
         };
-        let active = hold(module.active(), policy, &self.trust);
-        let inactive = hold(module.inactive(), policy, &self.trust);
-        if let Err(reject) = active {
+        if let Err(reject) = hold(module.active_mut(), policy, &self.trust) {
             self.stop(number, &reject);
             return true;
         }
-        if let (Err(reject), Some(module)) = (inactive, self.modules.get_mut(usize::from(number))) {
-            // Nobody sees it, but nothing goes back to it.
-            module.inactive_mut().clear();
-            module.previous = false;
+        if let Err(reject) = hold(module.inactive_mut(), policy, &self.trust) {
+            // It does not run, but nothing goes back to it.
+            module.forget_previous();
             self.deny(number, &reject);
         }
         false
@@ -219,11 +213,7 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
             }
             module.active_mut().step(Step::Fault);
         }
-        module.settle_counters();
-        module.active_mut().clear();
-        module.inactive_mut().clear();
-        (module.previous, module.trial_us, module.host_lost) = (false, None, false);
-        module.state = state(reject);
+        module.vacate(state(reject));
         while let Some(handle) = self.handles.of(number) {
             self.handles.release(handle);
         }

@@ -5,13 +5,12 @@ use xmap_image::OnFault;
 use xmap_link::limits::MAX_MODULES;
 use xmap_link::{Life, Refusal, What, Why};
 
+use crate::activate::Activation;
 use crate::device::report;
 use crate::lifecycle::Step;
-use crate::lines::{make_safe, prepare_lines, release_lines};
+use crate::lines::make_safe;
 use crate::module::Module;
-use crate::sources::Phases;
-use crate::swap::mount;
-use crate::{Board, Device, MountError, Ram, Trust};
+use crate::{Board, Device, Ram, Trust};
 
 /// Microseconds without a fault after which a module's restarts are forgotten.
 pub const FORGIVEN_US: u64 = 60_000_000;
@@ -22,7 +21,7 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
         self.note_trap(number, trap);
         let Some(module) = self.modules.get(usize::from(number)) else { return };
         if module.trial_us.is_some() && module.previous {
-            self.go_back(number, Why::Trap(report(trap)));
+            self.end_trial(number, Why::Trap(report(trap)));
             return;
         }
         let policy = module.policy();
@@ -33,10 +32,19 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
         }
     }
 
-    /// The trial of the active image ends without a word of a host, and there is no image to go back to.
-    pub(crate) fn end_trial_at_rest(&mut self, number: u8) {
+    /// Ends the trial of the active image: the one before comes back. Where there is none, or it may not run, the module
+    /// rests.
+    pub(crate) fn end_trial(&mut self, number: u8, why: Why) {
+        let Some(module) = self.modules.get(usize::from(number)) else { return };
+        if module.previous {
+            match self.activate(number, Activation::Back(why)) {
+                Ok(()) => return,
+                Err(failure) => self.refuse(number, &failure),
+            }
+        }
         if let Some(module) = self.modules.get_mut(usize::from(number)) {
             module.trial_us = None;
+            module.forget_previous();
         }
         self.rest(number);
     }
@@ -77,38 +85,11 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
         self.reload(number);
     }
 
-    /// Loads the active image anew: memory and globals as at load, lines as at load, hooks, events.
+    /// Loads the active image anew. Where it may not run, it rests.
     fn reload(&mut self, number: u8) {
-        self.disarm(number);
-        let Some(module) = self.modules.get_mut(usize::from(number)) else { return };
-        module.settle_counters();
-        module.tally.restarts = module.tally.restarts.saturating_add(1);
-        module.host_lost = false;
-        let (slot, board) = (module.active_mut(), &mut self.board);
-        slot.step(Step::Reset);
-        if let Some(image) = slot.image() {
-            prepare_lines(&image, board);
-        }
-        match mount(slot, board, |_| ()) {
-            Ok(()) => {
-                if let Some(image) = slot.image() {
-                    release_lines(None, &image, board);
-                }
-                slot.step(Step::Run);
-                self.tell(number, What::Restarted);
-                self.arm(number, &Phases::default(), true);
-            }
-            Err(error) => {
-                if let Some(image) = slot.image() {
-                    make_safe(&image, board);
-                }
-                slot.step(Step::Fault);
-                if let MountError::Trap(_, trap) = error {
-                    self.note_trap(number, trap);
-                }
-                self.refresh_edges();
-                self.tell(number, What::Faulted);
-            }
+        if let Err(failure) = self.activate(number, Activation::Again) {
+            self.refuse(number, &failure);
+            self.rest(number);
         }
     }
 

@@ -58,8 +58,6 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
     ) -> Result<(), Failure> {
         let Some(kept) = kept else { return self.install_from(module, image, origin) };
         self.place_in(module, image)?;
-        self.take_in(module, image.len(), None, &cut(origin), |slot| {
-            slot.restore(kept.layout, kept.bytes);
-        })
+        self.take_in(module, image.len(), None, &cut(origin), Some(kept))
     }
 }

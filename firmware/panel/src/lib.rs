@@ -9,6 +9,7 @@
 //! three. ARCHITECTURE.md ("The device program") has a line for each file.
 
 mod access;
+mod activate;
 mod admission;
 mod board;
 mod device;

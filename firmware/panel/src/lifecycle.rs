@@ -5,7 +5,7 @@ use xmap_link::Life;
 /// What takes an image from one state to another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// It was verified, and conflicts with no other module.
+    /// It was verified.
     Verify,
     /// Its lines are set up, its memory is as at load, and its hooks have said yes.
     Mount,

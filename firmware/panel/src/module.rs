@@ -46,6 +46,15 @@ pub(crate) struct Tally {
     pub(crate) trap: Option<TrapReport>,
 }
 
+/// One of a module's two slots.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// The active slot.
+    Active,
+    /// The other one: that of the next image, or of the one before.
+    Other,
+}
+
 /// A module.
 #[derive(Debug)]
 pub(crate) struct Module<R: Ram> {
@@ -102,6 +111,39 @@ impl<R: Ram> Module<R> {
 
     pub(crate) fn inactive_mut(&mut self) -> &mut Slot<R> {
         &mut self.slots[1 - (self.active & 1)]
+    }
+
+    pub(crate) fn slot(&self, place: Place) -> &Slot<R> {
+        match place {
+            Place::Active => self.active(),
+            Place::Other => self.inactive(),
+        }
+    }
+
+    pub(crate) fn slot_mut(&mut self, place: Place) -> &mut Slot<R> {
+        match place {
+            Place::Active => self.active_mut(),
+            Place::Other => self.inactive_mut(),
+        }
+    }
+
+    /// The image that may come back: it keeps its lines, keys and name from the images of other modules.
+    pub(crate) fn returning(&self) -> Option<Image<'_>> {
+        self.inactive().image().filter(|_| self.previous)
+    }
+
+    /// Forgets the image before the active one: nothing goes back to it, and nothing of it is reserved.
+    pub(crate) fn forget_previous(&mut self) {
+        self.previous = false;
+        self.inactive_mut().clear();
+    }
+
+    /// Takes both images away. The module waits for another one, and for nothing else.
+    pub(crate) fn vacate(&mut self, state: ImageState) {
+        self.settle_counters();
+        self.forget_previous();
+        self.active_mut().clear();
+        (self.trial_us, self.host_lost, self.restarts, self.state) = (None, false, 0, state);
     }
 
     /// The active slot and the other.

@@ -53,6 +53,8 @@ pub enum MountError {
     Conflict {
         /// The other module's number.
         with: u8,
+        /// It is the image that the other module may go back to, not the one that is active there.
+        returning: bool,
         /// What both want.
         conflict: Conflict,
     },
@@ -73,7 +75,12 @@ impl fmt::Display for MountError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Reserved(line) => line.fmt(f),
-            Self::Conflict { with, conflict } => write!(f, "beside module {with}: {conflict}"),
+            Self::Conflict { with, returning: false, conflict } => {
+                write!(f, "beside module {with}: {conflict}")
+            }
+            Self::Conflict { with, returning: true, conflict } => {
+                write!(f, "beside the image that module {with} may go back to: {conflict}")
+            }
             Self::Load(error) => error.fmt(f),
             Self::Signature(hook) => {
                 let results = if hook.results() == 0 { "no result" } else { "one i32 result" };
@@ -100,13 +107,15 @@ impl MountError {
             Self::Load(LoadError::Globals { needed, .. }) => rejected(259, *needed),
             Self::Load(LoadError::Unsupported) => rejected(261, 0),
             Self::Signature(hook) => rejected(260, *hook as usize),
-            // 271 to 276; the other module stands in the upper half, a line or the other's export in the lower.
-            Self::Conflict { with, conflict } => {
+            // 271 to 276, and 281 to 286 for an image that may come back; the other module stands in the upper half, a line
+            // or the other's export in the lower.
+            Self::Conflict { with, returning, conflict } => {
                 let place = match conflict {
                     Conflict::Key { right, .. } => right.0,
                     conflict => conflict.line().map_or(0, |line| line.number().into()),
                 };
-                rejected(270 + u16::from(conflict.code()), usize::from(*with) << 16 | usize::from(place))
+                let first = if *returning { 280 } else { 270 };
+                rejected(first + u16::from(conflict.code()), usize::from(*with) << 16 | usize::from(place))
             }
             Self::Trap(_, trap) => ImageState::MountTrapped(report(*trap)),
             Self::Refused { result } => ImageState::MountRefused { result: *result },

@@ -25,6 +25,8 @@ pub(crate) struct Slot<R: Ram> {
     /// Where the image came from, where anybody asks.
     origin: Origin,
     declared: Declared,
+    /// The policy's version, and the highest version of the module, with which the image was last allowed to run.
+    allowed: Option<(u32, u32)>,
     stack: R::Slots,
     globals: R::Slots,
     memory: R::Bytes,
@@ -42,6 +44,7 @@ impl<R: Ram> Slot<R> {
             image: None,
             origin: Origin::new(),
             declared: Declared::default(),
+            allowed: None,
             stack,
             globals,
             memory,
@@ -75,6 +78,7 @@ impl<R: Ram> Slot<R> {
         }
         self.state = None;
         self.settled = (0, 0);
+        self.allowed = None;
     }
 
     /// Makes an image of the first `bytes` of the words, whose hash is the one that was announced, if any was.
@@ -120,6 +124,16 @@ impl<R: Ram> Slot<R> {
     /// Notes where the image came from.
     pub(crate) fn set_origin(&mut self, origin: &Origin) {
         self.origin.clone_from(origin);
+    }
+
+    /// Whether the image was allowed by the policy of this version, with this highest version of its module.
+    pub(crate) fn is_allowed_by(&self, policy: u32, highest: u32) -> bool {
+        self.allowed == Some((policy, highest))
+    }
+
+    /// Notes that it was.
+    pub(crate) fn set_allowed_by(&mut self, policy: u32, highest: u32) {
+        self.allowed = Some((policy, highest));
     }
 
     /// The image, the words behind it, and where it came from.

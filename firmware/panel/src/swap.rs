@@ -1,16 +1,16 @@
-//! A new image in the place of another: its way into the inactive slot, the switch, and the way back.
+//! A new image in the place of another: its way into the inactive slot, its trial, and the end of a module's time.
 
-use xmap_image::{Confirm, VerifyError, conflict};
+use xmap_image::{Confirm, VerifyError};
 use xmap_link::limits::MAX_MODULES;
 use xmap_link::{ImageState, Life, Refusal, What, Why};
 use xmap_trust::Origin;
 
+use crate::activate::Activation;
 use crate::lifecycle::Step;
-use crate::lines::{change_lines, check_lines, make_safe, prepare_lines, release_lines};
+use crate::lines::make_safe;
 use crate::slot::Slot;
-use crate::sources::Phases;
 use crate::transfer::{Target, Transfer, cut};
-use crate::{Board, Development, Device, Failure, MountError, Ram, Room, Trust};
+use crate::{Board, Development, Device, Failure, Kept, MountError, Ram, Room, Trust};
 
 impl<R: Ram, B: Board> Device<R, B, Development> {
     /// [`Device::install_from`] on a development device, which does not ask where an image came from.
@@ -40,7 +40,7 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
         let Transfer { target, bytes, hash, origin, .. } = self.take_transfer(token)?;
         // What was begun as a policy is none of a module's.
         let Target::Module(module) = target else { return Err(Refusal::NoTransfer) };
-        Ok(self.take_in(module, bytes as usize, Some(hash), &origin, nothing).map(|()| module))
+        Ok(self.take_in(module, bytes as usize, Some(hash), &origin, None).map(|()| module))
     }
 
     /// Gives the inactive slot of a module other memory, for an owner that has a heap. The image before the active
@@ -48,7 +48,8 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
     pub fn set_room(&mut self, module: u8, room: Room<R>) {
         if let Some(module) = self.modules.get_mut(usize::from(module)) {
             self.transfer = None;
-            (module.previous, module.trial_us) = (false, None);
+            module.forget_previous();
+            module.trial_us = None;
             *module.inactive_mut() = Slot::new(room);
         }
     }
@@ -60,175 +61,59 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
     /// What became of the image.
     pub fn install_from(&mut self, module: u8, image: &[u8], origin: &str) -> Result<(), Failure> {
         self.place_in(module, image)?;
-        self.take_in(module, image.len(), None, &cut(origin), nothing)
+        self.take_in(module, image.len(), None, &cut(origin), None)
     }
 
     /// Puts an image into the inactive slot of a module, where an image before it is forgotten.
     pub(crate) fn place_in(&mut self, module: u8, image: &[u8]) -> Result<(), Failure> {
         let of = self.modules.get_mut(usize::from(module)).ok_or(Failure::NoModule)?;
         self.transfer = None;
-        of.previous = false;
         of.trial_us = None;
-        of.inactive_mut().clear();
+        of.forget_previous();
         let words = of.inactive_mut().words_mut().unwrap_or_default();
         let place = bytemuck::cast_slice_mut::<u32, u8>(words).get_mut(..image.len());
         place.ok_or(VerifyError::Length)?.copy_from_slice(image);
         Ok(())
     }
 
-    /// Verifies what stands in the inactive slot, and switches to it. `restore` may change its state before `on_mount`, where no image
-    /// goes before it.
+    /// Verifies what stands in the inactive slot, and makes it active. Where no image goes before it, it begins with the
+    /// state that was kept.
     pub(crate) fn take_in(
         &mut self,
         number: u8,
         bytes: usize,
         hash: Option<[u8; 32]>,
         origin: &Origin,
-        restore: impl FnOnce(&mut Slot<R>),
+        kept: Option<Kept<'_>>,
     ) -> Result<(), Failure> {
-        let verified = self.verify(number, bytes, hash, origin);
-        let outcome = verified.and_then(|()| Ok(self.switch(number, restore)?));
-        let state = outcome.as_ref().err().map_or(ImageState::Mounted, Failure::state);
+        let admitted = self.admit(number, bytes, hash, origin);
+        let outcome = admitted.and_then(|()| self.activate(number, Activation::New(kept)));
         if let Some(module) = self.modules.get_mut(usize::from(number)) {
-            if outcome.is_err() {
-                module.inactive_mut().clear();
+            match &outcome {
+                Ok(()) => module.state = ImageState::Mounted,
+                Err(failure) => {
+                    module.inactive_mut().clear();
+                    module.state = failure.state();
+                }
             }
-            module.state = state;
         }
         if let Err(failure) = &outcome {
-            if let Failure::Trust(reject) = failure {
-                self.deny(number, reject);
-            }
-            self.tell(number, What::NotMounted(state));
+            self.refuse(number, failure);
         }
         outcome
     }
 
-    /// Everything that can be found out before anything of the module that runs is touched.
-    fn verify(
-        &mut self,
-        number: u8,
-        bytes: usize,
-        hash: Option<[u8; 32]>,
-        origin: &Origin,
-    ) -> Result<(), Failure> {
-        self.admit(number, bytes, hash, origin)?;
-        let slot = self.modules.get_mut(usize::from(number)).ok_or(Failure::NoModule)?.inactive_mut();
-        slot.fits().map_err(MountError::Load)?;
-        let new = self.modules.get(usize::from(number)).and_then(|module| module.inactive().image());
-        let new = new.ok_or(Failure::NoModule)?;
-        check_lines(&new).map_err(MountError::Reserved)?;
-        for (with, of) in (0..).zip(&self.modules).filter(|(with, _)| *with != number) {
-            if let Some(conflict) = of.image().and_then(|image| conflict(&new, &image)) {
-                return Err(MountError::Conflict { with, conflict }.into());
-            }
+    /// Counts and records that an image of a module does not run.
+    pub(crate) fn refuse(&mut self, number: u8, failure: &Failure) {
+        if let Failure::Trust(reject) = failure {
+            self.deny(number, reject);
         }
-        Ok(())
-    }
-
-    /// Between two events: the module that runs is unmounted, what it keeps is carried over, the lines whose use
-    /// changes are set up, and the new one is mounted. Where that fails, the one before comes back.
-    fn switch(&mut self, number: u8, restore: impl FnOnce(&mut Slot<R>)) -> Result<(), MountError> {
-        while let Some(event) = self.queue.pop_of(number) {
-            self.dispatch(event);
-        }
-        let before = self.life_of(number);
-        let had = matches!(before, Life::Running | Life::Faulted);
-        let rests = before == Life::Faulted;
-        _ = self.unmount(number, before == Life::Running);
-        let phases = self.disarm(number);
-
-        // `verify` has found the module.
-        let Some(module) = self.modules.get_mut(usize::from(number)) else { return Ok(()) };
-        let (old, new) = module.both_mut();
-        let confirm_ms = new.declared().policy.confirm_ms;
-        let board = &mut self.board;
-        match (old.image().filter(|_| had), new.image()) {
-            (Some(old), Some(new)) => change_lines(&old, &new, rests, board),
-            (None, Some(new)) => prepare_lines(&new, board),
-            _ => {}
-        }
-        board.lines_ready();
-        let carry = |new: &mut Slot<R>| {
-            if had {
-                new.carry(old);
-            } else {
-                restore(new);
-            }
-        };
-        match mount(new, board, carry) {
-            Ok(()) => {
-                if let Some(image) = new.image() {
-                    let before = old.image().filter(|_| had);
-                    release_lines(before.as_ref().map(|old| (old, rests)), &image, board);
-                }
-                let now_us = board.now_us();
-                module.turn();
-                module.previous = had;
-                let trial = had && confirm_ms != 0;
-                module.trial_us = trial.then(|| now_us.saturating_add(u64::from(confirm_ms) * 1000));
-                module.active_mut().step(Step::Run);
-                self.tell(number, if had { What::Swapped } else { What::Mounted });
-                if !trial {
-                    self.count_as_good(number);
-                }
-                self.arm(number, &phases, false);
-                Ok(())
-            }
-            Err(error) => {
-                new.step(Step::Fault);
-                match (old.image().filter(|_| had), new.image()) {
-                    (Some(old), Some(new)) => change_lines(&new, &old, false, board),
-                    (None, Some(new)) => make_safe(&new, board),
-                    _ => {}
-                }
-                if let MountError::Trap(_, trap) = error {
-                    self.note_trap(number, trap);
-                }
-                if had {
-                    self.wake(number, rests, (&phases, true));
-                }
-                Err(error)
-            }
-        }
-    }
-
-    /// The image of the active slot comes back, with the state that it had: its `on_mount` is asked again.
-    fn wake(&mut self, number: u8, rests: bool, (phases, own): (&Phases, bool)) {
-        let Some(module) = self.modules.get_mut(usize::from(number)) else { return };
-        let outcome = if rests {
-            // It was faulted before, and is again.
-            None
-        } else {
-            module.with(&mut self.board, |panel| panel.on_mount())
-        };
-        let slot = module.active_mut();
-        match outcome {
-            Some(Ok(())) => {
-                slot.step(Step::Mount);
-                if let Some(image) = slot.image() {
-                    release_lines(None, &image, &mut self.board);
-                }
-                slot.step(Step::Run);
-                self.arm(number, phases, own);
-            }
-            failed => {
-                slot.step(Step::Fault);
-                if let Some(image) = slot.image() {
-                    make_safe(&image, &mut self.board);
-                }
-                if let Some(Err(MountError::Trap(_, trap))) = failed {
-                    self.note_trap(number, trap);
-                }
-                self.refresh_edges();
-                self.tell(number, What::Faulted);
-            }
-        }
+        self.tell(number, What::NotMounted(failure.state()));
     }
 
     /// Ends the time of the active image: gives its handles up and, where it still runs, tells it so. A trap in that
     /// is told, and keeps nothing from going on.
-    fn unmount(&mut self, number: u8, runs: bool) -> Result<(), MountError> {
+    pub(crate) fn unmount(&mut self, number: u8, runs: bool) -> Result<(), MountError> {
         while let Some(handle) = self.handles.of(number) {
             self.handles.release(handle);
             if runs {
@@ -262,17 +147,14 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
     /// # Errors
     /// What its `on_unmount` came to.
     pub fn unload(&mut self, number: u8) -> Result<(), MountError> {
-        let life = self.life_of(number);
-        let outcome = self.unmount(number, life == Life::Running);
+        let outcome = self.unmount(number, self.life(number) == Life::Running);
         self.disarm(number);
         self.refresh_edges();
         let Some(module) = self.modules.get_mut(usize::from(number)) else { return outcome };
         if let Some(image) = module.image() {
             make_safe(&image, &mut self.board);
         }
-        module.active_mut().clear();
-        module.inactive_mut().clear();
-        (module.previous, module.trial_us, module.state) = (false, None, ImageState::None);
+        module.vacate(ImageState::None);
         outcome
     }
 
@@ -288,8 +170,8 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
         Ok(())
     }
 
-    /// Goes back to the image before the active one, because a host asks for it. The inner error is why the owner's policy does not
-    /// allow that: the active one goes on then.
+    /// Goes back to the image before the active one, because a host asks for it. The inner error is why that one
+    /// may not run: the active one goes on then.
     ///
     /// # Errors
     /// [`Refusal::NoModule`], [`Refusal::NoPrevious`].
@@ -298,34 +180,11 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
         if !module.previous {
             return Err(Refusal::NoPrevious);
         }
-        if let Err(failure) = self.may_return(number) {
-            return Ok(Err(failure));
+        let outcome = self.activate(number, Activation::Back(Why::Asked));
+        if let Err(Failure::Trust(reject)) = &outcome {
+            self.deny(number, reject);
         }
-        self.go_back(number, Why::Asked);
-        Ok(Ok(()))
-    }
-
-    /// Goes back to the image before the active one. Its state is what it was when it was unmounted.
-    pub(crate) fn go_back(&mut self, number: u8, why: Why) {
-        let runs = self.life_of(number) == Life::Running && !matches!(why, Why::Trap(_));
-        let rests = self.life_of(number) == Life::Faulted;
-        _ = self.unmount(number, runs);
-        let phases = self.disarm(number);
-        let Some(module) = self.modules.get_mut(usize::from(number)) else { return };
-        if let (Some(new), Some(old)) = (module.active().image(), module.inactive().image()) {
-            change_lines(&new, &old, rests, &mut self.board);
-        }
-        module.turn();
-        module.trial_us = None;
-        // One that failed is not kept to go forward to.
-        module.previous = why == Why::Asked;
-        self.tell(number, What::RolledBack(why));
-        self.wake(number, false, (&phases, false));
-        if let Some(module) = self.modules.get_mut(usize::from(number))
-            && !module.previous
-        {
-            module.inactive_mut().clear();
-        }
+        Ok(outcome)
     }
 
     /// Looks at what has a deadline beside events: trials, hosts, transfers.
@@ -335,9 +194,7 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
             if module.trial_us.is_some_and(|end_us| now_us >= end_us) {
                 match module.policy().confirm {
                     Confirm::Device => _ = self.confirm(number),
-                    Confirm::Host if module.previous => self.go_back(number, Why::Unconfirmed),
-                    // A policy has taken the image before away meanwhile.
-                    Confirm::Host => self.end_trial_at_rest(number),
+                    Confirm::Host => self.end_trial(number, Why::Unconfirmed),
                 }
             }
             let module = &self.modules[usize::from(number)];
@@ -351,25 +208,4 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
             self.tell(module, What::TransferEnded);
         }
     }
-
-    fn life_of(&self, number: u8) -> Life {
-        self.modules.get(usize::from(number)).map_or(Life::Unloaded, |module| module.life())
-    }
-}
-
-/// What is restored where nothing is. One function, so that there is one instance of the switch.
-pub(crate) fn nothing<R: Ram>(_: &mut Slot<R>) {}
-
-/// Loads an image and runs its hooks; `carry` puts kept state in its place before `on_mount`.
-pub(crate) fn mount<R: Ram, B: Board>(
-    slot: &mut Slot<R>,
-    board: &mut B,
-    carry: impl FnOnce(&mut Slot<R>),
-) -> Result<(), MountError> {
-    slot.load(board).map_err(MountError::Load)?;
-    slot.with(board, |panel| panel.initialize()).unwrap_or(Ok(()))?;
-    carry(slot);
-    slot.with(board, |panel| panel.on_mount()).unwrap_or(Ok(()))?;
-    slot.step(Step::Mount);
-    Ok(())
 }

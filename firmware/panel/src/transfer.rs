@@ -81,8 +81,7 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
             return Err(Refusal::Busy { retry_ms: ms_until(end_us, now_us) });
         }
         // The image before the active one goes here: there are two slots.
-        of.previous = false;
-        of.inactive_mut().clear();
+        of.forget_previous();
         let most = of.inactive_mut().words_mut().map_or(0, |words| words.len() * 4) as u32;
         if bytes > most {
             return Err(Refusal::TooLarge { most });

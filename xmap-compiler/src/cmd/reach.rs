@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::{Value as Json, json};
-use xmap_compiler::device::{Client, Maps, Options, PortName, Swapped, Switch, json, state_text};
+use xmap_compiler::device::{Client, Maps, Options, PortName, Swapped, Switch, json, state_help, state_text};
 use xmap_compiler::diagnostic::{Code, Diagnostic, Place};
 use xmap_compiler::input;
 use xmap_compiler::map::SourceMap;
@@ -168,6 +168,7 @@ pub(super) fn switched(
     let code = if rejection.is_some() { Code::Rejected } else { Code::NotSwapped };
     let why = rejection.unwrap_or_else(|| state_text(&state, maps));
     let message = format!("{}: {name} was not {done}: {why}", client.port());
-    let help = "what ran before runs on".to_string();
+    let help = state_help(&state).map_or_else(String::new, |help| format!("; {help}"));
+    let help = format!("what ran before runs on{help}");
     Err(Diagnostic::new(code, Place::File(client.port().into()), message).help(help).into())
 }

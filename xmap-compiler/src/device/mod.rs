@@ -27,8 +27,8 @@ pub use report::report;
 pub use run::{Called, run_call, run_call_in};
 pub use session::Options;
 pub use tell::{
-    Maps, columns, happening_line, happening_text, module_table, rejection_text, state_text, swapped_text,
-    trap_text, why_text,
+    Maps, columns, happening_line, happening_text, module_table, rejection_text, state_help, state_text,
+    swapped_text, trap_text, why_text,
 };
 pub use transfer::Trial;
 

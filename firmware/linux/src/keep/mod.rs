@@ -37,8 +37,8 @@ const PAUSE_US: u64 = 10_000_000;
 /// What was on the disk when the service started.
 #[derive(Debug, Default)]
 pub struct Kept {
-    /// For each module its images, the newest first.
-    pub images: [Vec<ImageRecord>; MAX_MODULES],
+    /// For each module its newest image, and the one before.
+    pub images: [[Option<ImageRecord>; 2]; MAX_MODULES],
     /// For each module its state.
     pub states: [Option<StateRecord>; MAX_MODULES],
 }
@@ -90,15 +90,19 @@ impl Keeper {
             let (pair, found) = Pair::load(&disk, &name);
             tell(&found);
             pairs.push(pair);
-            found.records
+            found
         };
         let images = std::array::from_fn(|module| {
-            load(format!("image-{module}")).iter().filter_map(|kept| ImageRecord::decode(kept)).collect()
+            let found = load(format!("image-{module}"));
+            let mut images = found.records.iter().map(|kept| ImageRecord::decode(kept));
+            // Beside a file that was left out stands an image that another one may have followed.
+            let newest = if found.bad.is_empty() { images.next().flatten() } else { None };
+            [newest, images.flatten().next()]
         });
         let states = std::array::from_fn(|module| {
-            load(format!("state-{module}")).iter().find_map(|kept| StateRecord::decode(kept))
+            load(format!("state-{module}")).records.iter().find_map(|kept| StateRecord::decode(kept))
         });
-        let trust = load("trust".into()).iter().find_map(|kept| TrustRecord::decode(kept));
+        let trust = load("trust".into()).records.iter().find_map(|kept| TrustRecord::decode(kept));
         let memory = DiskMemory::new(trust.unwrap_or_default());
         let keeper = Self {
             writer: Writer::start(disk, pairs)?,
