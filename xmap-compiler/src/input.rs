@@ -9,15 +9,16 @@ use wast::Wat;
 use wast::parser::{self, ParseBuffer};
 use xmap_image::MAGIC;
 use xmap_image::limits::{MAX_IMAGE_BYTES, MAX_MODULES};
-use xmap_trust::SEAL_WORDS;
 
 use crate::diagnostic::{Code, Diagnostic, Place, Source};
 use crate::manifest::MAX_MANIFEST_BYTES;
 
 /// Bytes of a module, binary or text, that are read: a debug build of a panel has one or two million.
 pub const MAX_MODULE_BYTES: u64 = 64 << 20;
+/// Bytes that may stand behind each image of a file: its seal has fewer.
+pub const MAX_SEAL_BYTES: usize = 256;
 /// Bytes of images, of one or of a bundle, that are read, with their seals.
-pub const MAX_IMAGES_BYTES: u64 = ((MAX_IMAGE_BYTES + SEAL_WORDS * 4) * MAX_MODULES) as u64;
+pub const MAX_IMAGES_BYTES: u64 = ((MAX_IMAGE_BYTES + MAX_SEAL_BYTES) * MAX_MODULES) as u64;
 /// Bytes of a simulator's script that are read: some hundred thousand steps.
 pub const MAX_SCRIPT_BYTES: u64 = 16 << 20;
 

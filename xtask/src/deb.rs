@@ -130,7 +130,7 @@ fn panel() -> Result<Vec<u8>> {
     fs::create_dir_all(&folder)?;
     let image = folder.join("panel.xmap");
     let mut xmap = Command::new(cargo());
-    xmap.args(["run", "--quiet", "--package", "xmap-compiler", "--", "build"]).current_dir(root());
+    xmap.args(["run", "--quiet", "--package", "xmap", "--", "build"]).current_dir(root());
     xmap.arg(panel_manifest()).arg("-o").arg(&image);
     process::run(&mut xmap, BUILD_LIMIT)?;
     read(&image)

@@ -90,7 +90,7 @@ impl Work {
 fn compile(module: &str) -> Result<Vec<Word>> {
     let image = target_dir().join(module).with_extension("xmap");
     let mut run = Command::new(cargo());
-    run.args(["run", "--quiet", "--package", "xmap-compiler", "--bin", "xmap", "--", "build"]);
+    run.args(["run", "--quiet", "--package", "xmap", "--", "build"]);
     run.arg(root().join("tests/peers/guests").join(module).with_extension("toml")).arg("-o").arg(&image);
     process::run(run.current_dir(root()), LIMIT)?;
     let bytes = fs::read(&image).with_context(|| image.display().to_string())?;

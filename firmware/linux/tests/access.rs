@@ -10,8 +10,7 @@ use std::time::{Duration, Instant};
 
 use common::{Device, HELD, LOW, panel};
 use xmap_boards::BoardId;
-use xmap_compiler::device::{Client, Options};
-use xmap_compiler::diagnostic::Code;
+use xmap_client::{Client, ErrorCode, Options};
 use xmap_image::OwnedImage;
 use xmap_link::limits::MAX_PAYLOAD;
 use xmap_link::{
@@ -219,9 +218,9 @@ fn an_owners_device_without_keys_answers_nobody() {
     device.start();
     device.says("CLOSED device");
     let mut stranger = Client::connect(&device.port(), &Options::default()).unwrap();
-    assert_eq!(stranger.status().unwrap_err().code, Code::KeyRequired);
+    assert_eq!(stranger.status().unwrap_err().code, ErrorCode::KeyRequired);
     let owner = Client::connect(&device.port(), &with_key(2)).err().unwrap();
-    assert_eq!(owner.code, Code::KeyUnknown);
+    assert_eq!(owner.code, ErrorCode::KeyUnknown);
 }
 
 #[test]

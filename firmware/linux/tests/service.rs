@@ -7,8 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use common::{Device, HELD, HIGH, LOW, panel};
-use xmap_compiler::device::{Client, Options, PortName};
-use xmap_compiler::diagnostic::Code;
+use xmap_client::{Client, ErrorCode, Options, PortName};
 use xmap_link::{Life, features};
 
 #[test]
@@ -89,7 +88,7 @@ fn hosts_are_served_side_by_side_and_the_ninth_is_told() {
         assert_eq!(host.count(), n);
     }
     let error = device.host().0.module(0).expect_err("the ninth");
-    assert!(matches!(error.code, Code::DeviceRefused | Code::DeviceBusy), "{error}");
+    assert!(matches!(error.code, ErrorCode::DeviceRefused | ErrorCode::DeviceBusy), "{error}");
     assert!(error.message.ends_with("the device is busy with other hosts; try again in 1 s"), "{error}");
     hosts.pop();
     let port = device.port();
@@ -107,7 +106,7 @@ fn a_message_of_a_module_reaches_every_host() {
     one.call("say", &[]);
     for host in [&mut one, &mut other] {
         let heard = host.0.listen(Duration::from_secs(20)).unwrap().next();
-        let Some(xmap_compiler::device::Incoming::Message(message)) = heard else { panic!("{heard:?}") };
+        let Some(xmap_client::Incoming::Message(message)) = heard else { panic!("{heard:?}") };
         assert_eq!(message.text, "hello");
     }
 }

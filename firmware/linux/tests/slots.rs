@@ -7,7 +7,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::process::Command;
 
 use common::{Device, HELD, LOW, panel};
-use xmap_compiler::device::{Client, Options, Switch};
+use xmap_client::{Client, Options, Switch};
 use xmap_image::OwnedImage;
 use xmap_link::Life;
 use xmapd::keep::budget::BURST;

@@ -14,8 +14,8 @@ use xmap_compiler::input::{Content, content};
 use xmap_compiler::manifest::Manifest;
 use xmap_compiler::map::SourceMap;
 use xmap_compiler::report::Report;
-use xmap_compiler::trust::parse_policy;
 use xmap_image::Image;
+use xmap_keys::parse_policy;
 use xmap_trust::{MAX_POLICY_BYTES, SecretKey, open_policy, sign_policy};
 
 /// A module of some exports, that manifests are held against.

@@ -2,8 +2,7 @@
 
 use std::fs;
 
-use xmap_compiler::device::{Client, HandlerTraps, Recorder, run_call};
-use xmap_compiler::diagnostic::Diagnostic;
+use xmap_client::{Client, Error, HandlerTraps, Recorder, run_call};
 use xmap_link::Life;
 use xmap_sim::Action;
 use xmap_tests::Panel;
@@ -28,7 +27,7 @@ impl Follower {
         client: &mut Client,
         line: &str,
         action: &Action,
-    ) -> Result<(String, [u32; 2]), Diagnostic> {
+    ) -> Result<(String, [u32; 2]), Error> {
         let (mut own, mut outcome) = (None, None);
         match action {
             Action::Call { name, .. } => {

@@ -4,8 +4,7 @@ use std::io::{Read as _, Write as _};
 use std::time::Duration;
 
 use tempfile::NamedTempFile;
-use xmap_compiler::device::{Admission, Client, Options, PortName};
-use xmap_compiler::diagnostic::{Code, Diagnostic};
+use xmap_client::{Admission, Client, Error, ErrorCode, Options, PortName};
 use xmap_link::limits::MAX_FRAME;
 use xmap_link::*;
 use xtask::emulator::{Emulator, Machine};
@@ -49,7 +48,7 @@ fn start(seeded: bool) -> Board {
 }
 
 /// The board for this caller.
-fn connect(board: &Board, key: Option<Secret>) -> Result<Client, Diagnostic> {
+fn connect(board: &Board, key: Option<Secret>) -> Result<Client, Error> {
     let port = board.emulator.listen().unwrap();
     Client::connect(&PortName::Tcp { host: "127.0.0.1".into(), port }, &Options { key, ..Options::default() })
 }
@@ -59,7 +58,7 @@ fn asked_for(module: &ModuleStatus) -> u32 {
     module.calls - module.events
 }
 
-fn lamp(client: &mut Client) -> Result<(), Diagnostic> {
+fn lamp(client: &mut Client) -> Result<(), Error> {
     client.call(&Export::name("lamp").unwrap(), &[1]).map(drop)
 }
 
@@ -70,13 +69,13 @@ fn without_a_key_a_release_says_hello_and_no_more() {
     assert_eq!(client.admission(), Admission::KeyRequired);
     let bits = features::GUARDED | features::TRUST;
     assert_eq!(client.hello().features & bits, bits);
-    assert_eq!(client.status().unwrap_err().code, Code::KeyRequired);
-    assert_eq!(lamp(&mut client).unwrap_err().code, Code::KeyRequired);
-    assert_eq!(client.levels().unwrap_err().code, Code::KeyRequired);
-    assert_eq!(client.reset(None).unwrap_err().code, Code::KeyRequired);
+    assert_eq!(client.status().unwrap_err().code, ErrorCode::KeyRequired);
+    assert_eq!(lamp(&mut client).unwrap_err().code, ErrorCode::KeyRequired);
+    assert_eq!(client.levels().unwrap_err().code, ErrorCode::KeyRequired);
+    assert_eq!(client.reset(None).unwrap_err().code, ErrorCode::KeyRequired);
     let hall = module("hall", 8, 17);
     let swapped = client.swap_sealed(0, &hall.image(), Some(&sealed(&hall, "uart").0), &mut |_| ());
-    assert_eq!(swapped.unwrap_err().code, Code::KeyRequired);
+    assert_eq!(swapped.unwrap_err().code, ErrorCode::KeyRequired);
     // Not even its log, which waits since the boot.
     assert_eq!(client.listen(Duration::from_millis(500)).unwrap().count(), 0);
 }
@@ -85,7 +84,7 @@ fn without_a_key_a_release_says_hello_and_no_more() {
 fn who_has_no_key_of_the_table_is_not_let_in() {
     let board = start(true);
     let stranger = connect(&board, Some(Secret::new([3; 32]))).err().unwrap();
-    assert_eq!(stranger.code, Code::KeyUnknown);
+    assert_eq!(stranger.code, ErrorCode::KeyUnknown);
 }
 
 #[test]
@@ -96,8 +95,8 @@ fn who_observes_reads_and_runs_nothing() {
     let (before, called) = (client.status().unwrap(), asked_for(&client.module(0).unwrap().unwrap()));
     assert_eq!(before.image, ImageState::Mounted);
     assert!(client.take_incoming().count() > 0, "what it logged while it started");
-    assert_eq!(lamp(&mut client).unwrap_err().code, Code::RoleTooLow);
-    assert_eq!(client.reset(None).unwrap_err().code, Code::RoleTooLow);
+    assert_eq!(lamp(&mut client).unwrap_err().code, ErrorCode::RoleTooLow);
+    assert_eq!(client.reset(None).unwrap_err().code, ErrorCode::RoleTooLow);
     assert_eq!(client.status().unwrap().refused - before.refused, 2);
     assert_eq!(asked_for(&client.module(0).unwrap().unwrap()), called);
 }
@@ -108,11 +107,11 @@ fn who_calls_calls_what_is_on_the_list_and_who_operates_swaps() {
     let mut client = connect(&board, Some(secret(Role::Call))).unwrap();
     lamp(&mut client).unwrap();
     let tick = client.call(&Export::name("hall.tick").unwrap(), &[]).unwrap_err();
-    assert_eq!(tick.code, Code::ExportNotAllowed);
+    assert_eq!(tick.code, ErrorCode::ExportNotAllowed);
     let next = module("hall", 8, 17);
     let seal = sealed(&next, "uart").0;
     let refused = client.swap_sealed(0, &next.image(), Some(&seal), &mut |_| ());
-    assert_eq!(refused.unwrap_err().code, Code::RoleTooLow);
+    assert_eq!(refused.unwrap_err().code, ErrorCode::RoleTooLow);
     assert_eq!(client.module(0).unwrap().unwrap().generation, 1);
     drop(client);
 
@@ -124,13 +123,13 @@ fn who_calls_calls_what_is_on_the_list_and_who_operates_swaps() {
     lamp(&mut client).unwrap();
     assert_eq!(client.module(0).unwrap().unwrap().generation, 2);
     let policy = client.send_policy(&[0; 100], &mut |_| ()).unwrap_err();
-    assert_eq!(policy.code, Code::RoleTooLow, "whom it trusts is the owner's");
+    assert_eq!(policy.code, ErrorCode::RoleTooLow, "whom it trusts is the owner's");
 }
 
 #[test]
 fn without_a_seed_no_session_begins() {
     let board = start(false);
-    assert_eq!(connect(&board, Some(secret(Role::Own))).err().unwrap().code, Code::NoSessions);
+    assert_eq!(connect(&board, Some(secret(Role::Own))).err().unwrap().code, ErrorCode::NoSessions);
     let board = start(false);
     assert_eq!(connect(&board, None).unwrap().admission(), Admission::KeyRequired);
 }

@@ -4,8 +4,8 @@ use std::io::Write as _;
 use std::sync::OnceLock;
 
 use tempfile::NamedTempFile;
+use xmap_client::{Client, Options, PortName};
 use xmap_compiler::compile::compile;
-use xmap_compiler::device::{Client, Options, PortName};
 use xmap_compiler::manifest::Manifest;
 use xmap_image::Word;
 use xmap_tests::Panel;

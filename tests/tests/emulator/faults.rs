@@ -3,7 +3,7 @@
 use std::io::Write as _;
 
 use xmap_boards::{BoardId, Line};
-use xmap_compiler::device::{Client, Outcome};
+use xmap_client::{Client, Outcome};
 use xmap_image::{Entry, Export, Function, ImageBuilder, Op, PinMode, PinRow, Pull, Safe, Ty, Word};
 use xmap_link::{Boot, Export as Name, ImageState};
 

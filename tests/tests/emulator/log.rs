@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use defmt_decoder::{DecodeError, Table};
 use xmap_boards::BoardId;
-use xmap_compiler::device::{Client, Incoming};
+use xmap_client::{Client, Incoming};
 use xmap_image::{Entry, Export, Function, ImageBuilder, Op};
 use xmap_link::features;
 

@@ -6,8 +6,9 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
+use xmap::text::{Maps, trap_text};
+use xmap_client::{Client, Outcome, Swapped, Trial};
 use xmap_compiler::compile::compile;
-use xmap_compiler::device::{Client, Maps, Outcome, Swapped, Trial, trap_text};
 use xmap_compiler::input;
 use xmap_compiler::manifest::Manifest;
 use xmap_compiler::map::SourceMap;

@@ -1,7 +1,7 @@
 //! Each panel's script, on the board and in the simulator: the same results, the same stores in the same
 //! order with the same messages between them, and the same levels after each step.
 
-use xmap_compiler::device::{HandlerTraps, Recorder, run_call};
+use xmap_client::{HandlerTraps, Recorder, run_call};
 use xmap_image::Image;
 use xmap_link::{ImageState, features};
 use xmap_sim::{Script, Sim};

@@ -240,5 +240,5 @@ fn modules_of_a_bundle_run_side_by_side_and_one_that_conflicts_is_left_out() {
         assert!(beats > 3, "line {line}: {beats}");
     }
     let export = Export::name("two.beat").unwrap();
-    assert!(matches!(board.client.call(&export, &[]), Ok(xmap_compiler::device::Outcome::Returned(_))));
+    assert!(matches!(board.client.call(&export, &[]), Ok(xmap_client::Outcome::Returned(_))));
 }

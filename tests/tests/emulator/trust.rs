@@ -5,8 +5,9 @@ use std::sync::OnceLock;
 
 use heapless::Vec as Few;
 use tempfile::NamedTempFile;
+use xmap::text::rejection_text;
 use xmap_boards::{BoardId, Line};
-use xmap_compiler::device::{Client, Options, PortName, Swapped, rejection_text};
+use xmap_client::{Client, Options, PortName, Swapped};
 use xmap_image::{
     Entry, Event, EventSource, Export, ImageBuilder, Op, OwnedImage, PinMode, PinRow, Pull, Safe, Ty,
 };
@@ -130,7 +131,10 @@ impl Board {
     /// Sends an image with its seal; the line where it is refused.
     fn swap(&mut self, image: &OwnedImage, seal: Option<&Seal>) -> Result<Swapped, String> {
         let switch = self.client.swap_sealed(0, &image.image(), seal, &mut |_| ()).unwrap();
-        switch.map_err(|state| self.client.rejection(&state).unwrap_or_else(|| panic!("{state:?}")))
+        switch.map_err(|state| {
+            let rejection = self.client.rejection(&state).unwrap_or_else(|| panic!("{state:?}"));
+            rejection_text(&rejection)
+        })
     }
 }
 
@@ -187,7 +191,7 @@ fn a_release_swaps_what_is_sealed_refuses_what_is_old_and_stops_what_is_revoked(
     assert!(board.lamp_is_on());
     // Neither back nor down.
     let back = board.client.rollback(0).unwrap().unwrap_err();
-    assert_eq!(board.client.rejection(&back).unwrap(), "reject: rollback 7 < 8");
+    assert_eq!(rejection_text(&board.client.rejection(&back).unwrap()), "reject: rollback 7 < 8");
     let old = board.swap(&seventh, Some(&sealed(&seventh, "uart").0)).unwrap_err();
     assert_eq!(old, "reject: rollback 7 < 8");
     assert!(board.lamp_is_on() && board.life(0) == Life::Running);

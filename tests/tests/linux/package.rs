@@ -4,7 +4,7 @@
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
-use xmap_compiler::device::Switch;
+use xmap_client::Switch;
 use xmap_image::OwnedImage;
 use xmap_link::Life;
 use xtask::linux::{Guest, GuestFile, Machine, Root, Store};

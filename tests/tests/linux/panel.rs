@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use xmap_client::{Client, Options, Outcome, PortName};
 use xmap_compiler::compile::compile;
-use xmap_compiler::device::{Client, Options, Outcome, PortName};
 use xmap_compiler::manifest::Manifest;
 use xmap_link::{Export, Life};
 

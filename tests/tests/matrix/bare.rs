@@ -3,7 +3,7 @@
 use std::io::Write as _;
 
 use tempfile::NamedTempFile;
-use xmap_compiler::device::{Client, PortName};
+use xmap_client::{Client, PortName};
 use xtask::emulator::Machine;
 use xtask::firmware::{self, Built, Owner};
 

@@ -1,6 +1,6 @@
 //! A panel's script on a device that was mounted with it and rehearses.
 
-use xmap_compiler::device::{Client, HandlerTraps, Options, Recorder};
+use xmap_client::{Client, HandlerTraps, Options, Recorder};
 use xmap_image::Image;
 use xmap_link::{ImageState, Retry, features};
 use xmap_sim::Script;

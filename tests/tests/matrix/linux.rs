@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use xmap_compiler::device::{Client, PortName};
+use xmap_client::{Client, PortName};
 use xtask::linux::{Guest, GuestFile, Machine, Root};
 use xtask::service;
 

@@ -10,10 +10,9 @@ mod keep;
 mod module;
 mod pins;
 pub(crate) mod policy;
-mod reader;
+pub mod reader;
 mod resolve;
 mod toml_errors;
-mod trust;
 mod value;
 
 #[cfg(test)]
@@ -31,7 +30,6 @@ use xmap_image::{EventSource, PinMode, Policy, Pull, Safe};
 pub use bare::lines_text;
 pub use keep::{Keep, KeptFrom, KeptMemory};
 pub use resolve::{ExportedFunction, MappedExport, WasmTy, resolve_exports};
-pub use trust::parse_policy;
 pub use value::{Owner, Param, Value};
 
 use crate::diagnostic::{Diagnostics, Place, Source};
@@ -54,7 +52,8 @@ pub struct At<T> {
 }
 
 impl<T> At<T> {
-    fn new(value: T, span: Range<usize>) -> Self {
+    /// A value and its bytes in the text.
+    pub fn new(value: T, span: Range<usize>) -> Self {
         Self { value, span }
     }
 }
@@ -190,14 +189,7 @@ impl Manifest {
     /// # Ok::<(), xmap_compiler::diagnostic::Diagnostics>(())
     /// ```
     pub fn parse(path: &str, text: &str) -> Result<Self, Diagnostics> {
-        let source = Source::new(path, text);
-        module::parse(&source).map_err(|mut errors| {
-            errors.sort_by_key(|e| match &*e.place {
-                Place::Text { span, .. } => span.start,
-                _ => 0,
-            });
-            Diagnostics(errors)
-        })
+        reader::read_toml(&Source::new(path, text), "the manifest", module::tables)
     }
 
     /// The module's file: `wasm` relative to the manifest's folder.

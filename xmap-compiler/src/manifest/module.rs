@@ -1,40 +1,18 @@
 //! The whole text, `[module]` and `[limits]`.
 
-use std::sync::Arc;
-
-use toml::de::DeTable;
 use xmap_boards::{BOARDS, Board, RPI4B, by_name};
 use xmap_image::limits::{DEFAULT_FUEL, DEFAULT_IMAGE_BYTES, DEFAULT_TIME_US, MAX_IMAGE_BYTES, MAX_PAGES};
 
 use super::{
     At, Keys, Limits, Manifest, Module, exports, keep, pins, policy,
     reader::{Reader, Table},
-    toml_errors,
 };
-use crate::{
-    diagnostic::{Code, Diagnostic, Source},
-    names,
-};
+use crate::{diagnostic::Code, names};
 
 /// Bytes of a page of linear memory.
 const PAGE_BYTES: u64 = 65_536;
 
-pub(super) fn parse(source: &Arc<Source>) -> Result<Manifest, Vec<Diagnostic>> {
-    let mut reader = Reader { source, errors: Vec::new() };
-    let (root, syntax) = DeTable::parse_recoverable(&source.text);
-    if !toml_errors::report(&mut reader, root.get_ref(), &syntax) {
-        return Err(reader.errors);
-    }
-    // The root has no header: what is missing in it is missing at the beginning of the text.
-    let root = Table { name: "the manifest".into(), span: 0..0, entries: root.get_ref() };
-    let manifest = tables(&mut reader, &root);
-    match manifest {
-        Some(manifest) if reader.errors.is_empty() => Ok(manifest),
-        _ => Err(reader.errors),
-    }
-}
-
-fn tables(reader: &mut Reader<'_>, root: &Table<'_>) -> Option<Manifest> {
+pub(super) fn tables(reader: &mut Reader<'_>, root: &Table<'_>) -> Option<Manifest> {
     reader.only(root, &["module", "pins", "exports", "limits", "policy", "keep"]);
     if !root.has("module") {
         reader.error(Code::MissingKey, &root.span, "the manifest needs a table [module]");

@@ -8,23 +8,56 @@ use toml::{
     de::{DeInteger, DeTable, DeValue},
 };
 
-use super::At;
+use super::{At, toml_errors};
 use crate::{
-    diagnostic::{Code, Diagnostic, Place, Source},
+    diagnostic::{Code, Diagnostic, Diagnostics, Place, Source},
     names,
 };
 
+/// Reads a text whose root table errors call `root`. `read` is given the table where the text is TOML, or would be but for keys that
+/// stand twice; it reports an error where it returns nothing. Never panics, whatever the text is.
+///
+/// # Errors
+/// The errors of the parser and those that `read` reported, in the order of the text.
+pub fn read_toml<T>(
+    source: &Arc<Source>,
+    root: &str,
+    read: impl FnOnce(&mut Reader<'_>, &Table<'_>) -> Option<T>,
+) -> Result<T, Diagnostics> {
+    let mut reader = Reader { source, errors: Vec::new() };
+    let (table, syntax) = DeTable::parse_recoverable(&source.text);
+    let sound = toml_errors::report(&mut reader, table.get_ref(), &syntax);
+    let value = sound.then(|| {
+        // The root has no header: what is missing in it is missing at the beginning of the text.
+        read(&mut reader, &Table { name: root.into(), span: 0..0, entries: table.get_ref() })
+    });
+    let mut errors = reader.errors;
+    match value {
+        Some(Some(value)) if errors.is_empty() => Ok(value),
+        _ => {
+            errors.sort_by_key(|error| match &*error.place {
+                Place::Text { span, .. } => span.start,
+                _ => 0,
+            });
+            Err(Diagnostics(errors))
+        }
+    }
+}
+
 /// A table with the name that errors call it.
 #[derive(Clone)]
-pub(super) struct Table<'a> {
-    pub(super) name: String,
-    pub(super) span: Range<usize>,
-    pub(super) entries: &'a DeTable<'a>,
+pub struct Table<'a> {
+    /// The name.
+    pub name: String,
+    /// Its bytes in the text.
+    pub span: Range<usize>,
+    /// The entries as the parser has them.
+    pub entries: &'a DeTable<'a>,
 }
 
 impl<'a> Table<'a> {
     /// The entries in the order of the text.
-    pub(super) fn in_order(&self) -> Vec<(At<&'a str>, &'a Spanned<DeValue<'a>>)> {
+    pub fn in_order(&self) -> Vec<(At<&'a str>, &'a Spanned<DeValue<'a>>)> {
         let mut entries: Vec<_> = self
             .entries
             .iter()
@@ -34,36 +67,35 @@ impl<'a> Table<'a> {
         entries
     }
 
-    pub(super) fn has(&self, key: &str) -> bool {
+    /// Returns whether the table has a key.
+    pub fn has(&self, key: &str) -> bool {
         self.entries.contains_key(key)
     }
 }
 
 /// The text and the errors found so far.
-pub(super) struct Reader<'s> {
-    pub(super) source: &'s Arc<Source>,
-    pub(super) errors: Vec<Diagnostic>,
+pub struct Reader<'s> {
+    /// The text.
+    pub source: &'s Arc<Source>,
+    /// The errors found so far.
+    pub errors: Vec<Diagnostic>,
 }
 
 impl Reader<'_> {
-    pub(super) fn place(&self, span: &Range<usize>) -> Place {
+    /// Returns a place in the text.
+    pub fn place(&self, span: &Range<usize>) -> Place {
         Place::text(self.source, span.clone())
     }
 
     /// Reports an error; notes and help can be added to what is returned.
-    pub(super) fn error(
-        &mut self,
-        code: Code,
-        span: &Range<usize>,
-        message: impl Into<String>,
-    ) -> &mut Diagnostic {
+    pub fn error(&mut self, code: Code, span: &Range<usize>, message: impl Into<String>) -> &mut Diagnostic {
         let error = Diagnostic::new(code, self.place(span), message);
         self.errors.push(error);
         self.errors.last_mut().expect("just pushed")
     }
 
     /// Reports every key of the table that is not in `known`.
-    pub(super) fn only(&mut self, table: &Table<'_>, known: &[&str]) {
+    pub fn only(&mut self, table: &Table<'_>, known: &[&str]) {
         for (key, _) in table.in_order() {
             if !known.contains(&key.value) {
                 let help = names::did_you_mean(key.value, known.iter().copied())
@@ -75,7 +107,7 @@ impl Reader<'_> {
     }
 
     /// Reports a key that must be there and is not.
-    pub(super) fn required(&mut self, table: &Table<'_>, keys: &[&str]) {
+    pub fn required(&mut self, table: &Table<'_>, keys: &[&str]) {
         for key in keys {
             if !table.has(key) {
                 let message = format!("{} needs `{key}`", table.name);
@@ -84,7 +116,8 @@ impl Reader<'_> {
         }
     }
 
-    pub(super) fn table<'a>(&mut self, name: String, value: &'a Spanned<DeValue<'a>>) -> Option<Table<'a>> {
+    /// Returns a value as a table with the name that errors call it; reports any other value.
+    pub fn table<'a>(&mut self, name: String, value: &'a Spanned<DeValue<'a>>) -> Option<Table<'a>> {
         match value.get_ref() {
             DeValue::Table(entries) => Some(Table { name, span: value.span(), entries }),
             other => {
@@ -95,16 +128,18 @@ impl Reader<'_> {
     }
 
     /// The table under a key of another one, where it is there.
-    pub(super) fn sub_table<'a>(&mut self, table: &Table<'a>, key: &str, name: String) -> Option<Table<'a>> {
+    pub fn sub_table<'a>(&mut self, table: &Table<'a>, key: &str, name: String) -> Option<Table<'a>> {
         self.table(name, table.entries.get(key)?)
     }
 
-    pub(super) fn string(&mut self, table: &Table<'_>, key: &str) -> Option<At<String>> {
+    /// Returns the string under a key, where the key is there; reports any other value.
+    pub fn string(&mut self, table: &Table<'_>, key: &str) -> Option<At<String>> {
         let value = table.entries.get(key)?;
         self.text(key, value)
     }
 
-    pub(super) fn text(&mut self, name: &str, value: &Spanned<DeValue<'_>>) -> Option<At<String>> {
+    /// Returns a value as a string; reports any other value.
+    pub fn text(&mut self, name: &str, value: &Spanned<DeValue<'_>>) -> Option<At<String>> {
         match value.get_ref() {
             DeValue::String(text) => Some(At::new(text.to_string(), value.span())),
             other => {
@@ -114,7 +149,8 @@ impl Reader<'_> {
         }
     }
 
-    pub(super) fn list<'a>(
+    /// Returns the array under a key, where the key is there; reports any other value.
+    pub fn list<'a>(
         &mut self,
         table: &Table<'a>,
         key: &str,
@@ -130,7 +166,8 @@ impl Reader<'_> {
         }
     }
 
-    pub(super) fn boolean(&mut self, table: &Table<'_>, key: &str) -> Option<bool> {
+    /// Returns the boolean under a key, where the key is there; reports any other value.
+    pub fn boolean(&mut self, table: &Table<'_>, key: &str) -> Option<bool> {
         let value = table.entries.get(key)?;
         let DeValue::Boolean(flag) = value.get_ref() else {
             self.wrong_type(key, "true or false", value.get_ref(), &value.span());
@@ -139,12 +176,8 @@ impl Reader<'_> {
         Some(*flag)
     }
 
-    pub(super) fn integer(
-        &mut self,
-        table: &Table<'_>,
-        key: &str,
-        range: RangeInclusive<u64>,
-    ) -> Option<At<u64>> {
+    /// Returns the integer under a key, where the key is there; reports any other value and any other range.
+    pub fn integer(&mut self, table: &Table<'_>, key: &str, range: RangeInclusive<u64>) -> Option<At<u64>> {
         let value = table.entries.get(key)?;
         let DeValue::Integer(integer) = value.get_ref() else {
             self.wrong_type(key, "an integer", value.get_ref(), &value.span());
@@ -162,24 +195,14 @@ impl Reader<'_> {
     }
 
     /// An integer that fits 32 bits.
-    pub(super) fn integer32(
-        &mut self,
-        table: &Table<'_>,
-        key: &str,
-        range: RangeInclusive<u32>,
-    ) -> Option<At<u32>> {
+    pub fn integer32(&mut self, table: &Table<'_>, key: &str, range: RangeInclusive<u32>) -> Option<At<u32>> {
         let (first, last) = range.into_inner();
         let at = self.integer(table, key, first.into()..=last.into())?;
         Some(At::new(u32::try_from(at.value).ok()?, at.span))
     }
 
     /// One of a few words, each with what it stands for.
-    pub(super) fn word<T: Copy>(
-        &mut self,
-        table: &Table<'_>,
-        key: &str,
-        words: &[(&str, T)],
-    ) -> Option<At<T>> {
+    pub fn word<T: Copy>(&mut self, table: &Table<'_>, key: &str, words: &[(&str, T)]) -> Option<At<T>> {
         let text = self.string(table, key)?;
         if let Some((_, meaning)) = words.iter().find(|(word, _)| *word == text.value) {
             return Some(At::new(*meaning, text.span));
@@ -191,7 +214,7 @@ impl Reader<'_> {
     }
 
     /// A name for people: something must be left of it as a key, and it fits a column of a table.
-    pub(super) fn name(&mut self, table: &Table<'_>, key: &str) -> Option<At<String>> {
+    pub fn name(&mut self, table: &Table<'_>, key: &str) -> Option<At<String>> {
         let text = self.string(table, key)?;
         if names::word(&text.value).is_none() {
             let message = format!("{key}: `{}` has no letter or digit", text.value);
@@ -201,7 +224,8 @@ impl Reader<'_> {
         self.short(key, &text).then_some(text)
     }
 
-    pub(super) fn short(&mut self, key: &str, text: &At<String>) -> bool {
+    /// Returns whether a name is short enough for a column; reports a longer one.
+    pub fn short(&mut self, key: &str, text: &At<String>) -> bool {
         let (chars, most) = (text.value.chars().count(), super::MAX_NAME_CHARS);
         if chars > most {
             let message = format!("{key}: at most {most} characters, found {chars}");
@@ -210,7 +234,8 @@ impl Reader<'_> {
         chars <= most
     }
 
-    pub(super) fn wrong_type(
+    /// Reports a value of another type than was expected.
+    pub fn wrong_type(
         &mut self,
         name: &str,
         expected: &str,

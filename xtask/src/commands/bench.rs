@@ -11,9 +11,7 @@ pub(crate) fn run(bless: bool) -> Result<()> {
         return figures::check(&counted);
     }
     figures::bless(&counted)?;
-    println!(
-        "\nThe transcripts of `xmap build` have these figures: BLESS=1 cargo test -p xmap-compiler --test cli"
-    );
+    println!("\nThe transcripts of `xmap build` have these figures: BLESS=1 cargo test -p xmap --test cli");
     Ok(())
 }
 

@@ -83,7 +83,7 @@ fn panel(work: &Path) -> Result<Vec<u8>> {
     fs::write(work.join("lamp.wat"), WAT)?;
     let image = work.join("panel.xmap");
     let mut xmap = Command::new(cargo());
-    xmap.args(["run", "--quiet", "--package", "xmap-compiler", "--", "build"]).current_dir(root());
+    xmap.args(["run", "--quiet", "--package", "xmap", "--", "build"]).current_dir(root());
     process::run(xmap.arg(work.join("panel.toml")).arg("-o").arg(&image), RUN_LIMIT)?;
     Ok(fs::read(image)?)
 }

@@ -181,7 +181,7 @@ impl Programs {
 /// Compiles the modules to images and returns their folder.
 fn images(target: &Path) -> Result<PathBuf> {
     let mut build = Command::new(cargo());
-    build.args(["build", "--release", "--package", "xmap-compiler"]).current_dir(root());
+    build.args(["build", "--release", "--package", "xmap"]).current_dir(root());
     process::run(&mut build, BUILD_LIMIT)?;
     let folder = target.join("images");
     fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;

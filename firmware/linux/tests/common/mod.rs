@@ -11,7 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
-use xmap_compiler::device::{Client, Options, Outcome, PortName};
+use xmap_client::{Client, Options, Outcome, PortName};
 use xmap_compiler::manifest::Manifest;
 use xmap_link::{Export, Life, Secret};
 use xmapd::registers::file;

@@ -1,0 +1,18 @@
+//! The panel of `xmap demo` and `xmap bench`, in the program itself, so that both run anywhere.
+
+use xmap_compiler::compile::{Compiled, compile};
+use xmap_compiler::diagnostic::Diagnostics;
+use xmap_compiler::manifest::Manifest;
+
+/// The panel's manifest; its module was compiled from `tests/panels/demo/stairwell.c`.
+pub(super) const MANIFEST: &str = include_str!("../../../../tests/panels/demo/panel.toml");
+/// The module as clang emitted it.
+const MODULE: &[u8] = include_bytes!("../../../../tests/panels/demo/stairwell.wasm");
+
+/// Compiles it.
+///
+/// # Errors
+/// None, unless the panel and the compiler have grown apart.
+pub(super) fn build() -> Result<Compiled, Diagnostics> {
+    compile(&Manifest::parse("demo/panel.toml", MANIFEST)?, MODULE)
+}

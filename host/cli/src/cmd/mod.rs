@@ -1,0 +1,203 @@
+//! The command line: one file for each verb, and what they share.
+//!
+//! Results go to the standard output, errors to the standard error. The exit status is 0 where a verb
+//! did what it was asked, 1 where its input was wrong and 2 where the command line was.
+
+mod bench;
+mod build;
+mod call;
+mod clean;
+mod confirm;
+mod demo;
+mod demo_panel;
+mod devices;
+mod dis;
+mod events;
+mod firmware_log;
+mod floors;
+mod keygen;
+mod keys;
+mod link;
+mod load;
+mod monitor;
+mod norm;
+mod optext;
+mod output;
+mod policy;
+mod progress;
+mod reach;
+mod reset;
+mod rollback;
+mod sign;
+mod sim;
+mod size;
+mod status;
+mod story;
+mod swap;
+mod verify;
+
+use std::io::{self, ErrorKind, Write};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use xmap_compiler::diagnostic::{Code, Diagnostic, Diagnostics, Place};
+use xmap_compiler::names::did_you_mean;
+
+/// Compiles WebAssembly modules to images for a Raspberry Pi's GPIO lines, and runs them.
+#[derive(Parser)]
+#[command(name = "xmap", version, max_term_width = 100, arg_required_else_help = true)]
+#[command(after_help = "\
+Examples:
+  xmap demo                              see what it does
+  xmap build panel.toml                  compile a panel to panel.xmap
+  xmap sim panel.xmap --script day.txt   run it on the simulated board
+
+Exit status: 0 done, 1 the input is wrong, 2 the command line is.")]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    Build(build::Args),
+    Link(link::Args),
+    Dis(dis::Args),
+    Sim(sim::Args),
+    Verify(verify::Args),
+    Keygen(keygen::Args),
+    Keys(keys::Args),
+    Sign(sign::Args),
+    Policy(policy::Args),
+    Size(size::Args),
+    Norm(norm::Args),
+    Demo(demo::Args),
+    Bench(bench::Args),
+    Devices(devices::Args),
+    Status(status::Args),
+    Call(call::Args),
+    Swap(swap::Args),
+    Confirm(confirm::Args),
+    Rollback(rollback::Args),
+    Events(events::Args),
+    Monitor(monitor::Args),
+    Reset(reset::Args),
+}
+
+/// Why a verb did not do what it was asked.
+enum Failure {
+    /// The input is wrong.
+    Input(Diagnostics),
+    /// The standard output takes no more.
+    Output(io::Error),
+}
+
+type Done = Result<(), Failure>;
+
+impl From<Diagnostics> for Failure {
+    fn from(errors: Diagnostics) -> Self {
+        Self::Input(errors)
+    }
+}
+
+impl From<Diagnostic> for Failure {
+    fn from(error: Diagnostic) -> Self {
+        Self::Input(error.into())
+    }
+}
+
+impl From<xmap_client::Error> for Failure {
+    fn from(error: xmap_client::Error) -> Self {
+        diagnostic(error).into()
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::Output(error)
+    }
+}
+
+/// An error of the link as one that a person reads: with its number, and with the nearest of the names that there are.
+fn diagnostic(error: xmap_client::Error) -> Diagnostic {
+    let xmap_client::Error { code, port, message, help, unknown } = error;
+    let code = Code::from_number(code.number()).expect("a test holds the client's numbers against the list");
+    let near = || unknown.and_then(|u| did_you_mean(&u.name, u.known.iter().map(String::as_str)));
+    Diagnostic::new(code, Place::File(port), message).help(help.or_else(near))
+}
+
+/// Runs the verb that the command line names.
+pub(crate) fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let out = &mut output::stdout();
+    let done = run(&cli.verb, out).and_then(|()| Ok(out.flush()?));
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        // Whoever reads has seen enough: `xmap dis FILE | head`.
+        Err(Failure::Output(error)) if error.kind() == ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(Failure::Output(error)) => {
+            let place = "standard output";
+            let message = format!("{place}: cannot be written: {error}");
+            fail(&Diagnostic::new(Code::CannotWrite, Place::File(place.into()), message).into())
+        }
+        Err(Failure::Input(errors)) => {
+            // What was found out before the error stands before it.
+            _ = out.flush();
+            fail(&errors)
+        }
+    }
+}
+
+fn run(verb: &Verb, out: &mut dyn Write) -> Done {
+    match verb {
+        Verb::Build(args) => build::run(args, out),
+        Verb::Link(args) => link::run(args, out),
+        Verb::Dis(args) => dis::run(args, out),
+        Verb::Sim(args) => sim::run(args, out),
+        Verb::Verify(args) => verify::run(args, out),
+        Verb::Keygen(args) => keygen::run(args, out),
+        Verb::Keys(args) => keys::run(args, out),
+        Verb::Sign(args) => sign::run(args, out),
+        Verb::Policy(args) => policy::run(args, out),
+        Verb::Size(args) => size::run(args, out),
+        Verb::Norm(args) => norm::run(args, out),
+        Verb::Demo(args) => demo::run(args, out),
+        Verb::Bench(args) => bench::run(args, out),
+        Verb::Devices(args) => devices::run(args, out),
+        Verb::Status(args) => status::run(args, out),
+        Verb::Call(args) => call::run(args, out),
+        Verb::Swap(args) => swap::run(args, out),
+        Verb::Confirm(args) => confirm::run(args, out),
+        Verb::Rollback(args) => rollback::run(args, out),
+        Verb::Events(args) => events::run(args, out),
+        Verb::Monitor(args) => monitor::run(args, out),
+        Verb::Reset(args) => reset::run(args, out),
+    }
+}
+
+fn fail(errors: &Diagnostics) -> ExitCode {
+    // Where even the errors cannot be written, the status has to say it.
+    _ = writeln!(io::stderr(), "{}", errors.render(output::stderr_has_colours()));
+    ExitCode::FAILURE
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_error_of_the_client_is_in_the_list() {
+        for code in xmap_client::ErrorCode::ALL {
+            assert!(Code::from_number(code.number()).is_some(), "{code:?}");
+            let error = diagnostic(xmap_client::Error::new(code, "p", "p: m"));
+            assert_eq!((error.code.number(), error.message.as_str()), (code.number(), "p: m"));
+        }
+    }
+
+    #[test]
+    fn a_name_that_is_not_there_has_the_nearest_beside_it() {
+        let error = xmap_client::Error::new(xmap_client::ErrorCode::CallName, "p", "p: no export `lamp_onn`");
+        let error = diagnostic(error.known("lamp_onn", ["lamp_off", "lamp_on"]));
+        assert_eq!(error.help.as_deref(), Some("did you mean `lamp_on`?"));
+    }
+}

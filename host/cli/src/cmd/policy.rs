@@ -1,0 +1,114 @@
+//! `xmap policy`: what the owner of a device allows, signed and sent.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use serde_json::json;
+use xmap_compiler::diagnostic::{Code, Diagnostic, Place};
+use xmap_compiler::input;
+use xmap_keys as keys;
+use xmap_link::PolicyState;
+use xmap_trust::{MAX_POLICY_BYTES, POLICY_MAGIC, PolicyError, sign_policy};
+
+use super::progress::Progress;
+use super::reach::Device;
+use super::{Done, output::write_file};
+
+/// Sign the policy of a device's owner, or send it to the device
+///
+/// A device that has an owner takes a policy that the owner's root key has signed, if its version is higher than the one's
+/// that it has. It holds at once: a module that it does not allow is stopped, its outputs made safe.
+#[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  xmap policy sign policy.toml --key root.key -o panel.policy
+  xmap policy send --port /dev/ttyUSB0 panel.policy
+  cargo xtask image --policy panel.policy --root KEY     compiles it into the firmware")]
+pub(super) struct Args {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(clap::Subcommand)]
+enum Verb {
+    Sign(Sign),
+    Send(Send),
+}
+
+/// Sign a policy with the owner's root key
+#[derive(clap::Args)]
+struct Sign {
+    /// The policy (policy.toml)
+    file: PathBuf,
+    /// The owner's secret root key, as `xmap keygen` wrote it
+    #[arg(short, long, value_name = "FILE")]
+    key: PathBuf,
+    /// Where the signed policy goes
+    #[arg(short, long, value_name = "FILE")]
+    output: PathBuf,
+}
+
+/// Send a signed policy to a device
+#[derive(clap::Args)]
+struct Send {
+    #[command(flatten)]
+    device: Device,
+    /// The signed policy, as `xmap policy sign` wrote it
+    file: PathBuf,
+}
+
+pub(super) fn run(args: &Args, out: &mut dyn Write) -> Done {
+    match &args.verb {
+        Verb::Sign(args) => sign(args, out),
+        Verb::Send(args) => send(args, out),
+    }
+}
+
+fn sign(args: &Sign, out: &mut dyn Write) -> Done {
+    let policy = keys::read_policy(&args.file)?;
+    let key = keys::read_key(&args.key)?;
+    let mut buffer = [0; MAX_POLICY_BYTES];
+    let signed = sign_policy(&policy, &key, &mut buffer).expect("the buffer takes the largest policy");
+    write_file(&args.output, signed)?;
+    writeln!(out, "policy    version {}, {} bytes", policy.version, signed.len())?;
+    writeln!(out, "root      {}\nwrote {}", key.public(), args.output.display())?;
+    Ok(())
+}
+
+fn send(args: &Send, out: &mut dyn Write) -> Done {
+    let signed = input::read_at_most(&args.file, MAX_POLICY_BYTES as u64)?;
+    if !signed.starts_with(&POLICY_MAGIC) {
+        let message = format!("{}: {}", args.file.display(), PolicyError::Form);
+        let help = "`xmap policy sign` makes one of the text".to_string();
+        return Err(Diagnostic::new(Code::NotAPolicy, Place::file(&args.file), message).help(help).into());
+    }
+    let mut client = args.device.connect()?;
+    let mut progress = Progress::new(signed.len(), !args.device.wire.json);
+    let state = client.send_policy(&signed, &mut |done| progress.at(done))?;
+    drop(progress);
+    match state {
+        PolicyState::Taken { version, stopped } => {
+            let modules: Vec<u8> = (0..8).filter(|module| stopped >> module & 1 != 0).collect();
+            let json = json!({ "policy": version, "stopped": modules });
+            let mut text = format!("policy {version} holds");
+            for module in modules {
+                text += &format!(
+                    "\nmodule {module} is not allowed any more: its outputs are safe, its image is gone"
+                );
+            }
+            args.device.print(out, &json, &text)
+        }
+        PolicyState::Refused { code, details } => {
+            let why = PolicyError::from_parts(code, details).map_or_else(
+                || format!("reason {code}, {} {}", details[0], details[1]),
+                |why| why.to_string(),
+            );
+            if args.device.wire.json {
+                writeln!(out, "{}", json!({ "not": "taken", "why": why }))?;
+            }
+            let message = format!("{}: {why}", client.port());
+            let place = Place::File(client.port().into());
+            Err(Diagnostic::new(Code::PolicyRefused, place, message).into())
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! How to reach a device, and what the verbs that talk to one share.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde_json::{Value as Json, json};
+use xmap::text::{Maps, json, rejection_text, state_help, state_text};
+use xmap_client::{Client, Options, PortName, Swapped, Switch};
+use xmap_compiler::diagnostic::{Code, Diagnostic, Place};
+use xmap_compiler::input;
+use xmap_compiler::map::SourceMap;
+use xmap_keys::roles::read_role_key;
+use xmap_link::ModuleStatus;
+
+use super::{Done, Failure, load::MAX_MAP_BYTES};
+
+/// How to reach a device.
+#[derive(clap::Args)]
+pub(super) struct Device {
+    /// The device: tcp:HOST:PORT, unix:PATH, or the path of a serial port
+    #[arg(short, long)]
+    pub(super) port: String,
+    #[command(flatten)]
+    pub(super) wire: WireArgs,
+}
+
+/// How to talk over a port.
+#[derive(clap::Args)]
+pub(super) struct WireArgs {
+    /// Bits a second of a serial port
+    #[arg(long, value_name = "N", default_value_t = 115_200)]
+    baud: u32,
+    /// The role key that the device asks for [default: the file in the environment's XMAP_KEY]
+    #[arg(long, value_name = "FILE")]
+    key: Option<PathBuf>,
+    /// Give up after this time in all [default: each request has a limit of its own]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    timeout: Option<Duration>,
+    /// Print one JSON object a line, for scripts
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// A time of more than zero seconds.
+pub(super) fn seconds(text: &str) -> Result<Duration, String> {
+    let time = text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    time.filter(|time| !time.is_zero()).ok_or_else(|| "expected seconds, such as 5 or 0.5".into())
+}
+
+impl Device {
+    /// Opens the port and greets the device.
+    ///
+    /// # Errors
+    /// X0901 to X0907, X0913, X0919, X0920, X0923 to X0925; what is wrong with the key's file.
+    pub(super) fn connect(&self) -> Result<Client, Failure> {
+        let port: PortName = self.port.parse()?;
+        let client = Client::connect(&port, &self.wire.options()?)?;
+        client.need_access()?;
+        Ok(client)
+    }
+
+    /// Prints a result: as an object, or as text.
+    pub(super) fn print(&self, out: &mut dyn Write, json: &Json, text: &str) -> Done {
+        self.wire.print(out, json, text)
+    }
+}
+
+impl WireArgs {
+    /// # Errors
+    /// What is wrong with the key's file.
+    pub(super) fn options(&self) -> Result<Options, Diagnostic> {
+        let default = || std::env::var_os("XMAP_KEY").filter(|file| !file.is_empty()).map(PathBuf::from);
+        let key = self.key.clone().or_else(default).map(|file| read_role_key(&file)).transpose()?;
+        let key = key.map(|key| key.secret);
+        Ok(Options { baud: self.baud, total: self.timeout, key, ..Options::default() })
+    }
+
+    /// Prints a result: as an object, or as text.
+    pub(super) fn print(&self, out: &mut dyn Write, json: &Json, text: &str) -> Done {
+        match self.json {
+            true => writeln!(out, "{json}")?,
+            false => writeln!(out, "{text}")?,
+        }
+        Ok(())
+    }
+}
+
+/// Which module.
+#[derive(clap::Args)]
+pub(super) struct Module {
+    /// The module: its number, or its name
+    #[arg(short, long, value_name = "MODULE", default_value = "0")]
+    module: String,
+}
+
+impl Module {
+    /// # Errors
+    /// X0915, X0916, and those of every request.
+    pub(super) fn find(&self, client: &mut Client) -> Result<ModuleStatus, xmap_client::Error> {
+        client.find_module(&self.module)
+    }
+}
+
+/// Maps of images, for traps.
+#[derive(clap::Args)]
+pub(super) struct MapFiles {
+    /// The map of an image on the device: traps are shown with their source lines; may be given again
+    #[arg(long = "map", value_name = "FILE")]
+    files: Vec<PathBuf>,
+}
+
+impl MapFiles {
+    /// # Errors
+    /// X0101 to X0103 and X0701: what is no map is said before the device is asked.
+    pub(super) fn read(&self) -> Result<Maps, Diagnostic> {
+        let mut maps = Maps::default();
+        for path in &self.files {
+            maps.add(read_map(path)?);
+        }
+        Ok(maps)
+    }
+}
+
+fn read_map(path: &Path) -> Result<SourceMap, Diagnostic> {
+    let text = input::read_text(path, MAX_MAP_BYTES)?;
+    SourceMap::read_any(&text).ok_or_else(|| {
+        let message = format!("{}: not the map of an image", path.display());
+        Diagnostic::new(Code::ImageInvalid, Place::file(path), message)
+    })
+}
+
+/// The name that a module goes by in messages.
+pub(super) fn name_of(status: &ModuleStatus) -> String {
+    match status.name.as_str() {
+        "" => format!("module {}", status.module),
+        name => name.escape_debug().to_string(),
+    }
+}
+
+/// What a swap or a rollback came to. Where the image does not run, that is an error; `what` is the image's
+/// name and the word for what was to be done with it.
+///
+/// # Errors
+/// X0914; X1106 where the device's policy does not allow the image.
+pub(super) fn switched(
+    device: &Device,
+    client: &mut Client,
+    what: (&str, &str),
+    switch: Switch,
+    maps: &Maps,
+    out: &mut dyn Write,
+) -> Result<Swapped, Failure> {
+    let state = match switch {
+        Ok(swapped) => return Ok(swapped),
+        Err(state) => state,
+    };
+    let (name, done) = what;
+    let rejection = client.rejection(&state).map(|rejection| rejection_text(&rejection));
+    if device.wire.json {
+        let mut object = json!({ "not": done, "name": name, "state": json::state(&state, maps) });
+        if let Some(line) = &rejection {
+            object["rejection"] = json!(line);
+        }
+        writeln!(out, "{object}")?;
+    } else if let Some(line) = &rejection {
+        writeln!(out, "{line}")?;
+    }
+    let code = if rejection.is_some() { Code::Rejected } else { Code::NotSwapped };
+    let why = rejection.unwrap_or_else(|| state_text(&state, maps));
+    let message = format!("{}: {name} was not {done}: {why}", client.port());
+    let help = state_help(&state).map_or_else(String::new, |help| format!("; {help}"));
+    let help = format!("what ran before runs on{help}");
+    Err(Diagnostic::new(code, Place::File(client.port().into()), message).help(help).into())
+}

@@ -1,0 +1,60 @@
+//! `xmap sign`: the seal behind an image.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use xmap_compiler::diagnostic::{Code, Diagnostic, Place};
+use xmap_compiler::input;
+use xmap_image::limits::MAX_IMAGE_BYTES;
+use xmap_keys as keys;
+use xmap_trust::{MAX_MODULE_BYTES, MAX_ORIGIN_BYTES, SEAL_WORDS, seal};
+
+use super::{Done, load, output::write_file};
+
+/// Sign an image: its hash, module, version and board, and where it may come from
+///
+/// Puts a seal of 212 bytes behind the image; one that stands there is replaced. The file is written whole or not at all.
+#[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  xmap sign panel.xmap --key hall.key --origin https://panels.example
+  xmap sign panel.xmap --key hall.key --origin usb -o signed.xmap
+  xmap verify signed.xmap --policy policy.toml --origin usb")]
+pub(super) struct Args {
+    /// An image (.xmap)
+    file: PathBuf,
+    /// The secret key, as `xmap keygen` wrote it
+    #[arg(short, long, value_name = "FILE")]
+    key: PathBuf,
+    /// Where the image may come from: usb, uart, https://...
+    #[arg(long, value_name = "ORIGIN")]
+    origin: String,
+    /// Where the signed image goes [default: the image itself]
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+pub(super) fn run(args: &Args, out: &mut dyn Write) -> Done {
+    let limit = MAX_IMAGE_BYTES as u64 + SEAL_WORDS as u64 * 4;
+    let bytes = input::read_at_most(&args.file, limit)?;
+    let all = load::images(&args.file, &bytes)?;
+    let failed = |what: String| Diagnostic::new(Code::NotSealed, Place::file(&args.file), what);
+    let [loaded] = &all[..] else {
+        let message = format!("{}: a bundle, and a seal is for one image", args.file.display());
+        return Err(failed(message).help("sign the images, each by itself".to_string()).into());
+    };
+    let key = keys::read_key(&args.key)?;
+    let image = loaded.image.image();
+    let seal = seal(&image, &args.origin, &key).map_err(|_| {
+        failed(format!("{}: its module's name or the origin does not fit a seal", args.file.display())).help(format!(
+            "a name has 1 to {MAX_MODULE_BYTES} bytes, an origin 1 to {MAX_ORIGIN_BYTES}, and neither a control character"
+        ))
+    })?;
+    let output = args.output.as_ref().unwrap_or(&args.file);
+    let mut bytes = image.bytes().to_vec();
+    bytes.extend(seal.to_words().iter().flat_map(|word| word.to_le_bytes()));
+    write_file(output, &bytes)?;
+    writeln!(out, "module    {}, version {}", seal.module, seal.version)?;
+    writeln!(out, "key       {}\norigin    {}\nwrote {}", seal.key, seal.origin, output.display())?;
+    Ok(())
+}

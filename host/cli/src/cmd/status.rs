@@ -1,0 +1,45 @@
+//! `xmap status`: how a device is.
+
+use std::io::Write;
+
+use xmap::text::{json, module_table, report, trust_report};
+
+use super::Done;
+use super::reach::{Device, MapFiles};
+
+/// Show a device: board, firmware, image, counters and modules
+#[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  xmap status --port /dev/ttyUSB0
+  xmap status --port tcp:127.0.0.1:5555 --map panel.xmap.map
+  xmap status --port /dev/ttyUSB0 --json | jq '.modules[].life'")]
+pub(super) struct Args {
+    #[command(flatten)]
+    device: Device,
+    #[command(flatten)]
+    maps: MapFiles,
+}
+
+pub(super) fn run(args: &Args, out: &mut dyn Write) -> Done {
+    let maps = args.maps.read()?;
+    let mut client = args.device.connect()?;
+    let status = client.status()?;
+    let trust = client.trust()?;
+    let modules = if client.has_modules() { client.modules()? } else { Vec::new() };
+    if args.device.wire.json {
+        let mut object = json::hello(client.hello());
+        object["access"] = json::access(client.admission());
+        object["trust"] = json::trust(trust.as_ref());
+        object["status"] = json::status(&status, &maps);
+        object["modules"] = modules.iter().map(|module| json::module(module, &maps)).collect();
+        writeln!(out, "{object}")?;
+        return Ok(());
+    }
+    write!(out, "{}", report(client.hello(), client.admission(), &status, &maps))?;
+    write!(out, "{}", trust_report(trust.as_ref()))?;
+    if !modules.is_empty() {
+        write!(out, "\n{}", module_table(&modules, &maps))?;
+    }
+    Ok(())
+}

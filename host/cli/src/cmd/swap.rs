@@ -1,0 +1,130 @@
+//! `xmap swap`: a new image for a running device.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+use xmap::text::{Maps, json, swapped_text, why_text};
+use xmap_client::{Client, Swapped, Trial};
+use xmap_compiler::diagnostic::{Code, Diagnostic, Place};
+use xmap_image::OwnedImage;
+use xmap_trust::{SEAL_WORDS, Seal};
+
+use super::progress::Progress;
+use super::reach::{Device, Module, switched};
+use super::{Done, Failure, load};
+
+/// Give a running device a new image
+///
+/// The image is compiled where it has to be, checked here, sent to a slot that is not in use, and checked
+/// there; the old one works meanwhile. The device switches between two events. A new image that cannot
+/// be mounted, or does not pass its trial, is taken back by the device itself.
+#[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  xmap swap --port /dev/ttyUSB0 panel.xmap
+  xmap swap --port /dev/ttyUSB0 panel.toml --wait    compiles it; waits for the trial's end
+  xmap swap --port tcp:127.0.0.1:5555 --module 1 pump.xmap
+  xmap swap --port /dev/ttyUSB0 panel.xmap && xmap confirm --port /dev/ttyUSB0")]
+pub(super) struct Args {
+    #[command(flatten)]
+    device: Device,
+    #[command(flatten)]
+    module: Module,
+    /// Wait until the trial is over, and say how it ended
+    #[arg(short, long)]
+    wait: bool,
+    /// An image; a manifest or a module is compiled first
+    #[arg(value_name = "PANEL")]
+    file: PathBuf,
+}
+
+pub(super) fn run(args: &Args, out: &mut dyn Write) -> Done {
+    let loaded = load::load(&args.file)?;
+    let mut maps = Maps::default();
+    if let Some(map) = loaded.map {
+        maps.add(map);
+    }
+    let mut client = args.device.connect()?;
+    let seal = loaded.seal.as_ref().filter(|_| client.takes_seals());
+    if loaded.seal.is_some() && seal.is_none() && !args.device.wire.json {
+        writeln!(out, "the seal stays here: the device is a development build, and checks none")?;
+    }
+    let panel = Panel { name: name(&loaded.image, &args.file), image: &loaded.image, seal, maps: &maps };
+    let module = args.module.find(&mut client)?.module;
+    // What happens from here on may say why the image was taken back.
+    let since = client.next_happening()?;
+    let swapped = panel.send(args, &mut client, module, out)?;
+    if args.wait && swapped.trial_ms > 0 {
+        // Whoever reads along learns of the swap while its trial goes on.
+        out.flush()?;
+        panel.wait(args, &mut client, &swapped, since, out)?;
+    }
+    Ok(())
+}
+
+/// The manifest's name of a module; a module without a manifest goes by its file.
+fn name(image: &OwnedImage, file: &Path) -> String {
+    match image.manifest().module {
+        "" => file.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
+        name => name.to_string(),
+    }
+}
+
+/// What is swapped in.
+struct Panel<'a> {
+    name: String,
+    image: &'a OwnedImage,
+    seal: Option<&'a Seal>,
+    maps: &'a Maps,
+}
+
+impl Panel<'_> {
+    fn send(
+        &self,
+        args: &Args,
+        client: &mut Client,
+        module: u8,
+        out: &mut dyn Write,
+    ) -> Result<Swapped, Failure> {
+        let image = self.image.image();
+        let bytes = (image.words().len() + self.seal.map_or(0, |_| SEAL_WORDS)) * 4;
+        let mut progress = Progress::new(bytes, !args.device.wire.json);
+        let switch = client.swap_sealed(module, &image, self.seal, &mut |done| progress.at(done))?;
+        drop(progress);
+        let swapped = switched(&args.device, client, (&self.name, "swapped"), switch, self.maps, out)?;
+        let text = swapped_text("swapped", &self.name, &swapped);
+        args.device.print(out, &json::swapped(&self.name, &swapped), &text)?;
+        Ok(swapped)
+    }
+
+    fn wait(
+        &self,
+        args: &Args,
+        client: &mut Client,
+        swapped: &Swapped,
+        since: u32,
+        out: &mut dyn Write,
+    ) -> Done {
+        match client.await_trial(swapped, &self.image.image().hash(), since)? {
+            Trial::Confirmed => {
+                let json = json!({ "trial": "confirmed", "name": self.name, "module": swapped.module });
+                args.device.print(out, &json, &format!("confirmed {}", self.name))
+            }
+            Trial::RolledBack(why) => {
+                if args.device.wire.json {
+                    let why = why.as_ref().map(|why| json::why(why, self.maps));
+                    let json = json!({ "trial": "rolled_back", "name": self.name, "module": swapped.module, "why": why });
+                    writeln!(out, "{json}")?;
+                }
+                let why = why.map_or_else(
+                    || "another image runs, and the device does not say why".to_string(),
+                    |why| why_text(&why, self.maps),
+                );
+                let message = format!("{}: {} was rolled back: {why}", client.port(), self.name);
+                let place = Place::File(client.port().into());
+                Err(Diagnostic::new(Code::RolledBack, place, message).into())
+            }
+        }
+    }
+}

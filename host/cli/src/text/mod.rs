@@ -1,0 +1,13 @@
+//! What a device said, as text for people and as JSON for scripts.
+
+pub mod json;
+mod modules;
+mod report;
+mod trust;
+
+pub use modules::{
+    Maps, columns, happening_line, happening_text, module_table, rejection_text, state_help, state_text,
+    swapped_text, trap_text, why_text,
+};
+pub use report::report;
+pub use trust::trust_report;

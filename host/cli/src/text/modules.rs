@@ -1,0 +1,411 @@
+//! What an operator reads: states, traps, happenings and the table of modules, as text.
+
+use std::fmt::Write;
+
+use tiny_mapper::TrapCode;
+use xmap_boards::Line;
+use xmap_image::{Conflict, ExportId};
+use xmap_link::{Happening, ImageState, Life, ModuleStatus, POLICY_CODES, Rejection, TrapReport, What, Why};
+use xmap_trust::Reject;
+
+use xmap_client::Swapped;
+use xmap_compiler::map::{Origin, SourceMap, hex};
+
+use super::report::uptime;
+
+/// Maps of images that a device has or had: they turn a trap into a line of its author's source.
+#[derive(Clone, Debug, Default)]
+pub struct Maps {
+    maps: Vec<SourceMap>,
+}
+
+impl Maps {
+    /// Takes a map. It is used for traps of its own image only.
+    pub fn add(&mut self, map: SourceMap) {
+        self.maps.push(map);
+    }
+
+    /// Where a trap happened, if one of the maps is that of its image.
+    pub fn origin(&self, trap: &TrapReport) -> Option<Origin> {
+        if trap.op == u32::MAX {
+            return None;
+        }
+        // A trap has the first four bytes of the hash.
+        let prefix = hex(&trap.image.to_le_bytes());
+        self.maps.iter().find(|map| map.image.starts_with(&prefix))?.find(trap.op)
+    }
+}
+
+/// A trap: its code, its op and, where a map knows it, its line.
+pub fn trap_text(trap: &TrapReport, maps: &Maps) -> String {
+    let code = TrapCode::from_u8(trap.code).map_or_else(|| trap.code.to_string(), |code| code.to_string());
+    let op = if trap.op == u32::MAX { String::new() } else { format!(" at op {}", trap.op) };
+    let origin = maps.origin(trap).map(|origin| format!(" ({origin})")).unwrap_or_default();
+    format!("trap {code}{op}, detail {}{origin}", trap.detail)
+}
+
+/// What became of an image.
+pub fn state_text(state: &ImageState, maps: &Maps) -> String {
+    match state {
+        ImageState::None => "no image was given".into(),
+        ImageState::Mounted => "mounted".into(),
+        ImageState::Rejected { code, detail } if *code >= POLICY_CODES => {
+            policy_text(code - POLICY_CODES, *detail)
+        }
+        ImageState::Rejected { code, detail } => match conflict_text(*code, *detail) {
+            Some(conflict) => format!("the image was rejected: {conflict}"),
+            None => format!("the image was rejected: reason {code}, at {detail}"),
+        },
+        ImageState::MountRefused { result } => {
+            format!("the image was not mounted: on_mount returned {result}")
+        }
+        ImageState::MountTrapped(trap) => format!("the image was not mounted: {}", trap_text(trap, maps)),
+    }
+}
+
+/// The first code of a conflict with the active image of another module, and with the image that it may go back to.
+const CONFLICTS: [u16; 2] = [270, 280];
+
+/// The module that an image conflicts with, whether it is with the image that this one may go back to, and the
+/// conflict. `None` where the code is that of another reason.
+fn conflict_of(code: u16, detail: u32) -> Option<(u32, bool, Conflict)> {
+    let [with, place] = [detail >> 16, detail & 0xffff];
+    let returning = code >= CONFLICTS[1];
+    let line = || Line::new(u8::try_from(place).ok()?);
+    let (left, right) = (ExportId(0), ExportId(place as u16));
+    let conflict = match code.checked_sub(CONFLICTS[usize::from(returning)])? {
+        1 => Conflict::Board,
+        2 => Conflict::Module,
+        3 => Conflict::Line(line()?),
+        4 => Conflict::Pull(line()?),
+        5 => Conflict::Edges { line: line()?, left, right: left },
+        6 => Conflict::Key { left, right },
+        _ => return None,
+    };
+    Some((with, returning, conflict))
+}
+
+/// Why an image cannot stand beside that of another module.
+fn conflict_text(code: u16, detail: u32) -> Option<String> {
+    let (with, returning, conflict) = conflict_of(code, detail)?;
+    let beside = if returning { "the image that module" } else { "module" };
+    let back = if returning { " may go back to" } else { "" };
+    let export = match conflict {
+        Conflict::Key { right, .. } => format!(": its export {}", right.0),
+        _ => String::new(),
+    };
+    Some(format!("beside {beside} {with}{back}: {conflict}{export}"))
+}
+
+/// What helps where an image does not run: more than that what ran before runs on.
+pub fn state_help(state: &ImageState) -> Option<String> {
+    let ImageState::Rejected { code, detail } = state else { return None };
+    let (with, returning, _) = conflict_of(*code, *detail)?;
+    Some(match returning {
+        true => {
+            format!("swap module {with} to what it runs once more: the image before it is forgotten then")
+        }
+        false => {
+            "`xmap link` of both manifests names both places: one of the two has to go without".to_string()
+        }
+    })
+}
+
+/// Why a policy refused an image, as far as one number says it; [`rejection_text`] has all of it.
+fn policy_text(code: u16, detail: u32) -> String {
+    match u8::try_from(code).ok().and_then(|code| Reject::from_parts(code, [detail, 0], "")) {
+        Some(Reject::UntrustedOrigin(_)) => "reject: untrusted origin".into(),
+        Some(Reject::Rollback { found: 0, .. }) => "reject: rollback".into(),
+        Some(Reject::Rollback { found, .. }) => format!("reject: rollback to version {found}"),
+        Some(Reject::Image(_)) => "reject: not what its seal says".into(),
+        Some(reject) => reject.to_string(),
+        None => format!("reject: reason {code}, {detail}"),
+    }
+}
+
+/// Why a policy refused an image: the line that `xmap verify --policy` prints for it.
+pub fn rejection_text(rejection: &Rejection) -> String {
+    let Rejection { code, details, text, .. } = rejection;
+    match Reject::from_parts(*code, *details, text) {
+        Some(reject) => reject.to_string().escape_debug().to_string(),
+        None => format!("reject: reason {code}, {} {}", details[0], details[1]),
+    }
+}
+
+/// Why an image was taken back.
+pub fn why_text(why: &Why, maps: &Maps) -> String {
+    match why {
+        Why::Trap(trap) => trap_text(trap, maps),
+        Why::NotMounted(state) => state_text(state, maps),
+        Why::Unconfirmed => "nobody confirmed it in time".into(),
+        Why::Asked => "a host asked for it".into(),
+    }
+}
+
+/// Something that happened, without its time and its module.
+pub fn happening_text(what: &What, maps: &Maps) -> String {
+    match what {
+        What::Mounted => "mounted".into(),
+        What::NotMounted(state) => format!("not mounted: {}", state_text(state, maps)),
+        What::Swapped => "swapped: a new image runs".into(),
+        What::Confirmed => "confirmed".into(),
+        What::RolledBack(why) => format!("rolled back: {}", why_text(why, maps)),
+        What::Trapped(trap) => format!("export {}: {}", trap.export, trap_text(trap, maps)),
+        What::MadeSafe => "outputs made safe".into(),
+        What::Restarted => "restarted after a fault".into(),
+        What::Faulted => "faulted: it rests until it is reset".into(),
+        What::Reset => "reset by a host".into(),
+        What::HostLost => "no host is heard any more".into(),
+        What::HostBack => "a host is heard again".into(),
+        What::Overrun => "an event was lost: there was no room for it".into(),
+        What::TransferEnded => "a transfer was given up".into(),
+        What::Policy { version } => format!("policy {version} holds from now on"),
+        What::Disallowed { code } => {
+            format!("stopped by a new policy: {}", policy_text(code.saturating_sub(POLICY_CODES), 0))
+        }
+    }
+}
+
+/// `00:00:03.512  0 hall  swapped: a new image runs`.
+pub fn happening_line(happening: &Happening, name: &str, maps: &Maps) -> String {
+    let Happening { time_us, module, what } = happening;
+    let what = happening_text(what, maps);
+    format!("{}  {module} {}  {what}", uptime(*time_us), name.escape_debug())
+}
+
+/// `swapped hall: generation 4, on trial for 3.0 s`; `verb` is the first word.
+pub fn swapped_text(verb: &str, name: &str, swapped: &Swapped) -> String {
+    let mut text = format!("{verb} {}: generation {}", name.escape_debug(), swapped.generation);
+    if swapped.trial_ms > 0 {
+        write!(text, ", on trial for {:.1} s", f64::from(swapped.trial_ms) / 1000.0).expect("a string");
+    }
+    text
+}
+
+/// How the modules are: a row for each, then their counters and their latest traps.
+pub fn module_table(modules: &[ModuleStatus], maps: &Maps) -> String {
+    let head = ["module", "name", "life", "image", "version", "generation", "trial", "previous"];
+    let rows = modules.iter().map(|m| {
+        let [image, version] = m
+            .image
+            .map_or(["-", "-"].map(String::from), |image| [hex(&image.hash[..4]), image.version.to_string()]);
+        let trial = f64::from(m.trial_ms) / 1000.0;
+        [
+            m.module.to_string(),
+            m.name.as_str().escape_debug().to_string(),
+            m.life.name().into(),
+            image,
+            version,
+            m.generation.to_string(),
+            if m.trial_ms > 0 { format!("{trial:.1} s") } else { "-".into() },
+            if m.previous { "yes" } else { "no" }.into(),
+        ]
+    });
+    let mut text = columns(&std::iter::once(head.map(String::from)).chain(rows).collect::<Vec<_>>());
+    for m in modules.iter().filter(|m| m.life != Life::Unloaded) {
+        let ModuleStatus { calls, traps, restarts, events, missed, dropped, coalesced, late_us, .. } = m;
+        let module = format!("{} {}", m.module, m.name.as_str().escape_debug());
+        let mut line = |line: String| writeln!(text, "{module}: {line}").expect("a string takes any text");
+        line(format!("{calls} calls, {traps} trapped, {restarts} restarts after faults"));
+        line(format!(
+            "{events} events, {missed} missed, {dropped} dropped, {coalesced} merged, at most {late_us} us late"
+        ));
+        if let Some(trap) = &m.trap {
+            line(format!("latest trap: export {}, {}", trap.export, trap_text(trap, maps)));
+        }
+    }
+    text
+}
+
+/// Rows as aligned columns.
+pub fn columns<const N: usize>(rows: &[[String; N]]) -> String {
+    let mut widths = [0; N];
+    for row in rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = cell.chars().count().max(*width);
+        }
+    }
+    let mut text = String::new();
+    for row in rows {
+        let mut line = String::new();
+        for (width, cell) in widths.iter().zip(row) {
+            write!(line, "{cell:<width$}  ").expect("a string");
+        }
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::text::json;
+    use xmap_compiler::map::{MapFunction, MapOp};
+    use xmap_link::ImageInfo;
+
+    fn trap(op: u32) -> TrapReport {
+        TrapReport { image: 0x0403_0201, export: 2, code: TrapCode::DivideByZero as u8, op, detail: 0 }
+    }
+
+    fn maps() -> Maps {
+        let at = |at, source: Option<&str>| MapOp { at, wasm: 0x40 + at, source: source.map(String::from) };
+        let function =
+            |name: &str, start, ops| MapFunction { name: name.into(), start, ops, loops: Vec::new() };
+        let functions =
+            vec![function("$tick", 5, vec![at(0, Some("hall.c:7:3"))]), function("#1", 9, vec![at(0, None)])];
+        let map = |image: &str| SourceMap {
+            format: 1,
+            image: image.into(),
+            functions: functions.clone(),
+            globals: vec![],
+            kept: Default::default(),
+        };
+        let mut maps = Maps::default();
+        maps.add(map("ff"));
+        maps.add(map("01020304aa"));
+        maps
+    }
+
+    fn hall() -> ModuleStatus {
+        ModuleStatus {
+            module: 0,
+            life: Life::Running,
+            name: "hall".try_into().unwrap(),
+            image: Some(ImageInfo { hash: [0xab; 32], version: 7, exports: 12 }),
+            generation: 4,
+            trial_ms: 2140,
+            previous: true,
+            calls: 9,
+            traps: 1,
+            events: 40,
+            missed: 2,
+            dropped: 3,
+            coalesced: 4,
+            restarts: 5,
+            late_us: 120,
+            trap: Some(trap(6)),
+        }
+    }
+
+    #[test]
+    fn modules_read_like_this() {
+        let pump = ModuleStatus { module: 1, name: "p\u{1b}".try_into().unwrap(), ..ModuleStatus::default() };
+        let expected = "\
+module  name     life      image     version  generation  trial  previous
+0       hall     running   abababab  7        4           2.1 s  yes
+1       p\\u{1b}  unloaded  -         -        0           -      no
+0 hall: 9 calls, 1 trapped, 5 restarts after faults
+0 hall: 40 events, 2 missed, 3 dropped, 4 merged, at most 120 us late
+0 hall: latest trap: export 2, trap divide_by_zero at op 6, detail 0 (hall.c:7:3, $tick, wasm offset 0x40)
+";
+        assert_eq!(module_table(&[hall(), pump], &maps()), expected);
+    }
+
+    #[test]
+    fn a_conflict_says_what_helps() {
+        let help = |code, detail| state_help(&ImageState::Rejected { code, detail });
+        for code in 281..=286 {
+            assert!(
+                help(code, 3 << 16 | 17)
+                    .is_some_and(|help| help.starts_with("swap module 3 to what it runs"))
+            );
+        }
+        for code in 271..=276 {
+            assert!(help(code, 17).is_some_and(|help| help.contains("xmap link")));
+        }
+        let others = [0, 12, 270, 277, 280, 287, 512, 768, u16::MAX];
+        assert!(others.iter().all(|code| help(*code, 17).is_none()));
+        assert_eq!(help(283, 200), None, "no such line");
+    }
+
+    #[test]
+    fn happenings_read_like_this() {
+        let happening = |what| Happening { time_us: 3_512_000, module: 0, what };
+        let lines = [
+            (What::Mounted, "mounted"),
+            (
+                What::NotMounted(ImageState::Rejected { code: 12, detail: 3 }),
+                "not mounted: the image was rejected: reason 12, at 3",
+            ),
+            (
+                What::NotMounted(ImageState::Rejected { code: 273, detail: 1 << 16 | 17 }),
+                "not mounted: the image was rejected: beside module 1: one drives line 17, and the other declares it",
+            ),
+            (
+                What::NotMounted(ImageState::Rejected { code: 286, detail: 2 << 16 | 4 }),
+                "not mounted: the image was rejected: beside the image that module 2 may go back to: an export of \
+                 each has the same key: its export 4",
+            ),
+            (What::Swapped, "swapped: a new image runs"),
+            (What::Confirmed, "confirmed"),
+            (What::RolledBack(Why::Unconfirmed), "rolled back: nobody confirmed it in time"),
+            (
+                What::RolledBack(Why::NotMounted(ImageState::MountTrapped(trap(9)))),
+                "rolled back: the image was not mounted: trap divide_by_zero at op 9, detail 0 (#1, wasm offset 0x40)",
+            ),
+            (What::Trapped(trap(u32::MAX)), "export 2: trap divide_by_zero, detail 0"),
+            (What::MadeSafe, "outputs made safe"),
+            (What::Restarted, "restarted after a fault"),
+            (What::Faulted, "faulted: it rests until it is reset"),
+            (What::Reset, "reset by a host"),
+            (What::HostLost, "no host is heard any more"),
+            (What::HostBack, "a host is heard again"),
+            (What::Overrun, "an event was lost: there was no room for it"),
+            (What::TransferEnded, "a transfer was given up"),
+            (What::Policy { version: 4 }, "policy 4 holds from now on"),
+            (What::Disallowed { code: 772 }, "stopped by a new policy: reject: revoked"),
+            (
+                What::NotMounted(ImageState::Rejected { code: 776, detail: 7 }),
+                "not mounted: reject: rollback to version 7",
+            ),
+            (
+                What::NotMounted(ImageState::Rejected { code: 774, detail: 0 }),
+                "not mounted: reject: untrusted origin",
+            ),
+            (
+                What::NotMounted(ImageState::Rejected { code: 779, detail: 17 }),
+                "not mounted: reject: line 17 not allowed",
+            ),
+        ];
+        for (what, expected) in lines {
+            let line = happening_line(&happening(what), "hall", &maps());
+            // A trap where no op was run is in no line, even if a map is that of the image.
+            assert_eq!(line, format!("00:00:03.512  0 hall  {expected}"));
+            let json = json::happening(8, &happening(what), "hall", &maps());
+            assert_eq!(json["text"], expected);
+            assert_eq!((&json["number"], &json["time_us"]), (&8.into(), &3_512_000.into()));
+        }
+    }
+
+    #[test]
+    fn a_swap_reads_like_this() {
+        let swapped = Swapped { module: 0, generation: 4, trial_ms: 3000 };
+        assert_eq!(
+            swapped_text("swapped", "hall", &swapped),
+            "swapped hall: generation 4, on trial for 3.0 s"
+        );
+        let swapped = Swapped { trial_ms: 0, ..swapped };
+        assert_eq!(swapped_text("rolled back to", "hall", &swapped), "rolled back to hall: generation 4");
+    }
+
+    #[test]
+    fn scripts_read_this() {
+        let module = json::module(&hall(), &maps());
+        assert_eq!(module["image"]["hash"], "ab".repeat(32));
+        assert_eq!(module["trap"]["source"], "hall.c:7:3");
+        assert_eq!(module["trap"]["code"], "divide_by_zero");
+        assert_eq!(module["life"], "running");
+        let why = json::why(&Why::Trap(trap(u32::MAX)), &Maps::default());
+        let expected = r#"{"because":"trap","detail":{"code":"divide_by_zero","detail":0,"export":2,"function":null,"op":null,"source":null}}"#;
+        assert_eq!(why.to_string(), expected);
+        let state = json::state(&ImageState::MountRefused { result: -3 }, &maps());
+        let text = "the image was not mounted: on_mount returned -3";
+        assert_eq!(
+            state,
+            serde_json::json!({ "is": "mount_refused", "detail": { "result": -3 }, "text": text })
+        );
+        let swapped = json::swapped("hall", &Swapped { module: 1, generation: 2, trial_ms: 5 });
+        assert_eq!(swapped.to_string(), r#"{"generation":2,"module":1,"name":"hall","trial_ms":5}"#);
+    }
+}

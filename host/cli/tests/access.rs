@@ -1,0 +1,276 @@
+//! The verbs with role keys, against the device's own service behind a socket: what runs on the board, but for the
+//! registers and the random numbers.
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::thread;
+use std::time::Duration;
+
+use tempfile::TempDir;
+use tiny_mapper::STACK_SLOTS;
+use xmap_compiler::compile::compile;
+use xmap_compiler::input;
+use xmap_compiler::manifest::Manifest;
+use xmap_image::OwnedImage;
+use xmap_keys::roles;
+use xmap_link::{Boot, Guard, Nonces, features};
+use xmap_panel::{Device, Identity, Recorder, Room, Service, Wire};
+use xmap_sim::{Heap, SimBoard};
+
+const IDENTITY: Identity = Identity {
+    board: 1,
+    boot: Boot::Normal,
+    features: features::TRACE | features::TEXT,
+    clock_hz: 54_000_000,
+    firmware: "0.1.0",
+};
+
+/// A socket as the device's wire.
+struct Socket(TcpStream);
+
+impl Wire for Socket {
+    fn read(&mut self) -> Option<u8> {
+        let mut byte = [0];
+        matches!(self.0.read(&mut byte), Ok(1)).then_some(byte[0])
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        // Where the host is gone, the next read says so.
+        _ = self.0.write_all(bytes);
+    }
+}
+
+/// A device with a panel, its table of keys, and a folder with the files of both sides.
+struct Rig {
+    folder: TempDir,
+    port: String,
+}
+
+/// What the device has for its sessions.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Start {
+    Guarded,
+    WithoutSeed,
+    Open,
+}
+
+impl Rig {
+    /// A device with the keys of `callers`: for each a name, a role and what it may call.
+    fn start(how: Start, callers: &[(&str, &str, &[&str])]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let rig = |file: &str| folder.path().join(file).display().to_string();
+        for (name, role, allow) in callers {
+            let key = rig(name);
+            let allow: Vec<_> = allow.iter().flat_map(|pattern| ["--allow", pattern]).collect();
+            let made = xmap(&[&["keygen", "--role", role, "-o", &key][..], &allow].concat());
+            assert!(made.status.success(), "{}", text(&made.stderr));
+            let added = xmap(&["keys", &rig("device.keys"), "--add", &key]);
+            assert!(added.status.success(), "{}", text(&added.stderr));
+        }
+        let keys = roles::read_role_keys(Path::new(&rig("device.keys"))).unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = format!("tcp:{}", listener.local_addr().unwrap());
+        thread::spawn(move || {
+            let words = lamp();
+            let mut device: Device<Heap, _> = device(words);
+            for start in 0u8.. {
+                let (stream, _) = listener.accept().unwrap();
+                stream.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
+                let mut wire = Socket(stream);
+                let seed: [u8; 32] = std::array::from_fn(|n| n as u8 ^ start);
+                let nonces = if how == Start::Guarded { Nonces::from_seed(&seed) } else { None };
+                let mut service = match how {
+                    Start::Open => Service::new(IDENTITY),
+                    _ => Service::guarded(IDENTITY, Guard::new(keys.clone(), nonces)),
+                };
+                // Nothing behind what was read is the end of the stream; a pause is an error, and no end.
+                while !matches!(wire.0.peek(&mut [0]), Ok(0)) {
+                    while service.poll(&mut wire, &mut device) {}
+                    service.send_texts(&mut wire, &mut device);
+                }
+            }
+        });
+        Self { folder, port }
+    }
+
+    fn file(&self, name: &str) -> String {
+        self.folder.path().join(name).display().to_string()
+    }
+
+    /// A verb with the key of a caller.
+    fn with(&self, key: &str, verb: &str, args: &[&str]) -> Output {
+        let key = self.file(key);
+        xmap(&[&[verb, "--port", &self.port, "--key", &key], args].concat())
+    }
+}
+
+fn panel() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/panels/lamp/panel.toml")
+}
+
+fn lamp() -> Vec<u32> {
+    let manifest = Manifest::read(&panel()).unwrap();
+    compile(&manifest, &input::read_module(&manifest.wasm_path()).unwrap()).unwrap().words
+}
+
+fn device(words: Vec<u32>) -> Device<Heap, Recorder<SimBoard, 64, 512>> {
+    // Rooms as large as a device's, for any image that is swapped in.
+    let room = || Room {
+        words: vec![0; 1 << 16],
+        stack: vec![0; STACK_SLOTS],
+        globals: vec![0; 1 << 12],
+        memory: vec![0; 1 << 16],
+    };
+    let mut device = Device::new(Recorder::new(SimBoard::new()), std::array::from_fn(|_| [room(), room()]));
+    device.install(0, OwnedImage::new(words).unwrap().image().bytes()).unwrap();
+    device
+}
+
+fn xmap(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_xmap")).args(args).env_remove("XMAP_KEY").output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap()
+}
+
+#[track_caller]
+fn done(output: &Output) -> &str {
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    text(&output.stdout)
+}
+
+#[track_caller]
+fn fails(output: &Output, code: &str) {
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output.stdout));
+    let error = text(&output.stderr);
+    assert!(error.starts_with(&format!("error[{code}]")), "{error}");
+    assert!(error.contains("help:"), "a way out: {error}");
+}
+
+#[test]
+fn each_role_does_what_it_may_and_nothing_above() {
+    let rig = Rig::start(
+        Start::Guarded,
+        &[
+            ("eve", "observe", &[]),
+            ("carl", "call", &["lamp.lamp_o*", "lamp.off"]),
+            ("olga", "operate", &["*"]),
+        ],
+    );
+    let image = rig.file("lamp.xmap");
+    done(&xmap(&["build", panel().to_str().unwrap(), "-o", &image]));
+
+    for verb in [&["status"][..], &["events"], &["call", "lamp_on"], &["confirm"], &["reset", "--device"]] {
+        let args = [&verb[..1], &["--port", &rig.port], &verb[1..]].concat();
+        fails(&xmap(&args), "X0919");
+    }
+    fails(&xmap(&["swap", "--port", &rig.port, &image]), "X0919");
+
+    let status = rig.with("eve", "status", &[]);
+    assert!(
+        done(&status).contains("\naccess    by role keys, this one's role is observe\n"),
+        "{}",
+        text(&status.stdout)
+    );
+    let json = rig.with("olga", "status", &["--json"]);
+    assert!(done(&json).contains(r#""access":"operate""#), "{}", text(&json.stdout));
+    done(&rig.with("eve", "events", &[]));
+    fails(&rig.with("eve", "call", &["lamp_on"]), "X0921");
+    fails(&rig.with("eve", "swap", &[&image]), "X0921");
+    fails(&rig.with("eve", "reset", &["--device"]), "X0921");
+
+    assert_eq!(done(&rig.with("carl", "call", &["--trace", "lamp_on"])), "GPSET0 0x00020000\nlamp_on ->\n");
+    assert_eq!(done(&rig.with("carl", "call", &["lamp.off"])), "lamp.off ->\n");
+    fails(&rig.with("carl", "call", &["forget"]), "X0922");
+    for verb in [&["confirm"][..], &["rollback"], &["reset"], &["reset", "--device"]] {
+        fails(&rig.with("carl", verb[0], &verb[1..]), "X0921");
+    }
+    fails(&rig.with("carl", "swap", &[&image]), "X0921");
+
+    assert_eq!(done(&rig.with("olga", "call", &["-t", "forget"])), "log WARN counters cleared\nforget ->\n");
+    assert!(done(&rig.with("olga", "swap", &[&image])).starts_with("swapped lamp: generation 2"));
+}
+
+#[test]
+fn an_export_is_refused_by_its_number_as_by_its_name() {
+    let rig = Rig::start(Start::Guarded, &[("carl", "call", &["lamp.off"])]);
+    let mut refused = 0;
+    for number in 0..64 {
+        let output = rig.with("carl", "call", &[&format!("#{number}")]);
+        let error = text(&output.stderr);
+        // The one that is allowed, those that take arguments, and the end of the list.
+        if error.starts_with("error[X0922]") {
+            refused += 1;
+        } else if error.starts_with("error[X0909]") {
+            break;
+        } else {
+            assert!(error.is_empty() || error.starts_with("error[X0910]"), "{error}");
+            assert!(error.starts_with("error") || text(&output.stdout) == format!("#{number} ->\n"));
+        }
+    }
+    assert!(refused >= 2, "{refused}");
+}
+
+#[test]
+fn a_key_that_the_device_lacks_and_one_that_it_has_no_more() {
+    let rig = Rig::start(Start::Guarded, &[("carl", "call", &["*"])]);
+    done(&xmap(&["keygen", "--role", "own", "-o", &rig.file("other")]));
+    fails(&rig.with("other", "status", &[]), "X0920");
+    let missing = rig.with("nobody", "status", &[]);
+    assert!(text(&missing.stderr).starts_with("error[X0101]"), "{}", text(&missing.stderr));
+    // What is in the environment is a key like any other.
+    let with = |key: &str| {
+        let mut status = Command::new(env!("CARGO_BIN_EXE_xmap"));
+        status.args(["status", "--port", &rig.port]).env("XMAP_KEY", rig.file(key)).output().unwrap()
+    };
+    assert!(done(&with("carl")).contains("this one's role is call"));
+    fails(&with("other"), "X0920");
+}
+
+#[test]
+fn a_device_without_a_seed_says_so_and_an_open_one_takes_no_key() {
+    let rig = Rig::start(Start::WithoutSeed, &[("carl", "call", &["*"])]);
+    fails(&rig.with("carl", "call", &["lamp_on"]), "X0923");
+    let rig = Rig::start(Start::Open, &[("carl", "call", &["*"])]);
+    fails(&rig.with("carl", "call", &["lamp_on"]), "X0924");
+    let status = xmap(&["status", "--port", &rig.port]);
+    assert!(done(&status).contains("\naccess    open to whoever reaches it (development)\n"));
+}
+
+#[test]
+fn a_monitor_needs_a_key_and_devices_does_not() {
+    let rig = Rig::start(Start::Guarded, &[("eve", "observe", &[])]);
+    fails(&xmap(&["monitor", "--port", &rig.port, "--seconds", "1"]), "X0919");
+    done(&rig.with("eve", "monitor", &["--seconds", "1"]));
+    let devices = xmap(&["devices", &rig.port]);
+    assert!(done(&devices).contains("asks for a key"), "{}", text(&devices.stdout));
+    let devices = xmap(&["devices", "--key", &rig.file("eve"), &rig.port]);
+    assert!(done(&devices).contains("lamp running"), "{}", text(&devices.stdout));
+}
+
+#[test]
+fn the_table_is_shown_without_its_secrets() {
+    let rig = Rig::start(Start::Guarded, &[("eve", "observe", &[]), ("carl", "call", &["lamp.*", "x"])]);
+    let table = rig.file("device.keys");
+    let shown = xmap(&["keys", &table]);
+    let lines: Vec<Vec<&str>> = done(&shown).lines().map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(lines[0], ["key", "role", "may", "call"]);
+    assert_eq!((lines[1][1], lines[1][2]), ("observe", "-"));
+    assert_eq!(lines[2][1..], ["call", "lamp.*", "x"]);
+    let file = std::fs::read_to_string(rig.file("carl")).unwrap();
+    let secret = file.lines().last().unwrap().strip_prefix("secret: ").unwrap();
+    assert!(secret.len() == 64 && !text(&shown.stdout).contains(&secret[..16]));
+
+    let id = lines[1][0].to_string();
+    assert_eq!(done(&xmap(&["keys", &table, "--remove", &id])).lines().count(), 2);
+    let again = xmap(&["keys", &table, "--remove", &id]);
+    assert!(text(&again.stderr).starts_with("error[X1109]"), "{}", text(&again.stderr));
+    let twice = xmap(&["keys", &table, "--add", &rig.file("carl")]);
+    assert!(text(&twice.stderr).starts_with("error[X1109]"), "{}", text(&twice.stderr));
+    for wrong in [&["keygen", "--role", "king", "-o", "x"][..], &["keygen", "--allow", "x", "-o", "x"]] {
+        assert_eq!(xmap(wrong).status.code(), Some(2));
+    }
+}

@@ -1,0 +1,275 @@
+//! A greeted device and what it can be asked.
+
+use std::hash::{BuildHasher, RandomState};
+use std::time::Duration;
+
+use xmap_link::limits::MAX_ARGS;
+use xmap_link::{
+    Args, Described, Export, Hello, PROTOCOL, Refusal, Request, Response, Role, Status, Trace, TraceEntry,
+    TrapReport, features,
+};
+
+use crate::error::{Error, ErrorCode};
+use crate::inbox::Incoming;
+use crate::port::PortName;
+use crate::session::{KEY_HELP, Options, Session};
+
+/// How a call ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It returned; results as registers hold them.
+    Returned(Vec<u64>),
+    /// It trapped.
+    Trapped(TrapReport),
+}
+
+/// Who may ask a device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Admission {
+    /// Whoever reaches it: a development device.
+    Open,
+    /// Those who have a key, and this client has none.
+    KeyRequired,
+    /// This client, as its key's role says.
+    Role(Role),
+}
+
+/// A session with a device.
+///
+/// Each method asks once, asks again where no answer comes, and gives up with [`ErrorCode::NoAnswer`].
+/// A call that was asked for twice has still run once (docs/link.md, *Repeating*). The other errors
+/// of every method are [`ErrorCode::LinkBroken`], [`ErrorCode::DeviceRefused`], [`ErrorCode::DeviceRestarted`] and
+/// [`ErrorCode::BadAnswer`]; of a device that asks for keys also [`ErrorCode::KeyRequired`], [`ErrorCode::RoleTooLow`] and
+/// [`ErrorCode::ExportNotAllowed`].
+pub struct Client {
+    session: Session,
+    hello: Hello,
+}
+
+impl Client {
+    /// Opens a port and greets the device; with a key ([`Options::key`]) it begins an authenticated session.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorCode::PortUnavailable`], [`ErrorCode::OtherProtocol`], and those of every method; with a key [`ErrorCode::KeyUnknown`],
+    /// [`ErrorCode::NoSessions`], [`ErrorCode::DeviceIsOpen`], [`ErrorCode::NotTheDevice`].
+    pub fn connect(port: &PortName, options: &Options) -> Result<Self, Error> {
+        let mut session = Session::open(port, options)?;
+        let hello = begin(&mut session)?;
+        Ok(Self { session, hello })
+    }
+
+    /// Starts a new session on the same port, as after a restart of the device.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorCode::OtherProtocol`], and those of every method.
+    pub fn greet(&mut self) -> Result<&Hello, Error> {
+        self.session.forget();
+        self.hello = begin(&mut self.session)?;
+        Ok(&self.hello)
+    }
+
+    /// Who the device said it is.
+    pub fn hello(&self) -> &Hello {
+        &self.hello
+    }
+
+    /// Who may ask the device what.
+    pub fn admission(&self) -> Admission {
+        match self.session.role() {
+            Some(role) => Admission::Role(role),
+            None if self.hello.features & features::GUARDED != 0 => Admission::KeyRequired,
+            None => Admission::Open,
+        }
+    }
+
+    /// The error for a device that answers nothing without a key, where there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorCode::KeyRequired`].
+    pub fn need_access(&self) -> Result<(), Error> {
+        match self.admission() {
+            Admission::KeyRequired => {
+                let message = "the device answers only to those who have a key";
+                Err(self.error(ErrorCode::KeyRequired, message).help(KEY_HELP.to_string()))
+            }
+            Admission::Open | Admission::Role(_) => Ok(()),
+        }
+    }
+
+    /// The port's name.
+    pub fn port(&self) -> &str {
+        self.session.port()
+    }
+
+    /// How the device is.
+    ///
+    /// # Errors
+    ///
+    /// See [`Client`].
+    pub fn status(&mut self) -> Result<Status, Error> {
+        match self.session.ask(&Request::Status)? {
+            Response::Status(status) => Ok(status),
+            other => Err(self.unwanted(&other)),
+        }
+    }
+
+    /// Runs an export. `args` are registers: 32-bit types zero-extended.
+    ///
+    /// # Errors
+    ///
+    /// See [`Client`]; more than [`MAX_ARGS`] arguments are [`ErrorCode::CallArgument`].
+    pub fn call(&mut self, export: &Export, args: &[u64]) -> Result<Outcome, Error> {
+        let Ok(fitting) = Args::try_from(args) else {
+            let message = format!("{} arguments, at most {MAX_ARGS} fit a call over the link", args.len());
+            return Err(self.error(ErrorCode::CallArgument, &message));
+        };
+        match self.session.ask(&Request::Call { export: export.clone(), args: fitting })? {
+            Response::Returned { results } => Ok(Outcome::Returned(results.to_vec())),
+            Response::Trapped(trap) => Ok(Outcome::Trapped(trap)),
+            other => Err(self.unwanted(&other)),
+        }
+    }
+
+    /// The name and the types of an export; `None` where the image has no such export.
+    ///
+    /// # Errors
+    ///
+    /// See [`Client`].
+    pub fn describe(&mut self, export: &Export) -> Result<Option<Described>, Error> {
+        match self.session.ask(&Request::Describe { export: export.clone() })? {
+            Response::Described(described) => Ok(Some(described)),
+            Response::Refused(Refusal::UnknownExport) => Ok(None),
+            other => Err(self.unwanted(&other)),
+        }
+    }
+
+    /// The levels of all lines, a word for each bank.
+    ///
+    /// # Errors
+    ///
+    /// See [`Client`].
+    pub fn levels(&mut self) -> Result<[u32; 2], Error> {
+        match self.session.ask(&Request::Levels)? {
+            Response::Levels { banks, .. } => Ok(banks),
+            other => Err(self.unwanted(&other)),
+        }
+    }
+
+    /// Connects levels to lines, a word for each bank, and lets time pass, on a device that was started
+    /// for a rehearsal; gives the levels of all lines after that.
+    ///
+    /// # Errors
+    ///
+    /// See [`Client`]; any other device refuses.
+    pub fn rehearse(
+        &mut self,
+        lines: [u32; 2],
+        levels: [u32; 2],
+        advance_us: u64,
+    ) -> Result<[u32; 2], Error> {
+        match self.session.ask(&Request::Rehearse { lines, levels, advance_us })? {
+            Response::Levels { banks, .. } => Ok(banks),
+            other => Err(self.unwanted(&other)),
+        }
+    }
+
+    /// One page of the register trace, from entry `from` on.
+    ///
+    /// # Errors
+    ///
+    /// See [`Client`].
+    pub fn trace_page(&mut self, from: u32) -> Result<Trace, Error> {
+        match self.session.ask(&Request::Trace { from })? {
+            // A page from before the place asked for would lead `trace` round in circles.
+            Response::Trace(page) if page.first >= from || page.entries.is_empty() => Ok(page),
+            other => Err(self.unwanted(&other)),
+        }
+    }
+
+    /// All register accesses from number `from` on, each with its number. Where some were overwritten
+    /// before they could be read, the numbers have a gap.
+    ///
+    /// # Errors
+    ///
+    /// See [`Client`].
+    pub fn trace(&mut self, from: u32) -> Result<Vec<(u32, TraceEntry)>, Error> {
+        let mut entries = Vec::new();
+        let mut from = from;
+        // The end as the first page has it: a device that goes on recording is not followed for ever.
+        let mut end = None;
+        loop {
+            let page = self.trace_page(from)?;
+            entries.extend((page.first..).zip(page.entries.iter().copied()));
+            from = page.first.saturating_add(page.entries.len() as u32);
+            if page.entries.is_empty() || from >= *end.get_or_insert(page.next) {
+                return Ok(entries);
+            }
+        }
+    }
+
+    /// What came unasked since the last time, oldest first; waits for nothing.
+    pub fn take_incoming(&mut self) -> impl Iterator<Item = Incoming> + use<> {
+        self.session.take_incoming().into_iter()
+    }
+
+    /// Listens for at most `time`; gives what came unasked, oldest first, as soon as there is any.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorCode::LinkBroken`].
+    pub fn listen(&mut self, time: Duration) -> Result<impl Iterator<Item = Incoming> + use<>, Error> {
+        Ok(self.session.listen(time)?.into_iter())
+    }
+
+    /// One request and its answer, which may be a refusal.
+    pub(super) fn ask(&mut self, request: &Request) -> Result<Response, Error> {
+        self.session.ask(request)
+    }
+
+    /// What is left of the time for everything ([`Options::total`]).
+    pub(super) fn left(&self) -> Option<Duration> {
+        self.session.left()
+    }
+
+    pub(super) fn time_is_up(&self) -> Error {
+        self.session.time_is_up()
+    }
+
+    /// An error of this port.
+    pub(super) fn error(&self, code: ErrorCode, message: &str) -> Error {
+        self.session.error(code, message)
+    }
+
+    /// The error for an answer that is none to the request.
+    pub(super) fn unwanted(&self, response: &Response) -> Error {
+        unwanted(&self.session, response)
+    }
+}
+
+/// Greets the device, and begins a session if there is a key. What it says of itself within one is what counts.
+fn begin(session: &mut Session) -> Result<Hello, Error> {
+    let hello = greet(session)?;
+    session.authenticate(hello.features & features::GUARDED != 0)?;
+    if session.role().is_none() { Ok(hello) } else { greet(session) }
+}
+
+fn greet(session: &mut Session) -> Result<Hello, Error> {
+    // Differs from run to run: it tells this session's answers from those to an earlier one.
+    let nonce = RandomState::new().hash_one(session.port()) as u32;
+    match session.ask(&Request::Hello { protocol: PROTOCOL, nonce })? {
+        Response::Hello(hello) => Ok(hello),
+        other => Err(unwanted(session, &other)),
+    }
+}
+
+fn unwanted(session: &Session, response: &Response) -> Error {
+    match response {
+        Response::Refused(refusal) => {
+            session.error(ErrorCode::DeviceRefused, &format!("the request was refused: {refusal}"))
+        }
+        _ => session.error(ErrorCode::BadAnswer, "the answer is one to another request"),
+    }
+}

@@ -1,0 +1,201 @@
+//! Modules of a device: how they are, what happened to them, and what an operator asks of them.
+
+use xmap_link::limits::MAX_MODULES;
+use xmap_link::{Happening, ImageState, ModuleStatus, Refusal, Request, Response, features};
+
+use crate::client::Client;
+use crate::error::{Error, ErrorCode};
+
+/// Happenings that are read at a time. A device keeps far fewer; one that has more and more of them is none.
+const MOST_HAPPENINGS: usize = 1 << 16;
+
+/// A module runs another image now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Swapped {
+    /// The module's number.
+    pub module: u8,
+    /// Which image of the module it is, counted from boot.
+    pub generation: u16,
+    /// Milliseconds of its trial; 0 where it has none.
+    pub trial_ms: u32,
+}
+
+/// Whether a swap or a rollback came about.
+pub type Switch = Result<Swapped, ImageState>;
+
+impl Client {
+    /// Whether the device's firmware has modules that can be swapped.
+    pub fn has_modules(&self) -> bool {
+        self.hello().features & features::SWAP != 0
+    }
+
+    /// # Errors
+    /// [`ErrorCode::NoFeature`] where it has none.
+    pub(super) fn need_modules(&self) -> Result<(), Error> {
+        if self.has_modules() {
+            return Ok(());
+        }
+        let message = "its firmware knows no modules: images cannot be swapped there";
+        let help = "flash the firmware that belongs to this xmap (`cargo xtask image`)";
+        Err(self.error(ErrorCode::NoFeature, message).help(help.to_string()))
+    }
+
+    /// How a module is; `None` where the device has no module with this number.
+    ///
+    /// # Errors
+    ///
+    /// See [`Client`]; [`ErrorCode::NoFeature`].
+    pub fn module(&mut self, module: u8) -> Result<Option<ModuleStatus>, Error> {
+        self.need_modules()?;
+        match self.ask(&Request::Module { module })? {
+            Response::Module(status) if status.module == module => Ok(Some(status)),
+            Response::Refused(Refusal::NoModule) => Ok(None),
+            other => Err(self.unwanted(&other)),
+        }
+    }
+
+    /// How each module is, by number.
+    ///
+    /// # Errors
+    ///
+    /// See [`Client`]; [`ErrorCode::NoFeature`].
+    pub fn modules(&mut self) -> Result<Vec<ModuleStatus>, Error> {
+        let mut modules = Vec::new();
+        for module in 0..MAX_MODULES as u8 {
+            modules.extend(self.module(module)?);
+        }
+        Ok(modules)
+    }
+
+    /// The module that `text` means: a number, or the name of the image that it has.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorCode::NoSuchModule`], and those of [`Client::modules`].
+    pub fn find_module(&mut self, text: &str) -> Result<ModuleStatus, Error> {
+        let modules = self.modules()?;
+        let number = text.parse::<u8>().ok();
+        let found = modules.iter().find(|status| match number {
+            Some(number) => status.module == number,
+            None => status.name.as_str() == text,
+        });
+        if let Some(found) = found {
+            return Ok(found.clone());
+        }
+        let names = modules.iter().map(|status| status.name.as_str()).filter(|name| !name.is_empty());
+        let error = self.error(ErrorCode::NoSuchModule, &format!("no module `{}`", text.escape_debug()));
+        Err(error.known(text, names))
+    }
+
+    /// Ends a module's trial: its image is good.
+    ///
+    /// # Errors
+    ///
+    /// See [`Client`]; it is refused where nothing is on trial.
+    pub fn confirm(&mut self, module: u8) -> Result<(), Error> {
+        self.need_modules()?;
+        self.done(&Request::Confirm { module })
+    }
+
+    /// Goes back to the image before.
+    ///
+    /// # Errors
+    ///
+    /// See [`Client`]; it is refused where there is none.
+    pub fn rollback(&mut self, module: u8) -> Result<Switch, Error> {
+        self.need_modules()?;
+        self.switch(&Request::Rollback { module }, module)
+    }
+
+    /// Loads a module anew, or restarts the device where `module` is none.
+    ///
+    /// # Errors
+    ///
+    /// See [`Client`].
+    pub fn reset(&mut self, module: Option<u8>) -> Result<(), Error> {
+        self.need_modules()?;
+        self.done(&Request::Reset { module })
+    }
+
+    /// What happened from number `from` on, each with its number, and the number that the next will have.
+    /// Where some are no longer held, the numbers begin later.
+    ///
+    /// # Errors
+    ///
+    /// See [`Client`].
+    pub fn happenings(&mut self, from: u32) -> Result<(Vec<(u32, Happening)>, u32), Error> {
+        self.need_modules()?;
+        let (mut all, mut from, mut end) = (Vec::new(), from, None);
+        loop {
+            let page = match self.ask(&Request::Happened { from })? {
+                // A page from before the place asked for would lead round in circles.
+                Response::Happened(page) if page.first >= from || page.entries.is_empty() => page,
+                other => return Err(self.unwanted(&other)),
+            };
+            all.extend((page.first..).zip(page.entries.iter().copied()));
+            if all.len() > MOST_HAPPENINGS {
+                return Err(self.error(ErrorCode::BadAnswer, "there is no end to what happened"));
+            }
+            let next = page.first.saturating_add(page.entries.len() as u32);
+            // The end as the first page has it: a device to which much happens is not followed for ever.
+            if page.entries.is_empty() || next >= *end.get_or_insert(page.next) {
+                return Ok((all, if page.entries.is_empty() { page.next } else { next }));
+            }
+            from = next;
+        }
+    }
+
+    /// The number that the next happening will have.
+    ///
+    /// # Errors
+    ///
+    /// See [`Client`].
+    pub fn next_happening(&mut self) -> Result<u32, Error> {
+        self.need_modules()?;
+        match self.ask(&Request::Happened { from: u32::MAX })? {
+            Response::Happened(page) => Ok(page.next),
+            other => Err(self.unwanted(&other)),
+        }
+    }
+
+    /// A request that switches a module's image.
+    pub(super) fn switch(&mut self, request: &Request, module: u8) -> Result<Switch, Error> {
+        match self.ask(request)? {
+            Response::Swapped { module: of, generation, trial_ms } if of == module => {
+                Ok(Ok(Swapped { module, generation, trial_ms }))
+            }
+            Response::NotSwapped { state } => Ok(Err(state)),
+            Response::Refused(Refusal::Busy { retry_ms }) => Err(self.busy(module, retry_ms)),
+            other => Err(self.unwanted(&other)),
+        }
+    }
+
+    /// The error for a device that is busy: who is at it, and for how long.
+    pub(super) fn busy(&mut self, module: u8, retry_ms: u32) -> Error {
+        // Asked for the message alone: where even that fails, the message says less.
+        let status = self.module(module).ok().flatten().filter(|status| status.trial_ms > 0);
+        match status {
+            Some(status) => {
+                let name = status.name.as_str().escape_debug();
+                let left = f64::from(status.trial_ms) / 1000.0;
+                let message = format!("module {module} ({name}) is on trial for another {left:.1} s");
+                let help = "`xmap confirm` or `xmap rollback` ends the trial".to_string();
+                self.error(ErrorCode::DeviceBusy, &message).help(help)
+            }
+            None => {
+                let left = retry_ms.div_ceil(1000);
+                let message = format!(
+                    "another host is sending an image; its claim ends in {left} s if it falls silent"
+                );
+                self.error(ErrorCode::DeviceBusy, &message)
+            }
+        }
+    }
+
+    fn done(&mut self, request: &Request) -> Result<(), Error> {
+        match self.ask(request)? {
+            Response::Done => Ok(()),
+            other => Err(self.unwanted(&other)),
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! A device that has an owner: what it trusts, and what it refused.
+
+use xmap_link::{ImageState, POLICY_CODES, Rejection, Request, Response, TrustStatus, features};
+
+use crate::client::Client;
+use crate::error::{Error, ErrorCode};
+
+impl Client {
+    /// Whether the device has an owner, and takes images with a seal alone. Without one it is a development build.
+    pub fn takes_seals(&self) -> bool {
+        self.hello().features & features::TRUST != 0
+    }
+
+    /// # Errors
+    /// [`ErrorCode::NoFeature`] on a development device.
+    pub(super) fn need_owner(&self) -> Result<(), Error> {
+        if self.takes_seals() {
+            return Ok(());
+        }
+        let help = "flash a release: `cargo xtask image --policy FILE --root KEY`".to_string();
+        Err(self.error(ErrorCode::NoFeature, "a development build, which has no policy").help(help))
+    }
+
+    /// What the device trusts; a development device has nothing to say.
+    ///
+    /// # Errors
+    ///
+    /// See [`Client`].
+    pub fn trust(&mut self) -> Result<Option<TrustStatus>, Error> {
+        if !self.takes_seals() {
+            return Ok(None);
+        }
+        match self.ask(&Request::Trust)? {
+            Response::Trust(status) => Ok(Some(status)),
+            other => Err(self.unwanted(&other)),
+        }
+    }
+
+    /// Returns why the device's policy has just refused an image; `None` for any other state.
+    pub fn rejection(&mut self, state: &ImageState) -> Option<Rejection> {
+        let ImageState::Rejected { code, .. } = state else { return None };
+        let code = code.checked_sub(POLICY_CODES)?;
+        // Another one may have come between.
+        self.trust().ok()??.last.filter(|last| u16::from(last.code) == code)
+    }
+}

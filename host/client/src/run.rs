@@ -1,0 +1,152 @@
+//! `call NAME ARG...` on a device.
+
+use std::fmt;
+
+use tiny_mapper::TrapCode;
+use xmap_image::Ty;
+use xmap_link::{Described, Export, ModuleStatus, TrapReport};
+use xmap_sim::Value;
+
+use crate::client::{Client, Outcome};
+use crate::error::{Error, ErrorCode};
+
+/// A call that was made. Its `Display` is the plain line: `NAME -> VALUE` or `NAME trap CODE`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Called {
+    /// The name as the caller gave it.
+    pub name: String,
+    /// The export, as the device describes it.
+    pub export: Described,
+    /// The results with their types, or the trap.
+    pub outcome: Result<Vec<Value>, TrapReport>,
+}
+
+impl fmt::Display for Called {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)?;
+        match &self.outcome {
+            Ok(results) => {
+                f.write_str(" ->")?;
+                results.iter().try_for_each(|value| write!(f, " {value}"))
+            }
+            Err(trap) => match TrapCode::from_u8(trap.code) {
+                Some(code) => write!(f, " trap {code}"),
+                None => write!(f, " trap {}", trap.code),
+            },
+        }
+    }
+}
+
+/// Calls an export by its key, its wasm name or `#` and its number, with arguments as text. The types
+/// are those of the image on the device, so that no file is needed. A number is one of module 0, a name one
+/// of the first module that has it.
+///
+/// # Errors
+///
+/// [`ErrorCode::CallName`], [`ErrorCode::CallArgument`], and those of every method of [`Client`].
+pub fn run_call(client: &mut Client, name: &str, args: &[String]) -> Result<Called, Error> {
+    run_call_in(client, None, name, args)
+}
+
+/// [`run_call`], of one module's exports where there is one.
+///
+/// # Errors
+///
+/// As [`run_call`].
+pub fn run_call_in(
+    client: &mut Client,
+    module: Option<&ModuleStatus>,
+    name: &str,
+    args: &[String],
+) -> Result<Called, Error> {
+    let export = find(client, module, name)?;
+    let params = types(client, &export.params)?;
+    let results = types(client, &export.results)?;
+    let misfit = |message: String| client.error(ErrorCode::CallArgument, &format!("{name}: {message}"));
+    if params.len() != args.len() {
+        let plural = if params.len() == 1 { "" } else { "s" };
+        return Err(misfit(format!("expected {} argument{plural}, found {}", params.len(), args.len())));
+    }
+    let mut raw = Vec::new();
+    for (position, (ty, text)) in params.iter().zip(args).enumerate() {
+        let value = Value::parse(*ty, text).and_then(|value| value.to_raw(*ty));
+        raw.push(value.map_err(|error| misfit(format!("argument {position}: {error}, found `{text}`")))?);
+    }
+    let outcome = client.call(&Export::Id(export.id), &raw).map_err(|mut error| {
+        // The list has keys, and the caller may have said a number or the name in the module.
+        if error.code == ErrorCode::ExportNotAllowed {
+            let key = export.key.as_str().escape_debug();
+            error.message = format!("{}: the export {key} is not on the key's list", client.port());
+        }
+        error
+    })?;
+    let outcome = match outcome {
+        Outcome::Trapped(trap) => Err(trap),
+        Outcome::Returned(raw) if raw.len() == results.len() => {
+            Ok(results.iter().zip(raw).map(|(ty, raw)| Value::from_raw(*ty, raw)).collect())
+        }
+        Outcome::Returned(raw) => {
+            let message = format!("{name} left {} results, its signature has {}", raw.len(), results.len());
+            return Err(client.error(ErrorCode::BadAnswer, &message));
+        }
+    };
+    Ok(Called { name: name.into(), export, outcome })
+}
+
+/// Where the module's number begins in [`Export::Id`].
+pub(super) const MODULE_SHIFT: u32 = 12;
+/// Exports that an image has at most, and a bit mask of their numbers.
+const IDS: u16 = (1 << MODULE_SHIFT) - 1;
+
+fn find(client: &mut Client, module: Option<&ModuleStatus>, name: &str) -> Result<Described, Error> {
+    let base = module.map_or(0, |status| u16::from(status.module) << MODULE_SHIFT);
+    let export = match name.strip_prefix('#').map(str::parse::<u16>) {
+        Some(Ok(id)) if id <= IDS => Some(Export::Id(base | id)),
+        Some(Ok(_)) => None,
+        _ => Export::name(name),
+    };
+    if let Some(export) = export
+        && let Some(described) = client.describe(&export)?
+        && (module.is_none() || described.id & !IDS == base)
+    {
+        return Ok(described);
+    }
+    // The name may also be one of another module, which came first.
+    let exports = match module {
+        Some(status) => status.image.map_or(0, |image| image.exports),
+        None => client.hello().image.map_or(0, |image| image.exports),
+    };
+    let listed = list(client, base, exports.min(LISTED))?;
+    if module.is_some()
+        && let Some(found) = listed.iter().find(|export| is_called(export.key.as_str(), name))
+    {
+        return Ok(found.clone());
+    }
+    let keys = listed.iter().map(|export| export.key.as_str());
+    // A key without its namespace may be meant: `lamp_onn` is near to `panel.lamp_on`.
+    let words = keys.clone().filter_map(|key| key.rsplit_once('.')).map(|(_, word)| word);
+    let error = client.error(ErrorCode::CallName, &format!("the image has no export `{name}`"));
+    Err(error.known(name, keys.chain(words)))
+}
+
+fn is_called(key: &str, name: &str) -> bool {
+    key == name || key.rsplit_once('.').is_some_and(|(_, word)| word == name)
+}
+
+/// Most exports that are listed for "did you mean": a second's worth over a serial port.
+const LISTED: u16 = 128;
+
+fn list(client: &mut Client, base: u16, exports: u16) -> Result<Vec<Described>, Error> {
+    let mut listed = Vec::new();
+    for id in 0..exports {
+        listed.extend(client.describe(&Export::Id(base | id))?);
+    }
+    Ok(listed)
+}
+
+fn types(client: &Client, bytes: &[u8]) -> Result<Vec<Ty>, Error> {
+    let types: Option<Vec<Ty>> = bytes.iter().map(|byte| Ty::from_u8(*byte)).collect();
+    types.ok_or_else(|| {
+        client.error(ErrorCode::BadAnswer, "the device names a type that this xmap does not know")
+    })
+}
