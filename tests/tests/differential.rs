@@ -4,6 +4,11 @@
 use std::fs;
 use std::path::Path;
 
+use xmap_boards::RPI4B;
+use xmap_compiler::compile::compile;
+use xmap_compiler::manifest::Manifest;
+use xmap_compiler::report::How;
+use xmap_image::{Field, Fields, Image, Op, decode};
 use xmap_tests::differential::{
     Case, Features, Generator, Outcome, STACK_BYTES, Tally, case, check_with, compare,
 };
@@ -56,6 +61,43 @@ fn what_is_supported_compiles() {
     let tally = run(Generator::Program, 300..380);
     holds(&tally);
     assert!(!tally.skipped.keys().any(|reason| reason.starts_with("unsupported")), "{tally}");
+}
+
+/// A function whose graph has no cycle has a bound, its code does not branch back, and no call takes more fuel.
+#[test]
+fn what_has_no_loop_has_a_bound() {
+    const SEEDS: std::ops::Range<u64> = 700..900;
+    holds(&run_with(&Features::LOOPLESS, Generator::Program, SEEDS));
+    let (mut bounded, mut functions) = (0, 0);
+    for seed in SEEDS {
+        let case = case(seed, &Features::LOOPLESS, Generator::Program).unwrap();
+        let manifest = Manifest::bare(&RPI4B, Path::new("module.wasm"));
+        // A constant that can only trap is refused.
+        let Ok(compiled) = compile(&manifest, &case.wasm) else { continue };
+        for export in &compiled.report.exports {
+            assert!(!matches!(export.how, How::Fuelled(_)), "seed {seed}: {export:?}");
+            bounded += usize::from(matches!(export.how, How::Bounded(_)));
+        }
+        let image = Image::verify(&compiled.words).unwrap();
+        for function in image.functions() {
+            let code = &image.code()[function.start as usize..][..function.words() as usize];
+            assert!(decode(code).all(|(_, op, words)| !leads_back(op, words)), "seed {seed}");
+            functions += 1;
+        }
+    }
+    assert!(bounded > 200 && functions > 200, "{bounded} exports, {functions} functions");
+}
+
+fn leads_back(op: Op, words: &[u32]) -> bool {
+    let first = words[0] as i32;
+    match op.shape().fields {
+        Fields::Off24 => first >> 8 < 0,
+        Fields::Off16(_) => first >> 16 < 0,
+        Fields::Abc(_, _, Field::Off8) => first >> 24 < 0,
+        Fields::Abc(_, _, Field::Back8) => true,
+        Fields::Targets(_) => words[1..].iter().any(|word| (*word as i32) < 0),
+        _ => false,
+    }
 }
 
 /// Without floats and tables there is more of everything else.

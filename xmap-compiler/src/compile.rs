@@ -6,7 +6,7 @@ use xmap_image::{
     Entry, Event, Export, ImageBuilder, Manifest as Block, Op, PinName, PinRow, Policy, Ty, Word, limits,
 };
 
-use crate::bounds::{self, Bound, Program};
+use crate::bounds::{self, Bound, Program, Unbounded};
 use crate::codes::Code;
 use crate::diagnostic::{Diagnostic, Diagnostics, Place};
 use crate::emit::{Emitted, emit};
@@ -19,7 +19,7 @@ use crate::map::SourceMap;
 use crate::memory::{self, Memory};
 use crate::opt::{Inlined, ParamRanges, inline};
 use crate::pins::PinCheck;
-use crate::report::{ExportReport, FunctionReport, How, Report, word_insns};
+use crate::report::{ExportReport, FunctionReport, How, Report};
 use crate::table;
 use crate::wasm::{ConstExpr, Lines, WasmModule};
 
@@ -80,12 +80,18 @@ struct Parts<'p, 'a> {
 fn assemble(parts: &Parts<'_, '_>) -> Result<Compiled, Diagnostics> {
     let Parts { manifest, module, linked, file, .. } = *parts;
     let memory = Memory::of(file, module, manifest)?;
+    let tables = table::tables(file, module, linked)?;
     let elements = table::elements(file, module, linked)?;
     let items: Vec<u16> = elements.iter().flat_map(|e| e.items.iter().copied()).collect();
     let globals = globals(parts)?;
     let kept = kept(manifest, module, linked, memory)?;
     let loops: Vec<&[(u32, u64)]> = linked.sources.iter().map(|s| &s.loops[..]).collect();
+    // As much as the image will have, or more.
+    let references: u64 = tables.iter().map(|table| u64::from(table.capacity) + 1).sum();
+    let slots = references + (globals.len() + elements.len() + module.data.len()) as u64;
     let program = Program {
+        memory_bytes: u64::from(memory.bytes).max(u64::from(memory.max_pages) << 16),
+        slots,
         loops: &loops,
         functions: &linked.functions,
         types: &linked.function_types,
@@ -94,7 +100,7 @@ fn assemble(parts: &Parts<'_, '_>) -> Result<Compiled, Diagnostics> {
     };
     let bounds = bounds::bounds(program);
     let stack_slots = bounds::stack_slots(program);
-    let (exports, reports) = entries(parts, &bounds);
+    let exports = entries(parts, &bounds);
     let builder = ImageBuilder {
         board: manifest.board().id,
         version: manifest.module.version.value,
@@ -103,7 +109,7 @@ fn assemble(parts: &Parts<'_, '_>) -> Result<Compiled, Diagnostics> {
         memory_pages: memory.pages,
         memory_max_pages: memory.max_pages,
         time_us: manifest.limits.time_us.value,
-        exports,
+        exports: exports.clone(),
         functions: linked.functions.clone(),
         pins: manifest
             .pins
@@ -114,7 +120,7 @@ fn assemble(parts: &Parts<'_, '_>) -> Result<Compiled, Diagnostics> {
         data: memory::segments(file, module, memory.bytes)?,
         types: linked.types.clone(),
         function_types: linked.function_types.clone(),
-        tables: table::tables(file, module, linked)?,
+        tables,
         elements,
         passive_data: table::passive_data(module, linked),
         stack_slots,
@@ -127,56 +133,68 @@ fn assemble(parts: &Parts<'_, '_>) -> Result<Compiled, Diagnostics> {
     let functions = functions.map(|((source, function), bound)| FunctionReport {
         name: module.function_name(source.index).to_string(),
         bytes: function.code.len() * 4,
-        bound: *bound,
+        bound: bound.ok(),
     });
+    let map = SourceMap::of(&words, module, linked, parts.lines, kept.names.clone());
     let report = Report::new(
         &words,
         module.bytes.len(),
         manifest.limits.max_bytes.value,
-        reports,
+        reports(&exports, linked, &bounds, &map),
         functions.collect(),
-        kept.names.clone(),
+        kept.names,
     );
-    let map = SourceMap::of(&words, module, linked, parts.lines, kept.names);
     Ok(Compiled { words, map, report })
 }
 
-/// The rows of the export table, and what the report says of each.
-fn entries(parts: &Parts<'_, '_>, bounds: &[Option<Bound>]) -> (Vec<Export>, Vec<ExportReport>) {
+/// The rows of the export table.
+fn entries(parts: &Parts<'_, '_>, bounds: &[Result<Bound, Unbounded>]) -> Vec<Export> {
     let linked = parts.linked;
-    let fuel = parts.manifest.limits.fuel.value;
-    let word_insns = word_insns(linked.functions.iter().map(|function| &function.code[..]));
+    let limit = parts.manifest.limits.fuel.value;
     let one = |export: &MappedExport| {
-        let (entry, how, bytes) = match linked.entries[&export.function] {
-            LinkedEntry::Direct(first, second) => (Entry::Direct { first, second }, How::direct(first), 0),
-            LinkedEntry::Function(number) => {
-                let bound = bounds[number as usize].filter(|bound| u32::try_from(bound.fuel).is_ok());
-                let (how, fuel) = match bound {
-                    Some(bound) => (How::Bounded(bound), bound.fuel as u32),
-                    None => (How::Fuelled(fuel), fuel),
-                };
-                let bytes = linked.functions[number as usize].code.len() * 4;
-                (Entry::Code { function: number, fuel }, how, bytes)
+        let entry = match linked.entries[&export.function] {
+            LinkedEntry::Direct(first, second) => Entry::Direct { first, second },
+            LinkedEntry::Function(function) => {
+                let bound = bounds[function as usize].ok().and_then(|bound| u32::try_from(bound.fuel).ok());
+                Entry::Code { function, fuel: bound.unwrap_or(limit) }
             }
         };
-        let report = ExportReport {
-            key: export.key.clone(),
-            name: export.name.clone(),
-            bytes,
-            values: (export.params.len(), export.results.len()),
-            how,
-            word_insns,
-        };
-        let export = Export {
+        Export {
             key: export.key.clone(),
             name: export.name.clone(),
             params: export.params.clone(),
             results: export.results.clone(),
             entry,
-        };
-        (export, report)
+        }
     };
-    parts.exports.iter().map(one).unzip()
+    parts.exports.iter().map(one).collect()
+}
+
+/// What the report says of each row of the export table.
+fn reports(
+    exports: &[Export],
+    linked: &Linked,
+    bounds: &[Result<Bound, Unbounded>],
+    map: &SourceMap,
+) -> Vec<ExportReport> {
+    let one = |export: &Export| {
+        let (how, unbounded, bytes) = match export.entry {
+            Entry::Direct { first, .. } => (How::direct(first), None, 0),
+            Entry::Code { function, fuel } => {
+                let (how, unbounded) = How::of(bounds[function as usize], fuel, Some(map));
+                (how, unbounded, linked.functions[function as usize].code.len() * 4)
+            }
+        };
+        ExportReport {
+            key: export.key.clone(),
+            name: export.name.clone(),
+            bytes,
+            values: (export.params.len(), export.results.len()),
+            how,
+            unbounded,
+        }
+    };
+    exports.iter().map(one).collect()
 }
 
 /// The initial values of the globals that are left.

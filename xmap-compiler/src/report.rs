@@ -4,10 +4,12 @@ use std::fmt;
 
 use xmap_image::limits::MAX_IMAGE_BYTES;
 use xmap_image::{
-    ExportId, Extension, Function, FunctionRow, HEADER_WORDS, Image, Op, Policy, Section, Word, decode,
+    ExportId, Extension, Function, FunctionRow, HEADER_WORDS, Image, Op, Policy, Section, Word,
 };
 
-use crate::bounds::{self, Bound, CALL_INSNS, PARAM_INSNS, Program, RESULT_INSNS, direct_insns, insns};
+use crate::bounds::{
+    self, Bound, CALL_INSNS, PARAM_INSNS, Program, RESULT_INSNS, Unbounded, Why, direct_insns,
+};
 use crate::codes::Code;
 use crate::diagnostic::{Diagnostic, Place};
 use crate::map::SourceMap;
@@ -37,8 +39,8 @@ pub struct ExportReport {
     pub values: (usize, usize),
     /// How it is run.
     pub how: How,
-    /// What one word of fuel pays for at most, in AArch64 instructions: the dearest op of the image.
-    pub word_insns: u64,
+    /// Why it has no bound, and the place in the source; none where it has one.
+    pub unbounded: Option<String>,
 }
 
 /// One function of the image.
@@ -110,7 +112,10 @@ impl Report {
         let globals: Vec<u64> = image.globals().collect();
         let loops: Vec<&[(u32, u64)]> =
             map.map(|map| map.functions.iter().map(|f| &f.loops[..]).collect()).unwrap_or_default();
+        let memory_bytes = u64::from(image.header().memory_max_pages) << 16;
         let bounds = bounds::bounds(Program {
+            memory_bytes: memory_bytes.max(image.header().memory_bytes.into()),
+            slots: image.slots() as u64,
             functions: &functions,
             types: if image.types().is_empty() { &[] } else { &types },
             items: image.element_items(),
@@ -121,18 +126,15 @@ impl Report {
             Some(function) => function.name.clone(),
             None => format!("function {n}"),
         };
-        let word_insns = word_insns([image.code()]);
         let exports = (0..image.exports().len()).map(|n| {
             let id = ExportId(n as u16);
             let row = image.exports()[n];
-            let (how, bytes) = if row.is_direct() {
-                (How::direct(row.first), 0)
+            let (how, unbounded, bytes) = if row.is_direct() {
+                (How::direct(row.first), None, 0)
             } else {
                 let number = row.first as usize;
-                // A row with less fuel than the longest path takes was not written by this compiler.
-                let bound = bounds[number].filter(|bound| u64::from(row.second) >= bound.fuel);
-                let how = bound.map_or(How::Fuelled(row.second), How::Bounded);
-                (how, functions[number].code.len() * 4)
+                let (how, unbounded) = How::of(bounds[number], row.second, map);
+                (how, unbounded, functions[number].code.len() * 4)
             };
             let text = |text: Option<&str>| text.unwrap_or_default().to_string();
             ExportReport {
@@ -141,11 +143,14 @@ impl Report {
                 bytes,
                 values: (row.params(), row.results()),
                 how,
-                word_insns,
+                unbounded,
             }
         });
-        let one =
-            |n: usize| FunctionReport { name: name(n), bytes: functions[n].code.len() * 4, bound: bounds[n] };
+        let one = |n: usize| FunctionReport {
+            name: name(n),
+            bytes: functions[n].code.len() * 4,
+            bound: bounds[n].ok(),
+        };
         Self {
             total: image.words().len() * 4,
             module: None,
@@ -220,13 +225,6 @@ fn function(image: &Image<'_>, row: &FunctionRow) -> Function {
     Function { frame: row.frame(), params: row.params(), results: row.results(), code }
 }
 
-/// What one word of fuel pays for at most in this code, in AArch64 instructions: between two payments control
-/// moves over no more words than were paid for.
-pub(crate) fn word_insns<'c>(code: impl IntoIterator<Item = &'c [Word]>) -> u64 {
-    let each = |(_, op, words): (usize, Op, &[Word])| insns(op).div_ceil(words.len() as u64);
-    code.into_iter().flat_map(decode).map(each).max().unwrap_or(0)
-}
-
 /// A share in percent.
 fn percent(part: usize, whole: usize) -> String {
     format!("{:.1} %", part as f64 * 100.0 / whole.max(1) as f64)
@@ -242,6 +240,22 @@ impl How {
         }
     }
 
+    /// How an export with code runs, with fuel `fuel`, and why it has no bound.
+    pub(crate) fn of(
+        bound: Result<Bound, Unbounded>,
+        fuel: u32,
+        map: Option<&SourceMap>,
+    ) -> (Self, Option<String>) {
+        match bound {
+            Ok(bound) if bound.fuel <= u64::from(fuel) => (How::Bounded(bound), None),
+            Ok(bound) => {
+                let why = format!("its longest path takes {} words of fuel", bound.fuel);
+                (How::Fuelled(fuel), Some(why))
+            }
+            Err(unbounded) => (How::Fuelled(fuel), Some(unbounded.text(map))),
+        }
+    }
+
     /// A direct entry by the first word of its op.
     pub(crate) fn direct(first: Word) -> Self {
         // Verification has shown that there is such an op.
@@ -249,16 +263,34 @@ impl How {
     }
 }
 
+impl Unbounded {
+    /// Says what has no bound, and where: in the author's source, if the map knows that.
+    fn text(&self, map: Option<&SourceMap>) -> String {
+        let what = match self.why {
+            Why::Loop => "loop",
+            Why::Recursion => "recursion",
+            Why::Nested => "deeply nested loops",
+        };
+        let at = self.at.unwrap_or_default();
+        let start = map.and_then(|map| map.functions.get(self.function)).map(|function| function.start);
+        match start.and_then(|start| map?.find(start + at)) {
+            Some(origin) if origin.source.is_some() => format!("{what} at {origin}"),
+            Some(origin) => format!("{what} in {origin}"),
+            None => format!("{what} in function {}, word {at}", self.function),
+        }
+    }
+}
+
 impl ExportReport {
-    /// The most ops of a call, and the most AArch64 instructions from the call of the mapper to its
-    /// return. One word of fuel pays for one op at least.
-    pub fn bound(&self) -> (u64, u64) {
+    /// The most ops of a call and, where it has a bound, the most AArch64 instructions from the call of the
+    /// mapper to its return. One word of fuel pays for one op at least.
+    pub fn bound(&self) -> (u64, Option<u64>) {
         let (params, results) = self.values;
         let call = CALL_INSNS + params as u64 * PARAM_INSNS + results as u64 * RESULT_INSNS;
         match self.how {
-            How::Direct(op) => (1, direct_insns(op)),
-            How::Bounded(bound) => (bound.ops, bound.insns.saturating_add(call)),
-            How::Fuelled(fuel) => (u64::from(fuel), u64::from(fuel) * self.word_insns + call),
+            How::Direct(op) => (1, Some(direct_insns(op))),
+            How::Bounded(bound) => (bound.ops, Some(bound.insns.saturating_add(call))),
+            How::Fuelled(fuel) => (u64::from(fuel), None),
         }
     }
 }
@@ -309,13 +341,25 @@ impl Report {
         for export in &self.exports {
             let kind = export.how.name();
             let (ops, insns) = export.bound();
+            let insns = insns.map_or("-".to_string(), |insns| insns.to_string());
             writeln!(f, "{:<width$}  {:>6}  {kind:<7}  {ops:>10}  {insns:>13}", export.key, export.bytes)?;
         }
-        let fuelled = self.exports.iter().any(|e| matches!(e.how, How::Fuelled(_)));
+        writeln!(f, "ops and insns: of one call, at most")?;
+        let unbounded: Vec<_> = self
+            .exports
+            .iter()
+            .filter_map(|export| Some((&export.key, export.unbounded.as_ref()?)))
+            .collect();
+        if unbounded.is_empty() {
+            return Ok(());
+        }
         writeln!(
             f,
-            "ops and insns: of one call, at most{}",
-            if fuelled { "; a fuelled one stops there" } else { "" }
-        )
+            "\nfuelled: no bound is known; a call traps when its fuel is used up, after that many ops at most"
+        )?;
+        for (key, why) in unbounded {
+            writeln!(f, "  {key:<width$}  {why}")?;
+        }
+        writeln!(f, "a loop has a bound where a counter starts at, moves by and is compared with constants")
     }
 }

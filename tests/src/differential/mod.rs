@@ -52,6 +52,8 @@ pub struct Features {
     pub references: bool,
     /// Constant expressions with additions and multiplications.
     pub extended_const: bool,
+    /// Loops, in what our own generator makes.
+    pub loops: bool,
 }
 
 impl Features {
@@ -65,6 +67,7 @@ impl Features {
         bulk_memory: false,
         references: false,
         extended_const: false,
+        loops: true,
     };
     /// Everything.
     pub const ALL: Features = Features {
@@ -74,7 +77,10 @@ impl Features {
         bulk_memory: true,
         references: true,
         extended_const: true,
+        loops: true,
     };
+    /// Everything that leads on no cycle: no loops, and no references by which functions could call themselves.
+    pub const LOOPLESS: Features = Features { references: false, loops: false, ..Self::ALL };
 }
 
 /// Who made a module.

@@ -1,21 +1,46 @@
 //! How much a call can cost at most, read off the code that will run.
 //!
-//! A function without a way back and without recursion has a longest path. For it, three figures
-//! are summed up: ops, AArch64 instructions (by the table in [`costs`]), and the fuel that the mapper will
-//! charge. Everything else runs on the fuel of the manifest.
+//! A function without loops and without recursion has a longest path, and so has one whose loops have a constant
+//! number of rounds. For it, three figures are summed up: ops, AArch64 instructions (by the table in [`costs`]), and
+//! the fuel that the mapper will charge. Everything else runs on the fuel of the manifest, and [`Unbounded`] says
+//! why.
 
+mod calls;
 mod costs;
+mod lengths;
 mod paths;
 mod stack;
-mod text;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashSet;
 
+use calls::{Called, Calls};
 use paths::longest_path;
-use xmap_image::{Function, Op, Word, decode};
+use xmap_image::{Function, decode};
 
 pub use costs::{CALL_INSNS, PARAM_INSNS, RESULT_INSNS, TEXT_BYTE_INSNS, TEXT_INSNS, direct_insns, insns};
 pub use stack::stack_slots;
+
+/// Why a function has no bound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// A loop without a constant number of rounds.
+    Loop,
+    /// A function calls itself, directly or through others.
+    Recursion,
+    /// Loops nest deeper than bounds are worked out.
+    Nested,
+}
+
+/// The place at which the search for a bound ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unbounded {
+    /// The function with the loop or the call.
+    pub function: usize,
+    /// The first word of an op there: the last one that leads back in the loop, or the call.
+    pub at: Option<u32>,
+    /// The reason.
+    pub why: Why,
+}
 
 /// The most that a call can cost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -74,94 +99,51 @@ pub struct Program<'a> {
     /// For each function, its loops with a constant number of rounds: the index of the first word,
     /// and how often control comes there at most for each time that it enters the loop.
     pub loops: &'a [&'a [(u32, u64)]],
+    /// Bytes that the memory can grow to.
+    pub memory_bytes: u64,
+    /// Slots for globals, references and the lengths of passive segments.
+    pub slots: u64,
 }
 
-/// The bound of each function of an image, entering it included; none where it has no static bound.
-pub fn bounds(program: Program<'_>) -> Vec<Option<Bound>> {
-    let indirect = indirect(program);
-    let functions = program.functions;
-    let mut all = vec![State::Unknown; functions.len()];
-    for (n, _) in functions.iter().enumerate() {
-        visit(program, &indirect, &mut all, n);
-    }
-    all.into_iter()
-        .map(|state| match state {
-            State::Done(bound) => bound,
-            State::Unknown | State::Active => unreachable!("every function was visited"),
-        })
-        .collect()
-}
-
-/// For each function type, the functions that an indirect call of it may reach.
-type Indirect = HashMap<u32, Vec<usize>>;
-
-/// An indirect call reaches what stands in a table: what an element segment puts there, or what code
-/// makes a reference to, or what a global holds.
-fn indirect(program: Program<'_>) -> Indirect {
-    let made = program
-        .functions
-        .iter()
-        .flat_map(|f| decode(&f.code))
-        .filter_map(|(_, op, words)| (op == Op::RefFunc).then_some((words[0] >> 16) as usize));
-    let held = program.globals.iter().filter_map(|g| usize::try_from(g.checked_sub(1)?).ok());
-    let reachable: BTreeSet<usize> =
-        program.items.iter().map(|i| usize::from(*i)).chain(made).chain(held).collect();
-    let mut indirect = Indirect::new();
-    for n in reachable {
-        if let Some(ty) = program.types.get(n) {
-            indirect.entry(u32::from(*ty)).or_default().push(n);
-        }
-    }
-    indirect
-}
-
-#[derive(Clone, Copy)]
-enum State {
-    Unknown,
-    Active,
-    Done(Option<Bound>),
-}
-
-fn visit(program: Program<'_>, indirect: &Indirect, all: &mut [State], first: usize) {
-    let functions = program.functions;
-    // Callees first, without recursion of our own: a module can nest calls as deep as it likes.
-    let mut stack = vec![first];
-    while let Some(n) = stack.last().copied() {
-        match all[n] {
-            State::Done(_) => _ = stack.pop(),
-            State::Unknown => {
-                all[n] = State::Active;
-                let unknown = |c: &usize| matches!(all[*c], State::Unknown);
-                let callees: Vec<usize> = callees(&functions[n], indirect).filter(unknown).collect();
-                stack.extend(callees);
+/// The bound of each function of an image, entering it included.
+pub fn bounds(program: Program<'_>) -> Vec<Result<Bound, Unbounded>> {
+    let calls = Calls::of(program);
+    let mut all = vec![Ok(Bound::default()); calls.len()];
+    for called in calls.callees_first() {
+        match called {
+            Called::Function(n) => all[n] = longest_path(program, n, &calls, &all),
+            Called::Type(n, functions) => {
+                let most = |most: Bound, n: usize| Ok(most.most(all[n]?));
+                all[n] = functions.into_iter().try_fold(Bound::default(), most);
             }
-            // A callee that is still active calls itself in the end.
-            State::Active => {
-                all[n] = State::Done({
-                    let loops = program.loops.get(n).copied().unwrap_or_default();
-                    longest_path(&functions[n], loops, indirect, all)
-                });
-                stack.pop();
+            Called::Cycle(nodes) => {
+                let unbounded = recursion(program, &calls, &nodes);
+                nodes.into_iter().for_each(|n| all[n] = Err(unbounded));
             }
         }
     }
+    all.truncate(program.functions.len());
+    all
 }
 
-fn callees<'f>(function: &'f Function, indirect: &'f Indirect) -> impl Iterator<Item = usize> + 'f {
-    decode(&function.code).flat_map(|(_, op, words)| called(op, words, indirect))
-}
-
-/// The functions that an op may go on in.
-fn called(op: Op, words: &[Word], indirect: &Indirect) -> Vec<usize> {
-    match op {
-        Op::Call => vec![(words[0] >> 16) as usize],
-        Op::CallIndirect => indirect.get(&words[1]).cloned().unwrap_or_default(),
-        _ => Vec::new(),
-    }
+/// A call by which functions call themselves.
+fn recursion(program: Program<'_>, calls: &Calls, nodes: &[usize]) -> Unbounded {
+    let cycle: HashSet<usize> = nodes.iter().copied().collect();
+    let of = |n: usize| {
+        let code = &program.functions.get(n)?.code;
+        let mut calls = decode(code)
+            .filter(|(_, op, words)| calls.called(*op, words).is_some_and(|callee| cycle.contains(&callee)));
+        calls.next().map(|(at, ..)| (n, at as u32))
+    };
+    let first = nodes.iter().filter_map(|n| of(*n)).min();
+    let (function, at) = first.map_or((0, None), |(function, at)| (function, Some(at)));
+    Unbounded { function, at, why: Why::Recursion }
 }
 
 #[cfg(test)]
 mod tests {
+    use xmap_image::{Op, Word};
+
     use super::*;
 
     fn function(code: Vec<Word>) -> Function {
@@ -181,7 +163,8 @@ mod tests {
     #[test]
     fn a_way_back_has_no_bound() {
         let code = vec![Op::BrIf.a16(1, -1i16 as u16), Op::Ret.abc(0, 0, 0)];
-        assert_eq!(bounds(Program { functions: &[function(code)], ..Program::default() }), [None]);
+        let loops = Unbounded { function: 0, at: Some(0), why: Why::Loop };
+        assert_eq!(bounds(Program { functions: &[function(code)], ..Program::default() }), [Err(loops)]);
     }
 
     #[test]
@@ -189,7 +172,7 @@ mod tests {
         let caller = function(vec![Op::Call.a16(2, 1), Op::Call.a16(2, 1), Op::Ret.abc(0, 0, 0)]);
         let callee = function(vec![Op::Copy.abc(2, 1, 0), Op::Ret.abc(0, 0, 0)]);
         let all = bounds(Program { functions: &[caller, callee], ..Program::default() });
-        assert_eq!(all[0].map(|b| (b.ops, b.fuel)), Some((3 + 4, 3 + 4)));
+        assert_eq!(all[0].map(|b| (b.ops, b.fuel)), Ok((3 + 4, 3 + 4)));
     }
 
     #[test]
@@ -197,10 +180,8 @@ mod tests {
         let caller = function(vec![Op::Call.a16(2, 1), Op::Ret.abc(0, 0, 0)]);
         let odd = function(vec![Op::Call.a16(2, 2), Op::Ret.abc(0, 0, 0)]);
         let even = function(vec![Op::Call.a16(2, 1), Op::Ret.abc(0, 0, 0)]);
-        assert_eq!(
-            bounds(Program { functions: &[caller, odd, even], ..Program::default() }),
-            [None, None, None]
-        );
+        let recursion = Err(Unbounded { function: 1, at: Some(0), why: Why::Recursion });
+        assert_eq!(bounds(Program { functions: &[caller, odd, even], ..Program::default() }), [recursion; 3]);
     }
 
     /// `[2 rounds: r1; [3 rounds: r2]]`, as `for` loops with their test at the end.
@@ -240,7 +221,7 @@ mod tests {
     fn a_loop_without_rounds_has_no_bound_even_inside_one_that_has() {
         let loops: &[(u32, u64)] = &[(1, 2)];
         let program = Program { functions: &[nested()], loops: &[loops], ..Program::default() };
-        assert_eq!(bounds(program), [None]);
+        assert_eq!(bounds(program), [Err(Unbounded { function: 0, at: Some(3), why: Why::Loop })]);
     }
 
     #[test]
@@ -259,7 +240,7 @@ mod tests {
         let loops: &[(u32, u64)] = &[(0, 10)];
         let program = Program { functions: &[function(code)], loops: &[loops], ..Program::default() };
         // Nine rounds, the last test, and what is behind the loop.
-        assert_eq!(bounds(program)[0].map(|b| b.ops), Some(9 * 4 + 1 + 4));
+        assert_eq!(bounds(program)[0].map(|b| b.ops), Ok(9 * 4 + 1 + 4));
     }
 
     #[test]
@@ -274,7 +255,7 @@ mod tests {
         ];
         let loops: &[(u32, u64)] = &[(0, 10)];
         let program = Program { functions: &[function(code)], loops: &[loops], ..Program::default() };
-        assert_eq!(bounds(program)[0].map(|b| b.ops), Some(9 * 3 + 3 + 2));
+        assert_eq!(bounds(program)[0].map(|b| b.ops), Ok(9 * 3 + 3 + 2));
     }
 
     #[test]
@@ -291,7 +272,7 @@ mod tests {
         let loops: &[(u32, u64)] = &[(0, 10)];
         let program = Program { functions: &[function(code)], loops: &[loops], ..Program::default() };
         // The dearer way out is that in the middle.
-        assert_eq!(bounds(program)[0].map(|b| b.ops), Some(9 * 3 + 2 + 2));
+        assert_eq!(bounds(program)[0].map(|b| b.ops), Ok(9 * 3 + 2 + 2));
     }
 
     #[test]
@@ -308,6 +289,72 @@ mod tests {
         ];
         let loops: &[(u32, u64)] = &[(0, 3), (1, 4)];
         let program = Program { functions: &[function(code)], loops: &[loops], ..Program::default() };
-        assert_eq!(bounds(program)[0].map(|b| b.ops), Some(2 * (1 + (3 * 3 + 1) + 2) + 1 + 1));
+        assert_eq!(bounds(program)[0].map(|b| b.ops), Ok(2 * (1 + (3 * 3 + 1) + 2) + 1 + 1));
+    }
+
+    #[test]
+    fn a_way_back_on_no_cycle_is_no_loop() {
+        // if r1 goto far; near: copy; ret; far: copy; br near -- what follows stands in front
+        let code = vec![
+            Op::BrIf.a16(1, 2),
+            Op::Copy.abc(2, 1, 0),
+            Op::Ret.abc(0, 0, 0),
+            Op::Copy.abc(3, 1, 0),
+            Op::Br.a24(-4),
+        ];
+        let bound = bounds(Program { functions: &[function(code)], ..Program::default() })[0];
+        assert_eq!(bound.map(|b| (b.ops, b.fuel)), Ok((5, 5 + 4)));
+    }
+
+    #[test]
+    fn what_stands_within_a_loop_and_leads_out_is_no_part_of_it() {
+        // head: if r1 goto on; copy; copy; copy; ret; on: br head
+        let code = vec![
+            Op::BrIf.a16(1, 4),
+            Op::Copy.abc(2, 1, 0),
+            Op::Copy.abc(2, 1, 0),
+            Op::Copy.abc(2, 1, 0),
+            Op::Ret.abc(0, 0, 0),
+            Op::Br.a24(-6),
+        ];
+        let loops: &[(u32, u64)] = &[(0, 10)];
+        let program = Program { functions: &[function(code)], loops: &[loops], ..Program::default() };
+        assert_eq!(bounds(program)[0].map(|b| b.ops), Ok(9 * 2 + 1 + 4));
+    }
+
+    #[test]
+    fn a_loop_with_two_ways_in_has_no_bound() {
+        // if r1 goto b; a: copy; b: if r2 goto a; ret
+        let code = vec![
+            Op::BrIf.a16(1, 1),
+            Op::Copy.abc(3, 1, 0),
+            Op::BrIf.a16(2, -2i16 as u16),
+            Op::Ret.abc(0, 0, 0),
+        ];
+        let loops: &[(u32, u64)] = &[(1, 10)];
+        let program = Program { functions: &[function(code)], loops: &[loops], ..Program::default() };
+        assert_eq!(bounds(program), [Err(Unbounded { function: 0, at: Some(2), why: Why::Loop })]);
+    }
+
+    #[test]
+    fn a_length_that_is_not_known_is_the_memorys() {
+        let copy =
+            |count: u8| vec![Op::Const32.a16(3, 64), Op::MemoryCopy.abc(1, 2, count), Op::Ret.abc(0, 0, 0)];
+        let functions = [function(copy(3)), function(copy(4))];
+        let program = Program { functions: &functions, memory_bytes: 65_536, ..Program::default() };
+        let fuel: Vec<_> = bounds(program).into_iter().map(|bound| bound.map(|b| b.fuel)).collect();
+        assert_eq!(fuel, [Ok(3 + 64 / 16), Ok(3 + 65_536 / 16)]);
+    }
+
+    #[test]
+    fn loops_that_nest_too_deep_end_the_search() {
+        let depth = 200;
+        let mut code: Vec<_> = (0..depth).map(|_| Op::Copy.abc(2, 1, 0)).collect();
+        let back = |n: i16| Op::BrIf.a16(1, -(2 * n + 2) as u16);
+        code.extend((0..depth).map(back));
+        code.push(Op::Ret.abc(0, 0, 0));
+        let loops: Vec<(u32, u64)> = (0..depth as u32).map(|at| (at, 1)).collect();
+        let program = Program { functions: &[function(code)], loops: &[&loops], ..Program::default() };
+        assert!(matches!(bounds(program)[..], [Err(Unbounded { why: Why::Nested, .. })]));
     }
 }

@@ -1,51 +1,44 @@
 //! The longest path through a function, loops with a constant number of rounds included.
 //!
-//! A loop whose head is reached `n` times goes round `n - 1` times at most, and is left once: by its test,
-//! wherever that stands, or from its middle. What a round costs and what leaving costs are two figures. A trap in
-//! the middle of either costs no more than going on would.
-
-use std::ops::Range;
+//! Ops and where each goes on are a graph; its cycles are loops, wherever their ops stand. A loop whose head is
+//! reached `n` times goes round `n - 1` times at most, and is left once: by its test, wherever that stands, or from
+//! its middle. The cost of a round and the cost of leaving are two figures. A trap in the middle of either costs no
+//! more than going on would.
 
 use xmap_image::{Field, Fields, Function, Op, Word, decode};
 
-use super::{Bound, Indirect, State, called, insns, log_insns, text};
+use super::calls::Calls;
+use super::lengths::{self, Length};
+use super::{Bound, Program, Unbounded, Why, insns, log_insns};
+use crate::graph::components;
 
-/// Ops whose length only a call knows.
-fn has_no_bound(op: Op) -> bool {
-    matches!(
-        op,
-        Op::TableGrow
-            | Op::TableFill
-            | Op::TableCopy
-            | Op::TableInit
-            | Op::MemoryCopy
-            | Op::MemoryFill
-            | Op::MemoryInit
-            | Op::MemoryGrow
-    )
-}
+/// How deep loops may nest: with two rounds each, more than these take more fuel than a call can have.
+const MOST_NESTED: usize = 64;
 
-/// The longest path from a function's entry to a return; none where a way back has no bound.
+/// The longest path from a function's entry to a return. `all` are the bounds of the functions that it calls.
 pub(super) fn longest_path(
-    function: &Function,
-    loops: &[(u32, u64)],
-    indirect: &Indirect,
-    all: &[State],
-) -> Option<Bound> {
-    let ops: Vec<_> = decode(&function.code).collect();
-    let mut paths = Paths { ops, loops, from: vec![Ways::default(); function.code.len() + 1] };
-    let costs = paths.costs(indirect, all)?;
-    paths.walk(&costs, 0..function.code.len(), None)?;
+    program: Program<'_>,
+    number: usize,
+    calls: &Calls,
+    all: &[Result<Bound, Unbounded>],
+) -> Result<Bound, Unbounded> {
+    let function = &program.functions[number];
+    let mut paths = Paths::new(function, number, program.loops.get(number).copied().unwrap_or_default());
+    let nodes = paths.reachable();
+    paths.add_costs(&nodes, program, calls, all)?;
+    paths.walk(&nodes, None, 0)?;
     let entered = Bound { ops: 0, insns: 0, fuel: function.code.len() as u64 };
-    Some(paths.from[0].end?.plus(entered))
+    let end = paths.from.first().and_then(|ways| ways.end);
+    // What never ends has no rounds, and came to no end of this kind before.
+    end.map(|end| end.plus(entered)).ok_or(Unbounded { function: number, at: None, why: Why::Loop })
 }
 
-/// The longest ways on from an op, within the stretch that is walked; none where there is none of that kind.
+/// The longest ways on from an op, within the region that is walked; none where there is none of that kind.
 #[derive(Clone, Copy, Default)]
 struct Ways {
-    /// To the head of the loop that the stretch is.
+    /// To the head of the loop that the region is.
     again: Option<Bound>,
-    /// To an op outside the stretch, which is not counted.
+    /// To an op outside the region, which is not counted.
     out: Option<Bound>,
     /// To the function's end.
     end: Option<Bound>,
@@ -78,116 +71,176 @@ impl Ways {
 
 const NOTHING: Bound = Bound { ops: 0, insns: 0, fuel: 0 };
 
-/// The ops of a function, and the ways from each in the innermost stretch that it is in.
+/// The ops of a function as a graph, and the ways from each in the innermost region that it is in.
 struct Paths<'f> {
-    ops: Vec<(usize, Op, &'f [Word])>,
+    /// The function's number, for what has no bound.
+    number: usize,
     loops: &'f [(u32, u64)],
+    ops: Vec<(usize, Op, &'f [Word])>,
+    /// The ops that each op goes on to.
+    next: Vec<Vec<usize>>,
+    costs: Vec<Bound>,
     from: Vec<Ways>,
+    /// For each op, its place among the nodes of the region that was walked last.
+    places: Vec<usize>,
 }
 
-impl Paths<'_> {
-    /// What each op costs by itself, with what it calls.
-    fn costs(&self, indirect: &Indirect, all: &[State]) -> Option<Vec<Bound>> {
-        let texts = text::lengths(&self.ops);
-        let cost = |(n, (at, op, words)): (usize, &(usize, Op, &[Word]))| {
-            if has_no_bound(*op) {
-                return None;
-            }
-            let back = targets(*at, *op, words).into_iter().map(|to| *at as i64 + 1 - to);
-            let fuel = back.max().unwrap_or(0).max(0) as u64;
-            let insns = texts.get(&n).map_or_else(|| insns(*op), |len| log_insns(*len));
-            let here = Bound { ops: 1, insns, fuel };
-            let mut most = Bound::default();
-            for callee in called(*op, words, indirect) {
-                let State::Done(Some(callee)) = all[callee] else { return None };
-                most = most.most(callee);
-            }
-            Some(here.plus(most))
+impl<'f> Paths<'f> {
+    fn new(function: &'f Function, number: usize, loops: &'f [(u32, u64)]) -> Self {
+        let ops: Vec<_> = decode(&function.code).collect();
+        let find = |word: i64| {
+            let word = usize::try_from(word).ok()?;
+            ops.binary_search_by_key(&word, |(at, ..)| *at).ok()
         };
-        self.ops.iter().enumerate().map(cost).collect()
-    }
-
-    /// Finds the longest ways within a stretch, backwards. `own` is its first op where it is a loop.
-    fn walk(&mut self, costs: &[Bound], stretch: Range<usize>, own: Option<usize>) -> Option<()> {
-        let mut next = self.ops.partition_point(|(at, ..)| *at < stretch.end);
-        'ops: while let Some(n) = next.checked_sub(1).filter(|n| self.ops[*n].0 >= stretch.start) {
-            next = n;
-            let (at, op, words) = self.ops[n];
-            let mut ways = Ways::default();
-            for target in self.goes_on(n)? {
-                if target > at {
-                    ways = ways.or(self.ways_at(target, &stretch));
-                } else if Some(target) == own {
-                    ways = ways.or(Ways::AGAIN);
-                } else {
-                    // A loop that begins in this stretch: all of it at once.
-                    next = self.inner_loop(costs, &stretch, target, n)?;
-                    continue 'ops;
-                }
-            }
-            if op.ends_block() && targets(at, op, words).is_empty() {
-                ways = Ways::END;
-            }
-            self.from[at] = ways.behind(costs[n]);
+        let next = |(at, op, words): &(usize, Op, &[Word])| -> Vec<usize> {
+            let on = (!op.ends_block()).then_some((at + words.len()) as i64);
+            // Verification has shown that there is an op at each of them.
+            targets(*at, *op, words).into_iter().chain(on).filter_map(find).collect()
+        };
+        Self {
+            number,
+            loops,
+            next: ops.iter().map(next).collect(),
+            costs: vec![NOTHING; ops.len()],
+            from: vec![Ways::default(); ops.len()],
+            places: vec![0; ops.len()],
+            ops,
         }
-        Some(())
     }
 
-    /// Where control may be behind an op.
-    fn goes_on(&self, n: usize) -> Option<Vec<usize>> {
-        let (at, op, words) = self.ops[n];
-        let on = (!op.ends_block()).then_some((at + words.len()) as i64);
-        targets(at, op, words).into_iter().chain(on).map(|target| usize::try_from(target).ok()).collect()
+    /// The ops that control can reach, in their order.
+    fn reachable(&self) -> Vec<usize> {
+        let mut seen = vec![false; self.ops.len()];
+        let mut stack = Vec::from_iter((!self.ops.is_empty()).then_some(0));
+        while let Some(n) = stack.pop() {
+            if !std::mem::replace(&mut seen[n], true) {
+                stack.extend(&self.next[n]);
+            }
+        }
+        (0..self.ops.len()).filter(|n| seen[*n]).collect()
     }
 
-    /// The ways from an op that may be outside.
-    fn ways_at(&self, target: usize, stretch: &Range<usize>) -> Ways {
-        if stretch.contains(&target) { self.from[target] } else { Ways::OUT }
-    }
-
-    /// A loop from the op at `head` to its last op that leads back, `last`: its rounds, then the longest ways
-    /// on from any of its exits. Gives the number of its first op.
-    fn inner_loop(
+    /// Notes the cost of each op, with what it calls.
+    fn add_costs(
         &mut self,
-        costs: &[Bound],
-        stretch: &Range<usize>,
-        head: usize,
-        last: usize,
-    ) -> Option<usize> {
-        let (last_at, _, last_words) = self.ops[last];
-        let end = last_at + last_words.len();
-        let reached = self.loops.iter().find(|(at, _)| *at as usize == head)?.1;
-        let first = self.ops.partition_point(|(at, ..)| *at < head);
-        if head < stretch.start {
-            return None;
-        }
-        let mut exits = Ways::default();
-        for n in first..=last {
-            for target in self.goes_on(n)? {
-                if target < head {
-                    // Back to a loop around this one.
-                    return None;
+        nodes: &[usize],
+        program: Program<'_>,
+        calls: &Calls,
+        all: &[Result<Bound, Unbounded>],
+    ) -> Result<(), Unbounded> {
+        let lengths = lengths::lengths(&self.ops);
+        for n in nodes {
+            let (at, op, words) = self.ops[*n];
+            let back = targets(at, op, words).into_iter().map(|to| at as i64 + 1 - to);
+            let fuel = back.max().unwrap_or(0).max(0) as u64;
+            let length = lengths.get(n).copied();
+            let more = match Length::of(op) {
+                Some(Length::Text) => {
+                    let insns = length.map_or_else(|| insns(op), log_insns);
+                    Bound { ops: 1, insns, fuel: 0 }
                 }
-                if target >= end {
-                    exits = exits.or(self.ways_at(target, stretch));
-                }
-            }
+                Some(what) => what.cost(program, length).plus(Bound { ops: 1, insns: insns(op), fuel: 0 }),
+                None => Bound { ops: 1, insns: insns(op), fuel },
+            };
+            let callee = calls.called(op, words).map_or(Ok(NOTHING), |callee| all[callee])?;
+            self.costs[*n] = more.plus(callee);
         }
-        // Nothing but its head is entered from outside.
-        for (n, (at, op, words)) in self.ops.iter().enumerate() {
-            let outside = n < first || n > last;
-            let inside = |target: &i64| *target > head as i64 && *target < end as i64;
-            if outside && targets(*at, *op, words).iter().any(inside) {
-                return None;
-            }
-        }
-        self.walk(costs, head..end, Some(head))?;
-        let Ways { again, out, end } = self.from[head];
-        let rounds = again.unwrap_or_default().times(reached.saturating_sub(1));
-        let left = out.map_or(Ways::default(), |out| exits.behind(out));
-        self.from[head] = left.or(Ways { end, ..Ways::default() }).behind(rounds);
-        Some(first)
+        Ok(())
     }
+
+    /// Finds the longest ways from each node of a region: from a whole function, or from a loop with its head.
+    fn walk(&mut self, nodes: &[usize], head: Option<usize>, depth: usize) -> Result<(), Unbounded> {
+        for (place, n) in nodes.iter().enumerate() {
+            self.places[*n] = place;
+        }
+        // Where each node goes on within the region, but for the way back to its head; and what leaves it.
+        let mut graph = vec![Vec::new(); nodes.len()];
+        let mut leaves = vec![Ways::default(); nodes.len()];
+        for (place, n) in nodes.iter().enumerate() {
+            for to in &self.next[*n] {
+                let there = self.places[*to];
+                if Some(*to) == head {
+                    leaves[place] = leaves[place].or(Ways::AGAIN);
+                } else if nodes.get(there) == Some(to) {
+                    graph[place].push(there);
+                } else {
+                    leaves[place] = leaves[place].or(Ways::OUT);
+                }
+            }
+            if self.next[*n].is_empty() {
+                leaves[place] = Ways::END;
+            }
+        }
+        let components = components(&graph);
+        let mut component_of = vec![0; nodes.len()];
+        for (number, component) in components.iter().enumerate() {
+            component.iter().for_each(|place| component_of[*place] = number);
+        }
+        let heads = heads(&graph, &component_of, head.map_or(0, |head| self.places[head]));
+        for (number, mut component) in components.into_iter().enumerate().rev() {
+            let inside = |place: &usize| component_of[*place] == number;
+            // The ways behind the component.
+            let mut ways = Ways::default();
+            for place in &component {
+                ways = ways.or(leaves[*place]);
+                let on = graph[*place].iter().filter(|place| !inside(place));
+                ways = on.fold(ways, |ways, on| ways.or(self.from[nodes[*on]]));
+            }
+            if let [place] = component[..]
+                && !graph[place].contains(&place)
+            {
+                let n = nodes[place];
+                self.from[n] = ways.behind(self.costs[n]);
+                continue;
+            }
+            component.sort_unstable();
+            let all: Vec<usize> = component.iter().map(|place| nodes[*place]).collect();
+            let head = heads[number].map(|place| nodes[place]);
+            let rounds = head.and_then(|head| Some((head, self.rounds(head)?)));
+            let (head, rounds) = rounds.ok_or_else(|| self.unbounded(&all, head, Why::Loop))?;
+            if depth == MOST_NESTED {
+                return Err(self.unbounded(&all, Some(head), Why::Nested));
+            }
+            self.walk(&all, Some(head), depth + 1)?;
+            // A return ends the cycle, so it is behind the loop.
+            let Ways { again, out, .. } = self.from[head];
+            let rounds = again.unwrap_or_default().times(rounds.saturating_sub(1));
+            self.from[head] = out.map_or(Ways::default(), |out| ways.behind(out.plus(rounds)));
+        }
+        Ok(())
+    }
+
+    /// How often control comes to a loop's head at most, each time that it enters the loop.
+    fn rounds(&self, head: usize) -> Option<u64> {
+        let at = self.ops[head].0;
+        self.loops.iter().find(|(word, _)| *word as usize == at).map(|(_, rounds)| *rounds)
+    }
+
+    /// A loop without a bound, with the last op that leads back in it.
+    fn unbounded(&self, nodes: &[usize], head: Option<usize>, why: Why) -> Unbounded {
+        let leads_back =
+            |n: &&usize| self.next[**n].iter().any(|to| head.map_or(to <= n, |head| *to == head));
+        let last = nodes.iter().rev().find(leads_back);
+        let at = last.map(|n| self.ops[*n].0 as u32);
+        Unbounded { function: self.number, at, why }
+    }
+}
+
+/// For each component of a region, the node at which it is entered from others; none where there are several, so
+/// that it has no head. `begin` is where control comes into the region.
+fn heads(graph: &[Vec<usize>], component_of: &[usize], begin: usize) -> Vec<Option<usize>> {
+    let mut entries: Vec<Vec<usize>> = vec![Vec::new(); component_of.len()];
+    let mut enter = |place: usize| {
+        let entries = &mut entries[component_of[place]];
+        if entries.len() < 2 && !entries.contains(&place) {
+            entries.push(place);
+        }
+    };
+    enter(begin);
+    for (from, next) in graph.iter().enumerate() {
+        next.iter().filter(|to| component_of[**to] != component_of[from]).for_each(|to| enter(*to));
+    }
+    entries.into_iter().map(|entries| if let [one] = entries[..] { Some(one) } else { None }).collect()
 }
 
 /// The words that an op may branch to.

@@ -2,52 +2,37 @@
 
 use xmap_image::{Op, decode, limits};
 
-use super::{Indirect, Program, called, indirect};
+use super::Program;
+use super::calls::{Called, Calls};
 
 /// Slots of the register stack, beside the window of the innermost function, that the deepest nesting
 /// of calls needs; for functions that call themselves, what such images get.
 pub fn stack_slots(program: Program<'_>) -> u32 {
-    let indirect = indirect(program);
-    let mut all = vec![State::Unknown; program.functions.len()];
-    let mut most = 0;
-    for n in 0..program.functions.len() {
-        match need(program, &indirect, &mut all, n, 0) {
-            Some(slots) => most = most.max(slots),
-            None => return limits::RECURSIVE_STACK_SLOTS,
+    let calls = Calls::of(program);
+    let mut all = vec![0u32; calls.len()];
+    for called in calls.callees_first() {
+        match called {
+            Called::Cycle(_) => return limits::RECURSIVE_STACK_SLOTS,
+            Called::Type(n, functions) => {
+                all[n] = functions.into_iter().map(|function| all[function]).max().unwrap_or(0);
+            }
+            Called::Function(n) => {
+                let (mut own, mut deepest) = (0, 0);
+                for (_, op, words) in decode(&program.functions[n].code) {
+                    if op == Op::SpillEnter {
+                        own = words[0] >> 16;
+                    }
+                    if let Some(callee) = calls.called(op, words) {
+                        let base = words[0] >> 8 & 0xff;
+                        deepest = deepest.max(base.saturating_add(all[callee]));
+                    }
+                }
+                all[n] = deepest.saturating_add(own);
+            }
         }
     }
+    let most = all.into_iter().max().unwrap_or(0);
     most.clamp(limits::STACK_SLOTS, limits::MAX_STACK_SLOTS)
-}
-
-#[derive(Clone, Copy)]
-enum State {
-    Unknown,
-    Active,
-    Done(u32),
-}
-
-/// Calls that nest deeper than this count as recursive: nobody writes them by hand.
-const DEEPEST: usize = 1000;
-
-fn need(program: Program<'_>, indirect: &Indirect, all: &mut [State], n: usize, depth: usize) -> Option<u32> {
-    match all[n] {
-        State::Done(slots) => return Some(slots),
-        State::Active => return None,
-        State::Unknown if depth > DEEPEST => return None,
-        State::Unknown => all[n] = State::Active,
-    }
-    let (mut own, mut deepest) = (0, 0);
-    for (_, op, words) in decode(&program.functions[n].code) {
-        if op == Op::SpillEnter {
-            own = words[0] >> 16;
-        }
-        let base = words[0] >> 8 & 0xff;
-        for callee in called(op, words, indirect) {
-            deepest = deepest.max(base + need(program, indirect, all, callee, depth + 1)?);
-        }
-    }
-    all[n] = State::Done(own + deepest);
-    Some(own + deepest)
 }
 
 #[cfg(test)]
@@ -70,5 +55,18 @@ mod tests {
         assert_eq!(of(&[f(vec![ret])]), limits::STACK_SLOTS);
         let back = f(vec![Op::Call.a16(2, 0), ret]);
         assert_eq!(of(&[caller, back]), limits::RECURSIVE_STACK_SLOTS);
+    }
+
+    #[test]
+    fn a_long_chain_of_calls_is_no_recursion() {
+        let call = |n: u16| Function {
+            frame: 8,
+            params: 0,
+            results: 0,
+            code: vec![Op::Call.a16(2, n), Op::Ret.abc(0, 0, 0)],
+        };
+        let mut functions: Vec<Function> = (1..5000).map(call).collect();
+        functions.push(Function { frame: 8, params: 0, results: 0, code: vec![Op::Ret.abc(0, 0, 0)] });
+        assert_eq!(of(&functions), (4999 * 2).clamp(limits::STACK_SLOTS, limits::MAX_STACK_SLOTS));
     }
 }

@@ -129,6 +129,7 @@ impl<'p, 'r> Body<'p, 'r> {
             },
             11 => self.rotate(),
             12..15 => self.branch(),
+            15..=18 if !self.program.features.loops => self.blocks_with_values(),
             15 | 16 => self.counted_loop(),
             17 => self.walk(),
             18 => self.loop_with_params(),

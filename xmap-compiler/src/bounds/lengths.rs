@@ -1,15 +1,71 @@
-//! How long the texts of `log.message` are, where a constant in the same stretch of code says so.
+//! Ops whose work is as long as an operand says: how long, where a constant in the same stretch of code says so,
+//! and what they cost at most where none does.
 
 use std::collections::{HashMap, HashSet};
 
 use xmap_image::{Field, Fields, Op, Word};
 
 use super::paths::targets;
+use super::{Bound, Program};
 
-/// For each `log.message` with a text of constant length, by the op's number: the length in bytes.
+/// Bytes that one word of fuel pays for.
+const BYTES_PER_FUEL: u64 = 16;
+/// Instructions of each byte that is copied or filled, and those that any length takes beyond none.
+const BYTE_INSNS: u64 = 8;
+const LENGTH_INSNS: u64 = 96;
+/// Instructions of each reference that is copied or written.
+const REFERENCE_INSNS: u64 = 48;
+
+/// What an op's length counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Length {
+    /// Bytes of text.
+    Text,
+    /// Bytes of memory.
+    Bytes,
+    /// Pages of memory.
+    Pages,
+    /// References.
+    References,
+}
+
+impl Length {
+    /// What an op's length counts, if it has one.
+    pub(super) fn of(op: Op) -> Option<Self> {
+        match op {
+            Op::LogMessage => Some(Self::Text),
+            Op::MemoryCopy | Op::MemoryFill | Op::MemoryInit => Some(Self::Bytes),
+            Op::MemoryGrow => Some(Self::Pages),
+            Op::TableGrow | Op::TableFill | Op::TableCopy | Op::TableInit => Some(Self::References),
+            _ => None,
+        }
+    }
+
+    /// The most that an op costs by its length, where it is known or not: an op that is longer than all that there
+    /// is does nothing.
+    pub(super) fn cost(self, program: Program<'_>, known: Option<u32>) -> Bound {
+        let most = |all: u64| known.map_or(all, |known| u64::from(known).min(all));
+        let (fuel, insns) = match self {
+            Self::Text => (0, 0),
+            Self::Bytes => {
+                let bytes = most(program.memory_bytes);
+                (bytes / BYTES_PER_FUEL, bytes * BYTE_INSNS)
+            }
+            // How many are zeroed depends on how large the memory was.
+            Self::Pages => (program.memory_bytes / BYTES_PER_FUEL, program.memory_bytes * BYTE_INSNS),
+            Self::References => {
+                let references = most(program.slots);
+                (references, references * REFERENCE_INSNS)
+            }
+        };
+        Bound { ops: 0, insns: insns + if insns > 0 { LENGTH_INSNS } else { 0 }, fuel }
+    }
+}
+
+/// The constant lengths of ops that have one, by the op's number.
 pub(super) fn lengths(ops: &[(usize, Op, &[Word])]) -> HashMap<usize, u32> {
     let mut lengths = HashMap::new();
-    if !ops.iter().any(|(_, op, _)| *op == Op::LogMessage) {
+    if !ops.iter().any(|(_, op, _)| Length::of(*op).is_some()) {
         return lengths;
     }
     let joins: HashSet<i64> = ops.iter().flat_map(|(at, op, words)| targets(*at, *op, words)).collect();
@@ -20,8 +76,9 @@ pub(super) fn lengths(ops: &[(usize, Op, &[Word])]) -> HashMap<usize, u32> {
             known = [None; 256];
         }
         let [_, a, b, c] = words[0].to_le_bytes().map(usize::from);
-        if *op == Op::LogMessage
-            && let Some(len) = known[c]
+        let count = if *op == Op::TableGrow { a } else { c };
+        if Length::of(*op).is_some()
+            && let Some(len) = known[count]
         {
             lengths.insert(n, len);
         }
