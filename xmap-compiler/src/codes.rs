@@ -293,6 +293,12 @@ codes! {
     ScriptContention = 805, "a level on an output",
         "`level` connects a level from outside, and the module drives the line itself at that time.",
         "line 17 is an output of the module: nothing else may drive it";
+    ScriptStandstill = 806, "virtual time does not pass",
+        "Handlers that call each other without a wait between them, as one of an edge that drives its own line, \
+         keep the simulation at one point of time; 1,000 events there end it. So do 10,000,000 events in one step, \
+         and a time beyond 100 years.",
+        "1000 events without time passing, at 1ms: the handler `panel.on_edge` is called again and again by \
+         edges of line 22";
 
     // X09: device and link.
     PortUnavailable = 901, "the port cannot be opened",

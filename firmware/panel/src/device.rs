@@ -79,16 +79,17 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
     /// Does the next thing: takes note of what the board saw and of what is due, and runs one event. Whether
     /// there was one.
     pub fn poll(&mut self) -> bool {
+        self.poll_event().is_some()
+    }
+
+    /// Does what [`Device::poll`] does, and returns the event that it ran.
+    pub fn poll_event(&mut self) -> Option<Waiting> {
         let now_us = self.board.now_us();
         self.collect(now_us);
         self.watch(now_us);
-        match self.queue.pop() {
-            Some(event) => {
-                self.dispatch(event);
-                true
-            }
-            None => false,
-        }
+        let event = self.queue.pop()?;
+        self.dispatch(event);
+        Some(event)
     }
 
     /// When the device has to be polled next, in microseconds since boot, if the board sees nothing before.

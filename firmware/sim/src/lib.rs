@@ -22,6 +22,7 @@
 
 mod board;
 mod gpio;
+mod passing;
 mod record;
 mod regs;
 mod run;
@@ -33,9 +34,10 @@ mod waveform;
 
 pub use board::SimBoard;
 pub use gpio::{Contention, Gpio};
+pub use passing::{MAX_EVENTS, MAX_EVENTS_AT_ONCE, MAX_TIME_US, Standstill};
 pub use record::{Access, Change, Event, EventKind, trace_line};
 pub use regs::Register;
-pub use run::{Shown, StepError, run};
+pub use run::{Shown, StepError, StepErrorKind, run};
 pub use script::{Action, Script, ScriptError, ScriptErrorKind, Step, parse_args};
 pub use signal::{Signal, write_vcd};
 pub use sim::{CallError, Heap, Sim, SimError};

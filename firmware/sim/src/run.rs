@@ -6,7 +6,7 @@ use tiny_mapper::{CallError, LogLevel, Trap};
 use xmap_image::ExportId;
 use xmap_link::Life;
 
-use crate::{Access, Action, Contention, EventKind, Script, Sim, Value};
+use crate::{Access, Action, Contention, EventKind, Script, Sim, Standstill, Value};
 
 /// Runs a script and shows, in order, what the plain trace of the run has: first what the module
 /// did since the simulation began or was last asked ([`Sim::show_new`]), so for a new simulation its
@@ -16,8 +16,8 @@ use crate::{Access, Action, Contention, EventKind, Script, Sim, Value};
 /// A trap does not end the run. What follows it for the module, its policy says.
 ///
 /// # Errors
-/// [`StepError`] where a `level` meets a line that is an output at that time. The steps before it
-/// have run.
+/// [`StepError`] where a `level` meets a line that is an output at that time, or where time does not pass. The
+/// steps before it have run, and what the step itself did up to there has been shown.
 ///
 /// # Panics
 /// Where a call's export or arguments do not fit the image: the script was checked against another one.
@@ -38,17 +38,17 @@ pub fn run(sim: &mut Sim, script: &Script, show: &mut dyn FnMut(Shown)) -> Resul
     // Traps of before were the outcomes of calls that others made.
     _ = sim.new_traps();
     for step in script.steps() {
-        let outcome = match &step.action {
-            Action::Call { name, export, args } => Some(call(sim, name, *export, args)),
+        let error = |kind| StepError { line: step.at, kind };
+        let (outcome, us) = match &step.action {
+            Action::Call { name, export, args } => (Some(call(sim, name, *export, args)), 0),
             Action::Level { line, high } => {
-                sim.set_input(*line, *high).map_err(|kind| StepError { line: step.at, kind })?;
-                None
+                let driven = sim.board_mut().drive(*line, Some(*high));
+                driven.map_err(|contention| error(StepErrorKind::Contention(contention)))?;
+                (None, 0)
             }
-            Action::Advance { us } => {
-                sim.advance(*us);
-                None
-            }
+            Action::Advance { us } => (None, *us),
         };
+        let passed = sim.pass(us);
         sim.show_new(show);
         let mut traps = sim.new_traps();
         if let Some(Shown::Trapped { trap, .. }) = &outcome {
@@ -58,13 +58,14 @@ pub fn run(sim: &mut Sim, script: &Script, show: &mut dyn FnMut(Shown)) -> Resul
         }
         traps.into_iter().for_each(|(name, trap)| show(Shown::HandlerTrapped { name, trap }));
         outcome.into_iter().for_each(&mut *show);
+        passed.map_err(|standstill| error(StepErrorKind::Standstill(standstill)))?;
     }
     Ok(())
 }
 
 fn call(sim: &mut Sim, name: &str, export: ExportId, args: &[u64]) -> Shown {
     let name = name.to_owned();
-    match sim.call_raw(export, args) {
+    match sim.call_alone(export, args) {
         Ok(results) => {
             let image = sim.image();
             let types = image.signature(export).into_iter().flat_map(|signature| signature.results());
@@ -94,7 +95,25 @@ pub struct StepError {
     /// The line of the script, from 1.
     pub line: usize,
     /// What was in the way.
-    pub kind: Contention,
+    pub kind: StepErrorKind,
+}
+
+/// What is in the way of a step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StepErrorKind {
+    /// A level from outside meets an output.
+    Contention(Contention),
+    /// Time does not pass.
+    Standstill(Standstill),
+}
+
+impl fmt::Display for StepErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Contention(contention) => contention.fmt(f),
+            Self::Standstill(standstill) => standstill.fmt(f),
+        }
+    }
 }
 
 impl fmt::Display for StepError {

@@ -243,6 +243,9 @@ impl Sim {
     ///
     /// # Errors
     /// [`CallError`]; nothing has run but where it is a trap.
+    ///
+    /// # Panics
+    /// As [`Sim::advance`].
     pub fn call(&mut self, name: &str, args: &[Value]) -> Result<Vec<Value>, CallError> {
         let image = self.image();
         let export = image.find(name).and_then(|id| Some((id, image.signature(id)?)));
@@ -273,16 +276,28 @@ impl Sim {
     ///
     /// # Errors
     /// As [`tiny_mapper::Mapper::call`]; a module that is faulted has no exports.
+    ///
+    /// # Panics
+    /// As [`Sim::advance`].
     pub fn call_raw(&mut self, id: ExportId, args: &[u64]) -> Result<Vec<u64>, tiny_mapper::CallError> {
+        let outcome = self.call_alone(id, args);
+        self.advance(0);
+        outcome
+    }
+
+    /// Calls an export; what falls due by it still waits.
+    pub(crate) fn call_alone(
+        &mut self,
+        id: ExportId,
+        args: &[u64],
+    ) -> Result<Vec<u64>, tiny_mapper::CallError> {
         let mut results = [0; limits::MAX_PARAMS];
         let outcome = self.device.call(ModuleExport { module: 0, export: id }, args, &mut results);
-        let outcome = match outcome {
+        match outcome {
             Ok(count) => Ok(results[..count].to_vec()),
             Err(NotCalled::Call(error)) => Err(error),
             Err(_) => Err(tiny_mapper::CallError::UnknownExport),
-        };
-        self.advance(0);
-        outcome
+        }
     }
 
     /// The line that the manifest gives this name.
@@ -301,6 +316,9 @@ impl Sim {
     ///
     /// # Errors
     /// [`Contention`] where the line is an output.
+    ///
+    /// # Panics
+    /// As [`Sim::advance`].
     pub fn set_input(&mut self, line: Line, high: bool) -> Result<(), Contention> {
         self.board_mut().drive(line, Some(high))?;
         self.advance(0);
@@ -318,8 +336,13 @@ impl Sim {
     }
 
     /// Lets time pass, in microseconds, with all that falls due in it: each event is handled at its time.
+    ///
+    /// # Panics
+    /// Where it does not pass; [`Sim::pass`] returns that instead.
     pub fn advance(&mut self, us: u64) {
-        self.device.pass(us, SimBoard::advance);
+        if let Err(standstill) = self.pass(us) {
+            panic!("{standstill}");
+        }
     }
 
     /// The time, in microseconds since the board was made.

@@ -4,7 +4,7 @@ mod common;
 
 use common::{Small, hall, line, put, ret};
 use xmap_image::{Op, PinMode, Pull, Safe, Ty};
-use xmap_sim::{Script, ScriptError, ScriptErrorKind, Sim, run, trace_line, write_vcd};
+use xmap_sim::{Script, ScriptError, ScriptErrorKind, Sim, StepErrorKind, run, trace_line, write_vcd};
 
 fn plain(sim: &mut Sim, script: &str) -> Vec<String> {
     let script = Script::parse(script, &sim.image()).unwrap();
@@ -120,7 +120,8 @@ fn driving_a_wire_that_is_an_output_stops_the_run() {
     let script = "level wire 1\ncall direction 22 1\nlevel wire 0\ncall lamp 1";
     let script = Script::parse(script, &sim.image()).unwrap();
     let error = run(&mut sim, &script, &mut |_| ()).unwrap_err();
-    assert_eq!((error.line, error.kind.line), (3, line(22)));
+    let StepErrorKind::Contention(contention) = error.kind else { panic!("{error}") };
+    assert_eq!((error.line, contention.line), (3, line(22)));
     assert!(!sim.level(line(17)), "what follows did not run");
 }
 

@@ -11,6 +11,9 @@ use super::{Arg, Manifest, OnFault, Script, Step};
 /// A minute after the last restart, those before count no more (docs/manifest.md, `[policy]`).
 const FORGIVEN_US: u64 = 60_000_000;
 
+/// Events at one point of time that end a run as an error (docs/cli.md, *Scripts*).
+const AT_ONCE: u32 = 1_000;
+
 /// What a script came to.
 #[derive(Debug)]
 pub struct Run {
@@ -126,13 +129,19 @@ impl Play<'_> {
 
     /// Time passes, and each handler is called at its time, or as soon as the one before is done.
     fn pass(&mut self, us: u64) -> Result<()> {
-        let end_us = self.now_us() + us;
+        let end_us = self.now_us().checked_add(us).context("the time does not exist")?;
+        let (mut at_once, mut at_us) = (0, self.now_us());
         loop {
             let now_us = self.now_us();
+            if now_us != at_us {
+                (at_once, at_us) = (0, now_us);
+            }
             if now_us <= end_us
                 && let Some((name, key)) = self.events.take(now_us)?
             {
                 self.handle(name, &key)?;
+                at_once += 1;
+                ensure!(at_once < AT_ONCE || self.now_us() != now_us, "events without time passing: {key}");
                 continue;
             }
             if now_us >= end_us {

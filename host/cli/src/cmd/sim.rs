@@ -7,7 +7,10 @@ use xmap_compiler::diagnostic::{Code, Diagnostic, Diagnostics, Place, Source};
 use xmap_compiler::input::{self, MAX_SCRIPT_BYTES};
 use xmap_image::Image;
 use xmap_panel::{Hook, MountError};
-use xmap_sim::{Script, ScriptErrorKind, Shown, Sim, SimBoard, SimError, run as play, trace_line, write_vcd};
+use xmap_sim::{
+    Script, ScriptErrorKind, Shown, Sim, SimBoard, SimError, Standstill, StepErrorKind, run as play,
+    trace_line, write_vcd,
+};
 
 use super::load::{Loaded, load};
 use super::{Done, Failure, output, story};
@@ -170,13 +173,34 @@ impl Step {
     /// Runs it, and shows what it does.
     ///
     /// # Errors
-    /// X0805 where a level meets a line that is an output by now.
+    /// X0805 where a level meets a line that is an output by now, X0806 where time does not pass.
     pub(super) fn play(&self, sim: &mut Sim, show: &mut dyn FnMut(Shown)) -> Done {
         play(sim, &self.script, show).map_err(|error| {
-            let message = error.kind.to_string();
-            Failure::from(Diagnostic::new(Code::ScriptContention, self.place.clone(), message))
+            let code = match &error.kind {
+                StepErrorKind::Contention(_) => Code::ScriptContention,
+                StepErrorKind::Standstill(_) => Code::ScriptStandstill,
+            };
+            let diagnostic = Diagnostic::new(code, self.place.clone(), error.kind.to_string());
+            Failure::from(match &error.kind {
+                StepErrorKind::Standstill(standstill) => diagnostic.help(way_out(standstill)),
+                StepErrorKind::Contention(_) => diagnostic,
+            })
         })
     }
+}
+
+/// What lets time pass.
+fn way_out(standstill: &Standstill) -> String {
+    let text = match standstill {
+        Standstill::Feedback { line: Some(_), .. } => {
+            "a handler of an edge must not drive its own line there and back each time; `debounce_us` in [exports] \
+             lets time pass between the edges"
+        }
+        Standstill::Feedback { .. } => "the handlers call each other without a wait between them",
+        Standstill::Events { .. } => "advance in several steps, or give the timers longer periods",
+        _ => "advance by less",
+    };
+    text.to_string()
 }
 
 /// Why a panel was not mounted, and where in its source.
