@@ -2,18 +2,21 @@
 
 use tiny_mapper::{CallError, Trap};
 use xmap_boards::Line;
-use xmap_image::{ExportId, Image};
+use xmap_image::{ExportId, Image, OnOverrun};
 use xmap_link::limits::MAX_MODULES;
 use xmap_link::{Happenings, ImageState, Life, ModuleStatus, TrapReport, What};
 
 use crate::admission::Denials;
 use crate::handles::Handles;
 use crate::history::History;
-use crate::module::Module;
-use crate::queue::{Queue, Queued, Waiting};
+use crate::module::{Module, capped};
+use crate::queue::{Queue, Queued, SHARE, Waiting};
 use crate::sources::{Phases, Sources};
 use crate::transfer::Transfer;
 use crate::{Board, Development, Handle, ModuleExport, Ram, Room, Trust};
+
+/// Edges that one turn takes from the board: where they come faster, what is due beside them still has its turn.
+const EDGES_A_TURN: usize = 64;
 
 /// What a call of a host or of a test came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,20 +79,32 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
         }
     }
 
-    /// Does the next thing: takes note of what the board saw and of what is due, and runs one event. Whether
-    /// there was one.
+    /// Does the next thing: takes note of what the board saw and of what is due, and runs one event. Returns whether
+    /// there was an event, or is more to take note of.
     pub fn poll(&mut self) -> bool {
-        self.poll_event().is_some()
+        let (event, more) = self.turn();
+        event.is_some() || more
     }
 
-    /// Does what [`Device::poll`] does, and returns the event that it ran.
+    /// Does what [`Device::poll`] does until there is an event, and returns the event that it ran.
     pub fn poll_event(&mut self) -> Option<Waiting> {
+        loop {
+            let (event, more) = self.turn();
+            if event.is_some() || !more {
+                return event;
+            }
+        }
+    }
+
+    fn turn(&mut self) -> (Option<Waiting>, bool) {
         let now_us = self.board.now_us();
-        self.collect(now_us);
+        let more = self.collect(now_us);
         self.watch(now_us);
-        let event = self.queue.pop()?;
-        self.dispatch(event);
-        Some(event)
+        let event = self.queue.pop();
+        if let Some(event) = event {
+            self.dispatch(event);
+        }
+        (event, more)
     }
 
     /// When the device has to be polled next, in microseconds since boot, if the board sees nothing before.
@@ -119,22 +134,26 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
         }
     }
 
-    /// Puts what has happened into the queue.
-    fn collect(&mut self, now_us: u64) {
-        let mut seen = false;
-        while let Some(edge) = self.board.take_edge() {
-            seen = true;
+    /// Puts what has happened into the queue: a number of edges and events that the time that has passed does not
+    /// change. Returns whether the board may have more edges.
+    fn collect(&mut self, now_us: u64) -> bool {
+        let mut seen = 0;
+        while seen < EDGES_A_TURN
+            && let Some(edge) = self.board.take_edge()
+        {
+            seen += 1;
             self.sources.edge(edge);
             self.queue_due(now_us);
         }
         // None is lost while nothing waits.
-        if seen {
+        if seen > 0 {
             let lost = self.board.lost_edges();
             if lost != 0 {
                 self.count_lost(now_us, lost);
             }
         }
         self.queue_due(now_us);
+        seen == EDGES_A_TURN
     }
 
     /// Counts edges that the board had no room for. Whose they were nobody knows: each module that waits for
@@ -149,33 +168,64 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
         }
     }
 
+    /// Puts what is due into the queue. Of a module that does not coalesce its timers only those deadlines have
+    /// events that have a place in its share; the rest is counted.
     fn queue_due(&mut self, now_us: u64) {
         if self.sources.earliest_us() > now_us {
             return;
         }
-        let modules = &mut self.modules;
-        while let Some(due) = self
-            .sources
-            .take_due(now_us, |module| modules[usize::from(module) % MAX_MODULES].policy().coalesce)
-        {
+        for number in 0..MAX_MODULES as u8 {
+            let policy = self.modules[usize::from(number)].policy();
+            if !policy.coalesce && policy.on_overrun == OnOverrun::DropOldest {
+                self.pass_over(number, now_us, SHARE as u64);
+            }
+        }
+        loop {
+            let modules = &self.modules;
+            let coalesce = |module: u8| modules[usize::from(module) % MAX_MODULES].policy().coalesce;
+            let Some(due) = self.sources.take_due(now_us, coalesce) else { return };
             let number = due.event.module;
-            let module = &mut modules[usize::from(number) % MAX_MODULES];
+            let module = &mut self.modules[usize::from(number) % MAX_MODULES];
+            let (on_overrun, coalesce) = (module.policy().on_overrun, module.policy().coalesce);
             module.tally.missed = module.tally.missed.saturating_add(due.missed);
-            match self.queue.push(due.event, module.policy().on_overrun, module.policy().coalesce) {
+            match self.queue.push(due.event, on_overrun, coalesce) {
                 Queued::Waits => module.overrun_told = false,
                 Queued::Coalesced => {
                     module.tally.coalesced = module.tally.coalesced.saturating_add(1);
                     module.tally.missed = module.tally.missed.saturating_add(1);
                 }
                 Queued::Overrun => {
-                    module.tally.dropped = module.tally.dropped.saturating_add(1);
-                    if !module.overrun_told {
-                        module.overrun_told = true;
-                        self.history.push(now_us, number, What::Overrun);
+                    self.count_dropped(now_us, number, 1);
+                    if on_overrun == OnOverrun::DropNewest {
+                        // What else is due now finds no place either.
+                        self.pass_over(number, now_us, 0);
                     }
                 }
             }
         }
+    }
+
+    /// Counts all but the last `keep` deadlines that have passed of a module's timers, without an event for each.
+    fn pass_over(&mut self, number: u8, now_us: u64, keep: u64) {
+        if let Some(passed) = self.sources.pass_over(number, now_us, keep) {
+            self.count_dropped(now_us, number, passed.count);
+            self.count_late(number, now_us.saturating_sub(passed.first_us));
+        }
+    }
+
+    fn count_dropped(&mut self, now_us: u64, number: u8, count: u32) {
+        let module = &mut self.modules[usize::from(number) % MAX_MODULES];
+        module.tally.dropped = module.tally.dropped.saturating_add(count);
+        if !module.overrun_told {
+            module.overrun_told = true;
+            self.history.push(now_us, number, What::Overrun);
+        }
+    }
+
+    /// Notes how late an event is, or one that was dropped would have been.
+    fn count_late(&mut self, number: u8, late_us: u64) {
+        let tally = &mut self.modules[usize::from(number) % MAX_MODULES].tally;
+        tally.late_us = tally.late_us.max(capped(late_us));
     }
 
     /// Gives an event to its handler.
@@ -185,12 +235,11 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
         if module.life() != Life::Running {
             return;
         }
-        let late_us = now_us.saturating_sub(event.due_us);
         let tally = &mut module.tally;
-        tally.late_us = tally.late_us.max(u32::try_from(late_us).unwrap_or(u32::MAX));
+        tally.late_us = tally.late_us.max(capped(now_us.saturating_sub(event.due_us)));
         tally.events = tally.events.saturating_add(1);
         // Its successor was due before it ran, and has a place in the queue of its own.
-        if event.period_us != 0 && late_us >= u64::from(event.period_us) {
+        if event.next_us <= now_us {
             tally.missed = tally.missed.saturating_add(1);
         }
         let outcome = module.with(&mut self.board, |panel| panel.call(event.export, &[]).map(|_| ()));
@@ -238,7 +287,7 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
     /// Runs the events that wait now. Those that fall due meanwhile wait for the next poll, so that this ends.
     fn run_queued(&mut self) {
         let now_us = self.board.now_us();
-        self.collect(now_us);
+        _ = self.collect(now_us);
         for _ in 0..crate::queue::QUEUE {
             let Some(event) = self.queue.pop() else { break };
             self.dispatch(event);

@@ -18,10 +18,10 @@ pub struct Waiting {
     pub module: u8,
     /// Its handler.
     pub export: ExportId,
-    /// When it should have run, in microseconds since boot.
+    /// When it should have run, in microseconds since boot: the first deadline that it stands for.
     pub due_us: u64,
-    /// Microseconds from here to the next of its kind; 0 where there is none.
-    pub period_us: u32,
+    /// The next deadline of its timer; `u64::MAX` where it is no timer's.
+    pub next_us: u64,
 }
 
 /// What became of an event.
@@ -45,7 +45,7 @@ impl Queue {
     /// Puts an event at the end.
     pub(crate) fn push(&mut self, event: Waiting, on_overrun: OnOverrun, coalesce: bool) -> Queued {
         let same = |other: &&Waiting| other.module == event.module;
-        let is_timer = event.period_us != 0;
+        let is_timer = event.next_us != u64::MAX;
         if coalesce && is_timer && self.waiting.iter().filter(same).any(|other| other.export == event.export)
         {
             return Queued::Coalesced;
@@ -108,8 +108,9 @@ impl Queue {
 mod tests {
     use super::*;
 
-    fn event(module: u8, export: u16, period_us: u32) -> Waiting {
-        Waiting { module, export: ExportId(export), due_us: u64::from(export), period_us }
+    fn event(module: u8, export: u16, period_us: u64) -> Waiting {
+        let next_us = if period_us == 0 { u64::MAX } else { u64::from(export) + period_us };
+        Waiting { module, export: ExportId(export), due_us: u64::from(export), next_us }
     }
 
     fn push(queue: &mut Queue, event: Waiting, on_overrun: OnOverrun) -> Queued {

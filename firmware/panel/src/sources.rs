@@ -28,6 +28,23 @@ enum Trigger {
     Edge { line: Line, rising: bool, falling: bool, debounce_us: u32, stable: bool, level: bool },
 }
 
+impl Source {
+    fn is_timer_of(&self, module: u8) -> bool {
+        self.module == module && matches!(self.trigger, Trigger::Every { .. })
+    }
+
+    /// Deadlines of a timer before `end_us` that have had no event, and its period.
+    fn passed(&self, end_us: u64) -> (u64, u64) {
+        match self.trigger {
+            Trigger::Every { period_us } if self.due_us < end_us => {
+                let period = u64::from(period_us);
+                ((end_us - 1 - self.due_us) / period + 1, period)
+            }
+            _ => (0, 0),
+        }
+    }
+}
+
 /// The sources of all modules.
 #[derive(Debug)]
 pub(crate) struct Sources {
@@ -41,11 +58,19 @@ impl Default for Sources {
     }
 }
 
-/// An event, and how many deadlines of its timer have passed without one of their own.
+/// An event, and how many deadlines of its timer have passed without an event of their own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Due {
     pub(crate) event: Waiting,
     pub(crate) missed: u32,
+}
+
+/// Deadlines of a module's timers that get no event, because more have passed than may wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct PassedOver {
+    pub(crate) count: u32,
+    /// The first of them.
+    pub(crate) first_us: u64,
 }
 
 /// When a module's timers were to run out next: what a new image in its place goes on with.
@@ -156,22 +181,30 @@ impl Sources {
         self.earliest_us
     }
 
-    /// The next event that is due by now, the one with the earliest deadline first.
+    /// The next event that is due by now, the one with the earliest deadline first. A timer has one event for all
+    /// deadlines that have passed, if its module coalesces them.
     pub(crate) fn take_due(&mut self, now_us: u64, coalesce: impl Fn(u8) -> bool) -> Option<Due> {
         while self.earliest_us <= now_us {
-            let row = self.rows.iter_mut().min_by_key(|row| row.due_us)?;
+            // One look at all rows: the first that is due, and when the next one is.
+            let (mut first, mut second_us) = (None::<&mut Source>, NEVER);
+            for row in &mut self.rows {
+                match &first {
+                    Some(before) if before.due_us <= row.due_us => second_us = second_us.min(row.due_us),
+                    _ => second_us = first.replace(row).map_or(NEVER, |before| before.due_us),
+                }
+            }
+            let row = first?;
             let (module, export) = (row.module, row.export);
             let mut due =
-                Due { event: Waiting { module, export, due_us: row.due_us, period_us: 0 }, missed: 0 };
+                Due { event: Waiting { module, export, due_us: row.due_us, next_us: NEVER }, missed: 0 };
             let mut happens = true;
             match &mut row.trigger {
                 Trigger::Every { period_us } => {
                     let period = u64::from(*period_us);
                     let missed = if coalesce(module) { (now_us - row.due_us) / period } else { 0 };
                     due.missed = u32::try_from(missed).unwrap_or(u32::MAX);
-                    due.event.due_us += missed * period;
-                    due.event.period_us = *period_us;
-                    row.due_us = due.event.due_us.saturating_add(period);
+                    row.due_us = row.due_us.saturating_add(missed * period).saturating_add(period);
+                    due.event.next_us = row.due_us;
                 }
                 Trigger::After => row.due_us = NEVER,
                 Trigger::Edge { rising, falling, debounce_us, stable, level, .. } => {
@@ -182,12 +215,48 @@ impl Sources {
                     *stable = *level;
                 }
             }
-            self.refresh();
+            self.earliest_us = second_us.min(row.due_us);
             if happens {
                 return Some(due);
             }
         }
         None
+    }
+
+    /// Passes over deadlines of a module's timers, the oldest first, until `keep` of those that have passed are left,
+    /// or a few more where several are at the same time. It takes a division for each timer and step of a search
+    /// over time, however many deadlines there are.
+    pub(crate) fn pass_over(&mut self, module: u8, now_us: u64, keep: u64) -> Option<PassedOver> {
+        let end_us = now_us.saturating_add(1);
+        let (all, keep) = (self.passed(module, end_us), u128::from(keep));
+        if all <= keep {
+            return None;
+        }
+        let first_us = self.rows.iter().filter(|row| row.is_timer_of(module)).map(|row| row.due_us).min()?;
+        // The latest time before which all can go.
+        let (mut from_us, mut to_us) = (first_us, end_us);
+        while from_us < to_us {
+            let middle_us = to_us - (to_us - from_us) / 2;
+            if all - self.passed(module, middle_us) >= keep {
+                from_us = middle_us;
+            } else {
+                to_us = middle_us - 1;
+            }
+        }
+        let mut count = 0u64;
+        for row in self.rows.iter_mut().filter(|row| row.is_timer_of(module)) {
+            let (gone, period_us) = row.passed(from_us);
+            count = count.saturating_add(gone);
+            row.due_us = row.due_us.saturating_add(gone.saturating_mul(period_us));
+        }
+        self.refresh();
+        (count > 0).then_some(PassedOver { count: u32::try_from(count).unwrap_or(u32::MAX), first_us })
+    }
+
+    /// Deadlines of a module's timers before `end_us` that have had no event.
+    fn passed(&self, module: u8, end_us: u64) -> u128 {
+        let timers = self.rows.iter().filter(|row| row.is_timer_of(module));
+        timers.map(|row| u128::from(row.passed(end_us).0)).sum()
     }
 
     fn refresh(&mut self) {
@@ -223,12 +292,17 @@ mod tests {
         assert_eq!(due(&mut sources, 19), []);
         assert_eq!(due(&mut sources, 20), [(1, 20)]);
         assert_eq!(due(&mut sources, 39), [(2, 25), (0, 30)]);
-        assert_eq!(due(&mut sources, 60), [(1, 60), (0, 60)], "40 passed without an event of its own");
+        assert_eq!(
+            due(&mut sources, 60),
+            [(1, 40), (0, 60)],
+            "60 has no event of its own, and is late from 40 on"
+        );
+        assert_eq!(sources.earliest_us(), 80);
     }
 
     #[test]
     fn a_late_timer_catches_up_or_counts_what_it_missed() {
-        for (coalesce, expected) in [(true, &[(40, 3)][..]), (false, &[(10, 0), (20, 0), (30, 0), (40, 0)])] {
+        for (coalesce, expected) in [(true, &[(10, 3)][..]), (false, &[(10, 0), (20, 0), (30, 0), (40, 0)])] {
             let mut sources = Sources::default();
             arm(&mut sources, 0, EventSource::Every { every_us: 10 });
             let events: Vec<_, 8> = core::iter::from_fn(|| sources.take_due(45, |_| coalesce))
@@ -237,6 +311,58 @@ mod tests {
             assert_eq!(events, expected);
             assert_eq!(sources.earliest_us(), 50, "the grid is kept");
         }
+    }
+
+    /// All deadlines one by one, the oldest gone: what passing over has to come to.
+    fn one_by_one(sources: &mut Sources, now_us: u64, keep: usize) -> std::vec::Vec<(u16, u64)> {
+        let all = core::iter::from_fn(|| sources.take_due(now_us, |_| false));
+        let all: std::vec::Vec<_> = all.map(|due| (due.event.export.0, due.event.due_us)).collect();
+        all[all.len().saturating_sub(keep)..].to_vec()
+    }
+
+    #[test]
+    fn passing_over_leaves_the_latest_as_if_all_had_been_taken() {
+        for periods in
+            [&[7, 11, 13][..], &[1, 1, 1, 1], &[5], &[3, 1000, 50], &[10, 10, 10, 10, 10, 10, 10, 10, 10]]
+        {
+            for now_us in [4, 40, 60, 1000, 10_007] {
+                let armed = || {
+                    let mut sources = Sources::default();
+                    for (export, every_us) in (0..).zip(periods) {
+                        arm(&mut sources, export, EventSource::Every { every_us: *every_us });
+                    }
+                    sources
+                };
+                let expected = one_by_one(&mut armed(), now_us, 8);
+                let count = one_by_one(&mut armed(), now_us, usize::MAX).len();
+                let mut sources = armed();
+                let passed = sources.pass_over(0, now_us, 8);
+                let left = one_by_one(&mut sources, now_us, usize::MAX);
+                assert!(
+                    left.len() < 8 + periods.len() && left.ends_with(&expected),
+                    "{periods:?} {now_us}: {left:?}"
+                );
+                let gone = passed.map_or(0, |passed| passed.count as usize);
+                assert_eq!(gone + left.len(), count);
+                assert!(
+                    passed.is_none_or(|passed| passed.first_us == u64::from(*periods.iter().min().unwrap()))
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn years_are_passed_over_at_once() {
+        let mut sources = Sources::default();
+        for export in 0..MAX_EVENTS as u16 {
+            arm(&mut sources, export, EventSource::Every { every_us: 1 });
+        }
+        let passed = sources.pass_over(0, u64::MAX - 1, 16).unwrap();
+        assert_eq!((passed.count, passed.first_us), (u32::MAX, 1));
+        let left = core::iter::from_fn(|| sources.take_due(u64::MAX - 1, |_| false)).count();
+        assert_eq!(left, MAX_EVENTS, "all at the same time");
+        assert_eq!(sources.pass_over(0, u64::MAX - 1, 0), None);
+        assert_eq!(sources.pass_over(1, u64::MAX, 0), None);
     }
 
     #[test]

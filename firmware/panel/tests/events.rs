@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Says, Small, call, happened, line, pass, put, ret, running};
-use xmap_image::{EventSource, Op, PinMode, Policy, Pull, Safe, Ty};
+use xmap_image::{EventSource, OnOverrun, Op, PinMode, Policy, Pull, Safe, Ty};
 use xmap_link::What;
 
 /// A module that counts: `tick`, `tock` and `press` add to globals 0, 1 and 2, and the globals can be read.
@@ -124,4 +124,76 @@ fn a_slow_module_takes_nothing_from_the_queue_of_another() {
     let status = device.status(1).unwrap();
     assert_eq!((status.dropped, status.missed), (0, 0), "{status:?}");
     assert!((9..=10).contains(&status.events), "{status:?}");
+}
+
+/// 32 handlers that are due at every microsecond, and a neighbour with a timer of 10 ms.
+fn storm(policy: Policy) -> xmap_panel::Device<xmap_sim::Heap, xmap_sim::SimBoard> {
+    let names: Vec<String> = (0..32).map(|n| format!("h{n:02}")).collect();
+    let mut small = Small::new().policy(policy);
+    for name in &names {
+        small = small.code(name, &[], &[], &[ret()]);
+    }
+    for name in &names {
+        small = small.on(name, EventSource::Every { every_us: 1 });
+    }
+    let mut device = running(&small);
+    let mut other = Small::new()
+        .pin(22, "", PinMode::Out, Safe::Low, Pull::None)
+        .code("beat", &[], &[], &[Op::LineToggle.abc(22, 0, 0), ret()])
+        .named("other")
+        .on("beat", EventSource::Every { every_us: 10_000 });
+    other.0.manifest.namespace = "other";
+    device.install(1, &common::bytes(&other)).unwrap();
+    device
+}
+
+#[test]
+fn a_storm_of_timers_leaves_a_neighbour_its_events() {
+    let policies = [
+        Policy::default(),
+        Policy { coalesce: false, ..Policy::default() },
+        Policy { coalesce: false, on_overrun: OnOverrun::DropNewest, ..Policy::default() },
+    ];
+    for policy in policies {
+        let mut device = storm(policy.clone());
+        let mut beats = 0;
+        // Each event takes 20 us, and 640 fall due meanwhile.
+        for _ in 0..100_000 / 20 {
+            device.board_mut().advance(20);
+            assert!(device.poll(), "there is always one");
+            let events = device.status(1).unwrap().events;
+            beats = events;
+        }
+        let (evil, victim) = (device.status(0).unwrap(), device.status(1).unwrap());
+        assert!((9..=10).contains(&beats), "{policy:?}: {victim:?}");
+        assert_eq!((victim.missed, victim.dropped), (0, 0), "{policy:?}");
+        // It waits for the storm's share of the queue and for nothing else.
+        assert!(victim.late_us <= 20 * 40, "{policy:?}: {victim:?}");
+        let lost = u64::from(evil.missed) + u64::from(evil.dropped) + u64::from(evil.events);
+        assert!((3_100_000..=6_500_000).contains(&lost), "all 3.2 million are accounted for: {evil:?}");
+    }
+}
+
+/// A clock that steps, or a process that was stopped: 8 s of one handler were 1.5 s without an answer.
+#[test]
+fn after_a_pause_no_more_events_wait_than_a_share_and_the_delay_is_told() {
+    for (coalesce, on_overrun) in
+        [(true, OnOverrun::DropOldest), (false, OnOverrun::DropOldest), (false, OnOverrun::DropNewest)]
+    {
+        for pause_us in [8_000_000, 86_400_000_000, u64::MAX / 2] {
+            let mut device = storm(Policy { coalesce, on_overrun, ..Policy::default() });
+            device.board_mut().advance(pause_us);
+            let polls = (0..1000).take_while(|_| device.poll()).count();
+            // A share, or what is due at the same moment.
+            assert!((16..=34).contains(&polls), "{coalesce} {on_overrun:?} {pause_us}: {polls}");
+            for module in 0..2 {
+                let status = device.status(module).unwrap();
+                let expected = u32::try_from(pause_us - 10_000).unwrap_or(u32::MAX);
+                assert!(status.late_us >= expected, "{coalesce} {on_overrun:?} {pause_us}: {status:?}");
+            }
+            let evil = device.status(0).unwrap();
+            let lost = evil.missed.max(evil.dropped);
+            assert!(lost >= u32::try_from(pause_us).unwrap_or(u32::MAX), "{evil:?}");
+        }
+    }
 }
