@@ -21,13 +21,13 @@ pub fn board(gpio: Gpio<'static>, timer: GenericTimer) -> Board {
 }
 
 impl Board {
-    /// A wait that an image's manifest allows is no hang: the watchdog is fed meanwhile.
+    /// A wait that an image's manifest allows is no hang: the watchdog is fed meanwhile, for a fixed time in all.
     #[cold]
     fn long_delay_us(&mut self, us: u32) {
         let mut left = us;
         while left > FEED_US {
             self.0.delay_us(FEED_US);
-            interrupts::feed();
+            interrupts::feed_in_wait(FEED_US);
             left -= FEED_US;
         }
         self.0.delay_us(left);

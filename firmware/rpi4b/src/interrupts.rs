@@ -19,6 +19,7 @@ use xmap_boards::Line;
 use xmap_panel::Edge;
 
 use crate::Notes;
+use crate::limits::FED_US_MAX;
 
 /// What handlers work with.
 pub(crate) struct Hardware {
@@ -37,6 +38,8 @@ struct State {
     paused: bool,
     /// What the main loop has between two feedings, in ticks; 0 where nobody watches it.
     patience: u64,
+    /// Microseconds of waits that still feed, before the main loop does.
+    feeds_us: u32,
     safe: Option<Prepared>,
 }
 
@@ -45,6 +48,7 @@ static STATE: Mutex<RefCell<State>> = Mutex::new(RefCell::new(State {
     notes: Notes::new(),
     paused: false,
     patience: 0,
+    feeds_us: FED_US_MAX,
     safe: None,
 }));
 
@@ -201,17 +205,35 @@ pub fn watch(timeout_ms: u32, resets: bool) {
     feed();
 }
 
-/// Says that the main loop still runs. Nobody else says so.
+/// Says that the main loop still runs. Nobody else says so, but for [`feed_in_wait`].
 pub fn feed() {
     with(|state| {
-        let Some(hardware) = &mut state.hardware else { return };
-        hardware.watchdog.feed();
-        if state.patience != 0 {
-            let until = hardware.timer.ticks() + state.patience;
-            state.notes.deadlines.fed_until(Some(until));
-            hardware.timer.interrupt_at(state.notes.deadlines.next());
+        state.feeds_us = FED_US_MAX;
+        state.feed();
+    });
+}
+
+/// Says that the main loop is in a wait of `us` microseconds that an image's manifest allows: as long as all of them since
+/// [`feed`] are no longer than [`FED_US_MAX`].
+pub(crate) fn feed_in_wait(us: u32) {
+    with(|state| {
+        if let Some(feeds_us) = state.feeds_us.checked_sub(us) {
+            state.feeds_us = feeds_us;
+            state.feed();
         }
     });
+}
+
+impl State {
+    fn feed(&mut self) {
+        let Some(hardware) = &mut self.hardware else { return };
+        hardware.watchdog.feed();
+        if self.patience != 0 {
+            let until = hardware.timer.ticks() + self.patience;
+            self.notes.deadlines.fed_until(Some(until));
+            hardware.timer.interrupt_at(self.notes.deadlines.next());
+        }
+    }
 }
 
 /// How often the main loop did not feed in time, and the outputs were made safe without it, since this was last

@@ -36,6 +36,10 @@ pub const EDGES: usize = 256;
 /// safe. Nearly the longest that the hardware can wait.
 pub const WATCHDOG_MS: u32 = 15_000;
 
+/// Microseconds of a module's waits that feed the watchdog between two turns of the main loop, in all: what is beyond is
+/// a hang.
+pub const FED_US_MAX: u32 = 4_000_000;
+
 /// Bytes of the device's own log (defmt, encoded) that wait to be sent.
 pub const LOG_BYTES: usize = 4096;
 
