@@ -261,6 +261,9 @@ codes! {
     TooManyKept = 613, "too many parts of kept state",
         "An image names at most 32 globals and stretches of memory that it keeps.",
         "33 parts of state, at most 32";
+    KeptTooLarge = 614, "too much kept state",
+        "All of `[keep]` together has at most 4 MiB, a global with 8 bytes: a device that has a disk reads no more back after a restart. An owner may allow less (`kept_bytes` in [limits] of the policy).",
+        "[keep] has 5000000 bytes in all, at most 4194304";
 
     // X07: images.
     ImageInvalid = 701, "the image does not verify",

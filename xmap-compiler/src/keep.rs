@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use wasmparser::ValType;
 use xmap_image::Keep as Row;
+use xmap_image::limits::MAX_KEPT_BYTES;
 
 use crate::codes::Code;
 use crate::diagnostic::{Diagnostic, Diagnostics};
@@ -28,7 +29,7 @@ pub(crate) struct Kept {
 /// Finds what the manifest keeps: globals first, then memory, each in the manifest's order.
 ///
 /// # Errors
-/// X0509 to X0512, all of them in one go.
+/// X0509 to X0512 and X0614, all of them in one go.
 pub(crate) fn kept(
     manifest: &Manifest,
     module: &WasmModule<'_>,
@@ -41,6 +42,7 @@ pub(crate) fn kept(
     let stretches: Vec<_> = manifest.keep.memory.iter().map(|one| (one, finder.stretch(one))).collect();
     finder.distinct(&globals);
     finder.apart(&stretches);
+    finder.within_the_most();
     if !finder.errors.is_empty() {
         return Err(Diagnostics(finder.errors));
     }
@@ -215,6 +217,19 @@ impl Finder<'_, '_> {
                 };
                 self.error(Code::KeepOverlap, &name.span, message).notes.push(note);
             }
+        }
+    }
+
+    /// All together is no more than a device reads back.
+    fn within_the_most(&mut self) {
+        let keep = &self.manifest.keep;
+        let stretches = keep.memory.iter().map(|stretch| u64::from(stretch.bytes.value));
+        let bytes = stretches.sum::<u64>() + 8 * keep.globals.len() as u64;
+        let largest = keep.memory.iter().max_by_key(|stretch| stretch.bytes.value);
+        if let Some(largest) = largest.filter(|_| bytes > u64::from(MAX_KEPT_BYTES)) {
+            let message = format!("[keep] has {bytes} bytes in all, at most {MAX_KEPT_BYTES}");
+            self.error(Code::KeptTooLarge, &largest.bytes.span, message).help =
+                Some("keep what a restart needs; this is the longest part".to_string());
         }
     }
 

@@ -314,3 +314,21 @@ fn first_word(image: &Image<'_>, keep: Keep) -> u32 {
     word[..n].copy_from_slice(&there[..n]);
     u32::from_le_bytes(word)
 }
+
+/// More was written to the disk, and never read back.
+#[test]
+fn what_is_kept_is_no_more_than_a_device_reads_back() {
+    let wat = WAT.replace("\"memory\") 1)", "\"memory\") 256)");
+    let built = |bytes: u32| {
+        let keep = format!(
+            "[keep]\nglobals = [\"presses\"]\nmemory = [{{ from = 0, bytes = 64 }}, {{ from = 64, bytes = {bytes} }}]"
+        );
+        build_of(&wat, &format!("{keep}\n[limits]\nmemory_bytes = 16777216"))
+    };
+    let most = xmap_image::limits::MAX_KEPT_BYTES;
+    assert!(built(most - 64 - 8).is_ok());
+    let errors = built(most - 64 - 7).unwrap_err();
+    assert_eq!(errors.0[0].code, Code::KeptTooLarge);
+    assert_eq!(errors.0[0].message, format!("[keep] has {} bytes in all, at most {most}", most + 1));
+    assert!(errors.0[0].place.to_string().starts_with("panel.toml:"), "{errors}");
+}

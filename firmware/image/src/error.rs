@@ -37,9 +37,10 @@ pub enum VerifyError {
     Strings,
     /// A pin row is malformed or out of order.
     Pin(u16),
-    /// A data segment is outside its section or the linear memory.
+    /// A data segment is outside its section or the linear memory, or longer, with those before it, than both.
     Data(u16),
-    /// The manifest block does not decode, or names an export or a line that the image does not have.
+    /// The manifest block does not decode, names an export or a line that the image does not have, or keeps bytes twice
+    /// or more than [`crate::limits::MAX_KEPT_BYTES`].
     Manifest,
     /// A function row is malformed, or the functions do not fill the code.
     Function(u32),
@@ -85,7 +86,12 @@ impl core::fmt::Display for VerifyError {
             Self::Name(n) => write!(f, "the name of export {n} is malformed or out of order"),
             Self::Strings => write!(f, "the strings are not UTF-8"),
             Self::Pin(n) => write!(f, "pin row {n} is malformed or out of order"),
-            Self::Data(n) => write!(f, "data segment {n} is outside its section or the memory"),
+            Self::Data(n) => {
+                write!(
+                    f,
+                    "data segment {n} is outside its section or the memory, or too long with those before"
+                )
+            }
             Self::Manifest => write!(f, "the manifest block is malformed"),
             Self::Function(n) => write!(f, "function {n} is malformed"),
             Self::Opcode(n) => write!(f, "word {n} of the code is no op"),

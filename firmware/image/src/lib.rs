@@ -17,6 +17,7 @@ mod build;
 mod bundle;
 mod conflict;
 mod error;
+pub mod fuel;
 mod image;
 mod intact;
 mod layout;

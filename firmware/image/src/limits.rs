@@ -50,3 +50,6 @@ pub const STACK_SLOTS: u32 = 192;
 pub const RECURSIVE_STACK_SLOTS: u32 = 4096;
 /// The same at most: 512 KiB.
 pub const MAX_STACK_SLOTS: u32 = 65_536;
+/// Bytes of state that an image may keep over a swap or a restart, globals with 8 bytes each: a device that has a disk
+/// reads no larger record back.
+pub const MAX_KEPT_BYTES: u32 = 4 << 20;

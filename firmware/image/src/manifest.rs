@@ -4,7 +4,7 @@ use heapless::Vec;
 use serde::{Deserialize, Serialize};
 use xmap_boards::Line;
 
-use crate::{Image, Keep, Policy};
+use crate::{Image, Keep, Policy, limits};
 
 /// Exports that the runtime itself calls, in each module that has them, in the order of a module's life.
 /// They keep these names as their keys.
@@ -131,6 +131,7 @@ impl<'a> Manifest<'a> {
                 u64::from(from) + u64::from(bytes) <= u64::from(image.header().memory_bytes)
             }
         });
-        events && kept && self.pins.iter().all(|pin| declared(pin.line))
+        let sum = self.policy.keeps_once() && self.policy.kept_bytes() <= u64::from(limits::MAX_KEPT_BYTES);
+        events && kept && sum && self.pins.iter().all(|pin| declared(pin.line))
     }
 }

@@ -92,3 +92,40 @@ pub enum Keep {
         bytes: u32,
     },
 }
+
+impl Policy {
+    /// Bytes of the kept state: 8 for a global, those of each stretch of memory.
+    pub fn kept_bytes(&self) -> u64 {
+        self.keep.iter().map(|keep| keep.bytes()).sum()
+    }
+
+    /// Whether no global and no byte is kept twice.
+    pub(crate) fn keeps_once(&self) -> bool {
+        let apart = |n: usize, one: &Keep| self.keep.iter().skip(n + 1).all(|other| !one.overlaps(other));
+        self.keep.iter().enumerate().all(|(n, one)| apart(n, one))
+    }
+}
+
+impl Keep {
+    /// Bytes that it takes in a record of the state.
+    pub const fn bytes(&self) -> u64 {
+        match self {
+            Self::Global(_) => 8,
+            Self::Memory { bytes, .. } => *bytes as u64,
+        }
+    }
+
+    /// Whether both keep the same global, or the same byte.
+    fn overlaps(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Global(one), Self::Global(other)) => one == other,
+            (Self::Memory { from, bytes }, Self::Memory { from: start, bytes: len }) => {
+                let (end, other_end) =
+                    (u64::from(*from) + u64::from(*bytes), u64::from(*start) + u64::from(*len));
+                let both = *bytes > 0 && *len > 0;
+                both && u64::from(*from) < other_end && u64::from(*start) < end
+            }
+            _ => false,
+        }
+    }
+}

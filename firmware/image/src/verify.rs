@@ -116,8 +116,10 @@ impl<'a> Image<'a> {
     /// Data rows; the stack.
     fn check_memory(&self, parts: &Parts<'_>) -> Result<()> {
         let memory = self.header().memory_bytes as usize;
+        let mut copied = Budget::new(memory.max(self.data.len()));
         for (n, row) in parts[Section::DataRows as usize].rows::<DataRow, 3>().iter().enumerate() {
-            if !inside(row.offset, row.len, self.data.len()) || !inside(row.address, row.len, memory) {
+            let inside = inside(row.offset, row.len, self.data.len()) && inside(row.address, row.len, memory);
+            if !inside || !copied.covers(row.len) {
                 return Err(VerifyError::Data(n as u16));
             }
         }
@@ -151,13 +153,31 @@ impl<'a> Image<'a> {
                 slot += 1;
             }
         }
+        let mut copied = Budget::new((slot as usize).max(self.items.len()));
         for element in parts[Extension::Elements.part()].rows::<ElementRow, 4>() {
             let room = |table: &TableRow| inside(element.offset, element.len, table.initial as usize);
             let fits = self.tables.get(element.table as usize).is_some_and(room);
-            row(fits && inside(element.first, element.len, self.items.len()), Extension::Elements)?;
+            let inside = inside(element.first, element.len, self.items.len());
+            row(fits && inside && copied.covers(element.len), Extension::Elements)?;
         }
         let known = |item: &u16| *item == crate::NO_FUNCTION || usize::from(*item) < self.functions.len();
         row(self.items.iter().all(known), Extension::ElementItems)
+    }
+}
+
+/// What the rows of a section may copy in all when an image is loaded: so that a load takes time linear in the image
+/// and its memory, although rows may share what they copy.
+struct Budget(u64);
+
+impl Budget {
+    const fn new(most: usize) -> Self {
+        Self(most as u64)
+    }
+
+    fn covers(&mut self, len: u32) -> bool {
+        let left = self.0.checked_sub(u64::from(len));
+        self.0 = left.unwrap_or(0);
+        left.is_some()
     }
 }
 

@@ -211,6 +211,7 @@ fn limits() -> String {
         ("references of a table", limits::MAX_TABLE_CAPACITY.into()),
         ("passive segments of a kind", limits::MAX_SEGMENTS as u64),
         ("targets of a `br_table`, the default not counted", limits::MAX_TARGETS as u64),
+        ("bytes of kept state, 8 for a global", limits::MAX_KEPT_BYTES.into()),
     ];
     let mut out = "| what | at most |\n| --- | --- |\n".to_string();
     for (what, most) in table {

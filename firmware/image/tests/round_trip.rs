@@ -202,3 +202,36 @@ fn a_policy_stands_in_the_image_only_where_it_differs() {
         assert_eq!(builder.build(), Err(BuildError::Verify(VerifyError::Manifest)), "{keep:?}");
     }
 }
+
+/// 400 bytes of image kept 16 MiB 32 times: 4 GiB of RAM, 1.5 GB of disk.
+#[test]
+fn kept_state_is_bounded_in_its_sum_and_without_overlap() {
+    use xmap_image::{Keep, Policy, limits::MAX_KEPT_BYTES};
+    let mut builder = ImageBuilder::new(BoardId::Rpi4b);
+    builder.globals = vec![7, 8];
+    (builder.memory_bytes, builder.memory_pages, builder.memory_max_pages) = (16 << 20, 256, 256);
+    let memory = |from, bytes| Keep::Memory { from, bytes };
+    let mut built = |keep: &[Keep]| {
+        builder.manifest.policy = Policy { keep: keep.iter().copied().collect(), ..Policy::default() };
+        builder.build().map(|words| Image::verify(&words).unwrap().manifest().unwrap().policy.kept_bytes())
+    };
+    let most = MAX_KEPT_BYTES;
+    assert_eq!(built(&[memory(0, most)]), Ok(most.into()));
+    assert_eq!(
+        built(&[Keep::Global(0), memory(5, 3), Keep::Global(1), memory(8, most - 19)]),
+        Ok(most.into())
+    );
+    for refused in [
+        &[memory(0, most + 1)][..],
+        &[memory(0, most), Keep::Global(0)],
+        &[memory(0, 16 << 20); 32],
+        &[memory(0, 1); 2],
+        &[memory(0, 9), Keep::Global(1), memory(8, 8)],
+        &[memory(8, 8), memory(0, 100)],
+        &[Keep::Global(1), memory(0, 1), Keep::Global(1)],
+    ] {
+        assert_eq!(built(refused), Err(BuildError::Verify(VerifyError::Manifest)), "{refused:?}");
+    }
+    // Nothing is kept twice where nothing is kept.
+    assert_eq!(built(&[memory(8, 0), memory(8, 0), memory(4, 8)]), Ok(8));
+}

@@ -6,9 +6,10 @@ use std::collections::BTreeSet;
 
 use common::{at, changed, extended, sample, start, start_of, words};
 use proptest::prelude::*;
+use xmap_boards::BoardId;
 use xmap_image::{
-    BuildError, Event, EventSource, Extension, FORMAT, Function, HEADER_WORDS, Image, Op, Section,
-    VerifyError, Word, bundle, field, reseal, words_of,
+    BuildError, Elements, Event, EventSource, Extension, FORMAT, Function, HEADER_WORDS, Image, ImageBuilder,
+    Op, Section, VerifyError, Word, bundle, field, reseal, words_of,
 };
 
 /// The word `n` of a section of the sample, changed by `f`.
@@ -372,6 +373,40 @@ fn branches_of_a_long_function_are_checked_over_its_whole_length() {
     for target in [8_001, 10_000] {
         assert_eq!(far(target), Err(BuildError::Verify(VerifyError::Branch(14))), "{target}");
     }
+}
+
+/// Rows may share what they copy: 262 KB of image were 1.4 GB of copies at each load, and 534 million references.
+#[test]
+fn what_a_load_copies_is_bounded_by_the_memory_and_the_section() {
+    let mut b = ImageBuilder::new(BoardId::Rpi4b);
+    (b.memory_bytes, b.memory_pages, b.memory_max_pages) = (8, 1, 1);
+    b.data = vec![(0, vec![1; 8]), (0, vec![2; 2]), (1, vec![3; 2])];
+    // What overlaps without sharing is as long as its section.
+    let good = b.build().unwrap();
+    let data = start(&good, Section::DataRows);
+    let with = |at: usize, value: Word| {
+        let mut words = good.clone();
+        words[at] = value;
+        Image::verify(&words).map(|_| ()).err()
+    };
+    // Offset and length of the second and third row.
+    assert_eq!(with(data + 5, 4), Some(VerifyError::Data(2)));
+    assert_eq!(with(data + 5, 3), Some(VerifyError::Data(2)));
+    assert_eq!(with(data + 8, 1), None);
+
+    let mut b = extended();
+    b.elements.extend((0..20).map(|_| Elements { place: Some((0, 0)), items: vec![0] }));
+    let mut words = b.build().unwrap();
+    let elements = start_of(&words, Extension::Elements);
+    // Each of the rows copies the first three items, which is all that the table has room for.
+    let refused = (2..22).position(|row| {
+        words[elements + 4 * row + 2] = 0;
+        words[elements + 4 * row + 3] = 3;
+        Image::verify(&words).is_err()
+    });
+    // There are 26 items, and 23 references were copied before: the first may copy two more, the second may not.
+    assert_eq!(refused, Some(1));
+    assert_eq!(Image::verify(&words).err(), Some(VerifyError::Extension(Extension::Elements)));
 }
 
 proptest! {

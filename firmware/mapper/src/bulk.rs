@@ -4,13 +4,10 @@
 //! knows are paid for with fuel before anything moves; one that is longer than everything that there
 //! is moves nothing, and costs nothing.
 
-use xmap_image::{Image, PassiveRow, TableRow, Word, opcode as op, reference};
+use xmap_image::{Image, PassiveRow, TableRow, Word, fuel, opcode as op, reference};
 
 use crate::exec::Window;
 use crate::{Fault, TrapCode};
-
-/// Bytes that one word of fuel copies or fills.
-const BYTES_PER_FUEL: u32 = 16;
 
 /// What a failed `table.grow` gives.
 const REFUSED: u64 = u32::MAX as u64;
@@ -21,15 +18,6 @@ pub(crate) struct Bulk<'r, 'm> {
     /// Globals, tables and the lengths of passive segments.
     pub(crate) slots: &'m mut [u64],
     pub(crate) memory: &'m mut [u8],
-}
-
-/// What an operation costs: one word of fuel for each reference, or for each few bytes.
-const fn cost(opcode: u8, count: u32) -> u32 {
-    match opcode {
-        op::MemoryCopy | op::MemoryFill | op::MemoryInit => count / BYTES_PER_FUEL,
-        op::TableFill | op::TableCopy | op::TableInit | op::TableGrow => count,
-        _ => 0,
-    }
 }
 
 impl Bulk<'_, '_> {
@@ -46,7 +34,7 @@ impl Bulk<'_, '_> {
         code: &[Word],
         at: usize,
         window: &mut Window,
-        fuel: i64,
+        left: i64,
     ) -> Result<(usize, i64), Fault> {
         let code = code.get(at..).unwrap_or_default();
         let word = code.first().copied().unwrap_or_default();
@@ -62,7 +50,8 @@ impl Bulk<'_, '_> {
             op::MemoryCopy | op::MemoryFill | op::MemoryInit => self.memory.len(),
             _ => self.slots.len(),
         };
-        let left = if count as usize > all { fuel } else { fuel - i64::from(cost(opcode, count)) };
+        let left =
+            if count as usize > all { left } else { left - i64::from(fuel::of_stretch(opcode, count)) };
         if left < 0 {
             return Err(Fault::new(TrapCode::Fuel, 0));
         }

@@ -1,7 +1,7 @@
 //! What a call comes to before its first op and after its last: no port is needed for it, so that there is
 //! one of it for all of them, and it is small rather than fast.
 
-use xmap_image::{ExportRow, Image, Misfit, Op, Signature, Word};
+use xmap_image::{ExportRow, Image, Misfit, Op, Signature, Word, limits};
 
 use crate::{Fault, Trap, TrapCode};
 
@@ -33,7 +33,9 @@ impl Entry {
         // The word behind an op that has one is a mask of lines, which is not zero.
         let second = if row.second == 0 { RETURN } else { row.second };
         let direct = [row.first, second, RETURN];
-        Ok(Self { direct, is_direct: true, pc: 0, words: 0, left: 0 })
+        // A row of an operation has no fuel of its own, and a text may be long.
+        let left = limits::DEFAULT_FUEL.min(fuel_cap);
+        Ok(Self { direct, is_direct: true, pc: 0, words: 0, left })
     }
 
     /// The entry of a function without parameters and results.

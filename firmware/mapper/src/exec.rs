@@ -117,7 +117,7 @@ impl<P: Port> Run<'_, '_, P> {
         loop {
             match self.execute(pc) {
                 RETURNED => return Ok(()),
-                GROW => self.grow(),
+                GROW => self.grow().map_err(|fault| Stop { fault, at: self.at })?,
                 fault => return Err(Stop { fault: unpacked(fault), at: self.at }),
             }
             pc = self.at as usize + 1;
@@ -126,13 +126,15 @@ impl<P: Port> Run<'_, '_, P> {
 
     /// `memory.grow`, which needs all of the memory.
     #[cold]
-    fn grow(&mut self) {
-        let Some(word) = self.code.get(self.at as usize) else { return };
+    fn grow(&mut self) -> Result<(), Fault> {
+        let Some(word) = self.code.get(self.at as usize) else { return Ok(()) };
         let [_, a, b, _] = word.to_le_bytes();
         if let Some(window) = window_at(self.stack, self.base) {
-            window[usize::from(a)] = u64::from(self.memory.grow(window[usize::from(b)] as u32));
+            let by = window[usize::from(b)] as u32;
+            window[usize::from(a)] = u64::from(self.memory.grow(by, &mut self.fuel)?);
             self.pages = self.memory.pages();
         }
+        Ok(())
     }
 
     /// The loop of ops, from the op at `pc`. Returns [`RETURNED`], [`GROW`] or a fault.
@@ -708,7 +710,7 @@ impl<P: Port> Run<'_, '_, P> {
                     op::GpioRead => set!(check!(self.native.read(r32!(b)))),
                     op::TimeNow => set!(self.native.now()),
                     rare_ops!() => {
-                        check!(self.native.rare(word!(), window, memory));
+                        fuel = check!(self.native.rare(word!(), window, memory, fuel));
                         done!()
                     }
 

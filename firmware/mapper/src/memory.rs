@@ -1,5 +1,7 @@
 //! The linear memory of a module: a slice, of which a module has the first part.
 
+use xmap_image::fuel as charge;
+
 use crate::{Fault, TrapCode};
 
 /// Bytes of a page (WebAssembly, section 4.2.8).
@@ -56,26 +58,34 @@ impl<'m> Memory<'m> {
         self.pages
     }
 
-    /// Adds pages of zeros. Returns the pages before, or -1 as an i32 where there is no room: a
+    /// Adds pages of zeros and charges for them. Returns the pages before, or -1 as an i32 where there is no room: a
     /// memory whose length the manifest set to less than whole pages never grows.
+    ///
+    /// # Errors
+    /// `Fuel` where `fuel` does not cover the pages.
     #[cold]
-    pub(crate) fn grow(&mut self, by: u32) -> u32 {
+    pub(crate) fn grow(&mut self, by: u32, fuel: &mut i64) -> Result<u32, Fault> {
         const FAILED: u32 = u32::MAX;
         let before = self.pages;
         if by == 0 {
-            return before;
+            return Ok(before);
         }
         let Some(pages) = before.checked_add(by).filter(|pages| *pages <= self.max_pages) else {
-            return FAILED;
+            return Ok(FAILED);
         };
         if self.len != before as usize * PAGE {
-            return FAILED;
+            return Ok(FAILED);
         }
-        let Some(len) = (pages as usize).checked_mul(PAGE) else { return FAILED };
-        let Some(new) = self.bytes.get_mut(self.len..len) else { return FAILED };
+        let Some(len) = (pages as usize).checked_mul(PAGE) else { return Ok(FAILED) };
+        let Some(new) = self.bytes.get_mut(self.len..len) else { return Ok(FAILED) };
+        let left = *fuel - i64::from(charge::of_pages(by));
+        if left < 0 {
+            return Err(Fault::new(TrapCode::Fuel, 0));
+        }
+        *fuel = left;
         new.fill(0);
         (self.len, self.pages) = (len, pages);
-        before
+        Ok(before)
     }
 }
 

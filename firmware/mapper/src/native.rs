@@ -4,7 +4,7 @@
 //! the port. Where only the call knows it, it is checked here against the lines that the image declares.
 
 use xmap_boards::{Bank, Line, PinMask};
-use xmap_image::{Image, PinMode, Word, opcode as op};
+use xmap_image::{Image, PinMode, Word, fuel as charge, opcode as op};
 
 use crate::exec::Window;
 use crate::{Fault, Function, LogLevel, Port, Pull, TrapCode, memory};
@@ -124,16 +124,22 @@ impl<P: Port> Native<'_, P> {
         self.port.now_us()
     }
 
-    /// Runs an op that takes its time anyway. `word` is its first.
+    /// Runs an op that takes its time anyway. `word` is its first. Returns the fuel that is left of `fuel`.
     ///
     /// # Errors
-    /// Where a line, a bank or a pull is none that the image declares, where the call would wait too long, and
-    /// where a text is none.
+    /// Where a line, a bank or a pull is none that the image declares, where the call would wait too long, where a text
+    /// is none, and where the fuel does not cover a text.
     // One function for all of them, so that the loop of ops stays small; cold, so that it keeps its own
     // values in registers.
     #[cold]
     #[inline(never)]
-    pub(crate) fn rare(&mut self, word: Word, window: &Window, memory: &[u8]) -> Result<(), Fault> {
+    pub(crate) fn rare(
+        &mut self,
+        word: Word,
+        window: &Window,
+        memory: &[u8],
+        mut fuel: i64,
+    ) -> Result<i64, Fault> {
         let [opcode, a, b, c] = word.to_le_bytes();
         let [x, y, z] = [a, b, c].map(|r| window[usize::from(r)] as u32);
         match opcode {
@@ -154,11 +160,16 @@ impl<P: Port> Native<'_, P> {
             }
             // The last of them, `log.message`.
             _ => {
-                let text = memory::text(memory::range(memory, y, z)?, y)?;
-                self.port.log(LogLevel::from_i32(x as i32), text);
+                let bytes = memory::range(memory, y, z)?;
+                // Refused before it is read.
+                fuel -= i64::from(charge::of_text(z));
+                if fuel < 0 {
+                    return Err(Fault::new(TrapCode::Fuel, 0));
+                }
+                self.port.log(LogLevel::from_i32(x as i32), memory::text(bytes, y)?);
             }
         }
-        Ok(())
+        Ok(fuel)
     }
 
     /// The levels of the declared lines of a bank; bits of all other lines are zero.

@@ -176,6 +176,21 @@ fn grown_pages_are_zero_and_usable_at_once() {
 }
 
 #[test]
+fn pages_are_charged_for_what_is_cleared() {
+    with_words(&growing(PAGE as u32, 1, 3), |m| {
+        m.set_fuel_cap(2 + 1023);
+        assert_eq!(fault(call(m, "grow", &[1])), (TrapCode::Fuel, 0));
+        assert_eq!((m.memory().len(), m.counters().fuel), (PAGE, 2));
+        // What is refused is not paid for, however much it is.
+        assert_eq!(call(m, "grow", &[u32::MAX.into()]), Ok(vec![i(-1)]));
+        assert_eq!(m.counters().fuel, 2);
+        m.set_fuel_cap(2 + 1024);
+        assert_eq!(call(m, "grow", &[1]), Ok(vec![1]));
+        assert_eq!((m.memory().len(), m.counters().fuel), (2 * PAGE, 2 + 1024));
+    });
+}
+
+#[test]
 fn memory_of_less_than_its_pages_or_without_room_does_not_grow() {
     for (bytes, pages, max) in [(100, 1, 3), (0, 0, 0), (3 * PAGE as u32, 3, 9)] {
         with_words(&growing(bytes, pages, max), |m| {

@@ -3,13 +3,11 @@
 
 use std::collections::{HashMap, HashSet};
 
-use xmap_image::{Field, Fields, Op, Word};
+use xmap_image::{Field, Fields, Op, Word, fuel};
 
 use super::paths::targets;
 use super::{Bound, Program};
 
-/// Bytes that one word of fuel pays for.
-const BYTES_PER_FUEL: u64 = 16;
 /// Instructions of each byte that is copied or filled, and those that any length takes beyond none.
 const BYTE_INSNS: u64 = 8;
 const LENGTH_INSNS: u64 = 96;
@@ -46,13 +44,16 @@ impl Length {
     pub(super) fn cost(self, program: Program<'_>, known: Option<u32>) -> Bound {
         let most = |all: u64| known.map_or(all, |known| u64::from(known).min(all));
         let (fuel, insns) = match self {
-            Self::Text => (0, 0),
+            // Its instructions are those of `log_insns`.
+            Self::Text => (fuel::of_text(most(program.memory_bytes) as u32).into(), 0),
             Self::Bytes => {
                 let bytes = most(program.memory_bytes);
-                (bytes / BYTES_PER_FUEL, bytes * BYTE_INSNS)
+                (bytes / u64::from(fuel::BYTES), bytes * BYTE_INSNS)
             }
             // How many are zeroed depends on how large the memory was.
-            Self::Pages => (program.memory_bytes / BYTES_PER_FUEL, program.memory_bytes * BYTE_INSNS),
+            Self::Pages => {
+                (program.memory_bytes / u64::from(fuel::CLEARED_BYTES), program.memory_bytes * BYTE_INSNS)
+            }
             Self::References => {
                 let references = most(program.slots);
                 (references, references * REFERENCE_INSNS)

@@ -135,9 +135,9 @@ impl<'f> Paths<'f> {
             let fuel = back.max().unwrap_or(0).max(0) as u64;
             let length = lengths.get(n).copied();
             let more = match Length::of(op) {
-                Some(Length::Text) => {
+                Some(what @ Length::Text) => {
                     let insns = length.map_or_else(|| insns(op), log_insns);
-                    Bound { ops: 1, insns, fuel: 0 }
+                    what.cost(program, length).plus(Bound { ops: 1, insns, fuel: 0 })
                 }
                 Some(what) => what.cost(program, length).plus(Bound { ops: 1, insns: insns(op), fuel: 0 }),
                 None => Bound { ops: 1, insns: insns(op), fuel },

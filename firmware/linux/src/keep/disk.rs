@@ -42,8 +42,9 @@ pub trait Disk {
     fn sync_folder(&mut self) -> io::Result<()>;
 }
 
-/// Bytes that are read of a file: more than any record has.
-const MOST: u64 = 4 << 20;
+/// Bytes that are read of a file: more than any record has. The largest is that of kept state; one of an image has less, and
+/// so has what an owner's device remembers.
+const MOST: u64 = xmap_image::limits::MAX_KEPT_BYTES as u64 + 4096;
 
 /// A folder of the file system, which no other service uses at the same time.
 #[derive(Debug)]
