@@ -45,7 +45,9 @@ impl Length {
         let most = |all: u64| known.map_or(all, |known| u64::from(known).min(all));
         let (fuel, insns) = match self {
             // Its instructions are those of `log_insns`.
-            Self::Text => (fuel::of_text(most(program.memory_bytes) as u32).into(), 0),
+            Self::Text => {
+                (fuel::of_text(u32::try_from(most(program.memory_bytes)).unwrap_or(u32::MAX)).into(), 0)
+            }
             Self::Bytes => {
                 let bytes = most(program.memory_bytes);
                 (bytes / u64::from(fuel::BYTES), bytes * BYTE_INSNS)
