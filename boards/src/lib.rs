@@ -57,6 +57,24 @@ pub struct Board {
     pub reserved: &'static [Reserved],
     /// Lines that a module without a manifest may use.
     pub header: PinMask64,
+    /// The header's pins from pin 1 on: the line that each carries, if it carries one.
+    pub pins: &'static [Option<Line>],
+    /// What a module may have of a device on this board.
+    pub limits: Limits,
+}
+
+/// What a device on a board has for each module. Every target of the board has the same, so that an image which
+/// one takes, the others take, too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of a slot: of an image with its seal.
+    pub image_bytes: usize,
+    /// Bytes of linear memory, that which `memory.grow` adds included.
+    pub memory_bytes: usize,
+    /// Slots of 64 bits for globals, tables and the lengths of passive segments.
+    pub slots: usize,
+    /// Slots of 64 bits of the register stack, beside the window of the innermost function.
+    pub stack_slots: usize,
 }
 
 /// A set of lines over all banks: bit *n* is line *n*, 0 to 57.
@@ -66,6 +84,11 @@ impl Board {
     /// Why `line` may not be used, where it may not.
     pub fn reserved(&self, line: Line) -> Option<&'static str> {
         self.reserved.iter().find(|r| r.line == line).map(|r| r.reason)
+    }
+
+    /// Returns the line that a pin of the header carries, if it carries one; pins count from 1.
+    pub fn line_at(&self, pin: usize) -> Option<Line> {
+        *self.pins.get(pin.checked_sub(1)?)?
     }
 }
 

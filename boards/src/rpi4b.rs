@@ -1,6 +1,6 @@
 //! Raspberry Pi 4 Model B.
 
-use crate::{Board, BoardId, Line, Reserved};
+use crate::{Board, BoardId, Limits, Line, Reserved};
 
 const fn reserved(line: u8, reason: &'static str) -> Reserved {
     match Line::new(line) {
@@ -8,6 +8,17 @@ const fn reserved(line: u8, reason: &'static str) -> Reserved {
         None => panic!("no such line"),
     }
 }
+
+/// A pin of the header that carries a line.
+const fn gpio(line: u8) -> Option<Line> {
+    match Line::new(line) {
+        Some(line) => Some(line),
+        None => panic!("no such line"),
+    }
+}
+
+/// A pin of the header that carries power or ground.
+const POWER: Option<Line> = None;
 
 /// Raspberry Pi 4 Model B: 40-pin header with lines 0 to 27; the others serve the board
 /// (*BCM2711 ARM Peripherals*, section 5.3, and the board's reduced schematics).
@@ -17,6 +28,40 @@ pub const RPI4B: Board = Board {
     lines: (1 << Line::COUNT) - 1,
     // 2 to 27 without the link's UART.
     header: 0x0fff_3ffc,
+    // Raspberry Pi 4 Model B reduced schematics, connector J8: odd pins on the left, even ones on the right.
+    #[rustfmt::skip]
+    pins: &[
+        POWER, POWER,
+        gpio(2), POWER,
+        gpio(3), POWER,
+        gpio(4), gpio(14),
+        POWER, gpio(15),
+        gpio(17), gpio(18),
+        gpio(27), POWER,
+        gpio(22), gpio(23),
+        POWER, gpio(24),
+        gpio(10), POWER,
+        gpio(9), gpio(25),
+        gpio(11), gpio(8),
+        POWER, gpio(7),
+        gpio(0), gpio(1),
+        gpio(5), POWER,
+        gpio(6), gpio(12),
+        gpio(13), POWER,
+        gpio(19), gpio(16),
+        gpio(26), gpio(20),
+        POWER, gpio(21),
+    ],
+    limits: Limits {
+        // 256 KiB, twenty times what a large panel has.
+        image_bytes: 256 << 10,
+        // Of 1 GiB, eight slots take an eighth.
+        memory_bytes: 16 << 20,
+        // As many globals as the format allows, and three tables of the largest capacity: 2 MiB.
+        slots: 4 << 16,
+        // What an image may ask for at most (`xmap_image::limits::MAX_STACK_SLOTS`): 512 KiB.
+        stack_slots: 1 << 16,
+    },
     reserved: &[
         reserved(0, "the ID EEPROM of a HAT (ID_SD)"),
         reserved(1, "the ID EEPROM of a HAT (ID_SC)"),
