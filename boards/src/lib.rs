@@ -63,8 +63,8 @@ pub struct Board {
     pub limits: Limits,
 }
 
-/// What a device on a board has for each module. Every target of the board has the same, so that an image which
-/// one takes, the others take, too.
+/// What a device on a board has for each module. Every target of the board has the same, so that all take
+/// the same images.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Bytes of a slot: of an image with its seal.

@@ -85,6 +85,9 @@ codes! {
     UnknownInput = 110, "neither an image, a module nor a manifest",
         "What a file holds is told by its first bytes: `XMAP` is an image, `\\0asm` or `(` a module, other text a manifest.",
         "hall.bin: neither an image, a module nor a manifest";
+    NotLinked = 111, "a module that is not linked",
+        "An object file (`panel.o`, `clang -c`) has holes that a linker fills, and a shared library wants another module's memory. A panel is a module by itself.",
+        "hall.o: an object file, which is not linked yet";
 
     // X02: exports and signatures.
     TypeMismatch = 201, "a parameter or result has another type",
@@ -184,13 +187,13 @@ codes! {
 
     // X05: the module.
     InvalidModule = 501, "the module is not valid",
-        "The module breaks a rule of the WebAssembly specification; the compiler that wrote it, or a copy, went wrong.",
+        "The module breaks a rule of the WebAssembly specification, whatever proposals are allowed; the compiler that wrote it, or a copy, went wrong.",
         "type mismatch: expected i32, found i64";
     Unsupported = 502, "an instruction or feature that is not supported",
-        "The module is valid, but xmap does not compile this instruction or feature. Compilers have an option for each feature.",
-        "f32.add is not supported";
+        "The module is valid, but xmap does not compile this instruction or feature: what goes beyond WebAssembly 2.0 without vectors and extended constant expressions. The help names the option of each compiler that does without.",
+        "i32x4.splat is not supported: it needs SIMD (128-bit vectors)";
     UnknownImport = 503, "an unknown import",
-        "A module may import the functions of docs/guest.md and nothing else.",
+        "A mapped function, or the start function, reaches an import that is none of docs/guest.md. Imports that nothing mapped reaches are left out. Those of one toolchain stand in one error, with its way to do without them.",
         "there is no import gpio.sett";
     ImportSignature = 504, "an import has another signature",
         "The module imports a function that exists, with other types.",

@@ -21,7 +21,7 @@ use crate::opt::{Inlined, ParamRanges, inline};
 use crate::pins::PinCheck;
 use crate::report::{ExportReport, FunctionReport, How, Report};
 use crate::table;
-use crate::wasm::{ConstExpr, Lines, WasmModule};
+use crate::wasm::{ConstExpr, Import, Lines, WasmModule, foreign};
 
 /// What a compilation gives.
 #[derive(Clone, Debug)]
@@ -54,7 +54,7 @@ pub fn compile(manifest: &Manifest, wasm: &[u8]) -> Result<Compiled, Diagnostics
     let exports = resolve_exports(manifest, &exported(&module))?;
     let pins = |function| PinCheck { file: &file, module: &module, lines: &lines, manifest, function };
 
-    let (funcs, shared) = program(&file, &module, &exports)?;
+    let (funcs, shared) = program(&file, &module, &lines, &exports)?;
     let emitted = emit_all(&module, &funcs, pins)?;
     let linked = link(&module, &exports, emitted, &shared);
     assemble(&Parts {
@@ -260,22 +260,29 @@ fn exported<'m>(module: &WasmModule<'m>) -> Vec<ExportedFunction<'m>> {
 
 /// The functions that the exports and the start function need, optimised, and those among them that
 /// are called through tables and globals.
-fn program(
+fn program<'m>(
     file: &str,
-    module: &WasmModule<'_>,
+    module: &WasmModule<'m>,
+    lines: &Lines<'m>,
     exports: &[MappedExport],
 ) -> Result<(Inlined, BTreeSet<u32>), Diagnostics> {
     let mut roots: BTreeSet<u32> = exports.iter().map(|e| e.function).chain(module.start).collect();
     let mut shared: BTreeSet<u32> = module.globals.iter().filter_map(|g| function(&g.init)).collect();
     let mut funcs = Inlined::new();
     let mut errors = Vec::new();
+    let mut foreign: BTreeSet<u32> = BTreeSet::new();
+    let mut reach = Reach { file, module, lines, exports, by: HashMap::new() };
     let mut work: Vec<u32> = roots.union(&shared).copied().collect();
     while let Some(index) = work.pop() {
         if funcs.contains_key(&index) {
             continue;
         }
-        let func = match module.native(index) {
-            Some(_) => forwarder(module, index),
+        let func = match module.imports.get(index as usize) {
+            Some(Import::Native(_)) => forwarder(module, index),
+            Some(Import::Foreign(_)) => {
+                foreign.insert(index);
+                Func::new(index, 0, 0)
+            }
             None => match lower(file, module, index) {
                 Ok(func) => func,
                 Err(error) => {
@@ -285,6 +292,7 @@ fn program(
             },
         };
         for inst in func.blocks.iter().flat_map(|b| &b.insts) {
+            let before = work.len();
             match inst.kind {
                 Kind::Call(callee) => work.push(callee),
                 Kind::RefFunc(function) => {
@@ -300,9 +308,13 @@ fn program(
                 }
                 _ => {}
             }
+            for callee in &work[before..] {
+                reach.by.entry(*callee).or_insert((index, inst.offset));
+            }
         }
         funcs.insert(index, func);
     }
+    errors.extend(foreign::errors(file, module, foreign.iter().map(|index| (*index, reach.note(*index)))));
     if !errors.is_empty() {
         errors.sort_by_key(|e: &Diagnostic| e.place.to_string());
         return Err(Diagnostics(errors));
@@ -311,6 +323,42 @@ fn program(
     ranges.retain(|index, _| !shared.contains(index));
     roots.extend(&shared);
     Ok((inline(funcs, &roots, &ranges), shared))
+}
+
+/// Which instruction was the first to reach a function.
+struct Reach<'a, 'm> {
+    file: &'a str,
+    module: &'a WasmModule<'m>,
+    lines: &'a Lines<'m>,
+    exports: &'a [MappedExport],
+    /// For each function, the one that names it, and the instruction's offset.
+    by: HashMap<u32, (u32, u32)>,
+}
+
+impl Reach<'_, '_> {
+    /// What reaches a function, and where; `None` for an import that is mapped itself.
+    fn note(&self, index: u32) -> Option<(Place, String)> {
+        let (caller, offset) = *self.by.get(&index)?;
+        let place = Place::Wasm {
+            file: self.file.to_string(),
+            function: Some(self.module.function_name(caller)),
+            offset: Some(u64::from(offset)),
+            source: self.lines.find(offset),
+        };
+        let mut root = caller;
+        while let Some((above, _)) = self.by.get(&root).filter(|_| !self.is_root(root)) {
+            root = *above;
+        }
+        let who = match self.exports.iter().find(|export| export.function == root) {
+            Some(export) => format!("`{}`", export.name),
+            None => "the start function".to_string(),
+        };
+        Some((place, format!("{who} {}", if root == caller { "calls it" } else { "reaches it" })))
+    }
+
+    fn is_root(&self, index: u32) -> bool {
+        self.module.start == Some(index) || self.exports.iter().any(|export| export.function == index)
+    }
 }
 
 fn uses_tables(kind: Kind) -> bool {

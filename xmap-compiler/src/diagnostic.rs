@@ -3,11 +3,12 @@
 //! A [`Diagnostic`] is a value. Its `Display` is plain text; a terminal gets the same with colours
 //! from [`Diagnostics::render`].
 
-use std::{fmt, io, ops::Range, path::Path, sync::Arc};
+use std::{ffi::OsStr, fmt, io, ops::Range, path::Path, sync::Arc};
 
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 
 pub use crate::codes::Code;
+use crate::names;
 
 /// A text that errors can point into.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -186,13 +187,22 @@ impl Diagnostic {
             io::ErrorKind::InvalidData => (Code::NotUtf8, "not UTF-8 text".to_string()),
             _ => (Code::Unreadable, format!("cannot be read: {}", reason(error))),
         };
-        Self::new(code, Place::file(path), format!("{}: {what}", path.display()))
+        let error = Self::new(code, Place::file(path), format!("{}: {what}", path.display()));
+        error.help(if code == Code::NoSuchFile { instead(path) } else { None })
     }
 
     /// What the operating system said when a file was written.
     pub fn writing(path: &Path, error: &io::Error) -> Self {
-        let message = format!("{}: cannot be written: {}", path.display(), reason(error));
-        Self::new(Code::CannotWrite, Place::file(path), message)
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.exists());
+        let (what, help) = match folder {
+            Some(folder) => {
+                let folder = folder.display();
+                (format!("there is no folder {folder}"), Some(format!("`mkdir -p {folder}` makes it")))
+            }
+            None => (reason(error), None),
+        };
+        let message = format!("{}: cannot be written: {what}", path.display());
+        Self::new(Code::CannotWrite, Place::file(path), message).help(help)
     }
 
     fn render(&self, renderer: &Renderer) -> String {
@@ -233,6 +243,32 @@ fn at<'a>(group: Group<'a>, place: &'a Place) -> Group<'a> {
         .path(printable(&source.path))
         .annotation(AnnotationKind::Primary.span(start - first..end - first));
     group.element(line)
+}
+
+/// Names of a folder that are compared with one that is not there.
+const COMPARED_NAMES: usize = 1000;
+
+/// What may have been meant by a path at which nothing stands.
+fn instead(path: &Path) -> Option<String> {
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    if !folder.exists() {
+        return Some(format!("there is no folder {}", folder.display()));
+    }
+    let entries = std::fs::read_dir(folder).ok()?.take(COMPARED_NAMES);
+    let names: Vec<String> = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect();
+    let wanted = path.file_name()?.to_str()?;
+    // A module may be there in its other form.
+    let other = ["wat", "wasm"].map(|ending| path.with_extension(ending));
+    let is_other =
+        |name: &&String| other.iter().any(|other| other.file_name() == Some(OsStr::new(name.as_str())));
+    let near = match names.iter().find(is_other).filter(|_| path.extension().is_some_and(|e| e != "toml")) {
+        Some(name) => name,
+        None => names::nearest(wanted, names.iter().map(String::as_str))?,
+    };
+    Some(format!("`{near}` stands {}", if folder == Path::new(".") { "here" } else { "beside it" }))
 }
 
 /// The operating system's reason without its number, beginning like the rest of a sentence.

@@ -5,13 +5,12 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-use wast::Wat;
-use wast::parser::{self, ParseBuffer};
-use xmap_image::MAGIC;
 use xmap_image::limits::{MAX_IMAGE_BYTES, MAX_MODULES};
 
-use crate::diagnostic::{Code, Diagnostic, Place, Source};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Place, Source};
 use crate::manifest::MAX_MANIFEST_BYTES;
+use crate::recognize::{FileKind, UTF_16, not_this};
+use crate::text::{self, TextPlaces};
 
 /// Bytes of a module, binary or text, that are read: a debug build of a panel has one or two million.
 pub const MAX_MODULE_BYTES: u64 = 64 << 20;
@@ -46,8 +45,13 @@ pub fn read_at_most(path: &Path, limit: u64) -> Result<Vec<u8>, Diagnostic> {
     };
     let bytes = read().map_err(|e| Diagnostic::reading(path, &e))?;
     if bytes.len() as u64 > limit {
-        let message = format!("{}: more than {limit} bytes", path.display());
-        return Err(Diagnostic::new(Code::FileTooLarge, Place::file(path), message));
+        let kind = FileKind::of(path, &bytes);
+        let what = match kind {
+            FileKind::Text | FileKind::Unknown => String::new(),
+            kind => format!(": {}", kind.is()),
+        };
+        let message = format!("{}: more than {limit} bytes{what}", path.display());
+        return Err(Diagnostic::new(Code::FileTooLarge, Place::file(path), message).help(kind.help(path)));
     }
     Ok(bytes)
 }
@@ -60,16 +64,22 @@ pub fn read_text(path: &Path, limit: u64) -> Result<String, Diagnostic> {
     text(path, read_at_most(path, limit)?)
 }
 
-/// Bytes as text; `path` is for the message.
+/// Bytes as text, without the byte order mark that editors of Windows put in front; `path` is for the
+/// message.
 ///
 /// # Errors
 /// X0108 where they are not UTF-8.
 pub fn text(path: &Path, bytes: Vec<u8>) -> Result<String, Diagnostic> {
-    String::from_utf8(bytes).map_err(|e| {
+    let mut text = String::from_utf8(bytes).map_err(|e| {
         let offset = e.utf8_error().valid_up_to();
         let message = format!("{}: not UTF-8 text: a bad byte at offset {offset}", path.display());
-        Diagnostic::new(Code::NotUtf8, Place::file(path), message)
-    })
+        let help = FileKind::of(path, e.as_bytes()).help(path);
+        Diagnostic::new(Code::NotUtf8, Place::file(path), message).help(help)
+    })?;
+    if text.starts_with('\u{feff}') {
+        text.drain(..'\u{feff}'.len_utf8());
+    }
+    Ok(text)
 }
 
 /// Reads what a path holds. Content decides; a name's ending is asked only where the content says nothing.
@@ -101,15 +111,27 @@ pub fn content(path: &Path, bytes: Vec<u8>) -> Result<Content, Diagnostic> {
             text(path, bytes).map(Content::Manifest)
         }
         Kind::None(code) => {
-            let what = match code {
-                Code::NotAModule => "not a WebAssembly module",
-                Code::NotAnImage => "not an .xmap image",
-                _ => "neither an image, a module nor a manifest",
+            let wanted = match code {
+                Code::NotAModule => "a WebAssembly module",
+                Code::NotAnImage => "an .xmap image",
+                _ => "an image, a module or a manifest",
             };
-            let empty = if bytes.is_empty() { ": the file is empty" } else { "" };
-            let message = format!("{}: {what}{empty}", path.display());
-            Err(Diagnostic::new(code, Place::file(path), message))
+            Err(not_this(code, path, &bytes, wanted))
         }
+    }
+}
+
+/// Puts places in the module's text where errors of a module have offsets of its binary form, if the
+/// module was made of text.
+pub fn in_text(path: &Path, module: &[u8], errors: Diagnostics) -> Diagnostics {
+    let places = || {
+        let bytes = read_at_most(path, MAX_MODULE_BYTES).ok()?;
+        let text = matches!(kind(path, &bytes), Kind::Text).then(|| text(path, bytes).ok()).flatten()?;
+        TextPlaces::of(path, text, module)
+    };
+    match places() {
+        Some(places) => places.translate(errors),
+        None => errors,
     }
 }
 
@@ -118,12 +140,13 @@ pub fn content(path: &Path, bytes: Vec<u8>) -> Result<Content, Diagnostic> {
 /// # Errors
 /// As [`read`], and X0104 where the path holds something else.
 pub fn read_module(path: &Path) -> Result<Vec<u8>, Diagnostic> {
-    match read(path)? {
-        Content::Module(module) => Ok(module),
-        Content::Image(_) | Content::Manifest(_) => {
-            let message = format!("{}: not a WebAssembly module", path.display());
-            Err(Diagnostic::new(Code::NotAModule, Place::file(path), message))
-        }
+    let bytes = read_at_most(path, MAX_MODULE_BYTES)?;
+    match kind(path, &bytes) {
+        Kind::Binary | Kind::Text => match content(path, bytes)? {
+            Content::Module(module) => Ok(module),
+            Content::Image(_) | Content::Manifest(_) => unreachable!("a module's kind gives a module"),
+        },
+        _ => Err(not_this(Code::NotAModule, path, &bytes, "a WebAssembly module")),
     }
 }
 
@@ -137,54 +160,32 @@ enum Kind {
 }
 
 fn kind(path: &Path, bytes: &[u8]) -> Kind {
-    if bytes.starts_with(&MAGIC) {
-        return Kind::Image;
-    }
-    if bytes.starts_with(b"\0asm") {
-        return Kind::Binary;
-    }
-    let text = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes).trim_ascii_start();
-    // No TOML starts like this, and every module's text does: `(module` or a comment.
-    if matches!(text.first(), Some(b'(' | b';')) {
-        return Kind::Text;
-    }
-    match path.extension().and_then(|e| e.to_str()) {
-        Some("wat" | "wast") => Kind::Text,
-        Some("toml") => Kind::Manifest,
-        Some("wasm") => Kind::None(Code::NotAModule),
-        Some("xmap") => Kind::None(Code::NotAnImage),
-        _ if text.is_empty() || bytes.contains(&0) || std::str::from_utf8(bytes).is_err() => {
-            Kind::None(Code::UnknownInput)
+    let ending = path.extension().and_then(|e| e.to_str());
+    match (FileKind::of(path, bytes), ending) {
+        (FileKind::Image, _) => Kind::Image,
+        (FileKind::Module, _) => Kind::Binary,
+        (FileKind::ModuleText, _) => Kind::Text,
+        (FileKind::Manifest, _) => Kind::Manifest,
+        // The content says nothing, so the name does; what is wrong with the text has a place in it.
+        (FileKind::Empty | FileKind::Text | FileKind::Script | FileKind::Unknown | UTF_16, Some("toml")) => {
+            Kind::Manifest
         }
-        _ => Kind::Manifest,
+        (FileKind::Empty | FileKind::Text | FileKind::Unknown | UTF_16, Some("wat" | "wast")) => Kind::Text,
+        (_, Some("wasm")) => Kind::None(Code::NotAModule),
+        (_, Some("xmap")) => Kind::None(Code::NotAnImage),
+        _ => Kind::None(Code::UnknownInput),
     }
 }
 
 /// The binary of a module's text.
 fn module_of_text(path: &Path, text: String) -> Result<Vec<u8>, Diagnostic> {
     let source = Source::new(path.display().to_string(), text);
-    let encode = || -> Result<Vec<u8>, wast::Error> {
-        let buffer = ParseBuffer::new(&source.text)?;
-        match parser::parse::<Wat<'_>>(&buffer)? {
-            Wat::Module(mut module) => module.encode(),
-            Wat::Component(component) => {
-                Err(wast::Error::new(component.span, "a component, not a module".to_string()))
-            }
-        }
-    };
-    encode().map_err(|error| {
+    let encoded = text::encode(&source.text, |_, _| ());
+    encoded.map(|(module, ())| module).map_err(|error| {
         let start = error.span().offset();
-        let place = Place::text(&source, start..start + token(&source.text, start));
+        let place = Place::text(&source, start..start + text::token(&source.text, start));
         Diagnostic::new(Code::WatSyntax, place, error.message())
     })
-}
-
-/// Bytes of the token of a module's text that starts at an offset, as far as an underline needs them.
-fn token(text: &str, start: usize) -> usize {
-    let rest = text.get(start..).unwrap_or_default();
-    let end = rest.find(|c: char| c.is_whitespace() || matches!(c, '(' | ')')).unwrap_or(rest.len());
-    // A single character at least, where there is one.
-    end.max(rest.chars().next().map_or(0, char::len_utf8))
 }
 
 #[cfg(test)]
@@ -205,7 +206,10 @@ mod tests {
         assert_eq!(kind("a.toml", b"\xef\xbb\xbf\n ;; a comment\n(module)"), "text");
         assert_eq!(kind("a.wat", b""), "text");
         assert_eq!(kind("a", b"[module]"), "manifest");
-        assert_eq!(kind("a.wasm", b"[module]"), "X0104");
+        assert_eq!(kind("a.wasm", b"[modul]"), "X0104");
+        assert_eq!(kind("a.toml", b"[modul]"), "manifest");
+        assert_eq!(kind("policy.toml", b"[[key]]"), "X0110");
+        assert_eq!(kind("panel.c", b"int a;"), "X0110");
         assert_eq!(kind("a.xmap", b""), "X0105");
         assert_eq!(kind("a", b"\xff\xfe"), "X0110");
         assert_eq!(kind("a", b"\0elf"), "X0110");

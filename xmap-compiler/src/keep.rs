@@ -104,8 +104,9 @@ impl Finder<'_, '_> {
             let (message, help) = if found.is_empty() {
                 let help = names::did_you_mean(&name.value, names()).unwrap_or_else(|| {
                     match &names::nearest_few(&name.value, names(), 3)[..] {
-                        [] => "the module has no mutable global with a name: export it, or keep the \
-                               name section (do not strip); a variable in memory goes under `memory`"
+                        [] => "the module has no mutable global with a name: export it (`export let` in \
+                               AssemblyScript), or keep the name section (`--debug`, do not strip); a variable in \
+                               memory goes under `memory`"
                             .to_string(),
                         few => format!("the nearest are: {}", few.join(", ")),
                     }
@@ -181,8 +182,8 @@ impl Finder<'_, '_> {
             let message = format!("{} exports no variable `{name}`", self.file);
             let help = names::did_you_mean(name, addresses()).unwrap_or_else(|| {
                 format!(
-                    "export it: `-Wl,--export={name}` (clang), `#[unsafe(no_mangle)] pub static` (Rust), \
-                     `export var` (Zig)"
+                    "export it: `--export={name}` (wasm-ld; `-Wl,--export={name}` where clang links), \
+                     `#[unsafe(no_mangle)] pub static` (Rust), `export var` (Zig)"
                 )
             });
             self.error(Code::NoSuchState, span, message).help = Some(help);

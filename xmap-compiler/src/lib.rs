@@ -26,6 +26,8 @@ pub mod names;
 pub mod opt;
 pub mod pins;
 pub mod policy;
+pub mod recognize;
 pub mod report;
 mod table;
+mod text;
 pub mod wasm;

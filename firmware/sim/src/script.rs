@@ -333,8 +333,8 @@ fn find_line(image: &Image<'_>, word: &str) -> Result<Line, ScriptErrorKind> {
     })
 }
 
-/// The key that ends with this name behind its namespace, else the most similar name, if one is similar enough to
-/// be what was meant.
+/// The key that ends with this name behind its namespace, else the most similar name, if one is similar
+/// enough to be what was meant.
 fn nearest<'n>(found: &str, names: impl Iterator<Item = &'n str>) -> Option<String> {
     let names: Vec<&str> = names.collect();
     let is_end = |name: &&&str| name.rsplit_once('.').is_some_and(|(_, word)| word == found);

@@ -123,9 +123,13 @@ fn find(client: &mut Client, module: Option<&ModuleStatus>, name: &str) -> Resul
         return Ok(found.clone());
     }
     let keys = listed.iter().map(|export| export.key.as_str());
+    let whole = keys.clone().find(|key| is_called(key, name));
     // A key without its namespace may be meant: `lamp_onn` is near to `panel.lamp_on`.
     let words = keys.clone().filter_map(|key| key.rsplit_once('.')).map(|(_, word)| word);
     let error = client.error(ErrorCode::CallName, &format!("the image has no export `{name}`"));
+    if let Some(key) = whole {
+        return Err(error.help(format!("a key has its namespace in front: `{key}`")));
+    }
     Err(error.known(name, keys.chain(words)))
 }
 

@@ -10,3 +10,14 @@ mod secret;
 
 pub use policy::parse_policy;
 pub use secret::{key_id, make_key, read_key, read_policy};
+
+#[cfg(test)]
+mod tests {
+    use xmap_compiler::recognize;
+
+    #[test]
+    fn files_are_recognised_by_the_bytes_that_they_have() {
+        assert_eq!(recognize::POLICY_MAGIC, xmap_trust::POLICY_MAGIC);
+        assert_eq!(recognize::KEYS_MAGIC, xmap_link::KEYS_MAGIC);
+    }
+}

@@ -12,8 +12,11 @@ use xmap_link::{KeysError, MAX_KEYS_BYTES, Pattern, Role, RoleKey, RoleKeys, Sec
 use xmap_compiler::diagnostic::{Code, Diagnostic, Place};
 use xmap_compiler::input;
 use xmap_compiler::map::hex;
+use xmap_compiler::recognize::{FileKind, not_this};
 
-use crate::secret::{closed, from_hex, random, replace_secret_file, write_secret_file};
+use crate::secret::{
+    closed, from_hex, not_a_key, random, read_secret, replace_secret_file, write_secret_file,
+};
 
 /// The first line of a role key's file.
 const HEAD: &str = "xmap role key 1";
@@ -45,13 +48,10 @@ pub fn make_role_key(path: &Path, role: Role, allow: &[Pattern]) -> Result<RoleK
 /// # Errors
 /// What stopped the reading (X01), X1102 where others may read or write the file, X1101 where it is no role key.
 pub fn read_role_key(path: &Path) -> Result<RoleKey, Diagnostic> {
-    let bytes = input::read_at_most(path, MAX_FILE_BYTES)?;
-    closed(path)?;
-    let text = input::text(path, bytes)?;
+    let text = read_secret(path, MAX_FILE_BYTES, "a role key of xmap")?;
     parse(&text).ok_or_else(|| {
-        let message = format!("{}: not a role key of xmap", path.display());
-        Diagnostic::new(Code::NotAKeyFile, Place::file(path), message)
-            .help("`xmap keygen --role ROLE` makes one".to_string())
+        let way = "`xmap keygen --role ROLE -o FILE` makes one";
+        not_a_key(path, &text, FileKind::RoleKey, "a role key of xmap", way)
     })
 }
 
@@ -77,6 +77,9 @@ fn parse(text: &str) -> Option<RoleKey> {
 /// What stopped the reading (X01), X1102 where others may read or write the file, X1108 where it is no table.
 pub fn read_role_keys(path: &Path) -> Result<RoleKeys, Diagnostic> {
     let bytes = input::read_at_most(path, MAX_KEYS_BYTES as u64)?;
+    if !matches!(FileKind::of(path, &bytes), FileKind::RoleKeys | FileKind::Unknown) {
+        return Err(not_this(Code::NotRoleKeys, path, &bytes, "a table of role keys"));
+    }
     closed(path)?;
     RoleKeys::parse(&bytes).map_err(|error| {
         let message = format!("{}: {error}", path.display());

@@ -13,6 +13,8 @@ use xmap_compiler::diagnostic::{Code, Diagnostic, Diagnostics, Place};
 use xmap_compiler::input;
 use xmap_compiler::manifest::MAX_MANIFEST_BYTES;
 
+use xmap_compiler::recognize::{FileKind, UTF_16, not_this};
+
 use crate::parse_policy;
 
 /// The first line of a key file.
@@ -25,8 +27,13 @@ const MAX_KEY_BYTES: u64 = 1024;
 /// # Errors
 /// What stopped the reading (X01), or everything that [`parse_policy`] finds.
 pub fn read_policy(path: &Path) -> Result<Policy, Diagnostics> {
-    let text = input::read_text(path, MAX_MANIFEST_BYTES)?;
-    parse_policy(&path.display().to_string(), &text)
+    let bytes = input::read_at_most(path, MAX_MANIFEST_BYTES)?;
+    match FileKind::of(path, &bytes) {
+        FileKind::Policy | FileKind::Text | FileKind::Empty | FileKind::Unknown | UTF_16 => {
+            parse_policy(&path.display().to_string(), &input::text(path, bytes)?)
+        }
+        _ => Err(not_this(Code::NotAPolicy, path, &bytes, "the text of a policy").into()),
+    }
 }
 
 /// Makes a new key of the operating system's random numbers, and its file.
@@ -86,15 +93,42 @@ pub(crate) fn replace_secret_file(path: &Path, bytes: &[u8]) -> Result<(), Diagn
 /// # Errors
 /// What stopped the reading (X01), X1102 where others may read or write the file, X1101 where it is no key.
 pub fn read_key(path: &Path) -> Result<SecretKey, Diagnostic> {
-    let bytes = input::read_at_most(path, MAX_KEY_BYTES)?;
-    closed(path)?;
-    let text = input::text(path, bytes)?;
+    let text = read_secret(path, MAX_KEY_BYTES, "a secret key of xmap")?;
     let seed = text.strip_prefix(HEAD).and_then(|rest| from_hex(rest.trim()));
     seed.map(|seed| SecretKey::from_seed(&seed)).ok_or_else(|| {
-        let message = format!("{}: not a secret key of xmap", path.display());
-        Diagnostic::new(Code::NotAKeyFile, Place::file(path), message)
-            .help("`xmap keygen` makes one".to_string())
+        not_a_key(path, &text, FileKind::SecretKey, "a secret key of xmap", "`xmap keygen -o FILE` makes one")
     })
+}
+
+/// Reads the text of a key's file.
+///
+/// # Errors
+/// What stopped the reading (X01), X1101 where it is clear at once that it is no key, X1102 where others
+/// may read or write the file.
+pub(crate) fn read_secret(path: &Path, limit: u64, wanted: &str) -> Result<String, Diagnostic> {
+    let bytes = input::read_at_most(path, limit)?;
+    match FileKind::of(path, &bytes) {
+        FileKind::SecretKey | FileKind::RoleKey | FileKind::Text | FileKind::Empty | FileKind::Unknown => {}
+        // Nobody has to close a file that is no secret.
+        _ => return Err(not_this(Code::NotAKeyFile, path, &bytes, wanted)),
+    }
+    closed(path)?;
+    input::text(path, bytes)
+}
+
+/// The error of a file that is not a key of a kind.
+pub(crate) fn not_a_key(path: &Path, text: &str, kind: FileKind, wanted: &str, way: &str) -> Diagnostic {
+    match FileKind::of(path, text.as_bytes()) {
+        // One of another version, or one that was changed.
+        found if found == kind || matches!(found, FileKind::Text | FileKind::Empty) => {
+            let message = format!("{}: not {wanted}", path.display());
+            Diagnostic::new(Code::NotAKeyFile, Place::file(path), message).help(way.to_string())
+        }
+        found => {
+            let other = found.help(path).unwrap_or_default();
+            not_this(Code::NotAKeyFile, path, text.as_bytes(), wanted).help(format!("{way}; {other}"))
+        }
+    }
 }
 
 /// Whether a key's file is its owner's alone, where the system knows such a thing.

@@ -201,6 +201,7 @@ fn trigger(
     let given: Vec<_> = TRIGGERS.into_iter().filter(|key| on.has(key)).collect();
     let kind = match given[..] {
         [one] => one,
+        [] if TRIGGERS.iter().any(|key| reader.is_meant(on, key)) => return None,
         [] => {
             let message = format!("{export}: `on` needs one of `pin`, `every_us`, `after_us`");
             reader.error(Code::BadTrigger, &on.span, message);
@@ -223,10 +224,24 @@ fn trigger(
     }
     let source = match kind {
         "pin" => edge(reader, on, export, lines)?,
-        "every_us" => EventSource::Every { every_us: reader.integer32(on, "every_us", 1..=u32::MAX)?.value },
-        _ => EventSource::After { after_us: reader.integer32(on, "after_us", 0..=u32::MAX)?.value },
+        "every_us" => EventSource::Every { every_us: time(reader, on, "every_us", 1)? },
+        _ => EventSource::After { after_us: time(reader, on, "after_us", 0)? },
     };
     Some(At::new(source, on.span.clone()))
+}
+
+/// A time in microseconds, which an image has 32 bits for.
+fn time(reader: &mut Reader<'_>, on: &Table<'_>, key: &str, least: u32) -> Option<u32> {
+    let errors = reader.errors.len();
+    let time = reader.integer32(on, key, least..=u32::MAX);
+    if let Some(error) = reader.errors.get_mut(errors).filter(|error| error.code == Code::OutOfRange) {
+        error.help = Some(
+            "the longest time is 4294967295 us, 71 minutes; for a longer one let `every_us = 60000000`, a minute, \
+             call the function, and count the calls there: a day is 1440 of them"
+                .to_string(),
+        );
+    }
+    time.map(|at| at.value)
 }
 
 fn edge(reader: &mut Reader<'_>, on: &Table<'_>, export: &str, lines: &Lines<'_>) -> Option<EventSource> {

@@ -14,8 +14,11 @@ const PAGE_BYTES: u64 = 65_536;
 
 pub(super) fn tables(reader: &mut Reader<'_>, root: &Table<'_>) -> Option<Manifest> {
     reader.only(root, &["module", "pins", "exports", "limits", "policy", "keep"]);
-    if !root.has("module") {
-        reader.error(Code::MissingKey, &root.span, "the manifest needs a table [module]");
+    if !root.has("module") && !reader.is_meant(root, "module") {
+        let help =
+            "the smallest manifest is\n[module]\nname = \"hall\"\nboard = \"rpi4b\"\nwasm = \"hall.wasm\"";
+        reader.error(Code::MissingKey, &root.span, "the manifest needs a table [module]").help =
+            Some(help.into());
     }
     let module = reader.sub_table(root, "module", "[module]".into()).map(|table| module(reader, &table));
     // Where the module's table is wrong, the rest is still held against a board and a namespace.
@@ -78,11 +81,20 @@ fn module(reader: &mut Reader<'_>, table: &Table<'_>) -> Parts {
         version: if default("version") {
             Some(At::new(1, table.span.clone()))
         } else {
-            reader.integer32(table, "version", 0..=u32::MAX)
+            version(reader, table)
         },
         board: board(reader, table),
         wasm: wasm(reader, table),
     }
+}
+
+fn version(reader: &mut Reader<'_>, table: &Table<'_>) -> Option<At<u32>> {
+    let errors = reader.errors.len();
+    let version = reader.integer32(table, "version", 0..=u32::MAX);
+    if let Some(error) = reader.errors.get_mut(errors).filter(|error| error.help.is_none()) {
+        error.help = Some("a version is one whole number that grows: `version = 2`".to_string());
+    }
+    version
 }
 
 fn namespace(reader: &mut Reader<'_>, table: &Table<'_>) -> Option<At<String>> {

@@ -7,7 +7,7 @@ use xmap_boards::{Board, Line};
 use xmap_image::{PinMode, Pull, Safe};
 
 use super::{
-    At, Pin,
+    At, Pin, lines_text,
     reader::{Reader, Table},
 };
 use crate::{diagnostic::Code, names};
@@ -37,15 +37,7 @@ fn line(reader: &mut Reader<'_>, key: &At<&str>, board: &Board) -> Option<Line> 
     let digits = !key.value.is_empty() && key.value.bytes().all(|b| b.is_ascii_digit());
     if !digits || (key.value.len() > 1 && key.value.starts_with('0')) {
         let message = format!("[pins]: expected the number of a line, found `{}`", key.value);
-        let number = key.value.trim_start_matches(|c: char| !c.is_ascii_digit());
-        let number = number.trim_start_matches('0');
-        let plain = !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit());
-        let help = if plain {
-            format!("write `{number} = {{ ... }}`")
-        } else {
-            "write `17 = { name = \"...\", mode = \"out\" }`".to_string()
-        };
-        reader.error(Code::NoSuchLine, &key.span, message).help = Some(help);
+        reader.error(Code::NoSuchLine, &key.span, message).help = Some(number_help(key.value, board));
         return None;
     }
     let line = key.value.parse().ok().and_then(Line::new);
@@ -57,10 +49,38 @@ fn line(reader: &mut Reader<'_>, key: &At<&str>, board: &Board) -> Option<Line> 
     };
     if let Some(reason) = board.reserved(line) {
         let message = format!("line {line} is reserved for {reason}");
-        reader.error(Code::ReservedLine, &key.span, message);
+        let needed = board.reserved.iter().fold(0, |lines, one| lines | one.line.mask64());
+        let mut help = format!("free are the lines {}", lines_text(board.lines & !needed));
+        if let Some(carried) = board.line_at(line.number().into()) {
+            help +=
+                &format!("; lines are not counted as the header's pins are: pin {line} is line {carried}");
+        }
+        reader.error(Code::ReservedLine, &key.span, message).help = Some(help);
         return None;
     }
     Some(line)
+}
+
+/// What to write in the place of a key that is no plain number: `GPIO17`, `pin 11`, `017`, `lamp`.
+fn number_help(key: &str, board: &Board) -> String {
+    let digits = key.trim_start_matches(|c: char| !c.is_ascii_digit());
+    let number: Option<usize> = digits.parse().ok();
+    let word = key[..key.len() - digits.len()].trim_end_matches(|c: char| !c.is_alphanumeric());
+    match (number, word.to_lowercase().as_str()) {
+        (Some(pin), "pin" | "board" | "phys" | "physical" | "header" | "j8" | "p1") => {
+            match board.line_at(pin) {
+                Some(line) => format!("pin {pin} of the header is line {line}: write `{line} = {{ ... }}`"),
+                None => format!("pin {pin} of the header carries no line"),
+            }
+        }
+        (Some(number), "" | "gpio" | "bcm" | "line" | "io") if !key.starts_with('-') => {
+            format!("write `{number} = {{ ... }}`")
+        }
+        _ if names::word(key).is_some_and(|word| word == key) => {
+            format!("write `17 = {{ name = \"{key}\", mode = \"out\" }}`")
+        }
+        _ => "write `17 = { name = \"...\", mode = \"out\" }`".to_string(),
+    }
 }
 
 fn pin(

@@ -24,7 +24,7 @@ pub fn read_toml<T>(
     root: &str,
     read: impl FnOnce(&mut Reader<'_>, &Table<'_>) -> Option<T>,
 ) -> Result<T, Diagnostics> {
-    let mut reader = Reader { source, errors: Vec::new() };
+    let mut reader = Reader { source, errors: Vec::new(), meant: Vec::new() };
     let (table, syntax) = DeTable::parse_recoverable(&source.text);
     let sound = toml_errors::report(&mut reader, table.get_ref(), &syntax);
     let value = sound.then(|| {
@@ -79,6 +79,8 @@ pub struct Reader<'s> {
     pub source: &'s Arc<Source>,
     /// The errors found so far.
     pub errors: Vec<Diagnostic>,
+    /// Keys that unknown ones were taken for, each with the beginning of its table: they are not missing.
+    meant: Vec<(usize, String)>,
 }
 
 impl Reader<'_> {
@@ -98,6 +100,8 @@ impl Reader<'_> {
     pub fn only(&mut self, table: &Table<'_>, known: &[&str]) {
         for (key, _) in table.in_order() {
             if !known.contains(&key.value) {
+                let near = names::nearest(key.value, known.iter().copied()).filter(|near| !table.has(near));
+                self.meant.extend(near.map(|near| (table.span.start, near.to_string())));
                 let help = names::did_you_mean(key.value, known.iter().copied())
                     .unwrap_or_else(|| format!("the keys are {}", known.join(", ")));
                 let message = format!("unknown key `{}` in {}", key.value, table.name);
@@ -106,10 +110,15 @@ impl Reader<'_> {
         }
     }
 
+    /// Returns whether an unknown key of the table was taken for this one.
+    pub fn is_meant(&self, table: &Table<'_>, key: &str) -> bool {
+        self.meant.iter().any(|(start, meant)| *start == table.span.start && meant == key)
+    }
+
     /// Reports a key that must be there and is not.
     pub fn required(&mut self, table: &Table<'_>, keys: &[&str]) {
         for key in keys {
-            if !table.has(key) {
+            if !table.has(key) && !self.is_meant(table, key) {
                 let message = format!("{} needs `{key}`", table.name);
                 self.error(Code::MissingKey, &table.span, message);
             }
@@ -180,7 +189,13 @@ impl Reader<'_> {
     pub fn integer(&mut self, table: &Table<'_>, key: &str, range: RangeInclusive<u64>) -> Option<At<u64>> {
         let value = table.entries.get(key)?;
         let DeValue::Integer(integer) = value.get_ref() else {
-            self.wrong_type(key, "an integer", value.get_ref(), &value.span());
+            let help = match value.get_ref() {
+                DeValue::String(text) if text.parse::<u64>().is_ok() => {
+                    Some(format!("write `{key} = {text}`"))
+                }
+                _ => None,
+            };
+            self.wrong_type(key, "an integer", value.get_ref(), &value.span()).help = help;
             return None;
         };
         match number(integer).and_then(|n| u64::try_from(n).ok()).filter(|n| range.contains(n)) {

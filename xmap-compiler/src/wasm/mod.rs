@@ -2,9 +2,12 @@
 
 mod abi;
 mod debug;
+pub(crate) mod foreign;
+mod proposal;
 mod read;
 
 pub use abi::{IMPORTS, Native, NativeImport, find as find_import};
 pub use debug::Lines;
+pub use foreign::Foreign;
 pub(crate) use read::mnemonic;
-pub use read::{ConstExpr, DataSegment, ElementSegment, ExportedFunction, Global, WasmModule};
+pub use read::{ConstExpr, DataSegment, ElementSegment, ExportedFunction, Global, Import, WasmModule};

@@ -1,17 +1,19 @@
 //! Reading and validating a module. Nothing is lowered here, and nothing that is valid is refused
-//! but imports that are not functions of the guest ABI.
+//! but imports that are not functions.
 
 use std::collections::HashMap;
 
 use wasmparser::{
     BinaryReaderError, ElementItems, ElementKind, ExternalKind, FuncType, FunctionBody, KnownCustom, Name,
-    Operator, Parser, Payload, TypeRef, ValType, Validator, WasmFeatures,
+    Operator, Parser, Payload, TypeRef, ValType,
 };
 
 use super::abi::{self, Native};
+use super::debug::Lines;
+use super::foreign::{self, Foreign};
+use super::proposal::{self, Fault};
 use crate::codes::Code;
-use crate::diagnostic::{Diagnostic, FunctionName, Place};
-use crate::names::nearest;
+use crate::diagnostic::{Diagnostic, Diagnostics, FunctionName, Place};
 
 /// A module that validates.
 #[derive(Debug)]
@@ -21,7 +23,7 @@ pub struct WasmModule<'a> {
     /// The function types.
     pub types: Vec<FuncType>,
     /// The imported functions; function indices below their number are theirs.
-    pub imports: Vec<Native>,
+    pub imports: Vec<Import<'a>>,
     /// For each function, imported or not, its type.
     pub functions: Vec<u32>,
     /// The bodies of functions that are not imported.
@@ -48,7 +50,18 @@ pub struct WasmModule<'a> {
     pub exported_globals: Vec<(&'a str, u32)>,
     /// What the name section calls globals; a name may stand there twice.
     pub global_names: HashMap<u32, &'a str>,
+    /// The names of the custom sections, and what the section `producers` says of the compiler.
+    pub(super) origin: foreign::Origin<'a>,
     names: HashMap<u32, &'a str>,
+}
+
+/// An imported function.
+#[derive(Clone, Debug)]
+pub enum Import<'a> {
+    /// One of the guest ABI.
+    Native(Native),
+    /// Another one: a mistake where a mapped export reaches it.
+    Foreign(Foreign<'a>),
 }
 
 /// An exported function.
@@ -106,25 +119,43 @@ pub struct ElementSegment {
     pub offset: u32,
 }
 
-/// What is validated: WebAssembly 1.0 and the extensions that compilers emit by default.
-fn features() -> WasmFeatures {
-    WasmFeatures::WASM1
-        | WasmFeatures::SIGN_EXTENSION
-        | WasmFeatures::SATURATING_FLOAT_TO_INT
-        | WasmFeatures::MULTI_VALUE
-        | WasmFeatures::BULK_MEMORY
-        | WasmFeatures::REFERENCE_TYPES
-        | WasmFeatures::EXTENDED_CONST
-        | WasmFeatures::GC_TYPES
-}
-
 impl<'a> WasmModule<'a> {
     /// Reads and validates a module. `file` is the name for messages.
     ///
     /// # Errors
-    /// X0501 where the module is not valid, X0503 to X0505 for its imports.
-    pub fn read(file: &str, bytes: &'a [u8]) -> Result<Self, Diagnostic> {
-        let mut module = Self {
+    /// X0104 and X0111 where the bytes are no linked module, X0501 where it is not valid, X0502 where it
+    /// needs what is not compiled, X0505 for its imports: all that is found in one go.
+    pub fn read(file: &str, bytes: &'a [u8]) -> Result<Self, Diagnostics> {
+        if Parser::is_component(bytes) {
+            let message = "a component, not a module";
+            let help = "build a core module: for wasm32-unknown-unknown (rustc) and not wasm32-wasip2, without \
+                        `wasm-tools component new`, `cargo component` or `jco componentize`";
+            return Err(Diagnostic::new(Code::NotAModule, Place::wasm(file, 0), message)
+                .help(help.to_string())
+                .into());
+        }
+        let sketch = Self::sketch(bytes);
+        sketch.origin.linked(file)?;
+        // First and in one call: of a module that is not valid, nothing else is said, and the validator's
+        // hundreds of cases are compiled once, in wasmparser.
+        proposal::validate(bytes).map_err(|faults| sketch.faults(file, &faults))?;
+        // The features decide about encodings too: a limit of a 32-bit memory has at most five bytes.
+        let mut parser = Parser::new(0);
+        parser.set_features(proposal::SUPPORTED);
+        let mut module = Self::empty(bytes);
+        for payload in parser.parse_all(bytes) {
+            payload.map_err(TakeError::from).and_then(|payload| module.take(file, payload)).map_err(
+                |error| match error {
+                    TakeError::Invalid(e) => module.fault(file, &Fault::Invalid(e)).into(),
+                    TakeError::Refused(diagnostics) => diagnostics,
+                },
+            )?;
+        }
+        Ok(module)
+    }
+
+    fn empty(bytes: &'a [u8]) -> Self {
+        Self {
             bytes,
             types: Vec::new(),
             imports: Vec::new(),
@@ -141,28 +172,69 @@ impl<'a> WasmModule<'a> {
             debug: HashMap::new(),
             exported_globals: Vec::new(),
             global_names: HashMap::new(),
+            origin: foreign::Origin::default(),
             names: HashMap::new(),
-        };
-        let invalid = |e: BinaryReaderError| {
-            Diagnostic::new(Code::InvalidModule, Place::wasm(file, e.offset()), e.message())
-        };
-        if Parser::is_component(bytes) {
-            let message = "a component, not a module";
-            return Err(Diagnostic::new(Code::NotAModule, Place::wasm(file, 0), message));
         }
-        // First and in one call: of a module that is not valid, nothing else is said, and the validator's
-        // hundreds of cases are compiled once, in wasmparser.
-        Validator::new_with_features(features()).validate_all(bytes).map_err(invalid)?;
-        // The features decide about encodings too: a limit of a 32-bit memory has at most five bytes.
-        let mut parser = Parser::new(0);
-        parser.set_features(features());
-        for payload in parser.parse_all(bytes) {
-            module.take(file, payload.map_err(invalid)?).map_err(|error| match error {
-                TakeError::Invalid(e) => invalid(e),
-                TakeError::Refused(diagnostic) => *diagnostic,
-            })?;
+    }
+
+    /// What can be read of a module that does not validate: enough to say in which function an offset is.
+    fn sketch(bytes: &'a [u8]) -> Self {
+        let mut module = Self::empty(bytes);
+        for payload in Parser::new(0).parse_all(bytes).map_while(Result::ok) {
+            match payload {
+                Payload::ImportSection(section) => {
+                    let imports = section.into_imports_with_offsets().map_while(Result::ok);
+                    let functions = imports.filter_map(|(offset, import)| match import.ty {
+                        TypeRef::Func(ty) => Some(Import::Foreign(Foreign {
+                            module: import.module,
+                            name: import.name,
+                            ty,
+                            offset,
+                        })),
+                        _ => None,
+                    });
+                    module.imports.extend(functions);
+                }
+                Payload::ExportSection(_)
+                | Payload::CodeSectionStart { .. }
+                | Payload::CodeSectionEntry(_)
+                | Payload::CustomSection(_) => _ = module.take("", payload),
+                _ => {}
+            }
         }
-        Ok(module)
+        module
+    }
+
+    fn faults(&self, file: &str, faults: &[Fault]) -> Diagnostics {
+        Diagnostics(faults.iter().map(|fault| self.fault(file, fault)).collect())
+    }
+
+    /// An error of the validator, with the function and the author's line where there is one.
+    fn fault(&self, file: &str, fault: &Fault) -> Diagnostic {
+        let error = fault.error();
+        let offset = error.offset();
+        let number = self.bodies.iter().position(|body| body.range().contains(&offset));
+        let place = Place::Wasm {
+            file: file.to_string(),
+            function: number.map(|number| self.function_name((self.imports.len() + number) as u32)),
+            offset: Some(offset),
+            source: number.and_then(|_| Lines::of(self).find(offset as u32)),
+        };
+        match fault {
+            Fault::Invalid(_) => {
+                let cut = error.message().contains("unexpected end");
+                let help =
+                    cut.then(|| "the file ends too early: copy or compile the module again".to_string());
+                Diagnostic::new(Code::InvalidModule, place, error.message()).help(help)
+            }
+            Fault::Unsupported(proposal, _) => {
+                let message = match number.and_then(|number| mnemonic_at(&self.bodies[number], offset)) {
+                    Some(op) => format!("{op} is not supported: it needs {}", proposal.name),
+                    None => format!("the module needs {}, which is not supported", proposal.name),
+                };
+                Diagnostic::new(Code::Unsupported, place, message).help(proposal.way_out.to_string())
+            }
+        }
     }
 
     fn take(&mut self, file: &str, payload: Payload<'a>) -> Result<(), TakeError> {
@@ -173,9 +245,13 @@ impl<'a> WasmModule<'a> {
                 }
             }
             Payload::ImportSection(section) => {
+                let mut errors = Vec::new();
                 for import in section.into_imports_with_offsets() {
                     let (offset, import) = import?;
-                    self.import(file, offset, &import)?;
+                    errors.extend(self.import(file, offset, &import).err());
+                }
+                if !errors.is_empty() {
+                    return Err(TakeError::Refused(Diagnostics(errors)));
                 }
             }
             Payload::FunctionSection(section) => {
@@ -246,53 +322,26 @@ impl<'a> WasmModule<'a> {
                 _ if section.name().starts_with(".debug_") => {
                     self.debug.insert(section.name(), section.data());
                 }
-                _ => {}
+                known => self.origin.take(section.name(), &known),
             },
             _ => {}
         }
         Ok(())
     }
 
-    fn import(&mut self, file: &str, offset: u64, import: &wasmparser::Import<'a>) -> Result<(), TakeError> {
-        let refuse = |code, message: String, help: Option<String>| {
-            let diagnostic = Diagnostic::new(code, Place::wasm(file, offset), message).help(help);
-            Err(TakeError::Refused(Box::new(diagnostic)))
-        };
+    /// Takes a function; whether it is one of the guest ABI is said where something reaches it.
+    fn import(&mut self, file: &str, offset: u64, import: &wasmparser::Import<'a>) -> Result<(), Diagnostic> {
         let (module, name) = (import.module, import.name);
         let TypeRef::Func(ty) = import.ty else {
-            let kind = match import.ty {
-                TypeRef::Memory(_) => "memory",
-                TypeRef::Table(_) => "table",
-                TypeRef::Global(_) => "global",
-                _ => "tag",
-            };
-            let message = format!("{module}.{name} is a {kind}; only functions can be imported");
-            let help = (kind == "memory").then(|| {
-                "define the memory in the module: without --import-memory (wasm-ld) or importMemory (asc)"
-                    .to_string()
-            });
-            return refuse(Code::ImportKind, message, help);
-        };
-        let Some(native) = abi::find(module, name) else {
-            let all: Vec<String> = abi::IMPORTS.iter().map(|i| format!("{}.{}", i.module, i.name)).collect();
-            let wanted = format!("{module}.{name}");
-            let near = nearest(&wanted, all.iter().map(String::as_str));
-            let help = match near {
-                Some(near) => format!("the nearest import that exists is {near}"),
-                None => format!("the imports that exist are {}", all.join(", ")),
-            };
-            return refuse(Code::UnknownImport, format!("there is no import {wanted}"), Some(help));
+            return Err(foreign::not_a_function(file, offset, import));
         };
         let found = &self.types[ty as usize];
-        if found.params() != native.params || found.results() != native.results {
-            let message = format!(
-                "{module}.{name}: expected {}, found {}",
-                signature(native.params, native.results),
-                signature(found.params(), found.results())
-            );
-            return refuse(Code::ImportSignature, message, None);
-        }
-        self.imports.push(native.native);
+        let native = abi::find(module, name)
+            .filter(|native| found.params() == native.params && found.results() == native.results);
+        self.imports.push(match native {
+            Some(native) => Import::Native(native.native),
+            None => Import::Foreign(Foreign { module, name, ty, offset }),
+        });
         self.functions.push(ty);
         Ok(())
     }
@@ -391,20 +440,25 @@ impl<'a> WasmModule<'a> {
         self.bodies.get((function as usize).checked_sub(self.imports.len())?)
     }
 
-    /// The native function that an index names, if it is an import.
+    /// The native function that an index names, if it is an import of the guest ABI.
     pub fn native(&self, function: u32) -> Option<Native> {
-        self.imports.get(function as usize).copied()
+        match self.imports.get(function as usize) {
+            Some(Import::Native(native)) => Some(*native),
+            _ => None,
+        }
     }
 }
 
-/// `(i32, i32) -> (i64)`, without the arrow where there is no result.
-fn signature(params: &[ValType], results: &[ValType]) -> String {
-    let list = |types: &[ValType]| types.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-    if results.is_empty() {
-        format!("({})", list(params))
-    } else {
-        format!("({}) -> ({})", list(params), list(results))
+/// The name of the instruction that has a byte at this offset.
+fn mnemonic_at(body: &FunctionBody<'_>, offset: u64) -> Option<String> {
+    let mut reader = body.get_operators_reader().ok()?;
+    while !reader.eof() {
+        let op = reader.read().ok()?;
+        if reader.original_position() > offset {
+            return Some(mnemonic(&op));
+        }
     }
+    None
 }
 
 /// An instruction's name as the text format has it: `i32.add`.
@@ -421,19 +475,25 @@ pub(crate) fn mnemonic(op: &Operator<'_>) -> String {
     let visit = wasmparser::for_each_operator!(names);
     let name = visit.trim_start_matches("visit_");
     let (head, rest) = name.split_once('_').unwrap_or((name, ""));
-    let typed = ["i32", "i64", "f32", "f64", "local", "global", "memory", "table", "data", "elem", "ref"];
-    if rest.is_empty() {
-        name.to_string()
-    } else if typed.contains(&head) {
-        format!("{head}.{rest}")
-    } else {
-        name.to_string()
+    let typed = [
+        "i32", "i64", "f32", "f64", "v128", "i8x16", "i16x8", "i32x4", "i64x2", "f32x4", "f64x2", "local",
+        "global", "memory", "table", "data", "elem", "ref", "struct", "array", "i31", "any", "extern",
+        "atomic",
+    ];
+    if rest.is_empty() || !typed.contains(&head) {
+        return name.to_string();
+    }
+    match rest.strip_prefix("atomic_") {
+        // `i32.atomic.rmw8.add_u`
+        Some(rest) if rest.starts_with("rmw") => format!("{head}.atomic.{}", rest.replacen('_', ".", 1)),
+        Some(rest) => format!("{head}.atomic.{rest}"),
+        None => format!("{head}.{rest}"),
     }
 }
 
 enum TakeError {
     Invalid(BinaryReaderError),
-    Refused(Box<Diagnostic>),
+    Refused(Diagnostics),
 }
 
 impl From<BinaryReaderError> for TakeError {

@@ -9,6 +9,7 @@ use xmap_compiler::diagnostic::{Code, Diagnostic, Diagnostics, Place};
 use xmap_compiler::input::{self, Content};
 use xmap_compiler::manifest::Manifest;
 use xmap_compiler::map::SourceMap;
+use xmap_compiler::recognize::not_this;
 use xmap_compiler::report::Report;
 use xmap_image::{MAGIC, OwnedImage, VerifyError, Word, bundle, limits::MAX_MODULES};
 use xmap_trust::{SEAL_MAGIC, SEAL_WORDS, Seal};
@@ -116,7 +117,8 @@ pub(super) fn build(path: &Path, max_bytes: Option<u32>) -> Result<Built, Diagno
     if let Some(max_bytes) = max_bytes {
         manifest.limits.max_bytes.value = max_bytes;
     }
-    let compiled = compile(&manifest, &module)?;
+    let compiled = compile(&manifest, &module)
+        .map_err(|errors| input::in_text(&manifest.wasm_path(), &module, errors))?;
     Ok(Built { compiled, manifest, sources })
 }
 
@@ -127,7 +129,7 @@ pub(super) fn build(path: &Path, max_bytes: Option<u32>) -> Result<Built, Diagno
 pub(super) fn images(path: &Path, bytes: &[u8]) -> Result<Vec<Loaded>, Diagnostic> {
     let title = path.display().to_string();
     if !bytes.starts_with(&MAGIC) {
-        return Err(invalid(&title, &VerifyError::Magic));
+        return Err(not_this(Code::NotAnImage, path, bytes, "an .xmap image"));
     }
     let (chunks, rest) = bytes.as_chunks::<4>();
     if !rest.is_empty() {

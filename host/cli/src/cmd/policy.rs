@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde_json::json;
 use xmap_compiler::diagnostic::{Code, Diagnostic, Place};
 use xmap_compiler::input;
+use xmap_compiler::recognize::not_this;
 use xmap_keys as keys;
 use xmap_link::PolicyState;
 use xmap_trust::{MAX_POLICY_BYTES, POLICY_MAGIC, PolicyError, sign_policy};
@@ -37,6 +38,10 @@ enum Verb {
 
 /// Sign a policy with the owner's root key
 #[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  xmap keygen -o root.key
+  xmap policy sign policy.toml --key root.key -o panel.policy")]
 struct Sign {
     /// The policy (policy.toml)
     file: PathBuf,
@@ -50,6 +55,10 @@ struct Sign {
 
 /// Send a signed policy to a device
 #[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  xmap policy send --port /dev/ttyUSB0 panel.policy
+  xmap policy send --port unix:/run/xmap/xmapd.sock --key owner.key panel.policy")]
 struct Send {
     #[command(flatten)]
     device: Device,
@@ -78,9 +87,7 @@ fn sign(args: &Sign, out: &mut dyn Write) -> Done {
 fn send(args: &Send, out: &mut dyn Write) -> Done {
     let signed = input::read_at_most(&args.file, MAX_POLICY_BYTES as u64)?;
     if !signed.starts_with(&POLICY_MAGIC) {
-        let message = format!("{}: {}", args.file.display(), PolicyError::Form);
-        let help = "`xmap policy sign` makes one of the text".to_string();
-        return Err(Diagnostic::new(Code::NotAPolicy, Place::file(&args.file), message).help(help).into());
+        return Err(not_this(Code::NotAPolicy, &args.file, &signed, "a signed policy").into());
     }
     let mut client = args.device.connect()?;
     let mut progress = Progress::new(signed.len(), !args.device.wire.json);

@@ -10,6 +10,7 @@ use xmap_client::{Client, Options, PortName, Swapped, Switch};
 use xmap_compiler::diagnostic::{Code, Diagnostic, Place};
 use xmap_compiler::input;
 use xmap_compiler::map::SourceMap;
+use xmap_compiler::recognize::not_this;
 use xmap_keys::roles::read_role_key;
 use xmap_link::ModuleStatus;
 
@@ -123,11 +124,9 @@ impl MapFiles {
 }
 
 fn read_map(path: &Path) -> Result<SourceMap, Diagnostic> {
-    let text = input::read_text(path, MAX_MAP_BYTES)?;
-    SourceMap::read_any(&text).ok_or_else(|| {
-        let message = format!("{}: not the map of an image", path.display());
-        Diagnostic::new(Code::ImageInvalid, Place::file(path), message)
-    })
+    let bytes = input::read_at_most(path, MAX_MAP_BYTES)?;
+    let map = std::str::from_utf8(&bytes).ok().and_then(SourceMap::read_any);
+    map.ok_or_else(|| not_this(Code::ImageInvalid, path, &bytes, "the map of an image"))
 }
 
 /// The name that a module goes by in messages.

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use xmap_compiler::diagnostic::{Code, Diagnostic, Diagnostics, Place, Source};
 use xmap_compiler::input::{self, MAX_SCRIPT_BYTES};
+use xmap_compiler::recognize::{FileKind, UTF_16, not_this};
 use xmap_image::Image;
 use xmap_panel::{Hook, MountError};
 use xmap_sim::{
@@ -106,7 +107,13 @@ pub(super) fn steps(path: &Path, image: &Image<'_>) -> Result<Vec<Step>, Diagnos
         read.map_err(|error| Diagnostic::reading(path, &error))?;
         return parse(&path.display().to_string(), input::text(path, bytes)?, image);
     }
-    parse(&path.display().to_string(), input::read_text(path, MAX_SCRIPT_BYTES)?, image)
+    let bytes = input::read_at_most(path, MAX_SCRIPT_BYTES)?;
+    match FileKind::of(path, &bytes) {
+        FileKind::Script | FileKind::Text | FileKind::Empty | FileKind::Unknown | UTF_16 => {
+            parse(&path.display().to_string(), input::text(path, bytes)?, image)
+        }
+        _ => Err(not_this(Code::ScriptSyntax, path, &bytes, "a script").into()),
+    }
 }
 
 /// The steps of a script's text. A script's lines stand for themselves, so each is a script of its own.
