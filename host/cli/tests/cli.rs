@@ -45,21 +45,23 @@ fn transcripts() -> Vec<PathBuf> {
 fn play(text: &str) -> String {
     let sandbox = tempfile::tempdir().unwrap();
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    // In a folder of its own, so that no other program of the build stands beside it.
+    let programs = tempfile::tempdir().unwrap();
+    fs::copy(env!("CARGO_BIN_EXE_xmap"), programs.path().join("xmap")).unwrap();
     copy(&root.join("tests/cli/in"), sandbox.path());
     copy(&root.join("../../tests/panels"), &sandbox.path().join("panels"));
     let mut played = String::new();
     for line in text.lines().filter(|line| !line.starts_with("    ") && !line.starts_with("? ")) {
         played += &format!("{line}\n");
         if let Some(command) = line.strip_prefix("$ ") {
-            played += &run(command, sandbox.path());
+            played += &run(command, sandbox.path(), programs.path());
         }
     }
     played
 }
 
-fn run(command: &str, folder: &Path) -> String {
-    let xmap = Path::new(env!("CARGO_BIN_EXE_xmap")).parent().unwrap();
-    let path = format!("{}:{}", xmap.display(), std::env::var("PATH").unwrap_or_default());
+fn run(command: &str, folder: &Path, programs: &Path) -> String {
+    let path = format!("{}:/usr/bin:/bin", programs.display());
     let output = Command::new("sh")
         .args(["-c", &format!("{{ {command}\n}} 2>&1")])
         .current_dir(folder)

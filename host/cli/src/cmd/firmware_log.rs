@@ -1,93 +1,87 @@
-//! The firmware's log: defmt's frames, and the ELF file that has their texts.
+//! The firmware's log, by way of the program `xmap-defmt`, which has the texts.
 
+use std::io::{self, BufRead, BufReader, Write};
 use std::path::Path;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
-use defmt_decoder::{DecodeError, Location, Locations, StreamDecoder, Table};
+use serde_json::Value as Json;
 use xmap_compiler::diagnostic::{Code, Diagnostic, Place};
-use xmap_compiler::input;
 
-use super::monitor::Entry;
-
-/// Bytes of an ELF file that are read: the firmware with its debug information has a few million.
-const MAX_ELF_BYTES: u64 = 256 << 20;
-
-/// The texts of a firmware's log.
-pub(super) struct Texts {
-    table: Table,
-    locations: Locations,
-}
-
-impl Texts {
-    /// Reads them out of the ELF file that was flashed.
-    pub(super) fn read(path: &Path) -> Result<Self, Diagnostic> {
-        let elf = input::read_at_most(path, MAX_ELF_BYTES)?;
-        let error = |what: String| {
-            let message = format!("{}: {what}", path.display());
-            Diagnostic::new(Code::NoLogTexts, Place::file(path), message)
-        };
-        let table = match Table::parse(&elf) {
-            Ok(Some(table)) => table,
-            Ok(None) => return Err(error("no defmt section".into())),
-            Err(reason) => return Err(error(format!("no texts of a log can be read: {reason}"))),
-        };
-        // Without debug information there are no places; that is no error.
-        let locations = table.get_locations(&elf).unwrap_or_default();
-        Ok(Self { table, locations })
-    }
-
-    /// A log that begins now.
-    pub(super) fn log(&self) -> Log<'_> {
-        Log { texts: self, decoder: self.table.new_stream_decoder() }
-    }
-
-    fn entry(&self, frame: &defmt_decoder::Frame<'_>) -> Entry {
-        let place = |at: &Location| Some(format!("{}:{}", at.file.file_name()?.display(), at.line));
-        Entry::Message {
-            level: frame.level().map_or("", |level| level.as_str()).to_uppercase(),
-            time: frame.display_timestamp().map(|time| time.to_string()),
-            text: frame.display_message().to_string(),
-            place: self.locations.get(&frame.index()).and_then(place),
-        }
-    }
-}
+use super::beside;
 
 /// A log that is being received.
-pub(super) struct Log<'t> {
-    texts: &'t Texts,
-    decoder: Box<dyn StreamDecoder + Send + Sync + 't>,
+pub(super) struct Log {
+    child: Child,
+    input: Option<ChildStdin>,
+    output: BufReader<ChildStdout>,
 }
 
-impl Log<'_> {
-    /// Takes bytes of the log; the messages that are whole now.
-    pub(super) fn received(&mut self, bytes: &[u8]) -> Vec<Entry> {
-        self.decoder.received(bytes);
-        let mut entries = Vec::new();
+impl Log {
+    /// Starts the program with the ELF file that was flashed.
+    ///
+    /// # Errors
+    /// X0101 to X0103 where the file cannot be read; X0912 where it has no texts, or the program is not there.
+    pub(super) fn open(elf: &Path) -> Result<Self, Diagnostic> {
+        std::fs::File::open(elf).map_err(|error| Diagnostic::reading(elf, &error))?;
+        let error = |what: &str| {
+            let message = format!("{}: {what}", elf.display());
+            Diagnostic::new(Code::NoLogTexts, Place::file(elf), message)
+        };
+        let Some(program) = beside::find("defmt") else {
+            let help = "`cargo build --release -p xmap-defmt` or `cargo install --locked --path host/defmt` makes it";
+            return Err(error("the program xmap-defmt, which reads it, is not beside xmap, nor on the PATH")
+                .help(help.to_string()));
+        };
+        let mut command = Command::new(program);
+        command.arg(elf).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().map_err(|reason| error(&reason.to_string()))?;
+        let input = child.stdin.take();
+        let output = BufReader::new(child.stdout.take().expect("it is a pipe"));
+        let mut log = Self { child, input, output };
+        match log.answer() {
+            Ok(_) => Ok(log),
+            Err(_) => {
+                let mut reason = String::new();
+                let mut stderr = BufReader::new(log.child.stderr.take().expect("it is a pipe"));
+                _ = stderr.read_line(&mut reason);
+                Err(error(reason.trim_end()))
+            }
+        }
+    }
+
+    /// Takes bytes of the log; returns the messages that are whole now.
+    ///
+    /// # Errors
+    /// The program has ended.
+    pub(super) fn received(&mut self, bytes: &[u8]) -> io::Result<Vec<Json>> {
+        let input = self.input.as_mut().expect("it is taken when the log is dropped");
+        input.write_all(format!("{}\n", bytes.len()).as_bytes())?;
+        input.write_all(bytes)?;
+        input.flush()?;
+        self.answer()
+    }
+
+    /// The lines up to an empty one.
+    fn answer(&mut self) -> io::Result<Vec<Json>> {
+        let mut messages = Vec::new();
+        let mut line = String::new();
         loop {
-            match self.decoder.decode() {
-                Ok(frame) => entries.push(self.texts.entry(&frame)),
-                Err(DecodeError::UnexpectedEof) => return entries,
-                Err(DecodeError::Malformed) => {
-                    // What came before and after it stays readable.
-                    entries.push(Entry::Unknown);
-                    self.decoder = self.texts.table.new_stream_decoder();
-                    return entries;
-                }
+            line.clear();
+            if self.output.read_line(&mut line)? == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            match line.trim_end() {
+                "" => return Ok(messages),
+                message => messages.push(serde_json::from_str(message)?),
             }
         }
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_file_that_is_no_firmware_is_an_error() {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(file.path(), "no ELF").unwrap();
-        assert_eq!(Texts::read(file.path()).map(drop).unwrap_err().code, Code::NoLogTexts);
-        // This very test is an ELF file without a log.
-        let this = std::env::current_exe().unwrap();
-        assert_eq!(Texts::read(&this).map(drop).unwrap_err().code, Code::NoLogTexts);
+impl Drop for Log {
+    fn drop(&mut self) {
+        // It ends with its input.
+        self.input = None;
+        _ = self.child.wait();
     }
 }

@@ -4,6 +4,7 @@
 //! did what it was asked, 1 where its input was wrong and 2 where the command line was.
 
 mod bench;
+mod beside;
 mod build;
 mod call;
 mod clean;
@@ -36,23 +37,18 @@ mod story;
 mod swap;
 mod verify;
 
+use std::ffi::OsString;
 use std::io::{self, ErrorKind, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use xmap_compiler::diagnostic::{Code, Diagnostic, Diagnostics, Place};
 use xmap_compiler::names::did_you_mean;
 
 /// Compiles WebAssembly modules to images for a Raspberry Pi's GPIO lines, and runs them.
 #[derive(Parser)]
 #[command(name = "xmap", version, max_term_width = 100, arg_required_else_help = true)]
-#[command(after_help = "\
-Examples:
-  xmap demo                              see what it does
-  xmap build panel.toml                  compile a panel to panel.xmap
-  xmap sim panel.xmap --script day.txt   run it on the simulated board
-
-Exit status: 0 done, 1 the input is wrong, 2 the command line is.")]
 struct Cli {
     #[command(subcommand)]
     verb: Verb,
@@ -82,7 +78,19 @@ enum Verb {
     Events(events::Args),
     Monitor(monitor::Args),
     Reset(reset::Args),
+    /// A verb of a program beside this one.
+    #[command(external_subcommand)]
+    Other(Vec<OsString>),
 }
+
+/// What stands below the list of verbs.
+const AFTER_HELP: &str = "\
+Examples:
+  xmap demo                              see what it does
+  xmap build panel.toml                  compile a panel to panel.xmap
+  xmap sim panel.xmap --script day.txt   run it on the simulated board
+
+Exit status: 0 done, 1 the input is wrong, 2 the command line is.";
 
 /// Why a verb did not do what it was asked.
 enum Failure {
@@ -128,9 +136,12 @@ fn diagnostic(error: xmap_client::Error) -> Diagnostic {
 
 /// Runs the verb that the command line names.
 pub(crate) fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let verb = parse();
+    if let Verb::Other(words) = &verb {
+        return run_beside(words);
+    }
     let out = &mut output::stdout();
-    let done = run(&cli.verb, out).and_then(|()| Ok(out.flush()?));
+    let done = run(&verb, out).and_then(|()| Ok(out.flush()?));
     match done {
         Ok(()) => ExitCode::SUCCESS,
         // Whoever reads has seen enough: `xmap dis FILE | head`.
@@ -144,6 +155,44 @@ pub(crate) fn main() -> ExitCode {
             // What was found out before the error stands before it.
             _ = out.flush();
             fail(&errors)
+        }
+    }
+}
+
+/// Reads the command line. Its help names the programs that can be found, too.
+fn parse() -> Verb {
+    let others: Vec<String> = beside::verbs().into_iter().collect();
+    let found = match others.len() {
+        0 => String::new(),
+        _ => format!("Programs beside this one: {} (xmap NAME --help)\n\n", others.join(", ")),
+    };
+    let matches = Cli::command().after_help(format!("{found}{AFTER_HELP}")).get_matches();
+    Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit()).verb
+}
+
+/// Runs the program whose verb the command line names.
+fn run_beside(words: &[OsString]) -> ExitCode {
+    let (verb, arguments) = words.split_first().expect("clap gives a word at least");
+    let name = verb.to_string_lossy();
+    match beside::run(verb, arguments) {
+        Some(Ok(status)) => status,
+        Some(Err(error)) => {
+            let program = format!("xmap-{name}");
+            fail(&Diagnostic::reading(Path::new(&program), &error).into())
+        }
+        None => {
+            let command = Cli::command();
+            let mut known: Vec<&str> = command.get_subcommands().map(clap::Command::get_name).collect();
+            let others = beside::verbs();
+            known.extend(others.iter().map(String::as_str));
+            let near =
+                did_you_mean(&name, known).map(|help| format!("\n\n  tip: {help}")).unwrap_or_default();
+            let message = format!(
+                "unrecognized subcommand '{}', and no program xmap-{} beside xmap or on the PATH{near}\n",
+                name.escape_debug(),
+                name.escape_debug()
+            );
+            Cli::command().error(clap::error::ErrorKind::InvalidSubcommand, message).exit()
         }
     }
 }
@@ -172,6 +221,8 @@ fn run(verb: &Verb, out: &mut dyn Write) -> Done {
         Verb::Events(args) => events::run(args, out),
         Verb::Monitor(args) => monitor::run(args, out),
         Verb::Reset(args) => reset::run(args, out),
+        // It has run in the place of this program.
+        Verb::Other(_) => Ok(()),
     }
 }
 

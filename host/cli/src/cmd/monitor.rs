@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value as Json, json};
 use xmap_client::Incoming;
 
-use super::firmware_log::Texts;
+use super::firmware_log::Log;
 use super::{Done, clean::one_line, reach::Device};
 
 /// How long to listen before looking at the clock again.
@@ -34,8 +34,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args, out: &mut dyn Write) -> Done {
-    let texts = args.elf.as_deref().map(Texts::read).transpose()?;
-    let mut log = texts.as_ref().map(Texts::log);
+    let mut log = args.elf.as_deref().map(Log::open).transpose()?;
     let mut client = args.device.connect()?;
     let start = Instant::now();
     let mut hidden = 0usize;
@@ -48,8 +47,8 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Done {
                     args.device.print(out, &json, &format!("panel    {level:<5} {}", one_line(text)))?;
                 }
                 (Incoming::Defmt(bytes), Some(log)) => {
-                    for entry in log.received(&bytes) {
-                        args.device.print(out, &entry.json(), &entry.line())?;
+                    for entry in log.received(&bytes)? {
+                        args.device.print(out, &entry, &line(&entry))?;
                     }
                 }
                 (Incoming::Defmt(bytes), None) => hidden += bytes.len(),
@@ -64,38 +63,13 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Done {
     Ok(())
 }
 
-/// One message of the firmware's log.
-pub(super) enum Entry {
-    Message {
-        /// In capitals.
-        level: String,
-        /// Seconds since boot.
-        time: Option<String>,
-        text: String,
-        /// `service.rs:12`, where the ELF file has debug information.
-        place: Option<String>,
-    },
-    /// A frame that the ELF file does not explain.
-    Unknown,
-}
-
-impl Entry {
-    /// `firmware INFO  0.012345 mounted  (service.rs:12)`.
-    fn line(&self) -> String {
-        let Self::Message { level, time, text, place } = self else {
-            return "firmware ?     a frame that this ELF file does not explain".into();
-        };
-        let time = time.as_ref().map(|time| format!("{time} ")).unwrap_or_default();
-        let place = place.as_ref().map(|place| format!("  ({place})")).unwrap_or_default();
-        format!("firmware {level:<5} {time}{}{place}", one_line(text))
-    }
-
-    fn json(&self) -> Json {
-        match self {
-            Self::Message { level, time, text, place } => {
-                json!({ "from": "firmware", "level": level, "time": time, "text": text, "place": place })
-            }
-            Self::Unknown => json!({ "from": "firmware", "text": null }),
-        }
-    }
+/// `firmware INFO  0.012345 mounted  (service.rs:12)`, for a message of the firmware's log.
+fn line(entry: &Json) -> String {
+    let text = |key: &str| entry[key].as_str();
+    let Some(message) = text("text") else {
+        return "firmware ?     a frame that this ELF file does not explain".into();
+    };
+    let time = text("time").map(|time| format!("{time} ")).unwrap_or_default();
+    let place = text("place").map(|place| format!("  ({place})")).unwrap_or_default();
+    format!("firmware {:<5} {time}{}{place}", text("level").unwrap_or_default(), one_line(message))
 }
