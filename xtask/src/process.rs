@@ -35,7 +35,7 @@ pub fn run(command: &mut Command, limit: Duration) -> Result<String> {
         _ = child.wait();
     }
     // A grandchild may hold the pipe open; it gets a moment.
-    let printed = printed.recv_timeout(Duration::from_secs(2)).unwrap_or_default();
+    let printed = printed.recv_timeout(Duration::from_secs(30)).unwrap_or_default();
     let printed = String::from_utf8_lossy(&printed).into_owned();
     match status {
         Some(status) if status.success() => Ok(printed),

@@ -12,7 +12,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use crate::process;
 
 /// How long the emulator may take to connect.
-const START_LIMIT: Duration = Duration::from_secs(20);
+const START_LIMIT: Duration = Duration::from_secs(120);
 
 /// An end of the emulator that it connects to us, so that no port has to be guessed.
 #[derive(Debug)]

@@ -76,9 +76,9 @@ fn without_a_key_nothing_but_a_greeting_is_answered() {
 fn strangers_do_not_keep_the_owner_out() {
     let mut device = guarded();
     device.start();
+    let start = Instant::now();
     let _strangers: Vec<_> = (0..8).map(|_| UnixStream::connect(device.path("socket")).unwrap()).collect();
     let port = device.port();
-    let start = Instant::now();
     device.until("a place for the owner", || {
         Client::connect(&port, &with_key(2)).and_then(|mut client| client.status()).is_ok()
     });
@@ -250,10 +250,11 @@ fn the_manager_is_told() {
     };
     let mut command = device.command();
     command.env("NOTIFY_SOCKET", &at).env("WATCHDOG_USEC", "200000");
+    // Before it starts: what it says may wait here for a while.
+    let start = Instant::now();
     device.start_as(command);
     let mut said = vec![heard()];
     assert!(said[0].contains("READY=1") && said[0].contains("1 of 4 modules mounted"), "{said:?}");
-    let start = Instant::now();
     while said.len() < 6 {
         said.push(heard());
     }

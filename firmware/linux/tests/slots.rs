@@ -7,7 +7,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::process::Command;
 
 use common::{Device, HELD, LOW, panel};
-use xmap_client::{Client, Options, Switch};
+use xmap_client::{Client, Error, ErrorCode, Options, Switch};
 use xmap_image::OwnedImage;
 use xmap_link::Life;
 use xmapd::keep::budget::BURST;
@@ -178,6 +178,7 @@ fn who_swaps_without_end_does_not_write_without_end() {
     let mut device = Device::new(&panel(1, AT_ONCE));
     device.start();
     let mut host = device.host();
+    let start = std::time::Instant::now();
     let images = [2, 3].map(|version| panel(version, AT_ONCE));
     for image in images.iter().cycle().take(80) {
         swapped(&mut host, image);
@@ -186,7 +187,8 @@ fn who_swaps_without_end_does_not_write_without_end() {
     device.says("the disk was written as often as it may be");
     let written = number(&device, "image-0");
     // One more has come for each minute that this took.
-    assert!((u64::from(BURST)..u64::from(BURST) + 5).contains(&written), "{written} writes for 80 swaps");
+    let most = u64::from(BURST) + start.elapsed().as_secs() / 60 + 1;
+    assert!((u64::from(BURST)..=most).contains(&written), "{written} writes for 80 swaps");
     // The end writes what is left.
     device.stop();
     device.start();
@@ -281,7 +283,9 @@ fn cut(call: &str, fault: &str, nth: usize) -> Option<String> {
         let client = Client::connect(&device.port(), &Options::default());
         let switch = client.and_then(|mut client| client.swap(0, &image.image(), &mut |_| ()));
         told = matches!(switch, Ok(Ok(_)));
-        ended = device.has_ended_soon();
+        // A connection that broke is the program's end, however long it takes; behind an answer it may still come.
+        let broken = |error: &Error| matches!(error.code, ErrorCode::LinkBroken | ErrorCode::PortUnavailable);
+        ended = if switch.as_ref().is_err_and(broken) { device.ends() } else { device.has_ended_soon() };
     }
     let failed = device.said().contains("not kept: ");
     if ended {

@@ -19,7 +19,8 @@ fn options(faults: &Faults, key: Option<Role>) -> Options {
     let lossy = [&faults.lose_requests, &faults.lose_answers, &faults.garble_answers];
     let lossy = lossy.iter().any(|lost| !lost.is_empty());
     let timeout_us = if lossy { 400_000 } else { 20_000_000 };
-    Options { retry: Retry { timeout_us, attempts: 3 }, key: key.map(secret), ..Options::default() }
+    let retry = Retry { timeout_us, attempts: faults.attempts() };
+    Options { retry, key: key.map(secret), ..Options::default() }
 }
 
 /// A device and a client that has the key of its role.

@@ -44,6 +44,13 @@ pub(super) struct Faults {
     pub(super) forged: bool,
 }
 
+impl Faults {
+    /// How often to ask: until an answer comes, however late a busy machine makes it, where one comes at all.
+    pub(super) fn attempts(&self) -> u32 {
+        if self.echo || self.lose_requests.len() > 8 { 3 } else { 100 }
+    }
+}
+
 /// The key of a role on a guarded device.
 pub(super) fn secret(role: Role) -> Secret {
     Secret::new([0x30 + role as u8; 32])

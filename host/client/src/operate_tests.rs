@@ -31,7 +31,7 @@ fn options(faults: &Faults) -> Options {
     let lossy = [&faults.lose_requests, &faults.lose_answers, &faults.garble_answers];
     let lossy = lossy.iter().any(|lost| !lost.is_empty());
     let timeout_us = if lossy { 100_000 } else { 20_000_000 };
-    Options { retry: Retry { timeout_us, attempts: 3 }, ..Options::default() }
+    Options { retry: Retry { timeout_us, attempts: faults.attempts() }, ..Options::default() }
 }
 
 fn connect(faults: Faults) -> (Fake, Client) {

@@ -10,6 +10,7 @@ use xmap_link::*;
 use xtask::emulator::{Emulator, Machine};
 use xtask::link;
 
+use crate::board::{LIMIT, patient};
 use crate::trust::{USB, module, release, sealed};
 
 /// The key of a role.
@@ -50,7 +51,7 @@ fn start(seeded: bool) -> Board {
 /// The board for this caller.
 fn connect(board: &Board, key: Option<Secret>) -> Result<Client, Error> {
     let port = board.emulator.listen().unwrap();
-    Client::connect(&PortName::Tcp { host: "127.0.0.1".into(), port }, &Options { key, ..Options::default() })
+    Client::connect(&PortName::Tcp { host: "127.0.0.1".into(), port }, &Options { key, ..patient() })
 }
 
 /// Calls that are not those of the module's timer.
@@ -137,7 +138,7 @@ fn without_a_seed_no_session_begins() {
 /// Sends a frame over the board's own UART; the channel and the payload of the answer.
 fn ask(board: &mut Board, frame: &[u8]) -> (u8, Vec<u8>) {
     let uart = board.emulator.uart();
-    uart.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    uart.set_read_timeout(Some(LIMIT)).unwrap();
     uart.write_all(frame).unwrap();
     let mut reader: FrameReader = FrameReader::new();
     loop {

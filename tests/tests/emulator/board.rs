@@ -2,18 +2,38 @@
 
 use std::io::Write as _;
 use std::sync::OnceLock;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use tempfile::NamedTempFile;
 use xmap_client::{Client, Options, PortName};
 use xmap_compiler::compile::compile;
 use xmap_compiler::manifest::Manifest;
 use xmap_image::Word;
+use xmap_link::Retry;
 use xmap_tests::Panel;
 use xtask::emulator::{Emulator, Machine};
 use xtask::firmware::{self, Built, Owner};
 
 /// The word of the command line that gives inputs and clock to the host.
 pub(crate) const REHEARSE: &str = "xmap.rehearse=1";
+
+/// How long anything may take on a machine that does much else.
+pub(crate) const LIMIT: Duration = Duration::from_secs(120);
+
+/// How a board is asked: nothing is lost on the wire, so what is late is only late, and is not asked for again.
+pub(crate) fn patient() -> Options {
+    Options { retry: Retry { timeout_us: 20_000_000, attempts: 6 }, ..Options::default() }
+}
+
+/// Waits until something holds: the board's time goes on with the host's, but the board itself may be late.
+pub(crate) fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !holds() {
+        assert!(start.elapsed() < LIMIT, "{what} did not come");
+        thread::sleep(Duration::from_millis(5));
+    }
+}
 
 /// A board in the emulator that has been greeted. The emulator ends with it.
 pub(crate) struct Board {
@@ -41,7 +61,7 @@ pub(crate) fn boot(image: Option<&[u8]>, arguments: &str) -> Board {
     let emulator = machine.start().unwrap_or_else(|error| panic!("{error:#}"));
     let port = emulator.listen().unwrap();
     let name = PortName::Tcp { host: "127.0.0.1".into(), port };
-    let client = Client::connect(&name, &Options::default()).unwrap_or_else(|error| panic!("{error}"));
+    let client = Client::connect(&name, &patient()).unwrap_or_else(|error| panic!("{error}"));
     Board { client, emulator }
 }
 

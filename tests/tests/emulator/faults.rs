@@ -150,12 +150,15 @@ fn time_passes() {
     let wait = [Op::Const32W.abc(1, 0, 0), 200_000, Op::TimeDelay.abc(1, 0, 0), Op::Ret.abc(0, 0, 0)];
     code(&mut builder, "wait", &[], &wait);
     let mut board = boot(Some(&bytes(&builder.build().unwrap())), "");
+    let outside = std::time::Instant::now();
     let before = board.client.status().unwrap().uptime_us;
     let start = std::time::Instant::now();
     assert_eq!(board.client.call(&name("wait"), &[]).unwrap(), Outcome::Returned(vec![]));
     assert!(start.elapsed().as_micros() >= 200_000);
     let passed = board.client.status().unwrap().uptime_us - before;
-    assert!((200_000..10_000_000).contains(&passed), "{passed} us");
+    // What the board measured lies within what the host measured, however long that was.
+    let outside = outside.elapsed().as_micros() as u64 + 1000;
+    assert!((200_000..=outside).contains(&passed), "{passed} us of {outside} us");
 }
 
 /// Noise between frames costs those frames and nothing else.
@@ -166,5 +169,7 @@ fn noise_is_counted_and_forgotten() {
     board.emulator.uart().write_all(b"\x55\0\x02\x07\0\x09abcdefgh\0").unwrap();
     assert_eq!(board.client.call(&name("lamp_off"), &[]).unwrap(), Outcome::Returned(vec![]));
     let status = board.client.status().unwrap();
-    assert_eq!((status.frames_bad, status.frames_good, status.calls), (3, 3, 1));
+    // A request that was asked again is one more good frame, and still one call.
+    assert_eq!((status.frames_bad, status.calls), (3, 1));
+    assert!(status.frames_good >= 3, "{status:?}");
 }

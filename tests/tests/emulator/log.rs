@@ -10,7 +10,7 @@ use xmap_client::{Client, Incoming};
 use xmap_image::{Entry, Export, Function, ImageBuilder, Op};
 use xmap_link::features;
 
-use crate::board::{REHEARSE, boot, bytes, flashed};
+use crate::board::{LIMIT, REHEARSE, boot, bytes, flashed};
 
 /// The log up to the first message that starts with `last`; each with its level in front.
 fn log(client: &mut Client, last: &str) -> Vec<String> {
@@ -18,7 +18,7 @@ fn log(client: &mut Client, last: &str) -> Vec<String> {
     let table = Table::parse(&elf).unwrap().expect("the program has a .defmt section");
     let mut decoder = table.new_stream_decoder();
     let (mut messages, mut last_us) = (Vec::new(), 0);
-    let deadline = Instant::now() + Duration::from_secs(20);
+    let deadline = Instant::now() + LIMIT;
     while Instant::now() < deadline {
         for incoming in client.listen(Duration::from_millis(200)).unwrap() {
             let Incoming::Defmt(bytes) = incoming else { continue };

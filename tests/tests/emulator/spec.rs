@@ -13,7 +13,7 @@ use xtask::firmware::{self, Program};
 
 use crate::board::bytes;
 
-const LIMIT: Duration = Duration::from_secs(300);
+const LIMIT: Duration = Duration::from_secs(900);
 
 /// What the emulated board made of plays.
 struct Played {

@@ -17,7 +17,7 @@ use xtask::emulator::{Emulator, Machine};
 use xtask::firmware::{self, Built, Owner, Program};
 
 use crate::access;
-use crate::board::bytes;
+use crate::board::{bytes, patient, until};
 
 const LAMP: u32 = 1 << 17;
 /// Numbers of the Raspberry Pi's boot loader.
@@ -105,7 +105,7 @@ fn boot(panel: &[u8], boot_mode: Option<u32>) -> Board {
     let emulator = machine.start().unwrap_or_else(|error| panic!("{error:#}"));
     let port = emulator.listen().unwrap();
     let name = PortName::Tcp { host: "127.0.0.1".into(), port };
-    let options = Options { key: Some(access::secret(Role::Own)), ..Options::default() };
+    let options = Options { key: Some(access::secret(Role::Own)), ..patient() };
     let client = Client::connect(&name, &options).unwrap_or_else(|error| panic!("{error}"));
     Board { client, _emulator: emulator }
 }
@@ -212,8 +212,7 @@ fn a_release_swaps_what_is_sealed_refuses_what_is_old_and_stops_what_is_revoked(
     assert_eq!(older, PolicyState::Refused { code: 5, details: [3, 4] });
     let ninth = module("hall", 9, 17);
     board.swap(&ninth, Some(&sealed(&ninth, "uart").0)).unwrap();
-    std::thread::sleep(std::time::Duration::from_millis(50));
-    assert!(board.lamp_is_on());
+    until("the tick that lights the lamp", || board.lamp_is_on());
 }
 
 #[test]

@@ -17,7 +17,7 @@ use xmap_link::{Export, Life, Secret};
 use xmapd::registers::file;
 
 /// How long anything here may take on a machine that does much else.
-pub const LIMIT: Duration = Duration::from_secs(60);
+pub const LIMIT: Duration = Duration::from_secs(120);
 
 /// Lines of the panels here.
 pub const HELD: u32 = 1 << 17;
@@ -169,6 +169,18 @@ impl Device {
             assert!(start.elapsed() < LIMIT, "{what} did not come\n{}", self.said());
             thread::sleep(Duration::from_millis(2));
         }
+    }
+
+    /// Waits until the program has ended; false where it does not.
+    pub fn ends(&mut self) -> bool {
+        let start = Instant::now();
+        while start.elapsed() < LIMIT {
+            if self.child.as_mut().is_some_and(|child| child.try_wait().unwrap().is_some()) {
+                return true;
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+        false
     }
 
     /// Whether the program ends within a moment.

@@ -59,7 +59,7 @@ impl Desk {
         let root = read_key(&self.file("root")).unwrap().public();
         let policy = fs::read(self.policy(1, "root", "")).unwrap();
         let owner = Owned::new(root, &policy, Volatile::default()).unwrap();
-        Rig::of_owner(&[image], 1, Some(owner))
+        Rig::of_owner(&[image], Some(owner))
     }
 }
 
@@ -139,7 +139,7 @@ fn a_revocation_stops_a_module_that_runs() {
 fn a_development_device_says_so_and_takes_no_policy() {
     let desk = Desk::new();
     let plain = desk.panels.build("hall", "plain", PINS, &wat(1, "", 0, 100));
-    let rig = Rig::start(&[&plain], 1);
+    let rig = Rig::start(&[&plain]);
     let port = ["--port", &rig.port];
     let status = done(&["status", port[0], port[1]]);
     assert!(

@@ -5,7 +5,7 @@ use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -75,26 +75,34 @@ pub(crate) struct Record {
 pub(crate) struct Rig {
     /// Where it listens, as `--port` takes it.
     pub(crate) port: String,
+    /// Microseconds that its time is ahead of ours.
+    ahead_us: Arc<AtomicU64>,
     stop: Arc<AtomicBool>,
     device: Option<JoinHandle<Record>>,
 }
 
 impl Rig {
-    /// A device that starts with these images. Its time passes `speed` times as fast as ours.
-    pub(crate) fn start(images: &[&Path], speed: u32) -> Self {
-        Self::of_owner(images, speed, None)
+    /// A device that starts with these images. Its time passes with ours.
+    pub(crate) fn start(images: &[&Path]) -> Self {
+        Self::of_owner(images, None)
     }
 
     /// The same of a device that has an owner; its images come from a stick.
-    pub(crate) fn of_owner(images: &[&Path], speed: u32, owner: Option<Owned<Volatile>>) -> Self {
+    pub(crate) fn of_owner(images: &[&Path], owner: Option<Owned<Volatile>>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
         let port = format!("tcp:{}", listener.local_addr().unwrap());
         let stop = Arc::new(AtomicBool::new(false));
         let images: Vec<Vec<u8>> = images.iter().map(|path| std::fs::read(path).unwrap()).collect();
-        let ends = stop.clone();
-        let device = thread::spawn(move || run(&listener, &images, speed, owner, &ends));
-        Self { port, stop, device: Some(device) }
+        let ahead_us = Arc::new(AtomicU64::new(0));
+        let (ends, ahead) = (stop.clone(), ahead_us.clone());
+        let device = thread::spawn(move || run(&listener, &images, &ahead, owner, &ends));
+        Self { port, ahead_us, stop, device: Some(device) }
+    }
+
+    /// Lets so many microseconds more pass for the device than for us.
+    pub(crate) fn skip(&self, us: u64) {
+        self.ahead_us.fetch_add(us, Ordering::SeqCst);
     }
 
     /// Ends it.
@@ -122,7 +130,7 @@ fn room() -> Room<Heap> {
 fn run(
     listener: &TcpListener,
     images: &[Vec<u8>],
-    speed: u32,
+    ahead_us: &AtomicU64,
     owner: Option<Owned<Volatile>>,
     stop: &AtomicBool,
 ) -> Record {
@@ -147,7 +155,7 @@ fn run(
             service.send_texts(wire, &mut device);
         }
         hosts.retain(|(wire, _)| wire.open);
-        let target_us = began.elapsed().as_micros() as u64 * u64::from(speed);
+        let target_us = began.elapsed().as_micros() as u64 + ahead_us.load(Ordering::SeqCst);
         let now_us = device.board_mut().port_mut().time_us();
         device.pass(target_us.saturating_sub(now_us), |board, us| board.port_mut().advance(us));
         if !served {
