@@ -158,7 +158,7 @@ fn an_image_that_is_no_good_leaves_the_old_one() {
     let porch = hall.panels.build("porch", "porch", PINS, &wat(9, "", 0, 10));
     let (_, error, status) = swap(&["--module", "1", path(&porch)]);
     assert!(
-        error.contains("porch was not swapped: the image was rejected: reason ") && status == 1,
+        error.contains("porch was not swapped: the image was rejected: beside module 0: ") && status == 1,
         "{error}"
     );
     // One that no slot holds.
