@@ -223,6 +223,10 @@ codes! {
         "Kept bytes are inside the linear memory that the module has at load: its pages, or `[limits] memory_bytes` where that is less.",
         "0x10000 takes 0x10000 to 0x10004, the memory has 0x10000 bytes at load";
 
+    UnclearStack = 513, "a shadow stack whose pointer is not known",
+        "A warning: the image is written. Compilers keep a stack in linear memory, whose pointer is a global. What a call that traps had taken of it is given back by the mapper, for which the image names the global: `__stack_pointer` in the module's exports or name section (AssemblyScript: `~lib/memory/__stack_pointer`), or else the only one that functions move and put back. Where none is clear, `on_trap = \"hold\"` lets each trap make the stack smaller.",
+        "hall.wasm: the shadow stack is not given back after a trap: global 0, global 1 all behave as the pointer of one";
+
         // X06: budgets. xmap_image::limits has the figures with their reasons.
     ImageTooLarge = 601, "the image is over its budget",
         "The image is larger than `[limits] max_bytes` (or --max-bytes). The largest functions are listed.",

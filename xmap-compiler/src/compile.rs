@@ -20,6 +20,7 @@ use crate::memory::{self, Memory};
 use crate::opt::{Inlined, ParamRanges, inline};
 use crate::pins::PinCheck;
 use crate::report::{ExportReport, FunctionReport, How, Report};
+use crate::shadow::{Shadow, shadow};
 use crate::table;
 use crate::wasm::{ConstExpr, Import, Lines, WasmModule, foreign};
 
@@ -32,6 +33,8 @@ pub struct Compiled {
     pub map: SourceMap,
     /// What it takes and what it costs.
     pub report: Report,
+    /// What a person should know of the image; each warns and none stands in the way.
+    pub warnings: Vec<Diagnostic>,
 }
 
 impl Compiled {
@@ -55,6 +58,7 @@ pub fn compile(manifest: &Manifest, wasm: &[u8]) -> Result<Compiled, Diagnostics
     let pins = |function| PinCheck { file: &file, module: &module, lines: &lines, manifest, function };
 
     let (funcs, shared) = program(&file, &module, &lines, &exports)?;
+    let shadow = shadow(&module, &funcs);
     let emitted = emit_all(&module, &funcs, pins)?;
     let linked = link(&module, &exports, emitted, &shared);
     assemble(&Parts {
@@ -62,6 +66,7 @@ pub fn compile(manifest: &Manifest, wasm: &[u8]) -> Result<Compiled, Diagnostics
         module: &module,
         exports: &exports,
         linked: &linked,
+        shadow: &shadow,
         file: &file,
         lines: &lines,
     })
@@ -73,6 +78,7 @@ struct Parts<'p, 'a> {
     module: &'p WasmModule<'a>,
     exports: &'p [MappedExport],
     linked: &'p Linked,
+    shadow: &'p Shadow,
     file: &'p str,
     lines: &'p Lines<'a>,
 }
@@ -124,6 +130,7 @@ fn assemble(parts: &Parts<'_, '_>) -> Result<Compiled, Diagnostics> {
         elements,
         passive_data: table::passive_data(module, linked),
         stack_slots,
+        stack_pointer: parts.shadow.pointer(linked),
         manifest: block(parts, &kept),
     };
     let words = builder.build().map_err(|error| {
@@ -144,7 +151,12 @@ fn assemble(parts: &Parts<'_, '_>) -> Result<Compiled, Diagnostics> {
         functions.collect(),
         kept.names,
     );
-    Ok(Compiled { words, map, report })
+    Ok(Compiled {
+        words,
+        map,
+        report,
+        warnings: parts.shadow.warning(file, &manifest.policy).into_iter().collect(),
+    })
 }
 
 /// The rows of the export table.

@@ -144,9 +144,20 @@ impl fmt::Display for Place {
     }
 }
 
-/// One error.
+/// Whether something stands in the way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Severity {
+    /// Nothing was done.
+    Error,
+    /// It was done all the same.
+    Warning,
+}
+
+/// One error or warning.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostic {
+    /// Whether it stands in the way.
+    pub severity: Severity,
     /// Its number.
     pub code: Code,
     /// What is wrong here, in one line without a full stop.
@@ -162,7 +173,19 @@ pub struct Diagnostic {
 impl Diagnostic {
     /// An error at a place.
     pub fn new(code: Code, place: Place, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), place: Box::new(place), notes: Vec::new(), help: None }
+        Self {
+            severity: Severity::Error,
+            code,
+            message: message.into(),
+            place: Box::new(place),
+            notes: Vec::new(),
+            help: None,
+        }
+    }
+
+    /// A warning at a place.
+    pub fn warning(code: Code, place: Place, message: impl Into<String>) -> Self {
+        Self { severity: Severity::Warning, ..Self::new(code, place, message) }
     }
 
     /// Adds another place that belongs to it.
@@ -206,7 +229,11 @@ impl Diagnostic {
     }
 
     fn render(&self, renderer: &Renderer) -> String {
-        let title = Level::ERROR.primary_title(printable(&self.message)).id(self.code.to_string());
+        let level = match self.severity {
+            Severity::Error => Level::ERROR,
+            Severity::Warning => Level::WARNING,
+        };
+        let title = level.primary_title(printable(&self.message)).id(self.code.to_string());
         let primary = match &*self.place {
             // The message names the file already.
             Place::File(path) if self.message.starts_with(&format!("{path}: ")) => Group::with_title(title),

@@ -28,6 +28,7 @@ pub mod pins;
 pub mod policy;
 pub mod recognize;
 pub mod report;
+mod shadow;
 mod table;
 mod text;
 pub mod wasm;

@@ -187,7 +187,9 @@ impl Report {
 
     /// Bytes of the image's parts by what they are for, with a few words on each; their sum is the total.
     pub fn parts(&self) -> [(&'static str, u32, &'static str); 6] {
-        use Extension::{ElementItems, Elements, PassiveData, PassiveElements, Tables, Types};
+        use Extension::{
+            ElementItems, Elements, PassiveData, PassiveElements, Stack, StackPointer, Tables, Types,
+        };
         use Section::{
             Code, Data, DataRows, Exports, Functions, Globals, Manifest, Names, Pins, Signatures, Strings,
         };
@@ -198,7 +200,7 @@ impl Report {
         let lengths = self.extensions.iter().filter(|bytes| **bytes > 0).count();
         let header = (HEADER_WORDS + lengths) as u32 * 4;
         let table = sum(&[Exports, Functions, Pins, Signatures, Names])
-            + more(&[Types, Tables, Elements, PassiveElements, ElementItems]);
+            + more(&[Types, Tables, Elements, PassiveElements, ElementItems, Stack, StackPointer]);
         let code = sum(&[Code]);
         let data = sum(&[Globals, DataRows, Data]) + more(&[PassiveData]);
         let manifest = sum(&[Strings, Manifest]);

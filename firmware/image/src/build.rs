@@ -118,6 +118,8 @@ pub struct ImageBuilder<'a> {
     pub passive_data: Vec<Vec<u8>>,
     /// Slots of the register stack beside a window; all images have [`limits::STACK_SLOTS`].
     pub stack_slots: u32,
+    /// The index of the global that is the shadow stack's pointer, where it is known.
+    pub stack_pointer: Option<u32>,
     /// The cold part. Its events name exports by their place in `exports` *as sorted by key*.
     pub manifest: Manifest<'a>,
 }
@@ -168,6 +170,7 @@ impl<'a> ImageBuilder<'a> {
             elements: Vec::new(),
             passive_data: Vec::new(),
             stack_slots: limits::STACK_SLOTS,
+            stack_pointer: None,
             manifest: Manifest::default(),
         }
     }
@@ -232,6 +235,7 @@ impl<'a> ImageBuilder<'a> {
             elements: elements_of(image),
             passive_data: image.passive_data().iter().map(bytes).collect(),
             stack_slots: (image.stack_slots() - limits::WINDOW) as u32,
+            stack_pointer: image.stack_pointer().map(|index| index as u32),
             manifest: image.manifest()?,
         })
     }
@@ -311,6 +315,7 @@ impl<'a> ImageBuilder<'a> {
             bytemuck::cast_slice(&rows_of.items),
             bytemuck::cast_slice(&rows_of.passive_data),
             bytemuck::cast_slice(&stack),
+            bytemuck::cast_slice(self.stack_pointer.as_slice()),
         ];
         let manifest = self.manifest.encode().map_err(|_| BuildError::Manifest)?;
 

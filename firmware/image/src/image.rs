@@ -35,6 +35,8 @@ pub struct Image<'a> {
     pub(crate) items: &'a [u16],
     #[cfg(feature = "full")]
     pub(crate) passive_data: &'a [PassiveRow],
+    /// The global with the shadow stack's pointer, its index plus one; 0 where there is none.
+    pub(crate) stack_pointer: u32,
     pub(crate) declared: u64,
     pub(crate) writable: u64,
     #[cfg(feature = "full")]
@@ -153,6 +155,12 @@ impl<'a> Image<'a> {
     pub fn stack_slots(&self) -> usize {
         let more: &[Word] = self.part(Extension::Stack.part()).rows::<_, 1>();
         limits::WINDOW + more.first().copied().unwrap_or(limits::STACK_SLOTS) as usize
+    }
+
+    /// The index of the global that is the pointer of the module's shadow stack, if it has one.
+    #[inline(always)]
+    pub fn stack_pointer(&self) -> Option<usize> {
+        self.stack_pointer.checked_sub(1).map(|index| index as usize)
     }
 
     /// Fills [`Image::slots`] slots as they are at load: globals, the sizes of tables and the references in them, the

@@ -107,10 +107,13 @@ pub enum Extension {
     /// One word: slots of the register stack beside a window, where the image needs more than
     /// [`crate::limits::STACK_SLOTS`].
     Stack = 6,
+    /// One word: the index of the global that is the pointer of the module's shadow stack, which its compiler
+    /// keeps in linear memory.
+    StackPointer = 7,
 }
 
 /// How many extension sections there are.
-pub(crate) const EXTENSIONS: usize = 7;
+pub(crate) const EXTENSIONS: usize = 8;
 
 impl Extension {
     /// Every extension section in its order.
@@ -122,6 +125,7 @@ impl Extension {
         Extension::ElementItems,
         Extension::PassiveData,
         Extension::Stack,
+        Extension::StackPointer,
     ];
 }
 

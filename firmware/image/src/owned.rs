@@ -125,6 +125,7 @@ impl Place {
 struct Places {
     declared: u64,
     writable: u64,
+    stack_pointer: u32,
     #[cfg(feature = "full")]
     beyond_integers: bool,
     words: Place,
@@ -149,6 +150,7 @@ impl Places {
         Self {
             declared: image.declared,
             writable: image.writable,
+            stack_pointer: image.stack_pointer,
             #[cfg(feature = "full")]
             beyond_integers: image.beyond_integers,
             words: Place::of(words, words),
@@ -188,6 +190,7 @@ impl Places {
             passive_data: self.passive_data.view(bytes),
             declared: self.declared,
             writable: self.writable,
+            stack_pointer: self.stack_pointer,
             #[cfg(feature = "full")]
             beyond_integers: self.beyond_integers,
         }

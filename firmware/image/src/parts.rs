@@ -28,6 +28,7 @@ static ROWS: [(u16, u16); PARTS] = {
     rows[Extension::ElementItems.part()] = (2, ANY);
     rows[Extension::PassiveData.part()] = (12, limits::MAX_SEGMENTS as u16);
     rows[Extension::Stack.part()] = (4, 1);
+    rows[Extension::StackPointer.part()] = (4, 1);
     rows
 };
 

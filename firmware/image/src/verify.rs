@@ -34,7 +34,7 @@ impl<'a> Image<'a> {
     #[inline(never)]
     pub fn verify(words: &'a [Word]) -> Result<Image<'a>> {
         check_header(words)?;
-        let left_out = !(1u32 << Extension::Stack as u8);
+        let left_out = !(1u32 << Extension::Stack as u8 | 1u32 << Extension::StackPointer as u8);
         if !FULL && words.get(field::EXTENSIONS).is_some_and(|present| present & left_out != 0) {
             return Err(VerifyError::Unsupported);
         }
@@ -55,6 +55,7 @@ impl<'a> Image<'a> {
             items: parts[Extension::ElementItems.part()].halves(),
             #[cfg(feature = "full")]
             passive_data: parts[Extension::PassiveData.part()].rows::<_, 3>(),
+            stack_pointer: 0,
             declared: 0,
             writable: 0,
             #[cfg(feature = "full")]
@@ -113,8 +114,8 @@ impl<'a> Image<'a> {
         Ok(())
     }
 
-    /// Data rows; the stack.
-    fn check_memory(&self, parts: &Parts<'_>) -> Result<()> {
+    /// Data rows; the register stack; the pointer of the shadow stack.
+    fn check_memory(&mut self, parts: &Parts<'_>) -> Result<()> {
         let memory = self.header().memory_bytes as usize;
         let mut copied = Budget::new(memory.max(self.data.len()));
         for (n, row) in parts[Section::DataRows as usize].rows::<DataRow, 3>().iter().enumerate() {
@@ -125,10 +126,18 @@ impl<'a> Image<'a> {
         }
         match parts[Extension::Stack.part()].rows::<Word, 1>() {
             [slots] if *slots <= limits::STACK_SLOTS || *slots > limits::MAX_STACK_SLOTS => {
-                Err(VerifyError::Extension(Extension::Stack))
+                return Err(VerifyError::Extension(Extension::Stack));
             }
-            _ => Ok(()),
+            _ => {}
         }
+        if let [index] = parts[Extension::StackPointer.part()].rows::<Word, 1>() {
+            // An i32, as far as an image says: it stands zero-extended.
+            match parts[Section::Globals as usize].rows::<[Word; 2], 2>().get(*index as usize) {
+                Some([_, 0]) => self.stack_pointer = index + 1,
+                _ => return Err(VerifyError::Extension(Extension::StackPointer)),
+            }
+        }
+        Ok(())
     }
 
     /// Tables and segments: all slots follow each other, all items exist.

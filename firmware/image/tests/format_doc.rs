@@ -106,6 +106,7 @@ fn extensions() -> String {
             Extension::Stack => {
                 (4, "slots of the register stack beside a window, where more than 192 are needed")
             }
+            Extension::StackPointer => (4, "the global that is the pointer of the module's shadow stack"),
         };
         writeln!(out, "| {} | {extension:?} | {row} | {content} |", extension as u8)
             .expect("a string takes all");

@@ -59,7 +59,7 @@ fn refused() -> Vec<(Vec<Word>, VerifyError)> {
             },
             E::Hash,
         ),
-        (header(field::EXTENSIONS, 1 << 7), E::HeaderField),
+        (header(field::EXTENSIONS, 1 << 8), E::HeaderField),
         (header(field::MEMORY_PAGES, 2 | 1 << 16), E::HeaderField),
         (header(field::MEMORY_BYTES, 65_537), E::HeaderField),
         (header(field::START, 2), E::HeaderField),
@@ -238,6 +238,10 @@ fn extensions_refused() -> Vec<(Vec<Word>, VerifyError)> {
         // What every image has is not said, and no image has more than the limit.
         (word(Stack, 0, xmap_image::limits::STACK_SLOTS), E::Extension(Stack)),
         (word(Stack, 0, xmap_image::limits::MAX_STACK_SLOTS + 1), E::Extension(Stack)),
+        // A shadow stack's pointer is a global, and an i32 as far as its value says.
+        (word(StackPointer, 0, 1), E::Extension(StackPointer)),
+        (word(StackPointer, 0, 2), E::Extension(StackPointer)),
+        (word(StackPointer, 0, u32::MAX), E::Extension(StackPointer)),
         (word(Elements, 0, 2), E::Extension(Elements)),
         (word(Elements, 1, 2), E::Extension(Elements)),
         (word(Elements, 2, 5), E::Extension(Elements)),

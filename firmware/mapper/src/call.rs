@@ -21,8 +21,8 @@ pub enum CallError {
         /// How many there were.
         given: usize,
     },
-    /// The call stopped. Outputs, memory and globals are as it left them, and the next call is
-    /// welcome.
+    /// The call stopped. Outputs, memory and globals are as it left them, but for the pointer of the shadow
+    /// stack, which is as it was before; the next call is welcome.
     Trap(Trap),
 }
 
@@ -97,6 +97,7 @@ impl<P: Port> Mapper<'_, P> {
         }
         self.counters.calls = self.counters.calls.wrapping_add(1);
         self.counters.fuel = 0;
+        let stack_pointer = self.stack_pointer();
         // Every row has a signature, as verification has shown.
         let signature = self.image.signature(id).unwrap_or_default();
         let taken = match given {
@@ -113,16 +114,23 @@ impl<P: Port> Mapper<'_, P> {
         });
         match outcome {
             Ok(()) => Ok(self.stack.get(1..1 + row.results()).unwrap_or_default()),
-            Err(stop) => Err(CallError::Trap(self.trap(id.0, stop))),
+            Err(stop) => Err(CallError::Trap(self.trap(id.0, stop, stack_pointer))),
         }
     }
 
     /// Runs the start function.
     pub(crate) fn run_start(&mut self, function: u32) -> Result<(), Trap> {
         self.counters.fuel = 0;
+        let stack_pointer = self.stack_pointer();
         let entry = Entry::of_function(&self.image, function, limits::DEFAULT_FUEL, self.fuel_cap);
         let outcome = entry.map_err(before).and_then(|entry| self.run(&entry));
-        outcome.map_err(|stop| self.trap(Trap::START, stop))
+        outcome.map_err(|stop| self.trap(Trap::START, stop, stack_pointer))
+    }
+
+    /// The pointer of the module's shadow stack; 0 where it has none.
+    #[inline(always)]
+    fn stack_pointer(&self) -> u64 {
+        self.image.stack_pointer().and_then(|index| self.globals.get(index)).copied().unwrap_or(0)
     }
 
     /// Runs the image's code, or that of a direct entry, and counts the fuel.
@@ -148,9 +156,15 @@ impl<P: Port> Mapper<'_, P> {
         outcome.map_err(|stop| if entry.is_direct { before(stop.fault) } else { stop })
     }
 
+    /// Counts a trap, and gives back what the call had taken of the shadow stack: its pointer gets the value
+    /// that it had before the call. A module's compiler does that in front of each return, and a call that
+    /// traps gets to none.
     #[cold]
     #[inline(never)]
-    fn trap(&mut self, export: u16, stop: Stop) -> Trap {
+    fn trap(&mut self, export: u16, stop: Stop, stack_pointer: u64) -> Trap {
+        if let Some(global) = self.image.stack_pointer().and_then(|index| self.globals.get_mut(index)) {
+            *global = stack_pointer;
+        }
         self.counters.traps = self.counters.traps.wrapping_add(1);
         let Stop { fault: Fault { code, detail }, at } = stop;
         Trap { image: self.image.hash_prefix(), export, code, op: at, detail }

@@ -113,6 +113,7 @@ pub fn extended() -> ImageBuilder<'static> {
     ];
     b.passive_data = vec![b"lamp".to_vec(), b"passive".to_vec()];
     b.stack_slots = 300;
+    b.stack_pointer = Some(0);
     b.functions.push(Function {
         frame: 8,
         params: 0,

@@ -1,5 +1,6 @@
 //! What a verb works on: an image, however the path on the command line leads to one.
 
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use xmap_boards::RPI4B;
@@ -13,6 +14,8 @@ use xmap_compiler::recognize::not_this;
 use xmap_compiler::report::Report;
 use xmap_image::{MAGIC, OwnedImage, VerifyError, Word, bundle, limits::MAX_MODULES};
 use xmap_trust::{SEAL_MAGIC, SEAL_WORDS, Seal};
+
+use super::output::stderr_has_colours;
 
 /// Bytes of a map that are read: it has some ten times those of the largest image.
 pub(super) const MAX_MAP_BYTES: u64 = 256 << 20;
@@ -75,7 +78,7 @@ pub(super) fn load_all(path: &Path) -> Result<Vec<Loaded>, Diagnostics> {
     if let Content::Image(bytes) = input::read(path)? {
         return images(path, &bytes).map_err(Diagnostics::from);
     }
-    let Built { compiled: Compiled { words, map, report }, manifest, sources } = build(path, None)?;
+    let Built { compiled: Compiled { words, map, report, .. }, manifest, sources } = build(path, None)?;
     let title = path.display().to_string();
     let image = OwnedImage::new(words).map_err(|error| invalid(&title, &error))?;
     Ok(vec![Loaded {
@@ -93,6 +96,8 @@ pub(super) fn load_all(path: &Path) -> Result<Vec<Loaded>, Diagnostics> {
 }
 
 /// Compiles a manifest or a module; `max_bytes` stands above the manifest's own.
+///
+/// Warnings go to the standard error.
 ///
 /// # Errors
 /// Everything that is wrong with the input; an image is none.
@@ -119,6 +124,11 @@ pub(super) fn build(path: &Path, max_bytes: Option<u32>) -> Result<Built, Diagno
     }
     let compiled = compile(&manifest, &module)
         .map_err(|errors| input::in_text(&manifest.wasm_path(), &module, errors))?;
+    if !compiled.warnings.is_empty() {
+        // They stand in nobody's way: where they cannot be written, the image still is.
+        let warnings = Diagnostics(compiled.warnings.clone()).render(stderr_has_colours());
+        _ = writeln!(io::stderr(), "{warnings}");
+    }
     Ok(Built { compiled, manifest, sources })
 }
 

@@ -231,6 +231,7 @@ pub(super) fn extension_name(section: Extension) -> &'static str {
         Extension::ElementItems => "element items",
         Extension::PassiveData => "passive data",
         Extension::Stack => "stack",
+        Extension::StackPointer => "stack pointer",
     }
 }
 
