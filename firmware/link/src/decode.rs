@@ -59,9 +59,9 @@ impl fmt::Display for DecodeError {
 impl core::error::Error for DecodeError {}
 
 /// Kinds of [`Request`]; a test holds it to the enum.
-const REQUESTS: u32 = 22;
+const REQUESTS: u32 = 23;
 /// Kinds of [`Response`]; a test holds it to the enum.
-const RESPONSES: u32 = 18;
+const RESPONSES: u32 = 19;
 /// Variants of [`crate::Refusal`]; a test holds it to the enum.
 const REFUSALS: u32 = 23;
 /// The kind of [`Response::Refused`].
@@ -155,6 +155,7 @@ mod tests {
             Request::Open { .. } => 19,
             Request::Trust => 20,
             Request::Policy { .. } => 21,
+            Request::Hosts => 22,
         }
     }
 
@@ -253,6 +254,7 @@ mod tests {
             Response::Opened { .. } => 15,
             Response::Trust(_) => 16,
             Response::Policy(_) => 17,
+            Response::Hosts(_) => 18,
         }
     }
 
@@ -282,6 +284,7 @@ mod tests {
             Request::Open { key: RoleKeyId([1; 8]), nonce: [2; 32] },
             Request::Trust,
             Request::Policy { bytes: 4, token: 2 },
+            Request::Hosts,
         ];
         assert_eq!(requests.len(), REQUESTS as usize);
         for (kind, request) in requests.iter().enumerate() {
@@ -333,6 +336,7 @@ mod tests {
             Response::Opened { nonce: [0; 32], role: Role::Observe, proof: [0; 16] },
             Response::Trust(TrustStatus { policy: None, rejected: 0, last: None }),
             Response::Policy(PolicyState::Taken { version: 1, stopped: 0 }),
+            Response::Hosts(HostCounts::default()),
         ];
         assert_eq!(responses.len(), RESPONSES as usize);
         for (kind, response) in responses.iter().enumerate() {

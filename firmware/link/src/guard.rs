@@ -10,6 +10,8 @@ use crate::{
 
 /// Bytes of a frame that is no session's: a greeting is the longest.
 const MAX_PLAIN_FRAME: usize = 160;
+/// When a host that found no room may try again, in milliseconds.
+pub const FULL_RETRY_MS: u32 = 1000;
 
 /// Turns frames into answers for those who have a key, as [`crate::Responder`] does for everybody.
 ///
@@ -26,6 +28,10 @@ pub struct Guard {
     keys: RoleKeys,
     nonces: Option<Nonces>,
     greeted: bool,
+    /// Keys up to this role are refused a session for want of room.
+    full: Option<Role>,
+    /// Sessions that have begun.
+    sessions: u32,
     active: Option<Session>,
     /// Opened, and nothing has come of it.
     next: Option<Opened>,
@@ -35,6 +41,15 @@ pub struct Guard {
     tagged_len: usize,
     plain: [u8; MAX_PLAIN_FRAME],
     plain_len: usize,
+}
+
+/// The holder of a key, as the request that is being answered shows it.
+#[derive(Clone, Copy, Debug)]
+pub struct Caller<'k> {
+    /// The key.
+    pub key: &'k RoleKey,
+    /// The session's number, from 1: another number is another session, which owns nothing of the one before.
+    pub session: u32,
 }
 
 #[derive(Debug)]
@@ -75,6 +90,8 @@ impl Guard {
             keys,
             nonces,
             greeted: false,
+            full: None,
+            sessions: 0,
             active: None,
             next: None,
             refused: 0,
@@ -95,6 +112,17 @@ impl Guard {
         self.active.is_some()
     }
 
+    /// Whether the holder of a key, or whoever knows a key's id, has asked for a session.
+    pub const fn is_opened(&self) -> bool {
+        self.next.is_some() || self.active.is_some()
+    }
+
+    /// Refuses new sessions to keys whose role is at most this ([`Refusal::Busy`]); `None` refuses none. A session
+    /// that is under way goes on.
+    pub const fn set_full(&mut self, full: Option<Role>) {
+        self.full = full;
+    }
+
     /// The key of the session that is under way.
     pub fn caller(&self) -> Option<&RoleKey> {
         self.active.as_ref().and_then(|session| self.keys.at(session.key))
@@ -108,7 +136,7 @@ impl Guard {
         &mut self,
         frame: &Frame<'_>,
         now_us: u64,
-        serve: impl FnOnce(Option<&RoleKey>, Request) -> Response,
+        serve: impl FnOnce(Option<Caller<'_>>, Request) -> Response,
     ) -> Reply {
         match Channel::from_u8(frame.channel) {
             Some(Channel::Request) => self.plain(frame.payload, now_us, serve),
@@ -147,7 +175,7 @@ impl Guard {
         &mut self,
         payload: &[u8],
         now_us: u64,
-        serve: impl FnOnce(Option<&RoleKey>, Request) -> Response,
+        serve: impl FnOnce(Option<Caller<'_>>, Request) -> Response,
     ) -> Reply {
         let (seq, response) = match decode_request(payload) {
             Err(DecodeError::NoSequence) => return Reply::None,
@@ -181,6 +209,9 @@ impl Guard {
     fn open(&mut self, id: RoleKeyId, host: Nonce, now_us: u64) -> Response {
         let Some(place) = self.keys.find(id) else { return Response::Refused(Refusal::UnknownKey) };
         let Some(key) = self.keys.at(place) else { return Response::Refused(Refusal::UnknownKey) };
+        if self.active.is_none() && self.full.is_some_and(|full| key.role <= full) {
+            return Response::Refused(Refusal::Busy { retry_ms: FULL_RETRY_MS });
+        }
         let Some(nonces) = &mut self.nonces else { return Response::Refused(Refusal::NoRandom) };
         // The host asked again because the answer was lost; it knows one of two answers, and must not know the wrong one.
         let again = self.next.as_ref().filter(|next| next.id == id && next.host == host);
@@ -193,13 +224,18 @@ impl Guard {
         Response::Opened { nonce: device, role, proof }
     }
 
-    fn tagged(&mut self, payload: &[u8], serve: impl FnOnce(Option<&RoleKey>, Request) -> Response) -> Reply {
+    fn tagged(
+        &mut self,
+        payload: &[u8],
+        serve: impl FnOnce(Option<Caller<'_>>, Request) -> Response,
+    ) -> Reply {
         let Some(tagged) = Tagged::split(payload) else { return Reply::None };
         let ours = |session: &Session| tagged.holds(Channel::TaggedRequest, &session.from_host);
         if !self.active.as_ref().is_some_and(ours) {
             match self.next.take() {
                 Some(Opened { session, .. }) if ours(&session) => {
                     self.active = Some(session);
+                    self.sessions = self.sessions.wrapping_add(1);
                     self.tagged_len = 0;
                 }
                 next => {
@@ -230,7 +266,7 @@ impl Guard {
             ) => (seq, Response::Refused(Refusal::BadMessage)),
             Ok((seq, request)) => match request.needs() {
                 Some(needs) if needs > key.role => (seq, Response::Refused(Refusal::RoleTooLow { needs })),
-                _ => (seq, serve(Some(key), request)),
+                _ => (seq, serve(Some(Caller { key, session: self.sessions }), request)),
             },
         };
         // The buffer takes the longest response (tests/sizes.rs), so this cannot fail.

@@ -62,14 +62,14 @@ pub use decode::{DecodeError, decode_request, decode_response};
 pub use encode::{EncodeError, encode_bytes, encode_request, encode_response, encode_text};
 pub use exchange::{Exchange, Retry, Step};
 pub use frame::{Channel, Frame, FrameCounters, FrameReader};
-pub use guard::{Guard, Reply};
+pub use guard::{Caller, FULL_RETRY_MS, Guard, Reply};
 pub use keys::{KEYS_FORMAT, KEYS_MAGIC, KeysError, MAX_KEYS_BYTES, Pattern, RoleKey, RoleKeys};
 pub use lock::{Nonce, Nonces, RoleKeyId, Secret, Tag};
 pub use message::{
     Access, Args, Boot, Chunk, Described, Export, Hello, ImageInfo, ImageState, Name, PROTOCOL, Refusal,
     Request, Response, Status, Trace, TraceEntries, TraceEntry, TrapReport, Types, features,
 };
-pub use operate::{Happening, Happenings, Life, ModuleStatus, What, Why};
+pub use operate::{Happening, Happenings, HostCounts, Life, ModuleStatus, What, Why};
 pub use respond::Responder;
 pub use role::Role;
 pub use session::{Opening, Session};

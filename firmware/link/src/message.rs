@@ -10,7 +10,7 @@ use heapless::{String, Vec};
 use serde::{Deserialize, Serialize};
 
 use crate::limits::{MAX_ARGS, MAX_BANKS, MAX_CHUNK, MAX_NAME, MAX_TRACE_ENTRIES, MAX_VERSION};
-use crate::operate::{Happenings, ModuleStatus};
+use crate::operate::{Happenings, HostCounts, ModuleStatus};
 use crate::trust::{PolicyState, TrustStatus};
 use crate::{Nonce, Role, RoleKeyId, Tag};
 
@@ -166,6 +166,8 @@ pub enum Request {
         /// Any number that another host would not choose; the rest of the transfer repeats it.
         token: u32,
     },
+    /// Kind 22: how do hosts fare? Answered by [`Response::Hosts`].
+    Hosts,
 }
 
 /// A part of an image on its way.
@@ -259,6 +261,8 @@ pub enum Response {
     Trust(TrustStatus),
     /// Kind 17: answers [`Request::Commit`] where a policy was sent.
     Policy(PolicyState),
+    /// Kind 18: answers [`Request::Hosts`].
+    Hosts(HostCounts),
 }
 
 /// Who a device is. The first two fields never change, in any protocol version.

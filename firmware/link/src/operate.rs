@@ -75,6 +75,17 @@ pub struct ModuleStatus {
     pub trap: Option<TrapReport>,
 }
 
+/// How hosts fare, and what they do not get to see. Counters start at boot and stop at their largest value.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HostCounts {
+    /// Calls that trapped because of the host's own arguments; [`ModuleStatus::traps`] has none of them.
+    pub mistakes: u32,
+    /// Messages of modules that found no room.
+    pub texts_lost: u32,
+    /// Lines of the program's own log that were left out.
+    pub lines_lost: u32,
+}
+
 /// One page of what happened.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Happenings {
@@ -138,6 +149,8 @@ pub enum What {
         /// Why, as [`ImageState::Rejected`] has it.
         code: u16,
     },
+    /// A host's call trapped because of its own arguments.
+    Mistaken(TrapReport),
 }
 
 /// Why the image before came back.

@@ -57,7 +57,8 @@ impl Request {
             | Self::Describe { .. }
             | Self::Module { .. }
             | Self::Happened { .. }
-            | Self::Trust => Role::Observe,
+            | Self::Trust
+            | Self::Hosts => Role::Observe,
             Self::Call { .. } | Self::Bind { .. } | Self::CallHandle { .. } | Self::Release { .. } => {
                 Role::Call
             }

@@ -121,7 +121,7 @@ fn the_tables_name_every_kind() {
             .collect();
         assert_eq!(kinds(heading), named);
     }
-    assert_eq!((kinds("Requests").len(), kinds("Responses").len()), (22, 18));
+    assert_eq!((kinds("Requests").len(), kinds("Responses").len()), (23, 19));
 }
 
 /// What stands behind `- \`NAME\`: ` in the list of enums, whole.
@@ -152,6 +152,7 @@ fn the_lists_name_every_variant() {
         (What::TransferEnded, "transfer given up"),
         (What::Policy { version: 1 }, "new policy `{ version: u32 }`"),
         (What::Disallowed { code: 1 }, "stopped by a policy `{ code: u16 }`"),
+        (What::Mistaken(trap), "mistake of a host `{ trap }`"),
     ];
     let text = entry("what");
     for (number, (what, name)) in whats.into_iter().enumerate() {

@@ -50,8 +50,8 @@ impl Device {
         let mut out = Vec::new();
         for byte in bytes {
             let Some(frame) = self.reader.feed(*byte) else { continue };
-            let reply = self.guard.respond(&frame, 0, |key, request| {
-                self.served.push((key.map(|key| key.role), request.clone()));
+            let reply = self.guard.respond(&frame, 0, |caller, request| {
+                self.served.push((caller.map(|caller| caller.key.role), request.clone()));
                 match request {
                     Request::Hello { nonce, .. } => Response::Hello(hello(nonce)),
                     _ => Response::Returned { results: [self.served.len() as u64].into_iter().collect() },

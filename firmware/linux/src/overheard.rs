@@ -44,6 +44,10 @@ impl<P: Record> Record for Overheard<P> {
         self.port.lost()
     }
 
+    fn texts_lost(&self) -> u32 {
+        self.port.texts_lost()
+    }
+
     fn take_texts(&mut self, each: &mut dyn FnMut(Text<'_>)) {
         let texts = &mut self.texts;
         self.port.take_texts(&mut |text| {

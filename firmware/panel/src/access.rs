@@ -2,7 +2,8 @@
 
 use xmap_link::limits::{MAX_FRAME, MAX_PAYLOAD};
 use xmap_link::{
-    Channel, Frame, Guard, Refusal, Reply, Request, Responder, Response, RoleKey, encode_bytes, text_payload,
+    Caller, Channel, Frame, Guard, Refusal, Reply, Request, Responder, Response, Role, RoleKey, encode_bytes,
+    text_payload,
 };
 
 use crate::{Board, Device, ModuleExport, Ram, Record, Trust, Wire};
@@ -39,7 +40,7 @@ impl Access {
         &mut self,
         frame: &Frame<'_>,
         now_us: u64,
-        serve: impl FnOnce(Option<&RoleKey>, Request) -> Response,
+        serve: impl FnOnce(Option<Caller<'_>>, Request) -> Response,
     ) -> Reply {
         match self {
             Self::Open(responder) => match responder.respond(frame, |request| serve(None, request)) {
@@ -65,6 +66,26 @@ impl Access {
             Self::Open(_) => true,
             Self::Guarded(guard) => guard.in_session(),
         }
+    }
+
+    /// Refuses new sessions up to this role; an open link leaves that to the service.
+    pub(crate) const fn set_full(&mut self, full: Option<Role>) {
+        if let Self::Guarded(guard) = self {
+            guard.set_full(full);
+        }
+    }
+
+    /// The role of the session that is under way, where keys are asked for.
+    pub(crate) fn role(&self) -> Option<Role> {
+        match self {
+            Self::Open(_) => None,
+            Self::Guarded(guard) => guard.caller().map(|key| key.role),
+        }
+    }
+
+    /// Whether a session was asked for by somebody who knows a key's id.
+    pub(crate) const fn is_opened(&self) -> bool {
+        matches!(self, Self::Guarded(guard) if guard.is_opened())
     }
 
     /// Sends what goes unasked, to those who may read it.

@@ -214,9 +214,7 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
             module.active_mut().step(Step::Fault);
         }
         module.vacate(state(reject));
-        while let Some(handle) = self.handles.of(number) {
-            self.handles.release(handle);
-        }
+        while self.handles.take_of(number).is_some() {}
         self.disarm(number);
         self.refresh_edges();
         self.tell(number, What::MadeSafe);

@@ -7,13 +7,14 @@ use xmap_link::limits::MAX_MODULES;
 use xmap_link::{Happenings, ImageState, Life, ModuleStatus, TrapReport, What};
 
 use crate::admission::Denials;
+use crate::fault::is_mistake;
 use crate::handles::Handles;
 use crate::history::History;
 use crate::module::{Module, capped};
 use crate::queue::{Queue, Queued, SHARE, Waiting};
 use crate::sources::{Phases, Sources};
 use crate::transfer::Transfer;
-use crate::{Board, Development, Handle, ModuleExport, Ram, Room, Trust};
+use crate::{Board, Development, Handle, HostId, ModuleExport, Ram, Room, Trust};
 
 /// Edges that one turn takes from the board: where they come faster, what is due beside them still has its turn.
 const EDGES_A_TURN: usize = 64;
@@ -45,6 +46,8 @@ pub struct Device<R: Ram, B, T = Development> {
     pub(crate) handles: Handles,
     pub(crate) history: History,
     pub(crate) transfer: Option<Transfer>,
+    /// The number of the latest session.
+    sessions: u32,
     /// Lines whose rising and falling edges the board looks for.
     detected: [u64; 2],
     /// When a host was last heard.
@@ -73,6 +76,7 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
             handles: Handles::default(),
             history: History::default(),
             transfer: None,
+            sessions: 0,
             detected: [0; 2],
             heard_us: 0,
             trapped: None,
@@ -277,7 +281,13 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
             Some(Ok(count)) => Ok(count),
             Some(Err(error)) => {
                 if let CallError::Trap(trap) = error {
-                    self.fault(target.module, trap);
+                    let image = module.image();
+                    let signature = image.as_ref().and_then(|image| image.signature(target.export));
+                    if signature.is_some_and(|signature| is_mistake(trap, &signature, args)) {
+                        self.mistake(target.module, trap);
+                    } else {
+                        self.fault(target.module, trap);
+                    }
                 }
                 Err(NotCalled::Call(error))
             }
@@ -310,35 +320,50 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
         })
     }
 
-    /// A handle for an export; `None` where it does not exist or all handles are taken.
-    pub fn bind(&mut self, export: ModuleExport) -> Option<Handle> {
+    /// Begins a session of a host: handles and transfers are a session's, and end with it.
+    pub fn begin_session(&mut self) -> HostId {
+        self.sessions = self.sessions.checked_add(1).unwrap_or(1);
+        HostId(self.sessions)
+    }
+
+    /// Ends a session: its handles are closed and its transfer is forgotten.
+    pub fn end_session(&mut self, host: HostId) {
+        self.handles.end(host);
+        if let Some(transfer) = self.transfer.take_if(|transfer| transfer.host == host) {
+            self.tell(transfer.module(), What::TransferEnded);
+        }
+    }
+
+    /// Opens a handle for an export; `None` if there is no such export, or the host has as many as it may.
+    pub fn bind(&mut self, host: HostId, export: ModuleExport) -> Option<Handle> {
         let image = self.image(export.module)?;
         image.signature(export.export)?;
-        self.handles.bind(export)
+        self.handles.bind(host, export)
     }
 
     /// Calls what a handle stands for, as [`Device::call`].
     ///
     /// # Errors
-    /// [`NotCalled::Stale`] where its image was replaced or the handle was given back.
+    /// [`NotCalled::Stale`] where its image was replaced, the handle was given back, or is another host's.
     pub fn call_handle(
         &mut self,
+        host: HostId,
         handle: Handle,
         args: &[u64],
         results: &mut [u64],
     ) -> Result<usize, NotCalled> {
-        let export = self.export_of(handle).ok_or(NotCalled::Stale)?;
+        let export = self.export_of(host, handle).ok_or(NotCalled::Stale)?;
         self.call(export, args, results)
     }
 
-    /// What a handle stands for; `None` where it is stale.
-    pub fn export_of(&self, handle: Handle) -> Option<ModuleExport> {
-        self.handles.get(handle)
+    /// Returns the export behind a handle; `None` if it is stale, or another host's.
+    pub fn export_of(&self, host: HostId, handle: Handle) -> Option<ModuleExport> {
+        self.handles.get(host, handle)
     }
 
-    /// Gives a handle up. Whether it was open.
-    pub fn release(&mut self, handle: Handle) -> bool {
-        self.handles.release(handle)
+    /// Closes a handle of a host. Returns whether it was open.
+    pub fn release(&mut self, host: HostId, handle: Handle) -> bool {
+        self.handles.release(host, handle)
     }
 
     /// The active image of a module.
@@ -372,6 +397,11 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
     /// Calls of all modules since boot, and those that trapped.
     pub fn calls(&self) -> (u64, u64) {
         self.modules.iter().map(Module::calls).fold((0, 0), |all, one| (all.0 + one.0, all.1 + one.1))
+    }
+
+    /// Calls of hosts since boot that trapped by their own arguments; [`Device::calls`] does not count them as traps.
+    pub fn mistakes(&self) -> u64 {
+        self.modules.iter().map(|module| module.tally.mistakes).sum()
     }
 
     /// What a module's calls used and counted since it was loaded.

@@ -1,7 +1,7 @@
 //! What follows a fault: the policy of the manifest.
 
 use tiny_mapper::{Trap, TrapCode};
-use xmap_image::OnFault;
+use xmap_image::{OnFault, Signature, Ty};
 use xmap_link::limits::MAX_MODULES;
 use xmap_link::{Life, Refusal, What, Why};
 
@@ -11,6 +11,19 @@ use crate::lifecycle::Step;
 use crate::lines::make_safe;
 use crate::module::Module;
 use crate::{Board, Device, Ram, Trust};
+
+/// Whether a host's own arguments made its call trap: one that its declared type refuses, before the first op, or one
+/// that is the number of the line which the image does not declare for this use. A `bool` is no number of a line.
+pub(crate) fn is_mistake(trap: Trap, signature: &Signature<'_>, args: &[u64]) -> bool {
+    match trap.code {
+        TrapCode::BadArgument => trap.op == Trap::NO_OP && trap.detail & Trap::RESULT == 0,
+        TrapCode::UndeclaredLine => {
+            let named = |(ty, arg): (Ty, &u64)| ty != Ty::Bool && *arg == u64::from(trap.detail);
+            signature.params().zip(args).any(named)
+        }
+        _ => false,
+    }
+}
 
 /// Microseconds without a fault after which a module's restarts are forgotten.
 pub const FORGIVEN_US: u64 = 60_000_000;
@@ -24,6 +37,21 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
             self.end_trial(number, Why::Trap(report(trap)));
             return;
         }
+        self.follow(number, trap);
+    }
+
+    /// A host's call trapped by its own arguments ([`is_mistake`]): counts it apart, and does what the module's policy
+    /// says, as the module may have stopped half-way. A trial goes on.
+    pub(crate) fn mistake(&mut self, number: u8, trap: Trap) {
+        let Some(module) = self.modules.get_mut(usize::from(number)) else { return };
+        module.tally.mistakes = module.tally.mistakes.saturating_add(1);
+        self.tell(number, What::Mistaken(report(trap)));
+        self.follow(number, trap);
+    }
+
+    /// Does what the module's policy says of a trap.
+    fn follow(&mut self, number: u8, trap: Trap) {
+        let Some(module) = self.modules.get(usize::from(number)) else { return };
         let policy = module.policy();
         match if trap.code == TrapCode::Fuel { policy.on_fuel } else { policy.on_trap } {
             OnFault::Hold => {}

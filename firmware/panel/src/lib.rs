@@ -36,7 +36,7 @@ mod trust;
 pub use board::{Board, Edge};
 pub use device::{Device, NotCalled};
 pub use fault::FORGIVEN_US;
-pub use handles::{Handle, MAX_HANDLES};
+pub use handles::{Handle, HostId, MAX_HANDLES, MAX_HOSTS};
 pub use history::HISTORY;
 pub use keeping::{Kept, Stored};
 pub use lifecycle::{Step, next};

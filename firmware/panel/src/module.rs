@@ -37,6 +37,8 @@ pub(crate) struct Tally {
     /// Calls and traps of images that are gone.
     pub(crate) calls: u64,
     pub(crate) traps: u64,
+    /// Those of all traps that a host's own arguments caused.
+    pub(crate) mistakes: u64,
     pub(crate) events: u32,
     pub(crate) missed: u32,
     pub(crate) dropped: u32,
@@ -190,10 +192,11 @@ impl<R: Ram> Module<R> {
         self.active_mut().with(port, f)
     }
 
-    /// Calls that were run since boot, and those that trapped.
+    /// Calls that were run since boot, and those that trapped by the module's own doing.
     pub(crate) fn calls(&self) -> (u64, u64) {
         let (calls, traps) = self.active().unsettled();
-        (self.tally.calls.wrapping_add(calls), self.tally.traps.wrapping_add(traps))
+        let traps = self.tally.traps.wrapping_add(traps).wrapping_sub(self.tally.mistakes);
+        (self.tally.calls.wrapping_add(calls), traps)
     }
 
     pub(crate) fn status(&self, number: u8, now_us: u64) -> ModuleStatus {

@@ -43,6 +43,14 @@ pub trait Record {
     /// How many stores are no longer held.
     fn lost(&self) -> u32;
 
+    /// Messages that found no room.
+    fn texts_lost(&self) -> u32;
+
+    /// Lines of the program's own log that were left out.
+    fn lines_lost(&self) -> u32 {
+        0
+    }
+
     /// Hands out the messages, oldest first and in pieces that fit a frame, and forgets them.
     fn take_texts(&mut self, each: &mut dyn FnMut(Text<'_>));
 
@@ -67,11 +75,6 @@ impl<P: Port, const N: usize, const TEXT: usize> Recorder<P, N, TEXT> {
     /// The stores that are held, oldest first.
     pub fn entries(&self) -> impl ExactSizeIterator<Item = &TraceEntry> {
         self.entries.iter()
-    }
-
-    /// Messages that found no room.
-    pub const fn texts_lost(&self) -> u32 {
-        self.texts_lost
     }
 
     fn push(&mut self, gpset0_or_gpclr0: u16, bank: Bank, value: PinMask) {
@@ -108,6 +111,10 @@ impl<P: Port, const N: usize, const TEXT: usize> Record for Recorder<P, N, TEXT>
         self.next - self.entries.len() as u32
     }
 
+    fn texts_lost(&self) -> u32 {
+        self.texts_lost
+    }
+
     fn take_texts(&mut self, each: &mut dyn FnMut(Text<'_>)) {
         let mut rest = self.texts.as_slice();
         while let Some(([a, b, c, d, level, low, high], tail)) = rest.split_first_chunk::<HEAD>() {
@@ -137,6 +144,14 @@ impl<R: Record + ?Sized> Record for &mut R {
 
     fn lost(&self) -> u32 {
         (**self).lost()
+    }
+
+    fn texts_lost(&self) -> u32 {
+        (**self).texts_lost()
+    }
+
+    fn lines_lost(&self) -> u32 {
+        (**self).lines_lost()
     }
 
     fn take_texts(&mut self, each: &mut dyn FnMut(Text<'_>)) {

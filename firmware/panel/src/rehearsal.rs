@@ -171,6 +171,14 @@ impl<P: Record> Record for Rehearsal<P> {
         self.port.lost()
     }
 
+    fn texts_lost(&self) -> u32 {
+        self.port.texts_lost()
+    }
+
+    fn lines_lost(&self) -> u32 {
+        self.port.lines_lost()
+    }
+
     fn take_texts(&mut self, each: &mut dyn FnMut(Text<'_>)) {
         self.port.take_texts(each);
     }

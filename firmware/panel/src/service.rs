@@ -5,14 +5,14 @@ use xmap_boards::Bank;
 use xmap_image::Ty;
 use xmap_link::limits::{MAX_ARGS, MAX_BANKS, MAX_MODULES};
 use xmap_link::{
-    Args, Boot, Channel, Described, Export, FrameCounters, FrameReader, Guard, Hello, PROTOCOL, Refusal,
-    Request, Response, RoleKey, Status, features,
+    Args, Boot, Channel, Described, Export, FULL_RETRY_MS, FrameCounters, FrameReader, Guard, Hello,
+    HostCounts, PROTOCOL, Refusal, Request, Response, Role, RoleKey, Status, features,
 };
 
 use crate::access::{Access, may_call};
 use crate::device::report;
 use crate::module::{capped, image_info};
-use crate::{Board, Cue, Device, Handle, ModuleExport, NotCalled, Ram, Record, Trust};
+use crate::{Board, Cue, Device, Handle, HostId, ModuleExport, NotCalled, Ram, Record, Trust};
 
 /// A stream of bytes to a host: a UART, a socket, a buffer in a test.
 pub trait Wire {
@@ -50,18 +50,62 @@ pub struct Service {
     identity: Identity,
     reader: FrameReader,
     access: Access,
+    session: Session,
     reset: bool,
+}
+
+/// The session of the host at the other end of the wire.
+#[derive(Debug, Default)]
+struct Session {
+    /// Its number on the device; none before the first.
+    host: Option<HostId>,
+    /// Its number on this wire, where keys are asked for.
+    number: u32,
+    /// Whether the host is one of those that are served. On a guarded device the guard says so.
+    admitted: bool,
+    /// Sessions up to this role find no room.
+    full: Option<Role>,
+}
+
+impl Session {
+    const NONE: Self = Self { host: None, number: 0, admitted: false, full: None };
+
+    /// Takes note of a request, and returns its session; the one before ends where this is another.
+    fn of<R: Ram, B: Board, T: Trust>(
+        &mut self,
+        caller: Option<u32>,
+        request: &Request,
+        device: &mut Device<R, B, T>,
+    ) -> HostId {
+        let begins = match caller {
+            Some(number) => core::mem::replace(&mut self.number, number) != number,
+            None => matches!(request, Request::Hello { .. }),
+        };
+        match self.host {
+            Some(host) if !begins => host,
+            before => {
+                if let Some(before) = before {
+                    device.end_session(before);
+                }
+                *self.host.insert(device.begin_session())
+            }
+        }
+    }
 }
 
 impl Service {
     /// A service that has heard nothing yet, open to whoever reaches the wire: for development.
     pub const fn new(identity: Identity) -> Self {
-        Self { identity, reader: FrameReader::new(), access: Access::open(), reset: false }
+        Self::with(identity, Access::open())
     }
 
     /// A service that has heard nothing yet, for those who have a key. All others get an answer to their greeting alone.
     pub const fn guarded(identity: Identity, guard: Guard) -> Self {
-        Self { identity, reader: FrameReader::new(), access: Access::Guarded(guard), reset: false }
+        Self::with(identity, Access::Guarded(guard))
+    }
+
+    const fn with(identity: Identity, access: Access) -> Self {
+        Self { identity, reader: FrameReader::new(), access, session: Session::NONE, reset: false }
     }
 
     /// Takes the bytes that have arrived and answers the first request among them. Returns whether
@@ -82,19 +126,31 @@ impl Service {
                 frames_good: counters.good.saturating_add(1),
                 frames_bad: counters.bad(),
             };
-            if !context.guarded {
+            let session = &mut self.session;
+            if !context.guarded && (session.admitted || session.full.is_none()) {
                 device.heard();
             }
             let reset = &mut self.reset;
             let now_us = device.board_mut().now_us();
             let reply = self.access.respond(&frame, now_us, |caller, request| {
+                // A greeting on a guarded device is anybody's, and begins nothing.
+                if context.guarded && caller.is_none() {
+                    return context.serve((None, HostId::LOCAL), request, device);
+                }
+                if !context.guarded && !session.admitted {
+                    session.admitted = session.full.is_none();
+                    if !session.admitted && !matches!(request, Request::Hello { .. }) {
+                        return Response::Refused(Refusal::Busy { retry_ms: FULL_RETRY_MS });
+                    }
+                }
                 // A stranger's frames keep no module waiting for its host; nor do those of the host that somebody sends once more, which
                 // do not come to here.
                 if caller.is_some() {
                     device.heard();
                 }
                 *reset |= matches!(request, Request::Reset { module: None });
-                context.serve(caller, request, device)
+                let host = session.of(caller.map(|caller| caller.session), &request, device);
+                context.serve((caller.map(|caller| caller.key), host), request, device)
             });
             self.access.send_texts(wire, device.board_mut());
             wire.write(self.access.bytes(reply));
@@ -106,6 +162,31 @@ impl Service {
     /// Whether a host has asked for a restart of the device. The answer is on its way.
     pub const fn wants_reset(&self) -> bool {
         self.reset
+    }
+
+    /// Says whether there is room for another session: none for those of a role up to `full`. They are refused with
+    /// [`Refusal::Busy`]; a session that is under way goes on.
+    pub const fn set_full(&mut self, full: Option<Role>) {
+        self.session.full = full;
+        self.access.set_full(full);
+    }
+
+    /// Returns the role of the session that is under way; `None` before the first. Where no keys are asked for, all
+    /// own the device.
+    pub fn role(&self) -> Option<Role> {
+        if self.access.is_guarded() { self.access.role() } else { self.session.admitted.then_some(Role::Own) }
+    }
+
+    /// Whether a session was asked for by somebody who knows a key's id.
+    pub const fn is_opened(&self) -> bool {
+        self.access.is_opened()
+    }
+
+    /// Ends the session, as the wire is gone: nothing of it stays on the device.
+    pub fn end<R: Ram, B: Board, T: Trust>(&mut self, device: &mut Device<R, B, T>) {
+        if let Some(host) = self.session.host.take() {
+            device.end_session(host);
+        }
     }
 
     /// How frames fared so far.
@@ -149,7 +230,7 @@ impl Context<'_> {
     /// `caller` has the role that the request needs; none is anybody, on a device that is open.
     fn serve<R: Ram, B: Board + Record, T: Trust>(
         &self,
-        caller: Option<&RoleKey>,
+        (caller, host): (Option<&RoleKey>, HostId),
         request: Request,
         device: &mut Device<R, B, T>,
     ) -> Response {
@@ -161,7 +242,14 @@ impl Context<'_> {
             Request::Rehearse { lines, levels, advance_us } => {
                 rehearse(device, &Cue { lines, levels, advance_us })
             }
-            request => operate((caller, self.origin), request, device).unwrap_or_else(Response::Refused),
+            Request::Hosts => Response::Hosts(HostCounts {
+                mistakes: capped(device.mistakes()),
+                texts_lost: device.board().texts_lost(),
+                lines_lost: device.board().lines_lost(),
+            }),
+            request => {
+                operate((caller, host, self.origin), request, device).unwrap_or_else(Response::Refused)
+            }
         }
     }
 
@@ -225,7 +313,7 @@ fn rehearse<R: Ram, B: Board + Record, T: Trust>(device: &mut Device<R, B, T>, c
 
 /// The requests that name a module or an export.
 fn operate<R: Ram, B: Board, T: Trust>(
-    (caller, origin): (Option<&RoleKey>, &str),
+    (caller, host, origin): (Option<&RoleKey>, HostId, &str),
     request: Request,
     device: &mut Device<R, B, T>,
 ) -> Result<Response, Refusal> {
@@ -237,31 +325,39 @@ fn operate<R: Ram, B: Board, T: Trust>(
         }
         Request::CallHandle { handle, args } => {
             let handle = Handle(handle);
-            let export = device.export_of(handle).ok_or(Refusal::StaleHandle)?;
+            let export = device.export_of(host, handle).ok_or(Refusal::StaleHandle)?;
             may_call(caller, device, callable(device, &Export::Id(export.id()))?)?;
-            outcome(|results| device.call_handle(handle, &args, results))?
+            outcome(|results| device.call_handle(host, handle, &args, results))?
         }
         Request::Describe { export } => Response::Described(describe(device, &export)?),
         Request::Bind { export } => {
             let export = find(device, &export)?;
             may_call(caller, device, export)?;
-            Response::Bound { handle: device.bind(export).ok_or(Refusal::NoHandle)?.0 }
+            Response::Bound { handle: device.bind(host, export).ok_or(Refusal::NoHandle)?.0 }
         }
         Request::Release { handle } => {
-            if let Some(export) = device.export_of(Handle(handle)) {
-                may_call(caller, device, export)?;
-            }
-            device.release(Handle(handle)).then_some(Response::Done).ok_or(Refusal::StaleHandle)?
+            device.release(host, Handle(handle)).then_some(Response::Done).ok_or(Refusal::StaleHandle)?
         }
         Request::Module { module } => Response::Module(device.status(module).ok_or(Refusal::NoModule)?),
         Request::Begin { module, bytes, hash, token } => {
-            Response::Staging { next: device.begin_from(module, bytes, hash, token, origin)? }
+            let next = device.begin_from(module, bytes, hash, token, origin)?;
+            device.own_transfer(host, token);
+            Response::Staging { next }
+        }
+        Request::Chunk { token, .. } | Request::Commit { token } | Request::Abort { token }
+            if !device.owns_transfer(host, token) =>
+        {
+            return Err(Refusal::NoTransfer);
         }
         Request::Chunk { token, offset, data } => {
             Response::Staging { next: device.chunk(token, offset, &data)? }
         }
         Request::Trust => Response::Trust(device.trust_status()),
-        Request::Policy { bytes, token } => Response::Staging { next: device.begin_policy(bytes, token)? },
+        Request::Policy { bytes, token } => {
+            let next = device.begin_policy(bytes, token)?;
+            device.own_transfer(host, token);
+            Response::Staging { next }
+        }
         Request::Commit { token } if device.is_policy(token) => {
             Response::Policy(device.commit_policy(token)?)
         }
@@ -291,6 +387,7 @@ fn operate<R: Ram, B: Board, T: Trust>(
         | Request::Status
         | Request::Trace { .. }
         | Request::Levels
+        | Request::Hosts
         | Request::Rehearse { .. } => return Err(Refusal::Unsupported),
     })
 }

@@ -114,8 +114,7 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
     /// Ends the time of the active image: gives its handles up and, where it still runs, tells it so. A trap in that
     /// is told, and keeps nothing from going on.
     pub(crate) fn unmount(&mut self, number: u8, runs: bool) -> Result<(), MountError> {
-        while let Some(handle) = self.handles.of(number) {
-            self.handles.release(handle);
+        while let Some(handle) = self.handles.take_of(number) {
             if runs {
                 _ = self.last_words(number, |panel| panel.cleanup(handle));
             }

@@ -3,7 +3,7 @@
 use xmap_link::Refusal;
 use xmap_trust::Origin;
 
-use crate::{Board, Device, Ram, Trust};
+use crate::{Board, Device, HostId, Ram, Trust};
 
 /// Microseconds without a chunk after which a transfer is given up: a host that is still there has sent three
 /// times by then.
@@ -22,6 +22,8 @@ pub(crate) enum Target {
 #[derive(Debug)]
 pub(crate) struct Transfer {
     pub(crate) target: Target,
+    /// The session that sends it.
+    pub(crate) host: HostId,
     token: u32,
     pub(crate) bytes: u32,
     /// That of the image, as the host announced it.
@@ -117,7 +119,8 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
         origin: Origin,
     ) {
         let touched_us = self.board.now_us();
-        self.transfer = Some(Transfer { target, token, bytes, hash, origin, next: 0, touched_us });
+        self.transfer =
+            Some(Transfer { target, host: HostId::LOCAL, token, bytes, hash, origin, next: 0, touched_us });
     }
 
     /// Takes a part of what is on its way. One that has come before is taken as a repetition. Returns where the next begins.
@@ -163,6 +166,18 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
     /// Whether the transfer with this token is that of a policy.
     pub fn is_policy(&self, token: u32) -> bool {
         self.transfer.as_ref().is_some_and(|t| t.token == token && t.target == Target::Policy)
+    }
+
+    /// Makes the transfer with this token a session's own, which it ends with.
+    pub fn own_transfer(&mut self, host: HostId, token: u32) {
+        if let Some(transfer) = self.transfer.as_mut().filter(|transfer| transfer.token == token) {
+            transfer.host = host;
+        }
+    }
+
+    /// Whether the transfer with this token is this session's. A session that begins it again takes it over.
+    pub fn owns_transfer(&self, host: HostId, token: u32) -> bool {
+        self.transfer.as_ref().is_some_and(|transfer| transfer.token == token && transfer.host == host)
     }
 
     /// Forgets a transfer. Whether there was one with this token.

@@ -254,7 +254,7 @@ fn messages_that_find_no_room_are_counted() {
     let mut recorder = Small8::new(SimBoard::new());
     recorder.log(LogLevel::Info, &"a".repeat(57));
     recorder.log(LogLevel::Warn, "");
-    assert_eq!(recorder.texts_lost(), 1);
+    assert_eq!(Record::texts_lost(&recorder), 1);
     let mut texts = Vec::new();
     recorder.take_texts(&mut |text| texts.push(text.text.to_owned()));
     assert_eq!(texts, ["a".repeat(57)]);

@@ -7,7 +7,7 @@ use common::{
 };
 use xmap_image::{Confirm, EventSource, Keep, Op, PinMode, Policy, Pull, Safe, Ty, VerifyError};
 use xmap_link::{ImageState, Life, Refusal, What, Why};
-use xmap_panel::{Device, Failure, MountError, NotCalled, SILENCE_US};
+use xmap_panel::{Device, Failure, HostId, MountError, NotCalled, SILENCE_US};
 use xmap_sim::{Heap, SimBoard};
 
 const TOKEN: u32 = 7;
@@ -305,15 +305,15 @@ fn a_handle_is_stale_when_its_image_is_gone_and_the_module_is_told() {
     let small = |version| panel(version).code("export_cleanup", &[Ty::U32], &[], &cleanup);
     let mut device = running(&small(1));
     let version = device.find("version").unwrap();
-    let [first, second, third] = [0; 3].map(|_| device.bind(version).unwrap());
+    let [first, second, third] = [0; 3].map(|_| device.bind(HostId::LOCAL, version).unwrap());
     let mut results = [0; 1];
-    assert_eq!(device.call_handle(first, &[], &mut results), Ok(1));
-    assert!(device.release(second));
-    assert_eq!(device.call_handle(second, &[], &mut results), Err(NotCalled::Stale));
+    assert_eq!(device.call_handle(HostId::LOCAL, first, &[], &mut results), Ok(1));
+    assert!(device.release(HostId::LOCAL, second));
+    assert_eq!(device.call_handle(HostId::LOCAL, second, &[], &mut results), Err(NotCalled::Stale));
 
     swap(&mut device, 0, &bytes(&small(2))).unwrap().unwrap();
-    assert_eq!(device.call_handle(first, &[], &mut results), Err(NotCalled::Stale));
-    assert_eq!(device.call_handle(third, &[], &mut results), Err(NotCalled::Stale));
+    assert_eq!(device.call_handle(HostId::LOCAL, first, &[], &mut results), Err(NotCalled::Stale));
+    assert_eq!(device.call_handle(HostId::LOCAL, third, &[], &mut results), Err(NotCalled::Stale));
     assert_eq!(
         call_export(&mut device, version, &[]).unwrap(),
         [2],

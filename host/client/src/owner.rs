@@ -1,6 +1,8 @@
 //! A device that has an owner: what it trusts, and what it refused.
 
-use xmap_link::{ImageState, POLICY_CODES, Rejection, Request, Response, TrustStatus, features};
+use xmap_link::{
+    HostCounts, ImageState, POLICY_CODES, Refusal, Rejection, Request, Response, TrustStatus, features,
+};
 
 use crate::client::Client;
 use crate::error::{Error, ErrorCode};
@@ -19,6 +21,19 @@ impl Client {
         }
         let help = "flash a release: `cargo xtask image --policy FILE --root KEY`".to_string();
         Err(self.error(ErrorCode::NoFeature, "a development build, which has no policy").help(help))
+    }
+
+    /// How hosts fare; nothing was counted on a device that does not know the question.
+    ///
+    /// # Errors
+    ///
+    /// See [`Client`].
+    pub fn host_counts(&mut self) -> Result<HostCounts, Error> {
+        match self.ask(&Request::Hosts)? {
+            Response::Hosts(counts) => Ok(counts),
+            Response::Refused(Refusal::Unsupported) => Ok(HostCounts::default()),
+            other => Err(self.unwanted(&other)),
+        }
     }
 
     /// What the device trusts; a development device has nothing to say.

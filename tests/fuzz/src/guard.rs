@@ -197,12 +197,12 @@ impl World {
             let Some(frame) = self.reader.feed(*byte) else { continue };
             let mut ran = None;
             let (asked, next) = (&self.asked, &mut self.next);
-            let reply = self.guard.respond(&frame, 5, |key, request| match key {
+            let reply = self.guard.respond(&frame, 5, |caller, request| match caller {
                 None => {
                     assert!(matches!(request, Request::Hello { .. }), "{request:?} of a stranger");
                     Response::Refused(Refusal::NoImage)
                 }
-                Some(key) => {
+                Some(Caller { key, .. }) => {
                     let found = asked[*next..].iter().position(|(asked, _)| *asked == request);
                     let place = *next
                         + found.unwrap_or_else(|| panic!("{request:?}: nobody asked this, or once more"));

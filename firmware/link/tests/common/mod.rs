@@ -79,6 +79,7 @@ pub fn operation() -> impl Strategy<Value = Request> {
         any::<([u8; 8], [u8; 32])>().prop_map(|(key, nonce)| Request::Open { key: RoleKeyId(key), nonce }),
         Just(Request::Trust),
         any::<(u32, u32)>().prop_map(|(bytes, token)| Request::Policy { bytes, token }),
+        Just(Request::Hosts),
     ]
 }
 
@@ -216,6 +217,7 @@ fn what() -> impl Strategy<Value = What> {
         Just(What::TransferEnded),
         any::<u32>().prop_map(|version| What::Policy { version }),
         any::<u16>().prop_map(|code| What::Disallowed { code }),
+        trap().prop_map(What::Mistaken),
     ]
 }
 
@@ -306,6 +308,9 @@ pub fn response() -> impl Strategy<Value = Response> {
             Response::Trust(TrustStatus { policy, rejected, last })
         }),
         policy_state().prop_map(Response::Policy),
+        any::<[u32; 3]>().prop_map(|[mistakes, texts_lost, lines_lost]| {
+            Response::Hosts(HostCounts { mistakes, texts_lost, lines_lost })
+        }),
     ]
 }
 

@@ -3,7 +3,7 @@
 use xmap_boards::Line;
 use xmap_image::{Confirm, PinMode, Pull, Safe};
 use xmap_link::{Life, PolicyState, Refusal, What};
-use xmap_panel::{Device, Memory, NotCalled, NotKept, Owned, SILENCE_US, Volatile};
+use xmap_panel::{Device, HostId, Memory, NotCalled, NotKept, Owned, SILENCE_US, Volatile};
 use xmap_sim::SimBoard;
 use xmap_trust::{MAX_POLICY_BYTES, MinimumVersion, Policy, PolicyError, SecretKey};
 
@@ -46,7 +46,7 @@ fn a_revoked_module_runs_no_op_any_more_and_its_outputs_are_safe() {
     ] {
         let mut device = running(&hall(7));
         let export = device.find("work").unwrap();
-        let handle = device.bind(export).unwrap();
+        let handle = device.bind(HostId::LOCAL, export).unwrap();
         // Events of it wait: they are not given to it any more.
         device.board_mut().advance(2500);
         let (from, refused) = (device.board().accesses().count(), device.trust_status().rejected);
@@ -63,7 +63,7 @@ fn a_revoked_module_runs_no_op_any_more_and_its_outputs_are_safe() {
         assert!(happened(&device).iter().any(|what| matches!(what, What::Disallowed { .. })));
         // Not by a call, a handle, a reset or a way back; not again by a swap.
         assert_eq!(call(&mut device, "work", &[]), Err(NotCalled::Unknown));
-        assert_eq!(device.call_handle(handle, &[], &mut []), Err(NotCalled::Stale));
+        assert_eq!(device.call_handle(HostId::LOCAL, handle, &[], &mut []), Err(NotCalled::Stale));
         assert_eq!(device.reset(0), Err(Refusal::NoImage));
         assert!(matches!(device.rollback(0), Err(Refusal::NoPrevious)));
         assert_eq!(line_of(swap(&mut device, 0, &image)), line);
@@ -83,7 +83,7 @@ fn a_module_beside_a_revoked_one_goes_on() {
     device.install_from(1, &sealed(&small_named("pump", 1)), WIRE).unwrap();
     let calls = device.calls().0;
     let export = device.find("work").unwrap();
-    let handle = device.bind(export).unwrap();
+    let handle = device.bind(HostId::LOCAL, export).unwrap();
     let image = stated_hash(&sealed(&hall(7)));
     assert_eq!(send(&mut device, &next(|policy| policy.revoked_images.push(image).unwrap())), taken(1));
     assert_eq!(device.calls().0, calls, "what was counted stays counted");
@@ -92,7 +92,11 @@ fn a_module_beside_a_revoked_one_goes_on() {
     // Another image of the owner takes the place.
     swap(&mut device, 0, &sealed(&hall(8))).unwrap().unwrap();
     assert_eq!(device.life(0), Life::Running);
-    assert_eq!(device.call_handle(handle, &[], &mut []), Err(NotCalled::Stale), "it was the other image's");
+    assert_eq!(
+        device.call_handle(HostId::LOCAL, handle, &[], &mut []),
+        Err(NotCalled::Stale),
+        "it was the other image's"
+    );
     // The other one goes by itself, too.
     let pump = stated_hash(&sealed(&small_named("pump", 1)));
     let fifth = signed(&Policy { version: 5, revoked_images: [pump].into_iter().collect(), ..policy() });

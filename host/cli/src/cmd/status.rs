@@ -26,17 +26,19 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Done {
     let mut client = args.device.connect()?;
     let status = client.status()?;
     let trust = client.trust()?;
+    let hosts = client.host_counts()?;
     let modules = if client.has_modules() { client.modules()? } else { Vec::new() };
     if args.device.wire.json {
         let mut object = json::hello(client.hello());
         object["access"] = json::access(client.admission());
         object["trust"] = json::trust(trust.as_ref());
         object["status"] = json::status(&status, &maps);
+        object["hosts"] = json::hosts(&hosts);
         object["modules"] = modules.iter().map(|module| json::module(module, &maps)).collect();
         writeln!(out, "{object}")?;
         return Ok(());
     }
-    write!(out, "{}", report(client.hello(), client.admission(), &status, &maps))?;
+    write!(out, "{}", report(client.hello(), client.admission(), &status, &hosts, &maps))?;
     write!(out, "{}", trust_report(trust.as_ref()))?;
     if !modules.is_empty() {
         write!(out, "\n{}", module_table(&modules, &maps))?;

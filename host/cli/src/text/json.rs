@@ -6,7 +6,8 @@
 use serde_json::{Value as Json, json};
 use tiny_mapper::TrapCode;
 use xmap_link::{
-    Boot, Happening, Hello, ImageInfo, ImageState, ModuleStatus, Status, TrapReport, TrustStatus, What, Why,
+    Boot, Happening, Hello, HostCounts, ImageInfo, ImageState, ModuleStatus, Status, TrapReport, TrustStatus,
+    What, Why,
 };
 use xmap_sim::Value;
 
@@ -25,6 +26,15 @@ pub fn trust(trust: Option<&TrustStatus>) -> Json {
         json!({ "time_us": last.time_us, "module": last.module, "code": last.code, "text": rejection_text(last) })
     });
     json!({ "policy": policy, "rejected": rejected, "last": last })
+}
+
+/// How hosts fare.
+pub fn hosts(counts: &HostCounts) -> Json {
+    json!({
+        "mistakes": counts.mistakes,
+        "texts_lost": counts.texts_lost,
+        "lines_lost": counts.lines_lost,
+    })
 }
 
 /// Who a device is.
@@ -130,6 +140,7 @@ pub fn happening(number: u32, happening: &Happening, name: &str, maps: &Maps) ->
         What::Confirmed => ("confirmed", Json::Null),
         What::RolledBack(w) => ("rolled_back", why(w, maps)),
         What::Trapped(t) => ("trapped", trap(t, maps)),
+        What::Mistaken(t) => ("mistaken", trap(t, maps)),
         What::MadeSafe => ("made_safe", Json::Null),
         What::Restarted => ("restarted", Json::Null),
         What::Faulted => ("faulted", Json::Null),

@@ -151,6 +151,9 @@ pub fn happening_text(what: &What, maps: &Maps) -> String {
         What::Confirmed => "confirmed".into(),
         What::RolledBack(why) => format!("rolled back: {}", why_text(why, maps)),
         What::Trapped(trap) => format!("export {}: {}", trap.export, trap_text(trap, maps)),
+        What::Mistaken(trap) => {
+            format!("export {}: a host's argument was refused: {}", trap.export, trap_text(trap, maps))
+        }
         What::MadeSafe => "outputs made safe".into(),
         What::Restarted => "restarted after a fault".into(),
         What::Faulted => "faulted: it rests until it is reset".into(),
@@ -353,6 +356,10 @@ module  name     life      image     version  generation  trial  previous
             (What::HostBack, "a host is heard again"),
             (What::Overrun, "an event was lost: there was no room for it"),
             (What::TransferEnded, "a transfer was given up"),
+            (
+                What::Mistaken(trap(7)),
+                "export 2: a host's argument was refused: trap divide_by_zero at op 7, detail 0 (lamp.c:3:1, function $on (4), wasm offset 0x47)",
+            ),
             (What::Policy { version: 4 }, "policy 4 holds from now on"),
             (What::Disallowed { code: 772 }, "stopped by a new policy: reject: revoked"),
             (

@@ -3,14 +3,20 @@
 use std::fmt::Write;
 
 use xmap_boards::BoardId;
-use xmap_link::{Boot, Hello, Status, features};
+use xmap_link::{Boot, Hello, HostCounts, Status, features};
 
 use super::modules::{Maps, state_text};
 use xmap_client::Admission;
 use xmap_compiler::map::hex;
 
 /// What a device said of itself, a line for each fact.
-pub fn report(hello: &Hello, admission: Admission, status: &Status, maps: &Maps) -> String {
+pub fn report(
+    hello: &Hello,
+    admission: Admission,
+    status: &Status,
+    hosts: &HostCounts,
+    maps: &Maps,
+) -> String {
     let mut text = String::new();
     let mut line = |name: &str, value: String| {
         writeln!(text, "{name:<9} {value}").expect("a string takes any text");
@@ -42,6 +48,13 @@ pub fn report(hello: &Hello, admission: Admission, status: &Status, maps: &Maps)
     line("uptime", uptime(status.uptime_us));
     line("calls", format!("{}, {} trapped", status.calls, status.traps));
     line("requests", format!("{} refused", status.refused));
+    let HostCounts { mistakes, texts_lost, lines_lost } = hosts;
+    if *mistakes != 0 {
+        line("mistakes", format!("{mistakes} calls that trapped by their host's own arguments"));
+    }
+    if texts_lost | lines_lost != 0 {
+        line("left out", format!("{texts_lost} messages of modules, {lines_lost} lines of the journal"));
+    }
     line("frames", format!("{} good, {} bad", status.frames_good, status.frames_bad));
     line("trace", format!("{} register accesses, {} no longer held", status.trace_next, status.trace_lost));
     text
@@ -126,7 +139,12 @@ requests  2 refused
 frames    9 good, 3 bad
 trace     40 register accesses, 0 no longer held
 ";
-        assert_eq!(report(&hello, Admission::Open, &status, &Maps::default()), expected);
+        let none = HostCounts::default();
+        assert_eq!(report(&hello, Admission::Open, &status, &none, &Maps::default()), expected);
+        let counts = HostCounts { mistakes: 3, texts_lost: 2, lines_lost: 1 };
+        let text = report(&hello, Admission::Open, &status, &counts, &Maps::default());
+        assert!(text.contains("\nmistakes  3 calls that trapped by their host's own arguments\n"), "{text}");
+        assert!(text.contains("\nleft out  2 messages of modules, 1 lines of the journal\n"), "{text}");
     }
 
     #[test]
@@ -153,7 +171,8 @@ trace     40 register accesses, 0 no longer held
             trace_next: 0,
             trace_lost: 0,
         };
-        let text = report(&hello, Admission::Role(Role::Call), &status, &Maps::default());
+        let text =
+            report(&hello, Admission::Role(Role::Call), &status, &HostCounts::default(), &Maps::default());
         assert!(text.contains("unknown (99)") && text.contains("trap 200 at op 3"), "{text}");
         assert!(!text.contains('\u{1b}'));
     }
