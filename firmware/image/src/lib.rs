@@ -29,6 +29,7 @@ mod parts;
 mod policy;
 mod rows;
 mod shapes;
+mod text;
 mod types;
 mod verify;
 
@@ -52,4 +53,5 @@ pub use rows::{
     DataRow, ElementRow, ExportRow, FunctionRow, NO_FUNCTION, NameRow, PassiveRow, PinMode, PinRow,
     PinRowError, Safe, TableRow, TypeRow, reference,
 };
+pub use text::{Plain, acts, is_plain};
 pub use types::{Misfit, Pull, Signature, Ty};

@@ -3,7 +3,7 @@
 use core::fmt;
 
 use heapless::String;
-use xmap_image::Word;
+use xmap_image::{Word, is_plain};
 
 use crate::{KeyId, PublicKey};
 
@@ -175,10 +175,8 @@ fn text<const N: usize>(bytes: &[u8; N]) -> Option<String<N>> {
     String::try_from(text).ok()
 }
 
-/// Whether a name or an origin may stand in a seal: it is printed where an image is refused, so it has no control
-/// character, and none that would show it in another order than it has.
+/// Whether a name or an origin may stand in a seal: it is printed where an image is refused, so nothing in it acts on what
+/// shows it.
 pub fn is_well_formed(text: &str) -> bool {
-    let reorders =
-        |c| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    !text.is_empty() && !text.chars().any(|c| c.is_control() || reorders(c))
+    !text.is_empty() && is_plain(text)
 }
