@@ -4,23 +4,17 @@ use std::collections::VecDeque;
 use std::io::{self, Read as _, Write as _};
 use std::os::fd::{AsFd, BorrowedFd};
 
-use xmap_link::{Channel, FrameReader, Hello, PROTOCOL, Refusal, Request, Responder, Response};
-use xmap_panel::{Identity, Service, Wire};
+use xmap_link::{Channel, Role};
+use xmap_panel::{Service, Wire};
 
 use crate::device::LinuxDevice;
+use crate::places::{Progress, Seat};
 use crate::sockets::Stream;
 
-/// Hosts that are served at a time: an operator, a monitor, some programs.
-pub const MAX_HOSTS: usize = 8;
-/// Hosts beyond those that are told that there is no room; more wait in the kernel.
-pub const MAX_WAITING: usize = 4;
-/// When a host that found no room may try again, in milliseconds.
-const RETRY_MS: u32 = 1000;
-/// How long a host without a session keeps its place on a guarded device while others wait, in microseconds: a session
-/// begins within milliseconds.
-const STRANGER_US: u64 = 5_000_000;
 /// Bytes that a host may leave unread: a second of a panel's messages. One that reads less is let go.
 const UNREAD: usize = 64 * 1024;
+/// Bytes of messages that wait behind an answer which waits for the disk; what comes beyond is left out.
+const HELD: usize = UNREAD / 2;
 /// Bytes that are read at a time; the rest waits in the kernel, which makes a host wait that sends faster.
 const READ: usize = 4096;
 
@@ -30,54 +24,60 @@ pub struct Host {
     stream: Stream,
     received: VecDeque<u8>,
     sending: VecDeque<u8>,
-    session: Session,
+    service: Box<Service>,
     gone: bool,
     /// The last job of the disk when it asked, and the one that its answer waits for.
     held: Option<(u64, u64)>,
-    /// When it came.
+    /// Messages that were left out while an answer waited.
+    left_out: u32,
+    /// The number of the socket that it came to.
+    socket: usize,
+    /// When it came, and when its latest request was answered.
     since_us: u64,
-}
-
-#[derive(Debug)]
-enum Session {
-    /// It is served.
-    Served(Box<Service>),
-    /// There is no room: it is greeted, and whatever else it asks is refused.
-    Refused(Box<(FrameReader, Responder)>, Identity),
+    heard_us: u64,
 }
 
 impl Host {
-    /// A host that is served from now on.
-    pub fn served(stream: Stream, session: Service, now_us: u64) -> Self {
-        Self { since_us: now_us, ..Self::new(stream, Session::Served(Box::new(session))) }
-    }
-
-    /// A host that there is no room for.
-    pub fn refused(stream: Stream, identity: Identity) -> Self {
-        Self::new(stream, Session::Refused(Box::new((FrameReader::new(), Responder::new())), identity))
-    }
-
-    fn new(stream: Stream, session: Session) -> Self {
+    /// A host that has just come to the socket of this number.
+    pub fn new(stream: Stream, service: Service, socket: usize, now_us: u64) -> Self {
         Self {
             stream,
             received: VecDeque::new(),
             sending: VecDeque::new(),
-            session,
+            service: Box::new(service),
             gone: false,
             held: None,
-            since_us: 0,
+            left_out: 0,
+            socket,
+            since_us: now_us,
+            heard_us: now_us,
         }
     }
 
-    /// Whether it is served.
-    pub const fn is_served(&self) -> bool {
-        matches!(self.session, Session::Served(_))
+    /// Whether it has a session, and with it a place.
+    pub fn is_served(&self) -> bool {
+        self.service.role().is_some()
     }
 
-    /// Whether it has had the time to show a key, and has not: on an open device nobody is a stranger.
-    pub fn is_stranger(&self, now_us: u64) -> bool {
-        let waits = matches!(&self.session, Session::Served(service) if !service.has_reader());
-        waits && now_us.saturating_sub(self.since_us) >= STRANGER_US
+    /// What its place depends on.
+    pub fn seat(&self) -> Seat {
+        Seat {
+            role: self.service.role(),
+            socket: self.socket,
+            progress: match self.service.frames().good {
+                0 => Progress::Silent,
+                _ if self.service.is_opened() => Progress::Opened,
+                _ => Progress::Spoken,
+            },
+            since_us: self.since_us,
+            heard_us: self.heard_us,
+            held: self.held.is_some(),
+        }
+    }
+
+    /// Says up to which role there is no room for a new session.
+    pub fn set_full(&mut self, full: Option<Role>) {
+        self.service.set_full(full);
     }
 
     /// Whether the connection is over.
@@ -88,6 +88,11 @@ impl Host {
     /// Ends the connection, with what was not sent yet.
     pub fn let_go(&mut self) {
         self.gone = true;
+    }
+
+    /// Ends its session: nothing of it stays on the device.
+    pub fn end(&mut self, device: &mut LinuxDevice) {
+        self.service.end(device);
     }
 
     /// Whether there is something to do for it that nothing has to come for.
@@ -112,20 +117,13 @@ impl Host {
 
     /// Answers a request, if a whole one has come. Whether there was one; [`Host::wants_reset`] may hold then. Messages of modules
     /// that came with it are sent to this host alone.
-    pub fn serve(&mut self, device: &mut LinuxDevice) -> bool {
+    pub fn serve(&mut self, device: &mut LinuxDevice, now_us: u64) -> bool {
         let mut wire = HostWire::new(&self.stream, &mut self.received, &mut self.sending);
-        match &mut self.session {
-            Session::Served(service) => service.poll(&mut wire, device),
-            Session::Refused(parts, identity) => {
-                let (reader, responder) = parts.as_mut();
-                while let Some(byte) = wire.read() {
-                    let Some(frame) = reader.feed(byte) else { continue };
-                    wire.write(responder.respond(&frame, |request| refuse(&request, identity)));
-                    return true;
-                }
-                false
-            }
+        let answered = self.service.poll(&mut wire, device);
+        if answered {
+            self.heard_us = now_us;
         }
+        answered
     }
 
     /// Keeps what is to be sent until a job of the disk has ended; `since` is the one that ended before the host asked.
@@ -138,22 +136,29 @@ impl Host {
         self.held
     }
 
-    /// Its answer waits no longer.
-    pub fn release(&mut self) {
+    /// Its answer waits no longer. How many messages were left out meanwhile.
+    pub fn release(&mut self) -> u32 {
         self.held = None;
+        std::mem::take(&mut self.left_out)
     }
 
     /// Whether it has asked for a restart of the device.
-    pub fn wants_reset(&self) -> bool {
-        matches!(&self.session, Session::Served(service) if service.wants_reset())
+    pub const fn wants_reset(&self) -> bool {
+        self.service.wants_reset()
     }
 
-    /// Sends a module's message, the payload of a text frame, if the host may read it.
+    /// Sends a module's message, the payload of a text frame, if the host may read it. While an answer waits for the disk, a host
+    /// cannot read: what finds no room then is left out, as it is not the host that is slow.
     pub fn tell(&mut self, text: &[u8]) {
-        let mut wire = HostWire::new(&self.stream, &mut self.received, &mut self.sending);
-        if let Session::Served(service) = &mut self.session {
-            service.send_bytes(&mut wire, Channel::Text, text);
+        if !self.is_served() {
+            return;
         }
+        if self.held.is_some() && self.sending.len() > HELD {
+            self.left_out = self.left_out.saturating_add(1);
+            return;
+        }
+        let mut wire = HostWire::new(&self.stream, &mut self.received, &mut self.sending);
+        self.service.send_bytes(&mut wire, Channel::Text, text);
     }
 
     /// Sends as much as the host takes.
@@ -161,18 +166,19 @@ impl Host {
         while !self.sending.is_empty() && !self.gone && self.held.is_none() {
             let (first, _) = self.sending.as_slices();
             match self.stream.write(first) {
+                Ok(0) => break,
                 Ok(count) => drop(self.sending.drain(..count)),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                 Err(error) => self.failed(&error),
             }
         }
-        if self.sending.len() > UNREAD {
+        if self.held.is_none() && self.sending.len() > UNREAD {
             self.gone = true;
         }
     }
 
     fn failed(&mut self, error: &io::Error) {
-        self.gone = !matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted);
+        self.gone |= !matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted);
     }
 }
 
@@ -180,23 +186,6 @@ impl AsFd for Host {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.stream.as_fd()
     }
-}
-
-/// The answer to a host that there is no room for. A greeting is answered, as nothing else could be told before.
-fn refuse(request: &Request, identity: &Identity) -> Response {
-    let Request::Hello { nonce, .. } = request else {
-        return Response::Refused(Refusal::Busy { retry_ms: RETRY_MS });
-    };
-    Response::Hello(Hello {
-        protocol: PROTOCOL,
-        nonce: *nonce,
-        board: identity.board,
-        boot: identity.boot,
-        features: identity.features | xmap_link::features::SWAP,
-        clock_hz: identity.clock_hz,
-        firmware: identity.firmware.try_into().unwrap_or_default(),
-        image: None,
-    })
 }
 
 /// A host as a session's wire.

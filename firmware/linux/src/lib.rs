@@ -14,12 +14,14 @@ pub mod edges;
 pub mod error;
 pub mod guard;
 pub mod hosts;
+pub mod journal;
 pub mod keep;
 pub mod levels;
 pub mod log;
 pub mod notify;
 pub mod overheard;
 pub mod owner;
+pub mod places;
 pub mod realtime;
 #[allow(unsafe_code)]
 pub mod registers;

@@ -48,6 +48,10 @@ impl<P: Record> Record for Overheard<P> {
         self.port.texts_lost()
     }
 
+    fn lines_lost(&self) -> u32 {
+        crate::log::lost()
+    }
+
     fn take_texts(&mut self, each: &mut dyn FnMut(Text<'_>)) {
         let texts = &mut self.texts;
         self.port.take_texts(&mut |text| {

@@ -1,9 +1,11 @@
 //! Whose device this is, and who may ask it: the files that the configuration names.
 
-use std::fs;
-use std::os::unix::fs::MetadataExt as _;
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
+use rustix::fs::OFlags;
 use xmap_link::{Guard, Nonces, RoleKeys};
 use xmap_panel::{Identity, Trust as _};
 use xmap_panel::{Owned, Service};
@@ -13,6 +15,9 @@ use crate::config::{Config, TrustAt};
 use crate::error::{Code, Error, Result};
 use crate::keep::DiskMemory;
 use crate::log;
+
+/// Bytes that a table of keys or a signed policy may have: more than any has.
+const MOST_BYTES: u64 = 64 << 10;
 
 /// Whose images the device takes; `None` is a development device, which takes any.
 pub type Owner = Option<Owned<DiskMemory>>;
@@ -30,7 +35,7 @@ pub fn owner(config: &Config, memory: DiskMemory) -> Result<Owner> {
         return Ok(None);
     };
     let root = PublicKey(*root);
-    let signed = read(policy)?;
+    let (signed, _) = read(policy)?;
     let owner = match Owned::new(root, &signed, memory.clone()) {
         Ok(owner) => {
             let version = owner.policy().map_or(0, |policy| policy.version);
@@ -79,8 +84,7 @@ impl Door {
             return Ok(Self(None));
         };
         let wrong = |what: String| Error::new(Code::Keys, format!("{}: {what}", path.display()));
-        let bytes = read(path)?;
-        let mode = fs::metadata(path).map_err(|error| wrong(error.to_string()))?.mode();
+        let (bytes, mode) = read(path)?;
         if mode & 0o007 != 0 {
             let message = format!("everybody may use it (mode {:o})", mode & 0o777);
             return Err(
@@ -108,7 +112,21 @@ fn nonces() -> Option<Nonces> {
     filled.ok().filter(|count| *count == seed.len()).and_then(|_| Nonces::from_seed(&seed))
 }
 
-fn read(path: &Path) -> Result<Vec<u8>> {
-    fs::read(path)
-        .map_err(|error| Error::new(Code::Keys, format!("{}: cannot be read: {error}", path.display())))
+/// The bytes of a file and its mode, both of the same file, whatever becomes of its name meanwhile. It is a small
+/// regular one: nothing else is waited for, or read without end.
+fn read(path: &Path) -> Result<(Vec<u8>, u32)> {
+    let wrong = |what: String| Error::new(Code::Keys, format!("{}: {what}", path.display()));
+    let failed = |error: io::Error| wrong(format!("cannot be read: {error}"));
+    let nonblocking = OFlags::NONBLOCK.bits() as i32;
+    let file = File::options().read(true).custom_flags(nonblocking).open(path).map_err(failed)?;
+    let metadata = file.metadata().map_err(failed)?;
+    if !metadata.is_file() {
+        return Err(wrong("cannot be read: it is no regular file".into()));
+    }
+    let mut bytes = Vec::new();
+    file.take(MOST_BYTES + 1).read_to_end(&mut bytes).map_err(failed)?;
+    if bytes.len() as u64 > MOST_BYTES {
+        return Err(wrong(format!("more than {MOST_BYTES} bytes: neither keys nor a policy")));
+    }
+    Ok((bytes, metadata.mode()))
 }

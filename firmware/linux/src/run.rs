@@ -1,10 +1,12 @@
 //! The main loop: runs events, answers hosts, and rests while there is nothing to do.
 
+use std::iter;
 use std::os::fd::AsFd as _;
 use std::panic::{self, AssertUnwindSafe};
 
 use rustix::event::PollFlags;
 use xmap_bcm2711::safe_stores;
+use xmap_link::Role;
 use xmap_link::limits::MAX_MODULES;
 use xmap_panel::{Identity, Record as _, make_safe};
 
@@ -13,10 +15,12 @@ use crate::config::Config;
 use crate::device::{LinuxDevice, board, mount_default, mount_kept, open};
 use crate::error::Result;
 use crate::guard::Guard;
-use crate::hosts::{Host, MAX_HOSTS, MAX_WAITING};
+use crate::hosts::Host;
+use crate::journal::{self, Journal};
 use crate::keep::{DiskMemory, Keeper, Kept};
 use crate::notify::{self, Manager};
 use crate::owner::{Door, owner};
+use crate::places;
 use crate::sockets::Listener;
 use crate::wake::{Signals, Timer, wait};
 use crate::{log, realtime};
@@ -32,6 +36,8 @@ pub enum Ended {
 
 /// Microseconds after which a loop that has nothing to do says that it runs.
 const ALIVE_US: u64 = 1_000_000;
+/// Connections of a socket that are taken, and strangers that are answered, between two looks at events.
+const A_TURN: usize = 64;
 
 struct Daemon {
     device: Box<LinuxDevice>,
@@ -46,6 +52,9 @@ struct Daemon {
     guard: Guard,
     /// The images that the guard knows the safe states of.
     guarded: [Option<u32>; MAX_MODULES],
+    journal: Journal,
+    /// Turns of the main loop, so that no stranger is always the first to be answered.
+    turns: usize,
     rehearse: bool,
 }
 
@@ -117,6 +126,8 @@ impl Daemon {
             manager: Manager::from_environment(),
             guard,
             guarded: [None; MAX_MODULES],
+            journal: Journal::default(),
+            turns: 0,
             rehearse: config.rehearse,
         };
         if let Some(keeper) = &mut daemon.keeper {
@@ -148,30 +159,23 @@ impl Daemon {
         let look_us = board(&mut self.device).gather();
         let mut busy = self.device.poll();
         self.keep(None);
-        for number in 0..self.hosts.len() {
-            busy |= self.serve(number);
-        }
+        busy |= self.serve_all();
         self.tell_all();
         self.keep_safe();
-        if let Some(trap) = self.device.take_trap() {
-            log::warn(format_args!(
-                "image {:08x}, export {}: trap {} at op {}, detail {}",
-                trap.image.swap_bytes(),
-                trap.export,
-                trap.code,
-                trap.op,
-                trap.detail
-            ));
-        }
+        self.journal.tell(&mut self.device);
         let keep_us = self.settle();
         self.hosts.iter_mut().for_each(Host::send);
         if self.hosts.iter().any(Host::wants_reset) {
             return true;
         }
-        self.hosts.retain(|host| !host.is_gone());
+        let deadline_us = self.clear_places();
         // In a rehearsal the host's cues are the device's time.
         let wake_us = if self.rehearse { u64::MAX } else { self.device.next_wake_us() };
-        self.rest(signals, wake_us.min(feed_us).min(look_us).min(keep_us), busy);
+        self.rest(
+            signals,
+            [wake_us, feed_us, look_us, keep_us, deadline_us].into_iter().fold(u64::MAX, u64::min),
+            busy,
+        );
         false
     }
 
@@ -189,14 +193,59 @@ impl Daemon {
         }));
     }
 
+    /// Answers a request of each host, and of some strangers. Whether there was one.
+    fn serve_all(&mut self) -> bool {
+        self.turns = self.turns.wrapping_add(1);
+        let count = self.hosts.len();
+        let (mut busy, mut strangers, mut full) = (false, 0, self.full());
+        for number in 0..count {
+            // Another one is the first each time, so that none has to wait for those before it.
+            let number = (number + self.turns) % count;
+            let is_served = self.hosts.get(number).is_some_and(Host::is_served);
+            if !is_served && strangers >= A_TURN {
+                continue;
+            }
+            if let Some(host) = self.hosts.get_mut(number).filter(|_| !is_served) {
+                host.set_full(full);
+            }
+            let answered = self.serve(number);
+            busy |= answered;
+            if answered && !is_served {
+                strangers += 1;
+                if self.make_room_for(number) {
+                    full = self.full();
+                }
+            }
+        }
+        busy
+    }
+
+    /// Up to which role a new session finds no room.
+    fn full(&self) -> Option<Role> {
+        places::full(self.hosts.iter().map(Host::seat), self.clock.now_us())
+    }
+
+    /// Has another host go, where this one has begun a session and there are too many. Whether it has begun one.
+    fn make_room_for(&mut self, new: usize) -> bool {
+        let begun = self.hosts.get(new).is_some_and(Host::is_served);
+        let other = places::goes_for(self.hosts.iter().map(Host::seat), new, self.clock.now_us());
+        if let Some(other) = other.filter(|_| begun).and_then(|other| self.hosts.get_mut(other)) {
+            other.let_go();
+        }
+        begun
+    }
+
     /// Answers one request of a host. What it changed is on the disk before the answer leaves.
     fn serve(&mut self, number: usize) -> bool {
-        let Some(host) = self.hosts.get_mut(number) else { return false };
-        if host.held().is_some() || !host.serve(&mut self.device) {
+        let now_us = self.clock.now_us();
+        let ready = |host: &&mut Host| host.has_received() && !host.is_gone() && host.held().is_none();
+        let Some(host) = self.hosts.get_mut(number).filter(ready) else { return false };
+        if !host.serve(&mut self.device, now_us) {
             return false;
         }
         // What the others hear, this one has heard.
         let texts = self.device.board_mut().take();
+        texts.iter().for_each(|text| journal::message(text));
         for (_, host) in self.hosts.iter_mut().enumerate().filter(|(other, _)| *other != number) {
             texts.iter().for_each(|text| host.tell(text));
         }
@@ -222,7 +271,12 @@ impl Daemon {
             let Some((since, ticket)) = host.held() else { continue };
             match keeper.is_done(ticket, since) {
                 None => {}
-                Some(true) => host.release(),
+                Some(true) => match host.release() {
+                    0 => {}
+                    left_out => log::warn(format_args!(
+                        "{left_out} messages of modules were left out for a host whose answer waited for the disk"
+                    )),
+                },
                 Some(false) => host.let_go(),
             }
         }
@@ -238,21 +292,51 @@ impl Daemon {
         let board = self.device.board_mut();
         board.take_texts(&mut |_| ());
         for text in board.take() {
+            journal::message(&text);
             self.hosts.iter_mut().for_each(|host| host.tell(&text));
         }
     }
 
+    /// Ends the connections that are over, and those of strangers that have had their time. When the next one is due.
+    fn clear_places(&mut self) -> u64 {
+        let now_us = self.clock.now_us();
+        let mut next_us = u64::MAX;
+        for host in &mut self.hosts {
+            match places::deadline_us(&host.seat()) {
+                Some(end_us) if end_us <= now_us => host.let_go(),
+                Some(end_us) => next_us = next_us.min(end_us),
+                None => {}
+            }
+        }
+        let device = &mut self.device;
+        self.hosts.retain_mut(|host| {
+            if host.is_gone() {
+                host.end(device);
+            }
+            !host.is_gone()
+        });
+        next_us
+    }
+
     /// Waits until there is something to do, or only takes what has come.
     fn rest(&mut self, signals: &Signals, wake_us: u64, busy: bool) {
+        // A socket is not listened to for some milliseconds where all its strangers have just come.
+        let now_us = self.clock.now_us();
+        let seats = || self.hosts.iter().map(Host::seat);
+        let rooms: Vec<_> =
+            (0..self.listeners.len()).map(|socket| places::room(seats(), socket, now_us)).collect();
         if !busy {
-            self.timer.set(self.clock.ns_at(wake_us));
+            let later = rooms.iter().filter(|room| !room.is_there()).map(|room| room.from_us);
+            self.timer.set(self.clock.ns_at(later.fold(wake_us, u64::min)));
         }
-        let room = self.hosts.len() < MAX_HOSTS + MAX_WAITING;
         let when = |on, flags| if on { flags } else { PollFlags::empty() };
         let mut sources = vec![(signals.as_fd(), PollFlags::IN), (self.timer.as_fd(), PollFlags::IN)];
         sources.extend(self.keeper.iter().map(|keeper| (keeper.as_fd(), PollFlags::IN)));
         let first_listener = sources.len();
-        sources.extend(self.listeners.iter().map(|listener| (listener.as_fd(), when(room, PollFlags::IN))));
+        let listeners = self.listeners.iter().zip(&rooms);
+        sources.extend(
+            listeners.map(|(listener, room)| (listener.as_fd(), when(room.is_there(), PollFlags::IN))),
+        );
         let first_host = sources.len();
         for host in &self.hosts {
             let reads = when(!host.has_received(), PollFlags::IN);
@@ -267,27 +351,25 @@ impl Daemon {
             }
         }
         for number in 0..self.listeners.len() {
-            if room && woken.get(first_listener + number) == Some(&true) {
+            if woken.get(first_listener + number) == Some(&true) {
                 self.accept(number);
             }
         }
     }
 
-    /// Takes a host in: one that is served, or is told that there is no room.
-    fn accept(&mut self, listener: usize) {
-        let Some(stream) = self.listeners.get(listener).and_then(Listener::accept) else { return };
+    /// Takes in what has come to a socket, each as a stranger first.
+    fn accept(&mut self, socket: usize) {
         let now_us = self.clock.now_us();
-        let served = self.hosts.iter().filter(|host| host.is_served()).count();
-        let stranger = self.hosts.iter().position(|host| host.is_stranger(now_us));
-        if served >= MAX_HOSTS {
-            let Some(stranger) = stranger else {
-                self.hosts.push(Host::refused(stream, self.identity));
-                return;
-            };
-            // Who has no key shall not keep out those who have one.
-            self.hosts.remove(stranger);
+        let room = places::room(self.hosts.iter().map(Host::seat), socket, now_us);
+        // `None` is a free place.
+        let places = iter::repeat_n(None, room.free).chain(room.may_go.into_iter().map(Some));
+        for stranger in places.take(A_TURN) {
+            let Some(stream) = self.listeners.get(socket).and_then(Listener::accept) else { return };
+            if let Some(stranger) = stranger.and_then(|number| self.hosts.get_mut(number)) {
+                stranger.let_go();
+            }
+            self.hosts.push(Host::new(stream, self.door.session(self.identity), socket, now_us));
         }
-        self.hosts.push(Host::served(stream, self.door.session(self.identity), now_us));
     }
 
     /// What changed is kept, and the answer to who asked for the end leaves.

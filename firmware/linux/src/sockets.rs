@@ -7,8 +7,15 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rustix::fs::Mode;
+use rustix::net::{self, AddressFamily, SocketAddrUnix, SocketFlags, SocketType, sockopt};
 
 use crate::error::{Code, Error, Result};
+
+/// Connections of a socket that wait in the kernel: what is taken in a third of a second, however many there are.
+const WAITING: i32 = 4096;
 
 /// A socket that is listened on.
 #[derive(Debug)]
@@ -40,12 +47,10 @@ impl Listener {
             Ok(_) => fs::remove_file(path).map_err(failed)?,
             Err(_) => {}
         }
-        // Nobody can connect between the two: until its mode is set, the socket has a name that nobody knows.
-        let hidden = path.with_extension(format!("{}.new", std::process::id()));
-        _ = fs::remove_file(&hidden);
-        let listener = UnixListener::bind(&hidden).map_err(failed)?;
+        // Nobody can connect before its mode is set: it is made with none, under a name that nobody can guess.
+        let hidden = path.with_extension(format!("{:08x}", random().map_err(failed)?));
+        let listener = closed(&hidden).map_err(failed)?;
         let named = fs::set_permissions(&hidden, Permissions::from_mode(mode))
-            .and_then(|()| listener.set_nonblocking(true))
             .and_then(|()| fs::rename(&hidden, path));
         if let Err(error) = named {
             _ = fs::remove_file(&hidden);
@@ -61,6 +66,7 @@ impl Listener {
     pub fn tcp(address: SocketAddr) -> Result<Self> {
         let listener = TcpListener::bind(address).and_then(|listener| {
             listener.set_nonblocking(true)?;
+            net::listen(&listener, WAITING)?;
             Ok(listener)
         });
         listener.map(Self::Tcp).map_err(|error| {
@@ -107,6 +113,24 @@ impl Drop for Listener {
     }
 }
 
+/// A socket at a path that does not exist yet. It has the mode 0 from its first moment: the file takes the mode of the socket, less the
+/// program's mask.
+fn closed(path: &Path) -> io::Result<UnixListener> {
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+    rustix::fs::fchmod(&socket, Mode::empty())?;
+    net::bind(&socket, &SocketAddrUnix::new(path)?)?;
+    net::listen(&socket, WAITING)?;
+    Ok(socket.into())
+}
+
+/// A number that nobody can guess.
+fn random() -> io::Result<u32> {
+    let mut bytes = [0; 4];
+    rustix::rand::getrandom(&mut bytes[..], rustix::rand::GetRandomFlags::empty())?;
+    Ok(u32::from_ne_bytes(bytes))
+}
+
 /// A connection to a host; nothing on it waits.
 #[derive(Debug)]
 pub enum Stream {
@@ -124,8 +148,11 @@ impl Stream {
                 stream.set_nonblocking(true)?;
                 // An answer is one small packet, and is awaited.
                 stream.set_nodelay(true)?;
-                // A host that vanished without a word is noticed after some hours, and its place is free again.
-                rustix::net::sockopt::set_socket_keepalive(stream, true).map_err(io::Error::from)
+                // A host that vanished without a word is noticed within a minute, and its place is free again.
+                sockopt::set_socket_keepalive(stream, true)?;
+                sockopt::set_tcp_keepidle(stream, Duration::from_secs(30))?;
+                sockopt::set_tcp_keepintvl(stream, Duration::from_secs(10))?;
+                Ok(sockopt::set_tcp_keepcnt(stream, 3)?)
             }
         }
     }
@@ -176,8 +203,28 @@ mod tests {
         assert!(listener.accept().is_none());
         let _host = UnixStream::connect(&path).unwrap();
         assert!(listener.accept().is_some());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "the hidden name is gone");
         drop(listener);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_socket_is_nobodys_until_it_has_its_mode() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("closed");
+        let _listener = closed(&path).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0);
+        assert_eq!(closed(&path).unwrap_err().kind(), io::ErrorKind::AddrInUse, "and takes nobody's place");
+    }
+
+    #[test]
+    fn a_link_to_a_socket_is_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, target) = (folder.path().join("xmapd.sock"), folder.path().join("others.sock"));
+        let _other = UnixListener::bind(&target).unwrap();
+        std::os::unix::fs::symlink(&target, &path).unwrap();
+        assert_eq!(Listener::unix(&path, 0o600).unwrap_err().code, Code::Socket);
+        assert!(target.exists() && path.is_symlink());
     }
 
     #[test]

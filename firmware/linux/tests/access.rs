@@ -5,47 +5,16 @@ mod common;
 use std::fs::{self, Permissions};
 use std::io::Read as _;
 use std::os::unix::fs::PermissionsExt as _;
-use std::os::unix::net::{UnixDatagram, UnixStream};
+use std::os::unix::net::UnixDatagram;
 use std::time::{Duration, Instant};
 
-use common::{Device, HELD, LOW, panel};
+use common::{Device, HELD, LOW, guarded, keyed, panel, secret, with_key};
 use xmap_boards::BoardId;
 use xmap_client::{Client, ErrorCode, Options};
 use xmap_image::OwnedImage;
 use xmap_link::limits::MAX_PAYLOAD;
-use xmap_link::{
-    ImageState, Life, MAX_KEYS_BYTES, Pattern, PolicyState, Role, RoleKey, RoleKeys, Secret, features,
-};
+use xmap_link::{ImageState, Life, PolicyState, features};
 use xmap_trust::{MAX_POLICY_BYTES, OpClass, Policy, SecretKey, TrustedKey, seal, sign_policy};
-
-fn secret(byte: u8) -> Secret {
-    Secret::new([byte; 32])
-}
-
-/// A device with two keys: one that may look, one that may do everything.
-fn guarded() -> Device {
-    let device = Device::new(&panel(1, "confirm_ms = 0"));
-    let config = format!("realtime_priority = 0\n{}", keyed(&device));
-    fs::write(device.path("xmapd.toml"), config).unwrap();
-    device
-}
-
-/// The table of these two keys, and the part of the configuration that names it.
-fn keyed(device: &Device) -> String {
-    let mut keys = RoleKeys::new();
-    for (byte, role) in [(1, Role::Observe), (2, Role::Own)] {
-        let exports = [Pattern::new("*").unwrap()].into_iter().collect();
-        keys.add(RoleKey { secret: secret(byte), role, exports }).unwrap();
-    }
-    let mut buffer = [0; MAX_KEYS_BYTES];
-    fs::write(device.path("role.keys"), keys.write(&mut buffer).unwrap()).unwrap();
-    fs::set_permissions(device.path("role.keys"), Permissions::from_mode(0o600)).unwrap();
-    format!("[link]\nkeys = '{}'\n", device.path("role.keys").display())
-}
-
-fn with_key(byte: u8) -> Options {
-    Options { key: Some(secret(byte)), ..Options::default() }
-}
 
 #[test]
 fn without_a_key_nothing_but_a_greeting_is_answered() {
@@ -70,23 +39,6 @@ fn without_a_key_nothing_but_a_greeting_is_answered() {
     assert!(observer.0.swap(0, &image.image(), &mut |_| ()).is_err());
     owner.call("held", &[0]);
     assert_eq!((device.levels() & HELD, owner.version()), (0, Some(1)));
-}
-
-#[test]
-fn strangers_do_not_keep_the_owner_out() {
-    let mut device = guarded();
-    device.start();
-    let start = Instant::now();
-    let _strangers: Vec<_> = (0..8).map(|_| UnixStream::connect(device.path("socket")).unwrap()).collect();
-    let port = device.port();
-    device.until("a place for the owner", || {
-        Client::connect(&port, &with_key(2)).and_then(|mut client| client.status()).is_ok()
-    });
-    assert!(
-        start.elapsed() >= Duration::from_secs(4),
-        "those who have just come have time: {:?}",
-        start.elapsed()
-    );
 }
 
 #[test]

@@ -14,7 +14,7 @@ use crate::module::{Module, capped};
 use crate::queue::{Queue, Queued, SHARE, Waiting};
 use crate::sources::{Phases, Sources};
 use crate::transfer::Transfer;
-use crate::{Board, Development, Handle, HostId, ModuleExport, Ram, Room, Trust};
+use crate::{Board, Development, Failure, Handle, HostId, ModuleExport, Ram, Room, Trust};
 
 /// Edges that one turn takes from the board: where they come faster, what is due beside them still has its turn.
 const EDGES_A_TURN: usize = 64;
@@ -54,6 +54,8 @@ pub struct Device<R: Ram, B, T = Development> {
     pub(crate) heard_us: u64,
     /// The latest trap that nobody has asked for.
     trapped: Option<TrapReport>,
+    /// The latest image that was not mounted, and why.
+    pub(crate) refused: Option<(u8, Failure)>,
 }
 
 impl<R: Ram, B: Board> Device<R, B, Development> {
@@ -80,6 +82,7 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
             detected: [0; 2],
             heard_us: 0,
             trapped: None,
+            refused: None,
         }
     }
 
@@ -422,6 +425,11 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
     /// The latest trap since this was last asked, for the device's own log.
     pub fn take_trap(&mut self) -> Option<TrapReport> {
         self.trapped.take()
+    }
+
+    /// The module whose new image was not mounted, and why, since this was last asked: for the device's own log.
+    pub fn take_refused(&mut self) -> Option<(u8, Failure)> {
+        self.refused.take()
     }
 
     /// The board.

@@ -109,6 +109,7 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
             self.deny(number, reject);
         }
         self.tell(number, What::NotMounted(failure.state()));
+        self.refused = Some((number, failure.clone()));
     }
 
     /// Ends the time of the active image: gives its handles up and, where it still runs, tells it so. A trap in that

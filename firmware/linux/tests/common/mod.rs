@@ -1,9 +1,9 @@
 //! The real program on a file of registers, and a host on its socket.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses a part of it")]
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, OpenOptions, Permissions};
 use std::io::{BufRead as _, BufReader};
-use std::os::unix::fs::FileExt as _;
+use std::os::unix::fs::{FileExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use xmap_client::{Client, Options, Outcome, PortName};
 use xmap_compiler::manifest::Manifest;
-use xmap_link::{Export, Life, Secret};
+use xmap_link::{Export, Life, MAX_KEYS_BYTES, Pattern, Role, RoleKey, RoleKeys, Secret};
 use xmapd::registers::file;
 
 /// How long anything here may take on a machine that does much else.
@@ -335,4 +335,34 @@ impl Host {
 /// Whether a folder has a file.
 pub fn has(folder: &Path, name: &str) -> bool {
     folder.join(name).exists()
+}
+
+/// The secret of the key with this number.
+pub fn secret(byte: u8) -> Secret {
+    Secret::new([byte; 32])
+}
+
+/// A device with two keys: one that may look, one that may do everything.
+pub fn guarded() -> Device {
+    let device = Device::new(&panel(1, "confirm_ms = 0"));
+    let config = format!("realtime_priority = 0\n{}", keyed(&device));
+    fs::write(device.path("xmapd.toml"), config).unwrap();
+    device
+}
+
+/// The table of these two keys, and the part of the configuration that names it.
+pub fn keyed(device: &Device) -> String {
+    let mut keys = RoleKeys::new();
+    for (byte, role) in [(1, Role::Observe), (2, Role::Own)] {
+        let exports = [Pattern::new("*").unwrap()].into_iter().collect();
+        keys.add(RoleKey { secret: secret(byte), role, exports }).unwrap();
+    }
+    let mut buffer = [0; MAX_KEYS_BYTES];
+    fs::write(device.path("role.keys"), keys.write(&mut buffer).unwrap()).unwrap();
+    fs::set_permissions(device.path("role.keys"), Permissions::from_mode(0o600)).unwrap();
+    format!("[link]\nkeys = '{}'\n", device.path("role.keys").display())
+}
+
+pub fn with_key(byte: u8) -> Options {
+    Options { key: Some(secret(byte)), ..Options::default() }
 }

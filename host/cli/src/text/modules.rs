@@ -358,7 +358,7 @@ module  name     life      image     version  generation  trial  previous
             (What::TransferEnded, "a transfer was given up"),
             (
                 What::Mistaken(trap(7)),
-                "export 2: a host's argument was refused: trap divide_by_zero at op 7, detail 0 (lamp.c:3:1, function $on (4), wasm offset 0x47)",
+                "export 2: a host's argument was refused: trap divide_by_zero at op 7, detail 0 (hall.c:7:3, $tick, wasm offset 0x40)",
             ),
             (What::Policy { version: 4 }, "policy 4 holds from now on"),
             (What::Disallowed { code: 772 }, "stopped by a new policy: reject: revoked"),
