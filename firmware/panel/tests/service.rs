@@ -147,7 +147,9 @@ fn a_trap_travels_and_the_panel_goes_on() {
         assert_eq!((trap.code, trap.detail), (TrapCode::BadArgument as u8, 0));
         assert_eq!(bench.call("lamp", &[1]), returned(&[]));
         let Response::Status(status) = bench.ask(Request::Status) else { panic!() };
-        assert_eq!((status.calls, status.traps), (3, 2));
+        assert_eq!((status.calls, status.traps), (3, 1), "the host's own argument is not the panel's");
+        let Response::Hosts(counts) = bench.ask(Request::Hosts) else { panic!() };
+        assert_eq!(counts.mistakes, 1);
     });
 }
 
