@@ -244,7 +244,7 @@ codes! {
         "An image maps at most 4096 exports. List the needed ones in `[exports]`.",
         "5000 exports, at most 4096";
     MemoryTooLarge = 606, "the linear memory is over its budget",
-        "The module asks for more linear memory than `[limits] memory_bytes`. Compilers reserve a large stack unless told otherwise (wasm-ld: `-z stack-size=4096`).",
+        "The module asks for more linear memory than `[limits] memory_bytes`. Compilers reserve a large stack unless told otherwise (wasm-ld: `-z stack-size=4096`). No limit can be raised beyond what the board has.",
         "the module asks for 131072 bytes of memory, memory_bytes is 65536";
     TooManyGlobals = 607, "too many globals",
         "An op names a global in 16 bits.",
@@ -271,6 +271,9 @@ codes! {
     KeptTooLarge = 614, "too much kept state",
         "All of `[keep]` together has at most 4 MiB, a global with 8 bytes: a device that has a disk reads no more back after a restart. An owner may allow less (`kept_bytes` in [limits] of the policy).",
         "[keep] has 5000000 bytes in all, at most 4194304";
+    NoRoom = 620, "no device of the board has room for the image",
+        "A board gives each module as much on every target: a slot of 262,144 bytes for the image and its seal, 16,777,216 bytes of linear memory, 262,144 slots for globals and tables on the Raspberry Pi 4B. The words are the device's own.",
+        "hall.xmap: no device of rpi4b takes it: the image has 270312 bytes, and a slot holds 262144 bytes";
 
     // X07: images.
     ImageInvalid = 701, "the image does not verify",

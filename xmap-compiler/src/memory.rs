@@ -34,11 +34,16 @@ impl Memory {
                 "{file}: the module asks for {} bytes of memory, memory_bytes is {limit}",
                 pages * PAGE
             );
-            return Err(Diagnostic::new(Code::MemoryTooLarge, Place::File(file.to_string()), message).help(
-                "raise `memory_bytes` in [limits], or let the module reserve less: \
-                 `-z stack-size=4096` (wasm-ld) makes its stack small"
-                    .to_string(),
-            ));
+            let most = manifest.board().limits.memory_bytes as u64;
+            let less = "let the module reserve less: `-z stack-size=4096` (wasm-ld) makes its stack small";
+            let help = match pages * PAGE <= most {
+                true => format!("raise `memory_bytes` in [limits], or {less}"),
+                false => {
+                    format!("no device of {} has more than {most} for it: {less}", manifest.board().name)
+                }
+            };
+            let place = Place::File(file.to_string());
+            return Err(Diagnostic::new(Code::MemoryTooLarge, place, message).help(help));
         }
         let bytes = (pages * PAGE).min(limit);
         let max_pages = max.unwrap_or(PAGE).min(limit / PAGE).max(pages);

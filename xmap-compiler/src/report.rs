@@ -2,9 +2,8 @@
 
 use std::fmt;
 
-use xmap_image::limits::MAX_IMAGE_BYTES;
 use xmap_image::{
-    ExportId, Extension, Function, FunctionRow, HEADER_WORDS, Image, Op, Policy, Section, Word,
+    ExportId, Extension, Function, FunctionRow, HEADER_WORDS, Image, NoRoom, Op, Policy, Section, Word,
 };
 
 use crate::bounds::{
@@ -89,8 +88,9 @@ impl Report {
         let image = Image::verify(words).expect("the builder has verified what it built");
         let (sections, extensions) = (image.section_bytes().collect(), image.extension_bytes().to_vec());
         exports.sort_by(|a, b| a.key.cmp(&b.key));
-        // A module without a manifest has the format's own limit, which is no budget.
-        let budget = Some(budget).filter(|budget| (*budget as usize) < MAX_IMAGE_BYTES);
+        // A module without a manifest has the board's own limit, which is no budget.
+        let most = image.board().board().limits.image_bytes;
+        let budget = Some(budget).filter(|budget| (*budget as usize) < most);
         Self {
             total: words.len() * 4,
             module: Some(module),
@@ -171,18 +171,45 @@ impl Report {
     pub fn check_budget(&self, file: &str) -> Result<(), Diagnostic> {
         let Some(budget) = self.budget.filter(|budget| self.total > *budget as usize) else { return Ok(()) };
         let message = format!("{file}: the image has {} bytes, max_bytes is {budget}", self.total);
+        let help = match self.largest() {
+            None => "raise `max_bytes` in [limits]".to_string(),
+            Some(largest) => {
+                format!("shorten what is largest, or raise `max_bytes` in [limits]; {largest}")
+            }
+        };
+        Err(Diagnostic::new(Code::ImageTooLarge, Place::File(file.to_string()), message).help(help))
+    }
+
+    /// The five largest functions, where there is one.
+    fn largest(&self) -> Option<String> {
         let mut largest: Vec<&FunctionReport> = self.functions.iter().collect();
         largest.sort_by_key(|f| std::cmp::Reverse(f.bytes));
         let lines: Vec<String> =
             largest.iter().take(5).map(|f| format!("{:>7} bytes  {}", f.bytes, f.name)).collect();
-        let help = match lines.is_empty() {
-            true => "raise `max_bytes` in [limits]".to_string(),
-            false => format!(
-                "shorten what is largest, or raise `max_bytes` in [limits]; the largest functions are\n{}",
-                lines.join("\n")
-            ),
+        (!lines.is_empty()).then(|| format!("the largest functions are\n{}", lines.join("\n")))
+    }
+
+    /// Checks that a device on the image's board has room for it, with `beside` bytes behind it (a seal).
+    ///
+    /// # Errors
+    /// X0620 with the device's own words.
+    pub fn check_board(&self, file: &str, image: &Image<'_>, beside: usize) -> Result<(), Diagnostic> {
+        let Err(no_room) = image.fits_board(beside) else { return Ok(()) };
+        let help = match no_room {
+            NoRoom::Image { .. } => {
+                let largest = self.largest().map(|largest| format!("; {largest}")).unwrap_or_default();
+                format!("shorten what is largest{largest}")
+            }
+            NoRoom::Memory { .. } => {
+                "let the module reserve less: `-z stack-size=4096`, no large arrays, and \
+                                      `--initial-memory` (wasm-ld) no more than that takes"
+                    .to_string()
+            }
+            NoRoom::Globals { .. } => "make the tables smaller, or their number".to_string(),
+            NoRoom::Stack { .. } => "let functions call each other less deeply".to_string(),
         };
-        Err(Diagnostic::new(Code::ImageTooLarge, Place::File(file.to_string()), message).help(help))
+        let message = format!("{file}: no device of {} takes it: {no_room}", image.board().board().name);
+        Err(Diagnostic::new(Code::NoRoom, Place::File(file.to_string()), message).help(help))
     }
 
     /// Bytes of the image's parts by what they are for, with a few words on each; their sum is the total.

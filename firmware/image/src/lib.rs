@@ -27,6 +27,7 @@ mod op;
 mod owned;
 mod parts;
 mod policy;
+mod room;
 mod rows;
 mod shapes;
 mod text;
@@ -49,6 +50,7 @@ pub use owned::Held;
 #[cfg(feature = "build")]
 pub use owned::OwnedImage;
 pub use policy::{Confirm, Keep, MAX_KEEP, OnFault, OnOverrun, Policy};
+pub use room::NoRoom;
 pub use rows::{
     DataRow, ElementRow, ExportRow, FunctionRow, NO_FUNCTION, NameRow, PassiveRow, PinMode, PinRow,
     PinRowError, Safe, TableRow, TypeRow, reference,

@@ -5,15 +5,9 @@
 
 use std::array;
 
+use xmap_boards::RPI4B;
 use xmap_link::limits::MAX_MODULES;
-use xmap_panel::{MEMORY_BYTES_MAX, Ram, Room};
-
-/// Words of an image: 256 KiB, as on bare metal.
-pub const IMAGE_WORDS: usize = 65_536;
-/// Slots for globals, tables and segments of an image, as on bare metal.
-const SLOTS: usize = 4 << 16;
-/// Slots of the mapper's register stack: what an image may ask for at most.
-const STACK_SLOTS: usize = xmap_image::limits::WINDOW + xmap_image::limits::MAX_STACK_SLOTS as usize;
+use xmap_panel::{Ram, Room};
 
 /// Memory on the heap.
 #[derive(Debug)]
@@ -27,12 +21,13 @@ impl Ram for Heap {
 
 /// The rooms of a device.
 pub fn rooms() -> [[Room<Heap>; 2]; MAX_MODULES] {
+    let limits = RPI4B.limits;
     // Zeroed memory of this size comes from the kernel as it is, and nobody touches it here.
     let room = |_| Room {
-        words: vec![0; IMAGE_WORDS].into(),
-        stack: vec![0; STACK_SLOTS].into(),
-        globals: vec![0; SLOTS].into(),
-        memory: vec![0; MEMORY_BYTES_MAX].into(),
+        words: vec![0; limits.image_bytes / 4].into(),
+        stack: vec![0; xmap_image::limits::WINDOW + limits.stack_slots].into(),
+        globals: vec![0; limits.slots].into(),
+        memory: vec![0; limits.memory_bytes].into(),
     };
     array::from_fn(|_| array::from_fn(room))
 }

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use xmap_image::{ExportId, Image, limits};
+use xmap_image::{ExportId, Image, NoRoom, limits};
 
 use crate::memory::Memory;
 use crate::native::Lines;
@@ -75,22 +75,16 @@ pub enum LoadError {
 
 impl fmt::Display for LoadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
+        match *self {
             Self::Unsupported => {
                 write!(
                     f,
                     "the image has floats, tables or bulk memory, and this mapper was built without them"
                 )
             }
-            Self::Stack { needed, given } => {
-                write!(f, "a mapper needs a stack of {needed} slots, and there are {given}")
-            }
-            Self::Memory { needed, given } => {
-                write!(f, "the image needs {needed} bytes of memory, and there are {given}")
-            }
-            Self::Globals { needed, given } => {
-                write!(f, "the image has {needed} globals, and there is room for {given}")
-            }
+            Self::Stack { needed, given } => NoRoom::Stack { needed, given }.fmt(f),
+            Self::Memory { needed, given } => NoRoom::Memory { needed, given }.fmt(f),
+            Self::Globals { needed, given } => NoRoom::Globals { needed, given }.fmt(f),
         }
     }
 }

@@ -43,7 +43,7 @@ pub use lifecycle::{Step, next};
 pub use lines::{ReservedLine, check_lines, make_safe, prepare_lines};
 pub use module::ModuleExport;
 pub use mount::{Failure, Hook, MountError};
-pub use panel::{MEMORY_BYTES_MAX, Panel, Suspended};
+pub use panel::{Panel, Suspended};
 pub use queue::{QUEUE, SHARE, Waiting};
 pub use ram::{Borrowed, Ram, Room};
 pub use recorder::{Record, Recorder};

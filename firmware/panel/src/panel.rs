@@ -5,11 +5,6 @@ use xmap_image::{ExportId, Image, Ty};
 
 use crate::{Handle, Hook, MountError};
 
-/// Bytes that a module's memory may grow to at most: the same on every target, so that
-/// `memory.grow` fails in the same place. A module that starts with more is refused by a device, which has
-/// no more in a slot.
-pub const MEMORY_BYTES_MAX: usize = 16 << 20;
-
 /// A loaded image with the board that it drives. A device makes one for each event from what rests in the
 /// slot ([`Panel::resume`]) and takes it apart again ([`Panel::suspend`]); the module notices nothing.
 #[derive(Debug)]

@@ -1,5 +1,7 @@
 //! What the device program has room for; each number with its reason. `boards/rpi4b/memory.ld` says where
-//! it is.
+//! it is. What a module may have is the board's ([`xmap_boards::Limits`]), the same on every target.
+
+use xmap_boards::RPI4B;
 
 /// Modules that are mounted side by side.
 pub const MODULES: usize = 4;
@@ -7,18 +9,22 @@ pub const MODULES: usize = 4;
 /// Images of a module that the device holds: the one that runs, and the one that takes over.
 pub const SLOTS_A_MODULE: usize = 2;
 
-/// Words of an image: 256 KiB, twenty times what a large panel has.
-pub const IMAGE_WORDS: usize = 65_536;
+/// Words of an image.
+pub const IMAGE_WORDS: usize = RPI4B.limits.image_bytes / 4;
 
-/// Bytes of a module's linear memory: what `memory.grow` may reach on every target.
-pub const MEMORY_BYTES: usize = 16 << 20;
+/// Bytes of a module's linear memory.
+pub const MEMORY_BYTES: usize = RPI4B.limits.memory_bytes;
 
-/// Slots for globals, tables and segments of an image: as many globals as the format allows, and three
-/// tables of the largest capacity. 2 MiB.
-pub const SLOTS: usize = 4 << 16;
+/// Slots for globals, tables and segments of an image.
+pub const SLOTS: usize = RPI4B.limits.slots;
 
-/// Slots of the mapper's register stack: what an image may ask for at most. 514 KiB.
-pub const STACK_SLOTS: usize = xmap_image::limits::WINDOW + xmap_image::limits::MAX_STACK_SLOTS as usize;
+/// Slots of the mapper's register stack.
+pub const STACK_SLOTS: usize = xmap_image::limits::WINDOW + RPI4B.limits.stack_slots;
+
+const _: () = assert!(
+    RPI4B.limits.stack_slots == xmap_image::limits::MAX_STACK_SLOTS as usize,
+    "every stack that an image may ask for is there"
+);
 
 /// Register stores that are held for the host: more than any panel makes in a script, 24 bytes each.
 pub const TRACE_ENTRIES: usize = 16_384;

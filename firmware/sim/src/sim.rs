@@ -6,7 +6,7 @@ use tiny_mapper::{Counters, LogLevel, Trap, TrapCode};
 use xmap_boards::Line;
 use xmap_image::{ExportId, Image, OwnedImage, PinMode, VerifyError, Word, limits};
 use xmap_link::{Happening, Life, ModuleStatus, What};
-use xmap_panel::{Device, Failure, MEMORY_BYTES_MAX, ModuleExport, MountError, NotCalled, Ram, Room};
+use xmap_panel::{Device, Failure, ModuleExport, MountError, NotCalled, Ram, Room};
 
 use crate::value::Unfit;
 use crate::{Access, Contention, EventKind, Shown, Signal, SimBoard, Value};
@@ -84,15 +84,15 @@ impl Ram for Heap {
     type Bytes = Vec<u8>;
 }
 
-/// Room for an image: as much as it may come to use on a device.
+/// Room for an image: as much as it may come to use on a device, and no more than a device has.
 fn room(image: &Image<'_>) -> Room<Heap> {
-    let header = image.header();
-    let most = ((header.memory_max_pages as usize) << 16).min(MEMORY_BYTES_MAX);
+    let (header, board) = (image.header(), image.board().board().limits);
+    let memory = ((header.memory_max_pages as usize) << 16).max(header.memory_bytes as usize);
     Room {
-        words: vec![0; image.words().len()],
-        stack: vec![0; image.stack_slots()],
-        globals: vec![0; image.slots()],
-        memory: vec![0; most.max(header.memory_bytes as usize)],
+        words: vec![0; image.words().len().min(board.image_bytes / 4)],
+        stack: vec![0; image.stack_slots().min(limits::WINDOW + board.stack_slots)],
+        globals: vec![0; image.slots().min(board.slots)],
+        memory: vec![0; memory.min(board.memory_bytes)],
     }
 }
 

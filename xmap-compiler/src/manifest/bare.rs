@@ -5,15 +5,15 @@ use std::path::Path;
 use xmap_boards::{Board, Line};
 use xmap_image::{
     PinMode, Policy, Pull, Safe,
-    limits::{DEFAULT_FUEL, DEFAULT_TIME_US, MAX_IMAGE_BYTES},
+    limits::{DEFAULT_FUEL, DEFAULT_TIME_US},
 };
 
-use super::{At, BARE_MEMORY_BYTES, Keep, Keys, Limits, Manifest, Module, Pin};
+use super::{At, Keep, Keys, Limits, Manifest, Module, Pin};
 
 impl Manifest {
     /// What a bare `.wasm` or `.wat` may do on a board: use every line of the header but those that the board needs,
     /// in both directions, without names and safe states. Exports are mapped under their own names in the
-    /// namespace `default`. No budget but the format's own holds, and [`BARE_MEMORY_BYTES`] of memory.
+    /// namespace `default`. No budget holds but what the board has.
     pub fn bare(board: &'static Board, wasm: &Path) -> Self {
         let stem = wasm.file_stem().map_or("module".into(), |s| s.to_string_lossy());
         let name = stem.chars().take(super::MAX_NAME_CHARS).collect();
@@ -39,8 +39,8 @@ impl Manifest {
             pins,
             exports: None,
             limits: Limits {
-                max_bytes: nowhere(MAX_IMAGE_BYTES as u32),
-                memory_bytes: nowhere(BARE_MEMORY_BYTES),
+                max_bytes: nowhere(board.limits.image_bytes as u32),
+                memory_bytes: nowhere(board.limits.memory_bytes as u64),
                 fuel: nowhere(DEFAULT_FUEL),
                 time_us: nowhere(DEFAULT_TIME_US),
             },

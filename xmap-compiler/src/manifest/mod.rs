@@ -38,9 +38,6 @@ use crate::diagnostic::{Diagnostics, Place, Source};
 pub const MAX_MANIFEST_BYTES: u64 = 1 << 20;
 /// Characters of a module's, a namespace's or a line's name: they stand in tables and waveforms.
 pub const MAX_NAME_CHARS: usize = 64;
-/// Bytes of linear memory of a module without a manifest: Rust and clang ask for 1 to 2 MiB unless
-/// told otherwise, and a simulator simply has 16.
-pub const BARE_MEMORY_BYTES: u64 = 16 << 20;
 
 /// A value and where it stands in the manifest: a span of bytes. A default stands where its table does.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -141,7 +138,7 @@ pub struct Export {
 pub struct Limits {
     /// Bytes of the image.
     pub max_bytes: At<u32>,
-    /// Bytes of linear memory, up to 4 GiB inclusive.
+    /// Bytes of linear memory.
     pub memory_bytes: At<u64>,
     /// Words of code of one call, for exports with no static bound.
     pub fuel: At<u32>,

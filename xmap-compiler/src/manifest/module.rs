@@ -1,16 +1,13 @@
 //! The whole text, `[module]` and `[limits]`.
 
 use xmap_boards::{BOARDS, Board, RPI4B, by_name};
-use xmap_image::limits::{DEFAULT_FUEL, DEFAULT_IMAGE_BYTES, DEFAULT_TIME_US, MAX_IMAGE_BYTES, MAX_PAGES};
+use xmap_image::limits::{DEFAULT_FUEL, DEFAULT_IMAGE_BYTES, DEFAULT_TIME_US};
 
 use super::{
     At, Keys, Limits, Manifest, Module, exports, keep, pins, policy,
     reader::{Reader, Table},
 };
 use crate::{diagnostic::Code, names};
-
-/// Bytes of a page of linear memory.
-const PAGE_BYTES: u64 = 65_536;
 
 pub(super) fn tables(reader: &mut Reader<'_>, root: &Table<'_>) -> Option<Manifest> {
     reader.only(root, &["module", "pins", "exports", "limits", "policy", "keep"]);
@@ -36,7 +33,7 @@ pub(super) fn tables(reader: &mut Reader<'_>, root: &Table<'_>) -> Option<Manife
         let lines = exports::Lines { pins: &pins, all: all_pins };
         exports::parse(reader, &table, namespace, &lines)
     });
-    let limits = limits(reader, root);
+    let limits = limits(reader, root, board_of_pins);
     let policy = policy::parse(reader, root);
     let keep = keep::parse(reader, root);
     let module = module?;
@@ -131,23 +128,26 @@ fn wasm(reader: &mut Reader<'_>, table: &Table<'_>) -> Option<At<String>> {
     Some(text)
 }
 
-fn limits(reader: &mut Reader<'_>, root: &Table<'_>) -> Limits {
+fn limits(reader: &mut Reader<'_>, root: &Table<'_>, board: &Board) -> Limits {
     let table = reader.sub_table(root, "limits", "[limits]".into());
     let at = table.as_ref().map_or(0..0, |t| t.span.clone());
     let mut limits = Limits {
         max_bytes: At::new(DEFAULT_IMAGE_BYTES, at.clone()),
-        memory_bytes: At::new(super::BARE_MEMORY_BYTES, at.clone()),
+        memory_bytes: At::new(board.limits.memory_bytes as u64, at.clone()),
         fuel: At::new(DEFAULT_FUEL, at.clone()),
         time_us: At::new(DEFAULT_TIME_US, at),
     };
     if let Some(table) = table {
         reader.only(&table, &["max_bytes", "memory_bytes", "fuel", "time_us"]);
-        let most_memory = u64::from(MAX_PAGES) * PAGE_BYTES;
-        if let Some(n) = reader.integer32(&table, "max_bytes", 1..=MAX_IMAGE_BYTES as u32) {
+        let errors = reader.errors.len();
+        if let Some(n) = reader.integer32(&table, "max_bytes", 1..=board.limits.image_bytes as u32) {
             limits.max_bytes = n;
         }
-        if let Some(n) = reader.integer(&table, "memory_bytes", 0..=most_memory) {
+        if let Some(n) = reader.integer(&table, "memory_bytes", 0..=board.limits.memory_bytes as u64) {
             limits.memory_bytes = n;
+        }
+        for error in reader.errors.iter_mut().skip(errors).filter(|error| error.code == Code::OutOfRange) {
+            error.help = Some(format!("no device of {} has more for a module", board.name));
         }
         if let Some(n) = reader.integer32(&table, "fuel", 1..=u32::MAX) {
             limits.fuel = n;

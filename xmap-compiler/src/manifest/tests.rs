@@ -31,7 +31,7 @@ show = { params = ["text: own str", "raw: bytes"], results = ["i8"] }
 
 [limits]
 max_bytes = 8192
-memory_bytes = 4294967296
+memory_bytes = 16777216
 fuel = 20000
 "#;
 
@@ -100,7 +100,7 @@ fn a_manifest_means_what_it_says() {
     assert_eq!(show.value[1].value, Value::Bytes(Owner::Borrow));
 
     assert_eq!(manifest.limits.max_bytes.value, 8192);
-    assert_eq!(manifest.limits.memory_bytes.value, 1 << 32);
+    assert_eq!(manifest.limits.memory_bytes.value, 16 << 20);
     assert_eq!(manifest.limits.fuel.value, 20_000);
     assert_eq!(manifest.limits.time_us.value, limits::DEFAULT_TIME_US);
 }
@@ -141,7 +141,7 @@ fn what_is_left_out_has_the_documented_default() {
     assert!(manifest.exports.is_none());
     assert_eq!(manifest.pins[0].safe, Safe::Hold);
     assert_eq!(manifest.limits.max_bytes.value, limits::DEFAULT_IMAGE_BYTES);
-    assert_eq!(manifest.limits.memory_bytes.value, super::BARE_MEMORY_BYTES);
+    assert_eq!(manifest.limits.memory_bytes.value, 16 << 20);
     assert_eq!(manifest.limits.fuel.value, limits::DEFAULT_FUEL);
 }
 

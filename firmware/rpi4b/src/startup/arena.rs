@@ -9,9 +9,6 @@ use xmap_panel::Borrowed;
 
 use crate::limits::{IMAGE_WORDS, MEMORY_BYTES, MODULES, SLOTS, SLOTS_A_MODULE, STACK_SLOTS};
 
-const _: () =
-    assert!(MEMORY_BYTES == xmap_panel::MEMORY_BYTES_MAX, "memory.grow ends in the same place everywhere");
-
 unsafe extern "C" {
     /// First byte of the memory that `boards/rpi4b/memory.ld` sets apart.
     static rooms_begin: u8;

@@ -4,6 +4,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use xmap_compiler::manifest::lines_text;
+use xmap_image::Image;
 use xmap_image::limits::MAX_IMAGE_BYTES;
 
 use super::load::{build, map_path};
@@ -40,6 +41,8 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Done {
         write!(out, "{}", compiled.report)?;
         return Err(error.into());
     }
+    let image = Image::verify(&compiled.words).expect("the compiler has verified what it built");
+    compiled.report.check_board(&args.input.display().to_string(), &image, 0)?;
     let map = (map_path(&output), compiled.map.to_json());
     let written = write_image(&output, &compiled.bytes(), &[map], &sources)?;
     if manifest.is_bare() {

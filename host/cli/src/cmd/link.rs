@@ -62,6 +62,7 @@ fn load_each(inputs: &[PathBuf]) -> Result<Vec<Loaded>, Diagnostics> {
         match load_all(path) {
             Ok(loaded) => {
                 errors.extend(loaded.iter().filter_map(|one| one.report.check_budget(&one.title).err()));
+                errors.extend(loaded.iter().filter_map(|one| one.fits().err()));
                 panels.extend(loaded);
             }
             Err(Diagnostics(found)) => errors.extend(found),

@@ -44,6 +44,17 @@ pub(super) struct Loaded {
     pub report: Report,
 }
 
+impl Loaded {
+    /// Holds the image with its seal against what a device on its board has room for.
+    ///
+    /// # Errors
+    /// X0620.
+    pub(super) fn fits(&self) -> Result<(), Diagnostic> {
+        let seal = self.seal.as_ref().map_or(0, |_| SEAL_WORDS * 4);
+        self.report.check_board(&self.title, &self.image.image(), seal)
+    }
+}
+
 /// What `xmap build` makes, and of what.
 pub(super) struct Built {
     /// What the compiler gave.
@@ -57,11 +68,15 @@ pub(super) struct Built {
 /// Reads an image, or compiles a manifest or a module to one.
 ///
 /// # Errors
-/// Everything that is wrong with the input; X0704 where it is a bundle of several.
+/// Everything that is wrong with the input; X0620 where no device takes the image, X0704 where it is a bundle of
+/// several.
 pub(super) fn load(path: &Path) -> Result<Loaded, Diagnostics> {
     let mut all = load_all(path)?;
     match all.len() {
-        1 => Ok(all.remove(0)),
+        1 => {
+            all[0].fits()?;
+            Ok(all.remove(0))
+        }
         n => {
             let message = format!("{}: a bundle of {n} images", path.display());
             let help = "give the image, the manifest or the module of one panel".to_string();

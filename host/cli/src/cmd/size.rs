@@ -40,6 +40,9 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Done {
 fn one(loaded: &Loaded, out: &mut dyn Write) -> Done {
     let report: &Report = &loaded.report;
     writeln!(out, "{report}")?;
+    if let Err(error) = loaded.fits() {
+        writeln!(out, "{}\n", error.message)?;
+    }
 
     writeln!(out, "{:<18}{:>8}{:>9}", "section", "bytes", "share")?;
     let mut row = |name: &str, bytes: usize| {

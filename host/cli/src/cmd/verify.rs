@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use xmap_boards::{Bank, Line};
-use xmap_compiler::diagnostic::{Code, Diagnostic, Place};
+use xmap_compiler::diagnostic::{Code, Diagnostic, Diagnostics, Place};
 use xmap_compiler::input;
 use xmap_compiler::map::hex;
 use xmap_compiler::policy;
@@ -45,6 +45,10 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Done {
         judge(args, &keys::read_policy(path)?, &bytes, out)?;
     }
     let all = load::images(&args.file, &bytes)?;
+    let errors: Vec<Diagnostic> = all.iter().filter_map(|loaded| loaded.fits().err()).collect();
+    if !errors.is_empty() {
+        return Err(Diagnostics(errors).into());
+    }
     load::beside(&all)?;
     for loaded in &all {
         xmap_panel::check_lines(&loaded.image.image()).map_err(|reserved| {

@@ -1,0 +1,90 @@
+//! Images that no device of their board has room for: every verb says so, in the device's words.
+
+use std::path::Path;
+use std::process::Command;
+
+use xmap_boards::{BoardId, RPI4B};
+use xmap_image::{Function, ImageBuilder, Op, OwnedImage, Table};
+use xmap_panel::Failure;
+use xmap_sim::{Sim, SimError};
+
+/// An image with one function, changed by `change`.
+fn image(change: impl FnOnce(&mut ImageBuilder<'_>)) -> Vec<u8> {
+    let mut builder = ImageBuilder::new(BoardId::Rpi4b);
+    builder.functions = vec![Function { frame: 1, params: 0, results: 0, code: vec![Op::Ret.abc(0, 0, 0)] }];
+    change(&mut builder);
+    builder.build().unwrap().iter().flat_map(|word| word.to_le_bytes()).collect()
+}
+
+fn memory(pages: u32) -> Vec<u8> {
+    image(|builder| {
+        (builder.memory_bytes, builder.memory_pages, builder.memory_max_pages) = (pages << 16, pages, pages);
+    })
+}
+
+fn tables(count: usize) -> Vec<u8> {
+    image(|builder| builder.tables = vec![Table { initial: 65_535, capacity: 65_535 }; count])
+}
+
+/// What a verb prints of a file, and its status.
+fn xmap(verb: &str, file: &Path) -> (String, Option<i32>) {
+    let output = Command::new(env!("CARGO_BIN_EXE_xmap")).arg(verb).arg(file).output().unwrap();
+    let text = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap());
+    (text.concat(), output.status.code())
+}
+
+#[test]
+fn every_verb_holds_an_image_against_its_board() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("large.xmap");
+    let large = |text: &str, bytes: &[u8]| {
+        std::fs::write(&file, bytes).unwrap();
+        for verb in ["verify", "sim"] {
+            let (printed, status) = xmap(verb, &file);
+            assert_eq!(status, Some(1), "{verb}: {printed}");
+            assert!(printed.contains("error[X0620]") && printed.contains(text), "{verb}: {printed}");
+        }
+        // What only shows an image shows it.
+        let (printed, status) = xmap("size", &file);
+        assert_eq!(status, Some(0), "{printed}");
+        assert!(printed.contains(text), "{printed}");
+        // A device says the same.
+        let image = OwnedImage::from_bytes(bytes).unwrap();
+        match Sim::from_image(image) {
+            Err(SimError::Mount { error, .. }) => assert_eq!(error.to_string(), text),
+            other => panic!("{text}: {other:?}"),
+        }
+    };
+    large("the image needs 16842752 bytes of memory, and there are 16777216", &memory(257));
+    large("the image has 327680 globals, and there is room for 262144", &tables(5));
+
+    for bytes in [memory(256), tables(4)] {
+        std::fs::write(&file, bytes).unwrap();
+        assert_eq!(xmap("verify", &file).1, Some(0));
+        assert_eq!(xmap("sim", &file).1, Some(0));
+    }
+}
+
+#[test]
+fn an_image_is_no_larger_than_a_slot() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("large.xmap");
+    let with = |words: usize| {
+        image(|builder| {
+            (builder.memory_bytes, builder.memory_pages, builder.memory_max_pages) = (1 << 20, 16, 16);
+            builder.data = vec![(0, vec![1; words * 4])];
+        })
+    };
+    let rest = RPI4B.limits.image_bytes - with(1).len();
+    let (fits, large) = (with(1 + rest / 4), with(2 + rest / 4));
+    assert_eq!(fits.len(), RPI4B.limits.image_bytes);
+    std::fs::write(&file, &fits).unwrap();
+    assert_eq!(xmap("verify", &file).1, Some(0));
+    std::fs::write(&file, &large).unwrap();
+    let (printed, status) = xmap("verify", &file);
+    assert_eq!(status, Some(1), "{printed}");
+    assert!(printed.contains("the image has 262148 bytes, and a slot holds 262144 bytes"), "{printed}");
+    let image = OwnedImage::from_bytes(&large).unwrap();
+    let mut sim = Sim::load(&fits).unwrap();
+    assert!(matches!(sim.swap(&image.image()), Err(Failure::Image(_))));
+}
