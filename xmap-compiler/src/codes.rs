@@ -389,6 +389,9 @@ codes! {
     NotTheDevice = 925, "what answers does not have the key",
         "Whoever answers says that he knows the key, and could not show it: something else is on the wire, or changes what travels there.",
         "/dev/ttyUSB0: what answers does not have the key 0d53f0a9c1b2e3f4";
+    NotKept = 926, "it runs, and is not on the disk",
+        "The device did what was asked, and could not write it to its storage: a restart brings what was there before. The message has the reason. The device goes on trying; `xmap status` says what is missing, `xmap events` when it failed and when it worked again.",
+        "unix:/run/xmap/xmapd.sock: hall runs, and is not on the disk: no space left on the disk";
 
     // X10: panels side by side.
     OtherBoard = 1001, "panels of different boards",
@@ -479,6 +482,9 @@ codes! {
     ServiceKeys = 1209, "the service's keys or policy",
         "A file that `link.keys` or `trust.policy` of the configuration names cannot be read, is none of its kind, or is open to everybody. Nobody is let in instead.",
         "/etc/xmap/role.keys: everybody may use it (mode 644)";
+    ServicePanel = 1210, "the panel that was named cannot be used",
+        "What `--panel` names on the command line cannot be read, is no image, or was refused; the message says which. The service does not start without it. A default panel of the configuration's file that cannot be used is a line in the journal, and the service waits for a host to send another one.",
+        "panel.toml: not an image";
 }
 
 impl Code {

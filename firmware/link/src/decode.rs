@@ -59,9 +59,9 @@ impl fmt::Display for DecodeError {
 impl core::error::Error for DecodeError {}
 
 /// Kinds of [`Request`]; a test holds it to the enum.
-const REQUESTS: u32 = 23;
+const REQUESTS: u32 = 25;
 /// Kinds of [`Response`]; a test holds it to the enum.
-const RESPONSES: u32 = 19;
+const RESPONSES: u32 = 20;
 /// Variants of [`crate::Refusal`]; a test holds it to the enum.
 const REFUSALS: u32 = 23;
 /// The kind of [`Response::Refused`].
@@ -156,6 +156,8 @@ mod tests {
             Request::Trust => 20,
             Request::Policy { .. } => 21,
             Request::Hosts => 22,
+            Request::Edition { .. } => 23,
+            Request::Kept => 24,
         }
     }
 
@@ -255,6 +257,7 @@ mod tests {
             Response::Trust(_) => 16,
             Response::Policy(_) => 17,
             Response::Hosts(_) => 18,
+            Response::Kept(_) => 19,
         }
     }
 
@@ -285,6 +288,8 @@ mod tests {
             Request::Trust,
             Request::Policy { bytes: 4, token: 2 },
             Request::Hosts,
+            Request::Edition { edition: 1 },
+            Request::Kept,
         ];
         assert_eq!(requests.len(), REQUESTS as usize);
         for (kind, request) in requests.iter().enumerate() {
@@ -337,6 +342,7 @@ mod tests {
             Response::Trust(TrustStatus { policy: None, rejected: 0, last: None }),
             Response::Policy(PolicyState::Taken { version: 1, stopped: 0 }),
             Response::Hosts(HostCounts::default()),
+            Response::Kept(KeepStatus::default()),
         ];
         assert_eq!(responses.len(), RESPONSES as usize);
         for (kind, response) in responses.iter().enumerate() {

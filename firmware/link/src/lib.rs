@@ -46,6 +46,7 @@ mod encode;
 mod exchange;
 mod frame;
 mod guard;
+mod kept;
 mod keys;
 pub mod limits;
 mod lock;
@@ -63,11 +64,12 @@ pub use encode::{EncodeError, encode_bytes, encode_request, encode_response, enc
 pub use exchange::{Exchange, Retry, Step};
 pub use frame::{Channel, Frame, FrameCounters, FrameReader};
 pub use guard::{Caller, FULL_RETRY_MS, Guard, Reply};
+pub use kept::{KeepFault, KeepStatus, Thing};
 pub use keys::{KEYS_FORMAT, KEYS_MAGIC, KeysError, MAX_KEYS_BYTES, Pattern, RoleKey, RoleKeys};
 pub use lock::{Nonce, Nonces, RoleKeyId, Secret, Tag};
 pub use message::{
-    Access, Args, Boot, Chunk, Described, Export, Hello, ImageInfo, ImageState, Name, PROTOCOL, Refusal,
-    Request, Response, Status, Trace, TraceEntries, TraceEntry, TrapReport, Types, features,
+    Access, Args, Boot, Chunk, Described, EDITION, Export, Hello, ImageInfo, ImageState, Name, PROTOCOL,
+    Refusal, Request, Response, Status, Trace, TraceEntries, TraceEntry, TrapReport, Types, features,
 };
 pub use operate::{Happening, Happenings, HostCounts, Life, ModuleStatus, What, Why};
 pub use respond::Responder;

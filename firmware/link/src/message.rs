@@ -9,6 +9,7 @@ use core::fmt;
 use heapless::{String, Vec};
 use serde::{Deserialize, Serialize};
 
+use crate::kept::KeepStatus;
 use crate::limits::{MAX_ARGS, MAX_BANKS, MAX_CHUNK, MAX_NAME, MAX_TRACE_ENTRIES, MAX_VERSION};
 use crate::operate::{Happenings, HostCounts, ModuleStatus};
 use crate::trust::{PolicyState, TrustStatus};
@@ -16,6 +17,10 @@ use crate::{Nonce, Role, RoleKeyId, Tag};
 
 /// The version of these messages.
 pub const PROTOCOL: u16 = 1;
+
+/// What came to these messages without a new version: a host says how much of it it knows ([`Request::Edition`]), and
+/// gets no more in answers to requests that are older. 0 is what version 1 began with.
+pub const EDITION: u8 = 1;
 
 /// Arguments or results, as the mapper's registers hold them: 32-bit types stand zero-extended.
 pub type Args = Vec<u64, MAX_ARGS>;
@@ -168,6 +173,14 @@ pub enum Request {
     },
     /// Kind 22: how do hosts fare? Answered by [`Response::Hosts`].
     Hosts,
+    /// Kind 23: the host knows the messages up to this edition. It holds until the next greeting. Answered by
+    /// [`Response::Done`].
+    Edition {
+        /// At most [`EDITION`] counts.
+        edition: u8,
+    },
+    /// Kind 24: what outlives a restart? Answered by [`Response::Kept`].
+    Kept,
 }
 
 /// A part of an image on its way.
@@ -263,6 +276,8 @@ pub enum Response {
     Policy(PolicyState),
     /// Kind 18: answers [`Request::Hosts`].
     Hosts(HostCounts),
+    /// Kind 19: answers [`Request::Kept`].
+    Kept(KeepStatus),
 }
 
 /// Who a device is. The first two fields never change, in any protocol version.
@@ -309,6 +324,8 @@ pub mod features {
     pub const LINUX: u32 = 1 << 8;
     /// A file stands in for the chip's registers: no pin moves.
     pub const SIMULATED: u32 = 1 << 9;
+    /// The device takes [`Request::Edition`] and answers [`Request::Kept`].
+    pub const EDITION: u32 = 1 << 10;
 }
 
 /// What a device's program was started for.

@@ -4,7 +4,7 @@ use heapless::{String, Vec};
 use serde::{Deserialize, Serialize};
 
 use crate::limits::{MAX_HAPPENINGS, MAX_MODULE_NAME};
-use crate::{ImageInfo, ImageState, TrapReport};
+use crate::{ImageInfo, ImageState, KeepFault, Thing, TrapReport};
 
 /// Where a module is in its life (`docs/lifecycle.md`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -151,6 +151,33 @@ pub enum What {
     },
     /// A host's call trapped because of its own arguments.
     Mistaken(TrapReport),
+    /// Something that counts as good is not on the storage: it runs, and a restart does not bring it.
+    NotKept {
+        /// What.
+        thing: Thing,
+        /// Why.
+        fault: KeepFault,
+    },
+    /// What was not on the storage is there now.
+    KeptAgain {
+        /// What.
+        thing: Thing,
+    },
+    /// The newest image of the module was not mounted, because starts with it did not end well.
+    SetAside {
+        /// How many, one after another.
+        starts: u8,
+    },
+}
+
+impl What {
+    /// The edition of the messages ([`crate::EDITION`]) that this came with.
+    pub const fn edition(&self) -> u8 {
+        matches!(
+            self,
+            Self::Mistaken(_) | Self::NotKept { .. } | Self::KeptAgain { .. } | Self::SetAside { .. }
+        ) as u8
+    }
 }
 
 /// Why the image before came back.

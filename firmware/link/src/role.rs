@@ -58,7 +58,9 @@ impl Request {
             | Self::Module { .. }
             | Self::Happened { .. }
             | Self::Trust
-            | Self::Hosts => Role::Observe,
+            | Self::Hosts
+            | Self::Edition { .. }
+            | Self::Kept => Role::Observe,
             Self::Call { .. } | Self::Bind { .. } | Self::CallHandle { .. } | Self::Release { .. } => {
                 Role::Call
             }

@@ -121,7 +121,7 @@ fn the_tables_name_every_kind() {
             .collect();
         assert_eq!(kinds(heading), named);
     }
-    assert_eq!((kinds("Requests").len(), kinds("Responses").len()), (23, 19));
+    assert_eq!((kinds("Requests").len(), kinds("Responses").len()), (25, 20));
 }
 
 /// What stands behind `- \`NAME\`: ` in the list of enums, whole.
@@ -153,6 +153,12 @@ fn the_lists_name_every_variant() {
         (What::Policy { version: 1 }, "new policy `{ version: u32 }`"),
         (What::Disallowed { code: 1 }, "stopped by a policy `{ code: u16 }`"),
         (What::Mistaken(trap), "mistake of a host `{ trap }`"),
+        (
+            What::NotKept { thing: Thing::Image, fault: KeepFault::Budget },
+            "not on the storage `{ thing, keep fault }`",
+        ),
+        (What::KeptAgain { thing: Thing::Image }, "on the storage again `{ thing }`"),
+        (What::SetAside { starts: 3 }, "set aside `{ starts: u8 }`"),
     ];
     let text = entry("what");
     for (number, (what, name)) in whats.into_iter().enumerate() {

@@ -98,6 +98,16 @@ fn the_largest_messages_fit() {
                 text: "o".repeat(MAX_REASON).as_str().try_into().unwrap(),
             }),
         }),
+        Response::Kept(KeepStatus {
+            storage: true,
+            missing: u16::MAX,
+            pending: true,
+            fault: Some(KeepFault::System { errno: u16::MAX }),
+            since_us: u64::MAX,
+            written_us: u64::MAX,
+            set_aside: u8::MAX,
+            newer_default: u8::MAX,
+        }),
         Response::Policy(PolicyState::Refused { code: u8::MAX, details: [u32::MAX; 2] }),
         Response::Hosts(HostCounts { mistakes: u32::MAX, texts_lost: u32::MAX, lines_lost: u32::MAX }),
     ];

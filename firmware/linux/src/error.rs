@@ -24,11 +24,13 @@ pub enum Code {
     System = 1208,
     /// The keys or the policy that the configuration names cannot be used.
     Keys = 1209,
+    /// The panel that the command line names cannot be used.
+    Panel = 1210,
 }
 
 impl Code {
     /// Every code.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Config,
         Self::Board,
         Self::Registers,
@@ -38,6 +40,7 @@ impl Code {
         Self::Running,
         Self::System,
         Self::Keys,
+        Self::Panel,
     ];
 }
 

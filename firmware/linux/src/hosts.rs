@@ -13,8 +13,6 @@ use crate::sockets::Stream;
 
 /// Bytes that a host may leave unread: a second of a panel's messages. One that reads less is let go.
 const UNREAD: usize = 64 * 1024;
-/// Bytes of messages that wait behind an answer which waits for the disk; what comes beyond is left out.
-const HELD: usize = UNREAD / 2;
 /// Bytes that are read at a time; the rest waits in the kernel, which makes a host wait that sends faster.
 const READ: usize = 4096;
 
@@ -26,15 +24,24 @@ pub struct Host {
     sending: VecDeque<u8>,
     service: Box<Service>,
     gone: bool,
-    /// The last job of the disk when it asked, and the one that its answer waits for.
-    held: Option<(u64, u64)>,
-    /// Messages that were left out while an answer waited.
-    left_out: u32,
+    /// Bytes of the latest answer, at the end of what is to be sent.
+    answered: usize,
+    /// An answer that waits for the disk.
+    held: Option<Held>,
     /// The number of the socket that it came to.
     socket: usize,
     /// When it came, and when its latest request was answered.
     since_us: u64,
     heard_us: u64,
+}
+
+/// An answer that waits until what it says is on the disk. Everything else goes its way meanwhile.
+#[derive(Debug)]
+struct Held {
+    /// What has to be there, by [`xmap_link::Thing::bit`], and the number of the change.
+    things: u16,
+    upto: u64,
+    answer: Vec<u8>,
 }
 
 impl Host {
@@ -46,8 +53,8 @@ impl Host {
             sending: VecDeque::new(),
             service: Box::new(service),
             gone: false,
+            answered: 0,
             held: None,
-            left_out: 0,
             socket,
             since_us: now_us,
             heard_us: now_us,
@@ -102,7 +109,7 @@ impl Host {
 
     /// Whether something waits until the host reads.
     pub fn has_unsent(&self) -> bool {
-        !self.sending.is_empty() && self.held.is_none()
+        !self.sending.is_empty()
     }
 
     /// Takes what has come.
@@ -120,26 +127,46 @@ impl Host {
     pub fn serve(&mut self, device: &mut LinuxDevice, now_us: u64) -> bool {
         let mut wire = HostWire::new(&self.stream, &mut self.received, &mut self.sending);
         let answered = self.service.poll(&mut wire, device);
+        self.answered = wire.latest;
         if answered {
             self.heard_us = now_us;
         }
         answered
     }
 
-    /// Keeps what is to be sent until a job of the disk has ended; `since` is the one that ended before the host asked.
-    pub fn hold(&mut self, since: u64, ticket: u64) {
-        self.held = Some((since, ticket));
+    /// What the latest request made count as good, by [`xmap_link::Thing::bit`].
+    pub fn touched(&self) -> u16 {
+        self.service.touched()
     }
 
-    /// What its answer waits for.
-    pub const fn held(&self) -> Option<(u64, u64)> {
-        self.held
+    /// Holds the latest answer back until these things are on the disk, as the change of that number has them. Messages
+    /// of modules that come meanwhile are sent.
+    pub fn hold(&mut self, things: u16, upto: u64) {
+        let from = self.sending.len().saturating_sub(std::mem::take(&mut self.answered));
+        let answer = self.sending.drain(from..).collect();
+        self.held = Some(Held { things, upto, answer });
     }
 
-    /// Its answer waits no longer. How many messages were left out meanwhile.
-    pub fn release(&mut self) -> u32 {
-        self.held = None;
-        std::mem::take(&mut self.left_out)
+    /// What its answer waits for: things, and the number of the change.
+    pub fn held(&self) -> Option<(u16, u64)> {
+        self.held.as_ref().map(|held| (held.things, held.upto))
+    }
+
+    /// Sends the answer that waited: what it says is on the disk.
+    pub fn release(&mut self) {
+        if let Some(held) = self.held.take() {
+            self.sending.extend(held.answer);
+        }
+    }
+
+    /// Ends the wait for a disk that refused. A host that knows how to ask what is on the disk gets its answer; any other
+    /// would take it for the whole truth, and gets none.
+    pub fn release_unkept(&mut self) {
+        if self.service.edition() > 0 {
+            self.release();
+        } else {
+            self.let_go();
+        }
     }
 
     /// Whether it has asked for a restart of the device.
@@ -147,14 +174,9 @@ impl Host {
         self.service.wants_reset()
     }
 
-    /// Sends a module's message, the payload of a text frame, if the host may read it. While an answer waits for the disk, a host
-    /// cannot read: what finds no room then is left out, as it is not the host that is slow.
+    /// Sends a module's message, the payload of a text frame, if the host may read it.
     pub fn tell(&mut self, text: &[u8]) {
         if !self.is_served() {
-            return;
-        }
-        if self.held.is_some() && self.sending.len() > HELD {
-            self.left_out = self.left_out.saturating_add(1);
             return;
         }
         let mut wire = HostWire::new(&self.stream, &mut self.received, &mut self.sending);
@@ -163,7 +185,7 @@ impl Host {
 
     /// Sends as much as the host takes.
     pub fn send(&mut self) {
-        while !self.sending.is_empty() && !self.gone && self.held.is_none() {
+        while !self.sending.is_empty() && !self.gone {
             let (first, _) = self.sending.as_slices();
             match self.stream.write(first) {
                 Ok(0) => break,
@@ -172,7 +194,7 @@ impl Host {
                 Err(error) => self.failed(&error),
             }
         }
-        if self.held.is_none() && self.sending.len() > UNREAD {
+        if self.sending.len() > UNREAD {
             self.gone = true;
         }
     }
@@ -192,6 +214,8 @@ impl AsFd for Host {
 struct HostWire<'h> {
     received: &'h mut VecDeque<u8>,
     sending: &'h mut VecDeque<u8>,
+    /// Bytes that were written last at once.
+    latest: usize,
     origin: &'static str,
 }
 
@@ -201,7 +225,7 @@ impl<'h> HostWire<'h> {
             Stream::Unix(_) => "unix",
             Stream::Tcp(_) => "tcp",
         };
-        Self { received, sending, origin }
+        Self { received, sending, latest: 0, origin }
     }
 }
 
@@ -211,6 +235,7 @@ impl Wire for HostWire<'_> {
     }
 
     fn write(&mut self, bytes: &[u8]) {
+        self.latest = bytes.len();
         self.sending.extend(bytes);
     }
 

@@ -5,10 +5,11 @@ use std::collections::VecDeque;
 use tiny_mapper::TrapCode;
 use xmap_image::{ExportId, Image};
 use xmap_link::limits::MAX_MODULES;
-use xmap_link::{Happening, ImageState, Level as TextLevel, TrapReport, What, Why, decode_text};
+use xmap_link::{Happening, ImageState, KeepFault, Level as TextLevel, TrapReport, What, Why, decode_text};
 use xmap_panel::Failure;
 
 use crate::device::LinuxDevice;
+use crate::keep::PAUSE_US;
 use crate::log::{Cause, Level, log};
 
 /// Images whose names are remembered: those that run, and those before them.
@@ -110,6 +111,16 @@ impl Journal {
             What::TransferEnded => "a transfer was given up".into(),
             What::Policy { version } => format!("policy {version} holds from now on"),
             What::Disallowed { .. } => "stopped: the owner's new policy does not allow its image".into(),
+            What::NotKept { thing, fault: KeepFault::Budget } => {
+                format!("not kept yet: {thing}: {}", KeepFault::Budget)
+            }
+            What::NotKept { thing, fault } => {
+                format!("not kept: {thing}: {fault}; tried again every {} s", PAUSE_US / 1_000_000)
+            }
+            What::KeptAgain { thing } => format!("kept: {thing} is on the disk now"),
+            What::SetAside { starts } => {
+                format!("its newest image was set aside: {starts} starts with it did not end well")
+            }
         }
     }
 
@@ -143,7 +154,10 @@ impl Journal {
 const fn kind(what: &What) -> (Cause, Level) {
     match what {
         What::Mounted | What::Policy { .. } => (Cause::Service, Level::Info),
-        What::Disallowed { .. } => (Cause::Service, Level::Warning),
+        What::Disallowed { .. } | What::SetAside { .. } => (Cause::Service, Level::Warning),
+        What::NotKept { fault: KeepFault::System { .. }, .. } => (Cause::Service, Level::Error),
+        What::NotKept { .. } => (Cause::Service, Level::Warning),
+        What::KeptAgain { .. } => (Cause::Service, Level::Info),
         What::Swapped | What::Confirmed | What::Reset | What::RolledBack(Why::Asked) => {
             (Cause::Host, Level::Info)
         }

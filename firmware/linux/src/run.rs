@@ -17,7 +17,7 @@ use crate::error::Result;
 use crate::guard::Guard;
 use crate::hosts::Host;
 use crate::journal::{self, Journal};
-use crate::keep::{DiskMemory, Keeper, Kept};
+use crate::keep::{DiskMemory, Fate, Keeper, Kept};
 use crate::notify::{self, Manager};
 use crate::owner::{Door, owner};
 use crate::places;
@@ -158,7 +158,7 @@ impl Daemon {
         self.guard.alive();
         let look_us = board(&mut self.device).gather();
         let mut busy = self.device.poll();
-        self.keep(None);
+        self.keep();
         busy |= self.serve_all();
         self.tell_all();
         self.keep_safe();
@@ -249,37 +249,49 @@ impl Daemon {
         for (_, host) in self.hosts.iter_mut().enumerate().filter(|(other, _)| *other != number) {
             texts.iter().for_each(|text| host.tell(text));
         }
-        self.keep(Some(number));
+        let touched = self.hosts.get(number).map_or(0, Host::touched);
+        if touched != 0 {
+            self.hold(number, touched);
+        }
         true
     }
 
-    /// Gives the disk what counts as good now; the host that asked for it waits.
-    fn keep(&mut self, asked: Option<usize>) {
-        let Some(keeper) = &mut self.keeper else { return };
-        let since = keeper.done();
-        let Some(ticket) = keeper.look(&self.device, self.clock.now_us()) else { return };
-        if let Some(host) = asked.and_then(|number| self.hosts.get_mut(number)) {
-            host.hold(since, ticket);
+    /// Gives the disk what counts as good now.
+    fn keep(&mut self) {
+        if let Some(keeper) = &mut self.keeper {
+            keeper.look(&self.device, self.clock.now_us());
+        }
+    }
+
+    /// Holds an answer back until what it says is on the disk.
+    fn hold(&mut self, number: usize, touched: u16) {
+        if let Some(keeper) = &mut self.keeper {
+            keeper.hurry(touched);
+        }
+        self.keep();
+        let Some(keeper) = &self.keeper else { return };
+        let upto = keeper.latest();
+        if keeper.fate(touched, upto) != Fate::Kept
+            && let Some(host) = self.hosts.get_mut(number)
+        {
+            host.hold(touched, upto);
         }
     }
 
     /// Lets hosts go on whose answers waited for the disk. When the keeper has to be looked after again.
     fn settle(&mut self) -> u64 {
         let Some(keeper) = &mut self.keeper else { return u64::MAX };
-        let next_us = keeper.settle(self.clock.now_us());
+        let now_us = self.clock.now_us();
+        let next_us = keeper.settle(now_us);
         for host in &mut self.hosts {
-            let Some((since, ticket)) = host.held() else { continue };
-            match keeper.is_done(ticket, since) {
-                None => {}
-                Some(true) => match host.release() {
-                    0 => {}
-                    left_out => log::warn(format_args!(
-                        "{left_out} messages of modules were left out for a host whose answer waited for the disk"
-                    )),
-                },
-                Some(false) => host.let_go(),
+            let Some((things, upto)) = host.held() else { continue };
+            match keeper.fate(things, upto) {
+                Fate::Pending => {}
+                Fate::Kept => host.release(),
+                Fate::Failed => host.release_unkept(),
             }
         }
+        keeper.tell(&mut self.device, now_us);
         next_us
     }
 

@@ -9,9 +9,11 @@ use std::process::Command;
 use common::{Device, HELD, LOW, panel};
 use xmap_client::{Client, Error, ErrorCode, Options, Switch};
 use xmap_image::OwnedImage;
-use xmap_link::Life;
+use xmap_link::{Life, Thing};
 use xmapd::keep::budget::BURST;
 
+/// What the answer to a swap of module 0 is about.
+const IMAGE: u16 = Thing::Image.bit(0) | Thing::Versions.bit(0);
 /// No trial: a swap is good at once.
 const AT_ONCE: &str = "confirm_ms = 0";
 /// A host says what is good.
@@ -267,7 +269,7 @@ fn cut(call: &str, fault: &str, nth: usize) -> Option<String> {
     command.args(["-e", &format!("inject={call}:{fault}:when={nth}")]);
     // Calls are counted for each thread, and the one that starts the program opens the folder and reads.
     let names = ["/image-0.new", "", "/image-0.a", "/image-0.b"];
-    for name in names.iter().take(if call == "openat" { 1 } else { names.len() }) {
+    for name in names.iter().take(if matches!(call, "openat" | "unlink") { 1 } else { names.len() }) {
         command.arg("-P").arg(format!("{}{name}", device.path("state").display()));
     }
     command.arg(env!("CARGO_BIN_EXE_xmapd"));
@@ -281,11 +283,16 @@ fn cut(call: &str, fault: &str, nth: usize) -> Option<String> {
     if !ended {
         let image = OwnedImage::from_bytes(&panel(3, AT_ONCE)).unwrap();
         let client = Client::connect(&device.port(), &Options::default());
-        let switch = client.and_then(|mut client| client.swap(0, &image.image(), &mut |_| ()));
-        told = matches!(switch, Ok(Ok(_)));
+        let kept = client.and_then(|mut client| {
+            let switch = client.swap(0, &image.image(), &mut |_| ())?;
+            assert!(switch.is_ok(), "{switch:?}");
+            client.must_keep("hall", IMAGE)
+        });
+        assert!(!matches!(kept, Ok(None)), "the device has a disk");
+        told = kept.is_ok();
         // A connection that broke is the program's end, however long it takes; behind an answer it may still come.
         let broken = |error: &Error| matches!(error.code, ErrorCode::LinkBroken | ErrorCode::PortUnavailable);
-        ended = if switch.as_ref().is_err_and(broken) { device.ends() } else { device.has_ended_soon() };
+        ended = if kept.as_ref().is_err_and(broken) { device.ends() } else { device.has_ended_soon() };
     }
     let failed = device.said().contains("not kept: ");
     if ended {
@@ -314,7 +321,7 @@ fn a_kill_and_an_error_at_every_call_of_the_system_leave_the_old_or_the_new() {
     }
     let mut cuts = Vec::new();
     for fault in ["signal=KILL", "error=EIO"] {
-        for call in ["openat", "write", "fsync", "rename"] {
+        for call in ["unlink", "openat", "write", "fsync", "rename"] {
             for nth in 1.. {
                 assert!(nth < 30, "{call}: it does not end");
                 match cut(call, fault, nth) {
@@ -325,7 +332,7 @@ fn a_kill_and_an_error_at_every_call_of_the_system_leave_the_old_or_the_new() {
         }
     }
     println!("{}", cuts.join("\n"));
-    for call in ["openat", "write", "fsync", "rename"] {
+    for call in ["unlink", "openat", "write", "fsync", "rename"] {
         assert!(
             cuts.iter().any(|cut| cut.starts_with(&format!("{call} ")) && cut.contains("KILL")),
             "{call}: {cuts:?}"

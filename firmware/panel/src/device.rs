@@ -3,8 +3,9 @@
 use tiny_mapper::{CallError, Trap};
 use xmap_boards::Line;
 use xmap_image::{ExportId, Image, OnOverrun};
+use xmap_link::EDITION;
 use xmap_link::limits::MAX_MODULES;
-use xmap_link::{Happenings, ImageState, Life, ModuleStatus, TrapReport, What};
+use xmap_link::{Happenings, ImageState, KeepStatus, Life, ModuleStatus, TrapReport, What};
 
 use crate::admission::Denials;
 use crate::fault::is_mistake;
@@ -50,6 +51,8 @@ pub struct Device<R: Ram, B, T = Development> {
     sessions: u32,
     /// Lines whose rising and falling edges the board looks for.
     detected: [u64; 2],
+    /// What outlives a restart, as the owner of the storage says.
+    pub(crate) kept: KeepStatus,
     /// When a host was last heard.
     pub(crate) heard_us: u64,
     /// The latest trap that nobody has asked for.
@@ -80,6 +83,7 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
             transfer: None,
             sessions: 0,
             detected: [0; 2],
+            kept: KeepStatus::default(),
             heard_us: 0,
             trapped: None,
             refused: None,
@@ -419,7 +423,12 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
 
     /// What happened, from number `from` on.
     pub fn happened(&self, from: u32) -> Happenings {
-        self.history.page(from)
+        self.history.page(from, EDITION)
+    }
+
+    /// [`Device::happened`] for a host that knows the messages up to an edition ([`What::edition`]).
+    pub fn happened_in(&self, edition: u8, from: u32) -> Happenings {
+        self.history.page(from, edition)
     }
 
     /// The latest trap since this was last asked, for the device's own log.

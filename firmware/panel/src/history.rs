@@ -22,12 +22,17 @@ impl History {
         self.next = self.next.wrapping_add(1);
     }
 
-    /// A page from number `from` on, or from the oldest that is held.
-    pub(crate) fn page(&self, from: u32) -> Happenings {
+    /// Returns a page from number `from` on, or from the oldest that is held. A host that does not know a kind of
+    /// event (`edition`, [`What::edition`]) gets no page with one: the page before ends there, the next begins behind.
+    pub(crate) fn page(&self, from: u32, edition: u8) -> Happenings {
+        let known = |happening: &&Happening| happening.what.edition() <= edition;
         let oldest = self.next - self.held.len() as u32;
-        let first = from.clamp(oldest, self.next);
+        let from = from.clamp(oldest, self.next);
+        let held = |from: u32| self.held.iter().skip((from - oldest) as usize);
+        let unknown = held(from).take_while(|happening| !known(happening)).count();
+        let first = from + unknown as u32;
         let mut page = Happenings { first, next: self.next, ..Happenings::default() };
-        let held = self.held.iter().skip((first - oldest) as usize).take(page.entries.capacity());
+        let held = held(first).take_while(known).take(page.entries.capacity());
         page.entries.extend(held.copied());
         page
     }
@@ -45,7 +50,7 @@ mod tests {
         }
         let (mut from, mut seen) = (0, Vec::new());
         loop {
-            let page = history.page(from);
+            let page = history.page(from, 0);
             if page.entries.is_empty() {
                 break;
             }
@@ -54,6 +59,28 @@ mod tests {
             from = page.first + page.entries.len() as u32;
         }
         assert_eq!(seen, (10..HISTORY as u64 + 10).collect::<Vec<_>>());
-        assert_eq!(history.page(u32::MAX).entries.len(), 0);
+        assert_eq!(history.page(u32::MAX, 0).entries.len(), 0);
+    }
+
+    #[test]
+    fn a_host_of_an_earlier_edition_gets_everything_that_it_knows_and_nothing_else() {
+        let new = What::SetAside { starts: 3 };
+        let mut history = History::default();
+        let all = [new, What::Swapped, new, new, What::Confirmed, What::Reset, new];
+        all.iter().for_each(|what| history.push(1, 0, *what));
+        let read = |edition| {
+            let (mut from, mut seen) = (0, Vec::new());
+            loop {
+                let page = history.page(from, edition);
+                assert!(page.first >= from && page.next == 7);
+                if page.entries.is_empty() {
+                    return seen;
+                }
+                seen.extend(page.entries.iter().map(|entry| entry.what));
+                from = page.first + page.entries.len() as u32;
+            }
+        };
+        assert_eq!(read(0), [What::Swapped, What::Confirmed, What::Reset]);
+        assert_eq!(read(1), all);
     }
 }

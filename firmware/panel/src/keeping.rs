@@ -1,5 +1,6 @@
 //! What a device that has a disk keeps there: its images, and the state that they keep.
 
+use xmap_link::{KeepFault, KeepStatus, Thing, What};
 use xmap_trust::SEAL_WORDS;
 
 use crate::transfer::cut;
@@ -42,6 +43,27 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
     /// Hands out the state that the active image of a module keeps, in pieces; its layout, or `None` where it keeps none.
     pub fn kept(&self, number: u8, each: &mut dyn FnMut(&[u8])) -> Option<u32> {
         self.modules.get(usize::from(number))?.active().kept(each)
+    }
+
+    /// What outlives a restart, for a host that asks.
+    pub fn keep_status(&self) -> KeepStatus {
+        self.kept
+    }
+
+    /// Sets what outlives a restart; a device that has a storage says so here.
+    pub fn set_keep_status(&mut self, status: KeepStatus) {
+        self.kept = status;
+    }
+
+    /// Records that a thing is not on the storage, or is there again.
+    pub fn note_kept(&mut self, module: u8, thing: Thing, fault: Option<KeepFault>) {
+        self.tell(module, fault.map_or(What::KeptAgain { thing }, |fault| What::NotKept { thing, fault }));
+    }
+
+    /// Records that the newest image of a module was not mounted, because `starts` starts with it did not end well.
+    pub fn note_set_aside(&mut self, module: u8, starts: u8) {
+        self.kept.set_aside |= 1 << module;
+        self.tell(module, What::SetAside { starts });
     }
 
     /// [`Device::install_from`] with what an image before a restart kept: it is there before `on_mount` runs, if the

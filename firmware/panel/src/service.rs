@@ -5,8 +5,8 @@ use xmap_boards::Bank;
 use xmap_image::Ty;
 use xmap_link::limits::{MAX_ARGS, MAX_BANKS, MAX_MODULES};
 use xmap_link::{
-    Args, Boot, Channel, Described, Export, FULL_RETRY_MS, FrameCounters, FrameReader, Guard, Hello,
-    HostCounts, PROTOCOL, Refusal, Request, Response, Role, RoleKey, Status, features,
+    Args, Boot, Channel, Described, EDITION, Export, FULL_RETRY_MS, FrameCounters, FrameReader, Guard, Hello,
+    HostCounts, PROTOCOL, PolicyState, Refusal, Request, Response, Role, RoleKey, Status, Thing, features,
 };
 
 use crate::access::{Access, may_call};
@@ -52,6 +52,10 @@ pub struct Service {
     access: Access,
     session: Session,
     reset: bool,
+    /// The edition of the messages that the host of this session knows.
+    edition: u8,
+    /// What the latest request made count as good.
+    touched: u16,
 }
 
 /// The session of the host at the other end of the wire.
@@ -105,7 +109,15 @@ impl Service {
     }
 
     const fn with(identity: Identity, access: Access) -> Self {
-        Self { identity, reader: FrameReader::new(), access, session: Session::NONE, reset: false }
+        Self {
+            identity,
+            reader: FrameReader::new(),
+            access,
+            session: Session::NONE,
+            reset: false,
+            edition: 0,
+            touched: 0,
+        }
     }
 
     /// Takes the bytes that have arrived and answers the first request among them. Returns whether
@@ -126,11 +138,11 @@ impl Service {
                 frames_good: counters.good.saturating_add(1),
                 frames_bad: counters.bad(),
             };
-            let session = &mut self.session;
-            if !context.guarded && (session.admitted || session.full.is_none()) {
+            if !context.guarded && (self.session.admitted || self.session.full.is_none()) {
                 device.heard();
             }
-            let reset = &mut self.reset;
+            let Self { session, reset, edition, touched, .. } = self;
+            *touched = 0;
             let now_us = device.board_mut().now_us();
             let reply = self.access.respond(&frame, now_us, |caller, request| {
                 // A greeting on a guarded device is anybody's, and begins nothing.
@@ -150,7 +162,28 @@ impl Service {
                 }
                 *reset |= matches!(request, Request::Reset { module: None });
                 let host = session.of(caller.map(|caller| caller.session), &request, device);
-                context.serve((caller.map(|caller| caller.key), host), request, device)
+                match request {
+                    Request::Hello { .. } => *edition = 0,
+                    Request::Edition { edition: known } => {
+                        *edition = known.min(EDITION);
+                        return Response::Done;
+                    }
+                    Request::Happened { from } => {
+                        return Response::Happened(device.happened_in(*edition, from));
+                    }
+                    _ => {}
+                }
+                let confirms = if let Request::Confirm { module } = &request { Some(*module) } else { None };
+                let response = context.serve((caller.map(|caller| caller.key), host), request, device);
+                let image = |module| Thing::Image.bit(module) | Thing::Versions.bit(0);
+                *touched = match (&response, confirms) {
+                    // An image on trial does not count as good yet.
+                    (Response::Swapped { module, trial_ms: 0, .. }, _) => image(*module),
+                    (Response::Done, Some(module)) => image(module),
+                    (Response::Policy(PolicyState::Taken { .. }), _) => Thing::Policy.bit(0),
+                    _ => 0,
+                };
+                response
             });
             self.access.send_texts(wire, device.board_mut());
             wire.write(self.access.bytes(reply));
@@ -187,6 +220,17 @@ impl Service {
         if let Some(host) = self.session.host.take() {
             device.end_session(host);
         }
+    }
+
+    /// What the latest request made count as good, by [`Thing::bit`]: a device that has a storage answers when it is
+    /// there. 0 where the request was another one, or came to nothing.
+    pub const fn touched(&self) -> u16 {
+        self.touched
+    }
+
+    /// The edition of the messages ([`EDITION`]) that the host of this session knows.
+    pub const fn edition(&self) -> u8 {
+        self.edition
     }
 
     /// How frames fared so far.
@@ -239,6 +283,7 @@ impl Context<'_> {
             Request::Status => Response::Status(self.status(device)),
             Request::Trace { from } => Response::Trace(device.board().trace(from)),
             Request::Levels => levels(device.board_mut()),
+            Request::Kept => Response::Kept(device.keep_status()),
             Request::Rehearse { lines, levels, advance_us } => {
                 rehearse(device, &Cue { lines, levels, advance_us })
             }
@@ -262,6 +307,7 @@ impl Context<'_> {
             boot: identity.boot,
             features: identity.features
                 | features::SWAP
+                | features::EDITION
                 | if self.guarded { features::GUARDED } else { 0 }
                 | if device.is_development() { 0 } else { features::TRUST },
             clock_hz: identity.clock_hz,
@@ -381,13 +427,15 @@ fn operate<R: Ram, B: Board, T: Trust>(
             module.map_or(Ok(()), |module| device.reset(module))?;
             Response::Done
         }
-        Request::Happened { from } => Response::Happened(device.happened(from)),
         Request::Hello { .. }
         | Request::Open { .. }
         | Request::Status
         | Request::Trace { .. }
         | Request::Levels
         | Request::Hosts
+        | Request::Happened { .. }
+        | Request::Edition { .. }
+        | Request::Kept
         | Request::Rehearse { .. } => return Err(Refusal::Unsupported),
     })
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use xmap_link::limits::MAX_ARGS;
 use xmap_link::{
-    Args, Described, Export, Hello, PROTOCOL, Refusal, Request, Response, Role, Status, Trace, TraceEntry,
-    TrapReport, features,
+    Args, Described, EDITION, Export, Hello, PROTOCOL, Refusal, Request, Response, Role, Status, Trace,
+    TraceEntry, TrapReport, features,
 };
 
 use crate::error::{Error, ErrorCode};
@@ -253,7 +253,17 @@ impl Client {
 fn begin(session: &mut Session) -> Result<Hello, Error> {
     let hello = greet(session)?;
     session.authenticate(hello.features & features::GUARDED != 0)?;
-    if session.role().is_none() { Ok(hello) } else { greet(session) }
+    let hello = if session.role().is_none() { hello } else { greet(session)? };
+    // A guarded device without a session answers nothing beyond the greeting.
+    let answers = session.role().is_some() || hello.features & features::GUARDED == 0;
+    if answers && hello.features & features::EDITION != 0 {
+        match session.ask(&Request::Edition { edition: EDITION })? {
+            // A device that has no place for this host says so again with the next request.
+            Response::Done | Response::Refused(_) => {}
+            other => return Err(unwanted(session, &other)),
+        }
+    }
+    Ok(hello)
 }
 
 fn greet(session: &mut Session) -> Result<Hello, Error> {

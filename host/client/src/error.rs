@@ -50,13 +50,15 @@ pub enum ErrorCode {
     DeviceIsOpen = 924,
     /// What answers does not have the key.
     NotTheDevice = 925,
+    /// What was asked for was done, and is not on the device's disk.
+    NotKept = 926,
     /// The operating system gives no random numbers.
     NoRandom = 1107,
 }
 
 impl ErrorCode {
     /// Every kind.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::PortUnavailable,
         Self::NoAnswer,
         Self::DeviceRefused,
@@ -79,6 +81,7 @@ impl ErrorCode {
         Self::NoSessions,
         Self::DeviceIsOpen,
         Self::NotTheDevice,
+        Self::NotKept,
         Self::NoRandom,
     ];
 

@@ -11,6 +11,7 @@
 mod client;
 mod error;
 mod inbox;
+mod kept;
 mod operate;
 mod owner;
 mod port;

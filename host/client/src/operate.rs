@@ -9,6 +9,10 @@ use crate::error::{Error, ErrorCode};
 /// Happenings that are read at a time. A device keeps far fewer; one that has more and more of them is none.
 const MOST_HAPPENINGS: usize = 1 << 16;
 
+/// What a link that broke leaves open about a switch.
+const MAYBE: &str =
+    "the image may run, and not be on the disk: `xmap status` says what runs, and what a restart brings";
+
 /// A module runs another image now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Swapped {
@@ -160,7 +164,11 @@ impl Client {
 
     /// A request that switches a module's image.
     pub(super) fn switch(&mut self, request: &Request, module: u8) -> Result<Switch, Error> {
-        match self.ask(request)? {
+        let answer = self.ask(request).map_err(|error| match error.code {
+            ErrorCode::LinkBroken => error.help(MAYBE.to_string()),
+            _ => error,
+        })?;
+        match answer {
             Response::Swapped { module: of, generation, trial_ms } if of == module => {
                 Ok(Ok(Swapped { module, generation, trial_ms }))
             }

@@ -80,6 +80,8 @@ pub fn operation() -> impl Strategy<Value = Request> {
         Just(Request::Trust),
         any::<(u32, u32)>().prop_map(|(bytes, token)| Request::Policy { bytes, token }),
         Just(Request::Hosts),
+        any::<u8>().prop_map(|edition| Request::Edition { edition }),
+        Just(Request::Kept),
     ]
 }
 
@@ -218,6 +220,9 @@ fn what() -> impl Strategy<Value = What> {
         any::<u32>().prop_map(|version| What::Policy { version }),
         any::<u16>().prop_map(|code| What::Disallowed { code }),
         trap().prop_map(What::Mistaken),
+        (thing(), keep_fault()).prop_map(|(thing, fault)| What::NotKept { thing, fault }),
+        thing().prop_map(|thing| What::KeptAgain { thing }),
+        any::<u8>().prop_map(|starts| What::SetAside { starts }),
     ]
 }
 
@@ -229,6 +234,21 @@ fn happenings() -> impl Strategy<Value = Happenings> {
     });
     (any::<(u32, u32)>(), vec(happening, 0..=MAX_HAPPENINGS)).prop_map(|((first, next), entries)| {
         Happenings { first, next, entries: entries.into_iter().collect() }
+    })
+}
+
+fn thing() -> impl Strategy<Value = Thing> {
+    proptest::sample::select(&[Thing::Image, Thing::State, Thing::Versions, Thing::Policy][..])
+}
+
+fn keep_fault() -> impl Strategy<Value = KeepFault> {
+    prop_oneof![Just(KeepFault::Budget), any::<u16>().prop_map(|errno| KeepFault::System { errno })]
+}
+
+fn keep_status() -> impl Strategy<Value = KeepStatus> {
+    (any::<(bool, u16, bool, u64, u64, u8, u8)>(), option::of(keep_fault())).prop_map(|(s, fault)| {
+        let (storage, missing, pending, since_us, written_us, set_aside, newer_default) = s;
+        KeepStatus { storage, missing, pending, fault, since_us, written_us, set_aside, newer_default }
     })
 }
 
@@ -311,6 +331,7 @@ pub fn response() -> impl Strategy<Value = Response> {
         any::<[u32; 3]>().prop_map(|[mistakes, texts_lost, lines_lost]| {
             Response::Hosts(HostCounts { mistakes, texts_lost, lines_lost })
         }),
+        keep_status().prop_map(Response::Kept),
     ]
 }
 

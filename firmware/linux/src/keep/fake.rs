@@ -52,6 +52,8 @@ pub(crate) struct Fake {
     changes: Vec<(Option<String>, String, usize)>,
     /// Calls that still work.
     calls: Cell<Option<usize>>,
+    /// What a call that fails says.
+    errno: Option<i32>,
     /// Bytes and syncs so far: what wears the card.
     pub(crate) written: usize,
     pub(crate) syncs: usize,
@@ -61,6 +63,12 @@ impl Fake {
     /// Has every call fail after so many.
     pub(crate) fn fail_after(&mut self, calls: usize) {
         self.calls.set(Some(calls));
+    }
+
+    /// Has calls fail with an error of the system, from the one behind so many on.
+    pub(crate) fn fail_with(&mut self, errno: i32, calls: usize) {
+        self.errno = Some(errno);
+        self.fail_after(calls);
     }
 
     /// All calls work again.
@@ -93,7 +101,9 @@ impl Fake {
 
     fn call(&self) -> io::Result<()> {
         match self.calls.get() {
-            Some(0) => Err(io::Error::other("no power")),
+            Some(0) => {
+                Err(self.errno.map_or_else(|| io::Error::other("no power"), io::Error::from_raw_os_error))
+            }
             Some(left) => {
                 self.calls.set(Some(left - 1));
                 Ok(())
@@ -108,7 +118,8 @@ impl Disk for Fake {
         Ok(self.names.get(name).map(|file| self.contents[*file].now.clone()))
     }
 
-    fn write(&mut self, name: &str, bytes: &[u8]) -> io::Result<()> {
+    fn write(&mut self, name: &str, parts: &[&[u8]]) -> io::Result<()> {
+        let bytes = &parts.concat()[..];
         // One that fails has made the file, and written a part of it.
         let done = self.call();
         let bytes = if done.is_ok() { bytes } else { &bytes[..bytes.len() / 3] };
@@ -138,6 +149,14 @@ impl Disk for Fake {
         let file = self.names.remove(from).unwrap();
         self.names.insert(to.into(), file);
         self.changes.push((Some(from.into()), to.into(), file));
+        Ok(())
+    }
+
+    fn remove(&mut self, name: &str) -> io::Result<()> {
+        self.call()?;
+        // The file is gone for a power cut, too: a test of what is left would be kinder otherwise.
+        self.names.remove(name);
+        self.synced_names.remove(name);
         Ok(())
     }
 

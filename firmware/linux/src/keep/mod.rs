@@ -1,28 +1,37 @@
-//! What outlives a restart: images that count as good, the state that they keep, and what an owner's device remembers.
+//! What outlives a restart: images that count as good, the state that they retain, and what an owner's device remembers.
 //!
 //! Each is a [`Pair`] of files in one folder. What is on the disk counted as good: an image on trial is not written, so a
-//! restart in the middle of a trial brings the image before it.
+//! restart in the middle of a trial brings the image before it. An answer that says that something is good leaves when
+//! that is on the disk ([`Keeper::fate`]), or with the word that it is not.
 
 pub mod budget;
 pub mod disk;
 #[cfg(test)]
 mod fake;
+mod items;
+mod memory;
 pub mod pair;
 pub mod records;
+#[cfg(test)]
+mod tests;
 pub mod writer;
 
+use std::collections::VecDeque;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use xmap_link::limits::MAX_MODULES;
-use xmap_panel::{Memory, NotKept};
+use xmap_link::{KeepFault, KeepStatus, Thing};
 
 use self::budget::Budget;
 use self::disk::{Disk, Folder};
+pub use self::items::Fate;
+use self::items::{Items, Place, places};
+pub use self::memory::DiskMemory;
 use self::pair::{Found, Pair};
-use self::records::{ImageRecord, StateRecord, TrustRecord};
-use self::writer::{Ended, Writer};
+use self::records::{ImageRecord, Parts, STATE_BYTES_MAX, StateRecord, TrustRecord};
+use self::writer::{Ended, WriteError, Writer};
 use crate::device::LinuxDevice;
 use crate::error::Result;
 use crate::log;
@@ -31,8 +40,11 @@ use crate::log;
 const STATES: usize = MAX_MODULES;
 const TRUST: usize = 2 * MAX_MODULES;
 
-/// Microseconds after a failed write until the next try.
-const PAUSE_US: u64 = 10_000_000;
+/// Microseconds after a failed write until the next try, where nothing new comes.
+pub const PAUSE_US: u64 = 10_000_000;
+
+/// The errno of a file that is too large.
+const EFBIG: u16 = 27;
 
 /// What was on the disk when the service started.
 #[derive(Debug, Default)]
@@ -43,14 +55,27 @@ pub struct Kept {
     pub states: [Option<StateRecord>; MAX_MODULES],
 }
 
+/// A job that the writer has: what each part of it is, and the change that it carries.
+#[derive(Debug)]
+struct Job {
+    ticket: u64,
+    things: Vec<(Place, u64)>,
+    /// The record of trust, if this is one.
+    trust: Option<TrustRecord>,
+}
+
 /// Keeps a device on a disk.
 #[derive(Debug)]
 pub struct Keeper {
     writer: Writer,
     memory: DiskMemory,
-    /// The hash of the image that a restart would mount, as far as it was given to the writer.
+    items: Items,
+    jobs: VecDeque<Job>,
+    /// The image of each module that a restart should bring, and the state that was given to the writer last.
     images: [Option<[u8; 32]>; MAX_MODULES],
     states: [Option<StateRecord>; MAX_MODULES],
+    /// The changes of policy and versions that were seen.
+    seen: (u64, u64),
     budget: Budget,
     keep_every_us: u64,
     /// When states are looked at next.
@@ -59,9 +84,10 @@ pub struct Keeper {
     retry_us: u64,
     /// Writes wait for the budget.
     starved: bool,
-    /// The highest job that has ended well or not.
-    done: u64,
-    failed: Option<u64>,
+    since_us: u64,
+    written_us: u64,
+    /// What is to be told: a thing that is not on the disk, or is there again.
+    news: Vec<(Place, Option<KeepFault>)>,
 }
 
 impl Keeper {
@@ -93,29 +119,32 @@ impl Keeper {
             found
         };
         let images = std::array::from_fn(|module| {
-            let found = load(format!("image-{module}"));
-            let mut images = found.records.iter().map(|kept| ImageRecord::decode(kept));
+            let found = load(image_name(module as u8));
+            let mut images = found.records.into_iter().map(ImageRecord::decode);
             // Beside a file that was left out stands an image that another one may have followed.
             let newest = if found.bad.is_empty() { images.next().flatten() } else { None };
             [newest, images.flatten().next()]
         });
         let states = std::array::from_fn(|module| {
-            load(format!("state-{module}")).records.iter().find_map(|kept| StateRecord::decode(kept))
+            load(state_name(module as u8)).records.into_iter().find_map(StateRecord::decode)
         });
-        let trust = load("trust".into()).records.iter().find_map(|kept| TrustRecord::decode(kept));
-        let memory = DiskMemory::new(trust.unwrap_or_default());
+        let trust = load("trust".into()).records.into_iter().find_map(|kept| TrustRecord::decode(&kept));
         let keeper = Self {
             writer: Writer::start(disk, pairs)?,
-            memory,
+            memory: DiskMemory::new(trust.unwrap_or_default()),
+            items: Items::default(),
+            jobs: VecDeque::new(),
             images: [None; MAX_MODULES],
             states: Default::default(),
+            seen: (0, 0),
             budget: Budget::default(),
             keep_every_us: if keep_every_s == 0 { u64::MAX } else { u64::from(keep_every_s) * 1_000_000 },
             states_us: 0,
             retry_us: 0,
             starved: false,
-            done: 0,
-            failed: None,
+            since_us: 0,
+            written_us: 0,
+            news: Vec::new(),
         };
         Ok((keeper, Kept { images, states }))
     }
@@ -129,71 +158,185 @@ impl Keeper {
     pub fn mounted(&mut self, device: &LinuxDevice, now_us: u64) {
         for module in 0..MAX_MODULES {
             self.images[module] = device.stored(module as u8).map(|stored| stored.hash);
-            self.states[module] = state(device, module);
+            self.states[module] = state(device, module as u8).ok().flatten();
         }
         self.states_us = now_us.saturating_add(self.keep_every_us);
     }
 
-    /// Has written what counts as good since this was last called, images before what is remembered of them: the
-    /// other way round, a power cut between the two would leave an image that is older than it may be. What was given to
-    /// the writer, if anything: until [`Keeper::is_done`] says so, nobody should be told.
-    pub fn look(&mut self, device: &LinuxDevice, now_us: u64) -> Option<u64> {
-        if now_us < self.retry_us || self.starved && now_us < self.budget.next_us() {
-            return None;
+    /// The number of the latest change of what counts as good.
+    pub const fn latest(&self) -> u64 {
+        self.items.latest
+    }
+
+    /// How the changes up to a number fare of some things, by [`Thing::bit`].
+    pub fn fate(&self, things: u16, upto: u64) -> Fate {
+        match self.items.fate(things, upto) {
+            Fate::Pending if things & Thing::Versions.bit(0) != 0 && self.is_stuck() => Fate::Failed,
+            fate => fate,
         }
-        (self.retry_us, self.starved) = (0, false);
-        let before = self.writer.last_ticket();
-        for module in 0..MAX_MODULES {
-            let Some(stored) = device.stored(module as u8) else { continue };
-            if stored.on_trial || self.images[module] == Some(stored.hash) {
-                continue;
-            }
-            if !self.may_write(now_us) {
-                break;
-            }
-            let bytes =
-                [bytemuck::cast_slice(stored.image), bytemuck::cast_slice::<u32, u8>(stored.seal)].concat();
-            let record = ImageRecord { origin: stored.origin.into(), bytes };
-            self.writer.write(module, record.encode());
-            self.images[module] = Some(stored.hash);
+    }
+
+    /// Tries once more what could not be written of some things, by [`Thing::bit`]: a host waits for it.
+    pub fn hurry(&mut self, things: u16) {
+        for place in places().filter(|(thing, module)| things & thing.bit(*module) != 0) {
+            self.items.at_mut(place).given = 0;
         }
-        if self.memory.is_new() && !self.starved && self.may_write(now_us) {
-            let record = self.memory.take();
-            self.writer.write(TRUST, record);
+    }
+
+    /// Looks at what counts as good now, and gives the writer what a restart should find: first the policy, which what an
+    /// operator does cannot keep off the disk, then images, then the versions of the images that are there.
+    pub fn look(&mut self, device: &LinuxDevice, now_us: u64) {
+        self.note_changes(device);
+        let again = self.retry_us != 0 && now_us >= self.retry_us;
+        if again {
+            self.retry_us = 0;
+        }
+        if self.starved && now_us >= self.budget.next_us() {
+            self.starved = false;
+        }
+        self.give_trust(device, again);
+        for module in 0..MAX_MODULES as u8 {
+            self.give_image(device, module, again, now_us);
         }
         if now_us >= self.states_us {
             self.states_us = now_us.saturating_add(self.keep_every_us);
-            self.write_states(device, now_us);
+            (0..MAX_MODULES as u8).for_each(|module| self.note_state(device, module));
         }
-        let last = self.writer.last_ticket();
-        (last != before).then_some(last)
+        for module in 0..MAX_MODULES as u8 {
+            self.give_state(module, again, now_us);
+        }
     }
 
-    fn may_write(&mut self, now_us: u64) -> bool {
-        let may = self.budget.take(now_us);
-        if !may && !self.starved {
+    fn note_changes(&mut self, device: &LinuxDevice) {
+        for module in 0..MAX_MODULES as u8 {
+            let Some(stored) = device.stored(module) else { continue };
+            let known = &mut self.images[usize::from(module)];
+            if !stored.on_trial && *known != Some(stored.hash) {
+                *known = Some(stored.hash);
+                self.items.change((Thing::Image, module));
+            }
+        }
+        let now = self.memory.changes();
+        if now.0 != self.seen.0 {
+            self.items.change((Thing::Policy, 0));
+        }
+        if now.1 != self.seen.1 {
+            self.items.change((Thing::Versions, 0));
+        }
+        self.seen = now;
+    }
+
+    fn give_trust(&mut self, device: &LinuxDevice, again: bool) {
+        let [policy, versions] = [(Thing::Policy, 0), (Thing::Versions, 0)];
+        let due = [policy, versions].map(|place| self.items.at(place).is_due(again));
+        if due == [false; 2] {
+            return;
+        }
+        let waiting: Vec<_> = (0..MAX_MODULES as u8)
+            .filter(|module| !self.items.at((Thing::Image, *module)).is_kept())
+            .filter_map(|module| name(device, module))
+            .collect();
+        let draft = self.memory.draft(&waiting);
+        let mut things = vec![policy];
+        if draft.whole {
+            things.push(versions);
+        }
+        // Versions wait for their images.
+        if due[0] || draft.whole {
+            self.give(TRUST, draft.record.encode(), &things, Some(draft.record));
+        }
+    }
+
+    /// Whether versions wait for images that are not on their way: those could not be written.
+    fn is_stuck(&self) -> bool {
+        let images = (0..MAX_MODULES as u8).map(|module| self.items.at((Thing::Image, module)));
+        let mut missing = images.filter(|item| !item.is_kept()).peekable();
+        missing.peek().is_some() && missing.all(|item| item.fault.is_some() && !item.flying)
+    }
+
+    fn give_image(&mut self, device: &LinuxDevice, module: u8, again: bool, now_us: u64) {
+        let place = (Thing::Image, module);
+        let Some(stored) = device.stored(module).filter(|stored| !stored.on_trial) else { return };
+        if !self.items.at(place).is_due(again || self.is_fed(place)) {
+            return;
+        }
+        // A version that its owner has signed and that is higher than any before is written whatever operators have
+        // used up: there are no more of those than seals.
+        let newer = !stored.seal.is_empty() && name(device, module).is_some_and(|n| self.memory.is_ahead(&n));
+        if !newer && !self.may_write(place, now_us) {
+            return;
+        }
+        let bytes =
+            [bytemuck::cast_slice(stored.image), bytemuck::cast_slice::<u32, u8>(stored.seal)].concat();
+        let record = ImageRecord { origin: stored.origin.into(), bytes };
+        self.give(module.into(), record.encode(), &[place], None);
+    }
+
+    fn note_state(&mut self, device: &LinuxDevice, module: u8) {
+        // The state of an image on trial would not fit the one that a restart brings.
+        let good = device.stored(module).is_some_and(|stored| !stored.on_trial);
+        let known = &mut self.states[usize::from(module)];
+        if !good || known.as_ref().is_some_and(|known| is_same(device, module, known)) {
+            return;
+        }
+        match state(device, module) {
+            Ok(None) => {}
+            Ok(now) => {
+                *known = now;
+                self.items.change((Thing::State, module));
+            }
+            Err(fault) => {
+                self.items.change((Thing::State, module));
+                self.fail((Thing::State, module), fault);
+            }
+        }
+    }
+
+    fn give_state(&mut self, module: u8, again: bool, now_us: u64) {
+        let place = (Thing::State, module);
+        let Some(record) = &self.states[usize::from(module)] else { return };
+        let parts = record.encode();
+        if self.items.at(place).is_due(again || self.is_fed(place)) && self.may_write(place, now_us) {
+            self.give(STATES + usize::from(module), parts, &[place], None);
+        }
+    }
+
+    /// Whether a thing waited for the budget, and there is some now.
+    fn is_fed(&self, place: Place) -> bool {
+        !self.starved && self.items.at(place).fault == Some(KeepFault::Budget)
+    }
+
+    fn may_write(&mut self, place: Place, now_us: u64) -> bool {
+        if !self.starved && self.budget.take(now_us) {
+            return true;
+        }
+        if !self.starved {
             self.starved = true;
             log::warn(
                 "the disk was written as often as it may be: what changes now is written within a minute, and \
                  lost where the power goes before",
             );
         }
-        may
+        let changed = self.items.at(place).changed;
+        self.items.at_mut(place).given = changed;
+        self.fail(place, KeepFault::Budget);
+        false
     }
 
-    fn write_states(&mut self, device: &LinuxDevice, now_us: u64) {
-        for module in 0..MAX_MODULES {
-            let now = state(device, module);
-            // The state of an image on trial would not fit the one that a restart brings.
-            let good = device.stored(module as u8).is_some_and(|stored| !stored.on_trial);
-            if good
-                && let Some(record) = &now
-                && now != self.states[module]
-                && self.may_write(now_us)
-            {
-                self.writer.write(STATES + module, record.encode());
-                self.states[module] = now;
-            }
+    fn give(&mut self, pair: usize, parts: Parts, things: &[Place], trust: Option<TrustRecord>) {
+        let ticket = self.writer.write(pair, parts);
+        let things = things.iter().map(|place| {
+            let item = self.items.at_mut(*place);
+            (item.given, item.flying) = (item.changed, true);
+            (*place, item.changed)
+        });
+        self.jobs.push_back(Job { ticket, things: things.collect(), trust });
+    }
+
+    fn fail(&mut self, place: Place, fault: KeepFault) {
+        let item = self.items.at_mut(place);
+        if item.fault.replace(fault) != Some(fault) {
+            self.news.push((place, Some(fault)));
         }
     }
 
@@ -207,52 +350,90 @@ impl Keeper {
         self.states_us.min(retry_us).min(budget_us)
     }
 
-    fn note(&mut self, ended: Ended, now_us: u64) {
-        let Ended { ticket, pair, error } = ended;
-        self.done = ticket;
-        self.memory.set_sound(error.is_none());
-        let Some(error) = error else { return };
-        log::error(format_args!("not kept: {error}; tried again in {} s", PAUSE_US / 1_000_000));
-        self.failed = Some(ticket);
-        self.retry_us = now_us.saturating_add(PAUSE_US);
-        // What the disk has is not what was thought.
-        match pair {
-            TRUST => self.memory.renew(),
-            STATES.. => {
-                self.states[pair - STATES] = None;
-                self.states_us = self.retry_us;
+    fn note(&mut self, Ended { ticket, error }: Ended, now_us: u64) {
+        let Some(Job { things, trust, .. }) = self.jobs.pop_front().filter(|job| job.ticket == ticket) else {
+            return;
+        };
+        for (place, _) in &things {
+            self.items.at_mut(*place).flying = false;
+        }
+        match error {
+            None => {
+                self.written_us = now_us;
+                if let Some(record) = trust {
+                    self.memory.note_written(record);
+                }
+                for (place, change) in things {
+                    let item = self.items.at_mut(place);
+                    item.kept = change;
+                    // A later change that is not there yet has no fault of its own.
+                    if item.fault.take().is_some() {
+                        self.news.push((place, None));
+                    }
+                }
             }
-            _ => self.images[pair] = None,
+            Some(WriteError { errno, text }) => {
+                if self.retry_us == 0 {
+                    // In the system's own words, which the events have no room for.
+                    log::error(format_args!("the folder of slots cannot be written: {text}"));
+                }
+                self.retry_us = now_us.saturating_add(PAUSE_US);
+                for (place, _) in things {
+                    if !self.items.at(place).is_kept() {
+                        self.fail(place, KeepFault::System { errno });
+                    }
+                }
+            }
         }
     }
 
-    /// Whether a job has ended: `Some(true)` well, and all before it. A host that waits for one that failed is not answered: what it
-    /// asked for holds only until a restart.
-    pub fn is_done(&self, ticket: u64, since: u64) -> Option<bool> {
-        let failed = self.failed.is_some_and(|failed| failed > since && failed <= ticket);
-        if failed { Some(false) } else { (self.done >= ticket).then_some(true) }
-    }
-
-    /// The job that ended last.
-    pub const fn done(&self) -> u64 {
-        self.done
+    /// Tells a device what became of its things since this was last called, and what of it outlives a restart.
+    pub fn tell(&mut self, device: &mut LinuxDevice, now_us: u64) {
+        for (place, fault) in std::mem::take(&mut self.news) {
+            device.note_kept(place.1, place.0, fault);
+        }
+        let faults = places().filter_map(|place| self.items.at(place).fault);
+        let fault = faults.max_by_key(|fault| matches!(fault, KeepFault::System { .. }));
+        if fault.is_none() {
+            self.since_us = 0;
+        } else if self.since_us == 0 {
+            self.since_us = now_us.max(1);
+        }
+        let stuck = self.is_stuck();
+        let pending = places().any(|place| {
+            let item = self.items.at(place);
+            let waits = item.fault.is_none() && !(stuck && place.0 == Thing::Versions);
+            !item.is_kept() && (item.flying || waits)
+        });
+        let status = device.keep_status();
+        device.set_keep_status(KeepStatus {
+            storage: true,
+            missing: self.items.missing(),
+            pending,
+            fault,
+            since_us: self.since_us,
+            written_us: self.written_us,
+            ..status
+        });
     }
 
     /// Writes what has changed, and waits for it: the service ends. Whether all of it was kept.
     pub fn finish(mut self, device: &LinuxDevice, now_us: u64) -> bool {
-        self.retry_us = 0;
         // The end is one more write for each module, whatever was written before.
-        self.budget = Budget::default();
+        (self.budget, self.starved) = (Budget::default(), false);
         self.states_us = 0;
+        self.hurry(u16::MAX);
         self.look(device, now_us);
-        let mut kept = true;
-        for ended in self.writer.finish() {
-            if let Some(error) = ended.error {
-                log::error(format_args!("not kept: {error}"));
-                kept = false;
-            }
+        // Versions follow their images.
+        while let Some(ended) = (!self.jobs.is_empty()).then(|| self.writer.wait()).flatten() {
+            self.note(ended, now_us);
+            self.give_trust(device, false);
         }
-        kept
+        self.writer.finish();
+        for place in places().filter(|place| !self.items.at(*place).is_kept()) {
+            log::error(format_args!("not kept: {}: a restart brings what was there before", describe(place)));
+        }
+        self.items.missing() == 0
     }
 }
 
@@ -262,92 +443,51 @@ impl AsFd for Keeper {
     }
 }
 
-/// What the active image of a module keeps now.
-fn state(device: &LinuxDevice, module: usize) -> Option<StateRecord> {
-    let mut bytes = Vec::new();
-    let layout = device.kept(module as u8, &mut |row| bytes.extend_from_slice(row))?;
-    Some(StateRecord { layout, bytes })
+/// The name of the pair of a module's images.
+pub fn image_name(module: u8) -> String {
+    format!("image-{module}")
 }
 
-/// An owner's memory on the disk. What it is given to remember is written by the [`Keeper`] before a host hears of it.
-#[derive(Clone, Debug)]
-pub struct DiskMemory {
-    shared: Arc<Mutex<Shared>>,
-    /// A copy of the policy, for who wants it borrowed.
-    policy: Vec<u8>,
+/// The name of the pair of a module's state.
+pub fn state_name(module: u8) -> String {
+    format!("state-{module}")
 }
 
-#[derive(Debug)]
-struct Shared {
-    record: TrustRecord,
-    is_new: bool,
-    sound: bool,
-}
-
-impl Default for DiskMemory {
-    fn default() -> Self {
-        Self::new(TrustRecord::default())
+fn describe((thing, module): Place) -> String {
+    match thing {
+        Thing::Image | Thing::State => format!("{thing} of module {module}"),
+        Thing::Versions | Thing::Policy => thing.to_string(),
     }
 }
 
-impl DiskMemory {
-    fn new(record: TrustRecord) -> Self {
-        let policy = record.signed().unwrap_or_default();
-        Self { shared: Arc::new(Mutex::new(Shared { record, is_new: false, sound: true })), policy }
-    }
-
-    fn shared(&self) -> MutexGuard<'_, Shared> {
-        // Nobody panics with it in hand.
-        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn is_new(&self) -> bool {
-        self.shared().is_new
-    }
-
-    fn take(&self) -> Vec<u8> {
-        let mut shared = self.shared();
-        shared.is_new = false;
-        shared.record.encode()
-    }
-
-    fn renew(&self) {
-        self.shared().is_new = true;
-    }
-
-    fn set_sound(&self, sound: bool) {
-        self.shared().sound = sound;
-    }
+/// The name of a module's active image in its manifest.
+fn name(device: &LinuxDevice, module: u8) -> Option<String> {
+    Some(device.image(module)?.manifest().ok()?.module.to_owned())
 }
 
-impl Memory for DiskMemory {
-    fn highest(&self, module: &str) -> u32 {
-        self.shared().record.highest.get(module).copied().unwrap_or(0)
+/// What the active image of a module retains now.
+///
+/// # Errors
+/// Where that is more than a record has room for.
+fn state(device: &LinuxDevice, module: u8) -> Result<Option<StateRecord>, KeepFault> {
+    let mut total = 0;
+    if device.kept(module, &mut |row| total += row.len()).is_none() {
+        return Ok(None);
     }
+    if total > STATE_BYTES_MAX {
+        return Err(KeepFault::System { errno: EFBIG });
+    }
+    let mut bytes = Vec::with_capacity(total);
+    let layout = device.kept(module, &mut |row| bytes.extend_from_slice(row));
+    Ok(layout.map(|layout| StateRecord { layout, bytes: Arc::new(bytes) }))
+}
 
-    fn remember(&mut self, module: &str, version: u32) -> Result<(), NotKept> {
-        let mut shared = self.shared();
-        if shared.record.highest.get(module).copied().unwrap_or(0) < version {
-            shared.record.highest.insert(module.into(), version);
-            shared.is_new = true;
-        }
-        if shared.sound { Ok(()) } else { Err(NotKept) }
-    }
-
-    fn policy(&self) -> &[u8] {
-        &self.policy
-    }
-
-    fn keep_policy(&mut self, signed: &[u8]) -> Result<(), NotKept> {
-        {
-            let mut shared = self.shared();
-            if !shared.sound {
-                return Err(NotKept);
-            }
-            shared.record.set_signed(signed);
-            shared.is_new = true;
-        }
-        self.policy = signed.to_vec();
-        Ok(())
-    }
+/// Whether a module's state is still this one. Nothing is copied.
+fn is_same(device: &LinuxDevice, module: u8, known: &StateRecord) -> bool {
+    let (mut left, mut same) = (&known.bytes[..], true);
+    let layout = device.kept(module, &mut |row| {
+        same &= left.starts_with(row);
+        left = left.get(row.len()..).unwrap_or_default();
+    });
+    layout == Some(known.layout) && same && left.is_empty()
 }

@@ -57,8 +57,8 @@ impl Pair {
             let file_name = file_name(name, file);
             match disk.read(&file_name) {
                 Ok(None) => {}
-                Ok(Some(bytes)) => match decode(&bytes) {
-                    Some((number, kept)) => good.push((number, file, kept.to_vec())),
+                Ok(Some(bytes)) => match decode(bytes) {
+                    Some((number, kept)) => good.push((number, file, kept)),
                     None => found.bad.push(format!("{file_name}: damaged")),
                 },
                 Err(error) => found.bad.push(format!("{file_name}: {error}")),
@@ -70,16 +70,19 @@ impl Pair {
         (Self { name: name.to_owned(), holds, number }, found)
     }
 
-    /// Keeps something in the place of what was kept before the last time. Where it returns `Ok`, it outlives a power
-    /// cut.
+    /// Keeps something, its parts one behind the other, in the place of what was kept before the last time. Where it
+    /// returns `Ok`, it outlives a power cut.
     ///
     /// # Errors
     /// What the disk says. What was kept last, or this, is kept then.
-    pub fn store(&mut self, disk: &mut impl Disk, kept: &[u8]) -> io::Result<()> {
+    pub fn store(&mut self, disk: &mut impl Disk, kept: &[&[u8]]) -> io::Result<()> {
         let number = self.number.saturating_add(1);
         let other = 1 - self.holds;
         let new = format!("{}.new", self.name);
-        disk.write(&new, &encode(number, kept))?;
+        let (head, sum) = frame(number, kept);
+        let parts: Vec<&[u8]> =
+            [&head[..]].into_iter().chain(kept.iter().copied()).chain([&sum[..]]).collect();
+        disk.write(&new, &parts)?;
         disk.sync(&new)?;
         disk.rename(&new, &file_name(&self.name, other))?;
         // From here on it may count, so the next write must not take its number, nor the only place of the one before.
@@ -88,18 +91,41 @@ impl Pair {
     }
 }
 
+/// Removes both files of a thing, and what a write may have left.
+///
+/// # Errors
+/// What the disk says.
+pub fn forget(disk: &mut impl Disk, name: &str) -> io::Result<()> {
+    disk.remove(&format!("{name}.new"))?;
+    (0..2).try_for_each(|file| disk.remove(&file_name(name, file)))
+}
+
 fn file_name(name: &str, file: usize) -> String {
     format!("{name}.{}", if file == 0 { 'a' } else { 'b' })
 }
 
-fn encode(number: u64, kept: &[u8]) -> Vec<u8> {
-    let len = kept.len() as u32;
-    let head = [&MAGIC[..], &FORMAT.to_le_bytes(), &len.to_le_bytes(), &number.to_le_bytes(), kept].concat();
-    let sum = Hash::hash(&head);
-    [&head[..], &sum].concat()
+/// What stands before and behind the parts of what is kept.
+fn frame(number: u64, kept: &[&[u8]]) -> ([u8; HEAD], [u8; SUM]) {
+    let len: usize = kept.iter().map(|part| part.len()).sum();
+    let mut head = [0; HEAD];
+    let fields = [&MAGIC[..], &FORMAT.to_le_bytes(), &(len as u32).to_le_bytes(), &number.to_le_bytes()];
+    head.iter_mut().zip(fields.concat()).for_each(|(to, from)| *to = from);
+    let mut hash = Hash::new();
+    hash.update(head);
+    kept.iter().for_each(|part| hash.update(part));
+    (head, hash.finalize())
 }
 
-fn decode(bytes: &[u8]) -> Option<(u64, &[u8])> {
+/// Takes a file apart, in place.
+fn decode(mut bytes: Vec<u8>) -> Option<(u64, Vec<u8>)> {
+    let number = check(&bytes)?;
+    bytes.truncate(bytes.len() - SUM);
+    bytes.drain(..HEAD);
+    Some((number, bytes))
+}
+
+/// The number of a whole file.
+fn check(bytes: &[u8]) -> Option<u64> {
     let (covered, sum) = bytes.split_last_chunk::<SUM>()?;
     let (head, kept) = covered.split_first_chunk::<HEAD>()?;
     let [magic @ .., f0, f1, f2, f3, l0, l1, l2, l3, n0, n1, n2, n3, n4, n5, n6, n7] = *head;
@@ -107,7 +133,7 @@ fn decode(bytes: &[u8]) -> Option<(u64, &[u8])> {
         && u32::from_le_bytes([f0, f1, f2, f3]) == FORMAT
         && u32::from_le_bytes([l0, l1, l2, l3]) as usize == kept.len()
         && Hash::hash(covered) == *sum;
-    whole.then_some((u64::from_le_bytes([n0, n1, n2, n3, n4, n5, n6, n7]), kept))
+    whole.then_some(u64::from_le_bytes([n0, n1, n2, n3, n4, n5, n6, n7]))
 }
 
 #[cfg(test)]
@@ -125,28 +151,30 @@ mod tests {
         let (mut pair, found) = Pair::load(&disk, "it");
         assert!(found.records.is_empty() && found.bad.is_empty());
         for kept in [&b"one"[..], b"two", b"three"] {
-            pair.store(&mut disk, kept).unwrap();
+            pair.store(&mut disk, &[kept]).unwrap();
         }
         assert_eq!(load(&disk), [b"three".to_vec(), b"two".to_vec()]);
         // The next program goes on with the numbers, and spares the newest.
         let (mut pair, _) = Pair::load(&disk, "it");
-        pair.store(&mut disk, b"four").unwrap();
+        pair.store(&mut disk, &[b"four"]).unwrap();
         assert_eq!(load(&disk), [b"four".to_vec(), b"three".to_vec()]);
     }
 
     #[test]
     fn every_flipped_bit_and_every_truncation_is_noticed() {
-        let whole = encode(7, b"kept");
-        assert_eq!(decode(&whole), Some((7, &b"kept"[..])));
+        let (head, sum) = frame(7, &[b"ke", b"", b"pt"]);
+        assert_eq!((head, sum), frame(7, &[b"kept"]), "however it is cut");
+        let whole = [&head[..], b"kept", &sum].concat();
+        assert_eq!(decode(whole.clone()), Some((7, b"kept".to_vec())));
         for bit in 0..whole.len() * 8 {
             let mut damaged = whole.clone();
             damaged[bit / 8] ^= 1 << (bit % 8);
-            assert_eq!(decode(&damaged), None, "bit {bit}");
+            assert_eq!(decode(damaged), None, "bit {bit}");
         }
         for len in 0..whole.len() {
-            assert_eq!(decode(&whole[..len]), None, "{len} bytes");
+            assert_eq!(decode(whole[..len].to_vec()), None, "{len} bytes");
         }
-        assert_eq!(decode(&[&whole[..], &[0]].concat()), None);
+        assert_eq!(decode([&whole[..], &[0]].concat()), None);
     }
 
     /// Whatever a power cut leaves of what was not synced, at each call, with the call done or not: the one before or
@@ -160,10 +188,10 @@ mod tests {
                     let mut disk = Fake::default();
                     let (mut pair, _) = Pair::load(&disk, "it");
                     for n in 1..=writes {
-                        pair.store(&mut disk, &[n; 40]).unwrap();
+                        pair.store(&mut disk, &[&[n; 40]]).unwrap();
                     }
                     disk.fail_after(calls);
-                    let stored = pair.store(&mut disk, &[writes + 1; 40]);
+                    let stored = pair.store(&mut disk, &[&[writes + 1; 40]]);
                     assert_eq!(stored.is_ok(), calls == STEPS);
                     disk.cut(fate);
                     let records = load(&disk);
@@ -173,7 +201,7 @@ mod tests {
                     assert!(records.iter().all(|kept| *kept == [kept[0]; 40]));
                     // The next program writes on as if nothing had been.
                     let (mut pair, _) = Pair::load(&disk, "it");
-                    pair.store(&mut disk, &[99; 40]).unwrap();
+                    pair.store(&mut disk, &[&[99; 40]]).unwrap();
                     disk.cut(fate);
                     assert_eq!(load(&disk)[0], [99; 40]);
                     cuts += 1;
@@ -190,17 +218,17 @@ mod tests {
             for fate in Fate::all() {
                 let mut disk = Fake::default();
                 let (mut pair, _) = Pair::load(&disk, "it");
-                pair.store(&mut disk, b"old").unwrap();
+                pair.store(&mut disk, &[b"old"]).unwrap();
                 disk.fail_after(calls);
-                assert!(pair.store(&mut disk, b"new").is_err());
+                assert!(pair.store(&mut disk, &[b"new"]).is_err());
                 disk.mend();
                 disk.fail_after(calls);
-                assert!(pair.store(&mut disk, b"newer").is_err(), "it fails again");
+                assert!(pair.store(&mut disk, &[b"newer"]).is_err(), "it fails again");
                 disk.mend();
                 let mut torn = disk.clone();
                 torn.cut(fate);
                 assert!(!load(&torn).is_empty(), "{calls} calls, {fate:?}");
-                pair.store(&mut disk, b"newest").unwrap();
+                pair.store(&mut disk, &[b"newest"]).unwrap();
                 disk.cut(fate);
                 assert_eq!(load(&disk)[0], b"newest", "{calls} calls, {fate:?}");
             }

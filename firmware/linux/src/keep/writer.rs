@@ -1,6 +1,6 @@
 //! The thread that writes to the disk, so that the panel's events do not wait for it.
 
-use std::io::{Read as _, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -8,6 +8,7 @@ use std::thread::{self, JoinHandle};
 
 use super::disk::Disk;
 use super::pair::Pair;
+use super::records::Parts;
 use crate::error::{Error, Result};
 
 /// Something to write: which of the pairs, and what it shall have.
@@ -15,7 +16,7 @@ use crate::error::{Error, Result};
 struct Job {
     ticket: u64,
     pair: usize,
-    kept: Vec<u8>,
+    kept: Parts,
 }
 
 /// A job that has ended.
@@ -23,10 +24,24 @@ struct Job {
 pub struct Ended {
     /// The number that [`Writer::write`] gave it.
     pub ticket: u64,
-    /// Which pair.
-    pub pair: usize,
     /// Why it failed.
-    pub error: Option<String>,
+    pub error: Option<WriteError>,
+}
+
+/// Why a write failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WriteError {
+    /// The system's number; that of an input or output error where it gave none.
+    pub errno: u16,
+    /// What the system says.
+    pub text: String,
+}
+
+impl From<io::Error> for WriteError {
+    fn from(error: io::Error) -> Self {
+        let errno = error.raw_os_error().unwrap_or(rustix::io::Errno::IO.raw_os_error());
+        Self { errno: errno as u16, text: error.to_string() }
+    }
 }
 
 /// The thread's other end. Jobs are done one after another, in their order.
@@ -52,10 +67,10 @@ impl Writer {
         woken.set_nonblocking(true).map_err(failed)?;
         let work = move || {
             for Job { ticket, pair, kept } in taken {
-                let stored = pairs.get_mut(pair).map_or(Ok(()), |pair| pair.store(&mut disk, &kept));
-                let error = stored.err().map(|error| error.to_string());
-                // Nobody waits any more, where one of these fails.
-                _ = done.send(Ended { ticket, pair, error });
+                let stored = pairs.get_mut(pair).map_or(Ok(()), |pair| pair.store(&mut disk, &kept.slices()));
+                let error = stored.err().map(WriteError::from);
+                // The other ends are gone where one of these fails.
+                _ = done.send(Ended { ticket, error });
                 _ = wake.write_all(&[0]);
             }
         };
@@ -63,18 +78,13 @@ impl Writer {
         Ok(Self { jobs: Some(jobs), ended, woken, thread: Some(thread), ticket: 0 })
     }
 
-    /// Has something written after all that was given before. The job's number: they grow.
-    pub fn write(&mut self, pair: usize, kept: Vec<u8>) -> u64 {
+    /// Enqueues a write behind all that were given before; returns its number, which grows.
+    pub fn write(&mut self, pair: usize, kept: Parts) -> u64 {
         self.ticket += 1;
         if let Some(jobs) = &self.jobs {
             // The thread takes jobs until this value goes.
             _ = jobs.send(Job { ticket: self.ticket, pair, kept });
         }
-        self.ticket
-    }
-
-    /// The number of the job that was given last.
-    pub const fn last_ticket(&self) -> u64 {
         self.ticket
     }
 
@@ -112,16 +122,20 @@ mod tests {
     use super::super::disk::Folder;
     use super::*;
 
+    fn parts(body: &[u8]) -> Parts {
+        Parts { head: Vec::new(), body: body.to_vec().into() }
+    }
+
     #[test]
     fn jobs_end_in_their_order_and_the_rest_is_done_at_the_end() {
         let folder = tempfile::tempdir().unwrap();
         let disk = Folder::open(folder.path()).unwrap();
         let pairs = ["one", "two"].map(|name| Pair::load(&disk, name).0);
         let mut writer = Writer::start(disk, pairs.into()).unwrap();
-        assert_eq!(writer.write(0, b"first".to_vec()), 1);
-        assert_eq!(writer.write(1, b"second".to_vec()), 2);
-        assert_eq!(writer.wait(), Some(Ended { ticket: 1, pair: 0, error: None }));
-        assert_eq!(writer.write(0, b"third".to_vec()), 3);
+        assert_eq!(writer.write(0, parts(b"first")), 1);
+        assert_eq!(writer.write(1, parts(b"second")), 2);
+        assert_eq!(writer.wait(), Some(Ended { ticket: 1, error: None }));
+        assert_eq!(writer.write(0, parts(b"third")), 3);
         let rest = writer.finish();
         assert_eq!(rest.iter().map(|ended| ended.ticket).collect::<Vec<_>>(), [2, 3]);
         let disk = Folder::open(folder.path()).unwrap();
@@ -134,8 +148,8 @@ mod tests {
         let disk = Folder::open(folder.path()).unwrap();
         let pairs = vec![Pair::load(&disk, "missing/one").0];
         let mut writer = Writer::start(disk, pairs).unwrap();
-        writer.write(0, Vec::new());
+        writer.write(0, Parts::default());
         let ended = writer.wait().unwrap();
-        assert!(ended.error.unwrap().contains("No such file"), "the folder of that name is not there");
+        assert!(ended.error.unwrap().errno == 2, "the folder of that name is not there");
     }
 }

@@ -5,7 +5,7 @@ use std::io::Write;
 use serde_json::json;
 
 use super::Done;
-use super::reach::{Device, Module, name_of};
+use super::reach::{Device, Module, image_things, must_keep, name_of};
 
 /// Say that the image on trial is good: it stays
 ///
@@ -28,5 +28,6 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Done {
     client.confirm(status.module)?;
     let name = name_of(&status);
     let json = json!({ "confirmed": name, "module": status.module, "generation": status.generation });
-    args.device.print(out, &json, &format!("confirmed {name}: generation {}", status.generation))
+    args.device.print(out, &json, &format!("confirmed {name}: generation {}", status.generation))?;
+    must_keep(&args.device, &mut client, &name, image_things(status.module), out)
 }

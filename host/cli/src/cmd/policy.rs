@@ -8,11 +8,11 @@ use xmap_compiler::diagnostic::{Code, Diagnostic, Place};
 use xmap_compiler::input;
 use xmap_compiler::recognize::not_this;
 use xmap_keys as keys;
-use xmap_link::PolicyState;
+use xmap_link::{PolicyState, Thing};
 use xmap_trust::{MAX_POLICY_BYTES, POLICY_MAGIC, PolicyError, sign_policy};
 
 use super::progress::Progress;
-use super::reach::Device;
+use super::reach::{Device, must_keep};
 use super::{Done, output::write_file};
 
 /// Sign the policy of a device's owner, or send it to the device
@@ -103,7 +103,8 @@ fn send(args: &Send, out: &mut dyn Write) -> Done {
                     "\nmodule {module} is not allowed any more: its outputs are safe, its image is gone"
                 );
             }
-            args.device.print(out, &json, &text)
+            args.device.print(out, &json, &text)?;
+            must_keep(&args.device, &mut client, &format!("policy {version}"), Thing::Policy.bit(0), out)
         }
         PolicyState::Refused { code, details } => {
             let why = PolicyError::from_parts(code, details).map_or_else(

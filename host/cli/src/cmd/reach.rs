@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use serde_json::{Value as Json, json};
 use xmap::text::{Maps, json, rejection_text, state_help, state_text};
-use xmap_client::{Client, Options, PortName, Swapped, Switch};
+use xmap_client::{Client, ErrorCode, Options, PortName, Swapped, Switch};
 use xmap_compiler::diagnostic::{Code, Diagnostic, Place};
 use xmap_compiler::input;
 use xmap_compiler::map::SourceMap;
 use xmap_compiler::recognize::not_this;
 use xmap_keys::roles::read_role_key;
-use xmap_link::ModuleStatus;
+use xmap_link::{ModuleStatus, Thing};
 
 use super::{Done, Failure, load::MAX_MAP_BYTES};
 
@@ -135,6 +135,37 @@ pub(super) fn name_of(status: &ModuleStatus) -> String {
         "" => format!("module {}", status.module),
         name => name.escape_debug().to_string(),
     }
+}
+
+/// Says whether things that count as good now are on the device's storage, where it has one.
+///
+/// # Errors
+/// X0926 where one of them is not.
+pub(super) fn must_keep(
+    device: &Device,
+    client: &mut Client,
+    name: &str,
+    things: u16,
+    out: &mut dyn Write,
+) -> Done {
+    match client.must_keep(name, things) {
+        Ok(None) => Ok(()),
+        Ok(Some(())) => {
+            let json = json!({ "kept": true, "name": name });
+            device.print(out, &json, &format!("kept {name}: it is on the disk"))
+        }
+        Err(error) => {
+            if device.wire.json && error.code == ErrorCode::NotKept {
+                writeln!(out, "{}", json!({ "kept": false, "name": name, "why": error.message }))?;
+            }
+            Err(error.into())
+        }
+    }
+}
+
+/// The bits of a module's image and of its version.
+pub(super) fn image_things(module: u8) -> u16 {
+    Thing::Image.bit(module) | Thing::Versions.bit(module)
 }
 
 /// What a swap or a rollback came to. Where the image does not run, that is an error; `what` is the image's

@@ -5,7 +5,7 @@ use std::io::Write;
 use xmap::text::{json, swapped_text};
 
 use super::Done;
-use super::reach::{Device, MapFiles, Module, name_of, switched};
+use super::reach::{Device, MapFiles, Module, image_things, must_keep, name_of, switched};
 
 /// Go back to the image before the present one
 ///
@@ -32,5 +32,6 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Done {
     let now = client.module(module)?.map_or_else(|| format!("module {module}"), |status| name_of(&status));
     let swapped = switched(&args.device, &mut client, (&now, "rolled back"), switch, &maps, out)?;
     let text = swapped_text("rolled back to", &now, &swapped);
-    args.device.print(out, &json::swapped(&now, &swapped), &text)
+    args.device.print(out, &json::swapped(&now, &swapped), &text)?;
+    must_keep(&args.device, &mut client, &now, image_things(module), out)
 }

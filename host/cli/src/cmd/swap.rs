@@ -11,7 +11,7 @@ use xmap_image::OwnedImage;
 use xmap_trust::{SEAL_WORDS, Seal};
 
 use super::progress::Progress;
-use super::reach::{Device, Module, switched};
+use super::reach::{Device, Module, image_things, must_keep, switched};
 use super::{Done, Failure, load};
 
 /// Give a running device a new image
@@ -60,7 +60,11 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Done {
         out.flush()?;
         panel.wait(args, &mut client, &swapped, since, out)?;
     }
-    Ok(())
+    if swapped.trial_ms > 0 && !args.wait {
+        // An image on trial does not count as good: a restart brings the one before it, on purpose.
+        return Ok(());
+    }
+    must_keep(&args.device, &mut client, &panel.name, image_things(module), out)
 }
 
 /// The manifest's name of a module; a module without a manifest goes by its file.

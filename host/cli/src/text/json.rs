@@ -6,8 +6,8 @@
 use serde_json::{Value as Json, json};
 use tiny_mapper::TrapCode;
 use xmap_link::{
-    Boot, Happening, Hello, HostCounts, ImageInfo, ImageState, ModuleStatus, Status, TrapReport, TrustStatus,
-    What, Why,
+    Boot, Happening, Hello, HostCounts, ImageInfo, ImageState, KeepStatus, ModuleStatus, Status, TrapReport,
+    TrustStatus, What, Why,
 };
 use xmap_sim::Value;
 
@@ -35,6 +35,11 @@ pub fn hosts(counts: &HostCounts) -> Json {
         "texts_lost": counts.texts_lost,
         "lines_lost": counts.lines_lost,
     })
+}
+
+/// What a restart of the device brings; null where it has no storage.
+pub fn kept(status: Option<&KeepStatus>, modules: &[ModuleStatus]) -> Json {
+    super::kept::kept_json(status, modules)
 }
 
 /// Who a device is.
@@ -151,6 +156,11 @@ pub fn happening(number: u32, happening: &Happening, name: &str, maps: &Maps) ->
         What::TransferEnded => ("transfer_ended", Json::Null),
         What::Policy { version } => ("policy", json!({ "version": version })),
         What::Disallowed { code } => ("disallowed", json!({ "code": code })),
+        What::NotKept { thing, fault } => {
+            ("not_kept", json!({ "thing": thing.to_string(), "why": fault.to_string() }))
+        }
+        What::KeptAgain { thing } => ("kept_again", json!({ "thing": thing.to_string() })),
+        What::SetAside { starts } => ("set_aside", json!({ "starts": starts })),
     };
     json!({
         "number": number,

@@ -1,10 +1,12 @@
 //! What a device said, as text for people and as JSON for scripts.
 
 pub mod json;
+mod kept;
 mod modules;
 mod report;
 mod trust;
 
+pub use kept::kept_report;
 pub use modules::{
     Maps, columns, happening_line, happening_text, module_table, rejection_text, state_help, state_text,
     swapped_text, trap_text, why_text,

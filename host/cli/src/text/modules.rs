@@ -163,6 +163,11 @@ pub fn happening_text(what: &What, maps: &Maps) -> String {
         What::Overrun => "an event was lost: there was no room for it".into(),
         What::TransferEnded => "a transfer was given up".into(),
         What::Policy { version } => format!("policy {version} holds from now on"),
+        What::NotKept { thing, fault } => format!("runs, and is not on the disk ({thing}): {fault}"),
+        What::KeptAgain { thing } => format!("on the disk again: {thing}"),
+        What::SetAside { starts } => {
+            format!("its newest image was set aside: {starts} starts with it did not end well")
+        }
         What::Disallowed { code } => {
             format!("stopped by a new policy: {}", policy_text(code.saturating_sub(POLICY_CODES), 0))
         }
@@ -245,7 +250,7 @@ mod tests {
     use super::*;
     use crate::text::json;
     use xmap_compiler::map::{MapFunction, MapOp};
-    use xmap_link::ImageInfo;
+    use xmap_link::{ImageInfo, KeepFault, Thing};
 
     fn trap(op: u32) -> TrapReport {
         TrapReport { image: 0x0403_0201, export: 2, code: TrapCode::DivideByZero as u8, op, detail: 0 }
@@ -362,6 +367,15 @@ module  name     life      image     version  generation  trial  previous
             ),
             (What::Policy { version: 4 }, "policy 4 holds from now on"),
             (What::Disallowed { code: 772 }, "stopped by a new policy: reject: revoked"),
+            (
+                What::NotKept { thing: Thing::Image, fault: KeepFault::System { errno: 28 } },
+                "runs, and is not on the disk (the image): no space left on the disk",
+            ),
+            (What::KeptAgain { thing: Thing::Policy }, "on the disk again: the policy"),
+            (
+                What::SetAside { starts: 3 },
+                "its newest image was set aside: 3 starts with it did not end well",
+            ),
             (
                 What::NotMounted(ImageState::Rejected { code: 776, detail: 7 }),
                 "not mounted: reject: rollback to version 7",

@@ -1,0 +1,153 @@
+//! What is known of each thing that is kept: the change that a restart has to find, and the one that it would find.
+
+use xmap_link::limits::MAX_MODULES;
+use xmap_link::{KeepFault, Thing};
+
+/// A thing of a module, or one of the whole device (module 0).
+pub(super) type Place = (Thing, u8);
+
+/// Every thing, in the order of the bits of [`Thing::bit`].
+pub(super) fn places() -> impl Iterator<Item = Place> {
+    let of = |thing| (0..MAX_MODULES as u8).map(move |module| (thing, module));
+    of(Thing::Image).chain(of(Thing::State)).chain([(Thing::Versions, 0), (Thing::Policy, 0)])
+}
+
+/// One thing. Its changes are numbered, over all things together.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Item {
+    /// The latest change; 0 where none came since the start.
+    pub(super) changed: u64,
+    /// The change that was given to the writer last.
+    pub(super) given: u64,
+    /// The change that is on the disk.
+    pub(super) kept: u64,
+    /// Whether the writer has not done with it yet.
+    pub(super) flying: bool,
+    /// Why it is not on the disk.
+    pub(super) fault: Option<KeepFault>,
+}
+
+/// How a change fares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It is on the disk.
+    Kept,
+    /// It is being written, or is about to be.
+    Pending,
+    /// It could not be written.
+    Failed,
+}
+
+impl Item {
+    /// Whether the disk has the latest change.
+    pub(super) const fn is_kept(&self) -> bool {
+        self.kept == self.changed
+    }
+
+    /// Whether the writer has to be given it: a change that it never had, or, `again`, one that it could not write.
+    pub(super) const fn is_due(&self, again: bool) -> bool {
+        !self.is_kept() && !self.flying && (self.given != self.changed || again)
+    }
+
+    /// How the change of number `upto` fares, or the latest before it.
+    pub(super) const fn fate(&self, upto: u64) -> Fate {
+        let wanted = if self.changed < upto { self.changed } else { upto };
+        if self.kept >= wanted {
+            Fate::Kept
+        } else if self.flying || self.fault.is_none() {
+            Fate::Pending
+        } else {
+            Fate::Failed
+        }
+    }
+}
+
+/// All of them.
+#[derive(Debug, Default)]
+pub(super) struct Items {
+    items: [Item; 2 * MAX_MODULES + 2],
+    /// The number of the latest change.
+    pub(super) latest: u64,
+}
+
+impl Items {
+    fn index((thing, module): Place) -> usize {
+        thing.bit(module).trailing_zeros() as usize
+    }
+
+    pub(super) fn at(&self, place: Place) -> Item {
+        self.items.get(Self::index(place)).copied().unwrap_or_default()
+    }
+
+    pub(super) fn at_mut(&mut self, place: Place) -> &mut Item {
+        // Every place has an index within: `places` names them all, and a test counts them.
+        let last = self.items.len() - 1;
+        &mut self.items[Self::index(place).min(last)]
+    }
+
+    /// Notes that a thing has changed.
+    pub(super) fn change(&mut self, place: Place) {
+        self.latest += 1;
+        self.at_mut(place).changed = self.latest;
+    }
+
+    /// The things that are not on the disk, by [`Thing::bit`].
+    pub(super) fn missing(&self) -> u16 {
+        places().filter(|place| !self.at(*place).is_kept()).map(|(thing, module)| thing.bit(module)).sum()
+    }
+
+    /// The worst fate of some things, by [`Thing::bit`].
+    pub(super) fn fate(&self, things: u16, upto: u64) -> Fate {
+        let mut fates = places()
+            .filter(|(thing, module)| things & thing.bit(*module) != 0)
+            .map(|place| self.at(place).fate(upto));
+        // One that failed is not waited for, though another one is on its way.
+        fates
+            .try_fold(Fate::Kept, |all, one| match (all, one) {
+                (_, Fate::Failed) => Err(Fate::Failed),
+                (Fate::Kept, one) => Ok(one),
+                (all, _) => Ok(all),
+            })
+            .unwrap_or_else(|failed| failed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_place_has_an_item_of_its_own() {
+        let indices: Vec<_> = places().map(Items::index).collect();
+        assert_eq!(indices, (0..Items::default().items.len()).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_change_is_kept_once_it_or_a_later_one_is() {
+        let mut item = Item { changed: 5, ..Item::default() };
+        assert!(item.is_due(false) && !item.is_kept());
+        (item.given, item.flying) = (5, true);
+        assert_eq!((item.is_due(true), item.fate(5), item.fate(9)), (false, Fate::Pending, Fate::Pending));
+        (item.flying, item.fault) = (false, Some(KeepFault::Budget));
+        assert_eq!((item.is_due(false), item.is_due(true), item.fate(5)), (false, true, Fate::Failed));
+        assert_eq!(item.fate(0), Fate::Kept, "who changed nothing waits for nothing");
+        item.changed = 7;
+        assert!(item.is_due(false), "a new change is tried at once");
+        (item.kept, item.fault) = (7, None);
+        assert_eq!((item.fate(5), item.fate(7)), (Fate::Kept, Fate::Kept));
+    }
+
+    #[test]
+    fn one_that_failed_fails_all_that_are_asked_for() {
+        let mut items = Items::default();
+        let places = [(Thing::Image, 1), (Thing::Policy, 0)];
+        places.iter().for_each(|place| items.change(*place));
+        let [image, policy] = places.map(|(thing, module)| thing.bit(module));
+        items.at_mut(places[1]).fault = Some(KeepFault::Budget);
+        assert_eq!(items.missing(), image | policy);
+        assert_eq!(items.fate(image, 2), Fate::Pending);
+        assert_eq!(items.fate(image | policy, 2), Fate::Failed);
+        assert_eq!(items.fate(image | policy, 0), Fate::Kept);
+        assert_eq!(items.fate(0, 2), Fate::Kept);
+    }
+}
