@@ -173,4 +173,41 @@ impl VerifyError {
             Self::Unsupported => 29,
         }
     }
+
+    /// The error with this number and place, for a host that was given both over the link; `None` for a number of a later
+    /// version.
+    pub fn from_parts(code: u8, place: u32) -> Option<Self> {
+        Some(match code {
+            1 => Self::Alignment,
+            2 => Self::TooShort,
+            3 => Self::Magic,
+            4 => Self::Format(u16::try_from(place).ok()?),
+            5 => Self::Board(u16::try_from(place).ok()?),
+            6 => Self::Length,
+            7 => Self::Hash,
+            8 => Self::HeaderField,
+            9 => Self::Section(*Section::ALL.get(place as usize)?),
+            10 => Self::Export(u16::try_from(place).ok()?),
+            11 => Self::Signature(u16::try_from(place).ok()?),
+            12 => Self::Name(u16::try_from(place).ok()?),
+            13 => Self::Strings,
+            14 => Self::Pin(u16::try_from(place).ok()?),
+            15 => Self::Data(u16::try_from(place).ok()?),
+            16 => Self::Manifest,
+            17 => Self::Function(place),
+            18 => Self::Opcode(place),
+            19 => Self::Register(place),
+            20 => Self::Immediate(place),
+            21 => Self::Line(place),
+            22 => Self::Branch(place),
+            23 => Self::Call(place),
+            24 => Self::Global(place),
+            25 => Self::End(place),
+            26 => Self::Extension(*Extension::ALL.get(place as usize)?),
+            27 => Self::Table(place),
+            28 => Self::Bundle,
+            29 => Self::Unsupported,
+            _ => return None,
+        })
+    }
 }

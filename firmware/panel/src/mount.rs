@@ -26,6 +26,9 @@ pub enum Hook {
 }
 
 impl Hook {
+    /// All of them, by number.
+    pub const ALL: [Self; 5] = [Self::Start, Self::Initialize, Self::OnMount, Self::OnUnmount, Self::Cleanup];
+
     /// The name of the export; the start function has none.
     pub const fn name(self) -> &'static str {
         match self {
@@ -38,7 +41,7 @@ impl Hook {
     }
 
     /// How many results it has.
-    pub(crate) const fn results(self) -> usize {
+    pub const fn results(self) -> usize {
         matches!(self, Self::OnMount) as usize
     }
 }

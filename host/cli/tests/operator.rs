@@ -133,7 +133,7 @@ fn a_swap_that_does_not_come_about_is_an_error() {
     let none = String::new;
     let help = "\n |\nhelp: what ran before runs on\n";
     let fake = with(|slots| slots.refuses = Some(ImageState::Rejected { code: 12, detail: 3 }));
-    let error = "error[X0914]: PORT: small was not swapped: the image was rejected: reason 12, at 3";
+    let error = "error[X0914]: PORT: small was not swapped: the image was rejected: the name of export 3 is malformed or out of order";
     assert_eq!(swap(&fake, &[]), (none(), format!("{error}{help}")));
 
     let fake = with(|slots| slots.refuses = Some(ImageState::MountRefused { result: -3 }));

@@ -3,13 +3,15 @@
 pub mod json;
 mod kept;
 mod modules;
+mod rejected;
 mod report;
 mod trust;
 
 pub use kept::kept_report;
 pub use modules::{
-    Maps, columns, happening_line, happening_text, module_table, rejection_text, state_help, state_text,
-    swapped_text, trap_text, why_text,
+    Maps, columns, happening_line, happening_text, module_table, rejection_text, state_text, swapped_text,
+    trap_text, why_text,
 };
+pub use rejected::state_help;
 pub use report::report;
 pub use trust::trust_report;

@@ -3,14 +3,13 @@
 use std::fmt::Write;
 
 use tiny_mapper::TrapCode;
-use xmap_boards::Line;
-use xmap_image::{Conflict, ExportId};
 use xmap_link::{Happening, ImageState, Life, ModuleStatus, POLICY_CODES, Rejection, TrapReport, What, Why};
 use xmap_trust::Reject;
 
 use xmap_client::Swapped;
 use xmap_compiler::map::{Origin, SourceMap, hex};
 
+use super::rejected::rejected_text;
 use super::report::uptime;
 
 /// Maps of images that a device has or had: they turn a trap into a line of its author's source.
@@ -52,63 +51,14 @@ pub fn state_text(state: &ImageState, maps: &Maps) -> String {
         ImageState::Rejected { code, detail } if *code >= POLICY_CODES => {
             policy_text(code - POLICY_CODES, *detail)
         }
-        ImageState::Rejected { code, detail } => match conflict_text(*code, *detail) {
-            Some(conflict) => format!("the image was rejected: {conflict}"),
-            None => format!("the image was rejected: reason {code}, at {detail}"),
-        },
+        ImageState::Rejected { code, detail } => {
+            format!("the image was rejected: {}", rejected_text(*code, *detail))
+        }
         ImageState::MountRefused { result } => {
             format!("the image was not mounted: on_mount returned {result}")
         }
         ImageState::MountTrapped(trap) => format!("the image was not mounted: {}", trap_text(trap, maps)),
     }
-}
-
-/// The first code of a conflict with the active image of another module, and with the image that it may go back to.
-const CONFLICTS: [u16; 2] = [270, 280];
-
-/// The module that an image conflicts with, whether it is with the image that this one may go back to, and the
-/// conflict. `None` where the code is that of another reason.
-fn conflict_of(code: u16, detail: u32) -> Option<(u32, bool, Conflict)> {
-    let [with, place] = [detail >> 16, detail & 0xffff];
-    let returning = code >= CONFLICTS[1];
-    let line = || Line::new(u8::try_from(place).ok()?);
-    let (left, right) = (ExportId(0), ExportId(place as u16));
-    let conflict = match code.checked_sub(CONFLICTS[usize::from(returning)])? {
-        1 => Conflict::Board,
-        2 => Conflict::Module,
-        3 => Conflict::Line(line()?),
-        4 => Conflict::Pull(line()?),
-        5 => Conflict::Edges { line: line()?, left, right: left },
-        6 => Conflict::Key { left, right },
-        _ => return None,
-    };
-    Some((with, returning, conflict))
-}
-
-/// Why an image cannot stand beside that of another module.
-fn conflict_text(code: u16, detail: u32) -> Option<String> {
-    let (with, returning, conflict) = conflict_of(code, detail)?;
-    let beside = if returning { "the image that module" } else { "module" };
-    let back = if returning { " may go back to" } else { "" };
-    let export = match conflict {
-        Conflict::Key { right, .. } => format!(": its export {}", right.0),
-        _ => String::new(),
-    };
-    Some(format!("beside {beside} {with}{back}: {conflict}{export}"))
-}
-
-/// What helps where an image does not run: more than that what ran before runs on.
-pub fn state_help(state: &ImageState) -> Option<String> {
-    let ImageState::Rejected { code, detail } = state else { return None };
-    let (with, returning, _) = conflict_of(*code, *detail)?;
-    Some(match returning {
-        true => {
-            format!("swap module {with} to what it runs once more: the image before it is forgotten then")
-        }
-        false => {
-            "`xmap link` of both manifests names both places: one of the two has to go without".to_string()
-        }
-    })
 }
 
 /// Why a policy refused an image, as far as one number says it; [`rejection_text`] has all of it.
@@ -248,7 +198,7 @@ pub fn columns<const N: usize>(rows: &[[String; N]]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::text::json;
+    use crate::text::{json, state_help};
     use xmap_compiler::map::{MapFunction, MapOp};
     use xmap_link::{ImageInfo, KeepFault, Thing};
 
@@ -334,7 +284,7 @@ module  name     life      image     version  generation  trial  previous
             (What::Mounted, "mounted"),
             (
                 What::NotMounted(ImageState::Rejected { code: 12, detail: 3 }),
-                "not mounted: the image was rejected: reason 12, at 3",
+                "not mounted: the image was rejected: the name of export 3 is malformed or out of order",
             ),
             (
                 What::NotMounted(ImageState::Rejected { code: 273, detail: 1 << 16 | 17 }),
