@@ -271,6 +271,9 @@ codes! {
     KeptTooLarge = 614, "too much kept state",
         "All of `[keep]` together has at most 4 MiB, a global with 8 bytes: a device that has a disk reads no more back after a restart. An owner may allow less (`kept_bytes` in [limits] of the policy).",
         "[keep] has 5000000 bytes in all, at most 4194304";
+    TooComplex = 615, "a function is too complex",
+        "Compiling a function takes time and memory in proportion to its size. One that takes far more than code of its size does, as no compiler's output but a module made for it does, is refused before it takes them.",
+        "function $nest (7) is too complex: simplifying it takes more than 10485760 steps";
     NoRoom = 620, "no device of the board has room for the image",
         "A board gives each module as much on every target: a slot of 262,144 bytes for the image and its seal, 16,777,216 bytes of linear memory, 262,144 slots for globals and tables on the Raspberry Pi 4B. The words are the device's own.",
         "hall.xmap: no device of rpi4b takes it: the image has 270312 bytes, and a slot holds 262144 bytes";

@@ -6,23 +6,24 @@ use xmap_image::{
     Entry, Event, Export, ImageBuilder, Manifest as Block, Op, PinName, PinRow, Policy, Ty, Word, limits,
 };
 
-use crate::bounds::{self, Bound, Program, Unbounded};
+use crate::bounds::{self, Bound, Unbounded};
 use crate::codes::Code;
 use crate::diagnostic::{Diagnostic, Diagnostics, Place};
 use crate::emit::{Emitted, emit};
 use crate::ir::{ENTRY, Func, Inst, Kind, Term};
 use crate::keep::{Kept, kept};
 use crate::link::{Linked, LinkedEntry, link};
-use crate::lower::lower;
+use crate::lower::{Failure, lower};
 use crate::manifest::{ExportedFunction, Manifest, MappedExport, WasmTy, resolve_exports};
 use crate::map::SourceMap;
 use crate::memory::{self, Memory};
-use crate::opt::{Inlined, ParamRanges, inline};
+use crate::opt::{Inlined, ParamRanges, inline, settle};
 use crate::pins::PinCheck;
 use crate::report::{ExportReport, FunctionReport, How, Report};
 use crate::shadow::{Shadow, shadow};
 use crate::table;
 use crate::wasm::{ConstExpr, Import, Lines, WasmModule, foreign};
+use crate::work::Exhausted;
 
 /// What a compilation gives.
 #[derive(Clone, Debug)]
@@ -35,6 +36,8 @@ pub struct Compiled {
     pub report: Report,
     /// What a person should know of the image; each warns and none stands in the way.
     pub warnings: Vec<Diagnostic>,
+    /// The steps that the compiler took ([`crate::work`]): the same on each machine.
+    pub steps: u64,
 }
 
 impl Compiled {
@@ -57,9 +60,10 @@ pub fn compile(manifest: &Manifest, wasm: &[u8]) -> Result<Compiled, Diagnostics
     let exports = resolve_exports(manifest, &exported(&module))?;
     let pins = |function| PinCheck { file: &file, module: &module, lines: &lines, manifest, function };
 
-    let (funcs, shared) = program(&file, &module, &lines, &exports)?;
+    let Program { funcs, shared, steps } = program(&file, &module, &lines, &exports)?;
     let shadow = shadow(&module, &funcs);
-    let emitted = emit_all(&module, &funcs, pins)?;
+    let emitted = emit_all(&module, funcs, pins)?;
+    let steps = steps + emitted.values().map(|function| function.steps).sum::<u64>();
     let linked = link(&module, &exports, emitted, &shared);
     assemble(&Parts {
         manifest,
@@ -69,6 +73,7 @@ pub fn compile(manifest: &Manifest, wasm: &[u8]) -> Result<Compiled, Diagnostics
         shadow: &shadow,
         file: &file,
         lines: &lines,
+        steps,
     })
 }
 
@@ -81,6 +86,7 @@ struct Parts<'p, 'a> {
     shadow: &'p Shadow,
     file: &'p str,
     lines: &'p Lines<'a>,
+    steps: u64,
 }
 
 fn assemble(parts: &Parts<'_, '_>) -> Result<Compiled, Diagnostics> {
@@ -95,7 +101,7 @@ fn assemble(parts: &Parts<'_, '_>) -> Result<Compiled, Diagnostics> {
     // As much as the image will have, or more.
     let references: u64 = tables.iter().map(|table| u64::from(table.capacity) + 1).sum();
     let slots = references + (globals.len() + elements.len() + module.data.len()) as u64;
-    let program = Program {
+    let program = bounds::Program {
         memory_bytes: u64::from(memory.bytes).max(u64::from(memory.max_pages) << 16),
         slots,
         loops: &loops,
@@ -155,6 +161,7 @@ fn assemble(parts: &Parts<'_, '_>) -> Result<Compiled, Diagnostics> {
         words,
         map,
         report,
+        steps: parts.steps,
         warnings: parts.shadow.warning(file, &manifest.policy).into_iter().collect(),
     })
 }
@@ -270,14 +277,22 @@ fn exported<'m>(module: &WasmModule<'m>) -> Vec<ExportedFunction<'m>> {
     module.exports.iter().map(one).collect()
 }
 
-/// The functions that the exports and the start function need, optimised, and those among them that
-/// are called through tables and globals.
+/// What is compiled of a module.
+struct Program {
+    /// The functions that the exports and the start function need, optimised.
+    funcs: Inlined,
+    /// Those among them that are called through tables and globals.
+    shared: BTreeSet<u32>,
+    /// The steps that this took.
+    steps: u64,
+}
+
 fn program<'m>(
     file: &str,
     module: &WasmModule<'m>,
     lines: &Lines<'m>,
     exports: &[MappedExport],
-) -> Result<(Inlined, BTreeSet<u32>), Diagnostics> {
+) -> Result<Program, Diagnostics> {
     let mut roots: BTreeSet<u32> = exports.iter().map(|e| e.function).chain(module.start).collect();
     let mut shared: BTreeSet<u32> = module.globals.iter().filter_map(|g| function(&g.init)).collect();
     let mut funcs = Inlined::new();
@@ -285,6 +300,7 @@ fn program<'m>(
     let mut foreign: BTreeSet<u32> = BTreeSet::new();
     let mut reach = Reach { file, module, lines, exports, by: HashMap::new() };
     let mut work: Vec<u32> = roots.union(&shared).copied().collect();
+    let mut tables = false;
     while let Some(index) = work.pop() {
         if funcs.contains_key(&index) {
             continue;
@@ -293,13 +309,13 @@ fn program<'m>(
             Some(Import::Native(_)) => forwarder(module, index),
             Some(Import::Foreign(_)) => {
                 foreign.insert(index);
-                Func::new(index, 0, 0)
+                Func::new(index, 0, 0, 0)
             }
-            None => match lower(file, module, index) {
+            None => match lowered(file, module, index) {
                 Ok(func) => func,
                 Err(error) => {
                     errors.push(error);
-                    Func::new(index, 0, 0)
+                    Func::new(index, 0, 0, 0)
                 }
             },
         };
@@ -311,11 +327,10 @@ fn program<'m>(
                     shared.insert(function);
                     work.push(function);
                 }
-                kind if uses_tables(kind) => {
+                kind if uses_tables(kind) && !std::mem::replace(&mut tables, true) => {
                     // Now everything that stands in a table can be called.
                     let items = module.elements.iter().flat_map(|e| &e.items).filter_map(function);
-                    let new: Vec<u32> = items.filter(|f| !shared.contains(f)).collect();
-                    shared.extend(&new);
+                    let new: Vec<u32> = items.filter(|f| shared.insert(*f)).collect();
                     work.extend(new);
                 }
                 _ => {}
@@ -334,7 +349,43 @@ fn program<'m>(
     let mut ranges = ranges(exports);
     ranges.retain(|index, _| !shared.contains(index));
     roots.extend(&shared);
-    Ok((inline(funcs, &roots, &ranges), shared))
+    match inline(funcs, &roots, &ranges) {
+        Ok((funcs, steps)) => Ok(Program { funcs, shared, steps }),
+        Err((index, exhausted)) => Err(too_complex(file, module, index, exhausted).into()),
+    }
+}
+
+/// A function in the intermediate form, without what lowering has made too much of.
+fn lowered(file: &str, module: &WasmModule<'_>, index: u32) -> Result<Func, Diagnostic> {
+    let func = lower(file, module, index).and_then(|mut func| {
+        settle(&mut func)?;
+        Ok(func)
+    });
+    func.map_err(|failure| match failure {
+        Failure::Unsupported(error) => *error,
+        Failure::Exhausted(exhausted) => too_complex(file, module, index, exhausted),
+    })
+}
+
+/// A function that takes more of the compiler's time and memory than one of its size may.
+pub(crate) fn too_complex(
+    file: &str,
+    module: &WasmModule<'_>,
+    index: u32,
+    Exhausted { phase, allowed }: Exhausted,
+) -> Diagnostic {
+    let function = module.function_name(index);
+    let body = module.body(index).map(|body| body.range());
+    let message = format!("{function} is too complex: {} takes more than {allowed} steps", phase.name());
+    let place = Place::Wasm {
+        file: file.to_string(),
+        function: Some(function),
+        offset: body.map(|range| range.start as u64),
+        source: None,
+    };
+    Diagnostic::new(Code::TooComplex, place, message).help(
+        "split the function, or have it assign fewer locals in deeply nested loops and blocks".to_string(),
+    )
 }
 
 /// Which instruction was the first to reach a function.
@@ -392,7 +443,7 @@ fn function(init: &ConstExpr) -> Option<u32> {
 /// The body of an import that is exported again.
 fn forwarder(module: &WasmModule<'_>, index: u32) -> Func {
     let ty = module.function_type(index);
-    let mut func = Func::new(index, ty.params().len(), ty.results().len());
+    let mut func = Func::new(index, ty.params().len(), ty.results().len(), 0);
     let results: Vec<_> = ty.results().iter().map(|_| func.value()).collect();
     let native = module.native(index).expect("the caller has asked");
     let args = func.params.clone();
@@ -425,7 +476,7 @@ fn ranges(exports: &[MappedExport]) -> HashMap<u32, ParamRanges> {
 /// Emits all functions.
 fn emit_all<'a>(
     module: &WasmModule<'_>,
-    funcs: &Inlined,
+    funcs: Inlined,
     pins: impl Fn(u32) -> PinCheck<'a>,
 ) -> Result<BTreeMap<u32, Emitted>, Diagnostics> {
     let most = |n: usize, most: usize, what: &str, code| {
@@ -441,8 +492,8 @@ fn emit_all<'a>(
     let mut emitted = BTreeMap::new();
     let mut errors = Vec::new();
     for (index, func) in funcs {
-        match emit(func, &pins(*index)) {
-            Ok(function) => _ = emitted.insert(*index, function),
+        match emit(&func, &pins(index)) {
+            Ok(function) => _ = emitted.insert(index, function),
             Err(error) => errors.push(error),
         }
     }

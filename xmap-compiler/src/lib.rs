@@ -32,3 +32,4 @@ mod shadow;
 mod table;
 mod text;
 pub mod wasm;
+pub mod work;

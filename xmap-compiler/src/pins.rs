@@ -5,10 +5,12 @@ use xmap_boards::{Bank, Line};
 use xmap_image::{PinMode, limits};
 
 use crate::codes::Code;
+use crate::compile::too_complex;
 use crate::diagnostic::{Diagnostic, Place};
 use crate::ir::Func;
 use crate::manifest::{Manifest, lines_text};
 use crate::wasm::{Lines, Native, WasmModule};
+use crate::work::Exhausted;
 
 /// Checks native operations of one function, and names places in it.
 pub struct PinCheck<'a> {
@@ -155,7 +157,12 @@ impl PinCheck<'_> {
         let most = limits::MAX_FRAME - 1;
         let message = format!("{name} needs {needed} registers, at most {most} exist");
         Diagnostic::new(Code::TooManyRegisters, self.place(self.start()), message)
-            .help("split the function, or keep large sets of values in memory".to_string())
+            .help("pass fewer parameters, arguments or results: a pointer to them in memory".to_string())
+    }
+
+    /// The function takes more of the compiler's time than it may.
+    pub(crate) fn too_complex(&self, exhausted: Exhausted) -> Diagnostic {
+        too_complex(self.file, self.module, self.function, exhausted)
     }
 
     /// The function has too many words of code.

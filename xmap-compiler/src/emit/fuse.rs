@@ -4,8 +4,8 @@ use std::collections::{HashMap, HashSet};
 
 use xmap_image::Op;
 
+use super::liveness::operands;
 use super::select::{Machine, MachineBlock, Slot};
-use super::spill::{end_reads, reads};
 use crate::ir::Value;
 
 pub(super) fn fuse(blocks: &mut [MachineBlock]) {
@@ -21,12 +21,12 @@ pub(super) fn fuse(blocks: &mut [MachineBlock]) {
                 (Op::Ld32UW, [to, Slot::Use(at), _]) => known.table(to, at, words[0]),
                 (Op::Xor, [Slot::Def(to), Slot::Use(x), Slot::Use(y)]) => {
                     if let Some((item, step)) = known.step(to, x, y).or_else(|| known.step(to, y, x))
-                        && let Some(load) = before.iter_mut().find(|inst| defined(&inst.what) == Some(item))
+                        && let Some(load) = known.place(n, item).and_then(|at| before.get_mut(at))
                     {
                         // The load gives what the xor gave, and the xor what nothing reads.
                         inst.what = std::mem::replace(&mut load.what, step.clone());
                         known.gone.extend([x, y]);
-                        known.definitions.insert(to, (n, step));
+                        known.definitions.insert(to, (n, at, step));
                         continue;
                     }
                     known.shift(n, to, x, y).or_else(|| known.shift(n, to, y, x))
@@ -35,7 +35,7 @@ pub(super) fn fuse(blocks: &mut [MachineBlock]) {
             };
             if let Some(fused) = fused {
                 if let Some(value) = defined(&fused) {
-                    known.definitions.insert(value, (n, fused.clone()));
+                    known.definitions.insert(value, (n, at, fused.clone()));
                 }
                 inst.what = fused;
             }
@@ -48,8 +48,8 @@ pub(super) fn fuse(blocks: &mut [MachineBlock]) {
 
 /// What is known of values while ops are fused.
 struct Known {
-    /// The op that defines a value, and the number of its block.
-    definitions: HashMap<Value, (usize, Machine)>,
+    /// The op that defines a value, behind the number of its block and its place there.
+    definitions: HashMap<Value, (usize, usize, Machine)>,
     /// How often a value is read.
     uses: HashMap<Value, usize>,
     /// Values that nothing reads any more.
@@ -60,11 +60,12 @@ impl Known {
     fn of(blocks: &[MachineBlock]) -> Self {
         let mut known = Self { definitions: HashMap::new(), uses: HashMap::new(), gone: HashSet::new() };
         for (n, block) in blocks.iter().enumerate() {
-            let read = block.insts.iter().flat_map(|inst| reads(&inst.what)).chain(end_reads(&block.end));
-            read.for_each(|v| *known.uses.entry(v).or_default() += 1);
-            for inst in &block.insts {
+            let mut count = |v: Value| *known.uses.entry(v).or_default() += 1;
+            block.insts.iter().for_each(|inst| operands(&inst.what, |v, _| count(v), |_| {}));
+            block.end.reads().chain(block.end.edges().flat_map(|e| e.args.iter().copied())).for_each(count);
+            for (at, inst) in block.insts.iter().enumerate() {
                 if let Some(v) = defined(&inst.what) {
-                    known.definitions.insert(v, (n, inst.what.clone()));
+                    known.definitions.insert(v, (n, at, inst.what.clone()));
                 }
             }
         }
@@ -73,7 +74,13 @@ impl Known {
 
     /// The op that defines a value, if nothing but the op in hand reads it.
     fn only_here(&self, value: Value) -> Option<&Machine> {
-        (self.uses.get(&value) == Some(&1)).then(|| self.definitions.get(&value).map(|(_, what)| what))?
+        (self.uses.get(&value) == Some(&1)).then(|| self.definitions.get(&value).map(|(.., what)| what))?
+    }
+
+    /// The place of the op that defines a value in this block.
+    fn place(&self, block: usize, value: Value) -> Option<usize> {
+        let (home, at, _) = self.definitions.get(&value)?;
+        (*home == block).then_some(*at)
     }
 
     /// The operand of an op with an immediate that defines a value for the op in hand alone.

@@ -3,15 +3,17 @@
 mod encode;
 mod fuse;
 mod gaps;
+mod liveness;
 mod moves;
 mod native;
 mod place;
 mod registers;
 mod select;
 mod spill;
+mod split;
 mod trips;
 
-use xmap_image::{Function, Op, Word, decode, limits};
+use xmap_image::{Function, Op, Word, decode};
 
 use crate::diagnostic::Diagnostic;
 use crate::ir::Func;
@@ -27,6 +29,8 @@ pub(crate) struct Emitted {
     /// Loops with a constant number of rounds: the index of the first word, and how often control
     /// comes there at most for each time that it enters the loop.
     pub loops: Vec<(u32, u64)>,
+    /// The steps that this took.
+    pub steps: u64,
 }
 
 /// Emits one function.
@@ -36,17 +40,13 @@ pub(crate) struct Emitted {
 pub(crate) fn emit(func: &Func, pins: &PinCheck<'_>) -> Result<Emitted, Diagnostic> {
     let mut selected = select::select(func, pins)?;
     fuse::fuse(&mut selected.blocks);
-    let registers = loop {
-        match registers::assign(&selected) {
-            Ok(registers) => break registers,
-            Err(needed) => {
-                if !spill::spill(&mut selected, needed.saturating_sub(limits::MAX_FRAME)) {
-                    return Err(pins.too_many_registers(func, needed));
-                }
-            }
-        }
-    };
-    encode::encode(func, &selected, &registers).map_err(|words| pins.too_long(func, words))
+    let registers = registers::assign(&mut selected).map_err(|failure| match failure {
+        registers::Failure::Exhausted(exhausted) => pins.too_complex(exhausted),
+        registers::Failure::Registers(needed) => pins.too_many_registers(func, needed),
+        registers::Failure::Words(words) => pins.too_long(func, words),
+    })?;
+    let emitted = encode::encode(func, &selected, &registers).map_err(|words| pins.too_long(func, words))?;
+    Ok(Emitted { steps: selected.work.spent() - func.work.spent(), ..emitted })
 }
 
 /// The operation that a function consists of, if it is one native operation and the return: its

@@ -4,9 +4,11 @@
 //! Values that outlive a call are placed first, then all bases are known. Arguments and results are placed
 //! where the callee has them, and results of the function where its caller wants them, where that is free.
 
-use super::registers::{Classes, Range, Registers, STEP, overlap, union};
+use super::liveness::{Range, STEP};
+use super::registers::{Classes, Registers, overlap, unite};
 use super::select::{End, Machine, Selected};
 use crate::ir::Value;
+use crate::work::Exhausted;
 
 /// Where a class would like to be.
 #[derive(Clone, Copy)]
@@ -20,6 +22,9 @@ enum Wish {
 /// A value that outlives calls is not placed in the window of an earlier one above this register: each that is
 /// takes the place of the call's link, too.
 const MOST_IN_WINDOW: usize = 64;
+
+/// Registers that are tried: a function that needs more has to spill in any case.
+const MOST_TRIED: usize = 512;
 
 /// The calls of a function, in the order of the code.
 struct Calls {
@@ -70,13 +75,19 @@ impl Calls {
     }
 }
 
+/// Gives registers, or says how many the function would need, where that is more than there are.
+///
 /// # Errors
-/// How many registers the function would need, where that is more than there are.
-pub(super) fn place(selected: &Selected, starts: &[u32], classes: &Classes) -> Result<Registers, usize> {
+/// A function that takes more steps than it may.
+pub(super) fn place(
+    selected: &mut Selected,
+    starts: &[u32],
+    classes: &Classes,
+) -> Result<Result<Registers, usize>, Exhausted> {
     let calls = Calls::of(selected, starts, classes);
     let mut roots = classes.roots();
     let outlives = |root: usize| calls.outlived(&classes.ranges[root]).next().is_some();
-    roots.sort_by_key(|n| (classes.fixed[*n].is_none(), !outlives(*n), classes.ranges[*n][0]));
+    roots.sort_by_cached_key(|n| (classes.fixed[*n].is_none(), !outlives(*n), classes.ranges[*n][0]));
     // For each register, when a value stands there.
     let mut taken: Vec<Vec<Range>> = vec![Vec::new(); selected.params.len() + 1];
     let mut bases = vec![1usize; calls.positions.len()];
@@ -93,16 +104,19 @@ pub(super) fn place(selected: &Selected, starts: &[u32], classes: &Classes) -> R
                 Some(bases[call] + 1 + n).filter(|n| !outlives || *n <= MOST_IN_WINDOW)
             }
         });
+        let mut tried = 1;
         let chosen = classes.fixed[root]
-            .or_else(|| wished.into_iter().find(is_free))
-            .or_else(|| (1..).find(is_free))
-            .expect("some register is free");
+            .or_else(|| wished.into_iter().inspect(|_| tried += 1).find(is_free))
+            .or_else(|| (1..MOST_TRIED).find(|n| is_free(n)));
+        let Some(chosen) = chosen else { return Ok(Err(MOST_TRIED)) };
+        selected.work.spend((tried + chosen) * ranges.len())?;
         if chosen >= taken.len() {
             taken.resize(chosen + 1, Vec::new());
         }
-        taken[chosen] = union(&taken[chosen], ranges);
+        unite(&mut taken[chosen], ranges.clone());
         register[root] = chosen;
         for call in calls.outlived(ranges) {
+            selected.work.spend(1)?;
             bases[call] = bases[call].max(chosen + 1);
         }
     }
@@ -110,8 +124,8 @@ pub(super) fn place(selected: &Selected, starts: &[u32], classes: &Classes) -> R
     let frame = windows.max().unwrap_or(0).max(taken.len());
     // One more for the cycles of moves.
     if frame + 1 > xmap_image::limits::MAX_FRAME {
-        return Err(frame);
+        return Ok(Err(frame));
     }
     let of = (0..classes.count() as u32).map(|v| register[classes.root(Value(v))] as u8).collect();
-    Ok(Registers { of, bases: bases.into_iter().map(|base| base as u8).collect(), frame: frame as u8 })
+    Ok(Ok(Registers { of, bases: bases.into_iter().map(|base| base as u8).collect(), frame: frame as u8 }))
 }

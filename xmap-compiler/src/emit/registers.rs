@@ -2,12 +2,18 @@
 //!
 //! Values that are copies of each other (a block's parameter and what an edge passes for it, the two
 //! sides of a conditional move) share a register wherever they are not alive at once, so that most
-//! copies vanish. What is left is placed in the order in which it comes alive (`place.rs`).
+//! copies vanish. What is left is placed in the order in which it comes alive (`place.rs`). Where there are
+//! more values than registers, some of them wait in spill slots (`spill.rs`), and the rest is assigned anew.
+
+use xmap_image::limits;
 
 use crate::ir::{Edge, Value};
+use crate::work::Exhausted;
 
+use super::liveness::{Lives, Range};
 use super::place::place;
-use super::select::{Callee, End, Machine, MachineBlock, Selected, Slot};
+use super::select::{Machine, Selected, Slot};
+use super::spill::spill;
 
 /// Where values live.
 pub(super) struct Registers {
@@ -25,239 +31,89 @@ impl Registers {
     }
 }
 
-/// A stretch of positions, the end not included.
-pub(super) type Range = (u32, u32);
+/// Registers that values can have: all but the link and the one for the cycles of moves.
+pub(super) const MOST_REGISTERS: usize = limits::MAX_FRAME - 2;
 
-/// Positions of an instruction: operands are read at the first, results written at the second;
-/// operands that must not share a register with the result are read until the third.
-pub(super) const STEP: u32 = 4;
+/// Why values have no registers.
+pub(super) enum Failure {
+    /// A function that takes more steps than it may.
+    Exhausted(Exhausted),
+    /// So many registers would be needed at once, by parameters, arguments or results.
+    Registers(usize),
+    /// So many words of code there are at least.
+    Words(usize),
+}
 
-/// Assigns registers.
-///
-/// # Errors
-/// How many registers the function would need, where that is more than there are.
-pub(super) fn assign(selected: &Selected) -> Result<Registers, usize> {
-    let starts = starts(&selected.blocks);
-    let ranges = ranges(selected, &starts);
-    let mut classes = Classes::new(ranges);
-    for (n, param) in selected.params.iter().enumerate() {
-        classes.fixed[param.0 as usize] = Some(n + 1);
+impl From<Exhausted> for Failure {
+    fn from(exhausted: Exhausted) -> Self {
+        Failure::Exhausted(exhausted)
     }
-    coalesce(selected, &mut classes);
-    place(selected, &starts, &classes)
 }
 
-/// For each value, over how many positions it is alive.
-pub(super) fn lifetimes(selected: &Selected) -> Vec<u64> {
-    let length = |ranges: &Vec<Range>| ranges.iter().map(|(from, to)| u64::from(to - from)).sum();
-    ranges(selected, &starts(&selected.blocks)).iter().map(length).collect()
-}
-
-/// The first position of each block.
-fn starts(blocks: &[MachineBlock]) -> Vec<u32> {
-    let mut at = 0;
-    blocks
-        .iter()
-        .map(|block| {
-            let start = at;
-            at += STEP * (block.insts.len() as u32 + 2);
-            start
-        })
-        .collect()
-}
-
-/// What an instruction reads, what it reads until its result stands, and what it writes.
-fn operands(
-    what: &Machine,
-    mut read: impl FnMut(Value),
-    mut late: impl FnMut(Value),
-    mut write: impl FnMut(Value),
-) {
-    match what {
-        Machine::Abc(_, slots, _) => {
-            let moves = slots.iter().any(|s| matches!(s, Slot::Mut(..)));
-            for slot in slots {
-                match slot {
-                    Slot::Imm(_) => {}
-                    Slot::Def(v) => write(*v),
-                    Slot::Use(v) if moves => late(*v),
-                    Slot::Use(v) => read(*v),
-                    Slot::Mut(result, before) => {
-                        read(*before);
-                        write(*result);
-                    }
-                }
-            }
+/// Assigns registers; moves values to spill slots where there are more than registers.
+pub(super) fn assign(selected: &mut Selected) -> Result<Registers, Failure> {
+    passed_at_once(selected)?;
+    // How many values may be alive at once: fewer each time that they find no place.
+    let mut room = MOST_REGISTERS;
+    loop {
+        let words = least_words(selected);
+        if words > limits::MAX_FUNCTION_WORDS {
+            return Err(Failure::Words(words));
         }
-        Machine::A16(_, slot, _) => match slot {
-            Slot::Def(v) => write(*v),
-            Slot::Use(v) => read(*v),
-            _ => {}
-        },
-        Machine::RefFunc(result, _) => write(*result),
-        Machine::Call { callee, args, results } => {
-            // Read after the arguments are in place, so it must not stand in the callee's window.
-            if let Callee::Table { index, .. } = callee {
-                late(*index);
-            }
-            args.iter().for_each(|v| read(*v));
-            results.iter().for_each(|v| write(*v));
+        let lives = Lives::of(selected)?;
+        let mut classes = Classes::new(lives.ranges);
+        for (n, param) in selected.params.iter().enumerate() {
+            classes.fixed[param.0 as usize] = Some(n + 1);
         }
-    }
-}
-
-fn edges(end: &End) -> Vec<&Edge> {
-    match end {
-        End::Jump(edge) => vec![edge],
-        End::Branch { then, other, .. } => vec![then, other],
-        End::Table { targets, .. } => targets.iter().collect(),
-        End::Return(_) | End::Unreachable => Vec::new(),
-    }
-}
-
-fn end_reads(end: &End) -> Vec<Value> {
-    use super::select::Condition;
-    let slot = |s: &Slot| if let Slot::Use(v) = s { Some(*v) } else { None };
-    match end {
-        End::Branch { condition: Condition::Short(_, a, b), .. } => {
-            [slot(a), slot(b)].into_iter().flatten().collect()
-        }
-        End::Branch { condition: Condition::Long(_, a), .. } => slot(a).into_iter().collect(),
-        End::Table { index, .. } => vec![*index],
-        End::Return(values) => values.clone(),
-        End::Jump(_) | End::Unreachable => Vec::new(),
-    }
-}
-
-/// A set of values.
-#[derive(Clone, PartialEq)]
-struct Set(Vec<u64>);
-
-impl Set {
-    fn new(values: usize) -> Self {
-        Self(vec![0; values.div_ceil(64)])
-    }
-    fn insert(&mut self, v: Value) {
-        self.0[v.0 as usize / 64] |= 1 << (v.0 % 64);
-    }
-    fn remove(&mut self, v: Value) {
-        self.0[v.0 as usize / 64] &= !(1 << (v.0 % 64));
-    }
-    fn extend(&mut self, other: &Set) {
-        self.0.iter_mut().zip(&other.0).for_each(|(a, b)| *a |= b);
-    }
-    fn iter(&self) -> impl Iterator<Item = Value> + '_ {
-        self.0.iter().enumerate().flat_map(|(n, bits)| {
-            (0..64).filter(move |b| bits >> b & 1 != 0).map(move |b| Value(n as u32 * 64 + b))
-        })
-    }
-}
-
-/// For each value, the positions at which it is alive, in order.
-fn ranges(selected: &Selected, starts: &[u32]) -> Vec<Vec<Range>> {
-    let values = selected.constants.len();
-    let blocks = &selected.blocks;
-    let most = blocks.iter().map(|b| b.id.0 as usize + 1).max().unwrap_or(0);
-    let mut place = vec![usize::MAX; most];
-    blocks.iter().enumerate().for_each(|(n, b)| place[b.id.0 as usize] = n);
-    let is_value = |v: &Value| selected.constants[v.0 as usize].is_none();
-
-    // Backwards until nothing changes: what is alive where a block begins.
-    let mut live_in = vec![Set::new(values); blocks.len()];
-    let live_out = |live_in: &[Set], n: usize| {
-        let mut live = Set::new(values);
-        for edge in edges(&blocks[n].end) {
-            let to = place[edge.to.0 as usize];
-            live.extend(&live_in[to]);
-            edge.args.iter().filter(|v| is_value(v)).for_each(|v| live.insert(*v));
-        }
-        live
-    };
-    let mut again = true;
-    while again {
-        again = false;
-        for (n, block) in blocks.iter().enumerate().rev() {
-            let mut live = live_out(&live_in, n);
-            end_reads(&block.end).iter().filter(|v| is_value(v)).for_each(|v| live.insert(*v));
-            for inst in block.insts.iter().rev() {
-                let (mut reads, mut writes) = (Vec::new(), Vec::new());
-                let mut late = Vec::new();
-                operands(&inst.what, |v| reads.push(v), |v| late.push(v), |v| writes.push(v));
-                writes.iter().for_each(|v| live.remove(*v));
-                reads.iter().chain(&late).filter(|v| is_value(v)).for_each(|v| live.insert(*v));
-            }
-            block.params.iter().for_each(|v| live.remove(*v));
-            if live != live_in[n] {
-                live_in[n] = live;
-                again = true;
-            }
-        }
-    }
-
-    let mut ranges: Vec<Vec<Range>> = vec![Vec::new(); values];
-    for (n, block) in blocks.iter().enumerate() {
-        let start = starts[n];
-        let end = start + STEP * (block.insts.len() as u32 + 2);
-        // Until where each value is alive, walking backwards.
-        let mut until: Vec<Option<u32>> = vec![None; values];
-        let mut alive: Vec<Value> = Vec::new();
-        let mut keep = |until: &mut Vec<Option<u32>>, v: Value, at: u32| {
-            if until[v.0 as usize].is_none() {
-                until[v.0 as usize] = Some(at);
-                alive.push(v);
-            }
+        coalesce(selected, &mut classes)?;
+        let needed = match place(selected, &lives.starts, &classes)? {
+            Ok(registers) => return Ok(registers),
+            Err(needed) => needed,
         };
-        live_out(&live_in, n).iter().for_each(|v| keep(&mut until, v, end));
-        let at = end - STEP;
-        for v in end_reads(&block.end).into_iter().filter(|v| is_value(v)) {
-            keep(&mut until, v, at + 1);
-        }
-        for (k, inst) in block.insts.iter().enumerate().rev() {
-            let at = start + STEP * (k as u32 + 1);
-            let (mut reads, mut late, mut writes) = (Vec::new(), Vec::new(), Vec::new());
-            operands(&inst.what, |v| reads.push(v), |v| late.push(v), |v| writes.push(v));
-            for v in writes {
-                // What nothing reads is still written.
-                let to = until[v.0 as usize].take().unwrap_or(at + 2);
-                ranges[v.0 as usize].push((at + 1, to));
-            }
-            late.into_iter().filter(|v| is_value(v)).for_each(|v| keep(&mut until, v, at + 2));
-            reads.into_iter().filter(|v| is_value(v)).for_each(|v| keep(&mut until, v, at + 1));
-        }
-        for v in &block.params {
-            let to = until[v.0 as usize].take().unwrap_or(start + 1);
-            ranges[v.0 as usize].push((start, to));
-        }
-        alive.sort_unstable();
-        alive.dedup();
-        for v in alive {
-            if let Some(to) = until[v.0 as usize] {
-                ranges[v.0 as usize].push((start, to));
-            }
+        while !spill(selected, &lives.starts, &classes, room)? {
+            room = match room.checked_sub(needed.saturating_sub(MOST_REGISTERS).clamp(4, 16)) {
+                Some(room) if room > 0 => room,
+                _ => return Err(Failure::Registers(needed)),
+            };
         }
     }
-    // A parameter stands in its register from the beginning, read or not.
-    for param in &selected.params {
-        let range = &mut ranges[param.0 as usize];
-        if range.is_empty() {
-            range.push((0, 1));
-        }
-    }
-    for range in &mut ranges {
-        range.sort_unstable();
-        let mut joined: Vec<Range> = Vec::with_capacity(range.len());
-        for (from, to) in range.drain(..) {
-            match joined.last_mut() {
-                Some(last) if last.1 >= from => last.1 = last.1.max(to),
-                _ => joined.push((from, to)),
-            }
-        }
-        *range = joined;
-    }
-    ranges
 }
 
+/// # Errors
+/// Parameters, arguments or results that all registers together do not hold.
+fn passed_at_once(selected: &Selected) -> Result<(), Failure> {
+    let calls = selected.blocks.iter().flat_map(|b| &b.insts).map(|inst| match &inst.what {
+        Machine::Call { args, results, .. } => args.len().max(results.len()) + 1,
+        _ => 0,
+    });
+    let ends = selected.blocks.iter().map(|b| match &b.end {
+        super::select::End::Return(values) => values.len(),
+        _ => 0,
+    });
+    let most = calls.chain(ends).max().unwrap_or(0).max(selected.params.len());
+    if most > MOST_REGISTERS { Err(Failure::Registers(most + 1)) } else { Ok(()) }
+}
+
+/// Words that the code has at least.
+fn least_words(selected: &Selected) -> usize {
+    let words = |what: &Machine| match what {
+        Machine::Abc(_, _, immediates) => 1 + immediates.len(),
+        _ => 1,
+    };
+    let insts = selected.blocks.iter().flat_map(|b| &b.insts).map(|inst| words(&inst.what));
+    // An op in front of a branch may become one with it.
+    insts.sum::<usize>() - selected.blocks.iter().filter(|b| !b.insts.is_empty()).count()
+}
+
+/// Whether two lists of stretches, each in order, have a position in common.
 pub(super) fn overlap(a: &[Range], b: &[Range]) -> bool {
+    let (few, many) = if a.len() <= b.len() { (a, b) } else { (b, a) };
+    if few.len() * 16 < many.len() {
+        return few.iter().any(|range| {
+            let next = many.partition_point(|other| other.1 <= range.0);
+            many.get(next).is_some_and(|other| other.0 < range.1)
+        });
+    }
     let (mut i, mut j) = (0, 0);
     while i < a.len() && j < b.len() {
         if a[i].0 < b[j].1 && b[j].0 < a[i].1 {
@@ -268,10 +124,21 @@ pub(super) fn overlap(a: &[Range], b: &[Range]) -> bool {
     false
 }
 
-pub(super) fn union(a: &[Range], b: &[Range]) -> Vec<Range> {
-    let mut all: Vec<Range> = a.iter().chain(b).copied().collect();
-    all.sort_unstable();
-    all
+/// Puts stretches among others that they do not overlap; both are in order.
+pub(super) fn unite(all: &mut Vec<Range>, mut more: Vec<Range>) {
+    if all.len() < more.len() {
+        std::mem::swap(all, &mut more);
+    }
+    if more.len() * 16 < all.len() {
+        for range in more {
+            let at = all.partition_point(|other| *other < range);
+            all.insert(at, range);
+        }
+    } else {
+        all.extend(more);
+        // Two runs that are in order already.
+        all.sort();
+    }
 }
 
 /// Values that share a register.
@@ -300,33 +167,45 @@ impl Classes {
         (0..self.count()).filter(is_root).collect()
     }
 
+    /// The root of a value's class, once all classes are joined.
     pub(super) fn root(&self, v: Value) -> usize {
+        self.parent[v.0 as usize] as usize
+    }
+
+    fn find(&mut self, v: Value) -> usize {
         let mut at = v.0;
         while self.parent[at as usize] != at {
-            at = self.parent[at as usize];
+            let next = self.parent[self.parent[at as usize] as usize];
+            self.parent[at as usize] = next;
+            at = next;
         }
         at as usize
     }
 
-    /// Puts two values into one register, if they are never alive at once.
-    fn join(&mut self, a: Value, b: Value) {
-        let (a, b) = (self.root(a), self.root(b));
+    /// Puts two values into one register, if they are never alive at once. Returns the steps.
+    fn join(&mut self, a: Value, b: Value) -> usize {
+        let (a, b) = (self.find(a), self.find(b));
         let fixed = match (self.fixed[a], self.fixed[b]) {
-            (Some(x), Some(y)) if x != y => return,
+            (Some(x), Some(y)) if x != y => return 1,
             (x, y) => x.or(y),
         };
-        if a == b || overlap(&self.ranges[a], &self.ranges[b]) {
-            return;
+        if a == b {
+            return 1;
+        }
+        let steps = 1 + self.ranges[a].len().min(self.ranges[b].len());
+        if overlap(&self.ranges[a], &self.ranges[b]) {
+            return steps;
         }
         let joined = std::mem::take(&mut self.ranges[b]);
-        self.ranges[a] = union(&self.ranges[a], &joined);
+        unite(&mut self.ranges[a], joined);
         self.parent[b] = a as u32;
         self.fixed[a] = fixed;
+        steps
     }
 }
 
 /// Joins values that are copies of each other, those of the innermost loops first.
-fn coalesce(selected: &Selected, classes: &mut Classes) {
+fn coalesce(selected: &mut Selected, classes: &mut Classes) -> Result<(), Exhausted> {
     let mut pairs: Vec<(u32, Value, Value)> = Vec::new();
     let most = selected.blocks.iter().map(|b| b.id.0 as usize + 1).max().unwrap_or(0);
     let mut params: Vec<&[Value]> = vec![&[]; most];
@@ -341,8 +220,8 @@ fn coalesce(selected: &Selected, classes: &mut Classes) {
                 }
             }
         }
-        for edge in edges(&block.end) {
-            for (param, arg) in params[edge.to.0 as usize].iter().zip(&edge.args) {
+        for Edge { to, args } in block.end.edges() {
+            for (param, arg) in params[to.0 as usize].iter().zip(args) {
                 if selected.constants[arg.0 as usize].is_none() {
                     pairs.push((block.depth, *param, *arg));
                 }
@@ -351,6 +230,11 @@ fn coalesce(selected: &Selected, classes: &mut Classes) {
     }
     pairs.sort_by_key(|(depth, ..)| std::cmp::Reverse(*depth));
     for (_, a, b) in pairs {
-        classes.join(a, b);
+        let steps = classes.join(a, b);
+        selected.work.spend(steps)?;
     }
+    for v in 0..classes.count() as u32 {
+        classes.parent[v as usize] = classes.find(Value(v)) as u32;
+    }
+    Ok(())
 }

@@ -1,7 +1,7 @@
 //! Chooses ops: each instruction becomes ops over values, with constants in their immediate fields
 //! where an op has one, and in registers where not.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use xmap_image::{Field, Fields, Op};
 
@@ -14,6 +14,7 @@ use crate::ir::{
 };
 use crate::opt::opposite;
 use crate::pins::PinCheck;
+use crate::work::{Phase, Work};
 
 /// A field of an op's first word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,6 +79,32 @@ pub(super) enum End {
     Unreachable,
 }
 
+impl End {
+    /// The edges, in order.
+    pub(super) fn edges(&self) -> impl Iterator<Item = &Edge> {
+        let (two, many): ([Option<&Edge>; 2], &[Edge]) = match self {
+            End::Jump(edge) => ([Some(edge), None], &[]),
+            End::Branch { then, other, .. } => ([Some(then), Some(other)], &[]),
+            End::Table { targets, .. } => ([None, None], targets),
+            End::Return(_) | End::Unreachable => ([None, None], &[]),
+        };
+        two.into_iter().flatten().chain(many)
+    }
+
+    /// The values that it reads itself, those of its edges not counted.
+    pub(super) fn reads(&self) -> impl Iterator<Item = Value> {
+        let slot = |s: &Slot| if let Slot::Use(v) = s { Some(*v) } else { None };
+        let (two, many): ([Option<Value>; 2], &[Value]) = match self {
+            End::Branch { condition: Condition::Short(_, a, b), .. } => ([slot(a), slot(b)], &[]),
+            End::Branch { condition: Condition::Long(_, a), .. } => ([slot(a), None], &[]),
+            End::Table { index, .. } => ([Some(*index), None], &[]),
+            End::Return(values) => ([None, None], values),
+            End::Jump(_) | End::Unreachable => ([None, None], &[]),
+        };
+        two.into_iter().flatten().chain(many.iter().copied())
+    }
+}
+
 /// A block of ops.
 #[derive(Clone, Debug)]
 pub(super) struct MachineBlock {
@@ -101,8 +128,10 @@ pub(super) struct Selected {
     pub(super) trips: HashMap<BlockId, u64>,
     /// Slots for values that do not fit the registers.
     pub(super) spill_slots: u16,
-    /// Values that stand between a slot and the op that reads or writes it.
-    pub(super) short: HashSet<Value>,
+    /// The first value that only stands between a slot and the op that reads or writes it; so do all behind it.
+    pub(super) first_short: u32,
+    /// The function's steps.
+    pub(super) work: Work,
 }
 
 /// Constants that stand in a register all along, because a loop reads them.
@@ -149,8 +178,11 @@ pub(super) fn select(func: &Func, pins: &PinCheck<'_>) -> Result<Selected, Diagn
         (0..func.values() as u32).map(|v| func.as_constant(Value(v))).collect();
     constants.resize(func.values() + selection.fresh.len(), None);
     let trips = trips(func, &order);
-    let (params, short) = (func.params.clone(), HashSet::new());
-    Ok(Selected { blocks, params, constants, trips, spill_slots: 0, short })
+    let mut work = func.work.clone();
+    work.begin(Phase::Emitting);
+    let first_short = constants.len() as u32;
+    let params = func.params.clone();
+    Ok(Selected { blocks, params, constants, trips, spill_slots: 0, first_short, work })
 }
 
 /// How many loops each block of the order is in. A loop is the stretch from a block to the last one
@@ -167,13 +199,20 @@ fn depths(func: &Func, order: &[BlockId]) -> Vec<u32> {
             }
         }
     }
-    let mut depths = vec![0; order.len()];
+    // Where loops begin and end; then their sum up to each block.
+    let mut change = vec![0i32; order.len() + 1];
     for (head, last) in last.iter().enumerate() {
         if let Some(last) = last {
-            depths[head..=*last].iter_mut().for_each(|d| *d += 1);
+            change[head] += 1;
+            change[last + 1] -= 1;
         }
     }
-    depths
+    let mut depth = 0;
+    let at = |change: &i32| {
+        depth += change;
+        depth as u32
+    };
+    change[..order.len()].iter().map(at).collect()
 }
 
 pub(super) struct Selection<'f, 'p> {

@@ -9,27 +9,43 @@ use crate::opt::holds;
 /// Rounds that are counted at most: a loop with more runs on fuel.
 const MOST_ROUNDS: u64 = 1 << 22;
 
+/// Turns that are counted one after the other at most, for all loops of a function together: those for which no
+/// division gives the rounds.
+const MOST_TURNS: u64 = 1 << 14;
+
 /// For each loop head with a constant number of rounds: how often it is entered at most, each time
 /// that control comes to it from outside.
 pub(super) fn trips(func: &Func, order: &[BlockId]) -> HashMap<BlockId, u64> {
     let mut place = vec![usize::MAX; func.blocks.len()];
     order.iter().enumerate().for_each(|(n, b)| place[b.0 as usize] = n);
-    let mut definitions: HashMap<Value, (Kind, Vec<Value>)> = HashMap::new();
-    for inst in order.iter().flat_map(|b| &func.at(*b).insts) {
-        if let [result] = inst.results[..] {
-            definitions.insert(result, (inst.kind, inst.args.clone()));
+    // For each block, the edges that lead to it, with the blocks that they come from.
+    let mut into: Vec<Vec<(BlockId, &Edge)>> = vec![Vec::new(); func.blocks.len()];
+    for block in order {
+        for edge in func.at(*block).term.edges() {
+            into[edge.to.0 as usize].push((*block, edge));
         }
     }
-    let loops = Loops { func, order, place, definitions };
+    let mut definitions: HashMap<Value, (Width, [Value; 2])> = HashMap::new();
+    for inst in order.iter().flat_map(|b| &func.at(*b).insts) {
+        if let (Kind::Binary(Binary::Add, width), [result], [a, b]) =
+            (inst.kind, &inst.results[..], &inst.args[..])
+        {
+            definitions.insert(*result, (width, [*a, *b]));
+        }
+    }
+    let mut loops = Loops { func, place, into, definitions, turns: MOST_TURNS };
     order.iter().filter_map(|head| Some((*head, loops.rounds(*head)?))).collect()
 }
 
 struct Loops<'f> {
     func: &'f Func,
-    order: &'f [BlockId],
     /// Each block's place in the order.
     place: Vec<usize>,
-    definitions: HashMap<Value, (Kind, Vec<Value>)>,
+    into: Vec<Vec<(BlockId, &'f Edge)>>,
+    /// Sums.
+    definitions: HashMap<Value, (Width, [Value; 2])>,
+    /// Turns that are left.
+    turns: u64,
 }
 
 /// What a round compares: the counter before or after its step, with a constant on one side.
@@ -42,22 +58,27 @@ struct Test {
 }
 
 impl Loops<'_> {
-    fn rounds(&self, head: BlockId) -> Option<u64> {
+    fn rounds(&mut self, head: BlockId) -> Option<u64> {
         let at = self.place[head.0 as usize];
-        let (mut entries, mut back) = (Vec::new(), Vec::new());
-        for (n, block) in self.order.iter().enumerate() {
-            for edge in self.func.at(*block).term.edges().filter(|e| e.to == head) {
-                if n >= at { back.push((*block, edge)) } else { entries.push(edge) }
-            }
-        }
+        let is_back = |(from, _): &&(BlockId, &Edge)| self.place[from.0 as usize] >= at;
+        let back: Vec<(BlockId, &Edge)> =
+            self.into[head.0 as usize].iter().filter(is_back).take(2).copied().collect();
         let [(latch, edge)] = back[..] else { return None };
+        let entries: Vec<&Edge> =
+            (self.into[head.0 as usize].iter()).filter(|way| !is_back(way)).map(|(_, edge)| *edge).collect();
         let tests = [self.test_at_end(latch, head), self.test_at_head(head, latch)];
         let params = &self.func.at(head).params;
-        let counters = params.iter().enumerate().filter_map(|(n, p)| self.counter(n, *p, edge, &entries));
-        let found = counters.flat_map(|counter| {
-            tests.iter().flatten().filter_map(move |test| self.count(&counter, test)).collect::<Vec<_>>()
-        });
-        found.min()
+        let counters: Vec<Counter> =
+            params.iter().enumerate().filter_map(|(n, p)| self.counter(n, *p, edge, &entries)).collect();
+        let mut fewest = None;
+        for (counter, test) in counters.iter().flat_map(|c| tests.iter().flatten().map(move |t| (c, t))) {
+            let rounds = self.count(counter, test);
+            fewest = match (fewest, rounds) {
+                (Some(a), Some(b)) => Some(u64::min(a, b)),
+                (a, b) => a.or(b),
+            };
+        }
+        fewest
     }
 
     /// The comparison with which the last block goes back.
@@ -88,47 +109,124 @@ impl Loops<'_> {
     /// Whether a parameter of the head is a counter.
     fn counter(&self, n: usize, param: Value, back: &Edge, entries: &[&Edge]) -> Option<Counter> {
         let next = back.args[n];
-        let (Kind::Binary(Binary::Add, width), args) = self.definitions.get(&next)? else { return None };
-        let step = match args[..] {
-            [a, b] if a == param => self.func.as_constant(b)?,
-            _ => return None,
-        };
+        let (width, [a, b]) = self.definitions.get(&next)?;
+        let step = if *a == param { self.func.as_constant(*b)? } else { return None };
         let start = |edge: &&Edge| self.func.as_constant(edge.args[n]);
         let starts: Option<Vec<u64>> = entries.iter().map(start).collect();
         Some(Counter { param, next, step, width: *width, starts: starts? })
     }
 
     /// The most rounds over all ways into the loop.
-    fn count(&self, counter: &Counter, test: &Test) -> Option<u64> {
+    fn count(&mut self, counter: &Counter, test: &Test) -> Option<u64> {
+        let operand = |v: Value| match self.func.as_constant(v) {
+            Some(bits) => Some(Operand::Constant(bits)),
+            None if v == counter.param => Some(Operand::Before),
+            None if v == counter.next => Some(Operand::After),
+            None => None,
+        };
+        let operands = [operand(test.args[0])?, operand(test.args[1])?];
         let mut most = 0;
         for start in &counter.starts {
-            let mut value = *start;
-            let mut rounds = 0;
-            loop {
-                rounds += 1;
-                if rounds > MOST_ROUNDS {
-                    return None;
-                }
-                let next = match counter.width {
-                    Width::W32 => u64::from((value as u32).wrapping_add(counter.step as u32)),
-                    Width::W64 => value.wrapping_add(counter.step),
-                };
-                let operand = |v: Value| match self.func.as_constant(v) {
-                    Some(bits) => Some(bits),
-                    None if v == counter.param => Some(value),
-                    None if v == counter.next => Some(next),
-                    None => None,
-                };
-                let [x, y] = test.args;
-                if holds(test.compare, test.width, operand(x)?, operand(y)?) != test.on {
-                    break;
-                }
-                value = next;
+            let rounds = match divided(counter, test, operands, *start) {
+                Some(rounds) => rounds,
+                None => self.counted(counter, test, operands, *start)?,
+            };
+            if rounds > MOST_ROUNDS {
+                return None;
             }
             most = most.max(rounds);
         }
         Some(most)
     }
+
+    /// The rounds, one after the other.
+    fn counted(&mut self, counter: &Counter, test: &Test, operands: [Operand; 2], start: u64) -> Option<u64> {
+        let mut value = start;
+        let mut rounds = 0;
+        loop {
+            rounds += 1;
+            self.turns = self.turns.checked_sub(1)?;
+            if rounds > MOST_ROUNDS {
+                return None;
+            }
+            let next = counter.step_from(value);
+            let [x, y] = operands.map(|operand| operand.of(value, next));
+            if holds(test.compare, test.width, x, y) != test.on {
+                return Some(rounds);
+            }
+            value = next;
+        }
+    }
+}
+
+/// What a test compares in a round.
+#[derive(Clone, Copy)]
+enum Operand {
+    Constant(u64),
+    /// The counter before its step.
+    Before,
+    /// The counter after its step.
+    After,
+}
+
+impl Operand {
+    fn of(self, before: u64, after: u64) -> u64 {
+        match self {
+            Operand::Constant(bits) => bits,
+            Operand::Before => before,
+            Operand::After => after,
+        }
+    }
+}
+
+/// The rounds of a counter that comes to the end of the values with which the loop goes on and does not step
+/// over those with which it ends: numbers of a width are a circle, and both are stretches of it.
+fn divided(counter: &Counter, test: &Test, operands: [Operand; 2], start: u64) -> Option<u64> {
+    if counter.width != test.width {
+        return None;
+    }
+    let (bits, mask) = match counter.width {
+        Width::W32 => (32, u128::from(u32::MAX)),
+        Width::W64 => (64, u128::from(u64::MAX)),
+    };
+    let (size, half) = (1u128 << bits, 1u128 << (bits - 1));
+    // The first test: the counter on the left, the constant on the right, and whether operands were exchanged.
+    let first = |operand: Operand| u128::from(operand.of(start, counter.step_from(start))) & mask;
+    let (value, bound, exchanged) = match operands {
+        [x @ (Operand::Before | Operand::After), Operand::Constant(c)] => {
+            (first(x), u128::from(c) & mask, false)
+        }
+        [Operand::Constant(c), x @ (Operand::Before | Operand::After)] => {
+            (first(x), u128::from(c) & mask, true)
+        }
+        _ => return None,
+    };
+    // The stretch with which the comparison holds: from a value, and how many there are.
+    let (low, bound_from_low) = match test.compare {
+        Compare::LtS | Compare::LeS => (half, (bound + size - half) & mask),
+        _ => (0, bound),
+    };
+    let (from, count) = match (test.compare, exchanged) {
+        (Compare::Eq | Compare::Ne, _) => (bound, 1),
+        (Compare::LtU | Compare::LtS, false) => (low, bound_from_low),
+        (Compare::LeU | Compare::LeS, false) => (low, bound_from_low + 1),
+        (Compare::LtU | Compare::LtS, true) => ((bound + 1) & mask, size - 1 - bound_from_low),
+        (Compare::LeU | Compare::LeS, true) => (bound, size - bound_from_low),
+    };
+    let goes_on = (test.compare != Compare::Ne) == test.on;
+    let (from, count) = if goes_on { (from, count) } else { ((from + count) & mask, size - count) };
+    // Where in the stretch the first test is, in the direction of the step.
+    let at = (value + size - from) & mask;
+    if at >= count {
+        return Some(1);
+    }
+    let step = u128::from(counter.step) & mask;
+    let (left, step) = if step < half { (count - at, step) } else { (at + 1, size - step) };
+    if step == 0 || count == size {
+        return Some(u64::MAX);
+    }
+    let steps_over = step > size - count && left % step != 0;
+    (!steps_over).then(|| u64::try_from(1 + left.div_ceil(step)).unwrap_or(u64::MAX))
 }
 
 /// A value that moves by a constant in each round.
@@ -138,4 +236,68 @@ struct Counter {
     step: u64,
     width: Width,
     starts: Vec<u64>,
+}
+
+impl Counter {
+    fn step_from(&self, value: u64) -> u64 {
+        match self.width {
+            Width::W32 => u64::from((value as u32).wrapping_add(self.step as u32)),
+            Width::W64 => value.wrapping_add(self.step),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn counter(width: Width, start: u64, step: u64) -> Counter {
+        Counter { param: Value(0), next: Value(1), step, width, starts: vec![start] }
+    }
+
+    proptest! {
+        /// The division gives what counting gives.
+        #[test]
+        fn a_division_gives_the_rounds(
+            wide in any::<bool>(),
+            start in prop_oneof![0u64..40, any::<u64>()],
+            bound in prop_oneof![0u64..40, any::<u64>()],
+            near in -40i64..40,
+            step in -9i64..10,
+            compare in prop_oneof![
+                Just(Compare::Eq), Just(Compare::Ne), Just(Compare::LtS),
+                Just(Compare::LtU), Just(Compare::LeS), Just(Compare::LeU),
+            ],
+            (on, exchanged, after, close) in any::<(bool, bool, bool, bool)>(),
+        ) {
+            let (width, mask) =
+                if wide { (Width::W64, u64::MAX) } else { (Width::W32, u64::from(u32::MAX)) };
+            let start = start & mask;
+            let bound = if close { start.wrapping_add_signed(near) } else { bound } & mask;
+            let counter = counter(width, start, step as u64 & mask);
+            let test = Test { compare, width, args: [Value(2), Value(3)], on };
+            let moving = if after { Operand::After } else { Operand::Before };
+            let operands = match exchanged {
+                false => [moving, Operand::Constant(bound)],
+                true => [Operand::Constant(bound), moving],
+            };
+            let func = Func::new(0, 0, 0, 0);
+            let mut loops = Loops {
+                func: &func,
+                place: Vec::new(),
+                into: Vec::new(),
+                definitions: HashMap::new(),
+                turns: 1000,
+            };
+            let counted = loops.counted(&counter, &test, operands, start);
+            match (counted, divided(&counter, &test, operands, start)) {
+                (Some(counted), Some(divided)) => prop_assert_eq!(counted, divided),
+                // More turns than were counted.
+                (None, Some(divided)) => prop_assert!(divided > 1000, "{}", divided),
+                (_, None) => {}
+            }
+        }
+    }
 }

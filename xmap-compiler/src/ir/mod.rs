@@ -8,6 +8,7 @@ mod print;
 use xmap_image::Op;
 
 use crate::wasm::Native;
+use crate::work::Work;
 
 /// An SSA value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -185,7 +186,7 @@ pub struct Inst {
 }
 
 /// A way from one block to another, with the values for the other's parameters.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Edge {
     /// The target.
     pub to: BlockId,
@@ -296,14 +297,16 @@ pub struct Func {
     pub layout: Vec<BlockId>,
     /// For each value: the constant that it is, if it is one.
     constants: Vec<Option<u64>>,
+    /// The steps that the compiler has taken for it.
+    pub work: Work,
 }
 
 /// The entry block.
 pub const ENTRY: BlockId = BlockId(0);
 
 impl Func {
-    /// A function of parameters alone: its entry block traps.
-    pub fn new(index: u32, params: usize, results: usize) -> Self {
+    /// A function of parameters alone: its entry block traps. Its body in the module has so many `bytes`.
+    pub fn new(index: u32, params: usize, results: usize, bytes: usize) -> Self {
         let mut func = Self {
             index,
             params: Vec::new(),
@@ -311,6 +314,7 @@ impl Func {
             blocks: Vec::new(),
             layout: vec![ENTRY],
             constants: Vec::new(),
+            work: Work::new(bytes),
         };
         func.params = (0..params).map(|_| func.value()).collect();
         func.block();
@@ -405,5 +409,47 @@ impl Func {
                 edge.args.iter_mut().for_each(|v| *v = to(*v));
             }
         }
+    }
+
+    /// Replaces every use of a value by the one at the end of its chain: `is` names for each value another
+    /// one that it is, or itself.
+    pub fn replace_with(&mut self, mut is: Vec<Value>) {
+        for start in 0..is.len() {
+            let mut end = start;
+            while is[end].0 as usize != end {
+                end = is[end].0 as usize;
+            }
+            let mut at = start;
+            while at != end {
+                at = std::mem::replace(&mut is[at], Value(end as u32)).0 as usize;
+            }
+        }
+        self.replace_uses(|v| is[v.0 as usize]);
+    }
+
+    /// Gives the values that are still in use the lowest numbers, in the order that they have.
+    pub fn renumber(&mut self) {
+        let mut used = vec![false; self.values()];
+        let mut note = |v: &Value| used[v.0 as usize] = true;
+        self.params.iter().for_each(&mut note);
+        for block in &self.blocks {
+            block.params.iter().for_each(&mut note);
+            block.insts.iter().flat_map(|inst| inst.args.iter().chain(&inst.results)).for_each(&mut note);
+            block.term.args().iter().chain(block.term.edges().flat_map(|e| &e.args)).for_each(&mut note);
+        }
+        let mut constants = Vec::new();
+        let mut new = vec![Value(u32::MAX); used.len()];
+        for (old, _) in used.iter().enumerate().filter(|(_, used)| **used) {
+            new[old] = Value(constants.len() as u32);
+            constants.push(self.constants[old]);
+        }
+        self.constants = constants;
+        let to = |v: &mut Value| *v = new[v.0 as usize];
+        self.params.iter_mut().for_each(to);
+        for block in &mut self.blocks {
+            block.params.iter_mut().for_each(to);
+            block.insts.iter_mut().flat_map(|inst| &mut inst.results).for_each(to);
+        }
+        self.replace_uses(|v| new[v.0 as usize]);
     }
 }

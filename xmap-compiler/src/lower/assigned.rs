@@ -1,40 +1,44 @@
 //! Which locals each block, loop and if assigns: those alone can differ where control meets.
 
-use std::collections::BTreeSet;
-
 use wasmparser::{FunctionBody, Operator};
+
+use crate::work::{Exhausted, Work};
 
 /// The sets, in the order in which the constructs begin.
 pub(super) struct Assigned;
 
 impl Assigned {
-    pub(super) fn of(body: &FunctionBody<'_>) -> Vec<Vec<u32>> {
-        let mut sets: Vec<BTreeSet<u32>> = Vec::new();
+    pub(super) fn of(body: &FunctionBody<'_>, work: &mut Work) -> Result<Vec<Vec<u32>>, Exhausted> {
+        let mut sets: Vec<Vec<u32>> = Vec::new();
         let mut open: Vec<usize> = Vec::new();
         let operators = body.get_operators_reader().expect("the module validates");
         for op in operators {
             match op.expect("the module validates") {
                 Operator::Block { .. } | Operator::Loop { .. } | Operator::If { .. } => {
                     open.push(sets.len());
-                    sets.push(BTreeSet::new());
+                    sets.push(Vec::new());
                 }
                 Operator::End => {
+                    let Some(inner) = open.pop() else { continue };
+                    let mut set = std::mem::take(&mut sets[inner]);
+                    set.sort_unstable();
+                    set.dedup();
+                    work.spend(set.len())?;
                     // What is assigned inside is assigned in the construct around it, too.
-                    if let Some(inner) = open.pop()
-                        && let Some(outer) = open.last()
-                    {
-                        let inner = sets[inner].clone();
-                        sets[*outer].extend(inner);
+                    if let Some(outer) = open.last() {
+                        sets[*outer].extend(&set);
                     }
+                    set.shrink_to_fit();
+                    sets[inner] = set;
                 }
                 Operator::LocalSet { local_index } | Operator::LocalTee { local_index } => {
                     if let Some(inner) = open.last() {
-                        sets[*inner].insert(local_index);
+                        sets[*inner].push(local_index);
                     }
                 }
                 _ => {}
             }
         }
-        sets.into_iter().map(|set| set.into_iter().collect()).collect()
+        Ok(sets)
     }
 }

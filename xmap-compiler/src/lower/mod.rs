@@ -13,20 +13,23 @@ use crate::codes::Code;
 use crate::diagnostic::{Diagnostic, Place};
 use crate::ir::{BlockId, Compare, ENTRY, Edge, Func, Inst, Kind, Term, Value, Width};
 use crate::wasm::{ConstExpr, WasmModule, mnemonic};
+use crate::work::Exhausted;
 
 use assigned::Assigned;
 
 /// Lowers one function of a module. `file` is the module's name for messages.
 ///
 /// # Errors
-/// X0502 for an instruction that is not lowered.
-pub fn lower(file: &str, module: &WasmModule<'_>, index: u32) -> Result<Func, Diagnostic> {
+/// X0502 for an instruction that is not lowered, and a function that takes more steps than it may.
+pub fn lower(file: &str, module: &WasmModule<'_>, index: u32) -> Result<Func, Failure> {
     let ty = module.function_type(index);
+    let bytes = module.body(index).map_or(0, |body| body.as_bytes().len());
     let mut lowering = Lowering {
         file,
         module,
-        func: Func::new(index, ty.params().len(), ty.results().len()),
+        func: Func::new(index, ty.params().len(), ty.results().len(), bytes),
         locals: Vec::new(),
+        overwritten: Vec::new(),
         stack: Vec::new(),
         frames: Vec::new(),
         current: Some(ENTRY),
@@ -36,11 +39,32 @@ pub fn lower(file: &str, module: &WasmModule<'_>, index: u32) -> Result<Func, Di
     Ok(lowering.func)
 }
 
+/// Why a function was not lowered.
+pub enum Failure {
+    /// It has an instruction that is not supported.
+    Unsupported(Box<Diagnostic>),
+    /// It takes more steps than it may.
+    Exhausted(Exhausted),
+}
+
+impl From<Exhausted> for Failure {
+    fn from(exhausted: Exhausted) -> Self {
+        Failure::Exhausted(exhausted)
+    }
+}
+
 /// What a frame of the control stack is.
 enum Construct {
     Block,
-    Loop { head: BlockId },
-    If { other: BlockId, locals: Vec<Value>, params: Vec<Value> },
+    Loop {
+        head: BlockId,
+    },
+    If {
+        other: BlockId,
+        /// How many assignments of locals there were.
+        before: usize,
+        params: Vec<Value>,
+    },
 }
 
 struct Frame {
@@ -60,6 +84,8 @@ struct Lowering<'m, 'a> {
     module: &'m WasmModule<'a>,
     func: Func,
     locals: Vec<Value>,
+    /// The locals that were assigned, with the value that each had before: an `else` takes them back.
+    overwritten: Vec<(u32, Value)>,
     stack: Vec<Value>,
     frames: Vec<Frame>,
     /// The block that is being filled; none in code that control cannot reach.
@@ -68,7 +94,7 @@ struct Lowering<'m, 'a> {
 }
 
 impl Lowering<'_, '_> {
-    fn body(&mut self) -> Result<(), Diagnostic> {
+    fn body(&mut self) -> Result<(), Failure> {
         let index = self.func.index;
         let body = self.module.body(index).expect("only defined functions are lowered");
         self.locals = self.func.params.clone();
@@ -78,7 +104,8 @@ impl Lowering<'_, '_> {
             let zero = self.func.constant(0);
             self.locals.extend((0..count).map(|_| zero));
         }
-        let mut assigned = Assigned::of(body).into_iter();
+        self.func.work.spend(self.locals.len())?;
+        let mut assigned = Assigned::of(body, &mut self.func.work)?.into_iter();
         let end = self.func.block();
         let results = self.func.results;
         // The function's own frame: what leaves it carries results alone.
@@ -90,7 +117,7 @@ impl Lowering<'_, '_> {
             params: 0,
             results,
         });
-        self.add_params(end, results);
+        self.add_params(end, results)?;
 
         let mut skipped = 0usize;
         let operators = body.get_operators_reader().expect("the module validates");
@@ -104,25 +131,25 @@ impl Lowering<'_, '_> {
                 match op {
                     _ if opens => skipped += 1,
                     Operator::End if skipped > 0 => skipped -= 1,
-                    Operator::Else if skipped == 0 => self.begin_else(),
-                    Operator::End => self.end(),
+                    Operator::Else if skipped == 0 => self.begin_else()?,
+                    Operator::End => self.end()?,
                     _ => {}
                 }
                 continue;
             }
             match op {
-                Operator::Block { blockty } => self.begin_block(blockty, assigned),
-                Operator::Loop { blockty } => self.begin_loop(blockty, assigned),
-                Operator::If { blockty } => self.begin_if(blockty, assigned),
-                Operator::Else => self.begin_else(),
-                Operator::End => self.end(),
+                Operator::Block { blockty } => self.begin_block(blockty, assigned)?,
+                Operator::Loop { blockty } => self.begin_loop(blockty, assigned)?,
+                Operator::If { blockty } => self.begin_if(blockty, assigned)?,
+                Operator::Else => self.begin_else()?,
+                Operator::End => self.end()?,
                 Operator::Br { relative_depth } => {
-                    let edge = self.edge(relative_depth);
+                    let edge = self.edge(relative_depth)?;
                     self.terminate(Term::Jump(edge));
                 }
                 Operator::BrIf { relative_depth } => {
                     let condition = self.pop();
-                    let then = self.edge(relative_depth);
+                    let then = self.edge(relative_depth)?;
                     let next = self.func.block();
                     self.branch(condition, then, Edge { to: next, args: Vec::new() });
                     self.place(next);
@@ -131,13 +158,13 @@ impl Lowering<'_, '_> {
                     let index = self.pop();
                     let mut edges = Vec::new();
                     for target in targets.targets() {
-                        edges.push(self.edge(target.expect("the module validates")));
+                        edges.push(self.edge(target.expect("the module validates"))?);
                     }
-                    edges.push(self.edge(targets.default()));
+                    edges.push(self.edge(targets.default())?);
                     self.terminate(Term::Table { index, targets: edges });
                 }
                 Operator::Return => {
-                    let edge = self.edge(self.frames.len() as u32 - 1);
+                    let edge = self.edge(self.frames.len() as u32 - 1)?;
                     self.terminate(Term::Jump(edge));
                 }
                 Operator::Unreachable => self.terminate(Term::Unreachable),
@@ -154,9 +181,13 @@ impl Lowering<'_, '_> {
                     self.push_inst(Kind::Select, vec![condition, then, other]);
                 }
                 Operator::LocalGet { local_index } => self.stack.push(self.locals[local_index as usize]),
-                Operator::LocalSet { local_index } => self.locals[local_index as usize] = self.pop(),
+                Operator::LocalSet { local_index } => {
+                    let value = self.pop();
+                    self.assign(local_index, value);
+                }
                 Operator::LocalTee { local_index } => {
-                    self.locals[local_index as usize] = *self.stack.last().expect("the module validates");
+                    let value = *self.stack.last().expect("the module validates");
+                    self.assign(local_index, value);
                 }
                 Operator::GlobalGet { global_index } => self.global_get(global_index),
                 Operator::GlobalSet { global_index } => {
@@ -170,10 +201,11 @@ impl Lowering<'_, '_> {
                 Operator::I64ExtendI32U => {}
                 other => {
                     if !self.simple(&other) {
-                        return Err(self.unsupported(&other));
+                        return Err(Failure::Unsupported(Box::new(self.unsupported(&other))));
                     }
                 }
             }
+            self.func.work.spend(1)?;
         }
         Ok(())
     }
@@ -186,6 +218,11 @@ impl Lowering<'_, '_> {
             source: crate::wasm::Lines::of(self.module).find(self.offset),
         };
         Diagnostic::new(Code::Unsupported, place, format!("{} is not supported", mnemonic(op)))
+    }
+
+    fn assign(&mut self, local: u32, value: Value) {
+        let before = std::mem::replace(&mut self.locals[local as usize], value);
+        self.overwritten.push((local, before));
     }
 
     fn pop(&mut self) -> Value {
@@ -240,9 +277,11 @@ impl Lowering<'_, '_> {
 
     // Control.
 
-    fn add_params(&mut self, block: BlockId, count: usize) {
+    fn add_params(&mut self, block: BlockId, count: usize) -> Result<(), Exhausted> {
+        self.func.work.spend(count)?;
         let params: Vec<Value> = (0..count).map(|_| self.func.value()).collect();
         self.func.at_mut(block).params.extend(params);
+        Ok(())
     }
 
     /// Begins to fill a block.
@@ -275,60 +314,67 @@ impl Lowering<'_, '_> {
         }
     }
 
-    fn frame(&mut self, construct: Construct, ty: BlockType, assigned: Vec<u32>) {
+    fn frame(&mut self, construct: Construct, ty: BlockType, assigned: Vec<u32>) -> Result<(), Exhausted> {
         let (params, results) = self.block_type(ty);
         let end = self.func.block();
-        self.add_params(end, results + assigned.len());
+        self.add_params(end, results + assigned.len())?;
         let height = self.stack.len() - params;
         self.frames.push(Frame { construct, end, assigned, height, params, results });
+        Ok(())
     }
 
-    fn begin_block(&mut self, ty: BlockType, assigned: Vec<u32>) {
-        self.frame(Construct::Block, ty, assigned);
+    fn begin_block(&mut self, ty: BlockType, assigned: Vec<u32>) -> Result<(), Exhausted> {
+        self.frame(Construct::Block, ty, assigned)
     }
 
-    fn begin_loop(&mut self, ty: BlockType, assigned: Vec<u32>) {
+    fn begin_loop(&mut self, ty: BlockType, assigned: Vec<u32>) -> Result<(), Exhausted> {
         let head = self.func.block();
         let params = self.block_type(ty).0;
-        self.add_params(head, params + assigned.len());
-        self.frame(Construct::Loop { head }, ty, assigned);
-        let edge = self.edge(0);
+        self.add_params(head, params + assigned.len())?;
+        self.frame(Construct::Loop { head }, ty, assigned)?;
+        let edge = self.edge(0)?;
         self.terminate(Term::Jump(edge));
         self.place(head);
         self.enter(head, params);
+        Ok(())
     }
 
-    fn begin_if(&mut self, ty: BlockType, assigned: Vec<u32>) {
+    fn begin_if(&mut self, ty: BlockType, assigned: Vec<u32>) -> Result<(), Exhausted> {
         let condition = self.pop();
         let params = self.block_type(ty).0;
         let params = self.stack[self.stack.len() - params..].to_vec();
+        self.func.work.spend(params.len())?;
         let (then, other) = (self.func.block(), self.func.block());
-        let locals = self.locals.clone();
-        self.frame(Construct::If { other, locals, params }, ty, assigned);
+        let before = self.overwritten.len();
+        self.frame(Construct::If { other, before, params }, ty, assigned)?;
         let empty = |to| Edge { to, args: Vec::new() };
         self.branch(condition, empty(then), empty(other));
         self.place(then);
+        Ok(())
     }
 
-    fn begin_else(&mut self) {
-        self.leave();
+    fn begin_else(&mut self) -> Result<(), Exhausted> {
+        self.leave()?;
         let frame = self.frames.last_mut().expect("the module validates");
         let construct = std::mem::replace(&mut frame.construct, Construct::Block);
-        let Construct::If { other, locals, params } = construct else {
+        let Construct::If { other, before, params } = construct else {
             unreachable!("the module validates");
         };
         self.stack.truncate(frame.height);
         self.stack.extend(params);
-        self.locals = locals;
+        for (local, value) in self.overwritten.drain(before..).rev() {
+            self.locals[local as usize] = value;
+        }
         self.place(other);
+        Ok(())
     }
 
-    fn end(&mut self) {
+    fn end(&mut self) -> Result<(), Exhausted> {
         if let Some(Frame { construct: Construct::If { .. }, .. }) = self.frames.last() {
             // No `else`: its parameters are its results.
-            self.begin_else();
+            self.begin_else()?;
         }
-        self.leave();
+        self.leave()?;
         let frame = self.frames.pop().expect("the module validates");
         self.stack.truncate(frame.height);
         // Whether any edge leads there is left to the passes: an end that nothing reaches is dropped.
@@ -336,27 +382,30 @@ impl Lowering<'_, '_> {
         let params = self.func.at(frame.end).params.clone();
         self.stack.extend(&params[..frame.results]);
         for (local, value) in frame.assigned.iter().zip(&params[frame.results..]) {
-            self.locals[*local as usize] = *value;
+            self.assign(*local, *value);
         }
         if self.frames.is_empty() {
             let values = self.pop_many(frame.results);
             self.terminate(Term::Return(values));
         }
+        Ok(())
     }
 
     /// Goes on to the end of the innermost construct.
-    fn leave(&mut self) {
+    fn leave(&mut self) -> Result<(), Exhausted> {
         if self.current.is_some() {
             let frame = self.frames.last().expect("the module validates");
             let mut args = self.stack[self.stack.len() - frame.results..].to_vec();
             args.extend(frame.assigned.iter().map(|local| self.locals[*local as usize]));
             let to = frame.end;
+            self.func.work.spend(args.len())?;
             self.terminate(Term::Jump(Edge { to, args }));
         }
+        Ok(())
     }
 
     /// The edge to a label, with what is on the stack for it.
-    fn edge(&self, depth: u32) -> Edge {
+    fn edge(&mut self, depth: u32) -> Result<Edge, Exhausted> {
         let frame = &self.frames[self.frames.len() - 1 - depth as usize];
         let (to, count) = match frame.construct {
             Construct::Loop { head } => (head, frame.params),
@@ -364,7 +413,8 @@ impl Lowering<'_, '_> {
         };
         let mut args = self.stack[self.stack.len() - count..].to_vec();
         args.extend(frame.assigned.iter().map(|local| self.locals[*local as usize]));
-        Edge { to, args }
+        self.func.work.spend(1 + args.len())?;
+        Ok(Edge { to, args })
     }
 
     /// Takes a loop head's parameters as the values on the stack and in locals.
@@ -373,9 +423,10 @@ impl Lowering<'_, '_> {
         let height = self.stack.len() - params;
         self.stack.truncate(height);
         self.stack.extend(&values[..params]);
-        let frame = self.frames.last().expect("the loop's frame was pushed");
+        let frame = self.frames.pop().expect("the loop's frame was pushed");
         for (local, value) in frame.assigned.iter().zip(&values[params..]) {
-            self.locals[*local as usize] = *value;
+            self.assign(*local, *value);
         }
+        self.frames.push(frame);
     }
 }

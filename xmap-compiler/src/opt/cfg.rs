@@ -2,16 +2,17 @@
 
 use super::fold::holds;
 use crate::ir::{Block, BlockId, Compare, ENTRY, Edge, Func, Term, Value, Width};
+use crate::work::Exhausted;
 
 /// Whether anything changed.
-pub(super) fn simplify(func: &mut Func) -> bool {
+pub(super) fn simplify(func: &mut Func) -> Result<bool, Exhausted> {
     let mut changed = false;
     for block in func.order() {
         changed |= decide(func, block);
     }
-    changed |= thread(func);
-    changed |= merge(func);
-    changed
+    changed |= thread(func)?;
+    changed |= merge(func)?;
+    Ok(changed)
 }
 
 /// A terminator whose targets are one, or whose number is known.
@@ -39,26 +40,31 @@ fn decide(func: &mut Func, block: BlockId) -> bool {
 }
 
 /// Lets edges to a block that has no instructions go where it leads.
-fn thread(func: &mut Func) -> bool {
-    let used_outside = params_used_elsewhere(func);
+fn thread(func: &mut Func) -> Result<bool, Exhausted> {
+    let homes = Homes::of(func);
     let mut changed = false;
     for from in func.order() {
         let mut term = func.at(from).term.clone();
         let mut new = false;
+        let mut steps = 1;
         for edge in term.edges_mut() {
+            steps += 1 + edge.args.len();
             // Chains are followed a few steps; a loop of empty blocks stays one.
             for _ in 0..8 {
                 let to = func.at(edge.to);
-                if !to.insts.is_empty() || used_outside[edge.to.0 as usize] {
+                if !to.insts.is_empty() || homes.used_outside[edge.to.0 as usize] {
                     break;
                 }
-                let Some(next) = leads_to(func, to, &edge.args).filter(|next| next.to != edge.to) else {
+                let Some(next) = leads_to(func, to, &homes, edge).filter(|next| next.to != edge.to) else {
                     break;
                 };
-                *edge = substitute_edge(next, &to.params, &edge.args);
+                steps += 1 + next.args.len();
+                let args = next.args.iter().map(|v| homes.substitute(*v, edge)).collect();
+                *edge = Edge { to: next.to, args };
                 new = true;
             }
         }
+        func.work.spend(steps)?;
         if let Term::Jump(edge) = &term {
             let to = func.at(edge.to);
             // The end of a function is as short as the way there.
@@ -67,10 +73,9 @@ fn thread(func: &mut Func) -> bool {
                 Term::Unreachable => true,
                 _ => false,
             };
-            if short && to.insts.is_empty() && !used_outside[edge.to.0 as usize] {
+            if short && to.insts.is_empty() && !homes.used_outside[edge.to.0 as usize] {
                 let mut end = to.term.clone();
-                let args = edge.args.clone();
-                end.args_mut().iter_mut().for_each(|v| *v = substitute(*v, &to.params, &args));
+                end.args_mut().iter_mut().for_each(|v| *v = homes.substitute(*v, edge));
                 let offset = to.term_offset;
                 func.at_mut(from).term_offset = offset;
                 term = end;
@@ -82,12 +87,12 @@ fn thread(func: &mut Func) -> bool {
             func.at_mut(from).term = term;
         }
     }
-    changed
+    Ok(changed)
 }
 
-/// Where a block without instructions leads when it is entered with these values, if that is known.
-fn leads_to<'f>(func: &Func, block: &'f Block, args: &[Value]) -> Option<&'f Edge> {
-    let constant = |v: Value| func.as_constant(substitute(v, &block.params, args));
+/// Where a block without instructions leads when it is entered by this edge, if that is known.
+fn leads_to<'f>(func: &Func, block: &'f Block, homes: &Homes, edge: &Edge) -> Option<&'f Edge> {
+    let constant = |v: Value| func.as_constant(homes.substitute(v, edge));
     match &block.term {
         Term::Jump(next) => Some(next),
         Term::Branch { compare, width, args: [x, y], then, other } => {
@@ -101,39 +106,49 @@ fn leads_to<'f>(func: &Func, block: &'f Block, args: &[Value]) -> Option<&'f Edg
     }
 }
 
-fn substitute(value: Value, params: &[Value], args: &[Value]) -> Value {
-    params.iter().position(|p| *p == value).map_or(value, |n| args[n])
+/// Which values are parameters of which blocks.
+struct Homes {
+    /// For each value that is a parameter: its block, and its place there.
+    of: Vec<Option<(BlockId, u32)>>,
+    /// For each block, whether another block reads its parameters.
+    used_outside: Vec<bool>,
 }
 
-fn substitute_edge(edge: &Edge, params: &[Value], args: &[Value]) -> Edge {
-    Edge { to: edge.to, args: edge.args.iter().map(|v| substitute(*v, params, args)).collect() }
-}
+impl Homes {
+    fn of(func: &Func) -> Self {
+        let mut of: Vec<Option<(BlockId, u32)>> = vec![None; func.values()];
+        for (id, block) in (0..).map(BlockId).zip(&func.blocks) {
+            block.params.iter().zip(0..).for_each(|(p, n)| of[p.0 as usize] = Some((id, n)));
+        }
+        let mut used_outside = vec![false; func.blocks.len()];
+        for id in func.order() {
+            let block = func.at(id);
+            let mut use_of = |value: &Value| {
+                if let Some((home, _)) = of[value.0 as usize].filter(|(home, _)| *home != id) {
+                    used_outside[home.0 as usize] = true;
+                }
+            };
+            block.insts.iter().flat_map(|i| &i.args).for_each(&mut use_of);
+            block.term.args().iter().for_each(&mut use_of);
+            block.term.edges().flat_map(|e| &e.args).for_each(&mut use_of);
+        }
+        Self { of, used_outside }
+    }
 
-/// For each block, whether another block reads its parameters.
-fn params_used_elsewhere(func: &Func) -> Vec<bool> {
-    let mut home: Vec<Option<u32>> = vec![None; func.values()];
-    for (n, block) in func.blocks.iter().enumerate() {
-        block.params.iter().for_each(|p| home[p.0 as usize] = Some(n as u32));
+    /// What a value of the block at the end of an edge is, when control comes along that edge.
+    fn substitute(&self, value: Value, edge: &Edge) -> Value {
+        match self.of[value.0 as usize] {
+            Some((home, n)) if home == edge.to => edge.args[n as usize],
+            _ => value,
+        }
     }
-    let mut used = vec![false; func.blocks.len()];
-    for id in func.order() {
-        let block = func.at(id);
-        let mut use_of = |value: &Value| {
-            if let Some(home) = home[value.0 as usize].filter(|home| *home != id.0) {
-                used[home as usize] = true;
-            }
-        };
-        block.insts.iter().flat_map(|i| &i.args).for_each(&mut use_of);
-        block.term.args().iter().for_each(&mut use_of);
-        block.term.edges().flat_map(|e| &e.args).for_each(&mut use_of);
-    }
-    used
 }
 
 /// Joins a block to the only one that leads to it, where that one leads nowhere else.
-fn merge(func: &mut Func) -> bool {
+fn merge(func: &mut Func) -> Result<bool, Exhausted> {
     let mut changed = false;
     loop {
+        func.work.spend(func.values() + func.blocks.len())?;
         let predecessors = func.predecessors();
         // What each parameter of a block that was joined stands for.
         let mut is: Vec<Value> = (0..func.values() as u32).map(Value).collect();
@@ -144,7 +159,7 @@ fn merge(func: &mut Func) -> bool {
                 continue;
             }
             while let Term::Jump(edge) = &func.at(from).term {
-                let (to, args) = (edge.to, edge.args.clone());
+                let to = edge.to;
                 let single = predecessors[to.0 as usize].len() == 1;
                 if !single || to == ENTRY || to == from || joined[to.0 as usize] {
                     break;
@@ -154,14 +169,16 @@ fn merge(func: &mut Func) -> bool {
                 let block = func.at_mut(to);
                 let params = std::mem::take(&mut block.params);
                 let insts = std::mem::take(&mut block.insts);
-                let (term, offset) = (block.term.clone(), block.term_offset);
-                block.term = Term::Unreachable;
+                let offset = block.term_offset;
+                let term = std::mem::replace(&mut block.term, Term::Unreachable);
+                let block = func.at_mut(from);
+                let Term::Jump(Edge { args, .. }) = std::mem::replace(&mut block.term, term) else {
+                    unreachable!("the block ends in a jump");
+                };
                 for (param, arg) in params.iter().zip(args) {
                     is[param.0 as usize] = arg;
                 }
-                let block = func.at_mut(from);
                 block.insts.extend(insts);
-                block.term = term;
                 block.term_offset = offset;
             }
         }
@@ -169,12 +186,7 @@ fn merge(func: &mut Func) -> bool {
             break;
         }
         changed = true;
-        func.replace_uses(|mut v| {
-            while is[v.0 as usize] != v {
-                v = is[v.0 as usize];
-            }
-            v
-        });
+        func.replace_with(is);
     }
-    changed
+    Ok(changed)
 }

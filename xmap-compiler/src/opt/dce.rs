@@ -1,56 +1,78 @@
 //! Removes instructions and block parameters whose values nothing needs.
 
 use crate::ir::{Func, Value};
+use crate::work::Exhausted;
 
 use super::params::remove_params;
 
 /// Whether anything changed.
-pub(super) fn remove(func: &mut Func) -> bool {
-    let live = live(func);
+pub(super) fn remove(func: &mut Func) -> Result<bool, Exhausted> {
+    let (live, steps) = live(func);
+    func.work.spend(steps)?;
     let is_live = |v: &Value| live[v.0 as usize];
     let mut changed = false;
-    for block in 0..func.blocks.len() {
-        func.blocks[block].insts.retain(|inst| {
+    let mut keep: Vec<Vec<bool>> = Vec::with_capacity(func.blocks.len());
+    for block in &mut func.blocks {
+        block.insts.retain(|inst| {
             let keep = !inst.kind.is_pure() || inst.results.iter().any(is_live);
             changed |= !keep;
             keep
         });
-        let keep: Vec<bool> = func.blocks[block].params.iter().map(is_live).collect();
-        if keep.contains(&false) {
-            changed = true;
-            remove_params(func, block, &keep);
-        }
+        keep.push(block.params.iter().map(is_live).collect());
     }
-    changed
+    if keep.iter().any(|block| block.contains(&false)) {
+        changed = true;
+        remove_params(func, &keep)?;
+    }
+    Ok(changed)
 }
 
-/// For each value, whether an effect or the way of control depends on it.
-fn live(func: &Func) -> Vec<bool> {
+/// What defines a value.
+#[derive(Clone, Copy)]
+enum Definition {
+    /// Nothing that is reached: it is a parameter of the function, a constant, or dead.
+    None,
+    /// An instruction of a block.
+    Inst(u32, u32),
+    /// A parameter of a block.
+    Param(u32, u32),
+}
+
+/// For each value, whether an effect or the way of control depends on it; and the steps that this took.
+fn live(func: &Func) -> (Vec<bool>, usize) {
     let mut live = vec![false; func.values()];
-    // For each value, the values that it is made of.
-    let mut made_of: Vec<Vec<Value>> = vec![Vec::new(); func.values()];
+    let mut definitions = vec![Definition::None; func.values()];
+    let mut passed: Vec<Vec<&[Value]>> = vec![Vec::new(); func.blocks.len()];
     let mut work: Vec<Value> = Vec::new();
     for id in func.order() {
         let block = func.at(id);
-        for inst in &block.insts {
+        for (n, param) in block.params.iter().enumerate() {
+            definitions[param.0 as usize] = Definition::Param(id.0, n as u32);
+        }
+        for (n, inst) in block.insts.iter().enumerate() {
             if !inst.kind.is_pure() {
                 work.extend(&inst.args);
             }
             for result in &inst.results {
-                made_of[result.0 as usize].extend(&inst.args);
+                definitions[result.0 as usize] = Definition::Inst(id.0, n as u32);
             }
         }
         work.extend(block.term.args());
-        for edge in block.term.edges() {
-            for (param, arg) in func.at(edge.to).params.iter().zip(&edge.args) {
-                made_of[param.0 as usize].push(*arg);
+        block.term.edges().for_each(|edge| passed[edge.to.0 as usize].push(&edge.args));
+    }
+    let mut steps = func.values() + func.blocks.len();
+    while let Some(value) = work.pop() {
+        steps += 1;
+        if std::mem::replace(&mut live[value.0 as usize], true) {
+            continue;
+        }
+        match definitions[value.0 as usize] {
+            Definition::None => {}
+            Definition::Inst(block, n) => work.extend(&func.blocks[block as usize].insts[n as usize].args),
+            Definition::Param(block, n) => {
+                work.extend(passed[block as usize].iter().map(|args| args[n as usize]));
             }
         }
     }
-    while let Some(value) = work.pop() {
-        if !std::mem::replace(&mut live[value.0 as usize], true) {
-            work.extend(&made_of[value.0 as usize]);
-        }
-    }
-    live
+    (live, steps)
 }

@@ -1,15 +1,16 @@
 //! Constant folding, copy propagation, identities and the removal of repeated computations, in one
 //! walk over the blocks.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::ParamRanges;
 use super::range::largest;
 use crate::ir::{Binary, BlockId, Compare, Func, Inst, Kind, Term, Unary, Value, Width};
 use crate::wasm::Native;
+use crate::work::Exhausted;
 
 /// Whether anything changed.
-pub(super) fn fold(func: &mut Func, ranges: &ParamRanges) -> bool {
+pub(super) fn fold(func: &mut Func, ranges: &ParamRanges) -> Result<bool, Exhausted> {
     let mut folding = Folding {
         is: (0..func.values() as u32).map(Value).collect(),
         definitions: vec![None; func.values()],
@@ -20,19 +21,85 @@ pub(super) fn fold(func: &mut Func, ranges: &ParamRanges) -> bool {
     for (param, range) in folding.func.params.clone().into_iter().zip(ranges) {
         folding.largest[param.0 as usize] = *range;
     }
-    folding.run();
-    folding.changed
+    let known = Known::of(folding.func);
+    folding.run(known)?;
+    Ok(folding.changed)
 }
 
-/// Computations of a block and of those that it is only reached through, with their values.
-type Known = HashMap<(Kind, Vec<Value>), Value>;
+/// Computations that were seen, with their values. What a block has computed holds in those that are only
+/// reached through it: blocks with one predecessor are a tree, and each block is a stretch of its numbering.
+struct Known {
+    /// For each block: its first number, and the last one below it in the tree.
+    stretches: Vec<(u32, u32)>,
+    /// A number for each computation.
+    computations: HashMap<Computation, u32>,
+    /// By computation and first number of a block: the block's last number, and the value.
+    values: BTreeMap<(u32, u32), (u32, Value)>,
+}
+
+/// An operation on at most three operands.
+type Computation = (Kind, [Value; 3]);
+
+impl Known {
+    fn of(func: &Func) -> Self {
+        let predecessors = func.predecessors();
+        let order = func.order();
+        let mut place = vec![usize::MAX; func.blocks.len()];
+        order.iter().enumerate().for_each(|(n, id)| place[id.0 as usize] = n);
+        // The blocks that are reached through a block alone and stand behind it, the last one first.
+        let mut children: Vec<Vec<BlockId>> = vec![Vec::new(); func.blocks.len()];
+        let mut roots = Vec::new();
+        for (n, id) in order.iter().enumerate().rev() {
+            match &predecessors[id.0 as usize][..] {
+                [one] if place[one.0 as usize] < n => children[one.0 as usize].push(*id),
+                _ => roots.push(*id),
+            }
+        }
+        let mut stretches = vec![(0, 0); func.blocks.len()];
+        let (mut next, mut open) = (0, Vec::new());
+        let mut pending = roots;
+        while let Some(id) = pending.pop() {
+            if open.last() == Some(&id) {
+                // All below it have their numbers.
+                open.pop();
+                stretches[id.0 as usize].1 = next - 1;
+                continue;
+            }
+            stretches[id.0 as usize].0 = next;
+            next += 1;
+            open.push(id);
+            pending.push(id);
+            pending.extend(&children[id.0 as usize]);
+        }
+        Self { stretches, computations: HashMap::new(), values: BTreeMap::new() }
+    }
+
+    /// The value of a computation in a block, where it is known; else it is `new` from here on.
+    fn value(&mut self, block: BlockId, computation: Computation, new: Value) -> Option<Value> {
+        let numbers = self.computations.len() as u32;
+        let number = *self.computations.entry(computation).or_insert(numbers);
+        let (first, last) = self.stretches[block.0 as usize];
+        let before = self.values.range(..=(number, first)).next_back();
+        if let Some(((known, _), (end, value))) = before
+            && *known == number
+            && *end >= first
+        {
+            return Some(*value);
+        }
+        self.values.insert((number, first), (last, new));
+        None
+    }
+}
+
+/// Where a computation has no operand.
+const NO_VALUE: Value = Value(u32::MAX);
 
 struct Folding<'f> {
     func: &'f mut Func,
     /// The value that each value turned out to be.
     is: Vec<Value>,
-    /// The instruction that defines a value, operands folded.
-    definitions: Vec<Option<(Kind, Vec<Value>)>>,
+    /// The instruction with two operands that defines a value, operands folded.
+    definitions: Vec<Option<(Kind, [Value; 2])>>,
     /// The largest value of each value.
     largest: Vec<u64>,
     changed: bool,
@@ -49,23 +116,16 @@ enum Folded {
 }
 
 impl Folding<'_> {
-    fn run(&mut self) {
-        let predecessors = self.func.predecessors();
-        let order = self.func.order();
-        let mut place = vec![usize::MAX; self.func.blocks.len()];
-        let mut known: Vec<Known> = Vec::new();
-        for (n, id) in order.iter().enumerate() {
-            place[id.0 as usize] = n;
-            // What the only predecessor has computed is computed here, too.
-            let inherited = match &predecessors[id.0 as usize][..] {
-                [one] if place[one.0 as usize] < n => known[place[one.0 as usize]].clone(),
-                _ => Known::new(),
-            };
-            known.push(inherited);
-            self.block(*id, &mut known[n]);
+    fn run(&mut self, mut known: Known) -> Result<(), Exhausted> {
+        for id in self.func.order() {
+            let block = self.func.at(id);
+            let steps = 4 + 8 * block.insts.len() + block.term.edges().map(|e| e.args.len()).sum::<usize>();
+            self.func.work.spend(steps)?;
+            self.block(id, &mut known);
         }
         let is = std::mem::take(&mut self.is);
-        self.func.replace_uses(|v| resolve(&is, v));
+        self.func.replace_with(is);
+        Ok(())
     }
 
     fn block(&mut self, id: BlockId, known: &mut Known) {
@@ -87,18 +147,22 @@ impl Folding<'_> {
                 Folded::Stays => {}
             }
             if inst.kind.is_function_of_operands() {
-                let key = (inst.kind, self.constants_as_one(&inst.args));
-                if let Some(value) = known.get(&key) {
-                    self.is[inst.results[0].0 as usize] = *value;
+                let mut args = [NO_VALUE; 3];
+                args.iter_mut().zip(&inst.args).for_each(|(to, v)| *to = self.constant_as_one(*v));
+                if let Some(value) = known.value(id, (inst.kind, args), inst.results[0]) {
+                    self.is[inst.results[0].0 as usize] = value;
                     self.changed = true;
                     continue;
                 }
-                known.insert(key, inst.results[0]);
             }
             if let [result] = inst.results[..] {
-                let args: Vec<u64> = inst.args.iter().map(|v| self.largest(*v)).collect();
-                self.largest[result.0 as usize] = largest(inst.kind, &args);
-                self.definitions[result.0 as usize] = Some((inst.kind, inst.args.clone()));
+                let mut args = [0; 3];
+                args.iter_mut().zip(&inst.args).for_each(|(to, v)| *to = self.largest(*v));
+                let count = inst.args.len().min(3);
+                self.largest[result.0 as usize] = largest(inst.kind, &args[..count]);
+                if let [a, b] = inst.args[..] {
+                    self.definitions[result.0 as usize] = Some((inst.kind, [a, b]));
+                }
             }
             kept.push(inst);
         }
@@ -123,18 +187,18 @@ impl Folding<'_> {
     }
 
     fn same(&self, a: &[Value], b: &[Value]) -> bool {
-        self.constants_as_one(a) == self.constants_as_one(b)
+        let one = |v: &Value| self.constant_as_one(*v);
+        a.iter().map(one).eq(b.iter().map(one))
     }
 
     /// Values that are equal constants become one value, so that computations can be compared.
-    fn constants_as_one(&self, values: &[Value]) -> Vec<Value> {
-        let one = |v: &Value| match self.func.as_constant(*v) {
+    fn constant_as_one(&self, value: Value) -> Value {
+        match self.func.as_constant(value) {
             // Numbers beyond those of real values. Large constants stay as they are: a repeated
             // computation with one is then not recognised, which costs an op and no more.
             Some(bits) if bits < 1 << 30 => Value(1 << 31 | bits as u32),
-            _ => *v,
-        };
-        values.iter().map(one).collect()
+            _ => value,
+        }
     }
 
     fn constant(&self, value: Value) -> Option<u64> {
@@ -153,8 +217,8 @@ impl Folding<'_> {
         value
     }
 
-    fn definition(&self, value: Value) -> Option<(Kind, &[Value])> {
-        self.definitions[value.0 as usize].as_ref().map(|(kind, args)| (*kind, &args[..]))
+    fn definition(&self, value: Value) -> Option<(Kind, [Value; 2])> {
+        self.definitions[value.0 as usize]
     }
 
     fn inst(&mut self, inst: &mut Inst) -> Folded {
@@ -188,7 +252,7 @@ impl Folding<'_> {
             }
             // Any value but zero is high, so `x != 0` says no more than `x`.
             Kind::Native(Native::Set | Native::Direction) => {
-                while let Some((Kind::Compare(Compare::Ne, Width::W32), &[x, zero])) =
+                while let Some((Kind::Compare(Compare::Ne, Width::W32), [x, zero])) =
                     self.definition(inst.args[1])
                     && self.constant(zero) == Some(0)
                 {
@@ -203,7 +267,7 @@ impl Folding<'_> {
 
     /// Moves a constant that is added to an address into the offset, where the sum cannot wrap.
     fn merge_offset(&mut self, inst: &mut Inst, mut offset: u32) -> u32 {
-        while let Some((Kind::Binary(Binary::Add, Width::W32), &[x, c])) = self.definition(inst.args[0])
+        while let Some((Kind::Binary(Binary::Add, Width::W32), [x, c])) = self.definition(inst.args[0])
             && let Some(c) = self.constant(c)
             && let Some(sum) = self.largest(x).checked_add(c)
             && sum <= u64::from(u32::MAX)
@@ -264,7 +328,7 @@ impl Folding<'_> {
             }
             // `(x op c1) op c2` is `x op (c1 op c2)` for what is associative.
             if matches!(op, Add | And | Or | Xor | Mul)
-                && let Some((Kind::Binary(inner, inner_width), &[x, c1])) = self.definition(a)
+                && let Some((Kind::Binary(inner, inner_width), [x, c1])) = self.definition(a)
                 && (inner, inner_width) == (op, width)
                 && let (Some(c1), Some(c2)) = (self.constant(c1), self.constant(b))
             {
@@ -328,13 +392,13 @@ impl Folding<'_> {
             _ => {
                 // The condition of a comparison with zero is what is compared.
                 match self.definition(condition) {
-                    Some((Kind::Compare(Compare::Ne, Width::W32), &[x, zero]))
+                    Some((Kind::Compare(Compare::Ne, Width::W32), [x, zero]))
                         if self.constant(zero) == Some(0) =>
                     {
                         inst.args[0] = x;
                         self.changed = true;
                     }
-                    Some((Kind::Compare(Compare::Eq, Width::W32), &[x, zero]))
+                    Some((Kind::Compare(Compare::Eq, Width::W32), [x, zero]))
                         if self.constant(zero) == Some(0) =>
                     {
                         inst.args = vec![x, other, then];
@@ -386,7 +450,7 @@ impl Folding<'_> {
                 (Eq | Ne, None, Some(0)) => {
                     // `(x cmp y) == 0` is the opposite comparison, `!= 0` is itself.
                     match self.definition(a) {
-                        Some((Kind::Compare(inner, inner_width), &[x, y])) => {
+                        Some((Kind::Compare(inner, inner_width), [x, y])) => {
                             let (inner, swap) = if compare == Ne { (inner, false) } else { opposite(inner) };
                             (compare, width) = (inner, inner_width);
                             (a, b) = if swap { (y, x) } else { (x, y) };

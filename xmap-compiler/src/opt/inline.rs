@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::{ParamRanges, optimise};
 use crate::ir::{BlockId, Edge, Func, Inst, Kind, Term, Value};
+use crate::work::Exhausted;
 
 /// A body of this many instructions more than its parameters is as short as a call with its moves.
 const SMALL: usize = 5;
@@ -14,50 +15,141 @@ const RECURSIVE: usize = 16;
 /// A function does not grow beyond this by taking in bodies: live values must fit its registers.
 const MOST_INSTS: usize = 2000;
 
+/// Instructions that all inlining together may copy, for each instruction of the module: beyond that, calls
+/// stay calls. A chain of functions with one caller each is copied again and again.
+const COPIED: usize = 4;
+/// The same for every module, so that none of a few hundred functions comes near.
+const COPIED_ALWAYS: usize = 1 << 18;
+
 /// The functions that are left, by their index in the module.
 pub type Inlined = BTreeMap<u32, Func>;
 
 /// Optimises all functions, callees before their callers, and inlines on the way. `roots` are the
 /// functions that are called from outside; `ranges` says what is known of their parameters.
-pub fn inline(mut funcs: Inlined, roots: &BTreeSet<u32>, ranges: &HashMap<u32, ParamRanges>) -> Inlined {
+///
+/// Returns the functions that are left, and the steps that all together have taken.
+///
+/// # Errors
+/// A function that takes more steps than it may, by its index.
+pub fn inline(
+    funcs: Inlined,
+    roots: &BTreeSet<u32>,
+    ranges: &HashMap<u32, ParamRanges>,
+) -> Result<(Inlined, u64), (u32, Exhausted)> {
     let mut callers: HashMap<u32, usize> = HashMap::new();
     for callee in funcs.values().flat_map(callees) {
         *callers.entry(callee).or_default() += 1;
     }
+    let order = bottom_up(&funcs, roots);
+    let mut waiting = funcs;
+    let instructions: usize = waiting.values().map(size).sum();
+    let mut inlining =
+        Inlining { done: BTreeMap::new(), callers, roots, left: COPIED_ALWAYS + COPIED * instructions };
     let none = ParamRanges::new();
-    for index in bottom_up(&funcs, roots) {
-        let mut func = funcs.remove(&index).expect("the order names a function once");
+    for index in order {
+        let mut func = waiting.remove(&index).expect("the order names a function once");
         // What the host passes is checked against the declared types; what the module passes is not.
-        let known = match callers.get(&index) {
+        let known = match inlining.callers.get(&index) {
             None => ranges.get(&index).unwrap_or(&none),
             Some(_) => &none,
         };
-        optimise(&mut func, known);
-        let fits = |callee: u32, func: &Func| {
-            // A function that is being worked on is missing: a call of it is recursive.
-            let body = funcs.get(&callee)?;
-            let size = size(body);
-            let single = callers.get(&callee) == Some(&1) && !roots.contains(&callee);
-            let recursive = callees(body).any(|c| c == callee || c == index);
-            let small = size <= SMALL + body.params.len();
-            ((small || single) && !recursive && size + self::size(func) <= MOST_INSTS).then_some(body)
-        };
-        let mut changed = false;
-        while let Some((block, at, body)) = next_call(&func, &fits) {
-            splice(&mut func, block, at, body);
-            changed = true;
-        }
-        if changed {
-            optimise(&mut func, known);
+        let simplify = |func: &mut Func| optimise(func, known).map_err(|exhausted| (index, exhausted));
+        simplify(&mut func)?;
+        if inlining.take_in(&mut func) {
+            simplify(&mut func)?;
         }
         if unroll(index, &mut func) {
-            optimise(&mut func, known);
+            simplify(&mut func)?;
         }
-        funcs.insert(index, func);
+        inlining.done.insert(index, Body::of(func));
     }
+    let mut funcs: Inlined = inlining.done.into_iter().map(|(index, body)| (index, body.func)).collect();
+    let steps = funcs.values().map(|func| func.work.spent()).sum();
     let reachable: BTreeSet<u32> = bottom_up(&funcs, roots).into_iter().collect();
     funcs.retain(|index, _| reachable.contains(index));
-    funcs
+    Ok((funcs, steps))
+}
+
+/// A function that is done, and what deciding about its calls asks for.
+struct Body {
+    func: Func,
+    size: usize,
+    callees: BTreeSet<u32>,
+}
+
+impl Body {
+    fn of(func: Func) -> Self {
+        Self { size: size(&func), callees: callees(&func).collect(), func }
+    }
+}
+
+struct Inlining<'r> {
+    /// The functions before this one. One that is being worked on is missing: a call of it is recursive.
+    done: BTreeMap<u32, Body>,
+    callers: HashMap<u32, usize>,
+    roots: &'r BTreeSet<u32>,
+    /// Instructions that may still be copied.
+    left: usize,
+}
+
+/// A block of which some instructions are still to be looked at.
+struct Rest {
+    block: BlockId,
+    insts: std::vec::IntoIter<Inst>,
+}
+
+impl Inlining<'_> {
+    /// The body that takes the place of a call in a function of this size.
+    fn fits(&self, caller: u32, callee: u32, caller_size: usize) -> Option<&Body> {
+        let body = self.done.get(&callee)?;
+        let single = self.callers.get(&callee) == Some(&1) && !self.roots.contains(&callee);
+        let small = body.size <= SMALL + body.func.params.len();
+        let recursive = || body.callees.contains(&callee) || body.callees.contains(&caller);
+        let fits = (small || single) && body.size + caller_size <= MOST_INSTS && body.size <= self.left;
+        (fits && !recursive()).then_some(body)
+    }
+
+    /// Puts bodies in the place of calls, in the order of the code; calls within these bodies come next. Whether
+    /// there was one.
+    fn take_in(&mut self, func: &mut Func) -> bool {
+        let mut size = size(func);
+        let mut layout = Vec::new();
+        let mut changed = false;
+        let rest = |func: &mut Func, block: BlockId| {
+            let insts = std::mem::take(&mut func.at_mut(block).insts);
+            Rest { block, insts: insts.into_iter() }
+        };
+        // The blocks that are left, the next one last.
+        let order = std::mem::take(&mut func.layout);
+        let mut pending: Vec<Rest> = order.into_iter().rev().map(|block| rest(func, block)).collect();
+        while let Some(Rest { block, mut insts }) = pending.pop() {
+            layout.push(block);
+            let mut kept = Vec::with_capacity(insts.len());
+            while let Some(inst) = insts.next() {
+                let body = match inst.kind {
+                    Kind::Call(callee) => self.fits(func.index, callee, size),
+                    _ => None,
+                };
+                let Some(body) = body else {
+                    kept.push(inst);
+                    continue;
+                };
+                changed = true;
+                let blocks = splice(func, block, inst, &body.func);
+                size += body.size + 1;
+                let copied = body.size;
+                self.left -= copied;
+                // Behind the body the block goes on; the body comes before that.
+                let (behind, within) = blocks.split_last().expect("there is a block behind the body");
+                pending.push(Rest { block: *behind, insts });
+                pending.extend(within.iter().rev().map(|block| rest(func, *block)));
+                break;
+            }
+            func.at_mut(block).insts = kept;
+        }
+        func.layout = layout;
+        changed
+    }
 }
 
 /// Puts a small function in the place of each of its calls of itself. Whether there was one.
@@ -66,17 +158,24 @@ fn unroll(index: u32, func: &mut Func) -> bool {
         return false;
     }
     let body = func.clone();
-    // The last one first: what a body brings with it stands behind the calls that are still to be replaced.
-    let calls: Vec<(BlockId, usize)> = (func.order().into_iter())
-        .flat_map(|block| (0..func.at(block).insts.len()).map(move |at| (block, at)))
-        .filter(
-            |(block, at)| matches!(func.at(*block).insts[*at].kind, Kind::Call(callee) if callee == index),
-        )
-        .collect();
-    for (block, at) in calls.iter().rev() {
-        splice(func, *block, *at, &body);
+    let mut layout = Vec::new();
+    let mut changed = false;
+    for first in std::mem::take(&mut func.layout) {
+        let mut block = first;
+        layout.push(block);
+        for inst in std::mem::take(&mut func.at_mut(first).insts) {
+            if matches!(inst.kind, Kind::Call(callee) if callee == index) {
+                changed = true;
+                let blocks = splice(func, block, inst, &body);
+                layout.extend(&blocks);
+                block = *blocks.last().expect("there is a block behind the body");
+            } else {
+                func.at_mut(block).insts.push(inst);
+            }
+        }
     }
-    !calls.is_empty()
+    func.layout = layout;
+    changed
 }
 
 fn size(func: &Func) -> usize {
@@ -114,40 +213,26 @@ fn bottom_up(funcs: &Inlined, roots: &BTreeSet<u32>) -> Vec<u32> {
     order
 }
 
-fn next_call<'f>(
-    func: &Func,
-    fits: &impl Fn(u32, &Func) -> Option<&'f Func>,
-) -> Option<(BlockId, usize, &'f Func)> {
-    func.order().into_iter().find_map(|block| {
-        func.at(block).insts.iter().enumerate().find_map(|(at, inst)| match inst.kind {
-            Kind::Call(callee) => fits(callee, func).map(|body| (block, at, body)),
-            _ => None,
-        })
-    })
-}
-
-/// Puts a body in the place of a call.
-fn splice(func: &mut Func, block: BlockId, at: usize, body: &Func) {
-    // What stands behind the call goes on in a block of its own, with the results as parameters.
+/// Ends a block with a call by its callee's body, which is copied. Returns the new blocks in their order; the last
+/// one has the results as parameters and goes on behind the call.
+fn splice(func: &mut Func, block: BlockId, call: Inst, body: &Func) -> Vec<BlockId> {
     let rest = func.block();
     let from = func.at_mut(block);
-    let behind = from.insts.split_off(at + 1);
-    let call: Inst = from.insts.pop().expect("the call stands there");
     let term = std::mem::replace(&mut from.term, Term::Unreachable);
     let term_offset = from.term_offset;
     let after = func.at_mut(rest);
     after.params = call.results;
-    after.insts = behind;
     after.term = term;
     after.term_offset = term_offset;
 
-    let values: Vec<Value> = (0..body.values() as u32)
-        .map(|v| match body.params.iter().position(|p| p.0 == v) {
-            Some(n) => call.args[n],
-            None => match body.as_constant(Value(v)) {
-                Some(bits) => func.constant(bits),
-                None => func.value(),
-            },
+    let mut arguments: Vec<Option<Value>> = vec![None; body.values()];
+    body.params.iter().zip(&call.args).for_each(|(param, arg)| arguments[param.0 as usize] = Some(*arg));
+    let values: Vec<Value> = (0..)
+        .zip(&arguments)
+        .map(|(v, argument)| match (argument, body.as_constant(Value(v))) {
+            (Some(argument), _) => *argument,
+            (None, Some(bits)) => func.constant(bits),
+            (None, None) => func.value(),
         })
         .collect();
     let order = body.order();
@@ -174,7 +259,6 @@ fn splice(func: &mut Func, block: BlockId, at: usize, body: &Func) {
     }
     func.at_mut(block).term = Term::Jump(Edge { to: block_of(crate::ir::ENTRY), args: Vec::new() });
     func.at_mut(block).term_offset = call.offset;
-    let place = func.layout.iter().position(|b| *b == block).expect("the block is in the layout");
-    let new: Vec<BlockId> = order.iter().map(|b| block_of(*b)).chain([rest]).collect();
-    func.layout.splice(place + 1..place + 1, new);
+    func.work.take_in(size(body));
+    order.iter().map(|b| block_of(*b)).chain([rest]).collect()
 }

@@ -12,6 +12,7 @@ pub(crate) use fold::{holds, opposite};
 pub use inline::{Inlined, inline};
 
 use crate::ir::Func;
+use crate::work::{Exhausted, Phase};
 
 /// What is known of a function's parameters: for each, the largest value that it can have.
 pub type ParamRanges = Vec<u64>;
@@ -20,17 +21,36 @@ pub type ParamRanges = Vec<u64>;
 const MAX_ROUNDS: usize = 8;
 
 /// Simplifies one function until nothing changes.
-pub fn optimise(func: &mut Func, ranges: &ParamRanges) {
+///
+/// # Errors
+/// Where that takes more steps than the function may take.
+pub fn optimise(func: &mut Func, ranges: &ParamRanges) -> Result<(), Exhausted> {
+    func.work.begin(Phase::Simplifying);
     for _ in 0..MAX_ROUNDS {
-        let mut changed = params::prune(func);
-        changed |= fold::fold(func, ranges);
-        changed |= cfg::simplify(func);
-        changed |= dce::remove(func);
+        let mut changed = params::prune(func)?;
+        changed |= fold::fold(func, ranges)?;
+        changed |= cfg::simplify(func)?;
+        changed |= dce::remove(func)?;
         if !changed {
             break;
         }
     }
     compact(func);
+    func.renumber();
+    Ok(())
+}
+
+/// Drops what lowering has made too much of, so that functions wait for their turn with what they need alone.
+///
+/// # Errors
+/// As [`optimise`].
+pub fn settle(func: &mut Func) -> Result<(), Exhausted> {
+    func.work.begin(Phase::Simplifying);
+    params::prune(func)?;
+    dce::remove(func)?;
+    compact(func);
+    func.renumber();
+    Ok(())
 }
 
 /// Drops blocks that control cannot reach, and puts the others in order.
