@@ -98,9 +98,19 @@ impl<'a> Gpio<'a> {
 
     /// Whether a line is an input, and so driven by nobody here.
     pub fn is_input(&self, line: Line) -> bool {
+        self.function(line) == PinFunction::Input as u32
+    }
+
+    /// Whether a line is an output, and not what an alternate function drives.
+    pub fn is_output(&self, line: Line) -> bool {
+        self.function(line) == PinFunction::Output as u32
+    }
+
+    /// The `GPFSEL` field of a line.
+    fn function(&self, line: Line) -> u32 {
         let field = Field::function(line);
         let word = field_shared!(self.registers, gpfsel).get(field.register).map_or(0, |r| r.read());
-        field.extract(word) == PinFunction::Input as u32
+        field.extract(word)
     }
 
     /// Connects a line's pull resistor.

@@ -7,6 +7,7 @@
 use safe_mmio::{UniqueMmioPointer, field, field_shared};
 use xmap_boards::{Line, PinMask};
 
+use crate::PinFunction;
 use crate::bits::Field;
 use crate::gpio::GpioRegisters;
 
@@ -29,7 +30,7 @@ pub struct SafeStores {
     pub set: [PinMask; 2],
     /// Lines that go low, by bank.
     pub clear: [PinMask; 2],
-    /// Lines that become inputs, by bank.
+    /// Lines that become inputs, by bank, where they are outputs.
     pub float: [PinMask; 2],
 }
 
@@ -37,17 +38,17 @@ impl SafeStores {
     /// Nothing to store.
     pub const NONE: Self = Self { set: [0; 2], clear: [0; 2], float: [0; 2] };
 
-    /// The bits that stay in each function register: all but those of floating lines. An input's are zero.
-    fn functions_kept(&self) -> [u32; FUNCTION_REGISTERS] {
-        let mut kept = [u32::MAX; FUNCTION_REGISTERS];
+    /// The lowest bit of each floating line's field in the function registers.
+    fn floating_fields(&self) -> [u32; FUNCTION_REGISTERS] {
+        let mut floating = [0; FUNCTION_REGISTERS];
         let floats = u64::from(self.float[0]) | u64::from(self.float[1]) << 32;
         for line in (0..Line::COUNT).filter_map(Line::new).filter(|line| floats & line.mask64() != 0) {
             let field = Field::function(line);
-            if let Some(word) = kept.get_mut(field.register) {
-                *word = field.insert(*word, 0);
+            if let Some(word) = floating.get_mut(field.register) {
+                *word = field.insert(*word, PinFunction::Output as u32);
             }
         }
-        kept
+        floating
     }
 }
 
@@ -55,12 +56,12 @@ impl SafeStores {
 #[derive(Clone, Copy, Debug)]
 pub struct Prepared {
     stores: SafeStores,
-    kept: [u32; FUNCTION_REGISTERS],
+    floating: [u32; FUNCTION_REGISTERS],
 }
 
 impl From<SafeStores> for Prepared {
     fn from(stores: SafeStores) -> Self {
-        Self { stores, kept: stores.functions_kept() }
+        Self { stores, floating: stores.floating_fields() }
     }
 }
 
@@ -111,7 +112,7 @@ impl<'a> Pads<'a> {
 
     /// Makes outputs safe: levels first, so that a line that floats shows no other one.
     pub fn make_safe(&mut self, safe: &Prepared) {
-        let Prepared { stores, kept } = safe;
+        let Prepared { stores, floating } = safe;
         for (bank, mask) in stores.clear.iter().enumerate().filter(|(_, mask)| **mask != 0) {
             if let Some(mut register) = field!(self.registers, gpclr).get(bank) {
                 register.write(*mask);
@@ -122,9 +123,10 @@ impl<'a> Pads<'a> {
                 register.write(*mask);
             }
         }
-        for (at, kept) in kept.iter().enumerate().filter(|(_, kept)| **kept != u32::MAX) {
+        for (at, floating) in floating.iter().enumerate().filter(|(_, fields)| **fields != 0) {
             if let Some(mut register) = field!(self.registers, gpfsel).get(at) {
-                register.modify(|word| word & kept);
+                // An output's field is 0b001, and an input's 0b000. Alternate functions are not the module's.
+                register.modify(|word| word & !(word & !(word >> 1) & !(word >> 2) & floating));
             }
         }
     }
@@ -192,15 +194,20 @@ mod tests {
     #[test]
     fn safe_stores_touch_their_lines_alone() {
         let mut words = [0; WORDS];
-        words[..6].fill(u32::MAX);
-        let stores =
-            SafeStores { set: [1 << 17, 0], clear: [1 << 4, 1 << 8], float: [1 << 27 | 1 << 9, 1 << 25] };
+        // Outputs all, but for an alternate function of line 8 and an input.
+        words[..6].fill(0o11_1111_1111);
+        words[0] = 0o14_1111_1110;
+        let stores = SafeStores {
+            set: [1 << 17, 0],
+            clear: [1 << 4, 1 << 8],
+            float: [1 << 27 | 1 << 9 | 1 << 8 | 1, 1 << 25],
+        };
         with_block(&mut words, |pads| pads.make_safe(&stores.into()));
         let mut expected = [0; WORDS];
-        expected[..6].fill(u32::MAX);
-        expected[0] = !(0b111 << 27);
-        expected[2] = !(0b111 << 21);
-        expected[5] = !(0b111 << 21);
+        expected[..6].fill(0o11_1111_1111);
+        expected[0] = 0o04_1111_1110;
+        expected[2] &= !(0b111 << 21);
+        expected[5] &= !(0b111 << 21);
         expected[0x1c / 4] = 1 << 17;
         expected[0x28 / 4] = 1 << 4;
         expected[0x2c / 4] = 1 << 8;

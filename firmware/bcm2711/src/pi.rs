@@ -38,6 +38,11 @@ impl<C: Counter, L: FnMut(LogLevel, &str)> Port for Pi<'_, C, L> {
 
     // From here on, one of each in a program, whoever else calls it: none is on a hot path.
     #[inline(never)]
+    fn is_output(&mut self, line: Line) -> bool {
+        self.gpio.is_output(line)
+    }
+
+    #[inline(never)]
     fn select(&mut self, line: Line, function: Function) {
         let function = match function {
             Function::Input => PinFunction::Input,

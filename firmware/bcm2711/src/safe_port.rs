@@ -32,6 +32,11 @@ impl Port for SafePort {
         0
     }
 
+    fn is_output(&mut self, _: Line) -> bool {
+        // It may be one by then.
+        true
+    }
+
     fn select(&mut self, line: Line, function: Function) {
         let float = &mut self.0.float[line.bank() as usize];
         match function {

@@ -92,6 +92,10 @@ impl Port for LinuxBoard {
         self.registers.level(bank)
     }
 
+    fn is_output(&mut self, line: Line) -> bool {
+        self.registers.is_output(line)
+    }
+
     fn select(&mut self, line: Line, function: Function) {
         let registers = &mut self.registers;
         self.guard.apart(|| registers.select(line, function));
@@ -128,7 +132,7 @@ impl Board for LinuxBoard {
             Sight::Kernel(edges) => {
                 // The kernel makes an input of a line that it is asked for. One that a module drives at the moment
                 // (`inout`) goes on being driven; for some microseconds it is not.
-                let output = !self.registers.is_input(line);
+                let output = self.registers.is_output(line);
                 edges.detect(line, rising, falling);
                 if output {
                     let registers = &mut self.registers;

@@ -83,6 +83,10 @@ impl<P: Port> Port for Overheard<P> {
         self.port.level(bank)
     }
 
+    fn is_output(&mut self, line: Line) -> bool {
+        self.port.is_output(line)
+    }
+
     fn select(&mut self, line: Line, function: Function) {
         self.port.select(line, function);
     }

@@ -163,11 +163,11 @@ impl Registers {
         }
     }
 
-    /// Whether a line is an input.
-    pub fn is_input(&self, line: Line) -> bool {
+    /// Whether a line is an output.
+    pub fn is_output(&self, line: Line) -> bool {
         match self {
-            Self::Chip(gpio, _) => gpio.is_input(line),
-            Self::Simulated(chip) => chip.gpio.is_input(line),
+            Self::Chip(gpio, _) => gpio.is_output(line),
+            Self::Simulated(chip) => chip.gpio.is_output(line),
         }
     }
 
@@ -288,7 +288,7 @@ impl Simulated {
         let inputs = driven & levels | !driven & self.pulled_up;
         let outputs = (0..Line::COUNT)
             .filter_map(Line::new)
-            .filter(|line| !self.gpio.is_input(*line))
+            .filter(|line| self.gpio.is_output(*line))
             .fold(0, |lines, line| lines | line.mask64());
         let levels = self.latch & outputs | inputs & !outputs;
         _ = self.file.write_all_at(&self.latch.to_le_bytes(), file::LATCH);
@@ -315,7 +315,7 @@ mod tests {
         let path = folder.path().join("registers");
         let mut registers = Registers::simulate(&path).unwrap().registers;
         assert!(registers.simulated());
-        assert!(registers.is_input(line(17)));
+        assert!(!registers.is_output(line(17)));
         registers.set(Bank::Zero, 1 << 17);
         assert_eq!(word(&path, 0x1c), 1 << 17, "GPSET0");
         assert_eq!(registers.level(Bank::Zero), 0, "an input drives nothing");
@@ -354,7 +354,7 @@ mod tests {
         let before = std::fs::read(&path).unwrap();
         let mut registers = Registers::simulate(&path).unwrap().registers;
         assert_eq!(Registers::simulate(&path).unwrap_err().code, Code::Running, "nobody else may have them");
-        assert!(!registers.is_input(line(17)));
+        assert!(registers.is_output(line(17)));
         assert_eq!(registers.level(Bank::Zero), 1 << 17);
         assert_eq!(std::fs::read(&path).unwrap(), before, "mapping stores nothing");
     }

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use common::{Device, HELD, HIGH, LOW, panel};
 use xmap_client::{Client, ErrorCode, Options, PortName};
 use xmap_link::{Life, features};
+use xmapd::registers::file;
 
 #[test]
 fn calls_reach_the_registers() {
@@ -29,9 +30,34 @@ fn calls_reach_the_registers() {
     assert_eq!(device.register(0x28), HELD, "GPCLR0");
     let trace = host.0.trace(0).unwrap();
     let stores: Vec<_> = trace.iter().map(|(_, entry)| (entry.offset, entry.value)).collect();
-    // The safe states at load come first.
-    assert_eq!(stores, [(0x28, LOW), (0x1c, HIGH), (0x1c, HELD), (0x28, HELD)]);
+    // The levels at load come first: the one that is held was low.
+    assert_eq!(stores, [(0x28, HELD), (0x28, LOW), (0x1c, HIGH), (0x1c, HELD), (0x28, HELD)]);
     device.says("simulated registers: ");
+}
+
+/// A relay that picks up when its line is low: a resistor holds it high until the service comes, and the service goes on.
+#[test]
+fn a_line_that_a_resistor_holds_high_stays_high() {
+    let mut device = Device::new(&panel(1, ""));
+    fs::write(device.path("registers"), [0; 4096]).unwrap();
+    device.drive((HELD | LOW).into(), (HELD | LOW).into());
+    device.start();
+    let mut host = device.host();
+    assert!(device.is_output(17));
+    assert_eq!(device.register(file::LATCH) & (HELD | LOW), HELD);
+    assert_eq!(device.levels() & (HELD | LOW | HIGH), HELD | HIGH);
+    let stores: Vec<_> =
+        host.0.trace(0).unwrap().iter().map(|(_, entry)| (entry.offset, entry.value)).collect();
+    assert_eq!(stores, [(0x1c, HELD), (0x28, LOW), (0x1c, HIGH)]);
+    // The next start finds an output, and keeps what it drives.
+    device.drive(0, 0);
+    device.kill();
+    device.start();
+    let mut host = device.host();
+    assert_eq!(device.levels() & (HELD | LOW | HIGH), HELD | HIGH);
+    let stores: Vec<_> =
+        host.0.trace(0).unwrap().iter().map(|(_, entry)| (entry.offset, entry.value)).collect();
+    assert_eq!(stores, [(0x28, LOW), (0x1c, HIGH)]);
 }
 
 #[test]

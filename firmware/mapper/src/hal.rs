@@ -147,6 +147,10 @@ impl<E: embedded_hal::digital::Error, D: DelayNs, H: HalHost, const N: usize> Po
         levels
     }
 
+    fn is_output(&mut self, line: Line) -> bool {
+        self.pins.iter().any(|(known, pin)| *known == line && matches!(pin, HalPin::Out(_)))
+    }
+
     fn select(&mut self, line: Line, function: Function) {
         let pin = self.pins.iter().find(|(known, _)| *known == line).map(|(_, pin)| pin);
         let fits = matches!(

@@ -28,6 +28,12 @@ pub trait Port {
     /// The levels of a bank's lines: one load from GPLEVn. Bits of lines that do not exist are zero.
     fn level(&mut self, bank: Bank) -> PinMask;
 
+    /// Whether a line is an output (GPFSELn). A port that does not know says no: the line's level counts then.
+    fn is_output(&mut self, line: Line) -> bool {
+        _ = line;
+        false
+    }
+
     /// Makes a line an input or an output (GPFSELn).
     fn select(&mut self, line: Line, function: Function);
 
@@ -59,6 +65,10 @@ impl<P: Port + ?Sized> Port for &mut P {
     #[inline(always)]
     fn level(&mut self, bank: Bank) -> PinMask {
         (**self).level(bank)
+    }
+
+    fn is_output(&mut self, line: Line) -> bool {
+        (**self).is_output(line)
     }
 
     fn select(&mut self, line: Line, function: Function) {

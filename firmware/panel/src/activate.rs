@@ -16,7 +16,7 @@ use xmap_link::{Life, What, Why};
 
 use crate::admission::hold;
 use crate::lifecycle::Step;
-use crate::lines::{change_lines, check_lines, make_safe, prepare_lines, release_lines};
+use crate::lines::{bring_back_lines, change_lines, check_lines, make_safe, prepare_lines, release_lines};
 use crate::module::Place;
 use crate::slot::Slot;
 use crate::sources::Phases;
@@ -125,7 +125,7 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
             Err(error) => {
                 new.step(Step::Fault);
                 match (old.image().filter(|_| had), new.image()) {
-                    (Some(old), Some(new)) => change_lines(&new, &old, false, board),
+                    (Some(old), Some(new)) => bring_back_lines(&new, &old, false, board),
                     (None, Some(new)) => make_safe(&new, board),
                     _ => {}
                 }
@@ -150,7 +150,7 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
         let phases = self.disarm(number);
         let Some(module) = self.modules.get_mut(usize::from(number)) else { return };
         if let (Some(new), Some(old)) = (module.active().image(), module.inactive().image()) {
-            change_lines(&new, &old, rests, &mut self.board);
+            bring_back_lines(&new, &old, rests, &mut self.board);
         }
         module.turn();
         module.trial_us = None;

@@ -180,6 +180,10 @@ impl<P: Port, const N: usize, const TEXT: usize> Port for Recorder<P, N, TEXT> {
         self.port.level(bank)
     }
 
+    fn is_output(&mut self, line: Line) -> bool {
+        self.port.is_output(line)
+    }
+
     fn select(&mut self, line: Line, function: Function) {
         self.port.select(line, function);
     }

@@ -124,6 +124,13 @@ impl<P: Port> Port for Rehearsal<P> {
         }
     }
 
+    fn is_output(&mut self, line: Line) -> bool {
+        match &self.stage {
+            None => self.port.is_output(line),
+            Some(stage) => stage.outputs[line.bank() as usize] & line.mask() != 0,
+        }
+    }
+
     fn select(&mut self, line: Line, function: Function) {
         if let Some(stage) = &mut self.stage {
             put(&mut stage.outputs, line, function == Function::Output);

@@ -50,14 +50,16 @@ fn levels_stand_before_lines_become_outputs() {
     let board = device.board();
     let pull = "GPIO_PUP_PDN_CNTRL_REG0";
     let expected = [
-        format!("{pull} 0x00000000"),
         "GPCLR0 0x00000004".into(),
         "GPFSEL0 0x00000040".into(),
         format!("{pull} 0x00000000"),
         "GPSET0 0x00000008".into(),
         "GPFSEL0 0x00000240".into(),
         format!("{pull} 0x00000000"),
+        // Low is the level that it has.
+        "GPCLR0 0x00000010".into(),
         "GPFSEL0 0x00001240".into(),
+        format!("{pull} 0x00000000"),
         format!("{pull} 0x00000400"),
         "GPFSEL0 0x00001240".into(),
         format!("{pull} 0x00002400"),

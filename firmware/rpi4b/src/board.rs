@@ -50,6 +50,10 @@ impl Port for Board {
         self.0.level(bank)
     }
 
+    fn is_output(&mut self, line: Line) -> bool {
+        self.0.is_output(line)
+    }
+
     fn select(&mut self, line: Line, function: Function) {
         // The register has other lines' functions, and a handler may make those inputs.
         critical_section::with(|_| self.0.select(line, function));

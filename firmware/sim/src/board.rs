@@ -85,6 +85,13 @@ impl SimBoard {
         self.note_changes();
     }
 
+    /// Forgets what was recorded, in a long test that has looked at it.
+    pub fn forget(&mut self) {
+        self.events.clear();
+        self.changes.clear();
+        self.ready = None;
+    }
+
     /// Lets time pass, in microseconds. The clock stops at its largest value.
     pub fn advance(&mut self, us: u64) {
         self.now_us = self.now_us.saturating_add(us);
@@ -240,6 +247,11 @@ impl Port for SimBoard {
     #[inline]
     fn level(&mut self, bank: Bank) -> PinMask {
         self.load(Register::Level(bank))
+    }
+
+    fn is_output(&mut self, line: Line) -> bool {
+        let shift = 3 * (line.number() % 10);
+        self.load(Register::select_of(line)) >> shift & 0b111 == Function::Output as u32
     }
 
     fn select(&mut self, line: Line, function: Function) {

@@ -94,11 +94,11 @@ fn the_module_speaks_before_the_script_and_the_safe_states_do_not() {
     assert_eq!(plain(&mut sim, ""), [""; 0], "shown once");
     let trace: Vec<String> = sim.board().events().iter().filter_map(trace_line).collect();
     let expected = [
-        "         0us R GPIO_PUP_PDN_CNTRL_REG0 0x00000000",
-        "         0us W GPIO_PUP_PDN_CNTRL_REG0 0x00000000",
         "         0us W GPSET0 0x00000010",
         "         0us R GPFSEL0 0x00000000",
         "         0us W GPFSEL0 0x00001000",
+        "         0us R GPIO_PUP_PDN_CNTRL_REG0 0x00000000",
+        "         0us W GPIO_PUP_PDN_CNTRL_REG0 0x00000000",
         "         0us W GPCLR0 0x00000010",
         "         0us W GPSET0 0x00000010",
     ];

@@ -97,10 +97,17 @@ impl Board {
 
     /// Brings the lines into their state before the module runs, as at the first load: levels before directions.
     pub(super) fn prepare(&mut self, manifest: &Manifest) {
+        let before = self.lines;
         for (number, pin) in &manifest.pins {
             let (bank, mask) = (usize::from(number / 32), 1 << (number % 32));
-            if pin.mode != Mode::In && matches!(pin.safe, Safe::Low | Safe::High) {
-                self.store(bank, mask, pin.safe == Safe::High);
+            let was = before[usize::from(*number)];
+            match pin.safe {
+                _ if pin.mode == Mode::In => {}
+                Safe::Low => self.store(bank, mask, false),
+                Safe::High => self.store(bank, mask, true),
+                // The level that it has; that of an output is stored already.
+                Safe::Hold if !was.is_output => self.store(bank, mask, was.level()),
+                Safe::Hold | Safe::Float => {}
             }
             let line = &mut self.lines[usize::from(*number)];
             line.pull_up = pin.pull_up;

@@ -287,10 +287,14 @@ impl Device {
 
     /// Drives the button from outside.
     pub fn press(&self, down: bool) {
+        self.drive(BUTTON, if down { 0 } else { BUTTON });
+    }
+
+    /// Drives lines from outside, and no others.
+    pub fn drive(&self, lines: u64, levels: u64) {
         let registers = OpenOptions::new().write(true).open(self.path("registers")).unwrap();
-        let level = if down { 0 } else { BUTTON };
-        registers.write_all_at(&level.to_le_bytes(), file::OUTSIDE).unwrap();
-        registers.write_all_at(&BUTTON.to_le_bytes(), file::DRIVEN).unwrap();
+        registers.write_all_at(&levels.to_le_bytes(), file::OUTSIDE).unwrap();
+        registers.write_all_at(&lines.to_le_bytes(), file::DRIVEN).unwrap();
     }
 }
 
