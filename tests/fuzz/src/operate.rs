@@ -3,17 +3,17 @@
 //! Not part of `lib.rs`: its stable test is one of `xmap-panel` (`firmware/panel/tests/fuzz.rs`), which takes this
 //! file by its path.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use xmap_boards::{BoardId, Line};
 use xmap_image::{
-    Confirm, Entry, Event, EventSource, Export as Row, Function, ImageBuilder, Keep, OnFault, OnOverrun, Op,
-    PinMode, PinRow, Policy, Pull, Safe, Ty, limits, reseal,
+    Confirm, Entry, Event, EventSource, Export as Row, ExportId, Function, HOOKS, ImageBuilder, Keep,
+    OnFault, OnOverrun, Op, PinMode, PinRow, Policy, Pull, Safe, Ty, limits, reseal,
 };
 use xmap_link::limits::{MAX_CHUNK, MAX_FRAME, MAX_MODULES};
 use xmap_link::*;
 use xmap_panel::{Device, Identity, Recorder, Room, Service, Wire};
-use xmap_sim::{Heap, SimBoard};
+use xmap_sim::{Heap, Register, SimBoard};
 
 use super::entropy::Entropy;
 
@@ -22,7 +22,7 @@ const IDENTITY: Identity =
 /// Hosts that talk to the device at once.
 const HOSTS: usize = 2;
 /// The lines of the images here: no other one may be written.
-const LINES: [u8; 3] = [17, 22, 27];
+const LINES: [u8; 6] = [5, 17, 22, 23, 27, 42];
 
 type Board = Recorder<SimBoard, 16, 64>;
 
@@ -41,16 +41,59 @@ pub struct Reached {
     pub stale: u32,
     /// Begins that were refused because another host was there first.
     pub busy: u32,
+    /// Images that came back because a host asked.
+    pub rolled_back: u32,
+    /// Images that were refused because of one that is active in another module.
+    pub beside_active: u32,
+    /// Images that were refused because of one that may come back there.
+    pub beside_returning: u32,
+    /// Looks at a module that rests in its safe state.
+    pub resting: u32,
+    /// Looks at two modules that run side by side.
+    pub side_by_side: u32,
+}
+
+impl Reached {
+    /// Adds what another input reached.
+    pub fn add(&mut self, other: Self) {
+        let Self { swapped, taken_back, refused, trapped, stale, busy, .. } = other;
+        let Self { rolled_back, beside_active, beside_returning, resting, side_by_side, .. } = other;
+        for (sum, more) in [
+            (&mut self.swapped, swapped),
+            (&mut self.taken_back, taken_back),
+            (&mut self.refused, refused),
+            (&mut self.trapped, trapped),
+            (&mut self.stale, stale),
+            (&mut self.busy, busy),
+            (&mut self.rolled_back, rolled_back),
+            (&mut self.beside_active, beside_active),
+            (&mut self.beside_returning, beside_returning),
+            (&mut self.resting, resting),
+            (&mut self.side_by_side, side_by_side),
+        ] {
+            *sum = sum.saturating_add(more);
+        }
+    }
 }
 
 /// Plays what the bytes say. Whatever is asked, a module that has an image keeps one, a refusal changes
-/// nothing, an image that fails leaves the one before, a handle never reaches another image, and no line is written
-/// that no image declares.
+/// nothing, an image that fails leaves the one before, a handle never reaches another image, no line is written
+/// that no image declares, and after each step
+///
+/// - a line has one driver, and nobody else declares it; names, keys, edges and pulls have one owner;
+/// - a module that runs has its outputs as outputs, and one that rests has them in their safe state;
+/// - an image has a generation of its own.
 pub fn link_operate(data: &[u8]) -> Reached {
     let mut entropy = Entropy::of(data);
+    let steps = 8 + entropy.below(60);
+    operate(&mut entropy, steps)
+}
+
+/// The same for as many steps as are wanted.
+pub fn operate(entropy: &mut Entropy<'_>, steps: u32) -> Reached {
     let mut bench = Bench::new();
-    for _ in 0..8 + entropy.below(60) {
-        bench.step(&mut entropy);
+    for _ in 0..steps {
+        bench.step(entropy);
         bench.check();
     }
     bench.reached
@@ -83,7 +126,6 @@ struct Host {
 }
 
 /// An image on its way.
-#[derive(Clone)]
 struct Sending {
     module: u8,
     token: u32,
@@ -166,23 +208,21 @@ impl Bench {
     fn step(&mut self, entropy: &mut Entropy<'_>) {
         let host = entropy.below(HOSTS as u32) as usize;
         let module = entropy.pick(&[0, 0, 0, 0, 1, 1, 2, 3, 4]);
-        match entropy.below(18) {
-            0..3 => {
-                // Mostly in one go, as hosts do.
-                self.begin(host, module, entropy);
+        match entropy.below(24) {
+            0..3 | 18..24 => {
+                // Mostly in one go and one after the other, as hosts do.
                 if entropy.below(4) != 0 {
+                    self.abort(host);
+                }
+                self.begin(host, module, entropy);
+                if entropy.below(8) != 0 {
                     self.chunks(host, entropy);
                     self.commit(host);
                 }
             }
             3 => self.chunks(host, entropy),
             4 => self.commit(host),
-            5 => {
-                if let Some(Sending { token, .. }) = self.hosts[host].transfer.take() {
-                    let response = self.ask(host, &Request::Abort { token });
-                    assert!(matches!(response, Response::Done | Response::Refused(Refusal::NoTransfer)));
-                }
-            }
+            5 => self.abort(host),
             6..8 => {
                 // The last is longer than a transfer is held.
                 let us =
@@ -196,6 +236,8 @@ impl Bench {
                 let request =
                     if request == 0 { Request::Confirm { module } } else { Request::Rollback { module } };
                 let response = self.ask(host, &request);
+                self.reached.rolled_back += u32::from(matches!(response, Response::Swapped { .. }));
+                // The way back is never refused for what another module got meanwhile.
                 let fits =
                     matches!(response, Response::Done | Response::Swapped { .. } | Response::Refused(_));
                 assert!(fits, "{request:?}: {response:?}");
@@ -227,9 +269,16 @@ impl Bench {
         }
     }
 
+    fn abort(&mut self, host: usize) {
+        if let Some(Sending { token, .. }) = self.hosts[host].transfer.take() {
+            let response = self.ask(host, &Request::Abort { token });
+            assert!(matches!(response, Response::Done | Response::Refused(Refusal::NoTransfer)));
+        }
+    }
+
     fn begin(&mut self, host: usize, module: u8, entropy: &mut Entropy<'_>) {
         let mut words = image(entropy);
-        match entropy.below(8) {
+        match entropy.below(24) {
             // On its way, or before it was hashed.
             0 => words[entropy.clone().below(40) as usize] ^= 1 << entropy.below(32),
             1 => {
@@ -242,7 +291,8 @@ impl Bench {
         let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
         let mut hash = [0; 32];
         hash.copy_from_slice(&bytes[xmap_image::HASH_WORD * 4..][..32]);
-        let size = entropy.pick(&[0, 0, 0, 0, 0, 0, 1, 4, 1 << 20]) + bytes.len() as u32;
+        let size = if entropy.below(12) == 0 { entropy.pick(&[1, 4, 1 << 20]) } else { 0 };
+        let size = size + bytes.len() as u32;
         let token = entropy.below(4);
         match self.ask(host, &Request::Begin { module, bytes: size, hash, token }) {
             Response::Staging { next } => {
@@ -260,8 +310,8 @@ impl Bench {
         let Some(mut sending) = self.hosts[host].transfer.take() else { return };
         for _ in 0..3 + entropy.below(3) {
             // Now and then from the wrong place, or too little.
-            let from = if entropy.below(12) == 0 { entropy.below(2000) as usize } else { sending.at };
-            let most = entropy.pick(&[MAX_CHUNK, MAX_CHUNK, MAX_CHUNK, MAX_CHUNK, 1, 0]);
+            let from = if entropy.below(24) == 0 { entropy.below(2000) as usize } else { sending.at };
+            let most = if entropy.below(12) == 0 { entropy.pick(&[1, 0]) } else { MAX_CHUNK };
             let data = sending.bytes.get(from..).unwrap_or_default().iter().take(most).copied().collect();
             match self.ask(host, &Request::Chunk { token: sending.token, offset: from as u32, data }) {
                 Response::Staging { next } | Response::Refused(Refusal::BadChunk { expected: next }) => {
@@ -275,7 +325,8 @@ impl Bench {
     }
 
     fn commit(&mut self, host: usize) {
-        let Some(Sending { module, hash, token, .. }) = self.hosts[host].transfer.clone() else { return };
+        let Some(sending) = self.hosts[host].transfer.take() else { return };
+        let Sending { module, hash, token, .. } = sending;
         let before: [Seen; MAX_MODULES] = std::array::from_fn(|n| self.see(n as u8));
         let answer = self.ask(host, &Request::Commit { token });
         let after: [Seen; MAX_MODULES] = std::array::from_fn(|n| self.see(n as u8));
@@ -294,8 +345,16 @@ impl Bench {
                 assert!(!matches!(state, ImageState::Mounted | ImageState::None), "{state:?}");
                 assert!(before == after, "an image that failed changed something");
                 self.reached.refused += 1;
+                match state {
+                    ImageState::Rejected { code: 271..=276, .. } => self.reached.beside_active += 1,
+                    ImageState::Rejected { code: 281..=286, .. } => self.reached.beside_returning += 1,
+                    _ => {}
+                }
             }
-            Response::Refused(_) => assert!(before == after, "a refusal changed something"),
+            Response::Refused(_) => {
+                assert!(before == after, "a refusal changed something");
+                self.hosts[host].transfer = Some(sending);
+            }
             other => panic!("{other:?}"),
         }
     }
@@ -375,36 +434,118 @@ impl Bench {
             self.happened = page.first + page.entries.len() as u32;
             page = self.device.happened(self.happened);
         }
-        let ours = LINES.iter().fold(0, |mask, line| mask | 1u32 << line);
-        let board = self.device.board_mut().port_mut();
-        for access in board.accesses().filter(|access| access.drives()) {
-            assert_eq!(access.value & !ours, 0, "{access}");
+        self.check_owners();
+        self.check_lines();
+    }
+
+    /// What the active images have is theirs alone. Written down a second time here: the device has
+    /// [`xmap_image::conflict`] for it.
+    fn check_owners(&mut self) {
+        let mut names = BTreeMap::new();
+        let mut keys = BTreeMap::new();
+        let mut edges = BTreeMap::new();
+        let mut declared: BTreeMap<u8, Vec<(u8, PinMode, Pull)>> = BTreeMap::new();
+        let mut running = 0;
+        for module in 0..MAX_MODULES as u8 {
+            running += u32::from(self.device.life(module) == Life::Running);
+            let Some(image) = self.device.image(module) else { continue };
+            let manifest = image.manifest().expect("an image that was admitted");
+            let other = names.insert(manifest.module.to_owned(), module);
+            assert_eq!(other, None, "module {module} has the name {}, too", manifest.module);
+            for id in (0..image.exports().len() as u16).map(ExportId) {
+                let key = image.key(id).expect("each export has a key");
+                if !HOOKS.contains(&key) {
+                    let other = keys.insert(key.to_owned(), module);
+                    assert!(other.is_none_or(|other| other == module), "{key}: {other:?} and {module}");
+                }
+            }
+            for line in manifest.events.iter().filter_map(|event| event.source.line()) {
+                let other = edges.insert(line, module);
+                assert!(other.is_none_or(|other| other == module), "edges of {line}: {other:?} and {module}");
+            }
+            for pin in image.pins() {
+                declared.entry(pin.line().number()).or_default().push((module, pin.mode(), pin.pull()));
+            }
         }
-        // What was looked at is forgotten.
-        board.record(false);
-        board.record(true);
+        for (line, of) in &declared {
+            let driven = of.iter().any(|(_, mode, _)| *mode != PinMode::In);
+            assert!(!driven || of.len() == 1, "line {line} is driven, and declared by {of:?}");
+            assert!(of.iter().all(|(.., pull)| *pull == of[0].2), "pulls of line {line}: {of:?}");
+        }
+        self.reached.side_by_side += u32::from(running > 1);
+    }
+
+    /// The lines of a module that runs are what it declares, and those of a module that rests are safe.
+    fn check_lines(&mut self) {
+        let ours = LINES.iter().fold(0, |mask, line| mask | 1u64 << line);
+        for access in self.device.board_mut().port_mut().accesses().filter(|access| access.drives()) {
+            let bank = match access.register {
+                Register::Set(bank) | Register::Clear(bank) => bank,
+                other => panic!("{other:?} drives nothing"),
+            };
+            assert_eq!(access.value & !bank.of(ours), 0, "{access}");
+        }
+        self.device.board_mut().port_mut().forget();
+        for module in 0..MAX_MODULES as u8 {
+            let life = self.device.life(module);
+            self.reached.resting += u32::from(life == Life::Faulted);
+            let pins: Vec<PinRow> = self.device.image(module).map_or_else(Vec::new, |i| i.pins().to_vec());
+            let board = self.device.board_mut().port_mut();
+            for pin in pins {
+                let (drives, high) = (board.is_output(pin.line()), board.is_high(pin.line()));
+                let right = match (life, pin.mode(), pin.safe()) {
+                    (Life::Running, PinMode::Out, _) => drives,
+                    (_, PinMode::In, _) => !drives,
+                    (Life::Faulted, PinMode::Out, Safe::Low) => drives && !high,
+                    (Life::Faulted, PinMode::Out, Safe::High) => drives && high,
+                    (Life::Faulted, PinMode::Out, Safe::Hold) => drives,
+                    (Life::Faulted, PinMode::InOut, Safe::Low) => !drives || !high,
+                    (Life::Faulted, PinMode::InOut, Safe::High) => !drives || high,
+                    (Life::Faulted, PinMode::Out | PinMode::InOut, Safe::Float) => !drives,
+                    (Life::Faulted, PinMode::Any, _) => !drives,
+                    _ => true,
+                };
+                assert!(right, "module {module} is {life:?}, {pin:?}: drives {drives}, high {high}");
+            }
+        }
     }
 }
 
-/// A small image: two lines, an output and an input; exports that work, trap and spin; and any policy.
+/// A small image: an output and some lines more; exports that work, trap and spin; and any policy.
 fn image(entropy: &mut Entropy<'_>) -> Vec<u32> {
     let mut b = ImageBuilder::new(BoardId::Rpi4b);
-    b.manifest.module = entropy.pick(&["a", "b", "c"]);
+    b.manifest.module = entropy.pick(&["a", "b", "c", "d", "e"]);
     b.version = entropy.below(4);
     let line = |n| Line::new(n).expect("a line");
     let output = entropy.pick(&LINES);
-    let safe = entropy.pick(&[Safe::Low, Safe::High, Safe::Hold]);
+    let safe = [Safe::Low, Safe::High, Safe::Hold, Safe::Float];
+    let mut turned = None;
     for n in LINES {
-        if n == output {
-            b.pins.push(PinRow::new(line(n), PinMode::Out, safe, Pull::None));
-        } else if entropy.below(3) == 0 {
-            b.pins.push(PinRow::new(line(n), PinMode::In, Safe::Hold, Pull::Up));
-        }
+        let pull = entropy.pick(&[Pull::Up, Pull::Up, Pull::Up, Pull::None]);
+        let row = match entropy.below(12) {
+            _ if n == output => PinRow::new(line(n), PinMode::Out, entropy.pick(&safe), Pull::None),
+            0 => PinRow::new(line(n), PinMode::In, Safe::Hold, pull),
+            1 => {
+                turned = Some(n);
+                let mode = entropy.pick(&[PinMode::InOut, PinMode::InOut, PinMode::Any]);
+                PinRow::new(line(n), mode, entropy.pick(&safe), pull)
+            }
+            _ => continue,
+        };
+        b.pins.push(row);
     }
+    let input = b.pins.iter().find(|pin| pin.mode() == PinMode::In).map(|pin| pin.line().number());
     b.globals = vec![0, 5];
     let ret = Op::Ret.abc(0, 0, 0);
     let trap = Op::Unreachable.abc(0, 0, 0);
-    let works = [Op::LineSet.abc(output, 0, 0), Op::LineClear.abc(output, 0, 0), ret];
+    let mut works = vec![Op::LineSet.abc(output, 0, 0), Op::LineClear.abc(output, 0, 0)];
+    if let Some(line) = turned {
+        let [place, high] = [Op::Const32.a16(2, line.into()), Op::Const32.a16(3, 1)];
+        works.extend([place, high, Op::LineSet.abc(line, 0, 0), Op::GpioDirection.abc(2, 3, 0)]);
+    }
+    works.push(ret);
+    // Now and then a key that another module's image may have as well.
+    let shared = entropy.below(8) == 0;
     // Back to itself: ends with the fuel.
     let spins = [Op::Br.a24(-1), ret];
     let mut code = |name: &'static str, results: &[Ty], code: Vec<u32>| {
@@ -412,17 +553,19 @@ fn image(entropy: &mut Entropy<'_>) -> Vec<u32> {
         b.functions.push(Function { frame: 16, params: 0, results: results.len() as u8, code });
         let key = match name {
             "on_mount" | "on_unmount" => name.to_string(),
+            "trip" if shared => "shared.trip".to_string(),
             _ => format!("{}.{name}", b.manifest.module),
         };
         let entry = Entry::Code { function, fuel: 200 };
         b.exports.push(Row { key, name: name.into(), params: vec![], results: results.to_vec(), entry });
     };
-    code("put", &[], works.to_vec());
+    code("put", &[], works.clone());
     code("trip", &[], vec![trap, ret]);
     code("spin", &[], spins.to_vec());
     let tick = entropy.below(6);
-    code("tick", &[], if tick == 0 { vec![trap, ret] } else { works.to_vec() });
-    match entropy.below(6) {
+    code("tick", &[], if tick == 0 { vec![trap, ret] } else { works.clone() });
+    code("edge", &[], works);
+    match entropy.below(12) {
         0 => code("on_mount", &[Ty::I32], vec![Op::Const32.a16(1, 3), ret]),
         1 => code("on_mount", &[Ty::I32], vec![trap, ret]),
         _ => code("on_mount", &[Ty::I32], vec![Op::Const32.a16(1, 0), ret]),
@@ -432,11 +575,16 @@ fn image(entropy: &mut Entropy<'_>) -> Vec<u32> {
     }
     let mut keys: Vec<&str> = b.exports.iter().map(|row| row.key.as_str()).collect();
     keys.sort_unstable();
-    let place = keys.iter().position(|key| key.ends_with(".tick")).expect("it is there") as u16;
+    let place = |name| keys.iter().position(|key| key.ends_with(name)).expect("it is there") as u16;
+    let [tick, edge] = [".tick", ".edge"].map(place);
     if entropy.below(2) == 0 {
         let every_us = entropy.pick(&[5_000, 100_000]);
-        let tick = Event { export: place, source: EventSource::Every { every_us } };
+        let tick = Event { export: tick, source: EventSource::Every { every_us } };
         assert!(b.manifest.events.push(tick).is_ok());
+    }
+    if let Some(line) = input.filter(|_| entropy.below(2) == 0) {
+        let edge = Event { export: edge, source: EventSource::Both { line, debounce_us: 0 } };
+        assert!(b.manifest.events.push(edge).is_ok());
     }
     let fault = [OnFault::Hold, OnFault::Safe, OnFault::Restart];
     b.manifest.policy = Policy {
@@ -446,7 +594,7 @@ fn image(entropy: &mut Entropy<'_>) -> Vec<u32> {
         on_overrun: entropy.pick(&[OnOverrun::DropOldest, OnOverrun::DropNewest]),
         coalesce: entropy.below(2) == 0,
         link_timeout_ms: entropy.pick(&[0, 0, 20]),
-        confirm_ms: entropy.pick(&[0, 5, 3000]),
+        confirm_ms: entropy.pick(&[0, 0, 5, 5, 3000]),
         confirm: Confirm::Device,
         layout: entropy.below(3),
         keep: heapless_of(entropy),
