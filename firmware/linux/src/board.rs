@@ -69,6 +69,9 @@ impl LinuxBoard {
                 u64::MAX
             }
             Sight::File(levels) => {
+                if !levels.wants_any() {
+                    return u64::MAX;
+                }
                 let now_us = self.clock.now_us();
                 levels.look(now_us, [Bank::Zero, Bank::One].map(|bank| self.registers.level(bank)))
             }

@@ -1,9 +1,10 @@
 #![forbid(unsafe_code)]
 //! The service's beginning: arguments, configuration, and the loop around the device.
 
-use std::panic;
-use std::process::ExitCode;
+use std::os::unix::process::CommandExt as _;
+use std::process::{Command, ExitCode};
 use std::time::Duration;
+use std::{env, io, panic};
 
 use clap::Parser as _;
 use xmapd::config::{Arguments, Config};
@@ -42,7 +43,26 @@ fn start(arguments: &Arguments) -> Result<()> {
     log::info(format_args!("xmapd {}", env!("CARGO_PKG_VERSION")));
     while run(&config, &signals)? == Ended::Reset {
         log::info("restarted, as a host asked for it");
+        log::flush(FLUSH);
+        // Returns if it cannot be done.
+        let error = replace();
+        log::warn(format_args!(
+            "the program is not replaced by itself ({error}): the device starts anew within it"
+        ));
     }
     log::info("stopped: outputs are as the manifests' safe states say");
     Ok(())
+}
+
+/// Runs this program anew in its own place, with the same arguments and the same process: so nothing of what it took from the
+/// system is left, whatever that was. Outputs are as their safe states say, and no file stays open.
+fn replace() -> io::Error {
+    let itself = env::current_exe().ok().filter(|path| path.exists());
+    // A package that was upgraded has taken the file away, and the kernel still has it.
+    let mut command = Command::new(itself.unwrap_or_else(|| "/proc/self/exe".into()));
+    let mut arguments = env::args_os();
+    if let Some(name) = arguments.next() {
+        command.arg0(name);
+    }
+    command.args(arguments).exec()
 }

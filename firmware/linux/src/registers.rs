@@ -248,6 +248,8 @@ pub struct Simulated {
     _lock: Lock,
     latch: u64,
     pulled_up: u64,
+    /// The latch and the levels that stand in the file.
+    written: Option<(u64, u64)>,
 }
 
 impl Simulated {
@@ -255,7 +257,8 @@ impl Simulated {
         let mut word = [0; 8];
         file.read_exact_at(&mut word, file::LATCH)?;
         // Pulls from before are those of the modules, which set them up again.
-        let mut chip = Self { gpio, file, _lock: lock, latch: u64::from_le_bytes(word), pulled_up: 0 };
+        let mut chip =
+            Self { gpio, file, _lock: lock, latch: u64::from_le_bytes(word), pulled_up: 0, written: None };
         chip.refresh();
         Ok(chip)
     }
@@ -291,8 +294,11 @@ impl Simulated {
             .filter(|line| self.gpio.is_output(*line))
             .fold(0, |lines, line| lines | line.mask64());
         let levels = self.latch & outputs | inputs & !outputs;
-        _ = self.file.write_all_at(&self.latch.to_le_bytes(), file::LATCH);
-        _ = self.file.write_all_at(&levels.to_le_bytes(), file::LEVELS);
+        if self.written != Some((self.latch, levels)) {
+            self.written = Some((self.latch, levels));
+            _ = self.file.write_all_at(&self.latch.to_le_bytes(), file::LATCH);
+            _ = self.file.write_all_at(&levels.to_le_bytes(), file::LEVELS);
+        }
     }
 }
 

@@ -222,6 +222,11 @@ impl Device {
         assert!(Command::new("kill").args(["-s", name, &pid]).status().unwrap().success());
     }
 
+    /// The number of the program's process.
+    pub fn pid(&self) -> u32 {
+        self.child.as_ref().unwrap().id()
+    }
+
     /// Waits for the program's end.
     pub fn end(&mut self) -> ExitStatus {
         let start = Instant::now();
