@@ -3,16 +3,16 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use xmap_boards::RPI4B;
 use xmap_image::limits::MAX_KEPT_BYTES;
 use xmap_trust::{MAX_POLICY_BYTES, SEAL_WORDS};
 
 use super::pair::OVERHEAD;
-use crate::rooms::IMAGE_WORDS;
 
 /// Bytes of the state that an image may retain. One that would retain more is refused where it comes in.
 pub const STATE_BYTES_MAX: usize = MAX_KEPT_BYTES as usize;
 /// Bytes of an image's record: origin, image, seal.
-const IMAGE_RECORD_MAX: usize = 1 + 255 + (IMAGE_WORDS + SEAL_WORDS) * 4;
+const IMAGE_RECORD_MAX: usize = 1 + 255 + RPI4B.limits.image_bytes + SEAL_WORDS * 4;
 /// Bytes of a trust record: the policy in hexadecimal digits, and far more names of modules than a device sees.
 const TRUST_RECORD_MAX: usize = 2 * MAX_POLICY_BYTES + (256 << 10);
 /// Bytes of the largest record with its frame. A file that has more is none of ours.
