@@ -8,7 +8,7 @@ mod line;
 mod rpi4b;
 
 pub use line::{Bank, Line, PinMask};
-pub use rpi4b::RPI4B;
+pub use rpi4b::{BOOT_MEDIA, RPI4B, boot_medium};
 
 /// Identifies a board inside an image. The number is part of the image format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

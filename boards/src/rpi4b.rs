@@ -98,3 +98,21 @@ pub const RPI4B: Board = Board {
         reserved(57, "the Ethernet interface"),
     ],
 };
+
+/// Where the boot loader can say that it booted from, and with it the panel's image; `boot` where it does not say.
+pub const BOOT_MEDIA: [&str; 7] = ["sd", "network", "rpiboot", "usb", "nvme", "http", "boot"];
+
+/// The medium of a boot mode of the Raspberry Pi's boot loader (its documentation of `BOOT_ORDER` and of
+/// `/chosen/bootloader`).
+pub const fn boot_medium(boot_mode: u64) -> &'static str {
+    let n = match boot_mode {
+        0 | 1 => 0,
+        2 => 1,
+        3 => 2,
+        4 | 5 => 3,
+        6 => 4,
+        7 => 5,
+        _ => 6,
+    };
+    BOOT_MEDIA[n]
+}

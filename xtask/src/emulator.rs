@@ -2,19 +2,20 @@
 
 use std::io::{self, Read as _};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Command, ExitStatus};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, anyhow, bail, ensure};
+use anyhow::{Context as _, Error, Result, anyhow, bail, ensure};
 use dtoolkit::model::{DeviceTree, DeviceTreeNode, DeviceTreeProperty};
 use tempfile::NamedTempFile;
 
 use crate::firmware::Built;
 use crate::linux::{Store, Witness};
 use crate::running::{Running, Wire};
-use crate::{apt, process};
+use crate::{apt, process, target_dir};
 
 pub(crate) const QEMU: &str = "qemu-system-aarch64";
 /// The first version with `raspi4b`.
@@ -162,17 +163,21 @@ impl<'a> Machine<'a> {
         Ok(Emulator { running, uart, witness, _device_tree: device_tree })
     }
 
-    /// Runs it in the foreground until it ends, with the UART at `serial`: `stdio`, or what else QEMU
-    /// takes there.
+    /// Runs it in the place of this process, so that it ends with it; the UART is at `serial`: `stdio`, or what else
+    /// QEMU takes there.
     ///
     /// # Errors
     ///
-    /// The emulator is missing, or cannot be started.
-    pub fn run(&self, serial: &str) -> Result<ExitStatus> {
-        require()?;
-        let device_tree = self.device_tree()?;
-        let mut qemu = self.command(serial, device_tree.path());
-        qemu.status().with_context(|| format!("cannot run {QEMU}"))
+    /// Always: the emulator is missing, or cannot be started.
+    pub fn become_it(&self, serial: &str) -> Error {
+        let start = || -> Result<io::Error> {
+            require()?;
+            // QEMU reads it after this program has gone.
+            let path = target_dir().join("emulator.dtb");
+            self.device_tree()?.persist(&path)?;
+            Ok(self.command(serial, &path).exec())
+        };
+        start().map_or_else(|error| error, |error| Error::from(error).context(format!("cannot run {QEMU}")))
     }
 }
 

@@ -196,9 +196,8 @@ pub const VENDOR_FILES: [&str; 4] =
 ///
 /// # Errors
 ///
-/// A file cannot be read or written; nothing is built or removed before the panel was read.
-pub fn boot_folder(panel: Option<&Path>, owner: Owner<'_>, keys: Option<&Path>) -> Result<(Built, PathBuf)> {
-    let panel = panel.map(read).transpose()?;
+/// A file cannot be read or written.
+pub fn boot_folder(panel: Option<&[u8]>, owner: Owner<'_>, keys: Option<&Path>) -> Result<(Built, PathBuf)> {
     let firmware = build_with(Program::Firmware, owner, keys)?;
     let boot = target_dir().join("boot");
     if boot.exists() {
@@ -211,7 +210,7 @@ pub fn boot_folder(panel: Option<&Path>, owner: Owner<'_>, keys: Option<&Path>) 
     let config = read(&root().join("boards/rpi4b/config.txt"))?;
     write(&boot.join("config.txt"), &config)?;
     if let Some(panel) = panel {
-        write(&boot.join("panel.xmap"), &panel)?;
+        write(&boot.join("panel.xmap"), panel)?;
     }
     Ok((Built { kernel, ..firmware }, boot))
 }

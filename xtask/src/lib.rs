@@ -12,6 +12,7 @@ pub mod link;
 pub mod linux;
 pub mod measure;
 pub mod opcost;
+pub mod panel;
 pub mod process;
 mod running;
 pub mod service;

@@ -5,6 +5,7 @@ use core::ops::Range;
 
 use dtoolkit::fdt::Fdt;
 use dtoolkit::{Node, Property};
+use xmap_boards::boot_medium;
 
 /// Memory that start-up maps as ordinary memory: the first GiB, which every Pi 4B has.
 pub(crate) const MEMORY_END: usize = 1 << 30;
@@ -21,19 +22,6 @@ pub struct Handover<'a> {
     pub origin: &'static str,
     /// Random bytes for this start (`rng-seed`), as the Raspberry Pi's firmware has them of the chip's generator; empty where there are none.
     pub seed: &'a [u8],
-}
-
-/// The medium of a boot mode of the Raspberry Pi's boot loader (its documentation of `BOOT_ORDER` and of `/chosen/bootloader`).
-const fn medium(boot_mode: u64) -> &'static str {
-    match boot_mode {
-        0 | 1 => "sd",
-        2 => "network",
-        3 => "rpiboot",
-        4 | 5 => "usb",
-        6 => "nvme",
-        7 => "http",
-        _ => "boot",
-    }
 }
 
 /// Why the device tree cannot be used.
@@ -96,7 +84,7 @@ impl<'a> Handover<'a> {
         let seed = property("rng-seed").and_then(|value| value.value_as::<&[u8]>().ok()).unwrap_or_default();
         let boot_mode = tree.find_node("/chosen/bootloader").and_then(|node| node.property("boot-mode"));
         // Nobody needs it but a policy, which has no origin `boot` unless its owner means it.
-        let origin = boot_mode.and_then(|mode| cells(mode.value())).map_or("boot", medium);
+        let origin = boot_mode.and_then(|mode| cells(mode.value())).map_or("boot", boot_medium);
         Ok(Self { image, arguments, origin, seed })
     }
 }

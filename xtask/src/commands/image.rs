@@ -4,11 +4,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
+use xmap_boards::BOOT_MEDIA;
+use xmap_trust::Policy;
 use xtask::firmware::{self, Owner, VENDOR_FILES};
+use xtask::panel;
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// The panel's image, as `xmap build` writes it
+    /// The panel: an image or a bundle, or a manifest (panel.toml) or a module, which is compiled
     panel: Option<PathBuf>,
     #[command(flatten)]
     owner: Owned,
@@ -30,8 +33,8 @@ pub(crate) struct Owned {
 }
 
 impl Owned {
-    /// Says which build it is, and gives its owner.
-    pub(crate) fn owner(&self) -> Result<Owner<'_>> {
+    /// Says which build it is, and gives its owner with the policy.
+    pub(crate) fn owner(&self) -> Result<(Owner<'_>, Option<Policy>)> {
         match &self.keys {
             Some(keys) => {
                 let count = firmware::role_keys(keys)?.iter().len();
@@ -44,23 +47,23 @@ impl Owned {
             println!(
                 "This is a DEVELOPMENT build: the device takes any image, whoever made it. --policy makes a release."
             );
-            return Ok(Owner::Nobody);
+            return Ok((Owner::Nobody, None));
         };
         let (owner, opened) = Owner::read(policy, root)?;
         println!(
             "This is a release build with policy {}: images need a seal that it allows.",
             opened.version
         );
-        Ok(owner)
+        Ok((owner, Some(opened)))
     }
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    let (_, boot) = firmware::boot_folder(
-        arguments.panel.as_deref(),
-        arguments.owner.owner()?,
-        arguments.owner.keys.as_deref(),
-    )?;
+    let (owner, policy) = arguments.owner.owner()?;
+    // Nothing is built or removed before the panel is one that the device takes.
+    let panel = arguments.panel.as_ref().map(|path| panel::read(path, policy.as_ref(), &BOOT_MEDIA));
+    let panel = panel.transpose()?;
+    let (_, boot) = firmware::boot_folder(panel.as_deref(), owner, arguments.owner.keys.as_deref())?;
     list(&boot)?;
     if arguments.panel.is_none() {
         println!("No panel was given: add one as panel.xmap.");

@@ -1,16 +1,17 @@
 //! `cargo xtask qemu`
 
+use std::net::TcpListener;
 use std::path::PathBuf;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
 use xtask::emulator::Machine;
-use xtask::firmware;
+use xtask::{firmware, panel};
 
 use super::image::Owned;
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// The panel's image, as `xmap build` writes it
+    /// The panel: an image or a bundle, or a manifest (panel.toml) or a module, which is compiled
     panel: Option<PathBuf>,
     /// Where the board's UART is: without it on standard input and output, else tcp:HOST:PORT, which
     /// `xmap call --port` takes too
@@ -25,21 +26,28 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         None => "stdio".into(),
         Some(port) => {
             let address = port.strip_prefix("tcp:").context("--port takes tcp:HOST:PORT")?;
+            let free = TcpListener::bind(address);
+            drop(free.with_context(|| format!("{port} cannot be had: does another emulator run there?"))?);
             format!("tcp:{address},server=on,wait=on,nodelay=on")
         }
     };
+    let (owner, policy) = arguments.owner.owner()?;
+    // No boot loader says where the emulator has the image from.
+    let panel = arguments.panel.as_ref().map(|path| panel::read(path, policy.as_ref(), &["boot"]));
+    let panel = panel.transpose()?;
     // What is run is what would be copied onto the board.
-    let (flashed, boot) = firmware::boot_folder(
-        arguments.panel.as_deref(),
-        arguments.owner.owner()?,
-        arguments.owner.keys.as_deref(),
-    )?;
+    let (flashed, boot) = firmware::boot_folder(panel.as_deref(), owner, arguments.owner.keys.as_deref())?;
     let panel = arguments.panel.as_ref().map(|_| boot.join("panel.xmap"));
     let machine = Machine { panel: panel.as_deref(), ..Machine::new(&flashed) };
-    if let Some(port) = &arguments.port {
-        eprintln!("The board starts when a program connects to {port}; Ctrl-C ends it.");
+    match &arguments.port {
+        Some(port) => {
+            eprintln!("The board starts when a program connects to {port} (`xmap status --port {port}`).")
+        }
+        None => eprintln!(
+            "The board's UART is this terminal: frames of the link, which are no text, with the panel's messages among \
+             them. With `--port tcp:127.0.0.1:5555`, `xmap --help` has the verbs that talk to it."
+        ),
     }
-    let status = machine.run(&serial)?;
-    ensure!(status.success(), "the emulator failed: {status}");
-    Ok(())
+    eprintln!("Ctrl-C ends it, and so does a restart of the device.");
+    Err(machine.become_it(&serial))
 }
