@@ -9,6 +9,9 @@ use xmap_boards::RPI4B;
 use xmap_link::limits::MAX_MODULES;
 use xmap_panel::{Ram, Room};
 
+/// Words of an image.
+pub const IMAGE_WORDS: usize = RPI4B.limits.image_bytes / 4;
+
 /// Memory on the heap.
 #[derive(Debug)]
 pub struct Heap;
@@ -24,7 +27,7 @@ pub fn rooms() -> [[Room<Heap>; 2]; MAX_MODULES] {
     let limits = RPI4B.limits;
     // Zeroed memory of this size comes from the kernel as it is, and nobody touches it here.
     let room = |_| Room {
-        words: vec![0; limits.image_bytes / 4].into(),
+        words: vec![0; IMAGE_WORDS].into(),
         stack: vec![0; xmap_image::limits::WINDOW + limits.stack_slots].into(),
         globals: vec![0; limits.slots].into(),
         memory: vec![0; limits.memory_bytes].into(),
