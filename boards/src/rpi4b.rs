@@ -62,6 +62,7 @@ pub const RPI4B: Board = Board {
         // What an image may ask for at most (`xmap_image::limits::MAX_STACK_SLOTS`): 512 KiB.
         stack_slots: 1 << 16,
     },
+    shortest_period_us: 100,
     reserved: &[
         reserved(0, "the ID EEPROM of a HAT (ID_SD)"),
         reserved(1, "the ID EEPROM of a HAT (ID_SC)"),

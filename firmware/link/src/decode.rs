@@ -59,9 +59,9 @@ impl fmt::Display for DecodeError {
 impl core::error::Error for DecodeError {}
 
 /// Kinds of [`Request`]; a test holds it to the enum.
-const REQUESTS: u32 = 25;
+const REQUESTS: u32 = 26;
 /// Kinds of [`Response`]; a test holds it to the enum.
-const RESPONSES: u32 = 20;
+const RESPONSES: u32 = 21;
 /// Variants of [`crate::Refusal`]; a test holds it to the enum.
 const REFUSALS: u32 = 23;
 /// The kind of [`Response::Refused`].
@@ -158,6 +158,7 @@ mod tests {
             Request::Hosts => 22,
             Request::Edition { .. } => 23,
             Request::Kept => 24,
+            Request::Limits => 25,
         }
     }
 
@@ -258,6 +259,7 @@ mod tests {
             Response::Policy(_) => 17,
             Response::Hosts(_) => 18,
             Response::Kept(_) => 19,
+            Response::Limits { .. } => 20,
         }
     }
 
@@ -290,6 +292,7 @@ mod tests {
             Request::Hosts,
             Request::Edition { edition: 1 },
             Request::Kept,
+            Request::Limits,
         ];
         assert_eq!(requests.len(), REQUESTS as usize);
         for (kind, request) in requests.iter().enumerate() {
@@ -343,6 +346,7 @@ mod tests {
             Response::Policy(PolicyState::Taken { version: 1, stopped: 0 }),
             Response::Hosts(HostCounts::default()),
             Response::Kept(KeepStatus::default()),
+            Response::Limits { values: Default::default() },
         ];
         assert_eq!(responses.len(), RESPONSES as usize);
         for (kind, response) in responses.iter().enumerate() {

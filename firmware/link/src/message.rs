@@ -10,7 +10,7 @@ use heapless::{String, Vec};
 use serde::{Deserialize, Serialize};
 
 use crate::kept::KeepStatus;
-use crate::limits::{MAX_ARGS, MAX_BANKS, MAX_CHUNK, MAX_NAME, MAX_TRACE_ENTRIES, MAX_VERSION};
+use crate::limits::{MAX_ARGS, MAX_BANKS, MAX_CHUNK, MAX_LIMITS, MAX_NAME, MAX_TRACE_ENTRIES, MAX_VERSION};
 use crate::operate::{Happenings, HostCounts, ModuleStatus};
 use crate::trust::{PolicyState, TrustStatus};
 use crate::{Nonce, Role, RoleKeyId, Tag};
@@ -181,6 +181,8 @@ pub enum Request {
     },
     /// Kind 24: what outlives a restart? Answered by [`Response::Kept`].
     Kept,
+    /// Kind 25: what may an image ask for? Answered by [`Response::Limits`].
+    Limits,
 }
 
 /// A part of an image on its way.
@@ -278,6 +280,11 @@ pub enum Response {
     Hosts(HostCounts),
     /// Kind 19: answers [`Request::Kept`].
     Kept(KeepStatus),
+    /// Kind 20: answers [`Request::Limits`].
+    Limits {
+        /// The value of each limit, in the order of their numbers (`xmap_trust::Limit`). A newer device may have more.
+        values: Vec<u32, MAX_LIMITS>,
+    },
 }
 
 /// Who a device is. The first two fields never change, in any protocol version.

@@ -60,7 +60,8 @@ impl Request {
             | Self::Trust
             | Self::Hosts
             | Self::Edition { .. }
-            | Self::Kept => Role::Observe,
+            | Self::Kept
+            | Self::Limits => Role::Observe,
             Self::Call { .. } | Self::Bind { .. } | Self::CallHandle { .. } | Self::Release { .. } => {
                 Role::Call
             }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Parser;
 use serde::Deserialize;
+use xmap_trust::{Limit, Limits};
 
 use crate::error::{Code, Error, Result};
 
@@ -70,6 +71,8 @@ pub struct Config {
     pub keys: Option<PathBuf>,
     /// Whose images are taken; without it, anybody's.
     pub trust: Option<TrustAt>,
+    /// What an image may ask for.
+    pub limits: Limits,
     /// Inputs and clock are the host's.
     pub rehearse: bool,
     /// Nothing is mounted.
@@ -106,6 +109,36 @@ struct Written {
     realtime_priority: Option<u8>,
     link: WrittenLink,
     trust: Option<WrittenTrust>,
+    limits: WrittenLimits,
+}
+
+/// A key for each limit.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct WrittenLimits {
+    image_bytes: Option<u32>,
+    memory_bytes: Option<u32>,
+    kept_bytes: Option<u32>,
+    fuel: Option<u32>,
+    time_us: Option<u32>,
+    period_us: Option<u32>,
+    events_per_s: Option<u32>,
+    log_bytes_per_s: Option<u32>,
+}
+
+impl WrittenLimits {
+    const fn get(&self, limit: Limit) -> Option<u32> {
+        match limit {
+            Limit::Image => self.image_bytes,
+            Limit::Memory => self.memory_bytes,
+            Limit::Kept => self.kept_bytes,
+            Limit::Fuel => self.fuel,
+            Limit::Time => self.time_us,
+            Limit::Period => self.period_us,
+            Limit::Events => self.events_per_s,
+            Limit::Log => self.log_bytes_per_s,
+        }
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -153,8 +186,23 @@ impl Config {
             let place = if error.span().is_some() { format!(":{line}:{column}") } else { String::new() };
             Error::new(Code::Config, format!("{name}{place}: {}", error.message().replace('\n', "; ")))
         })?;
-        let Written { registers, gpiochip, panel, state, keep_every_s, realtime_priority, link, trust } =
-            written;
+        let Written {
+            registers,
+            gpiochip,
+            panel,
+            state,
+            keep_every_s,
+            realtime_priority,
+            link,
+            trust,
+            limits,
+        } = written;
+        // What is not said is left to an owner's policy where there is one, and has its default where there is none.
+        let others = if trust.is_some() { Limits::none() } else { Limits::default() };
+        let limits = Limit::ALL.into_iter().fold(others, |all, limit| match limits.get(limit) {
+            Some(value) => all.with(limit, value),
+            None => all,
+        });
         let chip = |text: Option<String>| text.filter(|text| text != "auto").map(PathBuf::from);
         let realtime_priority = realtime_priority.unwrap_or(50);
         if realtime_priority > 99 {
@@ -213,6 +261,7 @@ impl Config {
             tcp: arguments.tcp.or(tcp),
             keys: link.keys,
             trust,
+            limits,
             rehearse: arguments.rehearse,
             safe: arguments.safe,
         };
@@ -298,6 +347,16 @@ mod tests {
     }
 
     #[test]
+    fn limits_are_those_of_the_file_and_others_have_their_defaults_or_are_the_policys() {
+        for limit in Limit::ALL {
+            let text = format!("[limits]\n{limit} = 7");
+            assert_eq!(read(&text).unwrap().limits, Limits::default().with(limit, 7), "{limit}");
+        }
+        let owned = format!("[limits]\nfuel = 7\n[trust]\nroot = '{}01'\npolicy = 'y'\n", "00".repeat(31));
+        assert_eq!(read(&owned).unwrap().limits, Limits::none().with(Limit::Fuel, 7));
+    }
+
+    #[test]
     fn what_means_nothing_is_said_with_its_place() {
         for (text, message) in [
             ("\npanle = 1", "xmapd.toml:2:1: unknown field `panle`"),
@@ -308,6 +367,8 @@ mod tests {
             ("[link]\nsocket_mode = '999'", "xmapd.toml: link.socket_mode = \"999\": expected a mode"),
             ("[link]\ntcp = 'here'", "xmapd.toml: link.tcp = \"here\": expected an address and a port"),
             ("[link]\nsocket = ''", "xmapd.toml: neither link.socket nor link.tcp"),
+            ("[limits]\nfule = 3", "xmapd.toml:2:1: unknown field `fule`"),
+            ("[limits]\nfuel = -3", "xmapd.toml:2:8: invalid value: integer `-3`, expected u32"),
             ("a b", "xmapd.toml:1:3: "),
         ] {
             let error = read(text).unwrap_err();

@@ -77,7 +77,9 @@ pub fn open(config: &Config, owner: Owner, guard: &Guard) -> Result<(Box<LinuxDe
         clock_hz: clock::HZ,
         firmware: env!("CARGO_PKG_VERSION"),
     };
-    Ok((Box::new(Device::with_trust(port, rooms(), owner)), identity))
+    let mut device = Box::new(Device::with_trust(port, rooms(), owner));
+    device.set_limits(config.limits);
+    Ok((device, identity))
 }
 
 /// Mounts what was kept: of each module the image that counted as good last, with its state; where that one cannot be

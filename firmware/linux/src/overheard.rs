@@ -121,6 +121,14 @@ impl<P: Board> Board for Overheard<P> {
         self.port.lines_ready();
     }
 
+    fn allow_text(&mut self, bytes: u32) {
+        self.port.allow_text(bytes);
+    }
+
+    fn text_left(&self) -> Option<u32> {
+        self.port.text_left()
+    }
+
     fn lost_edges(&mut self) -> u32 {
         self.port.lost_edges()
     }

@@ -4,7 +4,7 @@
 use xmap_image::VerifyError;
 use xmap_link::limits::MAX_MODULES;
 use xmap_link::{ImageState, Life, POLICY_CODES, PolicyState, Refusal, Rejection, TrustStatus, What};
-use xmap_trust::{Origin, Policy, Reject, Seal, SealError, authenticate, sealed};
+use xmap_trust::{Limit, Limits, Origin, Policy, Reject, Seal, SealError, authenticate, sealed};
 
 use crate::lifecycle::Step;
 use crate::lines::make_safe;
@@ -101,14 +101,47 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
         announced: Option<[u8; 32]>,
         origin: &Origin,
     ) -> Result<(), Failure> {
+        let limits = self.limits();
         let slot = self.modules.get_mut(usize::from(number)).ok_or(Failure::NoModule)?.inactive_mut();
         if self.trust.policy().is_none() {
-            return slot.admit(bytes, announced).map_err(Failure::Image);
-        }
-        if !bytes.is_multiple_of(4) {
+            slot.admit(bytes, announced).map_err(Failure::Image)?;
+        } else if bytes.is_multiple_of(4) {
+            admit_sealed(slot, bytes / 4, &mut self.trust, (announced, origin))?;
+        } else {
             return Err(Reject::Seal(SealError::Length).into());
         }
-        admit_sealed(slot, bytes / 4, &mut self.trust, (announced, origin))
+        let within = slot.image().map_or(Ok(()), |image| limits.check(&image));
+        if let Err(exceeded) = within {
+            slot.clear();
+            return Err(Reject::Limit(exceeded).into());
+        }
+        slot.set_text_limit(limits.get(Limit::Log));
+        Ok(())
+    }
+
+    /// What an image may ask for: what the owner's policy says, or less where the device's configuration says less. A
+    /// development device has its configuration, or the defaults.
+    pub fn limits(&self) -> Limits {
+        match (self.trust.policy(), self.configured) {
+            (Some(policy), None) => policy.limits,
+            (Some(policy), Some(configured)) => policy.limits.stricter(configured),
+            (None, configured) => configured.unwrap_or_default(),
+        }
+    }
+
+    /// Sets what the device's configuration says an image may ask for. Images that are there already are not held
+    /// against it.
+    pub fn set_limits(&mut self, limits: Limits) {
+        self.configured = Some(limits);
+        self.limit_texts();
+    }
+
+    fn limit_texts(&mut self) {
+        let per_s = self.limits().get(Limit::Log);
+        for module in &mut self.modules {
+            module.active_mut().set_text_limit(per_s);
+            module.inactive_mut().set_text_limit(per_s);
+        }
     }
 
     /// Counts what was refused, and keeps it for a host that asks.
@@ -176,6 +209,7 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
             }
         };
         self.tell(0, What::Policy { version });
+        self.limit_texts();
         let mut stopped = 0;
         for number in 0..MAX_MODULES as u8 {
             if self.hold_again(number) {

@@ -26,6 +26,16 @@ pub trait Board: Port {
     /// The lines of a new image are set up: what comes now is the module's own.
     fn lines_ready(&mut self) {}
 
+    /// Lets the messages that are logged from now on take this many bytes in all: what is beyond is dropped and counted.
+    fn allow_text(&mut self, bytes: u32) {
+        _ = bytes;
+    }
+
+    /// How many of those bytes are left; `None` on a board that keeps no messages.
+    fn text_left(&self) -> Option<u32> {
+        None
+    }
+
     /// Edges that were seen and lost since this was last asked, because too many waited.
     fn lost_edges(&mut self) -> u32 {
         0
@@ -44,6 +54,14 @@ impl<B: Board + ?Sized> Board for &mut B {
 
     fn lines_ready(&mut self) {
         (**self).lines_ready();
+    }
+
+    fn allow_text(&mut self, bytes: u32) {
+        (**self).allow_text(bytes);
+    }
+
+    fn text_left(&self) -> Option<u32> {
+        (**self).text_left()
     }
 
     fn lost_edges(&mut self) -> u32 {

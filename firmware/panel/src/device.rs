@@ -6,6 +6,7 @@ use xmap_image::{ExportId, Image, OnOverrun};
 use xmap_link::EDITION;
 use xmap_link::limits::MAX_MODULES;
 use xmap_link::{Happenings, ImageState, KeepStatus, Life, ModuleStatus, TrapReport, What};
+use xmap_trust::Limits;
 
 use crate::admission::Denials;
 use crate::fault::is_mistake;
@@ -41,6 +42,8 @@ pub struct Device<R: Ram, B, T = Development> {
     pub(crate) board: B,
     pub(crate) trust: T,
     pub(crate) denials: Denials,
+    /// What the configuration says an image may ask for, where it says anything.
+    pub(crate) configured: Option<Limits>,
     pub(crate) modules: [Module<R>; MAX_MODULES],
     pub(crate) sources: Sources,
     pub(crate) queue: Queue,
@@ -75,6 +78,7 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
             board,
             trust,
             denials: Denials::default(),
+            configured: None,
             modules: rooms.map(Module::new),
             sources: Sources::default(),
             queue: Queue::default(),
@@ -134,15 +138,23 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
     /// at its time. `tick` moves the clock on by some microseconds.
     pub fn pass(&mut self, us: u64, mut tick: impl FnMut(&mut B, u64)) {
         let end_us = self.board.now_us().saturating_add(us);
-        loop {
+        while !self.pass_until(end_us, u32::MAX, &mut tick) {}
+    }
+
+    /// [`Device::pass`] up to a time, in so many turns at most. Returns whether that time has come.
+    pub fn pass_until(&mut self, end_us: u64, turns: u32, mut tick: impl FnMut(&mut B, u64)) -> bool {
+        for _ in 0..turns {
             // A handler that waits takes time of its own, and may go beyond the end.
-            while self.board.now_us() <= end_us && self.poll() {}
+            if self.board.now_us() <= end_us && self.poll() {
+                continue;
+            }
             let (now_us, wake_us) = (self.board.now_us(), self.next_wake_us());
             if now_us >= end_us {
-                break;
+                return true;
             }
             tick(&mut self.board, wake_us.clamp(now_us, end_us) - now_us);
         }
+        false
     }
 
     /// Puts what has happened into the queue: a number of edges and events that the time that has passed does not

@@ -19,6 +19,7 @@ mod history;
 mod keeping;
 mod lifecycle;
 mod lines;
+mod meter;
 mod module;
 mod mount;
 mod panel;

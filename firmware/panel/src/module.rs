@@ -1,11 +1,10 @@
 //! A module of a device: two slots, of which one is active, and what is known of both.
 
-use tiny_mapper::Port;
 use xmap_image::{ExportId, Image, Policy};
 use xmap_link::{ImageInfo, ImageState, Life, ModuleStatus, TrapReport};
 
 use crate::slot::Slot;
-use crate::{Panel, Ram, Room};
+use crate::{Board, Panel, Ram, Room};
 
 /// An export of one of a device's modules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -184,12 +183,12 @@ impl<R: Ram> Module<R> {
     }
 
     #[inline]
-    pub(crate) fn with<P: Port, T>(
+    pub(crate) fn with<B: Board, T>(
         &mut self,
-        port: &mut P,
-        f: impl FnOnce(&mut Panel<'_, &mut P>) -> T,
+        board: &mut B,
+        f: impl FnOnce(&mut Panel<'_, &mut B>) -> T,
     ) -> Option<T> {
-        self.active_mut().with(port, f)
+        self.active_mut().with(board, f)
     }
 
     /// Calls that were run since boot, and those that trapped by the module's own doing.

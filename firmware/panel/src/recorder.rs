@@ -20,7 +20,8 @@ const HEAD: usize = 7;
 /// module that polls an input would push all else out.
 ///
 /// A module's messages are kept as well, up to `TEXT` bytes of them with 7 bytes each beside their text, until
-/// [`Record::take_texts`] fetches them; a message that finds no room is lost and counted. They are
+/// [`Record::take_texts`] fetches them; a message that finds no room is lost and counted, and so is one
+/// that is beyond what its module may log ([`Board::allow_text`]). They are
 /// not passed on to the port within.
 #[derive(Debug)]
 pub struct Recorder<P, const N: usize, const TEXT: usize> {
@@ -30,6 +31,8 @@ pub struct Recorder<P, const N: usize, const TEXT: usize> {
     next: u32,
     texts: Vec<u8, TEXT>,
     texts_lost: u32,
+    /// Bytes that messages may still take, heads included.
+    text_left: u32,
 }
 
 /// A record that a host can ask for.
@@ -64,7 +67,7 @@ pub trait Record {
 impl<P: Port, const N: usize, const TEXT: usize> Recorder<P, N, TEXT> {
     /// A recorder with nothing in it.
     pub const fn new(port: P) -> Self {
-        Self { port, entries: Deque::new(), next: 0, texts: Vec::new(), texts_lost: 0 }
+        Self { port, entries: Deque::new(), next: 0, texts: Vec::new(), texts_lost: 0, text_left: u32::MAX }
     }
 
     /// The port within.
@@ -202,12 +205,14 @@ impl<P: Port, const N: usize, const TEXT: usize> Port for Recorder<P, N, TEXT> {
     }
 
     fn log(&mut self, level: LogLevel, text: &str) {
-        let room = TEXT - self.texts.len();
-        let len = u16::try_from(text.len()).ok().filter(|_| HEAD + text.len() <= room);
-        let Some(len) = len else {
+        let (room, whole) = (TEXT - self.texts.len(), HEAD + text.len());
+        let left = u32::try_from(whole).ok().and_then(|whole| self.text_left.checked_sub(whole));
+        let len = u16::try_from(text.len()).ok().filter(|_| whole <= room);
+        let (Some(len), Some(left)) = (len, left) else {
             self.texts_lost = self.texts_lost.saturating_add(1);
             return;
         };
+        self.text_left = left;
         let level = match level {
             LogLevel::Debug => Level::Debug,
             LogLevel::Info => Level::Info,
@@ -232,6 +237,14 @@ impl<P: Board, const N: usize, const TEXT: usize> Board for Recorder<P, N, TEXT>
 
     fn lines_ready(&mut self) {
         self.port.lines_ready();
+    }
+
+    fn allow_text(&mut self, bytes: u32) {
+        self.text_left = bytes;
+    }
+
+    fn text_left(&self) -> Option<u32> {
+        Some(self.text_left)
     }
 
     fn lost_edges(&mut self) -> u32 {

@@ -223,6 +223,14 @@ impl<P: Board> Board for Rehearsal<P> {
         self.port.lines_ready();
     }
 
+    fn allow_text(&mut self, bytes: u32) {
+        self.port.allow_text(bytes);
+    }
+
+    fn text_left(&self) -> Option<u32> {
+        self.port.text_left()
+    }
+
     fn lost_edges(&mut self) -> u32 {
         match &mut self.stage {
             Some(stage) => core::mem::take(&mut stage.lost),

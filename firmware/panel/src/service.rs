@@ -284,6 +284,7 @@ impl Context<'_> {
             Request::Trace { from } => Response::Trace(device.board().trace(from)),
             Request::Levels => levels(device.board_mut()),
             Request::Kept => Response::Kept(device.keep_status()),
+            Request::Limits => Response::Limits { values: device.limits().values() },
             Request::Rehearse { lines, levels, advance_us } => {
                 rehearse(device, &Cue { lines, levels, advance_us })
             }
@@ -346,12 +347,17 @@ fn levels<P: Port>(port: &mut P) -> Response {
     Response::Levels { time_us: port.now_us(), banks }
 }
 
-/// Connects the levels, runs what follows at once, and lets time pass with all that falls due in it.
+/// Turns of the device that one step of a rehearsal takes at most.
+const CUE_TURNS: u32 = 256;
+
+/// Connects the levels, runs what follows at once, and lets time pass with all that falls due in it: as much as fits a
+/// number of turns. The time in the answer says how far it came, and the host asks for the rest.
 fn rehearse<R: Ram, B: Board + Record, T: Trust>(device: &mut Device<R, B, T>, cue: &Cue) -> Response {
     if !device.board_mut().rehearse(&Cue { advance_us: 0, ..*cue }) {
         return Response::Refused(Refusal::Unsupported);
     }
-    device.pass(cue.advance_us, |board, us| {
+    let end_us = device.board_mut().now_us().saturating_add(cue.advance_us);
+    device.pass_until(end_us, CUE_TURNS, |board, us| {
         board.rehearse(&Cue { lines: [0; MAX_BANKS], levels: [0; MAX_BANKS], advance_us: us });
     });
     levels(device.board_mut())
@@ -436,6 +442,7 @@ fn operate<R: Ram, B: Board, T: Trust>(
         | Request::Happened { .. }
         | Request::Edition { .. }
         | Request::Kept
+        | Request::Limits
         | Request::Rehearse { .. } => return Err(Refusal::Unsupported),
     })
 }

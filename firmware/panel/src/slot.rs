@@ -4,10 +4,11 @@ use heapless::Vec;
 use tiny_mapper::{LoadError, Port, Store, Suspended};
 use xmap_image::{Event, HASH_WORD, HASH_WORDS, Held, Image, Keep, MAX_EVENTS, Policy, VerifyError, Word};
 use xmap_link::Life;
-use xmap_trust::Origin;
+use xmap_trust::{Limit, Origin};
 
 use crate::lifecycle::{Step, next};
-use crate::{Panel, Ram, Room};
+use crate::meter::Meter;
+use crate::{Board, Panel, Ram, Room};
 
 /// What a device needs of an image's manifest block again and again: decoded once, when the image is admitted.
 #[derive(Debug, Default)]
@@ -34,6 +35,7 @@ pub(crate) struct Slot<R: Ram> {
     /// Calls and traps that are in the module's accounts already.
     settled: (u64, u64),
     life: Life,
+    texts: Meter,
 }
 
 impl<R: Ram> Slot<R> {
@@ -51,6 +53,7 @@ impl<R: Ram> Slot<R> {
             state: None,
             settled: (0, 0),
             life: Life::Unloaded,
+            texts: Meter::new(Limit::Log.default()),
         }
     }
 
@@ -170,17 +173,30 @@ impl<R: Ram> Slot<R> {
 
     /// Gives the loaded module to `f`; `None` where none is loaded.
     #[inline]
-    pub(crate) fn with<P: Port, T>(
+    pub(crate) fn with<B: Board, T>(
         &mut self,
-        port: &mut P,
-        f: impl FnOnce(&mut Panel<'_, &mut P>) -> T,
+        board: &mut B,
+        f: impl FnOnce(&mut Panel<'_, &mut B>) -> T,
     ) -> Option<T> {
         let image = self.image.as_ref()?.image();
+        if !self.texts.is_full() {
+            self.texts.fill(board.now_us());
+        }
+        board.allow_text(self.texts.left());
         let store = Store { stack: &mut self.stack, memory: &mut self.memory, globals: &mut self.globals };
-        let mut panel = Panel::resume(image, port, store, self.state?).ok()?;
+        let mut panel = Panel::resume(image, board, store, self.state?).ok()?;
         let value = f(&mut panel);
-        self.state = Some(panel.suspend().2);
+        let (board, _, state) = panel.suspend();
+        self.state = Some(state);
+        if let Some(left) = board.text_left().filter(|left| *left < self.texts.left()) {
+            self.texts.spend(left, board.now_us());
+        }
         Some(value)
+    }
+
+    /// Sets how many bytes of messages the module may log in a second.
+    pub(crate) fn set_text_limit(&mut self, per_s: u32) {
+        self.texts.set(per_s);
     }
 
     /// What the module has counted since it was loaded.

@@ -279,3 +279,24 @@ fn a_rehearsal_is_served_where_the_device_was_started_for_one() {
         assert_eq!(bench.ask(cue.clone()), expected);
     }
 }
+
+/// A host asked for 2^64 - 1 microseconds, and neither got an answer nor had the device end.
+#[test]
+fn a_rehearsal_without_end_is_answered_in_slices() {
+    let small = hall().code("tick", &[], &[], &[common::ret()]);
+    let small = common::Says::on(small, "tick", xmap_image::EventSource::Every { every_us: 1000 });
+    let mut device = device(xmap_panel::Rehearsal::new(Small8::new(SimBoard::new()), true));
+    device.install(0, &common::bytes(&small)).unwrap();
+    let mut bench = Bench::new(device);
+    let cue = |advance_us| Request::Rehearse { lines: [0; 2], levels: [0; 2], advance_us };
+    let mut last_us = 0;
+    for advance_us in [u64::MAX, u64::MAX, 1 << 40] {
+        let Response::Levels { time_us, .. } = bench.ask(cue(advance_us)) else { panic!() };
+        let passed_us = time_us - last_us;
+        assert!((100_000..=256_000).contains(&passed_us), "{passed_us}");
+        last_us = time_us;
+    }
+    // What fits is done at once.
+    let expected = Response::Levels { time_us: last_us + 50_000, banks: [1 << 27, 0] };
+    assert_eq!(bench.ask(cue(50_000)), expected);
+}

@@ -3,7 +3,7 @@
 use subtle::ConstantTimeEq;
 use xmap_image::{HASH_WORD, HASH_WORDS, Image, Op, Word, content_hash, decode};
 
-use crate::{KeyId, OpClass, Origin, Policy, Reject, Seal, SealError, TrustedKey, sealed};
+use crate::{KeyId, Limits, OpClass, Origin, Policy, Reject, Seal, SealError, TrustedKey, sealed};
 
 /// An image that the policy allows.
 #[derive(Clone, Copy, Debug)]
@@ -75,7 +75,7 @@ pub fn authenticate<'p>(
     let key = genuine(seal, policy)?;
     undamaged(seal, words)?;
     wanted(seal, key, policy, origin, have)?;
-    Ok(Allowed { seal, key })
+    Ok(Allowed { seal, key, limits: policy.limits })
 }
 
 /// A seal that holds, over words that are the sealed ones, from where the policy wants them. What the words
@@ -85,10 +85,12 @@ pub fn authenticate<'p>(
 pub struct Allowed<'p> {
     seal: &'p Seal,
     key: &'p TrustedKey,
+    limits: Limits,
 }
 
 impl Allowed<'_> {
-    /// The second half of [`check`]: that the image is what its seal says, and keeps to the lines and operations of the key.
+    /// The second half of [`check`]: that the image is what its seal says, and keeps to the lines and operations of the key and to the
+    /// policy's limits.
     ///
     /// # Errors
     /// The first thing that does not hold.
@@ -98,7 +100,8 @@ impl Allowed<'_> {
         if says != (self.seal.module.as_str(), self.seal.version, self.seal.board) {
             return Err(Reject::Image(None));
         }
-        within(image, self.key)
+        within(image, self.key)?;
+        self.limits.check(image).map_err(Reject::Limit)
     }
 }
 

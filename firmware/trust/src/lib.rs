@@ -14,6 +14,7 @@
 mod build;
 mod check;
 mod key;
+mod limits;
 mod ops;
 mod pieces;
 mod policy;
@@ -24,6 +25,7 @@ mod seal;
 pub use build::{SecretKey, seal, sign_policy};
 pub use check::{Accepted, Allowed, authenticate, check, check_sealed};
 pub use key::{KeyId, PublicKey};
+pub use limits::{Exceeded, Limit, LimitValues, Limits};
 pub use ops::OpClass;
 pub use pieces::{Piece, Pieces, pieces};
 pub use policy::{

@@ -5,7 +5,7 @@ use core::fmt;
 use heapless::Vec;
 use serde::{Deserialize, Serialize};
 
-use crate::{KeyId, ModuleName, Origin, PublicKey};
+use crate::{KeyId, LimitValues, Limits, ModuleName, Origin, PublicKey};
 
 /// Keys of a policy.
 pub const MAX_KEYS: usize = 8;
@@ -42,6 +42,10 @@ pub struct Policy {
     pub revoked_keys: Vec<KeyId, MAX_RULES>,
     /// Versions below which a module is refused, whatever the device has seen.
     pub minimum_versions: Vec<MinimumVersion, MAX_RULES>,
+    /// What an image may ask for. They stand behind the rest, and only where they are not the default: the first policies
+    /// have none.
+    #[serde(skip)]
+    pub limits: Limits,
 }
 
 /// A key and what it may sign.
@@ -171,21 +175,35 @@ pub fn open_policy(bytes: &[u8], root: &PublicKey, have: u32) -> Result<Policy, 
     if !root.verifies(signed, signature) {
         return Err(PolicyError::BadSignature);
     }
-    let policy = match postcard::take_from_bytes::<Policy>(block) {
-        Ok((policy, [])) => policy,
-        _ => return Err(PolicyError::Content),
-    };
+    let policy = decode(block).ok_or(PolicyError::Content)?;
     if policy.version < have {
         return Err(PolicyError::Rollback { found: policy.version, have });
     }
     Ok(policy)
 }
 
+/// Reads what is signed.
+fn decode(block: &[u8]) -> Option<Policy> {
+    let (mut policy, rest) = postcard::take_from_bytes::<Policy>(block).ok()?;
+    if !rest.is_empty() {
+        let (values, rest) = postcard::take_from_bytes::<LimitValues>(rest).ok()?;
+        policy.limits = Limits::from_values(&values)?;
+        // A default that is written out would be a second encoding of the same.
+        if !rest.is_empty() || policy.limits == Limits::default() {
+            return None;
+        }
+    }
+    Some(policy)
+}
+
 /// Writes a policy behind its head, without the signature; how many bytes that takes. `None` where the buffer is too small.
 #[cfg(feature = "build")]
 pub(crate) fn write_policy(policy: &Policy, buffer: &mut [u8; MAX_POLICY_BYTES]) -> Option<usize> {
     let (head, block) = buffer.split_at_mut(HEAD);
-    let len = postcard::to_slice(policy, block).ok()?.len();
+    let mut len = postcard::to_slice(policy, block).ok()?.len();
+    if policy.limits != Limits::default() {
+        len += postcard::to_slice(&policy.limits.values(), block.get_mut(len..)?).ok()?.len();
+    }
     head[..4].copy_from_slice(&POLICY_MAGIC);
     head[4..6].copy_from_slice(&POLICY_FORMAT.to_le_bytes());
     head[6..8].fill(0);

@@ -4,7 +4,7 @@ use core::fmt;
 
 use xmap_image::{Op, VerifyError};
 
-use crate::{ModuleName, Origin, SealError};
+use crate::{Exceeded, Limit, ModuleName, Origin, SealError};
 
 /// Why an image is not to run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,7 +41,12 @@ pub enum Reject {
     Op(Op),
     /// The device has no room to remember the version of another module.
     Memory,
+    /// It asks for more than the owner or the device's configuration allows.
+    Limit(Exceeded),
 }
+
+/// The number of [`Reject::Limit`] for the first limit; each has its own, so that the number alone names it.
+const LIMIT_CODES: u8 = 32;
 
 impl fmt::Display for Reject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -61,6 +66,7 @@ impl fmt::Display for Reject {
             Self::Line(line) => write!(f, "line {line} not allowed"),
             Self::Op(op) => write!(f, "operation {} not allowed", op.text()),
             Self::Memory => f.write_str("the device cannot remember another module"),
+            Self::Limit(exceeded) => exceeded.fmt(f),
         }
     }
 }
@@ -84,6 +90,7 @@ impl Reject {
             Self::Line(_) => 11,
             Self::Op(_) => 12,
             Self::Memory => 13,
+            Self::Limit(exceeded) => LIMIT_CODES + exceeded.limit as u8,
         }
     }
 
@@ -101,6 +108,7 @@ impl Reject {
             Self::Image(Some(error)) => ([u32::from(error.code()), error.place().unwrap_or(0)], ""),
             Self::Line(line) => ([u32::from(*line), 0], ""),
             Self::Op(op) => ([*op as u32, 0], ""),
+            Self::Limit(exceeded) => ([exceeded.asked, exceeded.allowed], ""),
             Self::UnknownKey
             | Self::BadSignature
             | Self::Revoked
@@ -135,7 +143,10 @@ impl Reject {
             11 => Self::Line(first.try_into().ok()?),
             12 => Self::Op(u8::try_from(first).ok().and_then(Op::from_u8)?),
             13 => Self::Memory,
-            _ => return None,
+            _ => {
+                let limit = Limit::from_u8(code.checked_sub(LIMIT_CODES)?)?;
+                Self::Limit(Exceeded { limit, asked: first, allowed: second })
+            }
         })
     }
 }
@@ -143,6 +154,17 @@ impl Reject {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_limit_has_a_number_of_its_own_and_a_line() {
+        for limit in Limit::ALL {
+            let reject = Reject::Limit(Exceeded { limit, asked: 7, allowed: 5 });
+            let (details, text) = reject.details();
+            assert_eq!((details, text), ([7, 5], ""));
+            assert_eq!(Reject::from_parts(reject.code(), details, text), Some(reject.clone()));
+        }
+        assert_eq!(Reject::from_parts(LIMIT_CODES + 8, [0; 2], ""), None);
+    }
 
     #[test]
     fn what_travels_comes_back_as_the_same_line() {

@@ -6,8 +6,8 @@ use common::{both, policy, root, sample, signer};
 use proptest::prelude::*;
 use xmap_image::{Image, Word};
 use xmap_trust::{
-    HashPin, MAX_POLICY_BYTES, MAX_RULES, MinimumVersion, Policy, PolicyError, SEAL_WORDS, Seal, SealError,
-    TrustedKey, check_sealed, open_policy, pieces, seal, sign_policy,
+    HashPin, Limits, MAX_POLICY_BYTES, MAX_RULES, MinimumVersion, Policy, PolicyError, SEAL_WORDS, Seal,
+    SealError, TrustedKey, check_sealed, open_policy, pieces, seal, sign_policy,
 };
 
 fn signed(policy: &Policy) -> Vec<u8> {
@@ -35,6 +35,7 @@ fn full() -> Policy {
         minimum_versions: (0..MAX_RULES)
             .map(|n| MinimumVersion { module: name(n), version: u32::MAX })
             .collect(),
+        limits: Limits::none(),
     }
 }
 

@@ -46,6 +46,9 @@ pub struct Client {
     hello: Hello,
 }
 
+/// Answers of a rehearsal in a row in which no time passes: more events than that at one time are none of a panel's.
+const MOST_STILL: u32 = 64;
+
 impl Client {
     /// Opens a port and greets the device; with a key ([`Options::key`]) it begins an authenticated session.
     ///
@@ -170,8 +173,25 @@ impl Client {
         levels: [u32; 2],
         advance_us: u64,
     ) -> Result<[u32; 2], Error> {
+        let (mut now_us, mut banks) = self.cue(lines, levels, 0)?;
+        let end_us = now_us.saturating_add(advance_us);
+        let mut still = 0;
+        // A device answers after a number of events, however far it has come by then.
+        while now_us < end_us {
+            let before_us = now_us;
+            (now_us, banks) = self.cue([0; 2], [0; 2], end_us - now_us)?;
+            still = if now_us > before_us { 0 } else { still + 1 };
+            if still > MOST_STILL {
+                return Err(self.error(ErrorCode::BadAnswer, "its time does not pass"));
+            }
+        }
+        Ok(banks)
+    }
+
+    /// A step of a rehearsal: the device's time behind it, and the levels.
+    fn cue(&mut self, lines: [u32; 2], levels: [u32; 2], advance_us: u64) -> Result<(u64, [u32; 2]), Error> {
         match self.session.ask(&Request::Rehearse { lines, levels, advance_us })? {
-            Response::Levels { banks, .. } => Ok(banks),
+            Response::Levels { time_us, banks } => Ok((time_us, banks)),
             other => Err(self.unwanted(&other)),
         }
     }

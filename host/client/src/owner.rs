@@ -3,6 +3,7 @@
 use xmap_link::{
     HostCounts, ImageState, POLICY_CODES, Refusal, Rejection, Request, Response, TrustStatus, features,
 };
+use xmap_trust::Limit;
 
 use crate::client::Client;
 use crate::error::{Error, ErrorCode};
@@ -55,7 +56,23 @@ impl Client {
     pub fn rejection(&mut self, state: &ImageState) -> Option<Rejection> {
         let ImageState::Rejected { code, .. } = state else { return None };
         let code = code.checked_sub(POLICY_CODES)?;
+        // A device without an owner refuses images, too: for what they ask for.
+        let Ok(Response::Trust(status)) = self.ask(&Request::Trust) else { return None };
         // Another one may have come between.
-        self.trust().ok()??.last.filter(|last| u16::from(last.code) == code)
+        status.last.filter(|last| u16::from(last.code) == code)
+    }
+
+    /// What an image may ask the device for, by limit; `None` where its firmware has no limits. Those that are not known
+    /// here are left out.
+    ///
+    /// # Errors
+    ///
+    /// See [`Client`].
+    pub fn limits(&mut self) -> Result<Option<Vec<(Limit, u32)>>, Error> {
+        match self.ask(&Request::Limits)? {
+            Response::Limits { values } => Ok(Some(Limit::ALL.into_iter().zip(values).collect())),
+            Response::Refused(Refusal::Unsupported) => Ok(None),
+            other => Err(self.unwanted(&other)),
+        }
     }
 }

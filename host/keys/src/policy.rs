@@ -3,7 +3,9 @@
 use heapless::Vec as Fixed;
 use toml::{Spanned, de::DeValue};
 use xmap_boards::{BOARDS, Line};
-use xmap_trust::{HashPin, KeyId, MinimumVersion, OpClass, Policy, PublicKey, TrustedKey, is_well_formed};
+use xmap_trust::{
+    HashPin, KeyId, Limit, MinimumVersion, OpClass, Policy, PublicKey, TrustedKey, is_well_formed,
+};
 
 use xmap_compiler::diagnostic::{Code, Diagnostics, Source};
 use xmap_compiler::manifest::At;
@@ -20,7 +22,7 @@ pub fn parse_policy(path: &str, text: &str) -> Result<Policy, Diagnostics> {
 }
 
 fn tables(reader: &mut Reader<'_>, root: &Table<'_>) -> Policy {
-    reader.only(root, &["version", "key", "pin", "revoked", "minimum_version"]);
+    reader.only(root, &["version", "key", "pin", "revoked", "minimum_version", "limits"]);
     reader.required(root, &["version"]);
     let version = reader.integer32(root, "version", 0..=u32::MAX).map_or(0, |at| at.value);
     let mut policy = Policy { version, ..Policy::default() };
@@ -48,6 +50,14 @@ fn tables(reader: &mut Reader<'_>, root: &Table<'_>) -> Policy {
                 && policy.minimum_versions.push(MinimumVersion { module, version: version.value }).is_err()
             {
                 too_many(reader, "[minimum_version]", xmap_trust::MAX_RULES, &name.span);
+            }
+        }
+    }
+    if let Some(table) = reader.sub_table(root, "limits", "[limits]".into()) {
+        reader.only(&table, &Limit::ALL.map(Limit::name));
+        for limit in Limit::ALL {
+            if let Some(value) = reader.integer32(&table, limit.name(), 0..=u32::MAX) {
+                policy.limits = policy.limits.with(limit, value.value);
             }
         }
     }

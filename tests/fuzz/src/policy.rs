@@ -5,8 +5,8 @@
 
 use ed25519_dalek::{Signer, SigningKey};
 use xmap_trust::{
-    HashPin, KeyId, MAX_POLICY_BYTES, MinimumVersion, POLICY_FORMAT, POLICY_MAGIC, Policy, PolicyError,
-    SecretKey, TrustedKey, open_policy, sign_policy,
+    HashPin, KeyId, Limit, MAX_POLICY_BYTES, MinimumVersion, POLICY_FORMAT, POLICY_MAGIC, Policy,
+    PolicyError, SecretKey, TrustedKey, open_policy, sign_policy,
 };
 
 use super::changes::change;
@@ -124,5 +124,6 @@ pub fn sample() -> Policy {
     policy.revoked_images.extend([[8; 32]]);
     policy.revoked_keys.extend([KeyId([9; 8])]);
     policy.minimum_versions.extend([MinimumVersion { module: name(), version: 7 }]);
+    policy.limits = policy.limits.with(Limit::Fuel, 20_000).with(Limit::Period, 10_000);
     policy
 }

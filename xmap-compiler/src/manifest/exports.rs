@@ -17,6 +17,8 @@ pub(super) struct Lines<'a> {
     pub(super) pins: &'a [Pin],
     /// Whether these are all of them: entries with errors are left out.
     pub(super) all: bool,
+    /// The board's shortest period of a timer.
+    pub(super) shortest_us: u32,
 }
 
 #[derive(Clone, Copy)]
@@ -224,7 +226,7 @@ fn trigger(
     }
     let source = match kind {
         "pin" => edge(reader, on, export, lines)?,
-        "every_us" => EventSource::Every { every_us: time(reader, on, "every_us", 1)? },
+        "every_us" => EventSource::Every { every_us: time(reader, on, "every_us", lines.shortest_us)? },
         _ => EventSource::After { after_us: time(reader, on, "after_us", 0)? },
     };
     Some(At::new(source, on.span.clone()))
@@ -235,10 +237,14 @@ fn time(reader: &mut Reader<'_>, on: &Table<'_>, key: &str, least: u32) -> Optio
     let errors = reader.errors.len();
     let time = reader.integer32(on, key, least..=u32::MAX);
     if let Some(error) = reader.errors.get_mut(errors).filter(|error| error.code == Code::OutOfRange) {
+        let shortest = match least {
+            0 => String::new(),
+            least => format!("the board's shortest period is {least} us; "),
+        };
         error.help = Some(
-            "the longest time is 4294967295 us, 71 minutes; for a longer one let `every_us = 60000000`, a minute, \
-             call the function, and count the calls there: a day is 1440 of them"
-                .to_string(),
+            shortest
+                + "the longest time is 4294967295 us, 71 minutes; for a longer one let `every_us = 60000000`, a \
+                   minute, call the function, and count the calls there: a day is 1440 of them",
         );
     }
     time.map(|at| at.value)

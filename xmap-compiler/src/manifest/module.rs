@@ -30,7 +30,8 @@ pub(super) fn tables(reader: &mut Reader<'_>, root: &Table<'_>) -> Option<Manife
     let all_pins = reader.errors.len() == errors;
     let exports = reader.sub_table(root, "exports", "[exports]".into()).map(|table| {
         let namespace = namespace.as_ref().map_or("default", |n| n.value.as_str());
-        let lines = exports::Lines { pins: &pins, all: all_pins };
+        let lines =
+            exports::Lines { pins: &pins, all: all_pins, shortest_us: board_of_pins.shortest_period_us };
         exports::parse(reader, &table, namespace, &lines)
     });
     let limits = limits(reader, root, board_of_pins);

@@ -310,7 +310,7 @@ fn a_listed_hook_and_a_handler_are_told_their_lines() {
     let none = listed("export_cleanup = {}", &[function("export_cleanup", &[], &[])]).unwrap_err();
     let expected = "X0204 export_cleanup: expected (i32) -> (), found () -> ()";
     assert_eq!(none, format!("panels/panel.toml:3:1 {expected}"));
-    let tick = "on_tick = { on = { every_us = 5 } }";
+    let tick = "on_tick = { on = { every_us = 500 } }";
     assert!(listed(tick, &[function("on_tick", &[], &[])]).is_ok());
     let result = listed(tick, &[function("on_tick", &[], &[I32])]).unwrap_err();
     assert_eq!(result, "panels/panel.toml:3:18 X0205 on_tick is a handler and has no results");

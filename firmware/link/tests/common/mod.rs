@@ -82,6 +82,7 @@ pub fn operation() -> impl Strategy<Value = Request> {
         Just(Request::Hosts),
         any::<u8>().prop_map(|edition| Request::Edition { edition }),
         Just(Request::Kept),
+        Just(Request::Limits),
     ]
 }
 
@@ -332,6 +333,8 @@ pub fn response() -> impl Strategy<Value = Response> {
             Response::Hosts(HostCounts { mistakes, texts_lost, lines_lost })
         }),
         keep_status().prop_map(Response::Kept),
+        vec(any::<u32>(), 0..=16)
+            .prop_map(|values| Response::Limits { values: values.into_iter().collect() }),
     ]
 }
 

@@ -94,7 +94,9 @@ impl Device {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("panel.xmap"), panel).unwrap();
         fs::create_dir(folder.path().join("state")).unwrap();
-        fs::write(folder.path().join("xmapd.toml"), "realtime_priority = 0\n").unwrap();
+        // A call may take all the fuel that there is: tests hang devices.
+        let config = "realtime_priority = 0\n[limits]\nfuel = 4294967295\n";
+        fs::write(folder.path().join("xmapd.toml"), config).unwrap();
         Self { folder, child: None, said: Arc::default(), arguments: Vec::new(), key: None }
     }
 

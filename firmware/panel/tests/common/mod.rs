@@ -11,6 +11,7 @@ use xmap_image::{Event, EventSource, Image, Op, PinMode, Policy, Pull, Safe, Ty,
 use xmap_link::{Happening, What};
 use xmap_panel::{Board, Device, ModuleExport, NotCalled, Room, Trust, Wire};
 use xmap_sim::{Heap, SimBoard};
+use xmap_trust::{Limit, Limits};
 
 /// A wire that is two buffers.
 #[derive(Default)]
@@ -47,9 +48,10 @@ pub fn bytes(small: &Small) -> Vec<u8> {
     Image::verify(&small.words()).unwrap().bytes().to_vec()
 }
 
-/// A device with this image in module 0.
+/// A device with this image in module 0. It takes timers of any period, so that tests can be small.
 pub fn running(small: &Small) -> Device<Heap, SimBoard> {
     let mut device = device(SimBoard::new());
+    device.set_limits(Limits::default().with(Limit::Period, 1).with(Limit::Events, u32::MAX));
     device.install(0, &bytes(small)).unwrap();
     device
 }

@@ -8,10 +8,11 @@ use std::path::PathBuf;
 use xmap_compiler::map::{MapFunction, MapOp, hex};
 use xmap_compiler::names;
 use xmap_image::{
-    EventSource, ExportId, FORMAT, Field, Fields, FunctionRow, Image, Manifest, Op, PinMode, Pull, Safe,
-    Signature, Ty, Word, decode,
+    ExportId, FORMAT, Field, Fields, FunctionRow, Image, Manifest, Op, PinMode, Pull, Safe, Signature, Ty,
+    Word, decode,
 };
 
+use super::asks::trigger;
 use super::load::{Loaded, load_all};
 use super::{Done, optext, output::count, verify::seal_text};
 
@@ -194,17 +195,7 @@ fn handlers(image: &Image<'_>, manifest: &Manifest<'_>, out: &mut dyn Write) -> 
     }
     for event in &manifest.events {
         let name = image.name(ExportId(event.export)).unwrap_or_default();
-        let edge = |edge: &str, line: u8, debounce_us: u32| match debounce_us {
-            0 => format!("{edge} edge of line {line}"),
-            us => format!("{edge} edge of line {line} that holds {us} us"),
-        };
-        let source = match event.source {
-            EventSource::Rising { line, debounce_us } => edge("rising", line, debounce_us),
-            EventSource::Falling { line, debounce_us } => edge("falling", line, debounce_us),
-            EventSource::Both { line, debounce_us } => edge("any", line, debounce_us),
-            EventSource::Every { every_us } => format!("every {every_us} us"),
-            EventSource::After { after_us } => format!("once, {after_us} us after the mount"),
-        };
+        let source = trigger(event.source);
         writeln!(out, "  {name}  {source}")?;
     }
     Ok(())

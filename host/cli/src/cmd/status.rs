@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use xmap::text::{json, kept_report, module_table, report, trust_report};
+use xmap::text::{json, kept_report, limits_report, module_table, report, trust_report};
 
 use super::Done;
 use super::reach::{Device, MapFiles};
@@ -27,12 +27,14 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Done {
     let status = client.status()?;
     let trust = client.trust()?;
     let hosts = client.host_counts()?;
+    let limits = client.limits()?;
     let modules = if client.has_modules() { client.modules()? } else { Vec::new() };
     let kept = client.kept()?;
     if args.device.wire.json {
         let mut object = json::hello(client.hello());
         object["access"] = json::access(client.admission());
         object["trust"] = json::trust(trust.as_ref());
+        object["limits"] = json::limits(limits.as_deref());
         object["status"] = json::status(&status, &maps);
         object["hosts"] = json::hosts(&hosts);
         object["kept"] = json::kept(kept.as_ref(), &modules);
@@ -43,6 +45,9 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Done {
     write!(out, "{}", report(client.hello(), client.admission(), &status, &hosts, &maps))?;
     write!(out, "{}", trust_report(trust.as_ref()))?;
     write!(out, "{}", kept_report(kept.as_ref(), &modules))?;
+    if let Some(limits) = &limits {
+        write!(out, "{}", limits_report(limits))?;
+    }
     if !modules.is_empty() {
         write!(out, "\n{}", module_table(&modules, &maps))?;
     }

@@ -12,6 +12,7 @@ use xmap_image::{Extension, FORMAT, Image, Op, Section, Word, decode};
 use xmap_keys as keys;
 use xmap_trust::{Policy, Reject, Seal, SealError, check_sealed, sealed};
 
+use super::asks::facts;
 use super::load::{self, Loaded};
 use super::{Done, clean::one_line, output::count};
 
@@ -117,6 +118,9 @@ fn one(loaded: &Loaded, genuine: bool, out: &mut dyn Write) -> Done {
             let n = bank as u8;
             writeln!(out, "mask      GPSET{n}, GPCLR{n}: {mask:#010x} ({})", lines(bank, mask))?;
         }
+    }
+    for (name, fact) in facts(&image) {
+        writeln!(out, "{name:<9} {fact}")?;
     }
     let report = &loaded.report;
     let policy: Vec<String> =

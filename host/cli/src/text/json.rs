@@ -18,6 +18,7 @@ use xmap_client::Admission;
 use xmap_client::Called;
 use xmap_client::Swapped;
 use xmap_compiler::map::hex;
+use xmap_trust::Limit;
 
 /// What a device trusts; null on a development device.
 pub fn trust(trust: Option<&TrustStatus>) -> Json {
@@ -40,6 +41,13 @@ pub fn hosts(counts: &HostCounts) -> Json {
 /// What a restart of the device brings; null where it has no storage.
 pub fn kept(status: Option<&KeepStatus>, modules: &[ModuleStatus]) -> Json {
     super::kept::kept_json(status, modules)
+}
+
+/// What an image may ask for, by the names of the limits.
+pub fn limits(limits: Option<&[(Limit, u32)]>) -> Json {
+    limits.map_or(Json::Null, |limits| {
+        limits.iter().map(|(limit, value)| (limit.name(), json!(value))).collect()
+    })
 }
 
 /// Who a device is.

@@ -14,4 +14,4 @@ pub use modules::{
 };
 pub use rejected::state_help;
 pub use report::report;
-pub use trust::trust_report;
+pub use trust::{limits_report, trust_report};

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use tiny_mapper::TrapCode;
 use xmap_link::{Happening, ImageState, Life, ModuleStatus, POLICY_CODES, Rejection, TrapReport, What, Why};
-use xmap_trust::Reject;
+use xmap_trust::{Exceeded, Reject};
 
 use xmap_client::Swapped;
 use xmap_compiler::map::{Origin, SourceMap, hex};
@@ -68,6 +68,9 @@ fn policy_text(code: u16, detail: u32) -> String {
         Some(Reject::Rollback { found: 0, .. }) => "reject: rollback".into(),
         Some(Reject::Rollback { found, .. }) => format!("reject: rollback to version {found}"),
         Some(Reject::Image(_)) => "reject: not what its seal says".into(),
+        Some(Reject::Limit(Exceeded { limit, asked, .. })) => {
+            format!("reject: limit {limit}: {asked} is beyond it")
+        }
         Some(reject) => reject.to_string(),
         None => format!("reject: reason {code}, {detail}"),
     }

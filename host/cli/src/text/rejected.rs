@@ -84,6 +84,9 @@ pub fn state_help(state: &ImageState) -> Option<String> {
         5 => "compile the panel for this device's board",
         256 => "declare another line in [pins]: `xmap build` says which are reserved",
         257 | 259 => "the firmware was built for smaller panels: flash the one that belongs to this xmap",
+        800..832 => {
+            "`xmap status` shows the device's limits; its owner sets them, in the policy or in xmapd.toml"
+        }
         258 => {
             "ask for less memory: [limits] memory_bytes of the manifest, and the compiler's flags for stack and memory"
         }

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use xmap_link::TrustStatus;
+use xmap_trust::Limit;
 
 use super::modules::rejection_text;
 use super::report::uptime;
@@ -19,6 +20,13 @@ pub fn trust_report(trust: Option<&TrustStatus>) -> String {
         writeln!(text, "refused   {time}  module {}: {line}", last.module).expect("a string takes any text");
     }
     text
+}
+
+/// What an image may ask a device for, as `xmap status` says it.
+pub fn limits_report(limits: &[(Limit, u32)]) -> String {
+    let one = |(limit, value): &(Limit, u32)| format!("{limit} {value}");
+    let all: Vec<String> = limits.iter().map(one).collect();
+    format!("limits    {}\n", all.join(", "))
 }
 
 #[cfg(test)]
