@@ -27,8 +27,8 @@ fn any_session_leaves_every_module_what_it_had_or_something_better() {
 }
 
 /// Steps of the long run, and of each of its sessions.
-const STEPS: u32 = 2_200_000;
-const SESSION: u32 = 1_000;
+const STEPS: u32 = 2_400_000;
+const SESSION: u32 = 200;
 
 /// `cargo test --release -p xmap-panel --test fuzz -- --ignored --nocapture`: some minutes.
 #[test]

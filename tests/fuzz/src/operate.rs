@@ -22,7 +22,7 @@ const IDENTITY: Identity =
 /// Hosts that talk to the device at once.
 const HOSTS: usize = 2;
 /// The lines of the images here: no other one may be written.
-const LINES: [u8; 6] = [5, 17, 22, 23, 27, 42];
+const LINES: [u8; 12] = [4, 5, 6, 12, 16, 17, 22, 23, 24, 25, 27, 42];
 
 type Board = Recorder<SimBoard, 16, 64>;
 
@@ -514,7 +514,7 @@ impl Bench {
 /// A small image: an output and some lines more; exports that work, trap and spin; and any policy.
 fn image(entropy: &mut Entropy<'_>) -> Vec<u32> {
     let mut b = ImageBuilder::new(BoardId::Rpi4b);
-    b.manifest.module = entropy.pick(&["a", "b", "c", "d", "e"]);
+    b.manifest.module = entropy.pick(&["a", "b", "c", "d", "e", "f", "g", "h"]);
     b.version = entropy.below(4);
     let line = |n| Line::new(n).expect("a line");
     let output = entropy.pick(&LINES);
@@ -522,7 +522,7 @@ fn image(entropy: &mut Entropy<'_>) -> Vec<u32> {
     let mut turned = None;
     for n in LINES {
         let pull = entropy.pick(&[Pull::Up, Pull::Up, Pull::Up, Pull::None]);
-        let row = match entropy.below(12) {
+        let row = match entropy.below(24) {
             _ if n == output => PinRow::new(line(n), PinMode::Out, entropy.pick(&safe), Pull::None),
             0 => PinRow::new(line(n), PinMode::In, Safe::Hold, pull),
             1 => {
