@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use xmap_image::{Function, Op, TypeRow, Word, decode};
 
 use crate::emit::{Emitted, as_direct};
+use crate::ir::Site;
 use crate::manifest::MappedExport;
 use crate::wasm::WasmModule;
 
@@ -23,8 +24,10 @@ pub(crate) enum LinkedEntry {
 pub(crate) struct Origin {
     /// Its index in the module.
     pub(crate) index: u32,
-    /// For each op: its first word's index in the function, and its offset in the module.
+    /// For each op: its first word's index in the function, and its position.
     pub(crate) offsets: Vec<(u32, u32)>,
+    /// Positions of ops that were copied from other functions.
+    pub(crate) sites: Vec<Site>,
     /// Loops with a constant number of rounds: their first word and the rounds.
     pub(crate) loops: Vec<(u32, u64)>,
 }
@@ -97,7 +100,7 @@ pub(crate) fn link(
         let mut function = one.function;
         tables.resolve(&mut function.code, &linked.numbers);
         linked.functions.push(function);
-        linked.sources.push(Origin { index, offsets: one.offsets, loops: one.loops });
+        linked.sources.push(Origin { index, offsets: one.offsets, sites: one.sites, loops: one.loops });
     }
     linked.globals = tables.globals;
     linked.changed = tables.changed;

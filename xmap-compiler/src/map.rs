@@ -1,12 +1,15 @@
 //! The `.map` file: what turns an op's index into a function and a line of the author's source.
 //! It stays on the host; nothing of it is in the image.
 
+use std::collections::{BTreeSet, HashMap};
+
 use serde::{Deserialize, Serialize};
-use xmap_image::{Image, Word};
+use xmap_image::{Image, Op, Word, decode};
 
 use crate::diagnostic::SourcePlace;
-use crate::link::Linked;
-use crate::wasm::{Lines, WasmModule};
+use crate::ir::Site;
+use crate::link::{Linked, Origin as Function};
+use crate::wasm::{Lines, WasmModule, is_library};
 
 /// The version of the file.
 const FORMAT: u32 = 1;
@@ -41,6 +44,9 @@ pub struct MapFunction {
     /// and the rounds.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub loops: Vec<(u32, u64)>,
+    /// Where it is called from, if it is the toolchain's alone: the author's lines, `MOST_CALLERS` at most.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub callers: Vec<String>,
 }
 
 /// Where an op came from. Ops that follow each other from one instruction have one entry.
@@ -50,9 +56,12 @@ pub struct MapOp {
     pub at: u32,
     /// The instruction's offset in the module.
     pub wasm: u32,
-    /// `file:line:column`, where the module has debug information.
+    /// `file:line:column`, where the module has debug information: the innermost that is not the toolchain's library.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
+    /// The author's lines that this one was inlined into, the innermost first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub inlined: Vec<String>,
 }
 
 /// Where a trap happened.
@@ -64,12 +73,24 @@ pub struct Origin {
     pub wasm: u32,
     /// `file:line:column`, where it is known.
     pub source: Option<String>,
+    /// The author's lines that this one was inlined into, the innermost first.
+    pub inlined: Vec<String>,
+    /// The author's lines that the function is called from, if it is the toolchain's alone.
+    pub callers: Vec<String>,
 }
 
 impl std::fmt::Display for Origin {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if let Some((first, others)) = self.callers.split_first() {
+            write!(f, "called from {first}")?;
+            others.iter().try_for_each(|caller| write!(f, " or {caller}"))?;
+            f.write_str(", in ")?;
+        }
         if let Some(source) = &self.source {
             write!(f, "{source}, ")?;
+        }
+        for place in &self.inlined {
+            write!(f, "inlined at {place}, ")?;
         }
         write!(f, "{}, wasm offset 0x{:x}", self.function, self.wasm)
     }
@@ -85,12 +106,17 @@ impl SourceMap {
     ) -> Self {
         let mut start = 0;
         let mut functions = Vec::new();
-        for (function, source) in linked.functions.iter().zip(&linked.sources) {
+        let callers = Callers::of(linked, lines);
+        for (n, (function, source)) in linked.functions.iter().zip(&linked.sources).enumerate() {
             let mut ops: Vec<MapOp> = Vec::new();
-            for (at, wasm) in &source.offsets {
-                if ops.last().is_none_or(|last| last.wasm != *wasm) {
-                    let source = lines.find(*wasm).map(|place: SourcePlace| place.to_string());
-                    ops.push(MapOp { at: *at, wasm: *wasm, source });
+            let mut last = None;
+            let mut library = false;
+            for (at, position) in &source.offsets {
+                if last.replace(*position) != Some(*position) {
+                    let chain = Chain::of(source, *position, lines);
+                    library |= chain.source.is_some() && !chain.authors;
+                    let wasm = Site::offset(&source.sites, *position);
+                    ops.push(MapOp { at: *at, wasm, source: chain.source, inlined: chain.inlined });
                 }
             }
             functions.push(MapFunction {
@@ -98,6 +124,7 @@ impl SourceMap {
                 start,
                 ops,
                 loops: source.loops.clone(),
+                callers: if library { callers.authors_of(n as u32) } else { Vec::new() },
             });
             start += function.code.len() as u32;
         }
@@ -110,8 +137,11 @@ impl SourceMap {
         let n = self.functions.partition_point(|f| f.start <= op).checked_sub(1)?;
         let function = &self.functions[n];
         let k = function.ops.partition_point(|o| function.start + o.at <= op).checked_sub(1)?;
-        let MapOp { wasm, source, .. } = &function.ops[k];
-        Some(Origin { function: function.name.clone(), wasm: *wasm, source: source.clone() })
+        let MapOp { wasm, source, inlined, .. } = function.ops[k].clone();
+        // Who calls it says more only where the line is the toolchain's.
+        let library = source.as_ref().is_some_and(|source| is_library(source));
+        let callers = if library { function.callers.clone() } else { Vec::new() };
+        Some(Origin { function: function.name.clone(), wasm, source, inlined, callers })
     }
 
     /// The file's text.
@@ -134,6 +164,76 @@ impl SourceMap {
     pub fn read_any(text: &str) -> Option<Self> {
         let map: Self = serde_json::from_str(text).ok()?;
         (map.format == FORMAT).then_some(map)
+    }
+}
+
+/// The lines of an op.
+struct Chain {
+    /// The author's line, or where there is none the toolchain's.
+    source: Option<String>,
+    /// The author's lines that it was inlined into.
+    inlined: Vec<String>,
+    /// One of them is the author's.
+    authors: bool,
+}
+
+impl Chain {
+    /// Follows an op through what compilers inlined: first the module's, then this one.
+    fn of(source: &Function, position: u32, lines: &Lines<'_>) -> Self {
+        let calls = Site::calls(&source.sites, position);
+        let offsets = std::iter::once(Site::offset(&source.sites, position)).chain(calls);
+        let frames: Vec<SourcePlace> = offsets.flat_map(|offset| lines.frames(offset)).collect();
+        let authors = |place: &&SourcePlace| !is_library(&place.file);
+        let mut inlined: Vec<String> = frames.iter().filter(authors).map(ToString::to_string).collect();
+        inlined.dedup();
+        let authors = !inlined.is_empty();
+        let source = if authors { Some(inlined.remove(0)) } else { frames.first().map(ToString::to_string) };
+        Self { source, inlined, authors }
+    }
+}
+
+/// The author's lines that are named for a function of the toolchain's, at most.
+const MOST_CALLERS: usize = 3;
+
+/// For each function, the calls of it: the caller's number and the call's position.
+struct Callers<'l, 'm> {
+    calls: HashMap<u32, Vec<(usize, u32)>>,
+    linked: &'l Linked,
+    lines: &'l Lines<'m>,
+}
+
+impl<'l, 'm> Callers<'l, 'm> {
+    fn of(linked: &'l Linked, lines: &'l Lines<'m>) -> Self {
+        let mut calls: HashMap<u32, Vec<(usize, u32)>> = HashMap::new();
+        if lines.exist() {
+            for (n, (function, source)) in linked.functions.iter().zip(&linked.sources).enumerate() {
+                for (at, _, words) in decode(&function.code).filter(|(_, op, _)| *op == Op::Call) {
+                    let k = source.offsets.partition_point(|(first, _)| *first <= at as u32);
+                    let Some((_, position)) = k.checked_sub(1).map(|k| source.offsets[k]) else { continue };
+                    calls.entry(words[0] >> 16).or_default().push((n, position));
+                }
+            }
+        }
+        Self { calls, linked, lines }
+    }
+
+    /// Returns the nearest lines of the author that a function is called from.
+    fn authors_of(&self, function: u32) -> Vec<String> {
+        let mut found = BTreeSet::new();
+        let mut seen = BTreeSet::from([function]);
+        let mut pending = vec![function];
+        while let Some(function) = pending.pop() {
+            for (caller, position) in self.calls.get(&function).into_iter().flatten() {
+                let chain = Chain::of(&self.linked.sources[*caller], *position, self.lines);
+                match chain.source {
+                    Some(source) if chain.authors => _ = found.insert(source),
+                    _ if seen.insert(*caller as u32) => pending.push(*caller as u32),
+                    _ => {}
+                }
+            }
+        }
+        // More say nothing.
+        if found.len() > MOST_CALLERS { Vec::new() } else { found.into_iter().collect() }
     }
 }
 

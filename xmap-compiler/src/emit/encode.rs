@@ -44,7 +44,13 @@ pub(super) fn encode(func: &Func, selected: &Selected, registers: &Registers) ->
     let params = func.params.len() as u8;
     let results = func.results as u8;
     let frame = frame.max(params + 1).max(results + 1);
-    Ok(Emitted { function: Function { frame, params, results, code }, offsets, loops, steps: 0 })
+    Ok(Emitted {
+        function: Function { frame, params, results, code },
+        offsets,
+        sites: func.sites.clone(),
+        loops,
+        steps: 0,
+    })
 }
 
 /// A piece of code before its place is known.

@@ -16,7 +16,7 @@ mod trips;
 use xmap_image::{Function, Op, Word, decode};
 
 use crate::diagnostic::Diagnostic;
-use crate::ir::Func;
+use crate::ir::{Func, Site};
 use crate::pins::PinCheck;
 
 /// A function, encoded.
@@ -24,8 +24,10 @@ use crate::pins::PinCheck;
 pub(crate) struct Emitted {
     /// Its code. Calls and globals still have the module's indices.
     pub function: Function,
-    /// For each op, in order: its first word's index and its offset in the module.
+    /// For each op, in order: its first word's index and its position.
     pub offsets: Vec<(u32, u32)>,
+    /// Positions of ops that were copied from other functions.
+    pub sites: Vec<Site>,
     /// Loops with a constant number of rounds: the index of the first word, and how often control
     /// comes there at most for each time that it enters the loop.
     pub loops: Vec<(u32, u64)>,

@@ -5,7 +5,7 @@ use xmap_image::Op;
 
 use super::select::{Machine, NONE, Selection, Slot};
 use crate::diagnostic::Diagnostic;
-use crate::ir::Value;
+use crate::ir::{Site, Value};
 use crate::wasm::Native;
 
 pub(super) fn select(
@@ -14,7 +14,7 @@ pub(super) fn select(
     def: Slot,
     args: &[Value],
 ) -> Result<(), Diagnostic> {
-    let offset = to.offset;
+    let offset = Site::offset(&to.func.sites, to.offset);
     let constant = |n: usize| to.constant(args[n]);
     match native {
         Native::Set => match (constant(0), constant(1)) {
@@ -107,7 +107,7 @@ pub(super) fn select(
 
 /// `gpio.write`: with everything constant it is at most one store to clear and one to set.
 fn write(to: &mut Selection<'_, '_>, args: &[Value]) -> Result<(), Diagnostic> {
-    let offset = to.offset;
+    let offset = Site::offset(&to.func.sites, to.offset);
     if let Some(bank) = to.constant(args[0]) {
         let bank = to.pins.bank(Native::Write, bank, offset)?;
         let masks = [to.constant(args[2]), to.constant(args[1])];

@@ -181,8 +181,42 @@ pub struct Inst {
     pub args: Vec<Value>,
     /// The values that it defines.
     pub results: Vec<Value>,
-    /// Its offset in the module.
+    /// Its position: its offset in the module, or a [`Site`] of its function.
     pub offset: u32,
+}
+
+/// The position of an instruction that was copied from another function. Positions with [`Site::MARK`] are indices of these.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Site {
+    /// The instruction's offset in the module.
+    pub wasm: u32,
+    /// The position of the call that its function's body took the place of.
+    pub call: u32,
+}
+
+impl Site {
+    /// The bit of a position that says that it is a site. No module is as long as this.
+    pub const MARK: u32 = 1 << 31;
+
+    /// Returns the offset in the module that a position stands for, `sites` being those of its function.
+    pub fn offset(sites: &[Self], position: u32) -> u32 {
+        sites.get(Self::index(position)).map_or(position, |site| site.wasm)
+    }
+
+    /// Returns the offsets of the calls that a position is within, the innermost first.
+    pub fn calls(sites: &[Self], position: u32) -> Vec<u32> {
+        let mut calls = Vec::new();
+        let mut position = position;
+        while let Some(site) = sites.get(Self::index(position)) {
+            position = site.call;
+            calls.push(Self::offset(sites, position));
+        }
+        calls
+    }
+
+    fn index(position: u32) -> usize {
+        if position & Self::MARK == 0 { usize::MAX } else { (position & !Self::MARK) as usize }
+    }
 }
 
 /// A way from one block to another, with the values for the other's parameters.
@@ -278,7 +312,7 @@ pub struct Block {
     pub insts: Vec<Inst>,
     /// Its end.
     pub term: Term,
-    /// The end's offset in the module.
+    /// The end's position, as that of an instruction.
     pub term_offset: u32,
 }
 
@@ -295,6 +329,8 @@ pub struct Func {
     pub blocks: Vec<Block>,
     /// The blocks in the order of the source, the entry first.
     pub layout: Vec<BlockId>,
+    /// Positions of instructions that were copied from other functions.
+    pub sites: Vec<Site>,
     /// For each value: the constant that it is, if it is one.
     constants: Vec<Option<u64>>,
     /// The steps that the compiler has taken for it.
@@ -313,6 +349,7 @@ impl Func {
             results,
             blocks: Vec::new(),
             layout: vec![ENTRY],
+            sites: Vec::new(),
             constants: Vec::new(),
             work: Work::new(bytes),
         };

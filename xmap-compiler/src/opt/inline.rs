@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::{ParamRanges, optimise};
-use crate::ir::{BlockId, Edge, Func, Inst, Kind, Term, Value};
+use crate::ir::{BlockId, Edge, Func, Inst, Kind, Site, Term, Value};
 use crate::work::Exhausted;
 
 /// A body of this many instructions more than its parameters is as short as a call with its moves.
@@ -213,6 +213,31 @@ fn bottom_up(funcs: &Inlined, roots: &BTreeSet<u32>) -> Vec<u32> {
     order
 }
 
+/// Positions of a body that takes the place of a call.
+struct Positions {
+    /// The call's position.
+    call: u32,
+    /// The new position for each of the body's.
+    of: HashMap<u32, u32>,
+}
+
+impl Positions {
+    fn position(&mut self, func: &mut Func, body: &Func, old: u32) -> u32 {
+        if let Some(new) = self.of.get(&old) {
+            return *new;
+        }
+        let call = match old & Site::MARK {
+            0 => self.call,
+            // A site's call stands before it in the list, so this ends.
+            _ => self.position(func, body, body.sites[(old & !Site::MARK) as usize].call),
+        };
+        let new = Site::MARK | func.sites.len() as u32;
+        func.sites.push(Site { wasm: Site::offset(&body.sites, old), call });
+        self.of.insert(old, new);
+        new
+    }
+}
+
 /// Ends a block with a call by its callee's body, which is copied. Returns the new blocks in their order; the last
 /// one has the results as parameters and goes on behind the call.
 fn splice(func: &mut Func, block: BlockId, call: Inst, body: &Func) -> Vec<BlockId> {
@@ -238,12 +263,15 @@ fn splice(func: &mut Func, block: BlockId, call: Inst, body: &Func) -> Vec<Block
     let order = body.order();
     let mut blocks = vec![None; body.blocks.len()];
     order.iter().for_each(|b| blocks[b.0 as usize] = Some(func.block()));
+    let mut copied = Positions { call: call.offset, of: HashMap::new() };
     let new = |v: &Value| values[v.0 as usize];
     let block_of = |b: BlockId| blocks[b.0 as usize].expect("an edge leads to a reachable block");
     for old in &order {
         let mut copy = body.at(*old).clone();
         copy.params.iter_mut().for_each(|v| *v = new(v));
+        copy.term_offset = copied.position(func, body, copy.term_offset);
         for inst in &mut copy.insts {
+            inst.offset = copied.position(func, body, inst.offset);
             inst.args.iter_mut().for_each(|v| *v = new(v));
             inst.results.iter_mut().for_each(|v| *v = new(v));
         }

@@ -32,14 +32,80 @@ impl<'a> Lines<'a> {
         self.context.is_some()
     }
 
-    /// The line of the instruction at this offset in the module.
+    /// Returns the author's line of the instruction at this offset in the module: the innermost that is not the toolchain's library;
+    /// where all are, the innermost.
     pub fn find(&self, offset: u32) -> Option<SourcePlace> {
-        let address = u64::from(offset).checked_sub(self.code_offset)?;
-        let location = self.context.as_ref()?.find_location(address).ok()??;
-        Some(SourcePlace {
-            file: location.file?.to_string(),
-            line: location.line.filter(|line| *line > 0)?,
-            column: location.column.unwrap_or(0),
-        })
+        let mut places = self.frames(offset);
+        let author = places.iter().position(|place| !is_library(&place.file)).unwrap_or(0);
+        (author < places.len()).then(|| places.swap_remove(author))
+    }
+
+    /// Returns the places of the instruction at this offset in the module, the innermost first: those in functions that the
+    /// compiler inlined, then the one in the function itself. None where the module has no line for it.
+    pub fn frames(&self, offset: u32) -> Vec<SourcePlace> {
+        let address = u64::from(offset).checked_sub(self.code_offset);
+        let Some((context, address)) = self.context.as_ref().zip(address) else { return Vec::new() };
+        let Ok(mut frames) = context.find_frames(address).skip_all_loads() else { return Vec::new() };
+        let mut places = Vec::new();
+        // Damaged debug information ends the list.
+        while let Ok(Some(frame)) = frames.next() {
+            let Some(location) = frame.location else { continue };
+            if let (Some(file), Some(line)) = (location.file, location.line.filter(|line| *line > 0)) {
+                places.push(SourcePlace { file: file.into(), line, column: location.column.unwrap_or(0) });
+            }
+        }
+        places
+    }
+}
+
+/// Returns whether a file is a toolchain's, or of the bindings that come with xmap: a panel's author did not write it.
+pub fn is_library(file: &str) -> bool {
+    const PARTS: [&str; 12] = [
+        // Rust: `core`, `alloc` and `std` as they were built, and as the component rust-src has them.
+        "/rustc/",
+        "/rustlib/src/rust/",
+        "library/core/src/",
+        "library/std/src/",
+        // Zig.
+        "/lib/std/",
+        "/lib/compiler_rt",
+        "/lib/zig/",
+        // C and C++: headers of the compiler and of the system.
+        "/lib/clang/",
+        "/usr/include/",
+        // AssemblyScript.
+        "~lib/",
+        // The bindings in guests/.
+        "guests/rust/src/",
+        "xmap-guest-",
+    ];
+    const NAMES: [&str; 3] = ["xmap.h", "xmap.zig", "xmap.ts"];
+    let file = file.replace('\\', "/");
+    let name = file.rsplit('/').next().unwrap_or(&file);
+    NAMES.contains(&name) || PARTS.iter().any(|part| file.contains(part))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_library;
+
+    #[test]
+    fn what_an_author_did_not_write_is_known_by_its_path() {
+        for file in [
+            "/rustc/59807616e1fa/library/core/src/../../stdarch/crates/core_arch/src/wasm32/mod.rs",
+            "/root/.rustup/toolchains/stable/lib/rustlib/src/rust/library/core/src/slice/index.rs",
+            "../xmap/guests/rust/src/lib.rs",
+            "guests/c/xmap.h",
+            "C:\\zig\\lib\\std\\debug.zig",
+            "~lib/array.ts",
+            "/usr/lib/llvm-19/lib/clang/19/include/stdbool.h",
+        ] {
+            assert!(is_library(file), "{file}");
+        }
+        for file in
+            ["src/lib.rs", "./panel.c", "/home/anna/library/panel.c", "panel.zig", "assembly/index.ts"]
+        {
+            assert!(!is_library(file), "{file}");
+        }
     }
 }

@@ -7,7 +7,7 @@ mod proposal;
 mod read;
 
 pub use abi::{IMPORTS, Native, NativeImport, find as find_import};
-pub use debug::Lines;
+pub use debug::{Lines, is_library};
 pub use foreign::Foreign;
 pub(crate) use read::mnemonic;
 pub use read::{ConstExpr, DataSegment, ElementSegment, ExportedFunction, Global, Import, WasmModule};
