@@ -95,7 +95,8 @@ impl Subject {
                 continue;
             }
             let traps = sim.happened().into_iter().filter_map(|happening| match happening.what {
-                What::Trapped(trap) => Some(trap),
+                // A script's wrong argument is its host's mistake, and counted apart.
+                What::Trapped(trap) | What::Mistaken(trap) => Some(trap),
                 _ => None,
             });
             let traps: Vec<_> = traps.collect();
