@@ -347,7 +347,7 @@ impl std::error::Error for Diagnostic {}
 pub struct Diagnostics(pub Vec<Diagnostic>);
 
 /// Errors that are printed at most: nobody reads more, and a hostile file can have as many as bytes.
-const MOST_SHOWN: usize = 50;
+pub(crate) const MOST_SHOWN: usize = 50;
 
 impl Diagnostics {
     /// The text for a person, with colours when `colour` is set; ends without a line feed. Of more

@@ -39,6 +39,11 @@ pub enum Content {
 pub fn read_at_most(path: &Path, limit: u64) -> Result<Vec<u8>, Diagnostic> {
     let read = || -> io::Result<Vec<u8>> {
         let mut bytes = Vec::new();
+        // Opening a pipe waits for somebody to write to it, reading a device may never end.
+        let kind = std::fs::metadata(path)?.file_type();
+        if !kind.is_file() && !kind.is_dir() {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "a pipe or a device, not a file"));
+        }
         // Opening a directory succeeds on Unix; reading it says what it is.
         File::open(path)?.take(limit + 1).read_to_end(&mut bytes)?;
         Ok(bytes)

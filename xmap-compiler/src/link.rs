@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use wasmparser::FuncType;
 use xmap_image::{Function, Op, TypeRow, Word, decode};
 
 use crate::emit::{Emitted, as_direct};
@@ -166,18 +167,15 @@ impl Tables {
 
     /// Gives equal types one number.
     fn number_types(&mut self, module: &WasmModule<'_>, reached: &BTreeSet<u32>) {
-        for (n, ty) in module.types.iter().enumerate() {
-            let equal = module.types[..n].iter().position(|other| other == ty);
-            let number = match equal {
-                Some(equal) => self.canonical[equal],
-                None => {
-                    // Types with more parameters than a window holds have no function and no call.
-                    let count = |types: usize| u8::try_from(types).unwrap_or(u8::MAX);
-                    let (params, results) = (count(ty.params().len()), count(ty.results().len()));
-                    self.types.push(TypeRow { params, results });
-                    self.types.len() as u32 - 1
-                }
-            };
+        let mut known: HashMap<&FuncType, u32> = HashMap::new();
+        for ty in &module.types {
+            let number = *known.entry(ty).or_insert_with(|| {
+                // Types with more parameters than a window holds have no function and no call.
+                let count = |types: usize| u8::try_from(types).unwrap_or(u8::MAX);
+                let (params, results) = (count(ty.params().len()), count(ty.results().len()));
+                self.types.push(TypeRow { params, results });
+                self.types.len() as u32 - 1
+            });
             self.canonical.push(number);
         }
         let ty = |index: &u32| self.canonical[module.functions[*index as usize] as usize] as u16;

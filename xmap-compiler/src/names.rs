@@ -94,12 +94,17 @@ pub fn did_you_mean<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) ->
 /// Words longer than this are compared by their beginning: the distance takes time and memory
 /// in the product of the lengths, and a name comes from a file that anybody may have written.
 const COMPARED_CHARS: usize = 64;
+/// Known names that a word is compared with: a panel has some ten, a module that is not one can have a million.
+const COMPARED_NAMES: usize = 1024;
 
 fn ranked<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<(usize, &'a str)> {
     let head = |s: &str| s.chars().take(COMPARED_CHARS).collect::<String>().to_lowercase();
     let word = head(word);
-    let mut ranked: Vec<_> =
-        known.into_iter().map(|name| (strsim::osa_distance(&word, &head(name)), name)).collect();
+    let mut ranked: Vec<_> = known
+        .into_iter()
+        .take(COMPARED_NAMES)
+        .map(|name| (strsim::osa_distance(&word, &head(name)), name))
+        .collect();
     ranked.sort_by_key(|(edits, _)| *edits);
     ranked
 }

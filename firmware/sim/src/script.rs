@@ -333,6 +333,9 @@ fn find_line(image: &Image<'_>, word: &str) -> Result<Line, ScriptErrorKind> {
     })
 }
 
+/// Characters of a name that is compared with others.
+const MOST_COMPARED: usize = 64;
+
 /// The key that ends with this name behind its namespace, else the most similar name, if one is similar
 /// enough to be what was meant.
 fn nearest<'n>(found: &str, names: impl Iterator<Item = &'n str>) -> Option<String> {
@@ -341,9 +344,13 @@ fn nearest<'n>(found: &str, names: impl Iterator<Item = &'n str>) -> Option<Stri
     if let Some(key) = names.iter().find(is_end) {
         return Some((*key).to_owned());
     }
+    // The distance takes time in the product of the lengths.
+    if found.chars().nth(MOST_COMPARED).is_some() {
+        return None;
+    }
     names
         .into_iter()
-        .filter(|name| !name.is_empty())
+        .filter(|name| !name.is_empty() && name.chars().nth(MOST_COMPARED).is_none())
         .map(|name| (strsim::damerau_levenshtein(found, name), name))
         .filter(|(distance, name)| *distance * 2 <= name.chars().count().min(found.chars().count()))
         .min()

@@ -3,7 +3,8 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use xmap_boards::RPI4B;
 use xmap_compiler::compile::compile;
@@ -284,7 +285,7 @@ type Family = (&'static str, fn(usize) -> Code, usize);
 const FAMILIES: [Family; 17] = [
     ("double calls", double_calls, 20),
     ("ring", ring, 100),
-    ("chain", chain, 600),
+    ("chain", chain, 400),
     ("tree", tree, 200),
     ("nested ifs", nested_ifs, 200),
     ("nested loops", nested_loops, 60),
@@ -364,4 +365,53 @@ fn a_process_with_little_memory_is_enough() {
             }
         }
     }
+}
+
+/// What `xmap` says within a minute, and that it is an error of the input.
+fn refused(arguments: &[&str], folder: &Path) -> String {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_xmap"))
+        .args(arguments)
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(fs::File::create(folder.join("stderr")).unwrap())
+        .spawn()
+        .unwrap();
+    let begun = Instant::now();
+    let status = loop {
+        match child.try_wait().unwrap() {
+            Some(status) => break status,
+            None if begun.elapsed() > Duration::from_secs(60) => {
+                child.kill().unwrap();
+                panic!("{arguments:?}: not done after a minute");
+            }
+            None => std::thread::sleep(Duration::from_millis(20)),
+        }
+    };
+    let text = fs::read_to_string(folder.join("stderr")).unwrap();
+    assert_eq!(status.code(), Some(1), "{arguments:?}: {text:.1000}");
+    text
+}
+
+#[test]
+fn pipes_and_endless_names_are_refused_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &[u8]| fs::write(folder.path().join(name), text).unwrap();
+    assert!(Command::new("mkfifo").arg(folder.path().join("pipe")).status().unwrap().success());
+    write("module.wasm", &carried(10));
+    let manifest = |wasm: &str, exports: &str| {
+        let text = "[module]\nname = \"m\"\nversion = 1\nboard = \"rpi4b\"\nwasm = ";
+        format!("{text}\"{wasm}\"\n{exports}").into_bytes()
+    };
+    write("of_a_pipe.toml", &manifest("pipe", ""));
+    write("panel.toml", &manifest("module.wasm", ""));
+    let unknown: String = (0..60_000).map(|n| format!("u{n} = {{}}\n")).collect();
+    write("unknown.toml", &manifest("module.wasm", &format!("[exports]\n{unknown}")));
+    write("script", format!("call {}\n", "a".repeat(1 << 20)).as_bytes());
+
+    assert!(refused(&["build", "pipe"], folder.path()).contains("X0103"));
+    assert!(refused(&["build", "of_a_pipe.toml"], folder.path()).contains("X0103"));
+    assert!(refused(&["sim", "panel.toml", "--script", "pipe"], folder.path()).contains("X0103"));
+    assert!(refused(&["build", "unknown.toml"], folder.path()).contains("X0203"));
+    assert!(refused(&["sim", "panel.toml", "--script", "script"], folder.path()).contains("X0802"));
 }

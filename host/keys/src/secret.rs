@@ -135,7 +135,7 @@ pub(crate) fn not_a_key(path: &Path, text: &str, kind: FileKind, wanted: &str, w
 #[cfg(unix)]
 pub(crate) fn closed(path: &Path) -> Result<(), Diagnostic> {
     use std::os::unix::fs::PermissionsExt;
-    let metadata = File::open(path).and_then(|file| file.metadata());
+    let metadata = fs::metadata(path);
     let mode = metadata.map_err(|error| Diagnostic::reading(path, &error))?.permissions().mode();
     if mode & 0o077 == 0 {
         return Ok(());

@@ -22,12 +22,16 @@ pub(super) fn sequence(moves: &[Move], scratch: u8) -> Vec<Move> {
             _ => {}
         }
     }
+    // How many of the moves that are left read each register.
+    let mut readers = [0usize; 256];
+    pending.iter().for_each(|(_, from)| readers[usize::from(*from)] += 1);
     let mut out = Vec::new();
     while !pending.is_empty() {
-        let free = pending.iter().position(|(to, _)| pending.iter().all(|(_, from)| from != to));
+        let free = pending.iter().position(|(to, _)| readers[usize::from(*to)] == 0);
         match free {
             Some(n) => {
                 let (to, from) = pending.remove(n);
+                readers[usize::from(from)] -= 1;
                 out.push((to, From::Register(from)));
             }
             None => {
@@ -35,6 +39,7 @@ pub(super) fn sequence(moves: &[Move], scratch: u8) -> Vec<Move> {
                 let (_, first) = pending[0];
                 out.push((scratch, From::Register(first)));
                 pending.iter_mut().filter(|(_, from)| *from == first).for_each(|(_, from)| *from = scratch);
+                readers[usize::from(scratch)] += std::mem::take(&mut readers[usize::from(first)]);
             }
         }
     }

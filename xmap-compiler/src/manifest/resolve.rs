@@ -9,7 +9,7 @@ use xmap_image::{
 
 use super::{Export, Keys, Manifest, value::wasm_type};
 use crate::{
-    diagnostic::{Code, Diagnostic, Diagnostics, FunctionName, Place},
+    diagnostic::{Code, Diagnostic, Diagnostics, FunctionName, MOST_SHOWN, Place},
     names,
 };
 
@@ -164,10 +164,14 @@ impl Resolver<'_> {
         let name = &export.name.value;
         let message = format!("{} does not export a function `{name}`", self.file);
         let known = || functions.iter().map(|f| f.name);
-        let help = names::did_you_mean(name, known()).or_else(|| {
-            let few = names::nearest_few(name, known(), 3);
-            (!few.is_empty()).then(|| format!("the nearest are: {}", few.join(", ")))
-        });
+        let near = || {
+            names::did_you_mean(name, known()).or_else(|| {
+                let few = names::nearest_few(name, known(), 3);
+                (!few.is_empty()).then(|| format!("the nearest are: {}", few.join(", ")))
+            })
+        };
+        // Names are compared for errors that are shown.
+        let help = if self.errors.len() < MOST_SHOWN { near() } else { None };
         let place = self.manifest.place(&export.name.span);
         self.errors.push(Diagnostic::new(Code::NoSuchExport, place, message).help(help));
     }

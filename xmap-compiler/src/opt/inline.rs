@@ -19,7 +19,7 @@ const MOST_INSTS: usize = 2000;
 /// stay calls. A chain of functions with one caller each is copied again and again.
 const COPIED: usize = 4;
 /// The same for every module, so that none of a few hundred functions comes near.
-const COPIED_ALWAYS: usize = 1 << 18;
+const COPIED_ALWAYS: usize = 1 << 17;
 
 /// The functions that are left, by their index in the module.
 pub type Inlined = BTreeMap<u32, Func>;

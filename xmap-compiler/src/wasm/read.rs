@@ -53,6 +53,8 @@ pub struct WasmModule<'a> {
     /// The names of the custom sections, and what the section `producers` says of the compiler.
     pub(super) origin: foreign::Origin<'a>,
     names: HashMap<u32, &'a str>,
+    /// The first name under which a function is exported.
+    export_names: HashMap<u32, &'a str>,
 }
 
 /// An imported function.
@@ -174,6 +176,7 @@ impl<'a> WasmModule<'a> {
             global_names: HashMap::new(),
             origin: foreign::Origin::default(),
             names: HashMap::new(),
+            export_names: HashMap::new(),
         }
     }
 
@@ -294,6 +297,7 @@ impl<'a> WasmModule<'a> {
                     match export.kind {
                         ExternalKind::Func => {
                             self.exports.push(ExportedFunction { name: export.name, function: export.index });
+                            self.export_names.entry(export.index).or_insert(export.name);
                         }
                         ExternalKind::Global => self.exported_globals.push((export.name, export.index)),
                         _ => {}
@@ -430,8 +434,7 @@ impl<'a> WasmModule<'a> {
 
     /// A function's name for messages.
     pub fn function_name(&self, function: u32) -> FunctionName {
-        let export = || self.exports.iter().find(|e| e.function == function).map(|e| e.name);
-        let name = self.names.get(&function).copied().or_else(export);
+        let name = self.names.get(&function).or_else(|| self.export_names.get(&function)).copied();
         FunctionName { index: function, name: name.map(str::to_string) }
     }
 

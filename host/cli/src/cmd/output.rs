@@ -122,7 +122,8 @@ pub(super) fn write_file(path: &Path, bytes: &[u8]) -> Result<(), Diagnostic> {
 pub(super) fn commit_all(files: Vec<Staged>) -> Result<(), Diagnostic> {
     let mut before: Vec<(PathBuf, Option<Vec<u8>>)> = Vec::new();
     for file in files {
-        let there = (file.path.clone(), fs::read(&file.path).ok());
+        let there = fs::metadata(&file.path).is_ok_and(|there| there.is_file());
+        let there = (file.path.clone(), there.then(|| fs::read(&file.path).ok()).flatten());
         if let Err(error) = file.commit() {
             for (path, bytes) in before {
                 _ = match bytes {
