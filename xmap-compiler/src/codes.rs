@@ -105,6 +105,9 @@ codes! {
     HandlerSignature = 205, "a handler has parameters or results",
         "A function with `on` is called by the runtime, which has no arguments for it, and nobody to give results to.",
         "on_press is a handler and takes no params";
+    NoExports = 206, "no function is mapped",
+        "A warning: the image is written. Nobody can call anything of it, which is mostly a forgotten mark of an export in the source.",
+        "hall.wasm: the module exports no function, so nothing can call the image";
 
     // X03: pins.
     NoSuchLine = 301, "the board has no such line",

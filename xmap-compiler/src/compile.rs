@@ -162,8 +162,31 @@ fn assemble(parts: &Parts<'_, '_>) -> Result<Compiled, Diagnostics> {
         map,
         report,
         steps: parts.steps,
-        warnings: parts.shadow.warning(file, &manifest.policy).into_iter().collect(),
+        warnings: [parts.shadow.warning(file, &manifest.policy), no_exports(parts)]
+            .into_iter()
+            .flatten()
+            .collect(),
     })
+}
+
+/// Says why an image has no exports: mostly an export was forgotten.
+fn no_exports(parts: &Parts<'_, '_>) -> Option<Diagnostic> {
+    if !parts.exports.is_empty() {
+        return None;
+    }
+    let (file, place) = (parts.file, Place::File(parts.file.to_string()));
+    let (message, help) = match parts.module.exports.is_empty() {
+        true => (
+            format!("{file}: the module exports no function, so nothing can call the image"),
+            "mark what is called: `XMAP_EXPORT(name)` (C), `#[unsafe(no_mangle)] extern \"C\"` (Rust), `export fn` \
+             (Zig), `export function` (AssemblyScript)",
+        ),
+        false => (
+            format!("{file}: [exports] lists no function, so nothing can call the image"),
+            "list functions, or leave [exports] out: then every exported function is mapped",
+        ),
+    };
+    Some(Diagnostic::warning(Code::NoExports, place, message).help(help.to_string()))
 }
 
 /// The rows of the export table.

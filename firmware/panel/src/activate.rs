@@ -30,7 +30,10 @@ pub(crate) enum Activation<'k> {
     /// The image of the other slot, which was active before.
     Back(Why),
     /// The image of the active slot, loaded anew.
-    Again,
+    Again {
+        /// Whether a fault is why: a host's request and a host that is back are none.
+        fault: bool,
+    },
 }
 
 /// Proof that the image in a slot may run now. Only [`Device::may_run`] makes one.
@@ -47,12 +50,12 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
     /// Why the image may not run: nothing of the module was touched. For [`Activation::New`] also why it did not mount:
     /// the image before runs again. The other two end in the safe state where the image does not mount.
     pub(crate) fn activate(&mut self, number: u8, how: Activation<'_>) -> Result<(), Failure> {
-        let place = if matches!(how, Activation::Again) { Place::Active } else { Place::Other };
+        let place = if matches!(how, Activation::Again { .. }) { Place::Active } else { Place::Other };
         let cleared = self.may_run(number, place)?;
         match how {
             Activation::New(kept) => self.switch(number, cleared, kept)?,
             Activation::Back(why) => self.go_back(number, cleared, why),
-            Activation::Again => self.load_again(number, cleared),
+            Activation::Again { fault } => self.load_again(number, cleared, fault),
         }
         Ok(())
     }
@@ -180,11 +183,11 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
     }
 
     /// Loads the active image anew: memory and globals as at load, lines as at load, hooks, events.
-    fn load_again(&mut self, number: u8, cleared: Cleared) {
+    fn load_again(&mut self, number: u8, cleared: Cleared, fault: bool) {
         self.disarm(number);
         let Some(module) = self.modules.get_mut(usize::from(number)) else { return };
         module.settle_counters();
-        module.tally.restarts = module.tally.restarts.saturating_add(1);
+        module.tally.restarts = module.tally.restarts.saturating_add(fault.into());
         module.host_lost = false;
         let (slot, board) = (module.active_mut(), &mut self.board);
         slot.step(Step::Reset);
@@ -194,7 +197,10 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
         match mount(slot, board, |_| ()) {
             Ok(()) => {
                 self.run(number, cleared, None, (&Phases::default(), true));
-                self.tell(number, What::Restarted);
+                // What else loads a module anew has told so before.
+                if fault {
+                    self.tell(number, What::Restarted);
+                }
             }
             Err(error) => self.stay_safe(number, Some(error)),
         }

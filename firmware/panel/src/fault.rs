@@ -110,12 +110,12 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
             make_safe(&image, &mut self.board);
         }
         self.tell(number, What::MadeSafe);
-        self.reload(number);
+        self.reload(number, true);
     }
 
-    /// Loads the active image anew. Where it may not run, it rests.
-    fn reload(&mut self, number: u8) {
-        if let Err(failure) = self.activate(number, Activation::Again) {
+    /// Loads the active image anew, after a fault or not. Where it may not run, it rests.
+    fn reload(&mut self, number: u8, fault: bool) {
+        if let Err(failure) = self.activate(number, Activation::Again { fault }) {
             self.refuse(number, &failure);
             self.rest(number);
         }
@@ -132,7 +132,7 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
         }
         module.restarts = 0;
         self.tell(number, What::Reset);
-        self.reload(number);
+        self.reload(number, false);
         Ok(())
     }
 
@@ -151,7 +151,7 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
         for number in 0..MAX_MODULES as u8 {
             if self.modules[usize::from(number)].host_lost {
                 self.tell(number, What::HostBack);
-                self.reload(number);
+                self.reload(number, false);
             }
         }
     }

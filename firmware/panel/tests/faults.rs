@@ -129,13 +129,20 @@ fn a_lost_host_makes_outputs_safe_and_one_that_is_back_starts_anew() {
     assert_eq!(device.next_wake_us(), u64::MAX, "nothing to wait for");
     device.heard();
     assert_eq!(device.life(0), Life::Running);
-    assert!(happened(&device).ends_with(&[
-        What::HostLost,
-        What::MadeSafe,
-        What::Faulted,
-        What::HostBack,
-        What::Restarted
-    ]));
+    assert!(happened(&device).ends_with(&[What::HostLost, What::MadeSafe, What::Faulted, What::HostBack]));
+}
+
+#[test]
+fn a_reset_is_no_restart_after_a_fault() {
+    let mut device = running(&plant().policy(on_trap(OnFault::Restart)));
+    call(&mut device, "count", &[]).unwrap();
+    device.reset(0).unwrap();
+    assert_eq!(call(&mut device, "loads", &[]).unwrap(), [0], "globals are new");
+    assert_eq!(happened(&device).last(), Some(&What::Reset));
+    assert_eq!(device.status(0).unwrap().restarts, 0);
+    trapped(call(&mut device, "fail", &[]));
+    assert_eq!(happened(&device).last(), Some(&What::Restarted));
+    assert_eq!(device.status(0).unwrap().restarts, 1);
 }
 
 #[test]

@@ -102,7 +102,7 @@ fn a_panel_is_called_over_a_socket() {
     assert_eq!(text(&logged.stdout), "log WARN counters cleared\nforget ->\n");
 
     let trapped = call(&["--map", map.to_str().unwrap(), "blinks_per_minute", "0"]);
-    assert_eq!(trapped.status.code(), Some(0), "a trap is a result");
+    assert_eq!(trapped.status.code(), Some(3), "a trap is a result with a status of its own");
     assert_eq!(text(&trapped.stdout), "blinks_per_minute trap divide_by_zero\n");
     assert!(text(&trapped.stderr).contains("lamp.c:72:18, function $blinks_per_minute"));
 

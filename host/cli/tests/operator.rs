@@ -283,17 +283,18 @@ module  name  life     image     version  generation  trial  previous
 
 #[test]
 fn calls_are_objects_for_scripts() {
-    let call = |args: &[&str]| {
+    let ended = |args: &[&str], expected: i32| {
         let fake = Fake::start(Faults::default());
         let (out, error, status) = xmap(&fake, &[&["call", "--port", "PORT", "--json"], args].concat());
-        assert_eq!((error.as_str(), status), ("", 0));
+        assert_eq!((error.as_str(), status), ("", expected));
         out
     };
+    let call = |args: &[&str]| ended(args, 0);
     assert_eq!(
         call(&["add", "1", "2"]),
         "{\"key\":\"panel.add\",\"name\":\"add\",\"results\":[3],\"trap\":null}\n"
     );
-    let trapped: serde_json::Value = serde_json::from_str(&call(&["--trace", "fail"])).unwrap();
+    let trapped: serde_json::Value = serde_json::from_str(&ended(&["--trace", "fail"], 3)).unwrap();
     assert_eq!((&trapped["trap"]["code"], &trapped["trap"]["op"]), (&"unreachable".into(), &12.into()));
     assert_eq!(trapped["trace"], serde_json::json!(["GPSET0 0x00000001"]));
     // An export of one module where several have it: the fake's first module has them all.

@@ -1,21 +1,18 @@
 //! `xmap call`: an export of the panel on a device.
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
 
 use serde_json::json;
-use xmap::text::{Maps, json};
+use xmap::text::json;
 use xmap_client::{Recorder, run_call_in};
-use xmap_compiler::diagnostic::{Code, Diagnostic, Place};
-use xmap_compiler::input;
-use xmap_compiler::map::SourceMap;
 
-use super::reach::Device;
-use super::{Done, load::MAX_MAP_BYTES};
+use super::reach::{Device, MapFiles};
+use super::{Done, Failure};
 
 /// Call an export of the panel on a device
 ///
-/// The device knows its exports and their types, so no file is needed. A trap is a result, not an error.
+/// The device knows its exports and their types, so no file is needed. Where the call traps, that is printed as
+/// its result, and the exit status is 3.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -33,9 +30,8 @@ pub(super) struct Args {
     /// Also print the register stores and messages of the call, before its result
     #[arg(short, long)]
     trace: bool,
-    /// The map of the device's image: a trap's source line is printed on the standard error
-    #[arg(long, value_name = "FILE")]
-    map: Option<PathBuf>,
+    #[command(flatten)]
+    maps: MapFiles,
     /// The export: its wasm name, its key, or # and its number
     name: String,
     /// Its arguments: decimal or 0x, floats for float parameters
@@ -44,16 +40,11 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args, out: &mut dyn Write) -> Done {
+    let maps = args.maps.read()?;
     let mut client = args.device.connect()?;
     let module = args.module.as_ref().map(|module| client.find_module(module)).transpose()?;
-    let hash = match &module {
-        Some(module) => module.image.map(|image| image.hash),
-        None => client.hello().image.map(|image| image.hash),
-    };
-    let mut maps = Maps::default();
-    if let Some(path) = &args.map {
-        maps.add(read_map(path, hash)?);
-    }
+    let image = module.as_ref().map_or(client.hello().image, |module| module.image);
+    args.maps.hold_against(&maps, image);
     let mut recorder = if args.trace { Some(Recorder::start(&mut client)?) } else { None };
     let called = run_call_in(&mut client, module.as_ref(), &args.name, &args.args)?;
     let lines = recorder.as_mut().map(|recorder| recorder.lines(&mut client)).transpose()?;
@@ -63,26 +54,16 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Done {
             object["trace"] = json!(lines);
         }
         writeln!(out, "{object}")?;
-        return Ok(());
+    } else {
+        for line in lines.iter().flatten() {
+            writeln!(out, "{line}")?;
+        }
+        writeln!(out, "{called}")?;
     }
-    for line in lines.iter().flatten() {
-        writeln!(out, "{line}")?;
-    }
-    writeln!(out, "{called}")?;
-    if let Err(trap) = &called.outcome
-        && let Some(origin) = maps.origin(trap)
-    {
+    let Err(trap) = &called.outcome else { return Ok(()) };
+    if let Some(origin) = maps.origin(trap).filter(|_| !args.device.wire.json) {
         out.flush()?;
         _ = writeln!(std::io::stderr(), "at {origin}");
     }
-    Ok(())
-}
-
-/// Reads a map and holds it against the image that is called.
-fn read_map(path: &Path, hash: Option<[u8; 32]>) -> Result<SourceMap, Diagnostic> {
-    let text = input::read_text(path, MAX_MAP_BYTES)?;
-    hash.and_then(|hash| SourceMap::read_for(&text, &hash)).ok_or_else(|| {
-        let message = format!("{}: not the map of the image on the device", path.display());
-        Diagnostic::new(Code::ImageInvalid, Place::file(path), message)
-    })
+    Err(Failure::Trapped)
 }

@@ -9,6 +9,9 @@ use xmap::text::{Maps, happening_line, json};
 use xmap_client::Client;
 use xmap_compiler::diagnostic::Code;
 
+use xmap_compiler::map::hex;
+use xmap_link::{What, Why};
+
 use super::Done;
 use super::reach::{Device, MapFiles, seconds};
 
@@ -40,6 +43,9 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args, out: &mut dyn Write) -> Done {
     let maps = args.maps.read()?;
     let mut client = args.device.connect()?;
+    if !args.maps.is_empty() {
+        args.maps.hold_against_hashes(&maps, &images(&mut client)?);
+    }
     let start = Instant::now();
     let mut from = 0;
     loop {
@@ -90,4 +96,16 @@ fn news(
 /// The names that the modules have now, by number.
 fn names(client: &mut Client) -> Result<Vec<String>, xmap_client::Error> {
     Ok(client.modules()?.iter().map(|module| module.name.as_str().to_string()).collect())
+}
+
+/// The hashes of the images that run and, as far as a trap has them, of those that trapped.
+fn images(client: &mut Client) -> Result<Vec<String>, xmap_client::Error> {
+    let mut images: Vec<String> =
+        client.modules()?.iter().filter_map(|module| Some(hex(&module.image?.hash))).collect();
+    let (happenings, _) = client.happenings(0)?;
+    images.extend(happenings.iter().filter_map(|(_, happening)| match happening.what {
+        What::Trapped(trap) | What::RolledBack(Why::Trap(trap)) => Some(hex(&trap.image.to_le_bytes())),
+        _ => None,
+    }));
+    Ok(images)
 }

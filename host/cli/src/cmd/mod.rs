@@ -91,15 +91,20 @@ Examples:
   xmap build panel.toml                  compile a panel to panel.xmap
   xmap sim panel.xmap --script day.txt   run it on the simulated board
 
-Exit status: 0 done, 1 the input is wrong, 2 the command line is.";
+Exit status: 0 done, 1 the input is wrong, 2 the command line is, 3 a call trapped (xmap call).";
 
 /// Why a verb did not do what it was asked.
 enum Failure {
     /// The input is wrong.
     Input(Diagnostics),
+    /// The call ran and trapped, which has been printed.
+    Trapped,
     /// The standard output takes no more.
     Output(io::Error),
 }
+
+/// The exit status of a call that trapped: a script can tell it from a wrong name and a broken link.
+const TRAPPED: u8 = 3;
 
 type Done = Result<(), Failure>;
 
@@ -147,6 +152,10 @@ pub(crate) fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         // Whoever reads has seen enough: `xmap dis FILE | head`.
         Err(Failure::Output(error)) if error.kind() == ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(Failure::Trapped) => match out.flush() {
+            Ok(()) => ExitCode::from(TRAPPED),
+            Err(_) => ExitCode::FAILURE,
+        },
         Err(Failure::Output(error)) => {
             let place = "standard output";
             let message = format!("{place}: cannot be written: {error}");

@@ -9,10 +9,10 @@ use xmap::text::{Maps, json, rejection_text, state_help, state_text};
 use xmap_client::{Client, ErrorCode, Options, PortName, Swapped, Switch};
 use xmap_compiler::diagnostic::{Code, Diagnostic, Place};
 use xmap_compiler::input;
-use xmap_compiler::map::SourceMap;
+use xmap_compiler::map::{SourceMap, hex};
 use xmap_compiler::recognize::not_this;
 use xmap_keys::roles::read_role_key;
-use xmap_link::{ModuleStatus, Thing};
+use xmap_link::{ImageInfo, ModuleStatus, Thing};
 
 use super::{Done, Failure, load::MAX_MAP_BYTES};
 
@@ -120,6 +120,29 @@ impl MapFiles {
             maps.add(read_map(path)?);
         }
         Ok(maps)
+    }
+
+    /// Whether none was given.
+    pub(super) fn is_empty(&self) -> bool {
+        self.files.is_empty()
+    }
+
+    /// Warns of maps that are of none of these images, which are those that the device runs or tells of: a map names
+    /// places in its own image alone.
+    pub(super) fn hold_against(&self, maps: &Maps, images: impl IntoIterator<Item = ImageInfo>) {
+        let images: Vec<String> = images.into_iter().map(|image| hex(&image.hash)).collect();
+        self.hold_against_hashes(maps, &images);
+    }
+
+    /// The same with hashes in hexadecimal, or their beginnings.
+    pub(super) fn hold_against_hashes(&self, maps: &Maps, hashes: &[String]) {
+        for (path, image) in self.files.iter().zip(maps.images()) {
+            if !hashes.iter().any(|hash| image.starts_with(hash)) {
+                let path = path.display();
+                let text = "not of an image that the device runs: it names places in its own image alone";
+                _ = writeln!(std::io::stderr(), "warning: {path}: {text}");
+            }
+        }
     }
 }
 

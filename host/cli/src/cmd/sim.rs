@@ -3,10 +3,12 @@
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
+use tiny_mapper::TrapCode;
 use xmap_compiler::diagnostic::{Code, Diagnostic, Diagnostics, Place, Source};
 use xmap_compiler::input::{self, MAX_SCRIPT_BYTES};
 use xmap_compiler::recognize::{FileKind, UTF_16, not_this};
 use xmap_image::Image;
+use xmap_image::limits::DEFAULT_FUEL;
 use xmap_panel::{Hook, MountError};
 use xmap_sim::{
     Script, ScriptErrorKind, Shown, Sim, SimBoard, SimError, Standstill, StepErrorKind, run as play,
@@ -219,7 +221,15 @@ fn refused(loaded: &Loaded, error: &MountError) -> Diagnostic {
             let who = if *hook == Hook::Start { "the start function" } else { hook.name() };
             let message = format!("{path}: {who} trapped: {}", story::reason(trap));
             let place = story::origin(loaded, trap).map_or(file, |origin| Place::File(origin.to_string()));
-            Diagnostic::new(Code::MountFailed, place, message)
+            let help = match (hook, trap.code) {
+                (Hook::Start, TrapCode::Fuel) => Some(format!(
+                    "a start function has {DEFAULT_FUEL} of fuel; export it as `_initialize`, which has what [limits] \
+                     `fuel` says (asc: `--exportStart _initialize`), or let it do less"
+                )),
+                (_, TrapCode::Fuel) => Some("raise `fuel` in [limits], or let it do less".to_string()),
+                _ => None,
+            };
+            Diagnostic::new(Code::MountFailed, place, message).help(help)
         }
         error => Diagnostic::new(Code::MountFailed, file, format!("{path}: {error}")),
     }

@@ -29,6 +29,8 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Done {
     let hosts = client.host_counts()?;
     let limits = client.limits()?;
     let modules = if client.has_modules() { client.modules()? } else { Vec::new() };
+    let running = modules.iter().filter_map(|module| module.image).chain(client.hello().image);
+    args.maps.hold_against(&maps, running);
     let kept = client.kept()?;
     if args.device.wire.json {
         let mut object = json::hello(client.hello());

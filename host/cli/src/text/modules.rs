@@ -24,6 +24,11 @@ impl Maps {
         self.maps.push(map);
     }
 
+    /// The hashes of the maps' images, in hexadecimal, in the order in which they were taken.
+    pub fn images(&self) -> impl Iterator<Item = &str> {
+        self.maps.iter().map(|map| map.image.as_str())
+    }
+
     /// Where a trap happened, if one of the maps is that of its image.
     pub fn origin(&self, trap: &TrapReport) -> Option<Origin> {
         if trap.op == u32::MAX {
