@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use xmap_image::{
-    Entry, Event, Export, ImageBuilder, Manifest as Block, Op, PinName, PinRow, Policy, Ty, Word, limits,
+    Entry, Event, Export, ImageBuilder, Manifest as Block, Op, PinName, PinRow, Plain, Policy, Ty, Word,
+    limits,
 };
 
 use crate::bounds::{self, Bound, Unbounded};
@@ -144,7 +145,7 @@ fn assemble(parts: &Parts<'_, '_>) -> Result<Compiled, Diagnostics> {
     })?;
     let functions = linked.sources.iter().zip(&linked.functions).zip(&bounds);
     let functions = functions.map(|((source, function), bound)| FunctionReport {
-        name: module.function_name(source.index).to_string(),
+        name: Plain(&module.function_name(source.index).to_string()).to_string(),
         bytes: function.code.len() * 4,
         bound: bound.ok(),
     });

@@ -312,8 +312,7 @@ const MOST_BYTES: usize = 4096;
 /// Whether a character does something to a terminal, or to the text around it: control characters but line feeds and tabs, and
 /// those that change the direction of writing.
 pub fn acts_on_terminal(c: char) -> bool {
-    let reorders = matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    reorders || c.is_control() && !matches!(c, '\n' | '\t')
+    xmap_image::acts(c) && !matches!(c, '\n' | '\t')
 }
 
 /// Names come from files that anybody may have written: no control character reaches the terminal,

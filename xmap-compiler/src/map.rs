@@ -4,7 +4,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use serde::{Deserialize, Serialize};
-use xmap_image::{Image, Op, Word, decode};
+use xmap_image::{Image, Op, Plain, Word, decode, is_plain};
 
 use crate::diagnostic::SourcePlace;
 use crate::ir::Site;
@@ -129,7 +129,7 @@ impl SourceMap {
             start += function.code.len() as u32;
         }
         let globals = linked.globals.clone();
-        Self { format: FORMAT, image: hash_of(words), functions, globals, kept }
+        Self { format: FORMAT, image: hash_of(words), functions, globals, kept }.plain()
     }
 
     /// Where the op with this index in the code section came from.
@@ -163,7 +163,24 @@ impl SourceMap {
     /// Reads a map, of whatever image: who uses it looks at [`SourceMap::image`].
     pub fn read_any(text: &str) -> Option<Self> {
         let map: Self = serde_json::from_str(text).ok()?;
-        (map.format == FORMAT).then_some(map)
+        (map.format == FORMAT).then(|| map.plain())
+    }
+
+    /// Writes out what acts on a terminal: names and sources are anybody's, and are shown.
+    fn plain(mut self) -> Self {
+        let plain = |text: &mut String| {
+            if !is_plain(text) {
+                *text = Plain(text).to_string();
+            }
+        };
+        for function in &mut self.functions {
+            plain(&mut function.name);
+            function.callers.iter_mut().for_each(plain);
+            for op in &mut function.ops {
+                op.source.iter_mut().chain(&mut op.inlined).for_each(plain);
+            }
+        }
+        self
     }
 }
 

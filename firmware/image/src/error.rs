@@ -33,7 +33,7 @@ pub enum VerifyError {
     Signature(u16),
     /// A name is outside the strings, or the keys are not sorted and distinct.
     Name(u16),
-    /// The strings are not UTF-8.
+    /// The strings are not UTF-8, or have a character that acts on what shows it ([`crate::acts`]).
     Strings,
     /// A pin row is malformed or out of order.
     Pin(u16),
@@ -84,7 +84,7 @@ impl core::fmt::Display for VerifyError {
             Self::Export(n) => write!(f, "export {n} is malformed"),
             Self::Signature(n) => write!(f, "the signature of export {n} is malformed"),
             Self::Name(n) => write!(f, "the name of export {n} is malformed or out of order"),
-            Self::Strings => write!(f, "the strings are not UTF-8"),
+            Self::Strings => write!(f, "the strings are not UTF-8, or have a control character"),
             Self::Pin(n) => write!(f, "pin row {n} is malformed or out of order"),
             Self::Data(n) => {
                 write!(

@@ -4,7 +4,7 @@ use heapless::Vec;
 use serde::{Deserialize, Serialize};
 use xmap_boards::Line;
 
-use crate::{Image, Keep, Policy, limits};
+use crate::{Image, Keep, Policy, is_plain, limits};
 
 /// Exports that the runtime itself calls, in each module that has them, in the order of a module's life.
 /// They keep these names as their keys.
@@ -119,7 +119,7 @@ impl<'a> Manifest<'a> {
         Ok(block)
     }
 
-    /// Whether everything that it names is in the image.
+    /// Whether everything that it names is in the image, and no name acts on what shows it.
     pub(crate) fn fits(&self, image: &Image<'_>) -> bool {
         let declared = |line: u8| Line::new(line).is_some_and(|l| image.declared() & l.mask64() != 0);
         let events = self.events.iter().all(|event| {
@@ -132,6 +132,8 @@ impl<'a> Manifest<'a> {
             }
         });
         let sum = self.policy.keeps_once() && self.policy.kept_bytes() <= u64::from(limits::MAX_KEPT_BYTES);
-        events && kept && sum && self.pins.iter().all(|pin| declared(pin.line))
+        let plain = is_plain(self.module) && is_plain(self.namespace);
+        let pins = self.pins.iter().all(|pin| declared(pin.line) && is_plain(pin.name));
+        events && kept && sum && plain && pins
     }
 }

@@ -16,9 +16,18 @@ pub const fn acts(c: char) -> bool {
     )
 }
 
-/// Whether nothing in a text acts on what shows it: the names of an image are so, and those of a seal.
+/// Whether nothing in a text [`acts`] on what shows it: the names of an image are so, and those of a seal. It is on every
+/// device, so it looks at the bytes of characters and decodes none.
 pub fn is_plain(text: &str) -> bool {
-    !text.chars().any(acts)
+    let mut latest = 0u32;
+    !text.bytes().any(|byte| {
+        latest = latest << 8 | u32::from(byte);
+        let three = latest & 0xff_ffff;
+        byte < 0x20
+            || byte == 0x7f
+            || matches!(latest as u16, 0xc280..=0xc29f | 0xd89c)
+            || matches!(three, 0xe2_808e..=0xe2_808f | 0xe2_80a8..=0xe2_80ae | 0xe2_81a6..=0xe2_81a9)
+    })
 }
 
 /// A text that is shown as a part of a line: each character that [`acts`] is written out, as `\n` or `\u{1b}`.
@@ -61,5 +70,9 @@ mod tests {
         }
         assert!(('\0'..=char::MAX).filter(|c| c.is_alphanumeric()).all(|c| !acts(c)));
         assert!(is_plain("") && is_plain("lamp 1 (left)"));
+        for c in '\0'..=char::MAX {
+            let text = std::format!("a{c}é");
+            assert_eq!(is_plain(&text), !acts(c), "{c:?}");
+        }
     }
 }

@@ -17,7 +17,7 @@ use crate::error::VerifyError;
 use crate::layout::{EXTENSIONS, Extension, FORMAT, HEADER_WORDS, Header, MAGIC, Section, field};
 use crate::op::Word;
 use crate::parts::{PARTS, Part, Parts, split};
-use crate::{DataRow, FULL, Image, NameRow, PinMode, PinRow, limits};
+use crate::{DataRow, FULL, Image, NameRow, PinMode, PinRow, is_plain, limits};
 
 pub(crate) type Result<T> = core::result::Result<T, VerifyError>;
 
@@ -97,7 +97,7 @@ impl<'a> Image<'a> {
             return Err(VerifyError::HeaderField);
         }
         let strings = core::str::from_utf8(parts[Section::Strings as usize].bytes());
-        let strings = strings.map_err(|_| VerifyError::Strings)?;
+        let strings = strings.ok().filter(|strings| is_plain(strings)).ok_or(VerifyError::Strings)?;
         let names: &[NameRow] = parts[Section::Names as usize].rows::<_, 2>();
         if names.len() != self.exports.len() {
             return Err(VerifyError::Section(Section::Names));

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use tiny_mapper::{CallError, LogLevel, Trap};
-use xmap_image::ExportId;
+use xmap_image::{ExportId, Plain};
 use xmap_link::Life;
 
 use crate::{Access, Action, Contention, EventKind, Script, Sim, Standstill, Value};
@@ -163,7 +163,7 @@ impl fmt::Display for Shown {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Store(access) => access.fmt(f),
-            Self::Log(level, text) => write!(f, "log {} {}", level.name(), one_line(text)),
+            Self::Log(level, text) => write!(f, "log {} {}", level.name(), Plain(text)),
             Self::Returned { name, values } => {
                 write!(f, "{name} ->")?;
                 values.iter().try_for_each(|value| write!(f, " {value}"))
@@ -176,20 +176,6 @@ impl fmt::Display for Shown {
     }
 }
 
-/// Text without anything that would end its line: `\n`, `\r` and other control characters are
-/// escaped as Rust does it, and a backslash is doubled, so that it reads back.
-fn one_line(text: &str) -> String {
-    let mut line = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '\\' => line.push_str("\\\\"),
-            c if c.is_control() => line.extend(c.escape_default()),
-            c => line.push(c),
-        }
-    }
-    line
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -197,6 +183,6 @@ mod tests {
     #[test]
     fn a_message_stays_on_its_line() {
         let shown = Shown::Log(tiny_mapper::LogLevel::Warn, "a\nb\\ é\u{7}".to_owned());
-        assert_eq!(shown.to_string(), r"log WARN a\nb\\ é\u{7}");
+        assert_eq!(shown.to_string(), r"log WARN a\nb\ é\u{7}");
     }
 }

@@ -90,7 +90,7 @@ fn the_module_speaks_before_the_script_and_the_safe_states_do_not() {
     panel.0.memory_max_pages = 1;
     panel.0.data = vec![(8, b"a\nb\\c".to_vec())];
     let mut sim = panel.sim();
-    assert_eq!(plain(&mut sim, ""), ["GPCLR0 0x00000010", "GPSET0 0x00000010", r"log DEBUG a\nb\\c"]);
+    assert_eq!(plain(&mut sim, ""), ["GPCLR0 0x00000010", "GPSET0 0x00000010", r"log DEBUG a\nb\c"]);
     assert_eq!(plain(&mut sim, ""), [""; 0], "shown once");
     let trace: Vec<String> = sim.board().events().iter().filter_map(trace_line).collect();
     let expected = [

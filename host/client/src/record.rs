@@ -1,6 +1,7 @@
 //! What a device did between two moments, as the plain lines of the simulator.
 
 use tiny_mapper::{Trap, TrapCode};
+use xmap_image::Plain;
 use xmap_link::{Access, Export, TraceEntry, TrapReport, What};
 use xmap_sim::Register;
 
@@ -116,8 +117,9 @@ fn handler_trap(client: &mut Client, module: u8, trap: &TrapReport) -> Result<St
 /// Accesses and messages in the order in which they happened.
 fn merge(entries: &[(u32, TraceEntry)], messages: impl Iterator<Item = Message>) -> Vec<String> {
     // A message with n accesses before it stands in front of access n.
-    let messages = messages
-        .map(|message| ((message.trace_at, false), format!("log {} {}", message.level.name(), message.text)));
+    let messages = messages.map(|message| {
+        ((message.trace_at, false), format!("log {} {}", message.level.name(), Plain(&message.text)))
+    });
     let stores = entries.iter().filter_map(|(number, entry)| Some(((*number, true), store(entry)?)));
     let mut lines: Vec<_> = messages.chain(stores).collect();
     lines.sort_by_key(|(order, _)| *order);

@@ -104,7 +104,10 @@ impl Instance {
     /// [`Stop`].
     pub(super) fn call(&mut self, name: &str, args: &[u64]) -> Result<Results, Stop> {
         let view = self.image.image();
-        let export = view.find_name(name).and_then(|id| Some((id, view.signature(id)?)));
+        // A name that acts on a terminal stands in an image as it is shown.
+        let export = view
+            .find_name(&xmap_image::Plain(name).to_string())
+            .and_then(|id| Some((id, view.signature(id)?)));
         let Some((id, signature)) = export else {
             return Err(Stop::Call(format!("the image has no export {name:?}")));
         };

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use xmap_boards::{Board, Line};
 use xmap_image::{
-    PinMode, Policy, Pull, Safe,
+    PinMode, Plain, Policy, Pull, Safe,
     limits::{DEFAULT_FUEL, DEFAULT_TIME_US},
 };
 
@@ -16,7 +16,7 @@ impl Manifest {
     /// namespace `default`. No budget holds but what the board has.
     pub fn bare(board: &'static Board, wasm: &Path) -> Self {
         let stem = wasm.file_stem().map_or("module".into(), |s| s.to_string_lossy());
-        let name = stem.chars().take(super::MAX_NAME_CHARS).collect();
+        let name = Plain(&stem).to_string().chars().take(super::MAX_NAME_CHARS).collect();
         let pins = (0..Line::COUNT)
             .filter_map(Line::new)
             .filter(|line| board.header & line.mask64() != 0)

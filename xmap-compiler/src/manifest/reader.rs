@@ -246,7 +246,12 @@ impl Reader<'_> {
             let message = format!("{key}: at most {most} characters, found {chars}");
             self.error(Code::OutOfRange, &text.span, message);
         }
-        chars <= most
+        let acting = text.value.chars().find(|c| xmap_image::acts(*c));
+        if let Some(c) = acting {
+            let message = format!("{key}: the character {} would act on a terminal", c.escape_default());
+            self.error(Code::OutOfRange, &text.span, message);
+        }
+        chars <= most && acting.is_none()
     }
 
     /// Reports a value of another type than was expected.

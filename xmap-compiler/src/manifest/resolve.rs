@@ -3,7 +3,7 @@
 use std::{collections::HashMap, fmt};
 
 use xmap_image::{
-    EventSource, HOOKS, Ty,
+    EventSource, HOOKS, Plain, Ty,
     limits::{MAX_EXPORTS, MAX_PARAMS, MAX_STRING_BYTES},
 };
 
@@ -180,7 +180,7 @@ impl Resolver<'_> {
     fn unlisted(&mut self, function: &ExportedFunction<'_>) -> Option<MappedExport> {
         let place = self.wasm(function);
         if self.manifest.keys == Keys::Verbatim {
-            return Some(untyped(function, function.name.to_string(), place));
+            return Some(untyped(function, Plain(function.name).to_string(), place));
         }
         let key = if HOOKS.contains(&function.name) {
             function.name.to_string()
@@ -368,7 +368,8 @@ fn hooked(mut mapped: MappedExport) -> MappedExport {
 fn untyped(function: &ExportedFunction<'_>, key: String, place: Place) -> MappedExport {
     MappedExport {
         key,
-        name: function.name.to_string(),
+        // A module may name its exports as it likes, an image may not.
+        name: Plain(function.name).to_string(),
         function: function.function,
         params: function.params.iter().map(|ty| ty.untyped()).collect(),
         param_names: (0..function.params.len()).map(|n| format!("arg{n}")).collect(),

@@ -52,8 +52,7 @@ impl<W: Write> Write for Clean<W> {
 
 /// A name as part of a line: one with line feeds would write lines of its own.
 pub(super) fn one_line(text: &str) -> String {
-    let acts = |c: char| matches!(c, '\n' | '\t') || acts_on_terminal(c);
-    text.chars().map(|c| if acts(c) { c.escape_default().collect() } else { c.to_string() }).collect()
+    xmap_image::Plain(text).to_string()
 }
 
 /// Whether some bytes behind these could make a character of them.
