@@ -33,12 +33,13 @@ pub(super) fn trips(func: &Func, order: &[BlockId]) -> HashMap<BlockId, u64> {
             definitions.insert(*result, (width, [*a, *b]));
         }
     }
-    let mut loops = Loops { func, place, into, definitions, turns: MOST_TURNS };
+    let mut loops = Loops { func, order, place, into, definitions, turns: MOST_TURNS };
     order.iter().filter_map(|head| Some((*head, loops.rounds(*head)?))).collect()
 }
 
 struct Loops<'f> {
     func: &'f Func,
+    order: &'f [BlockId],
     /// Each block's place in the order.
     place: Vec<usize>,
     into: Vec<Vec<(BlockId, &'f Edge)>>,
@@ -98,6 +99,13 @@ impl Loops<'_> {
         };
         let stretch = self.place[head.0 as usize]..=self.place[latch.0 as usize];
         let inside = |edge: &Edge| stretch.contains(&self.place[edge.to.0 as usize]);
+        // What leaves the stretch must not come back into its middle: it would go on then.
+        let last = self.place[latch.0 as usize];
+        let from_behind = |(from, _): &(BlockId, &Edge)| self.place[from.0 as usize] > last;
+        let middle = &self.order[self.place[head.0 as usize] + 1..=last];
+        if middle.iter().any(|block| self.into[block.0 as usize].iter().any(from_behind)) {
+            return None;
+        }
         (inside(then) != inside(other)).then(|| Test {
             compare: *compare,
             width: *width,
@@ -286,6 +294,7 @@ mod tests {
             let func = Func::new(0, 0, 0, 0);
             let mut loops = Loops {
                 func: &func,
+                order: &[],
                 place: Vec::new(),
                 into: Vec::new(),
                 definitions: HashMap::new(),
