@@ -489,7 +489,7 @@ codes! {
         "A file that `link.keys` or `trust.policy` of the configuration names cannot be read, is none of its kind, or is open to everybody. Nobody is let in instead.",
         "/etc/xmap/role.keys: everybody may use it (mode 644)";
     ServicePanel = 1210, "the panel that was named cannot be used",
-        "What `--panel` names on the command line cannot be read, is no image, or was refused; the message says which. The service does not start without it. A default panel of the configuration's file that cannot be used is a line in the journal, and the service waits for a host to send another one.",
+        "What `--panel` names on the command line cannot be read or is no image, and the service does not start without it. A default panel of the configuration's file that cannot be used is a line in the journal, and so is an image that the device refuses: the service waits for a host to send another one.",
         "panel.toml: not an image";
 }
 

@@ -3,9 +3,12 @@
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 use clap::Parser;
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use serde::Deserialize;
+use xmap_link::limits::MAX_MODULES;
 use xmap_trust::{Limit, Limits};
 
 use crate::error::{Code, Error, Result};
@@ -23,17 +26,17 @@ pub struct Arguments {
     /// Use a file of 4 KiB in the place of the chip's registers: for tests, on any machine
     #[arg(long, value_name = "FILE")]
     pub registers: Option<PathBuf>,
-    /// Listen on this Unix socket
-    #[arg(long, value_name = "PATH")]
+    /// Listen on this Unix socket; "" listens on none
+    #[arg(long, value_name = "PATH", value_parser = path())]
     pub socket: Option<PathBuf>,
     /// Listen on this TCP address
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub tcp: Option<SocketAddr>,
-    /// Mount this image, or bundle of images, where no slot has one
+    /// Mount this image, or bundle of images, where no slot has one; what cannot be used ends the start
     #[arg(long, value_name = "FILE")]
     pub panel: Option<PathBuf>,
-    /// Keep the persistent slots in this folder
-    #[arg(long, value_name = "FOLDER")]
+    /// Keep the persistent slots in this folder; "" keeps nothing
+    #[arg(long, value_name = "FOLDER", value_parser = path())]
     pub state: Option<PathBuf>,
     /// Take inputs and clock from the host, for scripts
     #[arg(long)]
@@ -41,9 +44,49 @@ pub struct Arguments {
     /// Mount nothing and wait for help
     #[arg(long)]
     pub safe: bool,
-    /// Only check the configuration
+    /// Only check the configuration, and the files that it names
     #[arg(long)]
     pub check: bool,
+    /// Forget the slot of this module (0 to 3), or of `all`, and end: the default panel is mounted there next
+    #[arg(long, value_name = "MODULE", conflicts_with = "check")]
+    pub forget: Option<Forget>,
+}
+
+/// Which slots are to be forgotten.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Forget {
+    /// That of one module.
+    Module(u8),
+    /// Every one.
+    All,
+}
+
+impl Forget {
+    /// The modules, by their numbers.
+    pub fn modules(self) -> std::ops::Range<u8> {
+        match self {
+            Self::Module(module) => module..module + 1,
+            Self::All => 0..MAX_MODULES as u8,
+        }
+    }
+}
+
+impl FromStr for Forget {
+    type Err = String;
+
+    fn from_str(text: &str) -> std::result::Result<Self, String> {
+        let number = text.parse().ok().filter(|module| usize::from(*module) < MAX_MODULES);
+        match number {
+            Some(module) => Ok(Self::Module(module)),
+            None if text == "all" => Ok(Self::All),
+            None => Err(format!("expected a module, 0 to {}, or `all`", MAX_MODULES - 1)),
+        }
+    }
+}
+
+/// A path that may be empty, unlike clap's own.
+fn path() -> impl TypedValueParser<Value = PathBuf> {
+    OsStringValueParser::new().map(PathBuf::from)
 }
 
 /// The whole configuration.
@@ -55,6 +98,8 @@ pub struct Config {
     pub gpiochip: Option<PathBuf>,
     /// What is mounted where no slot has an image.
     pub panel: Option<PathBuf>,
+    /// Whether the command line names it.
+    pub panel_named: bool,
     /// The folder of the persistent slots; `None` keeps nothing.
     pub state: Option<PathBuf>,
     /// The least seconds between two writes of kept state that changed; 0 writes it only when the service stops.
@@ -242,21 +287,30 @@ impl Config {
                 Some(TrustAt { root, policy })
             }
         };
+        // An empty flag takes away what the file or the default has.
+        let named = |flag: &Option<PathBuf>, file: Option<PathBuf>| match flag {
+            Some(path) => Some(path.clone()).filter(|path| !path.as_os_str().is_empty()),
+            None => file,
+        };
         let config = Self {
             registers: match &arguments.registers {
                 Some(file) => RegistersAt::File(file.clone()),
                 None => RegistersAt::Chip(chip(registers)),
             },
             gpiochip: chip(gpiochip),
+            panel_named: arguments.panel.is_some(),
             panel: arguments.panel.clone().or(panel),
-            state: arguments.state.clone().or(match state.as_deref() {
-                None => Some("/var/lib/xmap".into()),
-                Some("") => None,
-                Some(path) => Some(path.into()),
-            }),
+            state: named(
+                &arguments.state,
+                match state.as_deref() {
+                    None => Some("/var/lib/xmap".into()),
+                    Some("") => None,
+                    Some(path) => Some(path.into()),
+                },
+            ),
             keep_every_s: keep_every_s.unwrap_or(300),
             realtime_priority,
-            socket: arguments.socket.clone().or(socket),
+            socket: named(&arguments.socket, socket),
             socket_mode,
             tcp: arguments.tcp.or(tcp),
             keys: link.keys,
@@ -338,6 +392,7 @@ mod tests {
             socket: Some("k".into()),
             tcp: Some("1.2.3.4:5".parse().unwrap()),
             panel: Some("q".into()),
+            panel_named: true,
             state: Some("t".into()),
             rehearse: true,
             safe: true,
@@ -354,6 +409,18 @@ mod tests {
         }
         let owned = format!("[limits]\nfuel = 7\n[trust]\nroot = '{}01'\npolicy = 'y'\n", "00".repeat(31));
         assert_eq!(read(&owned).unwrap().limits, Limits::none().with(Limit::Fuel, 7));
+    }
+
+    #[test]
+    fn empty_flags_take_away_what_the_file_names() {
+        let flags = ["xmapd", "--state", "", "--socket", "", "--tcp", "127.0.0.1:5577"];
+        let arguments = Arguments::try_parse_from(flags).unwrap();
+        let config = Config::read("xmapd.toml", "state = '/s'\n[link]\nsocket = '/k'", &arguments).unwrap();
+        assert_eq!((config.state, config.socket), (None, None));
+        let flags = |module: &'static str| Arguments::try_parse_from(["xmapd", "--forget", module]);
+        assert_eq!(flags("3").unwrap().forget.unwrap().modules(), 3..4);
+        assert_eq!(flags("all").unwrap().forget.unwrap().modules(), 0..4);
+        assert!(["4", "", "-1", "hall"].iter().all(|module| flags(module).is_err()));
     }
 
     #[test]

@@ -1,20 +1,15 @@
-//! The device program on this board: what it is made of, and what it mounts first.
-
-use std::fs;
-use std::path::Path;
+//! The device program on this board, and what it is made of.
 
 use xmap_boards::BoardId;
-use xmap_link::{Boot, ImageState, features};
-use xmap_panel::{Device, Failure, Identity, Kept, Recorder, Rehearsal};
-use xmap_trust::pieces;
+use xmap_link::{Boot, features};
+use xmap_panel::{Device, Identity, Recorder, Rehearsal};
 
 use crate::board::{LinuxBoard, Sight};
 use crate::clock::{self, Clock};
 use crate::config::{Config, RegistersAt};
 use crate::edges::Edges;
 use crate::error::Result;
-use crate::guard::Guard;
-use crate::keep;
+use crate::guard::{Guard, Watch};
 use crate::levels::Levels;
 use crate::overheard::Overheard;
 use crate::owner::Owner;
@@ -42,7 +37,12 @@ pub fn board(device: &mut LinuxDevice) -> &mut LinuxBoard {
 ///
 /// # Errors
 /// What keeps the registers from being mapped.
-pub fn open(config: &Config, owner: Owner, guard: &Guard) -> Result<(Box<LinuxDevice>, Identity)> {
+pub fn open(
+    config: &Config,
+    owner: Owner,
+    guard: &Guard,
+    watch: Watch,
+) -> Result<(Box<LinuxDevice>, Identity)> {
     let clock = Clock::start();
     let Mapped { registers, pads } = match &config.registers {
         RegistersAt::File(file) => {
@@ -56,7 +56,7 @@ pub fn open(config: &Config, owner: Owner, guard: &Guard) -> Result<(Box<LinuxDe
             registers
         }
     };
-    guard.watch(pads, config.realtime_priority)?;
+    guard.watch(pads, Watch { main_priority: config.realtime_priority, ..watch })?;
     let simulated = registers.simulated();
     let sight = if simulated {
         Sight::File(Levels::default())
@@ -80,97 +80,4 @@ pub fn open(config: &Config, owner: Owner, guard: &Guard) -> Result<(Box<LinuxDe
     let mut device = Box::new(Device::with_trust(port, rooms(), owner));
     device.set_limits(config.limits);
     Ok((device, identity))
-}
-
-/// Mounts what was kept: of each module the image that counted as good last, with its state; where that one cannot be
-/// mounted, the one before it. All newest images come first, since they ran side by side: an older one takes no line
-/// from them.
-pub fn mount_kept(kept: &keep::Kept, device: &mut LinuxDevice) {
-    for (age, from) in ["its slot", "the slot before"].into_iter().enumerate() {
-        for (number, images) in (0..).zip(&kept.images) {
-            if let Some(image) = &images[age]
-                && device.image(number).is_none()
-            {
-                let outcome = install(number, &image.bytes, &image.origin, kept, device);
-                told(number, from, &outcome, device);
-            }
-        }
-    }
-}
-
-/// Mounts an image with the state that its module kept, or without, where its `on_mount` does not take that.
-fn install(
-    number: u8,
-    image: &[u8],
-    origin: &str,
-    kept: &keep::Kept,
-    device: &mut LinuxDevice,
-) -> Result<(), Failure> {
-    let state = kept.states.get(usize::from(number)).and_then(Option::as_ref);
-    let state = state.map(|state| Kept { layout: state.layout, bytes: &state.bytes });
-    let outcome = device.install_kept(number, image, origin, state);
-    if state.is_some() && matches!(outcome, Err(Failure::Mount(_))) {
-        log::warn(format_args!("module {number}: not mounted with the state that it kept; tried without"));
-        return device.install_from(number, image, origin);
-    }
-    outcome
-}
-
-/// Where the default panel comes from, for the owner's policy.
-const FILE: &str = "file";
-
-/// Puts the images of a file into modules that have none, in their order: one, or a bundle of several. What becomes of
-/// each is in the device's status; the service runs on without it, so that a host can send another one.
-pub fn mount_default(path: &Path, kept: &keep::Kept, device: &mut LinuxDevice) {
-    let bytes = match fs::read(path) {
-        Ok(bytes) => bytes,
-        Err(error) => {
-            log::warn(format_args!("no default panel: {}: {error}", path.display()));
-            return;
-        }
-    };
-    let (words, rest) = bytes.as_chunks::<4>();
-    if !rest.is_empty() {
-        log::error(format_args!("{}: no whole number of words: not an image", path.display()));
-        device.set_image_state(Failure::Image(xmap_image::VerifyError::Alignment).state());
-        return;
-    }
-    let words: Vec<u32> = words.iter().map(|word| u32::from_le_bytes(*word)).collect();
-    for (number, piece) in (0..).zip(pieces(&words)) {
-        if device.image(number).is_some() {
-            continue;
-        }
-        let development = device.is_development();
-        let outcome = piece.map_err(Failure::Image).and_then(|piece| {
-            let words = if development { piece.image } else { piece.whole };
-            install(number, bytemuck::cast_slice(words), FILE, kept, device)
-        });
-        told(number, &path.display().to_string(), &outcome, device);
-    }
-}
-
-/// Says what became of an image that was to be mounted.
-pub fn told(number: u8, from: &str, outcome: &Result<(), Failure>, device: &mut LinuxDevice) {
-    match outcome {
-        Ok(()) => {
-            let (name, version, exports) = describe(number, device);
-            log::info(format_args!(
-                "module {number}: {name}, version {version}, {exports} exports, mounted from {from}"
-            ));
-        }
-        Err(failure) => {
-            let state = failure.state();
-            if !matches!(device.image_state(), ImageState::Mounted) {
-                device.set_image_state(state);
-            }
-            log::error(format_args!("module {number}: not mounted from {from}: {failure}"));
-        }
-    }
-}
-
-fn describe(number: u8, device: &LinuxDevice) -> (String, u32, usize) {
-    device.image(number).map_or_else(Default::default, |image| {
-        let name = image.manifest().map_or_else(|_| String::new(), |manifest| manifest.module.to_owned());
-        (name, image.header().version, image.exports().len())
-    })
 }

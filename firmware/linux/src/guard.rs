@@ -13,10 +13,15 @@ use xmap_bcm2711::{Pads, Prepared, SafeStores};
 
 use crate::clock::monotonic_ns;
 use crate::error::{Error, Result};
+use crate::keep::Starts;
 use crate::{log, realtime};
 
 /// What the main loop has between two signs of life, in microseconds: half of what the unit's watchdog waits.
 pub const PATIENCE_US: u64 = 5_000_000;
+
+/// What a call or a mount has for its end when a signal asks the service to stop, in microseconds. After that the guard ends
+/// the service.
+const STOP_US: u64 = 2_000_000;
 
 /// The main loop's end of it.
 #[derive(Clone, Debug)]
@@ -25,8 +30,23 @@ pub struct Guard(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     alive_ns: AtomicU64,
+    /// When the main loop began its latest turn. Unlike a sign of life this does not come from within a wait.
+    turned_ns: AtomicU64,
     over: AtomicBool,
+    /// Whether the main loop has hung since somebody asked.
+    hung: AtomicBool,
     safe: Mutex<Prepared>,
+}
+
+/// What the guard does beside making outputs safe.
+#[derive(Debug, Default)]
+pub struct Watch {
+    /// Priority of the main loop.
+    pub main_priority: u8,
+    /// Set by a signal that asks for the end.
+    pub stop: Arc<AtomicBool>,
+    /// Told of a hang.
+    pub starts: Option<Starts>,
 }
 
 impl Guard {
@@ -35,7 +55,9 @@ impl Guard {
         let safe = Mutex::new(SafeStores::NONE.into());
         Self(Arc::new(Shared {
             alive_ns: AtomicU64::new(monotonic_ns()),
+            turned_ns: AtomicU64::new(monotonic_ns()),
             over: AtomicBool::new(false),
+            hung: AtomicBool::new(false),
             safe,
         }))
     }
@@ -44,11 +66,12 @@ impl Guard {
     ///
     /// # Errors
     /// [`crate::error::Code::System`].
-    pub fn watch(&self, mut pads: Pads<'static>, main_priority: u8) -> Result<()> {
+    pub fn watch(&self, mut pads: Pads<'static>, watch: Watch) -> Result<()> {
         let shared = self.0.clone();
         let work = move || {
-            realtime::raise_above(main_priority);
+            realtime::raise_above(watch.main_priority);
             let mut told_ns = 0;
+            let mut asked_ns = None;
             while !shared.over.load(Ordering::Relaxed) {
                 thread::sleep(Duration::from_micros(PATIENCE_US / 10));
                 let alive_ns = shared.alive_ns.load(Ordering::Relaxed);
@@ -60,6 +83,22 @@ impl Guard {
                     log::error(format_args!(
                         "outputs were made safe: the device did nothing else for {seconds} s"
                     ));
+                    shared.hung.store(true, Ordering::Relaxed);
+                    if let Some(starts) = &watch.starts {
+                        starts.note_hang();
+                    }
+                }
+                if watch.stop.load(Ordering::Relaxed) && !shared.over.load(Ordering::Relaxed) {
+                    let since_ns = *asked_ns.get_or_insert_with(monotonic_ns);
+                    if monotonic_ns().saturating_sub(since_ns) >= STOP_US * 1000 {
+                        pads.make_safe(&lock(&shared.safe));
+                        log::error(
+                            "stopped in the middle of a module's call or mount: outputs were made safe; what changed \
+                             since the last write is not kept",
+                        );
+                        log::flush(Duration::from_millis(500));
+                        std::process::exit(0);
+                    }
                 }
             }
         };
@@ -71,6 +110,21 @@ impl Guard {
     #[inline]
     pub fn alive(&self) {
         self.0.alive_ns.store(monotonic_ns(), Ordering::Relaxed);
+    }
+
+    /// The main loop begins a turn.
+    pub fn turned(&self) {
+        self.0.turned_ns.store(monotonic_ns(), Ordering::Relaxed);
+    }
+
+    /// Microseconds since the main loop began its latest turn.
+    pub fn busy_us(&self) -> u64 {
+        monotonic_ns().saturating_sub(self.0.turned_ns.load(Ordering::Relaxed)) / 1000
+    }
+
+    /// Whether the main loop has hung since this was last asked.
+    pub fn take_hung(&self) -> bool {
+        self.0.hung.swap(false, Ordering::Relaxed)
     }
 
     /// What makes outputs safe from now on.

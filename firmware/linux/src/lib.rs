@@ -6,8 +6,10 @@
 //! that touches the panel, one thing at a time, as on bare metal. `docs/linux.md` is for who operates it.
 
 pub mod board;
+pub mod check;
 pub mod clock;
 pub mod config;
+pub mod desk;
 pub mod detect;
 pub mod device;
 pub mod edges;
@@ -18,6 +20,7 @@ pub mod journal;
 pub mod keep;
 pub mod levels;
 pub mod log;
+pub mod mount;
 pub mod notify;
 pub mod overheard;
 pub mod owner;

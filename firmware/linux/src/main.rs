@@ -7,11 +7,12 @@ use std::time::Duration;
 use std::{env, io, panic};
 
 use clap::Parser as _;
+use xmapd::check::check;
 use xmapd::config::{Arguments, Config};
 use xmapd::error::Result;
-use xmapd::log;
 use xmapd::run::{Ended, run};
 use xmapd::wake::Signals;
+use xmapd::{keep, log};
 
 /// How long the last lines may take.
 const FLUSH: Duration = Duration::from_millis(500);
@@ -37,7 +38,10 @@ fn main() -> ExitCode {
 fn start(arguments: &Arguments) -> Result<()> {
     let config = Config::load(arguments)?;
     if arguments.check {
-        return Ok(());
+        return check(&config);
+    }
+    if let Some(forget) = arguments.forget {
+        return keep::forget(&config, forget);
     }
     let signals = Signals::take()?;
     log::info(format_args!("xmapd {}", env!("CARGO_PKG_VERSION")));

@@ -96,6 +96,11 @@ impl Door {
         Ok(Self(Some(keys)))
     }
 
+    /// Whether a session needs a key.
+    pub const fn is_guarded(&self) -> bool {
+        self.0.is_some()
+    }
+
     /// A session for a host that has just connected.
     pub fn session(&self, identity: Identity) -> Service {
         match &self.0 {

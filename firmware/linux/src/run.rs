@@ -3,6 +3,7 @@
 use std::iter;
 use std::os::fd::AsFd as _;
 use std::panic::{self, AssertUnwindSafe};
+use std::sync::Arc;
 
 use rustix::event::PollFlags;
 use xmap_bcm2711::safe_stores;
@@ -11,19 +12,21 @@ use xmap_link::limits::MAX_MODULES;
 use xmap_panel::{Identity, Record as _, make_safe};
 
 use crate::clock::Clock;
-use crate::config::Config;
-use crate::device::{LinuxDevice, board, mount_default, mount_kept, open};
+use crate::config::{Config, RegistersAt};
+use crate::desk::Desk;
+use crate::device::{LinuxDevice, board, open};
 use crate::error::Result;
-use crate::guard::Guard;
+use crate::guard::{Guard, Watch};
 use crate::hosts::Host;
 use crate::journal::{self, Journal};
-use crate::keep::{DiskMemory, Fate, Keeper, Kept};
+use crate::keep::{DiskMemory, Fate, GOOD_US, Keeper, Kept, Starts};
+use crate::mount::{DefaultPanel, Mounting, Unusable};
 use crate::notify::{self, Manager};
 use crate::owner::{Door, owner};
 use crate::places;
 use crate::sockets::Listener;
 use crate::wake::{Signals, Timer, wait};
-use crate::{log, realtime};
+use crate::{detect, log, realtime};
 
 /// Why the loop ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,14 +47,19 @@ struct Daemon {
     identity: Identity,
     door: Door,
     clock: Clock,
-    listeners: Vec<Listener>,
+    /// It ends before the sockets close.
+    _desk: Desk,
+    listeners: Arc<Vec<Listener>>,
     hosts: Vec<Host>,
     keeper: Option<Keeper>,
     timer: Timer,
     manager: Manager,
     guard: Guard,
     /// The images that the guard knows the safe states of.
-    guarded: [Option<u32>; MAX_MODULES],
+    guarded: Option<[Option<u32>; MAX_MODULES]>,
+    starts: Option<Starts>,
+    /// When the start has gone well, unless a host is served before; `None` after that.
+    good_us: Option<u64>,
     journal: Journal,
     /// Turns of the main loop, so that no stranger is always the first to be answered.
     turns: usize,
@@ -63,7 +71,7 @@ struct Daemon {
 /// # Errors
 /// What keeps the device from starting. No register was written then.
 pub fn run(config: &Config, signals: &Signals) -> Result<Ended> {
-    let mut daemon = Daemon::start(config)?;
+    let mut daemon = Daemon::start(config, signals)?;
     let served = panic::catch_unwind(AssertUnwindSafe(|| daemon.serve_until_the_end(signals)));
     daemon.guard.end();
     // Also where a mistake of this program ended it: images are still as they were admitted, and say what is safe.
@@ -77,16 +85,57 @@ pub fn run(config: &Config, signals: &Signals) -> Result<Ended> {
     }
 }
 
+/// Reads the default panel's file, before anything of the hardware is touched. Where the command line names it, it has to be
+/// one; where only the configuration does, the service is there for a host that sends another.
+fn read_default(config: &Config) -> Result<Option<Result<DefaultPanel, Unusable>>> {
+    match config.panel.as_deref().map(DefaultPanel::read) {
+        Some(Err(unusable)) if config.panel_named => Err(unusable.error),
+        read => Ok(read),
+    }
+}
+
+/// Mounts what the slots have, and the default panel where they have nothing. What is refused is in the journal and in the
+/// status: the link is up, whatever that is.
+fn mount(
+    config: &Config,
+    default: Option<Result<DefaultPanel, Unusable>>,
+    kept: &Kept,
+    (device, guard, starts): (&mut LinuxDevice, &Guard, Option<&Starts>),
+) {
+    if config.safe {
+        return log::warn("safe: nothing is mounted, on purpose");
+    }
+    let mut mounting = Mounting { device, kept, starts, guard };
+    mounting.mount_kept();
+    match default {
+        None => {}
+        Some(Ok(panel)) => mounting.mount_default(&panel),
+        Some(Err(Unusable { error, state })) => {
+            log::failure(&error);
+            if let Some(state) = state {
+                mounting.device.set_image_state(state);
+            }
+        }
+    }
+    mounting.finish();
+}
+
 impl Daemon {
-    fn start(config: &Config) -> Result<Self> {
+    fn start(config: &Config, signals: &Signals) -> Result<Self> {
+        if let RegistersAt::Chip(_) = config.registers {
+            // What any other machine is told first: nothing else can help there.
+            detect::detect()?;
+        }
+        let default = read_default(config)?;
         // Locks and sockets first: a second service on this machine ends here, before it has touched a line.
-        let (keeper, kept) = match &config.state {
+        let (keeper, kept, starts) = match &config.state {
             Some(folder) => {
-                Keeper::open(folder, config.keep_every_s).map(|(keeper, kept)| (Some(keeper), kept))?
+                let (keeper, kept, starts) = Keeper::open(folder, config.keep_every_s)?;
+                (Some(keeper), kept, Some(starts))
             }
             None => {
                 log::warn("no folder of slots: a restart brings the default panel");
-                (None, Kept::default())
+                (None, Kept::default(), None)
             }
         };
         let mut listeners = Vec::new();
@@ -100,32 +149,32 @@ impl Daemon {
         let door = Door::open(config)?;
         let guard = Guard::new();
         let memory = keeper.as_ref().map_or_else(DiskMemory::default, Keeper::memory);
-        let (mut device, identity) = open(config, owner(config, memory)?, &guard)?;
+        let watch = Watch { stop: signals.stop_flag(), starts: starts.clone(), ..Watch::default() };
+        let (mut device, identity) = open(config, owner(config, memory)?, &guard, watch)?;
         realtime::request(config.realtime_priority);
-        if config.safe {
-            log::warn("safe: nothing is mounted, on purpose");
-        } else {
-            mount_kept(&kept, &mut device);
-            if let Some(panel) = &config.panel {
-                mount_default(panel, &kept, &mut device);
-            }
-        }
-        for listener in &listeners {
+        // Hosts are answered before the first module runs, whatever that one does.
+        let listeners = Arc::new(listeners);
+        let desk = Desk::open(listeners.clone(), guard.clone(), identity, door.is_guarded())?;
+        for listener in listeners.iter() {
             log::info(format_args!("listening on {}", listener.port()));
         }
+        mount(config, default, &kept, (&mut device, &guard, starts.as_ref()));
         let clock = board(&mut device).clock();
         let mut daemon = Self {
             device,
             identity,
             door,
             clock,
+            _desk: desk,
             listeners,
             hosts: Vec::new(),
             keeper,
             timer,
             manager: Manager::from_environment(),
             guard,
-            guarded: [None; MAX_MODULES],
+            guarded: None,
+            starts,
+            good_us: Some(clock.now_us() + GOOD_US),
             journal: Journal::default(),
             turns: 0,
             rehearse: config.rehearse,
@@ -134,7 +183,9 @@ impl Daemon {
             keeper.mounted(&daemon.device, clock.now_us());
         }
         let modules = (0..MAX_MODULES as u8).filter(|number| daemon.device.image(*number).is_some()).count();
-        notify::ready(&format!("serving, {modules} of {MAX_MODULES} modules mounted"));
+        let status = format!("serving, {modules} of {MAX_MODULES} modules mounted");
+        log::info(&status);
+        notify::ready(&status);
         Ok(daemon)
     }
 
@@ -156,6 +207,8 @@ impl Daemon {
         // Once a second, and not a second after each turn: the timer has to be set anew for each other time.
         let feed_us = self.manager.feed(now_us).min((now_us / ALIVE_US + 1) * ALIVE_US);
         self.guard.alive();
+        self.guard.turned();
+        self.note_start(now_us);
         let look_us = board(&mut self.device).gather();
         let mut busy = self.device.poll();
         self.keep();
@@ -179,14 +232,31 @@ impl Daemon {
         false
     }
 
+    /// Takes note that the start has gone well: the loop has turned for a while, or a host was served. After a hang it has
+    /// to turn for as long again.
+    fn note_start(&mut self, now_us: u64) {
+        let Some(starts) = &self.starts else { return };
+        if self.guard.take_hung() {
+            self.good_us = Some(now_us + GOOD_US);
+        }
+        if self.good_us.is_some_and(|good_us| now_us >= good_us) {
+            self.good_us = None;
+            starts.good();
+        }
+    }
+
     /// Works out the stores that make the outputs of all active images safe, where those are others than before.
     fn keep_safe(&mut self) {
         let modules = [0, 1, 2, 3];
         let now = modules.map(|number| self.device.image(number).map(|image| image.hash_prefix()));
-        if self.guarded == now {
+        if self.guarded == Some(now) {
             return;
         }
-        self.guarded = now;
+        let swapped = self.guarded.replace(now).is_some();
+        if let Some(starts) = self.starts.as_ref().filter(|_| swapped) {
+            let images = modules.iter().filter_map(|number| self.device.image(*number));
+            starts.set_running(images.map(|image| image.hash()));
+        }
         self.guard.set_safe(safe_stores(|port| {
             let images = modules.iter().filter_map(|number| self.device.image(*number));
             images.for_each(|image| make_safe(&image, port));
@@ -243,6 +313,8 @@ impl Daemon {
         if !host.serve(&mut self.device, now_us) {
             return false;
         }
+        // Who is answered can bring another image: this one does not keep the device down.
+        self.good_us = self.good_us.map(|good_us| good_us.min(now_us));
         // What the others hear, this one has heard.
         let texts = self.device.board_mut().take();
         texts.iter().for_each(|text| journal::message(text));
@@ -390,6 +462,9 @@ impl Daemon {
         self.hosts.iter_mut().for_each(Host::send);
         if let Some(keeper) = self.keeper.take() {
             keeper.finish(&self.device, now_us);
+        }
+        if let Some(starts) = &self.starts {
+            starts.good();
         }
     }
 }

@@ -88,6 +88,11 @@ impl Signals {
         Ok(Self { pipe, stop })
     }
 
+    /// The flag that a signal sets which asks for the end.
+    pub fn stop_flag(&self) -> Arc<AtomicBool> {
+        self.stop.clone()
+    }
+
     /// Whether the end was asked for. What woke a rest is left in the pipe: nothing comes after the end.
     pub fn stop(&self) -> bool {
         self.stop.load(std::sync::atomic::Ordering::Relaxed)

@@ -217,6 +217,15 @@ fn what_keeps_it_from_starting_touches_no_register() {
 #[test]
 fn a_default_panel_that_is_none_leaves_a_link_that_works() {
     let mut device = Device::new(b"XMAP, but not really");
+    // On the command line it ends the start; in the configuration it does not.
+    let output = device.command().output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("error[X1210]: ") && said.contains("panel.xmap: not an image: "), "{said}");
+    assert!(!device.path("registers").exists(), "nothing was touched");
+    let config = format!("realtime_priority = 0\npanel = '{}'\n", device.path("panel.xmap").display());
+    fs::write(device.path("xmapd.toml"), config).unwrap();
+    device.names_panel = false;
     device.start();
     let mut host = device.host();
     assert_eq!(host.version(), None);

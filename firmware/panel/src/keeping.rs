@@ -66,6 +66,11 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
         self.tell(module, What::SetAside { starts });
     }
 
+    /// Notes that a module runs the image of its slot although the default panel is newer.
+    pub fn note_newer_default(&mut self, module: u8) {
+        self.kept.newer_default |= 1 << module;
+    }
+
     /// [`Device::install_from`] with what an image before a restart kept: it is there before `on_mount` runs, if the
     /// layouts are the same; else the image begins with its own values. A module that has an image keeps that one's state.
     ///

@@ -314,6 +314,9 @@ impl Session {
                 let help = "something else is on the wire, or changes what travels there";
                 Err(self.error(ErrorCode::NotTheDevice, &message).help(help.to_string()))
             }
+            Response::Refused(refusal) => {
+                Err(self.error(ErrorCode::DeviceRefused, &format!("the request was refused: {refusal}")))
+            }
             _ => Err(self.error(ErrorCode::BadAnswer, "the answer is one to another request")),
         }
     }

@@ -38,11 +38,11 @@ pub trait Disk {
     /// Those of the system.
     fn rename(&mut self, from: &str, to: &str) -> io::Result<()>;
 
-    /// Removes a file; one that is not there is no error.
+    /// Removes a file, and returns whether there was one.
     ///
     /// # Errors
     /// Those of the system.
-    fn remove(&mut self, name: &str) -> io::Result<()>;
+    fn remove(&mut self, name: &str) -> io::Result<bool>;
 
     /// Waits until the names are on the disk.
     ///
@@ -95,6 +95,17 @@ impl Folder {
             }
             Err(error) => Err(failed(error.into())),
         }
+    }
+}
+
+impl Folder {
+    /// Another handle of the same folder, under the same lock.
+    ///
+    /// # Errors
+    /// [`Code::System`].
+    pub fn share(&self) -> Result<Self> {
+        let folder = self.folder.try_clone().map_err(|error| Error::system("the folder of slots", error))?;
+        Ok(Self { path: self.path.clone(), folder, written: None })
     }
 }
 
@@ -151,10 +162,10 @@ impl Disk for Folder {
         patiently(|| fs::rename(self.path.join(from), self.path.join(to)))
     }
 
-    fn remove(&mut self, name: &str) -> io::Result<()> {
+    fn remove(&mut self, name: &str) -> io::Result<bool> {
         match fs::remove_file(self.path.join(name)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _ => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            removed => removed.map(|()| true),
         }
     }
 
@@ -186,8 +197,7 @@ mod tests {
         drop(folder);
         let mut folder = Folder::open(&path).unwrap();
         assert_eq!(folder.read("a").unwrap().as_deref(), Some(&b"one"[..]));
-        folder.remove("a").unwrap();
-        folder.remove("a").unwrap();
+        assert!(folder.remove("a").unwrap() && !folder.remove("a").unwrap());
         assert_eq!(folder.read("a").unwrap(), None);
     }
 

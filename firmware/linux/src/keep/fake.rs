@@ -152,12 +152,11 @@ impl Disk for Fake {
         Ok(())
     }
 
-    fn remove(&mut self, name: &str) -> io::Result<()> {
+    fn remove(&mut self, name: &str) -> io::Result<bool> {
         self.call()?;
         // The file is gone for a power cut, too: a test of what is left would be kinder otherwise.
-        self.names.remove(name);
         self.synced_names.remove(name);
-        Ok(())
+        Ok(self.names.remove(name).is_some())
     }
 
     fn sync_folder(&mut self) -> io::Result<()> {

@@ -12,11 +12,13 @@ mod items;
 mod memory;
 pub mod pair;
 pub mod records;
+mod starts;
 #[cfg(test)]
 mod tests;
 pub mod writer;
 
 use std::collections::VecDeque;
+use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
 use std::sync::Arc;
@@ -31,9 +33,11 @@ use self::items::{Items, Place, places};
 pub use self::memory::DiskMemory;
 use self::pair::{Found, Pair};
 use self::records::{ImageRecord, Parts, STATE_BYTES_MAX, StateRecord, TrustRecord};
+pub use self::starts::{GOOD_US, Starts};
 use self::writer::{Ended, WriteError, Writer};
+use crate::config::{Config, Forget};
 use crate::device::LinuxDevice;
-use crate::error::Result;
+use crate::error::{Code, Error, Result};
 use crate::log;
 
 /// The pairs in the order of [`Writer::write`]: images, states, the memory of trust.
@@ -96,14 +100,15 @@ impl Keeper {
     ///
     /// # Errors
     /// Those of [`Folder::open`].
-    pub fn open(path: &Path, keep_every_s: u32) -> Result<(Self, Kept)> {
+    pub fn open(path: &Path, keep_every_s: u32) -> Result<(Self, Kept, Starts)> {
         let folder = Folder::open(path)?;
+        let starts = Starts::open(folder.share()?);
         let tell = |found: &Found| {
             for bad in &found.bad {
                 log::error(format_args!("{}/{bad}: left out", path.display()));
             }
         };
-        Self::with(folder, keep_every_s, tell)
+        Self::with(folder, keep_every_s, tell).map(|(keeper, kept)| (keeper, kept, starts))
     }
 
     fn with(
@@ -435,6 +440,34 @@ impl Keeper {
         }
         self.items.missing() == 0
     }
+}
+
+/// Forgets the slots of modules: their images and retained state. The service must not run.
+///
+/// # Errors
+/// [`Code::Config`] where nothing is kept, [`Code::Running`], [`Code::State`].
+pub fn forget(config: &Config, which: Forget) -> Result<()> {
+    let Some(path) = &config.state else {
+        return Err(Error::new(Code::Config, "state = \"\" keeps nothing: there is no slot to forget"));
+    };
+    let mut folder = Folder::open(path).map_err(|error| match error.code {
+        Code::Running => error.help("stop the service first: `systemctl stop xmapd`"),
+        _ => error,
+    })?;
+    let failed = |error: io::Error| Error::new(Code::State, format!("{}: {error}", path.display()));
+    for module in which.modules() {
+        let mut forgotten = 0;
+        for name in [image_name(module), state_name(module)] {
+            forgotten += pair::forget(&mut folder, &name).map_err(failed)?;
+        }
+        log::info(match forgotten {
+            0 => format!("module {module}: its slot had nothing"),
+            _ => format!(
+                "module {module}: its slot is forgotten; the next start mounts the default panel there"
+            ),
+        });
+    }
+    folder.sync_folder().map_err(failed)
 }
 
 impl AsFd for Keeper {

@@ -91,13 +91,13 @@ impl Pair {
     }
 }
 
-/// Removes both files of a thing, and what a write may have left.
+/// Removes both files of a thing, and what a write may have left; returns how many of the two there were.
 ///
 /// # Errors
 /// What the disk says.
-pub fn forget(disk: &mut impl Disk, name: &str) -> io::Result<()> {
+pub fn forget(disk: &mut impl Disk, name: &str) -> io::Result<usize> {
     disk.remove(&format!("{name}.new"))?;
-    (0..2).try_for_each(|file| disk.remove(&file_name(name, file)))
+    (0..2).try_fold(0, |count, file| Ok(count + usize::from(disk.remove(&file_name(name, file))?)))
 }
 
 fn file_name(name: &str, file: usize) -> String {

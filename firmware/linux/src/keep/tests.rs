@@ -14,7 +14,7 @@ use super::fake::{Fake, Fate as Left};
 use super::*;
 use crate::config::{Arguments, Config};
 use crate::device::open;
-use crate::guard::Guard;
+use crate::guard::{Guard, Watch};
 
 /// What disks answer: EINTR, EIO, ENOSPC, EROFS.
 const ERRNOS: [i32; 4] = [4, 5, 28, 30];
@@ -69,7 +69,7 @@ impl Disk for Powered {
         self.with(|disk| disk.rename(from, to))
     }
 
-    fn remove(&mut self, name: &str) -> io::Result<()> {
+    fn remove(&mut self, name: &str) -> io::Result<bool> {
         self.with(|disk| disk.remove(name))
     }
 
@@ -112,7 +112,7 @@ impl Board {
         let flags = flags.into_iter().chain(["--registers".as_ref(), registers.as_os_str()]);
         let config = Config::load(&Arguments::parse_from(flags)).unwrap();
         let guard = Guard::new();
-        let (device, _) = open(&config, None, &guard).unwrap();
+        let (device, _) = open(&config, None, &guard, Watch::default()).unwrap();
         Self { _folder: folder, guard, device }
     }
 }

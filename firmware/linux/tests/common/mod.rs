@@ -84,6 +84,8 @@ pub struct Device {
     child: Option<Child>,
     said: Arc<Mutex<String>>,
     pub arguments: Vec<String>,
+    /// Whether the command line names the default panel; else the configuration has to.
+    pub names_panel: bool,
     /// The role key of whoever asks.
     pub key: Option<Secret>,
 }
@@ -97,7 +99,14 @@ impl Device {
         // A call may take all the fuel that there is: tests hang devices.
         let config = "realtime_priority = 0\n[limits]\nfuel = 4294967295\n";
         fs::write(folder.path().join("xmapd.toml"), config).unwrap();
-        Self { folder, child: None, said: Arc::default(), arguments: Vec::new(), key: None }
+        Self {
+            folder,
+            child: None,
+            said: Arc::default(),
+            arguments: Vec::new(),
+            names_panel: true,
+            key: None,
+        }
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
@@ -120,7 +129,9 @@ impl Device {
             ("--panel", "panel.xmap"),
             ("--state", "state"),
         ] {
-            command.arg(flag).arg(self.path(name));
+            if self.names_panel || flag != "--panel" {
+                command.arg(flag).arg(self.path(name));
+            }
         }
         command.args(&self.arguments);
     }
@@ -131,6 +142,8 @@ impl Device {
         self.start_as(command);
         let socket = self.path("socket");
         self.until("the socket", || std::os::unix::net::UnixStream::connect(&socket).is_ok());
+        // It listens before the first module is mounted.
+        self.says("serving, ");
         self
     }
 
