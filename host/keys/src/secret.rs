@@ -3,7 +3,7 @@
 //! A key file is text of two lines, `xmap secret key 1` and 64 hexadecimal digits. It is its owner's alone: it is made so, and one that
 //! others may read or write is not used. Nothing here prints a secret, in errors either.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::path::Path;
 
