@@ -215,9 +215,19 @@ mod tests {
     }
 
     fn maps() -> Maps {
-        let at = |at, source: Option<&str>| MapOp { at, wasm: 0x40 + at, source: source.map(String::from) };
-        let function =
-            |name: &str, start, ops| MapFunction { name: name.into(), start, ops, loops: Vec::new() };
+        let at = |at, source: Option<&str>| MapOp {
+            at,
+            wasm: 0x40 + at,
+            source: source.map(String::from),
+            inlined: Vec::new(),
+        };
+        let function = |name: &str, start, ops| MapFunction {
+            name: name.into(),
+            start,
+            ops,
+            loops: Vec::new(),
+            callers: Vec::new(),
+        };
         let functions =
             vec![function("$tick", 5, vec![at(0, Some("hall.c:7:3"))]), function("#1", 9, vec![at(0, None)])];
         let map = |image: &str| SourceMap {
