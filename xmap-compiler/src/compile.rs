@@ -20,7 +20,7 @@ use crate::map::SourceMap;
 use crate::memory::{self, Memory};
 use crate::opt::{Inlined, ParamRanges, inline, settle};
 use crate::pins::PinCheck;
-use crate::report::{ExportReport, FunctionReport, How, Report};
+use crate::report::{ExportReport, FunctionReport, How, Report, texts};
 use crate::shadow::{Shadow, shadow};
 use crate::table;
 use crate::wasm::{ConstExpr, Import, Lines, WasmModule, foreign};
@@ -102,8 +102,9 @@ fn assemble(parts: &Parts<'_, '_>) -> Result<Compiled, Diagnostics> {
     // As much as the image will have, or more.
     let references: u64 = tables.iter().map(|table| u64::from(table.capacity) + 1).sum();
     let slots = references + (globals.len() + elements.len() + module.data.len()) as u64;
+    let memory_bytes = u64::from(memory.bytes).max(u64::from(memory.max_pages) << 16);
     let program = bounds::Program {
-        memory_bytes: u64::from(memory.bytes).max(u64::from(memory.max_pages) << 16),
+        memory_bytes,
         slots,
         loops: &loops,
         functions: &linked.functions,
@@ -154,7 +155,7 @@ fn assemble(parts: &Parts<'_, '_>) -> Result<Compiled, Diagnostics> {
         &words,
         module.bytes.len(),
         manifest.limits.max_bytes.value,
-        reports(&exports, linked, &bounds, &map),
+        reports(&exports, linked, &bounds, &map, memory_bytes),
         functions.collect(),
         kept.names,
     );
@@ -219,6 +220,7 @@ fn reports(
     linked: &Linked,
     bounds: &[Result<Bound, Unbounded>],
     map: &SourceMap,
+    memory_bytes: u64,
 ) -> Vec<ExportReport> {
     let one = |export: &Export| {
         let (how, unbounded, bytes) = match export.entry {
@@ -233,6 +235,7 @@ fn reports(
             name: export.name.clone(),
             bytes,
             values: (export.params.len(), export.results.len()),
+            texts: texts(export.params.iter().chain(&export.results).copied(), memory_bytes),
             how,
             unbounded,
         }

@@ -2,12 +2,14 @@
 
 use std::fmt;
 
+use xmap_image::limits;
 use xmap_image::{
-    ExportId, Extension, Function, FunctionRow, HEADER_WORDS, Image, NoRoom, Op, Policy, Section, Word,
+    ExportId, Extension, Function, FunctionRow, HEADER_WORDS, Image, NoRoom, Op, Policy, Section, Ty, Word,
 };
 
 use crate::bounds::{
-    self, Bound, CALL_INSNS, PARAM_INSNS, Program, RESULT_INSNS, Unbounded, Why, direct_insns,
+    self, Bound, CALL_INSNS, PARAM_INSNS, Program, RESULT_INSNS, TEXT_BYTE_INSNS, TEXT_INSNS, Unbounded, Why,
+    direct_insns,
 };
 use crate::codes::Code;
 use crate::diagnostic::{Diagnostic, Place};
@@ -36,6 +38,8 @@ pub struct ExportReport {
     pub bytes: usize,
     /// How many parameters a call takes, and how many results it leaves.
     pub values: (usize, usize),
+    /// How many of them are texts, and the bytes that each may have.
+    pub texts: (u64, u64),
     /// How it is run.
     pub how: How,
     /// Why it has no bound, and the place in the source; none where it has one.
@@ -113,8 +117,9 @@ impl Report {
         let loops: Vec<&[(u32, u64)]> =
             map.map(|map| map.functions.iter().map(|f| &f.loops[..]).collect()).unwrap_or_default();
         let memory_bytes = u64::from(image.header().memory_max_pages) << 16;
+        let most = memory_bytes.max(image.header().memory_bytes.into());
         let bounds = bounds::bounds(Program {
-            memory_bytes: memory_bytes.max(image.header().memory_bytes.into()),
+            memory_bytes: most,
             slots: image.slots() as u64,
             functions: &functions,
             types: if image.types().is_empty() { &[] } else { &types },
@@ -142,6 +147,7 @@ impl Report {
                 name: text(image.name(id)),
                 bytes,
                 values: (row.params(), row.results()),
+                texts: image.signature(id).map_or((0, 0), |of| texts(of.params().chain(of.results()), most)),
                 how,
                 unbounded,
             }
@@ -254,6 +260,11 @@ fn function(image: &Image<'_>, row: &FunctionRow) -> Function {
     Function { frame: row.frame(), params: row.params(), results: row.results(), code }
 }
 
+/// How many values are texts, and the bytes that each may have in a module whose memory reaches so many.
+pub(crate) fn texts(types: impl Iterator<Item = Ty>, memory_bytes: u64) -> (u64, u64) {
+    (types.filter(|ty| *ty == Ty::StrPtr).count() as u64, memory_bytes.min(limits::MAX_TEXT_BYTES as u64))
+}
+
 /// A share in percent.
 fn percent(part: usize, whole: usize) -> String {
     format!("{:.1} %", part as f64 * 100.0 / whole.max(1) as f64)
@@ -315,9 +326,12 @@ impl ExportReport {
     /// mapper to its return. One word of fuel pays for one op at least.
     pub fn bound(&self) -> (u64, Option<u64>) {
         let (params, results) = self.values;
-        let call = CALL_INSNS + params as u64 * PARAM_INSNS + results as u64 * RESULT_INSNS;
+        // Each text is read, so that what is none is refused.
+        let (texts, bytes) = self.texts;
+        let texts = texts * (TEXT_INSNS + bytes * TEXT_BYTE_INSNS);
+        let call = CALL_INSNS + params as u64 * PARAM_INSNS + results as u64 * RESULT_INSNS + texts;
         match self.how {
-            How::Direct(op) => (1, Some(direct_insns(op))),
+            How::Direct(op) => (1, Some(direct_insns(op) + texts)),
             How::Bounded(bound) => (bound.ops, Some(bound.insns.saturating_add(call))),
             How::Fuelled(fuel) => (u64::from(fuel), None),
         }

@@ -19,6 +19,8 @@ pub const MAX_GLOBALS: usize = 65_535;
 pub const MAX_FRAME: usize = 255;
 /// Parameters of an export, or its results: they pass through the window.
 pub const MAX_PARAMS: usize = 250;
+/// Bytes of a `str` among the arguments or results of a call: no fuel pays for the look at whether it is UTF-8.
+pub const MAX_TEXT_BYTES: usize = 65_536;
 /// Bytes of all strings together: a name row has 16 bits for an offset.
 pub const MAX_STRING_BYTES: usize = 65_535;
 /// Pages of linear memory: those of the WebAssembly specification, section 2.5.5.

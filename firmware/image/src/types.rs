@@ -1,5 +1,7 @@
 //! The types of parameters and results, as the manifest narrows WebAssembly's four.
 
+use crate::limits::MAX_TEXT_BYTES;
+
 /// The type of one parameter or result. `bytes` and `str` take two: the pointer, then [`Ty::Len`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
@@ -109,30 +111,23 @@ impl<'a> Signature<'a> {
     ///
     /// # Errors
     /// The first that does not fit its type.
-    #[inline(never)]
     pub fn take_args(&self, args: &[u64], slots: &mut [u64], memory: &[u8]) -> Result<(), Misfit> {
         slots.iter_mut().zip(args).for_each(|(slot, arg)| *slot = *arg);
-        let misfit = misfit(self.params, args).unwrap_or(args.len());
-        for (n, ty) in self.params.iter().enumerate() {
-            // A length stands behind each pointer and nowhere else, as verification has shown. The first
-            // that is wrong counts.
-            if (*ty != BYTES_PTR && *ty != STR_PTR) || n + 1 >= misfit {
-                continue;
-            }
-            let Some([at, len]) = args.get(n..).and_then(|args| args.first_chunk()) else { break };
-            let (at, len) = (*at as u32, *len as u32);
-            let bytes = memory.get(at as usize..).and_then(|rest| rest.get(..len as usize));
-            let bytes = bytes.ok_or(Misfit::Outside(at))?;
-            if *ty == STR_PTR && core::str::from_utf8(bytes).is_err() {
-                return Err(Misfit::NoText(at));
-            }
-        }
-        if misfit < args.len() { Err(Misfit::Type(misfit as u32)) } else { Ok(()) }
+        check(self.params, args, memory)
     }
 
-    /// The position of the first result that does not fit its type, if there is one.
-    pub fn misfit_result(&self, results: &[u64]) -> Option<usize> {
-        misfit(self.results, results)
+    /// Checks results, and the bytes and texts in `memory` that they name.
+    ///
+    /// # Errors
+    /// The first that does not fit its type.
+    pub fn check_results(&self, results: &[u64], memory: &[u8]) -> Result<(), Misfit> {
+        check(self.results, results, memory)
+    }
+
+    /// Returns the bytes that each result of the types `bytes` and `str` names, in their order.
+    pub fn bytes_of_results<'m>(&self, results: &[u64], memory: &'m [u8]) -> impl Iterator<Item = &'m [u8]> {
+        let pairs = self.results.iter().zip(results.windows(2)).filter(|(ty, _)| is_pointer(**ty));
+        pairs.map(move |(_, pair)| bytes_at(pair, memory).unwrap_or_default())
     }
 
     /// The type of each result.
@@ -141,25 +136,50 @@ impl<'a> Signature<'a> {
     }
 }
 
-/// Why an argument does not fit its type.
+/// Why an argument or a result does not fit its type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Misfit {
     /// Its register holds no value of the type; its position.
     Type(u32),
     /// The bytes that it names are not inside the memory; their address.
     Outside(u32),
-    /// The bytes that it names are no UTF-8; their address.
+    /// The bytes that it names are no UTF-8, or more than [`MAX_TEXT_BYTES`]; their address.
     NoText(u32),
 }
 
 const BYTES_PTR: u8 = Ty::BytesPtr as u8;
 const STR_PTR: u8 = Ty::StrPtr as u8;
 
-/// The first value that does not fit its type.
+/// Whether it is the first of the two that `bytes` and `str` take.
+pub(crate) const fn is_pointer(ty: u8) -> bool {
+    ty == BYTES_PTR || ty == STR_PTR
+}
+
+/// The bytes of `memory` at an address and of a length, which are the first two values.
+fn bytes_at<'m>(values: &[u64], memory: &'m [u8]) -> Option<&'m [u8]> {
+    let [at, len] = values.first_chunk()?;
+    memory.get(*at as u32 as usize..)?.get(..*len as u32 as usize)
+}
+
+/// Checks values against their types: the first that does not fit is the error.
 #[inline(never)]
-fn misfit(types: &[u8], values: &[u64]) -> Option<usize> {
+fn check(types: &[u8], values: &[u64], memory: &[u8]) -> Result<(), Misfit> {
     let fits = |ty: u8, value| Ty::from_u8(ty).is_none_or(|ty| ty.fits(value));
-    types.iter().zip(values).position(|(ty, value)| !fits(*ty, *value))
+    let misfit = types.iter().zip(values).position(|(ty, value)| !fits(*ty, *value)).unwrap_or(types.len());
+    for (n, ty) in types.iter().enumerate() {
+        // A length stands behind each pointer and nowhere else, as verification has shown. The first that is
+        // wrong counts.
+        if !is_pointer(*ty) || n + 1 >= misfit {
+            continue;
+        }
+        let values = values.get(n..).unwrap_or_default();
+        let at = values.first().copied().unwrap_or(0) as u32;
+        let bytes = bytes_at(values, memory).ok_or(Misfit::Outside(at))?;
+        if *ty == STR_PTR && (bytes.len() > MAX_TEXT_BYTES || core::str::from_utf8(bytes).is_err()) {
+            return Err(Misfit::NoText(at));
+        }
+    }
+    if misfit < types.len() { Err(Misfit::Type(misfit as u32)) } else { Ok(()) }
 }
 
 /// The pull of a line.

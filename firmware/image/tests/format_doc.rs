@@ -206,6 +206,7 @@ fn limits() -> String {
         ("globals", limits::MAX_GLOBALS as u64),
         ("registers of a function, register 0 included", limits::MAX_FRAME as u64),
         ("parameters of an export", limits::MAX_PARAMS as u64),
+        ("bytes of a `str` that a call takes or returns", limits::MAX_TEXT_BYTES as u64),
         ("bytes of strings", limits::MAX_STRING_BYTES as u64),
         ("function types", limits::MAX_TYPES as u64),
         ("tables", limits::MAX_TABLES as u64),

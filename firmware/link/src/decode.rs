@@ -59,9 +59,9 @@ impl fmt::Display for DecodeError {
 impl core::error::Error for DecodeError {}
 
 /// Kinds of [`Request`]; a test holds it to the enum.
-const REQUESTS: u32 = 26;
+const REQUESTS: u32 = 27;
 /// Kinds of [`Response`]; a test holds it to the enum.
-const RESPONSES: u32 = 21;
+const RESPONSES: u32 = 22;
 /// Variants of [`crate::Refusal`]; a test holds it to the enum.
 const REFUSALS: u32 = 23;
 /// The kind of [`Response::Refused`].
@@ -159,6 +159,7 @@ mod tests {
             Request::Edition { .. } => 23,
             Request::Kept => 24,
             Request::Limits => 25,
+            Request::CallBytes { .. } => 26,
         }
     }
 
@@ -260,6 +261,7 @@ mod tests {
             Response::Hosts(_) => 18,
             Response::Kept(_) => 19,
             Response::Limits { .. } => 20,
+            Response::ReturnedBytes { .. } => 21,
         }
     }
 
@@ -293,6 +295,7 @@ mod tests {
             Request::Edition { edition: 1 },
             Request::Kept,
             Request::Limits,
+            Request::CallBytes { export: Export::Id(1), args: Args::new() },
         ];
         assert_eq!(requests.len(), REQUESTS as usize);
         for (kind, request) in requests.iter().enumerate() {
@@ -347,6 +350,7 @@ mod tests {
             Response::Hosts(HostCounts::default()),
             Response::Kept(KeepStatus::default()),
             Response::Limits { values: Default::default() },
+            Response::ReturnedBytes { results: Args::new(), bytes: ResultBytes::new() },
         ];
         assert_eq!(responses.len(), RESPONSES as usize);
         for (kind, response) in responses.iter().enumerate() {

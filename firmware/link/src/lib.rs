@@ -69,7 +69,8 @@ pub use keys::{KEYS_FORMAT, KEYS_MAGIC, KeysError, MAX_KEYS_BYTES, Pattern, Role
 pub use lock::{Nonce, Nonces, RoleKeyId, Secret, Tag};
 pub use message::{
     Access, Args, Boot, Chunk, Described, EDITION, Export, Hello, ImageInfo, ImageState, Name, PROTOCOL,
-    Refusal, Request, Response, Status, Trace, TraceEntries, TraceEntry, TrapReport, Types, features,
+    Refusal, Request, Response, ResultBytes, Status, Trace, TraceEntries, TraceEntry, TrapReport, Types,
+    features,
 };
 pub use operate::{Happening, Happenings, HostCounts, Life, ModuleStatus, What, Why};
 pub use respond::Responder;

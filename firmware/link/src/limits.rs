@@ -17,6 +17,9 @@ pub const CHECKSUM_BYTES: usize = 4;
 /// an export with more is for modules to call, not for a host.
 pub const MAX_ARGS: usize = 16;
 
+/// Bytes of all `bytes` and `str` results of a call: with sixteen results they fit a tagged frame.
+pub const MAX_RESULT_BYTES: usize = 256;
+
 /// Bytes of a name in a message. An export with a longer key is called by its number.
 pub const MAX_NAME: usize = 64;
 

@@ -10,7 +10,9 @@ use heapless::{String, Vec};
 use serde::{Deserialize, Serialize};
 
 use crate::kept::KeepStatus;
-use crate::limits::{MAX_ARGS, MAX_BANKS, MAX_CHUNK, MAX_LIMITS, MAX_NAME, MAX_TRACE_ENTRIES, MAX_VERSION};
+use crate::limits::{
+    MAX_ARGS, MAX_BANKS, MAX_CHUNK, MAX_LIMITS, MAX_NAME, MAX_RESULT_BYTES, MAX_TRACE_ENTRIES, MAX_VERSION,
+};
 use crate::operate::{Happenings, HostCounts, ModuleStatus};
 use crate::trust::{PolicyState, TrustStatus};
 use crate::{Nonce, Role, RoleKeyId, Tag};
@@ -183,7 +185,18 @@ pub enum Request {
     Kept,
     /// Kind 25: what may an image ask for? Answered by [`Response::Limits`].
     Limits,
+    /// Kind 26: run an export that has results of the types `bytes` and `str`, and read these. Answered by
+    /// [`Response::ReturnedBytes`] or [`Response::Trapped`].
+    CallBytes {
+        /// Which one.
+        export: Export,
+        /// Its arguments.
+        args: Args,
+    },
 }
+
+/// The bytes of results.
+pub type ResultBytes = Vec<u8, MAX_RESULT_BYTES>;
 
 /// A part of an image on its way.
 pub type Chunk = Vec<u8, MAX_CHUNK>;
@@ -284,6 +297,13 @@ pub enum Response {
     Limits {
         /// The value of each limit, in the order of their numbers (`xmap_trust::Limit`). A newer device may have more.
         values: Vec<u32, MAX_LIMITS>,
+    },
+    /// Kind 21: answers [`Request::CallBytes`]: the call returned.
+    ReturnedBytes {
+        /// Its results: of each `bytes` and `str` an address in the module's memory and a length.
+        results: Args,
+        /// The bytes of each `bytes` and `str`, one behind the other, as far as there is room.
+        bytes: ResultBytes,
     },
 }
 

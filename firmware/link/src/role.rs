@@ -62,9 +62,11 @@ impl Request {
             | Self::Edition { .. }
             | Self::Kept
             | Self::Limits => Role::Observe,
-            Self::Call { .. } | Self::Bind { .. } | Self::CallHandle { .. } | Self::Release { .. } => {
-                Role::Call
-            }
+            Self::Call { .. }
+            | Self::CallBytes { .. }
+            | Self::Bind { .. }
+            | Self::CallHandle { .. }
+            | Self::Release { .. } => Role::Call,
             Self::Rehearse { .. }
             | Self::Begin { .. }
             | Self::Chunk { .. }

@@ -108,6 +108,10 @@ fn the_largest_messages_fit() {
             set_aside: u8::MAX,
             newer_default: u8::MAX,
         }),
+        Response::ReturnedBytes {
+            results: args.clone(),
+            bytes: [0xff; MAX_RESULT_BYTES].into_iter().collect(),
+        },
         Response::Policy(PolicyState::Refused { code: u8::MAX, details: [u32::MAX; 2] }),
         Response::Hosts(HostCounts { mistakes: u32::MAX, texts_lost: u32::MAX, lines_lost: u32::MAX }),
         Response::Limits { values: [u32::MAX; 16].into_iter().collect() },
@@ -121,7 +125,7 @@ fn the_largest_messages_fit() {
         assert!(encode_response(u16::MAX, response, &mut [0; 160]).is_ok());
     }
     assert!(encode_response(u16::MAX, responses.last().unwrap(), &mut [0; 160]).is_ok());
-    let call = Request::Call { export: Export::Name(name), args };
+    let call = Request::CallBytes { export: Export::Name(name), args };
     let data: Chunk = [0xff; MAX_CHUNK].into_iter().collect();
     let requests = [
         call,

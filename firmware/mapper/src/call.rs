@@ -109,7 +109,7 @@ impl<P: Port> Mapper<'_, P> {
             self.run(&entry)?;
             match row.results() {
                 0 => Ok(()),
-                _ => entry::leave(signature, self.stack).map_err(before),
+                _ => entry::leave(signature, self.stack, self.memory.bytes()).map_err(before),
             }
         });
         match outcome {

@@ -70,20 +70,25 @@ pub(crate) fn take(
     memory: &[u8],
 ) -> Result<(), Fault> {
     let slots = stack.get_mut(1..).unwrap_or_default();
-    signature.take_args(args, slots, memory).map_err(|misfit| match misfit {
-        Misfit::Type(position) => Fault::new(TrapCode::BadArgument, position),
-        Misfit::Outside(at) => Fault::new(TrapCode::OutOfBounds, at),
-        Misfit::NoText(at) => Fault::new(TrapCode::BadText, at),
-    })
+    signature.take_args(args, slots, memory).map_err(|misfit| fault(misfit, 0))
 }
 
 /// Checks the results of a call, where they stand.
 ///
 /// # Errors
-/// `BadArgument` with [`Trap::RESULT`] and its position for the first that does not fit its type.
-pub(crate) fn leave(signature: Signature<'_>, stack: &[u64]) -> Result<(), Fault> {
-    match signature.misfit_result(stack.get(1..).unwrap_or_default()) {
-        Some(position) => Err(Fault::new(TrapCode::BadArgument, Trap::RESULT | position as u32)),
-        None => Ok(()),
+/// `BadArgument` with [`Trap::RESULT`] and its position for the first that does not fit its type; the others
+/// as those of [`take`].
+#[inline(never)]
+pub(crate) fn leave(signature: Signature<'_>, stack: &[u64], memory: &[u8]) -> Result<(), Fault> {
+    let results = stack.get(1..).unwrap_or_default();
+    signature.check_results(results, memory).map_err(|misfit| fault(misfit, Trap::RESULT))
+}
+
+/// The fault of a value that does not fit its type; `side` says of a position whether it is a result's.
+fn fault(misfit: Misfit, side: u32) -> Fault {
+    match misfit {
+        Misfit::Type(position) => Fault::new(TrapCode::BadArgument, side | position),
+        Misfit::Outside(at) => Fault::new(TrapCode::OutOfBounds, at),
+        Misfit::NoText(at) => Fault::new(TrapCode::BadText, at),
     }
 }

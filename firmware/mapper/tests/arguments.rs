@@ -104,3 +104,27 @@ fn every_parameter_and_result_of_a_full_window_passes() {
     let args: Vec<u64> = (1..=types.len() as u64).collect();
     with(&b, |m| assert_eq!(call(m, "f", &args), Ok(args.clone())));
 }
+
+#[test]
+fn a_text_is_no_longer_than_a_look_at_it_may_take() {
+    let mut b = builder();
+    (b.memory_bytes, b.memory_pages, b.memory_max_pages) = (2 << 16, 2, 2);
+    code(&mut b, "text", &[Ty::StrPtr, Ty::Len], &[Ty::StrPtr, Ty::Len], &[RET]);
+    code(&mut b, "bytes", &[Ty::BytesPtr, Ty::Len], &[Ty::BytesPtr, Ty::Len], &[RET]);
+    code(
+        &mut b,
+        "longer",
+        &[],
+        &[Ty::StrPtr, Ty::Len],
+        &[Op::Const32.a16(1, 7), Op::Const32W.abc(2, 0, 0), 65_537, RET],
+    );
+    with(&b, |m| {
+        for (at, len) in [(0, 65_536), (65_536, 65_536), (131_072, 0)] {
+            assert_eq!(call(m, "text", &[at, len]), Ok(vec![at, len]));
+        }
+        assert_eq!(fault(call(m, "text", &[1, 65_537])), (TrapCode::BadText, 1));
+        assert_eq!(fault(call(m, "longer", &[])), (TrapCode::BadText, 7));
+        assert_eq!(call(m, "bytes", &[0, 131_072]), Ok(vec![0, 131_072]));
+        assert_eq!(fault(call(m, "bytes", &[1, 131_072])), (TrapCode::OutOfBounds, 1));
+    });
+}

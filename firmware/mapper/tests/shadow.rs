@@ -86,6 +86,32 @@ fn a_refused_result_gives_the_stack_back() {
     });
 }
 
+/// A text is refused after the function has returned.
+#[test]
+fn a_refused_text_gives_the_stack_back() {
+    let mut b = module();
+    b.data = vec![(0, vec![b'a', 0xff])];
+    let text = |at: i16, len: i16| {
+        let values = [Op::Const32.a16(1, at as u16), Op::Const32.a16(2, len as u16)];
+        [&TAKE[..], &values, &[RET]].concat()
+    };
+    code(&mut b, "no_text", &[], &[Ty::StrPtr, Ty::Len], &text(0, 2));
+    code(&mut b, "outside", &[], &[Ty::BytesPtr, Ty::Len], &text(60, 5));
+    code(&mut b, "fine", &[], &[Ty::StrPtr, Ty::Len, Ty::BytesPtr, Ty::Len], &{
+        let ops =
+            [Op::Const32.a16(1, 0), Op::Const32.a16(2, 1), Op::Const32.a16(3, 0), Op::Const32.a16(4, 2)];
+        takes(&ops)
+    });
+    with(&b, |m| {
+        for _ in 0..100 {
+            assert_eq!(fault(call(m, "no_text", &[])), (TrapCode::BadText, 0));
+            assert_eq!(fault(call(m, "outside", &[])), (TrapCode::OutOfBounds, 60));
+            assert_eq!(m.globals(), [1, FIRST]);
+        }
+        assert_eq!(call(m, "fine", &[]), Ok(vec![0, 1, 0, 2]));
+    });
+}
+
 #[test]
 fn a_refused_argument_and_no_fuel_change_nothing() {
     let mut b = module();

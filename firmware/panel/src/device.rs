@@ -282,6 +282,21 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
         args: &[u64],
         results: &mut [u64],
     ) -> Result<usize, NotCalled> {
+        self.call_reading(target, args, results, &mut |_| {})
+    }
+
+    /// Calls an export as [`Device::call`]. Before anything else of the module runs, `each` is given the bytes of
+    /// each result of the types `bytes` and `str`, in their order.
+    ///
+    /// # Errors
+    /// As [`Device::call`].
+    pub fn call_reading(
+        &mut self,
+        target: ModuleExport,
+        args: &[u64],
+        results: &mut [u64],
+        each: &mut dyn FnMut(&[u8]),
+    ) -> Result<usize, NotCalled> {
         self.run_queued();
         let module = self.modules.get_mut(usize::from(target.module)).ok_or(NotCalled::Unknown)?;
         match module.life() {
@@ -290,10 +305,15 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
             _ => return Err(NotCalled::Unknown),
         }
         let outcome = module.with(&mut self.board, |panel| {
-            panel.call(target.export, args).map(|values| {
-                results.iter_mut().zip(values).for_each(|(to, from)| *to = *from);
-                values.len()
-            })
+            let values = panel.call(target.export, args)?;
+            results.iter_mut().zip(values).for_each(|(to, from)| *to = *from);
+            let count = values.len();
+            // A `bytes` or `str` is two results.
+            if count > 1 {
+                let signature = panel.image().signature(target.export).unwrap_or_default();
+                signature.bytes_of_results(results, panel.memory()).for_each(each);
+            }
+            Ok(count)
         });
         match outcome {
             None => Err(NotCalled::Unknown),

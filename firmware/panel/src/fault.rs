@@ -12,11 +12,16 @@ use crate::lines::make_safe;
 use crate::module::Module;
 use crate::{Board, Device, Ram, Trust};
 
-/// Whether a host's own arguments made its call trap: one that its declared type refuses, before the first op, or one
-/// that is the number of the line which the image does not declare for this use. A `bool` is no number of a line.
+/// Whether a host's own arguments made its call trap: one that its declared type refuses, before the first op (an
+/// address where no such bytes or text are is one, too), or one that is the number of the line which the image does not declare for this use. A `bool` is no number of a line.
 pub(crate) fn is_mistake(trap: Trap, signature: &Signature<'_>, args: &[u64]) -> bool {
     match trap.code {
         TrapCode::BadArgument => trap.op == Trap::NO_OP && trap.detail & Trap::RESULT == 0,
+        TrapCode::OutOfBounds | TrapCode::BadText if trap.op == Trap::NO_OP => {
+            let named =
+                |(ty, arg): (Ty, &u64)| matches!(ty, Ty::BytesPtr | Ty::StrPtr) && *arg as u32 == trap.detail;
+            signature.params().zip(args).any(named)
+        }
         TrapCode::UndeclaredLine => {
             let named = |(ty, arg): (Ty, &u64)| ty != Ty::Bool && *arg == u64::from(trap.detail);
             signature.params().zip(args).any(named)

@@ -96,6 +96,11 @@ impl<'a, P: Port> Panel<'a, P> {
         self.mapper.image()
     }
 
+    /// The module's linear memory.
+    pub fn memory(&self) -> &[u8] {
+        self.mapper.memory()
+    }
+
     /// What has been counted since the load.
     pub fn counters(&self) -> Counters {
         self.mapper.counters()

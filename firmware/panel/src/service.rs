@@ -6,7 +6,8 @@ use xmap_image::Ty;
 use xmap_link::limits::{MAX_ARGS, MAX_BANKS, MAX_MODULES};
 use xmap_link::{
     Args, Boot, Channel, Described, EDITION, Export, FULL_RETRY_MS, FrameCounters, FrameReader, Guard, Hello,
-    HostCounts, PROTOCOL, PolicyState, Refusal, Request, Response, Role, RoleKey, Status, Thing, features,
+    HostCounts, PROTOCOL, PolicyState, Refusal, Request, Response, ResultBytes, Role, RoleKey, Status, Thing,
+    features,
 };
 
 use crate::access::{Access, may_call};
@@ -371,14 +372,28 @@ fn operate<R: Ram, B: Board, T: Trust>(
 ) -> Result<Response, Refusal> {
     Ok(match request {
         Request::Call { export, args } => {
-            let export = callable(device, &export)?;
+            let export = callable(device, &export, false)?;
             may_call(caller, device, export)?;
             outcome(|results| device.call(export, &args, results))?
+        }
+        Request::CallBytes { export, args } => {
+            let export = callable(device, &export, true)?;
+            may_call(caller, device, export)?;
+            let mut bytes = ResultBytes::new();
+            let mut each = |of: &[u8]| {
+                let room = bytes.capacity() - bytes.len();
+                // No more than there is room for.
+                _ = bytes.extend_from_slice(of.get(..room).unwrap_or(of));
+            };
+            match outcome(|results| device.call_reading(export, &args, results, &mut each))? {
+                Response::Returned { results } => Response::ReturnedBytes { results, bytes },
+                other => other,
+            }
         }
         Request::CallHandle { handle, args } => {
             let handle = Handle(handle);
             let export = device.export_of(host, handle).ok_or(Refusal::StaleHandle)?;
-            may_call(caller, device, callable(device, &Export::Id(export.id()))?)?;
+            may_call(caller, device, callable(device, &Export::Id(export.id()), false)?)?;
             outcome(|results| device.call_handle(host, handle, &args, results))?
         }
         Request::Describe { export } => Response::Described(describe(device, &export)?),
@@ -471,22 +486,19 @@ fn find<R: Ram, B: Board, T: Trust>(
     found.filter(exists).ok_or(Refusal::UnknownExport)
 }
 
-/// The export, where a host may call it: what it takes and gives fits a message, and none of it is
-/// an address, which means nothing outside the module.
+/// The export, where a host may call it: what it takes and gives fits a message. A result that is an address
+/// means nothing outside the module, so such an export is called by a request that reads what is there (`bytes`).
 fn callable<R: Ram, B: Board, T: Trust>(
     device: &Device<R, B, T>,
     export: &Export,
+    bytes: bool,
 ) -> Result<ModuleExport, Refusal> {
     let export = find(device, export)?;
     let image = device.image(export.module).ok_or(Refusal::UnknownExport)?;
     let signature = image.signature(export.export).ok_or(Refusal::UnknownExport)?;
-    let address = |ty| matches!(ty, Ty::BytesPtr | Ty::StrPtr | Ty::Len);
+    let address = |ty| matches!(ty, Ty::BytesPtr | Ty::StrPtr);
     let fits = signature.params().len() <= MAX_ARGS && signature.results().len() <= MAX_ARGS;
-    if fits && !signature.params().chain(signature.results()).any(address) {
-        Ok(export)
-    } else {
-        Err(Refusal::NotCallable)
-    }
+    if fits && (bytes || !signature.results().any(address)) { Ok(export) } else { Err(Refusal::NotCallable) }
 }
 
 fn outcome(call: impl FnOnce(&mut [u64]) -> Result<usize, NotCalled>) -> Result<Response, Refusal> {

@@ -125,12 +125,12 @@ fn a_host_greets_calls_and_reads_the_trace() {
 
 #[test]
 fn what_cannot_be_called_is_refused() {
-    let small = hall().code("print", &[Ty::StrPtr, Ty::Len], &[], &[common::ret()]);
+    let small = hall().code("print", &[], &[Ty::StrPtr, Ty::Len], &[common::ret()]);
     with_panel(&small, |mut bench| {
         let refused = Response::Refused;
         assert_eq!(bench.call("nothing", &[]), refused(Refusal::UnknownExport));
         assert_eq!(bench.call("add", &[1]), refused(Refusal::ArgumentCount { expected: 2 }));
-        assert_eq!(bench.call("print", &[0, 0]), refused(Refusal::NotCallable));
+        assert_eq!(bench.call("print", &[]), refused(Refusal::NotCallable));
         let by_number = Request::Call { export: Export::Id(999), args: Default::default() };
         assert_eq!(bench.ask(by_number), refused(Refusal::UnknownExport));
         let Response::Status(status) = bench.ask(Request::Status) else { panic!() };

@@ -66,12 +66,7 @@ pub fn run(sim: &mut Sim, script: &Script, show: &mut dyn FnMut(Shown)) -> Resul
 fn call(sim: &mut Sim, name: &str, export: ExportId, args: &[u64]) -> Shown {
     let name = name.to_owned();
     match sim.call_alone(export, args) {
-        Ok(results) => {
-            let image = sim.image();
-            let types = image.signature(export).into_iter().flat_map(|signature| signature.results());
-            let values = types.zip(results).map(|(ty, raw)| Value::from_raw(ty, raw)).collect();
-            Shown::Returned { name, values }
-        }
+        Ok(values) => Shown::Returned { name, values },
         Err(CallError::Trap(trap)) => Shown::Trapped { name, trap },
         Err(_) if sim.status().life == Life::Faulted => Shown::Faulted { name },
         Err(error) => unreachable!("the script was checked against the image: {error}"),

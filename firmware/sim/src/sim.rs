@@ -258,11 +258,10 @@ impl Sim {
             value.to_raw(ty).map_err(|unfit| CallError::Argument { position, unfit })
         });
         let raw: Vec<u64> = raw.collect::<Result<_, _>>()?;
-        let types: Vec<_> = signature.results().collect();
-        match self.call_raw(id, &raw) {
-            Ok(results) => {
-                Ok(types.into_iter().zip(results).map(|(ty, raw)| Value::from_raw(ty, raw)).collect())
-            }
+        let outcome = self.call_alone(id, &raw);
+        self.advance(0);
+        match outcome {
+            Ok(results) => Ok(results),
             Err(tiny_mapper::CallError::Trap(trap)) => Err(CallError::Trap(trap)),
             Err(tiny_mapper::CallError::ArgumentCount { expected, given }) => {
                 Err(CallError::ArgumentCount { expected, given })
@@ -280,20 +279,33 @@ impl Sim {
     /// # Panics
     /// As [`Sim::advance`].
     pub fn call_raw(&mut self, id: ExportId, args: &[u64]) -> Result<Vec<u64>, tiny_mapper::CallError> {
-        let outcome = self.call_alone(id, args);
+        let outcome = self.run_export(id, args, &mut |_| {});
         self.advance(0);
         outcome
     }
 
-    /// Calls an export; what falls due by it still waits.
+    /// Calls an export with arguments as registers hold them; what falls due by it still waits.
     pub(crate) fn call_alone(
         &mut self,
         id: ExportId,
         args: &[u64],
+    ) -> Result<Vec<Value>, tiny_mapper::CallError> {
+        let mut bytes = Vec::new();
+        let raw = self.run_export(id, args, &mut |of| bytes.push(of.to_vec()))?;
+        let image = self.image();
+        let types: Vec<_> = image.signature(id).into_iter().flat_map(|of| of.results()).collect();
+        Ok(Value::of_results(&types, &raw, bytes))
+    }
+
+    fn run_export(
+        &mut self,
+        id: ExportId,
+        args: &[u64],
+        each: &mut dyn FnMut(&[u8]),
     ) -> Result<Vec<u64>, tiny_mapper::CallError> {
         let mut results = [0; limits::MAX_PARAMS];
-        let outcome = self.device.call(ModuleExport { module: 0, export: id }, args, &mut results);
-        match outcome {
+        let export = ModuleExport { module: 0, export: id };
+        match self.device.call_reading(export, args, &mut results, each) {
             Ok(count) => Ok(results[..count].to_vec()),
             Err(NotCalled::Call(error)) => Err(error),
             Err(_) => Err(tiny_mapper::CallError::UnknownExport),

@@ -8,7 +8,7 @@ use xmap_image::Ty;
 ///
 /// Whole numbers are written by their value, not by their type: where a parameter is a `u8`,
 /// `Value::from(17)` is taken, and `Value::from(300)` is not.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Value {
     /// `bool`.
     Bool(bool),
@@ -20,7 +20,7 @@ pub enum Value {
     U16(u16),
     /// `i16`.
     I16(i16),
-    /// `u32`, and an address or a length in the module's memory.
+    /// `u32`; as an argument, an address or a length in the module's memory, too.
     U32(u32),
     /// `i32`.
     I32(i32),
@@ -32,6 +32,10 @@ pub enum Value {
     F32(f32),
     /// `f64`.
     F64(f64),
+    /// `bytes`, as a result.
+    Bytes(Vec<u8>),
+    /// `str`, as a result.
+    Str(String),
 }
 
 /// A value or a text that a parameter of this type does not take.
@@ -114,13 +118,32 @@ impl Value {
         }
     }
 
+    /// The results of a call: their types, what registers hold, and the content of each `bytes` and `str` in
+    /// their order, which is one value where registers have two. Of a text, as much as is UTF-8.
+    pub fn of_results(types: &[Ty], raw: &[u64], bytes: impl IntoIterator<Item = Vec<u8>>) -> Vec<Self> {
+        let mut bytes = bytes.into_iter();
+        let one = |(ty, raw): (&Ty, &u64)| match ty {
+            Ty::BytesPtr => Some(Self::Bytes(bytes.next().unwrap_or_default())),
+            Ty::StrPtr => {
+                let bytes = bytes.next().unwrap_or_default();
+                Some(Self::Str(
+                    bytes.utf8_chunks().next().map_or(String::new(), |chunk| chunk.valid().into()),
+                ))
+            }
+            Ty::Len => None,
+            ty => Some(Self::from_raw(*ty, *raw)),
+        };
+        types.iter().zip(raw).filter_map(one).collect()
+    }
+
     /// The value as a register holds it for a parameter of this type.
     ///
     /// # Errors
-    /// [`Unfit`] where the parameter does not take it: a whole number out of range, a whole number
+    /// [`Unfit`] where a text or bytes are given, which have no register, and where the parameter does not take it: a whole number out of range, a whole number
     /// for a float, or a float for a whole number. An `f64` for an `f32` is rounded.
-    pub fn to_raw(self, ty: Ty) -> Result<u64, Unfit> {
-        let n: i128 = match self {
+    pub fn to_raw(&self, ty: Ty) -> Result<u64, Unfit> {
+        let n: i128 = match *self {
+            Self::Bytes(_) | Self::Str(_) => return Err(Unfit { ty }),
             Self::F32(x) => {
                 return match ty {
                     Ty::F32 => Ok(u64::from(x.to_bits())),
@@ -199,7 +222,8 @@ pub(crate) fn parse_whole(text: &str) -> Option<i128> {
 }
 
 /// A bool as `true` or `false`, a whole number as a decimal, a float as the shortest decimal that
-/// reads back as the same float of its type.
+/// reads back as the same float of its type. Bytes are hexadecimal digits behind `0x`; a text stands in quotes, with
+/// what would end its line escaped as Rust does it.
 impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -214,6 +238,11 @@ impl fmt::Display for Value {
             Self::I64(n) => n.fmt(f),
             Self::F32(x) => x.fmt(f),
             Self::F64(x) => x.fmt(f),
+            Self::Bytes(bytes) => {
+                f.write_str("0x")?;
+                bytes.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+            }
+            Self::Str(text) => write!(f, "{text:?}"),
         }
     }
 }
@@ -287,6 +316,20 @@ mod tests {
         assert_eq!(printed(Ty::F64, f64::from(0.1f32).to_bits()), "0.10000000149011612");
         assert_eq!(printed(Ty::F64, 3f64.to_bits()), "3");
         assert_eq!(printed(Ty::F64, (-0f64).to_bits()), "-0");
+    }
+
+    #[test]
+    fn bytes_and_texts_are_one_value_each() {
+        let types = [Ty::U8, Ty::StrPtr, Ty::Len, Ty::BytesPtr, Ty::Len, Ty::Bool];
+        let values = Value::of_results(&types, &[7, 64, 4, 80, 2, 1], ["a\n\u{e9}".into(), vec![0, 0xab]]);
+        let shown: Vec<String> = values.iter().map(Value::to_string).collect();
+        assert_eq!(shown, ["7", "\"a\\n\u{e9}\"", "0x00ab", "true"]);
+        let empty = Value::of_results(&[Ty::BytesPtr, Ty::Len], &[0, 0], [vec![]]);
+        assert_eq!(empty[0].to_string(), "0x");
+        assert_eq!(empty[0].to_raw(Ty::BytesPtr), Err(Unfit { ty: Ty::BytesPtr }));
+        // Of a text that was cut within a character, what is whole.
+        let cut = Value::of_results(&[Ty::StrPtr, Ty::Len], &[0, 2], [vec![b'x', 0xc3]]);
+        assert_eq!(cut, [Value::Str("x".into())]);
     }
 
     #[test]

@@ -68,14 +68,14 @@ fn state_lives_from_call_to_call() {
     small.0.globals = vec![40];
     small.0.data = vec![(4, vec![1, 2, 3, 4])];
     let mut sim = small.sim();
-    let beyond = Value::from(65_536);
+    let beyond = || Value::from(65_536);
     assert_eq!(sim.call("peek", &[4.into()]), Ok(vec![Value::I32(0x0403_0201)]));
-    let Err(CallError::Trap(trap)) = sim.call("peek", &[beyond]) else { panic!("it is outside") };
+    let Err(CallError::Trap(trap)) = sim.call("peek", &[beyond()]) else { panic!("it is outside") };
     assert_eq!((trap.code, trap.detail), (TrapCode::OutOfBounds, 65_536));
     assert_eq!(sim.call("grow", &[2.into()]), Ok(vec![Value::I32(1)]));
     assert_eq!(sim.call("grow", &[1.into()]), Ok(vec![Value::I32(-1)]), "three pages at most");
-    sim.call("poke", &[beyond, 77.into()]).unwrap();
-    assert_eq!(sim.call("peek", &[beyond]), Ok(vec![Value::I32(77)]));
+    sim.call("poke", &[beyond(), 77.into()]).unwrap();
+    assert_eq!(sim.call("peek", &[beyond()]), Ok(vec![Value::I32(77)]));
     assert_eq!((sim.memory().len(), sim.memory()[65_536]), (3 << 16, 77));
     for n in 41..44 {
         assert_eq!(sim.call("count", &[]), Ok(vec![Value::I64(n)]));

@@ -125,15 +125,36 @@ impl Client {
     ///
     /// See [`Client`]; more than [`MAX_ARGS`] arguments are [`ErrorCode::CallArgument`].
     pub fn call(&mut self, export: &Export, args: &[u64]) -> Result<Outcome, Error> {
-        let Ok(fitting) = Args::try_from(args) else {
-            let message = format!("{} arguments, at most {MAX_ARGS} fit a call over the link", args.len());
-            return Err(self.error(ErrorCode::CallArgument, &message));
-        };
-        match self.session.ask(&Request::Call { export: export.clone(), args: fitting })? {
+        let args = self.fitting(args)?;
+        match self.session.ask(&Request::Call { export: export.clone(), args })? {
             Response::Returned { results } => Ok(Outcome::Returned(results.to_vec())),
             Response::Trapped(trap) => Ok(Outcome::Trapped(trap)),
             other => Err(self.unwanted(&other)),
         }
+    }
+
+    /// Runs an export that has `bytes` or `str` results, as [`Client::call`]; with the content of these, one behind
+    /// the other, as far as it fits an answer.
+    ///
+    /// # Errors
+    ///
+    /// As [`Client::call`].
+    pub fn call_bytes(&mut self, export: &Export, args: &[u64]) -> Result<(Outcome, Vec<u8>), Error> {
+        let args = self.fitting(args)?;
+        match self.session.ask(&Request::CallBytes { export: export.clone(), args })? {
+            Response::ReturnedBytes { results, bytes } => {
+                Ok((Outcome::Returned(results.to_vec()), bytes.to_vec()))
+            }
+            Response::Trapped(trap) => Ok((Outcome::Trapped(trap), Vec::new())),
+            other => Err(self.unwanted(&other)),
+        }
+    }
+
+    fn fitting(&self, args: &[u64]) -> Result<Args, Error> {
+        Args::try_from(args).map_err(|_| {
+            let message = format!("{} arguments, at most {MAX_ARGS} fit a call over the link", args.len());
+            self.error(ErrorCode::CallArgument, &message)
+        })
     }
 
     /// The name and the types of an export; `None` where the image has no such export.

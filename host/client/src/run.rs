@@ -19,6 +19,8 @@ pub struct Called {
     pub export: Described,
     /// The results with their types, or the trap.
     pub outcome: Result<Vec<Value>, TrapReport>,
+    /// How many bytes of `bytes` and `str` results did not fit the answer.
+    pub missing: u64,
 }
 
 impl fmt::Display for Called {
@@ -27,7 +29,11 @@ impl fmt::Display for Called {
         match &self.outcome {
             Ok(results) => {
                 f.write_str(" ->")?;
-                results.iter().try_for_each(|value| write!(f, " {value}"))
+                results.iter().try_for_each(|value| write!(f, " {value}"))?;
+                match self.missing {
+                    0 => Ok(()),
+                    missing => write!(f, " (and {missing} bytes that do not fit an answer)"),
+                }
             }
             Err(trap) => match TrapCode::from_u8(trap.code) {
                 Some(code) => write!(f, " trap {code}"),
@@ -72,7 +78,12 @@ pub fn run_call_in(
         let value = Value::parse(*ty, text).and_then(|value| value.to_raw(*ty));
         raw.push(value.map_err(|error| misfit(format!("argument {position}: {error}, found `{text}`")))?);
     }
-    let outcome = client.call(&Export::Id(export.id), &raw).map_err(|mut error| {
+    let id = Export::Id(export.id);
+    let outcome = match results.iter().any(is_pointer) {
+        true => client.call_bytes(&id, &raw),
+        false => client.call(&id, &raw).map(|outcome| (outcome, Vec::new())),
+    };
+    let (outcome, bytes) = outcome.map_err(|mut error| {
         // The list has keys, and the caller may have said a number or the name in the module.
         if error.code == ErrorCode::ExportNotAllowed {
             let key = export.key.as_str().escape_debug();
@@ -80,17 +91,32 @@ pub fn run_call_in(
         }
         error
     })?;
+    let mut missing = 0;
     let outcome = match outcome {
         Outcome::Trapped(trap) => Err(trap),
         Outcome::Returned(raw) if raw.len() == results.len() => {
-            Ok(results.iter().zip(raw).map(|(ty, raw)| Value::from_raw(*ty, raw)).collect())
+            let lens = results.iter().zip(raw.windows(2)).filter(|(ty, _)| is_pointer(ty));
+            let lens: Vec<u64> = lens.map(|(_, pair)| pair[1]).collect();
+            missing = lens.iter().sum::<u64>().saturating_sub(bytes.len() as u64);
+            let mut rest = &bytes[..];
+            let contents = lens.into_iter().map(|len| {
+                let (content, behind) = rest.split_at(rest.len().min(len as usize));
+                rest = behind;
+                content.to_vec()
+            });
+            Ok(Value::of_results(&results, &raw, contents))
         }
         Outcome::Returned(raw) => {
             let message = format!("{name} left {} results, its signature has {}", raw.len(), results.len());
             return Err(client.error(ErrorCode::BadAnswer, &message));
         }
     };
-    Ok(Called { name: name.into(), export, outcome })
+    Ok(Called { name: name.into(), export, outcome, missing })
+}
+
+/// Whether it is the first of the two that `bytes` and `str` take.
+fn is_pointer(ty: &Ty) -> bool {
+    matches!(ty, Ty::BytesPtr | Ty::StrPtr)
 }
 
 /// Where the module's number begins in [`Export::Id`].

@@ -5,6 +5,7 @@ use super::code::Scope;
 use crate::op::Op;
 use crate::parts::Parts;
 use crate::shapes::{check, packed};
+use crate::types::is_pointer;
 use crate::{ExportRow, Image, Ty, VerifyError, limits};
 
 impl Image<'_> {
@@ -76,7 +77,8 @@ fn are_types(types: &[u8], params: usize) -> bool {
             return false;
         }
         pointer = is_pointer(*ty);
-        if pointer && n + 1 >= params {
+        // Its length would be the first result.
+        if pointer && n + 1 == params {
             return false;
         }
     }
@@ -84,8 +86,3 @@ fn are_types(types: &[u8], params: usize) -> bool {
 }
 
 const LEN: u8 = Ty::Len as u8;
-
-/// Whether it is the first of the two that `bytes` and `str` take.
-const fn is_pointer(ty: u8) -> bool {
-    ty == Ty::BytesPtr as u8 || ty == Ty::StrPtr as u8
-}

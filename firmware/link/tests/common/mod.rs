@@ -5,8 +5,8 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use xmap_link::limits::{
-    MAX_ARGS, MAX_CHUNK, MAX_HAPPENINGS, MAX_MODULE_NAME, MAX_NAME, MAX_REASON, MAX_TRACE_ENTRIES,
-    MAX_VERSION,
+    MAX_ARGS, MAX_CHUNK, MAX_HAPPENINGS, MAX_MODULE_NAME, MAX_NAME, MAX_REASON, MAX_RESULT_BYTES,
+    MAX_TRACE_ENTRIES, MAX_VERSION,
 };
 use xmap_link::*;
 
@@ -83,6 +83,7 @@ pub fn operation() -> impl Strategy<Value = Request> {
         any::<u8>().prop_map(|edition| Request::Edition { edition }),
         Just(Request::Kept),
         Just(Request::Limits),
+        (export(), args()).prop_map(|(export, args)| Request::CallBytes { export, args }),
     ]
 }
 
@@ -335,6 +336,9 @@ pub fn response() -> impl Strategy<Value = Response> {
         keep_status().prop_map(Response::Kept),
         vec(any::<u32>(), 0..=16)
             .prop_map(|values| Response::Limits { values: values.into_iter().collect() }),
+        (args(), vec(any::<u8>(), 0..=MAX_RESULT_BYTES)).prop_map(|(results, bytes)| {
+            Response::ReturnedBytes { results, bytes: bytes.into_iter().collect() }
+        }),
     ]
 }
 

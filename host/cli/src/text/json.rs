@@ -197,10 +197,15 @@ pub fn called(called: &Called, maps: &Maps) -> Json {
         Ok(results) => (Some(results.iter().map(value).collect::<Vec<_>>()), None),
         Err(t) => (None, Some(trap(t, maps))),
     };
-    json!({ "name": called.name, "key": called.export.key.as_str(), "results": results, "trap": t })
+    let mut object =
+        json!({ "name": called.name, "key": called.export.key.as_str(), "results": results, "trap": t });
+    if called.missing > 0 {
+        object["missing_bytes"] = called.missing.into();
+    }
+    object
 }
 
-/// A result. What JSON has no number for is text: infinities and NaN.
+/// A result. What JSON has no number for is text: infinities and NaN. Bytes are text as they are printed.
 fn value(value: &Value) -> Json {
     match value {
         Value::Bool(x) => (*x).into(),
@@ -212,6 +217,8 @@ fn value(value: &Value) -> Json {
         Value::I32(x) => (*x).into(),
         Value::U64(x) => (*x).into(),
         Value::I64(x) => (*x).into(),
+        Value::Str(text) => text.as_str().into(),
+        Value::Bytes(_) => value.to_string().into(),
         // As it is printed: 0.1 and not what an f64 makes of an f32's 0.1.
         Value::F32(_) | Value::F64(_) => {
             let text = value.to_string();
@@ -248,7 +255,7 @@ mod tests {
             params: Default::default(),
             results: Default::default(),
         };
-        let outcome = Called { name: "x".into(), export, outcome: Ok(results) };
+        let outcome = Called { name: "x".into(), export, outcome: Ok(results), missing: 0 };
         let expected = concat!(
             r#"{"key":"panel.x","name":"x","results":[true,-1,18446744073709551615,-9223372036854775808,"#,
             r#"0.1,-2.5e-300,"NaN","-inf"],"trap":null}"#

@@ -3,6 +3,7 @@
 
 mod owner;
 mod rig;
+mod types;
 
 use std::path::{Path, PathBuf};
 use std::thread;
