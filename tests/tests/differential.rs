@@ -63,7 +63,8 @@ fn what_is_supported_compiles() {
     assert!(!tally.skipped.keys().any(|reason| reason.starts_with("unsupported")), "{tally}");
 }
 
-/// A function whose graph has no cycle has a bound, its code does not branch back, and no call takes more fuel.
+/// A function whose graph has no cycle has a bound, its code does not branch back, and no call takes more
+/// fuel.
 #[test]
 fn what_has_no_loop_has_a_bound() {
     const SEEDS: std::ops::Range<u64> = 700..900;

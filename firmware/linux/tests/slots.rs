@@ -290,8 +290,8 @@ fn cut(call: &str, fault: &str, nth: usize) -> Option<String> {
         });
         assert!(!matches!(kept, Ok(None)), "the device has a disk");
         told = kept.is_ok();
-        // A connection that broke is the end of a program that is killed, however long it takes; an error ends none,
-        // and behind an answer a kill may still come.
+        // A connection that broke is the end of a program that is killed, however long it takes; an error
+        // ends none, and behind an answer a kill may still come.
         let broken = |error: &Error| matches!(error.code, ErrorCode::LinkBroken | ErrorCode::PortUnavailable);
         let killed = fault.contains("KILL") && kept.as_ref().is_err_and(broken);
         ended = if killed { device.ends() } else { device.has_ended_soon() };

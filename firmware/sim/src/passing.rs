@@ -1,5 +1,5 @@
-//! Lets time pass on a simulated device, within limits: a module whose handlers keep each other busy must not keep
-//! a test or a command line busy for ever.
+//! Lets time pass on a simulated device, within limits: a module whose handlers keep each other busy must
+//! not keep a test or a command line busy for ever.
 
 use std::fmt;
 

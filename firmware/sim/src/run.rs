@@ -16,8 +16,8 @@ use crate::{Access, Action, Contention, EventKind, Script, Sim, Standstill, Valu
 /// A trap does not end the run. What follows it for the module, its policy says.
 ///
 /// # Errors
-/// [`StepError`] where a `level` meets a line that is an output at that time, or where time does not pass. The
-/// steps before it have run, and what the step itself did up to there has been shown.
+/// [`StepError`] where a `level` meets a line that is an output at that time, or where time does not pass.
+/// The steps before it have run, and what the step itself did up to there has been shown.
 ///
 /// # Panics
 /// Where a call's export or arguments do not fit the image: the script was checked against another one.

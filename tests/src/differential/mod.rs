@@ -79,7 +79,8 @@ impl Features {
         extended_const: true,
         loops: true,
     };
-    /// Everything that leads on no cycle: no loops, and no references by which functions could call themselves.
+    /// Everything that leads on no cycle: no loops, and no references by which functions could call
+    /// themselves.
     pub const LOOPLESS: Features = Features { references: false, loops: false, ..Self::ALL };
 }
 

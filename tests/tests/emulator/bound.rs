@@ -317,7 +317,8 @@ fn no_loop_and_no_text_exceeds_its_bound() {
     }
 }
 
-/// Bytes that are moved, and from where to where: every alignment, stretches that overlap either way, and apart.
+/// Bytes that are moved, and from where to where: every alignment, stretches that overlap either way, and
+/// apart.
 const LENGTHS: [u32; 14] = [1, 2, 3, 7, 8, 15, 16, 17, 31, 33, 64, 144, 1000, 20_000];
 const PLACES: [(u32, u32); 8] =
     [(0, 1), (1, 0), (1, 32_771), (7, 32_769), (3, 9), (9, 3), (4, 32_768), (8, 16)];

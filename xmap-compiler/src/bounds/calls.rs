@@ -75,8 +75,8 @@ impl Calls {
     }
 }
 
-/// The functions that an indirect call may reach: what an element segment puts into a table, what code makes a
-/// reference to, and what a global holds.
+/// The functions that an indirect call may reach: what an element segment puts into a table, what code makes
+/// a reference to, and what a global holds.
 fn reachable(program: Program<'_>) -> BTreeSet<usize> {
     let made = program
         .functions

@@ -1,5 +1,5 @@
-//! Ops whose work is as long as an operand says: how long, where a constant in the same stretch of code says so,
-//! and what they cost at most where none does.
+//! Ops whose work is as long as an operand says: how long, where a constant in the same stretch of code says
+//! so, and what they cost at most where none does.
 
 use std::collections::{HashMap, HashSet};
 
@@ -39,8 +39,8 @@ impl Length {
         }
     }
 
-    /// The most that an op costs by its length, where it is known or not: an op that is longer than all that there
-    /// is does nothing.
+    /// The most that an op costs by its length, where it is known or not: an op that is longer than all that
+    /// there is does nothing.
     pub(super) fn cost(self, program: Program<'_>, known: Option<u32>) -> Bound {
         let most = |all: u64| known.map_or(all, |known| u64::from(known).min(all));
         let (fuel, insns) = match self {

@@ -1,9 +1,9 @@
 //! How much a call can cost at most, read off the code that will run.
 //!
-//! A function without loops and without recursion has a longest path, and so has one whose loops have a constant
-//! number of rounds. For it, three figures are summed up: ops, AArch64 instructions (by the table in [`costs`]), and
-//! the fuel that the mapper will charge. Everything else runs on the fuel of the manifest, and [`Unbounded`] says
-//! why.
+//! A function without loops and without recursion has a longest path, and so has one whose loops have a
+//! constant number of rounds. For it, three figures are summed up: ops, AArch64 instructions (by the table
+//! in [`costs`]), and the fuel that the mapper will charge. Everything else runs on the fuel of the
+//! manifest, and [`Unbounded`] says why.
 
 mod calls;
 mod costs;

@@ -1,9 +1,9 @@
 //! The longest path through a function, loops with a constant number of rounds included.
 //!
-//! Ops and where each goes on are a graph; its cycles are loops, wherever their ops stand. A loop whose head is
-//! reached `n` times goes round `n - 1` times at most, and is left once: by its test, wherever that stands, or from
-//! its middle. The cost of a round and the cost of leaving are two figures. A trap in the middle of either costs no
-//! more than going on would.
+//! Ops and where each goes on are a graph; its cycles are loops, wherever their ops stand. A loop whose head
+//! is reached `n` times goes round `n - 1` times at most, and is left once: by its test, wherever that
+//! stands, or from its middle. The cost of a round and the cost of leaving are two figures. A trap in the
+//! middle of either costs no more than going on would.
 
 use xmap_image::{Field, Fields, Function, Op, Word, decode};
 
@@ -148,7 +148,8 @@ impl<'f> Paths<'f> {
         Ok(())
     }
 
-    /// Finds the longest ways from each node of a region: from a whole function, or from a loop with its head.
+    /// Finds the longest ways from each node of a region: from a whole function, or from a loop with its
+    /// head.
     fn walk(&mut self, nodes: &[usize], head: Option<usize>, depth: usize) -> Result<(), Unbounded> {
         for (place, n) in nodes.iter().enumerate() {
             self.places[*n] = place;
@@ -226,8 +227,8 @@ impl<'f> Paths<'f> {
     }
 }
 
-/// For each component of a region, the node at which it is entered from others; none where there are several, so
-/// that it has no head. `begin` is where control comes into the region.
+/// For each component of a region, the node at which it is entered from others; none where there are
+/// several, so that it has no head. `begin` is where control comes into the region.
 fn heads(graph: &[Vec<usize>], component_of: &[usize], begin: usize) -> Vec<Option<usize>> {
     let mut entries: Vec<Vec<usize>> = vec![Vec::new(); component_of.len()];
     let mut enter = |place: usize| {

@@ -19,8 +19,8 @@ pub(super) struct Stub {
     pub(super) offset: u32,
 }
 
-/// The places between the blocks of a function. Place `n` is in front of block `n`; the last one is behind all
-/// blocks.
+/// The places between the blocks of a function. Place `n` is in front of block `n`; the last one is behind
+/// all blocks.
 pub(super) struct Gaps<'s> {
     selected: &'s Selected,
     registers: &'s Registers,
