@@ -23,12 +23,12 @@ fn any_session_leaves_every_module_what_it_had_or_something_better() {
     assert!(all.swapped > 200 && all.taken_back > 10 && all.refused > 200, "{all:?}");
     assert!(all.trapped > 100 && all.stale > 10 && all.busy > 200, "{all:?}");
     assert!(all.rolled_back > 10 && all.beside_active > 20 && all.beside_returning > 5, "{all:?}");
-    assert!(all.resting > 200 && all.side_by_side > 1000, "{all:?}");
+    assert!(all.resting > 200 && all.side_by_side > 1000 && all.foreign > 50, "{all:?}");
 }
 
 /// Steps of the long run, and of each of its sessions.
-const STEPS: u32 = 2_400_000;
-const SESSION: u32 = 200;
+const STEPS: u32 = 2_600_000;
+const SESSION: u32 = 50;
 
 /// `cargo test --release -p xmap-panel --test fuzz -- --ignored --nocapture`: some minutes.
 #[test]

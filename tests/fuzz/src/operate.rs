@@ -47,6 +47,8 @@ pub struct Reached {
     pub beside_active: u32,
     /// Images that were refused because of one that may come back there.
     pub beside_returning: u32,
+    /// Handles that another host tried to use.
+    pub foreign: u32,
     /// Looks at a module that rests in its safe state.
     pub resting: u32,
     /// Looks at two modules that run side by side.
@@ -57,7 +59,7 @@ impl Reached {
     /// Adds what another input reached.
     pub fn add(&mut self, other: Self) {
         let Self { swapped, taken_back, refused, trapped, stale, busy, .. } = other;
-        let Self { rolled_back, beside_active, beside_returning, resting, side_by_side, .. } = other;
+        let Self { rolled_back, beside_active, beside_returning, foreign, resting, side_by_side, .. } = other;
         for (sum, more) in [
             (&mut self.swapped, swapped),
             (&mut self.taken_back, taken_back),
@@ -68,6 +70,7 @@ impl Reached {
             (&mut self.rolled_back, rolled_back),
             (&mut self.beside_active, beside_active),
             (&mut self.beside_returning, beside_returning),
+            (&mut self.foreign, foreign),
             (&mut self.resting, resting),
             (&mut self.side_by_side, side_by_side),
         ] {
@@ -388,6 +391,17 @@ impl Bench {
         }
         let at = entropy.below(handles.len() as u32) as usize;
         let (handle, module, generation) = handles[at];
+        if entropy.below(4) == 0 {
+            let request = match entropy.below(2) {
+                0 => Request::Release { handle },
+                _ => Request::CallHandle { handle, args: Args::new() },
+            };
+            // The numbers can be guessed, and are of no use to anybody else.
+            let answer = self.ask(1 - host, &request);
+            assert_eq!(answer, Response::Refused(Refusal::StaleHandle), "{request:?} of another host");
+            self.reached.foreign += 1;
+            return;
+        }
         // What the request itself sets off (a host that is back) may not bring a new image.
         let there = self.see(module).generation == generation;
         let request = match entropy.below(3) {
