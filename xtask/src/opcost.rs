@@ -6,7 +6,7 @@ use anyhow::{Result, ensure};
 use xmap_boards::{BoardId, Line};
 use xmap_image::{
     Elements, Entry, Export, Field, Fields, Function, ImageBuilder, Immediate, Op, PinMode, PinRow, Pull,
-    Safe, Table, Ty, TypeRow, Word,
+    Safe, Table, Ty, TypeRow, Word, fuel,
 };
 
 use crate::measure::{Bench, Call, What};
@@ -32,6 +32,32 @@ pub struct Costs {
 
 /// Bytes of text that the cost of `log.message` is for: what one frame of the link carries.
 pub const LOG_BYTES: u64 = 256;
+
+/// Instructions that one word of fuel pays for at most, as docs/format.md (*Fuel*) states: those of `log.message` with as
+/// much text as the op itself pays for, and those of any other op.
+pub const FUEL_INSNS: [u64; 2] = [4400, 200];
+
+/// Operands of the ops whose work is as long as an operand says, and that length: up to all that the image has.
+fn lengths(op: Op) -> Vec<([u64; PARAMS], u32)> {
+    let three = |lens: &[u32]| lens.iter().map(|len| ([0, 0, u64::from(*len)], *len)).collect();
+    match op {
+        Op::MemoryCopy => [1, 15, 16, 17, 1000, 4096, 32_768]
+            .into_iter()
+            .flat_map(|len| [[1, 32_768, len], [32_768, 1, len], [0, 3, len]].map(|args| (args, len as u32)))
+            .collect(),
+        Op::MemoryFill => three(&[1, 15, 16, 17, 1000, 4096, 65_536]),
+        Op::MemoryInit => three(&[1, 15, 16, 17, 100, 1000, 4096]),
+        Op::TableFill | Op::TableCopy | Op::TableInit => three(&[1, 2, 3, 4]),
+        Op::TableGrow => vec![([1, 1, 1], 1)],
+        Op::MemoryGrow => vec![([0, 1, 0], 1)],
+        // Texts of each kind of character, whole.
+        Op::LogMessage => [(0, 0), (1024, 0), (2048, 1), (3072, 0)]
+            .into_iter()
+            .flat_map(|(at, cut)| [256, 512, 1020].map(|len| ([1, at, len - cut], (len - cut) as u32)))
+            .collect(),
+        _ => Vec::new(),
+    }
+}
 
 /// Parameters of most of the functions here: the operands of an op.
 const PARAMS: usize = 3;
@@ -179,7 +205,7 @@ struct Builder(ImageBuilder<'static>);
 impl Builder {
     fn new() -> Self {
         let mut builder = ImageBuilder::new(BoardId::Rpi4b);
-        (builder.memory_bytes, builder.memory_pages, builder.memory_max_pages) = (65_536, 1, 1);
+        (builder.memory_bytes, builder.memory_pages, builder.memory_max_pages) = (65_536, 1, 4);
         builder.globals = vec![7];
         builder.data = vec![(0, text())];
         let pin = |line: u8, mode, pull| Line::new(line).map(|line| PinRow::new(line, mode, Safe::Low, pull));
@@ -197,7 +223,7 @@ impl Builder {
             Elements { place: Some((0, 0)), items: vec![0; 4] },
             Elements { place: None, items: vec![0; 4] },
         ];
-        builder.passive_data = vec![vec![1; 16]];
+        builder.passive_data = vec![vec![1; 4096]];
         let mut builder = Self(builder);
         // What calls call, and tables hold.
         builder.function(PARAMS, 0, vec![ret()]);
@@ -256,6 +282,8 @@ enum Subject {
     Empty(Ty, usize, usize),
     /// Nothing but this op, which does not go on.
     Last(Op),
+    /// Code with an op and a length, in this group.
+    Length(usize, Op, u32),
 }
 
 /// Counts everything.
@@ -284,6 +312,8 @@ pub fn costs(bench: &Bench) -> Result<Costs> {
 
     let operands = operands();
     let mut groups = 0;
+    // All else is measured with the memory as it is at load.
+    let mut at_the_end = Vec::new();
     // Messages first: the stores of other ops write over their text.
     let others = Op::ALL.iter().copied().filter(|op| !is_last(*op) && *op != Op::LogMessage);
     for op in [Op::LogMessage].into_iter().chain(others) {
@@ -301,6 +331,11 @@ pub fn costs(bench: &Bench) -> Result<Costs> {
             for args in operands.iter().filter(|args| !is_excluded(op, **args)).step_by(7) {
                 plan(often, args, Subject::Often(groups, op));
             }
+            for (args, len) in lengths(op) {
+                let later = op == Op::MemoryGrow;
+                let subject = Subject::Length(groups, op, len);
+                if later { at_the_end.push((once, args, subject)) } else { plan(once, &args, subject) }
+            }
             if op == Op::LogMessage {
                 for args in texts() {
                     plan(once, &args, Subject::Text(groups, args[2]));
@@ -317,6 +352,9 @@ pub fn costs(bench: &Bench) -> Result<Costs> {
                 }
             }
         }
+    }
+    for (export, args, subject) in at_the_end {
+        plan(export, &args, subject);
     }
     let image = builder.0.build()?;
     let calls: Vec<Call> = planned.iter().map(|p| p.call.clone()).collect();
@@ -408,6 +446,7 @@ fn judge(measured: &[(Subject, u64, bool)], groups: usize, ram: (u32, u32)) -> R
             _ => {}
         }
     }
+    check_fuel(measured, &plain)?;
     let text = text_cost(measured, &plain);
     // A function ends with one return, and begins with a call: what both cost together is measured, and
     // only their sum matters. Half of it is the return's.
@@ -444,6 +483,41 @@ fn judge(measured: &[(Subject, u64, bool)], groups: usize, ram: (u32, u32)) -> R
         ensure!(ops.contains_key(op), "no operands were found with which `{}` does not trap", op.text());
     }
     Ok(Costs { ops, call, param: worst_param, result: worst_result, text, direct, ram })
+}
+
+/// Holds the work of each op that was measured against its charge: one word for the op, and what its length costs.
+fn check_fuel(measured: &[(Subject, u64, bool)], plain: &[u64]) -> Result<()> {
+    let mut longest: BTreeMap<Op, u32> = BTreeMap::new();
+    for (subject, insns, trapped) in measured {
+        let (group, op, charge) = match *subject {
+            Subject::Once(group, op) => (group, op, 0),
+            Subject::Length(group, op, len) => {
+                ensure!(!trapped, "`{}` of length {len} traps", op.text());
+                longest.entry(op).and_modify(|most| *most = len.max(*most)).or_insert(len);
+                let charge = match op {
+                    Op::LogMessage => fuel::of_text(len),
+                    Op::MemoryGrow => fuel::of_pages(len),
+                    _ => fuel::of_stretch(op as u8, len),
+                };
+                (group, op, charge)
+            }
+            _ => continue,
+        };
+        let [text, other] = FUEL_INSNS;
+        let words = 1 + u64::from(charge);
+        // What is beyond the text that the op itself pays for is paid for as in any other op.
+        let most = if op == Op::LogMessage { text + u64::from(charge) * 16 * 16 } else { other * words };
+        let work = insns.saturating_sub(plain[group]);
+        ensure!(
+            *trapped || work <= most,
+            "`{}`: {work} instructions for {words} words of fuel, at most {most}",
+            op.text()
+        );
+    }
+    for op in Op::ALL.iter().filter(|op| !lengths(**op).is_empty()) {
+        ensure!(longest.contains_key(op), "no length of `{}` was measured", op.text());
+    }
+    Ok(())
 }
 
 /// What `log.message` costs by its text's length: a line above everything that was measured. It is as steep as

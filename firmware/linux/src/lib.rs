@@ -6,6 +6,7 @@
 //! that touches the panel, one thing at a time, as on bare metal. `docs/linux.md` is for who operates it.
 
 pub mod board;
+pub mod ceiling;
 pub mod check;
 pub mod clock;
 pub mod config;

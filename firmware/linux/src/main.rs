@@ -7,6 +7,7 @@ use std::time::Duration;
 use std::{env, io, panic};
 
 use clap::Parser as _;
+use xmapd::ceiling;
 use xmapd::check::check;
 use xmapd::config::{Arguments, Config};
 use xmapd::error::Result;
@@ -43,6 +44,7 @@ fn start(arguments: &Arguments) -> Result<()> {
     if let Some(forget) = arguments.forget {
         return keep::forget(&config, forget);
     }
+    ceiling::set();
     let signals = Signals::take()?;
     log::info(format_args!("xmapd {}", env!("CARGO_PKG_VERSION")));
     while run(&config, &signals)? == Ended::Reset {

@@ -270,3 +270,30 @@ fn a_main_loop_that_hangs_makes_the_outputs_safe() {
     device.kill();
     _ = asking.join();
 }
+
+/// 400 bytes of image took 4 GiB.
+#[test]
+fn it_runs_with_a_memory_limit_over_a_restart_too() {
+    let mut device = Device::new(&panel(1, ""));
+    device.start();
+    let limit = |device: &Device| {
+        let limits = fs::read_to_string(format!("/proc/{}/limits", device.pid())).unwrap();
+        limits.lines().find(|line| line.starts_with("Max data size")).unwrap().to_owned()
+    };
+    let most = xmapd::ceiling::MOST_BYTES.to_string();
+    assert!(limit(&device).contains(&most), "{}", limit(&device));
+    let unit = include_str!("../dist/xmapd.service");
+    assert!(unit.contains(&format!("MemoryMax={}M", xmapd::ceiling::MOST_BYTES >> 20)));
+}
+
+#[test]
+fn what_an_image_may_ask_for_is_the_configurations() {
+    let mut device = Device::new(&panel(1, ""));
+    fs::write(device.path("xmapd.toml"), "realtime_priority = 0\n[limits]\nimage_bytes = 100\n").unwrap();
+    device.start();
+    let mut host = device.host();
+    let limits = host.0.limits().unwrap().unwrap();
+    assert!(limits.contains(&(xmap_trust::Limit::Image, 100)), "{limits:?}");
+    assert_eq!(host.0.module(0).unwrap().unwrap().life, Life::Unloaded);
+    assert!(device.said().contains("reject: limit image_bytes: "), "{}", device.said());
+}

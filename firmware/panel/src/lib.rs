@@ -52,3 +52,4 @@ pub use rehearsal::{Cue, Rehearsal};
 pub use service::{Identity, Service, Wire};
 pub use transfer::SILENCE_US;
 pub use trust::{Development, Memory, NotKept, Owned, REMEMBERED, Trust, Volatile};
+pub use xmap_trust::Limits;

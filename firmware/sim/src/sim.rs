@@ -6,7 +6,7 @@ use tiny_mapper::{Counters, LogLevel, Trap, TrapCode};
 use xmap_boards::Line;
 use xmap_image::{ExportId, Image, OwnedImage, PinMode, VerifyError, Word, limits};
 use xmap_link::{Happening, Life, ModuleStatus, What};
-use xmap_panel::{Device, Failure, ModuleExport, MountError, NotCalled, Ram, Room};
+use xmap_panel::{Device, Failure, Limits, ModuleExport, MountError, NotCalled, Ram, Room};
 
 use crate::value::Unfit;
 use crate::{Access, Contention, EventKind, Shown, Signal, SimBoard, Value};
@@ -201,6 +201,8 @@ impl Sim {
         let bare = view.pins().iter().filter(|pin| pin.mode() == PinMode::Any);
         board.set_auto(bare.fold(0, |lines, pin| lines | pin.line().mask64()));
         let mut device = Device::new(board, core::array::from_fn(|_| [no_room(), no_room()]));
+        // Whoever simulates a panel owns it: `xmap verify` says what a device takes by default.
+        device.set_limits(Limits::none());
         device.set_room(0, room(&view));
         match device.install(0, view.bytes()) {
             Ok(()) => {
@@ -212,7 +214,7 @@ impl Sim {
             }
             Err(Failure::Image(error)) => Err(SimError::Image(error)),
             Err(Failure::NoModule) => unreachable!("every device has a module 0"),
-            Err(Failure::Trust(_)) => unreachable!("a development device has no policy"),
+            Err(Failure::Trust(_)) => unreachable!("the device has neither policy nor limits"),
         }
     }
 
