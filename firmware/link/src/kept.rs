@@ -93,7 +93,8 @@ pub struct KeepStatus {
     pub since_us: u64,
     /// When something was written last, in microseconds since boot; 0 where nothing was.
     pub written_us: u64,
-    /// Modules, bit *n* for module *n*, whose newest image was set aside because starts with it did not end well.
+    /// Modules, bit *n* for module *n*, whose newest image was set aside because starts with it did not end
+    /// well.
     pub set_aside: u8,
     /// Modules, bit *n* for module *n*, that run the image of their slot although the default panel is newer.
     pub newer_default: u8,

@@ -1,8 +1,9 @@
 //! Answers hosts while the main loop is in a module's call or mount: "busy", rather than nothing.
 //!
-//! The sockets are open before the first module is mounted. A thread of its own looks whether the main loop still turns;
-//! while it does not, the thread takes the hosts that come, greets them and refuses what they ask with
-//! [`Refusal::Busy`]. It touches neither the device nor the sessions of hosts that are served already.
+//! The sockets are open before the first module is mounted. A thread of its own looks whether the main loop
+//! still turns; while it does not, the thread takes the hosts that come, greets them and refuses what they
+//! ask with [`Refusal::Busy`]. It touches neither the device nor the sessions of hosts that are served
+//! already.
 
 use std::io::{self, Read as _, Write as _};
 use std::sync::Arc;
@@ -17,15 +18,16 @@ use crate::error::{Error, Result};
 use crate::guard::Guard;
 use crate::sockets::{Listener, Stream};
 
-/// How long the main loop may be in one call before hosts are refused, in microseconds. It turns at least once a second
-/// where nothing is to do.
+/// How long the main loop may be in one call before hosts are refused, in microseconds. It turns at least
+/// once a second where nothing is to do.
 const BUSY_US: u64 = 1_500_000;
 /// When a host may try again, in milliseconds.
 const RETRY_MS: u32 = 1000;
 /// Hosts that are refused at a time, and how long each may stay.
 const MOST: usize = 32;
 const STAY: Duration = Duration::from_secs(5);
-/// How often the thread looks whether the main loop turns, and how often it looks after hosts where it does not.
+/// How often the thread looks whether the main loop turns, and how often it looks after hosts where it does
+/// not.
 const LOOK: Duration = Duration::from_millis(250);
 const SERVE: Duration = Duration::from_millis(20);
 
@@ -123,7 +125,8 @@ impl Visitor {
     }
 }
 
-/// The answer to a host that nobody has time for. A greeting is answered, as nothing else could be told before.
+/// The answer to a host that nobody has time for. A greeting is answered, as nothing else could be told
+/// before.
 fn refuse(request: &Request, identity: &Identity) -> Response {
     let Request::Hello { nonce, .. } = request else {
         return Response::Refused(Refusal::Busy { retry_ms: RETRY_MS });

@@ -1,8 +1,8 @@
 //! Outputs become safe where the main loop hangs: the same as the watchdog's interrupt does on bare metal.
 //!
-//! The main loop works the stores out whenever an image changes, and says all the time that it runs. A thread that does nothing
-//! else stores them once it has not said so for [`PATIENCE_US`]. systemd's watchdog, which waits longer, then ends the
-//! program and starts it again.
+//! The main loop works the stores out whenever an image changes, and says all the time that it runs. A thread
+//! that does nothing else stores them once it has not said so for [`PATIENCE_US`]. systemd's watchdog, which
+//! waits longer, then ends the program and starts it again.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,8 +19,8 @@ use crate::{log, realtime};
 /// What the main loop has between two signs of life, in microseconds: half of what the unit's watchdog waits.
 pub const PATIENCE_US: u64 = 5_000_000;
 
-/// What a call or a mount has for its end when a signal asks the service to stop, in microseconds. After that the guard ends
-/// the service.
+/// What a call or a mount has for its end when a signal asks the service to stop, in microseconds. After that
+/// the guard ends the service.
 const STOP_US: u64 = 2_000_000;
 
 /// The main loop's end of it.

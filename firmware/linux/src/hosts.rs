@@ -122,8 +122,8 @@ impl Host {
         }
     }
 
-    /// Answers a request, if a whole one has come. Whether there was one; [`Host::wants_reset`] may hold then. Messages of modules
-    /// that came with it are sent to this host alone.
+    /// Answers a request, if a whole one has come. Whether there was one; [`Host::wants_reset`] may hold
+    /// then. Messages of modules that came with it are sent to this host alone.
     pub fn serve(&mut self, device: &mut LinuxDevice, now_us: u64) -> bool {
         let mut wire = HostWire::new(&self.stream, &mut self.received, &mut self.sending);
         let answered = self.service.poll(&mut wire, device);
@@ -139,8 +139,8 @@ impl Host {
         self.service.touched()
     }
 
-    /// Holds the latest answer back until these things are on the disk, as the change of that number has them. Messages
-    /// of modules that come meanwhile are sent.
+    /// Holds the latest answer back until these things are on the disk, as the change of that number has
+    /// them. Messages of modules that come meanwhile are sent.
     pub fn hold(&mut self, things: u16, upto: u64) {
         let from = self.sending.len().saturating_sub(std::mem::take(&mut self.answered));
         let answer = self.sending.drain(from..).collect();
@@ -159,8 +159,8 @@ impl Host {
         }
     }
 
-    /// Ends the wait for a disk that refused. A host that knows how to ask what is on the disk gets its answer; any other
-    /// would take it for the whole truth, and gets none.
+    /// Ends the wait for a disk that refused. A host that knows how to ask what is on the disk gets its
+    /// answer; any other would take it for the whole truth, and gets none.
     pub fn release_unkept(&mut self) {
         if self.service.edition() > 0 {
             self.release();

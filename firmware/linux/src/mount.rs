@@ -1,7 +1,7 @@
 //! What the device mounts first: images of slots, then those of the default panel.
 //!
-//! An image that has kept the device from starting well is passed over ([`Starts`]): the one before it comes, then the
-//! default panel, then nothing. Its outputs are safe then, and the link is up.
+//! An image that has kept the device from starting well is passed over ([`Starts`]): the one before it comes,
+//! then the default panel, then nothing. Its outputs are safe then, and the link is up.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -79,9 +79,9 @@ pub struct Mounting<'m> {
 }
 
 impl Mounting<'_> {
-    /// Mounts what was kept: of each module the image that counted as good last, with its state; where that one cannot
-    /// be mounted, the one before it. All newest images come first, since they ran side by side: an older one takes no
-    /// line from them.
+    /// Mounts what was kept: of each module the image that counted as good last, with its state; where that
+    /// one cannot be mounted, the one before it. All newest images come first, since they ran side by side:
+    /// an older one takes no line from them.
     pub fn mount_kept(&mut self) {
         let kept = self.kept;
         for (age, from) in ["its slot", "the slot before"].into_iter().enumerate() {
@@ -96,8 +96,8 @@ impl Mounting<'_> {
         }
     }
 
-    /// Puts the images of the default panel into modules that have none, in their order. What becomes of each is in the
-    /// device's status; the service runs on without it, so that a host can send another one.
+    /// Puts the images of the default panel into modules that have none, in their order. What becomes of each
+    /// is in the device's status; the service runs on without it, so that a host can send another one.
     pub fn mount_default(&mut self, panel: &DefaultPanel) {
         let path = panel.path.display().to_string();
         for (number, piece) in (0..).zip(pieces(&panel.words)) {
@@ -112,7 +112,8 @@ impl Mounting<'_> {
         }
     }
 
-    /// All that is to run is mounted. Outputs of images that were set aside, with none in their place, become safe.
+    /// All that is to run is mounted. Outputs of images that were set aside, with none in their place, become
+    /// safe.
     pub fn finish(self) {
         let set_aside = self.device.keep_status().set_aside;
         for (number, images) in (0..).zip(&self.kept.images) {
@@ -131,7 +132,8 @@ impl Mounting<'_> {
         }
     }
 
-    /// Mounts an image with the state that its module kept, or without, where its `on_mount` does not take that.
+    /// Mounts an image with the state that its module kept, or without, where its `on_mount` does not take
+    /// that.
     fn mount(&mut self, number: u8, bytes: &[u8], origin: &str) -> Outcome {
         let hash = hash_of(bytes);
         if let (Some(starts), Some(hash)) = (self.starts, &hash) {

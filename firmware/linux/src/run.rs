@@ -66,7 +66,8 @@ struct Daemon {
     rehearse: bool,
 }
 
-/// Mounts what there is, and serves until a signal or a host ends it. The outputs are safe then, as the manifests say.
+/// Mounts what there is, and serves until a signal or a host ends it. The outputs are safe then, as the
+/// manifests say.
 ///
 /// # Errors
 /// What keeps the device from starting. No register was written then.
@@ -74,7 +75,8 @@ pub fn run(config: &Config, signals: &Signals) -> Result<Ended> {
     let mut daemon = Daemon::start(config, signals)?;
     let served = panic::catch_unwind(AssertUnwindSafe(|| daemon.serve_until_the_end(signals)));
     daemon.guard.end();
-    // Also where a mistake of this program ended it: images are still as they were admitted, and say what is safe.
+    // Also where a mistake of this program ended it: images are still as they were admitted, and say what is
+    // safe.
     daemon.device.make_all_safe();
     match served {
         Ok(ended) => {
@@ -85,8 +87,9 @@ pub fn run(config: &Config, signals: &Signals) -> Result<Ended> {
     }
 }
 
-/// Reads the default panel's file, before anything of the hardware is touched. Where the command line names it, it has to be
-/// one; where only the configuration does, the service is there for a host that sends another.
+/// Reads the default panel's file, before anything of the hardware is touched. Where the command line names
+/// it, it has to be one; where only the configuration does, the service is there for a host that sends
+/// another.
 fn read_default(config: &Config) -> Result<Option<Result<DefaultPanel, Unusable>>> {
     match config.panel.as_deref().map(DefaultPanel::read) {
         Some(Err(unusable)) if config.panel_named => Err(unusable.error),
@@ -94,8 +97,8 @@ fn read_default(config: &Config) -> Result<Option<Result<DefaultPanel, Unusable>
     }
 }
 
-/// Mounts what the slots have, and the default panel where they have nothing. What is refused is in the journal and in the
-/// status: the link is up, whatever that is.
+/// Mounts what the slots have, and the default panel where they have nothing. What is refused is in the
+/// journal and in the status: the link is up, whatever that is.
 fn mount(
     config: &Config,
     default: Option<Result<DefaultPanel, Unusable>>,
@@ -232,8 +235,8 @@ impl Daemon {
         false
     }
 
-    /// Takes note that the start has gone well: the loop has turned for a while, or a host was served. After a hang it has
-    /// to turn for as long again.
+    /// Takes note that the start has gone well: the loop has turned for a while, or a host was served. After
+    /// a hang it has to turn for as long again.
     fn note_start(&mut self, now_us: u64) {
         let Some(starts) = &self.starts else { return };
         if self.guard.take_hung() {
@@ -245,7 +248,8 @@ impl Daemon {
         }
     }
 
-    /// Works out the stores that make the outputs of all active images safe, where those are others than before.
+    /// Works out the stores that make the outputs of all active images safe, where those are others than
+    /// before.
     fn keep_safe(&mut self) {
         let modules = [0, 1, 2, 3];
         let now = modules.map(|number| self.device.image(number).map(|image| image.hash_prefix()));
@@ -295,7 +299,8 @@ impl Daemon {
         places::full(self.hosts.iter().map(Host::seat), self.clock.now_us())
     }
 
-    /// Has another host go, where this one has begun a session and there are too many. Whether it has begun one.
+    /// Has another host go, where this one has begun a session and there are too many. Whether it has begun
+    /// one.
     fn make_room_for(&mut self, new: usize) -> bool {
         let begun = self.hosts.get(new).is_some_and(Host::is_served);
         let other = places::goes_for(self.hosts.iter().map(Host::seat), new, self.clock.now_us());
@@ -367,8 +372,8 @@ impl Daemon {
         next_us
     }
 
-    /// Sends what modules logged while no request was answered to everybody. What there is nobody to hear, such as the
-    /// messages of the mount, waits for the first host, as on bare metal.
+    /// Sends what modules logged while no request was answered to everybody. What there is nobody to hear,
+    /// such as the messages of the mount, waits for the first host, as on bare metal.
     fn tell_all(&mut self) {
         if !self.hosts.iter().any(Host::is_served) {
             return;
@@ -381,7 +386,8 @@ impl Daemon {
         }
     }
 
-    /// Ends the connections that are over, and those of strangers that have had their time. When the next one is due.
+    /// Ends the connections that are over, and those of strangers that have had their time. When the next one
+    /// is due.
     fn clear_places(&mut self) -> u64 {
         let now_us = self.clock.now_us();
         let mut next_us = u64::MAX;

@@ -28,7 +28,8 @@ fn swap(host: &mut Host, version: u32, policy: &str) -> Result<Option<()>, Error
     })
 }
 
-/// Has every write of module 0's image fail, though the user is root: a folder stands where the new file would be made.
+/// Has every write of module 0's image fail, though the user is root: a folder stands where the new file
+/// would be made.
 fn break_disk(device: &Device) {
     fs::create_dir(device.path("state/image-0.new")).unwrap();
 }

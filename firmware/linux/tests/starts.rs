@@ -1,4 +1,5 @@
-//! An image cannot keep its device down: starts that do not go well, calls that do not end, and what a host gets meanwhile.
+//! An image cannot keep its device down: starts that do not go well, calls that do not end, and what a host
+//! gets meanwhile.
 
 mod common;
 
@@ -27,8 +28,8 @@ fn cut_short(device: &mut Device) {
     device.kill();
 }
 
-/// The newest image, the one before, the default panel: each has three starts. Then nothing runs, the outputs are safe, and a
-/// host can bring another image, which stays.
+/// The newest image, the one before, the default panel: each has three starts. Then nothing runs, the outputs
+/// are safe, and a host can bring another image, which stays.
 #[test]
 fn three_starts_that_do_not_end_well_bring_the_image_before_and_then_safe_outputs() {
     let mut device = Device::new(&panel(1, AT_ONCE));
@@ -95,7 +96,8 @@ fn slow() -> Vec<u8> {
     common::build(manifest, wat)
 }
 
-/// While a call does not end, another host is told so within its first request, and SIGTERM ends the service with safe outputs.
+/// While a call does not end, another host is told so within its first request, and SIGTERM ends the service
+/// with safe outputs.
 #[test]
 fn a_call_that_does_not_end_leaves_the_link_and_the_signals() {
     let mut device = Device::new(&slow());

@@ -22,8 +22,9 @@ impl History {
         self.next = self.next.wrapping_add(1);
     }
 
-    /// Returns a page from number `from` on, or from the oldest that is held. A host that does not know a kind of
-    /// event (`edition`, [`What::edition`]) gets no page with one: the page before ends there, the next begins behind.
+    /// Returns a page from number `from` on, or from the oldest that is held. A host that does not know a
+    /// kind of event (`edition`, [`What::edition`]) gets no page with one: the page before ends there, the
+    /// next begins behind.
     pub(crate) fn page(&self, from: u32, edition: u8) -> Happenings {
         let known = |happening: &&Happening| happening.what.edition() <= edition;
         let oldest = self.next - self.held.len() as u32;

@@ -40,7 +40,8 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
         Some(Stored { hash: image.hash(), image: image.words(), seal, origin, on_trial })
     }
 
-    /// Hands out the state that the active image of a module keeps, in pieces; its layout, or `None` where it keeps none.
+    /// Hands out the state that the active image of a module keeps, in pieces; its layout, or `None` where it
+    /// keeps none.
     pub fn kept(&self, number: u8, each: &mut dyn FnMut(&[u8])) -> Option<u32> {
         self.modules.get(usize::from(number))?.active().kept(each)
     }
@@ -60,7 +61,8 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
         self.tell(module, fault.map_or(What::KeptAgain { thing }, |fault| What::NotKept { thing, fault }));
     }
 
-    /// Records that the newest image of a module was not mounted, because `starts` starts with it did not end well.
+    /// Records that the newest image of a module was not mounted, because `starts` starts with it did not end
+    /// well.
     pub fn note_set_aside(&mut self, module: u8, starts: u8) {
         self.kept.set_aside |= 1 << module;
         self.tell(module, What::SetAside { starts });
@@ -71,8 +73,9 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
         self.kept.newer_default |= 1 << module;
     }
 
-    /// [`Device::install_from`] with what an image before a restart kept: it is there before `on_mount` runs, if the
-    /// layouts are the same; else the image begins with its own values. A module that has an image keeps that one's state.
+    /// [`Device::install_from`] with what an image before a restart kept: it is there before `on_mount` runs,
+    /// if the layouts are the same; else the image begins with its own values. A module that has an image
+    /// keeps that one's state.
     ///
     /// # Errors
     /// What became of the image.

@@ -29,8 +29,8 @@ impl Client {
         }
     }
 
-    /// Whether things ([`Thing::bit`]) that count as good are on the device's storage; waits while one is being written.
-    /// `None` where the device has no storage: it promises nothing.
+    /// Whether things ([`Thing::bit`]) that count as good are on the device's storage; waits while one is
+    /// being written. `None` where the device has no storage: it promises nothing.
     ///
     /// # Errors
     ///

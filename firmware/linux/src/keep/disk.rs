@@ -10,9 +10,9 @@ use rustix::fs::OFlags;
 use super::records::RECORD_BYTES_MAX;
 use crate::error::{Code, Error, Result};
 
-/// A folder of small files, one method for each call of the system that can fail or be the last one before the power
-/// goes. Until [`Disk::sync`] has returned, what was written may be lost, in part too; until [`Disk::sync_folder`] has,
-/// a rename may be undone.
+/// A folder of small files, one method for each call of the system that can fail or be the last one before
+/// the power goes. Until [`Disk::sync`] has returned, what was written may be lost, in part too; until
+/// [`Disk::sync_folder`] has, a rename may be undone.
 pub trait Disk {
     /// What a file has; `None` where there is none.
     ///
@@ -51,8 +51,8 @@ pub trait Disk {
     fn sync_folder(&mut self) -> io::Result<()>;
 }
 
-/// How often a call that a signal interrupted is made again. No signal comes to the thread that writes, so a system that
-/// goes on saying so is one that fails.
+/// How often a call that a signal interrupted is made again. No signal comes to the thread that writes, so a
+/// system that goes on saying so is one that fails.
 const INTERRUPTED: u32 = 100;
 
 /// Makes a call again that was interrupted, and not for ever.
@@ -132,8 +132,8 @@ impl Disk for Folder {
 
     fn write(&mut self, name: &str, parts: &[&[u8]]) -> io::Result<()> {
         let path = self.path.join(name);
-        // A new file, whatever stands there: nobody else has it open, its mode is right from the first moment, and no
-        // link leads elsewhere.
+        // A new file, whatever stands there: nobody else has it open, its mode is right from the first
+        // moment, and no link leads elsewhere.
         self.written = None;
         self.remove(name)?;
         let flags = OFlags::NOFOLLOW.bits() as i32;
@@ -209,7 +209,8 @@ mod tests {
         assert!(error.message.starts_with(&file.path().display().to_string()), "{error}");
     }
 
-    /// Whatever somebody has put into the folder: nothing outside of it is read or written, and nothing is waited for.
+    /// Whatever somebody has put into the folder: nothing outside of it is read or written, and nothing is
+    /// waited for.
     #[test]
     fn links_and_pipes_are_neither_followed_nor_waited_for() {
         let (outside, inside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());

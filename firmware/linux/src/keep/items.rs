@@ -1,4 +1,5 @@
-//! What is known of each thing that is kept: the change that a restart has to find, and the one that it would find.
+//! What is known of each thing that is kept: the change that a restart has to find, and the one that it would
+//! find.
 
 use xmap_link::limits::MAX_MODULES;
 use xmap_link::{KeepFault, Thing};
@@ -44,7 +45,8 @@ impl Item {
         self.kept == self.changed
     }
 
-    /// Whether the writer has to be given it: a change that it never had, or, `again`, one that it could not write.
+    /// Whether the writer has to be given it: a change that it never had, or, `again`, one that it could not
+    /// write.
     pub(super) const fn is_due(&self, again: bool) -> bool {
         !self.is_kept() && !self.flying && (self.given != self.changed || again)
     }

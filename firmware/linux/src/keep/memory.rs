@@ -1,7 +1,7 @@
 //! What an owner's device remembers: the policy that was sent last, and the highest version of each module.
 //!
-//! The device program gives both to [`DiskMemory`] and goes on; the [`super::Keeper`] writes them, and says whether they
-//! are on the disk.
+//! The device program gives both to [`DiskMemory`] and goes on; the [`super::Keeper`] writes them, and says
+//! whether they are on the disk.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -59,8 +59,9 @@ impl DiskMemory {
         shared.record.highest.get(module) > shared.written.highest.get(module)
     }
 
-    /// Returns the record without the versions of modules whose images are not on the disk. With such a version there
-    /// and the image not, a restart would find an image that is older than it may be, and run none.
+    /// Returns the record without the versions of modules whose images are not on the disk. With such a
+    /// version there and the image not, a restart would find an image that is older than it may be, and run
+    /// none.
     pub(super) fn draft(&self, waiting: &[String]) -> Draft {
         let shared = self.shared();
         let mut record = shared.record.clone();
@@ -99,8 +100,8 @@ impl Memory for DiskMemory {
     }
 
     fn keep_policy(&mut self, signed: &[u8]) -> Result<(), NotKept> {
-        // It holds at once, whatever the disk does: a revocation does not wait for room there. The answer to the host
-        // says whether a restart brings it.
+        // It holds at once, whatever the disk does: a revocation does not wait for room there. The answer to
+        // the host says whether a restart brings it.
         let mut shared = self.shared();
         shared.record.set_signed(signed);
         shared.policies += 1;

@@ -1,8 +1,9 @@
-//! What outlives a restart: images that count as good, the state that they retain, and what an owner's device remembers.
+//! What outlives a restart: images that count as good, the state that they retain, and what an owner's device
+//! remembers.
 //!
-//! Each is a [`Pair`] of files in one folder. What is on the disk counted as good: an image on trial is not written, so a
-//! restart in the middle of a trial brings the image before it. An answer that says that something is good leaves when
-//! that is on the disk ([`Keeper::fate`]), or with the word that it is not.
+//! Each is a [`Pair`] of files in one folder. What is on the disk counted as good: an image on trial is not
+//! written, so a restart in the middle of a trial brings the image before it. An answer that says that
+//! something is good leaves when that is on the disk ([`Keeper::fate`]), or with the word that it is not.
 
 pub mod budget;
 pub mod disk;
@@ -95,8 +96,8 @@ pub struct Keeper {
 }
 
 impl Keeper {
-    /// Opens the folder and reads what it has. `keep_every_s` is how often changed state is written at most; 0 is at the
-    /// end only.
+    /// Opens the folder and reads what it has. `keep_every_s` is how often changed state is written at most;
+    /// 0 is at the end only.
     ///
     /// # Errors
     /// Those of [`Folder::open`].
@@ -188,8 +189,9 @@ impl Keeper {
         }
     }
 
-    /// Looks at what counts as good now, and gives the writer what a restart should find: first the policy, which what an
-    /// operator does cannot keep off the disk, then images, then the versions of the images that are there.
+    /// Looks at what counts as good now, and gives the writer what a restart should find: first the policy,
+    /// which what an operator does cannot keep off the disk, then images, then the versions of the images
+    /// that are there.
     pub fn look(&mut self, device: &LinuxDevice, now_us: u64) {
         self.note_changes(device);
         let again = self.retry_us != 0 && now_us >= self.retry_us;
@@ -265,8 +267,8 @@ impl Keeper {
         if !self.items.at(place).is_due(again || self.is_fed(place)) {
             return;
         }
-        // A version that its owner has signed and that is higher than any before is written whatever operators have
-        // used up: there are no more of those than seals.
+        // A version that its owner has signed and that is higher than any before is written whatever
+        // operators have used up: there are no more of those than seals.
         let newer = !stored.seal.is_empty() && name(device, module).is_some_and(|n| self.memory.is_ahead(&n));
         if !newer && !self.may_write(place, now_us) {
             return;
@@ -392,7 +394,8 @@ impl Keeper {
         }
     }
 
-    /// Tells a device what became of its things since this was last called, and what of it outlives a restart.
+    /// Tells a device what became of its things since this was last called, and what of it outlives a
+    /// restart.
     pub fn tell(&mut self, device: &mut LinuxDevice, now_us: u64) {
         for (place, fault) in std::mem::take(&mut self.news) {
             device.note_kept(place.1, place.0, fault);

@@ -9,10 +9,10 @@
 //! | | what is kept |
 //! | 32 | SHA-256 of everything before |
 //!
-//! The one with the higher number holds. A write goes to a third name, is synced, takes the place of the other one by a
-//! rename, and the folder is synced: so wherever the power goes, the file that held stands as it was, and what takes
-//! its place is whole or does not count. That would hold without the checksum; it is for disks that lie about
-//! being done, and for cards that wear out.
+//! The one with the higher number holds. A write goes to a third name, is synced, takes the place of the
+//! other one by a rename, and the folder is synced: so wherever the power goes, the file that held stands as
+//! it was, and what takes its place is whole or does not count. That would hold without the checksum; it is
+//! for disks that lie about being done, and for cards that wear out.
 
 use std::io;
 
@@ -70,8 +70,8 @@ impl Pair {
         (Self { name: name.to_owned(), holds, number }, found)
     }
 
-    /// Keeps something, its parts one behind the other, in the place of what was kept before the last time. Where it
-    /// returns `Ok`, it outlives a power cut.
+    /// Keeps something, its parts one behind the other, in the place of what was kept before the last time.
+    /// Where it returns `Ok`, it outlives a power cut.
     ///
     /// # Errors
     /// What the disk says. What was kept last, or this, is kept then.
@@ -85,7 +85,8 @@ impl Pair {
         disk.write(&new, &parts)?;
         disk.sync(&new)?;
         disk.rename(&new, &file_name(&self.name, other))?;
-        // From here on it may count, so the next write must not take its number, nor the only place of the one before.
+        // From here on it may count, so the next write must not take its number, nor the only place of the
+        // one before.
         (self.holds, self.number) = (other, number);
         disk.sync_folder()
     }
@@ -177,8 +178,8 @@ mod tests {
         assert_eq!(decode([&whole[..], &[0]].concat()), None);
     }
 
-    /// Whatever a power cut leaves of what was not synced, at each call, with the call done or not: the one before or
-    /// the new one is there, and from the last sync on the new one.
+    /// Whatever a power cut leaves of what was not synced, at each call, with the call done or not: the one
+    /// before or the new one is there, and from the last sync on the new one.
     #[test]
     fn a_power_cut_at_every_call_leaves_the_old_or_the_new() {
         let mut cuts = 0;

@@ -13,7 +13,8 @@ use super::pair::OVERHEAD;
 pub const STATE_BYTES_MAX: usize = MAX_KEPT_BYTES as usize;
 /// Bytes of an image's record: origin, image, seal.
 const IMAGE_RECORD_MAX: usize = 1 + 255 + RPI4B.limits.image_bytes + SEAL_WORDS * 4;
-/// Bytes of a trust record: the policy in hexadecimal digits, and far more names of modules than a device sees.
+/// Bytes of a trust record: the policy in hexadecimal digits, and far more names of modules than a device
+/// sees.
 const TRUST_RECORD_MAX: usize = 2 * MAX_POLICY_BYTES + (256 << 10);
 /// Bytes of the largest record with its frame. A file that has more is none of ours.
 pub const RECORD_BYTES_MAX: u64 = {

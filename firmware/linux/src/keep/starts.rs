@@ -1,9 +1,10 @@
 //! A counter of starts that lasts: an image cannot keep its device down.
 //!
-//! Before an image is mounted, its hash is in a file of the state's folder, with the number of starts that have not gone
-//! well since it last ran. Once the device has served a host, or has run for [`GOOD_US`], or ends in order, the entry
-//! goes. A start that hangs or crashes leaves it there. An image with [`MOST`] of them is set aside: the one before it is
-//! mounted, then the default panel, then nothing; the link is up in each case.
+//! Before an image is mounted, its hash is in a file of the state's folder, with the number of starts that
+//! have not gone well since it last ran. Once the device has served a host, or has run for [`GOOD_US`], or
+//! ends in order, the entry goes. A start that hangs or crashes leaves it there. An image with [`MOST`] of
+//! them is set aside: the one before it is mounted, then the default panel, then nothing; the link is up in
+//! each case.
 //!
 //! A hang that comes later is noticed by the guard, which writes the entries of what runs once more
 //! ([`Starts::note_hang`]).
@@ -68,8 +69,8 @@ impl Starts {
         shared.before.unclean.get(&hex(hash)).copied().filter(|starts| *starts >= MOST)
     }
 
-    /// An image is about to be mounted: a start that does not go on from here counts against it, and no longer against
-    /// those that are mounted already.
+    /// An image is about to be mounted: a start that does not go on from here counts against it, and no
+    /// longer against those that are mounted already.
     pub fn begin(&self, hash: &[u8; 32]) {
         let mut shared = self.shared();
         let shared = &mut *shared;

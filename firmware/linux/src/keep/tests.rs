@@ -19,8 +19,8 @@ use crate::guard::{Guard, Watch};
 /// What disks answer: EINTR, EIO, ENOSPC, EROFS.
 const ERRNOS: [i32; 4] = [4, 5, 28, 30];
 
-/// A disk that several keepers have one after the other. What the one before still writes when the power is gone goes
-/// nowhere.
+/// A disk that several keepers have one after the other. What the one before still writes when the power is
+/// gone goes nowhere.
 #[derive(Clone, Default)]
 struct Shared(Arc<Mutex<(Fake, u32)>>);
 
@@ -203,8 +203,8 @@ impl Dice {
     }
 }
 
-/// Swaps and policies over a disk that fails in every way at any call, and power cuts at any moment: nothing that was
-/// acknowledged is lost, in 2,000 runs, and no version is on the disk whose image is not.
+/// Swaps and policies over a disk that fails in every way at any call, and power cuts at any moment: nothing
+/// that was acknowledged is lost, in 2,000 runs, and no version is on the disk whose image is not.
 #[test]
 fn what_was_acknowledged_is_there_after_any_fault_and_any_cut() {
     deep(what_was_acknowledged_is_there_after_any_fault_and_any_cut_in_a_thread);
@@ -273,7 +273,8 @@ fn what_was_acknowledged_is_there_after_any_fault_and_any_cut_in_a_thread() {
     );
 }
 
-/// A write fails; the disk is well again; the next swap comes before the pause is over, or the same one again.
+/// A write fails; the disk is well again; the next swap comes before the pause is over, or the same one
+/// again.
 #[test]
 fn a_swap_soon_after_one_that_was_not_kept_is_kept_before_it_is_answered() {
     deep(a_swap_soon_after_one_that_was_not_kept_is_kept_before_it_is_answered_in_a_thread);
