@@ -23,7 +23,7 @@ use crate::pins::PinCheck;
 use crate::report::{ExportReport, FunctionReport, How, Report, texts};
 use crate::shadow::{Shadow, shadow};
 use crate::table;
-use crate::wasm::{ConstExpr, Import, Lines, WasmModule, foreign};
+use crate::wasm::{ConstExpr, Import, Lines, SourceMapText, WasmModule, foreign};
 use crate::work::Exhausted;
 
 /// What a compilation gives.
@@ -55,9 +55,21 @@ impl Compiled {
 /// # Errors
 /// Everything that is wrong with the module, or between it and the manifest, each with its place.
 pub fn compile(manifest: &Manifest, wasm: &[u8]) -> Result<Compiled, Diagnostics> {
+    compile_with(manifest, wasm, None)
+}
+
+/// [`compile`], with the source map that stands beside the module, for the lines of one without DWARF.
+///
+/// # Errors
+/// As [`compile`].
+pub fn compile_with(
+    manifest: &Manifest,
+    wasm: &[u8],
+    map: Option<SourceMapText>,
+) -> Result<Compiled, Diagnostics> {
     let file = manifest.wasm_path().display().to_string();
     let module = WasmModule::read(&file, wasm)?;
-    let lines = Lines::of(&module);
+    let lines = Lines::of(&module).with_map(map);
     let exports = resolve_exports(manifest, &exported(&module))?;
     let pins = |function| PinCheck { file: &file, module: &module, lines: &lines, manifest, function };
 

@@ -3,7 +3,7 @@
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Component, Path};
 
 use xmap_image::limits::{MAX_IMAGE_BYTES, MAX_MODULES};
 
@@ -11,6 +11,7 @@ use crate::diagnostic::{Code, Diagnostic, Diagnostics, Place, Source};
 use crate::manifest::MAX_MANIFEST_BYTES;
 use crate::recognize::{FileKind, UTF_16, not_this};
 use crate::text::{self, TextPlaces};
+use crate::wasm::{MAX_SOURCE_MAP_BYTES, SourceMapText, source_map_url};
 
 /// Bytes of a module, binary or text, that are read: a debug build of a panel has one or two million.
 pub const MAX_MODULE_BYTES: u64 = 64 << 20;
@@ -153,6 +154,18 @@ pub fn read_module(path: &Path) -> Result<Vec<u8>, Diagnostic> {
         },
         _ => Err(not_this(Code::NotAModule, path, &bytes, "a WebAssembly module")),
     }
+}
+
+/// Reads the source map that a module names, if it stands beside the module. A module without one, or with one that cannot be
+/// read, has no lines: no error, as for one without debug information.
+pub fn source_map(wasm: &Path, module: &[u8]) -> Option<SourceMapText> {
+    let url = Path::new(source_map_url(module)?);
+    // A file name alone: a module that somebody else built reads no file of another folder.
+    let name = url.file_name()?;
+    if url.is_absolute() || url.components().filter(|part| *part != Component::CurDir).count() != 1 {
+        return None;
+    }
+    SourceMapText::parse(&read_text(&wasm.with_file_name(name), MAX_SOURCE_MAP_BYTES).ok()?)
 }
 
 enum Kind {

@@ -1,13 +1,18 @@
-//! From an offset in the module to a line of the author's source, through the module's DWARF.
+//! From an offset in the module to a line of the author's source, through the module's DWARF or its source map.
+
+use std::ops::Range;
 
 use addr2line::Context;
 use gimli::{EndianSlice, RunTimeEndian};
 
-use super::WasmModule;
+use super::{SourceMapText, WasmModule};
 use crate::diagnostic::SourcePlace;
 
 /// The line table of a module.
 pub struct Lines<'a> {
+    map: Option<SourceMapText>,
+    /// The bodies of functions in the module.
+    bodies: Vec<Range<u32>>,
     context: Option<Context<EndianSlice<'a, RunTimeEndian>>>,
     code_offset: u64,
 }
@@ -24,12 +29,20 @@ impl<'a> Lines<'a> {
         } else {
             None
         };
-        Self { context, code_offset: module.code_offset }
+        let bodies =
+            module.bodies.iter().map(|body| body.range().start as u32..body.range().end as u32).collect();
+        Self { map: None, bodies, context, code_offset: module.code_offset }
+    }
+
+    /// The same, with a source map for a module that has no DWARF.
+    #[must_use]
+    pub fn with_map(self, map: Option<SourceMapText>) -> Self {
+        Self { map, ..self }
     }
 
     /// Whether the module has a line table.
     pub fn exist(&self) -> bool {
-        self.context.is_some()
+        self.context.is_some() || self.map.is_some()
     }
 
     /// Returns the author's line of the instruction at this offset in the module: the innermost that is not the toolchain's library;
@@ -44,7 +57,10 @@ impl<'a> Lines<'a> {
     /// compiler inlined, then the one in the function itself. None where the module has no line for it.
     pub fn frames(&self, offset: u32) -> Vec<SourcePlace> {
         let address = u64::from(offset).checked_sub(self.code_offset);
-        let Some((context, address)) = self.context.as_ref().zip(address) else { return Vec::new() };
+        let Some((context, address)) = self.context.as_ref().zip(address) else {
+            let body = self.bodies.iter().find(|body| body.contains(&offset)).cloned().unwrap_or_default();
+            return self.map.as_ref().map_or_else(Vec::new, |map| map.frames(offset, &body));
+        };
         let Ok(mut frames) = context.find_frames(address).skip_all_loads() else { return Vec::new() };
         let mut places = Vec::new();
         // Damaged debug information ends the list.

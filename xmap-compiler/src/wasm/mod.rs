@@ -5,9 +5,11 @@ mod debug;
 pub(crate) mod foreign;
 mod proposal;
 mod read;
+mod source_map;
 
 pub use abi::{IMPORTS, Native, NativeImport, find as find_import};
 pub use debug::{Lines, is_library};
 pub use foreign::Foreign;
 pub(crate) use read::mnemonic;
 pub use read::{ConstExpr, DataSegment, ElementSegment, ExportedFunction, Global, Import, WasmModule};
+pub use source_map::{MAX_SOURCE_MAP_BYTES, SourceMapText, source_map_url};

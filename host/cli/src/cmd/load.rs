@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use xmap_boards::RPI4B;
 use xmap_compiler::beside::{Panel, check};
-use xmap_compiler::compile::{Compiled, compile};
+use xmap_compiler::compile::{Compiled, compile_with};
 use xmap_compiler::diagnostic::{Code, Diagnostic, Diagnostics, Place};
 use xmap_compiler::input::{self, Content};
 use xmap_compiler::manifest::Manifest;
@@ -137,7 +137,8 @@ pub(super) fn build(path: &Path, max_bytes: Option<u32>) -> Result<Built, Diagno
     if let Some(max_bytes) = max_bytes {
         manifest.limits.max_bytes.value = max_bytes;
     }
-    let compiled = compile(&manifest, &module)
+    let map = input::source_map(&manifest.wasm_path(), &module);
+    let compiled = compile_with(&manifest, &module, map)
         .map_err(|errors| input::in_text(&manifest.wasm_path(), &module, errors))?;
     if !compiled.warnings.is_empty() {
         // They stand in nobody's way: where they cannot be written, the image still is.
