@@ -419,7 +419,7 @@ pub(crate) fn too_complex(
     let place = Place::Wasm {
         file: file.to_string(),
         function: Some(function),
-        offset: body.map(|range| range.start as u64),
+        offset: body.map(|range| range.start),
         source: None,
     };
     Diagnostic::new(Code::TooComplex, place, message).help(

@@ -75,10 +75,8 @@ impl Param {
         let mut seen: [Option<(Value, u32)>; 2] = [None; 2];
         let note = |seen: &mut [Option<(Value, u32)>; 2], v: Value, class: u32| match *seen {
             _ if class == own => false,
-            [None, _] => std::mem::replace(&mut seen[0], Some((v, class))).is_none(),
-            [Some((_, one)), None] if class != one => {
-                std::mem::replace(&mut seen[1], Some((v, class))).is_none()
-            }
+            [None, _] => seen[0].replace((v, class)).is_none(),
+            [Some((_, one)), None] if class != one => seen[1].replace((v, class)).is_none(),
             _ => false,
         };
         for (v, class) in [first, second].into_iter().flatten() {
