@@ -21,9 +21,8 @@ use xmap_link::{
 };
 use xmapd::clock::monotonic_ns;
 use xmapd::config::{Arguments as Flags, Config};
-use xmapd::device::{mount_default, open};
-use xmapd::guard::Guard;
-use xmapd::keep::Kept;
+use xmapd::device::open;
+use xmapd::guard::{Guard, Watch};
 use xmapd::registers::{Mapped, Registers};
 
 /// Lines that nobody else uses: the panel's lamp, rppal's, the character device's.
@@ -121,10 +120,13 @@ fn config(arguments: &Arguments) -> Result<Config> {
 /// The device program's call, without a link: export table, mapper, store.
 fn in_process(arguments: &Arguments) -> Result<Vec<u64>> {
     let guard = Guard::new();
-    let (mut device, _) = open(&config(arguments)?, None, &guard)?;
+    let (mut device, _) = open(&config(arguments)?, None, &guard, Watch::default())?;
     // Nothing but calls happens here, and a loop of them says no sign of life.
     guard.end();
-    mount_default(&arguments.panel, &Kept::default(), &mut device);
+    let panel = std::fs::read(&arguments.panel)?;
+    device
+        .install_from(0, &panel, "")
+        .map_err(|failure| said("the panel was not mounted", format!("{failure:?}")))?;
     let export = device.find(LAMP).ok_or("the panel has no export `lamp`")?;
     timed(arguments.calls, |on| {
         let called = device.call(export, &[on.into()], &mut []);
