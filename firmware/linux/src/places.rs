@@ -12,9 +12,9 @@ pub use xmap_panel::MAX_HOSTS;
 pub const MAX_STRANGERS: usize = 256;
 /// How long a connection may be a stranger, in microseconds: a session begins within milliseconds.
 pub const STRANGER_US: u64 = 5_000_000;
-/// How long a stranger is safe from those who come after it, in microseconds: what a host on a busy machine takes to
-/// say something. With [`MAX_STRANGERS`] it bounds how many connections a second are taken.
-pub const GRACE_US: u64 = 20_000;
+/// How long a stranger is safe from those who come after it, in microseconds, by its [`Progress`]: what a host on a busy
+/// machine takes for its next step. With [`MAX_STRANGERS`] it bounds how many connections a second are taken.
+pub const GRACE_US: [u64; 3] = [20_000, 50_000, 100_000];
 /// From when on a host that asks nothing may have to go, in microseconds.
 pub const IDLE_US: u64 = 10_000_000;
 
@@ -95,7 +95,8 @@ impl Room {
 pub fn room(seats: impl Iterator<Item = Seat>, socket: usize, now_us: u64) -> Room {
     let of_socket = |(_, seat): &(usize, Seat)| seat.role.is_none() && seat.socket == socket;
     let strangers: Vec<_> = seats.enumerate().filter(of_socket).collect();
-    let safe_until = |seat: &Seat| seat.since_us.saturating_add(GRACE_US);
+    let grace_us = |seat: &Seat| GRACE_US[seat.progress as usize % GRACE_US.len()];
+    let safe_until = |seat: &Seat| seat.since_us.saturating_add(grace_us(seat));
     let mut old: Vec<_> = strangers.iter().filter(|(_, seat)| safe_until(seat) <= now_us).collect();
     old.sort_by_key(|(_, seat)| (seat.progress, seat.since_us));
     let new = strangers.iter().map(|(_, seat)| safe_until(seat)).filter(|us| *us > now_us);
@@ -156,11 +157,11 @@ mod tests {
         let of = |seats: &[Seat], socket| room(seats.iter().copied(), socket, NOW);
         assert_eq!(of(&seats[1..], 0).free, 1);
         assert_eq!(of(&seats, 1).free, MAX_STRANGERS, "another socket has its own");
-        assert_eq!(of(&seats, 0), Room { free: 0, may_go: vec![], from_us: NOW + GRACE_US });
+        assert_eq!(of(&seats, 0), Room { free: 0, may_go: vec![], from_us: NOW + GRACE_US[1] });
         assert!(!of(&seats, 0).is_there());
-        seats[7].since_us = NOW - GRACE_US - 5;
+        seats[7].since_us = NOW - GRACE_US[1] - 5;
         assert_eq!(of(&seats, 0).may_go, [7]);
-        (seats[9].since_us, seats[9].progress) = (NOW - GRACE_US, Progress::Silent);
+        (seats[9].since_us, seats[9].progress) = (NOW - GRACE_US[0], Progress::Silent);
         assert_eq!(of(&seats, 0).may_go, [9, 7], "it has said nothing");
     }
 

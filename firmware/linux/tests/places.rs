@@ -102,7 +102,7 @@ fn ten_thousand_connections_without_a_key_keep_nobody_out() {
     device.start();
     let (made, over) = (AtomicUsize::new(0), AtomicBool::new(false));
     let ports = [device.port(), format!("tcp:{tcp}").parse().unwrap()];
-    let mut slowest = [Duration::ZERO; 2];
+    let mut times = [Vec::new(), Vec::new()];
     thread::scope(|scope| {
         for kind in ATTACKS {
             let socket = device.path("socket");
@@ -116,21 +116,26 @@ fn ten_thousand_connections_without_a_key_keep_nobody_out() {
         // While they come, and while as many as they hold are there.
         while made.load(Ordering::Relaxed) < EACH * ATTACKS.len() || rounds < 20 {
             assert!(start.elapsed() < common::LIMIT * 2, "{made:?} connections");
-            for (port, slowest) in ports.iter().zip(&mut slowest) {
-                // The best of three: this machine may do much else, and one that is locked out has no good one.
-                let best = (0..3).map(|_| {
+            for (port, times) in ports.iter().zip(&mut times) {
+                // The best of three: this machine may do much else, so that an owner that says nothing for long goes as
+                // any stranger does; one that is locked out has no good one.
+                let best = (0..3).filter_map(|_| {
                     let begun = Instant::now();
-                    let mut owner = Client::connect(port, &with_key(2)).expect("a place for the owner");
-                    owner.status().expect("an answer for the owner");
-                    begun.elapsed()
+                    let status = Client::connect(port, &with_key(2)).and_then(|mut owner| owner.status());
+                    status.is_ok().then(|| begun.elapsed())
                 });
-                *slowest = best.min().unwrap().max(*slowest);
+                times.push(best.min().expect("a place for the owner"));
             }
             rounds += 1;
         }
     });
-    println!("slowest status: unix {:?}, tcp {:?}, of {made:?} connections", slowest[0], slowest[1]);
-    assert!(slowest.iter().all(|time| *time < Duration::from_secs(1)), "{slowest:?}");
+    for (times, name) in times.iter_mut().zip(["unix", "tcp"]) {
+        times.sort();
+        let (median, slowest) = (times[times.len() / 2], times[times.len() - 1]);
+        println!("{name}: status in {median:?}, at most {slowest:?}, of {made:?} connections");
+        // The slowest says how busy this machine is; who is locked out is so all the time.
+        assert!(median < Duration::from_secs(1), "{name}: {times:?}");
+    }
     // Strangers go by themselves, also those who said something.
     let mut stranger = UnixStream::connect(device.path("socket")).unwrap();
     say(Attack::Refused, &mut stranger);
