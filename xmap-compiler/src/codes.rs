@@ -235,8 +235,8 @@ codes! {
         "The image is larger than `[limits] max_bytes` (or --max-bytes). The largest functions are listed.",
         "the image has 13312 bytes, max_bytes is 12288";
     TooManyRegisters = 602, "a function needs too many registers",
-        "A function has 255 registers for its locals and for the values in flight.",
-        "function $mix (7) needs 301 registers, at most 255 exist";
+        "The parameters of a function, the arguments of a call and the results of either pass through 255 registers. Locals and values in flight may be any number: what finds no register waits in a spill slot, of which a function has 65535.",
+        "function $mix (7) needs 301 registers, at most 254 exist";
     TooManyFunctions = 603, "too many functions",
         "A call names its callee in 16 bits.",
         "70000 functions, at most 65535";

@@ -127,7 +127,7 @@ pub enum Skip {
     Unsupported(String),
     /// X03xx, X0506: with these constants a native operation can only trap.
     ConstantLine,
-    /// X0602: more live values than registers.
+    /// X0602: more parameters, arguments or results than registers.
     Registers,
     /// X0604: a function with more words than its row can say.
     Length,
