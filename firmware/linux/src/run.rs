@@ -256,8 +256,13 @@ impl Daemon {
         if self.guarded == Some(now) {
             return;
         }
-        let swapped = self.guarded.replace(now).is_some();
-        if let Some(starts) = self.starts.as_ref().filter(|_| swapped) {
+        let before = self.guarded.replace(now);
+        for ((number, before), now) in modules.into_iter().zip(before.into_iter().flatten()).zip(now) {
+            if before != now && now.is_some() {
+                self.device.clear_notes(number);
+            }
+        }
+        if let Some(starts) = self.starts.as_ref().filter(|_| before.is_some()) {
             let images = modules.iter().filter_map(|number| self.device.image(*number));
             starts.set_running(images.map(|image| image.hash()));
         }

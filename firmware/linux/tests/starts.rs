@@ -56,6 +56,7 @@ fn three_starts_that_do_not_end_well_bring_the_image_before_and_then_safe_output
     let start = Instant::now();
     swapped(&device, 3);
     assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
+    assert_eq!(host.0.kept().unwrap().unwrap().set_aside, 0, "that is over");
     device.kill();
     device.start();
     assert_eq!(device.host().version(), Some(3), "a host's own choice has its starts again");

@@ -68,6 +68,12 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
         self.tell(module, What::SetAside { starts });
     }
 
+    /// Forgets what was noted of a module at the start: a host has brought another image.
+    pub fn clear_notes(&mut self, module: u8) {
+        self.kept.set_aside &= !(1 << module);
+        self.kept.newer_default &= !(1 << module);
+    }
+
     /// Notes that a module runs the image of its slot although the default panel is newer.
     pub fn note_newer_default(&mut self, module: u8) {
         self.kept.newer_default |= 1 << module;
