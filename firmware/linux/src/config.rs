@@ -19,6 +19,14 @@ pub const DEFAULT: &str = "/etc/xmap/xmapd.toml";
 /// The device program of a panel as a Linux service on a Raspberry Pi 4B
 #[derive(Clone, Debug, Default, Parser)]
 #[command(name = "xmapd", version)]
+#[command(after_help = "\
+Examples:
+  xmapd                                        the chip's lines, as /etc/xmap/xmapd.toml says
+  xmapd --check --config xmapd.toml            only looks at a configuration
+  xmapd --registers regs.bin --socket ./pi.sock --state ./slots --panel panel.xmap
+                                               on any machine: `xmap status --port unix:./pi.sock`
+
+Exit status: 0 ended as it was asked to, 1 it could not start or go on, 2 the command line is wrong.")]
 pub struct Arguments {
     /// Read this instead of /etc/xmap/xmapd.toml, which may be missing
     #[arg(long, value_name = "FILE")]

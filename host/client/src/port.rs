@@ -245,8 +245,21 @@ fn help(port: &PortName, error: &io::Error) -> Option<String> {
         (PortName::Serial { .. }, io::ErrorKind::PermissionDenied) => {
             Some("on most systems the group `dialout` may use serial ports".into())
         }
+        (PortName::Serial { .. }, _) => Some(serial_help(&error.to_string().to_lowercase())),
         _ => None,
     }
+}
+
+/// What to do about a serial port that cannot be opened, by the operating system's words.
+fn serial_help(reason: &str) -> String {
+    if reason.contains("typewriter") || reason.contains("inappropriate ioctl") {
+        "it is a file, and no serial port; `xmap devices --list` has the ports of this machine"
+    } else if reason.contains("lock") || reason.contains("busy") {
+        "another program has it: one `xmap monitor` or `events --follow` at a time"
+    } else {
+        "is the adapter plugged in? `xmap devices --list` has the ports of this machine"
+    }
+    .into()
 }
 
 #[cfg(test)]
@@ -289,5 +302,12 @@ mod tests {
         let error = Wire::open(&port, 115_200, Duration::from_secs(1)).err().unwrap();
         assert_eq!(error.code, ErrorCode::PortUnavailable);
         assert!(error.message.starts_with("/no/such/tty: cannot be opened: no such file"), "{error}");
+        assert!(error.help.unwrap().contains("xmap devices --list"));
+        let plain = std::env::temp_dir().join(format!("xmap-no-port-{}", std::process::id()));
+        std::fs::write(&plain, "").unwrap();
+        let port = PortName::Serial { path: plain.display().to_string() };
+        let error = Wire::open(&port, 115_200, Duration::from_secs(1)).err().unwrap();
+        assert!(error.help.unwrap().starts_with("it is a file"), "{}", error.message);
+        _ = std::fs::remove_file(plain);
     }
 }
