@@ -91,3 +91,27 @@ fn copy(from: &Path, to: &Path) {
         if path.is_dir() { copy(&path, &target) } else { _ = fs::copy(&path, &target).unwrap() }
     }
 }
+
+/// The sample of a size report in docs/cli.md is what the first command of build.txt prints.
+#[test]
+fn the_sample_of_a_size_report_is_a_real_one() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = fs::read_to_string(root.join("../../docs/cli.md")).unwrap();
+    let sample: Vec<&str> = page
+        .split("## The size report\n")
+        .nth(1)
+        .unwrap()
+        .lines()
+        .skip_while(|line| line.is_empty())
+        .take_while(|line| line.is_empty() || line.starts_with("    "))
+        .filter(|line| !line.is_empty())
+        .collect();
+    let transcript = fs::read_to_string(root.join("tests/cli/build.txt")).unwrap();
+    let lines = transcript.lines().skip_while(|line| !line.starts_with("$ ")).skip(1);
+    let printed: Vec<&str> = lines
+        .take_while(|line| !line.starts_with("$ "))
+        .map(str::trim_end)
+        .filter(|line| !line.is_empty())
+        .collect();
+    assert_eq!(sample, printed);
+}
