@@ -152,9 +152,17 @@ impl Guest {
             func.ty(&self.store).results().iter().map(|t| Val::default_for_ty(*t)).collect();
         self.store.set_fuel(FUEL)?;
         self.store.data_mut().begin_call();
+        let pointer = self.instance.and_then(|of| of.get_global(&self.store, "__stack_pointer"));
+        let before = pointer.map(|global| global.get(&self.store));
         match func.call(&mut self.store, args, &mut results) {
             Ok(()) => Ok(Ok(results)),
-            Err(error) => Ok(Err(code(error)?)),
+            Err(error) => {
+                // What a call that traps had taken of the shadow stack is given back (docs/guest.md).
+                if let (Some(global), Some(before)) = (pointer, before) {
+                    global.set(&mut self.store, before)?;
+                }
+                Ok(Err(code(error)?))
+            }
         }
     }
 }
