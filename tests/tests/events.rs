@@ -52,6 +52,7 @@ fn random_worlds_leave_the_oracles_trace() {
     let panels = Panel::all().unwrap();
     let driven: Vec<_> = panels.iter().filter(|panel| !panel.manifest.handlers().is_empty()).collect();
     assert!(driven.len() >= 2, "panels with handlers");
+    let mut some_rest = 0;
     for panel in driven {
         let manifest = Manifest::read(&panel.manifest_path()).unwrap();
         let words = compile(&manifest, &panel.wasm).unwrap_or_else(|e| panic!("{}:\n{e}", panel.name)).words;
@@ -77,6 +78,8 @@ fn random_worlds_leave_the_oracles_trace() {
             "{}: {handled} events, {handler_traps} traps of handlers, {resting} of {SCRIPTS} runs ended at rest",
             panel.name
         );
-        assert!(handled > 1000 && resting > 0 && resting < SCRIPTS as u32, "{}", panel.name);
+        assert!(handled > 1000, "{}", panel.name);
+        some_rest += u32::from(resting > 0 && resting < SCRIPTS as u32);
     }
+    assert!(some_rest >= 2, "panels that some worlds bring to rest, and others do not");
 }

@@ -65,6 +65,9 @@ impl fmt::Display for Standstill {
 
 impl std::error::Error for Standstill {}
 
+/// Events between two looks at what happened: each adds three things at most to a list of some dozens.
+const KEPT_EVERY: u32 = 8;
+
 impl Sim {
     /// Lets time pass, in microseconds, with all that falls due in it: each event is handled at its time.
     ///
@@ -88,6 +91,9 @@ impl Sim {
                 && let Some(event) = self.device().poll_event()
             {
                 (events, at_once) = (events + 1, at_once + 1);
+                if events % KEPT_EVERY == 0 {
+                    self.keep_traps();
+                }
                 if at_once == MAX_EVENTS_AT_ONCE && self.time_us() == now_us {
                     let (handler, line) = self.handler(event);
                     return Err(Standstill::Feedback { handler, line, time_us: now_us });

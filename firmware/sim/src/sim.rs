@@ -72,6 +72,8 @@ pub struct Sim {
     /// What happened up to where [`Sim::happened`] has told it, and [`Sim::new_traps`].
     told: u32,
     trapped: u32,
+    /// Traps that [`Sim::new_traps`] has not shown yet: the device's own list is short.
+    traps: Vec<(String, Trap)>,
 }
 
 /// Memory on the heap.
@@ -207,7 +209,7 @@ impl Sim {
         match device.install(0, view.bytes()) {
             Ok(()) => {
                 let shown = device.board().ready().events;
-                Ok(Self { device, shown, told: 0, trapped: 0 })
+                Ok(Self { device, shown, told: 0, trapped: 0, traps: Vec::new() })
             }
             Err(Failure::Mount(error)) => {
                 Err(SimError::Mount { error, board: Box::new(device.into_board()) })
@@ -449,9 +451,16 @@ impl Sim {
     /// The traps of calls, handlers and hooks since this was last asked, in their order, each with the key of its
     /// export.
     pub(crate) fn new_traps(&mut self) -> Vec<(String, Trap)> {
+        self.keep_traps();
+        std::mem::take(&mut self.traps)
+    }
+
+    /// Takes over the device's list of what happened before it runs over.
+    pub(crate) fn keep_traps(&mut self) {
         let (all, next) = self.happenings(self.trapped);
         self.trapped = next;
-        all.into_iter().filter_map(|happening| self.trap_of(&happening)).collect()
+        let traps: Vec<_> = all.iter().filter_map(|happening| self.trap_of(happening)).collect();
+        self.traps.extend(traps);
     }
 
     fn trap_of(&self, happening: &Happening) -> Option<(String, Trap)> {
