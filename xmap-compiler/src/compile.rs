@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use xmap_image::limits::DEFAULT_FUEL;
 use xmap_image::{
     Entry, Event, Export, ImageBuilder, Manifest as Block, Op, PinName, PinRow, Plain, Policy, Ty, Word,
     limits,
@@ -23,7 +24,7 @@ use crate::pins::PinCheck;
 use crate::report::{ExportReport, FunctionReport, How, Report, texts};
 use crate::shadow::{Shadow, shadow};
 use crate::table;
-use crate::wasm::{ConstExpr, Import, Lines, SourceMapText, WasmModule, foreign};
+use crate::wasm::{self, ConstExpr, Import, Lines, SourceMapText, WasmModule, foreign};
 use crate::work::Exhausted;
 
 /// What a compilation gives.
@@ -68,7 +69,8 @@ pub fn compile_with(
     map: Option<SourceMapText>,
 ) -> Result<Compiled, Diagnostics> {
     let file = manifest.wasm_path().display().to_string();
-    let module = WasmModule::read(&file, wasm)?;
+    let mut module = WasmModule::read(&file, wasm)?;
+    start_with_fuel(manifest, &mut module);
     let lines = Lines::of(&module).with_map(map);
     let exports = resolve_exports(manifest, &exported(&module))?;
     let pins = |function| PinCheck { file: &file, module: &module, lines: &lines, manifest, function };
@@ -88,6 +90,17 @@ pub fn compile_with(
         lines: &lines,
         steps,
     })
+}
+
+/// Makes the start function the hook `_initialize`, which runs right behind it, where the manifest says how much fuel a call has: a
+/// device gives a start function what an image without a manifest has. A module that has both keeps both.
+fn start_with_fuel(manifest: &Manifest, module: &mut WasmModule<'_>) {
+    const HOOK: &str = "_initialize";
+    let says = manifest.limits.fuel.value != DEFAULT_FUEL;
+    if says && !module.exports.iter().any(|export| export.name == HOOK) {
+        let start = module.start.take().map(|function| wasm::ExportedFunction { name: HOOK, function });
+        module.exports.extend(start);
+    }
 }
 
 /// Everything that an image is put together from.

@@ -223,8 +223,8 @@ fn refused(loaded: &Loaded, error: &MountError) -> Diagnostic {
             let place = story::origin(loaded, trap).map_or(file, |origin| Place::File(origin.to_string()));
             let help = match (hook, trap.code) {
                 (Hook::Start, TrapCode::Fuel) => Some(format!(
-                    "a start function has {DEFAULT_FUEL} of fuel; export it as `_initialize`, which has what [limits] \
-                     `fuel` says (asc: `--exportStart _initialize`), or let it do less"
+                    "it has {DEFAULT_FUEL} of fuel; say more in [limits] `fuel`, or let it do less. In a module that \
+                     exports `_initialize`, too, a start function always has this"
                 )),
                 (_, TrapCode::Fuel) => Some("raise `fuel` in [limits], or let it do less".to_string()),
                 _ => None,
