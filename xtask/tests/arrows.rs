@@ -1,0 +1,106 @@
+//! The arrows between the packages of this workspace, as ARCHITECTURE.md has them: nothing points up.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use cargo_metadata::{DependencyKind, MetadataCommand};
+
+/// For each package, the packages of ours that it may depend on, tests left out. A package that is not in the list fails.
+const ARROWS: [(&str, &[&str]); 17] = [
+    ("xmap-boards", &[]),
+    ("xmap-image", &["xmap-boards"]),
+    ("xmap-link", &[]),
+    ("tiny-mapper", &["xmap-boards", "xmap-image"]),
+    ("xmap-trust", &["xmap-boards", "xmap-image"]),
+    ("xmap-panel", &["tiny-mapper", "xmap-boards", "xmap-image", "xmap-link", "xmap-trust"]),
+    ("xmap-bcm2711", &["tiny-mapper", "xmap-boards"]),
+    ("xmap-sim", &["tiny-mapper", "xmap-boards", "xmap-image", "xmap-link", "xmap-panel"]),
+    (
+        "rpi4b",
+        &[
+            "tiny-mapper",
+            "xmap-bcm2711",
+            "xmap-boards",
+            "xmap-image",
+            "xmap-link",
+            "xmap-panel",
+            "xmap-trust",
+        ],
+    ),
+    (
+        "xmapd",
+        &[
+            "tiny-mapper",
+            "xmap-bcm2711",
+            "xmap-boards",
+            "xmap-image",
+            "xmap-link",
+            "xmap-panel",
+            "xmap-trust",
+        ],
+    ),
+    // The compiler sees what an image is, and nothing of how one runs or travels.
+    ("xmap-compiler", &["xmap-boards", "xmap-image"]),
+    // Who talks to a device needs no compiler.
+    ("xmap-client", &["tiny-mapper", "xmap-image", "xmap-link", "xmap-sim", "xmap-trust"]),
+    ("xmap-keys", &["xmap-boards", "xmap-compiler", "xmap-link", "xmap-trust"]),
+    ("xmap-defmt", &[]),
+    (
+        "xmap",
+        &[
+            "tiny-mapper",
+            "xmap-boards",
+            "xmap-client",
+            "xmap-compiler",
+            "xmap-image",
+            "xmap-keys",
+            "xmap-link",
+            "xmap-panel",
+            "xmap-sim",
+            "xmap-trust",
+        ],
+    ),
+    ("xtask", &["xmap-boards", "xmap-image", "xmap-link", "xmap-trust"]),
+    (
+        "xmap-tests",
+        &[
+            "tiny-mapper",
+            "xmap",
+            "xmap-boards",
+            "xmap-client",
+            "xmap-compiler",
+            "xmap-image",
+            "xmap-keys",
+            "xmap-sim",
+        ],
+    ),
+];
+
+#[test]
+fn nothing_points_up() {
+    let manifest = xtask::root().join("Cargo.toml");
+    let metadata = MetadataCommand::new().manifest_path(manifest).no_deps().exec().unwrap();
+    let names: BTreeSet<&str> = metadata.packages.iter().map(|package| package.name.as_str()).collect();
+    let arrows: BTreeMap<&str, &[&str]> = ARROWS.into_iter().collect();
+    assert_eq!(names, arrows.keys().copied().collect(), "each package has a row, and each row a package");
+    for package in &metadata.packages {
+        let ours = package.dependencies.iter().filter(|dependency| {
+            dependency.kind != DependencyKind::Development && names.contains(dependency.name.as_str())
+        });
+        for dependency in ours {
+            let allowed = arrows[package.name.as_str()].contains(&dependency.name.as_str());
+            assert!(allowed, "{} must not depend on {}", package.name, dependency.name);
+        }
+    }
+}
+
+/// An arrow leads to a package that stands before it in the list, so that there is no circle.
+#[test]
+fn the_list_has_an_order() {
+    let mut before = BTreeSet::new();
+    for (name, dependencies) in ARROWS {
+        for dependency in dependencies {
+            assert!(before.contains(dependency), "{dependency} stands behind {name}");
+        }
+        before.insert(name);
+    }
+}
