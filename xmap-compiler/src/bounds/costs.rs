@@ -8,13 +8,13 @@
 use xmap_image::Op;
 
 /// Instructions of a call of a code entry, parameters, results and ops not counted.
-pub const CALL_INSNS: u64 = 279;
+pub const CALL_INSNS: u64 = 282;
 /// Instructions of each parameter of a call.
-pub const PARAM_INSNS: u64 = 144;
+pub const PARAM_INSNS: u64 = 132;
 /// Instructions of each result of a call.
-pub const RESULT_INSNS: u64 = 67;
+pub const RESULT_INSNS: u64 = 134;
 /// Instructions of `log.message` beside the bytes of its text.
-pub const TEXT_INSNS: u64 = 294;
+pub const TEXT_INSNS: u64 = 330;
 /// Instructions of each byte of it.
 pub const TEXT_BYTE_INSNS: u64 = 15;
 
@@ -23,23 +23,22 @@ pub fn direct_insns(op: Op) -> u64 {
     match op {
         Op::LineClear => 85,
         Op::LineSet => 89,
-        Op::MaskClear => 384,
-        Op::MaskSet => 385,
-        Op::LineToggle => 400,
-        Op::GpioSet | Op::GpioClear => 530,
-        Op::TimeDelay => 534,
-        Op::GpioToggle => 546,
-        Op::LinePut => 574,
-        Op::GpioPut => 587,
-        Op::GpioPull => 595,
-        Op::GpioDirection => 602,
-        Op::BankRead => 629,
-        Op::GpioRead => 634,
-        Op::TimeNow => 635,
-        Op::LineGet => 637,
-        Op::GpioGet => 649,
+        Op::MaskClear => 393,
+        Op::MaskSet => 394,
+        Op::LineToggle => 408,
+        Op::GpioSet | Op::GpioClear => 527,
+        Op::TimeDelay => 539,
+        Op::GpioToggle => 543,
+        Op::LinePut => 570,
+        Op::GpioPut => 584,
+        Op::GpioPull => 600,
+        Op::GpioDirection => 607,
+        Op::TimeNow => 690,
+        Op::LineGet | Op::BankRead => 694,
+        Op::GpioRead => 701,
         Op::GpioWrite => 705,
-        _ => 4478,
+        Op::GpioGet => 706,
+        _ => 4509,
     }
 }
 
@@ -59,7 +58,8 @@ pub fn insns(op: Op) -> u64 {
         | Op::Ext16S64
         | Op::Ext32S64
         | Op::Wrap => 16,
-        Op::NeI
+        Op::EqI
+        | Op::NeI
         | Op::LtUI
         | Op::GtUI
         | Op::LtSI32
@@ -71,6 +71,7 @@ pub fn insns(op: Op) -> u64 {
         | Op::RotlI32
         | Op::AddI64
         | Op::ShlI64
+        | Op::ShrSI64
         | Op::ShrUI64
         | Op::RotlI64
         | Op::Ctz32
@@ -117,7 +118,6 @@ pub fn insns(op: Op) -> u64 {
         | Op::LtS32
         | Op::LeS32
         | Op::LtS64
-        | Op::LeS64
         | Op::DivU32
         | Op::Rotl32
         | Op::Rotr32
@@ -125,7 +125,6 @@ pub fn insns(op: Op) -> u64 {
         | Op::Rotl64
         | Op::Ld16S32At
         | Op::FEq64
-        | Op::FNe64
         | Op::FLt64
         | Op::FLe64 => 20,
         Op::BrIfz | Op::RemU32 | Op::RemU64 | Op::XorShrI32 => 21,
@@ -135,6 +134,7 @@ pub fn insns(op: Op) -> u64 {
         | Op::AndW
         | Op::OrW
         | Op::XorW
+        | Op::FEq32
         | Op::FNe32
         | Op::FLt32
         | Op::FLe32
@@ -147,6 +147,7 @@ pub fn insns(op: Op) -> u64 {
         | Op::Ld8U
         | Op::Ld8S64
         | Op::St8
+        | Op::FSub64
         | Op::FMul64 => 23,
         Op::BrEqI
         | Op::BrNeI
@@ -175,9 +176,8 @@ pub fn insns(op: Op) -> u64 {
         | Op::Ld16S32
         | Op::Ld8UAdd
         | Op::FMul32 => 25,
-        Op::Ld8UW | Op::St8W | Op::FAdd32 | Op::FSub32 | Op::FDiv32 => 26,
+        Op::Ld8UW | Op::Ld8S64W | Op::St8W | Op::FAdd32 | Op::FSub32 | Op::FDiv32 => 26,
         Op::BrTable
-        | Op::ShrSI64
         | Op::Fill
         | Op::Ld16UW
         | Op::Ld16S64W
@@ -188,16 +188,17 @@ pub fn insns(op: Op) -> u64 {
         | Op::St32W
         | Op::St64W => 27,
         Op::Ld8S32W | Op::Ld16S32W => 28,
-        Op::Ret | Op::EqI | Op::Spill => 30,
-        Op::Call | Op::FEq32 => 31,
-        Op::FSub64 | Op::FMax64 => 32,
+        Op::FNe64 => 29,
+        Op::Ret | Op::Spill => 30,
+        Op::Call | Op::FMin64 => 31,
+        Op::LeS64 | Op::FMax64 => 32,
         Op::RetV | Op::SpillEnter | Op::FMin32 | Op::FMax32 => 33,
-        Op::Ld32UTable | Op::FMin64 => 34,
-        Op::Ld8S64W => 36,
+        Op::Ld32UTable => 34,
         Op::Unreachable => 37,
-        Op::BankRead | Op::Promote => 41,
-        Op::I32SatF32S | Op::I32SatF32U | Op::I64SatF32S | Op::I64SatF32U => 44,
-        Op::GpioRead
+        Op::TimeNow | Op::Promote => 40,
+        Op::I32SatF32S | Op::I32SatF32U | Op::I64SatF32S | Op::I64SatF32U => 43,
+        Op::LineGet
+        | Op::BankRead
         | Op::I32SatF64S
         | Op::I32SatF64U
         | Op::I64SatF64S
@@ -207,44 +208,39 @@ pub fn insns(op: Op) -> u64 {
         | Op::F32ConvU
         | Op::F64ConvI32S
         | Op::F64ConvI64S
-        | Op::F64ConvU => 45,
-        Op::TimeNow => 46,
-        Op::FSqrt32 | Op::FNearest32 | Op::I64TruncF32S | Op::Demote => 49,
-        Op::I32TruncF32U | Op::I64TruncF32U => 50,
-        Op::I32TruncF32S | Op::I32TruncF64U | Op::I64TruncF64U => 51,
-        Op::I64TruncF64S => 54,
-        Op::I32TruncF64S => 55,
-        Op::LineGet => 58,
-        Op::FSqrt64 => 59,
-        Op::GpioGet => 60,
-        Op::FTrunc32 => 62,
-        Op::CallIndirect | Op::FCeil64 => 65,
-        Op::FCeil32 | Op::FFloor32 => 66,
-        Op::FFloor64 | Op::FTrunc64 => 67,
+        | Op::F64ConvU => 44,
+        Op::FSqrt32 | Op::FNearest32 | Op::FSqrt64 | Op::I64TruncF32S | Op::Demote => 48,
+        Op::FNearest64 | Op::I32TruncF32U | Op::I64TruncF32U => 49,
+        Op::GpioRead | Op::I32TruncF32S | Op::I32TruncF64U | Op::I64TruncF64U => 50,
+        Op::I64TruncF64S => 53,
+        Op::I32TruncF64S => 54,
+        Op::GpioGet => 56,
+        Op::FTrunc64 => 57,
+        Op::FTrunc32 => 61,
+        Op::FCeil64 => 64,
+        Op::CallIndirect | Op::FCeil32 | Op::FFloor32 => 65,
         Op::LineClear | Op::MaskClear => 75,
         Op::MaskSet => 76,
         Op::LineSet | Op::LinePut => 77,
-        Op::GpioSet | Op::GpioClear => 85,
-        Op::GpioPut => 87,
-        Op::TimeDelay => 90,
-        Op::LineToggle => 91,
-        Op::GpioPull => 98,
-        Op::GpioToggle => 101,
-        Op::DataDrop => 102,
-        Op::GpioDirection => 105,
-        Op::MemoryGrow => 108,
-        Op::TableSize => 113,
-        Op::ElemDrop => 114,
-        Op::TableSet => 118,
-        Op::TableGet => 122,
-        Op::MemoryFill => 126,
-        Op::TableFill => 130,
-        Op::TableGrow => 135,
-        Op::MemoryCopy | Op::FNearest64 => 143,
-        Op::MemoryInit => 147,
-        Op::TableInit => 158,
-        Op::TableCopy => 168,
-        Op::GpioWrite => 169,
-        Op::LogMessage => 3942,
+        Op::GpioSet | Op::GpioClear => 87,
+        Op::GpioPut => 88,
+        Op::TimeDelay => 98,
+        Op::DataDrop | Op::LineToggle => 100,
+        Op::GpioToggle => 102,
+        Op::GpioPull => 107,
+        Op::TableSize => 111,
+        Op::MemoryGrow | Op::ElemDrop => 112,
+        Op::GpioDirection => 114,
+        Op::TableSet => 116,
+        Op::TableGet => 119,
+        Op::MemoryFill => 124,
+        Op::TableFill => 128,
+        Op::TableGrow | Op::FFloor64 => 133,
+        Op::MemoryCopy => 141,
+        Op::MemoryInit => 145,
+        Op::TableInit => 156,
+        Op::TableCopy => 166,
+        Op::GpioWrite => 175,
+        Op::LogMessage => 3978,
     }
 }
