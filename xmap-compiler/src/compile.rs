@@ -96,7 +96,7 @@ pub fn compile_with(
 /// device gives a start function what an image without a manifest has. A module that has both keeps both.
 fn start_with_fuel(manifest: &Manifest, module: &mut WasmModule<'_>) {
     const HOOK: &str = "_initialize";
-    let says = manifest.limits.fuel.value != DEFAULT_FUEL;
+    let says = manifest.has_text() && manifest.limits.fuel.value != DEFAULT_FUEL;
     if says && !module.exports.iter().any(|export| export.name == HOOK) {
         let start = module.start.take().map(|function| wasm::ExportedFunction { name: HOOK, function });
         module.exports.extend(start);

@@ -132,7 +132,7 @@ fn a_mount_that_fails_leaves_the_safe_state() {
     assert!(is_high(&mut board.client));
 }
 
-/// More memory than the device has: the image is sound, the board is too small.
+/// More memory than the device has: the image is sound, and beyond the limit of memory (801).
 #[test]
 fn an_image_that_needs_too_much_memory_is_refused() {
     let mut large = builder();
@@ -140,7 +140,7 @@ fn an_image_that_needs_too_much_memory_is_refused() {
     (large.memory_pages, large.memory_max_pages) = (257, 257);
     let mut board = boot(Some(&bytes(&large.build().unwrap())), "");
     let detail = large.memory_bytes;
-    assert_eq!(board.client.status().unwrap().image, ImageState::Rejected { code: 258, detail });
+    assert_eq!(board.client.status().unwrap().image, ImageState::Rejected { code: 801, detail });
 }
 
 /// A wait takes real time; the clock does not run slower than the host's by more than a tick.

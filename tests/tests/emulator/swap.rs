@@ -178,14 +178,17 @@ fn of_two_hosts_one_wins_and_the_other_is_told() {
     let next = image(2);
     let mut host = Host::boot(&image(1));
     assert_eq!(host.begin(&next, 1), Response::Staging { next: 0 });
-    // Another host greets on the same wire; the transfer goes on all the same.
-    host.ask(&Request::Hello { protocol: PROTOCOL, nonce: 2 });
     let refused = host.begin(&next, 2);
     assert!(matches!(refused, Response::Refused(Refusal::Busy { retry_ms: 1..=5000 })), "{refused:?}");
     assert_eq!(host.chunk(2, 0, &next[..8]), Response::Refused(Refusal::NoTransfer));
     assert_eq!(host.chunk(1, 0, &next[..100]), Response::Staging { next: 100 });
-    assert_eq!(host.chunk(1, 100, &next[100..]), Response::Staging { next: next.len() as u32 });
-    assert!(matches!(host.ask(&Request::Commit { token: 1 }), Response::Swapped { .. }));
+    // Another host greets on the same wire: that is a new session, and the transfer of the one before has ended.
+    host.ask(&Request::Hello { protocol: PROTOCOL, nonce: 2 });
+    assert_eq!(host.chunk(1, 100, &next[100..]), Response::Refused(Refusal::NoTransfer));
+    assert_eq!(host.begin(&next, 2), Response::Staging { next: 0 });
+    assert_eq!(host.chunk(2, 0, &next[..100]), Response::Staging { next: 100 });
+    assert_eq!(host.chunk(2, 100, &next[100..]), Response::Staging { next: next.len() as u32 });
+    assert!(matches!(host.ask(&Request::Commit { token: 2 }), Response::Swapped { .. }));
     let refused = host.begin(&image(3), 2);
     assert!(
         matches!(refused, Response::Refused(Refusal::Busy { .. })),

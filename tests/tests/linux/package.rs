@@ -144,7 +144,7 @@ fn dpkg_installs_it_and_systemd_keeps_it_running() {
     assert_eq!(pi.0.levels().unwrap() & (LAMP | LOW | HIGH), LAMP | LOW | HIGH);
     let drives = pi.0.stores().unwrap().into_iter().map(|Store { offset, value }| (offset, value));
     let drives: Vec<_> = drives.filter(|(offset, _)| DRIVES.contains(offset)).collect();
-    assert_eq!(drives, [(GPCLR0, LOW), (GPSET0, HIGH), (GPSET0, LOW), (GPSET0, LAMP)]);
+    assert_eq!(drives, [(GPCLR0, LAMP), (GPCLR0, LOW), (GPSET0, HIGH), (GPSET0, LOW), (GPSET0, LAMP)]);
     assert_eq!(host.recorded(), drives, "the service recorded what the emulator saw");
     drop(host);
 

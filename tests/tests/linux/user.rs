@@ -123,7 +123,7 @@ fn the_installed_program_runs_by_qemu_user() {
     assert_eq!(service.register(GPLEV0) & (LAMP | LOW | HIGH), LAMP | HIGH);
     assert_eq!(service.register(usize::from(GPFSEL1)) >> 21 & 7, 1);
     let recorded = host.recorded();
-    assert_eq!(recorded, [(GPCLR0, LOW), (GPSET0, HIGH), (GPSET0, LAMP)]);
+    assert_eq!(recorded, [(GPCLR0, LAMP), (GPCLR0, LOW), (GPSET0, HIGH), (GPSET0, LAMP)]);
 
     service.kill();
     assert_eq!(service.register(GPLEV0) & (LAMP | LOW | HIGH), LAMP | HIGH);

@@ -189,6 +189,11 @@ impl Manifest {
         reader::read_toml(&Source::new(path, text), "the manifest", module::tables)
     }
 
+    /// Returns whether there is a text: a bare module has none.
+    pub(crate) fn has_text(&self) -> bool {
+        self.source.is_some()
+    }
+
     /// The module's file: `wasm` relative to the manifest's folder.
     pub fn wasm_path(&self) -> PathBuf {
         let folder = match &self.source {
