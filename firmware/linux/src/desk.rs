@@ -18,9 +18,9 @@ use crate::error::{Error, Result};
 use crate::guard::Guard;
 use crate::sockets::{Listener, Stream};
 
-/// How long the main loop may be in one call before hosts are refused, in microseconds. It turns at least
-/// once a second where nothing is to do.
-const BUSY_US: u64 = 1_500_000;
+/// How long the main loop may be in one call before hosts are refused, in microseconds: longer than a call may wait by default (2 s),
+/// since behind it hosts have a turn, and shorter than a host waits for an answer (4.5 s).
+const BUSY_US: u64 = 2_500_000;
 /// When a host may try again, in milliseconds.
 const RETRY_MS: u32 = 1000;
 /// Hosts that are refused at a time, and how long each may stay.

@@ -41,6 +41,13 @@ pub enum Ended {
 const ALIVE_US: u64 = 1_000_000;
 /// Connections of a socket that are taken, and strangers that are answered, between two looks at events.
 const A_TURN: usize = 64;
+/// Microseconds of a turn of the modules after which hosts have a turn of their own: a module that waits or runs as long in each of
+/// its events, and always has one due, would leave them one request between two of them.
+const LONG_TURN_US: u64 = 20_000;
+/// Microseconds that the hosts' turn takes at most.
+const HOSTS_TURN_US: u64 = 300_000;
+/// Microseconds without a request after which it is over.
+const HOSTS_QUIET_US: u64 = 25_000;
 
 struct Daemon {
     device: Box<LinuxDevice>,
@@ -63,6 +70,10 @@ struct Daemon {
     journal: Journal,
     /// Turns of the main loop, so that no stranger is always the first to be answered.
     turns: usize,
+    /// The hosts' turn, if it is theirs: until when at most, and until when without a request.
+    hosts_turn: Option<[u64; 2]>,
+    /// Connections that there were in the turn before.
+    asked: usize,
     rehearse: bool,
 }
 
@@ -180,6 +191,8 @@ impl Daemon {
             good_us: Some(clock.now_us() + GOOD_US),
             journal: Journal::default(),
             turns: 0,
+            hosts_turn: None,
+            asked: 0,
             rehearse: config.rehearse,
         };
         if let Some(keeper) = &mut daemon.keeper {
@@ -213,9 +226,24 @@ impl Daemon {
         self.guard.turned();
         self.note_start(now_us);
         let look_us = board(&mut self.device).gather();
-        let mut busy = self.device.poll();
+        let hosts_turn = self.hosts_turn.is_some();
+        let mut busy = !hosts_turn && self.device.poll();
         self.keep();
-        busy |= self.serve_all();
+        let after_us = self.clock.now_us();
+        let count = self.hosts.len();
+        let answered = self.serve_all();
+        busy |= answered;
+        if !hosts_turn && after_us - now_us >= LONG_TURN_US && !self.rehearse {
+            self.hosts_turn = Some([after_us + HOSTS_TURN_US, after_us + HOSTS_QUIET_US]);
+        } else if let Some([until_us, quiet_us]) = &mut self.hosts_turn {
+            if answered || count != self.asked {
+                *quiet_us = after_us + HOSTS_QUIET_US;
+            }
+            if after_us >= *until_us.min(quiet_us) {
+                self.hosts_turn = None;
+            }
+        }
+        self.asked = count;
         self.tell_all();
         self.keep_safe();
         self.journal.tell(&mut self.device);
@@ -226,7 +254,11 @@ impl Daemon {
         }
         let deadline_us = self.clear_places();
         // In a rehearsal the host's cues are the device's time.
-        let wake_us = if self.rehearse { u64::MAX } else { self.device.next_wake_us() };
+        let wake_us = match self.hosts_turn {
+            Some([until_us, quiet_us]) => until_us.min(quiet_us),
+            None if self.rehearse => u64::MAX,
+            None => self.device.next_wake_us(),
+        };
         self.rest(
             signals,
             [wake_us, feed_us, look_us, keep_us, deadline_us].into_iter().fold(u64::MAX, u64::min),

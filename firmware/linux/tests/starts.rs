@@ -130,6 +130,39 @@ fn a_call_that_does_not_end_leaves_the_link_and_the_signals() {
     assert_eq!(device.host().version(), Some(9));
 }
 
+/// A module that waits as long as a call may, in each of its events, and always has one due: hosts have their turn between
+/// two of them, and another image takes its place.
+#[test]
+fn a_module_that_always_waits_gives_way_to_a_host() {
+    let manifest = r#"[module]
+name = "waits"
+board = "rpi4b"
+wasm = "waits.wat"
+[exports]
+on_tick = { on = { every_us = 200 } }
+[limits]
+time_us = 2000000
+[policy]
+confirm_ms = 0
+"#;
+    let wat = r#"(module (import "time" "delay_us" (func $delay (param i32)))
+        (func (export "on_tick") (call $delay (i32.const 2000000))))"#;
+    let mut device = Device::new(&common::build(manifest, wat));
+    device.start();
+    thread::sleep(Duration::from_secs(1));
+    let start = Instant::now();
+    // It may come within the first half second of a wait, and is told *busy* then.
+    let swapped = |device: &Device| -> Option<()> {
+        let mut client = Client::connect(&device.port(), &Options::default()).ok()?;
+        let image = xmap_image::OwnedImage::from_bytes(&common::panel(7, "")).unwrap();
+        client.swap(0, &image.image(), &mut |_| ()).ok()?.ok().map(drop)
+    };
+    while swapped(&device).is_none() {
+        assert!(start.elapsed() < common::LIMIT, "{}", device.said());
+    }
+    assert_eq!(device.host().version(), Some(7));
+}
+
 /// A hang counts against the start, however long it went well before.
 #[test]
 fn three_starts_that_hang_bring_the_image_before() {
