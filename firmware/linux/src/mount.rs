@@ -222,7 +222,7 @@ enum Outcome {
 }
 
 /// The content hash that an image states.
-fn hash_of(bytes: &[u8]) -> Option<[u8; 32]> {
+pub(crate) fn hash_of(bytes: &[u8]) -> Option<[u8; 32]> {
     bytes.get(HASH_WORD * 4..(HASH_WORD + HASH_WORDS) * 4)?.try_into().ok()
 }
 

@@ -196,7 +196,7 @@ impl Daemon {
             rehearse: config.rehearse,
         };
         if let Some(keeper) = &mut daemon.keeper {
-            keeper.mounted(&daemon.device, clock.now_us());
+            keeper.mounted(&daemon.device, &kept, clock.now_us());
         }
         let modules = (0..MAX_MODULES as u8).filter(|number| daemon.device.image(*number).is_some()).count();
         let status = format!("serving, {modules} of {MAX_MODULES} modules mounted");

@@ -70,6 +70,58 @@ fn a_swap_that_is_not_kept_says_so_until_it_is() {
     assert_eq!(device.host().version(), Some(4));
 }
 
+/// A swap to the very image of the default panel: at once, after a trial that the device ends, after one that
+/// a host ends.
+#[test]
+fn a_swap_to_the_default_image_is_in_the_slot_before_the_answer() {
+    for policy in [AT_ONCE, "confirm_ms = 50", "confirm = \"host\"\nconfirm_ms = 600000"] {
+        let image = panel(1, policy);
+        let mut device = Device::new(&image);
+        device.start();
+        let mut host = device.host();
+        let slot = device.path("state/image-0.a");
+        assert!(!slot.exists(), "{policy}: a default panel is in no slot");
+        let owned = OwnedImage::from_bytes(&image).unwrap();
+        assert!(host.0.swap(0, &owned.image(), &mut |_| ()).unwrap().is_ok());
+        if policy.contains("host") {
+            assert!(!slot.exists(), "an image on trial is not to be kept");
+            host.0.confirm(0).unwrap();
+        } else if policy != AT_ONCE {
+            device.until("the write", || slot.exists());
+        }
+        assert_eq!(host.0.must_keep("hall", IMAGE), Ok(Some(())), "{policy}");
+        assert!(slot.exists(), "{policy}");
+        // Once is enough.
+        if policy == AT_ONCE {
+            let before = fs::read(&slot).unwrap();
+            assert!(host.0.swap(0, &owned.image(), &mut |_| ()).unwrap().is_ok());
+            let after = (fs::read(&slot).unwrap(), device.path("state/image-0.b").exists());
+            assert_eq!(after, (before, false), "the slot has it");
+        }
+        device.kill();
+        device.names_panel = false;
+        device.start();
+        assert_eq!(device.host().version(), Some(1), "{policy}");
+    }
+}
+
+/// A trial of the default panel's image that fails leaves the default panel, and the slot empty.
+#[test]
+fn a_trial_of_the_default_image_that_fails_is_in_no_slot() {
+    let image = panel(1, "confirm = \"host\"\nconfirm_ms = 50");
+    let mut device = Device::new(&image);
+    device.start();
+    let mut host = device.host();
+    let owned = OwnedImage::from_bytes(&image).unwrap();
+    assert!(host.0.swap(0, &owned.image(), &mut |_| ()).unwrap().is_ok());
+    device.until("the rollback", || {
+        let status = host.module();
+        status.generation == 3 && status.trial_ms == 0
+    });
+    device.stop();
+    assert!(!device.path("state/image-0.a").exists() && !device.path("state/image-0.b").exists());
+}
+
 /// `confirm` and a rollback promise the same.
 #[test]
 fn a_confirmation_and_a_rollback_are_kept_or_not_as_well() {

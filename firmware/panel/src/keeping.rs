@@ -19,6 +19,8 @@ pub struct Stored<'a> {
     pub origin: &'a str,
     /// It has not counted as good yet: a restart should bring the image before it.
     pub on_trial: bool,
+    /// The image before it may come back because a host asks: a host had this one run.
+    pub previous: bool,
 }
 
 /// What an image kept, outside the device.
@@ -37,7 +39,8 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
         let (image, behind, origin) = module.active().admitted()?;
         let seal = if self.is_development() { &[] } else { behind.get(..SEAL_WORDS)? };
         let on_trial = module.trial_us.is_some();
-        Some(Stored { hash: image.hash(), image: image.words(), seal, origin, on_trial })
+        let (hash, previous) = (image.hash(), module.previous);
+        Some(Stored { hash, image: image.words(), seal, origin, on_trial, previous })
     }
 
     /// Hands out the state that the active image of a module keeps, in pieces; its layout, or `None` where it

@@ -40,6 +40,7 @@ use crate::config::{Config, Forget};
 use crate::device::LinuxDevice;
 use crate::error::{Code, Error, Result};
 use crate::log;
+use crate::mount::hash_of;
 
 /// The pairs in the order of [`Writer::write`]: images, states, the memory of trust.
 const STATES: usize = MAX_MODULES;
@@ -76,8 +77,10 @@ pub struct Keeper {
     memory: DiskMemory,
     items: Items,
     jobs: VecDeque<Job>,
-    /// The image of each module that a restart should bring, and the state that was given to the writer last.
+    /// The image of each module that a restart should bring, whether its slot has that one or is given it (it
+    /// has no default panel), and the state that was given to the writer last.
     images: [Option<[u8; 32]>; MAX_MODULES],
+    in_slot: [bool; MAX_MODULES],
     states: [Option<StateRecord>; MAX_MODULES],
     /// The changes of policy and versions that were seen.
     seen: (u64, u64),
@@ -141,6 +144,7 @@ impl Keeper {
             items: Items::default(),
             jobs: VecDeque::new(),
             images: [None; MAX_MODULES],
+            in_slot: [false; MAX_MODULES],
             states: Default::default(),
             seen: (0, 0),
             budget: Budget::default(),
@@ -160,10 +164,13 @@ impl Keeper {
         self.memory.clone()
     }
 
-    /// The device was mounted: what it runs now, a restart would mount too.
-    pub fn mounted(&mut self, device: &LinuxDevice, now_us: u64) {
+    /// The device was mounted from what was kept, or from the default panel: what it runs now, a restart would
+    /// mount too, as long as the default panel stays.
+    pub fn mounted(&mut self, device: &LinuxDevice, kept: &Kept, now_us: u64) {
         for module in 0..MAX_MODULES {
             self.images[module] = device.stored(module as u8).map(|stored| stored.hash);
+            let newest = kept.images[module][0].as_ref().and_then(|image| hash_of(&image.bytes));
+            self.in_slot[module] = newest.is_some() && newest == self.images[module];
             self.states[module] = state(device, module as u8).ok().flatten();
         }
         self.states_us = now_us.saturating_add(self.keep_every_us);
@@ -216,10 +223,17 @@ impl Keeper {
 
     fn note_changes(&mut self, device: &LinuxDevice) {
         for module in 0..MAX_MODULES as u8 {
-            let Some(stored) = device.stored(module) else { continue };
-            let known = &mut self.images[usize::from(module)];
-            if !stored.on_trial && *known != Some(stored.hash) {
-                *known = Some(stored.hash);
+            let Some(stored) = device.stored(module) else {
+                // A policy took the image away: what comes next is new, whatever it is.
+                self.images[usize::from(module)] = None;
+                continue;
+            };
+            let (known, in_slot) =
+                (&mut self.images[usize::from(module)], &mut self.in_slot[usize::from(module)]);
+            // A host may send the very image that was mounted as the default panel.
+            let is_new = *known != Some(stored.hash) || !*in_slot && stored.previous;
+            if !stored.on_trial && is_new {
+                (*known, *in_slot) = (Some(stored.hash), true);
                 self.items.change((Thing::Image, module));
             }
         }

@@ -139,7 +139,7 @@ impl<'d> Bench<'d> {
             Some(image) => device.install_from(0, &image.bytes, &image.origin).unwrap(),
             None => device.install_from(0, &IMAGES[0], "file").unwrap(),
         }
-        keeper.mounted(device, 0);
+        keeper.mounted(device, &kept, 0);
         Self { device, keeper, kept, now_us: 1 }
     }
 
