@@ -446,10 +446,11 @@ impl Keeper {
         self.states_us = 0;
         self.hurry(u16::MAX);
         self.look(device, now_us);
-        // Versions follow their images.
+        // Versions follow their images, and what has changed since a write began is written behind it. A write that
+        // fails is not given again.
         while let Some(ended) = (!self.jobs.is_empty()).then(|| self.writer.wait()).flatten() {
             self.note(ended, now_us);
-            self.give_trust(device, false);
+            self.look(device, now_us);
         }
         self.writer.finish();
         for place in places().filter(|place| !self.items.at(*place).is_kept()) {
