@@ -21,7 +21,10 @@ const COMPILE_LIMIT: Duration = Duration::from_secs(20 * 60);
 ///
 /// What is wrong with the file, or why the device would not run it.
 pub fn read(path: &Path, policy: Option<&Policy>, media: &[&str]) -> Result<Vec<u8>> {
-    let bytes = fs::read(path).with_context(|| path.display().to_string())?;
+    let name = || path.display().to_string();
+    // A pipe would be waited for.
+    ensure!(fs::metadata(path).with_context(name)?.is_file(), "{}: no regular file", name());
+    let bytes = fs::read(path).with_context(name)?;
     if bytes.starts_with(&MAGIC) {
         check(&bytes, policy, media).with_context(|| path.display().to_string())?;
         return Ok(bytes);

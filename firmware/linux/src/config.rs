@@ -1,6 +1,6 @@
 //! What the service is told: a file, and flags that go before it.
 
-use std::fs;
+use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -12,9 +12,12 @@ use xmap_link::limits::MAX_MODULES;
 use xmap_trust::{Limit, Limits};
 
 use crate::error::{Code, Error, Result};
+use crate::files;
 
 /// Where the file is, unless a flag says otherwise.
 pub const DEFAULT: &str = "/etc/xmap/xmapd.toml";
+/// Bytes of the file.
+const MOST_BYTES: u64 = 1 << 20;
 
 /// The device program of a panel as a Linux service on a Raspberry Pi 4B
 #[derive(Clone, Debug, Default, Parser)]
@@ -217,7 +220,9 @@ impl Config {
     /// [`Code::Config`], with file, line and column where they are known.
     pub fn load(arguments: &Arguments) -> Result<Self> {
         let path = arguments.config.as_deref().unwrap_or(Path::new(DEFAULT));
-        let text = match fs::read_to_string(path) {
+        let text = match files::read(path, MOST_BYTES)
+            .and_then(|(bytes, _)| String::from_utf8(bytes).map_err(io::Error::other))
+        {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound && arguments.config.is_none() => {
                 String::new()

@@ -15,6 +15,7 @@ pub mod detect;
 pub mod device;
 pub mod edges;
 pub mod error;
+mod files;
 pub mod guard;
 pub mod hosts;
 pub mod journal;

@@ -3,7 +3,6 @@
 //! An image that has kept the device from starting well is passed over ([`Starts`]): the one before it comes,
 //! then the default panel, then nothing. Its outputs are safe then, and the link is up.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use xmap_bcm2711::safe_stores;
@@ -15,12 +14,15 @@ use xmap_trust::pieces;
 
 use crate::device::{LinuxDevice, board};
 use crate::error::{Code, Error};
+use crate::files;
 use crate::guard::Guard;
 use crate::keep::{self, Starts};
 use crate::log;
 
 /// Where the default panel comes from, for the owner's policy.
 const FILE: &str = "file";
+/// Bytes of the default panel's file: a full bundle has a tenth.
+const MOST_BYTES: u64 = 16 << 20;
 
 /// The default panel's file, read and verified.
 #[derive(Debug)]
@@ -50,7 +52,8 @@ impl DefaultPanel {
                 "`xmap build` makes an image of a manifest or a module, `xmap link` a bundle of images";
             Unusable { error: Error::new(Code::Panel, message).help(help), state }
         };
-        let bytes = fs::read(path).map_err(|error| unusable(format!("cannot be read: {error}"), None))?;
+        let (bytes, _) = files::read(path, MOST_BYTES)
+            .map_err(|error| unusable(format!("cannot be read: {error}"), None))?;
         let wrong = |error: VerifyError| {
             unusable(format!("not an image: {error}"), Some(Failure::Image(error).state()))
         };

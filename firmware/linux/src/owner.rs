@@ -1,11 +1,8 @@
 //! Whose device this is, and who may ask it: the files that the configuration names.
 
-use std::fs::File;
-use std::io::{self, Read as _};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
-use rustix::fs::OFlags;
 use xmap_link::{Guard, Nonces, RoleKeys};
 use xmap_panel::{Identity, Trust as _};
 use xmap_panel::{Owned, Service};
@@ -13,6 +10,7 @@ use xmap_trust::PublicKey;
 
 use crate::config::{Config, TrustAt};
 use crate::error::{Code, Error, Result};
+use crate::files;
 use crate::keep::DiskMemory;
 use crate::log;
 
@@ -120,18 +118,7 @@ fn nonces() -> Option<Nonces> {
 /// The bytes of a file and its mode, both of the same file, whatever becomes of its name meanwhile. It is a small
 /// regular one: nothing else is waited for, or read without end.
 fn read(path: &Path) -> Result<(Vec<u8>, u32)> {
-    let wrong = |what: String| Error::new(Code::Keys, format!("{}: {what}", path.display()));
-    let failed = |error: io::Error| wrong(format!("cannot be read: {error}"));
-    let nonblocking = OFlags::NONBLOCK.bits() as i32;
-    let file = File::options().read(true).custom_flags(nonblocking).open(path).map_err(failed)?;
-    let metadata = file.metadata().map_err(failed)?;
-    if !metadata.is_file() {
-        return Err(wrong("cannot be read: it is no regular file".into()));
-    }
-    let mut bytes = Vec::new();
-    file.take(MOST_BYTES + 1).read_to_end(&mut bytes).map_err(failed)?;
-    if bytes.len() as u64 > MOST_BYTES {
-        return Err(wrong(format!("more than {MOST_BYTES} bytes: neither keys nor a policy")));
-    }
+    let failed = |error| Error::new(Code::Keys, format!("{}: cannot be read: {error}", path.display()));
+    let (bytes, metadata) = files::read(path, MOST_BYTES).map_err(failed)?;
     Ok((bytes, metadata.mode()))
 }
