@@ -197,6 +197,9 @@ struct Chain {
 impl Chain {
     /// Follows an op through what compilers inlined: first the module's, then this one.
     fn of(source: &Function, position: u32, lines: &Lines<'_>) -> Self {
+        if !lines.exist() {
+            return Self { source: None, inlined: Vec::new(), authors: false };
+        }
         let calls = Site::calls(&source.sites, position);
         let offsets = std::iter::once(Site::offset(&source.sites, position)).chain(calls);
         let frames: Vec<SourcePlace> = offsets.flat_map(|offset| lines.frames(offset)).collect();

@@ -11,7 +11,7 @@ use crate::diagnostic::SourcePlace;
 /// The line table of a module.
 pub struct Lines<'a> {
     map: Option<SourceMapText>,
-    /// The bodies of functions in the module.
+    /// The bodies of functions in the module, in their order.
     bodies: Vec<Range<u32>>,
     context: Option<Context<EndianSlice<'a, RunTimeEndian>>>,
     code_offset: u64,
@@ -58,8 +58,11 @@ impl<'a> Lines<'a> {
     pub fn frames(&self, offset: u32) -> Vec<SourcePlace> {
         let address = u64::from(offset).checked_sub(self.code_offset);
         let Some((context, address)) = self.context.as_ref().zip(address) else {
-            let body = self.bodies.iter().find(|body| body.contains(&offset)).cloned().unwrap_or_default();
-            return self.map.as_ref().map_or_else(Vec::new, |map| map.frames(offset, &body));
+            let Some(map) = &self.map else { return Vec::new() };
+            let next = self.bodies.partition_point(|body| body.end <= offset);
+            let body =
+                self.bodies.get(next).filter(|body| body.contains(&offset)).cloned().unwrap_or_default();
+            return map.frames(offset, &body);
         };
         let Ok(mut frames) = context.find_frames(address).skip_all_loads() else { return Vec::new() };
         let mut places = Vec::new();
