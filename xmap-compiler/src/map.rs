@@ -82,9 +82,9 @@ pub struct Origin {
 impl std::fmt::Display for Origin {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         if let Some((first, others)) = self.callers.split_first() {
-            write!(f, "called from {first}")?;
+            f.write_str(first)?;
             others.iter().try_for_each(|caller| write!(f, " or {caller}"))?;
-            f.write_str(", in ")?;
+            f.write_str(", by way of ")?;
         }
         if let Some(source) = &self.source {
             write!(f, "{source}, ")?;
@@ -212,8 +212,8 @@ impl Chain {
     }
 }
 
-/// The author's lines that are named for a function of the toolchain's, at most.
-const MOST_CALLERS: usize = 3;
+/// The author's lines that are named for a function of the toolchain's, at most; others are counted.
+const MOST_CALLERS: usize = 8;
 
 /// For each function, the calls of it: the caller's number and the call's position.
 struct Callers<'l, 'm> {
@@ -252,8 +252,9 @@ impl<'l, 'm> Callers<'l, 'm> {
                 }
             }
         }
-        // More say nothing.
-        if found.len() > MOST_CALLERS { Vec::new() } else { found.into_iter().collect() }
+        let more = found.len().saturating_sub(MOST_CALLERS);
+        let named = found.into_iter().take(MOST_CALLERS);
+        named.chain((more > 0).then(|| format!("{more} more lines"))).collect()
     }
 }
 
