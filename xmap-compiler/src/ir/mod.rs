@@ -192,11 +192,28 @@ pub struct Site {
     pub wasm: u32,
     /// The position of the call that its function's body took the place of.
     pub call: u32,
+    /// How many calls it is within: [`Site::MOST_CALLS`] at most.
+    pub calls: u32,
 }
 
 impl Site {
     /// The bit of a position that says that it is a site. No module is as long as this.
     pub const MARK: u32 = 1 << 31;
+    /// Calls of a position that are kept.
+    pub const MOST_CALLS: u32 = 16;
+
+    /// The site of an instruction within a call of this position. Of more than [`Site::MOST_CALLS`] calls only the outermost is kept.
+    pub fn within(sites: &[Self], wasm: u32, call: u32) -> Self {
+        let calls = sites.get(Self::index(call)).map_or(0, |site| site.calls);
+        if calls < Self::MOST_CALLS {
+            return Self { wasm, call, calls: calls + 1 };
+        }
+        let mut call = call;
+        while let Some(site) = sites.get(Self::index(call)) {
+            call = site.call;
+        }
+        Self { wasm, call, calls: 1 }
+    }
 
     /// Returns the offset in the module that a position stands for, `sites` being those of its function.
     pub fn offset(sites: &[Self], position: u32) -> u32 {

@@ -228,11 +228,11 @@ impl Positions {
         }
         let call = match old & Site::MARK {
             0 => self.call,
-            // A site's call stands before it in the list, so this ends.
+            // A site's call has one call less, so this ends.
             _ => self.position(func, body, body.sites[(old & !Site::MARK) as usize].call),
         };
         let new = Site::MARK | func.sites.len() as u32;
-        func.sites.push(Site { wasm: Site::offset(&body.sites, old), call });
+        func.sites.push(Site::within(&func.sites, Site::offset(&body.sites, old), call));
         self.of.insert(old, new);
         new
     }
