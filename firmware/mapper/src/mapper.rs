@@ -98,7 +98,7 @@ pub struct Counters {
     pub calls: u64,
     /// Calls that trapped, and traps of the start function.
     pub traps: u64,
-    /// Fuel that the last call or start used, in words of code. A direct entry uses none.
+    /// Fuel that the last call or start used, in words of code. A direct entry uses some for a long text alone.
     pub fuel: u32,
 }
 

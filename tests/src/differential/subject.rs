@@ -9,7 +9,7 @@ use xmap_compiler::compile::compile;
 use xmap_compiler::diagnostic::Diagnostics;
 use xmap_compiler::manifest::Manifest;
 use xmap_compiler::report::How;
-use xmap_image::OwnedImage;
+use xmap_image::{Op, OwnedImage, fuel};
 
 use super::Skip;
 use super::compare::{End, MEMORY_BYTES, TABLE};
@@ -52,6 +52,10 @@ impl Program {
         let globals = compiled.map.globals;
         let bounds = compiled.report.exports.iter().filter_map(|export| match export.how {
             How::Bounded(bound) => Some((export.name.clone(), bound.fuel)),
+            // A direct entry pays for a long text alone.
+            How::Direct(Op::LogMessage) => {
+                Some((export.name.clone(), fuel::of_text(MEMORY_BYTES as u32).into()))
+            }
             How::Direct(_) => Some((export.name.clone(), 0)),
             How::Fuelled(_) => None,
         });
