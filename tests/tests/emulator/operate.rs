@@ -113,7 +113,9 @@ fn a_lamp_stays_on_over_a_swap_and_back() {
     let since = client.next_happening().unwrap();
 
     let swapped = swap(client, &second);
-    assert_eq!((swapped.generation, swapped.trial_ms), (2, 200));
+    assert_eq!(swapped.generation, 2);
+    // The trial runs already when the answer is made.
+    assert!((1..=200).contains(&swapped.trial_ms), "{swapped:?}");
     assert_eq!((call(client, "version"), call(client, "presses")), (Some(2), Some(3)));
     let trial = client.await_trial(&swapped, &second.image().hash(), since).unwrap();
     assert_eq!(trial, Trial::Confirmed);
