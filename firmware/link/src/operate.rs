@@ -171,6 +171,27 @@ pub enum What {
 }
 
 impl What {
+    /// Returns the words for what needs no more to be said: one list for the journal and for the command line. `None` where there
+    /// is more.
+    pub const fn words(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::Mounted => "mounted",
+            Self::Swapped => "swapped: a new image runs",
+            Self::Confirmed => "confirmed",
+            Self::MadeSafe => "outputs made safe",
+            Self::Restarted => "restarted after a fault",
+            Self::Faulted => "faulted: it rests until it is reset",
+            Self::Reset => "reset by a host",
+            Self::HostLost => "no host is heard any more",
+            Self::HostBack => "a host is heard again",
+            Self::Overrun => "an event was lost: there was no room for it",
+            Self::TransferEnded => "a transfer was given up",
+            _ => return None,
+        })
+    }
+}
+
+impl What {
     /// The edition of the messages ([`crate::EDITION`]) that this came with.
     pub const fn edition(&self) -> u8 {
         matches!(

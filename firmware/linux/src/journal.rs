@@ -88,27 +88,27 @@ impl Journal {
 
     fn words(&self, what: &What, failure: Option<(u8, Failure)>) -> String {
         match what {
-            What::Mounted => "mounted".into(),
+            What::Mounted
+            | What::Swapped
+            | What::Confirmed
+            | What::MadeSafe
+            | What::Restarted
+            | What::Faulted
+            | What::Reset
+            | What::HostLost
+            | What::HostBack
+            | What::Overrun
+            | What::TransferEnded => what.words().unwrap_or_default().into(),
             What::NotMounted(state) => match failure {
                 Some((_, failure)) => format!("not mounted: {failure}"),
                 None => format!("not mounted: {}", self.state(state)),
             },
-            What::Swapped => "swapped: a new image runs".into(),
-            What::Confirmed => "confirmed".into(),
             What::RolledBack(Why::Trap(trap)) => format!("rolled back: {}", self.trap(trap)),
             What::RolledBack(Why::NotMounted(state)) => format!("rolled back: {}", self.state(state)),
             What::RolledBack(Why::Unconfirmed) => "rolled back: nobody confirmed it in time".into(),
             What::RolledBack(Why::Asked) => "rolled back: a host asked for it".into(),
             What::Trapped(trap) => self.trap(trap),
             What::Mistaken(trap) => format!("a host's argument was refused: {}", self.trap(trap)),
-            What::MadeSafe => "outputs made safe".into(),
-            What::Restarted => "loaded anew".into(),
-            What::Faulted => "faulted: it rests until it is reset".into(),
-            What::Reset => "reset by a host".into(),
-            What::HostLost => "no host is heard any more".into(),
-            What::HostBack => "a host is heard again".into(),
-            What::Overrun => "an event was lost: there was no room for it".into(),
-            What::TransferEnded => "a transfer was given up".into(),
             What::Policy { version } => format!("policy {version} holds from now on"),
             What::Disallowed { .. } => "stopped: the owner's new policy does not allow its image".into(),
             What::NotKept { thing, fault: KeepFault::Budget } => {

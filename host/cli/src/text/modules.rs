@@ -103,23 +103,23 @@ pub fn why_text(why: &Why, maps: &Maps) -> String {
 /// Something that happened, without its time and its module.
 pub fn happening_text(what: &What, maps: &Maps) -> String {
     match what {
-        What::Mounted => "mounted".into(),
+        What::Mounted
+        | What::Swapped
+        | What::Confirmed
+        | What::MadeSafe
+        | What::Restarted
+        | What::Faulted
+        | What::Reset
+        | What::HostLost
+        | What::HostBack
+        | What::Overrun
+        | What::TransferEnded => what.words().unwrap_or_default().into(),
         What::NotMounted(state) => format!("not mounted: {}", state_text(state, maps)),
-        What::Swapped => "swapped: a new image runs".into(),
-        What::Confirmed => "confirmed".into(),
         What::RolledBack(why) => format!("rolled back: {}", why_text(why, maps)),
         What::Trapped(trap) => format!("export {}: {}", trap.export, trap_text(trap, maps)),
         What::Mistaken(trap) => {
             format!("export {}: a host's argument was refused: {}", trap.export, trap_text(trap, maps))
         }
-        What::MadeSafe => "outputs made safe".into(),
-        What::Restarted => "restarted after a fault".into(),
-        What::Faulted => "faulted: it rests until it is reset".into(),
-        What::Reset => "reset by a host".into(),
-        What::HostLost => "no host is heard any more".into(),
-        What::HostBack => "a host is heard again".into(),
-        What::Overrun => "an event was lost: there was no room for it".into(),
-        What::TransferEnded => "a transfer was given up".into(),
         What::Policy { version } => format!("policy {version} holds from now on"),
         What::NotKept { thing, fault } => format!("runs, and is not on the disk ({thing}): {fault}"),
         What::KeptAgain { thing } => format!("on the disk again: {thing}"),
