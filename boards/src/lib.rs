@@ -59,8 +59,8 @@ pub struct Board {
     pub header: PinMask64,
     /// The header's pins from pin 1 on: the line that each carries, if it carries one.
     pub pins: &'static [Option<Line>],
-    /// The shortest period of a timer, in microseconds: so long that a handler of a few ops and what the device does
-    /// around it take a small part of it.
+    /// The shortest period of a timer, in microseconds: so long that a handler of a few ops and what the
+    /// device does around it take a small part of it.
     pub shortest_period_us: u32,
     /// What a module may have of a device on this board.
     pub limits: Limits,

@@ -100,7 +100,8 @@ pub const RPI4B: Board = Board {
     ],
 };
 
-/// Where the boot loader can say that it booted from, and with it the panel's image; `boot` where it does not say.
+/// Where the boot loader can say that it booted from, and with it the panel's image; `boot` where it does not
+/// say.
 pub const BOOT_MEDIA: [&str; 7] = ["sd", "network", "rpiboot", "usb", "nvme", "http", "boot"];
 
 /// The medium of a boot mode of the Raspberry Pi's boot loader (its documentation of `BOOT_ORDER` and of

@@ -29,9 +29,9 @@ fn main() {
     }
 }
 
-/// Puts the owner's policy and root key beside the program: `XMAP_POLICY` is the signed policy's path, `XMAP_ROOT` the public half of
-/// the root key in hexadecimal digits. Without them it is a development build. `cargo xtask image --policy` sets both, once it has seen that
-/// the one is signed with the other.
+/// Puts the owner's policy and root key beside the program: `XMAP_POLICY` is the signed policy's path,
+/// `XMAP_ROOT` the public half of the root key in hexadecimal digits. Without them it is a development build.
+/// `cargo xtask image --policy` sets both, once it has seen that the one is signed with the other.
 fn own(policy: &Path) {
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets it for every build script"));
     let bytes = fs::read(policy).unwrap_or_else(|error| panic!("{}: {error}", policy.display()));
@@ -49,8 +49,9 @@ fn key(digits: &str) -> Vec<u8> {
     bytes.filter(|bytes| bytes.len() == 32).expect("XMAP_ROOT has 64 hexadecimal digits")
 }
 
-/// Puts the table of role keys beside the program: `XMAP_KEYS` is its path. Without it a development build is open to whoever
-/// reaches it, and a release build to nobody. `cargo xtask image --keys` sets it, once it has seen that it is one.
+/// Puts the table of role keys beside the program: `XMAP_KEYS` is its path. Without it a development build is
+/// open to whoever reaches it, and a release build to nobody. `cargo xtask image --keys` sets it, once it has
+/// seen that it is one.
 fn guard(keys: &Path) {
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets it for every build script"));
     let bytes = fs::read(keys).unwrap_or_else(|error| panic!("{}: {error}", keys.display()));

@@ -1,4 +1,5 @@
-//! What the documents point at is there: files, sections, and the tests that docs/security.md names.
+//! Holds the documents: what they point at is there (files, sections, the tests that docs/security.md names),
+//! and their lines have a length that people can read.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -79,4 +80,50 @@ fn every_test_that_the_security_page_names_is_a_test() {
     };
     let missing: Vec<_> = names.iter().filter(|name| !is_test(name)).collect();
     assert!(missing.is_empty(), "{missing:?}");
+}
+
+/// Returns the lines that are too long to be read side by side. A table's row, an example, a line of a string
+/// and a line that nothing can break (one word behind its mark) may be longer.
+fn long_lines<'a>(text: &'a str, prose: impl Fn(&'a str) -> Option<&'a str>) -> Vec<(usize, &'a str)> {
+    const COLUMNS: usize = 110;
+    let mut long = Vec::new();
+    let mut example = false;
+    for (number, line) in text.lines().enumerate() {
+        let Some(words) = prose(line) else { continue };
+        let words = words.trim();
+        if words.starts_with("```") {
+            example = !example;
+            continue;
+        }
+        let may = example
+            || words.starts_with('|')
+            || words.ends_with("\\n\\")
+            || words.split_whitespace().count() < 3;
+        if line.chars().count() > COLUMNS && !may {
+            long.push((number + 1, line));
+        }
+    }
+    long
+}
+
+#[test]
+fn lines_of_prose_end_at_the_column() {
+    assert_eq!(long_lines(&"word ".repeat(30), Some).len(), 1);
+    assert_eq!(long_lines(&format!("| {} |", "word ".repeat(30)), Some).len(), 0);
+    let mut wrong = Vec::new();
+    for (extension, comment) in [("md", None), ("rs", Some("//"))] {
+        for file in files(extension) {
+            let text = fs::read_to_string(&file).unwrap();
+            let prose = |line| match comment {
+                Some(mark) => {
+                    str::trim_start(line).strip_prefix(mark).map(|rest| rest.trim_start_matches(['/', '!']))
+                }
+                None => Some(line),
+            };
+            for (line, words) in long_lines(&text, prose) {
+                wrong.push(format!("{}:{line}: {words}", file.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "wrap these at 110 columns:\n{}", wrong.join("\n"));
 }

@@ -1,5 +1,5 @@
-//! Events, bounces and faults that no script has thought of: random ones, to the simulator and to the oracle, which
-//! shares no code with it.
+//! Events, bounces and faults that no script has thought of: random ones, to the simulator and to the oracle,
+//! which shares no code with it.
 
 use std::fmt::Write as _;
 

@@ -1,15 +1,15 @@
-//! A fault at every op: each op of every panel is replaced by a trap in its turn, and the panel's script runs until it
-//! meets it. From there on no op runs, and each output is in its safe state, with one store for it and none for any
-//! other line.
+//! A fault at every op: each op of every panel is replaced by a trap in its turn, and the panel's script runs
+//! until it meets it. From there on no op runs, and each output is in its safe state, with one store for it
+//! and none for any other line.
 
 use std::panic::resume_unwind;
 use std::{fs, thread};
 
 use xmap_compiler::compile::compile;
 use xmap_compiler::manifest::Manifest;
+use xmap_device::MountError;
 use xmap_image::{Image, OnFault, Op, PinMode, Safe, Word, decode, reseal};
-use xmap_link::{Life, What};
-use xmap_panel::MountError;
+use xmap_link::{DeviceEventKind, Life};
 use xmap_sim::{Access, Action, Register, Script, Sim, SimBoard, SimError, Step};
 use xmap_tests::Panel;
 
@@ -96,7 +96,7 @@ impl Subject {
             }
             let traps = sim.happened().into_iter().filter_map(|happening| match happening.what {
                 // A script's wrong argument is its host's mistake, and counted apart.
-                What::Trapped(trap) | What::Mistaken(trap) => Some(trap),
+                DeviceEventKind::Trapped(trap) | DeviceEventKind::Mistaken(trap) => Some(trap),
                 _ => None,
             });
             let traps: Vec<_> = traps.collect();
@@ -112,8 +112,8 @@ impl Subject {
         }
     }
 
-    /// What the board has recorded is what the undisturbed panel does up to some point, then the stores that make its
-    /// outputs safe, and nothing else.
+    /// What the board has recorded is what the undisturbed panel does up to some point, then the stores that
+    /// make its outputs safe, and nothing else.
     fn check_safe(&self, image: &Image<'_>, board: &SimBoard, place: &str, tally: &mut Tally) {
         let mut record: Vec<Access> = board.accesses().copied().collect();
         // A module that rests asks for no edges. This comes after the outputs.

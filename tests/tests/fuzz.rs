@@ -1,5 +1,5 @@
-//! The bodies of the compiler's fuzz targets (`tests/fuzz`) on stable Rust: over the committed corpus, over changes to
-//! it, and over seeded inputs.
+//! The bodies of the compiler's fuzz targets (`tests/fuzz`) on stable Rust: over the committed corpus, over
+//! changes to it, and over seeded inputs.
 
 #[path = "../fuzz/src/changes.rs"]
 #[allow(unreachable_pub)]

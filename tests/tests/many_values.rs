@@ -1,5 +1,5 @@
-//! Functions with more values in flight than registers, against wasmi: loops that carry hundreds and thousands
-//! of values, ways out of a block that pass them, and calls that they outlive.
+//! Functions with more values in flight than registers, against wasmi: loops that carry hundreds and
+//! thousands of values, ways out of a block that pass them, and calls that they outlive.
 
 use std::fmt::Write;
 
@@ -19,8 +19,8 @@ fn equal(text: String) {
     thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
 }
 
-/// A function with `n` locals that hold numbers made of the parameter; `code` may change them, and the result is made
-/// of all.
+/// A function with `n` locals that hold numbers made of the parameter; `code` may change them, and the result
+/// is made of all.
 fn module(n: usize, calls: &[u32], code: impl FnOnce(&mut String)) -> String {
     let mut text = String::new();
     calls.iter().for_each(|arg| writeln!(text, ";; call f {arg}").unwrap());

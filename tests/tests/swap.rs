@@ -1,6 +1,6 @@
-//! A panel is swapped between any two steps of its script: for itself, and for its next version. The oracle does the
-//! same with its own account of what carries over, and the two traces are one: so what the swap itself stores, which the
-//! oracle does not know, is nothing.
+//! A panel is swapped between any two steps of its script: for itself, and for its next version. The oracle
+//! does the same with its own account of what carries over, and the two traces are one: so what the swap
+//! itself stores, which the oracle does not know, is nothing.
 
 use std::panic::resume_unwind;
 use std::{fs, thread};
@@ -8,7 +8,7 @@ use std::{fs, thread};
 use xmap_compiler::compile::compile;
 use xmap_compiler::manifest::Manifest;
 use xmap_image::OwnedImage;
-use xmap_link::What;
+use xmap_link::DeviceEventKind;
 use xmap_sim::{Register, Script, Sim};
 use xmap_tests::Panel;
 use xmap_tests::oracle::{self, Step};
@@ -73,7 +73,7 @@ impl Subject {
         sim.device().confirm(0).unwrap_or_else(|refusal| panic!("{place}: {refusal}"));
         assert_eq!(sim.image().hash(), image.hash(), "{place}");
         let happened: Vec<_> = sim.happened().into_iter().map(|happening| happening.what).collect();
-        assert_eq!(happened, [What::Swapped, What::Confirmed], "{place}");
+        assert_eq!(happened, [DeviceEventKind::Swapped, DeviceEventKind::Confirmed], "{place}");
         if floats {
             let sets_up = |register| matches!(register, Register::Select(_) | Register::Pull(_));
             let touched =

@@ -1,4 +1,5 @@
-//! A trap leaves a module sound: modules of each compiler, whose calls trap a hundred thousand times, work on as before.
+//! A trap leaves a module sound: modules of each compiler, whose calls trap a hundred thousand times, work on
+//! as before.
 
 use std::path::Path;
 
@@ -20,7 +21,8 @@ struct Case {
     good: &'static [(&'static str, &'static [u64], u64)],
     /// What has to be called once, first.
     before: &'static [&'static str],
-    /// Whether the module is whole wherever its fuel ends. A garbage collector is not, in the middle of its work.
+    /// Whether the module is whole wherever its fuel ends. A garbage collector is not, in the middle of its
+    /// work.
     whole_anywhere: bool,
 }
 

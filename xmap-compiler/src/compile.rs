@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use xmap_image::limits::DEFAULT_FUEL;
 use xmap_image::{
-    Entry, Event, Export, ImageBuilder, Manifest as Block, Op, PinName, PinRow, Plain, Policy, Ty, Word,
+    Entry, Event, Export, FaultPolicy, ImageBuilder, Manifest as Block, Op, PinName, PinRow, Plain, Ty, Word,
     limits,
 };
 
@@ -24,7 +24,7 @@ use crate::pins::PinCheck;
 use crate::report::{ExportReport, FunctionReport, How, Report, texts};
 use crate::shadow::{Shadow, shadow};
 use crate::table;
-use crate::wasm::{self, ConstExpr, Import, Lines, SourceMapText, WasmModule, foreign};
+use crate::wasm::{self, ConstExpr, Import, LineTable, SourceMapText, WasmModule, foreign};
 use crate::work::Exhausted;
 
 /// What a compilation gives.
@@ -71,7 +71,7 @@ pub fn compile_with(
     let file = manifest.wasm_path().display().to_string();
     let mut module = WasmModule::read(&file, wasm)?;
     start_with_fuel(manifest, &mut module);
-    let lines = Lines::of(&module).with_map(map);
+    let lines = LineTable::of(&module).with_map(map);
     let exports = resolve_exports(manifest, &exported(&module))?;
     let pins = |function| PinCheck { file: &file, module: &module, lines: &lines, manifest, function };
 
@@ -92,8 +92,9 @@ pub fn compile_with(
     })
 }
 
-/// Makes the start function the hook `_initialize`, which runs right behind it, where the manifest says how much fuel a call has: a
-/// device gives a start function what an image without a manifest has. A module that has both keeps both.
+/// Makes the start function the hook `_initialize`, which runs right behind it, where the manifest says how
+/// much fuel a call has: a device gives a start function what an image without a manifest has. A module that
+/// has both keeps both.
 fn start_with_fuel(manifest: &Manifest, module: &mut WasmModule<'_>) {
     const HOOK: &str = "_initialize";
     let says = manifest.has_text() && manifest.limits.fuel.value != DEFAULT_FUEL;
@@ -111,7 +112,7 @@ struct Parts<'p, 'a> {
     linked: &'p Linked,
     shadow: &'p Shadow,
     file: &'p str,
-    lines: &'p Lines<'a>,
+    lines: &'p LineTable<'a>,
     steps: u64,
 }
 
@@ -302,7 +303,7 @@ fn block<'p>(parts: &Parts<'p, '_>, kept: &Kept) -> Block<'p> {
         namespace: &manifest.module.namespace.value,
         pins: pins.into_iter().collect(),
         events: handlers.collect(),
-        policy: Policy { layout: kept.layout, keep, ..manifest.policy.clone() },
+        policy: FaultPolicy { layout: kept.layout, keep, ..manifest.policy.clone() },
     }
 }
 
@@ -342,7 +343,7 @@ struct Program {
 fn program<'m>(
     file: &str,
     module: &WasmModule<'m>,
-    lines: &Lines<'m>,
+    lines: &LineTable<'m>,
     exports: &[MappedExport],
 ) -> Result<Program, Diagnostics> {
     let mut roots: BTreeSet<u32> = exports.iter().map(|e| e.function).chain(module.start).collect();
@@ -444,7 +445,7 @@ pub(crate) fn too_complex(
 struct Reach<'a, 'm> {
     file: &'a str,
     module: &'a WasmModule<'m>,
-    lines: &'a Lines<'m>,
+    lines: &'a LineTable<'m>,
     exports: &'a [MappedExport],
     /// For each function, the one that names it, and the instruction's offset.
     by: HashMap<u32, (u32, u32)>,

@@ -309,8 +309,8 @@ pub(crate) fn reason(error: &io::Error) -> String {
 /// Bytes of a message that are printed, so that a name of a megabyte does not flood a terminal.
 const MOST_BYTES: usize = 4096;
 
-/// Whether a character does something to a terminal, or to the text around it: control characters but line feeds and tabs, and
-/// those that change the direction of writing.
+/// Whether a character does something to a terminal, or to the text around it: control characters but line
+/// feeds and tabs, and those that change the direction of writing.
 pub fn acts_on_terminal(c: char) -> bool {
     xmap_image::acts(c) && !matches!(c, '\n' | '\t')
 }

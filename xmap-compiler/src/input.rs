@@ -97,8 +97,8 @@ pub fn read(path: &Path) -> Result<Content, Diagnostic> {
     content(path, read_at_most(path, MAX_MODULE_BYTES)?)
 }
 
-/// What the bytes of a file are; of the path, only its ending and its name for messages count. Never panics, whatever
-/// the bytes are.
+/// What the bytes of a file are; of the path, only its ending and its name for messages count. Never panics,
+/// whatever the bytes are.
 ///
 /// # Errors
 /// As [`read`], but for those of the operating system.
@@ -156,8 +156,8 @@ pub fn read_module(path: &Path) -> Result<Vec<u8>, Diagnostic> {
     }
 }
 
-/// Reads the source map that a module names, if it stands beside the module. A module without one, or with one that cannot be
-/// read, has no lines: no error, as for one without debug information.
+/// Reads the source map that a module names, if it stands beside the module. A module without one, or with
+/// one that cannot be read, has no lines: no error, as for one without debug information.
 pub fn source_map(wasm: &Path, module: &[u8]) -> Option<SourceMapText> {
     let url = Path::new(source_map_url(module)?);
     // A file name alone: a module that somebody else built reads no file of another folder.

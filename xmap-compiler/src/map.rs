@@ -9,7 +9,7 @@ use xmap_image::{Image, Op, Plain, Word, decode, is_plain};
 use crate::diagnostic::SourcePlace;
 use crate::ir::Site;
 use crate::link::{Linked, Origin as Function};
-use crate::wasm::{Lines, WasmModule, is_library};
+use crate::wasm::{LineTable, WasmModule, is_library};
 
 /// The version of the file.
 const FORMAT: u32 = 1;
@@ -56,7 +56,8 @@ pub struct MapOp {
     pub at: u32,
     /// The instruction's offset in the module.
     pub wasm: u32,
-    /// `file:line:column`, where the module has debug information: the innermost that is not the toolchain's library.
+    /// `file:line:column`, where the module has debug information: the innermost that is not the toolchain's
+    /// library.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
     /// The author's lines that this one was inlined into, the innermost first.
@@ -101,7 +102,7 @@ impl SourceMap {
         words: &[Word],
         module: &WasmModule<'_>,
         linked: &Linked,
-        lines: &Lines<'_>,
+        lines: &LineTable<'_>,
         kept: Vec<String>,
     ) -> Self {
         let mut start = 0;
@@ -196,7 +197,7 @@ struct Chain {
 
 impl Chain {
     /// Follows an op through what compilers inlined: first the module's, then this one.
-    fn of(source: &Function, position: u32, lines: &Lines<'_>) -> Self {
+    fn of(source: &Function, position: u32, lines: &LineTable<'_>) -> Self {
         if !lines.exist() {
             return Self { source: None, inlined: Vec::new(), authors: false };
         }
@@ -219,11 +220,11 @@ const MOST_CALLERS: usize = 8;
 struct Callers<'l, 'm> {
     calls: HashMap<u32, Vec<(usize, u32)>>,
     linked: &'l Linked,
-    lines: &'l Lines<'m>,
+    lines: &'l LineTable<'m>,
 }
 
 impl<'l, 'm> Callers<'l, 'm> {
-    fn of(linked: &'l Linked, lines: &'l Lines<'m>) -> Self {
+    fn of(linked: &'l Linked, lines: &'l LineTable<'m>) -> Self {
         let mut calls: HashMap<u32, Vec<(usize, u32)>> = HashMap::new();
         if lines.exist() {
             for (n, (function, source)) in linked.functions.iter().zip(&linked.sources).enumerate() {

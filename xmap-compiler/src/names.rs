@@ -94,7 +94,8 @@ pub fn did_you_mean<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) ->
 /// Words longer than this are compared by their beginning: the distance takes time and memory
 /// in the product of the lengths, and a name comes from a file that anybody may have written.
 const COMPARED_CHARS: usize = 64;
-/// Known names that a word is compared with: a panel has some ten, a module that is not one can have a million.
+/// Known names that a word is compared with: a panel has some ten, a module that is not one can have a
+/// million.
 const COMPARED_NAMES: usize = 1024;
 
 fn ranked<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<(usize, &'a str)> {

@@ -9,7 +9,7 @@ use crate::compile::too_complex;
 use crate::diagnostic::{Diagnostic, Place};
 use crate::ir::Func;
 use crate::manifest::{Manifest, lines_text};
-use crate::wasm::{Lines, Native, WasmModule};
+use crate::wasm::{LineTable, Native, WasmModule};
 use crate::work::Exhausted;
 
 /// Checks native operations of one function, and names places in it.
@@ -19,7 +19,7 @@ pub struct PinCheck<'a> {
     /// The module.
     pub module: &'a WasmModule<'a>,
     /// Its line table.
-    pub lines: &'a Lines<'a>,
+    pub lines: &'a LineTable<'a>,
     /// What the panel declares.
     pub manifest: &'a Manifest,
     /// The function.

@@ -1,12 +1,12 @@
 //! An image's policy as text: what differs from the default, in the words of the manifest, and what is kept.
 
-use xmap_image::{Keep, Policy};
+use xmap_image::{FaultPolicy, Keep};
 
 use crate::manifest::policy::{CONFIRM, ON_FAULT, ON_OVERRUN, word};
 
 /// The keys of `[policy]` that differ from what a manifest without them means, with their values.
-pub fn policy(policy: &Policy) -> Vec<(&'static str, String)> {
-    let default = Policy::default();
+pub fn policy(policy: &FaultPolicy) -> Vec<(&'static str, String)> {
+    let default = FaultPolicy::default();
     let number = |n: u32, default: u32| (n != default).then(|| n.to_string());
     let fault = word(ON_FAULT, &policy.on_trap);
     // The end of the fuel is a trap like others, unless the manifest says something else.
@@ -27,7 +27,7 @@ pub fn policy(policy: &Policy) -> Vec<(&'static str, String)> {
 }
 
 /// What an image keeps over a swap, a line for each part. `names` are the manifest's, as the map has them.
-pub fn kept(policy: &Policy, names: &[String]) -> Vec<String> {
+pub fn kept(policy: &FaultPolicy, names: &[String]) -> Vec<String> {
     let name = |n: usize| names.get(n).filter(|name| !name.is_empty()).map(|name| format!("  {name}"));
     let one = |(n, keep): (usize, &Keep)| {
         let place = match *keep {
@@ -48,8 +48,8 @@ mod tests {
 
     #[test]
     fn the_default_says_nothing_and_the_opposite_says_everything() {
-        assert_eq!(policy(&Policy::default()), []);
-        let other = Policy {
+        assert_eq!(policy(&FaultPolicy::default()), []);
+        let other = FaultPolicy {
             on_trap: OnFault::Restart,
             on_fuel: OnFault::Safe,
             restarts: 0,
@@ -58,7 +58,7 @@ mod tests {
             link_timeout_ms: 500,
             confirm_ms: 0,
             confirm: Confirm::Host,
-            ..Policy::default()
+            ..FaultPolicy::default()
         };
         let text: Vec<String> =
             policy(&other).into_iter().map(|(key, value)| format!("{key}={value}")).collect();
@@ -67,9 +67,10 @@ mod tests {
             "on_trap=restart on_fuel=safe restarts=0 on_overrun=drop_newest coalesce=false \
              link_timeout_ms=500 confirm_ms=0 confirm=host"
         );
-        let fuel_too = Policy { on_trap: OnFault::Safe, on_fuel: OnFault::Safe, ..Policy::default() };
+        let fuel_too =
+            FaultPolicy { on_trap: OnFault::Safe, on_fuel: OnFault::Safe, ..FaultPolicy::default() };
         assert_eq!(policy(&fuel_too), [("on_trap", "safe".to_string())]);
-        let fuel_not = Policy { on_trap: OnFault::Safe, ..Policy::default() };
+        let fuel_not = FaultPolicy { on_trap: OnFault::Safe, ..FaultPolicy::default() };
         assert_eq!(policy(&fuel_not).len(), 2);
     }
 }

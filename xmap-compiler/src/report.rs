@@ -4,7 +4,8 @@ use std::fmt;
 
 use xmap_image::limits;
 use xmap_image::{
-    ExportId, Extension, Function, FunctionRow, HEADER_WORDS, Image, NoRoom, Op, Policy, Section, Ty, Word,
+    ExportId, Extension, FaultPolicy, Function, FunctionRow, HEADER_WORDS, Image, NoRoom, Op, Section, Ty,
+    Word,
 };
 
 use crate::bounds::{
@@ -75,7 +76,7 @@ pub struct Report {
     /// The functions, in the order of their code.
     pub functions: Vec<FunctionReport>,
     /// What follows a fault, and where kept state is.
-    pub policy: Policy,
+    pub policy: FaultPolicy,
     /// What each part of kept state is called, where that is known.
     pub kept: Vec<String>,
 }
@@ -250,7 +251,7 @@ impl Report {
 }
 
 /// An image's policy. One that came in has a block that holds.
-fn policy_of(image: &Image<'_>) -> Policy {
+fn policy_of(image: &Image<'_>) -> FaultPolicy {
     image.manifest().unwrap_or_default().policy
 }
 

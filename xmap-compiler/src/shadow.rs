@@ -1,8 +1,8 @@
-//! Finds the pointer of a module's shadow stack: the global in which its compiler keeps how much of a stack in
-//! linear memory is taken.
+//! Finds the pointer of a module's shadow stack: the global in which its compiler keeps how much of a stack
+//! in linear memory is taken.
 //!
-//! A function takes its frame when it begins and gives it back in front of each return. A call that traps gets
-//! to no return, so the mapper gives back what the call had taken; for that the image names the global.
+//! A function takes its frame when it begins and gives it back in front of each return. A call that traps
+//! gets to no return, so the mapper gives back what the call had taken; for that the image names the global.
 //!
 //! Compilers that leave names name it. Others are known by what their functions do: a global whose value goes
 //! down by a constant, comes back to what it was before each return, and is an address.
@@ -10,7 +10,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use wasmparser::ValType;
-use xmap_image::{OnFault, Policy};
+use xmap_image::{FaultPolicy, OnFault};
 
 use crate::codes::Code;
 use crate::diagnostic::{Diagnostic, Place};
@@ -39,7 +39,7 @@ impl Shadow {
     }
 
     /// Warns of a module whose stack cannot be given back after a trap, where its policy is to go on.
-    pub(crate) fn warning(&self, file: &str, policy: &Policy) -> Option<Diagnostic> {
+    pub(crate) fn warning(&self, file: &str, policy: &FaultPolicy) -> Option<Diagnostic> {
         let Shadow::Unclear(why) = self else { return None };
         let keys: Vec<String> = [("on_trap", policy.on_trap), ("on_fuel", policy.on_fuel)]
             .into_iter()

@@ -1,14 +1,15 @@
 //! Counts the steps that the compiler takes for a function, so that a module made to be slow to compile ends
 //! in an error that names the function, within seconds and within memory.
 //!
-//! A step is one turn of an inner loop: the same module takes the same number of steps on each machine. What a
-//! function may take is linear in its size. Code that compilers write stays below a tenth of it.
+//! A step is one turn of an inner loop: the same module takes the same number of steps on each machine. What
+//! a function may take is linear in its size. Code that compilers write stays below a tenth of it.
 
 /// Steps that every function may take in a phase.
 const STEPS: u64 = 2 << 20;
 /// Steps of a phase for each byte of a function's body.
 const STEPS_PER_BYTE: u64 = 2048;
-/// Values, operands and arguments of edges that every function may have when it is lowered: memory goes with them.
+/// Values, operands and arguments of edges that every function may have when it is lowered: memory goes with
+/// them.
 const ENTITIES: u64 = 1 << 20;
 /// The same for each byte of its body.
 const ENTITIES_PER_BYTE: u64 = 8;

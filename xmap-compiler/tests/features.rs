@@ -1,5 +1,5 @@
-//! The table of features in docs/guest.md, held against the compiler: each row has a module, which compiles or is refused for what
-//! it is.
+//! The table of features in docs/guest.md, held against the compiler: each row has a module, which compiles
+//! or is refused for what it is.
 
 use std::path::Path;
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use xmap_compiler::compile::{Compiled, compile};
 use xmap_compiler::diagnostic::{Code, Diagnostics};
 use xmap_compiler::manifest::Manifest;
-use xmap_image::{Image, Keep, OnFault, Policy};
+use xmap_image::{FaultPolicy, Image, Keep, OnFault};
 
 /// What compilers make of variables: globals that the module changes, and addresses in memory.
 const WAT: &str = r#"(module
@@ -47,7 +47,7 @@ fn build(tables: &str) -> Result<Compiled, Diagnostics> {
     build_of(WAT, tables)
 }
 
-fn policy(tables: &str) -> Policy {
+fn policy(tables: &str) -> FaultPolicy {
     Image::admit(&build(tables).unwrap().words).unwrap().manifest().unwrap().policy
 }
 
@@ -62,7 +62,7 @@ fn refused(tables: &str) -> (Vec<(Code, String)>, String) {
 #[test]
 fn a_manifest_without_them_is_an_image_without_a_policy() {
     let plain = build("").unwrap();
-    assert_eq!(Image::admit(&plain.words).unwrap().manifest().unwrap().policy, Policy::default());
+    assert_eq!(Image::admit(&plain.words).unwrap().manifest().unwrap().policy, FaultPolicy::default());
     assert_eq!(
         build("[policy]\non_trap = \"hold\"\n[keep]\nglobals = []\nmemory = []").unwrap().words,
         plain.words
@@ -73,12 +73,12 @@ fn a_manifest_without_them_is_an_image_without_a_policy() {
 #[test]
 fn the_policy_stands_in_the_image() {
     let found = policy("[policy]\non_trap = \"restart\"\nrestarts = 9\nlink_timeout_ms = 250");
-    let expected = Policy {
+    let expected = FaultPolicy {
         on_trap: OnFault::Restart,
         on_fuel: OnFault::Restart,
         restarts: 9,
         link_timeout_ms: 250,
-        ..Policy::default()
+        ..FaultPolicy::default()
     };
     assert_eq!(found, expected);
 }

@@ -1,4 +1,5 @@
-//! The pointer of a module's shadow stack: found by its name or by what functions do, and what is said where it is not.
+//! The pointer of a module's shadow stack: found by its name or by what functions do, and what is said where
+//! it is not.
 
 use xmap_compiler::codes::Code;
 use xmap_compiler::compile::{Compiled, compile};

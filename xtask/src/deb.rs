@@ -1,6 +1,7 @@
 //! The Debian package of the service: program, unit, default panel, configuration, udev rule.
 //!
-//! What is in it stands in `firmware/linux/dist`; this lays it out and lets dpkg-deb pack it, which every Debian machine has.
+//! What is in it stands in `firmware/linux/dist`; this lays it out and lets dpkg-deb pack it, which every
+//! Debian machine has.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;

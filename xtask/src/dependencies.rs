@@ -1,7 +1,7 @@
 //! What other people's packages may be: their licences and where they come from, as `deny.toml` says.
 //!
-//! The file is cargo-deny's, which a fresh machine does not have and takes ten minutes to build. This reads what a
-//! test needs of it.
+//! The file is cargo-deny's, which a fresh machine does not have and takes ten minutes to build. This reads
+//! what a test needs of it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -117,8 +117,8 @@ fn foreign(metadata: &Metadata) -> Result<Vec<Foreign>> {
     Ok(others.collect())
 }
 
-/// What is linked into the programs of a device, and what runs at their build inside of the compiler: all that they
-/// depend on but for tests and build scripts.
+/// What is linked into the programs of a device, and what runs at their build inside of the compiler: all
+/// that they depend on but for tests and build scripts.
 fn linked(metadata: &Metadata) -> Result<BTreeSet<PackageId>> {
     let nodes = &metadata.resolve.as_ref().context("cargo resolved nothing")?.nodes;
     let is_program = |id: &PackageId| {

@@ -87,7 +87,8 @@ pub struct Machine<'a> {
     /// One instruction is one nanosecond: counts and times are the same in every run. Without it the
     /// clock is the host's.
     pub counting: bool,
-    /// Where the boot loader says that it booted from, by its number: 1 an SD card, 4 a USB stick. Without it nobody says.
+    /// Where the boot loader says that it booted from, by its number: 1 an SD card, 4 a USB stick. Without it
+    /// nobody says.
     pub boot_mode: Option<u32>,
     /// The device tree has a random seed, as the Raspberry Pi's firmware hands one over.
     pub seeded: bool,
@@ -163,8 +164,8 @@ impl<'a> Machine<'a> {
         Ok(Emulator { running, uart, witness, _device_tree: device_tree })
     }
 
-    /// Runs it in the place of this process, so that it ends with it; the UART is at `serial`: `stdio`, or what else
-    /// QEMU takes there.
+    /// Runs it in the place of this process, so that it ends with it; the UART is at `serial`: `stdio`, or
+    /// what else QEMU takes there.
     ///
     /// # Errors
     ///

@@ -188,8 +188,8 @@ pub fn check(counted: &Figures) -> Result<()> {
 }
 
 /// What is committed for a figure: what bounds are made of has a sixteenth more, so that the compiler's
-/// choice of registers somewhere else does not change every bound; so have long stretches of the device program,
-/// whose counts differ by a few with the folder that it is built in.
+/// choice of registers somewhere else does not change every bound; so have long stretches of the device
+/// program, whose counts differ by a few with the folder that it is built in.
 fn stated(name: &str, counted: u64) -> u64 {
     let loose = ["op.", "direct.", "call.", "swap.", "irq.", "link.", "trust."]
         .iter()

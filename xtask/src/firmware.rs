@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, ensure};
 use xmap_link::RoleKeys;
-use xmap_trust::{Policy, PublicKey, open_policy};
+use xmap_trust::{PublicKey, TrustPolicy, open_policy};
 
 use crate::toolchain::Toolchain;
 use crate::{flatten, process, root, target_dir};
@@ -80,7 +80,8 @@ pub struct Built {
 pub enum Owner<'a> {
     /// Nobody's: a development build, which takes any image and says so.
     Nobody,
-    /// A release build: this signed policy (`xmap policy sign`) and the public half of the key that signed it are compiled in.
+    /// A release build: this signed policy (`xmap policy sign`) and the public half of the key that signed it
+    /// are compiled in.
     Policy {
         /// The signed policy's file.
         policy: &'a Path,
@@ -95,7 +96,7 @@ impl Owner<'_> {
     /// # Errors
     ///
     /// The policy cannot be read, or is not signed with this key: such a device would take nothing.
-    pub fn read<'a>(policy: &'a Path, root: &str) -> Result<(Owner<'a>, Policy)> {
+    pub fn read<'a>(policy: &'a Path, root: &str) -> Result<(Owner<'a>, TrustPolicy)> {
         let root =
             hex_key(root).context("the root key has 64 hexadecimal digits, as `xmap keygen` prints them")?;
         ensure!(root.is_sound(), "{root} is no public key");
@@ -139,8 +140,8 @@ pub fn role_keys(path: &Path) -> Result<RoleKeys> {
     RoleKeys::parse(&read(path)?).map_err(|error| anyhow!("{}: {error}", path.display()))
 }
 
-/// Builds a program and flattens it. With `keys`, a table as `xmap keys` writes it, the link lets those in who have one; without, a device
-/// of nobody is open to whoever reaches it, and one of an owner to nobody.
+/// Builds a program and flattens it. With `keys`, a table as `xmap keys` writes it, the link lets those in
+/// who have one; without, a device of nobody is open to whoever reaches it, and one of an owner to nobody.
 ///
 /// # Errors
 ///

@@ -24,7 +24,8 @@ enum Command {
     /// Count instructions in the emulator and compare them with the committed figures, or measure the
     /// mapper beside other engines
     Bench(commands::peers::Arguments),
-    /// Run each test panel's script on the simulator, under Linux and on bare metal, and compare all that they did
+    /// Run each test panel's script on the simulator, under Linux and on bare metal, and compare all that
+    /// they did
     Matrix(commands::matrix::Arguments),
     /// Set up, then run every check and test of the project
     Test,

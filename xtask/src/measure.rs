@@ -112,8 +112,8 @@ impl Bench {
     }
 
     /// Instructions from where the main loop runs again after a timer's interrupt to the store of the timer's
-    /// handler, the fewest and the most of so many events (`store_min`, `store_max`). The image has one handler,
-    /// of a timer.
+    /// handler, the fewest and the most of so many events (`store_min`, `store_max`). The image has one
+    /// handler, of a timer.
     ///
     /// # Errors
     /// As [`Bench::run`].

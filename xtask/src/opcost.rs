@@ -33,11 +33,12 @@ pub struct Costs {
 /// Bytes of text that the cost of `log.message` is for: what one frame of the link carries.
 pub const LOG_BYTES: u64 = 256;
 
-/// Instructions that one word of fuel pays for at most, as docs/format.md (*Fuel*) states: those of `log.message` with as
-/// much text as the op itself pays for, and those of any other op.
+/// Instructions that one word of fuel pays for at most, as docs/format.md (*Fuel*) states: those of
+/// `log.message` with as much text as the op itself pays for, and those of any other op.
 pub const FUEL_INSNS: [u64; 2] = [4400, 200];
 
-/// Operands of the ops whose work is as long as an operand says, and that length: up to all that the image has.
+/// Operands of the ops whose work is as long as an operand says, and that length: up to all that the image
+/// has.
 fn lengths(op: Op) -> Vec<([u64; PARAMS], u32)> {
     let three = |lens: &[u32]| lens.iter().map(|len| ([0, 0, u64::from(*len)], *len)).collect();
     match op {
@@ -485,7 +486,8 @@ fn judge(measured: &[(Subject, u64, bool)], groups: usize, ram: (u32, u32)) -> R
     Ok(Costs { ops, call, param: worst_param, result: worst_result, text, direct, ram })
 }
 
-/// Holds the work of each op that was measured against its charge: one word for the op, and what its length costs.
+/// Holds the work of each op that was measured against its charge: one word for the op, and what its length
+/// costs.
 fn check_fuel(measured: &[(Subject, u64, bool)], plain: &[u64]) -> Result<()> {
     let mut longest: BTreeMap<Op, u32> = BTreeMap::new();
     for (subject, insns, trapped) in measured {
@@ -520,8 +522,8 @@ fn check_fuel(measured: &[(Subject, u64, bool)], plain: &[u64]) -> Result<()> {
     Ok(())
 }
 
-/// What `log.message` costs by its text's length: a line above everything that was measured. It is as steep as
-/// the steepest kind of text is over its length.
+/// What `log.message` costs by its text's length: a line above everything that was measured. It is as steep
+/// as the steepest kind of text is over its length.
 fn text_cost(measured: &[(Subject, u64, bool)], plain: &[u64]) -> (u64, u64) {
     let all = || {
         measured.iter().filter_map(|(subject, insns, trapped)| match subject {

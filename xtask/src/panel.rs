@@ -7,20 +7,20 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use xmap_image::{MAGIC, OwnedImage, Word, conflicts};
-use xmap_trust::{Piece, Policy, Seal, check_sealed, pieces};
+use xmap_trust::{Piece, Seal, TrustPolicy, check_sealed, pieces};
 
 use crate::{cargo, process, root, target_dir};
 
 /// `xmap` itself may have to be compiled.
 const COMPILE_LIMIT: Duration = Duration::from_secs(20 * 60);
 
-/// Reads a panel's image or bundle, or compiles a manifest or a module. `policy` is that of the device's owner, where it has
-/// one; `media` are the origins that the device can see for it.
+/// Reads a panel's image or bundle, or compiles a manifest or a module. `policy` is that of the device's
+/// owner, where it has one; `media` are the origins that the device can see for it.
 ///
 /// # Errors
 ///
 /// What is wrong with the file, or why the device would not run it.
-pub fn read(path: &Path, policy: Option<&Policy>, media: &[&str]) -> Result<Vec<u8>> {
+pub fn read(path: &Path, policy: Option<&TrustPolicy>, media: &[&str]) -> Result<Vec<u8>> {
     let name = || path.display().to_string();
     // A pipe would be waited for.
     ensure!(fs::metadata(path).with_context(name)?.is_file(), "{}: no regular file", name());
@@ -47,7 +47,7 @@ pub fn read(path: &Path, policy: Option<&Policy>, media: &[&str]) -> Result<Vec<
 }
 
 /// Holds images against each other, their board and, with a policy, their seals against it.
-fn check(bytes: &[u8], policy: Option<&Policy>, media: &[&str]) -> Result<()> {
+fn check(bytes: &[u8], policy: Option<&TrustPolicy>, media: &[&str]) -> Result<()> {
     let (chunks, rest) = bytes.as_chunks::<4>();
     ensure!(rest.is_empty(), "not a whole number of 32-bit words: copy the image again");
     let words: Vec<Word> = chunks.iter().map(|word| Word::from_le_bytes(*word)).collect();
@@ -72,7 +72,7 @@ fn check(bytes: &[u8], policy: Option<&Policy>, media: &[&str]) -> Result<()> {
 }
 
 /// Asks of an image with its seal what the device will ask at boot.
-fn allowed(policy: &Policy, whole: &[Word], seal: Option<&[Word]>, media: &[&str]) -> Result<()> {
+fn allowed(policy: &TrustPolicy, whole: &[Word], seal: Option<&[Word]>, media: &[&str]) -> Result<()> {
     let says = seal.and_then(|seal| Seal::parse(seal).ok()).map(|seal| seal.origin).unwrap_or_default();
     let known = media.iter().find(|medium| **medium == &*says);
     let verdict = check_sealed(whole, policy, known.map_or(media[0], |medium| medium), 0);
@@ -102,7 +102,7 @@ mod tests {
         SecretKey::from_seed(&[seed; 32])
     }
 
-    fn policy() -> Policy {
+    fn policy() -> TrustPolicy {
         let key = TrustedKey {
             key: key(1).public(),
             origins: Few::from_slice(&["sd".try_into().unwrap(), "usb".try_into().unwrap()]).unwrap(),
@@ -111,7 +111,7 @@ mod tests {
             lines: 0,
             ops: OpClass::GpioWrite.bit(),
         };
-        let mut policy = Policy { version: 1, ..Policy::default() };
+        let mut policy = TrustPolicy { version: 1, ..TrustPolicy::default() };
         policy.keys.push(key).unwrap();
         policy
     }
@@ -136,7 +136,7 @@ mod tests {
         bytes(&[&words[..], &seal.to_words()].concat())
     }
 
-    fn verdict(bytes: &[u8], policy: Option<&Policy>) -> String {
+    fn verdict(bytes: &[u8], policy: Option<&TrustPolicy>) -> String {
         check(bytes, policy, &BOOT_MEDIA).map_or_else(|error| format!("{error:#}"), |()| "ok".into())
     }
 

@@ -1,8 +1,8 @@
 //! Building `xmapd` for Linux on a Raspberry Pi 4B.
 //!
-//! The target is musl's, for which rustup's toolchain has all that a static program needs: the C library, the start-up
-//! files and the linker. No cross compiler has to be there, and the program runs on any arm64 Linux, whatever C library
-//! that has, an initramfs with nothing else in it included.
+//! The target is musl's, for which rustup's toolchain has all that a static program needs: the C library, the
+//! start-up files and the linker. No cross compiler has to be there, and the program runs on any arm64 Linux,
+//! whatever C library that has, an initramfs with nothing else in it included.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -39,8 +39,8 @@ pub fn set_up() -> Result<String> {
     Ok(format!("target {TARGET}: added by rustup"))
 }
 
-/// Installs strace where it can, with which a test ends the service at each call of the system, and says in one line whether it is
-/// there. Without it that test says that it was left out.
+/// Installs strace where it can, with which a test ends the service at each call of the system, and says in
+/// one line whether it is there. Without it that test says that it was left out.
 pub fn set_up_tracer() -> String {
     let there = || Command::new("strace").arg("-V").output().is_ok();
     if there() {
@@ -75,7 +75,8 @@ pub fn build() -> Result<PathBuf> {
     Ok(output().join("xmapd"))
 }
 
-/// Builds the service and the program that times calls, for the Pi. Returns the folder of both, `xmapd` and `latency`.
+/// Builds the service and the program that times calls, for the Pi. Returns the folder of both, `xmapd` and
+/// `latency`.
 ///
 /// # Errors
 ///
@@ -113,7 +114,8 @@ fn cross(what: &[&str]) -> Result<()> {
         .env_remove("RUSTFLAGS")
         .env_remove("CARGO_ENCODED_RUSTFLAGS")
         .env("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_LINKER", "rust-lld")
-        // The BCM2711's core. Static is what this target is by itself; here it is said, as the tests rely on it.
+        // The BCM2711's core. Static is what this target is by itself; here it is said, as the tests rely on
+        // it.
         .env(
             "CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_RUSTFLAGS",
             "-Ctarget-cpu=cortex-a72 -Ctarget-feature=+crt-static -Clink-self-contained=yes",

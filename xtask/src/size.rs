@@ -10,8 +10,8 @@ use crate::firmware::{self, Built, Program};
 /// Bytes that the mapper adds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Size {
-    /// `.text` and `.rodata`, without what the latter leaves empty in front of start-up's page table: up to 4 KiB,
-    /// which would hide as much of what is measured, or count it twice.
+    /// `.text` and `.rodata`, without what the latter leaves empty in front of start-up's page table: up to 4
+    /// KiB, which would hide as much of what is measured, or count it twice.
     pub code: u64,
     /// `.data` and `.bss`.
     pub data: u64,

@@ -8,8 +8,8 @@ use anyhow::{Context as _, Result, ensure};
 use tempfile::NamedTempFile;
 use xmap_boards::{BoardId, Line};
 use xmap_image::{
-    Entry, Event, EventSource, Export, Function, ImageBuilder, Keep, Op, PinMode, PinRow, Policy, Pull, Safe,
-    Ty, Word,
+    Entry, Event, EventSource, Export, FaultPolicy, Function, ImageBuilder, Keep, Op, PinMode, PinRow, Pull,
+    Safe, Ty, Word,
 };
 
 use crate::emulator::Machine;
@@ -56,7 +56,7 @@ pub fn panel(version: u32) -> Result<Vec<Word>> {
     let source = EventSource::Every { every_us: PERIOD_US as u32 };
     builder.manifest.events = [Event { export: 1, source }].into_iter().collect();
     builder.manifest.policy =
-        Policy { layout: 1, keep: [Keep::Global(0)].into_iter().collect(), ..Policy::default() };
+        FaultPolicy { layout: 1, keep: [Keep::Global(0)].into_iter().collect(), ..FaultPolicy::default() };
     Ok(builder.build()?)
 }
 

@@ -1,5 +1,5 @@
-//! What an owner's policy costs on the device, counted: `firmware/rpi4b/src/bin/trust.rs`, and two builds of the program that is
-//! flashed.
+//! What an owner's policy costs on the device, counted: `firmware/rpi4b/src/bin/trust.rs`, and two builds of
+//! the program that is flashed.
 
 use std::io::Write as _;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use xmap_image::limits::DEFAULT_IMAGE_BYTES;
 use xmap_image::{Function, Image, ImageBuilder, Op, PinMode, PinRow, Pull, Safe, Word};
 use xmap_link::{MAX_KEYS_BYTES, Pattern, Role, RoleKey, RoleKeys, Secret};
 use xmap_trust::{
-    MAX_POLICY_BYTES, OpClass, Policy, Reject, SealError, SecretKey, TrustedKey, seal, sign_policy,
+    MAX_POLICY_BYTES, OpClass, Reject, SealError, SecretKey, TrustPolicy, TrustedKey, seal, sign_policy,
 };
 
 use crate::emulator::Machine;
@@ -37,7 +37,7 @@ fn signer() -> SecretKey {
 }
 
 /// A policy with one key, which is what most devices have.
-fn policy() -> Result<Policy> {
+fn policy() -> Result<TrustPolicy> {
     let text = |text: &str| anyhow!("{text} does not fit");
     let key = TrustedKey {
         key: signer().public(),
@@ -49,18 +49,18 @@ fn policy() -> Result<Policy> {
         lines: 1 << 17,
         ops: OpClass::GpioWrite.bit(),
     };
-    let mut policy = Policy { version: 1, ..Policy::default() };
+    let mut policy = TrustPolicy { version: 1, ..TrustPolicy::default() };
     policy.keys.push(key).map_err(|_| text("the key"))?;
     Ok(policy)
 }
 
-fn signed(policy: &Policy) -> Result<Vec<u8>> {
+fn signed(policy: &TrustPolicy) -> Result<Vec<u8>> {
     let mut buffer = [0; MAX_POLICY_BYTES];
     Ok(sign_policy(policy, &root(), &mut buffer).context("the buffer takes the largest policy")?.to_vec())
 }
 
-/// An image of exactly [`DEFAULT_IMAGE_BYTES`], which is 12 KiB, nearly all of it code. Its start function sets a line that nobody has set
-/// before.
+/// An image of exactly [`DEFAULT_IMAGE_BYTES`], which is 12 KiB, nearly all of it code. Its start function
+/// sets a line that nobody has set before.
 fn image(version: u32) -> Result<Vec<Word>> {
     let most = DEFAULT_IMAGE_BYTES as usize / 4;
     let build = |words: usize| {
@@ -197,8 +197,8 @@ pub fn count() -> Result<Figures> {
     Ok(figures)
 }
 
-/// Bytes that the flashed program has more of with a table of role keys, the table included, and beside that with a policy, the policy
-/// included.
+/// Bytes that the flashed program has more of with a table of role keys, the table included, and beside that
+/// with a policy, the policy included.
 fn added_code(signed: &[u8]) -> Result<(u64, u64)> {
     let mut table = RoleKeys::new();
     let exports = [Pattern::new("*").context("a pattern")?].into_iter().collect();

@@ -22,8 +22,8 @@ struct Work {
     calls: &'static [(&'static str, &'static [u64])],
     /// How much the last call does.
     units: u64,
-    /// Whether that is all of it: what the call itself takes is nothing beside it. If not, it is how much more
-    /// it does than the call before.
+    /// Whether that is all of it: what the call itself takes is nothing beside it. If not, it is how much
+    /// more it does than the call before.
     all: bool,
 }
 

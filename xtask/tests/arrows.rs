@@ -4,16 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use cargo_metadata::{DependencyKind, MetadataCommand};
 
-/// For each package, the packages of ours that it may depend on, tests left out. A package that is not in the list fails.
+/// For each package, the packages of ours that it may depend on, tests left out. A package that is not in the
+/// list fails.
 const ARROWS: [(&str, &[&str]); 17] = [
     ("xmap-boards", &[]),
     ("xmap-image", &["xmap-boards"]),
     ("xmap-link", &[]),
     ("tiny-mapper", &["xmap-boards", "xmap-image"]),
     ("xmap-trust", &["xmap-boards", "xmap-image"]),
-    ("xmap-panel", &["tiny-mapper", "xmap-boards", "xmap-image", "xmap-link", "xmap-trust"]),
+    ("xmap-device", &["tiny-mapper", "xmap-boards", "xmap-image", "xmap-link", "xmap-trust"]),
     ("xmap-bcm2711", &["tiny-mapper", "xmap-boards"]),
-    ("xmap-sim", &["tiny-mapper", "xmap-boards", "xmap-image", "xmap-link", "xmap-panel"]),
+    ("xmap-sim", &["tiny-mapper", "xmap-boards", "xmap-image", "xmap-link", "xmap-device"]),
     (
         "rpi4b",
         &[
@@ -22,7 +23,7 @@ const ARROWS: [(&str, &[&str]); 17] = [
             "xmap-boards",
             "xmap-image",
             "xmap-link",
-            "xmap-panel",
+            "xmap-device",
             "xmap-trust",
         ],
     ),
@@ -34,7 +35,7 @@ const ARROWS: [(&str, &[&str]); 17] = [
             "xmap-boards",
             "xmap-image",
             "xmap-link",
-            "xmap-panel",
+            "xmap-device",
             "xmap-trust",
         ],
     ),
@@ -54,7 +55,7 @@ const ARROWS: [(&str, &[&str]); 17] = [
             "xmap-image",
             "xmap-keys",
             "xmap-link",
-            "xmap-panel",
+            "xmap-device",
             "xmap-sim",
             "xmap-trust",
         ],

@@ -48,7 +48,8 @@ mod tests {
 
     #[test]
     fn function_fields_are_where_the_manual_has_them() {
-        // Section 5.2: FSEL9 is bits 29:27 of GPFSEL0, FSEL17 bits 23:21 of GPFSEL1, FSEL57 bits 23:21 of GPFSEL5.
+        // Section 5.2: FSEL9 is bits 29:27 of GPFSEL0, FSEL17 bits 23:21 of GPFSEL1, FSEL57 bits 23:21 of
+        // GPFSEL5.
         for (number, register, shift) in [(0, 0, 0), (9, 0, 27), (17, 1, 21), (57, 5, 21)] {
             let field = Field::function(line(number));
             assert_eq!((field.register, field.shift), (register, shift), "line {number}");

@@ -108,8 +108,8 @@ pub fn exception_level() -> u8 {
 ///
 /// # Safety
 ///
-/// The vector saves every register that its handler changes, those of floating point included, the handler can deal
-/// with every interrupt that was enabled, and nobody is in a critical section.
+/// The vector saves every register that its handler changes, those of floating point included, the handler
+/// can deal with every interrupt that was enabled, and nobody is in a critical section.
 pub unsafe fn take_interrupts() {
     /// `HCR_EL2.IMO`: physical interrupts are taken at EL2.
     const IMO: u64 = 1 << 4;

@@ -8,8 +8,8 @@ use critical_section::RawRestoreState;
 struct SingleCore;
 critical_section::set_impl!(SingleCore);
 
-// SAFETY: the other cores are asleep from reset on (nothing in this workspace wakes them), so that code between
-// `acquire` and `release` can only be interrupted by an exception, and those that are not faults of
+// SAFETY: the other cores are asleep from reset on (nothing in this workspace wakes them), so that code
+// between `acquire` and `release` can only be interrupted by an exception, and those that are not faults of
 // that code itself are masked.
 unsafe impl critical_section::Impl for SingleCore {
     unsafe fn acquire() -> RawRestoreState {

@@ -29,7 +29,8 @@ pub struct DistributorRegisters {
     reserved_200: [u32; 128],
     /// `GICD_IPRIORITYRn`, a byte for each interrupt.
     ipriorityr: [ReadPureWrite<u8>; 1024],
-    /// `GICD_ITARGETSRn`, a byte for each interrupt: bit *n* is core *n*. Those of private interrupts are fixed.
+    /// `GICD_ITARGETSRn`, a byte for each interrupt: bit *n* is core *n*. Those of private interrupts are
+    /// fixed.
     itargetsr: [ReadPureWrite<u8>; 1024],
 }
 
@@ -112,7 +113,8 @@ impl<'a> Gic<'a> {
         Self { distributor, core }
     }
 
-    /// Signals these interrupts to core 0 from now on, and no others. The core takes them once it unmasks them.
+    /// Signals these interrupts to core 0 from now on, and no others. The core takes them once it unmasks
+    /// them.
     pub fn start(mut self, interrupts: &[Interrupt]) -> Pending<'a> {
         field!(self.distributor, ctlr).write(0);
         let groups = field!(self.distributor, typer).read() as usize & 0b1_1111;

@@ -1,6 +1,6 @@
 #![cfg_attr(not(test), no_std)]
-//! Registers of the BCM2711, the chip of the Raspberry Pi 4B: GPIO, clock, UART, interrupt controller, watchdog,
-//! and the core's performance counters. The crate where unsafe lives.
+//! Registers of the BCM2711, the chip of the Raspberry Pi 4B: GPIO, clock, UART, interrupt controller,
+//! watchdog, and the core's performance counters. The crate where unsafe lives.
 //!
 //! Sections are those of *BCM2711 ARM Peripherals*. Its addresses of the form `0x7eXX_XXXX` are the
 //! bus's; the cores see the same registers at `0xfeXX_XXXX` ("low peripheral" mode, section 1.2.4).

@@ -2,7 +2,8 @@
 //!
 //! On AArch64 safe-mmio's own way is inline assembly, so that a hypervisor can take each access for a device
 //! that it emulates. Nobody stands below this program; and what the compiler cannot look into makes it
-//! forget, at each store of a line, what it holds in registers, and how far the arms of a loop of ops are apart.
+//! forget, at each store of a line, what it holds in registers, and how far the arms of a loop of ops are
+//! apart.
 
 use safe_mmio::{MmioOps, set_mmio_ops};
 

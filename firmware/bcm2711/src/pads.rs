@@ -1,8 +1,8 @@
 //! The GPIO block as an interrupt handler uses it: edges, and the stores that make outputs safe.
 //!
-//! [`crate::Gpio`] drives the same block for everybody else. They share no register that one of them
-//! changes by reading and writing back, but `GPFSEL`: whoever calls [`crate::Gpio::select`] while handlers may
-//! run masks them for as long.
+//! [`crate::Gpio`] drives the same block for everybody else. They share no register that one of them changes
+//! by reading and writing back, but `GPFSEL`: whoever calls [`crate::Gpio::select`] while handlers may run
+//! masks them for as long.
 
 use safe_mmio::{UniqueMmioPointer, field, field_shared};
 use xmap_boards::{Line, PinMask};

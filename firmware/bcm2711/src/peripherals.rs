@@ -14,7 +14,8 @@ pub const GPIO_ADDRESS: u64 = GPIO as u64;
 const UART0: usize = 0xfe20_1000;
 /// Linux' `bcm2711.dtsi`: `watchdog@7e100000`.
 const POWER: usize = 0xfe10_0000;
-/// The interrupt controller's distributor (section 6.5.1; Linux' `bcm2711.dtsi`: `interrupt-controller@40041000`).
+/// The interrupt controller's distributor (section 6.5.1; Linux' `bcm2711.dtsi`:
+/// `interrupt-controller@40041000`).
 const GIC_DISTRIBUTOR: usize = 0xff84_1000;
 /// Its interface to the core that asks.
 const GIC_CORE: usize = 0xff84_2000;
@@ -44,8 +45,8 @@ impl Peripherals {
     /// to the same addresses as device memory, and nothing else that is still running uses a block
     /// that this program uses.
     pub unsafe fn new() -> Self {
-        // SAFETY: the caller promises that the block is there, mapped and ours. Two drivers have it, whose docs
-        // say what keeps them apart.
+        // SAFETY: the caller promises that the block is there, mapped and ours. Two drivers have it, whose
+        // docs say what keeps them apart.
         let gpio = unsafe { block(GPIO) };
         // SAFETY: as above.
         let pads = unsafe { block(GPIO) };

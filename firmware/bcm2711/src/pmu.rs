@@ -82,11 +82,10 @@ impl Pmu {
         let work: *mut ManuallyDrop<W> = &raw mut work;
         let (before, after): (u64, u64);
         let (begin, end): (u64, u64);
-        // One block from the first reading to the second, so that the compiler can put nothing of its
-        // own between them. The barriers keep the work inside.
-        // SAFETY: `run::<W>` is a C function of one pointer, to a local that is used nowhere else and
-        // runs once; the ABI's clobbers are declared, the readings in between survive in registers that a call keeps,
-        // and reading the counters has no side effect.
+        // One block from the first reading to the second, so that the compiler can put nothing of its own
+        // between them. The barriers keep the work inside. SAFETY: `run::<W>` is a C function of one pointer,
+        // to a local that is used nowhere else and runs once; the ABI's clobbers are declared, the readings
+        // in between survive in registers that a call keeps, and reading the counters has no side effect.
         unsafe {
             asm!(
                 "isb",

@@ -20,7 +20,8 @@ pub enum UartError {
     Break,
 }
 
-/// The UART, 8 data bits, no parity, one stop bit: its rate, and what it sends. A [`Receiver`] has what arrives.
+/// The UART, 8 data bits, no parity, one stop bit: its rate, and what it sends. A [`Receiver`] has what
+/// arrives.
 pub struct Uart<'a> {
     pl011: arm_pl011_uart::Uart<'a>,
 }

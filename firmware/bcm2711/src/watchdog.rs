@@ -43,8 +43,8 @@ impl<'a> Watchdog<'a> {
         Self { registers, ticks: 0 }
     }
 
-    /// Starts the watchdog: the chip resets when it was not fed for `timeout_ms`, 1 to 15,999 (a longer time is
-    /// taken as the longest).
+    /// Starts the watchdog: the chip resets when it was not fed for `timeout_ms`, 1 to 15,999 (a longer time
+    /// is taken as the longest).
     pub fn start(&mut self, timeout_ms: u32) {
         self.ticks = ticks_of(timeout_ms);
         self.feed();

@@ -23,7 +23,8 @@ pub enum VerifyError {
     Hash,
     /// A header field holds a value that does not exist.
     HeaderField,
-    /// A section's length is no multiple of its row, its padding is not zero, or the sections do not fill the image.
+    /// A section's length is no multiple of its row, its padding is not zero, or the sections do not fill the
+    /// image.
     Section(Section),
     /// The same of an extension section.
     Extension(Extension),
@@ -37,10 +38,11 @@ pub enum VerifyError {
     Strings,
     /// A pin row is malformed or out of order.
     Pin(u16),
-    /// A data segment is outside its section or the linear memory, or longer, with those before it, than both.
+    /// A data segment is outside its section or the linear memory, or longer, with those before it, than
+    /// both.
     Data(u16),
-    /// The manifest block does not decode, names an export or a line that the image does not have, or keeps bytes twice
-    /// or more than [`crate::limits::MAX_KEPT_BYTES`].
+    /// The manifest block does not decode, names an export or a line that the image does not have, or keeps
+    /// bytes twice or more than [`crate::limits::MAX_KEPT_BYTES`].
     Manifest,
     /// A function row is malformed, or the functions do not fill the code.
     Function(u32),
@@ -174,8 +176,8 @@ impl VerifyError {
         }
     }
 
-    /// The error with this number and place, for a host that was given both over the link; `None` for a number of a later
-    /// version.
+    /// The error with this number and place, for a host that was given both over the link; `None` for a
+    /// number of a later version.
     pub fn from_parts(code: u8, place: u32) -> Option<Self> {
         Some(match code {
             1 => Self::Alignment,

@@ -1,7 +1,8 @@
 //! What an op is charged for its length, in words of fuel, beside the words of code that lead to it.
 //!
-//! The mapper charges by it, and the compiler's bounds follow it. Together with the charge for going back it makes the work
-//! of a call proportional to its fuel: docs/format.md (*Fuel*) has the table, and a test counts instructions.
+//! The mapper charges by it, and the compiler's bounds follow it. Together with the charge for going back it
+//! makes the work of a call proportional to its fuel: docs/format.md (*Fuel*) has the table, and a test
+//! counts instructions.
 
 use crate::opcode as op;
 

@@ -163,8 +163,8 @@ impl<'a> Image<'a> {
         self.stack_pointer.checked_sub(1).map(|index| index as usize)
     }
 
-    /// Fills [`Image::slots`] slots as they are at load: globals, the sizes of tables and the references in them, the
-    /// lengths of passive segments. Of fewer slots, those that there are.
+    /// Fills [`Image::slots`] slots as they are at load: globals, the sizes of tables and the references in
+    /// them, the lengths of passive segments. Of fewer slots, those that there are.
     #[inline(never)]
     pub fn fill_slots(&self, slots: &mut [u64]) {
         slots.fill(0);

@@ -2,9 +2,10 @@
 #![forbid(unsafe_code)]
 //! The `.xmap` image format, in both directions.
 //!
-//! An image is a little-endian array of 32-bit words that is used in place: [`Image::verify`] checks
-//! every op, index, mask and bound once and hands out typed views of the same memory. [`Image::admit`]
-//! asks for the content hash too. Only the manifest block, which no call reads, is decoded (postcard). `docs/format.md` has every byte.
+//! An image is a little-endian array of 32-bit words that is used in place: [`Image::verify`] checks every
+//! op, index, mask and bound once and hands out typed views of the same memory. [`Image::admit`] asks for the
+//! content hash too. Only the manifest block, which no call reads, is decoded (postcard). `docs/format.md`
+//! has every byte.
 
 #[cfg(feature = "build")]
 extern crate alloc;
@@ -46,10 +47,10 @@ pub use layout::{
 };
 pub use manifest::{Event, EventSource, HOOKS, MAX_EVENTS, Manifest, PinName};
 pub use op::{Field, Fields, Immediate, Op, Shape, Word, decode, opcode};
-pub use owned::Held;
 #[cfg(feature = "build")]
 pub use owned::OwnedImage;
-pub use policy::{Confirm, Keep, MAX_KEEP, OnFault, OnOverrun, Policy};
+pub use owned::VerifiedImage;
+pub use policy::{Confirm, FaultPolicy, Keep, MAX_KEEP, OnFault, OnOverrun};
 pub use room::NoRoom;
 pub use rows::{
     DataRow, ElementRow, ExportRow, FunctionRow, NO_FUNCTION, NameRow, PassiveRow, PinMode, PinRow,

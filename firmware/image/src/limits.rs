@@ -19,7 +19,8 @@ pub const MAX_GLOBALS: usize = 65_535;
 pub const MAX_FRAME: usize = 255;
 /// Parameters of an export, or its results: they pass through the window.
 pub const MAX_PARAMS: usize = 250;
-/// Bytes of a `str` among the arguments or results of a call: no fuel pays for the look at whether it is UTF-8.
+/// Bytes of a `str` among the arguments or results of a call: no fuel pays for the look at whether it is
+/// UTF-8.
 pub const MAX_TEXT_BYTES: usize = 65_536;
 /// Bytes of all strings together: a name row has 16 bits for an offset.
 pub const MAX_STRING_BYTES: usize = 65_535;
@@ -52,6 +53,6 @@ pub const STACK_SLOTS: u32 = 192;
 pub const RECURSIVE_STACK_SLOTS: u32 = 4096;
 /// The same at most: 512 KiB.
 pub const MAX_STACK_SLOTS: u32 = 65_536;
-/// Bytes of state that an image may keep over a swap or a restart, globals with 8 bytes each: a device that has a disk
-/// reads no larger record back.
+/// Bytes of state that an image may keep over a swap or a restart, globals with 8 bytes each: a device that
+/// has a disk reads no larger record back.
 pub const MAX_KEPT_BYTES: u32 = 4 << 20;

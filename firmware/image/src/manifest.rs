@@ -4,7 +4,7 @@ use heapless::Vec;
 use serde::{Deserialize, Serialize};
 use xmap_boards::Line;
 
-use crate::{Image, Keep, Policy, is_plain, limits};
+use crate::{FaultPolicy, Image, Keep, is_plain, limits};
 
 /// Exports that the runtime itself calls, in each module that has them, in the order of a module's life.
 /// They keep these names as their keys.
@@ -27,7 +27,7 @@ pub struct Manifest<'a> {
     /// What the device does when something goes wrong. It stands behind the rest, and only where it is
     /// not the default: images of the first days have none.
     #[serde(skip)]
-    pub policy: Policy,
+    pub policy: FaultPolicy,
 }
 
 /// The name of a line.
@@ -99,9 +99,9 @@ impl<'a> Manifest<'a> {
     pub(crate) fn decode(bytes: &'a [u8]) -> Option<Self> {
         let (mut manifest, rest) = postcard::take_from_bytes::<Self>(bytes).ok()?;
         if !rest.is_empty() {
-            let (policy, rest) = postcard::take_from_bytes::<Policy>(rest).ok()?;
+            let (policy, rest) = postcard::take_from_bytes::<FaultPolicy>(rest).ok()?;
             // A default that is written out would be a second encoding of the same.
-            if !rest.is_empty() || policy == Policy::default() {
+            if !rest.is_empty() || policy == FaultPolicy::default() {
                 return None;
             }
             manifest.policy = policy;
@@ -113,7 +113,7 @@ impl<'a> Manifest<'a> {
     #[cfg(feature = "build")]
     pub(crate) fn encode(&self) -> postcard::Result<alloc::vec::Vec<u8>> {
         let mut block = postcard::to_allocvec(self)?;
-        if self.policy != Policy::default() {
+        if self.policy != FaultPolicy::default() {
             block.extend(postcard::to_allocvec(&self.policy)?);
         }
         Ok(block)

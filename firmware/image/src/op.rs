@@ -442,7 +442,8 @@ ops! {
     // Loads that compute where.
     /// One byte, zero-extended, at `b +` word, which wraps.
     0x88 Ld8UAdd "load8_u.add" wide(Def, Use, 1);
-    /// Four bytes, zero-extended: item `(b ^ c) mod 256` of the table at the lower 31 bits of word; with its bit 31, `^ (c mod 2^32) >> 8`.
+    /// Four bytes, zero-extended: item `(b ^ c) mod 256` of the table at the lower 31 bits of word; with its
+    /// bit 31, `^ (c mod 2^32) >> 8`.
     0x89 Ld32UTable "load32_u.table" with(Def, Use, Use, Immediate::Number);
 
     // Stores: `memory[b + imm] = a`.

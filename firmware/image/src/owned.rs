@@ -10,19 +10,19 @@ use crate::op::Word;
 use crate::{Image, Manifest, VerifyError};
 
 /// A verified image that owns the memory that it stands in. It is admitted once, when it is made;
-/// [`Held::image`] then costs no more than a view of each section. Nothing can change the words until they
-/// are taken out again ([`Held::into_words`]), which ends the image.
+/// [`VerifiedImage::image`] then costs no more than a view of each section. Nothing can change the words
+/// until they are taken out again ([`VerifiedImage::into_words`]), which ends the image.
 #[derive(Clone, Debug)]
-pub struct Held<W> {
+pub struct VerifiedImage<W> {
     words: W,
     places: Places,
 }
 
 /// An image on a host's heap.
 #[cfg(feature = "build")]
-pub type OwnedImage = Held<Box<[Word]>>;
+pub type OwnedImage = VerifiedImage<Box<[Word]>>;
 
-impl<W: Deref<Target = [Word]>> Held<W> {
+impl<W: Deref<Target = [Word]>> VerifiedImage<W> {
     /// Admits the first `len` of these words and keeps all of them.
     ///
     /// # Errors
@@ -35,10 +35,12 @@ impl<W: Deref<Target = [Word]>> Held<W> {
         }
     }
 
-    /// As [`Held::admit`] for words whose content hash was compared already, with that of a seal: it is not computed again.
+    /// As [`VerifiedImage::admit`] for words whose content hash was compared already, with that of a seal: it
+    /// is not computed again.
     ///
     /// # Errors
-    /// As [`Image::verify`] and [`Image::manifest`], with the words; [`VerifyError::Length`] where there are fewer than `len`.
+    /// As [`Image::verify`] and [`Image::manifest`], with the words; [`VerifyError::Length`] where there are
+    /// fewer than `len`.
     pub fn verify(words: W, len: usize) -> Result<Self, (W, VerifyError)> {
         let verified = |words| {
             let image = Image::verify(words)?;

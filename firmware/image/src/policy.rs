@@ -9,7 +9,7 @@ pub const MAX_KEEP: usize = 32;
 /// The manifest's `[policy]` and `[keep]`. The default is what a manifest without them means; only a policy
 /// that differs stands in an image.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Policy {
+pub struct FaultPolicy {
     /// `on_trap`: what follows a trap.
     pub on_trap: OnFault,
     /// `on_fuel`: what follows the end of a call's fuel; as `on_trap`, where the manifest does not say.
@@ -20,7 +20,8 @@ pub struct Policy {
     pub on_overrun: OnOverrun,
     /// `coalesce`: a timer that runs out while its last event still waits makes no second one.
     pub coalesce: bool,
-    /// `link_timeout_ms`: milliseconds without a frame of a host after which the outputs become safe; 0 is never.
+    /// `link_timeout_ms`: milliseconds without a frame of a host after which the outputs become safe; 0 is
+    /// never.
     pub link_timeout_ms: u32,
     /// `confirm_ms`: milliseconds that a new image is on trial; 0 is not at all.
     pub confirm_ms: u32,
@@ -33,7 +34,7 @@ pub struct Policy {
     pub keep: Vec<Keep, MAX_KEEP>,
 }
 
-impl Default for Policy {
+impl Default for FaultPolicy {
     fn default() -> Self {
         Self {
             on_trap: OnFault::Hold,
@@ -93,7 +94,7 @@ pub enum Keep {
     },
 }
 
-impl Policy {
+impl FaultPolicy {
     /// Bytes of the kept state: 8 for a global, those of each stretch of memory.
     pub fn kept_bytes(&self) -> u64 {
         self.keep.iter().map(|keep| keep.bytes()).sum()

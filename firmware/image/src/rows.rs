@@ -82,7 +82,8 @@ impl ExportRow {
 pub struct FunctionRow {
     /// Index of the first word in the code section.
     pub start: u32,
-    /// `words | type << 16`: how many words, 1 to 65535, and the function's type; zero in an image without types.
+    /// `words | type << 16`: how many words, 1 to 65535, and the function's type; zero in an image without
+    /// types.
     len: u32,
     /// `frame | params << 8 | results << 16`; the top byte is zero.
     shape: u32,

@@ -43,8 +43,9 @@ pub(crate) mod check {
 const BACK: u32 = 25;
 
 /// A shape in a word, from the lowest bit: what the three fields must be (5 bits each), the number of words
-/// behind the first (2), what the first of them means (3), by how much the first word is shifted to give
-/// the offset of a branch (5; 0 for no branch, [`BACK`] for one that only leads back), whether the op ends a block (1), whether it returns (1).
+/// behind the first (2), what the first of them means (3), by how much the first word is shifted to give the
+/// offset of a branch (5; 0 for no branch, [`BACK`] for one that only leads back), whether the op ends a
+/// block (1), whether it returns (1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Packed(u32);
 

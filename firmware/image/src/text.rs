@@ -2,8 +2,8 @@
 
 use core::fmt::{self, Write as _};
 
-/// Whether a character does something to a terminal, to the end of a line, or to the order of the text around it:
-/// control characters (line feeds and tabs among them), separators of lines, marks of direction.
+/// Whether a character does something to a terminal, to the end of a line, or to the order of the text around
+/// it: control characters (line feeds and tabs among them), separators of lines, marks of direction.
 pub const fn acts(c: char) -> bool {
     matches!(
         c,
@@ -16,8 +16,8 @@ pub const fn acts(c: char) -> bool {
     )
 }
 
-/// Whether nothing in a text [`acts`] on what shows it: the names of an image are so, and those of a seal. It is on every
-/// device, so it looks at the bytes of characters and decodes none.
+/// Whether nothing in a text [`acts`] on what shows it: the names of an image are so, and those of a seal. It
+/// is on every device, so it looks at the bytes of characters and decodes none.
 pub fn is_plain(text: &str) -> bool {
     let mut latest = 0u32;
     // A loop: it takes two thirds of what a closure does.
@@ -35,7 +35,8 @@ pub fn is_plain(text: &str) -> bool {
     true
 }
 
-/// A text that is shown as a part of a line: each character that [`acts`] is written out, as `\n` or `\u{1b}`.
+/// A text that is shown as a part of a line: each character that [`acts`] is written out, as `\n` or
+/// `\u{1b}`.
 #[derive(Clone, Copy, Debug)]
 pub struct Plain<'t>(pub &'t str);
 

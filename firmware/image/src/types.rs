@@ -106,8 +106,8 @@ impl<'a> Signature<'a> {
         self.params.iter().map(|b| Ty::from_u8(*b).unwrap_or(Ty::U64))
     }
 
-    /// Copies arguments, of which there are as many as parameters, to `slots`, and checks them and the bytes and
-    /// texts in `memory` that they name.
+    /// Copies arguments, of which there are as many as parameters, to `slots`, and checks them and the bytes
+    /// and texts in `memory` that they name.
     ///
     /// # Errors
     /// The first that does not fit its type.

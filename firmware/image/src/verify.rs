@@ -174,8 +174,8 @@ impl<'a> Image<'a> {
     }
 }
 
-/// What the rows of a section may copy in all when an image is loaded: so that a load takes time linear in the image
-/// and its memory, although rows may share what they copy.
+/// What the rows of a section may copy in all when an image is loaded: so that a load takes time linear in
+/// the image and its memory, although rows may share what they copy.
 struct Budget(u64);
 
 impl Budget {

@@ -1,5 +1,5 @@
-//! The verifier for integers alone: `cargo test -p xmap-image --no-default-features --test integers`. It takes what is
-//! integer code, and says of the rest what it is, as it says of words that are no op.
+//! The verifier for integers alone: `cargo test -p xmap-image --no-default-features --test integers`. It
+//! takes what is integer code, and says of the rest what it is, as it says of words that are no op.
 
 #![cfg(not(feature = "full"))]
 

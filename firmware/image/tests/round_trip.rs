@@ -176,20 +176,20 @@ proptest! {
 
 #[test]
 fn a_policy_stands_in_the_image_only_where_it_differs() {
-    use xmap_image::{Confirm, Keep, OnFault, Policy};
+    use xmap_image::{Confirm, FaultPolicy, Keep, OnFault};
     let mut builder = ImageBuilder::new(BoardId::Rpi4b);
     builder.globals = vec![7];
     builder.memory_bytes = 16;
     builder.memory_pages = 1;
     builder.memory_max_pages = 1;
     let plain = builder.build().unwrap();
-    assert_eq!(Image::verify(&plain).unwrap().manifest().unwrap().policy, Policy::default());
+    assert_eq!(Image::verify(&plain).unwrap().manifest().unwrap().policy, FaultPolicy::default());
 
-    builder.manifest.policy = Policy {
+    builder.manifest.policy = FaultPolicy {
         on_trap: OnFault::Restart,
         confirm: Confirm::Host,
         keep: [Keep::Global(0), Keep::Memory { from: 12, bytes: 4 }].into_iter().collect(),
-        ..Policy::default()
+        ..FaultPolicy::default()
     };
     let words = builder.build().unwrap();
     assert!(words.len() > plain.len());
@@ -206,13 +206,14 @@ fn a_policy_stands_in_the_image_only_where_it_differs() {
 /// 400 bytes of image kept 16 MiB 32 times: 4 GiB of RAM, 1.5 GB of disk.
 #[test]
 fn kept_state_is_bounded_in_its_sum_and_without_overlap() {
-    use xmap_image::{Keep, Policy, limits::MAX_KEPT_BYTES};
+    use xmap_image::{FaultPolicy, Keep, limits::MAX_KEPT_BYTES};
     let mut builder = ImageBuilder::new(BoardId::Rpi4b);
     builder.globals = vec![7, 8];
     (builder.memory_bytes, builder.memory_pages, builder.memory_max_pages) = (16 << 20, 256, 256);
     let memory = |from, bytes| Keep::Memory { from, bytes };
     let mut built = |keep: &[Keep]| {
-        builder.manifest.policy = Policy { keep: keep.iter().copied().collect(), ..Policy::default() };
+        builder.manifest.policy =
+            FaultPolicy { keep: keep.iter().copied().collect(), ..FaultPolicy::default() };
         builder.build().map(|words| Image::verify(&words).unwrap().manifest().unwrap().policy.kept_bytes())
     };
     let most = MAX_KEPT_BYTES;

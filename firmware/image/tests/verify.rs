@@ -379,7 +379,8 @@ fn branches_of_a_long_function_are_checked_over_its_whole_length() {
     }
 }
 
-/// Rows may share what they copy: 262 KB of image were 1.4 GB of copies at each load, and 534 million references.
+/// Rows may share what they copy: 262 KB of image were 1.4 GB of copies at each load, and 534 million
+/// references.
 #[test]
 fn what_a_load_copies_is_bounded_by_the_memory_and_the_section() {
     let mut b = ImageBuilder::new(BoardId::Rpi4b);
@@ -408,7 +409,8 @@ fn what_a_load_copies_is_bounded_by_the_memory_and_the_section() {
         words[elements + 4 * row + 3] = 3;
         Image::verify(&words).is_err()
     });
-    // There are 26 items, and 23 references were copied before: the first may copy two more, the second may not.
+    // There are 26 items, and 23 references were copied before: the first may copy two more, the second may
+    // not.
     assert_eq!(refused, Some(1));
     assert_eq!(Image::verify(&words).err(), Some(VerifyError::Extension(Extension::Elements)));
 }

@@ -342,7 +342,7 @@ mod tests {
             Response::Swapped { module: 0, generation: 1, trial_ms: 0 },
             Response::NotSwapped { state: ImageState::None },
             Response::Done,
-            Response::Happened(Happenings::default()),
+            Response::Happened(DeviceEvents::default()),
             Response::Bound { handle: 0 },
             Response::Opened { nonce: [0; 32], role: Role::Observe, proof: [0; 16] },
             Response::Trust(TrustStatus { policy: None, rejected: 0, last: None }),

@@ -25,8 +25,8 @@ pub enum Channel {
     TaggedRequest = 4,
     /// Device to host: the answer to one, with its counter.
     TaggedResponse = 5,
-    /// Device to host: what comes unasked in an authenticated session. Behind the counter stands the channel's number that it would
-    /// have without one.
+    /// Device to host: what comes unasked in an authenticated session. Behind the counter stands the
+    /// channel's number that it would have without one.
     TaggedStream = 6,
 }
 

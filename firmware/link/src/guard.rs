@@ -17,14 +17,16 @@ pub const FULL_RETRY_MS: u32 = 1000;
 ///
 /// - A greeting is answered, and [`Request::Open`]; every other request without a session is refused
 ///   ([`Refusal::KeyRequired`], before a greeting [`Refusal::HelloFirst`]).
-/// - A session begins with its first request: until then the one before goes on, so that nobody ends it who has no key.
-/// - Each request has a counter that is higher than the one before. The one before itself is answered from memory: its answer was lost, and it
-///   is not run again. Any other frame gets [`Refusal::NoSession`] and does nothing.
+/// - A session begins with its first request: until then the one before goes on, so that nobody ends it who
+///   has no key.
+/// - Each request has a counter that is higher than the one before. The one before itself is answered from
+///   memory: its answer was lost, and it is not run again. Any other frame gets [`Refusal::NoSession`] and
+///   does nothing.
 /// - The key's role must include the request ([`Request::needs`]).
 ///
 /// What has no tag in an answer to a session's request, a host cannot believe: anybody may have written it.
 #[derive(Debug)]
-pub struct Guard {
+pub struct AuthResponder {
     keys: RoleKeys,
     nonces: Option<Nonces>,
     greeted: bool,
@@ -83,7 +85,7 @@ pub enum Reply {
     Tagged,
 }
 
-impl Guard {
+impl AuthResponder {
     /// A device that has just started. Without `nonces` it begins no session, and says so.
     pub const fn new(keys: RoleKeys, nonces: Option<Nonces>) -> Self {
         Self {
@@ -117,8 +119,8 @@ impl Guard {
         self.next.is_some() || self.active.is_some()
     }
 
-    /// Refuses new sessions to keys whose role is at most this ([`Refusal::Busy`]); `None` refuses none. A session
-    /// that is under way goes on.
+    /// Refuses new sessions to keys whose role is at most this ([`Refusal::Busy`]); `None` refuses none. A
+    /// session that is under way goes on.
     pub const fn set_full(&mut self, full: Option<Role>) {
         self.full = full;
     }
@@ -128,10 +130,12 @@ impl Guard {
         self.active.as_ref().and_then(|session| self.keys.at(session.key))
     }
 
-    /// Answers one frame; [`Guard::bytes`] has the answer. `serve` runs the request of the key's holder, or a greeting of anybody,
-    /// and is not called for a request that these rules answer by themselves.
+    /// Answers one frame; [`AuthResponder::bytes`] has the answer. `serve` runs the request of the key's
+    /// holder, or a greeting of anybody, and is not called for a request that these rules answer by
+    /// themselves.
     ///
-    /// `now_us` is the time on the device's clock. `serve` answers [`Request::Hello`] with [`Response::Hello`].
+    /// `now_us` is the time on the device's clock. `serve` answers [`Request::Hello`] with
+    /// [`Response::Hello`].
     pub fn respond(
         &mut self,
         frame: &Frame<'_>,
@@ -155,7 +159,8 @@ impl Guard {
         bytes.unwrap_or(&[])
     }
 
-    /// Writes what goes unasked as a frame of the session. `None` while there is none: nobody may read it then.
+    /// Writes what goes unasked as a frame of the session. `None` while there is none: nobody may read it
+    /// then.
     ///
     /// # Errors
     ///
@@ -213,7 +218,8 @@ impl Guard {
             return Response::Refused(Refusal::Busy { retry_ms: FULL_RETRY_MS });
         }
         let Some(nonces) = &mut self.nonces else { return Response::Refused(Refusal::NoRandom) };
-        // The host asked again because the answer was lost; it knows one of two answers, and must not know the wrong one.
+        // The host asked again because the answer was lost; it knows one of two answers, and must not know
+        // the wrong one.
         let again = self.next.as_ref().filter(|next| next.id == id && next.host == host);
         let device = again.map_or_else(|| nonces.take(now_us), |next| next.device);
         let [from_host, to_host] = Lock::pair(&key.secret, &host, &device);
@@ -306,18 +312,18 @@ mod tests {
     use crate::{FrameReader, Secret};
 
     /// A guard in a session, and the key of each direction.
-    fn in_session() -> (Guard, [Lock; 2]) {
+    fn in_session() -> (AuthResponder, [Lock; 2]) {
         let secret = Secret::new([1; 32]);
         let locks = Lock::pair(&secret, &[2; 32], &[3; 32]);
         let mut keys = RoleKeys::new();
         keys.add(RoleKey { secret, role: Role::Own, exports: Default::default() }).unwrap();
-        let mut guard = Guard::new(keys, None);
+        let mut guard = AuthResponder::new(keys, None);
         let [from_host, to_host] = locks.clone();
         guard.active = Some(Session { key: 0, from_host, to_host, counter: 0, stream: 0 });
         (guard, locks)
     }
 
-    fn ask(guard: &mut Guard, lock: &Lock, counter: u64) -> (Reply, u32) {
+    fn ask(guard: &mut AuthResponder, lock: &Lock, counter: u64) -> (Reply, u32) {
         let mut buffer = [0; MAX_FRAME];
         let frame =
             encode_message(Channel::TaggedRequest, lock, counter, 1, &Request::Status, &mut buffer).unwrap();

@@ -18,7 +18,8 @@ pub const MAX_KEYS_BYTES: usize = 8192;
 /// Bytes before the keys: magic, format, two zeros, the keys' length.
 const HEAD: usize = 12;
 
-/// Exports by key, as `panel.*`: a star stands for any characters, none among them. Letters count as they are.
+/// Exports by key, as `panel.*`: a star stands for any characters, none among them. Letters count as they
+/// are.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pattern(String<MAX_NAME>);
 
@@ -197,7 +198,8 @@ impl RoleKeys {
         Ok(table)
     }
 
-    /// Writes the table; the part of the buffer that it takes. `None` where the buffer is too small, which [`MAX_KEYS_BYTES`] excludes.
+    /// Writes the table; the part of the buffer that it takes. `None` where the buffer is too small, which
+    /// [`MAX_KEYS_BYTES`] excludes.
     pub fn write<'b>(&self, buffer: &'b mut [u8]) -> Option<&'b [u8]> {
         let (head, rest) = buffer.split_first_chunk_mut::<HEAD>()?;
         let len = postcard::to_slice(&self.keys, rest).ok()?.len();

@@ -13,8 +13,8 @@
 //! - [`Responder`] is the device's side of the rules: it greets, it refuses what it cannot read, and
 //!   it answers a repeated request without running it twice.
 //! - [`Exchange`] is the host's side: when to send, when to repeat, when to give up.
-//! - [`Guard`] is a responder for those alone who have one of the device's [`RoleKeys`], [`Session`] the host's side of it: each frame has a
-//!   counter and a tag that only the other side can make.
+//! - [`AuthResponder`] is a responder for those alone who have one of the device's [`RoleKeys`], [`Session`]
+//!   the host's side of it: each frame has a counter and a tag that only the other side can make.
 //!
 //! No message names a register to write: a host calls exports, and reads.
 //!
@@ -63,7 +63,7 @@ pub use decode::{DecodeError, decode_request, decode_response};
 pub use encode::{EncodeError, encode_bytes, encode_request, encode_response, encode_text};
 pub use exchange::{Exchange, Retry, Step};
 pub use frame::{Channel, Frame, FrameCounters, FrameReader};
-pub use guard::{Caller, FULL_RETRY_MS, Guard, Reply};
+pub use guard::{AuthResponder, Caller, FULL_RETRY_MS, Reply};
 pub use kept::{KeepFault, KeepStatus, Thing};
 pub use keys::{KEYS_FORMAT, KEYS_MAGIC, KeysError, MAX_KEYS_BYTES, Pattern, RoleKey, RoleKeys};
 pub use lock::{Nonce, Nonces, RoleKeyId, Secret, Tag};
@@ -72,7 +72,9 @@ pub use message::{
     Refusal, Request, Response, ResultBytes, Status, Trace, TraceEntries, TraceEntry, TrapReport, Types,
     features,
 };
-pub use operate::{Happening, Happenings, HostCounts, Life, ModuleStatus, What, Why};
+pub use operate::{
+    DeviceEvent, DeviceEventKind, DeviceEvents, HostCounts, Life, ModuleStatus, RollbackReason,
+};
 pub use respond::Responder;
 pub use role::Role;
 pub use session::{Opening, Session};

@@ -69,7 +69,8 @@ pub const MAX_ROLE_KEYS: usize = 8;
 
 /// Patterns of exports of a role key.
 pub const MAX_PATTERNS: usize = 8;
-/// Bytes of an origin, or of a module's name, in a report of what was refused: as many as a seal has for them.
+/// Bytes of an origin, or of a module's name, in a report of what was refused: as many as a seal has for
+/// them.
 pub const MAX_REASON: usize = 64;
 /// Limits that a message has the values of: twice those that there are.
 pub const MAX_LIMITS: usize = 16;

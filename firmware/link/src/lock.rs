@@ -1,4 +1,5 @@
-//! Keys of a session, and the tags that they make: HMAC-SHA256 and HKDF (RFC 2104, RFC 5869) of a vetted crate.
+//! Keys of a session, and the tags that they make: HMAC-SHA256 and HKDF (RFC 2104, RFC 5869) of a vetted
+//! crate.
 
 use core::fmt;
 
@@ -20,7 +21,8 @@ pub struct RoleKeyId(pub [u8; 8]);
 /// A number that is used once.
 pub type Nonce = [u8; NONCE_BYTES];
 
-/// What shows that a message is the other side's: the first half of an HMAC-SHA256 (RFC 2104, section 5, allows as little).
+/// What shows that a message is the other side's: the first half of an HMAC-SHA256 (RFC 2104, section 5,
+/// allows as little).
 pub type Tag = [u8; TAG_BYTES];
 
 impl Secret {
@@ -67,8 +69,8 @@ impl fmt::Display for RoleKeyId {
 pub(crate) struct Lock(HMAC);
 
 impl Lock {
-    /// The keys of a session: host to device, then device to host. Both nonces go in, so that neither side can bring an earlier
-    /// session's keys back.
+    /// The keys of a session: host to device, then device to host. Both nonces go in, so that neither side
+    /// can bring an earlier session's keys back.
     pub(crate) fn pair(secret: &Secret, host: &Nonce, device: &Nonce) -> [Self; 2] {
         let mut salt = [0; 2 * NONCE_BYTES];
         let (first, second) = salt.split_at_mut(NONCE_BYTES);
@@ -82,7 +84,8 @@ impl Lock {
         })
     }
 
-    /// The tag of a message. The channel and the counter have fixed lengths, so no two of these are the same bytes.
+    /// The tag of a message. The channel and the counter have fixed lengths, so no two of these are the same
+    /// bytes.
     pub(crate) fn tag(&self, channel: Channel, counter: u64, message: &[u8]) -> Tag {
         let mut mac = self.0.clone();
         let mut head = [0; 9];
@@ -113,8 +116,9 @@ fn half(mac: &[u8; 32]) -> Tag {
 
 /// Numbers that are used once, made of a seed that is used for one start of the device.
 ///
-/// Each is HMAC-SHA256 under the seed of a counter and the time. They need not be secret, nor unpredictable: the device shows that it
-/// has the key before the host sends anything under it. They must not repeat, over restarts either, which is the seed's part.
+/// Each is HMAC-SHA256 under the seed of a counter and the time. They need not be secret, nor unpredictable:
+/// the device shows that it has the key before the host sends anything under it. They must not repeat, over
+/// restarts either, which is the seed's part.
 #[derive(Clone)]
 pub struct Nonces {
     seed: HMAC,
@@ -125,8 +129,8 @@ impl Nonces {
     /// Bytes that a seed has at least.
     pub const MIN_SEED: usize = 16;
 
-    /// Nonces from a seed that was never used before; more bytes than needed do no harm. `None` where it is none: too short, or one byte
-    /// over and over, as memory has it that nobody filled.
+    /// Nonces from a seed that was never used before; more bytes than needed do no harm. `None` where it is
+    /// none: too short, or one byte over and over, as memory has it that nobody filled.
     pub fn from_seed(seed: &[u8]) -> Option<Self> {
         let (first, rest) = seed.split_first()?;
         if seed.len() < Self::MIN_SEED || rest.iter().all(|byte| byte == first) {
@@ -137,7 +141,8 @@ impl Nonces {
         Some(Self { seed: HMAC::new(key), next: 0 })
     }
 
-    /// The next one. `now_us` is the time on the device's clock: where a boot stage hands over a seed again, the moment differs.
+    /// The next one. `now_us` is the time on the device's clock: where a boot stage hands over a seed again,
+    /// the moment differs.
     pub fn take(&mut self, now_us: u64) -> Nonce {
         let mut mac = self.seed.clone();
         mac.update(self.next.to_le_bytes());

@@ -13,15 +13,16 @@ use crate::kept::KeepStatus;
 use crate::limits::{
     MAX_ARGS, MAX_BANKS, MAX_CHUNK, MAX_LIMITS, MAX_NAME, MAX_RESULT_BYTES, MAX_TRACE_ENTRIES, MAX_VERSION,
 };
-use crate::operate::{Happenings, HostCounts, ModuleStatus};
+use crate::operate::{DeviceEvents, HostCounts, ModuleStatus};
 use crate::trust::{PolicyState, TrustStatus};
 use crate::{Nonce, Role, RoleKeyId, Tag};
 
 /// The version of these messages.
 pub const PROTOCOL: u16 = 1;
 
-/// What came to these messages without a new version: a host says how much of it it knows ([`Request::Edition`]), and
-/// gets no more in answers to requests that are older. 0 is what version 1 began with.
+/// What came to these messages without a new version: a host says how much of it it knows
+/// ([`Request::Edition`]), and gets no more in answers to requests that are older. 0 is what version 1 began
+/// with.
 pub const EDITION: u8 = 1;
 
 /// Arguments or results, as the mapper's registers hold them: 32-bit types stand zero-extended.
@@ -85,8 +86,8 @@ pub enum Request {
         /// Its number, from 0.
         module: u8,
     },
-    /// Kind 8: an image follows, for the inactive slot of a module. Answered by [`Response::Staging`]; refused with
-    /// [`Refusal::Busy`] while another host's transfer is under way.
+    /// Kind 8: an image follows, for the inactive slot of a module. Answered by [`Response::Staging`];
+    /// refused with [`Refusal::Busy`] while another host's transfer is under way.
     Begin {
         /// The module's number, from 0.
         module: u8,
@@ -122,13 +123,14 @@ pub enum Request {
         /// The module's number.
         module: u8,
     },
-    /// Kind 13: go back to the image before this one. Answered by [`Response::Swapped`] or [`Response::NotSwapped`].
+    /// Kind 13: go back to the image before this one. Answered by [`Response::Swapped`] or
+    /// [`Response::NotSwapped`].
     Rollback {
         /// The module's number.
         module: u8,
     },
-    /// Kind 14: load a module anew, or restart the device. Answered by [`Response::Done`]; a device that restarts
-    /// answers first.
+    /// Kind 14: load a module anew, or restart the device. Answered by [`Response::Done`]; a device that
+    /// restarts answers first.
     Reset {
         /// The module's number; `None` is the device.
         module: Option<u8>,
@@ -165,8 +167,8 @@ pub enum Request {
     },
     /// Kind 20: whose images does the device take, and what has it refused? Answered by [`Response::Trust`].
     Trust,
-    /// Kind 21: a policy of the device's owner follows, in chunks and with a commit as an image does. Answered by
-    /// [`Response::Staging`]; a development device refuses with [`Refusal::Unsupported`].
+    /// Kind 21: a policy of the device's owner follows, in chunks and with a commit as an image does.
+    /// Answered by [`Response::Staging`]; a development device refuses with [`Refusal::Unsupported`].
     Policy {
         /// Bytes of the signed policy.
         bytes: u32,
@@ -204,7 +206,8 @@ pub type Chunk = Vec<u8, MAX_CHUNK>;
 /// An export, as a request names it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Export {
-    /// By its position in the image, in bits 0 to 11, and its module, in bits 12 and 13: no look-up on the device.
+    /// By its position in the image, in bits 0 to 11, and its module, in bits 12 and 13: no look-up on the
+    /// device.
     Id(u16),
     /// By its key, or by the name that the module gave it.
     Name(Name),
@@ -270,13 +273,14 @@ pub enum Response {
     /// Kind 12: done.
     Done,
     /// Kind 13: answers [`Request::Happened`].
-    Happened(Happenings),
+    Happened(DeviceEvents),
     /// Kind 14: answers [`Request::Bind`].
     Bound {
         /// The handle: an index and a generation.
         handle: u32,
     },
-    /// Kind 15: the authenticated session can begin. It takes the place of another one with its first request.
+    /// Kind 15: the authenticated session can begin. It takes the place of another one with its first
+    /// request.
     Opened {
         /// A number that the device has never used before.
         nonce: Nonce,
@@ -295,7 +299,8 @@ pub enum Response {
     Kept(KeepStatus),
     /// Kind 20: answers [`Request::Limits`].
     Limits {
-        /// The value of each limit, in the order of their numbers (`xmap_trust::Limit`). A newer device may have more.
+        /// The value of each limit, in the order of their numbers (`xmap_trust::Limit`). A newer device may
+        /// have more.
         values: Vec<u32, MAX_LIMITS>,
     },
     /// Kind 21: answers [`Request::CallBytes`]: the call returned.
@@ -341,8 +346,8 @@ pub mod features {
     pub const REHEARSAL: u32 = 1 << 3;
     /// Images can be swapped: the requests from [`Request::Module`](crate::Request::Module) on.
     pub const SWAP: u32 = 1 << 4;
-    /// Only an authenticated session gets answers: [`Request::Open`](crate::Request::Open). Without this bit the device is open to
-    /// whoever reaches it.
+    /// Only an authenticated session gets answers: [`Request::Open`](crate::Request::Open). Without this bit
+    /// the device is open to whoever reaches it.
     pub const GUARDED: u32 = 1 << 5;
     /// Images need a seal that the device's policy allows; [`Request::Trust`](crate::Request::Trust) and
     /// [`Request::Policy`](crate::Request::Policy) are there. Without it the device is a development build.

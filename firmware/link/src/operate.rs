@@ -88,29 +88,29 @@ pub struct HostCounts {
 
 /// One page of what happened.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Happenings {
+pub struct DeviceEvents {
     /// The number of the first one of this page: that asked for, or the oldest that is still held.
     pub first: u32,
     /// The number that the next one will have.
     pub next: u32,
     /// They, oldest first.
-    pub entries: Vec<Happening, MAX_HAPPENINGS>,
+    pub entries: Vec<DeviceEvent, MAX_HAPPENINGS>,
 }
 
 /// Something that happened to a module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Happening {
+pub struct DeviceEvent {
     /// Microseconds since boot.
     pub time_us: u64,
     /// The module's number.
     pub module: u8,
     /// What.
-    pub what: What,
+    pub what: DeviceEventKind,
 }
 
 /// What happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum What {
+pub enum DeviceEventKind {
     /// An image was mounted where none was.
     Mounted,
     /// An image was not mounted; what was there before goes on.
@@ -120,7 +120,7 @@ pub enum What {
     /// The new image is confirmed.
     Confirmed,
     /// The image before came back.
-    RolledBack(Why),
+    RolledBack(RollbackReason),
     /// A call or a handler trapped.
     Trapped(TrapReport),
     /// The outputs became safe.
@@ -170,9 +170,9 @@ pub enum What {
     },
 }
 
-impl What {
-    /// Returns the words for what needs no more to be said: one list for the journal and for the command line. `None` where there
-    /// is more.
+impl DeviceEventKind {
+    /// Returns the words for what needs no more to be said: one list for the journal and for the command
+    /// line. `None` where there is more.
     pub const fn words(&self) -> Option<&'static str> {
         Some(match self {
             Self::Mounted => "mounted",
@@ -191,7 +191,7 @@ impl What {
     }
 }
 
-impl What {
+impl DeviceEventKind {
     /// The edition of the messages ([`crate::EDITION`]) that this came with.
     pub const fn edition(&self) -> u8 {
         matches!(
@@ -203,7 +203,7 @@ impl What {
 
 /// Why the image before came back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Why {
+pub enum RollbackReason {
     /// The new one trapped during its trial.
     Trap(TrapReport),
     /// The new one could not be mounted.

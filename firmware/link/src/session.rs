@@ -13,7 +13,8 @@ pub struct Opening {
     nonce: Nonce,
 }
 
-/// A session with a device that has shown that it has the key. The device believes the host with its first request.
+/// A session with a device that has shown that it has the key. The device believes the host with its first
+/// request.
 #[derive(Debug)]
 pub struct Session {
     to_device: Lock,
@@ -50,7 +51,8 @@ impl Session {
         self.role
     }
 
-    /// Writes the next request; gives the part of `out` that is the frame. Sent again as it is, it is the same request.
+    /// Writes the next request; gives the part of `out` that is the frame. Sent again as it is, it is the
+    /// same request.
     ///
     /// # Errors
     ///
@@ -65,7 +67,8 @@ impl Session {
         encode_message(Channel::TaggedRequest, &self.to_device, self.counter, seq, request, out)
     }
 
-    /// Reads the payload of a [`Channel::TaggedResponse`] frame. `None` where it is not the device's answer to the latest request.
+    /// Reads the payload of a [`Channel::TaggedResponse`] frame. `None` where it is not the device's answer
+    /// to the latest request.
     ///
     /// # Errors
     ///
@@ -76,8 +79,8 @@ impl Session {
         ours.then(|| decode_response(tagged.message))
     }
 
-    /// Reads the payload of a [`Channel::TaggedStream`] frame: the number of the channel that it would have come on, and what that would
-    /// carry. `None` where it is not the device's, or came before.
+    /// Reads the payload of a [`Channel::TaggedStream`] frame: the number of the channel that it would have
+    /// come on, and what that would carry. `None` where it is not the device's, or came before.
     pub fn unasked<'p>(&mut self, payload: &'p [u8]) -> Option<(u8, &'p [u8])> {
         let tagged = Tagged::split(payload)?;
         if tagged.counter <= self.stream || !tagged.holds(Channel::TaggedStream, &self.from_device) {

@@ -50,8 +50,8 @@ pub fn pieces(trace_at: u32, level: Level, text: &str) -> impl Iterator<Item = T
     })
 }
 
-/// Writes the payload of a [`crate::Channel::Text`] frame; the part of the buffer that it takes. `None` where the buffer is too small,
-/// which [`crate::limits::MAX_PAYLOAD`] bytes exclude.
+/// Writes the payload of a [`crate::Channel::Text`] frame; the part of the buffer that it takes. `None` where
+/// the buffer is too small, which [`crate::limits::MAX_PAYLOAD`] bytes exclude.
 pub fn text_payload<'b>(text: &Text<'_>, buffer: &'b mut [u8]) -> Option<&'b [u8]> {
     postcard::to_slice(text, buffer).ok().map(|payload| &*payload)
 }

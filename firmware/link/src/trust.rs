@@ -5,13 +5,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::limits::MAX_REASON;
 
-/// Codes of [`crate::ImageState::Rejected`] from here on are reasons of a policy: this and [`Rejection::code`].
+/// Codes of [`crate::ImageState::Rejected`] from here on are reasons of a policy: this and
+/// [`Rejection::code`].
 pub const POLICY_CODES: u16 = 768;
 
 /// What a device trusts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TrustStatus {
-    /// The version of the policy that it holds images against; `None` on a development device, which takes any image.
+    /// The version of the policy that it holds images against; `None` on a development device, which takes
+    /// any image.
     pub policy: Option<u32>,
     /// Images that were refused since boot; the counter stops at its largest value.
     pub rejected: u32,
@@ -41,7 +43,8 @@ pub enum PolicyState {
     Taken {
         /// Its version.
         version: u32,
-        /// Modules that it does not allow any more, bit *n* for module *n*: their outputs are safe and their images gone.
+        /// Modules that it does not allow any more, bit *n* for module *n*: their outputs are safe and their
+        /// images gone.
         stopped: u8,
     },
     /// The one before holds.

@@ -137,45 +137,45 @@ fn the_lists_name_every_variant() {
     let trap = TrapReport { image: 0, export: 0, code: 0, op: 0, detail: 0 };
     let state = ImageState::None;
     let whats = [
-        (What::Mounted, "mounted"),
-        (What::NotMounted(state), "not mounted `{ image state }`"),
-        (What::Swapped, "swapped"),
-        (What::Confirmed, "confirmed"),
-        (What::RolledBack(Why::Asked), "rolled back `{ why }`"),
-        (What::Trapped(trap), "trapped `{ trap }`"),
-        (What::MadeSafe, "outputs made safe"),
-        (What::Restarted, "restarted"),
-        (What::Faulted, "faulted"),
-        (What::Reset, "reset by a host"),
-        (What::HostLost, "host lost"),
-        (What::HostBack, "host back"),
-        (What::Overrun, "overrun"),
-        (What::TransferEnded, "transfer given up"),
-        (What::Policy { version: 1 }, "new policy `{ version: u32 }`"),
-        (What::Disallowed { code: 1 }, "stopped by a policy `{ code: u16 }`"),
-        (What::Mistaken(trap), "mistake of a host `{ trap }`"),
+        (DeviceEventKind::Mounted, "mounted"),
+        (DeviceEventKind::NotMounted(state), "not mounted `{ image state }`"),
+        (DeviceEventKind::Swapped, "swapped"),
+        (DeviceEventKind::Confirmed, "confirmed"),
+        (DeviceEventKind::RolledBack(RollbackReason::Asked), "rolled back `{ why }`"),
+        (DeviceEventKind::Trapped(trap), "trapped `{ trap }`"),
+        (DeviceEventKind::MadeSafe, "outputs made safe"),
+        (DeviceEventKind::Restarted, "restarted"),
+        (DeviceEventKind::Faulted, "faulted"),
+        (DeviceEventKind::Reset, "reset by a host"),
+        (DeviceEventKind::HostLost, "host lost"),
+        (DeviceEventKind::HostBack, "host back"),
+        (DeviceEventKind::Overrun, "overrun"),
+        (DeviceEventKind::TransferEnded, "transfer given up"),
+        (DeviceEventKind::Policy { version: 1 }, "new policy `{ version: u32 }`"),
+        (DeviceEventKind::Disallowed { code: 1 }, "stopped by a policy `{ code: u16 }`"),
+        (DeviceEventKind::Mistaken(trap), "mistake of a host `{ trap }`"),
         (
-            What::NotKept { thing: Thing::Image, fault: KeepFault::Budget },
+            DeviceEventKind::NotKept { thing: Thing::Image, fault: KeepFault::Budget },
             "not on the storage `{ thing, keep fault }`",
         ),
-        (What::KeptAgain { thing: Thing::Image }, "on the storage again `{ thing }`"),
-        (What::SetAside { starts: 3 }, "set aside `{ starts: u8 }`"),
+        (DeviceEventKind::KeptAgain { thing: Thing::Image }, "on the storage again `{ thing }`"),
+        (DeviceEventKind::SetAside { starts: 3 }, "set aside `{ starts: u8 }`"),
     ];
     let text = entry("what");
     for (number, (what, name)) in whats.into_iter().enumerate() {
-        assert_eq!(variant(Happening { time_us: 0, module: 0, what }), number as u8);
+        assert_eq!(variant(DeviceEvent { time_us: 0, module: 0, what }), number as u8);
         assert!(text.contains(&format!("{number} {name}")), "{number} {name}: {text}");
     }
     let whys = [
-        (Why::Trap(trap), "trap `{ trap }`"),
-        (Why::NotMounted(state), "not mounted `{ image state }`"),
-        (Why::Unconfirmed, "not confirmed in time"),
-        (Why::Asked, "a host asked"),
+        (RollbackReason::Trap(trap), "trap `{ trap }`"),
+        (RollbackReason::NotMounted(state), "not mounted `{ image state }`"),
+        (RollbackReason::Unconfirmed, "not confirmed in time"),
+        (RollbackReason::Asked, "a host asked"),
     ];
     let text = entry("why");
     for (number, (why, name)) in whys.into_iter().enumerate() {
-        let what = What::RolledBack(why);
-        assert_eq!(why_variant(Happening { time_us: 0, module: 0, what }), number as u8);
+        let what = DeviceEventKind::RolledBack(why);
+        assert_eq!(why_variant(DeviceEvent { time_us: 0, module: 0, what }), number as u8);
         assert!(text.contains(&format!("{number} {name}")), "{number} {name}: {text}");
     }
     let lives =
@@ -195,11 +195,12 @@ fn content(response: &Response) -> Vec<u8> {
     common::read_all(&mut FrameReader::<517>::new(), sent).remove(0).1.split_off(2)
 }
 
-/// The number of a happening's `what`: kind, first, next and length of the list, time and module are before it.
-fn variant(happening: Happening) -> u8 {
-    content(&Response::Happened(Happenings { first: 0, next: 1, entries: [happening].into() }))[6]
+/// The number of a happening's `what`: kind, first, next and length of the list, time and module are before
+/// it.
+fn variant(happening: DeviceEvent) -> u8 {
+    content(&Response::Happened(DeviceEvents { first: 0, next: 1, entries: [happening].into() }))[6]
 }
 
-fn why_variant(happening: Happening) -> u8 {
-    content(&Response::Happened(Happenings { first: 0, next: 1, entries: [happening].into() }))[7]
+fn why_variant(happening: DeviceEvent) -> u8 {
+    content(&Response::Happened(DeviceEvents { first: 0, next: 1, entries: [happening].into() }))[7]
 }

@@ -32,17 +32,17 @@ fn nonces(start: u8) -> Nonces {
 /// A guarded device that counts what it has run.
 struct Device {
     reader: FrameReader,
-    guard: Guard,
+    guard: AuthResponder,
     served: Vec<(Option<Role>, Request)>,
 }
 
 impl Device {
     /// One that has just started; `start` is which start.
     fn new(start: u8) -> Self {
-        Self::with(Guard::new(keys(), Some(nonces(start))))
+        Self::with(AuthResponder::new(keys(), Some(nonces(start))))
     }
 
-    fn with(guard: Guard) -> Self {
+    fn with(guard: AuthResponder) -> Self {
         Self { reader: FrameReader::new(), guard, served: Vec::new() }
     }
 
@@ -162,7 +162,7 @@ fn without_a_key_a_device_answers_its_greeting_and_nothing_else() {
 
 #[test]
 fn without_random_numbers_there_are_no_sessions() {
-    let mut device = Device::with(Guard::new(keys(), None));
+    let mut device = Device::with(AuthResponder::new(keys(), None));
     Host::greet(&mut device);
     let mut buffer = [0; MAX_FRAME];
     let open = Opening::new(secret(Role::Own), [1; 32]).request();
@@ -172,7 +172,7 @@ fn without_random_numbers_there_are_no_sessions() {
 
 #[test]
 fn a_device_without_keys_lets_nobody_in() {
-    let mut device = Device::with(Guard::new(RoleKeys::new(), Some(nonces(0))));
+    let mut device = Device::with(AuthResponder::new(RoleKeys::new(), Some(nonces(0))));
     Host::greet(&mut device);
     let mut buffer = [0; MAX_FRAME];
     let open = Opening::new(secret(Role::Own), [1; 32]).request();
@@ -484,8 +484,8 @@ fn trick() -> impl Strategy<Value = Trick> {
 }
 
 proptest! {
-    /// Whatever he does: the device runs a prefix of what the host sent, in order, each at most once, leaving some out; and the host takes for an
-    /// answer only what the device wrote to that request.
+    /// Whatever he does: the device runs a prefix of what the host sent, in order, each at most once, leaving
+    /// some out; and the host takes for an answer only what the device wrote to that request.
     #[test]
     fn a_man_on_the_wire_can_only_cut_it(
         tricks in vec((trick(), trick(), common::operation()), 1..12)

@@ -74,13 +74,15 @@ fn the_largest_messages_fit() {
         Response::Swapped { module: u8::MAX, generation: u16::MAX, trial_ms: u32::MAX },
         Response::NotSwapped { state: ImageState::MountTrapped(longest_trap()) },
         Response::Done,
-        Response::Happened(Happenings {
+        Response::Happened(DeviceEvents {
             first: u32::MAX,
             next: u32::MAX,
-            entries: [Happening {
+            entries: [DeviceEvent {
                 time_us: u64::MAX,
                 module: u8::MAX,
-                what: What::RolledBack(Why::NotMounted(ImageState::MountTrapped(longest_trap()))),
+                what: DeviceEventKind::RolledBack(RollbackReason::NotMounted(ImageState::MountTrapped(
+                    longest_trap(),
+                ))),
             }; MAX_HAPPENINGS]
                 .into_iter()
                 .collect(),
@@ -151,7 +153,7 @@ fn in_a_session(responses: &[Response], requests: &[Request]) {
     let mut keys = RoleKeys::new();
     keys.add(RoleKey { secret: secret.clone(), role: Role::Own, exports: Default::default() }).unwrap();
     let seed: [u8; 32] = core::array::from_fn(|n| n as u8);
-    let mut guard = Guard::new(keys, Nonces::from_seed(&seed));
+    let mut guard = AuthResponder::new(keys, Nonces::from_seed(&seed));
     let mut reader: FrameReader = FrameReader::new();
     let mut exchange = |bytes: &[u8], answer: &Response| {
         let mut got = Vec::new();
@@ -192,5 +194,5 @@ fn a_device_spends_little_memory_on_the_link() {
     // What docs/link.md says.
     assert!(size_of::<FrameReader>() <= 560, "{}", size_of::<FrameReader>());
     assert!(size_of::<Responder>() <= 560, "{}", size_of::<Responder>());
-    assert!(size_of::<Guard>() <= 8192, "{}", size_of::<Guard>());
+    assert!(size_of::<AuthResponder>() <= 8192, "{}", size_of::<AuthResponder>());
 }

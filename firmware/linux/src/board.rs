@@ -4,29 +4,29 @@ use std::os::fd::BorrowedFd;
 
 use tiny_mapper::{Function, LogLevel, Port, Pull};
 use xmap_boards::{Bank, Line, PinMask};
-use xmap_panel::{Board, Edge};
+use xmap_device::{Board, Edge};
 
 use crate::clock::Clock;
 use crate::edges::Edges;
-use crate::guard::Guard;
+use crate::guard::Watchdog;
 use crate::levels::Levels;
 use crate::notify;
 use crate::registers::Registers;
 
 /// The longest part of a wait after which systemd is told that the service still runs.
 const FEED_US: u32 = 100_000;
-/// Waits for which that is told between two turns of the main loop, in all: one that an image's manifest allows is no
-/// hang, but none keeps the guard and the watchdog from their work for longer.
+/// Waits for which that is told between two turns of the main loop, in all: one that an image's manifest
+/// allows is no hang, but none keeps the guard and the watchdog from their work for longer.
 const FED_US_MAX: u32 = 4_000_000;
 
-/// A Raspberry Pi 4B under Linux: its registers, the edges that the kernel notes, the service's clock. A module's
-/// messages wait in the recorder around it.
+/// A Raspberry Pi 4B under Linux: its registers, the edges that the kernel notes, the service's clock. A
+/// module's messages wait in the recorder around it.
 #[derive(Debug)]
 pub struct LinuxBoard {
     registers: Registers,
     sight: Sight,
     clock: Clock,
-    guard: Guard,
+    guard: Watchdog,
     /// What is left of [`FED_US_MAX`].
     feeds_us: u32,
 }
@@ -42,7 +42,7 @@ pub enum Sight {
 
 impl LinuxBoard {
     /// The board, from its parts.
-    pub const fn new(registers: Registers, sight: Sight, clock: Clock, guard: Guard) -> Self {
+    pub const fn new(registers: Registers, sight: Sight, clock: Clock, guard: Watchdog) -> Self {
         Self { registers, sight, clock, guard, feeds_us: FED_US_MAX }
     }
 
@@ -59,8 +59,8 @@ impl LinuxBoard {
         }
     }
 
-    /// Takes the edges that came: a turn of the main loop begins. When they have to be looked for again at the latest, in
-    /// microseconds.
+    /// Takes the edges that came: a turn of the main loop begins. When they have to be looked for again at
+    /// the latest, in microseconds.
     pub fn gather(&mut self) -> u64 {
         self.feeds_us = FED_US_MAX;
         match &mut self.sight {
@@ -133,8 +133,8 @@ impl Board for LinuxBoard {
     fn detect(&mut self, line: Line, rising: bool, falling: bool) {
         match &mut self.sight {
             Sight::Kernel(edges) => {
-                // The kernel makes an input of a line that it is asked for. One that a module drives at the moment
-                // (`inout`) goes on being driven; for some microseconds it is not.
+                // The kernel makes an input of a line that it is asked for. One that a module drives at the
+                // moment (`inout`) goes on being driven; for some microseconds it is not.
                 let output = self.registers.is_output(line);
                 edges.detect(line, rising, falling);
                 if output {

@@ -4,9 +4,9 @@ use rustix::process::{Resource, getrlimit, setrlimit};
 
 use crate::log;
 
-/// Bytes of writable memory that the program may map: eight slots have 150 MiB, and kept state on its way to the disk
-/// four times 4 MiB, a few times over. Beyond it an allocation fails, and the program ends as by any other mistake. The unit
-/// says the same of memory that is in use (`MemoryMax`).
+/// Bytes of writable memory that the program may map: eight slots have 150 MiB, and kept state on its way to
+/// the disk four times 4 MiB, a few times over. Beyond it an allocation fails, and the program ends as by any
+/// other mistake. The unit says the same of memory that is in use (`MemoryMax`).
 pub const MOST_BYTES: u64 = 384 << 20;
 
 /// Sets the limit, unless the system has a lower one already.

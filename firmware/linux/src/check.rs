@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use xmap_panel::Trust as _;
+use xmap_device::Trust as _;
 
 use crate::config::{Config, RegistersAt};
 use crate::error::{Code, Error, Result};

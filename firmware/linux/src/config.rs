@@ -113,7 +113,8 @@ pub struct Config {
     pub panel_named: bool,
     /// The folder of the persistent slots; `None` keeps nothing.
     pub state: Option<PathBuf>,
-    /// The least seconds between two writes of kept state that changed; 0 writes it only when the service stops.
+    /// The least seconds between two writes of kept state that changed; 0 writes it only when the service
+    /// stops.
     pub keep_every_s: u32,
     /// Priority under `SCHED_FIFO`, 1 to 99; 0 asks for none.
     pub realtime_priority: u8,
@@ -255,7 +256,8 @@ impl Config {
             trust,
             limits,
         } = written;
-        // What is not said is left to an owner's policy where there is one, and has its default where there is none.
+        // What is not said is left to an owner's policy where there is one, and has its default where there
+        // is none.
         let others = if trust.is_some() { Limits::none() } else { Limits::default() };
         let limits = Limit::ALL.into_iter().fold(others, |all, limit| match limits.get(limit) {
             Some(value) => all.with(limit, value),

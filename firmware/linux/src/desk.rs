@@ -11,15 +11,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use xmap_device::Identity;
 use xmap_link::{FrameReader, Hello, PROTOCOL, Refusal, Request, Responder, Response, features};
-use xmap_panel::Identity;
 
 use crate::error::{Error, Result};
-use crate::guard::Guard;
+use crate::guard::Watchdog;
 use crate::sockets::{Listener, Stream};
 
-/// How long the main loop may be in one call before hosts are refused, in microseconds: longer than a call may wait by default (2 s),
-/// since behind it hosts have a turn, and shorter than a host waits for an answer (4.5 s).
+/// How long the main loop may be in one call before hosts are refused, in microseconds: longer than a call
+/// may wait by default (2 s), since behind it hosts have a turn, and shorter than a host waits for an answer
+/// (4.5 s).
 const BUSY_US: u64 = 2_500_000;
 /// When a host may try again, in milliseconds.
 const RETRY_MS: u32 = 1000;
@@ -45,7 +46,7 @@ impl Desk {
     /// [`crate::error::Code::System`].
     pub fn open(
         listeners: Arc<Vec<Listener>>,
-        guard: Guard,
+        guard: Watchdog,
         identity: Identity,
         guarded: bool,
     ) -> Result<Self> {

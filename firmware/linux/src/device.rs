@@ -1,15 +1,15 @@
 //! The device program on this board, and what it is made of.
 
 use xmap_boards::BoardId;
+use xmap_device::{Device, Identity, Recorder, Rehearsal};
 use xmap_link::{Boot, features};
-use xmap_panel::{Device, Identity, Recorder, Rehearsal};
 
 use crate::board::{LinuxBoard, Sight};
 use crate::clock::{self, Clock};
 use crate::config::{Config, RegistersAt};
 use crate::edges::Edges;
 use crate::error::Result;
-use crate::guard::{Guard, Watch};
+use crate::guard::{Watch, Watchdog};
 use crate::levels::Levels;
 use crate::overheard::Overheard;
 use crate::owner::Owner;
@@ -32,15 +32,15 @@ pub fn board(device: &mut LinuxDevice) -> &mut LinuxBoard {
     device.board_mut().port_mut().port_mut().port_mut()
 }
 
-/// A device with nothing mounted, and what it says of itself; the guard watches over it. Nothing is stored to a
-/// register.
+/// A device with nothing mounted, and what it says of itself; the guard watches over it. Nothing is stored to
+/// a register.
 ///
 /// # Errors
 /// What keeps the registers from being mapped.
 pub fn open(
     config: &Config,
     owner: Owner,
-    guard: &Guard,
+    guard: &Watchdog,
     watch: Watch,
 ) -> Result<(Box<LinuxDevice>, Identity)> {
     let clock = Clock::start();

@@ -1,12 +1,13 @@
 //! Edges of lines, from the kernel's GPIO character device.
 //!
-//! The kernel's interrupt handler notes each edge with its time and keeps it until it is read, so edges are not lost
-//! while the service does something else. The crate `gpiocdev` is the way there, and not rppal's interrupts: it reads the
-//! kernel's own times and numbers of edges, has a file descriptor for each line that one `poll` waits for together
-//! with sockets and timers, needs no thread, and is maintained.
+//! The kernel's interrupt handler notes each edge with its time and keeps it until it is read, so edges are
+//! not lost while the service does something else. The crate `gpiocdev` is the way there, and not rppal's
+//! interrupts: it reads the kernel's own times and numbers of edges, has a file descriptor for each line that
+//! one `poll` waits for together with sockets and timers, needs no thread, and is maintained.
 //!
-//! Only lines whose edges a handler wants are asked of the kernel. It makes such a line an input, and when it gets the line
-//! back an input again: that is no change, as outputs are never asked for. They are driven by their registers alone.
+//! Only lines whose edges a handler wants are asked of the kernel. It makes such a line an input, and when it
+//! gets the line back an input again: that is no change, as outputs are never asked for. They are driven by
+//! their registers alone.
 
 use std::collections::VecDeque;
 use std::os::fd::{AsFd as _, BorrowedFd};
@@ -15,7 +16,7 @@ use std::path::{Path, PathBuf};
 use gpiocdev::Request;
 use gpiocdev::line::{EdgeDetection, EdgeKind, EventClock};
 use xmap_boards::Line;
-use xmap_panel::Edge;
+use xmap_device::Edge;
 
 use crate::clock::Clock;
 use crate::log;

@@ -7,8 +7,8 @@ use std::path::Path;
 
 use rustix::fs::OFlags;
 
-/// Reads a file of at most `most` bytes; its metadata are those of the same file, whatever becomes of its name meanwhile. A pipe or a
-/// device is not waited for.
+/// Reads a file of at most `most` bytes; its metadata are those of the same file, whatever becomes of its
+/// name meanwhile. A pipe or a device is not waited for.
 ///
 /// # Errors
 /// Those of the system, and where it is no regular file or has more bytes.

@@ -25,7 +25,7 @@ const STOP_US: u64 = 2_000_000;
 
 /// The main loop's end of it.
 #[derive(Clone, Debug)]
-pub struct Guard(Arc<Shared>);
+pub struct Watchdog(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
@@ -49,8 +49,8 @@ pub struct Watch {
     pub starts: Option<Starts>,
 }
 
-impl Guard {
-    /// A guard that nobody is behind yet: [`Guard::watch`].
+impl Watchdog {
+    /// A guard that nobody is behind yet: [`Watchdog::watch`].
     pub fn new() -> Self {
         let safe = Mutex::new(SafeStores::NONE.into());
         Self(Arc::new(Shared {
@@ -144,7 +144,7 @@ impl Guard {
     }
 }
 
-impl Default for Guard {
+impl Default for Watchdog {
     fn default() -> Self {
         Self::new()
     }

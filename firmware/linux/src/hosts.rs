@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 use std::io::{self, Read as _, Write as _};
 use std::os::fd::{AsFd, BorrowedFd};
 
+use xmap_device::{Service, Wire};
 use xmap_link::{Channel, Role};
-use xmap_panel::{Service, Wire};
 
 use crate::device::LinuxDevice;
 use crate::places::{Progress, Seat};

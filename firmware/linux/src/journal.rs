@@ -3,10 +3,13 @@
 use std::collections::VecDeque;
 
 use tiny_mapper::TrapCode;
+use xmap_device::Failure;
 use xmap_image::{ExportId, Image};
 use xmap_link::limits::MAX_MODULES;
-use xmap_link::{Happening, ImageState, KeepFault, Level as TextLevel, TrapReport, What, Why, decode_text};
-use xmap_panel::Failure;
+use xmap_link::{
+    DeviceEvent, DeviceEventKind, ImageState, KeepFault, Level as TextLevel, RollbackReason, TrapReport,
+    decode_text,
+};
 
 use crate::device::LinuxDevice;
 use crate::keep::PAUSE_US;
@@ -67,9 +70,9 @@ impl Journal {
                 break;
             }
             self.next = page.first.wrapping_add(page.entries.len() as u32);
-            for Happening { module, what, .. } in &page.entries {
+            for DeviceEvent { module, what, .. } in &page.entries {
                 let failure = match what {
-                    What::NotMounted(_) => refused.take_if(|(number, _)| number == module),
+                    DeviceEventKind::NotMounted(_) => refused.take_if(|(number, _)| number == module),
                     _ => None,
                 };
                 let (cause, level) = kind(what);
@@ -86,39 +89,47 @@ impl Journal {
         names.map_or_else(String::new, |names| format!(" {}", names.module))
     }
 
-    fn words(&self, what: &What, failure: Option<(u8, Failure)>) -> String {
+    fn words(&self, what: &DeviceEventKind, failure: Option<(u8, Failure)>) -> String {
         match what {
-            What::Mounted
-            | What::Swapped
-            | What::Confirmed
-            | What::MadeSafe
-            | What::Restarted
-            | What::Faulted
-            | What::Reset
-            | What::HostLost
-            | What::HostBack
-            | What::Overrun
-            | What::TransferEnded => what.words().unwrap_or_default().into(),
-            What::NotMounted(state) => match failure {
+            DeviceEventKind::Mounted
+            | DeviceEventKind::Swapped
+            | DeviceEventKind::Confirmed
+            | DeviceEventKind::MadeSafe
+            | DeviceEventKind::Restarted
+            | DeviceEventKind::Faulted
+            | DeviceEventKind::Reset
+            | DeviceEventKind::HostLost
+            | DeviceEventKind::HostBack
+            | DeviceEventKind::Overrun
+            | DeviceEventKind::TransferEnded => what.words().unwrap_or_default().into(),
+            DeviceEventKind::NotMounted(state) => match failure {
                 Some((_, failure)) => format!("not mounted: {failure}"),
                 None => format!("not mounted: {}", self.state(state)),
             },
-            What::RolledBack(Why::Trap(trap)) => format!("rolled back: {}", self.trap(trap)),
-            What::RolledBack(Why::NotMounted(state)) => format!("rolled back: {}", self.state(state)),
-            What::RolledBack(Why::Unconfirmed) => "rolled back: nobody confirmed it in time".into(),
-            What::RolledBack(Why::Asked) => "rolled back: a host asked for it".into(),
-            What::Trapped(trap) => self.trap(trap),
-            What::Mistaken(trap) => format!("a host's argument was refused: {}", self.trap(trap)),
-            What::Policy { version } => format!("policy {version} holds from now on"),
-            What::Disallowed { .. } => "stopped: the owner's new policy does not allow its image".into(),
-            What::NotKept { thing, fault: KeepFault::Budget } => {
+            DeviceEventKind::RolledBack(RollbackReason::Trap(trap)) => {
+                format!("rolled back: {}", self.trap(trap))
+            }
+            DeviceEventKind::RolledBack(RollbackReason::NotMounted(state)) => {
+                format!("rolled back: {}", self.state(state))
+            }
+            DeviceEventKind::RolledBack(RollbackReason::Unconfirmed) => {
+                "rolled back: nobody confirmed it in time".into()
+            }
+            DeviceEventKind::RolledBack(RollbackReason::Asked) => "rolled back: a host asked for it".into(),
+            DeviceEventKind::Trapped(trap) => self.trap(trap),
+            DeviceEventKind::Mistaken(trap) => format!("a host's argument was refused: {}", self.trap(trap)),
+            DeviceEventKind::Policy { version } => format!("policy {version} holds from now on"),
+            DeviceEventKind::Disallowed { .. } => {
+                "stopped: the owner's new policy does not allow its image".into()
+            }
+            DeviceEventKind::NotKept { thing, fault: KeepFault::Budget } => {
                 format!("not kept yet: {thing}: {}", KeepFault::Budget)
             }
-            What::NotKept { thing, fault } => {
+            DeviceEventKind::NotKept { thing, fault } => {
                 format!("not kept: {thing}: {fault}; tried again every {} s", PAUSE_US / 1_000_000)
             }
-            What::KeptAgain { thing } => format!("kept: {thing} is on the disk now"),
-            What::SetAside { starts } => {
+            DeviceEventKind::KeptAgain { thing } => format!("kept: {thing} is on the disk now"),
+            DeviceEventKind::SetAside { starts } => {
                 format!("its newest image was set aside: {starts} starts with it did not end well")
             }
         }
@@ -151,22 +162,29 @@ impl Journal {
 }
 
 /// Who causes a line, and how much it matters.
-const fn kind(what: &What) -> (Cause, Level) {
+const fn kind(what: &DeviceEventKind) -> (Cause, Level) {
     match what {
-        What::Mounted | What::Policy { .. } => (Cause::Service, Level::Info),
-        What::Disallowed { .. } | What::SetAside { .. } => (Cause::Service, Level::Warning),
-        What::NotKept { fault: KeepFault::System { .. }, .. } => (Cause::Service, Level::Error),
-        What::NotKept { .. } => (Cause::Service, Level::Warning),
-        What::KeptAgain { .. } => (Cause::Service, Level::Info),
-        What::Swapped | What::Confirmed | What::Reset | What::RolledBack(Why::Asked) => {
-            (Cause::Host, Level::Info)
+        DeviceEventKind::Mounted | DeviceEventKind::Policy { .. } => (Cause::Service, Level::Info),
+        DeviceEventKind::Disallowed { .. } | DeviceEventKind::SetAside { .. } => {
+            (Cause::Service, Level::Warning)
         }
-        What::NotMounted(_) | What::TransferEnded | What::Mistaken(_) => (Cause::Host, Level::Warning),
-        What::HostBack | What::Restarted => (Cause::Module, Level::Info),
-        What::RolledBack(_) => (Cause::Service, Level::Warning),
-        What::Trapped(_) | What::MadeSafe | What::Faulted | What::HostLost | What::Overrun => {
-            (Cause::Module, Level::Warning)
+        DeviceEventKind::NotKept { fault: KeepFault::System { .. }, .. } => (Cause::Service, Level::Error),
+        DeviceEventKind::NotKept { .. } => (Cause::Service, Level::Warning),
+        DeviceEventKind::KeptAgain { .. } => (Cause::Service, Level::Info),
+        DeviceEventKind::Swapped
+        | DeviceEventKind::Confirmed
+        | DeviceEventKind::Reset
+        | DeviceEventKind::RolledBack(RollbackReason::Asked) => (Cause::Host, Level::Info),
+        DeviceEventKind::NotMounted(_) | DeviceEventKind::TransferEnded | DeviceEventKind::Mistaken(_) => {
+            (Cause::Host, Level::Warning)
         }
+        DeviceEventKind::HostBack | DeviceEventKind::Restarted => (Cause::Module, Level::Info),
+        DeviceEventKind::RolledBack(_) => (Cause::Service, Level::Warning),
+        DeviceEventKind::Trapped(_)
+        | DeviceEventKind::MadeSafe
+        | DeviceEventKind::Faulted
+        | DeviceEventKind::HostLost
+        | DeviceEventKind::Overrun => (Cause::Module, Level::Warning),
     }
 }
 

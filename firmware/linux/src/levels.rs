@@ -1,9 +1,10 @@
-//! Edges of registers that are a file: its levels are looked at every millisecond, and what differs is an edge.
+//! Edges of registers that are a file: its levels are looked at every millisecond, and what differs is an
+//! edge.
 
 use std::collections::VecDeque;
 
 use xmap_boards::{Line, PinMask};
-use xmap_panel::Edge;
+use xmap_device::Edge;
 
 /// Microseconds between two looks while something moves, and after nothing has moved for [`QUIET_US`].
 const LOOK_US: u64 = 1000;

@@ -1,9 +1,10 @@
 #![deny(unsafe_code)]
 //! The device program as a Linux service on a Raspberry Pi 4B, `xmapd`.
 //!
-//! It is the program of `xmap-panel` with the same register driver as on bare metal, over the chip's registers as the
-//! kernel maps them. What the kernel does better, it does: edges, timers, sockets, files. One thread does everything
-//! that touches the panel, one thing at a time, as on bare metal. `docs/linux.md` is for who operates it.
+//! It is the program of `xmap-device` with the same register driver as on bare metal, over the chip's
+//! registers as the kernel maps them. What the kernel does better, it does: edges, timers, sockets, files.
+//! One thread does everything that touches the panel, one thing at a time, as on bare metal. `docs/linux.md`
+//! is for who operates it.
 
 pub mod board;
 pub mod ceiling;

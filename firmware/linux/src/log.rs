@@ -1,10 +1,10 @@
 //! What the service says of itself: a line each on standard error, which the journal keeps.
 //!
-//! Whoever logs never waits and never fails. A thread of its own writes the lines: one that stands, because nobody reads
-//! standard error, keeps nothing else from going on, and where standard error is closed the lines go. Lines are bounded
-//! a second, those that modules cause apart from the service's own, so that a module which traps all the time pushes
-//! nothing out; what is left out is counted, said as a line, and shown by `xmap status`. No line has a character that
-//! would end it or act on a terminal.
+//! Whoever logs never waits and never fails. A thread of its own writes the lines: one that stands, because
+//! nobody reads standard error, keeps nothing else from going on, and where standard error is closed the
+//! lines go. Lines are bounded a second, those that modules cause apart from the service's own, so that a
+//! module which traps all the time pushes nothing out; what is left out is counted, said as a line, and shown
+//! by `xmap status`. No line has a character that would end it or act on a terminal.
 
 use std::env;
 use std::fmt::{Display, Write as _};
@@ -51,7 +51,8 @@ pub enum Cause {
     Host = 2,
 }
 
-/// Lines at once and lines a second, by [`Cause`]: an operator's day has fewer, and a card takes these for years.
+/// Lines at once and lines a second, by [`Cause`]: an operator's day has fewer, and a card takes these for
+/// years.
 const SHARES: [(u64, u64); 3] = [(400, 40), (100, 10), (100, 10)];
 
 #[derive(Debug)]

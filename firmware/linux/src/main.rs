@@ -19,8 +19,8 @@ use xmapd::{keep, log};
 const FLUSH: Duration = Duration::from_millis(500);
 
 fn main() -> ExitCode {
-    // Standard error may be closed, or a pipe that nobody reads: a panic says so as everything else does, and goes on to
-    // make the outputs safe.
+    // Standard error may be closed, or a pipe that nobody reads: a panic says so as everything else does, and
+    // goes on to make the outputs safe.
     panic::set_hook(Box::new(|panic| {
         log::error(format_args!("a mistake of this program: {}", panic.to_string().replace('\n', " ")));
         log::flush(FLUSH);
@@ -60,8 +60,9 @@ fn start(arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
-/// Runs this program anew in its own place, with the same arguments and the same process: so nothing of what it took from the
-/// system is left, whatever that was. Outputs are as their safe states say, and no file stays open.
+/// Runs this program anew in its own place, with the same arguments and the same process: so nothing of what
+/// it took from the system is left, whatever that was. Outputs are as their safe states say, and no file
+/// stays open.
 fn replace() -> io::Error {
     let itself = env::current_exe().ok().filter(|path| path.exists());
     // A package that was upgraded has taken the file away, and the kernel still has it.

@@ -6,16 +6,16 @@
 use std::path::{Path, PathBuf};
 
 use xmap_bcm2711::safe_stores;
+use xmap_device::{Failure, Kept, check_lines, make_safe};
 use xmap_image::{HASH_WORD, HASH_WORDS, Image, VerifyError};
 use xmap_link::ImageState;
 use xmap_link::limits::MAX_MODULES;
-use xmap_panel::{Failure, Kept, check_lines, make_safe};
 use xmap_trust::pieces;
 
 use crate::device::{LinuxDevice, board};
 use crate::error::{Code, Error};
 use crate::files;
-use crate::guard::Guard;
+use crate::guard::Watchdog;
 use crate::keep::{self, Starts};
 use crate::log;
 
@@ -78,7 +78,7 @@ pub struct Mounting<'m> {
     /// The counter of starts; without a disk there is none.
     pub starts: Option<&'m Starts>,
     /// It has to know what makes the outputs of an image safe before that runs.
-    pub guard: &'m Guard,
+    pub guard: &'m Watchdog,
 }
 
 impl Mounting<'_> {

@@ -23,8 +23,8 @@ impl Manager {
         Self { feed_us, next_us: 0 }
     }
 
-    /// Gives a sign of life where one is due. Only the main loop calls this, so a service that hangs is noticed.
-    /// When the next one is due.
+    /// Gives a sign of life where one is due. Only the main loop calls this, so a service that hangs is
+    /// noticed. When the next one is due.
     pub fn feed(&mut self, now_us: u64) -> u64 {
         if self.feed_us == u64::MAX {
             return u64::MAX;

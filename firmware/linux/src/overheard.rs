@@ -1,11 +1,11 @@
-//! A module's messages, for every host: the one whose call they came from gets them before its answer, and the others
-//! hear of them here.
+//! A module's messages, for every host: the one whose call they came from gets them before its answer, and
+//! the others hear of them here.
 
 use tiny_mapper::{Function, LogLevel, Port, Pull};
 use xmap_boards::{Bank, Line, PinMask};
+use xmap_device::{Board, Cue, Edge, Record};
 use xmap_link::limits::MAX_PAYLOAD;
 use xmap_link::{Text, Trace, text_payload};
-use xmap_panel::{Board, Cue, Edge, Record};
 
 /// A port that notes the messages which somebody takes from its record.
 #[derive(Debug)]

@@ -3,9 +3,9 @@
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
-use xmap_link::{Guard, Nonces, RoleKeys};
-use xmap_panel::{Identity, Trust as _};
-use xmap_panel::{Owned, Service};
+use xmap_device::{Identity, Trust as _};
+use xmap_device::{Owned, Service};
+use xmap_link::{AuthResponder, Nonces, RoleKeys};
 use xmap_trust::PublicKey;
 
 use crate::config::{Config, TrustAt};
@@ -23,8 +23,8 @@ pub type Owner = Option<Owned<DiskMemory>>;
 /// The owner that the configuration names.
 ///
 /// # Errors
-/// [`Code::Keys`] where the policy's file cannot be read. One that does not open is no error: the device takes no
-/// image until one comes that does.
+/// [`Code::Keys`] where the policy's file cannot be read. One that does not open is no error: the device
+/// takes no image until one comes that does.
 pub fn owner(config: &Config, memory: DiskMemory) -> Result<Owner> {
     let Some(TrustAt { root, policy }) = &config.trust else {
         log::warn(
@@ -57,7 +57,8 @@ pub fn owner(config: &Config, memory: DiskMemory) -> Result<Owner> {
 pub struct Door(Option<RoleKeys>);
 
 impl Door {
-    /// The keys that the configuration names. Where it names none, whoever reaches a socket, or nobody where the device has an owner.
+    /// The keys that the configuration names. Where it names none, whoever reaches a socket, or nobody where
+    /// the device has an owner.
     ///
     /// # Errors
     /// [`Code::Keys`] where the file cannot be read, others may read it, or it is no table of keys.
@@ -103,7 +104,7 @@ impl Door {
     pub fn session(&self, identity: Identity) -> Service {
         match &self.0 {
             None => Service::new(identity),
-            Some(keys) => Service::guarded(identity, Guard::new(keys.clone(), nonces())),
+            Some(keys) => Service::guarded(identity, AuthResponder::new(keys.clone(), nonces())),
         }
     }
 }
@@ -115,8 +116,8 @@ fn nonces() -> Option<Nonces> {
     filled.ok().filter(|count| *count == seed.len()).and_then(|_| Nonces::from_seed(&seed))
 }
 
-/// The bytes of a file and its mode, both of the same file, whatever becomes of its name meanwhile. It is a small
-/// regular one: nothing else is waited for, or read without end.
+/// The bytes of a file and its mode, both of the same file, whatever becomes of its name meanwhile. It is a
+/// small regular one: nothing else is waited for, or read without end.
 fn read(path: &Path) -> Result<(Vec<u8>, u32)> {
     let failed = |error| Error::new(Code::Keys, format!("{}: cannot be read: {error}", path.display()));
     let (bytes, metadata) = files::read(path, MOST_BYTES).map_err(failed)?;

@@ -1,19 +1,20 @@
 //! Places: whom the service serves, whom it only listens to, and who goes for whom.
 //!
-//! A connection is a *stranger* until a session begins on it: with its greeting on a device that is open, with the first
-//! request under a key on one that is guarded. Strangers take no place of a host: they have places of their own for each
-//! socket, and each goes after some seconds. A host that does nothing goes for one that wants its place. So everything that a
-//! connection takes up comes back by time.
+//! A connection is a *stranger* until a session begins on it: with its greeting on a device that is open,
+//! with the first request under a key on one that is guarded. Strangers take no place of a host: they have
+//! places of their own for each socket, and each goes after some seconds. A host that does nothing goes for
+//! one that wants its place. So everything that a connection takes up comes back by time.
 
+pub use xmap_device::MAX_HOSTS;
 use xmap_link::Role;
-pub use xmap_panel::MAX_HOSTS;
 
 /// Strangers of a socket that are listened to at a time.
 pub const MAX_STRANGERS: usize = 256;
 /// How long a connection may be a stranger, in microseconds: a session begins within milliseconds.
 pub const STRANGER_US: u64 = 5_000_000;
-/// How long a stranger is safe from those who come after it, in microseconds, by its [`Progress`]: what a host on a busy
-/// machine takes for its next step. With [`MAX_STRANGERS`] it bounds how many connections a second are taken.
+/// How long a stranger is safe from those who come after it, in microseconds, by its [`Progress`]: what a
+/// host on a busy machine takes for its next step. With [`MAX_STRANGERS`] it bounds how many connections a
+/// second are taken.
 pub const GRACE_US: [u64; 3] = [20_000, 50_000, 100_000];
 /// From when on a host that asks nothing may have to go, in microseconds.
 pub const IDLE_US: u64 = 10_000_000;
@@ -61,8 +62,8 @@ pub fn full(seats: impl Iterator<Item = Seat> + Clone, now_us: u64) -> Option<Ro
     hosts.filter_map(|host| host.role).min()
 }
 
-/// Who goes, as this host has just begun a session: the one that has been idle for longest, or else one of the lowest
-/// role. `None` where there is room.
+/// Who goes, as this host has just begun a session: the one that has been idle for longest, or else one of
+/// the lowest role. `None` where there is room.
 pub fn goes_for(seats: impl Iterator<Item = Seat> + Clone, new: usize, now_us: u64) -> Option<usize> {
     let hosts = seats.enumerate().filter(|(_, seat)| seat.role.is_some());
     if hosts.clone().count() <= MAX_HOSTS {
@@ -90,8 +91,8 @@ impl Room {
     }
 }
 
-/// What there is for new connections of a socket. Each is taken, if not at once: it waits in the kernel while all strangers
-/// have just come.
+/// What there is for new connections of a socket. Each is taken, if not at once: it waits in the kernel while
+/// all strangers have just come.
 pub fn room(seats: impl Iterator<Item = Seat>, socket: usize, now_us: u64) -> Room {
     let of_socket = |(_, seat): &(usize, Seat)| seat.role.is_none() && seat.socket == socket;
     let strangers: Vec<_> = seats.enumerate().filter(of_socket).collect();

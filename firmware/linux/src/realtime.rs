@@ -8,9 +8,9 @@ use thread_priority::{ThreadPriority, ThreadPriorityValue};
 
 use crate::log;
 
-/// Gives the calling thread this priority under `SCHED_FIFO`, 1 to 99, and locks the program's memory, each page
-/// from its first use on; 0 does neither. What the system does not permit is said in a warning, and the service
-/// goes on without it. Whether both were permitted.
+/// Gives the calling thread this priority under `SCHED_FIFO`, 1 to 99, and locks the program's memory, each
+/// page from its first use on; 0 does neither. What the system does not permit is said in a warning, and the
+/// service goes on without it. Whether both were permitted.
 pub fn request(priority: u8) -> bool {
     if priority == 0 {
         log::info("no real-time priority, as the configuration says: events may be late under load");
@@ -34,7 +34,8 @@ pub fn request(priority: u8) -> bool {
     scheduled.is_ok() && locked.is_ok()
 }
 
-/// Gives the calling thread a priority above this one, if there is one and it is permitted: [`request`] has warned.
+/// Gives the calling thread a priority above this one, if there is one and it is permitted: [`request`] has
+/// warned.
 pub fn raise_above(priority: u8) {
     if priority != 0 {
         _ = schedule(priority.saturating_add(1).min(99));

@@ -1,12 +1,12 @@
 //! The chip's GPIO registers, mapped into the program; or a file in their place.
 //!
 //! The kernel offers the block as `/dev/gpiomem`, one page that the group `gpio` may map, and as a part of
-//! `/dev/mem`, which is root's. Both are mapped as device memory, so a store goes straight to the chip. What stores is
-//! the driver of `xmap-bcm2711` that bare metal has too, and nothing here ever brings a register back to what it was:
-//! a line keeps its function and level when this program ends, however it ends.
+//! `/dev/mem`, which is root's. Both are mapped as device memory, so a store goes straight to the chip. What
+//! stores is the driver of `xmap-bcm2711` that bare metal has too, and nothing here ever brings a register
+//! back to what it was: a line keeps its function and level when this program ends, however it ends.
 //!
-//! Where there is no chip, a file of one page stands in for it (`--registers FILE`). It is mapped in the same way and
-//! stored to by the same driver; what the chip would do with a store, [`Simulated`] does.
+//! Where there is no chip, a file of one page stands in for it (`--registers FILE`). It is mapped in the same
+//! way and stored to by the same driver; what the chip would do with a store, [`Simulated`] does.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -50,8 +50,8 @@ pub enum Registers {
 }
 
 impl Registers {
-    /// Maps the chip's registers from `device`, or from [`GPIOMEM`] or [`MEM`], whichever can be had. Whether this
-    /// machine has the chip is the caller's question ([`crate::detect::detect`]).
+    /// Maps the chip's registers from `device`, or from [`GPIOMEM`] or [`MEM`], whichever can be had. Whether
+    /// this machine has the chip is the caller's question ([`crate::detect::detect`]).
     ///
     /// # Errors
     /// [`Code::Registers`]; [`Code::Running`] where another xmapd has them.
@@ -88,8 +88,8 @@ impl Registers {
     /// Maps a file in the place of the chip. One that is not there is made, as a chip after reset.
     ///
     /// # Errors
-    /// [`Code::RegisterFile`] where it is a device, or of another size, or cannot be mapped; [`Code::Running`] where
-    /// another xmapd has it.
+    /// [`Code::RegisterFile`] where it is a device, or of another size, or cannot be mapped;
+    /// [`Code::Running`] where another xmapd has it.
     pub fn simulate(path: &Path) -> Result<Mapped> {
         let wrong = |what: String| Error::new(Code::RegisterFile, format!("{}: {what}", path.display()));
         let failed = |error: io::Error| wrong(format!("cannot stand in for the registers: {error}"));
@@ -185,8 +185,8 @@ impl Registers {
     }
 }
 
-/// Keeps other services from the same lines until it goes. It has the file open a second time: a mapping keeps what it
-/// was made from open, and its locks with it, until the program ends.
+/// Keeps other services from the same lines until it goes. It has the file open a second time: a mapping
+/// keeps what it was made from open, and its locks with it, until the program ends.
 #[derive(Debug)]
 pub struct Lock {
     _file: Option<File>,
@@ -209,18 +209,20 @@ impl Lock {
 /// Maps the block, for both drivers. It stays mapped until the program ends.
 fn map_block(file: impl AsFd, offset: u64) -> io::Result<(Gpio<'static>, Pads<'static>)> {
     let protection = ProtFlags::READ | ProtFlags::WRITE;
-    // SAFETY: the kernel chooses a place that is not in use, so no memory of this program changes its meaning.
+    // SAFETY: the kernel chooses a place that is not in use, so no memory of this program changes its
+    // meaning.
     let place = unsafe { mmap(ptr::null_mut(), PAGE, protection, MapFlags::SHARED, file, offset) }?;
     let block = NonNull::new(place.cast::<GpioRegisters>())
         .ok_or_else(|| io::Error::other("the kernel maps nothing at address 0"))?;
-    // SAFETY: `block` is the beginning of a page that was just mapped for reading and writing and is never unmapped;
-    // the registers are smaller than a page (`assert` below) and, as a page is, aligned; any bits are valid ones.
-    // The page is shared with the chip, or with a file that others may change: all accesses through the pointer are
-    // volatile, and no reference to the page is ever made. Whoever has the block has the
-    // file's lock too, so there is one such pointer at a time; what a reset of the device leaves mapped, nobody has.
+    // SAFETY: `block` is the beginning of a page that was just mapped for reading and writing and is never
+    // unmapped; the registers are smaller than a page (`assert` below) and, as a page is, aligned; any bits
+    // are valid ones. The page is shared with the chip, or with a file that others may change: all accesses
+    // through the pointer are volatile, and no reference to the page is ever made. Whoever has the block has
+    // the file's lock too, so there is one such pointer at a time; what a reset of the device leaves mapped,
+    // nobody has.
     let registers = unsafe { UniqueMmioPointer::new(block) };
-    // SAFETY: as above. It is the second driver of the block: `Pads` says what keeps the two apart, and `crate::guard` has
-    // the lock that this takes.
+    // SAFETY: as above. It is the second driver of the block: `Pads` says what keeps the two apart, and
+    // `crate::guard` has the lock that this takes.
     let for_the_guard = unsafe { UniqueMmioPointer::new(block) };
     Ok((Gpio::new(registers), Pads::new(for_the_guard)))
 }

@@ -7,16 +7,16 @@ use std::sync::Arc;
 
 use rustix::event::PollFlags;
 use xmap_bcm2711::safe_stores;
+use xmap_device::{Identity, Record as _, make_safe};
 use xmap_link::Role;
 use xmap_link::limits::MAX_MODULES;
-use xmap_panel::{Identity, Record as _, make_safe};
 
 use crate::clock::Clock;
 use crate::config::{Config, RegistersAt};
 use crate::desk::Desk;
 use crate::device::{LinuxDevice, board, open};
 use crate::error::Result;
-use crate::guard::{Guard, Watch};
+use crate::guard::{Watch, Watchdog};
 use crate::hosts::Host;
 use crate::journal::{self, Journal};
 use crate::keep::{DiskMemory, Fate, GOOD_US, Keeper, Kept, Starts};
@@ -41,8 +41,9 @@ pub enum Ended {
 const ALIVE_US: u64 = 1_000_000;
 /// Connections of a socket that are taken, and strangers that are answered, between two looks at events.
 const A_TURN: usize = 64;
-/// Microseconds of a turn of the modules after which hosts have a turn of their own: a module that waits or runs as long in each of
-/// its events, and always has one due, would leave them one request between two of them.
+/// Microseconds of a turn of the modules after which hosts have a turn of their own: a module that waits or
+/// runs as long in each of its events, and always has one due, would leave them one request between two of
+/// them.
 const LONG_TURN_US: u64 = 20_000;
 /// Microseconds that the hosts' turn takes at most.
 const HOSTS_TURN_US: u64 = 300_000;
@@ -61,7 +62,7 @@ struct Daemon {
     keeper: Option<Keeper>,
     timer: Timer,
     manager: Manager,
-    guard: Guard,
+    guard: Watchdog,
     /// The images that the guard knows the safe states of.
     guarded: Option<[Option<u32>; MAX_MODULES]>,
     starts: Option<Starts>,
@@ -114,7 +115,7 @@ fn mount(
     config: &Config,
     default: Option<Result<DefaultPanel, Unusable>>,
     kept: &Kept,
-    (device, guard, starts): (&mut LinuxDevice, &Guard, Option<&Starts>),
+    (device, guard, starts): (&mut LinuxDevice, &Watchdog, Option<&Starts>),
 ) {
     if config.safe {
         return log::warn("safe: nothing is mounted, on purpose");
@@ -161,7 +162,7 @@ impl Daemon {
         }
         let timer = Timer::new()?;
         let door = Door::open(config)?;
-        let guard = Guard::new();
+        let guard = Watchdog::new();
         let memory = keeper.as_ref().map_or_else(DiskMemory::default, Keeper::memory);
         let watch = Watch { stop: signals.stop_flag(), starts: starts.clone(), ..Watch::default() };
         let (mut device, identity) = open(config, owner(config, memory)?, &guard, watch)?;

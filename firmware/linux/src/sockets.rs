@@ -14,7 +14,8 @@ use rustix::net::{self, AddressFamily, SocketAddrUnix, SocketFlags, SocketType, 
 
 use crate::error::{Code, Error, Result};
 
-/// Connections of a socket that wait in the kernel: what is taken in a third of a second, however many there are.
+/// Connections of a socket that wait in the kernel: what is taken in a third of a second, however many there
+/// are.
 const WAITING: i32 = 4096;
 
 /// A socket that is listened on.
@@ -47,7 +48,8 @@ impl Listener {
             Ok(_) => fs::remove_file(path).map_err(failed)?,
             Err(_) => {}
         }
-        // Nobody can connect before its mode is set: it is made with none, under a name that nobody can guess.
+        // Nobody can connect before its mode is set: it is made with none, under a name that nobody can
+        // guess.
         let hidden = path.with_extension(format!("{:08x}", random().map_err(failed)?));
         let listener = closed(&hidden).map_err(failed)?;
         let named = fs::set_permissions(&hidden, Permissions::from_mode(mode))
@@ -113,8 +115,8 @@ impl Drop for Listener {
     }
 }
 
-/// A socket at a path that does not exist yet. It has the mode 0 from its first moment: the file takes the mode of the socket, less the
-/// program's mask.
+/// A socket at a path that does not exist yet. It has the mode 0 from its first moment: the file takes the
+/// mode of the socket, less the program's mask.
 fn closed(path: &Path) -> io::Result<UnixListener> {
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let socket = net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
@@ -148,7 +150,8 @@ impl Stream {
                 stream.set_nonblocking(true)?;
                 // An answer is one small packet, and is awaited.
                 stream.set_nodelay(true)?;
-                // A host that vanished without a word is noticed within a minute, and its place is free again.
+                // A host that vanished without a word is noticed within a minute, and its place is free
+                // again.
                 sockopt::set_socket_keepalive(stream, true)?;
                 sockopt::set_tcp_keepidle(stream, Duration::from_secs(30))?;
                 sockopt::set_tcp_keepintvl(stream, Duration::from_secs(10))?;

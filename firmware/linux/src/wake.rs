@@ -34,8 +34,8 @@ impl Timer {
             .map_err(|error| Error::system("timerfd", error))
     }
 
-    /// Sets it to a time of the monotonic clock, in nanoseconds; `u64::MAX` is never. A time that has passed wakes at
-    /// once.
+    /// Sets it to a time of the monotonic clock, in nanoseconds; `u64::MAX` is never. A time that has passed
+    /// wakes at once.
     pub fn set(&mut self, at_ns: u64) {
         if at_ns == self.at_ns {
             return;
@@ -69,8 +69,8 @@ pub struct Signals {
 }
 
 impl Signals {
-    /// SIGTERM and SIGINT ask for the end. SIGHUP does nothing: a changed configuration is for `systemctl restart`,
-    /// which keeps the outputs.
+    /// SIGTERM and SIGINT ask for the end. SIGHUP does nothing: a changed configuration is for
+    /// `systemctl restart`, which keeps the outputs.
     ///
     /// # Errors
     /// [`crate::error::Code::System`].
@@ -105,8 +105,8 @@ impl AsFd for Signals {
     }
 }
 
-/// Waits until one of these has something, or a signal came; not at all, where `rest` is false. Which have: `true` in the
-/// order of `sources`.
+/// Waits until one of these has something, or a signal came; not at all, where `rest` is false. Which have:
+/// `true` in the order of `sources`.
 pub fn wait(sources: &[(BorrowedFd<'_>, PollFlags)], rest: bool) -> Vec<bool> {
     let mut fds: Vec<_> = sources.iter().map(|(fd, flags)| PollFd::from_borrowed_fd(*fd, *flags)).collect();
     let now = Timespec { tv_sec: 0, tv_nsec: 0 };

@@ -1,4 +1,5 @@
-//! Who may ask, and whose images are taken: role keys, an owner's policy, and what the disk remembers of both.
+//! Who may ask, and whose images are taken: role keys, an owner's policy, and what the disk remembers of
+//! both.
 
 mod common;
 
@@ -14,7 +15,7 @@ use xmap_client::{Client, ErrorCode, Options};
 use xmap_image::OwnedImage;
 use xmap_link::limits::MAX_PAYLOAD;
 use xmap_link::{ImageState, Life, PolicyState, features};
-use xmap_trust::{MAX_POLICY_BYTES, OpClass, Policy, SecretKey, TrustedKey, seal, sign_policy};
+use xmap_trust::{MAX_POLICY_BYTES, OpClass, SecretKey, TrustPolicy, TrustedKey, seal, sign_policy};
 
 #[test]
 fn without_a_key_nothing_but_a_greeting_is_answered() {
@@ -74,7 +75,7 @@ fn sealed(version: u32, origin: &str) -> Vec<u8> {
 
 /// The owner's policy: the signer is trusted, and these images are not.
 fn policy(version: u32, revoked: &[[u8; 32]]) -> Vec<u8> {
-    let mut policy = Policy { version, ..Policy::default() };
+    let mut policy = TrustPolicy { version, ..TrustPolicy::default() };
     policy.revoked_images.extend(revoked.iter().copied());
     let key = TrustedKey {
         key: signer().public(),
@@ -132,8 +133,8 @@ fn an_owners_device_takes_sealed_images_and_never_an_older_one() {
     assert_eq!(device.host().version(), Some(4));
 }
 
-/// A swap brings its seal along, which a restart looks at again; a policy that was sent outlives the restart, and what
-/// it revokes does not come back.
+/// A swap brings its seal along, which a restart looks at again; a policy that was sent outlives the restart,
+/// and what it revokes does not come back.
 #[test]
 fn a_sealed_swap_and_a_policy_that_is_sent_outlive_a_restart() {
     let mut device = owned(&sealed(3, "file"));

@@ -12,7 +12,8 @@ use xmap_client::ErrorCode;
 use xmap_image::{HASH_WORD, OwnedImage};
 use xmap_link::limits::{MAX_CHUNK, MAX_FRAME};
 use xmap_link::{
-    FrameReader, KeepFault, PROTOCOL, Request, Response, Thing, What, decode_response, encode_request,
+    DeviceEventKind, FrameReader, KeepFault, PROTOCOL, Request, Response, Thing, decode_response,
+    encode_request,
 };
 
 const AT_ONCE: &str = "confirm_ms = 0";
@@ -62,8 +63,9 @@ fn a_swap_that_is_not_kept_says_so_until_it_is() {
     device.says("kept: the image is on the disk now");
     let (happened, _) = host.0.happenings(0).unwrap();
     let about: Vec<_> = happened.iter().map(|(_, event)| event.what).collect();
-    let failed = about.iter().position(|what| matches!(what, What::NotKept { thing: Thing::Image, .. }));
-    let again = about.iter().position(|what| *what == What::KeptAgain { thing: Thing::Image });
+    let failed =
+        about.iter().position(|what| matches!(what, DeviceEventKind::NotKept { thing: Thing::Image, .. }));
+    let again = about.iter().position(|what| *what == DeviceEventKind::KeptAgain { thing: Thing::Image });
     assert!(failed.unwrap() < again.unwrap(), "{about:?}");
     device.kill();
     device.start();

@@ -1,4 +1,5 @@
-//! Capacity comes back by time: connections without a key, hosts that do nothing, handles that nobody gives back.
+//! Capacity comes back by time: connections without a key, hosts that do nothing, handles that nobody gives
+//! back.
 
 mod common;
 
@@ -117,8 +118,8 @@ fn ten_thousand_connections_without_a_key_keep_nobody_out() {
         while made.load(Ordering::Relaxed) < EACH * ATTACKS.len() || rounds < 20 {
             assert!(start.elapsed() < common::LIMIT * 2, "{made:?} connections");
             for (port, times) in ports.iter().zip(&mut times) {
-                // The best of three: this machine may do much else, so that an owner that says nothing for long goes as
-                // any stranger does; one that is locked out has no good one.
+                // The best of three: this machine may do much else, so that an owner that says nothing for
+                // long goes as any stranger does; one that is locked out has no good one.
                 let best = (0..3).filter_map(|_| {
                     let begun = Instant::now();
                     let status = Client::connect(port, &with_key(2)).and_then(|mut owner| owner.status());

@@ -35,7 +35,8 @@ fn calls_reach_the_registers() {
     device.says("simulated registers: ");
 }
 
-/// A relay that picks up when its line is low: a resistor holds it high until the service comes, and the service goes on.
+/// A relay that picks up when its line is low: a resistor holds it high until the service comes, and the
+/// service goes on.
 #[test]
 fn a_line_that_a_resistor_holds_high_stays_high() {
     let mut device = Device::new(&panel(1, ""));
@@ -233,8 +234,8 @@ fn a_default_panel_that_is_none_leaves_a_link_that_works() {
     assert!(matches!(status.image, xmap_link::ImageState::Rejected { .. }), "{status:?}");
 }
 
-/// A call that takes longer than the guard's patience, as its manifest allows: nobody can be asked to end it, so the
-/// outputs become safe.
+/// A call that takes longer than the guard's patience, as its manifest allows: nobody can be asked to end it,
+/// so the outputs become safe.
 #[test]
 fn a_main_loop_that_hangs_makes_the_outputs_safe() {
     let manifest = "module = { name = \"spin\", board = \"rpi4b\", wasm = \"spin.wasm\" }\n\

@@ -131,7 +131,8 @@ fn kept_state_comes_back_after_the_end_and_after_a_kill() {
     assert_eq!(device.host().count(), 6);
 }
 
-/// A new version that keeps something else begins with its own values, also where the state of the one before is on the disk.
+/// A new version that keeps something else begins with its own values, also where the state of the one before
+/// is on the disk.
 #[test]
 fn state_of_another_layout_is_left_alone() {
     let other = |version: u32| {
@@ -255,8 +256,8 @@ fn the_newest_images_come_back_before_an_older_one_takes_their_lines() {
     assert_eq!(host.0.module(0).unwrap().unwrap().name.as_str(), "hall", "the default panel");
 }
 
-/// A swap under strace, which kills the program at the `nth` of these calls of the system that concern the slots; what
-/// comes up after it. `None` where there is no such call any more.
+/// A swap under strace, which kills the program at the `nth` of these calls of the system that concern the
+/// slots; what comes up after it. `None` where there is no such call any more.
 fn cut(call: &str, fault: &str, nth: usize) -> Option<String> {
     let mut device = Device::new(&panel(1, AT_ONCE));
     device.start();

@@ -1,4 +1,5 @@
-//! Nothing grows: swaps, resets, hosts and traps for a while, and memory, mappings, descriptors and threads are what they were.
+//! Nothing grows: swaps, resets, hosts and traps for a while, and memory, mappings, descriptors and threads
+//! are what they were.
 //!
 //! `XMAP_SOAK_SECONDS` says for how long; some seconds without it.
 

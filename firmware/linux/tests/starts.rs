@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use common::{Device, LOW, panel};
 use xmap_client::{Client, Options};
 use xmap_image::OwnedImage;
-use xmap_link::{Life, What};
+use xmap_link::{DeviceEventKind, Life};
 
 const AT_ONCE: &str = "confirm_ms = 0";
 
@@ -52,7 +52,7 @@ fn three_starts_that_do_not_end_well_bring_the_image_before_and_then_safe_output
     assert_eq!((host.version(), host.life()), (None, Life::Unloaded));
     assert_eq!(host.0.kept().unwrap().unwrap().set_aside, 1);
     let (happened, _) = host.0.happenings(0).unwrap();
-    assert!(happened.iter().any(|(_, event)| event.what == What::SetAside { starts: 3 }));
+    assert!(happened.iter().any(|(_, event)| event.what == DeviceEventKind::SetAside { starts: 3 }));
     let start = Instant::now();
     swapped(&device, 3);
     assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
@@ -130,8 +130,8 @@ fn a_call_that_does_not_end_leaves_the_link_and_the_signals() {
     assert_eq!(device.host().version(), Some(9));
 }
 
-/// A module that waits as long as a call may, in each of its events, and always has one due: hosts have their turn between
-/// two of them, and another image takes its place.
+/// A module that waits as long as a call may, in each of its events, and always has one due: hosts have their
+/// turn between two of them, and another image takes its place.
 #[test]
 fn a_module_that_always_waits_gives_way_to_a_host() {
     let manifest = r#"[module]

@@ -150,8 +150,9 @@ impl<P: Port> Run<'_, '_, P> {
             self.at = pc as u32;
             return packed(Fault::new(TrapCode::StackOverflow, 0));
         };
-        // The index of the op, or of its last word once nothing can trap any more. It moves on at the end of the loop alone: an arm that
-        // saw it moved on would be compiled to count from its place before, too, and keep both.
+        // The index of the op, or of its last word once nothing can trap any more. It moves on at the end of
+        // the loop alone: an arm that saw it moved on would be compiled to count from its place before, too,
+        // and keep both.
         let mut pc = pc;
 
         let fault = 'run: loop {
@@ -173,7 +174,8 @@ impl<P: Port> Run<'_, '_, P> {
                     }
                     excluded!()
                 };
-                // What the machine extracts fields from is loaded once, here; what takes them as bytes never is.
+                // What the machine extracts fields from is loaded once, here; what takes them as bytes never
+                // is.
                 let value = if BYTES { 0 } else { *word };
                 macro_rules! word {
                     () => {
@@ -282,7 +284,8 @@ impl<P: Port> Run<'_, '_, P> {
                         }
                     };
                 }
-                // What the fuel does not cover is given back behind the loop, so that nothing keeps it as it was.
+                // What the fuel does not cover is given back behind the loop, so that nothing keeps it as it
+                // was.
                 macro_rules! pay {
                     ($words:expr) => {
                         let words: i64 = $words;
@@ -357,7 +360,8 @@ impl<P: Port> Run<'_, '_, P> {
                     };
                 }
 
-                // The place of the line that register `$r` names, the word's byte `$byte`, if it is in the set.
+                // The place of the line that register `$r` names, the word's byte `$byte`, if it is in the
+                // set.
                 macro_rules! line {
                     ($set:ident, $r:ident, $byte:literal) => {
                         match self.native.lines.$set.find(u64::from(r32!($r))) {
@@ -426,9 +430,9 @@ impl<P: Port> Run<'_, '_, P> {
                 }
 
                 let value = match opcode {
-                    // Bytes that are no op have an arm too, so that the table of arms needs no check in front. An arm
-                    // of nothing but constants would have them loaded in front of every op; this word is zero,
-                    // as verification has shown.
+                    // Bytes that are no op have an arm too, so that the table of arms needs no check in
+                    // front. An arm of nothing but constants would have them loaded in front of every op;
+                    // this word is zero, as verification has shown.
                     op::Unreachable | other_ops!() => trap!(TrapCode::Unreachable, word!().swap_bytes()),
                     op::Br => branch!(word!() as i32 >> 8, true),
                     op::BrIf => branch16!(reg!(a) != 0),

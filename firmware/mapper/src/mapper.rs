@@ -5,7 +5,7 @@ use core::fmt;
 use xmap_image::{ExportId, Image, NoRoom, limits};
 
 use crate::memory::Memory;
-use crate::native::Lines;
+use crate::native::PinMasks;
 use crate::{Port, Trap};
 
 /// Slots of a stack that serves a usual panel: those for the frames of nested calls, and the head
@@ -98,7 +98,8 @@ pub struct Counters {
     pub calls: u64,
     /// Calls that trapped, and traps of the start function.
     pub traps: u64,
-    /// Fuel that the last call or start used, in words of code. A direct entry uses some for a long text alone.
+    /// Fuel that the last call or start used, in words of code. A direct entry uses some for a long text
+    /// alone.
     pub fuel: u32,
 }
 
@@ -122,7 +123,7 @@ pub struct Counters {
 pub struct Mapper<'a, P> {
     pub(crate) image: Image<'a>,
     pub(crate) port: P,
-    pub(crate) lines: Lines,
+    pub(crate) lines: PinMasks,
     pub(crate) counters: Counters,
     pub(crate) stack: &'a mut [u64],
     pub(crate) memory: Memory<'a>,
@@ -213,7 +214,7 @@ struct Prepared<'a> {
     memory: Memory<'a>,
     globals: &'a mut [u64],
     globals_len: usize,
-    lines: Lines,
+    lines: PinMasks,
 }
 
 impl<'a> Prepared<'a> {
@@ -240,7 +241,7 @@ impl<'a> Prepared<'a> {
                 room.copy_from_slice(bytes);
             }
         }
-        Ok(Self { stack, memory, globals, globals_len, lines: Lines::of(image) })
+        Ok(Self { stack, memory, globals, globals_len, lines: PinMasks::of(image) })
     }
 }
 

@@ -58,8 +58,8 @@ impl<'m> Memory<'m> {
         self.pages
     }
 
-    /// Adds pages of zeros and charges for them. Returns the pages before, or -1 as an i32 where there is no room: a
-    /// memory whose length the manifest set to less than whole pages never grows.
+    /// Adds pages of zeros and charges for them. Returns the pages before, or -1 as an i32 where there is no
+    /// room: a memory whose length the manifest set to less than whole pages never grows.
     ///
     /// # Errors
     /// `Fuel` where `fuel` does not cover the pages.

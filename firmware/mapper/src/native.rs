@@ -35,7 +35,7 @@ impl LineSet {
 
 /// What an image may do with each line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Lines {
+pub(crate) struct PinMasks {
     /// Lines to read.
     pub(crate) declared: LineSet,
     /// Lines to drive.
@@ -46,7 +46,7 @@ pub(crate) struct Lines {
     pub(crate) pullable: LineSet,
 }
 
-impl Lines {
+impl PinMasks {
     /// The lines of an image.
     pub(crate) fn of(image: &Image<'_>) -> Self {
         let (mut selectable, mut pullable) = (0, 0);
@@ -105,7 +105,7 @@ pub(crate) fn drive<P: Port>(port: &mut P, (bank, mask): Place, high: bool) {
 #[derive(Debug)]
 pub(crate) struct Native<'r, P> {
     pub(crate) port: &'r mut P,
-    pub(crate) lines: Lines,
+    pub(crate) lines: PinMasks,
     /// Microseconds that the call may still wait.
     pub(crate) time_us: u32,
 }
@@ -127,8 +127,8 @@ impl<P: Port> Native<'_, P> {
     /// Runs an op that takes its time anyway. `word` is its first. Returns the fuel that is left of `fuel`.
     ///
     /// # Errors
-    /// Where a line, a bank or a pull is none that the image declares, where the call would wait too long, where a text
-    /// is none, and where the fuel does not cover a text.
+    /// Where a line, a bank or a pull is none that the image declares, where the call would wait too long,
+    /// where a text is none, and where the fuel does not cover a text.
     // One function for all of them, so that the loop of ops stays small; cold, so that it keeps its own
     // values in registers.
     #[cold]

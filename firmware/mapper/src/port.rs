@@ -28,7 +28,8 @@ pub trait Port {
     /// The levels of a bank's lines: one load from GPLEVn. Bits of lines that do not exist are zero.
     fn level(&mut self, bank: Bank) -> PinMask;
 
-    /// Whether a line is an output (GPFSELn). A port that does not know says no: the line's level counts then.
+    /// Whether a line is an output (GPFSELn). A port that does not know says no: the line's level counts
+    /// then.
     fn is_output(&mut self, line: Line) -> bool {
         _ = line;
         false

@@ -6,15 +6,16 @@
 use xmap_image::Image;
 
 use crate::memory::Memory;
-use crate::native::Lines;
+use crate::native::PinMasks;
 use crate::{Counters, LoadError, Mapper, Port, Store};
 
 /// What a mapper knows beside its image, its port and its store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Suspended {
-    /// What follows from the image, and the first word of its hash, so that each event does not work it out again.
+    /// What follows from the image, and the first word of its hash, so that each event does not work it out
+    /// again.
     image: u32,
-    lines: Lines,
+    lines: PinMasks,
     stack_len: usize,
     globals_len: usize,
     counters: Counters,
@@ -75,7 +76,7 @@ impl<'a, P: Port> Mapper<'a, P> {
         if given < globals_len {
             return Err(LoadError::Globals { needed: globals_len, given });
         }
-        let lines = if same { state.lines } else { Lines::of(&image) };
+        let lines = if same { state.lines } else { PinMasks::of(&image) };
         let Suspended { counters, fuel_cap, .. } = state;
         Ok(Self { image, port, lines, counters, stack, memory, globals, globals_len, fuel_cap })
     }

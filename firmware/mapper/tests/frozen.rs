@@ -1,6 +1,6 @@
-//! An image of format 1 that was frozen when the format was: it loads, and its calls give what they
-//! gave then. A change that fails here needs another format number, not another file; the one thing that may differ is
-//! what an op is charged in fuel (`memory.grow` has been since pages cost something).
+//! An image of format 1 that was frozen when the format was: it loads, and its calls give what they gave
+//! then. A change that fails here needs another format number, not another file; the one thing that may
+//! differ is what an op is charged in fuel (`memory.grow` has been since pages cost something).
 
 mod common;
 

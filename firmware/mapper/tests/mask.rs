@@ -1,8 +1,9 @@
 //! No verified image writes outside its mask: every op, on every line, under every mask of one line.
 //!
-//! Each op of the list is written down for each of the 58 lines in each way that its shape has room for: as the line of the op, as
-//! its mask and bank, and as what stands in the registers that it reads. It goes into an image that may drive one line (or none), as a function and, where there can be one,
-//! as a direct entry. What verification lets through is run, and everything that reaches the port is held against the line.
+//! Each op of the list is written down for each of the 58 lines in each way that its shape has room for: as
+//! the line of the op, as its mask and bank, and as what stands in the registers that it reads. It goes into
+//! an image that may drive one line (or none), as a function and, where there can be one, as a direct entry.
+//! What verification lets through is run, and everything that reaches the port is held against the line.
 
 mod common;
 
@@ -114,8 +115,8 @@ fn no_verified_image_writes_outside_its_mask() {
         let beside = mine.map_or(1, |line| 1 << ((line + 1) % LINES));
         for op in Op::ALL {
             let n = mine.unwrap_or(0);
-            // Ops that name lines meet all of them under each mask. The others meet their own, the one beside it, one of the
-            // other bank, and two that turn with the mask: so each op meets each line, too.
+            // Ops that name lines meet all of them under each mask. The others meet their own, the one beside
+            // it, one of the other bank, and two that turn with the mask: so each op meets each line, too.
             let some = [n, (n + 1) % LINES, (n + 32) % LINES, (n + *op as u8 % LINES) % LINES, LINES - 1 - n];
             let all: Vec<u8> =
                 if op.text().starts_with("gpio.") { (0..LINES).collect() } else { some.into() };

@@ -3,15 +3,15 @@
 use tiny_mapper::{Function, LogLevel, Port, Pull};
 use xmap_bcm2711::{Clock, GenericTimer, Gpio, Pi};
 use xmap_boards::{Bank, Line, PinMask};
-use xmap_panel::Edge;
+use xmap_device::Edge;
 
 use crate::interrupts;
 
 /// The longest wait after which the main loop feeds the watchdog again.
 const FEED_US: u32 = 100_000;
 
-/// The Raspberry Pi 4B: its lines, its clock, and the edges that interrupt handlers noted. A module's messages wait
-/// in the recorder around it, not here.
+/// The Raspberry Pi 4B: its lines, its clock, and the edges that interrupt handlers noted. A module's
+/// messages wait in the recorder around it, not here.
 #[derive(Debug)]
 pub struct Board(Pi<'static, GenericTimer, fn(LogLevel, &str)>);
 
@@ -21,7 +21,8 @@ pub fn board(gpio: Gpio<'static>, timer: GenericTimer) -> Board {
 }
 
 impl Board {
-    /// A wait that an image's manifest allows is no hang: the watchdog is fed meanwhile, for a fixed time in all.
+    /// A wait that an image's manifest allows is no hang: the watchdog is fed meanwhile, for a fixed time in
+    /// all.
     #[cold]
     fn long_delay_us(&mut self, us: u32) {
         let mut left = us;
@@ -80,7 +81,7 @@ impl Port for Board {
     }
 }
 
-impl xmap_panel::Board for Board {
+impl xmap_device::Board for Board {
     fn detect(&mut self, line: Line, rising: bool, falling: bool) {
         interrupts::detect(line, rising, falling);
     }

@@ -1,14 +1,14 @@
 //! Who may ask this device: decided when the program is built (`cargo xtask image --keys`), never later.
 
-use xmap_link::{Guard, Nonces, RoleKeys};
-use xmap_panel::{Identity, Service};
+use xmap_device::{Identity, Service};
+use xmap_link::{AuthResponder, Nonces, RoleKeys};
 
 /// The table of role keys that was compiled in.
 #[cfg(keyed)]
 static KEYS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/keys"));
 
-/// The keys; `None` where the device is open to whoever reaches it. A release without a table, and one whose table does not
-/// read (which `cargo xtask image` excludes), let nobody in.
+/// The keys; `None` where the device is open to whoever reaches it. A release without a table, and one whose
+/// table does not read (which `cargo xtask image` excludes), let nobody in.
 fn keys() -> Option<RoleKeys> {
     #[cfg(keyed)]
     return Some(RoleKeys::parse(KEYS).unwrap_or_else(|_| {
@@ -30,5 +30,5 @@ pub(crate) fn service(identity: Identity, seed: &[u8]) -> Service {
         Some(_) => defmt::info!("{=usize} role keys", keys.iter().len()),
         None => defmt::error!("no sessions: the device tree has no rng-seed"),
     }
-    Service::guarded(identity, Guard::new(keys, nonces))
+    Service::guarded(identity, AuthResponder::new(keys, nonces))
 }

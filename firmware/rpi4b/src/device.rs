@@ -2,11 +2,11 @@
 
 use xmap_bcm2711::{Clock, Counter as _, GenericTimer, Uart, safe_stores};
 use xmap_boards::BoardId;
-use xmap_image::words_of;
-use xmap_link::{Boot, Channel, ImageState, features};
-use xmap_panel::{
+use xmap_device::{
     Borrowed, Device, Failure, Identity, Recorder, Rehearsal, Service, Trust as _, Wire, make_safe,
 };
+use xmap_image::words_of;
+use xmap_link::{Boot, Channel, ImageState, features};
 use xmap_trust::{Piece, pieces};
 
 pub use crate::board::{Board, board};
@@ -14,7 +14,7 @@ use crate::callers;
 use crate::interrupts;
 use crate::limits::{MODULES, SLOTS_A_MODULE, TEXT_BYTES, TRACE_ENTRIES, WATCHDOG_MS};
 use crate::owner::{self, Owner};
-use crate::startup::{Start, arena::Room, logger};
+use crate::startup::{Start, arena::SlotMemory, logger};
 use crate::{HandoverError, Options};
 
 /// What stands between a panel and the board's port: a record, and the host's world where it rehearses.
@@ -66,7 +66,7 @@ const FEED_US: u64 = 1_000_000;
 pub type Pi4b<T = Owner> = Device<Borrowed<'static>, Wrapped<Board>, T>;
 
 /// Mounts what was handed over, and serves whoever asks.
-pub fn run(start: Start, rooms: [[Room; SLOTS_A_MODULE]; MODULES]) -> ! {
+pub fn run(start: Start, rooms: [[SlotMemory; SLOTS_A_MODULE]; MODULES]) -> ! {
     let Start { gpio, uart, timer, image, arguments, origin, seed } = start;
     let options = Options::of(arguments);
     defmt::info!("xmap {=str} on rpi4b, counter {=u32} Hz", env!("CARGO_PKG_VERSION"), timer.hz());
@@ -104,7 +104,8 @@ pub fn run(start: Start, rooms: [[Room; SLOTS_A_MODULE]; MODULES]) -> ! {
     serve(service, LinkUart { uart }, Clock::new(timer), options.rehearse, device)
 }
 
-/// Puts the images that were handed over into modules, in their order: one, or a bundle of several, each with its seal behind it.
+/// Puts the images that were handed over into modules, in their order: one, or a bundle of several, each with
+/// its seal behind it.
 fn install(bytes: &[u8], origin: &str, device: &mut Pi4b) {
     // An image says its own length, so what the boot stage hands over may end with padding of its own.
     let words = match words_of(bytes) {
@@ -147,8 +148,8 @@ fn taken<'p>(piece: &Piece<'p>, number: u8, development: bool) -> &'p [u32] {
     piece.image
 }
 
-/// Runs events, answers, and sends the device's own log when there is time for it. Sleeps while there is nothing to
-/// do.
+/// Runs events, answers, and sends the device's own log when there is time for it. Sleeps while there is
+/// nothing to do.
 fn serve(
     mut service: Service,
     mut wire: LinkUart,

@@ -17,10 +17,11 @@ pub struct Handover<'a> {
     pub image: Option<Range<usize>>,
     /// The kernel's command line; empty where there is none.
     pub arguments: &'a str,
-    /// Where the boot stage says that it booted from, and with it the image: `sd`, `usb`, `network`, `rpiboot`, `nvme` or `http`. Where it
-    /// does not say, `boot`.
+    /// Where the boot stage says that it booted from, and with it the image: `sd`, `usb`, `network`,
+    /// `rpiboot`, `nvme` or `http`. Where it does not say, `boot`.
     pub origin: &'static str,
-    /// Random bytes for this start (`rng-seed`), as the Raspberry Pi's firmware has them of the chip's generator; empty where there are none.
+    /// Random bytes for this start (`rng-seed`), as the Raspberry Pi's firmware has them of the chip's
+    /// generator; empty where there are none.
     pub seed: &'a [u8],
 }
 
@@ -34,7 +35,8 @@ pub enum HandoverError {
     BadDeviceTree,
     /// A property of `/chosen` has another type than its name says.
     BadProperty(&'static str),
-    /// The image is not in free memory (behind the program, beside the modules' rooms): its start and its end.
+    /// The image is not in free memory (behind the program, beside the modules' rooms): its start and its
+    /// end.
     BadPlace(u64, u64),
 }
 

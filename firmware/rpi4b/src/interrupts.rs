@@ -1,9 +1,10 @@
 //! What interrupt handlers do, and what the main loop asks of them.
 //!
-//! A handler only notes: bytes of the link, edges, that a time has come. It runs no module and decides nothing,
-//! with one exception: where the main loop has not fed the watchdog for half its time, the handler makes the
-//! outputs safe, by stores that the main loop has worked out in advance. Until the watchdog then resets the
-//! chip, at which every line becomes an input, the panel is in the state that its manifests declare.
+//! A handler only notes: bytes of the link, edges, that a time has come. It runs no module and decides
+//! nothing, with one exception: where the main loop has not fed the watchdog for half its time, the handler
+//! makes the outputs safe, by stores that the main loop has worked out in advance. Until the watchdog then
+//! resets the chip, at which every line becomes an input, the panel is in the state that its manifests
+//! declare.
 //!
 //! Everything here is behind one lock, which masks interrupts for some instructions.
 
@@ -16,7 +17,7 @@ use xmap_bcm2711::{
     Watchdog, halt, wait_for_interrupt,
 };
 use xmap_boards::Line;
-use xmap_panel::Edge;
+use xmap_device::Edge;
 
 use crate::Notes;
 use crate::limits::FED_US_MAX;
@@ -99,8 +100,8 @@ impl Hardware {
     /// and they wait in the UART; says whether that is so.
     fn take_bytes(&mut self, notes: &mut Notes) -> bool {
         if self.receiver.is_empty() {
-            // One whose bytes an earlier one took: reading no byte would leave it standing for ever. A byte that comes
-            // at this moment is taken below.
+            // One whose bytes an earlier one took: reading no byte would leave it standing for ever. A byte
+            // that comes at this moment is taken below.
             self.receiver.clear();
         }
         while !notes.bytes.is_full() {
@@ -121,8 +122,8 @@ impl Hardware {
     }
 }
 
-/// Sleeps until an interrupt, or returns at once where one came since this last returned. What it noted can be
-/// taken then.
+/// Sleeps until an interrupt, or returns at once where one came since this last returned. What it noted can
+/// be taken then.
 pub fn idle() {
     // Masked, so that an interrupt between the look and the sleep still ends the sleep.
     critical_section::with(|cs| {
@@ -134,8 +135,8 @@ pub fn idle() {
     with(|state| state.notes.fresh = false);
 }
 
-/// Ends [`idle`] at this time, in microseconds since boot, or at once where it has passed; in the place of any
-/// time before. `None` takes it back.
+/// Ends [`idle`] at this time, in microseconds since boot, or at once where it has passed; in the place of
+/// any time before. `None` takes it back.
 pub fn set_alarm(at_us: Option<u64>) {
     with(|state| {
         let Some(hardware) = &mut state.hardware else { return };
@@ -166,7 +167,7 @@ pub fn broken_bytes() -> u32 {
     with(|state| state.notes.broken_bytes)
 }
 
-/// Asks for edges of a line ([`xmap_panel::Board::detect`]).
+/// Asks for edges of a line ([`xmap_device::Board::detect`]).
 pub fn detect(line: Line, rising: bool, falling: bool) {
     with(|state| {
         if let Some(hardware) = &mut state.hardware {
@@ -176,12 +177,12 @@ pub fn detect(line: Line, rising: bool, falling: bool) {
     });
 }
 
-/// The oldest edge that nobody has taken ([`xmap_panel::Board::take_edge`]).
+/// The oldest edge that nobody has taken ([`xmap_device::Board::take_edge`]).
 pub fn take_edge() -> Option<Edge> {
     with(|state| state.notes.take_edge())
 }
 
-/// Edges that found no room since this was last asked ([`xmap_panel::Board::lost_edges`]).
+/// Edges that found no room since this was last asked ([`xmap_device::Board::lost_edges`]).
 pub fn lost_edges() -> u32 {
     with(|state| state.notes.take_lost_edges())
 }
@@ -192,8 +193,8 @@ pub fn set_safe(stores: SafeStores) {
     with(|state| state.safe = Some(prepared));
 }
 
-/// Watches the main loop: where it does not [`feed`] for half of `timeout_ms` (1 to 15,999), the outputs are made
-/// safe; where not for all of it, the chip resets, if `resets`.
+/// Watches the main loop: where it does not [`feed`] for half of `timeout_ms` (1 to 15,999), the outputs are
+/// made safe; where not for all of it, the chip resets, if `resets`.
 pub fn watch(timeout_ms: u32, resets: bool) {
     with(|state| {
         let Some(hardware) = &mut state.hardware else { return };
@@ -213,8 +214,8 @@ pub fn feed() {
     });
 }
 
-/// Says that the main loop is in a wait of `us` microseconds that an image's manifest allows: as long as all of them since
-/// [`feed`] are no longer than [`FED_US_MAX`].
+/// Says that the main loop is in a wait of `us` microseconds that an image's manifest allows: as long as all
+/// of them since [`feed`] are no longer than [`FED_US_MAX`].
 pub(crate) fn feed_in_wait(us: u32) {
     with(|state| {
         if let Some(feeds_us) = state.feeds_us.checked_sub(us) {
@@ -236,14 +237,14 @@ impl State {
     }
 }
 
-/// How often the main loop did not feed in time, and the outputs were made safe without it, since this was last
-/// asked.
+/// How often the main loop did not feed in time, and the outputs were made safe without it, since this was
+/// last asked.
 pub fn take_starved() -> u32 {
     with(|state| mem::take(&mut state.notes.starved))
 }
 
-/// Makes the outputs safe on the way to a stop, as far as it is known how. Does nothing where the program stopped
-/// within this very module.
+/// Makes the outputs safe on the way to a stop, as far as it is known how. Does nothing where the program
+/// stopped within this very module.
 pub(crate) fn make_safe() {
     critical_section::with(|cs| {
         let Ok(mut state) = STATE.borrow(cs).try_borrow_mut() else { return };

@@ -38,12 +38,12 @@ pub const RECEIVED_BYTES: usize = 4096;
 /// Edges that wait for the main loop: those of a contact that bounces every 50 us for 10 ms. 16 bytes each.
 pub const EDGES: usize = 256;
 
-/// What the main loop has, in milliseconds, before the watchdog resets the chip; after half of it the outputs are made
-/// safe. Nearly the longest that the hardware can wait.
+/// What the main loop has, in milliseconds, before the watchdog resets the chip; after half of it the outputs
+/// are made safe. Nearly the longest that the hardware can wait.
 pub const WATCHDOG_MS: u32 = 15_000;
 
-/// Microseconds of a module's waits that feed the watchdog between two turns of the main loop, in all: what is beyond is
-/// a hang.
+/// Microseconds of a module's waits that feed the watchdog between two turns of the main loop, in all: what
+/// is beyond is a hang.
 pub const FED_US_MAX: u32 = 4_000_000;
 
 /// Bytes of the device's own log (defmt, encoded) that wait to be sent.

@@ -1,9 +1,10 @@
-//! What interrupt handlers noted and the main loop has not taken yet: bounded, and what finds no room is counted.
+//! What interrupt handlers noted and the main loop has not taken yet: bounded, and what finds no room is
+//! counted.
 
 use heapless::Deque;
 use xmap_bcm2711::{Seen, rose};
 use xmap_boards::{Bank, Line};
-use xmap_panel::Edge;
+use xmap_device::Edge;
 
 use crate::deadlines::Deadlines;
 use crate::limits::{EDGES, RECEIVED_BYTES};

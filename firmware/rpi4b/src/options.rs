@@ -9,8 +9,8 @@ pub struct Options {
     pub rehearse: bool,
     /// `xmap.safe=1`: the image is left alone; the device waits for help.
     pub safe: bool,
-    /// `xmap.watchdog=0`: a device that hangs makes its outputs safe, and is not reset. The emulator takes the
-    /// start of the watchdog for its end.
+    /// `xmap.watchdog=0`: a device that hangs makes its outputs safe, and is not reset. The emulator takes
+    /// the start of the watchdog for its end.
     pub no_watchdog: bool,
 }
 

@@ -2,7 +2,7 @@
 
 #[cfg(owned)]
 mod release {
-    use xmap_panel::{Owned, Volatile};
+    use xmap_device::{Owned, Volatile};
     use xmap_trust::PublicKey;
 
     /// The policy that was compiled in, signed by the root key.
@@ -13,7 +13,8 @@ mod release {
     /// Whose images this device takes.
     pub type Owner = Owned<Volatile>;
 
-    /// The owner. Where the policy does not open, which `cargo xtask image` excludes, no image is taken until one comes that does.
+    /// The owner. Where the policy does not open, which `cargo xtask image` excludes, no image is taken until
+    /// one comes that does.
     pub fn owner() -> Owner {
         let root = PublicKey(*ROOT);
         Owned::new(root, POLICY, Volatile::default()).unwrap_or_else(|error| {
@@ -25,7 +26,7 @@ mod release {
 
 #[cfg(not(owned))]
 mod development {
-    use xmap_panel::Development;
+    use xmap_device::Development;
 
     /// Whose images this device takes: anybody's.
     pub type Owner = Development;

@@ -112,8 +112,8 @@ pub unsafe fn start(device_tree: u64) -> Start {
 
     let pending = gic.start(&Interrupt::ALL);
     interrupts::start(Hardware { pending, receiver, pads, timer, watchdog });
-    // SAFETY: `irq_current` below saves what its handler changes, the handler knows all that were enabled, and
-    // this is no critical section, as it is the program's beginning.
+    // SAFETY: `irq_current` below saves what its handler changes, the handler knows all that were enabled,
+    // and this is no critical section, as it is the program's beginning.
     unsafe { take_interrupts() };
 
     // SAFETY: the caller passes the address on as it came.
@@ -185,8 +185,8 @@ fn last_words() -> Uart<'static> {
     unsafe { Peripherals::new() }.uart
 }
 
-/// Makes the outputs safe, as far as a mounted image has said how, prints the message and stops; the watchdog resets
-/// the chip later, if it was started.
+/// Makes the outputs safe, as far as a mounted image has said how, prints the message and stops; the watchdog
+/// resets the chip later, if it was started.
 #[panic_handler]
 fn panic(info: &PanicInfo<'_>) -> ! {
     interrupts::make_safe();
@@ -199,8 +199,8 @@ fn panic(info: &PanicInfo<'_>) -> ! {
     stop(false)
 }
 
-/// Interrupts are handled. No other exception is expected: each makes the outputs safe, prints what and where, and
-/// stops.
+/// Interrupts are handled. No other exception is expected: each makes the outputs safe, prints what and
+/// where, and stops.
 struct Exceptions;
 
 aarch64_rt::exception_handlers!(Exceptions);

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use tiny_mapper::{Function, LogLevel, Port, Pull};
 use xmap_boards::{Bank, Line, PinMask};
-use xmap_panel::{Board, Edge};
+use xmap_device::{Board, Edge};
 
 use crate::{Access, Change, Contention, Event, EventKind, Gpio, Register};
 
@@ -41,7 +41,8 @@ pub struct SimBoard {
     /// The levels that `changes` lead to.
     noted: u64,
     ready: Option<Ready>,
-    /// Lines whose edges the device handles, and those that were read from the registers and not asked for yet.
+    /// Lines whose edges the device handles, and those that were read from the registers and not asked for
+    /// yet.
     watched: u64,
     edges: VecDeque<Edge>,
 }
@@ -152,8 +153,8 @@ impl SimBoard {
         seen
     }
 
-    /// Reads the edges that were seen on these lines and forgets them. Leaves no record where there are none: the
-    /// board's interrupt would not have come.
+    /// Reads the edges that were seen on these lines and forgets them. Leaves no record where there are none:
+    /// the board's interrupt would not have come.
     fn take_watched(&mut self, bank: Bank, lines: PinMask) -> PinMask {
         if self.gpio.read(Register::Events(bank)) & lines == 0 {
             return 0;

@@ -27,10 +27,10 @@ const PULL_BITS: u32 = 0b11;
 /// - any other line has what is connected to it from outside;
 /// - and where nothing is, one with a pull towards 3.3 V, else zero.
 ///
-/// **Auto direction.** A module without a manifest does not say which lines are outputs, and the
-/// panel leaves their function select alone. [`Gpio::set_auto`] names such lines; for them the last event wins: a
-/// store to `GPSETn` or `GPCLRn` makes the pad follow it as if the line were an output, and a level
-/// from outside ([`Gpio::drive`]) makes it an input again, until the next store.
+/// **Auto direction.** A module without a manifest does not say which lines are outputs, and the panel leaves
+/// their function select alone. [`Gpio::set_auto`] names such lines; for them the last event wins: a store to
+/// `GPSETn` or `GPCLRn` makes the pad follow it as if the line were an output, and a level from outside
+/// ([`Gpio::drive`]) makes it an input again, until the next store.
 #[derive(Clone, Debug, Default)]
 pub struct Gpio {
     select: [u32; 6],

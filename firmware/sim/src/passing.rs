@@ -4,8 +4,8 @@
 use std::fmt;
 
 use xmap_boards::Line;
+use xmap_device::Waiting;
 use xmap_image::EventSource;
-use xmap_panel::Waiting;
 
 use crate::{Sim, time};
 

@@ -8,10 +8,10 @@ use xmap_link::Life;
 
 use crate::{Access, Action, Contention, EventKind, Script, Sim, Standstill, Value};
 
-/// Runs a script and shows, in order, what the plain trace of the run has: first what the module
-/// did since the simulation began or was last asked ([`Sim::show_new`]), so for a new simulation its
-/// start function, `_initialize` and `on_mount`; then, for each step, its stores and messages, the traps of the
-/// handlers that ran in it, and a call's outcome.
+/// Runs a script and shows, in order, what the plain trace of the run has: first what the module did since
+/// the simulation began or was last asked ([`Sim::show_new`]), so for a new simulation its start function,
+/// `_initialize` and `on_mount`; then, for each step, its stores and messages, the traps of the handlers that
+/// ran in it, and a call's outcome.
 ///
 /// A trap does not end the run. What follows it for the module, its policy says.
 ///
@@ -140,7 +140,8 @@ pub enum Shown {
         /// Why, and where.
         trap: Trap,
     },
-    /// A handler, or another function that the device calls by itself, that did not return: `panel.on_tick trap fuel`.
+    /// A handler, or another function that the device calls by itself, that did not return:
+    /// `panel.on_tick trap fuel`.
     HandlerTrapped {
         /// Its key; `start` for the start function.
         name: String,

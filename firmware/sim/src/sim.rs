@@ -4,18 +4,18 @@ use std::fmt;
 
 use tiny_mapper::{Counters, LogLevel, Trap, TrapCode};
 use xmap_boards::Line;
+use xmap_device::{Device, Failure, Limits, ModuleExport, MountError, NotCalled, Ram, SlotMemory};
 use xmap_image::{ExportId, Image, OwnedImage, PinMode, VerifyError, Word, limits};
-use xmap_link::{Happening, Life, ModuleStatus, What};
-use xmap_panel::{Device, Failure, Limits, ModuleExport, MountError, NotCalled, Ram, Room};
+use xmap_link::{DeviceEvent, DeviceEventKind, Life, ModuleStatus};
 
 use crate::value::Unfit;
 use crate::{Access, Contention, EventKind, Shown, Signal, SimBoard, Value};
 
 /// A panel on a simulated board.
 ///
-/// It owns everything: the device program ([`xmap_panel::Device`], the one that is flashed), its memory and the board.
-/// The image is mounted when the simulation is made, in the same way as on a device; its timers and edges call
-/// their handlers when time passes and inputs change.
+/// It owns everything: the device program ([`xmap_device::Device`], the one that is flashed), its memory and
+/// the board. The image is mounted when the simulation is made, in the same way as on a device; its timers
+/// and edges call their handlers when time passes and inputs change.
 ///
 /// # Examples
 ///
@@ -87,10 +87,10 @@ impl Ram for Heap {
 }
 
 /// Room for an image: as much as it may come to use on a device, and no more than a device has.
-fn room(image: &Image<'_>) -> Room<Heap> {
+fn room(image: &Image<'_>) -> SlotMemory<Heap> {
     let (header, board) = (image.header(), image.board().board().limits);
     let memory = ((header.memory_max_pages as usize) << 16).max(header.memory_bytes as usize);
-    Room {
+    SlotMemory {
         words: vec![0; image.words().len().min(board.image_bytes / 4)],
         stack: vec![0; image.stack_slots().min(limits::WINDOW + board.stack_slots)],
         globals: vec![0; image.slots().min(board.slots)],
@@ -98,8 +98,8 @@ fn room(image: &Image<'_>) -> Room<Heap> {
     }
 }
 
-fn no_room() -> Room<Heap> {
-    Room { words: Vec::new(), stack: Vec::new(), globals: Vec::new(), memory: Vec::new() }
+fn no_room() -> SlotMemory<Heap> {
+    SlotMemory { words: Vec::new(), stack: Vec::new(), globals: Vec::new(), memory: Vec::new() }
 }
 
 /// Why no simulation could begin.
@@ -220,8 +220,9 @@ impl Sim {
         }
     }
 
-    /// Puts another image in the place of the one that runs, as `xmap swap` does on a device: between two events,
-    /// with what both keep carried over, and on trial. The image before the one that runs is forgotten.
+    /// Puts another image in the place of the one that runs, as `xmap swap` does on a device: between two
+    /// events, with what both keep carried over, and on trial. The image before the one that runs is
+    /// forgotten.
     ///
     /// # Errors
     /// Why it does not run; the one before goes on then.
@@ -430,13 +431,13 @@ impl Sim {
     }
 
     /// What happened to the modules since this was last asked: traps, restarts, swaps.
-    pub fn happened(&mut self) -> Vec<Happening> {
+    pub fn happened(&mut self) -> Vec<DeviceEvent> {
         let (all, next) = self.happenings(self.told);
         self.told = next;
         all
     }
 
-    fn happenings(&self, mut from: u32) -> (Vec<Happening>, u32) {
+    fn happenings(&self, mut from: u32) -> (Vec<DeviceEvent>, u32) {
         let mut all = Vec::new();
         loop {
             let page = self.device.happened(from);
@@ -448,8 +449,8 @@ impl Sim {
         }
     }
 
-    /// The traps of calls, handlers and hooks since this was last asked, in their order, each with the key of its
-    /// export.
+    /// The traps of calls, handlers and hooks since this was last asked, in their order, each with the key of
+    /// its export.
     pub(crate) fn new_traps(&mut self) -> Vec<(String, Trap)> {
         self.keep_traps();
         std::mem::take(&mut self.traps)
@@ -463,8 +464,8 @@ impl Sim {
         self.traps.extend(traps);
     }
 
-    fn trap_of(&self, happening: &Happening) -> Option<(String, Trap)> {
-        let What::Trapped(report) = happening.what else { return None };
+    fn trap_of(&self, happening: &DeviceEvent) -> Option<(String, Trap)> {
+        let DeviceEventKind::Trapped(report) = happening.what else { return None };
         let xmap_link::TrapReport { image, export, code, op, detail } = report;
         let trap = Trap { image, export, code: TrapCode::from_u8(code)?, op, detail };
         let id = ExportId(export);

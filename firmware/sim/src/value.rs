@@ -139,8 +139,9 @@ impl Value {
     /// The value as a register holds it for a parameter of this type.
     ///
     /// # Errors
-    /// [`Unfit`] where a text or bytes are given, which have no register, and where the parameter does not take it: a whole number out of range, a whole number
-    /// for a float, or a float for a whole number. An `f64` for an `f32` is rounded.
+    /// [`Unfit`] where a text or bytes are given, which have no register, and where the parameter does not
+    /// take it: a whole number out of range, a whole number for a float, or a float for a whole number. An
+    /// `f64` for an `f32` is rounded.
     pub fn to_raw(&self, ty: Ty) -> Result<u64, Unfit> {
         let n: i128 = match *self {
             Self::Bytes(_) | Self::Str(_) => return Err(Unfit { ty }),
@@ -221,8 +222,8 @@ pub(crate) fn parse_whole(text: &str) -> Option<i128> {
     Some(if negative { -n } else { n })
 }
 
-/// A bool as `true` or `false`, a whole number as a decimal, a float as the shortest decimal that
-/// reads back as the same float of its type. Bytes are hexadecimal digits behind `0x`; a text stands in quotes, with
+/// A bool as `true` or `false`, a whole number as a decimal, a float as the shortest decimal that reads back
+/// as the same float of its type. Bytes are hexadecimal digits behind `0x`; a text stands in quotes, with
 /// what would end its line escaped as Rust does it.
 impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

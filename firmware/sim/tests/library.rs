@@ -5,8 +5,8 @@ mod common;
 use common::{Small, hall, line, put, ret};
 use tiny_mapper::{LogLevel, TrapCode};
 use xmap_boards::Bank;
+use xmap_device::{Hook, MountError};
 use xmap_image::{Op, OwnedImage, PinMode, Pull, Safe, Ty, VerifyError};
-use xmap_panel::{Hook, MountError};
 use xmap_sim::{CallError, EventKind, Sim, SimBoard, SimError, Unfit, Value};
 
 #[test]

@@ -5,7 +5,7 @@ use xmap_image::Image;
 
 use crate::policy::write_policy;
 use crate::seal::is_well_formed;
-use crate::{ModuleName, Origin, Policy, PublicKey, Seal, SealError};
+use crate::{ModuleName, Origin, PublicKey, Seal, SealError, TrustPolicy};
 
 /// The secret half of a key: 32 random bytes (RFC 8032's seed). It is wiped when it goes, and has no text.
 pub struct SecretKey(SigningKey);
@@ -45,8 +45,8 @@ impl Seal {
 /// The seal of an image: what the image says of itself, and where it may come from.
 ///
 /// # Errors
-/// [`SealError::Text`] where the module's name has none or more than 32 bytes, the origin none or more than 64, or
-/// one of them a control character.
+/// [`SealError::Text`] where the module's name has none or more than 32 bytes, the origin none or more than
+/// 64, or one of them a control character.
 pub fn seal(image: &Image<'_>, origin: &str, key: &SecretKey) -> Result<Seal, SealError> {
     let module = image.manifest().map_or("", |manifest| manifest.module);
     if !is_well_formed(module) || !is_well_formed(origin) {
@@ -64,10 +64,10 @@ pub fn seal(image: &Image<'_>, origin: &str, key: &SecretKey) -> Result<Seal, Se
     Ok(seal.signed(key))
 }
 
-/// A policy with the root key's signature around it, in a buffer of the caller: the bytes of it that are used.
-/// `None` where the buffer is too small, which [`crate::MAX_POLICY_BYTES`] excludes.
+/// A policy with the root key's signature around it, in a buffer of the caller: the bytes of it that are
+/// used. `None` where the buffer is too small, which [`crate::MAX_POLICY_BYTES`] excludes.
 pub fn sign_policy<'b>(
-    policy: &Policy,
+    policy: &TrustPolicy,
     root: &SecretKey,
     buffer: &'b mut [u8; crate::MAX_POLICY_BYTES],
 ) -> Option<&'b [u8]> {

@@ -3,7 +3,7 @@
 use subtle::ConstantTimeEq;
 use xmap_image::{HASH_WORD, HASH_WORDS, Image, Op, Word, content_hash, decode};
 
-use crate::{KeyId, Limits, OpClass, Origin, Policy, Reject, Seal, SealError, TrustedKey, sealed};
+use crate::{KeyId, Limits, OpClass, Origin, Reject, Seal, SealError, TrustPolicy, TrustedKey, sealed};
 
 /// An image that the policy allows.
 #[derive(Clone, Copy, Debug)]
@@ -25,7 +25,7 @@ pub struct Accepted<'a> {
 /// Never, for any words.
 pub fn check_sealed<'a>(
     words: &'a [Word],
-    policy: &Policy,
+    policy: &TrustPolicy,
     origin: &str,
     have: u32,
 ) -> Result<Accepted<'a>, Reject> {
@@ -33,11 +33,12 @@ pub fn check_sealed<'a>(
     check(&Seal::parse(seal).map_err(Reject::Seal)?, image, policy, origin, have)
 }
 
-/// Holds an image and its seal against a policy. `origin` is where the image really came from, `have` the highest version
-/// that the device has seen of the module, 0 if none.
+/// Holds an image and its seal against a policy. `origin` is where the image really came from, `have` the
+/// highest version that the device has seen of the module, 0 if none.
 ///
-/// The order is that of trust: whose seal it is, that it is genuine, that these are the sealed words, that the owner wants them from there
-/// and from this key; only then is the image looked at, and held against the lines and operations of the key.
+/// The order is that of trust: whose seal it is, that it is genuine, that these are the sealed words, that
+/// the owner wants them from there and from this key; only then is the image looked at, and held against the
+/// lines and operations of the key.
 ///
 /// # Errors
 /// The first thing that does not hold.
@@ -47,7 +48,7 @@ pub fn check_sealed<'a>(
 pub fn check<'a>(
     seal: &Seal,
     words: &'a [Word],
-    policy: &Policy,
+    policy: &TrustPolicy,
     origin: &str,
     have: u32,
 ) -> Result<Accepted<'a>, Reject> {
@@ -68,7 +69,7 @@ pub fn check<'a>(
 pub fn authenticate<'p>(
     seal: &'p Seal,
     words: &[Word],
-    policy: &'p Policy,
+    policy: &'p TrustPolicy,
     origin: &str,
     have: u32,
 ) -> Result<Allowed<'p>, Reject> {
@@ -89,8 +90,8 @@ pub struct Allowed<'p> {
 }
 
 impl Allowed<'_> {
-    /// The second half of [`check`]: that the image is what its seal says, and keeps to the lines and operations of the key and to the
-    /// policy's limits.
+    /// The second half of [`check`]: that the image is what its seal says, and keeps to the lines and
+    /// operations of the key and to the policy's limits.
     ///
     /// # Errors
     /// The first thing that does not hold.
@@ -107,7 +108,7 @@ impl Allowed<'_> {
 
 /// The trusted key whose signature the seal has. A revoked one is told before all else: that its signatures
 /// still hold says nothing any more.
-fn genuine<'p>(seal: &Seal, policy: &'p Policy) -> Result<&'p TrustedKey, Reject> {
+fn genuine<'p>(seal: &Seal, policy: &'p TrustPolicy) -> Result<&'p TrustedKey, Reject> {
     if policy.revoked_keys.contains(&seal.key) {
         return Err(Reject::Revoked);
     }
@@ -116,8 +117,8 @@ fn genuine<'p>(seal: &Seal, policy: &'p Policy) -> Result<&'p TrustedKey, Reject
     named.find(|trusted| seal.is_signed_by(&trusted.key)).ok_or(Reject::BadSignature)
 }
 
-/// That these are the words that were sealed. The hash in the image's header is not part of what is hashed, so it
-/// is compared, too: no bit of a sealed image is left to anybody.
+/// That these are the words that were sealed. The hash in the image's header is not part of what is hashed,
+/// so it is compared, too: no bit of a sealed image is left to anybody.
 fn undamaged(seal: &Seal, words: &[Word]) -> Result<(), Reject> {
     let computed: [u8; 32] = bytemuck::cast(content_hash(words));
     let mut stated = [0; HASH_WORDS];
@@ -129,7 +130,13 @@ fn undamaged(seal: &Seal, words: &[Word]) -> Result<(), Reject> {
 }
 
 /// That the owner wants this image, from there and from this key.
-fn wanted(seal: &Seal, key: &TrustedKey, policy: &Policy, origin: &str, have: u32) -> Result<(), Reject> {
+fn wanted(
+    seal: &Seal,
+    key: &TrustedKey,
+    policy: &TrustPolicy,
+    origin: &str,
+    have: u32,
+) -> Result<(), Reject> {
     if policy.revoked_images.contains(&seal.hash) {
         return Err(Reject::Revoked);
     }

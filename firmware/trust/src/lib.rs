@@ -2,13 +2,14 @@
 #![forbid(unsafe_code)]
 //! Whose images a device runs.
 //!
-//! A *seal* stands behind the words of an image: what the image is (hash, module, version, board, origin), whose key says
-//! so, and that key's Ed25519 signature. A *policy* is what the owner of a device allows: which keys, from where, for which modules, on which
-//! lines and with which operations. [`check`] holds the three against each other and gives either the verified image or the one reason
-//! why not. Nothing of an image is interpreted before its signature and its hash hold.
+//! A *seal* stands behind the words of an image: what the image is (hash, module, version, board, origin),
+//! whose key says so, and that key's Ed25519 signature. A *policy* is what the owner of a device allows:
+//! which keys, from where, for which modules, on which lines and with which operations. [`check`] holds the
+//! three against each other and gives either the verified image or the one reason why not. Nothing of an
+//! image is interpreted before its signature and its hash hold.
 //!
-//! No heap, and no panic for any bytes. The feature `build` adds the other direction, for hosts. The layouts are in `docs/format.md`, what all
-//! this protects against and what not in `docs/security.md`.
+//! No heap, and no panic for any bytes. The feature `build` adds the other direction, for hosts. The layouts
+//! are in `docs/format.md`, what all this protects against and what not in `docs/security.md`.
 
 #[cfg(feature = "build")]
 mod build;
@@ -30,7 +31,7 @@ pub use ops::OpClass;
 pub use pieces::{Piece, Pieces, pieces};
 pub use policy::{
     HashPin, MAX_KEYS, MAX_MODULES, MAX_ORIGINS, MAX_POLICY_BYTES, MAX_RULES, MinimumVersion, POLICY_FORMAT,
-    POLICY_MAGIC, Policy, PolicyError, TrustedKey, open_policy,
+    POLICY_MAGIC, PolicyError, TrustPolicy, TrustedKey, open_policy,
 };
 pub use reject::Reject;
 pub use seal::{

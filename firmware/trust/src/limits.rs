@@ -68,7 +68,8 @@ impl Limit {
         Self::ALL.get(usize::from(number)).copied()
     }
 
-    /// What holds where no owner says otherwise, on every target, so that a call and its waits end before a watchdog does.
+    /// What holds where no owner says otherwise, on every target, so that a call and its waits end before a
+    /// watchdog does.
     pub const fn default(self) -> u32 {
         match self {
             // What a slot holds.
@@ -200,8 +201,8 @@ impl Limits {
         self.0.into_iter().collect()
     }
 
-    /// Limits of these values; those that are missing have their defaults. `None` where there are more than are known
-    /// here: nobody would hold an image against them.
+    /// Limits of these values; those that are missing have their defaults. `None` where there are more than
+    /// are known here: nobody would hold an image against them.
     pub fn from_values(values: &[u32]) -> Option<Self> {
         let mut limits = Self::default();
         limits.0.get_mut(..values.len())?.copy_from_slice(values);

@@ -4,8 +4,8 @@ use core::fmt;
 
 use xmap_image::Op;
 
-/// What an operation does to the world outside the module. Operations that only compute have no class: a policy has nothing to
-/// say about them, since fuel and memory bound them.
+/// What an operation does to the world outside the module. Operations that only compute have no class: a
+/// policy has nothing to say about them, since fuel and memory bound them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum OpClass {

@@ -16,8 +16,9 @@ pub struct Piece<'a> {
     pub whole: &'a [Word],
 }
 
-/// Splits words into images, each with or without a seal behind it. Of an image only the length in its header is read, to
-/// find what stands behind it; of a seal only its first word. A length that lies makes pieces whose seals do not hold.
+/// Splits words into images, each with or without a seal behind it. Of an image only the length in its header
+/// is read, to find what stands behind it; of a seal only its first word. A length that lies makes pieces
+/// whose seals do not hold.
 ///
 /// # Errors
 /// As [`xmap_image::bundle`]; after an error there is nothing more.

@@ -29,7 +29,7 @@ const SIGNATURE: usize = 64;
 
 /// What a device accepts. What it does not name, it does not allow.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Policy {
+pub struct TrustPolicy {
     /// Grows with each policy of one owner, so that an old one cannot come back.
     pub version: u32,
     /// The keys whose seals count.
@@ -42,8 +42,8 @@ pub struct Policy {
     pub revoked_keys: Vec<KeyId, MAX_RULES>,
     /// Versions below which a module is refused, whatever the device has seen.
     pub minimum_versions: Vec<MinimumVersion, MAX_RULES>,
-    /// What an image may ask for. They stand behind the rest, and only where they are not the default: the first policies
-    /// have none.
+    /// What an image may ask for. They stand behind the rest, and only where they are not the default: the
+    /// first policies have none.
     #[serde(skip)]
     pub limits: Limits,
 }
@@ -136,7 +136,8 @@ impl PolicyError {
         }
     }
 
-    /// The reason with this number and these details, as another machine told them; `None` where there is none.
+    /// The reason with this number and these details, as another machine told them; `None` where there is
+    /// none.
     pub fn from_parts(code: u8, [first, second]: [u32; 2]) -> Option<Self> {
         Some(match code {
             1 => Self::Form,
@@ -157,7 +158,7 @@ impl PolicyError {
 ///
 /// # Panics
 /// Never, for any bytes.
-pub fn open_policy(bytes: &[u8], root: &PublicKey, have: u32) -> Result<Policy, PolicyError> {
+pub fn open_policy(bytes: &[u8], root: &PublicKey, have: u32) -> Result<TrustPolicy, PolicyError> {
     let head = bytes.first_chunk::<HEAD>().ok_or(PolicyError::Form)?;
     if head[..4] != POLICY_MAGIC {
         return Err(PolicyError::Form);
@@ -183,8 +184,8 @@ pub fn open_policy(bytes: &[u8], root: &PublicKey, have: u32) -> Result<Policy, 
 }
 
 /// Reads what is signed.
-fn decode(block: &[u8]) -> Option<Policy> {
-    let (mut policy, rest) = postcard::take_from_bytes::<Policy>(block).ok()?;
+fn decode(block: &[u8]) -> Option<TrustPolicy> {
+    let (mut policy, rest) = postcard::take_from_bytes::<TrustPolicy>(block).ok()?;
     if !rest.is_empty() {
         let (values, rest) = postcard::take_from_bytes::<LimitValues>(rest).ok()?;
         policy.limits = Limits::from_values(&values)?;
@@ -196,9 +197,10 @@ fn decode(block: &[u8]) -> Option<Policy> {
     Some(policy)
 }
 
-/// Writes a policy behind its head, without the signature; how many bytes that takes. `None` where the buffer is too small.
+/// Writes a policy behind its head, without the signature; how many bytes that takes. `None` where the buffer
+/// is too small.
 #[cfg(feature = "build")]
-pub(crate) fn write_policy(policy: &Policy, buffer: &mut [u8; MAX_POLICY_BYTES]) -> Option<usize> {
+pub(crate) fn write_policy(policy: &TrustPolicy, buffer: &mut [u8; MAX_POLICY_BYTES]) -> Option<usize> {
     let (head, block) = buffer.split_at_mut(HEAD);
     let mut len = postcard::to_slice(policy, block).ok()?.len();
     if policy.limits != Limits::default() {

@@ -118,9 +118,9 @@ impl Reject {
         }
     }
 
-    /// The reason with this number and these details, as another machine told them. `None` where there is no such number,
-    /// or its details are none. What is wrong with an image that does not verify comes back as "none of what its seal says":
-    /// the verifier's own code says more.
+    /// The reason with this number and these details, as another machine told them. `None` where there is no
+    /// such number, or its details are none. What is wrong with an image that does not verify comes back as
+    /// "none of what its seal says": the verifier's own code says more.
     pub fn from_parts(code: u8, details: [u32; 2], text: &str) -> Option<Self> {
         let [first, second] = details;
         Some(match code {

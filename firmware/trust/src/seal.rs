@@ -150,8 +150,8 @@ impl Seal {
     }
 }
 
-/// Splits words into an image and the seal behind it, without a look at the image: the last [`SEAL_WORDS`] are a seal if
-/// they begin as one. `None` where they do not.
+/// Splits words into an image and the seal behind it, without a look at the image: the last [`SEAL_WORDS`]
+/// are a seal if they begin as one. `None` where they do not.
 pub fn sealed(words: &[Word]) -> Option<(&[Word], &[Word])> {
     let (image, seal) = words.split_at_checked(words.len().checked_sub(SEAL_WORDS)?)?;
     (seal.first()?.to_le_bytes() == SEAL_MAGIC).then_some((image, seal))
@@ -175,8 +175,8 @@ fn text<const N: usize>(bytes: &[u8; N]) -> Option<String<N>> {
     String::try_from(text).ok()
 }
 
-/// Whether a name or an origin may stand in a seal: it is printed where an image is refused, so nothing in it acts on what
-/// shows it.
+/// Whether a name or an origin may stand in a seal: it is printed where an image is refused, so nothing in it
+/// acts on what shows it.
 pub fn is_well_formed(text: &str) -> bool {
     !text.is_empty() && is_plain(text)
 }

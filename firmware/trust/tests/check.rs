@@ -5,12 +5,12 @@ mod common;
 use common::{ORIGIN, both, policy, root, sample, sealed_by, signer};
 use xmap_image::{Image, Op, PinMode, reseal};
 use xmap_trust::{
-    HashPin, MinimumVersion, OpClass, Policy, PublicKey, Reject, SEAL_WORDS, Seal, SealError, check_sealed,
-    seal,
+    HashPin, MinimumVersion, OpClass, PublicKey, Reject, SEAL_WORDS, Seal, SealError, TrustPolicy,
+    check_sealed, seal,
 };
 
 /// The verdict as people read it.
-fn verdict(words: &[u32], policy: &Policy, origin: &str, have: u32) -> String {
+fn verdict(words: &[u32], policy: &TrustPolicy, origin: &str, have: u32) -> String {
     match check_sealed(words, policy, origin, have) {
         Ok(_) => "ok".into(),
         Err(reject) => reject.to_string(),
@@ -29,7 +29,7 @@ fn what_the_owner_allows_is_taken() {
 fn each_refusal_has_its_text() {
     let words = both();
     let plain = &words[..words.len() - SEAL_WORDS];
-    let change = |f: &dyn Fn(&mut Policy)| {
+    let change = |f: &dyn Fn(&mut TrustPolicy)| {
         let mut policy = policy();
         f(&mut policy);
         verdict(&words, &policy, ORIGIN, 0)

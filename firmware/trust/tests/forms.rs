@@ -6,16 +6,16 @@ use common::{both, policy, root, sample, signer};
 use proptest::prelude::*;
 use xmap_image::{Image, Word};
 use xmap_trust::{
-    HashPin, Limits, MAX_POLICY_BYTES, MAX_RULES, MinimumVersion, Policy, PolicyError, SEAL_WORDS, Seal,
-    SealError, TrustedKey, check_sealed, open_policy, pieces, seal, sign_policy,
+    HashPin, Limits, MAX_POLICY_BYTES, MAX_RULES, MinimumVersion, PolicyError, SEAL_WORDS, Seal, SealError,
+    TrustPolicy, TrustedKey, check_sealed, open_policy, pieces, seal, sign_policy,
 };
 
-fn signed(policy: &Policy) -> Vec<u8> {
+fn signed(policy: &TrustPolicy) -> Vec<u8> {
     sign_policy(policy, &root(), &mut [0; MAX_POLICY_BYTES]).expect("it has room").to_vec()
 }
 
 /// A policy with all lists full and all names of full length.
-fn full() -> Policy {
+fn full() -> TrustPolicy {
     let name = |n: usize| format!("{n:032}").as_str().try_into().unwrap();
     let origin = |n: usize| format!("{n:064}").as_str().try_into().unwrap();
     let key = |_| TrustedKey {
@@ -26,7 +26,7 @@ fn full() -> Policy {
         lines: u64::MAX,
         ops: u16::MAX,
     };
-    Policy {
+    TrustPolicy {
         version: u32::MAX,
         keys: (0..8).map(key).collect(),
         pins: (0..MAX_RULES).map(|n| HashPin { module: name(n), hash: [9; 32], origin: origin(n) }).collect(),
@@ -41,7 +41,7 @@ fn full() -> Policy {
 
 #[test]
 fn policies_come_back_as_they_were_also_the_largest() {
-    for policy in [policy(), full(), Policy::default()] {
+    for policy in [policy(), full(), TrustPolicy::default()] {
         let bytes = signed(&policy);
         assert_eq!(open_policy(&bytes, &root().public(), 0), Ok(policy));
     }

@@ -1,5 +1,5 @@
-//! The bodies of the fuzz targets `seal_check` and `policy_signed` (`tests/fuzz`) on stable Rust: over the committed
-//! corpus, over changes to it, and over seeded inputs.
+//! The bodies of the fuzz targets `seal_check` and `policy_signed` (`tests/fuzz`) on stable Rust: over the
+//! committed corpus, over changes to it, and over seeded inputs.
 
 #[path = "../../../tests/fuzz/src/changes.rs"]
 #[allow(unreachable_pub)]

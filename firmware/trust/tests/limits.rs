@@ -4,11 +4,12 @@ mod common;
 
 use common::{both, policy, root, sample, signer};
 use xmap_image::{
-    Entry, Event, EventSource, Image, ImageBuilder, Keep, Op, Policy as Manifest, Word, limits::DEFAULT_FUEL,
+    Entry, Event, EventSource, FaultPolicy as Manifest, Image, ImageBuilder, Keep, Op, Word,
+    limits::DEFAULT_FUEL,
 };
 use xmap_trust::{
-    Exceeded, Limit, Limits, MAX_POLICY_BYTES, Policy, PolicyError, Reject, check_sealed, open_policy, seal,
-    sign_policy,
+    Exceeded, Limit, Limits, MAX_POLICY_BYTES, PolicyError, Reject, TrustPolicy, check_sealed, open_policy,
+    seal, sign_policy,
 };
 
 fn asked(b: &ImageBuilder<'_>, limit: Limit) -> Option<u32> {
@@ -114,7 +115,7 @@ fn the_shortest_period_by_default_is_the_boards() {
     assert_eq!(strict.stricter(other), Limits::default().with(Limit::Fuel, 7).with(Limit::Period, 900));
 }
 
-fn signed(policy: &Policy) -> Vec<u8> {
+fn signed(policy: &TrustPolicy) -> Vec<u8> {
     sign_policy(policy, &root(), &mut [0; MAX_POLICY_BYTES]).expect("it has room").to_vec()
 }
 
@@ -122,7 +123,7 @@ fn signed(policy: &Policy) -> Vec<u8> {
 fn a_policy_without_limits_is_read_as_ever_and_one_with_them_comes_back() {
     let plain = signed(&policy());
     for limit in Limit::ALL {
-        let limited = Policy { limits: Limits::default().with(limit, 77), ..policy() };
+        let limited = TrustPolicy { limits: Limits::default().with(limit, 77), ..policy() };
         let bytes = signed(&limited);
         // Only behind what the first policies had.
         let block = 12..plain.len() - 64;
@@ -164,7 +165,7 @@ fn as_root() -> impl Fn(&[u8]) -> Vec<u8> {
 fn a_sealed_image_beyond_the_policys_limits_is_refused_with_both_numbers() {
     let words = both();
     let held = |limits| {
-        let policy = Policy { limits, ..policy() };
+        let policy = TrustPolicy { limits, ..policy() };
         check_sealed(&words, &policy, common::ORIGIN, 0).map(drop)
     };
     assert_eq!(held(Limits::default()), Ok(()));

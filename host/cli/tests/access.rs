@@ -1,5 +1,5 @@
-//! The verbs with role keys, against the device's own service behind a socket: what runs on the board, but for the
-//! registers and the random numbers.
+//! The verbs with role keys, against the device's own service behind a socket: what runs on the board, but
+//! for the registers and the random numbers.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -13,10 +13,10 @@ use tiny_mapper::STACK_SLOTS;
 use xmap_compiler::compile::compile;
 use xmap_compiler::input;
 use xmap_compiler::manifest::Manifest;
+use xmap_device::{Device, Identity, Recorder, Service, SlotMemory, Wire};
 use xmap_image::OwnedImage;
 use xmap_keys::roles;
-use xmap_link::{Boot, Guard, Nonces, features};
-use xmap_panel::{Device, Identity, Recorder, Room, Service, Wire};
+use xmap_link::{AuthResponder, Boot, Nonces, features};
 use xmap_sim::{Heap, SimBoard};
 
 const IDENTITY: Identity = Identity {
@@ -83,7 +83,7 @@ impl Rig {
                 let nonces = if how == Start::Guarded { Nonces::from_seed(&seed) } else { None };
                 let mut service = match how {
                     Start::Open => Service::new(IDENTITY),
-                    _ => Service::guarded(IDENTITY, Guard::new(keys.clone(), nonces)),
+                    _ => Service::guarded(IDENTITY, AuthResponder::new(keys.clone(), nonces)),
                 };
                 // Nothing behind what was read is the end of the stream; a pause is an error, and no end.
                 while !matches!(wire.0.peek(&mut [0]), Ok(0)) {
@@ -117,7 +117,7 @@ fn lamp() -> Vec<u32> {
 
 fn device(words: Vec<u32>) -> Device<Heap, Recorder<SimBoard, 64, 512>> {
     // Rooms as large as a device's, for any image that is swapped in.
-    let room = || Room {
+    let room = || SlotMemory {
         words: vec![0; 1 << 16],
         stack: vec![0; STACK_SLOTS],
         globals: vec![0; 1 << 12],

@@ -12,9 +12,9 @@ use tiny_mapper::STACK_SLOTS;
 use xmap_compiler::compile::{Compiled, compile};
 use xmap_compiler::input;
 use xmap_compiler::manifest::Manifest;
+use xmap_device::{Device, Identity, Recorder, Service, SlotMemory, Wire};
 use xmap_image::OwnedImage;
 use xmap_link::{Boot, features};
-use xmap_panel::{Device, Identity, Recorder, Room, Service, Wire};
 use xmap_sim::{Heap, SimBoard};
 
 const IDENTITY: Identity = Identity {
@@ -52,7 +52,7 @@ fn device(words: Vec<u32>, hosts: usize) -> String {
     let port = format!("tcp:{}", listener.local_addr().unwrap());
     thread::spawn(move || {
         // Rooms as large as a device's, for any image that is swapped in.
-        let room = || Room {
+        let room = || SlotMemory {
             words: vec![0; 1 << 16],
             stack: vec![0; STACK_SLOTS],
             globals: vec![0; 1 << 12],

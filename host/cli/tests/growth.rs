@@ -1,5 +1,5 @@
-//! The compiler's work grows with the module's size and no faster, whatever the module is: by the steps that it
-//! counts, and by the memory that a process may have.
+//! The compiler's work grows with the module's size and no faster, whatever the module is: by the steps that
+//! it counts, and by the memory that a process may have.
 
 use std::fs;
 use std::path::Path;
@@ -328,7 +328,8 @@ fn work_grows_with_the_module() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
-/// Kibibytes of address space that a build of a hundred kilobytes may have: a gibibyte for a megabyte leaves as much.
+/// Kibibytes of address space that a build of a hundred kilobytes may have: a gibibyte for a megabyte leaves
+/// as much.
 const MOST_KIB: usize = 256 << 10;
 
 #[test]

@@ -1,5 +1,6 @@
 //! The verbs that operate a device, as they are typed and as they answer, against the fake device of the unit
-//! tests: what a device may say, and what may go wrong on the way to it. tests/device_verbs.rs has the real one.
+//! tests: what a device may say, and what may go wrong on the way to it. tests/device_verbs.rs has the real
+//! one.
 
 #[path = "../../client/src/fake.rs"]
 #[allow(dead_code)]
@@ -16,7 +17,7 @@ use fake_slots::{End, Slots};
 use tempfile::TempDir;
 use xmap_client::PortName;
 use xmap_image::OwnedImage;
-use xmap_link::{Happening, ImageState, TrapReport, What, Why};
+use xmap_link::{DeviceEvent, DeviceEventKind, ImageState, RollbackReason, TrapReport};
 
 /// What a verb printed on both outputs, and its exit status. The port reads `PORT`.
 fn xmap(fake: &Fake, args: &[&str]) -> (String, String, i32) {
@@ -102,7 +103,7 @@ fn a_swap_waits_for_the_end_of_the_trial() {
     assert_eq!(swap(&with(|_| {}), &[]), plain("swapped small: generation 2\n"));
 
     let trap = panel.trap();
-    let fake = with(|slots| (slots.trial_ms, slots.ends) = (400, End::Taken(Why::Trap(trap))));
+    let fake = with(|slots| (slots.trial_ms, slots.ends) = (400, End::Taken(RollbackReason::Trap(trap))));
     let (out, error, status) = swap(&fake, &[]);
     assert_eq!((out.as_str(), status), ("swapped small: generation 2, on trial for 0.4 s\n", 1));
     // The map beside the image has the place.
@@ -110,7 +111,7 @@ fn a_swap_waits_for_the_end_of_the_trial() {
     assert!(error.starts_with(expected), "{error}");
     assert!(error.contains(", wasm offset 0x"), "{error}");
 
-    let fake = with(|slots| (slots.trial_ms, slots.ends) = (400, End::Taken(Why::Unconfirmed)));
+    let fake = with(|slots| (slots.trial_ms, slots.ends) = (400, End::Taken(RollbackReason::Unconfirmed)));
     let (out, error, status) = swap(&fake, &["--json"]);
     let objects = "{\"generation\":2,\"module\":0,\"name\":\"small\",\"trial_ms\":400}\n\
         {\"module\":0,\"name\":\"small\",\"trial\":\"rolled_back\",\"why\":{\"because\":\"unconfirmed\",\"detail\":null}}\n";
@@ -205,9 +206,12 @@ fn what_happened_is_listed() {
     let map = format!("{}.map", panel.image());
     let trap = panel.trap();
     let log = move |slots: &mut Slots| {
-        let happening = |module, what| Happening { time_us: 61_500_000, module, what };
-        slots.log =
-            vec![happening(0, What::Mounted), happening(1, What::Trapped(trap)), happening(7, What::Faulted)];
+        let happening = |module, what| DeviceEvent { time_us: 61_500_000, module, what };
+        slots.log = vec![
+            happening(0, DeviceEventKind::Mounted),
+            happening(1, DeviceEventKind::Trapped(trap)),
+            happening(7, DeviceEventKind::Faulted),
+        ];
     };
     let (out, error, status) = xmap(&with(log), &["events", "--port", "PORT", "--map", &map]);
     assert_eq!((error.as_str(), status), ("", 0));
@@ -224,7 +228,8 @@ fn what_happened_is_listed() {
     assert_eq!(out.lines().count(), 3);
 
     let many = move |slots: &mut Slots| {
-        slots.log = vec![Happening { time_us: 0, module: 0, what: What::Overrun }; fake_slots::KEPT + 7];
+        slots.log =
+            vec![DeviceEvent { time_us: 0, module: 0, what: DeviceEventKind::Overrun }; fake_slots::KEPT + 7];
     };
     let (out, ..) = xmap(&with(many), &["events", "--port", "PORT"]);
     assert_eq!(out.lines().next(), Some("7 earlier ones are no longer held"));

@@ -4,8 +4,8 @@ use std::path::Path;
 use std::process::Command;
 
 use xmap_boards::{BoardId, RPI4B};
+use xmap_device::Failure;
 use xmap_image::{Function, ImageBuilder, Op, OwnedImage, Table};
-use xmap_panel::Failure;
 use xmap_sim::{Sim, SimError};
 
 /// An image with one function, changed by `change`.

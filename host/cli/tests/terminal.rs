@@ -1,5 +1,6 @@
-//! Names are anybody's: none of them acts on the terminal of who looks at it, or writes lines of its own. An image with such a
-//! name is refused, whoever wrote it; a module's own names are written out when it is compiled.
+//! Names are anybody's: none of them acts on the terminal of who looks at it, or writes lines of its own. An
+//! image with such a name is refused, whoever wrote it; a module's own names are written out when it is
+//! compiled.
 
 use std::process::Command;
 

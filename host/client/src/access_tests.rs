@@ -1,4 +1,5 @@
-//! Authenticated sessions: everything that can go wrong with a wire, once more, and what only an enemy does to one.
+//! Authenticated sessions: everything that can go wrong with a wire, once more, and what only an enemy does
+//! to one.
 
 use std::io::{Read, Write};
 use std::net::TcpListener;

@@ -36,17 +36,18 @@ pub enum Admission {
 
 /// A session with a device.
 ///
-/// Each method asks once, asks again where no answer comes, and gives up with [`ErrorCode::NoAnswer`].
-/// A call that was asked for twice has still run once (docs/link.md, *Repeating*). The other errors
-/// of every method are [`ErrorCode::LinkBroken`], [`ErrorCode::DeviceRefused`], [`ErrorCode::DeviceRestarted`] and
-/// [`ErrorCode::BadAnswer`]; of a device that asks for keys also [`ErrorCode::KeyRequired`], [`ErrorCode::RoleTooLow`] and
-/// [`ErrorCode::ExportNotAllowed`].
+/// Each method asks once, asks again where no answer comes, and gives up with [`ErrorCode::NoAnswer`]. A call
+/// that was asked for twice has still run once (docs/link.md, *Repeating*). The other errors of every method
+/// are [`ErrorCode::LinkBroken`], [`ErrorCode::DeviceRefused`], [`ErrorCode::DeviceRestarted`] and
+/// [`ErrorCode::BadAnswer`]; of a device that asks for keys also [`ErrorCode::KeyRequired`],
+/// [`ErrorCode::RoleTooLow`] and [`ErrorCode::ExportNotAllowed`].
 pub struct Client {
     session: Session,
     hello: Hello,
 }
 
-/// Answers of a rehearsal in a row in which no time passes: more events than that at one time are none of a panel's.
+/// Answers of a rehearsal in a row in which no time passes: more events than that at one time are none of a
+/// panel's.
 const MOST_STILL: u32 = 64;
 
 impl Client {
@@ -54,8 +55,9 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`ErrorCode::PortUnavailable`], [`ErrorCode::OtherProtocol`], and those of every method; with a key [`ErrorCode::KeyUnknown`],
-    /// [`ErrorCode::NoSessions`], [`ErrorCode::DeviceIsOpen`], [`ErrorCode::NotTheDevice`].
+    /// [`ErrorCode::PortUnavailable`], [`ErrorCode::OtherProtocol`], and those of every method; with a key
+    /// [`ErrorCode::KeyUnknown`], [`ErrorCode::NoSessions`], [`ErrorCode::DeviceIsOpen`],
+    /// [`ErrorCode::NotTheDevice`].
     pub fn connect(port: &PortName, options: &Options) -> Result<Self, Error> {
         let mut session = Session::open(port, options)?;
         let hello = begin(&mut session)?;
@@ -133,8 +135,8 @@ impl Client {
         }
     }
 
-    /// Runs an export that has `bytes` or `str` results, as [`Client::call`]; with the content of these, one behind
-    /// the other, as far as it fits an answer.
+    /// Runs an export that has `bytes` or `str` results, as [`Client::call`]; with the content of these, one
+    /// behind the other, as far as it fits an answer.
     ///
     /// # Errors
     ///
@@ -290,7 +292,8 @@ impl Client {
     }
 }
 
-/// Greets the device, and begins a session if there is a key. What it says of itself within one is what counts.
+/// Greets the device, and begins a session if there is a key. What it says of itself within one is what
+/// counts.
 fn begin(session: &mut Session) -> Result<Hello, Error> {
     let hello = greet(session)?;
     session.authenticate(hello.features & features::GUARDED != 0)?;

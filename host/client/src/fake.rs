@@ -40,7 +40,8 @@ pub(super) struct Faults {
     pub(super) mixed_up_at: Option<u32>,
     /// It answers to those alone who have the key of this role.
     pub(super) guarded: Option<Role>,
-    /// Before each answer come forged ones: without a tag, of an earlier request, with a changed bit, and the request itself.
+    /// Before each answer come forged ones: without a tag, of an earlier request, with a changed bit, and the
+    /// request itself.
     pub(super) forged: bool,
 }
 
@@ -60,7 +61,7 @@ pub(super) fn secret(role: Role) -> Secret {
 #[allow(clippy::large_enum_variant)]
 enum Rules {
     Open(Responder),
-    Guarded(Guard),
+    Guarded(AuthResponder),
 }
 
 impl Rules {
@@ -71,7 +72,7 @@ impl Rules {
         let exports = [Pattern::new("*").unwrap()].into_iter().collect();
         keys.add(RoleKey { secret: secret(role), role, exports }).unwrap();
         let seed: [u8; 32] = std::array::from_fn(|n| n as u8 ^ start);
-        Self::Guarded(Guard::new(keys, Nonces::from_seed(&seed)))
+        Self::Guarded(AuthResponder::new(keys, Nonces::from_seed(&seed)))
     }
 
     fn respond(&mut self, frame: &Frame<'_>, serve: impl FnOnce(Request) -> Response) -> Vec<u8> {
@@ -274,7 +275,8 @@ impl Forger {
             out.extend_from_slice(encode_response(seq, &forged, &mut buffer).unwrap());
         }
         self.seen.iter().for_each(|seen| out.extend_from_slice(seen));
-        // The request itself, as if it were the answer, and the answer with one bit changed and a checksum that holds.
+        // The request itself, as if it were the answer, and the answer with one bit changed and a checksum
+        // that holds.
         let reflected = encode_bytes(Channel::TaggedResponse, request, &mut buffer).unwrap();
         out.extend_from_slice(reflected);
         let mut reader: FrameReader = FrameReader::new();

@@ -12,7 +12,7 @@ pub(super) const KEPT: usize = 30;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum End {
     Confirmed,
-    Taken(Why),
+    Taken(RollbackReason),
     Faulted,
     Never,
 }
@@ -40,7 +40,7 @@ pub(super) struct Slots {
     pub(super) running: [Running; 2],
     previous: [Option<Running>; 2],
     transfer: Option<Transfer>,
-    pub(super) log: Vec<Happening>,
+    pub(super) log: Vec<DeviceEvent>,
     polls: u32,
     on_trial: Option<u8>,
     /// Another host's transfer is under way.
@@ -72,7 +72,7 @@ impl Slots {
             running,
             previous: [None, None],
             transfer: None,
-            log: vec![happening(0, What::Mounted), happening(1, What::Mounted)],
+            log: vec![happening(0, DeviceEventKind::Mounted), happening(1, DeviceEventKind::Mounted)],
             polls: 0,
             on_trial: None,
             busy: None,
@@ -91,7 +91,7 @@ impl Slots {
     /// A second image of module 0 is on trial.
     pub(super) fn tried(&mut self) {
         (self.trial_ms, self.ends) = (3000, End::Never);
-        self.put(0, Running { hash: [9; 32], ..Running::default() }, What::Swapped, self.trial_ms);
+        self.put(0, Running { hash: [9; 32], ..Running::default() }, DeviceEventKind::Swapped, self.trial_ms);
         self.on_trial = Some(0);
     }
 
@@ -115,27 +115,27 @@ impl Slots {
                 if self.on_trial.take() != Some(module) {
                     return Err(Refusal::NotOnTrial);
                 }
-                self.log.push(happening(module, What::Confirmed));
+                self.log.push(happening(module, DeviceEventKind::Confirmed));
                 Ok(Response::Done)
             }
             Request::Rollback { module } => {
                 let previous = self.previous[usize::from(module)].take().ok_or(Refusal::NoPrevious)?;
                 self.on_trial = None;
-                Ok(self.put(module, previous, What::RolledBack(Why::Asked), 0))
+                Ok(self.put(module, previous, DeviceEventKind::RolledBack(RollbackReason::Asked), 0))
             }
             Request::Reset { module } => {
-                self.log.extend(module.map(|module| happening(module, What::Reset)));
+                self.log.extend(module.map(|module| happening(module, DeviceEventKind::Reset)));
                 Ok(Response::Done)
             }
             Request::Happened { from } if self.endless => {
-                let entries = [happening(0, What::Overrun); MAX_HAPPENINGS].into();
-                Ok(Response::Happened(Happenings { first: from, next: u32::MAX, entries }))
+                let entries = [happening(0, DeviceEventKind::Overrun); MAX_HAPPENINGS].into();
+                Ok(Response::Happened(DeviceEvents { first: from, next: u32::MAX, entries }))
             }
             Request::Happened { from } => {
                 let first = (from as usize).clamp(self.log.len().saturating_sub(KEPT), self.log.len());
                 let entries = self.log[first..].iter().take(MAX_HAPPENINGS).copied().collect();
                 let (first, next) = (first as u32, self.log.len() as u32);
-                Ok(Response::Happened(Happenings { first, next, entries }))
+                Ok(Response::Happened(DeviceEvents { first, next, entries }))
             }
             _ => Err(Refusal::Unsupported),
         }
@@ -154,10 +154,10 @@ impl Slots {
                 match self.ends {
                     End::Taken(why) => {
                         let previous = self.previous[at].take().unwrap();
-                        self.put(module, previous, What::RolledBack(why), 0);
+                        self.put(module, previous, DeviceEventKind::RolledBack(why), 0);
                     }
                     End::Faulted => life = Life::Faulted,
-                    _ => self.log.push(happening(module, What::Confirmed)),
+                    _ => self.log.push(happening(module, DeviceEventKind::Confirmed)),
                 }
             }
         }
@@ -219,18 +219,18 @@ impl Slots {
             return Err(Refusal::BadChunk { expected: open.bytes.len() as u32 });
         }
         if let Some(state) = self.refuses {
-            self.log.push(happening(open.module, What::NotMounted(state)));
+            self.log.push(happening(open.module, DeviceEventKind::NotMounted(state)));
             return Ok(Response::NotSwapped { state });
         }
         if self.trial_ms > 0 {
             (self.on_trial, self.polls) = (Some(open.module), 0);
         }
         let new = Running { hash: open.hash, bytes: open.bytes, generation: 0 };
-        let swapped = self.put(open.module, new, What::Swapped, self.trial_ms);
+        let swapped = self.put(open.module, new, DeviceEventKind::Swapped, self.trial_ms);
         if self.forgetful { Err(Refusal::NoTransfer) } else { Ok(swapped) }
     }
 
-    fn put(&mut self, module: u8, new: Running, what: What, trial_ms: u32) -> Response {
+    fn put(&mut self, module: u8, new: Running, what: DeviceEventKind, trial_ms: u32) -> Response {
         let at = usize::from(module);
         let generation = self.running[at].generation + 1;
         let old = std::mem::replace(&mut self.running[at], Running { generation, ..new });
@@ -240,6 +240,6 @@ impl Slots {
     }
 }
 
-fn happening(module: u8, what: What) -> Happening {
-    Happening { time_us: 1_500_000, module, what }
+fn happening(module: u8, what: DeviceEventKind) -> DeviceEvent {
+    DeviceEvent { time_us: 1_500_000, module, what }
 }

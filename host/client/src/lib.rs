@@ -1,10 +1,10 @@
 #![forbid(unsafe_code)]
 //! A device at the other end of a port: the host's side of `xmap-link`.
 //!
-//! [`PortName`] says where, [`Client`] asks, and [`Error`] says why there is no answer. [`run_call`] does what a script's
-//! `call` line does, [`Recorder`] gives the same plain lines for it as the simulator, and [`Client::swap`] sends an
-//! image. `docs/link.md` has the protocol. Text for people is the command line's; this crate needs no terminal and no
-//! compiler.
+//! [`PortName`] says where, [`Client`] asks, and [`Error`] says why there is no answer. [`run_call`] does
+//! what a script's `call` line does, [`Recorder`] gives the same plain lines for it as the simulator, and
+//! [`Client::swap`] sends an image. `docs/link.md` has the protocol. Text for people is the command line's;
+//! this crate needs no terminal and no compiler.
 //!
 //! Without the feature `serial` a port is a TCP or a Unix socket.
 

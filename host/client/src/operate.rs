@@ -1,7 +1,7 @@
 //! Modules of a device: how they are, what happened to them, and what an operator asks of them.
 
 use xmap_link::limits::MAX_MODULES;
-use xmap_link::{Happening, ImageState, ModuleStatus, Refusal, Request, Response, features};
+use xmap_link::{DeviceEvent, ImageState, ModuleStatus, Refusal, Request, Response, features};
 
 use crate::client::Client;
 use crate::error::{Error, ErrorCode};
@@ -127,7 +127,7 @@ impl Client {
     /// # Errors
     ///
     /// See [`Client`].
-    pub fn happenings(&mut self, from: u32) -> Result<(Vec<(u32, Happening)>, u32), Error> {
+    pub fn happenings(&mut self, from: u32) -> Result<(Vec<(u32, DeviceEvent)>, u32), Error> {
         self.need_modules()?;
         let (mut all, mut from, mut end) = (Vec::new(), from, None);
         loop {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use xmap_boards::BoardId;
 use xmap_image::{ImageBuilder, OwnedImage};
 use xmap_link::limits::MAX_CHUNK;
-use xmap_link::{Happening, ImageState, PROTOCOL, Retry, TrapReport, What, Why};
+use xmap_link::{DeviceEvent, DeviceEventKind, ImageState, PROTOCOL, Retry, RollbackReason, TrapReport};
 
 use super::fake::{Fake, Faults};
 use super::fake_slots::{End, KEPT, SLOT, Slots};
@@ -255,8 +255,8 @@ fn a_trial_ends_in_one_way_or_another() {
     let hash = image.image().hash();
     for (ends, expected) in [
         (End::Confirmed, Trial::Confirmed),
-        (End::Taken(Why::Trap(trap())), Trial::RolledBack(Some(Why::Trap(trap())))),
-        (End::Taken(Why::Unconfirmed), Trial::RolledBack(Some(Why::Unconfirmed))),
+        (End::Taken(RollbackReason::Trap(trap())), Trial::RolledBack(Some(RollbackReason::Trap(trap())))),
+        (End::Taken(RollbackReason::Unconfirmed), Trial::RolledBack(Some(RollbackReason::Unconfirmed))),
         (End::Faulted, Trial::RolledBack(None)),
     ] {
         let (_fake, mut client) = connect(with(|slots| (slots.trial_ms, slots.ends) = (500, ends)));
@@ -296,7 +296,8 @@ fn the_time_for_everything_ends_a_request_that_waits() {
 
 #[test]
 fn what_happened_is_read_page_by_page() {
-    let entry = |n: u8| Happening { time_us: n.into(), module: n % 2, what: What::Trapped(trap()) };
+    let entry =
+        |n: u8| DeviceEvent { time_us: n.into(), module: n % 2, what: DeviceEventKind::Trapped(trap()) };
     let (_fake, mut client) = connect(with(|slots| slots.log = (0..50).map(entry).collect()));
     let (all, next) = client.happenings(0).unwrap();
     assert_eq!((all.len(), next), (KEPT, 50));
@@ -327,8 +328,15 @@ fn a_rollback_and_a_reset_are_done() {
     client.reset(Some(1)).unwrap();
     client.reset(None).unwrap();
     let (log, _) = client.happenings(2).unwrap();
-    let whats: Vec<What> = log.iter().map(|(_, happening)| happening.what).collect();
-    assert_eq!(whats, [What::Swapped, What::RolledBack(Why::Asked), What::Reset]);
+    let whats: Vec<DeviceEventKind> = log.iter().map(|(_, happening)| happening.what).collect();
+    assert_eq!(
+        whats,
+        [
+            DeviceEventKind::Swapped,
+            DeviceEventKind::RolledBack(RollbackReason::Asked),
+            DeviceEventKind::Reset
+        ]
+    );
 }
 
 #[test]

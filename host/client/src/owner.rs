@@ -9,7 +9,8 @@ use crate::client::Client;
 use crate::error::{Error, ErrorCode};
 
 impl Client {
-    /// Whether the device has an owner, and takes images with a seal alone. Without one it is a development build.
+    /// Whether the device has an owner, and takes images with a seal alone. Without one it is a development
+    /// build.
     pub fn takes_seals(&self) -> bool {
         self.hello().features & features::TRUST != 0
     }
@@ -62,8 +63,8 @@ impl Client {
         status.last.filter(|last| u16::from(last.code) == code)
     }
 
-    /// What an image may ask the device for, by limit; `None` where its firmware has no limits. Those that are not known
-    /// here are left out.
+    /// What an image may ask the device for, by limit; `None` where its firmware has no limits. Those that
+    /// are not known here are left out.
     ///
     /// # Errors
     ///

@@ -2,7 +2,7 @@
 
 use tiny_mapper::{Trap, TrapCode};
 use xmap_image::Plain;
-use xmap_link::{Access, Export, TraceEntry, TrapReport, What};
+use xmap_link::{Access, DeviceEventKind, Export, TraceEntry, TrapReport};
 use xmap_sim::Register;
 
 use crate::client::Client;
@@ -71,13 +71,14 @@ impl HandlerTraps {
         Self { next }
     }
 
-    /// The traps since the last time as the plain trace has them, `panel.on_tick trap fuel`, with the key of the
-    /// export. `own` is the trap of a call that was made since: it happened as well, and is told as the call's outcome.
+    /// The traps since the last time as the plain trace has them, `panel.on_tick trap fuel`, with the key of
+    /// the export. `own` is the trap of a call that was made since: it happened as well, and is told as the
+    /// call's outcome.
     ///
     /// # Errors
     ///
-    /// [`ErrorCode::TraceLost`] where the device no longer holds what happened since the last time, and those of every
-    /// method of [`Client`].
+    /// [`ErrorCode::TraceLost`] where the device no longer holds what happened since the last time, and those
+    /// of every method of [`Client`].
     pub fn lines(&mut self, client: &mut Client, own: Option<&TrapReport>) -> Result<Vec<String>, Error> {
         let (happenings, next) = client.happenings(self.next)?;
         if let Some((first, _)) = happenings.first()
@@ -88,7 +89,7 @@ impl HandlerTraps {
         }
         self.next = next;
         let traps = happenings.into_iter().filter_map(|(_, happening)| match happening.what {
-            What::Trapped(report) => Some((happening.module, report)),
+            DeviceEventKind::Trapped(report) => Some((happening.module, report)),
             _ => None,
         });
         let mut traps: Vec<(u8, TrapReport)> = traps.collect();

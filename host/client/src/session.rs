@@ -26,7 +26,8 @@ pub struct Options {
     /// After this time, counted from the opening of the port, no answer is awaited any more; `None` leaves
     /// it at the limit of each request.
     pub total: Option<Duration>,
-    /// The role key. With one, only a device that has it is believed; without one, only a device that is open to everybody answers.
+    /// The role key. With one, only a device that has it is believed; without one, only a device that is open
+    /// to everybody answers.
     pub key: Option<Secret>,
 }
 
@@ -189,7 +190,8 @@ impl Session {
             self.seen.frames += 1;
             match Channel::from_u8(frame.channel) {
                 Some(Channel::Response) if self.tagged.is_some() => {
-                    // Anybody can have written this. It is looked at to say sooner what silence would say later.
+                    // Anybody can have written this. It is looked at to say sooner what silence would say
+                    // later.
                     let lost = matches!(
                         decode_response(frame.payload),
                         Ok((seq, Response::Refused(Refusal::NoSession | Refusal::HelloFirst)))
@@ -287,7 +289,8 @@ impl Session {
         Err(self.error(code, &message).help(help.to_string()))
     }
 
-    /// Begins an authenticated session, if there is a key to do so with. `guarded` is what the device says of itself.
+    /// Begins an authenticated session, if there is a key to do so with. `guarded` is what the device says of
+    /// itself.
     ///
     /// # Errors
     ///

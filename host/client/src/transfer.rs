@@ -6,7 +6,10 @@ use std::time::{Duration, Instant};
 
 use xmap_image::{Image, Word};
 use xmap_link::limits::MAX_CHUNK;
-use xmap_link::{Chunk, Happening, ImageInfo, Life, PolicyState, Refusal, Request, Response, What, Why};
+use xmap_link::{
+    Chunk, DeviceEvent, DeviceEventKind, ImageInfo, Life, PolicyState, Refusal, Request, Response,
+    RollbackReason,
+};
 use xmap_trust::Seal;
 
 use crate::client::Client;
@@ -28,7 +31,7 @@ pub enum Trial {
     /// The image is confirmed.
     Confirmed,
     /// Another image runs; why, if the device still knows.
-    RolledBack(Option<Why>),
+    RolledBack(Option<RollbackReason>),
 }
 
 impl Client {
@@ -39,8 +42,9 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// See [`Client`]; [`ErrorCode::NoFeature`], [`ErrorCode::NoSuchModule`], [`ErrorCode::DeviceBusy`]; [`ErrorCode::DeviceRestarted`]
-    /// where it lost the transfer twice. After each of them the image before runs on.
+    /// See [`Client`]; [`ErrorCode::NoFeature`], [`ErrorCode::NoSuchModule`], [`ErrorCode::DeviceBusy`];
+    /// [`ErrorCode::DeviceRestarted`] where it lost the transfer twice. After each of them the image before
+    /// runs on.
     pub fn swap(
         &mut self,
         module: u8,
@@ -50,7 +54,8 @@ impl Client {
         self.swap_sealed(module, image, None, progress)
     }
 
-    /// [`Client::swap`] of an image with its seal behind it, for a device that has an owner ([`Client::takes_seals`]).
+    /// [`Client::swap`] of an image with its seal behind it, for a device that has an owner
+    /// ([`Client::takes_seals`]).
     ///
     /// # Errors
     ///
@@ -126,10 +131,10 @@ impl Client {
     }
 
     /// Why a module's image was taken back: the latest reason since then.
-    fn why(&mut self, module: u8, since: u32) -> Result<Option<Why>, Error> {
+    fn why(&mut self, module: u8, since: u32) -> Result<Option<RollbackReason>, Error> {
         let (happenings, _) = self.happenings(since)?;
-        let reason = |happening: &Happening| match happening.what {
-            What::RolledBack(why) if happening.module == module => Some(why),
+        let reason = |happening: &DeviceEvent| match happening.what {
+            DeviceEventKind::RolledBack(why) if happening.module == module => Some(why),
             _ => None,
         };
         Ok(happenings.iter().rev().find_map(|(_, happening)| reason(happening)))
@@ -146,8 +151,9 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// See [`Client`]; [`ErrorCode::NoFeature`] on a development device, [`ErrorCode::DeviceBusy`]; [`ErrorCode::DeviceRestarted`] where the device
-    /// lost the transfer. After each of them the policy before holds.
+    /// See [`Client`]; [`ErrorCode::NoFeature`] on a development device, [`ErrorCode::DeviceBusy`];
+    /// [`ErrorCode::DeviceRestarted`] where the device lost the transfer. After each of them the policy
+    /// before holds.
     pub fn send_policy(
         &mut self,
         signed: &[u8],
@@ -219,7 +225,8 @@ impl Transfer<'_> {
         }
     }
 
-    /// Has the device begin, and sends it all bytes. Whether they have come: it may know nothing of the transfer any more.
+    /// Has the device begin, and sends it all bytes. Whether they have come: it may know nothing of the
+    /// transfer any more.
     fn send(
         &self,
         client: &mut Client,

@@ -1,12 +1,14 @@
 #![forbid(unsafe_code)]
 //! `xmap-defmt ELF`: explains the firmware's log, for `xmap monitor --elf`.
 //!
-//! The firmware logs with defmt: numbers travel, and the texts stand in the ELF file that was flashed. Reading those takes more
-//! crates than all of `xmap` has, so it is a program of its own, which `xmap` finds beside itself.
+//! The firmware logs with defmt: numbers travel, and the texts stand in the ELF file that was flashed.
+//! Reading those takes more crates than all of `xmap` has, so it is a program of its own, which `xmap` finds
+//! beside itself.
 //!
-//! On its standard input come chunks of the log: a line with the number of bytes, then as many bytes. For each chunk it writes a
-//! line of JSON for each message that is whole now, and then an empty line. It writes an empty line as soon as it has the texts. It
-//! ends with its input; with status 1 and a sentence on the standard error where the file has no texts.
+//! On its standard input come chunks of the log: a line with the number of bytes, then as many bytes. For
+//! each chunk it writes a line of JSON for each message that is whole now, and then an empty line. It writes
+//! an empty line as soon as it has the texts. It ends with its input; with status 1 and a sentence on the
+//! standard error where the file has no texts.
 
 use std::fs;
 use std::io::{self, BufRead, Read, Write};
@@ -103,7 +105,8 @@ fn explain(texts: &Texts, input: &mut impl BufRead, out: &mut impl Write) -> io:
     Ok(())
 }
 
-/// Returns the next message that is whole; one without a text stands for a frame that the ELF file does not explain.
+/// Returns the next message that is whole; one without a text stands for a frame that the ELF file does not
+/// explain.
 fn next<'t>(texts: &'t Texts, decoder: &mut Box<dyn StreamDecoder + Send + Sync + 't>) -> Option<Json> {
     match decoder.decode() {
         Ok(frame) => Some(texts.message(&frame)),

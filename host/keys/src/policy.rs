@@ -4,7 +4,7 @@ use heapless::Vec as Fixed;
 use toml::{Spanned, de::DeValue};
 use xmap_boards::{BOARDS, Line};
 use xmap_trust::{
-    HashPin, KeyId, Limit, MinimumVersion, OpClass, Policy, PublicKey, TrustedKey, is_well_formed,
+    HashPin, KeyId, Limit, MinimumVersion, OpClass, PublicKey, TrustPolicy, TrustedKey, is_well_formed,
 };
 
 use xmap_compiler::diagnostic::{Code, Diagnostics, Source};
@@ -17,15 +17,15 @@ use xmap_compiler::names;
 /// # Errors
 ///
 /// Every error of the policy, in the order of the text: X04 for its form, X1104 for keys and hashes.
-pub fn parse_policy(path: &str, text: &str) -> Result<Policy, Diagnostics> {
+pub fn parse_policy(path: &str, text: &str) -> Result<TrustPolicy, Diagnostics> {
     read_toml(&Source::new(path, text), "the policy", |reader, root| Some(tables(reader, root)))
 }
 
-fn tables(reader: &mut Reader<'_>, root: &Table<'_>) -> Policy {
+fn tables(reader: &mut Reader<'_>, root: &Table<'_>) -> TrustPolicy {
     reader.only(root, &["version", "key", "pin", "revoked", "minimum_version", "limits"]);
     reader.required(root, &["version"]);
     let version = reader.integer32(root, "version", 0..=u32::MAX).map_or(0, |at| at.value);
-    let mut policy = Policy { version, ..Policy::default() };
+    let mut policy = TrustPolicy { version, ..TrustPolicy::default() };
     policy.keys = each(reader, root, "key", "tables [[key]]", |reader, item| {
         let table = reader.table("[[key]]".into(), item)?;
         key(reader, &table)

@@ -1,7 +1,8 @@
 //! Role keys as files: one for each caller, and the table of them that a device has.
 //!
-//! A role key's file is text: `xmap role key 1`, then lines `role: ROLE`, `allow: PATTERN` (any number of them) and `secret: ` with 64
-//! hexadecimal digits. The table is [`RoleKeys`] in its binary form. Both hold secrets, and are their owner's alone.
+//! A role key's file is text: `xmap role key 1`, then lines `role: ROLE`, `allow: PATTERN` (any number of
+//! them) and `secret: ` with 64 hexadecimal digits. The table is [`RoleKeys`] in its binary form. Both hold
+//! secrets, and are their owner's alone.
 
 use std::fs;
 use std::path::Path;
@@ -26,8 +27,8 @@ const MAX_FILE_BYTES: u64 = 2048;
 /// Makes a role key of the operating system's random numbers, and its file.
 ///
 /// # Errors
-/// X1103 where something stands at the path, X0106 where the file cannot be written, X1107 where the system gives no random numbers, X1109
-/// where there are more than [`MAX_PATTERNS`] patterns.
+/// X1103 where something stands at the path, X0106 where the file cannot be written, X1107 where the system
+/// gives no random numbers, X1109 where there are more than [`MAX_PATTERNS`] patterns.
 pub fn make_role_key(path: &Path, role: Role, allow: &[Pattern]) -> Result<RoleKey, Diagnostic> {
     let exports = heapless::Vec::from_slice(allow).map_err(|_| {
         let message = format!("{}: {} patterns, at most {MAX_PATTERNS}", path.display(), allow.len());
@@ -46,7 +47,8 @@ pub fn make_role_key(path: &Path, role: Role, allow: &[Pattern]) -> Result<RoleK
 /// Reads a role key's file.
 ///
 /// # Errors
-/// What stopped the reading (X01), X1102 where others may read or write the file, X1101 where it is no role key.
+/// What stopped the reading (X01), X1102 where others may read or write the file, X1101 where it is no role
+/// key.
 pub fn read_role_key(path: &Path) -> Result<RoleKey, Diagnostic> {
     let text = read_secret(path, MAX_FILE_BYTES, "a role key of xmap")?;
     parse(&text).ok_or_else(|| {

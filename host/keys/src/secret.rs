@@ -1,13 +1,14 @@
 //! Keys as files, and policies as text: the host's side of [`xmap_trust`].
 //!
-//! A key file is text of two lines, `xmap secret key 1` and 64 hexadecimal digits. It is its owner's alone: it is made so, and one that
-//! others may read or write is not used. Nothing here prints a secret, in errors either.
+//! A key file is text of two lines, `xmap secret key 1` and 64 hexadecimal digits. It is its owner's alone:
+//! it is made so, and one that others may read or write is not used. Nothing here prints a secret, in errors
+//! either.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::path::Path;
 
-use xmap_trust::{Policy, SecretKey};
+use xmap_trust::{SecretKey, TrustPolicy};
 
 use xmap_compiler::diagnostic::{Code, Diagnostic, Diagnostics, Place};
 use xmap_compiler::input;
@@ -26,7 +27,7 @@ const MAX_KEY_BYTES: u64 = 1024;
 ///
 /// # Errors
 /// What stopped the reading (X01), or everything that [`parse_policy`] finds.
-pub fn read_policy(path: &Path) -> Result<Policy, Diagnostics> {
+pub fn read_policy(path: &Path) -> Result<TrustPolicy, Diagnostics> {
     let bytes = input::read_at_most(path, MAX_MANIFEST_BYTES)?;
     match FileKind::of(path, &bytes) {
         FileKind::Policy | FileKind::Text | FileKind::Empty | FileKind::Unknown | UTF_16 => {
@@ -39,8 +40,8 @@ pub fn read_policy(path: &Path) -> Result<Policy, Diagnostics> {
 /// Makes a new key of the operating system's random numbers, and its file.
 ///
 /// # Errors
-/// X1103 where something stands at the path: no key is written over. X0106 where the file cannot be written, X1107 where the system
-/// gives no random numbers.
+/// X1103 where something stands at the path: no key is written over. X0106 where the file cannot be written,
+/// X1107 where the system gives no random numbers.
 pub fn make_key(path: &Path) -> Result<SecretKey, Diagnostic> {
     let seed = random(path)?;
     write_secret_file(path, format!("{HEAD}\n{}\n", xmap_compiler::map::hex(&seed)).as_bytes())?;

@@ -46,8 +46,8 @@ pub fn manifest(data: &[u8]) -> Got {
     }
 }
 
-/// A file of any kind, then a module and a manifest for it: two bytes say how long the manifest is, which stands first; none is the
-/// manifest that a bare module has. The module may be binary or text.
+/// A file of any kind, then a module and a manifest for it: two bytes say how long the manifest is, which
+/// stands first; none is the manifest that a bare module has. The module may be binary or text.
 pub fn module(data: &[u8]) -> Got {
     let Some((len, rest)) = data.split_first_chunk::<2>() else { return Got::Nowhere };
     let (text, file) = rest.split_at(rest.len().min(u16::from_le_bytes(*len).into()));
@@ -69,7 +69,8 @@ pub fn module(data: &[u8]) -> Got {
     }
 }
 
-/// A valid module that the bytes generate, with the guest ABI's imports: it compiles, or is refused for a reason.
+/// A valid module that the bytes generate, with the guest ABI's imports: it compiles, or is refused for a
+/// reason.
 pub fn smith(data: &[u8]) -> Got {
     let Some((how, rest)) = data.split_first() else { return Got::Nowhere };
     let config = Config {
@@ -95,7 +96,8 @@ pub fn smith(data: &[u8]) -> Got {
     hold(&Manifest::bare(&RPI4B, Path::new("panel.wasm")), &made.to_bytes())
 }
 
-/// A policy's text: every error has its place and can be printed; what is taken comes back from its signed form.
+/// A policy's text: every error has its place and can be printed; what is taken comes back from its signed
+/// form.
 pub fn policy_text(data: &[u8]) -> Got {
     let Ok(text) = std::str::from_utf8(data) else { return Got::Nowhere };
     match parse_policy("policy.toml", text) {

@@ -1,7 +1,7 @@
 //! An honest host and a guarded device with somebody between them who has no key.
 //!
-//! Not part of `lib.rs`: its stable test is one of `xmap-link` (`firmware/link/tests/fuzz.rs`), which takes this file by its
-//! path.
+//! Not part of `lib.rs`: its stable test is one of `xmap-link` (`firmware/link/tests/fuzz.rs`), which takes
+//! this file by its path.
 
 use std::collections::BTreeMap;
 
@@ -26,11 +26,11 @@ pub struct Guarded {
     pub fended_off: u32,
 }
 
-/// What the choices let happen: the host begins sessions and asks, frames are lost, and the one between sends what he has seen, what
-/// he has changed, and what he has made up.
+/// What the choices let happen: the host begins sessions and asks, frames are lost, and the one between sends
+/// what he has seen, what he has changed, and what he has made up.
 ///
-/// Only what the host has asked is run, in its order, each once, and within its key's role; the host believes only what the device
-/// answered to that very request.
+/// Only what the host has asked is run, in its order, each once, and within its key's role; the host believes
+/// only what the device answered to that very request.
 pub fn link_guard(data: &[u8]) -> Guarded {
     let mut entropy = Entropy::of(data);
     let mut world = World::new(&mut entropy);
@@ -41,12 +41,13 @@ pub fn link_guard(data: &[u8]) -> Guarded {
 }
 
 struct World {
-    guard: Guard,
+    guard: AuthResponder,
     reader: FrameReader,
     secrets: [Secret; 2],
     roles: [Role; 2],
     host: Option<Host>,
-    /// Every request that the host ever sent in a session, with the role of its key; the place says which it is.
+    /// Every request that the host ever sent in a session, with the role of its key; the place says which it
+    /// is.
     asked: Vec<(Request, Role)>,
     /// The place of the first that may still be run.
     next: usize,
@@ -76,7 +77,7 @@ impl World {
         }
         let seed: [u8; 32] = core::array::from_fn(|n| n as u8);
         Self {
-            guard: Guard::new(keys, Nonces::from_seed(&seed)),
+            guard: AuthResponder::new(keys, Nonces::from_seed(&seed)),
             reader: FrameReader::new(),
             secrets,
             roles,
@@ -162,7 +163,8 @@ impl World {
         }
         let Ok((_, Response::Opened { nonce, role, proof })) = decode_response(&payload) else { return };
         let session = opening.accept(&nonce, role, &proof);
-        // It is what is said that counts: a varint may be longer than need be, and the number is no part of the proof.
+        // It is what is said that counts: a varint may be longer than need be, and the number is no part of
+        // the proof.
         let said = |payload: &[u8]| decode_response(payload).map(|(_, response)| response);
         let same = said(&payload) == said(&genuine);
         assert_eq!(session.is_some(), same, "a device without the key is believed, or one with it is not");
@@ -278,8 +280,8 @@ fn take_apart(bytes: &[u8]) -> Option<(u8, Vec<u8>)> {
     bytes.iter().find_map(|byte| reader.feed(*byte).map(|frame| (frame.channel, frame.payload.to_vec())))
 }
 
-/// Any bytes as a table of keys, as they are and behind a head with a checksum that holds, so that they are read. What is read is,
-/// written again, the same table.
+/// Any bytes as a table of keys, as they are and behind a head with a checksum that holds, so that they are
+/// read. What is read is, written again, the same table.
 pub fn role_keys(data: &[u8]) -> bool {
     _ = RoleKeys::parse(data);
     let mut bytes = KEYS_MAGIC.to_vec();

@@ -60,7 +60,8 @@ pub fn image_verify(data: &[u8]) -> bool {
     assert_eq!(ops, image.code().len());
     assert_eq!(image.writable() & !image.declared(), 0);
     assert_eq!(image.declared() >> 58, 0);
-    // It cannot stand beside itself: its module has one name. Each line, export and pair of handlers is told once.
+    // It cannot stand beside itself: its module has one name. Each line, export and pair of handlers is told
+    // once.
     assert_eq!(xmap_image::conflict(&image, &image), Some(xmap_image::Conflict::Module));
     assert!(xmap_image::conflicts(&image, &image).count() <= 1 + 58 + 32 * 32 + image.exports().len());
     let two = [&words[..], &words].concat();

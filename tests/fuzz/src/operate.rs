@@ -1,18 +1,18 @@
 //! A whole device at the end of the link, and hosts that ask for anything in any order.
 //!
-//! Not part of `lib.rs`: its stable test is one of `xmap-panel` (`firmware/panel/tests/fuzz.rs`), which takes this
-//! file by its path.
+//! Not part of `lib.rs`: its stable test is one of `xmap-device` (`firmware/device/tests/fuzz.rs`), which
+//! takes this file by its path.
 
 use std::collections::{BTreeMap, VecDeque};
 
 use xmap_boards::{BoardId, Line};
+use xmap_device::{Device, Identity, Recorder, Service, SlotMemory, Wire};
 use xmap_image::{
-    Confirm, Entry, Event, EventSource, Export as Row, ExportId, Function, HOOKS, ImageBuilder, Keep,
-    OnFault, OnOverrun, Op, PinMode, PinRow, Policy, Pull, Safe, Ty, limits, reseal,
+    Confirm, Entry, Event, EventSource, Export as Row, ExportId, FaultPolicy, Function, HOOKS, ImageBuilder,
+    Keep, OnFault, OnOverrun, Op, PinMode, PinRow, Pull, Safe, Ty, limits, reseal,
 };
 use xmap_link::limits::{MAX_CHUNK, MAX_FRAME, MAX_MODULES};
 use xmap_link::*;
-use xmap_panel::{Device, Identity, Recorder, Room, Service, Wire};
 use xmap_sim::{Heap, Register, SimBoard};
 
 use super::entropy::Entropy;
@@ -80,8 +80,8 @@ impl Reached {
 }
 
 /// Plays what the bytes say. Whatever is asked, a module that has an image keeps one, a refusal changes
-/// nothing, an image that fails leaves the one before, a handle never reaches another image, no line is written
-/// that no image declares, and after each step
+/// nothing, an image that fails leaves the one before, a handle never reaches another image, no line is
+/// written that no image declares, and after each step
 ///
 /// - a line has one driver, and nobody else declares it; names, keys, edges and pulls have one owner;
 /// - a module that runs has its outputs as outputs, and one that rests has them in their safe state;
@@ -155,7 +155,7 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
-        let room = || Room {
+        let room = || SlotMemory {
             words: vec![0; 1024],
             stack: vec![0; limits::WINDOW + 192],
             globals: vec![0; 4],
@@ -442,8 +442,12 @@ impl Bench {
         let mut page = self.device.happened(self.happened);
         while !page.entries.is_empty() {
             assert!(page.first >= self.happened && page.first + page.entries.len() as u32 <= page.next);
-            let back =
-                |entry: &&Happening| matches!(entry.what, What::RolledBack(Why::Trap(_) | Why::Unconfirmed));
+            let back = |entry: &&DeviceEvent| {
+                matches!(
+                    entry.what,
+                    DeviceEventKind::RolledBack(RollbackReason::Trap(_) | RollbackReason::Unconfirmed)
+                )
+            };
             self.reached.taken_back += page.entries.iter().filter(back).count() as u32;
             self.happened = page.first + page.entries.len() as u32;
             page = self.device.happened(self.happened);
@@ -601,7 +605,7 @@ fn image(entropy: &mut Entropy<'_>) -> Vec<u32> {
         assert!(b.manifest.events.push(edge).is_ok());
     }
     let fault = [OnFault::Hold, OnFault::Safe, OnFault::Restart];
-    b.manifest.policy = Policy {
+    b.manifest.policy = FaultPolicy {
         on_trap: entropy.pick(&fault),
         on_fuel: entropy.pick(&fault),
         restarts: entropy.below(3) as u8,

@@ -1,12 +1,12 @@
 //! Signed policies under the eyes of an owner who knows what he signed.
 //!
-//! Not part of `lib.rs`: its stable test is one of `xmap-trust` (`firmware/trust/tests/fuzz.rs`), which takes this
-//! file by its path.
+//! Not part of `lib.rs`: its stable test is one of `xmap-trust` (`firmware/trust/tests/fuzz.rs`), which takes
+//! this file by its path.
 
 use ed25519_dalek::{Signer, SigningKey};
 use xmap_trust::{
-    HashPin, KeyId, Limit, MAX_POLICY_BYTES, MinimumVersion, POLICY_FORMAT, POLICY_MAGIC, Policy,
-    PolicyError, SecretKey, TrustedKey, open_policy, sign_policy,
+    HashPin, KeyId, Limit, MAX_POLICY_BYTES, MinimumVersion, POLICY_FORMAT, POLICY_MAGIC, PolicyError,
+    SecretKey, TrustPolicy, TrustedKey, open_policy, sign_policy,
 };
 
 use super::changes::change;
@@ -25,8 +25,8 @@ pub struct Opened {
     pub forged: u32,
 }
 
-/// Bytes as a signed policy: as they are, as what the root key signed, and as changes to a genuine one. What was not
-/// signed is never taken; what is taken is, written again, the same policy.
+/// Bytes as a signed policy: as they are, as what the root key signed, and as changes to a genuine one. What
+/// was not signed is never taken; what is taken is, written again, the same policy.
 pub fn policy_signed(data: &[u8]) -> Opened {
     let Some((how, rest)) = data.split_first() else { return Opened::default() };
     match how % 3 {
@@ -74,8 +74,8 @@ fn open(bytes: &[u8], block: Option<&[u8]>) -> Opened {
                 assert_eq!(error == PolicyError::Form, too_long, "{error}");
                 assert_ne!(error, PolicyError::BadSignature);
             } else {
-                // Before a signature holds nothing is decoded, so the content cannot be the reason: unless the input is
-                // genuine, as the corpus' are.
+                // Before a signature holds nothing is decoded, so the content cannot be the reason: unless
+                // the input is genuine, as the corpus' are.
                 assert!(opened.undecoded == 0 || bytes.starts_with(&POLICY_MAGIC));
             }
         }
@@ -95,15 +95,15 @@ fn signed(block: &[u8]) -> Vec<u8> {
     bytes
 }
 
-fn write(policy: &Policy) -> Vec<u8> {
+fn write(policy: &TrustPolicy) -> Vec<u8> {
     let mut buffer = [0; MAX_POLICY_BYTES];
     sign_policy(policy, &SecretKey::from_seed(&ROOT), &mut buffer).expect("it has room").to_vec()
 }
 
 /// A policy with something in each of its lists.
-pub fn sample() -> Policy {
+pub fn sample() -> TrustPolicy {
     let name = || "hall".try_into().expect("it fits");
-    let mut policy = Policy { version: 3, ..Policy::default() };
+    let mut policy = TrustPolicy { version: 3, ..TrustPolicy::default() };
     let key = TrustedKey {
         key: SecretKey::from_seed(&[1; 32]).public(),
         origins: ["https://panels.example", "usb"]

@@ -1,7 +1,7 @@
 //! Sealed images under the eyes of an owner who knows what his keys signed.
 //!
-//! Not part of `lib.rs`: its stable test is one of `xmap-trust` (`firmware/trust/tests/fuzz.rs`), which takes this
-//! file by its path.
+//! Not part of `lib.rs`: its stable test is one of `xmap-trust` (`firmware/trust/tests/fuzz.rs`), which takes
+//! this file by its path.
 
 use xmap_boards::{BoardId, Line};
 use xmap_image::{
@@ -9,7 +9,7 @@ use xmap_image::{
     Safe, Word, content_hash, decode, field, reseal,
 };
 use xmap_trust::{
-    HashPin, KeyId, MinimumVersion, OpClass, Policy, Reject, SEAL_WORDS, Seal, SecretKey, TrustedKey,
+    HashPin, KeyId, MinimumVersion, OpClass, Reject, SEAL_WORDS, Seal, SecretKey, TrustPolicy, TrustedKey,
     check_sealed, seal, sealed,
 };
 
@@ -30,8 +30,9 @@ pub struct Checked {
     pub denied: u32,
 }
 
-/// Bytes as a sealed image: as they are, as changes to a genuine one, as an image that a trusted key sealed whatever it is,
-/// and as an image, a seal and a policy that the bytes choose. What is taken is what the rules allow, and nothing else is.
+/// Bytes as a sealed image: as they are, as changes to a genuine one, as an image that a trusted key sealed
+/// whatever it is, and as an image, a seal and a policy that the bytes choose. What is taken is what the
+/// rules allow, and nothing else is.
 pub fn seal_check(data: &[u8]) -> Checked {
     let Some((how, rest)) = data.split_first() else { return Checked::default() };
     let mut entropy = Entropy::of(rest);
@@ -64,8 +65,9 @@ pub fn seal_check(data: &[u8]) -> Checked {
     }
 }
 
-/// Asks the check, and holds its answer against the rules as docs/security.md has them, written down a second time.
-fn hold(words: &[Word], policy: &Policy, origin: &str, have: u32) -> Checked {
+/// Asks the check, and holds its answer against the rules as docs/security.md has them, written down a second
+/// time.
+fn hold(words: &[Word], policy: &TrustPolicy, origin: &str, have: u32) -> Checked {
     let answer = check_sealed(words, policy, origin, have);
     let rules = allowed(words, policy, origin, have);
     assert_eq!(answer.is_ok(), rules, "{:?}", answer.err());
@@ -88,7 +90,7 @@ fn hold(words: &[Word], policy: &Policy, origin: &str, have: u32) -> Checked {
 }
 
 /// Whether all rules hold, in no order.
-fn allowed(words: &[Word], policy: &Policy, origin: &str, have: u32) -> bool {
+fn allowed(words: &[Word], policy: &TrustPolicy, origin: &str, have: u32) -> bool {
     let Some((image_words, seal_words)) = sealed(words) else { return false };
     let Ok(seal) = Seal::parse(seal_words) else { return false };
     assert_eq!(seal.to_words(), seal_words, "a seal is not what was read");
@@ -131,8 +133,8 @@ fn signer(n: u8) -> SecretKey {
 }
 
 /// The policy that allows the sample.
-fn owner() -> Policy {
-    let mut policy = Policy { version: 1, ..Policy::default() };
+fn owner() -> TrustPolicy {
+    let mut policy = TrustPolicy { version: 1, ..TrustPolicy::default() };
     let fits = "it fits";
     let key = TrustedKey {
         key: signer(1).public(),
@@ -150,7 +152,8 @@ fn sample() -> Vec<Word> {
     image(&mut Entropy::of(&[0; 64]))
 }
 
-/// An image behind which the seal of a key stands: of the owner's, of another, or an honest one under the owner's name.
+/// An image behind which the seal of a key stands: of the owner's, of another, or an honest one under the
+/// owner's name.
 fn sealed_words(image: &[Word], how: u32) -> Vec<Word> {
     let view = Image::verify(image).expect("a builder verifies what it writes");
     let by = |key: u8, origin| seal(&view, origin, &signer(key)).expect("its names fit");
@@ -163,8 +166,8 @@ fn sealed_words(image: &[Word], how: u32) -> Vec<Word> {
     [image, &seal.to_words()].concat()
 }
 
-/// Words with the header fields that end verification at once, and a seal of a trusted key that says what they say of
-/// themselves where that can be read: what a key that signs anything would make.
+/// Words with the header fields that end verification at once, and a seal of a trusted key that says what
+/// they say of themselves where that can be read: what a key that signs anything would make.
 fn lie(data: &[u8]) -> Vec<Word> {
     let mut words = words_of(data);
     words.resize(words.len().max(HEADER_WORDS), 0);
@@ -226,7 +229,7 @@ fn image(entropy: &mut Entropy<'_>) -> Vec<Word> {
 }
 
 /// A policy that has to do with these words: mostly right, and wrong in a few places.
-fn policy(entropy: &mut Entropy<'_>, words: &[Word]) -> Policy {
+fn policy(entropy: &mut Entropy<'_>, words: &[Word]) -> TrustPolicy {
     let mut policy = owner();
     let mut hash = [0; 32];
     hash.copy_from_slice(&bytes_of(&content_hash(&words[..words.len() - SEAL_WORDS])));

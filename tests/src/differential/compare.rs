@@ -42,8 +42,9 @@ pub fn compare(case: &Case) -> Outcome {
     }
 }
 
-/// Whether the reference agrees with itself on a module and on the same module with more locals. Only a mismatch asks: in one of some ten
-/// thousand modules wasmi 2.0.0 computes with a value that nobody gave it (`tests/unsteady`).
+/// Whether the reference agrees with itself on a module and on the same module with more locals. Only a
+/// mismatch asks: in one of some ten thousand modules wasmi 2.0.0 computes with a value that nobody gave it
+/// (`tests/unsteady`).
 fn is_steady(case: &Case) -> bool {
     let Ok(program) = Program::compile(&case.wasm) else { return true };
     let ask = |load: Load| catch_unwind(AssertUnwindSafe(|| alone(case, &program, load))).unwrap_or_default();

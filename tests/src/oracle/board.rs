@@ -95,7 +95,8 @@ impl Board {
         }
     }
 
-    /// Brings the lines into their state before the module runs, as at the first load: levels before directions.
+    /// Brings the lines into their state before the module runs, as at the first load: levels before
+    /// directions.
     pub(super) fn prepare(&mut self, manifest: &Manifest) {
         let before = self.lines;
         for (number, pin) in &manifest.pins {

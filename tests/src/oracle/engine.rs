@@ -60,8 +60,8 @@ impl Guest {
         self.func(name).is_ok()
     }
 
-    /// Begins anew: memory and globals as at load, then the functions that belong to the mount. What is kept is
-    /// taken over from the instance before.
+    /// Begins anew: memory and globals as at load, then the functions that belong to the mount. What is kept
+    /// is taken over from the instance before.
     pub(super) fn mount(&mut self, keep: Option<&Keep>) -> Result<Result<(), Refusal>> {
         let before = self.instance;
         self.store.set_fuel(FUEL)?;
@@ -123,7 +123,8 @@ impl Guest {
         Ok(())
     }
 
-    /// An export, and its parameters and results as text has them, for a `call` of a script. The inner error is the code of a trap.
+    /// An export, and its parameters and results as text has them, for a `call` of a script. The inner error
+    /// is the code of a trap.
     pub(super) fn call_by_text(
         &mut self,
         manifest: &Manifest,

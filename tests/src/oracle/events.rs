@@ -6,7 +6,8 @@ use anyhow::{Result, ensure};
 
 use super::{Manifest, On};
 
-/// Events that a module may have waiting. The oracle does not go beyond: which one is dropped would be another model.
+/// Events that a module may have waiting. The oracle does not go beyond: which one is dropped would be
+/// another model.
 const WAITING: usize = 16;
 
 /// The handlers of a module, what each waits for, and who is next.
@@ -44,7 +45,8 @@ impl Events {
         Events { handlers: handlers.collect(), waiting: VecDeque::new(), coalesce }
     }
 
-    /// Takes over the phase of the timers of a module whose place this one has: those of the same key and period.
+    /// Takes over the phase of the timers of a module whose place this one has: those of the same key and
+    /// period.
     pub(super) fn go_on(&mut self, before: &Events) {
         for handler in self.handlers.iter_mut().filter(|handler| matches!(handler.on, On::Every(_))) {
             let same = before.handlers.iter().find(|old| (&old.key, old.on) == (&handler.key, handler.on));

@@ -161,8 +161,8 @@ impl Play<'_> {
         Ok(())
     }
 
-    /// The module leaves and comes back, as docs/lifecycle.md and docs/manifest.md have it: state begins anew but for
-    /// what is kept, timers of the same key and period go on, lines stay as they are.
+    /// The module leaves and comes back, as docs/lifecycle.md and docs/manifest.md have it: state begins anew
+    /// but for what is kept, timers of the same key and period go on, lines stay as they are.
     fn swap(&mut self) -> Result<()> {
         self.handle_waiting()?;
         if !self.rests && self.guest.has("on_unmount") {

@@ -28,7 +28,8 @@ pub enum Step {
     },
     /// `advance MICROSECONDS`
     Advance(u64),
-    /// The module takes its own place, as its next version would. No text has this: a test puts it between two steps.
+    /// The module takes its own place, as its next version would. No text has this: a test puts it between
+    /// two steps.
     Swap,
 }
 

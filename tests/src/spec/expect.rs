@@ -37,8 +37,8 @@ pub(super) fn is_import(refusal: &Diagnostics) -> bool {
     [Code::UnknownImport, Code::ImportSignature, Code::ImportKind].iter().any(|code| refusal.has(*code))
 }
 
-/// Returns whether the compiler refused a module because it breaks a rule of WebAssembly. What a later proposal allows is
-/// refused for what it needs.
+/// Returns whether the compiler refused a module because it breaks a rule of WebAssembly. What a later
+/// proposal allows is refused for what it needs.
 pub(super) fn is_invalid(refusal: &Diagnostics) -> bool {
     [Code::InvalidModule, Code::NotAModule, Code::Unsupported].iter().any(|code| refusal.has(*code))
 }

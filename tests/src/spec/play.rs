@@ -1,8 +1,8 @@
 //! What the simulated board did with a script's images, so that another board can do the same.
 //!
-//! An image shares nothing with another, so each is played by itself: loaded, started, called as the script calls
-//! it. The outcomes are the simulator's, whose verdicts are the specification's; another board that behaves
-//! alike gives the same bits, down to the payload of a NaN and the op that trapped.
+//! An image shares nothing with another, so each is played by itself: loaded, started, called as the script
+//! calls it. The outcomes are the simulator's, whose verdicts are the specification's; another board that
+//! behaves alike gives the same bits, down to the payload of a NaN and the op that trapped.
 
 use tiny_mapper::Trap;
 use xmap_image::{ExportId, Word};

@@ -1,4 +1,5 @@
-//! Callers of a release build on the emulated Pi, over its UART: nobody without a key, and each with one as far as its role goes.
+//! Callers of a release build on the emulated Pi, over its UART: nobody without a key, and each with one as
+//! far as its role goes.
 
 use std::io::{Read as _, Write as _};
 use std::time::Duration;

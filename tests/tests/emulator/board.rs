@@ -21,7 +21,8 @@ pub(crate) const REHEARSE: &str = "xmap.rehearse=1";
 /// How long anything may take on a machine that does much else.
 pub(crate) const LIMIT: Duration = Duration::from_secs(120);
 
-/// How a board is asked: nothing is lost on the wire, so what is late is only late, and is not asked for again.
+/// How a board is asked: nothing is lost on the wire, so what is late is only late, and is not asked for
+/// again.
 pub(crate) fn patient() -> Options {
     Options { retry: Retry { timeout_us: 20_000_000, attempts: 6 }, ..Options::default() }
 }

@@ -1,5 +1,5 @@
-//! What an operator does with a running board, over its UART: a new image while the lamp is on, the way back, what
-//! happened, a fault and its end.
+//! What an operator does with a running board, over its UART: a new image while the lamp is on, the way back,
+//! what happened, a fault and its end.
 
 use std::fs;
 use std::path::Path;
@@ -11,7 +11,7 @@ use xmap_compiler::input;
 use xmap_compiler::manifest::Manifest;
 use xmap_compiler::map::SourceMap;
 use xmap_image::OwnedImage;
-use xmap_link::{Access, Export, Life, Refusal, What, Why};
+use xmap_link::{Access, DeviceEventKind, Export, Life, Refusal, RollbackReason};
 use xmap_sim::Register;
 
 use crate::board::{Board, REHEARSE, boot, until};
@@ -95,7 +95,7 @@ fn lamp_stores(client: &mut Client, from: u32) -> Vec<u32> {
     stores.map(|(_, entry)| entry.value).filter(|value| value & 1 << LAMP != 0).collect()
 }
 
-fn whats(client: &mut Client) -> Vec<What> {
+fn whats(client: &mut Client) -> Vec<DeviceEventKind> {
     client.happenings(0).unwrap().0.into_iter().map(|(_, happening)| happening.what).collect()
 }
 
@@ -125,8 +125,11 @@ fn a_lamp_stays_on_over_a_swap_and_back() {
 
     assert_ne!(client.levels().unwrap()[0] & 1 << LAMP, 0);
     assert_eq!(lamp_stores(client, from), [0u32; 0], "stores to the lamp's line");
-    let back = What::RolledBack(Why::Asked);
-    assert_eq!(whats(client), [What::Mounted, What::Swapped, What::Confirmed, back]);
+    let back = DeviceEventKind::RolledBack(RollbackReason::Asked);
+    assert_eq!(
+        whats(client),
+        [DeviceEventKind::Mounted, DeviceEventKind::Swapped, DeviceEventKind::Confirmed, back]
+    );
     until("events of the timer", || client.module(0).unwrap().unwrap().events > 20);
 }
 
@@ -142,7 +145,7 @@ fn a_new_image_that_traps_goes_by_itself() {
     let since = client.next_happening().unwrap();
     let swapped = swap(client, &second);
     let trial = client.await_trial(&swapped, &second.image().hash(), since).unwrap();
-    let Trial::RolledBack(Some(Why::Trap(trap))) = trial else { panic!("{trial:?}") };
+    let Trial::RolledBack(Some(RollbackReason::Trap(trap))) = trial else { panic!("{trial:?}") };
     let mut maps = Maps::default();
     maps.add(map);
     let text = trap_text(&trap, &maps);
@@ -189,5 +192,5 @@ fn a_transfer_that_nobody_goes_on_with_is_forgotten() {
     assert!(error.message.contains("another host is sending an image"), "{error}");
     client.rehearse([0; 2], [0; 2], 5_500_000).unwrap();
     assert_eq!(swap(client, &second).generation, 2);
-    assert_eq!(whats(client)[1..], [What::TransferEnded, What::Swapped]);
+    assert_eq!(whats(client)[1..], [DeviceEventKind::TransferEnded, DeviceEventKind::Swapped]);
 }

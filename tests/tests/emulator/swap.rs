@@ -182,7 +182,8 @@ fn of_two_hosts_one_wins_and_the_other_is_told() {
     assert!(matches!(refused, Response::Refused(Refusal::Busy { retry_ms: 1..=5000 })), "{refused:?}");
     assert_eq!(host.chunk(2, 0, &next[..8]), Response::Refused(Refusal::NoTransfer));
     assert_eq!(host.chunk(1, 0, &next[..100]), Response::Staging { next: 100 });
-    // Another host greets on the same wire: that is a new session, and the transfer of the one before has ended.
+    // Another host greets on the same wire: that is a new session, and the transfer of the one before has
+    // ended.
     host.ask(&Request::Hello { protocol: PROTOCOL, nonce: 2 });
     assert_eq!(host.chunk(1, 100, &next[100..]), Response::Refused(Refusal::NoTransfer));
     assert_eq!(host.begin(&next, 2), Response::Staging { next: 0 });

@@ -1,4 +1,5 @@
-//! A release build on the emulated Pi: a `kernel8.img` with a policy compiled in, as `cargo xtask image --policy` lays it out.
+//! A release build on the emulated Pi: a `kernel8.img` with a policy compiled in, as
+//! `cargo xtask image --policy` lays it out.
 
 use std::io::Write as _;
 use std::sync::OnceLock;
@@ -12,7 +13,7 @@ use xmap_image::{
     Entry, Event, EventSource, Export, ImageBuilder, Op, OwnedImage, PinMode, PinRow, Pull, Safe, Ty,
 };
 use xmap_link::{Export as Named, ImageState, Life, POLICY_CODES, PolicyState, Role, features};
-use xmap_trust::{MAX_POLICY_BYTES, OpClass, Policy, Seal, SecretKey, TrustedKey, seal, sign_policy};
+use xmap_trust::{MAX_POLICY_BYTES, OpClass, Seal, SecretKey, TrustPolicy, TrustedKey, seal, sign_policy};
 use xtask::emulator::{Emulator, Machine};
 use xtask::firmware::{self, Built, Owner, Program};
 
@@ -32,7 +33,7 @@ fn signer() -> SecretKey {
     SecretKey::from_seed(&[1; 32])
 }
 
-fn policy(version: u32) -> Policy {
+fn policy(version: u32) -> TrustPolicy {
     let key = TrustedKey {
         key: signer().public(),
         origins: Few::from_slice(&["usb".try_into().unwrap(), "uart".try_into().unwrap()]).unwrap(),
@@ -41,12 +42,12 @@ fn policy(version: u32) -> Policy {
         lines: u64::from(LAMP) | 1 << 22,
         ops: OpClass::GpioWrite.bit(),
     };
-    let mut policy = Policy { version, ..Policy::default() };
+    let mut policy = TrustPolicy { version, ..TrustPolicy::default() };
     policy.keys.push(key).unwrap();
     policy
 }
 
-fn signed(policy: &Policy) -> Vec<u8> {
+fn signed(policy: &TrustPolicy) -> Vec<u8> {
     sign_policy(policy, &root(), &mut [0; MAX_POLICY_BYTES]).unwrap().to_vec()
 }
 

@@ -1,6 +1,6 @@
-//! The service under Linux on arm64: in the emulated Pi with a real kernel, and by
-//! qemu-user, from its Debian package, for the quick loop. Built with the feature `emulator` only: the machine needs QEMU, the target and Debian's
-//! arm64 packages, which `cargo xtask setup` brings.
+//! The service under Linux on arm64: in the emulated Pi with a real kernel, and by qemu-user, from its Debian
+//! package, for the quick loop. Built with the feature `emulator` only: the machine needs QEMU, the target
+//! and Debian's arm64 packages, which `cargo xtask setup` brings.
 
 mod package;
 mod panel;

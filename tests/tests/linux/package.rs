@@ -1,5 +1,6 @@
-//! The package as a machine has it: Debian's dpkg installs it and Debian's systemd runs its unit, on a real arm64 kernel in the emulated Pi.
-//! One boot, from the installation to the purge, with a lamp that stays on from the first call to the end.
+//! The package as a machine has it: Debian's dpkg installs it and Debian's systemd runs its unit, on a real
+//! arm64 kernel in the emulated Pi. One boot, from the installation to the purge, with a lamp that stays on
+//! from the first call to the end.
 
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
@@ -81,8 +82,8 @@ impl Pi {
         ));
     }
 
-    /// The registers say that the lamp is on, and the emulator that no store since the last look could have put it out. Gives
-    /// those that drove other lines.
+    /// The registers say that the lamp is on, and the emulator that no store since the last look could have
+    /// put it out. Gives those that drove other lines.
     fn asserts_lamp(&mut self, others: u32) -> Vec<(u16, u32)> {
         assert_eq!(self.0.levels().unwrap() & (LAMP | LOW | HIGH), LAMP | others);
         let mut drives = Vec::new();
@@ -96,8 +97,8 @@ impl Pi {
         drives
     }
 
-    /// The same, of a service that has started again, and may have stopped in order before: the panel from the slot runs, and the others
-    /// of its lines were made safe.
+    /// The same, of a service that has started again, and may have stopped in order before: the panel from
+    /// the slot runs, and the others of its lines were made safe.
     fn asserts_takes_over(&mut self) {
         let mut host = self.host();
         assert_eq!(host.version(), Some(2));

@@ -1,7 +1,7 @@
 //! The service on a real arm64 kernel in the emulated Pi.
 //!
-//! What the service says of its stores is held against two others: the registers, read by the guest's busybox through
-//! /dev/mem, and the emulator's own trace of stores to the chip.
+//! What the service says of its stores is held against two others: the registers, read by the guest's busybox
+//! through /dev/mem, and the emulator's own trace of stores to the chip.
 
 use xtask::linux::{Guest, GuestFile, Machine, Root, Store};
 use xtask::service;

@@ -1,5 +1,6 @@
-//! The quick loop: the same arm64 program, as the package installs it, by qemu-user. It runs in a root of its own, where
-//! in a mount namespace a file of registers is /dev/gpiomem; a second for a start, and no kernel to boot.
+//! The quick loop: the same arm64 program, as the package installs it, by qemu-user. It runs in a root of its
+//! own, where in a mount namespace a file of registers is /dev/gpiomem; a second for a start, and no kernel
+//! to boot.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,8 +17,8 @@ const GPLEV0: usize = 0x34;
 /// Of its own, as tests run side by side.
 const USER_VERSION: &str = "0.0.1-1";
 
-/// Makes the namespace and runs the service in it; `$1` is the root. A machine that allows no namespaces (a container may
-/// not) has the file in its place all the same, and says so.
+/// Makes the namespace and runs the service in it; `$1` is the root. A machine that allows no namespaces (a
+/// container may not) has the file in its place all the same, and says so.
 const SCRIPT: &str = r#"
 enter() {
     exec chroot "$1" /usr/bin/qemu-aarch64 /usr/sbin/xmapd --registers /dev/gpiomem

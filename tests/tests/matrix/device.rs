@@ -15,7 +15,8 @@ pub(crate) fn patient() -> Options {
     Options { retry: Retry { timeout_us: 20_000_000, ..Retry::default() }, ..Options::default() }
 }
 
-/// Runs the script; `stores` gives what the emulator saw from before the mount on, when it is asked after the script.
+/// Runs the script; `stores` gives what the emulator saw from before the mount on, when it is asked after the
+/// script.
 pub(crate) fn play(
     compiled: &Compiled,
     client: &mut Client,

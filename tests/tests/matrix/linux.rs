@@ -41,7 +41,8 @@ fn one(guest: &mut Guest, compiled: &Compiled) -> Run {
     played.and_then(|played| ended.map(|_| played).map_err(|error| format!("{error:#}")))
 }
 
-/// Brings lines 2 to 27 to what they are after a reset: low, then inputs. Those of the serial line are left alone.
+/// Brings lines 2 to 27 to what they are after a reset: low, then inputs. Those of the serial line are left
+/// alone.
 const RESET: &str = "devmem 0xfe200028 32 0x0fff3ffc; devmem 0xfe20002c 32 0xffffffff
     devmem 0xfe200000 32 0
     devmem 0xfe200004 32 $(( $(devmem 0xfe200004 32) & 0x3f000 ))

@@ -1,9 +1,10 @@
-//! One trace on three targets: each panel's script on the simulator, on the Linux service in the emulated Pi, and on the
-//! bare-metal image that is flashed. `cargo xtask matrix` prints a row for each panel, and fails on any difference.
+//! One trace on three targets: each panel's script on the simulator, on the Linux service in the emulated Pi,
+//! and on the bare-metal image that is flashed. `cargo xtask matrix` prints a row for each panel, and fails
+//! on any difference.
 //!
-//! What is compared: the plain trace (results, stores, messages and traps in their order) with the committed one, the
-//! levels of the declared lines after each step, and the stores to the chip. Those are not asked of the program under
-//! test: the emulator traces them.
+//! What is compared: the plain trace (results, stores, messages and traps in their order) with the committed
+//! one, the levels of the declared lines after each step, and the stores to the chip. Those are not asked of
+//! the program under test: the emulator traces them.
 
 #[path = "../common/act.rs"]
 mod act;

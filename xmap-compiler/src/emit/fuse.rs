@@ -1,4 +1,5 @@
-//! Ops that do the work of several: what only one op reads is computed by that op, where there is one that can.
+//! Ops that do the work of several: what only one op reads is computed by that op, where there is one that
+//! can.
 
 use std::collections::{HashMap, HashSet};
 
@@ -112,8 +113,8 @@ impl Known {
         Some(fused)
     }
 
-    /// `item ^ (z >> 8)`, where `item` is one of a table that an index with `z` in it chose: what a checksum does for each byte. The
-    /// load can do all of it where it stands, since it reads `z` already.
+    /// `item ^ (z >> 8)`, where `item` is one of a table that an index with `z` in it chose: what a checksum
+    /// does for each byte. The load can do all of it where it stands, since it reads `z` already.
     fn step(&self, to: Value, item: Value, shifted: Value) -> Option<(Value, Machine)> {
         let Machine::Abc(Op::Ld32UTable, [_, x, y], words) = self.only_here(item)? else { return None };
         let Machine::Abc(Op::ShrUI32, [_, z, Slot::Imm(8)], _) = self.only_here(shifted)? else {

@@ -1,8 +1,9 @@
 //! When values are alive: for each value, the positions from its definition to its last reads.
 //!
-//! Each value is followed from the blocks that read it back to the one that defines it, so that the time is that
-//! of the answer. Where the answer itself would be too large (thousands of values over thousands of blocks), the
-//! rest of the values is alive from the definition to the end of the last loop that reads it, holes included.
+//! Each value is followed from the blocks that read it back to the one that defines it, so that the time is
+//! that of the answer. Where the answer itself would be too large (thousands of values over thousands of
+//! blocks), the rest of the values is alive from the definition to the end of the last loop that reads it,
+//! holes included.
 
 use crate::ir::Value;
 use crate::work::Exhausted;
@@ -209,7 +210,8 @@ pub(super) fn operands(what: &Machine, mut read: impl FnMut(Value, bool), mut wr
 struct Flow {
     /// For each block, those that lead to it, each once.
     into: Vec<Vec<u32>>,
-    /// Whether each block but the first is behind one that leads to it, so that definitions stand before reads.
+    /// Whether each block but the first is behind one that leads to it, so that definitions stand before
+    /// reads.
     is_in_order: bool,
     /// For stretches of `1 << level` blocks: the last block that leads back to one of them.
     back: Vec<Vec<u32>>,

@@ -19,8 +19,8 @@ enum Wish {
     Window { call: usize, n: usize, result: bool },
 }
 
-/// A value that outlives calls is not placed in the window of an earlier one above this register: each that is
-/// takes the place of the call's link, too.
+/// A value that outlives calls is not placed in the window of an earlier one above this register: each that
+/// is takes the place of the call's link, too.
 const MOST_IN_WINDOW: usize = 64;
 
 /// Registers that are tried: a function that needs more has to spill in any case.

@@ -128,7 +128,8 @@ pub(super) struct Selected {
     pub(super) trips: HashMap<BlockId, u64>,
     /// Slots for values that do not fit the registers.
     pub(super) spill_slots: u16,
-    /// The first value that only stands between a slot and the op that reads or writes it; so do all behind it.
+    /// The first value that only stands between a slot and the op that reads or writes it; so do all behind
+    /// it.
     pub(super) first_short: u32,
     /// The function's steps.
     pub(super) work: Work,

@@ -1,8 +1,8 @@
-//! Functions with more values in flight than registers: some classes of values wait in spill slots, and stand in
-//! a register only where they are written and read.
+//! Functions with more values in flight than registers: some classes of values wait in spill slots, and stand
+//! in a register only where they are written and read.
 //!
-//! A block's parameter in a slot is passed there: an edge writes the slot (nothing, where the argument is of the same
-//! class and so in the same slot), so a loop may carry more values than there are registers.
+//! A block's parameter in a slot is passed there: an edge writes the slot (nothing, where the argument is of
+//! the same class and so in the same slot), so a loop may carry more values than there are registers.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -16,9 +16,9 @@ use super::split::Splits;
 use crate::ir::{Edge, Value};
 use crate::work::Exhausted;
 
-/// Moves classes to spill slots, so that at most `room` are alive at once, and with a call's window no more than
-/// there are registers. Of those in the way, the ones go that wait longest for the fewest uses. False where there
-/// is nothing to move.
+/// Moves classes to spill slots, so that at most `room` are alive at once, and with a call's window no more
+/// than there are registers. Of those in the way, the ones go that wait longest for the fewest uses. False
+/// where there is nothing to move.
 pub(super) fn spill(
     selected: &mut Selected,
     starts: &[u32],
@@ -157,8 +157,9 @@ fn victims(
     Ok(alive.victims)
 }
 
-/// For each class, how much it is worth to have it in a slot: how long it lives for each of its uses, where those
-/// in loops count more. None where it lives no longer than from one op to the next, or in a slot already.
+/// For each class, how much it is worth to have it in a slot: how long it lives for each of its uses, where
+/// those in loops count more. None where it lives no longer than from one op to the next, or in a slot
+/// already.
 fn scores(selected: &Selected, classes: &Classes) -> Vec<Option<u64>> {
     let mut uses = vec![0u64; classes.count()];
     let mut may_go = vec![false; classes.count()];
@@ -340,7 +341,8 @@ impl Passed {
     }
 }
 
-/// Writes code in which values stand in registers only from a fill to the next op, or from an op to the next spill.
+/// Writes code in which values stand in registers only from a fill to the next op, or from an op to the next
+/// spill.
 struct Fresh<'s> {
     next: u32,
     slots: &'s Slots,
@@ -362,7 +364,8 @@ impl Fresh<'_> {
         self.insts.push(MachineInst { what: Machine::A16(op, value, slot), offset: self.offset });
     }
 
-    /// Reads a spilled value; one that the same op reads twice is filled once. `filled` has the slots that were.
+    /// Reads a spilled value; one that the same op reads twice is filled once. `filled` has the slots that
+    /// were.
     fn fill(&mut self, v: &mut Value, filled: &mut Vec<(u16, Value)>) {
         let Some(slot) = self.slot(*v) else { return };
         if let Some((_, there)) = filled.iter().find(|(filled, _)| *filled == slot) {

@@ -41,8 +41,8 @@ impl Splits {
         Some(Edge { to: *self.known.get(edge)?, args: Vec::new() })
     }
 
-    /// Puts a block with these ops on the way `before`, which goes on along `edge`. It stands in front of a target
-    /// that comes later, so that control only moves forward, and behind the block for a way back.
+    /// Puts a block with these ops on the way `before`, which goes on along `edge`. It stands in front of a
+    /// target that comes later, so that control only moves forward, and behind the block for a way back.
     pub(super) fn split(
         &mut self,
         from: usize,

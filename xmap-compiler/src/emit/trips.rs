@@ -9,8 +9,8 @@ use crate::opt::holds;
 /// Rounds that are counted at most: a loop with more runs on fuel.
 const MOST_ROUNDS: u64 = 1 << 22;
 
-/// Turns that are counted one after the other at most, for all loops of a function together: those for which no
-/// division gives the rounds.
+/// Turns that are counted one after the other at most, for all loops of a function together: those for which
+/// no division gives the rounds.
 const MOST_TURNS: u64 = 1 << 14;
 
 /// For each loop head with a constant number of rounds: how often it is entered at most, each time
@@ -198,7 +198,8 @@ fn divided(counter: &Counter, test: &Test, operands: [Operand; 2], start: u64) -
         Width::W64 => (64, u128::from(u64::MAX)),
     };
     let (size, half) = (1u128 << bits, 1u128 << (bits - 1));
-    // The first test: the counter on the left, the constant on the right, and whether operands were exchanged.
+    // The first test: the counter on the left, the constant on the right, and whether operands were
+    // exchanged.
     let first = |operand: Operand| u128::from(operand.of(start, counter.step_from(start))) & mask;
     let (value, bound, exchanged) = match operands {
         [x @ (Operand::Before | Operand::After), Operand::Constant(c)] => {

@@ -185,7 +185,8 @@ pub struct Inst {
     pub offset: u32,
 }
 
-/// The position of an instruction that was copied from another function. Positions with [`Site::MARK`] are indices of these.
+/// The position of an instruction that was copied from another function. Positions with [`Site::MARK`] are
+/// indices of these.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Site {
     /// The instruction's offset in the module.
@@ -202,7 +203,8 @@ impl Site {
     /// Calls of a position that are kept.
     pub const MOST_CALLS: u32 = 16;
 
-    /// The site of an instruction within a call of this position. Of more than [`Site::MOST_CALLS`] calls only the outermost is kept.
+    /// The site of an instruction within a call of this position. Of more than [`Site::MOST_CALLS`] calls
+    /// only the outermost is kept.
     pub fn within(sites: &[Self], wasm: u32, call: u32) -> Self {
         let calls = sites.get(Self::index(call)).map_or(0, |site| site.calls);
         if calls < Self::MOST_CALLS {

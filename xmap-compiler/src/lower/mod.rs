@@ -215,7 +215,7 @@ impl Lowering<'_, '_> {
             file: self.file.to_string(),
             function: Some(self.module.function_name(self.func.index)),
             offset: Some(u64::from(self.offset)),
-            source: crate::wasm::Lines::of(self.module).find(self.offset),
+            source: crate::wasm::LineTable::of(self.module).find(self.offset),
         };
         Diagnostic::new(Code::Unsupported, place, format!("{} is not supported", mnemonic(op)))
     }

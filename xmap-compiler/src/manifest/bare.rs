@@ -4,16 +4,16 @@ use std::path::Path;
 
 use xmap_boards::{Board, Line};
 use xmap_image::{
-    PinMode, Plain, Policy, Pull, Safe,
+    FaultPolicy, PinMode, Plain, Pull, Safe,
     limits::{DEFAULT_FUEL, DEFAULT_TIME_US},
 };
 
 use super::{At, Keep, Keys, Limits, Manifest, Module, Pin};
 
 impl Manifest {
-    /// What a bare `.wasm` or `.wat` may do on a board: use every line of the header but those that the board needs,
-    /// in both directions, without names and safe states. Exports are mapped under their own names in the
-    /// namespace `default`. No budget holds but what the board has.
+    /// What a bare `.wasm` or `.wat` may do on a board: use every line of the header but those that the board
+    /// needs, in both directions, without names and safe states. Exports are mapped under their own names in
+    /// the namespace `default`. No budget holds but what the board has.
     pub fn bare(board: &'static Board, wasm: &Path) -> Self {
         let stem = wasm.file_stem().map_or("module".into(), |s| s.to_string_lossy());
         let name = Plain(&stem).to_string().chars().take(super::MAX_NAME_CHARS).collect();
@@ -44,7 +44,7 @@ impl Manifest {
                 fuel: nowhere(DEFAULT_FUEL),
                 time_us: nowhere(DEFAULT_TIME_US),
             },
-            policy: Policy::default(),
+            policy: FaultPolicy::default(),
             keep: Keep::default(),
             keys: Keys::Normal,
             source: None,

@@ -25,7 +25,7 @@ use std::{
 };
 
 use xmap_boards::{Board, Line};
-use xmap_image::{EventSource, PinMode, Policy, Pull, Safe};
+use xmap_image::{EventSource, FaultPolicy, PinMode, Pull, Safe};
 
 pub use bare::lines_text;
 pub use keep::{Keep, KeptFrom, KeptMemory};
@@ -68,7 +68,7 @@ pub struct Manifest {
     pub limits: Limits,
     /// What follows a fault and how a new image proves itself; without what is kept, which only the
     /// module can tell.
-    pub policy: Policy,
+    pub policy: FaultPolicy,
     /// What outlives a swap of images.
     pub keep: Keep,
     /// How names become keys. A manifest's text always says [`Keys::Normal`].

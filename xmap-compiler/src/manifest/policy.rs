@@ -1,6 +1,6 @@
 //! `[policy]`: what follows a fault, and how a new image proves itself.
 
-use xmap_image::{Confirm, OnFault, OnOverrun, Policy};
+use xmap_image::{Confirm, FaultPolicy, OnFault, OnOverrun};
 
 use super::reader::{Reader, Table};
 use crate::diagnostic::Code;
@@ -15,8 +15,8 @@ pub(crate) const ON_OVERRUN: &[(&str, OnOverrun)] =
 pub(crate) const CONFIRM: &[(&str, Confirm)] = &[("device", Confirm::Device), ("host", Confirm::Host)];
 
 /// The policy, without what is kept. A key that is wrong has its default.
-pub(super) fn parse(reader: &mut Reader<'_>, root: &Table<'_>) -> Policy {
-    let mut policy = Policy::default();
+pub(super) fn parse(reader: &mut Reader<'_>, root: &Table<'_>) -> FaultPolicy {
+    let mut policy = FaultPolicy::default();
     let Some(table) = reader.sub_table(root, "policy", "[policy]".into()) else { return policy };
     reader.only(
         &table,

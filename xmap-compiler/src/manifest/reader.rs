@@ -14,8 +14,9 @@ use crate::{
     names,
 };
 
-/// Reads a text whose root table errors call `root`. `read` is given the table where the text is TOML, or would be but for keys that
-/// stand twice; it reports an error where it returns nothing. Never panics, whatever the text is.
+/// Reads a text whose root table errors call `root`. `read` is given the table where the text is TOML, or
+/// would be but for keys that stand twice; it reports an error where it returns nothing. Never panics,
+/// whatever the text is.
 ///
 /// # Errors
 /// The errors of the parser and those that `read` reported, in the order of the text.

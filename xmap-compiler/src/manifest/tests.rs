@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, fs, path::Path};
 
 use proptest::prelude::*;
 use xmap_boards::RPI4B;
-use xmap_image::{Confirm, EventSource, OnFault, OnOverrun, PinMode, Policy, Pull, Safe, Ty, limits};
+use xmap_image::{Confirm, EventSource, FaultPolicy, OnFault, OnOverrun, PinMode, Pull, Safe, Ty, limits};
 
 use super::{ExportedFunction, Manifest, Owner, Value, WasmTy, lines_text, resolve_exports};
 use crate::diagnostic::{Code, Diagnostics};
@@ -323,14 +323,14 @@ fn a_policy_means_what_it_says() {
         let module = "module = { name = \"a\", board = \"rpi4b\", wasm = \"a.wasm\" }\n";
         parse(&format!("{module}{text}")).unwrap().policy
     };
-    assert_eq!(policy(""), Policy::default());
-    assert_eq!(policy("policy = {}"), Policy::default());
+    assert_eq!(policy(""), FaultPolicy::default());
+    assert_eq!(policy("policy = {}"), FaultPolicy::default());
     let same = "[policy]\non_trap = \"hold\"\non_fuel = \"hold\"\nrestarts = 3\non_overrun = \"drop_oldest\"\n\
                 coalesce = true\nlink_timeout_ms = 0\nconfirm_ms = 3000\nconfirm = \"device\"";
-    assert_eq!(policy(same), Policy::default());
+    assert_eq!(policy(same), FaultPolicy::default());
     let other = "[policy]\non_trap = \"restart\"\non_fuel = \"safe\"\nrestarts = 255\non_overrun = \"drop_newest\"\n\
                  coalesce = false\nlink_timeout_ms = 500\nconfirm_ms = 1\nconfirm = \"host\"";
-    let expected = Policy {
+    let expected = FaultPolicy {
         on_trap: OnFault::Restart,
         on_fuel: OnFault::Safe,
         restarts: 255,
@@ -339,7 +339,7 @@ fn a_policy_means_what_it_says() {
         link_timeout_ms: 500,
         confirm_ms: 1,
         confirm: Confirm::Host,
-        ..Policy::default()
+        ..FaultPolicy::default()
     };
     assert_eq!(policy(other), expected);
     // The end of the fuel is a trap, where nothing else is said of it.

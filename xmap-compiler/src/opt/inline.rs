@@ -1,5 +1,5 @@
-//! Replaces calls of small functions, and of functions with one caller, by their bodies; small functions that call
-//! themselves take themselves in once.
+//! Replaces calls of small functions, and of functions with one caller, by their bodies; small functions that
+//! call themselves take themselves in once.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -9,8 +9,8 @@ use crate::work::Exhausted;
 
 /// A body of this many instructions more than its parameters is as short as a call with its moves.
 const SMALL: usize = 5;
-/// A function that calls itself takes itself in once, up to this size: half of its calls and more are gone, for
-/// an image that is twenty words larger at most for each of its calls of itself.
+/// A function that calls itself takes itself in once, up to this size: half of its calls and more are gone,
+/// for an image that is twenty words larger at most for each of its calls of itself.
 const RECURSIVE: usize = 16;
 /// A function does not grow beyond this by taking in bodies: live values must fit its registers.
 const MOST_INSTS: usize = 2000;
@@ -109,8 +109,8 @@ impl Inlining<'_> {
         (fits && !recursive()).then_some(body)
     }
 
-    /// Puts bodies in the place of calls, in the order of the code; calls within these bodies come next. Whether
-    /// there was one.
+    /// Puts bodies in the place of calls, in the order of the code; calls within these bodies come next.
+    /// Whether there was one.
     fn take_in(&mut self, func: &mut Func) -> bool {
         let mut size = size(func);
         let mut layout = Vec::new();
@@ -238,8 +238,8 @@ impl Positions {
     }
 }
 
-/// Ends a block with a call by its callee's body, which is copied. Returns the new blocks in their order; the last
-/// one has the results as parameters and goes on behind the call.
+/// Ends a block with a call by its callee's body, which is copied. Returns the new blocks in their order; the
+/// last one has the results as parameters and goes on behind the call.
 fn splice(func: &mut Func, block: BlockId, call: Inst, body: &Func) -> Vec<BlockId> {
     let rest = func.block();
     let from = func.at_mut(block);

@@ -1,4 +1,5 @@
-//! From an offset in the module to a line of the author's source, through the module's DWARF or its source map.
+//! From an offset in the module to a line of the author's source, through the module's DWARF or its source
+//! map.
 
 use std::ops::Range;
 
@@ -9,7 +10,7 @@ use super::{SourceMapText, WasmModule};
 use crate::diagnostic::SourcePlace;
 
 /// The line table of a module.
-pub struct Lines<'a> {
+pub struct LineTable<'a> {
     map: Option<SourceMapText>,
     /// The bodies of functions in the module, in their order.
     bodies: Vec<Range<u32>>,
@@ -17,7 +18,7 @@ pub struct Lines<'a> {
     code_offset: u64,
 }
 
-impl<'a> Lines<'a> {
+impl<'a> LineTable<'a> {
     /// Reads the DWARF sections of a module. A module without them, or with damaged ones, has no lines.
     pub fn of(module: &WasmModule<'a>) -> Self {
         let load = |id: gimli::SectionId| -> Result<_, gimli::Error> {
@@ -45,16 +46,17 @@ impl<'a> Lines<'a> {
         self.context.is_some() || self.map.is_some()
     }
 
-    /// Returns the author's line of the instruction at this offset in the module: the innermost that is not the toolchain's library;
-    /// where all are, the innermost.
+    /// Returns the author's line of the instruction at this offset in the module: the innermost that is not
+    /// the toolchain's library; where all are, the innermost.
     pub fn find(&self, offset: u32) -> Option<SourcePlace> {
         let mut places = self.frames(offset);
         let author = places.iter().position(|place| !is_library(&place.file)).unwrap_or(0);
         (author < places.len()).then(|| places.swap_remove(author))
     }
 
-    /// Returns the places of the instruction at this offset in the module, the innermost first: those in functions that the
-    /// compiler inlined, then the one in the function itself. None where the module has no line for it.
+    /// Returns the places of the instruction at this offset in the module, the innermost first: those in
+    /// functions that the compiler inlined, then the one in the function itself. None where the module has no
+    /// line for it.
     pub fn frames(&self, offset: u32) -> Vec<SourcePlace> {
         let address = u64::from(offset).checked_sub(self.code_offset);
         let Some((context, address)) = self.context.as_ref().zip(address) else {
@@ -77,7 +79,8 @@ impl<'a> Lines<'a> {
     }
 }
 
-/// Returns whether a file is a toolchain's, or of the bindings that come with xmap: a panel's author did not write it.
+/// Returns whether a file is a toolchain's, or of the bindings that come with xmap: a panel's author did not
+/// write it.
 pub fn is_library(file: &str) -> bool {
     const PARTS: [&str; 12] = [
         // Rust: `core`, `alloc` and `std` as they were built, and as the component rust-src has them.

@@ -8,7 +8,7 @@ mod read;
 mod source_map;
 
 pub use abi::{IMPORTS, Native, NativeImport, find as find_import};
-pub use debug::{Lines, is_library};
+pub use debug::{LineTable, is_library};
 pub use foreign::Foreign;
 pub(crate) use read::mnemonic;
 pub use read::{ConstExpr, DataSegment, ElementSegment, ExportedFunction, Global, Import, WasmModule};

@@ -9,7 +9,7 @@ use wasmparser::{
 };
 
 use super::abi::{self, Native};
-use super::debug::Lines;
+use super::debug::LineTable;
 use super::foreign::{self, Foreign};
 use super::proposal::{self, Fault};
 use crate::codes::Code;
@@ -221,7 +221,7 @@ impl<'a> WasmModule<'a> {
             file: file.to_string(),
             function: number.map(|number| self.function_name((self.imports.len() + number) as u32)),
             offset: Some(offset),
-            source: number.and_then(|_| Lines::of(self).find(offset as u32)),
+            source: number.and_then(|_| LineTable::of(self).find(offset as u32)),
         };
         match fault {
             Fault::Invalid(_) => {

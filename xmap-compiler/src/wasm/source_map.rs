@@ -1,7 +1,8 @@
-//! Source maps, as AssemblyScript and Emscripten write them beside a module: from an offset in the module to a line.
+//! Source maps, as AssemblyScript and Emscripten write them beside a module: from an offset in the module to
+//! a line.
 //!
-//! The form is ECMA-426: `mappings` has groups of base64 numbers, each group the difference to the one before. A module is one line;
-//! its columns are bytes.
+//! The form is ECMA-426: `mappings` has groups of base64 numbers, each group the difference to the one
+//! before. A module is one line; its columns are bytes.
 
 use std::ops::Range;
 
@@ -28,8 +29,8 @@ pub fn source_map_url(wasm: &[u8]) -> Option<&str> {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SourceMapText {
     sources: Vec<String>,
-    /// The first offset of each stretch, and the source, line and column that it comes from, all from 0; none where the map
-    /// says that it comes from nowhere.
+    /// The first offset of each stretch, and the source, line and column that it comes from, all from 0; none
+    /// where the map says that it comes from nowhere.
     stretches: Vec<(u32, Option<[u32; 3]>)>,
 }
 
@@ -62,8 +63,9 @@ impl SourceMapText {
         stretches.is_sorted_by_key(|(at, _)| *at).then_some(Self { sources, stretches })
     }
 
-    /// Returns the place that an offset in the module comes from. A source map does not say what was inlined where: behind a
-    /// place in the toolchain's library stands the author's nearest one in the same function: before it, or else behind it.
+    /// Returns the place that an offset in the module comes from. A source map does not say what was inlined
+    /// where: behind a place in the toolchain's library stands the author's nearest one in the same function:
+    /// before it, or else behind it.
     pub fn frames(&self, offset: u32, body: &Range<u32>) -> Vec<SourcePlace> {
         let behind = self.stretches.partition_point(|(first, _)| *first <= offset);
         let Some(place) = behind.checked_sub(1).and_then(|at| self.place(at)) else { return Vec::new() };
@@ -84,7 +86,8 @@ impl SourceMapText {
     }
 }
 
-/// The numbers of a segment: base64 digits of five bits, the least significant first, with the sign in the lowest bit.
+/// The numbers of a segment: base64 digits of five bits, the least significant first, with the sign in the
+/// lowest bit.
 fn numbers(segment: &str) -> Option<Vec<i64>> {
     let mut numbers = Vec::new();
     let (mut value, mut shift) = (0u64, 0);

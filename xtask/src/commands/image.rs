@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use xmap_boards::BOOT_MEDIA;
-use xmap_trust::Policy;
+use xmap_trust::TrustPolicy;
 use xtask::firmware::{self, Owner, VENDOR_FILES};
 use xtask::panel;
 
@@ -20,21 +20,22 @@ pub(crate) struct Arguments {
 /// Whose device it is.
 #[derive(clap::Args)]
 pub(crate) struct Owned {
-    /// A release build: the policy that is compiled in, as `xmap policy sign` writes it. Without it the device takes any image
+    /// A release build: the policy that is compiled in, as `xmap policy sign` writes it. Without it the
+    /// device takes any image
     #[arg(long, requires = "root")]
     policy: Option<PathBuf>,
     /// The public half of the key that the policy is signed with, as `xmap keygen` prints it
     #[arg(long, value_name = "KEY", requires = "policy")]
     root: Option<String>,
-    /// The table of role keys that is compiled in, as `xmap keys` writes it. Without it a development build is open to whoever reaches
-    /// it, and a release lets nobody in
+    /// The table of role keys that is compiled in, as `xmap keys` writes it. Without it a development build
+    /// is open to whoever reaches it, and a release lets nobody in
     #[arg(long, value_name = "FILE")]
     pub(crate) keys: Option<PathBuf>,
 }
 
 impl Owned {
     /// Says which build it is, and gives its owner with the policy.
-    pub(crate) fn owner(&self) -> Result<(Owner<'_>, Option<Policy>)> {
+    pub(crate) fn owner(&self) -> Result<(Owner<'_>, Option<TrustPolicy>)> {
         match &self.keys {
             Some(keys) => {
                 let count = firmware::role_keys(keys)?.iter().len();

@@ -1,7 +1,9 @@
-//! `cargo xtask bench --linux`: how long a call takes under Linux, beside rppal and the GPIO character device.
+//! `cargo xtask bench --linux`: how long a call takes under Linux, beside rppal and the GPIO character
+//! device.
 //!
-//! Two machines, one run: this one, where a page of memory stands in for the chip's registers, and Linux on the emulated
-//! Pi, where the registers are the emulated chip's and rppal and the character device can be had. Neither is a Pi.
+//! Two machines, one run: this one, where a page of memory stands in for the chip's registers, and Linux on
+//! the emulated Pi, where the registers are the emulated chip's and rppal and the character device can be
+//! had. Neither is a Pi.
 
 use std::fs;
 use std::path::Path;
@@ -27,8 +29,9 @@ const MANIFEST: &str = "module = { name = \"latency\", board = \"rpi4b\", wasm =
 const WAT: &str = "(module (import \"gpio\" \"set\" (func $set (param i32 i32)))\n\
     (func (export \"lamp\") (param i32) (call $set (i32.const 17) (local.get 0))))\n";
 
-/// Runs the rest of its arguments in a mount namespace where this machine looks like a Pi 4B to the service: /proc/cpuinfo
-/// has its revision code, and /dev/gpiomem maps a page of memory. `$1` is a folder to make it in.
+/// Runs the rest of its arguments in a mount namespace where this machine looks like a Pi 4B to the service:
+/// /proc/cpuinfo has its revision code, and /dev/gpiomem maps a page of memory. `$1` is a folder to make it
+/// in.
 const AS_A_PI: &str = r#"
 if [ "$0" = inside ]; then
     set -e

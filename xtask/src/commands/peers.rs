@@ -28,14 +28,15 @@ pub(crate) struct Arguments {
     /// Measure the mapper beside other engines, on this machine
     #[arg(long)]
     peers: bool,
-    /// Measure calls under Linux beside rppal and the GPIO character device, on this machine and in the emulator
+    /// Measure calls under Linux beside rppal and the GPIO character device, on this machine and in the
+    /// emulator
     #[arg(long, conflicts_with = "peers")]
     linux: bool,
     /// How often each peer's process runs, one after the other
     #[arg(long, default_value_t = 5, requires = "peers", value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
-    /// Commit the figures: those beside other engines and under Linux into docs/benchmarks.md, those of the emulator into
-    /// docs/benchmarks.toml and the compiler's table of costs
+    /// Commit the figures: those beside other engines and under Linux into docs/benchmarks.md, those of the
+    /// emulator into docs/benchmarks.toml and the compiler's table of costs
     #[arg(long)]
     bless: bool,
 }
@@ -57,8 +58,8 @@ impl Arguments {
     }
 }
 
-/// Installs what counts instructions, and says in one line where it comes from. Only `bench --peers` needs it; so
-/// it is no error where it cannot be had.
+/// Installs what counts instructions, and says in one line where it comes from. Only `bench --peers` needs
+/// it; so it is no error where it cannot be had.
 pub(crate) fn set_up() -> String {
     match measure::valgrind()
         .or_else(|_| apt::install(&["valgrind"], None).and_then(|()| measure::valgrind()))
@@ -106,9 +107,10 @@ const PEERS: [Peer; 12] = [
     peer("Rhai", "rhai", &[]),
 ];
 
-/// What the mapper is built with beside its profile. Its loop has one dispatch of 30 bytes. In which of them a cache line ends is the linker's
-/// choice, and where one does, everything takes half as long again; with this, the block in front of it begins on a line, and both fit one.
-/// The peers have no such flag: it is of no use to those whose loop is a dispatch for each op.
+/// What the mapper is built with beside its profile. Its loop has one dispatch of 30 bytes. In which of them
+/// a cache line ends is the linker's choice, and where one does, everything takes half as long again; with
+/// this, the block in front of it begins on a line, and both fit one. The peers have no such flag: it is of
+/// no use to those whose loop is a dispatch for each op.
 const IN_ONE_LINE: &str = "-Cllvm-args=-align-all-nofallthru-blocks=6";
 
 /// Builds everything, measures it, prints the tables.

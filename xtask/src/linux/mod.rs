@@ -1,7 +1,7 @@
 //! Linux on the emulated Pi 4B: Debian's arm64 kernel with a small first file system, in QEMU's `raspi4b`.
 //!
-//! [`set_up`] downloads and unpacks what it is made of into `target/emulated-linux`, once. [`Machine::boot`] starts it and
-//! gives a [`Guest`]: a shell on the serial line, TCP ports over a USB network card, and a
+//! [`set_up`] downloads and unpacks what it is made of into `target/emulated-linux`, once. [`Machine::boot`]
+//! starts it and gives a [`Guest`]: a shell on the serial line, TCP ports over a USB network card, and a
 //! [`Witness`] of what the emulated chip's registers were given, whatever the guest says of itself.
 
 mod cpio;

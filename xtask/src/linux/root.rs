@@ -41,8 +41,8 @@ impl GuestFile {
     }
 }
 
-/// Debian's packages of [`Root::Debian`], beside those that they depend on. `usr-is-merged` stands for the usrmerge that
-/// would bring all of perl.
+/// Debian's packages of [`Root::Debian`], beside those that they depend on. `usr-is-merged` stands for the
+/// usrmerge that would bring all of perl.
 const DEBIAN: [&str; 13] = [
     "systemd",
     "udev",
@@ -109,8 +109,8 @@ echo xmap: ready
 const SHELL_UNIT: &str =
     "[Unit]\nDescription=The shell of a test\n\n[Service]\nType=exec\nExecStart=/shell\n";
 
-/// What a test has no use for, and an emulated Pi takes seconds for. udev does run, but is not told of
-/// the hundreds of devices that are there from the start: a package that has rules says itself for which devices.
+/// What a test has no use for, and an emulated Pi takes seconds for. udev does run, but is not told of the
+/// hundreds of devices that are there from the start: a package that has rules says itself for which devices.
 const MASKED: [&str; 29] = [
     "dev-hugepages.mount",
     "dev-mqueue.mount",

@@ -9,8 +9,8 @@ use anyhow::{Result, bail, ensure};
 /// What stands around a command's exit status, behind its output. A text has no such byte.
 const MARK: u8 = 1;
 
-/// Silence after which the line is nudged. The emulated UART may hold back the end of what it received until more
-/// comes: seen with QEMU 10 and Linux 6.1, on both UARTs. An empty line means nothing to a shell.
+/// Silence after which the line is nudged. The emulated UART may hold back the end of what it received until
+/// more comes: seen with QEMU 10 and Linux 6.1, on both UARTs. An empty line means nothing to a shell.
 const NUDGE: Duration = Duration::from_millis(100);
 
 /// How a command ended.

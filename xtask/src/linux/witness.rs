@@ -47,7 +47,8 @@ impl Witness {
         self.file.path()
     }
 
-    /// The stores since this was last asked, in their order. A store is in it once the program that made it goes on.
+    /// The stores since this was last asked, in their order. A store is in it once the program that made it
+    /// goes on.
     ///
     /// # Errors
     ///

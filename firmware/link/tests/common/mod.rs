@@ -194,48 +194,48 @@ fn module_status() -> impl Strategy<Value = ModuleStatus> {
     )
 }
 
-fn why() -> impl Strategy<Value = Why> {
+fn why() -> impl Strategy<Value = RollbackReason> {
     prop_oneof![
-        trap().prop_map(Why::Trap),
-        image_state().prop_map(Why::NotMounted),
-        Just(Why::Unconfirmed),
-        Just(Why::Asked),
+        trap().prop_map(RollbackReason::Trap),
+        image_state().prop_map(RollbackReason::NotMounted),
+        Just(RollbackReason::Unconfirmed),
+        Just(RollbackReason::Asked),
     ]
 }
 
-fn what() -> impl Strategy<Value = What> {
+fn what() -> impl Strategy<Value = DeviceEventKind> {
     prop_oneof![
-        Just(What::Mounted),
-        image_state().prop_map(What::NotMounted),
-        Just(What::Swapped),
-        Just(What::Confirmed),
-        why().prop_map(What::RolledBack),
-        trap().prop_map(What::Trapped),
-        Just(What::MadeSafe),
-        Just(What::Restarted),
-        Just(What::Faulted),
-        Just(What::Reset),
-        Just(What::HostLost),
-        Just(What::HostBack),
-        Just(What::Overrun),
-        Just(What::TransferEnded),
-        any::<u32>().prop_map(|version| What::Policy { version }),
-        any::<u16>().prop_map(|code| What::Disallowed { code }),
-        trap().prop_map(What::Mistaken),
-        (thing(), keep_fault()).prop_map(|(thing, fault)| What::NotKept { thing, fault }),
-        thing().prop_map(|thing| What::KeptAgain { thing }),
-        any::<u8>().prop_map(|starts| What::SetAside { starts }),
+        Just(DeviceEventKind::Mounted),
+        image_state().prop_map(DeviceEventKind::NotMounted),
+        Just(DeviceEventKind::Swapped),
+        Just(DeviceEventKind::Confirmed),
+        why().prop_map(DeviceEventKind::RolledBack),
+        trap().prop_map(DeviceEventKind::Trapped),
+        Just(DeviceEventKind::MadeSafe),
+        Just(DeviceEventKind::Restarted),
+        Just(DeviceEventKind::Faulted),
+        Just(DeviceEventKind::Reset),
+        Just(DeviceEventKind::HostLost),
+        Just(DeviceEventKind::HostBack),
+        Just(DeviceEventKind::Overrun),
+        Just(DeviceEventKind::TransferEnded),
+        any::<u32>().prop_map(|version| DeviceEventKind::Policy { version }),
+        any::<u16>().prop_map(|code| DeviceEventKind::Disallowed { code }),
+        trap().prop_map(DeviceEventKind::Mistaken),
+        (thing(), keep_fault()).prop_map(|(thing, fault)| DeviceEventKind::NotKept { thing, fault }),
+        thing().prop_map(|thing| DeviceEventKind::KeptAgain { thing }),
+        any::<u8>().prop_map(|starts| DeviceEventKind::SetAside { starts }),
     ]
 }
 
-fn happenings() -> impl Strategy<Value = Happenings> {
-    let happening = (any::<(u64, u8)>(), what()).prop_map(|((time_us, module), what)| Happening {
+fn happenings() -> impl Strategy<Value = DeviceEvents> {
+    let happening = (any::<(u64, u8)>(), what()).prop_map(|((time_us, module), what)| DeviceEvent {
         time_us,
         module,
         what,
     });
     (any::<(u32, u32)>(), vec(happening, 0..=MAX_HAPPENINGS)).prop_map(|((first, next), entries)| {
-        Happenings { first, next, entries: entries.into_iter().collect() }
+        DeviceEvents { first, next, entries: entries.into_iter().collect() }
     })
 }
 

@@ -1,10 +1,12 @@
 #![forbid(unsafe_code)]
-//! How long a call takes: within the process, over the service's Unix socket, and the same GPIO work by rppal's own API
-//! and by the kernel's GPIO character device. `cargo xtask bench --linux` runs it; each line that it prints is a way's name,
-//! a tab, and how often, p50, p99, p99.9 and the longest in nanoseconds, or why the way cannot be had here.
+//! How long a call takes: within the process, over the service's Unix socket, and the same GPIO work by
+//! rppal's own API and by the kernel's GPIO character device. `cargo xtask bench --linux` runs it; each line
+//! that it prints is a way's name, a tab, and how often, p50, p99, p99.9 and the longest in nanoseconds, or
+//! why the way cannot be had here.
 //!
-//! Every single call is timed by the monotonic clock, which is read before and after; "clock alone" is what that takes by
-//! itself. Nothing is left out of the figures: the longest are the scheduler's and other programs'.
+//! Every single call is timed by the monotonic clock, which is read before and after; "clock alone" is what
+//! that takes by itself. Nothing is left out of the figures: the longest are the scheduler's and other
+//! programs'.
 
 use std::error::Error;
 use std::fmt::Display;
@@ -22,7 +24,7 @@ use xmap_link::{
 use xmapd::clock::monotonic_ns;
 use xmapd::config::{Arguments as Flags, Config};
 use xmapd::device::open;
-use xmapd::guard::{Guard, Watch};
+use xmapd::guard::{Watch, Watchdog};
 use xmapd::registers::{Mapped, Registers};
 
 /// Lines that nobody else uses: the panel's lamp, rppal's, the character device's.
@@ -119,7 +121,7 @@ fn config(arguments: &Arguments) -> Result<Config> {
 
 /// The device program's call, without a link: export table, mapper, store.
 fn in_process(arguments: &Arguments) -> Result<Vec<u64>> {
-    let guard = Guard::new();
+    let guard = Watchdog::new();
     let (mut device, _) = open(&config(arguments)?, None, &guard, Watch::default())?;
     // Nothing but calls happens here, and a loop of them says no sign of life.
     guard.end();

@@ -5,7 +5,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use xmap_panel::{Memory, NotKept};
+use xmap_device::{Memory, NotKept};
 
 use super::records::TrustRecord;
 

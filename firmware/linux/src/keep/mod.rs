@@ -164,8 +164,8 @@ impl Keeper {
         self.memory.clone()
     }
 
-    /// The device was mounted from what was kept, or from the default panel: what it runs now, a restart would
-    /// mount too, as long as the default panel stays.
+    /// The device was mounted from what was kept, or from the default panel: what it runs now, a restart
+    /// would mount too, as long as the default panel stays.
     pub fn mounted(&mut self, device: &LinuxDevice, kept: &Kept, now_us: u64) {
         for module in 0..MAX_MODULES {
             self.images[module] = device.stored(module as u8).map(|stored| stored.hash);
@@ -446,8 +446,8 @@ impl Keeper {
         self.states_us = 0;
         self.hurry(u16::MAX);
         self.look(device, now_us);
-        // Versions follow their images, and what has changed since a write began is written behind it. A write that
-        // fails is not given again.
+        // Versions follow their images, and what has changed since a write began is written behind it. A
+        // write that fails is not given again.
         while let Some(ended) = (!self.jobs.is_empty()).then(|| self.writer.wait()).flatten() {
             self.note(ended, now_us);
             self.look(device, now_us);

@@ -44,7 +44,7 @@ impl Parts {
     }
 }
 
-/// An image of a module, as [`xmap_panel::Device::install_from`] takes it.
+/// An image of a module, as [`xmap_device::Device::install_from`] takes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ImageRecord {
     /// Where it came from, at most 255 bytes.

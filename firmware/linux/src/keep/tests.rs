@@ -7,14 +7,14 @@ use std::{fs, io, thread};
 use clap::Parser as _;
 use tempfile::TempDir;
 use xmap_compiler::manifest::Manifest;
-use xmap_panel::Memory as _;
+use xmap_device::Memory as _;
 
 use super::budget::{BURST, REFILL_US};
 use super::fake::{Fake, Fate as Left};
 use super::*;
 use crate::config::{Arguments, Config};
 use crate::device::open;
-use crate::guard::{Guard, Watch};
+use crate::guard::{Watch, Watchdog};
 
 /// What disks answer: EINTR, EIO, ENOSPC, EROFS.
 const ERRNOS: [i32; 4] = [4, 5, 28, 30];
@@ -98,7 +98,7 @@ fn image(version: u32) -> Vec<u8> {
 /// A device on registers of a file.
 struct Board {
     _folder: TempDir,
-    guard: Guard,
+    guard: Watchdog,
     device: Box<LinuxDevice>,
 }
 
@@ -111,7 +111,7 @@ impl Board {
         let flags = ["xmapd".as_ref(), "--config".as_ref(), config.as_os_str()];
         let flags = flags.into_iter().chain(["--registers".as_ref(), registers.as_os_str()]);
         let config = Config::load(&Arguments::parse_from(flags)).unwrap();
-        let guard = Guard::new();
+        let guard = Watchdog::new();
         let (device, _) = open(&config, None, &guard, Watch::default()).unwrap();
         Self { _folder: folder, guard, device }
     }

@@ -25,8 +25,8 @@ pub const LOW: u32 = 1 << 22;
 pub const HIGH: u32 = 1 << 23;
 pub const BUTTON: u64 = 1 << 27;
 
-/// A panel with a lamp that holds its level (17), one that is low when safe (22) and one that is high (23), a button
-/// (27), a count that outlives a swap, and what a test adds.
+/// A panel with a lamp that holds its level (17), one that is low when safe (22) and one that is high (23), a
+/// button (27), a count that outlives a swap, and what a test adds.
 pub fn panel(version: u32, policy: &str) -> Vec<u8> {
     let manifest = format!(
         "module = {{ name = \"hall\", board = \"rpi4b\", wasm = \"hall.wasm\", version = {version} }}\n\
@@ -162,7 +162,8 @@ impl Device {
         self.child = Some(child);
     }
 
-    /// Waits until something holds; fails with what the program said where it does not, or where the program ended.
+    /// Waits until something holds; fails with what the program said where it does not, or where the program
+    /// ended.
     pub fn until(&mut self, what: &str, mut holds: impl FnMut() -> bool) {
         let start = Instant::now();
         while !holds() {
@@ -220,7 +221,8 @@ impl Device {
         self.end();
     }
 
-    /// Waits until the program has said this since it was started: its words come over a pipe, and may be later than its answers.
+    /// Waits until the program has said this since it was started: its words come over a pipe, and may be
+    /// later than its answers.
     pub fn says(&mut self, what: &str) {
         let said = self.said.clone();
         self.until(&format!("{what:?}"), || said.lock().unwrap().contains(what));

@@ -13,10 +13,11 @@
 //! | 2 | the same with the port of the flashed program |
 //! | 3 | the plan is one word, a number of events of the image's timer: `bench/events.rs` |
 //!
-//! The call is a function that is `Mapper::call` and nothing else; its arguments are in registers when it begins.
+//! The call is a function that is `Mapper::call` and nothing else; its arguments are in registers when it
+//! begins.
 //!
-//! Without a plan the counter proves itself on code that can be counted on paper, or counts what interrupts cost
-//! where the command line is `interrupts`.
+//! Without a plan the counter proves itself on code that can be counted on paper, or counts what interrupts
+//! cost where the command line is `interrupts`.
 
 #[cfg(target_os = "none")]
 #[path = "bench/events.rs"]
@@ -43,8 +44,8 @@ mod device {
     use tiny_mapper::{CallError, Function, LogLevel, Mapper, Port, Pull, Store};
     use xmap_bcm2711::{Clock, Gpio, Pi, Pmu, Uart};
     use xmap_boards::{Bank, Line, PinMask};
+    use xmap_device::{Record as _, Recorder, Rehearsal, prepare_lines};
     use xmap_image::{ExportId, Image, words_of};
-    use xmap_panel::{Record as _, Recorder, Rehearsal, prepare_lines};
 
     entry!(main, { limits::STACK_PAGES });
     fn main(device_tree: u64, _: u64, _: u64, _: u64) -> ! {
@@ -228,12 +229,12 @@ mod device {
         }
     }
 
-    impl<P: xmap_panel::Board> xmap_panel::Board for Probe<P> {
+    impl<P: xmap_device::Board> xmap_device::Board for Probe<P> {
         fn detect(&mut self, line: Line, rising: bool, falling: bool) {
             self.port.detect(line, rising, falling);
         }
 
-        fn take_edge(&mut self) -> Option<xmap_panel::Edge> {
+        fn take_edge(&mut self) -> Option<xmap_device::Edge> {
             self.port.take_edge()
         }
 

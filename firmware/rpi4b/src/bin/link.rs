@@ -1,10 +1,10 @@
 #![cfg_attr(target_os = "none", no_std, no_main)]
 #![deny(unsafe_code)]
-//! Counts what a request costs the device, from its first byte to its answer's last: on an open device, and in an authenticated
-//! session. In the emulator under `-icount`, for `cargo xtask bench`.
+//! Counts what a request costs the device, from its first byte to its answer's last: on an open device, and
+//! in an authenticated session. In the emulator under `-icount`, for `cargo xtask bench`.
 //!
-//! Handed over is an image that exports `lamp(on)`. The wire is memory, so a byte costs next to nothing; the bytes that a session adds are
-//! unpacked and checked like all others. Lines of `name number` come back:
+//! Handed over is an image that exports `lamp(on)`. The wire is memory, so a byte costs next to nothing; the
+//! bytes that a session adds are unpacked and checked like all others. Lines of `name number` come back:
 //!
 //! | name | number |
 //! | --- | --- |
@@ -25,12 +25,12 @@ mod device {
     use rpi4b::limits;
     use rpi4b::startup::{self, Start, arena};
     use xmap_bcm2711::Pmu;
+    use xmap_device::{Development, Device, Identity, Recorder, Rehearsal, Service, Wire};
     use xmap_link::limits::{MAX_CHUNK, MAX_FRAME, MAX_ROLE_KEYS};
     use xmap_link::{
-        Args, Boot, Channel, Chunk, Export, FrameReader, Guard, Nonces, Opening, PROTOCOL, Request, Response,
-        Role, RoleKey, RoleKeys, Secret, Session, decode_response, encode_bytes, encode_request,
+        Args, AuthResponder, Boot, Channel, Chunk, Export, FrameReader, Nonces, Opening, PROTOCOL, Request,
+        Response, Role, RoleKey, RoleKeys, Secret, Session, decode_response, encode_bytes, encode_request,
     };
-    use xmap_panel::{Development, Device, Identity, Recorder, Rehearsal, Service, Wire};
 
     const IDENTITY: Identity =
         Identity { board: 1, boot: Boot::Normal, features: 0, clock_hz: 1, firmware: "bench" };
@@ -172,7 +172,7 @@ mod device {
         let exports = xmap_link::Pattern::new("panel.*").into_iter().collect();
         keys.add(RoleKey { secret: secret(), role: Role::Operate, exports }).expect("it fits");
         let nonces = Nonces::from_seed(secret().expose());
-        let mut guarded = Service::guarded(IDENTITY, Guard::new(keys, nonces));
+        let mut guarded = Service::guarded(IDENTITY, AuthResponder::new(keys, nonces));
         bench.plainly(&mut guarded, &hello);
         let opening = Opening::new(secret(), [7; 32]);
         let (open, answer) = bench.plainly(&mut guarded, &opening.request());

@@ -3,7 +3,8 @@
 //! Does with images what was done with them on the simulated board, and compares, in the emulator.
 //! `tests/tests/emulator/spec.rs` runs it with the specification's tests.
 //!
-//! Handed over are plays, one behind the other to the end, all in words; a register is its low word and its high one.
+//! Handed over are plays, one behind the other to the end, all in words; a register is its low word and its
+//! high one.
 //!
 //! | of a play | words |
 //! | --- | --- |
@@ -17,8 +18,9 @@
 //! | results: their number times 256, the results | 1, registers |
 //! | a trap: its code, then image, export, op and detail of [`tiny_mapper::Trap`] | 5 |
 //!
-//! A line comes back for each play: its steps (the load and each call), and how many of them went otherwise than on
-//! the simulated board. In front of it stands a line for each such step, of which the first [`SHOWN`] are printed.
+//! A line comes back for each play: its steps (the load and each call), and how many of them went otherwise
+//! than on the simulated board. In front of it stands a line for each such step, of which the first [`SHOWN`]
+//! are printed.
 
 /// Differences that are printed; all are counted.
 #[cfg(target_os = "none")]
@@ -36,13 +38,13 @@ mod device {
     use rpi4b::startup::{self, Start, arena};
     use tiny_mapper::{CallError, Mapper, Store, Trap};
     use xmap_bcm2711::Uart;
+    use xmap_device::{Recorder, Rehearsal};
     use xmap_image::{ExportId, Image, Word, words_of};
-    use xmap_panel::{Recorder, Rehearsal};
 
     use super::SHOWN;
 
-    /// Memory for modules: the second half of the first GiB. A test grows one to 50 MiB, more than the flashed
-    /// program has.
+    /// Memory for modules: the second half of the first GiB. A test grows one to 50 MiB, more than the
+    /// flashed program has.
     const MEMORY: usize = 512 << 20;
     const MEMORY_BYTES: usize = 512 << 20;
 
@@ -52,8 +54,8 @@ mod device {
         let Start { gpio, mut uart, timer, image, .. } = unsafe { startup::start(device_tree) };
         let plays = image.unwrap_or_else(|error| panic!("{error}")).expect("plays were handed over");
         assert!(plays.as_ptr_range().end.addr() <= MEMORY / 2, "the plays end far below the modules' memory");
-        // SAFETY: start-up maps the first GiB as memory, which a Pi 4B has. Program, device tree and plays are in
-        // its first half: the tree is read, the emulator puts it beside the plays, which end where was
+        // SAFETY: start-up maps the first GiB as memory, which a Pi 4B has. Program, device tree and plays
+        // are in its first half: the tree is read, the emulator puts it beside the plays, which end where was
         // checked. This is the one reference to it, as `main` runs once.
         let memory = unsafe {
             slice::from_raw_parts_mut(core::ptr::with_exposed_provenance_mut(MEMORY), MEMORY_BYTES)

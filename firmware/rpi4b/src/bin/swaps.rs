@@ -1,10 +1,10 @@
 #![cfg_attr(target_os = "none", no_std, no_main)]
 #![deny(unsafe_code)]
-//! Swaps two images to and fro while a lamp is on and a timer runs, with the device program as it is flashed, and
-//! counts. In the emulator under `-icount`, for `cargo xtask bench` and the emulator's tests.
+//! Swaps two images to and fro while a lamp is on and a timer runs, with the device program as it is flashed,
+//! and counts. In the emulator under `-icount`, for `cargo xtask bench` and the emulator's tests.
 //!
-//! Handed over is a bundle of two images that export `lamp(on)` for line 17 and a timer's handler; the command line
-//! is the number of swaps. Lines of `name number` come back:
+//! Handed over is a bundle of two images that export `lamp(on)` for line 17 and a timer's handler; the
+//! command line is the number of swaps. Lines of `name number` come back:
 //!
 //! | name | number |
 //! | --- | --- |
@@ -30,9 +30,9 @@ mod device {
     use tiny_mapper::Port as _;
     use xmap_bcm2711::Pmu;
     use xmap_boards::Bank;
+    use xmap_device::{Development, Device, Record as _, Recorder, Rehearsal};
     use xmap_image::{Image, Word, bundle, words_of};
     use xmap_link::limits::MAX_CHUNK;
-    use xmap_panel::{Development, Device, Record as _, Recorder, Rehearsal};
 
     const LAMP: u32 = 1 << 17;
     const TOKEN: u32 = 1;

@@ -1,10 +1,11 @@
 #![cfg_attr(target_os = "none", no_std, no_main)]
 #![deny(unsafe_code)]
-//! Counts what an owner's policy costs, with the device program as it is flashed. In the emulator under `-icount`, for
-//! `cargo xtask bench`.
+//! Counts what an owner's policy costs, with the device program as it is flashed. In the emulator under
+//! `-icount`, for `cargo xtask bench`.
 //!
-//! Handed over is a plan in words: the bytes of a signed policy, 0 for a development device; the root key; the policy, filled up with zeros;
-//! then images, each with its length in words before it, as the boot stage would hand them over. Each is installed in its turn into module
+//! Handed over is a plan in words: the bytes of a signed policy, 0 for a development device; the root key;
+//! the policy, filled up with zeros; then images, each with its length in words before it, as the boot stage
+//! would hand them over. Each is installed in its turn into module
 //! 0. Lines come back:
 //!
 //! | line | |
@@ -26,10 +27,10 @@ mod device {
     use tiny_mapper::{Function, LogLevel, Port, Pull};
     use xmap_bcm2711::{Counter as _, GenericTimer, Pmu, Uart};
     use xmap_boards::{Bank, Line, PinMask};
-    use xmap_image::words_of;
-    use xmap_panel::{
+    use xmap_device::{
         Borrowed, Development, Device, Edge, Failure, Owned, Recorder, Rehearsal, Trust, Volatile,
     };
+    use xmap_image::words_of;
     use xmap_trust::PublicKey;
 
     entry!(main, { limits::STACK_PAGES });
@@ -95,7 +96,7 @@ mod device {
         }
     }
 
-    impl xmap_panel::Board for Probe {
+    impl xmap_device::Board for Probe {
         fn detect(&mut self, line: Line, rising: bool, falling: bool) {
             self.port.detect(line, rising, falling);
         }

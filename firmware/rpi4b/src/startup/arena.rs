@@ -5,7 +5,7 @@
 
 use core::sync::atomic::{AtomicBool, Ordering};
 
-use xmap_panel::Borrowed;
+use xmap_device::Borrowed;
 
 use crate::limits::{IMAGE_WORDS, MEMORY_BYTES, MODULES, SLOTS, SLOTS_A_MODULE, STACK_SLOTS};
 
@@ -18,7 +18,7 @@ unsafe extern "C" {
 
 /// A room of this device. What it holds at first is anything: [`tiny_mapper::Mapper::load`] writes all that a
 /// module can read.
-pub type Room = xmap_panel::Room<Borrowed<'static>>;
+pub type SlotMemory = xmap_device::SlotMemory<Borrowed<'static>>;
 
 /// Addresses that are set apart for rooms; nothing that an earlier boot stage handed over may be there.
 pub(super) fn place() -> core::ops::Range<usize> {
@@ -27,14 +27,14 @@ pub(super) fn place() -> core::ops::Range<usize> {
 
 /// The rooms: for each module that may be mounted at the same time, one for its image and one for the
 /// image that takes over. `None` where somebody has them already.
-pub fn take() -> Option<[[Room; SLOTS_A_MODULE]; MODULES]> {
+pub fn take() -> Option<[[SlotMemory; SLOTS_A_MODULE]; MODULES]> {
     static TAKEN: AtomicBool = AtomicBool::new(false);
     if TAKEN.swap(true, Ordering::Relaxed) {
         return None;
     }
     let mut free = Free { place: place() };
     Some(core::array::from_fn(|_| {
-        core::array::from_fn(|_| Room {
+        core::array::from_fn(|_| SlotMemory {
             words: free.cut(IMAGE_WORDS),
             stack: free.cut(STACK_SLOTS),
             globals: free.cut(SLOTS),

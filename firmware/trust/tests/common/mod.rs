@@ -4,7 +4,7 @@
 use heapless::Vec;
 use xmap_boards::{BoardId, Line};
 use xmap_image::{Entry, Export, Function, Image, ImageBuilder, Op, PinMode, PinRow, Pull, Safe, Ty, Word};
-use xmap_trust::{OpClass, Policy, SEAL_WORDS, Seal, SecretKey, TrustedKey, seal};
+use xmap_trust::{OpClass, SEAL_WORDS, Seal, SecretKey, TrustPolicy, TrustedKey, seal};
 
 /// Where the sample comes from.
 pub const ORIGIN: &str = "https://panels.example";
@@ -60,7 +60,7 @@ pub fn sealed_by(claim: Seal, key: &SecretKey) -> [Word; SEAL_WORDS] {
 }
 
 /// A policy that allows the sample and no more.
-pub fn policy() -> Policy {
+pub fn policy() -> TrustPolicy {
     let key = TrustedKey {
         key: signer().public(),
         origins: Vec::from_slice(&[ORIGIN.try_into().unwrap()]).unwrap(),
@@ -69,7 +69,7 @@ pub fn policy() -> Policy {
         lines: 1 << 17 | 1 << 27,
         ops: OpClass::GpioWrite.bit(),
     };
-    let mut policy = Policy { version: 3, ..Policy::default() };
+    let mut policy = TrustPolicy { version: 3, ..TrustPolicy::default() };
     policy.keys.push(key).unwrap();
     policy
 }

@@ -1,5 +1,5 @@
-//! What an image does without being asked and what it asks of a device: start function, handlers, fuel, waits, memory,
-//! function selects and pulls, and the limits that it is beyond.
+//! What an image does without being asked and what it asks of a device: start function, handlers, fuel,
+//! waits, memory, function selects and pulls, and the limits that it is beyond.
 
 use xmap_boards::Line;
 use xmap_image::{EventSource, ExportId, Image, Op, PinMode, PinRow, Pull, decode};

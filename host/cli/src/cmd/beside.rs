@@ -1,6 +1,7 @@
 //! Programs that are verbs: `xmap NAME` runs `xmap-NAME`, which stands beside this program or on the PATH.
 //!
-//! Host programs with many dependencies are packages of their own, so that nobody builds them who does not use them.
+//! Host programs with many dependencies are packages of their own, so that nobody builds them who does not
+//! use them.
 
 use std::collections::BTreeSet;
 use std::env;
@@ -34,7 +35,8 @@ pub(super) fn verbs() -> BTreeSet<String> {
     programs.filter_map(verb).collect()
 }
 
-/// Runs a verb's program in the place of this one; its exit status is ours. `None` where there is no such program.
+/// Runs a verb's program in the place of this one; its exit status is ours. `None` where there is no such
+/// program.
 pub(super) fn run(verb: &OsStr, arguments: &[OsString]) -> Option<std::io::Result<ExitCode>> {
     let mut command = Command::new(find(verb.to_str()?)?);
     command.args(arguments);

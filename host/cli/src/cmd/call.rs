@@ -11,8 +11,8 @@ use super::{Done, Failure};
 
 /// Call an export of the panel on a device
 ///
-/// The device knows its exports and their types, so no file is needed. Where the call traps, that is printed as
-/// its result, and the exit status is 3.
+/// The device knows its exports and their types, so no file is needed. Where the call traps, that is printed
+/// as its result, and the exit status is 3.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:

@@ -4,8 +4,9 @@ use std::io::{self, Write};
 
 use xmap_compiler::diagnostic::acts_on_terminal;
 
-/// Lets text through and writes out what would act on a terminal: control characters but line feeds and tabs, and
-/// characters that reorder the text around them. So no name can move the cursor, colour a verdict or hide a line.
+/// Lets text through and writes out what would act on a terminal: control characters but line feeds and tabs,
+/// and characters that reorder the text around them. So no name can move the cursor, colour a verdict or hide
+/// a line.
 pub(super) struct Clean<W: Write> {
     to: W,
     /// The beginning of a character whose rest has not come yet: up to three bytes.

@@ -10,7 +10,7 @@ use xmap_client::Client;
 use xmap_compiler::diagnostic::Code;
 
 use xmap_compiler::map::hex;
-use xmap_link::{What, Why};
+use xmap_link::{DeviceEventKind, RollbackReason};
 
 use super::Done;
 use super::reach::{Device, MapFiles, seconds};
@@ -20,7 +20,8 @@ const POLL: Duration = Duration::from_millis(300);
 
 /// Show what happened on a device: swaps, traps, faults, lost hosts
 ///
-/// The device keeps the latest of it, with the time since it started. With --map a trap names its source line.
+/// The device keeps the latest of it, with the time since it started. With --map a trap names its source
+/// line.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -104,7 +105,9 @@ fn images(client: &mut Client) -> Result<Vec<String>, xmap_client::Error> {
         client.modules()?.iter().filter_map(|module| Some(hex(&module.image?.hash))).collect();
     let (happenings, _) = client.happenings(0)?;
     images.extend(happenings.iter().filter_map(|(_, happening)| match happening.what {
-        What::Trapped(trap) | What::RolledBack(Why::Trap(trap)) => Some(hex(&trap.image.to_le_bytes())),
+        DeviceEventKind::Trapped(trap) | DeviceEventKind::RolledBack(RollbackReason::Trap(trap)) => {
+            Some(hex(&trap.image.to_le_bytes()))
+        }
         _ => None,
     }));
     Ok(images)

@@ -20,7 +20,8 @@ impl Log {
     /// Starts the program with the ELF file that was flashed.
     ///
     /// # Errors
-    /// X0101 to X0103 where the file cannot be read; X0912 where it has no texts, or the program is not there.
+    /// X0101 to X0103 where the file cannot be read; X0912 where it has no texts, or the program is not
+    /// there.
     pub(super) fn open(elf: &Path) -> Result<Self, Diagnostic> {
         std::fs::File::open(elf).map_err(|error| Diagnostic::reading(elf, &error))?;
         let error = |what: &str| {

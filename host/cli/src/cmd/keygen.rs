@@ -11,8 +11,9 @@ use super::Done;
 
 /// Make a key that signs images, or one that a device asks its callers for
 ///
-/// Writes the secret to a file that only its owner may read. Of a signing key it prints the public half, which a policy
-/// names; a role key goes whole into the device's table (`xmap keys`). The secret is never printed, and no file is written over.
+/// Writes the secret to a file that only its owner may read. Of a signing key it prints the public half,
+/// which a policy names; a role key goes whole into the device's table (`xmap keys`). The secret is never
+/// printed, and no file is written over.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -28,7 +29,8 @@ pub(super) struct Args {
     /// Make a role key: observe, call, operate or own, each with what those before it may
     #[arg(long, value_name = "ROLE", value_parser = role)]
     role: Option<Role>,
-    /// Exports that the role key may call, by key: `panel.*`, or `*` for all; may be given again [default: none]
+    /// Exports that the role key may call, by key: `panel.*`, or `*` for all; may be given again [default:
+    /// none]
     #[arg(long, value_name = "PATTERN", value_parser = pattern, requires = "role")]
     allow: Vec<Pattern>,
 }

@@ -12,8 +12,9 @@ use super::Done;
 
 /// Show or change a device's table of role keys
 ///
-/// The table says who may ask a device what. It goes to the device with its firmware, or to the daemon as a file, and never over the link. It
-/// holds the keys' secrets, so only its owner may read it; they are not printed.
+/// The table says who may ask a device what. It goes to the device with its firmware, or to the daemon as a
+/// file, and never over the link. It holds the keys' secrets, so only its owner may read it; they are not
+/// printed.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:

@@ -68,8 +68,8 @@ pub(super) struct Built {
 /// Reads an image, or compiles a manifest or a module to one.
 ///
 /// # Errors
-/// Everything that is wrong with the input; X0620 where no device takes the image, X0704 where it is a bundle of
-/// several.
+/// Everything that is wrong with the input; X0620 where no device takes the image, X0704 where it is a bundle
+/// of several.
 pub(super) fn load(path: &Path) -> Result<Loaded, Diagnostics> {
     let mut all = load_all(path)?;
     match all.len() {

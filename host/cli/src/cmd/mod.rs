@@ -132,7 +132,8 @@ impl From<io::Error> for Failure {
     }
 }
 
-/// An error of the link as one that a person reads: with its number, and with the nearest of the names that there are.
+/// An error of the link as one that a person reads: with its number, and with the nearest of the names that
+/// there are.
 fn diagnostic(error: xmap_client::Error) -> Diagnostic {
     let xmap_client::Error { code, port, message, help, unknown } = error;
     let code = Code::from_number(code.number()).expect("a test holds the client's numbers against the list");

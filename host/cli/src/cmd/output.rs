@@ -12,8 +12,8 @@ pub(super) use super::clean::Clean;
 /// Characters of a line where nobody says how wide the terminal is.
 const DEFAULT_COLUMNS: usize = 100;
 
-/// The standard output, in large pieces, without what would change the terminal: names in images, maps and panels
-/// are anybody's.
+/// The standard output, in large pieces, without what would change the terminal: names in images, maps and
+/// panels are anybody's.
 pub(super) fn stdout() -> Clean<BufWriter<StdoutLock<'static>>> {
     Clean::new(BufWriter::new(io::stdout().lock()))
 }

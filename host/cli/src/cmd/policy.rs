@@ -17,8 +17,9 @@ use super::{Done, output::write_file};
 
 /// Sign the policy of a device's owner, or send it to the device
 ///
-/// A device that has an owner takes a policy that the owner's root key has signed, if its version is higher than the one's
-/// that it has. It holds at once: a module that it does not allow is stopped, its outputs made safe.
+/// A device that has an owner takes a policy that the owner's root key has signed, if its version is higher
+/// than the one's that it has. It holds at once: a module that it does not allow is stopped, its outputs made
+/// safe.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:

@@ -127,8 +127,8 @@ impl MapFiles {
         self.files.is_empty()
     }
 
-    /// Warns of maps that are of none of these images, which are those that the device runs or tells of: a map names
-    /// places in its own image alone.
+    /// Warns of maps that are of none of these images, which are those that the device runs or tells of: a
+    /// map names places in its own image alone.
     pub(super) fn hold_against(&self, maps: &Maps, images: impl IntoIterator<Item = ImageInfo>) {
         let images: Vec<String> = images.into_iter().map(|image| hex(&image.hash)).collect();
         self.hold_against_hashes(maps, &images);

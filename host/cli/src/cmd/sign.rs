@@ -13,7 +13,8 @@ use super::{Done, load, output::write_file};
 
 /// Sign an image: its hash, module, version and board, and where it may come from
 ///
-/// Puts a seal of 212 bytes behind the image; one that stands there is replaced. The file is written whole or not at all.
+/// Puts a seal of 212 bytes behind the image; one that stands there is replaced. The file is written whole or
+/// not at all.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:

@@ -7,9 +7,9 @@ use tiny_mapper::TrapCode;
 use xmap_compiler::diagnostic::{Code, Diagnostic, Diagnostics, Place, Source};
 use xmap_compiler::input::{self, MAX_SCRIPT_BYTES};
 use xmap_compiler::recognize::{FileKind, UTF_16, not_this};
+use xmap_device::{Hook, MountError};
 use xmap_image::Image;
 use xmap_image::limits::DEFAULT_FUEL;
-use xmap_panel::{Hook, MountError};
 use xmap_sim::{
     Script, ScriptErrorKind, Shown, Sim, SimBoard, SimError, Standstill, StepErrorKind, run as play,
     trace_line, write_vcd,

@@ -10,7 +10,7 @@ use xmap_compiler::map::hex;
 use xmap_compiler::policy;
 use xmap_image::{Extension, FORMAT, Image, Op, Section, Word, decode};
 use xmap_keys as keys;
-use xmap_trust::{Policy, Reject, Seal, SealError, check_sealed, sealed};
+use xmap_trust::{Reject, Seal, SealError, TrustPolicy, check_sealed, sealed};
 
 use super::asks::facts;
 use super::load::{self, Loaded};
@@ -52,7 +52,7 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Done {
     }
     load::beside(&all)?;
     for loaded in &all {
-        xmap_panel::check_lines(&loaded.image.image()).map_err(|reserved| {
+        xmap_device::check_lines(&loaded.image.image()).map_err(|reserved| {
             let message = format!("{}: {reserved}: no device takes the image", loaded.title);
             Diagnostic::new(Code::ReservedLine, Place::File(loaded.title.clone()), message)
                 .help("declare another line, and compile the panel again with this xmap".to_string())
@@ -73,8 +73,9 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Done {
     Ok(())
 }
 
-/// Holds the bytes against a policy as a device does: nothing of the image is looked at before its seal holds.
-fn judge(args: &Args, policy: &Policy, bytes: &[u8], out: &mut dyn Write) -> Done {
+/// Holds the bytes against a policy as a device does: nothing of the image is looked at before its seal
+/// holds.
+fn judge(args: &Args, policy: &TrustPolicy, bytes: &[u8], out: &mut dyn Write) -> Done {
     let (chunks, rest) = bytes.as_chunks::<4>();
     let words: Vec<Word> = chunks.iter().map(|word| Word::from_le_bytes(*word)).collect();
     let own = sealed(&words).and_then(|(_, seal)| Seal::parse(seal).ok()).map(|seal| seal.origin);

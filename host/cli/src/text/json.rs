@@ -6,8 +6,8 @@
 use serde_json::{Value as Json, json};
 use tiny_mapper::TrapCode;
 use xmap_link::{
-    Boot, Happening, Hello, HostCounts, ImageInfo, ImageState, KeepStatus, ModuleStatus, Status, TrapReport,
-    TrustStatus, What, Why,
+    Boot, DeviceEvent, DeviceEventKind, Hello, HostCounts, ImageInfo, ImageState, KeepStatus, ModuleStatus,
+    RollbackReason, Status, TrapReport, TrustStatus,
 };
 use xmap_sim::Value;
 
@@ -145,30 +145,30 @@ pub fn trap(trap: &TrapReport, maps: &Maps) -> Json {
 }
 
 /// Something that happened, with its number.
-pub fn happening(number: u32, happening: &Happening, name: &str, maps: &Maps) -> Json {
+pub fn happening(number: u32, happening: &DeviceEvent, name: &str, maps: &Maps) -> Json {
     let (kind, more) = match &happening.what {
-        What::Mounted => ("mounted", Json::Null),
-        What::NotMounted(s) => ("not_mounted", state(s, maps)),
-        What::Swapped => ("swapped", Json::Null),
-        What::Confirmed => ("confirmed", Json::Null),
-        What::RolledBack(w) => ("rolled_back", why(w, maps)),
-        What::Trapped(t) => ("trapped", trap(t, maps)),
-        What::Mistaken(t) => ("mistaken", trap(t, maps)),
-        What::MadeSafe => ("made_safe", Json::Null),
-        What::Restarted => ("restarted", Json::Null),
-        What::Faulted => ("faulted", Json::Null),
-        What::Reset => ("reset", Json::Null),
-        What::HostLost => ("host_lost", Json::Null),
-        What::HostBack => ("host_back", Json::Null),
-        What::Overrun => ("overrun", Json::Null),
-        What::TransferEnded => ("transfer_ended", Json::Null),
-        What::Policy { version } => ("policy", json!({ "version": version })),
-        What::Disallowed { code } => ("disallowed", json!({ "code": code })),
-        What::NotKept { thing, fault } => {
+        DeviceEventKind::Mounted => ("mounted", Json::Null),
+        DeviceEventKind::NotMounted(s) => ("not_mounted", state(s, maps)),
+        DeviceEventKind::Swapped => ("swapped", Json::Null),
+        DeviceEventKind::Confirmed => ("confirmed", Json::Null),
+        DeviceEventKind::RolledBack(w) => ("rolled_back", why(w, maps)),
+        DeviceEventKind::Trapped(t) => ("trapped", trap(t, maps)),
+        DeviceEventKind::Mistaken(t) => ("mistaken", trap(t, maps)),
+        DeviceEventKind::MadeSafe => ("made_safe", Json::Null),
+        DeviceEventKind::Restarted => ("restarted", Json::Null),
+        DeviceEventKind::Faulted => ("faulted", Json::Null),
+        DeviceEventKind::Reset => ("reset", Json::Null),
+        DeviceEventKind::HostLost => ("host_lost", Json::Null),
+        DeviceEventKind::HostBack => ("host_back", Json::Null),
+        DeviceEventKind::Overrun => ("overrun", Json::Null),
+        DeviceEventKind::TransferEnded => ("transfer_ended", Json::Null),
+        DeviceEventKind::Policy { version } => ("policy", json!({ "version": version })),
+        DeviceEventKind::Disallowed { code } => ("disallowed", json!({ "code": code })),
+        DeviceEventKind::NotKept { thing, fault } => {
             ("not_kept", json!({ "thing": thing.to_string(), "why": fault.to_string() }))
         }
-        What::KeptAgain { thing } => ("kept_again", json!({ "thing": thing.to_string() })),
-        What::SetAside { starts } => ("set_aside", json!({ "starts": starts })),
+        DeviceEventKind::KeptAgain { thing } => ("kept_again", json!({ "thing": thing.to_string() })),
+        DeviceEventKind::SetAside { starts } => ("set_aside", json!({ "starts": starts })),
     };
     json!({
         "number": number,
@@ -182,12 +182,12 @@ pub fn happening(number: u32, happening: &Happening, name: &str, maps: &Maps) ->
 }
 
 /// Why an image was taken back.
-pub fn why(why: &Why, maps: &Maps) -> Json {
+pub fn why(why: &RollbackReason, maps: &Maps) -> Json {
     match why {
-        Why::Trap(t) => json!({ "because": "trap", "detail": trap(t, maps) }),
-        Why::NotMounted(s) => json!({ "because": "not_mounted", "detail": state(s, maps) }),
-        Why::Unconfirmed => json!({ "because": "unconfirmed", "detail": null }),
-        Why::Asked => json!({ "because": "asked", "detail": null }),
+        RollbackReason::Trap(t) => json!({ "because": "trap", "detail": trap(t, maps) }),
+        RollbackReason::NotMounted(s) => json!({ "because": "not_mounted", "detail": state(s, maps) }),
+        RollbackReason::Unconfirmed => json!({ "because": "unconfirmed", "detail": null }),
+        RollbackReason::Asked => json!({ "because": "asked", "detail": null }),
     }
 }
 

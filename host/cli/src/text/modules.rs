@@ -3,7 +3,10 @@
 use std::fmt::Write;
 
 use tiny_mapper::TrapCode;
-use xmap_link::{Happening, ImageState, Life, ModuleStatus, POLICY_CODES, Rejection, TrapReport, What, Why};
+use xmap_link::{
+    DeviceEvent, DeviceEventKind, ImageState, Life, ModuleStatus, POLICY_CODES, Rejection, RollbackReason,
+    TrapReport,
+};
 use xmap_trust::{Exceeded, Reject};
 
 use xmap_client::Swapped;
@@ -91,50 +94,52 @@ pub fn rejection_text(rejection: &Rejection) -> String {
 }
 
 /// Why an image was taken back.
-pub fn why_text(why: &Why, maps: &Maps) -> String {
+pub fn why_text(why: &RollbackReason, maps: &Maps) -> String {
     match why {
-        Why::Trap(trap) => trap_text(trap, maps),
-        Why::NotMounted(state) => state_text(state, maps),
-        Why::Unconfirmed => "nobody confirmed it in time".into(),
-        Why::Asked => "a host asked for it".into(),
+        RollbackReason::Trap(trap) => trap_text(trap, maps),
+        RollbackReason::NotMounted(state) => state_text(state, maps),
+        RollbackReason::Unconfirmed => "nobody confirmed it in time".into(),
+        RollbackReason::Asked => "a host asked for it".into(),
     }
 }
 
 /// Something that happened, without its time and its module.
-pub fn happening_text(what: &What, maps: &Maps) -> String {
+pub fn happening_text(what: &DeviceEventKind, maps: &Maps) -> String {
     match what {
-        What::Mounted
-        | What::Swapped
-        | What::Confirmed
-        | What::MadeSafe
-        | What::Restarted
-        | What::Faulted
-        | What::Reset
-        | What::HostLost
-        | What::HostBack
-        | What::Overrun
-        | What::TransferEnded => what.words().unwrap_or_default().into(),
-        What::NotMounted(state) => format!("not mounted: {}", state_text(state, maps)),
-        What::RolledBack(why) => format!("rolled back: {}", why_text(why, maps)),
-        What::Trapped(trap) => format!("export {}: {}", trap.export, trap_text(trap, maps)),
-        What::Mistaken(trap) => {
+        DeviceEventKind::Mounted
+        | DeviceEventKind::Swapped
+        | DeviceEventKind::Confirmed
+        | DeviceEventKind::MadeSafe
+        | DeviceEventKind::Restarted
+        | DeviceEventKind::Faulted
+        | DeviceEventKind::Reset
+        | DeviceEventKind::HostLost
+        | DeviceEventKind::HostBack
+        | DeviceEventKind::Overrun
+        | DeviceEventKind::TransferEnded => what.words().unwrap_or_default().into(),
+        DeviceEventKind::NotMounted(state) => format!("not mounted: {}", state_text(state, maps)),
+        DeviceEventKind::RolledBack(why) => format!("rolled back: {}", why_text(why, maps)),
+        DeviceEventKind::Trapped(trap) => format!("export {}: {}", trap.export, trap_text(trap, maps)),
+        DeviceEventKind::Mistaken(trap) => {
             format!("export {}: a host's argument was refused: {}", trap.export, trap_text(trap, maps))
         }
-        What::Policy { version } => format!("policy {version} holds from now on"),
-        What::NotKept { thing, fault } => format!("runs, and is not on the disk ({thing}): {fault}"),
-        What::KeptAgain { thing } => format!("on the disk again: {thing}"),
-        What::SetAside { starts } => {
+        DeviceEventKind::Policy { version } => format!("policy {version} holds from now on"),
+        DeviceEventKind::NotKept { thing, fault } => {
+            format!("runs, and is not on the disk ({thing}): {fault}")
+        }
+        DeviceEventKind::KeptAgain { thing } => format!("on the disk again: {thing}"),
+        DeviceEventKind::SetAside { starts } => {
             format!("its newest image was set aside: {starts} starts with it did not end well")
         }
-        What::Disallowed { code } => {
+        DeviceEventKind::Disallowed { code } => {
             format!("stopped by a new policy: {}", policy_text(code.saturating_sub(POLICY_CODES), 0))
         }
     }
 }
 
 /// `00:00:03.512  0 hall  swapped: a new image runs`.
-pub fn happening_line(happening: &Happening, name: &str, maps: &Maps) -> String {
-    let Happening { time_us, module, what } = happening;
+pub fn happening_line(happening: &DeviceEvent, name: &str, maps: &Maps) -> String {
+    let DeviceEvent { time_us, module, what } = happening;
     let what = happening_text(what, maps);
     format!("{}  {module} {}  {what}", uptime(*time_us), name.escape_debug())
 }
@@ -297,63 +302,66 @@ module  name     life      image     version  generation  trial  previous
 
     #[test]
     fn happenings_read_like_this() {
-        let happening = |what| Happening { time_us: 3_512_000, module: 0, what };
+        let happening = |what| DeviceEvent { time_us: 3_512_000, module: 0, what };
         let lines = [
-            (What::Mounted, "mounted"),
+            (DeviceEventKind::Mounted, "mounted"),
             (
-                What::NotMounted(ImageState::Rejected { code: 12, detail: 3 }),
+                DeviceEventKind::NotMounted(ImageState::Rejected { code: 12, detail: 3 }),
                 "not mounted: the image was rejected: the name of export 3 is malformed or out of order",
             ),
             (
-                What::NotMounted(ImageState::Rejected { code: 273, detail: 1 << 16 | 17 }),
+                DeviceEventKind::NotMounted(ImageState::Rejected { code: 273, detail: 1 << 16 | 17 }),
                 "not mounted: the image was rejected: beside module 1: one drives line 17, and the other declares it",
             ),
             (
-                What::NotMounted(ImageState::Rejected { code: 286, detail: 2 << 16 | 4 }),
+                DeviceEventKind::NotMounted(ImageState::Rejected { code: 286, detail: 2 << 16 | 4 }),
                 "not mounted: the image was rejected: beside the image that module 2 may go back to: an export of \
                  each has the same key: its export 4",
             ),
-            (What::Swapped, "swapped: a new image runs"),
-            (What::Confirmed, "confirmed"),
-            (What::RolledBack(Why::Unconfirmed), "rolled back: nobody confirmed it in time"),
+            (DeviceEventKind::Swapped, "swapped: a new image runs"),
+            (DeviceEventKind::Confirmed, "confirmed"),
             (
-                What::RolledBack(Why::NotMounted(ImageState::MountTrapped(trap(9)))),
+                DeviceEventKind::RolledBack(RollbackReason::Unconfirmed),
+                "rolled back: nobody confirmed it in time",
+            ),
+            (
+                DeviceEventKind::RolledBack(RollbackReason::NotMounted(ImageState::MountTrapped(trap(9)))),
                 "rolled back: the image was not mounted: trap divide_by_zero at op 9, detail 0 (#1, wasm offset 0x40)",
             ),
-            (What::Trapped(trap(u32::MAX)), "export 2: trap divide_by_zero, detail 0"),
-            (What::MadeSafe, "outputs made safe"),
-            (What::Restarted, "restarted after a fault"),
-            (What::Faulted, "faulted: it rests until it is reset"),
-            (What::Reset, "reset by a host"),
-            (What::HostLost, "no host is heard any more"),
-            (What::HostBack, "a host is heard again"),
-            (What::Overrun, "an event was lost: there was no room for it"),
-            (What::TransferEnded, "a transfer was given up"),
+            (DeviceEventKind::Trapped(trap(u32::MAX)), "export 2: trap divide_by_zero, detail 0"),
+            (DeviceEventKind::MadeSafe, "outputs made safe"),
+            (DeviceEventKind::Restarted, "restarted after a fault"),
+            (DeviceEventKind::Faulted, "faulted: it rests until it is reset"),
+            (DeviceEventKind::Reset, "reset by a host"),
+            (DeviceEventKind::HostLost, "no host is heard any more"),
+            (DeviceEventKind::HostBack, "a host is heard again"),
+            (DeviceEventKind::Overrun, "an event was lost: there was no room for it"),
+            (DeviceEventKind::TransferEnded, "a transfer was given up"),
             (
-                What::Mistaken(trap(7)),
+                DeviceEventKind::Mistaken(trap(7)),
                 "export 2: a host's argument was refused: trap divide_by_zero at op 7, detail 0 (hall.c:7:3, $tick, wasm offset 0x40)",
             ),
-            (What::Policy { version: 4 }, "policy 4 holds from now on"),
-            (What::Disallowed { code: 772 }, "stopped by a new policy: reject: revoked"),
+            (DeviceEventKind::Policy { version: 4 }, "policy 4 holds from now on"),
+            (DeviceEventKind::Disallowed { code: 772 }, "stopped by a new policy: reject: revoked"),
             (
-                What::NotKept { thing: Thing::Image, fault: KeepFault::System { errno: 28 } },
+                DeviceEventKind::NotKept { thing: Thing::Image, fault: KeepFault::System { errno: 28 } },
                 "runs, and is not on the disk (the image): no space left on the disk",
             ),
-            (What::KeptAgain { thing: Thing::Policy }, "on the disk again: the policy"),
+            (DeviceEventKind::KeptAgain { thing: Thing::Policy }, "on the disk again: the policy"),
             (
-                What::SetAside { starts: 3 },
+                DeviceEventKind::SetAside { starts: 3 },
                 "its newest image was set aside: 3 starts with it did not end well",
             ),
             (
-                What::NotMounted(ImageState::Rejected { code: 776, detail: 7 }),
+                DeviceEventKind::NotMounted(ImageState::Rejected { code: 776, detail: 7 }),
                 "not mounted: reject: rollback to version 7",
             ),
             (
-                What::NotMounted(ImageState::Rejected { code: 774, detail: 0 }),
+                DeviceEventKind::NotMounted(ImageState::Rejected { code: 774, detail: 0 }),
                 "not mounted: reject: untrusted origin",
             ),
             (
-                What::NotMounted(ImageState::Rejected { code: 779, detail: 17 }),
+                DeviceEventKind::NotMounted(ImageState::Rejected { code: 779, detail: 17 }),
                 "not mounted: reject: line 17 not allowed",
             ),
         ];
@@ -385,7 +393,7 @@ module  name     life      image     version  generation  trial  previous
         assert_eq!(module["trap"]["source"], "hall.c:7:3");
         assert_eq!(module["trap"]["code"], "divide_by_zero");
         assert_eq!(module["life"], "running");
-        let why = json::why(&Why::Trap(trap(u32::MAX)), &Maps::default());
+        let why = json::why(&RollbackReason::Trap(trap(u32::MAX)), &Maps::default());
         let expected = r#"{"because":"trap","detail":{"code":"divide_by_zero","detail":0,"export":2,"function":null,"op":null,"source":null}}"#;
         assert_eq!(why.to_string(), expected);
         let state = json::state(&ImageState::MountRefused { result: -3 }, &maps());

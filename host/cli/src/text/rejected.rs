@@ -1,9 +1,9 @@
 //! Why a device rejected an image, as text, and what helps. docs/link.md has the numbers.
 
 use xmap_boards::{Line, RPI4B};
+use xmap_device::Hook;
 use xmap_image::{Conflict, ExportId, VerifyError};
 use xmap_link::ImageState;
-use xmap_panel::Hook;
 
 /// The first code of what a mount found; those below are of verification.
 const MOUNT: u16 = 256;
@@ -39,11 +39,12 @@ fn hook_text(hook: u32) -> Option<String> {
     Some(format!("`{}` must have {params} and {results}", hook.name()))
 }
 
-/// The first code of a conflict with the active image of another module, and with the image that it may go back to.
+/// The first code of a conflict with the active image of another module, and with the image that it may go
+/// back to.
 const CONFLICTS: [u16; 2] = [270, 280];
 
-/// The module that an image conflicts with, whether it is with the image that this one may go back to, and the
-/// conflict. `None` where the code is that of another reason.
+/// The module that an image conflicts with, whether it is with the image that this one may go back to, and
+/// the conflict. `None` where the code is that of another reason.
 fn conflict_of(code: u16, detail: u32) -> Option<(u32, bool, Conflict)> {
     let [with, place] = [detail >> 16, detail & 0xffff];
     let returning = code >= CONFLICTS[1];

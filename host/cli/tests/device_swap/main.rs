@@ -1,5 +1,5 @@
-//! A panel is changed while its lamp is on, with the verbs of `xmap` and the device program of the board. Wires that
-//! fail, hosts that compete, images that are no good: the lamp stays on, its line is not written.
+//! A panel is changed while its lamp is on, with the verbs of `xmap` and the device program of the board.
+//! Wires that fail, hosts that compete, images that are no good: the lamp stays on, its line is not written.
 
 mod owner;
 mod rig;
@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use rig::{Between, Fate, Panels, Rig, done, xmap};
 use xmap_client::{Client, ErrorCode, Options};
 use xmap_image::OwnedImage;
-use xmap_link::{Retry, What};
+use xmap_link::{DeviceEventKind, Retry};
 
 /// A lamp on line 17, presses that are counted, and a tick every 10 ms.
 const PINS: &str = "
@@ -33,8 +33,8 @@ const KEEP: &str = "
 globals = [\"presses\"]
 ";
 
-/// The lamp's module. `tick` stands in the handler, `mount` is what `on_mount` gives, `version` what `version` does, and
-/// `data` goes into its memory, so that the image takes several frames.
+/// The lamp's module. `tick` stands in the handler, `mount` is what `on_mount` gives, `version` what
+/// `version` does, and `data` goes into its memory, so that the image takes several frames.
 fn wat(version: u32, tick: &str, mount: i32, data: usize) -> String {
     let data: String = (0..data).map(|n| format!("\\{:02x}", n * 37 % 251 + 1)).collect();
     format!(
@@ -245,7 +245,8 @@ fn a_transfer_that_is_cut_at_any_frame_leaves_the_old_image_running() {
         let error = client.swap(0, &image.image(), &mut |_| {}).unwrap_err();
         assert_eq!(error.code, ErrorCode::LinkBroken, "frame {frame}: {error}");
         assert_eq!(call(&rig, "version"), "version -> 1\n", "frame {frame}");
-        // Another host may send once the device has given the transfer up, after 5 s; it began with the fourth frame.
+        // Another host may send once the device has given the transfer up, after 5 s; it began with the
+        // fourth frame.
         rig.skip(6_000_000);
         let start = Instant::now();
         let mut client = Client::connect(&rig.port.parse().unwrap(), &options).unwrap();
@@ -265,7 +266,7 @@ fn a_transfer_that_is_cut_at_any_frame_leaves_the_old_image_running() {
 
 fn given_up(client: &mut Client) -> usize {
     let (happenings, _) = client.happenings(0).unwrap();
-    happenings.iter().filter(|(_, happening)| happening.what == What::TransferEnded).count()
+    happenings.iter().filter(|(_, happening)| happening.what == DeviceEventKind::TransferEnded).count()
 }
 
 #[test]

@@ -1,11 +1,11 @@
-//! A device that has an owner, and everything that the owner does with it, by the verbs of `xmap`: what is refused reads as
-//! `xmap verify --policy` says it.
+//! A device that has an owner, and everything that the owner does with it, by the verbs of `xmap`: what is
+//! refused reads as `xmap verify --policy` says it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use xmap_device::{Owned, Volatile};
 use xmap_keys::read_key;
-use xmap_panel::{Owned, Volatile};
 
 use crate::rig::{Panels, Rig, done, xmap};
 use crate::{PINS, path, wat};

@@ -1,4 +1,5 @@
-//! A device behind a socket: the program of the board, on the simulated board, for any number of hosts at a time.
+//! A device behind a socket: the program of the board, on the simulated board, for any number of hosts at a
+//! time.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -11,8 +12,8 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 use tiny_mapper::STACK_SLOTS;
+use xmap_device::{Device, Identity, Owned, Recorder, Service, SlotMemory, Volatile, Wire};
 use xmap_link::{Boot, features};
-use xmap_panel::{Device, Identity, Owned, Recorder, Room, Service, Volatile, Wire};
 use xmap_sim::{Heap, SimBoard};
 
 const IDENTITY: Identity = Identity {
@@ -118,8 +119,8 @@ impl Drop for Rig {
     }
 }
 
-fn room() -> Room<Heap> {
-    Room {
+fn room() -> SlotMemory<Heap> {
+    SlotMemory {
         words: vec![0; SLOT_WORDS],
         stack: vec![0; STACK_SLOTS],
         globals: vec![0; 1 << 10],

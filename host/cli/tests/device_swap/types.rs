@@ -1,5 +1,6 @@
-//! Every type that a manifest offers, with each word that says whose bytes are, at each place among parameters and among
-//! results: built, verified, called in the simulator and over the link, with the same answer.
+//! Every type that a manifest offers, with each word that says whose bytes are, at each place among
+//! parameters and among results: built, verified, called in the simulator and over the link, with the same
+//! answer.
 
 use std::fmt::Write;
 use std::path::PathBuf;
@@ -9,7 +10,8 @@ use xmap_sim::{Script, Sim, run};
 
 use crate::rig::{Panels, Rig, done};
 
-/// A type: its name in a manifest, the WebAssembly type, and a value as WebAssembly text and as it is printed.
+/// A type: its name in a manifest, the WebAssembly type, and a value as WebAssembly text and as it is
+/// printed.
 const SCALARS: [(&str, &str, &str, &str); 11] = [
     ("bool", "i32", "1", "true"),
     ("u8", "i32", "255", "255"),

@@ -116,8 +116,8 @@ extern "C" fn acknowledge() {
     ENABLED.set(true);
 }
 
-/// Opens the valve until the tank is empty. That never comes while nobody lets the world go on: a mistake, and
-/// the end of the call's fuel.
+/// Opens the valve until the tank is empty. That never comes while nobody lets the world go on: a mistake,
+/// and the end of the call's fuel.
 #[unsafe(no_mangle)]
 extern "C" fn bleed() {
     gpio::set(VALVE, true);

@@ -56,18 +56,18 @@ pub trait Peer {
     /// `crc32()` over [`crate::modules::CRC_BYTES`] bytes.
     fn crc(&self) -> Option<impl FnMut() -> u32>;
 
-    /// From the bytes of the panel to the end of `call_gpio_set(17, 1)`, and everything dropped again. What a process
-    /// makes once, as an engine that all modules share, is made beforehand.
+    /// From the bytes of the panel to the end of `call_gpio_set(17, 1)`, and everything dropped again. What a
+    /// process makes once, as an engine that all modules share, is made beforehand.
     fn first_call(&self) -> Option<impl FnMut()>;
 
-    /// The same, with all that is asked where the bytes come from a store or a wire: whether they are what was
-    /// written. Of engines that have no such question, none.
+    /// The same, with all that is asked where the bytes come from a store or a wire: whether they are what
+    /// was written. Of engines that have no such question, none.
     fn admitted_call(&self) -> Option<impl FnMut()> {
         never::<fn()>()
     }
 
-    /// The panel, loaded and ready for calls, in addition to all others: its bytes on the heap count. Beside it, the
-    /// bytes of linear memory among them.
+    /// The panel, loaded and ready for calls, in addition to all others: its bytes on the heap count. Beside
+    /// it, the bytes of linear memory among them.
     fn hold(&self) -> Option<(impl Sized + use<Self>, usize)>
     where
         Self: Sized;

@@ -49,8 +49,8 @@ fn usage() -> ExitCode {
     ExitCode::from(2)
 }
 
-/// Nanoseconds of one run: the process's own time on the processor. Whatever else the machine does takes its turns
-/// beside it, and what several threads do at once adds up.
+/// Nanoseconds of one run: the process's own time on the processor. Whatever else the machine does takes its
+/// turns beside it, and what several threads do at once adds up.
 #[inline(always)]
 fn nanoseconds(run: impl FnOnce()) -> f64 {
     let start = ProcessTime::now();
@@ -170,8 +170,8 @@ fn median(times: &[f64]) -> Option<f64> {
 /// The global allocator that counts.
 pub type HeapCounter = &'static StatsAlloc<std::alloc::System>;
 
-/// Prints what one more loaded panel holds on the heap beside its linear memory, in bytes: the mean of several. The
-/// program's global allocator must be stats_alloc's.
+/// Prints what one more loaded panel holds on the heap beside its linear memory, in bytes: the mean of
+/// several. The program's global allocator must be stats_alloc's.
 pub fn heap<P: Peer>(peer: &P) {
     const COPIES: usize = 8;
     fn held() -> usize {

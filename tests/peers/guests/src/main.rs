@@ -1,6 +1,7 @@
 #![forbid(unsafe_code)]
-//! Makes the committed `.wasm` files: `cargo run -p peer-guests`, with clang 19 and its linker in the path
-//! or in `CLANG` and `WASM_LD`. The bytes depend on their version; so a run of the benchmark takes the committed ones.
+//! Makes the committed `.wasm` files: `cargo run -p peer-guests`, with clang 19 and its linker in the path or
+//! in `CLANG` and `WASM_LD`. The bytes depend on their version; so a run of the benchmark takes the committed
+//! ones.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};

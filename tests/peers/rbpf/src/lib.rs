@@ -1,6 +1,7 @@
-//! rbpf: eBPF programs, interpreted or compiled by its own JIT. A program has one entry; so each task is one of its own,
-//! written by hand, its arguments the first words of its memory. A helper cannot end a program:
-//! what `gpio.set` refuses, the program never learns. There are frames for eight nested calls; so there is no recursion.
+//! rbpf: eBPF programs, interpreted or compiled by its own JIT. A program has one entry; so each task is one
+//! of its own, written by hand, its arguments the first words of its memory. A helper cannot end a program:
+//! what `gpio.set` refuses, the program never learns. There are frames for eight nested calls; so there is no
+//! recursion.
 
 use peer_common::{Peer, modules, never, put};
 use rbpf::EbpfVmRaw;
@@ -50,9 +51,9 @@ impl<'p> Program<'p> {
     #[inline(always)]
     fn run(&self, memory: &mut [u8]) -> u64 {
         let result = if self.jit {
-            // SAFETY: what rbpf compiled does not check addresses. The programs of this crate are constants, and each reads
-            // only the arguments, or the table and the buffer, that `memory` holds; the check task runs them
-            // on the interpreter too, which does check.
+            // SAFETY: what rbpf compiled does not check addresses. The programs of this crate are constants,
+            // and each reads only the arguments, or the table and the buffer, that `memory` holds; the check
+            // task runs them on the interpreter too, which does check.
             unsafe { self.vm.execute_program_jit(memory) }
         } else {
             self.vm.execute_program(memory)

@@ -1,5 +1,5 @@
-//! wasmtime: Cranelift compiles to the machine's code, or to the bytecode of Pulley, which is interpreted; either way
-//! when a module is loaded. `precompiled` loads what Cranelift compiled beforehand.
+//! wasmtime: Cranelift compiles to the machine's code, or to the bytecode of Pulley, which is interpreted;
+//! either way when a module is loaded. `precompiled` loads what Cranelift compiled beforehand.
 
 use peer_common::{Peer, modules, put};
 use wasmtime::{Config, Engine, Error, Instance, Linker, Module, Store, WasmParams, WasmResults};

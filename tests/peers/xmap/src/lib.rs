@@ -1,5 +1,6 @@
 #![forbid(unsafe_code)]
-//! The mapper of this project. Images are compiled beforehand, as for the device; their folder is the first argument.
+//! The mapper of this project. Images are compiled beforehand, as for the device; their folder is the first
+//! argument.
 
 use std::fs;
 use std::path::Path;

@@ -1,14 +1,14 @@
-//! From a timer's deadline to its handler's store: the part behind the interrupt, with the device program as it is
-//! flashed. A line for each figure: its name and the number.
+//! From a timer's deadline to its handler's store: the part behind the interrupt, with the device program as
+//! it is flashed. A line for each figure: its name and the number.
 
 use core::fmt::Write as _;
 
 use rpi4b::device::{Board, Wrapped};
 use rpi4b::interrupts;
 use rpi4b::limits::{MODULES, SLOTS_A_MODULE};
-use rpi4b::startup::arena::Room;
+use rpi4b::startup::arena::SlotMemory;
 use xmap_bcm2711::{Pmu, Uart};
-use xmap_panel::{Borrowed, Device};
+use xmap_device::{Borrowed, Device};
 
 use crate::device::Probe;
 
@@ -18,7 +18,7 @@ pub(crate) type Probed = Device<Borrowed<'static>, Wrapped<Probe<Board>>>;
 /// Runs so many events of an image whose only handler is a timer's, and stores in each.
 pub(crate) fn measure(
     port: Wrapped<Probe<Board>>,
-    rooms: [[Room; SLOTS_A_MODULE]; MODULES],
+    rooms: [[SlotMemory; SLOTS_A_MODULE]; MODULES],
     image: &[u8],
     events: u32,
     uart: &mut Uart<'_>,

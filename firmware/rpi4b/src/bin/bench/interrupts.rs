@@ -1,4 +1,5 @@
-//! What an interrupt costs, and how late the main loop is after one. A line for each figure: its name and the number.
+//! What an interrupt costs, and how late the main loop is after one. A line for each figure: its name and the
+//! number.
 
 use core::arch::asm;
 use core::fmt::Write as _;

@@ -1,5 +1,5 @@
-//! Interrupts on the emulated chip: its controller, timer and UART are modelled, edge detection is not (the unit
-//! tests of `pads.rs` and `notes.rs` have that).
+//! Interrupts on the emulated chip: its controller, timer and UART are modelled, edge detection is not (the
+//! unit tests of `pads.rs` and `notes.rs` have that).
 
 use core::arch::asm;
 

@@ -1,0 +1,250 @@
+//! The one way in which an image becomes active, whoever asks for it.
+//!
+//! | what asks | which image | its state |
+//! | --- | --- | --- |
+//! | boot, the disk, a host: [`Activation::New`] | the other slot's | as at load; what both images keep is carried over |
+//! | `rollback`, a trial that failed: [`Activation::Back`] | the other slot's | as the image left it |
+//! | a restart after a fault, `reset`, a host that is back: [`Activation::Again`] | the active slot's | as at load |
+//! | a new image that did not mount | the active slot's | as the image left it |
+//!
+//! Each way passes [`Device::may_run`] first, which alone makes a [`Cleared`], and ends in [`Device::run`],
+//! which takes one. An image is held against those of the other modules that are active or may come back, so
+//! that an image which comes back finds its lines, keys and name free.
+
+use xmap_image::conflict;
+use xmap_link::{DeviceEventKind, Life, RollbackReason};
+
+use crate::admission::hold;
+use crate::lifecycle::Step;
+use crate::lines::{bring_back_lines, change_lines, check_lines, make_safe, prepare_lines, release_lines};
+use crate::module::Place;
+use crate::slot::Slot;
+use crate::sources::Phases;
+use crate::{Board, Device, Failure, Kept, MountError, Ram, Trust};
+
+/// An image becomes active, and how.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Activation<'k> {
+    /// The image of the other slot, as it was admitted. Where no image goes before it, it begins with this
+    /// state.
+    New(Option<Kept<'k>>),
+    /// The image of the other slot, which was active before.
+    Back(RollbackReason),
+    /// The image of the active slot, loaded anew.
+    Again {
+        /// Whether a fault is why: a host's request and a host that is back are none.
+        fault: bool,
+    },
+}
+
+/// Proof that the image in a slot may run now. Only [`Device::may_run`] makes one.
+#[derive(Debug)]
+struct Cleared(());
+
+/// The timers that ran before, and whether they were those of the same image.
+type Armed<'p> = (&'p Phases, bool);
+
+impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
+    /// Makes an image of a module active.
+    ///
+    /// # Errors
+    /// Why the image may not run: nothing of the module was touched. For [`Activation::New`] also why it did
+    /// not mount: the image before runs again. The other two end in the safe state where the image does not
+    /// mount.
+    pub(crate) fn activate(&mut self, number: u8, how: Activation<'_>) -> Result<(), Failure> {
+        let place = if matches!(how, Activation::Again { .. }) { Place::Active } else { Place::Other };
+        let cleared = self.may_run(number, place)?;
+        match how {
+            Activation::New(kept) => self.switch(number, cleared, kept)?,
+            Activation::Back(why) => self.go_back(number, cleared, why),
+            Activation::Again { fault } => self.load_again(number, cleared, fault),
+        }
+        Ok(())
+    }
+
+    /// Checks whether the image in a slot may run beside what the other modules have: the owner's policy,
+    /// room, the board's own lines, and the images that are active or may come back.
+    fn may_run(&mut self, number: u8, place: Place) -> Result<Cleared, Failure> {
+        let slot = self.modules.get_mut(usize::from(number)).ok_or(Failure::NoModule)?.slot_mut(place);
+        if let Some(policy) = self.trust.policy() {
+            hold(slot, policy, &self.trust)?;
+        }
+        slot.fits().map_err(MountError::Load)?;
+        let module = self.modules.get(usize::from(number));
+        let image = module.and_then(|module| module.slot(place).image()).ok_or(Failure::NoModule)?;
+        check_lines(&image).map_err(MountError::Reserved)?;
+        for (with, other) in (0..).zip(&self.modules).filter(|(with, _)| *with != number) {
+            for (returning, theirs) in [(false, other.image()), (true, other.returning())] {
+                if let Some(conflict) = theirs.and_then(|theirs| conflict(&image, &theirs)) {
+                    return Err(MountError::Conflict { with, returning, conflict }.into());
+                }
+            }
+        }
+        Ok(Cleared(()))
+    }
+
+    /// Between two events: the module that runs is unmounted, what it keeps is carried over, the lines whose
+    /// use changes are set up, and the new one is mounted. Where that fails, the one before comes back.
+    fn switch(&mut self, number: u8, cleared: Cleared, kept: Option<Kept<'_>>) -> Result<(), MountError> {
+        while let Some(event) = self.queue.pop_of(number) {
+            self.dispatch(event);
+        }
+        let before = self.life(number);
+        let had = matches!(before, Life::Running | Life::Faulted);
+        let rests = before == Life::Faulted;
+        _ = self.unmount(number, before == Life::Running);
+        let phases = self.disarm(number);
+
+        // `may_run` has found the module.
+        let Some(module) = self.modules.get_mut(usize::from(number)) else { return Ok(()) };
+        let (old, new) = module.both_mut();
+        let confirm_ms = new.declared().policy.confirm_ms;
+        let board = &mut self.board;
+        match (old.image().filter(|_| had), new.image()) {
+            (Some(old), Some(new)) => change_lines(&old, &new, rests, board),
+            (None, Some(new)) => prepare_lines(&new, board),
+            _ => {}
+        }
+        board.lines_ready();
+        let carry = |new: &mut Slot<R>| {
+            if had {
+                new.carry(old);
+            } else if let Some(kept) = kept {
+                new.restore(kept.layout, kept.bytes);
+            }
+        };
+        match mount(new, board, carry) {
+            Ok(()) => {
+                let now_us = board.now_us();
+                module.turn();
+                module.previous = had;
+                let trial = had && confirm_ms != 0;
+                module.trial_us = trial.then(|| now_us.saturating_add(u64::from(confirm_ms) * 1000));
+                self.run(number, cleared, had.then_some(rests), (&phases, false));
+                self.tell(number, if had { DeviceEventKind::Swapped } else { DeviceEventKind::Mounted });
+                if !trial {
+                    self.count_as_good(number);
+                }
+                Ok(())
+            }
+            Err(error) => {
+                new.step(Step::Fault);
+                match (old.image().filter(|_| had), new.image()) {
+                    (Some(old), Some(new)) => bring_back_lines(&new, &old, false, board),
+                    (None, Some(new)) => make_safe(&new, board),
+                    _ => {}
+                }
+                if let MountError::Trap(_, trap) = error {
+                    self.note_trap(number, trap);
+                }
+                if had {
+                    // One that rested before rests again.
+                    let cleared = if rests { None } else { self.may_run(number, Place::Active).ok() };
+                    self.wake(number, cleared, (&phases, true));
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Goes back to the image before the active one. Its state is what it was when it was unmounted.
+    fn go_back(&mut self, number: u8, cleared: Cleared, why: RollbackReason) {
+        let runs = self.life(number) == Life::Running && !matches!(why, RollbackReason::Trap(_));
+        let rests = self.life(number) == Life::Faulted;
+        _ = self.unmount(number, runs);
+        let phases = self.disarm(number);
+        let Some(module) = self.modules.get_mut(usize::from(number)) else { return };
+        if let (Some(new), Some(old)) = (module.active().image(), module.inactive().image()) {
+            bring_back_lines(&new, &old, rests, &mut self.board);
+        }
+        module.turn();
+        module.trial_us = None;
+        // One that failed is not kept to go forward to.
+        module.previous = why == RollbackReason::Asked;
+        self.tell(number, DeviceEventKind::RolledBack(why));
+        self.wake(number, Some(cleared), (&phases, false));
+        if let Some(module) = self.modules.get_mut(usize::from(number))
+            && !module.previous
+        {
+            module.inactive_mut().clear();
+        }
+    }
+
+    /// The image of the active slot comes back, with the state that it had: its `on_mount` is asked again. It
+    /// rests where it is not cleared.
+    fn wake(&mut self, number: u8, cleared: Option<Cleared>, armed: Armed<'_>) {
+        let Some(module) = self.modules.get_mut(usize::from(number)) else { return };
+        let Some(cleared) = cleared else { return self.stay_safe(number, None) };
+        match module.with(&mut self.board, |panel| panel.on_mount()) {
+            Some(Ok(())) => {
+                module.active_mut().step(Step::Mount);
+                self.run(number, cleared, None, armed);
+            }
+            failed => self.stay_safe(number, failed.and_then(Result::err)),
+        }
+    }
+
+    /// Loads the active image anew: memory and globals as at load, lines as at load, hooks, events.
+    fn load_again(&mut self, number: u8, cleared: Cleared, fault: bool) {
+        self.disarm(number);
+        let Some(module) = self.modules.get_mut(usize::from(number)) else { return };
+        module.settle_counters();
+        module.tally.restarts = module.tally.restarts.saturating_add(fault.into());
+        module.host_lost = false;
+        let (slot, board) = (module.active_mut(), &mut self.board);
+        slot.step(Step::Reset);
+        if let Some(image) = slot.image() {
+            prepare_lines(&image, board);
+        }
+        match mount(slot, board, |_| ()) {
+            Ok(()) => {
+                self.run(number, cleared, None, (&Phases::default(), true));
+                // What else loads a module anew has told so before.
+                if fault {
+                    self.tell(number, DeviceEventKind::Restarted);
+                }
+            }
+            Err(error) => self.stay_safe(number, Some(error)),
+        }
+    }
+
+    /// The active image is mounted: its floating outputs drive, its events are armed. `before` says whether
+    /// the image in the other slot, whose place it takes, rested.
+    fn run(&mut self, number: u8, _: Cleared, before: Option<bool>, (phases, own): Armed<'_>) {
+        let Some(module) = self.modules.get_mut(usize::from(number)) else { return };
+        let old = before.and_then(|rests| Some((module.inactive().image()?, rests)));
+        if let Some(image) = module.image() {
+            release_lines(old.as_ref().map(|(old, rests)| (old, *rests)), &image, &mut self.board);
+        }
+        module.active_mut().step(Step::Run);
+        self.arm(number, phases, own);
+    }
+
+    /// The active image did not mount: its outputs are safe, and it rests.
+    fn stay_safe(&mut self, number: u8, error: Option<MountError>) {
+        let Some(module) = self.modules.get_mut(usize::from(number)) else { return };
+        if let Some(image) = module.image() {
+            make_safe(&image, &mut self.board);
+        }
+        module.active_mut().step(Step::Fault);
+        if let Some(MountError::Trap(_, trap)) = error {
+            self.note_trap(number, trap);
+        }
+        self.refresh_edges();
+        self.tell(number, DeviceEventKind::Faulted);
+    }
+}
+
+/// Loads an image and runs its hooks; `carry` puts kept state in its place before `on_mount`.
+fn mount<R: Ram, B: Board>(
+    slot: &mut Slot<R>,
+    board: &mut B,
+    carry: impl FnOnce(&mut Slot<R>),
+) -> Result<(), MountError> {
+    slot.load(board).map_err(MountError::Load)?;
+    slot.with(board, |panel| panel.initialize()).unwrap_or(Ok(()))?;
+    carry(slot);
+    slot.with(board, |panel| panel.on_mount()).unwrap_or(Ok(()))?;
+    slot.step(Step::Mount);
+    Ok(())
+}

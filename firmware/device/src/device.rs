@@ -1,0 +1,559 @@
+//! The device: modules side by side, one queue of events, one board.
+
+use tiny_mapper::{CallError, Trap};
+use xmap_boards::Line;
+use xmap_image::{ExportId, Image, OnOverrun};
+use xmap_link::EDITION;
+use xmap_link::limits::MAX_MODULES;
+use xmap_link::{DeviceEventKind, DeviceEvents, ImageState, KeepStatus, Life, ModuleStatus, TrapReport};
+use xmap_trust::Limits;
+
+use crate::admission::Denials;
+use crate::fault::is_mistake;
+use crate::handles::Handles;
+use crate::history::History;
+use crate::module::{Module, capped};
+use crate::queue::{Queue, Queued, SHARE, Waiting};
+use crate::sources::{Phases, Sources};
+use crate::transfer::Transfer;
+use crate::{Board, Development, Failure, Handle, HostId, ModuleExport, Ram, SlotMemory, Trust};
+
+/// Edges that one turn takes from the board: where they come faster, what is due beside them still has its
+/// turn.
+const EDGES_A_TURN: usize = 64;
+
+/// What a call of a host or of a test came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotCalled {
+    /// No module has such an export, or the module has no image.
+    Unknown,
+    /// The handle's image was replaced, or the handle was given back.
+    Stale,
+    /// The module is faulted, and takes no calls.
+    Faulted,
+    /// The call itself.
+    Call(CallError),
+}
+
+/// A device without its hardware: up to four modules on one board. It does one thing at a time: an event, a
+/// call, a swap. Whoever owns it calls [`Device::poll`] until it has nothing to do, and rests until
+/// [`Device::next_wake_us`] or until the board has something new.
+#[derive(Debug)]
+pub struct Device<R: Ram, B, T = Development> {
+    pub(crate) board: B,
+    pub(crate) trust: T,
+    pub(crate) denials: Denials,
+    /// What the configuration says an image may ask for, where it says anything.
+    pub(crate) configured: Option<Limits>,
+    pub(crate) modules: [Module<R>; MAX_MODULES],
+    pub(crate) sources: Sources,
+    pub(crate) queue: Queue,
+    pub(crate) handles: Handles,
+    pub(crate) history: History,
+    pub(crate) transfer: Option<Transfer>,
+    /// The number of the latest session.
+    sessions: u32,
+    /// Lines whose rising and falling edges the board looks for.
+    detected: [u64; 2],
+    /// What outlives a restart, as the owner of the storage says.
+    pub(crate) kept: KeepStatus,
+    /// When a host was last heard.
+    pub(crate) heard_us: u64,
+    /// The latest trap that nobody has asked for.
+    trapped: Option<TrapReport>,
+    /// The latest image that was not mounted, and why.
+    pub(crate) refused: Option<(u8, Failure)>,
+}
+
+impl<R: Ram, B: Board> Device<R, B, Development> {
+    /// A development device without images: it takes any. Nothing is asked of the board.
+    pub fn new(board: B, rooms: [[SlotMemory<R>; 2]; MAX_MODULES]) -> Self {
+        Self::with_trust(board, rooms, Development)
+    }
+}
+
+impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
+    /// A device without images, which takes those that `trust` allows. Nothing is asked of the board.
+    pub fn with_trust(board: B, rooms: [[SlotMemory<R>; 2]; MAX_MODULES], trust: T) -> Self {
+        Self {
+            board,
+            trust,
+            denials: Denials::default(),
+            configured: None,
+            modules: rooms.map(Module::new),
+            sources: Sources::default(),
+            queue: Queue::default(),
+            handles: Handles::default(),
+            history: History::default(),
+            transfer: None,
+            sessions: 0,
+            detected: [0; 2],
+            kept: KeepStatus::default(),
+            heard_us: 0,
+            trapped: None,
+            refused: None,
+        }
+    }
+
+    /// Does the next thing: takes note of what the board saw and of what is due, and runs one event. Returns
+    /// whether there was an event, or is more to take note of.
+    pub fn poll(&mut self) -> bool {
+        let (event, more) = self.turn();
+        event.is_some() || more
+    }
+
+    /// Does what [`Device::poll`] does until there is an event, and returns the event that it ran.
+    pub fn poll_event(&mut self) -> Option<Waiting> {
+        loop {
+            let (event, more) = self.turn();
+            if event.is_some() || !more {
+                return event;
+            }
+        }
+    }
+
+    fn turn(&mut self) -> (Option<Waiting>, bool) {
+        let now_us = self.board.now_us();
+        let more = self.collect(now_us);
+        self.watch(now_us);
+        let event = self.queue.pop();
+        if let Some(event) = event {
+            self.dispatch(event);
+        }
+        (event, more)
+    }
+
+    /// When the device has to be polled next, in microseconds since boot, if the board sees nothing before.
+    /// `u64::MAX` is never.
+    pub fn next_wake_us(&self) -> u64 {
+        if !self.queue.is_empty() {
+            return 0;
+        }
+        let trials = self.modules.iter().filter_map(|module| module.trial_us);
+        let hosts = self.modules.iter().filter_map(|module| self.host_deadline_us(module));
+        let transfer = self.transfer.as_ref().map(Transfer::deadline_us);
+        trials.chain(hosts).chain(transfer).fold(self.sources.earliest_us(), u64::min)
+    }
+
+    /// Lets time pass on a board whose clock is set from outside, and runs what falls due on the way, each
+    /// event at its time. `tick` moves the clock on by some microseconds.
+    pub fn pass(&mut self, us: u64, mut tick: impl FnMut(&mut B, u64)) {
+        let end_us = self.board.now_us().saturating_add(us);
+        while !self.pass_until(end_us, u32::MAX, &mut tick) {}
+    }
+
+    /// [`Device::pass`] up to a time, in so many turns at most. Returns whether that time has come.
+    pub fn pass_until(&mut self, end_us: u64, turns: u32, mut tick: impl FnMut(&mut B, u64)) -> bool {
+        for _ in 0..turns {
+            // A handler that waits takes time of its own, and may go beyond the end.
+            if self.board.now_us() <= end_us && self.poll() {
+                continue;
+            }
+            let (now_us, wake_us) = (self.board.now_us(), self.next_wake_us());
+            if now_us >= end_us {
+                return true;
+            }
+            tick(&mut self.board, wake_us.clamp(now_us, end_us) - now_us);
+        }
+        false
+    }
+
+    /// Puts what has happened into the queue: a number of edges and events that the time that has passed does
+    /// not change. Returns whether the board may have more edges.
+    fn collect(&mut self, now_us: u64) -> bool {
+        let mut seen = 0;
+        while seen < EDGES_A_TURN
+            && let Some(edge) = self.board.take_edge()
+        {
+            seen += 1;
+            self.sources.edge(edge);
+            self.queue_due(now_us);
+        }
+        // None is lost while nothing waits.
+        if seen > 0 {
+            let lost = self.board.lost_edges();
+            if lost != 0 {
+                self.count_lost(now_us, lost);
+            }
+        }
+        self.queue_due(now_us);
+        seen == EDGES_A_TURN
+    }
+
+    /// Counts edges that the board had no room for. Whose they were nobody knows: each module that waits for
+    /// edges may have missed all of them.
+    #[cold]
+    fn count_lost(&mut self, now_us: u64, lost: u32) {
+        for (number, module) in (0..).zip(&mut self.modules) {
+            if self.sources.has_edges(number) {
+                module.tally.dropped = module.tally.dropped.saturating_add(lost);
+                self.history.push(now_us, number, DeviceEventKind::Overrun);
+            }
+        }
+    }
+
+    /// Puts what is due into the queue. Of a module that does not coalesce its timers only those deadlines
+    /// have events that have a place in its share; the rest is counted.
+    fn queue_due(&mut self, now_us: u64) {
+        if self.sources.earliest_us() > now_us {
+            return;
+        }
+        for number in 0..MAX_MODULES as u8 {
+            let policy = self.modules[usize::from(number)].policy();
+            if !policy.coalesce && policy.on_overrun == OnOverrun::DropOldest {
+                self.pass_over(number, now_us, SHARE as u64);
+            }
+        }
+        loop {
+            let modules = &self.modules;
+            let coalesce = |module: u8| modules[usize::from(module) % MAX_MODULES].policy().coalesce;
+            let Some(due) = self.sources.take_due(now_us, coalesce) else { return };
+            let number = due.event.module;
+            let module = &mut self.modules[usize::from(number) % MAX_MODULES];
+            let (on_overrun, coalesce) = (module.policy().on_overrun, module.policy().coalesce);
+            module.tally.missed = module.tally.missed.saturating_add(due.missed);
+            match self.queue.push(due.event, on_overrun, coalesce) {
+                Queued::Waits => module.overrun_told = false,
+                Queued::Coalesced => {
+                    module.tally.coalesced = module.tally.coalesced.saturating_add(1);
+                    module.tally.missed = module.tally.missed.saturating_add(1);
+                }
+                Queued::Overrun => {
+                    self.count_dropped(now_us, number, 1);
+                    if on_overrun == OnOverrun::DropNewest {
+                        // What else is due now finds no place either.
+                        self.pass_over(number, now_us, 0);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Counts all but the last `keep` deadlines that have passed of a module's timers, without an event for
+    /// each.
+    fn pass_over(&mut self, number: u8, now_us: u64, keep: u64) {
+        if let Some(passed) = self.sources.pass_over(number, now_us, keep) {
+            self.count_dropped(now_us, number, passed.count);
+            self.count_late(number, now_us.saturating_sub(passed.first_us));
+        }
+    }
+
+    fn count_dropped(&mut self, now_us: u64, number: u8, count: u32) {
+        let module = &mut self.modules[usize::from(number) % MAX_MODULES];
+        module.tally.dropped = module.tally.dropped.saturating_add(count);
+        if !module.overrun_told {
+            module.overrun_told = true;
+            self.history.push(now_us, number, DeviceEventKind::Overrun);
+        }
+    }
+
+    /// Notes how late an event is, or one that was dropped would have been.
+    fn count_late(&mut self, number: u8, late_us: u64) {
+        let tally = &mut self.modules[usize::from(number) % MAX_MODULES].tally;
+        tally.late_us = tally.late_us.max(capped(late_us));
+    }
+
+    /// Gives an event to its handler.
+    pub(crate) fn dispatch(&mut self, event: Waiting) {
+        let now_us = self.board.now_us();
+        let Some(module) = self.modules.get_mut(usize::from(event.module)) else { return };
+        if module.life() != Life::Running {
+            return;
+        }
+        let tally = &mut module.tally;
+        tally.late_us = tally.late_us.max(capped(now_us.saturating_sub(event.due_us)));
+        tally.events = tally.events.saturating_add(1);
+        // Its successor was due before it ran, and has a place in the queue of its own.
+        if event.next_us <= now_us {
+            tally.missed = tally.missed.saturating_add(1);
+        }
+        let outcome = module.with(&mut self.board, |panel| panel.call(event.export, &[]).map(|_| ()));
+        if let Some(Err(CallError::Trap(trap))) = outcome {
+            self.fault(event.module, trap);
+        }
+    }
+
+    /// Calls an export of a module's active image, behind the events that wait. Results stand in
+    /// `results`; how many there are.
+    ///
+    /// # Errors
+    /// [`NotCalled`]; what follows a trap by the module's policy has been done.
+    pub fn call(
+        &mut self,
+        target: ModuleExport,
+        args: &[u64],
+        results: &mut [u64],
+    ) -> Result<usize, NotCalled> {
+        self.call_reading(target, args, results, &mut |_| {})
+    }
+
+    /// Calls an export as [`Device::call`]. Before anything else of the module runs, `each` is given the
+    /// bytes of each result of the types `bytes` and `str`, in their order.
+    ///
+    /// # Errors
+    /// As [`Device::call`].
+    pub fn call_reading(
+        &mut self,
+        target: ModuleExport,
+        args: &[u64],
+        results: &mut [u64],
+        each: &mut dyn FnMut(&[u8]),
+    ) -> Result<usize, NotCalled> {
+        self.run_queued();
+        let module = self.modules.get_mut(usize::from(target.module)).ok_or(NotCalled::Unknown)?;
+        match module.life() {
+            Life::Running => {}
+            Life::Faulted => return Err(NotCalled::Faulted),
+            _ => return Err(NotCalled::Unknown),
+        }
+        let outcome = module.with(&mut self.board, |panel| {
+            let values = panel.call(target.export, args)?;
+            results.iter_mut().zip(values).for_each(|(to, from)| *to = *from);
+            let count = values.len();
+            // A `bytes` or `str` is two results.
+            if count > 1 {
+                let signature = panel.image().signature(target.export).unwrap_or_default();
+                signature.bytes_of_results(results, panel.memory()).for_each(each);
+            }
+            Ok(count)
+        });
+        match outcome {
+            None => Err(NotCalled::Unknown),
+            Some(Ok(count)) => Ok(count),
+            Some(Err(error)) => {
+                if let CallError::Trap(trap) = error {
+                    let image = module.image();
+                    let signature = image.as_ref().and_then(|image| image.signature(target.export));
+                    if signature.is_some_and(|signature| is_mistake(trap, &signature, args)) {
+                        self.mistake(target.module, trap);
+                    } else {
+                        self.fault(target.module, trap);
+                    }
+                }
+                Err(NotCalled::Call(error))
+            }
+        }
+    }
+
+    /// Runs the events that wait now. Those that fall due meanwhile wait for the next poll, so that this
+    /// ends.
+    fn run_queued(&mut self) {
+        let now_us = self.board.now_us();
+        _ = self.collect(now_us);
+        for _ in 0..crate::queue::QUEUE {
+            let Some(event) = self.queue.pop() else { break };
+            self.dispatch(event);
+        }
+    }
+
+    /// The export with this key or, where no module has one, with this wasm name.
+    pub fn find(&self, name: &str) -> Option<ModuleExport> {
+        let by_key = self.find_with(|image| {
+            let id = image.find(name)?;
+            (image.key(id) == Some(name)).then_some(id)
+        });
+        by_key.or_else(|| self.find_with(|image| image.find(name)))
+    }
+
+    fn find_with(&self, find: impl Fn(&Image<'_>) -> Option<ExportId>) -> Option<ModuleExport> {
+        self.modules.iter().zip(0..).find_map(|(module, number)| {
+            let export = find(&module.image()?)?;
+            Some(ModuleExport { module: number, export })
+        })
+    }
+
+    /// Begins a session of a host: handles and transfers are a session's, and end with it.
+    pub fn begin_session(&mut self) -> HostId {
+        self.sessions = self.sessions.checked_add(1).unwrap_or(1);
+        HostId(self.sessions)
+    }
+
+    /// Ends a session: its handles are closed and its transfer is forgotten.
+    pub fn end_session(&mut self, host: HostId) {
+        self.handles.end(host);
+        if let Some(transfer) = self.transfer.take_if(|transfer| transfer.host == host) {
+            self.tell(transfer.module(), DeviceEventKind::TransferEnded);
+        }
+    }
+
+    /// Opens a handle for an export; `None` if there is no such export, or the host has as many as it may.
+    pub fn bind(&mut self, host: HostId, export: ModuleExport) -> Option<Handle> {
+        let image = self.image(export.module)?;
+        image.signature(export.export)?;
+        self.handles.bind(host, export)
+    }
+
+    /// Calls what a handle stands for, as [`Device::call`].
+    ///
+    /// # Errors
+    /// [`NotCalled::Stale`] where its image was replaced, the handle was given back, or is another host's.
+    pub fn call_handle(
+        &mut self,
+        host: HostId,
+        handle: Handle,
+        args: &[u64],
+        results: &mut [u64],
+    ) -> Result<usize, NotCalled> {
+        let export = self.export_of(host, handle).ok_or(NotCalled::Stale)?;
+        self.call(export, args, results)
+    }
+
+    /// Returns the export behind a handle; `None` if it is stale, or another host's.
+    pub fn export_of(&self, host: HostId, handle: Handle) -> Option<ModuleExport> {
+        self.handles.get(host, handle)
+    }
+
+    /// Closes a handle of a host. Returns whether it was open.
+    pub fn release(&mut self, host: HostId, handle: Handle) -> bool {
+        self.handles.release(host, handle)
+    }
+
+    /// The active image of a module.
+    pub fn image(&self, module: u8) -> Option<Image<'_>> {
+        self.modules.get(usize::from(module))?.image()
+    }
+
+    /// Where a module is in its life.
+    pub fn life(&self, module: u8) -> Life {
+        self.modules.get(usize::from(module)).map_or(Life::Unloaded, Module::life)
+    }
+
+    /// How a module is; `None` where there is none with this number.
+    pub fn status(&mut self, module: u8) -> Option<ModuleStatus> {
+        let now_us = self.board.now_us();
+        self.modules.get(usize::from(module)).map(|of| of.status(module, now_us))
+    }
+
+    /// What became of the image that the device was given: mounted where any module has one, else the last
+    /// one's fate.
+    pub fn image_state(&self) -> ImageState {
+        let lives = self.modules.iter().any(|module| module.life() != Life::Unloaded);
+        let failed = self.modules.iter().map(|module| module.state).find(|state| *state != ImageState::None);
+        if lives { ImageState::Mounted } else { failed.unwrap_or(ImageState::None) }
+    }
+
+    /// Says what became of an image that never came as far as a slot.
+    pub fn set_image_state(&mut self, state: ImageState) {
+        self.modules[0].state = state;
+    }
+
+    /// Calls of all modules since boot, and those that trapped.
+    pub fn calls(&self) -> (u64, u64) {
+        self.modules.iter().map(Module::calls).fold((0, 0), |all, one| (all.0 + one.0, all.1 + one.1))
+    }
+
+    /// Calls of hosts since boot that trapped by their own arguments; [`Device::calls`] does not count them
+    /// as traps.
+    pub fn mistakes(&self) -> u64 {
+        self.modules.iter().map(|module| module.tally.mistakes).sum()
+    }
+
+    /// What a module's calls used and counted since it was loaded.
+    pub fn counters(&self, module: u8) -> tiny_mapper::Counters {
+        self.modules.get(usize::from(module)).map(|of| of.active().counters()).unwrap_or_default()
+    }
+
+    /// The linear memory of a module.
+    pub fn memory(&self, module: u8) -> &[u8] {
+        self.modules.get(usize::from(module)).map(|of| of.active().memory()).unwrap_or_default()
+    }
+
+    /// What happened, from number `from` on.
+    pub fn happened(&self, from: u32) -> DeviceEvents {
+        self.history.page(from, EDITION)
+    }
+
+    /// [`Device::happened`] for a host that knows the messages up to an edition
+    /// ([`DeviceEventKind::edition`]).
+    pub fn happened_in(&self, edition: u8, from: u32) -> DeviceEvents {
+        self.history.page(from, edition)
+    }
+
+    /// The latest trap since this was last asked, for the device's own log.
+    pub fn take_trap(&mut self) -> Option<TrapReport> {
+        self.trapped.take()
+    }
+
+    /// The module whose new image was not mounted, and why, since this was last asked: for the device's own
+    /// log.
+    pub fn take_refused(&mut self) -> Option<(u8, Failure)> {
+        self.refused.take()
+    }
+
+    /// The board.
+    pub fn board(&self) -> &B {
+        &self.board
+    }
+
+    /// The board, for what does not concern a module.
+    pub fn board_mut(&mut self) -> &mut B {
+        &mut self.board
+    }
+
+    /// The board, when the device is done with.
+    pub fn into_board(self) -> B {
+        self.board
+    }
+
+    /// Notes a trap.
+    pub(crate) fn note_trap(&mut self, module: u8, trap: Trap) {
+        let report = report(trap);
+        self.trapped = Some(report);
+        self.tell(module, DeviceEventKind::Trapped(report));
+        if let Some(module) = self.modules.get_mut(usize::from(module)) {
+            module.tally.trap = Some(report);
+        }
+    }
+
+    /// Adds to the history.
+    pub(crate) fn tell(&mut self, module: u8, what: DeviceEventKind) {
+        let now_us = self.board.now_us();
+        self.history.push(now_us, module, what);
+    }
+
+    /// Arms the handlers of a module's active image. Timers that were armed before keep their phase: `phases`
+    /// are those of the image in the other slot, or of the same one (`own`).
+    pub(crate) fn arm(&mut self, number: u8, phases: &Phases, own: bool) {
+        let Some(module) = self.modules.get(usize::from(number)) else { return };
+        let Some(image) = module.image() else { return };
+        let before = if own { Some(image) } else { module.inactive().image() };
+        let now_us = self.board.now_us();
+        for event in &module.active().declared().events {
+            let export = ExportId(event.export);
+            let phase = match event.source {
+                xmap_image::EventSource::Every { every_us } => before
+                    .and_then(|before| before.find(image.key(export)?))
+                    .and_then(|old| phases.of(old, every_us)),
+                _ => None,
+            };
+            let board = &mut self.board;
+            let high = |line: Line| board.level(line.bank()) & line.mask() != 0;
+            self.sources.arm((number, export), event.source, (now_us, phase), high);
+        }
+        self.refresh_edges();
+    }
+
+    /// Disarms the handlers of a module; its events that wait are forgotten. Edges go on being seen until
+    /// [`Device::refresh_edges`], so that a module which takes the place loses none.
+    pub(crate) fn disarm(&mut self, module: u8) -> Phases {
+        self.queue.forget(module);
+        self.sources.disarm(module)
+    }
+
+    /// Asks the board for the edges that handlers want now.
+    pub(crate) fn refresh_edges(&mut self) {
+        let wanted = self.sources.wanted_lines();
+        let changed = (wanted[0] ^ self.detected[0]) | (wanted[1] ^ self.detected[1]);
+        self.detected = wanted;
+        for line in (0..Line::COUNT).filter_map(Line::new).filter(|line| changed & line.mask64() != 0) {
+            let [rising, falling] = wanted.map(|lines| lines & line.mask64() != 0);
+            self.board.detect(line, rising, falling);
+        }
+    }
+}
+
+/// A trap as it travels.
+pub(crate) fn report(trap: Trap) -> TrapReport {
+    let Trap { image, export, code, op, detail } = trap;
+    TrapReport { image, export, code: code as u8, op, detail }
+}

@@ -1,0 +1,179 @@
+//! What follows a fault: the policy of the manifest.
+
+use tiny_mapper::{Trap, TrapCode};
+use xmap_image::{OnFault, Signature, Ty};
+use xmap_link::limits::MAX_MODULES;
+use xmap_link::{DeviceEventKind, Life, Refusal, RollbackReason};
+
+use crate::activate::Activation;
+use crate::device::report;
+use crate::lifecycle::Step;
+use crate::lines::make_safe;
+use crate::module::Module;
+use crate::{Board, Device, Ram, Trust};
+
+/// Whether a host's own arguments made its call trap: one that its declared type refuses, before the first op
+/// (an address where no such bytes or text are is one, too), or one that is the number of the line which the
+/// image does not declare for this use. A `bool` is no number of a line.
+pub(crate) fn is_mistake(trap: Trap, signature: &Signature<'_>, args: &[u64]) -> bool {
+    match trap.code {
+        TrapCode::BadArgument => trap.op == Trap::NO_OP && trap.detail & Trap::RESULT == 0,
+        TrapCode::OutOfBounds | TrapCode::BadText if trap.op == Trap::NO_OP => {
+            let named =
+                |(ty, arg): (Ty, &u64)| matches!(ty, Ty::BytesPtr | Ty::StrPtr) && *arg as u32 == trap.detail;
+            signature.params().zip(args).any(named)
+        }
+        TrapCode::UndeclaredLine => {
+            let named = |(ty, arg): (Ty, &u64)| ty != Ty::Bool && *arg == u64::from(trap.detail);
+            signature.params().zip(args).any(named)
+        }
+        _ => false,
+    }
+}
+
+/// Microseconds without a fault after which a module's restarts are forgotten.
+pub const FORGIVEN_US: u64 = 60_000_000;
+
+impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
+    /// A call of a module trapped: does what its trial or its policy says.
+    pub(crate) fn fault(&mut self, number: u8, trap: Trap) {
+        self.note_trap(number, trap);
+        let Some(module) = self.modules.get(usize::from(number)) else { return };
+        if module.trial_us.is_some() && module.previous {
+            self.end_trial(number, RollbackReason::Trap(report(trap)));
+            return;
+        }
+        self.follow(number, trap);
+    }
+
+    /// A host's call trapped by its own arguments ([`is_mistake`]): counts it apart, and does what the
+    /// module's policy says, as the module may have stopped half-way. A trial goes on.
+    pub(crate) fn mistake(&mut self, number: u8, trap: Trap) {
+        let Some(module) = self.modules.get_mut(usize::from(number)) else { return };
+        module.tally.mistakes = module.tally.mistakes.saturating_add(1);
+        self.tell(number, DeviceEventKind::Mistaken(report(trap)));
+        self.follow(number, trap);
+    }
+
+    /// Does what the module's policy says of a trap.
+    fn follow(&mut self, number: u8, trap: Trap) {
+        let Some(module) = self.modules.get(usize::from(number)) else { return };
+        let policy = module.policy();
+        match if trap.code == TrapCode::Fuel { policy.on_fuel } else { policy.on_trap } {
+            OnFault::Hold => {}
+            OnFault::Safe => self.rest(number),
+            OnFault::Restart => self.restart_or_rest(number),
+        }
+    }
+
+    /// Ends the trial of the active image: the one before comes back. Where there is none, or it may not run,
+    /// the module rests.
+    pub(crate) fn end_trial(&mut self, number: u8, why: RollbackReason) {
+        let Some(module) = self.modules.get(usize::from(number)) else { return };
+        if module.previous {
+            match self.activate(number, Activation::Back(why)) {
+                Ok(()) => return,
+                Err(failure) => self.refuse(number, &failure),
+            }
+        }
+        if let Some(module) = self.modules.get_mut(usize::from(number)) {
+            module.trial_us = None;
+            module.forget_previous();
+        }
+        self.rest(number);
+    }
+
+    /// Brings the outputs into their safe state and lets the module rest: no events, no calls.
+    fn rest(&mut self, number: u8) {
+        let Some(module) = self.modules.get_mut(usize::from(number)) else { return };
+        if module.life() != Life::Running {
+            return;
+        }
+        // First the outputs, then the accounts.
+        if let Some(image) = module.image() {
+            make_safe(&image, &mut self.board);
+        }
+        module.active_mut().step(Step::Fault);
+        self.disarm(number);
+        self.refresh_edges();
+        self.tell(number, DeviceEventKind::MadeSafe);
+        self.tell(number, DeviceEventKind::Faulted);
+    }
+
+    fn restart_or_rest(&mut self, number: u8) {
+        let now_us = self.board.now_us();
+        let Some(module) = self.modules.get_mut(usize::from(number)) else { return };
+        if now_us.saturating_sub(module.restarted_us) >= FORGIVEN_US {
+            module.restarts = 0;
+        }
+        if module.restarts >= module.policy().restarts {
+            self.rest(number);
+            return;
+        }
+        module.restarts += 1;
+        module.restarted_us = now_us;
+        if let Some(image) = module.image() {
+            make_safe(&image, &mut self.board);
+        }
+        self.tell(number, DeviceEventKind::MadeSafe);
+        self.reload(number, true);
+    }
+
+    /// Loads the active image anew, after a fault or not. Where it may not run, it rests.
+    fn reload(&mut self, number: u8, fault: bool) {
+        if let Err(failure) = self.activate(number, Activation::Again { fault }) {
+            self.refuse(number, &failure);
+            self.rest(number);
+        }
+    }
+
+    /// Loads a module anew because a host asks for it, whatever state it is in.
+    ///
+    /// # Errors
+    /// [`Refusal::NoModule`]; [`Refusal::NoImage`] where there is nothing to load.
+    pub fn reset(&mut self, number: u8) -> Result<(), Refusal> {
+        let module = self.modules.get_mut(usize::from(number)).ok_or(Refusal::NoModule)?;
+        if !matches!(module.life(), Life::Running | Life::Faulted) {
+            return Err(Refusal::NoImage);
+        }
+        module.restarts = 0;
+        self.tell(number, DeviceEventKind::Reset);
+        self.reload(number, false);
+        Ok(())
+    }
+
+    /// Brings the outputs of every module into their safe state, as when the device is about to stop.
+    pub fn make_all_safe(&mut self) {
+        for module in &self.modules {
+            if let Some(image) = module.image() {
+                make_safe(&image, &mut self.board);
+            }
+        }
+    }
+
+    /// A host was heard: modules that rested for want of one start anew.
+    pub fn heard(&mut self) {
+        self.heard_us = self.board.now_us();
+        for number in 0..MAX_MODULES as u8 {
+            if self.modules[usize::from(number)].host_lost {
+                self.tell(number, DeviceEventKind::HostBack);
+                self.reload(number, false);
+            }
+        }
+    }
+
+    /// When a module gives its host up; `None` where it needs none, or rests already.
+    pub(crate) fn host_deadline_us(&self, module: &Module<R>) -> Option<u64> {
+        let ms = module.policy().link_timeout_ms;
+        let waits = ms != 0 && module.life() == Life::Running;
+        waits.then(|| self.heard_us.saturating_add(u64::from(ms) * 1000))
+    }
+
+    pub(crate) fn lose_host(&mut self, number: u8) {
+        self.tell(number, DeviceEventKind::HostLost);
+        self.rest(number);
+        if let Some(module) = self.modules.get_mut(usize::from(number)) {
+            module.host_lost = true;
+        }
+    }
+}

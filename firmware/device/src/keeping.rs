@@ -1,0 +1,108 @@
+//! What a device that has a disk keeps there: its images, and the state that they keep.
+
+use xmap_link::{DeviceEventKind, KeepFault, KeepStatus, Thing};
+use xmap_trust::SEAL_WORDS;
+
+use crate::transfer::cut;
+use crate::{Board, Device, Failure, Ram, Trust};
+
+/// The active image of a module, as it came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stored<'a> {
+    /// Its content hash.
+    pub hash: [u8; 32],
+    /// Its words.
+    pub image: &'a [u32],
+    /// The seal behind it; empty on a development device.
+    pub seal: &'a [u32],
+    /// Where it came from; empty on a development device.
+    pub origin: &'a str,
+    /// It has not counted as good yet: a restart should bring the image before it.
+    pub on_trial: bool,
+    /// The image before it may come back because a host asks: a host had this one run.
+    pub previous: bool,
+}
+
+/// What an image kept, outside the device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kept<'a> {
+    /// The layout (docs/manifest.md).
+    pub layout: u32,
+    /// Globals as 64 bits each, stretches of memory as they are, in the order of the manifest.
+    pub bytes: &'a [u8],
+}
+
+impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
+    /// The active image of a module, as [`Device::install_from`] takes it: image, then seal.
+    pub fn stored(&self, number: u8) -> Option<Stored<'_>> {
+        let module = self.modules.get(usize::from(number))?;
+        let (image, behind, origin) = module.active().admitted()?;
+        let seal = if self.is_development() { &[] } else { behind.get(..SEAL_WORDS)? };
+        let on_trial = module.trial_us.is_some();
+        let (hash, previous) = (image.hash(), module.previous);
+        Some(Stored { hash, image: image.words(), seal, origin, on_trial, previous })
+    }
+
+    /// Hands out the state that the active image of a module keeps, in pieces; its layout, or `None` where it
+    /// keeps none.
+    pub fn kept(&self, number: u8, each: &mut dyn FnMut(&[u8])) -> Option<u32> {
+        self.modules.get(usize::from(number))?.active().kept(each)
+    }
+
+    /// What outlives a restart, for a host that asks.
+    pub fn keep_status(&self) -> KeepStatus {
+        self.kept
+    }
+
+    /// Sets what outlives a restart; a device that has a storage says so here.
+    pub fn set_keep_status(&mut self, status: KeepStatus) {
+        self.kept = status;
+    }
+
+    /// Records that a thing is not on the storage, or is there again.
+    pub fn note_kept(&mut self, module: u8, thing: Thing, fault: Option<KeepFault>) {
+        self.tell(
+            module,
+            fault.map_or(DeviceEventKind::KeptAgain { thing }, |fault| DeviceEventKind::NotKept {
+                thing,
+                fault,
+            }),
+        );
+    }
+
+    /// Records that the newest image of a module was not mounted, because `starts` starts with it did not end
+    /// well.
+    pub fn note_set_aside(&mut self, module: u8, starts: u8) {
+        self.kept.set_aside |= 1 << module;
+        self.tell(module, DeviceEventKind::SetAside { starts });
+    }
+
+    /// Forgets what was noted of a module at the start: a host has brought another image.
+    pub fn clear_notes(&mut self, module: u8) {
+        self.kept.set_aside &= !(1 << module);
+        self.kept.newer_default &= !(1 << module);
+    }
+
+    /// Notes that a module runs the image of its slot although the default panel is newer.
+    pub fn note_newer_default(&mut self, module: u8) {
+        self.kept.newer_default |= 1 << module;
+    }
+
+    /// [`Device::install_from`] with what an image before a restart kept: it is there before `on_mount` runs,
+    /// if the layouts are the same; else the image begins with its own values. A module that has an image
+    /// keeps that one's state.
+    ///
+    /// # Errors
+    /// What became of the image.
+    pub fn install_kept(
+        &mut self,
+        module: u8,
+        image: &[u8],
+        origin: &str,
+        kept: Option<Kept<'_>>,
+    ) -> Result<(), Failure> {
+        let Some(kept) = kept else { return self.install_from(module, image, origin) };
+        self.place_in(module, image)?;
+        self.take_in(module, image.len(), None, &cut(origin), Some(kept))
+    }
+}

@@ -1,0 +1,57 @@
+#![cfg_attr(not(test), no_std)]
+#![forbid(unsafe_code)]
+//! The device program without its hardware.
+//!
+//! A [`Device`] has up to four modules, each with an image that runs and room for the next, one queue of
+//! events and one [`Board`]: it does the next thing that falls due, swaps images, makes outputs safe.
+//! [`Trust`] says whose images it takes. A [`Service`] answers hosts over any [`Wire`]. Between device and
+//! hardware a [`Recorder`] remembers the last register stores, and a [`Rehearsal`] takes inputs and time from
+//! a host. The simulator, bare metal and the service under Linux are thin around it, so that the same image
+//! makes the same register stores on all three. ARCHITECTURE.md ("The device program") has a line for each
+//! file.
+
+mod access;
+mod activate;
+mod admission;
+mod board;
+mod device;
+mod fault;
+mod handles;
+mod history;
+mod keeping;
+mod lifecycle;
+mod lines;
+mod meter;
+mod module;
+mod mount;
+mod panel;
+mod queue;
+mod ram;
+mod recorder;
+mod rehearsal;
+mod service;
+mod slot;
+mod sources;
+mod swap;
+mod transfer;
+mod trust;
+
+pub use board::{Board, Edge};
+pub use device::{Device, NotCalled};
+pub use fault::FORGIVEN_US;
+pub use handles::{Handle, HostId, MAX_HANDLES, MAX_HOSTS};
+pub use history::HISTORY;
+pub use keeping::{Kept, Stored};
+pub use lifecycle::{Step, next};
+pub use lines::{ReservedLine, check_lines, make_safe, prepare_lines};
+pub use module::ModuleExport;
+pub use mount::{Failure, Hook, MountError};
+pub use panel::{Panel, Suspended};
+pub use queue::{QUEUE, SHARE, Waiting};
+pub use ram::{Borrowed, Ram, SlotMemory};
+pub use recorder::{Record, Recorder};
+pub use rehearsal::{Cue, Rehearsal};
+pub use service::{Identity, Service, Wire};
+pub use transfer::SILENCE_US;
+pub use trust::{Development, Memory, NotKept, Owned, REMEMBERED, Trust, Volatile};
+pub use xmap_trust::Limits;

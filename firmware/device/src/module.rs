@@ -1,0 +1,238 @@
+//! A module of a device: two slots, of which one is active, and what is known of both.
+
+use xmap_image::{ExportId, FaultPolicy, Image};
+use xmap_link::{ImageInfo, ImageState, Life, ModuleStatus, TrapReport};
+
+use crate::slot::Slot;
+use crate::{Board, Panel, Ram, SlotMemory};
+
+/// An export of one of a device's modules.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ModuleExport {
+    /// The module's number.
+    pub module: u8,
+    /// The export of its active image.
+    pub export: ExportId,
+}
+
+/// Bits of an export's number on the link that are the export's; the module stands above them.
+const EXPORT_BITS: u32 = 12;
+
+impl ModuleExport {
+    /// The number on the link.
+    pub const fn id(self) -> u16 {
+        (self.module as u16) << EXPORT_BITS | self.export.0
+    }
+
+    /// The export with this number on the link.
+    pub const fn from_id(id: u16) -> Self {
+        Self { module: (id >> EXPORT_BITS) as u8, export: ExportId(id & ((1 << EXPORT_BITS) - 1)) }
+    }
+}
+
+/// What a module's events and faults came to since boot.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Tally {
+    /// Calls and traps of images that are gone.
+    pub(crate) calls: u64,
+    pub(crate) traps: u64,
+    /// Those of all traps that a host's own arguments caused.
+    pub(crate) mistakes: u64,
+    pub(crate) events: u32,
+    pub(crate) missed: u32,
+    pub(crate) dropped: u32,
+    pub(crate) coalesced: u32,
+    pub(crate) restarts: u32,
+    pub(crate) late_us: u32,
+    pub(crate) trap: Option<TrapReport>,
+}
+
+/// One of a module's two slots.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// The active slot.
+    Active,
+    /// The other one: that of the next image, or of the one before.
+    Other,
+}
+
+/// A module.
+#[derive(Debug)]
+pub(crate) struct Module<R: Ram> {
+    slots: [Slot<R>; 2],
+    active: usize,
+    /// What became of the image that the module was given last, as long as none runs.
+    pub(crate) state: ImageState,
+    /// Grows with each image that becomes active.
+    pub(crate) generation: u16,
+    pub(crate) tally: Tally,
+    /// When the trial of the active image ends.
+    pub(crate) trial_us: Option<u64>,
+    /// Whether the image before the active one is kept to go back to.
+    pub(crate) previous: bool,
+    /// Restarts since the module last ran for a while without a fault, and when the last one was.
+    pub(crate) restarts: u8,
+    pub(crate) restarted_us: u64,
+    /// Whether the module rests because no host is heard.
+    pub(crate) host_lost: bool,
+    /// Whether an overrun was told since the queue last had room.
+    pub(crate) overrun_told: bool,
+}
+
+impl<R: Ram> Module<R> {
+    pub(crate) fn new(rooms: [SlotMemory<R>; 2]) -> Self {
+        Self {
+            slots: rooms.map(Slot::new),
+            active: 0,
+            state: ImageState::None,
+            generation: 0,
+            tally: Tally::default(),
+            trial_us: None,
+            previous: false,
+            restarts: 0,
+            restarted_us: 0,
+            host_lost: false,
+            overrun_told: false,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn active(&self) -> &Slot<R> {
+        &self.slots[self.active & 1]
+    }
+
+    #[inline]
+    pub(crate) fn active_mut(&mut self) -> &mut Slot<R> {
+        &mut self.slots[self.active & 1]
+    }
+
+    pub(crate) fn inactive(&self) -> &Slot<R> {
+        &self.slots[1 - (self.active & 1)]
+    }
+
+    pub(crate) fn inactive_mut(&mut self) -> &mut Slot<R> {
+        &mut self.slots[1 - (self.active & 1)]
+    }
+
+    pub(crate) fn slot(&self, place: Place) -> &Slot<R> {
+        match place {
+            Place::Active => self.active(),
+            Place::Other => self.inactive(),
+        }
+    }
+
+    pub(crate) fn slot_mut(&mut self, place: Place) -> &mut Slot<R> {
+        match place {
+            Place::Active => self.active_mut(),
+            Place::Other => self.inactive_mut(),
+        }
+    }
+
+    /// The image that may come back: it keeps its lines, keys and name from the images of other modules.
+    pub(crate) fn returning(&self) -> Option<Image<'_>> {
+        self.inactive().image().filter(|_| self.previous)
+    }
+
+    /// Forgets the image before the active one: nothing goes back to it, and nothing of it is reserved.
+    pub(crate) fn forget_previous(&mut self) {
+        self.previous = false;
+        self.inactive_mut().clear();
+    }
+
+    /// Takes both images away. The module waits for another one, and for nothing else.
+    pub(crate) fn vacate(&mut self, state: ImageState) {
+        self.settle_counters();
+        self.forget_previous();
+        self.active_mut().clear();
+        (self.trial_us, self.host_lost, self.restarts, self.state) = (None, false, 0, state);
+    }
+
+    /// The active slot and the other.
+    pub(crate) fn both_mut(&mut self) -> (&mut Slot<R>, &mut Slot<R>) {
+        let [first, second] = &mut self.slots;
+        if self.active & 1 == 0 { (first, second) } else { (second, first) }
+    }
+
+    /// Makes the other slot the active one: handles of the image before are stale from here on.
+    pub(crate) fn turn(&mut self) {
+        self.settle_counters();
+        self.active = 1 - (self.active & 1);
+        self.generation = self.generation.wrapping_add(1);
+        self.restarts = 0;
+        self.host_lost = false;
+    }
+
+    /// Takes what the active image has counted to the accounts, before it counts anew or rests.
+    pub(crate) fn settle_counters(&mut self) {
+        let (calls, traps) = self.active_mut().settle();
+        self.tally.calls = self.tally.calls.wrapping_add(calls);
+        self.tally.traps = self.tally.traps.wrapping_add(traps);
+    }
+
+    /// The policy of the active image.
+    pub(crate) fn policy(&self) -> &FaultPolicy {
+        &self.active().declared().policy
+    }
+
+    pub(crate) fn image(&self) -> Option<Image<'_>> {
+        self.active().image()
+    }
+
+    pub(crate) fn life(&self) -> Life {
+        self.active().life()
+    }
+
+    #[inline]
+    pub(crate) fn with<B: Board, T>(
+        &mut self,
+        board: &mut B,
+        f: impl FnOnce(&mut Panel<'_, &mut B>) -> T,
+    ) -> Option<T> {
+        self.active_mut().with(board, f)
+    }
+
+    /// Calls that were run since boot, and those that trapped by the module's own doing.
+    pub(crate) fn calls(&self) -> (u64, u64) {
+        let (calls, traps) = self.active().unsettled();
+        let traps = self.tally.traps.wrapping_add(traps).wrapping_sub(self.tally.mistakes);
+        (self.tally.calls.wrapping_add(calls), traps)
+    }
+
+    pub(crate) fn status(&self, number: u8, now_us: u64) -> ModuleStatus {
+        let image = self.image();
+        let mut status = ModuleStatus {
+            module: number,
+            life: self.life(),
+            image: image.as_ref().map(image_info),
+            generation: self.generation,
+            trial_ms: self.trial_us.map_or(0, |end| capped(end.saturating_sub(now_us).div_ceil(1000).max(1))),
+            previous: self.previous,
+            calls: capped(self.calls().0),
+            traps: capped(self.calls().1),
+            events: self.tally.events,
+            missed: self.tally.missed,
+            dropped: self.tally.dropped,
+            coalesced: self.tally.coalesced,
+            restarts: self.tally.restarts,
+            late_us: self.tally.late_us,
+            trap: self.tally.trap,
+            ..ModuleStatus::default()
+        };
+        if let Some(image) = image {
+            let name = image.manifest().map_or("", |manifest| manifest.module);
+            let cut = name.floor_char_boundary(status.name.capacity());
+            _ = status.name.push_str(name.get(..cut).unwrap_or_default());
+        }
+        status
+    }
+}
+
+/// An image as the link describes it.
+pub(crate) fn image_info(image: &Image<'_>) -> ImageInfo {
+    ImageInfo { hash: image.hash(), version: image.header().version, exports: image.exports().len() as u16 }
+}
+
+/// A counter as it travels: it stops at its largest value.
+pub(crate) fn capped(n: u64) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,252 @@
+//! The last register stores, and a module's messages in order with them.
+
+use heapless::{Deque, Vec};
+use tiny_mapper::{Function, LogLevel, Port, Pull};
+use xmap_boards::{Bank, Line, PinMask};
+use xmap_link::{Access, Level, Text, Trace, TraceEntry, pieces};
+
+use crate::{Board, Cue, Edge};
+
+/// Offset of `GPSET0` in the GPIO block, in bytes (*BCM2711 ARM Peripherals*, section 5.2);
+/// `GPSET1` is the next word.
+const GPSET0: u16 = 0x1c;
+/// Offset of `GPCLR0`, in bytes.
+const GPCLR0: u16 = 0x28;
+/// Bytes before each message in the store of messages: `trace_at`, its level, its length.
+const HEAD: usize = 7;
+
+/// A port that remembers: it passes everything on to the port within and keeps the last `N` stores
+/// to `GPSETn` and `GPCLRn`, the same that a plain trace of the simulator shows. Loads are not kept: a
+/// module that polls an input would push all else out.
+///
+/// A module's messages are kept as well, up to `TEXT` bytes of them with 7 bytes each beside their text,
+/// until [`Record::take_texts`] fetches them; a message that finds no room is lost and counted, and so is one
+/// that is beyond what its module may log ([`Board::allow_text`]). They are not passed on to the port within.
+#[derive(Debug)]
+pub struct Recorder<P, const N: usize, const TEXT: usize> {
+    port: P,
+    entries: Deque<TraceEntry, N>,
+    /// The number of the next store, from 0.
+    next: u32,
+    texts: Vec<u8, TEXT>,
+    texts_lost: u32,
+    /// Bytes that messages may still take, heads included.
+    text_left: u32,
+}
+
+/// A record that a host can ask for.
+pub trait Record {
+    /// A page of the stores from number `from` on, or from the oldest that is still held.
+    fn trace(&self, from: u32) -> Trace;
+
+    /// The number that the next store will have; numbers begin at 0.
+    fn next(&self) -> u32;
+
+    /// How many stores are no longer held.
+    fn lost(&self) -> u32;
+
+    /// Messages that found no room.
+    fn texts_lost(&self) -> u32;
+
+    /// Lines of the program's own log that were left out.
+    fn lines_lost(&self) -> u32 {
+        0
+    }
+
+    /// Hands out the messages, oldest first and in pieces that fit a frame, and forgets them.
+    fn take_texts(&mut self, each: &mut dyn FnMut(Text<'_>));
+
+    /// Takes a step of a rehearsal. Returns whether this port rehearses; only a [`crate::Rehearsal`] does.
+    fn rehearse(&mut self, cue: &Cue) -> bool {
+        _ = cue;
+        false
+    }
+}
+
+impl<P: Port, const N: usize, const TEXT: usize> Recorder<P, N, TEXT> {
+    /// A recorder with nothing in it.
+    pub const fn new(port: P) -> Self {
+        Self { port, entries: Deque::new(), next: 0, texts: Vec::new(), texts_lost: 0, text_left: u32::MAX }
+    }
+
+    /// The port within.
+    pub fn port_mut(&mut self) -> &mut P {
+        &mut self.port
+    }
+
+    /// The stores that are held, oldest first.
+    pub fn entries(&self) -> impl ExactSizeIterator<Item = &TraceEntry> {
+        self.entries.iter()
+    }
+
+    fn push(&mut self, gpset0_or_gpclr0: u16, bank: Bank, value: PinMask) {
+        let entry = TraceEntry {
+            time_us: self.port.now_us(),
+            access: Access::Write,
+            offset: gpset0_or_gpclr0 + 4 * bank as u16,
+            value,
+        };
+        if self.entries.is_full() {
+            self.entries.pop_front();
+        }
+        // Fails for N = 0 only: such a recorder counts, and holds nothing.
+        _ = self.entries.push_back(entry);
+        self.next = self.next.saturating_add(1);
+    }
+}
+
+impl<P: Port, const N: usize, const TEXT: usize> Record for Recorder<P, N, TEXT> {
+    fn trace(&self, from: u32) -> Trace {
+        let first = from.clamp(self.lost(), self.next);
+        let skip = (first - self.lost()) as usize;
+        let mut trace = Trace { first, next: self.next, ..Trace::default() };
+        let held = self.entries.iter().skip(skip).take(trace.entries.capacity());
+        trace.entries.extend(held.copied());
+        trace
+    }
+
+    fn next(&self) -> u32 {
+        self.next
+    }
+
+    fn lost(&self) -> u32 {
+        self.next - self.entries.len() as u32
+    }
+
+    fn texts_lost(&self) -> u32 {
+        self.texts_lost
+    }
+
+    fn take_texts(&mut self, each: &mut dyn FnMut(Text<'_>)) {
+        let mut rest = self.texts.as_slice();
+        while let Some(([a, b, c, d, level, low, high], tail)) = rest.split_first_chunk::<HEAD>() {
+            let (text, behind) = tail.split_at(usize::from(u16::from_le_bytes([*low, *high])));
+            let level = match level {
+                0 => Level::Debug,
+                1 => Level::Info,
+                _ => Level::Warn,
+            };
+            // It was text when it came.
+            let text = core::str::from_utf8(text).unwrap_or_default();
+            pieces(u32::from_le_bytes([*a, *b, *c, *d]), level, text).for_each(&mut *each);
+            rest = behind;
+        }
+        self.texts.clear();
+    }
+}
+
+impl<R: Record + ?Sized> Record for &mut R {
+    fn trace(&self, from: u32) -> Trace {
+        (**self).trace(from)
+    }
+
+    fn next(&self) -> u32 {
+        (**self).next()
+    }
+
+    fn lost(&self) -> u32 {
+        (**self).lost()
+    }
+
+    fn texts_lost(&self) -> u32 {
+        (**self).texts_lost()
+    }
+
+    fn lines_lost(&self) -> u32 {
+        (**self).lines_lost()
+    }
+
+    fn take_texts(&mut self, each: &mut dyn FnMut(Text<'_>)) {
+        (**self).take_texts(each);
+    }
+
+    fn rehearse(&mut self, cue: &Cue) -> bool {
+        (**self).rehearse(cue)
+    }
+}
+
+impl<P: Port, const N: usize, const TEXT: usize> Port for Recorder<P, N, TEXT> {
+    fn set(&mut self, bank: Bank, mask: PinMask) {
+        // First the store: what is recorded must not delay it.
+        self.port.set(bank, mask);
+        self.push(GPSET0, bank, mask);
+    }
+
+    fn clear(&mut self, bank: Bank, mask: PinMask) {
+        self.port.clear(bank, mask);
+        self.push(GPCLR0, bank, mask);
+    }
+
+    #[inline]
+    fn level(&mut self, bank: Bank) -> PinMask {
+        self.port.level(bank)
+    }
+
+    fn is_output(&mut self, line: Line) -> bool {
+        self.port.is_output(line)
+    }
+
+    fn select(&mut self, line: Line, function: Function) {
+        self.port.select(line, function);
+    }
+
+    fn pull(&mut self, line: Line, pull: Pull) {
+        self.port.pull(line, pull);
+    }
+
+    #[inline]
+    fn now_us(&mut self) -> u64 {
+        self.port.now_us()
+    }
+
+    fn delay_us(&mut self, us: u32) {
+        self.port.delay_us(us);
+    }
+
+    fn log(&mut self, level: LogLevel, text: &str) {
+        let (room, whole) = (TEXT - self.texts.len(), HEAD + text.len());
+        let left = u32::try_from(whole).ok().and_then(|whole| self.text_left.checked_sub(whole));
+        let len = u16::try_from(text.len()).ok().filter(|_| whole <= room);
+        let (Some(len), Some(left)) = (len, left) else {
+            self.texts_lost = self.texts_lost.saturating_add(1);
+            return;
+        };
+        self.text_left = left;
+        let level = match level {
+            LogLevel::Debug => Level::Debug,
+            LogLevel::Info => Level::Info,
+            LogLevel::Warn => Level::Warn,
+        };
+        let head = [&self.next.to_le_bytes()[..], &[level as u8], &len.to_le_bytes()];
+        // There is room for all of it, so none of these fails.
+        for part in head.into_iter().chain([text.as_bytes()]) {
+            _ = self.texts.extend_from_slice(part);
+        }
+    }
+}
+
+impl<P: Board, const N: usize, const TEXT: usize> Board for Recorder<P, N, TEXT> {
+    fn detect(&mut self, line: Line, rising: bool, falling: bool) {
+        self.port.detect(line, rising, falling);
+    }
+
+    fn take_edge(&mut self) -> Option<Edge> {
+        self.port.take_edge()
+    }
+
+    fn lines_ready(&mut self) {
+        self.port.lines_ready();
+    }
+
+    fn allow_text(&mut self, bytes: u32) {
+        self.text_left = bytes;
+    }
+
+    fn text_left(&self) -> Option<u32> {
+        Some(self.text_left)
+    }
+
+    fn lost_edges(&mut self) -> u32 {
+        self.port.lost_edges()
+    }
+}

@@ -1,0 +1,214 @@
+//! A new image in the place of another: its way into the inactive slot, its trial, and the end of a module's
+//! time.
+
+use xmap_image::{Confirm, VerifyError};
+use xmap_link::limits::MAX_MODULES;
+use xmap_link::{DeviceEventKind, ImageState, Life, Refusal, RollbackReason};
+use xmap_trust::Origin;
+
+use crate::activate::Activation;
+use crate::lifecycle::Step;
+use crate::lines::make_safe;
+use crate::slot::Slot;
+use crate::transfer::{Target, Transfer, cut};
+use crate::{Board, Development, Device, Failure, Kept, MountError, Ram, SlotMemory, Trust};
+
+impl<R: Ram, B: Board> Device<R, B, Development> {
+    /// [`Device::install_from`] on a development device, which does not ask where an image came from.
+    ///
+    /// # Errors
+    /// What became of the image.
+    pub fn install(&mut self, module: u8, image: &[u8]) -> Result<(), Failure> {
+        self.install_from(module, image, "")
+    }
+
+    /// [`Device::begin_from`] on a development device, which does not ask where an image comes from.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn begin(&mut self, module: u8, bytes: u32, hash: [u8; 32], token: u32) -> Result<u32, Refusal> {
+        self.begin_from(module, bytes, hash, token, "")
+    }
+}
+
+impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
+    /// Verifies the image that has come, and switches to it: which module has it now. The inner error is what
+    /// became of the image; the one before goes on then.
+    ///
+    /// # Errors
+    /// [`Refusal::NoTransfer`]; [`Refusal::BadChunk`] where something is missing.
+    pub fn commit(&mut self, token: u32) -> Result<Result<u8, Failure>, Refusal> {
+        let Transfer { target, bytes, hash, origin, .. } = self.take_transfer(token)?;
+        // What was begun as a policy is none of a module's.
+        let Target::Module(module) = target else { return Err(Refusal::NoTransfer) };
+        Ok(self.take_in(module, bytes as usize, Some(hash), &origin, None).map(|()| module))
+    }
+
+    /// Gives the inactive slot of a module other memory, for an owner that has a heap. The image before the
+    /// active one is forgotten, and a trial ends.
+    pub fn set_room(&mut self, module: u8, room: SlotMemory<R>) {
+        if let Some(module) = self.modules.get_mut(usize::from(module)) {
+            self.transfer = None;
+            module.forget_previous();
+            module.trial_us = None;
+            *module.inactive_mut() = Slot::new(room);
+        }
+    }
+
+    /// Puts an image into a module at once: at boot, or where there is no link. The switch is that of a swap.
+    /// `origin` is where the image really came from; where the device has an owner, its seal stands behind
+    /// it.
+    ///
+    /// # Errors
+    /// What became of the image.
+    pub fn install_from(&mut self, module: u8, image: &[u8], origin: &str) -> Result<(), Failure> {
+        self.place_in(module, image)?;
+        self.take_in(module, image.len(), None, &cut(origin), None)
+    }
+
+    /// Puts an image into the inactive slot of a module, where an image before it is forgotten.
+    pub(crate) fn place_in(&mut self, module: u8, image: &[u8]) -> Result<(), Failure> {
+        let of = self.modules.get_mut(usize::from(module)).ok_or(Failure::NoModule)?;
+        self.transfer = None;
+        of.trial_us = None;
+        of.forget_previous();
+        let words = of.inactive_mut().words_mut().unwrap_or_default();
+        let place = bytemuck::cast_slice_mut::<u32, u8>(words).get_mut(..image.len());
+        place.ok_or(VerifyError::Length)?.copy_from_slice(image);
+        Ok(())
+    }
+
+    /// Verifies what stands in the inactive slot, and makes it active. Where no image goes before it, it
+    /// begins with the state that was kept.
+    pub(crate) fn take_in(
+        &mut self,
+        number: u8,
+        bytes: usize,
+        hash: Option<[u8; 32]>,
+        origin: &Origin,
+        kept: Option<Kept<'_>>,
+    ) -> Result<(), Failure> {
+        let admitted = self.admit(number, bytes, hash, origin);
+        let outcome = admitted.and_then(|()| self.activate(number, Activation::New(kept)));
+        if let Some(module) = self.modules.get_mut(usize::from(number)) {
+            match &outcome {
+                Ok(()) => module.state = ImageState::Mounted,
+                Err(failure) => {
+                    module.inactive_mut().clear();
+                    module.state = failure.state();
+                }
+            }
+        }
+        if let Err(failure) = &outcome {
+            self.refuse(number, failure);
+        }
+        outcome
+    }
+
+    /// Counts and records that an image of a module does not run.
+    pub(crate) fn refuse(&mut self, number: u8, failure: &Failure) {
+        if let Failure::Trust(reject) = failure {
+            self.deny(number, reject);
+        }
+        self.tell(number, DeviceEventKind::NotMounted(failure.state()));
+        self.refused = Some((number, failure.clone()));
+    }
+
+    /// Ends the time of the active image: gives its handles up and, where it still runs, tells it so. A trap
+    /// in that is told, and keeps nothing from going on.
+    pub(crate) fn unmount(&mut self, number: u8, runs: bool) -> Result<(), MountError> {
+        while let Some(handle) = self.handles.take_of(number) {
+            if runs {
+                _ = self.last_words(number, |panel| panel.cleanup(handle));
+            }
+        }
+        let outcome = if runs { self.last_words(number, |panel| panel.on_unmount()) } else { Ok(()) };
+        if let Some(module) = self.modules.get_mut(usize::from(number))
+            && matches!(module.life(), Life::Running | Life::Faulted)
+        {
+            module.active_mut().step(Step::Unmount);
+        }
+        outcome
+    }
+
+    fn last_words(
+        &mut self,
+        number: u8,
+        call: impl FnOnce(&mut crate::Panel<'_, &mut B>) -> Result<(), MountError>,
+    ) -> Result<(), MountError> {
+        let module = self.modules.get_mut(usize::from(number));
+        let outcome = module.and_then(|module| module.with(&mut self.board, call)).unwrap_or(Ok(()));
+        if let Err(MountError::Trap(_, trap)) = outcome {
+            self.note_trap(number, trap);
+        }
+        outcome
+    }
+
+    /// Takes a module off the device: `on_unmount`, then its outputs become safe, also where that did not
+    /// return.
+    ///
+    /// # Errors
+    /// What its `on_unmount` came to.
+    pub fn unload(&mut self, number: u8) -> Result<(), MountError> {
+        let outcome = self.unmount(number, self.life(number) == Life::Running);
+        self.disarm(number);
+        self.refresh_edges();
+        let Some(module) = self.modules.get_mut(usize::from(number)) else { return outcome };
+        if let Some(image) = module.image() {
+            make_safe(&image, &mut self.board);
+        }
+        module.vacate(ImageState::None);
+        outcome
+    }
+
+    /// The new image of a module is good: its trial ends.
+    ///
+    /// # Errors
+    /// [`Refusal::NoModule`], [`Refusal::NotOnTrial`].
+    pub fn confirm(&mut self, number: u8) -> Result<(), Refusal> {
+        let module = self.modules.get_mut(usize::from(number)).ok_or(Refusal::NoModule)?;
+        module.trial_us.take().ok_or(Refusal::NotOnTrial)?;
+        self.tell(number, DeviceEventKind::Confirmed);
+        self.count_as_good(number);
+        Ok(())
+    }
+
+    /// Goes back to the image before the active one, because a host asks for it. The inner error is why that
+    /// one may not run: the active one goes on then.
+    ///
+    /// # Errors
+    /// [`Refusal::NoModule`], [`Refusal::NoPrevious`].
+    pub fn rollback(&mut self, number: u8) -> Result<Result<(), Failure>, Refusal> {
+        let module = self.modules.get(usize::from(number)).ok_or(Refusal::NoModule)?;
+        if !module.previous {
+            return Err(Refusal::NoPrevious);
+        }
+        let outcome = self.activate(number, Activation::Back(RollbackReason::Asked));
+        if let Err(Failure::Trust(reject)) = &outcome {
+            self.deny(number, reject);
+        }
+        Ok(outcome)
+    }
+
+    /// Looks at what has a deadline beside events: trials, hosts, transfers.
+    pub(crate) fn watch(&mut self, now_us: u64) {
+        for number in 0..MAX_MODULES as u8 {
+            let module = &self.modules[usize::from(number)];
+            if module.trial_us.is_some_and(|end_us| now_us >= end_us) {
+                match module.policy().confirm {
+                    Confirm::Device => _ = self.confirm(number),
+                    Confirm::Host => self.end_trial(number, RollbackReason::Unconfirmed),
+                }
+            }
+            let module = &self.modules[usize::from(number)];
+            if self.host_deadline_us(module).is_some_and(|end_us| now_us >= end_us) {
+                self.lose_host(number);
+            }
+        }
+        if let Some(transfer) = self.transfer.as_ref().filter(|transfer| now_us >= transfer.deadline_us()) {
+            let module = transfer.module();
+            self.transfer = None;
+            self.tell(module, DeviceEventKind::TransferEnded);
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! Images and policies on their way: one at a time, chunk by chunk.
+
+use xmap_link::Refusal;
+use xmap_trust::Origin;
+
+use crate::{Board, Device, HostId, Ram, Trust};
+
+/// Microseconds without a chunk after which a transfer is given up: a host that is still there has sent three
+/// times by then.
+pub const SILENCE_US: u64 = 5_000_000;
+
+/// What a transfer is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Target {
+    /// The inactive slot of this module.
+    Module(u8),
+    /// The owner's policy.
+    Policy,
+}
+
+/// Something on its way.
+#[derive(Debug)]
+pub(crate) struct Transfer {
+    pub(crate) target: Target,
+    /// The session that sends it.
+    pub(crate) host: HostId,
+    token: u32,
+    pub(crate) bytes: u32,
+    /// That of the image, as the host announced it.
+    pub(crate) hash: [u8; 32],
+    /// Where it comes from.
+    pub(crate) origin: Origin,
+    next: u32,
+    touched_us: u64,
+}
+
+impl Transfer {
+    pub(crate) const fn deadline_us(&self) -> u64 {
+        self.touched_us + SILENCE_US
+    }
+
+    /// The module that it is told of.
+    pub(crate) const fn module(&self) -> u8 {
+        match self.target {
+            Target::Module(module) => module,
+            Target::Policy => 0,
+        }
+    }
+}
+
+/// Milliseconds until a time.
+fn ms_until(end_us: u64, now_us: u64) -> u32 {
+    crate::module::capped(end_us.saturating_sub(now_us).div_ceil(1000))
+}
+
+/// An origin as far as it fits: a longer one than a seal can have is none that a policy names.
+pub(crate) fn cut(origin: &str) -> Origin {
+    let end = origin.floor_char_boundary(xmap_trust::MAX_ORIGIN_BYTES);
+    origin.get(..end).and_then(|origin| Origin::try_from(origin).ok()).unwrap_or_default()
+}
+
+impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
+    /// Makes the inactive slot of a module ready for an image of `bytes`, its seal included, that comes from
+    /// `origin`. A repetition goes on where the transfer stands. Returns where the next chunk begins.
+    ///
+    /// # Errors
+    /// [`Refusal::NoModule`], [`Refusal::TooLarge`]; [`Refusal::Busy`] while another transfer is under way,
+    /// or a trial that needs the other slot.
+    pub fn begin_from(
+        &mut self,
+        module: u8,
+        bytes: u32,
+        hash: [u8; 32],
+        token: u32,
+        origin: &str,
+    ) -> Result<u32, Refusal> {
+        if let Some(next) = self.goes_on(Target::Module(module), bytes, hash, token)? {
+            return Ok(next);
+        }
+        let now_us = self.board.now_us();
+        let of = self.modules.get_mut(usize::from(module)).ok_or(Refusal::NoModule)?;
+        if let Some(end_us) = of.trial_us {
+            return Err(Refusal::Busy { retry_ms: ms_until(end_us, now_us) });
+        }
+        // The image before the active one goes here: there are two slots.
+        of.forget_previous();
+        let most = of.inactive_mut().words_mut().map_or(0, |words| words.len() * 4) as u32;
+        if bytes > most {
+            return Err(Refusal::TooLarge { most });
+        }
+        self.start_transfer(Target::Module(module), bytes, hash, token, cut(origin));
+        Ok(0)
+    }
+
+    /// Where a transfer stands that is begun again; `None` where there is none yet.
+    pub(crate) fn goes_on(
+        &mut self,
+        target: Target,
+        bytes: u32,
+        hash: [u8; 32],
+        token: u32,
+    ) -> Result<Option<u32>, Refusal> {
+        let now_us = self.board.now_us();
+        let Some(transfer) = &mut self.transfer else { return Ok(None) };
+        let same = (transfer.target, transfer.token, transfer.bytes) == (target, token, bytes);
+        if same && transfer.hash == hash {
+            transfer.touched_us = now_us;
+            return Ok(Some(transfer.next));
+        }
+        Err(Refusal::Busy { retry_ms: ms_until(transfer.deadline_us(), now_us) })
+    }
+
+    pub(crate) fn start_transfer(
+        &mut self,
+        target: Target,
+        bytes: u32,
+        hash: [u8; 32],
+        token: u32,
+        origin: Origin,
+    ) {
+        let touched_us = self.board.now_us();
+        self.transfer =
+            Some(Transfer { target, host: HostId::LOCAL, token, bytes, hash, origin, next: 0, touched_us });
+    }
+
+    /// Takes a part of what is on its way. One that has come before is taken as a repetition. Returns where
+    /// the next begins.
+    ///
+    /// # Errors
+    /// [`Refusal::NoTransfer`], [`Refusal::BadChunk`].
+    pub fn chunk(&mut self, token: u32, offset: u32, data: &[u8]) -> Result<u32, Refusal> {
+        let now_us = self.board.now_us();
+        let transfer = self.transfer.as_mut().filter(|t| t.token == token).ok_or(Refusal::NoTransfer)?;
+        let expected = transfer.next;
+        let end = u32::try_from(data.len()).ok().and_then(|len| offset.checked_add(len));
+        let end = end.filter(|end| *end <= transfer.bytes).ok_or(Refusal::BadChunk { expected })?;
+        transfer.touched_us = now_us;
+        if end <= expected {
+            return Ok(expected);
+        }
+        if offset != expected {
+            return Err(Refusal::BadChunk { expected });
+        }
+        let place = match transfer.target {
+            Target::Module(module) => {
+                let words = self.modules.get_mut(usize::from(module));
+                let words = words.and_then(|module| module.inactive_mut().words_mut());
+                bytemuck::cast_slice_mut::<u32, u8>(words.ok_or(Refusal::NoTransfer)?)
+            }
+            Target::Policy => self.trust.staging(),
+        };
+        let place = place.get_mut(offset as usize..end as usize);
+        place.ok_or(Refusal::BadChunk { expected })?.copy_from_slice(data);
+        transfer.next = end;
+        Ok(end)
+    }
+
+    /// Ends the transfer with this token, all of which has come.
+    pub(crate) fn take_transfer(&mut self, token: u32) -> Result<Transfer, Refusal> {
+        let transfer = self.transfer.take_if(|t| t.token == token && t.next == t.bytes);
+        transfer.ok_or(match &self.transfer {
+            Some(transfer) if transfer.token == token => Refusal::BadChunk { expected: transfer.next },
+            _ => Refusal::NoTransfer,
+        })
+    }
+
+    /// Whether the transfer with this token is that of a policy.
+    pub fn is_policy(&self, token: u32) -> bool {
+        self.transfer.as_ref().is_some_and(|t| t.token == token && t.target == Target::Policy)
+    }
+
+    /// Makes the transfer with this token a session's own, which it ends with.
+    pub fn own_transfer(&mut self, host: HostId, token: u32) {
+        if let Some(transfer) = self.transfer.as_mut().filter(|transfer| transfer.token == token) {
+            transfer.host = host;
+        }
+    }
+
+    /// Whether the transfer with this token is this session's. A session that begins it again takes it over.
+    pub fn owns_transfer(&self, host: HostId, token: u32) -> bool {
+        self.transfer.as_ref().is_some_and(|transfer| transfer.token == token && transfer.host == host)
+    }
+
+    /// Forgets a transfer. Whether there was one with this token.
+    pub fn abort(&mut self, token: u32) -> bool {
+        self.transfer.take_if(|transfer| transfer.token == token).is_some()
+    }
+}
