@@ -7,7 +7,7 @@
 //! [`Trust`] says whose images it takes. A [`Service`] answers hosts over any [`Wire`]. Between device and
 //! hardware a [`Recorder`] remembers the last register stores, and a [`Rehearsal`] takes inputs and time from
 //! a host. The simulator, bare metal and the service under Linux are thin around it, so that the same image
-//! makes the same register stores on all three. ARCHITECTURE.md ("The device program") has a line for each
+//! makes the same register stores on all three. The README of this crate has a line for each
 //! file.
 
 mod access;
