@@ -205,7 +205,7 @@ codes! {
         "Memories, tables, globals and tags cannot be imported: each module is alone.",
         "env.memory is a memory; only functions can be imported";
     ConstantTrap = 506, "a call that would always trap",
-        "With these constant arguments the native operation can only trap.",
+        "With these constant arguments the host call can only trap.",
         "log.message reads 0x10000 to 0x10005, the memory ends at 0x10000";
     DataOutside = 507, "a data segment outside the memory",
         "The module's data does not fit the linear memory that it has: the pages that it declares, or `[limits] memory_bytes` where that is less.",

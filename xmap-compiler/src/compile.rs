@@ -359,7 +359,7 @@ fn program<'m>(
             continue;
         }
         let func = match module.imports.get(index as usize) {
-            Some(Import::Native(_)) => forwarder(module, index),
+            Some(Import::Host(_)) => forwarder(module, index),
             Some(Import::Foreign(_)) => {
                 foreign.insert(index);
                 Func::new(index, 0, 0, 0)
@@ -498,10 +498,10 @@ fn forwarder(module: &WasmModule<'_>, index: u32) -> Func {
     let ty = module.function_type(index);
     let mut func = Func::new(index, ty.params().len(), ty.results().len(), 0);
     let results: Vec<_> = ty.results().iter().map(|_| func.value()).collect();
-    let native = module.native(index).expect("the caller has asked");
+    let function = module.host_function(index).expect("the caller has asked");
     let args = func.params.clone();
     let block = func.at_mut(ENTRY);
-    block.insts.push(Inst { kind: Kind::Native(native), args, results: results.clone(), offset: 0 });
+    block.insts.push(Inst { kind: Kind::Host(function), args, results: results.clone(), offset: 0 });
     block.term = Term::Return(results);
     func
 }

@@ -1,5 +1,5 @@
 //! Puts the functions that are left into one code section: numbers them, resolves calls, globals,
-//! references, types and segments, and turns exports that are one native operation into direct entries.
+//! references, types and segments, and turns exports that are one host call into direct entries.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -14,7 +14,7 @@ use crate::wasm::WasmModule;
 /// What a call of an export does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum LinkedEntry {
-    /// A native operation: its first word and its immediate word.
+    /// A host call: its first word and its immediate word.
     Direct(Word, Word),
     /// A function of the image.
     Function(u32),

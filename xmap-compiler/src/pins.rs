@@ -1,6 +1,7 @@
-//! What the compiler proves about pins: a native operation whose line is constant names a line that
+//! What the compiler proves about pins: a host call whose line is constant names a line that
 //! the manifest declares for it. Lines that only a call knows are left to the mapper's masks.
 
+use xmap_abi::HostFunction;
 use xmap_boards::{Bank, Line};
 use xmap_image::{PinMode, limits};
 
@@ -9,10 +10,10 @@ use crate::compile::too_complex;
 use crate::diagnostic::{Diagnostic, Place};
 use crate::ir::Func;
 use crate::manifest::{Manifest, lines_text};
-use crate::wasm::{LineTable, Native, WasmModule};
+use crate::wasm::{LineTable, WasmModule};
 use crate::work::Exhausted;
 
-/// Checks native operations of one function, and names places in it.
+/// Checks host calls of one function, and names places in it.
 pub struct PinCheck<'a> {
     /// The module's file, for messages.
     pub file: &'a str,
@@ -37,38 +38,38 @@ impl PinCheck<'_> {
         }
     }
 
-    /// The line of a native operation that reads it.
+    /// The line of a host call that reads it.
     ///
     /// # Errors
     /// X0301 where there is no such line, X0302 where the board needs it, X0306 where it is not declared.
-    pub fn readable(&self, native: Native, line: u64, offset: u32) -> Result<Line, Diagnostic> {
-        let name = name(native);
+    pub fn readable(&self, function: HostFunction, line: u64, offset: u32) -> Result<Line, Diagnostic> {
         let board = self.manifest.board();
         let found = u8::try_from(line).ok().and_then(Line::new).filter(|l| board.lines & l.mask64() != 0);
         let Some(found) = found else {
-            let message = format!("{name} uses line {}: {} has no such line", line as u32 as i32, board.name);
+            let message =
+                format!("{function} uses line {}: {} has no such line", line as u32 as i32, board.name);
             return Err(Diagnostic::new(Code::NoSuchLine, self.place(offset), message));
         };
         if self.manifest.pin(found.number()).is_some() {
             return Ok(found);
         }
         if let Some(reason) = board.reserved(found) {
-            let message = format!("{name} uses line {found}, which is reserved for {reason}");
+            let message = format!("{function} uses line {found}, which is reserved for {reason}");
             return Err(Diagnostic::new(Code::ReservedLine, self.place(offset), message));
         }
-        let message = format!("{name} uses line {found}, which is not declared");
+        let message = format!("{function} uses line {found}, which is not declared");
         Err(self.declared_here(Diagnostic::new(Code::UndeclaredLine, self.place(offset), message), found))
     }
 
-    /// The line of a native operation that drives it.
+    /// The line of a host call that drives it.
     ///
     /// # Errors
     /// As [`PinCheck::readable`], and X0307 where it is an input.
-    pub fn writable(&self, native: Native, line: u64, offset: u32) -> Result<Line, Diagnostic> {
-        let found = self.readable(native, line, offset)?;
+    pub fn writable(&self, function: HostFunction, line: u64, offset: u32) -> Result<Line, Diagnostic> {
+        let found = self.readable(function, line, offset)?;
         match self.manifest.pin(found.number()) {
             Some(pin) if pin.mode.value == PinMode::In => {
-                let message = format!("{} drives line {found}, which is an input", name(native));
+                let message = format!("{function} drives line {found}, which is an input");
                 let here = self.manifest.place(&pin.mode.span);
                 let text = format!("line {found} is declared here");
                 Err(Diagnostic::new(Code::WriteToInput, self.place(offset), message)
@@ -83,18 +84,18 @@ impl PinCheck<'_> {
     ///
     /// # Errors
     /// As [`PinCheck::readable`], and X0308 where the line's mode does not allow it.
-    pub fn configurable(&self, native: Native, line: u64, offset: u32) -> Result<Line, Diagnostic> {
-        let found = self.readable(native, line, offset)?;
+    pub fn configurable(&self, function: HostFunction, line: u64, offset: u32) -> Result<Line, Diagnostic> {
+        let found = self.readable(function, line, offset)?;
         let Some(pin) = self.manifest.pin(found.number()) else { return Ok(found) };
-        let fixed = match native {
-            Native::Direction => matches!(pin.mode.value, PinMode::In | PinMode::Out),
+        let fixed = match function {
+            HostFunction::GpioDirection => matches!(pin.mode.value, PinMode::In | PinMode::Out),
             _ => pin.mode.value == PinMode::Out,
         };
         if !fixed {
             return Ok(found);
         }
-        let message = match native {
-            Native::Direction => format!("gpio.direction changes line {found}, which is not inout"),
+        let message = match function {
+            HostFunction::GpioDirection => format!("gpio.direction changes line {found}, which is not inout"),
             _ => format!("gpio.pull changes line {found}, which is an output"),
         };
         let here = self.manifest.place(&pin.mode.span);
@@ -103,15 +104,14 @@ impl PinCheck<'_> {
             .help("declare it `mode = \"inout\"`".to_string()))
     }
 
-    /// The bank of a native operation.
+    /// The bank of a host call.
     ///
     /// # Errors
     /// X0301 where there is no such bank.
-    pub fn bank(&self, native: Native, bank: u64, offset: u32) -> Result<Bank, Diagnostic> {
+    pub fn bank(&self, function: HostFunction, bank: u64, offset: u32) -> Result<Bank, Diagnostic> {
         u32::try_from(bank).ok().and_then(Bank::new).ok_or_else(|| {
             let message = format!(
-                "{} uses bank {}: the banks are 0 (lines 0 to 31) and 1 (lines 32 to 57)",
-                name(native),
+                "{function} uses bank {}: the banks are 0 (lines 0 to 31) and 1 (lines 32 to 57)",
                 bank as u32 as i32
             );
             Diagnostic::new(Code::NoSuchLine, self.place(offset), message)
@@ -124,25 +124,22 @@ impl PinCheck<'_> {
     /// As [`PinCheck::writable`], for the lowest line that is wrong.
     pub fn writable_mask(&self, bank: Bank, mask: u64, offset: u32) -> Result<(), Diagnostic> {
         for bit in (0..32u64).filter(|bit| mask >> bit & 1 != 0) {
-            self.writable(Native::Write, 32 * bank as u64 + bit, offset)?;
+            self.writable(HostFunction::GpioWrite, 32 * bank as u64 + bit, offset)?;
         }
         Ok(())
     }
 
-    /// A constant range of memory that a native operation reads.
+    /// A constant range of memory that a host call reads.
     ///
     /// # Errors
     /// X0506 where it is outside the memory.
-    pub fn range(&self, native: Native, start: u64, len: u64, offset: u32) -> Result<(), Diagnostic> {
+    pub fn range(&self, function: HostFunction, start: u64, len: u64, offset: u32) -> Result<(), Diagnostic> {
         let memory = self.memory_bytes();
         if start + len <= memory {
             return Ok(());
         }
-        let message = format!(
-            "{} reads 0x{start:x} to 0x{:x}, the memory ends at 0x{memory:x}",
-            name(native),
-            start + len
-        );
+        let message =
+            format!("{function} reads 0x{start:x} to 0x{:x}, the memory ends at 0x{memory:x}", start + len);
         Err(Diagnostic::new(Code::ConstantTrap, self.place(offset), message))
     }
 
@@ -200,9 +197,4 @@ impl PinCheck<'_> {
             }
         }
     }
-}
-
-fn name(native: Native) -> String {
-    let import = native.import();
-    format!("{}.{}", import.module, import.name)
 }

@@ -356,7 +356,7 @@ impl<'f> Walk<'f> {
                     Known::Derived => conduct.passed = true,
                     _ => {}
                 },
-                Kind::Call(_) | Kind::CallIndirect { .. } | Kind::Native(_) | Kind::Plain { .. } => {
+                Kind::Call(_) | Kind::CallIndirect { .. } | Kind::Host(_) | Kind::Plain { .. } => {
                     conduct.passed |= inst.args.iter().any(|arg| walk.known(*arg).is_of_the_global());
                 }
                 _ => {}

@@ -4,12 +4,17 @@
 //! makes the work of a call proportional to its fuel: docs/format.md (*Fuel*) has the table, and a test
 //! counts instructions.
 
+use xmap_abi::{BYTES_PER_WORD, Cost, HostFunction};
+
 use crate::opcode as op;
 
 /// Bytes that one word of fuel copies, fills, or reads as text.
-pub const BYTES: u32 = 16;
+pub const BYTES: u32 = BYTES_PER_WORD;
 /// Bytes of a text that the op itself pays for: what one frame of the link carries.
-pub const FREE_TEXT_BYTES: u32 = 256;
+pub const FREE_TEXT_BYTES: u32 = match HostFunction::LogMessage.row().cost {
+    Cost::Range { free, .. } => free,
+    Cost::Fixed | Cost::Wait { .. } => 0,
+};
 /// Bytes that one word of fuel clears where the memory grows.
 pub const CLEARED_BYTES: u32 = 64;
 

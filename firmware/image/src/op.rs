@@ -9,6 +9,8 @@
 //! means. The verifier, the disassembler, the encoder and the table in `docs/format.md`
 //! follow the shape, so that a new op is one new line here and one new arm in the mapper.
 
+use xmap_abi::HostFunction;
+
 /// One 32-bit unit of code.
 pub type Word = u32;
 
@@ -683,6 +685,25 @@ impl Op {
         Self::is_native_number(self as u8)
     }
 
+    /// Returns the host function that the op calls, if it is a host call.
+    pub const fn host_function(self) -> Option<HostFunction> {
+        Some(match self {
+            Op::LineSet | Op::LineClear | Op::LinePut | Op::GpioSet | Op::GpioClear | Op::GpioPut => {
+                HostFunction::GpioSet
+            }
+            Op::LineToggle | Op::GpioToggle => HostFunction::GpioToggle,
+            Op::LineGet | Op::GpioGet => HostFunction::GpioGet,
+            Op::MaskSet | Op::MaskClear | Op::GpioWrite => HostFunction::GpioWrite,
+            Op::BankRead | Op::GpioRead => HostFunction::GpioRead,
+            Op::GpioDirection => HostFunction::GpioDirection,
+            Op::GpioPull => HostFunction::GpioPull,
+            Op::TimeNow => HostFunction::TimeNowUs,
+            Op::TimeDelay => HostFunction::TimeDelayUs,
+            Op::LogMessage => HostFunction::LogMessage,
+            _ => return None,
+        })
+    }
+
     /// The same of a number, which may be none of an op.
     pub(crate) const fn is_number_beyond_integers(number: u8) -> bool {
         number >= Op::FAdd32 as u8 || number >= Op::CallIndirect as u8 && number <= Op::RefFunc as u8
@@ -745,6 +766,26 @@ mod tests {
                 assert!(*other < *op, "{op:?} stands out of order");
                 assert_ne!(op.text(), other.text());
             }
+        }
+    }
+
+    /// Every host function has an op, every op that a direct entry may hold calls one, and the op on
+    /// registers alone has an operand for each parameter and result.
+    #[test]
+    fn host_calls_are_those_of_the_table() {
+        for op in Op::ALL {
+            assert_eq!(op.host_function().is_some(), op.is_native(), "{op:?}");
+        }
+        for function in HostFunction::ALL {
+            let row = function.row();
+            let ops = || Op::ALL.iter().filter(|op| op.host_function() == Some(*function));
+            let general = ops().find(|op| op.text() == function.to_string()).expect("an op has its name");
+            // `gpio.set` writes a constant level in its number.
+            let Fields::Abc(a, b, c) = general.shape().fields else { panic!("{general:?}") };
+            let count = |field| [a, b, c].into_iter().filter(|f| *f == field).count();
+            assert_eq!(count(Def), row.results.len(), "{general:?}");
+            let params = row.params.len() - usize::from(*general == Op::GpioSet);
+            assert_eq!(count(Use), params, "{general:?}");
         }
     }
 

@@ -3,7 +3,7 @@
 use subtle::ConstantTimeEq;
 use xmap_image::{HASH_WORD, HASH_WORDS, Image, Op, Word, content_hash, decode};
 
-use crate::{KeyId, Limits, OpClass, Origin, Reject, Seal, SealError, TrustPolicy, TrustedKey, sealed};
+use crate::{KeyId, Limits, Origin, Reject, Seal, SealError, TrustPolicy, TrustedKey, class_of, sealed};
 
 /// An image that the policy allows.
 #[derive(Clone, Copy, Debug)]
@@ -172,7 +172,7 @@ fn within(image: &Image<'_>, key: &TrustedKey) -> Result<(), Reject> {
     if let Some(line) = lines.into_iter().find(|line| line.mask64() & !key.lines != 0) {
         return Err(Reject::Line(line.number()));
     }
-    let denied = |op: &Op| OpClass::of(*op).is_some_and(|class| class.bit() & key.ops == 0);
+    let denied = |op: &Op| class_of(*op).is_some_and(|class| class.bit() & key.ops == 0);
     let code = decode(image.code()).map(|(_, op, _)| op);
     // A direct entry is one op, which stands in its row.
     let direct = image.exports().iter().filter(|row| row.is_direct());

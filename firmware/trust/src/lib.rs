@@ -27,7 +27,7 @@ pub use build::{SecretKey, seal, sign_policy};
 pub use check::{Accepted, Allowed, authenticate, check, check_sealed};
 pub use key::{KeyId, PublicKey};
 pub use limits::{Exceeded, Limit, LimitValues, Limits};
-pub use ops::OpClass;
+pub use ops::class_of;
 pub use pieces::{Piece, Pieces, pieces};
 pub use policy::{
     HashPin, MAX_KEYS, MAX_MODULES, MAX_ORIGINS, MAX_POLICY_BYTES, MAX_RULES, MinimumVersion, POLICY_FORMAT,
@@ -38,3 +38,4 @@ pub use seal::{
     MAX_MODULE_BYTES, MAX_ORIGIN_BYTES, ModuleName, Origin, SEAL_FORMAT, SEAL_MAGIC, SEAL_WORDS,
     SIGNED_BYTES, Seal, SealError, is_well_formed, sealed,
 };
+pub use xmap_abi::OpClass;

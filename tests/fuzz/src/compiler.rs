@@ -156,17 +156,5 @@ fn told(errors: &Diagnostics) -> Got {
 }
 
 /// The guest ABI as a module that imports all of it: `wasm-smith` takes what it wants.
-static IMPORTS: LazyLock<Vec<u8>> = LazyLock::new(|| {
-    const TEXT: &str = r#"(module
-        (import "gpio" "set" (func (param i32 i32)))
-        (import "gpio" "get" (func (param i32) (result i32)))
-        (import "gpio" "toggle" (func (param i32)))
-        (import "gpio" "write" (func (param i32 i32 i32)))
-        (import "gpio" "read" (func (param i32) (result i32)))
-        (import "gpio" "direction" (func (param i32 i32)))
-        (import "gpio" "pull" (func (param i32 i32)))
-        (import "time" "now_us" (func (result i64)))
-        (import "time" "delay_us" (func (param i32)))
-        (import "log" "message" (func (param i32 i32 i32))))"#;
-    wat::parse_str(TEXT).expect("it is valid")
-});
+static IMPORTS: LazyLock<Vec<u8>> =
+    LazyLock::new(|| wat::parse_str(xmap_abi::Module.to_string()).expect("it is valid"));

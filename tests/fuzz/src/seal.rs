@@ -10,7 +10,7 @@ use xmap_image::{
 };
 use xmap_trust::{
     HashPin, KeyId, MinimumVersion, OpClass, Reject, SEAL_WORDS, Seal, SecretKey, TrustPolicy, TrustedKey,
-    check_sealed, seal, sealed,
+    check_sealed, class_of, seal, sealed,
 };
 
 use super::changes::change;
@@ -125,7 +125,7 @@ fn allowed(words: &[Word], policy: &TrustPolicy, origin: &str, have: u32) -> boo
         && (manifest.module, image.header().version, image.board() as u16)
             == (seal.module.as_str(), seal.version, seal.board)
         && image.declared() & !key.lines == 0
-        && ops.all(|op| OpClass::of(op).is_none_or(|class| key.ops & class.bit() != 0))
+        && ops.all(|op| class_of(op).is_none_or(|class| key.ops & class.bit() != 0))
 }
 
 fn signer(n: u8) -> SecretKey {

@@ -308,3 +308,14 @@ fn bank(number: u32) -> Result<Bank, wasmi::Error> {
 fn drive(world: &mut World, pin: u32, high: bool) {
     if high { world.set(Bank::Zero, 1 << pin) } else { world.clear(Bank::Zero, 1 << pin) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_reference_has_the_whole_guest_abi() {
+        let loaded = Reference::load(&super::super::smith::all_imports());
+        assert!(matches!(loaded, Ok((_, End::Results(_)))));
+    }
+}

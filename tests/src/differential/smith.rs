@@ -2,23 +2,11 @@
 
 use arbitrary::Unstructured;
 use wasm_smith::{Config, Module};
+use xmap_abi::HostFunction;
 
 use super::rewrite::rewrite;
 use super::rng::Rng;
 use super::{Features, Fuel, MAX_PAGES};
-
-/// The guest ABI, in the text format.
-pub(super) const IMPORTS: &str = r#"(module
-    (import "gpio" "set" (func (param i32 i32)))
-    (import "gpio" "get" (func (param i32) (result i32)))
-    (import "gpio" "toggle" (func (param i32)))
-    (import "gpio" "write" (func (param i32 i32 i32)))
-    (import "gpio" "read" (func (param i32) (result i32)))
-    (import "gpio" "direction" (func (param i32 i32)))
-    (import "gpio" "pull" (func (param i32 i32)))
-    (import "time" "now_us" (func (result i64)))
-    (import "time" "delay_us" (func (param i32)))
-    (import "log" "message" (func (param i32 i32 i32))))"#;
 
 /// A module, and where it is made to end, the global that counts and what it starts with.
 pub(super) fn module(rng: &mut Rng, features: &Features) -> Option<(Vec<u8>, Option<Fuel>)> {
@@ -38,14 +26,20 @@ pub(super) fn module(rng: &mut Rng, features: &Features) -> Option<(Vec<u8>, Opt
     Some((wasm, fuel))
 }
 
+/// A module without anything.
+const EMPTY: [u8; 8] = *b"\0asm\x01\0\0\0";
+
+/// A module that imports the whole guest ABI.
+pub(super) fn all_imports() -> Vec<u8> {
+    wat::parse_str(xmap_abi::Module.to_string()).expect("it is valid")
+}
+
 fn config(rng: &mut Rng, features: &Features) -> Config {
     let imports = rng.one_in(3);
     Config {
-        available_imports: Some(
-            wat::parse_str(if imports { IMPORTS } else { "(module)" }).expect("it is valid"),
-        ),
+        available_imports: Some(if imports { all_imports() } else { Vec::from(EMPTY) }),
         min_imports: 0,
-        max_imports: if imports { 10 } else { 0 },
+        max_imports: if imports { HostFunction::ALL.len() } else { 0 },
         min_funcs: rng.range(1, 6),
         max_funcs: 16,
         min_types: 2,

@@ -265,3 +265,19 @@ fn text(memory: &[u8], ptr: u32, len: u32) -> Result<String, Stop> {
     let bytes = memory.get(start..start + len as usize).ok_or(Stop("out_of_bounds"))?;
     String::from_utf8(bytes.to_vec()).map_err(|_| Stop("bad_text"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The oracle is written from the documents; of the table it has names and types, all of them.
+    #[test]
+    fn the_oracle_has_the_whole_guest_abi() {
+        let wasm = wat::parse_str(xmap_abi::Module.to_string()).unwrap();
+        let engine = Engine::default();
+        let module = wasmi::Module::new(&engine, wasm).unwrap();
+        let manifest = Manifest::parse("[module]\nwasm = 'a.wat'").unwrap();
+        let mut store = wasmi::Store::new(&engine, Board::new(&manifest));
+        imports(&engine).unwrap().instantiate_and_start(&mut store, &module).unwrap();
+    }
+}

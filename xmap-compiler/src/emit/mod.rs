@@ -3,9 +3,9 @@
 mod encode;
 mod fuse;
 mod gaps;
+mod host;
 mod liveness;
 mod moves;
-mod native;
 mod place;
 mod registers;
 mod select;
@@ -51,7 +51,7 @@ pub(crate) fn emit(func: &Func, pins: &PinCheck<'_>) -> Result<Emitted, Diagnost
     Ok(Emitted { steps: selected.work.spent() - func.work.spent(), ..emitted })
 }
 
-/// The operation that a function consists of, if it is one native operation and the return: its
+/// The operation that a function consists of, if it is one host call and the return: its
 /// first word and its immediate word, with the result in register 1.
 pub(crate) fn as_direct(function: &Function) -> Option<(Word, Word)> {
     let mut ops = decode(&function.code);

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use xmap_image::{Field, Fields, Op};
 
-use super::native;
+use super::host;
 use super::trips::trips;
 use crate::diagnostic::Diagnostic;
 use crate::ir::Width::{W32, W64};
@@ -306,7 +306,7 @@ impl Selection<'_, '_> {
             }
             Kind::RefFunc(function) => self.push(Machine::RefFunc(inst.results[0], function)),
             Kind::Plain { op, table, word } => self.plain(op, table, word, def, args),
-            Kind::Native(function) => native::select(self, function, def, args)?,
+            Kind::Host(function) => host::select(self, function, def, args)?,
         }
         Ok(())
     }

@@ -5,9 +5,9 @@
 
 mod print;
 
+use xmap_abi::HostFunction;
 use xmap_image::Op;
 
-use crate::wasm::Native;
 use crate::work::Work;
 
 /// An SSA value.
@@ -139,8 +139,8 @@ pub enum Kind {
         /// Its immediate word, where it has one.
         word: u32,
     },
-    /// A native function.
-    Native(Native),
+    /// A host function.
+    Host(HostFunction),
 }
 
 impl Kind {
@@ -155,7 +155,7 @@ impl Kind {
             | Kind::GlobalGet(_)
             | Kind::MemorySize
             | Kind::RefFunc(_)
-            | Kind::Native(Native::NowUs) => true,
+            | Kind::Host(HostFunction::TimeNowUs) => true,
             Kind::Plain { op, .. } => op.is_float() && !is_trapping_conversion(op),
             _ => false,
         }
@@ -163,7 +163,7 @@ impl Kind {
 
     /// Whether the result depends on the operands alone.
     pub fn is_function_of_operands(self) -> bool {
-        self.is_pure() && !matches!(self, Kind::GlobalGet(_) | Kind::MemorySize | Kind::Native(_))
+        self.is_pure() && !matches!(self, Kind::GlobalGet(_) | Kind::MemorySize | Kind::Host(_))
     }
 }
 

@@ -267,8 +267,8 @@ impl Lowering<'_, '_> {
     fn call(&mut self, function: u32) {
         let ty = self.module.function_type(function);
         let args = self.pop_many(ty.params().len());
-        let kind = match self.module.native(function) {
-            Some(native) => Kind::Native(native),
+        let kind = match self.module.host_function(function) {
+            Some(function) => Kind::Host(function),
             None => Kind::Call(function),
         };
         let results = self.inst(kind, args, ty.results().len());

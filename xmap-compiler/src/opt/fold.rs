@@ -3,10 +3,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use xmap_abi::HostFunction;
+
 use super::ParamRanges;
 use super::range::largest;
 use crate::ir::{Binary, BlockId, Compare, Func, Inst, Kind, Term, Unary, Value, Width};
-use crate::wasm::Native;
 use crate::work::Exhausted;
 
 /// Whether anything changed.
@@ -251,7 +252,7 @@ impl Folding<'_> {
                 Folded::Stays
             }
             // Any value but zero is high, so `x != 0` says no more than `x`.
-            Kind::Native(Native::Set | Native::Direction) => {
+            Kind::Host(HostFunction::GpioSet | HostFunction::GpioDirection) => {
                 while let Some((Kind::Compare(Compare::Ne, Width::W32), [x, zero])) =
                     self.definition(inst.args[1])
                     && self.constant(zero) == Some(0)

@@ -1,9 +1,9 @@
 //! What is known of a value's size: the largest it can be, as an unsigned number.
 
+use xmap_abi::HostFunction;
 use xmap_image::Op;
 
 use crate::ir::{Binary, Kind, Load, Width};
-use crate::wasm::Native;
 
 /// The largest value that an instruction's result can have, from those of its operands.
 pub(super) fn largest(kind: Kind, args: &[u64]) -> u64 {
@@ -47,8 +47,8 @@ pub(super) fn largest(kind: Kind, args: &[u64]) -> u64 {
         },
         Kind::MemorySize => 65_536,
         Kind::Plain { op, .. } if is_comparison(op) => 1,
-        Kind::Native(Native::Get) => 1,
-        Kind::Native(Native::Read) => all(Width::W32),
+        Kind::Host(HostFunction::GpioGet) => 1,
+        Kind::Host(HostFunction::GpioRead) => all(Width::W32),
         _ => u64::MAX,
     }
 }

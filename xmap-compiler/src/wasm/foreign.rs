@@ -1,8 +1,9 @@
 //! Imports that are no function of the guest ABI: which toolchain writes them, and how it does without.
 
 use wasmparser::{FuncType, KnownCustom, TypeRef, ValType};
+use xmap_abi::HostFunction;
 
-use super::abi::{self, IMPORTS};
+use super::abi;
 use super::read::{Import, WasmModule};
 use crate::codes::Code;
 use crate::diagnostic::{Diagnostic, Place};
@@ -114,10 +115,8 @@ pub(crate) fn errors(
         let Some(Import::Foreign(import)) = module.imports.get(index as usize) else { continue };
         let place = Place::wasm(file, import.offset);
         let name = format!("{}.{}", import.module, import.name);
-        if let Some(native) = abi::find(import.module, import.name) {
-            let found = module.function_type(index);
-            let (expected, found) =
-                (signature(native.params, native.results), signature(found.params(), found.results()));
+        if let Some(function) = HostFunction::find(import.module, import.name) {
+            let [expected, found] = [&abi::func_type(function), module.function_type(index)].map(signature);
             let message = format!("{name}: expected {expected}, found {found}");
             let mut error = Diagnostic::new(Code::ImportSignature, place, message);
             error.notes.extend(note);
@@ -148,7 +147,7 @@ const MOST_NOTES: usize = 3;
 /// What to do about an import that does not exist, by the toolchain that writes it.
 fn way_out(module: &WasmModule<'_>, import: &Foreign<'_>, ty: &FuncType) -> String {
     let (from, name) = (import.module, import.name);
-    let all: Vec<String> = IMPORTS.iter().map(|i| format!("{}.{}", i.module, i.name)).collect();
+    let all: Vec<String> = HostFunction::ALL.iter().map(HostFunction::to_string).collect();
     let plain = name.strip_prefix("xmap_").unwrap_or(name).replacen('_', ".", 1);
     let wanted = if from == "env" { plain } else { format!("{from}.{name}") };
     if let Some(near) = nearest(&wanted, all.iter().map(String::as_str)) {
@@ -397,11 +396,11 @@ fn c_library(name: &str) -> Option<&'static str> {
 }
 
 /// `(i32, i32) -> (i64)`, without the arrow where there is no result.
-fn signature(params: &[ValType], results: &[ValType]) -> String {
+fn signature(ty: &FuncType) -> String {
     let list = |types: &[ValType]| types.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-    if results.is_empty() {
-        format!("({})", list(params))
-    } else {
-        format!("({}) -> ({})", list(params), list(results))
+    let params = list(ty.params());
+    match ty.results() {
+        [] => format!("({params})"),
+        results => format!("({params}) -> ({})", list(results)),
     }
 }

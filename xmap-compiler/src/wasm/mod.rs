@@ -7,7 +7,6 @@ mod proposal;
 mod read;
 mod source_map;
 
-pub use abi::{IMPORTS, Native, NativeImport, find as find_import};
 pub use debug::{LineTable, is_library};
 pub use foreign::Foreign;
 pub(crate) use read::mnemonic;

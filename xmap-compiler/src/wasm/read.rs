@@ -7,8 +7,9 @@ use wasmparser::{
     BinaryReaderError, ElementItems, ElementKind, ExternalKind, FuncType, FunctionBody, KnownCustom, Name,
     Operator, Parser, Payload, TypeRef, ValType,
 };
+use xmap_abi::HostFunction;
 
-use super::abi::{self, Native};
+use super::abi;
 use super::debug::LineTable;
 use super::foreign::{self, Foreign};
 use super::proposal::{self, Fault};
@@ -61,7 +62,7 @@ pub struct WasmModule<'a> {
 #[derive(Clone, Debug)]
 pub enum Import<'a> {
     /// One of the guest ABI.
-    Native(Native),
+    Host(HostFunction),
     /// Another one: a mistake where a mapped export reaches it.
     Foreign(Foreign<'a>),
 }
@@ -340,10 +341,10 @@ impl<'a> WasmModule<'a> {
             return Err(foreign::not_a_function(file, offset, import));
         };
         let found = &self.types[ty as usize];
-        let native = abi::find(module, name)
-            .filter(|native| found.params() == native.params && found.results() == native.results);
-        self.imports.push(match native {
-            Some(native) => Import::Native(native.native),
+        let function =
+            HostFunction::find(module, name).filter(|function| *found == abi::func_type(*function));
+        self.imports.push(match function {
+            Some(function) => Import::Host(function),
             None => Import::Foreign(Foreign { module, name, ty, offset }),
         });
         self.functions.push(ty);
@@ -443,10 +444,10 @@ impl<'a> WasmModule<'a> {
         self.bodies.get((function as usize).checked_sub(self.imports.len())?)
     }
 
-    /// The native function that an index names, if it is an import of the guest ABI.
-    pub fn native(&self, function: u32) -> Option<Native> {
+    /// Returns the host function that an index names, if it is an import of the guest ABI.
+    pub fn host_function(&self, function: u32) -> Option<HostFunction> {
         match self.imports.get(function as usize) {
-            Some(Import::Native(native)) => Some(*native),
+            Some(Import::Host(function)) => Some(*function),
             _ => None,
         }
     }

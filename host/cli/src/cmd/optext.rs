@@ -1,5 +1,6 @@
 //! Ops as text. Native operations read like what they do to the board; all others follow their shape.
 
+use xmap_abi::HostFunction;
 use xmap_boards::{Bank, Line};
 use xmap_image::{Field, Fields, Immediate, Op, Word, opcode};
 use xmap_sim::Register;
@@ -33,15 +34,27 @@ fn native(op: Op, words: &[Word], name: &dyn Fn(u8) -> String) -> Option<String>
         Op::GpioPut => format!("gpio.set line={} value={}", r(a), r(b)),
         Op::GpioToggle => format!("gpio.toggle line={}", r(a)),
         Op::GpioGet => format!("{} <- gpio.get line={}", r(a), r(b)),
-        Op::GpioRead => format!("{} <- gpio.read bank={}", r(a), r(b)),
-        Op::GpioWrite => format!("gpio.write bank={} set={} clear={}", r(a), r(b), r(c)),
         Op::GpioDirection => format!("gpio.direction line={} out={}", r(a), r(b)),
         Op::GpioPull => format!("gpio.pull line={} pull={}", r(a), r(b)),
-        Op::TimeNow => format!("{} <- time.now_us", r(a)),
-        Op::TimeDelay => format!("time.delay_us us={}", r(a)),
-        Op::LogMessage => format!("log.message level={} ptr={} len={}", r(a), r(b), r(c)),
-        _ => return None,
+        // Any other has a register for each parameter and result.
+        _ => {
+            let Fields::Abc(first, second, third) = op.shape().fields else { return None };
+            let fields = || [(first, a), (second, b), (third, c)].into_iter();
+            let of = |field| fields().filter(move |(is, _)| *is == field).map(|(_, register)| r(register));
+            call(op.host_function()?, of(Field::Use), of(Field::Def))
+        }
     })
+}
+
+/// A host call as the table has it: `r1 <- gpio.read bank=r2`.
+fn call(
+    function: HostFunction,
+    args: impl Iterator<Item = String>,
+    results: impl Iterator<Item = String>,
+) -> String {
+    let results = results.map(|result| format!("{result} <- "));
+    let args = function.row().params.iter().zip(args).map(|(param, arg)| format!(" {}={arg}", param.name));
+    results.chain([function.to_string()]).chain(args).collect()
 }
 
 /// A register with its offset: `GPSET0[0x1c]`.
@@ -171,6 +184,15 @@ mod tests {
         assert_eq!(shown(0, &[Op::LineGet.abc(1, 27, 0)]), "r1 <- GPLEV0[0x34] bit 27");
         assert_eq!(shown(0, &[Op::BankRead.abc(1, 1, 0)]), "r1 <- GPLEV1[0x38]");
         assert_eq!(shown(0, &[Op::GpioPut.abc(1, 2, 0)]), "gpio.set line=r1 value=r2");
+    }
+
+    #[test]
+    fn host_calls_name_their_parameters() {
+        assert_eq!(shown(0, &[Op::GpioWrite.abc(1, 2, 3)]), "gpio.write bank=r1 set=r2 clear=r3");
+        assert_eq!(shown(0, &[Op::GpioRead.abc(1, 2, 0)]), "r1 <- gpio.read bank=r2");
+        assert_eq!(shown(0, &[Op::TimeNow.abc(1, 0, 0)]), "r1 <- time.now_us");
+        assert_eq!(shown(0, &[Op::TimeDelay.abc(4, 0, 0)]), "time.delay_us us=r4");
+        assert_eq!(shown(0, &[Op::LogMessage.abc(1, 2, 3)]), "log.message level=r1 ptr=r2 len=r3");
     }
 
     #[test]

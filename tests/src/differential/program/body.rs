@@ -1,8 +1,9 @@
 //! The body of a function: its statements.
 
 use wasm_encoder::{Function, Instruction, MemArg, ValType};
+use xmap_abi::{Cost, HostFunction};
 
-use super::{NATIVE, Program, Signature};
+use super::{Program, Signature, val_type};
 
 /// A body that is being written.
 pub(super) struct Body<'p, 'r> {
@@ -211,15 +212,20 @@ impl<'p, 'r> Body<'p, 'r> {
         self.take(&results);
     }
 
-    /// A call of a native function with arguments that it takes, mostly.
+    /// A call of a host function with arguments that it takes, mostly.
     fn native(&mut self) {
         if self.program.imports == 0 {
             return self.assign();
         }
-        let function = self.below(NATIVE.len());
-        let (module, name, params, result) = NATIVE[function];
-        for param in 0..params {
-            match (module, name, param) {
+        let function = self.below(HostFunction::ALL.len());
+        let row = HostFunction::ALL[function].row();
+        // A range of memory that is there, mostly.
+        let range = match row.cost {
+            Cost::Range { start, len, .. } => [start, len].map(usize::from),
+            Cost::Fixed | Cost::Wait { .. } => [usize::MAX; 2],
+        };
+        for (param, ty) in row.params.iter().map(|param| val_type(param.ty)).enumerate() {
+            match (row.module, row.name, param) {
                 ("gpio", "write" | "read", 0) => self.emit(Instruction::I32Const(0)),
                 ("gpio", "write", _) => self.masked(0x0fff_3ffc),
                 ("gpio", "pull", 1) => {
@@ -242,13 +248,13 @@ impl<'p, 'r> Body<'p, 'r> {
                     self.emit(Instruction::I32Add);
                 }
                 ("time", _, 0) => self.masked(0xfff),
-                ("log", _, 1) => self.masked(0xffc),
-                ("log", _, 2) => self.masked(7),
-                _ => self.expr(ValType::I32, 1),
+                (.., param) if param == range[0] => self.masked(0xffc),
+                (.., param) if param == range[1] => self.masked(7),
+                _ => self.expr(ty, 1),
             }
         }
         self.emit(Instruction::Call(function as u32));
-        self.take(result.as_slice());
+        self.take(&row.results.iter().map(|ty| val_type(*ty)).collect::<Vec<_>>());
     }
 
     fn masked(&mut self, mask: i32) {

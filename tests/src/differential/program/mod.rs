@@ -16,6 +16,7 @@ use wasm_encoder::{
     ExportKind, ExportSection, FunctionSection, GlobalSection, GlobalType, ImportSection, MemorySection,
     MemoryType, Module, RefType, StartSection, TableSection, TableType, TypeSection, ValType,
 };
+use xmap_abi::{HostFunction, WasmType};
 
 use super::rng::Rng;
 use super::{Features, MAX_PAGES};
@@ -24,27 +25,13 @@ use body::Body;
 /// Parameters and results.
 type Signature = (Vec<ValType>, Vec<ValType>);
 
-/// Native functions: module, name, parameters, and the result if there is one.
-const NATIVE: [(&str, &str, usize, Option<ValType>); 10] = [
-    ("gpio", "set", 2, None),
-    ("gpio", "get", 1, Some(ValType::I32)),
-    ("gpio", "toggle", 1, None),
-    ("gpio", "write", 3, None),
-    ("gpio", "read", 1, Some(ValType::I32)),
-    ("gpio", "direction", 2, None),
-    ("gpio", "pull", 2, None),
-    ("time", "now_us", 0, Some(ValType::I64)),
-    ("time", "delay_us", 1, None),
-    ("log", "message", 3, None),
-];
-
 /// The module so far, as the bodies of its functions see it.
 struct Program<'r> {
     rng: &'r mut Rng,
     features: Features,
     /// Types of functions and blocks, each once.
     types: Vec<Signature>,
-    /// How many native functions are imported: all or none.
+    /// How many host functions are imported: all or none.
     imports: u32,
     /// The functions before the one that is being written.
     functions: Vec<Signature>,
@@ -91,9 +78,16 @@ impl Program<'_> {
     }
 }
 
+const fn val_type(ty: WasmType) -> ValType {
+    match ty {
+        WasmType::I32 => ValType::I32,
+        WasmType::I64 => ValType::I64,
+    }
+}
+
 /// A module; it validates.
 pub(super) fn module(rng: &mut Rng, features: &Features) -> Vec<u8> {
-    let imports = if rng.one_in(3) { NATIVE.len() as u32 } else { 0 };
+    let imports = if rng.one_in(3) { HostFunction::ALL.len() as u32 } else { 0 };
     let mut program = Program {
         rng,
         features: *features,
@@ -112,9 +106,12 @@ pub(super) fn module(rng: &mut Rng, features: &Features) -> Vec<u8> {
         program.passive = program.rng.below(3) as u32;
     }
     let (mut import_section, mut function_section) = (ImportSection::new(), FunctionSection::new());
-    for (module, name, params, result) in NATIVE.iter().take(imports as usize) {
-        let ty = program.type_index(&vec![ValType::I32; *params], result.as_slice());
-        import_section.import(module, name, EntityType::Function(ty));
+    for function in HostFunction::ALL.iter().take(imports as usize) {
+        let row = function.row();
+        let params: Vec<_> = row.params.iter().map(|param| val_type(param.ty)).collect();
+        let results: Vec<_> = row.results.iter().map(|ty| val_type(*ty)).collect();
+        let ty = program.type_index(&params, &results);
+        import_section.import(row.module, row.name, EntityType::Function(ty));
     }
     let mut code = CodeSection::new();
     let count = program.rng.range(1, 6);

@@ -1,25 +1,25 @@
-//! Native operations: with constant lines they are resolved and proven here, with others the mapper
+//! Host calls: with constant lines they are resolved and proven here, with others the mapper
 //! checks them against the declared masks.
 
+use xmap_abi::HostFunction;
 use xmap_image::Op;
 
 use super::select::{Machine, NONE, Selection, Slot};
 use crate::diagnostic::Diagnostic;
 use crate::ir::{Site, Value};
-use crate::wasm::Native;
 
 pub(super) fn select(
     to: &mut Selection<'_, '_>,
-    native: Native,
+    function: HostFunction,
     def: Slot,
     args: &[Value],
 ) -> Result<(), Diagnostic> {
     let offset = Site::offset(&to.func.sites, to.offset);
     let constant = |n: usize| to.constant(args[n]);
-    match native {
-        Native::Set => match (constant(0), constant(1)) {
+    match function {
+        HostFunction::GpioSet => match (constant(0), constant(1)) {
             (Some(line), value) => {
-                let line = Slot::Imm(to.pins.writable(native, line, offset)?.number());
+                let line = Slot::Imm(to.pins.writable(function, line, offset)?.number());
                 match value {
                     Some(0) => to.abc(Op::LineClear, line, NONE, NONE),
                     Some(_) => to.abc(Op::LineSet, line, NONE, NONE),
@@ -39,9 +39,9 @@ pub(super) fn select(
                 to.abc(Op::GpioPut, line, value, NONE);
             }
         },
-        Native::Toggle => match constant(0) {
+        HostFunction::GpioToggle => match constant(0) {
             Some(line) => {
-                let line = to.pins.writable(native, line, offset)?;
+                let line = to.pins.writable(function, line, offset)?;
                 to.abc(Op::LineToggle, Slot::Imm(line.number()), NONE, NONE);
             }
             None => {
@@ -49,9 +49,9 @@ pub(super) fn select(
                 to.abc(Op::GpioToggle, line, NONE, NONE);
             }
         },
-        Native::Get => match constant(0) {
+        HostFunction::GpioGet => match constant(0) {
             Some(line) => {
-                let line = to.pins.readable(native, line, offset)?;
+                let line = to.pins.readable(function, line, offset)?;
                 to.abc(Op::LineGet, def, Slot::Imm(line.number()), NONE);
             }
             None => {
@@ -59,9 +59,9 @@ pub(super) fn select(
                 to.abc(Op::GpioGet, def, line, NONE);
             }
         },
-        Native::Read => match constant(0) {
+        HostFunction::GpioRead => match constant(0) {
             Some(bank) => {
-                let bank = to.pins.bank(native, bank, offset)?;
+                let bank = to.pins.bank(function, bank, offset)?;
                 to.abc(Op::BankRead, def, Slot::Imm(bank as u8), NONE);
             }
             None => {
@@ -69,17 +69,17 @@ pub(super) fn select(
                 to.abc(Op::GpioRead, def, bank, NONE);
             }
         },
-        Native::Write => write(to, args)?,
-        Native::Direction => {
+        HostFunction::GpioWrite => write(to, args)?,
+        HostFunction::GpioDirection => {
             if let Some(line) = constant(0) {
-                to.pins.configurable(native, line, offset)?;
+                to.pins.configurable(function, line, offset)?;
             }
             let (line, out) = (to.reg(args[0]), to.reg(args[1]));
             to.abc(Op::GpioDirection, line, out, NONE);
         }
-        Native::Pull => {
+        HostFunction::GpioPull => {
             if let Some(line) = constant(0) {
-                to.pins.configurable(native, line, offset)?;
+                to.pins.configurable(function, line, offset)?;
             }
             if let Some(pull) = constant(1).filter(|pull| *pull > 2) {
                 let pull = pull as u32 as i32;
@@ -89,14 +89,14 @@ pub(super) fn select(
             let (line, pull) = (to.reg(args[0]), to.reg(args[1]));
             to.abc(Op::GpioPull, line, pull, NONE);
         }
-        Native::NowUs => to.abc(Op::TimeNow, def, NONE, NONE),
-        Native::DelayUs => {
+        HostFunction::TimeNowUs => to.abc(Op::TimeNow, def, NONE, NONE),
+        HostFunction::TimeDelayUs => {
             let us = to.reg(args[0]);
             to.abc(Op::TimeDelay, us, NONE, NONE);
         }
-        Native::Message => {
+        HostFunction::LogMessage => {
             if let (Some(start), Some(len)) = (constant(1), constant(2)) {
-                to.pins.range(native, start, len, offset)?;
+                to.pins.range(function, start, len, offset)?;
             }
             let [level, start, len] = [to.reg(args[0]), to.reg(args[1]), to.reg(args[2])];
             to.abc(Op::LogMessage, level, start, len);
@@ -109,7 +109,7 @@ pub(super) fn select(
 fn write(to: &mut Selection<'_, '_>, args: &[Value]) -> Result<(), Diagnostic> {
     let offset = Site::offset(&to.func.sites, to.offset);
     if let Some(bank) = to.constant(args[0]) {
-        let bank = to.pins.bank(Native::Write, bank, offset)?;
+        let bank = to.pins.bank(HostFunction::GpioWrite, bank, offset)?;
         let masks = [to.constant(args[2]), to.constant(args[1])];
         for mask in masks.into_iter().flatten() {
             to.pins.writable_mask(bank, mask, offset)?;

@@ -1,0 +1,64 @@
+//! Classes of host functions, as an owner's policy allows them.
+
+use core::fmt;
+
+/// What a host function does to the world outside the module. Operations that only compute have no class: a
+/// policy has nothing to say about them, since fuel and memory bound them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum OpClass {
+    /// Sets, clears, puts or toggles lines.
+    GpioWrite = 0,
+    /// Reads levels.
+    GpioRead = 1,
+    /// Changes direction or pull of a line.
+    GpioConfigure = 2,
+    /// Reads the clock.
+    TimeNow = 3,
+    /// Waits.
+    TimeDelay = 4,
+    /// Writes messages for people.
+    Log = 5,
+}
+
+impl OpClass {
+    /// Every class, by number.
+    pub const ALL: [OpClass; 6] =
+        [Self::GpioWrite, Self::GpioRead, Self::GpioConfigure, Self::TimeNow, Self::TimeDelay, Self::Log];
+
+    /// Returns its bit in a policy's set of classes.
+    pub const fn bit(self) -> u16 {
+        1 << self as u8
+    }
+
+    /// Returns its name in a policy.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::GpioWrite => "gpio.write",
+            Self::GpioRead => "gpio.read",
+            Self::GpioConfigure => "gpio.configure",
+            Self::TimeNow => "time.now",
+            Self::TimeDelay => "time.delay",
+            Self::Log => "log",
+        }
+    }
+}
+
+impl fmt::Display for OpClass {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_class_has_a_bit_and_a_name_of_its_own() {
+        for (n, class) in OpClass::ALL.iter().enumerate() {
+            assert_eq!(class.bit(), 1 << n);
+            assert!(OpClass::ALL[..n].iter().all(|other| other.name() != class.name()));
+        }
+    }
+}

@@ -1,0 +1,112 @@
+#![no_std]
+#![forbid(unsafe_code)]
+//! The guest ABI as one table: every function that a module may import.
+//!
+//! Compiler, verifier, mapper, disassembler, trust policy, documents, fuzzers and the bindings in `guests/`
+//! take from [`HostFunction`] what a host function is called, what it takes and what it costs, or a test
+//! holds them against it. So a new host function is one row here, one implementation for each board that
+//! has its capability, and its test: ARCHITECTURE.md, *How to add a host function*.
+//!
+//! # Examples
+//!
+//! ```
+//! use xmap_abi::{HostFunction, OpClass};
+//!
+//! let set = HostFunction::find("gpio", "set").unwrap();
+//! assert_eq!(set.row().class, OpClass::GpioWrite);
+//! assert_eq!(set.row().signature().to_string(), "(pin i32, val i32)");
+//! assert_eq!(set.row().import().to_string(), r#"(import "gpio" "set" (func (param i32 i32)))"#);
+//! ```
+
+mod class;
+mod cost;
+mod table;
+mod text;
+
+pub use class::OpClass;
+pub use cost::{BYTES_PER_WORD, Cost};
+pub use table::HostFunction;
+pub use text::{Import, Module, Signature};
+
+/// A type of WebAssembly that a parameter or a result of a host function has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum WasmType {
+    /// 32 bits.
+    I32,
+    /// 64 bits.
+    I64,
+}
+
+impl WasmType {
+    /// Returns the name that WebAssembly's text format has for the type.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::I32 => "i32",
+            Self::I64 => "i64",
+        }
+    }
+}
+
+/// A parameter of a host function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Param {
+    /// The name, for documents, bindings and disassembly.
+    pub name: &'static str,
+    /// The type.
+    pub ty: WasmType,
+}
+
+/// A part of a board that a host function works on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Capability {
+    /// Lines that are read and driven.
+    Gpio,
+    /// The time since boot, and waits.
+    Clock,
+    /// Messages for people.
+    Log,
+}
+
+impl Capability {
+    /// Returns the name that documents have for the capability.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Gpio => "GPIO",
+            Self::Clock => "clock",
+            Self::Log => "log",
+        }
+    }
+}
+
+/// What the table says of a host function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// The import's module.
+    pub module: &'static str,
+    /// The import's name.
+    pub name: &'static str,
+    /// The parameters.
+    pub params: &'static [Param],
+    /// The types of the results, one at most.
+    pub results: &'static [WasmType],
+    /// The part of the board that it works on.
+    pub capability: Capability,
+    /// Its class in an owner's policy.
+    pub class: OpClass,
+    /// What a call is charged.
+    pub cost: Cost,
+    /// What it does, in one line.
+    pub doc: &'static str,
+}
+
+impl Row {
+    /// Returns the parameters and results as documents write them: `(pin i32) -> i32`.
+    pub const fn signature(&self) -> Signature<'_> {
+        Signature(self)
+    }
+
+    /// Returns the import in WebAssembly's text format.
+    pub const fn import(&self) -> Import<'_> {
+        Import(self)
+    }
+}

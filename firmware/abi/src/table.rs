@@ -1,0 +1,120 @@
+//! The table. A row's number is part of the image format: a new row goes to the end, and none is removed.
+
+use crate::WasmType::{I32, I64};
+use crate::{Capability, Cost, OpClass, Param, Row};
+
+macro_rules! host_functions {
+    ($(
+        $(#[cfg($feature:meta)])?
+        #[doc = $doc:literal]
+        $number:literal $function:ident $module:literal $name:literal
+        ($($param:ident: $ty:ident),*) -> ($($result:ident)?),
+        $capability:ident, $class:ident, $cost:expr;
+    )*) => {
+        /// A function that a module may import; the discriminant is the number of its row.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[repr(u8)]
+        pub enum HostFunction {
+            $($(#[cfg($feature)])? #[doc = $doc] $function = $number,)*
+        }
+
+        impl HostFunction {
+            /// Every host function, in the order of the rows.
+            pub const ALL: &'static [HostFunction] = &[$($(#[cfg($feature)])? HostFunction::$function,)*];
+
+            /// Returns the function with this number, if there is one.
+            pub const fn from_u8(number: u8) -> Option<Self> {
+                match number {
+                    $($(#[cfg($feature)])? $number => Some(Self::$function),)*
+                    _ => None,
+                }
+            }
+
+            /// Returns the function's row.
+            pub const fn row(self) -> &'static Row {
+                match self {
+                    $($(#[cfg($feature)])? Self::$function => const {
+                        &Row {
+                            module: $module,
+                            name: $name,
+                            params: &[$(Param { name: stringify!($param), ty: $ty }),*],
+                            results: &[$($result)?],
+                            capability: Capability::$capability,
+                            class: OpClass::$class,
+                            cost: $cost,
+                            doc: $doc.trim_ascii(),
+                        }
+                    },)*
+                }
+            }
+        }
+    };
+}
+
+/// What `log.message` is charged: the op itself pays for what one frame of the link carries.
+const TEXT: Cost = Cost::Range { start: 1, len: 2, free: 256 };
+
+host_functions! {
+    /// Drives a line high where `val` is not 0, else low.
+    0 GpioSet "gpio" "set" (pin: I32, val: I32) -> (), Gpio, GpioWrite, Cost::Fixed;
+    /// Returns the level of a line, 0 or 1.
+    1 GpioGet "gpio" "get" (pin: I32) -> (I32), Gpio, GpioRead, Cost::Fixed;
+    /// Drives a line to the opposite of its level.
+    2 GpioToggle "gpio" "toggle" (pin: I32) -> (), Gpio, GpioWrite, Cost::Fixed;
+    /// Drives lines of a bank: those of `clear` low, then those of `set` high.
+    3 GpioWrite "gpio" "write" (bank: I32, set: I32, clear: I32) -> (), Gpio, GpioWrite, Cost::Fixed;
+    /// Returns the levels of a bank's declared lines.
+    4 GpioRead "gpio" "read" (bank: I32) -> (I32), Gpio, GpioRead, Cost::Fixed;
+    /// Makes an `inout` line an output where `out` is not 0, else an input.
+    5 GpioDirection "gpio" "direction" (pin: I32, out: I32) -> (), Gpio, GpioConfigure, Cost::Fixed;
+    /// Connects a line's pull resistor: 0 none, 1 up, 2 down.
+    6 GpioPull "gpio" "pull" (pin: I32, pull: I32) -> (), Gpio, GpioConfigure, Cost::Fixed;
+    /// Returns the microseconds since boot.
+    7 TimeNowUs "time" "now_us" () -> (I64), Clock, TimeNow, Cost::Fixed;
+    /// Waits `us` microseconds.
+    8 TimeDelayUs "time" "delay_us" (us: I32) -> (), Clock, TimeDelay, Cost::Wait { us: 0 };
+    /// Sends `len` bytes of UTF-8 at `ptr` to the host with a level: 0 DEBUG, 1 INFO, any other WARN.
+    9 LogMessage "log" "message" (level: I32, ptr: I32, len: I32) -> (), Log, Log, TEXT;
+}
+
+impl HostFunction {
+    /// Returns the function that a module imports by these names, if there is one.
+    pub fn find(module: &str, name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|function| {
+            let row = function.row();
+            row.module == module && row.name == name
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_have_numbers_and_names_of_their_own() {
+        for (n, function) in HostFunction::ALL.iter().enumerate() {
+            let row = function.row();
+            assert_eq!(HostFunction::from_u8(*function as u8), Some(*function));
+            assert_eq!(HostFunction::find(row.module, row.name), Some(*function));
+            assert!(HostFunction::ALL[..n].iter().all(|other| (*other as u8) < *function as u8));
+            let lines = row.doc.lines().count();
+            assert!(lines == 1 && row.doc.ends_with('.'), "{}.{}: {:?}", row.module, row.name, row.doc);
+        }
+    }
+
+    #[test]
+    fn costs_name_parameters_of_their_function() {
+        for function in HostFunction::ALL {
+            let row = function.row();
+            let named = match row.cost {
+                Cost::Fixed => [None, None],
+                Cost::Wait { us } => [Some(us), None],
+                Cost::Range { start, len, .. } => [Some(start), Some(len)],
+            };
+            for n in named.into_iter().flatten() {
+                assert_eq!(row.params[usize::from(n)].ty, I32, "{}.{}", row.module, row.name);
+            }
+        }
+    }
+}
