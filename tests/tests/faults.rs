@@ -190,6 +190,7 @@ fn act(sim: &mut Sim, step: &Step) -> bool {
         }
         Action::Level { line, high } => sim.set_input(*line, *high).unwrap(),
         Action::Advance { us } => sim.advance(*us),
+        other => panic!("no script of a panel has {other:?}"),
     }
     !before && rests(sim)
 }

@@ -89,6 +89,20 @@ codes! {
         "An object file (`panel.o`, `clang -c`) has holes that a linker fills, and a shared library wants another module's memory. A panel is a module by itself.",
         "hall.o: an object file, which is not linked yet";
 
+    NoTool = 112, "a program that the build needs is not here",
+        "The manifest's `[build]` names a compiler that is neither on the PATH nor in `node_modules/.bin`. `xmap doctor` \
+         lists what is here and what is missing.",
+        "`clang` is not on this machine";
+    BuildFailed = 113, "the build command failed",
+        "What the command printed stands above. It ran in the manifest's folder.",
+        "`cargo build --release` failed: exit status: 101";
+    NoOutput = 114, "the build command has not written the module",
+        "The command ended well, and the file that `output` or `wasm` names is not there.",
+        "`make` has not written panel.wasm";
+    Occupied = 115, "something is there already",
+        "`xmap new` and `xmap init` write over nothing.",
+        "hall: there already";
+
     // X02: exports and signatures.
     TypeMismatch = 201, "a parameter or result has another type",
         "The manifest's type stands for one WebAssembly type (`bool`, `u8` to `i32`: i32; `u64`, `i64`: i64; `f32`; `f64`; `bytes`, `str`: i32 twice), and the function has another one there. Positions count WebAssembly parameters from 0.",
@@ -187,6 +201,19 @@ codes! {
     SameEdge = 416, "an edge with two handlers",
         "Each edge of a line calls one function. The rising and the falling edges of a line may have a handler each; `both` is both of them.",
         "`on_press` and `on_touch` both handle falling edges of line 27";
+
+    BadQuantity = 417, "a quantity that cannot be read",
+        "Where a key takes a time or a size, it takes a number of its own unit (`every_us = 100000`) or a text with a \
+         unit (`every_us = \"100ms\"`, or `every = \"100ms\"`). Times are us, ms, s, min, h, d, sizes B, KiB, MiB, and \
+         `every` takes Hz, kHz, MHz as well. The quantity has to be a whole number of the key's unit: nothing is rounded.",
+        "every: `100 mss` has an unknown unit";
+    BadCommand = 418, "a build command that cannot be run",
+        "`command` of `[build]` is a program and its arguments, as a list or as a text that is split at white space. No \
+         shell reads it, so what means something to a shell is refused in a text.",
+        "command: no shell reads it, and `$` would mean something to one";
+    BuildConflict = 419, "the module is not what the build writes",
+        "`output` of `[build]` is the module, so `wasm` of `[module]` says the same or is left out.",
+        "`hall.wat` is not what [build] writes";
 
     // X05: the module.
     InvalidModule = 501, "the module is not valid",
@@ -298,8 +325,9 @@ codes! {
 
     // X08: simulator scripts.
     ScriptSyntax = 801, "a line that is not a command",
-        "The commands are `call NAME ARG...`, `level LINE 0|1`, `advance MICROSECONDS`; `#` starts a comment.",
-        "`cal` is not a command";
+        "docs/scripts.md has the commands: `call`, `level`, `release`, `press`, `advance`, `at`, `wait until`, `expect`, \
+         `swap`, `reset`, `unmount`, `lose host`, `find host`, `repeat` and `end`; `#` starts a comment.",
+        "`cal` is no command; the nearest is `call`";
     ScriptName = 802, "an export that the image does not have",
         "NAME is the wasm export or its key.",
         "there is no export `lamp_onn`";
@@ -318,6 +346,27 @@ codes! {
          and a time beyond 100 years.",
         "1000 events without time passing, at 1ms: the handler `panel.on_edge` is called again and again by \
          edges of line 22";
+
+    ScriptExpectation = 807, "an expectation does not hold",
+        "`expect`, `wait until` and `call NAME -> VALUE` say what must be so. `xmap test` goes on behind it, so that one run \
+         shows all of them.",
+        "expected lamp (line 17) high within 5ms: it is low at 1.005s";
+    ScriptTime = 808, "a level that is scheduled for no time of the script",
+        "`at TIME` counts from the beginning of the run, `at +TIME` from the step. The time must not have passed, and \
+         the script must last that long.",
+        "the script ends before 5s, when this was to happen";
+    ScriptImage = 809, "a step that the panel does not allow at this point",
+        "Behind `unmount` nothing can be called. Behind `swap` the image that runs may have other exports; the device may \
+         also have refused it, or have gone back to the one before after a trap in its trial.",
+        "`new.toml` was not swapped in: the image is for another board";
+    ScriptTrap = 810, "a trap that the test does not expect",
+        "In `xmap test` a call or a handler that traps fails the test, unless the next step is an `expect trap`, or the \
+         script has a trace beside it that has the trap.",
+        "panel.on_tick trap divide_by_zero";
+    ScriptTrace = 811, "the trace differs from the one that is kept",
+        "Beside a script `day.txt` may stand `day.trace`: the stores, messages and results that the run must have. \
+         `xmap test --update` writes it anew.",
+        "line 3: expected `GPSET0 0x00020000`, found `GPCLR0 0x00020000`";
 
     // X09: device and link.
     PortUnavailable = 901, "the port cannot be opened",
@@ -518,13 +567,39 @@ impl Code {
                 text += &format!(
                     "\n### {code}: {}\n\n{}\n\n```text\nerror[{code}]: {}\n```\n",
                     code.title(),
-                    code.explanation(),
+                    wrapped(code.explanation()),
                     code.example()
                 );
             }
         }
         text
     }
+}
+
+/// A paragraph in lines of 110 columns, which is what a document has; what stands between backticks stays whole.
+fn wrapped(text: &str) -> String {
+    const COLUMNS: usize = 110;
+    let (mut lines, mut at) = (String::new(), 0);
+    let mut rest = text.trim();
+    while !rest.is_empty() {
+        let mut quoted = false;
+        let ends = |c: char| {
+            quoted ^= c == '`';
+            c == ' ' && !quoted
+        };
+        let end = rest.find(ends).unwrap_or(rest.len());
+        let (word, behind) = rest.split_at(end);
+        let chars = word.chars().count();
+        if at > 0 {
+            let fits = at + 1 + chars <= COLUMNS;
+            lines.push(if fits { ' ' } else { '\n' });
+            at = if fits { at + 1 } else { 0 };
+        }
+        lines += word;
+        at += chars;
+        rest = behind.trim_start();
+    }
+    lines
 }
 
 impl fmt::Display for Code {

@@ -33,6 +33,8 @@ mod rows;
 mod shapes;
 mod text;
 mod types;
+#[cfg(feature = "build")]
+pub mod units;
 mod verify;
 
 #[cfg(feature = "build")]

@@ -1,12 +1,12 @@
 //! The simulated board: registers, a clock and a record, as a [`Port`].
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use tiny_mapper::{Function, LogLevel, Port, Pull};
 use xmap_boards::{Bank, Line, PinMask};
 use xmap_device::{Board, Edge};
 
-use crate::{Access, Change, Contention, Event, EventKind, Gpio, Register};
+use crate::{Access, Change, Contention, Drive, Event, EventKind, Gpio, Register};
 
 /// A Raspberry Pi 4B's GPIO block with virtual time and a record of everything that happens to it.
 ///
@@ -45,6 +45,11 @@ pub struct SimBoard {
     /// yet.
     watched: u64,
     edges: VecDeque<Edge>,
+    /// What is done to lines later, by its time and a number that keeps the order.
+    scheduled: BTreeMap<(u64, u64), (Line, Drive)>,
+    schedules: u64,
+    /// The first scheduled level that met an output.
+    contention: Option<Contention>,
 }
 
 /// The places in the record where a module's own part begins, and the levels there.
@@ -75,6 +80,9 @@ impl SimBoard {
             ready: None,
             watched: 0,
             edges: VecDeque::new(),
+            scheduled: BTreeMap::new(),
+            schedules: 0,
+            contention: None,
         }
     }
 
@@ -93,9 +101,57 @@ impl SimBoard {
         self.ready = None;
     }
 
-    /// Lets time pass, in microseconds. The clock stops at its largest value.
+    /// Lets time pass, in microseconds, with what is scheduled for it. The clock stops at its largest value.
     pub fn advance(&mut self, us: u64) {
-        self.now_us = self.now_us.saturating_add(us);
+        let end_us = self.now_us.saturating_add(us);
+        while let Some(next) = self.scheduled.first_entry()
+            && next.key().0 <= end_us
+        {
+            self.now_us = self.now_us.max(next.key().0);
+            let (line, drive) = next.remove();
+            self.drive_now(line, drive);
+        }
+        self.now_us = end_us;
+    }
+
+    /// Drives a line at a time that comes, also in the middle of a call that waits. What is scheduled for a
+    /// time that has passed happens when time passes next.
+    pub fn schedule(&mut self, time_us: u64, line: Line, drive: Drive) {
+        self.schedules += 1;
+        self.scheduled.insert((time_us, self.schedules), (line, drive));
+    }
+
+    /// When something is scheduled next, in microseconds since the board was made; `u64::MAX` is never.
+    pub fn next_scheduled_us(&self) -> u64 {
+        self.scheduled.first_key_value().map_or(u64::MAX, |((time_us, _), _)| *time_us)
+    }
+
+    /// Forgets what is scheduled. Returns the first time for which something was.
+    pub fn forget_scheduled(&mut self) -> Option<u64> {
+        let first = self.scheduled.first_key_value().map(|((time_us, _), _)| *time_us);
+        self.scheduled.clear();
+        first
+    }
+
+    /// Takes the first contention of a scheduled level with an output.
+    pub fn take_contention(&mut self) -> Option<Contention> {
+        self.contention.take()
+    }
+
+    fn drive_now(&mut self, line: Line, drive: Drive) {
+        let driven = match drive {
+            Drive::Level(high) => self.drive(line, Some(high)),
+            Drive::Release => self.drive(line, None),
+            Drive::Press(us) => {
+                let before = self.gpio.connected(line);
+                let end_us = self.now_us.saturating_add(us);
+                self.schedule(end_us, line, before.map_or(Drive::Release, Drive::Level));
+                self.drive(line, Some(!self.is_high(line)))
+            }
+        };
+        if let Err(contention) = driven {
+            self.contention.get_or_insert(contention);
+        }
     }
 
     /// The time, in microseconds since the board was made.

@@ -140,6 +140,12 @@ impl Gpio {
         Ok(())
     }
 
+    /// What is connected to a line from outside.
+    pub fn connected(&self, line: Line) -> Option<bool> {
+        let mask = line.mask64();
+        (self.driven & mask != 0).then_some(self.external & mask != 0)
+    }
+
     /// Says which lines have auto direction; bit *n* is line *n*.
     pub fn set_auto(&mut self, lines: u64) {
         self.auto = lines & LINES;

@@ -37,8 +37,10 @@ pub use gpio::{Contention, Gpio};
 pub use passing::{MAX_EVENTS, MAX_EVENTS_AT_ONCE, MAX_TIME_US, Standstill};
 pub use record::{Access, Change, Event, EventKind, trace_line};
 pub use regs::Register;
-pub use run::{Shown, StepError, StepErrorKind, run};
-pub use script::{Action, Script, ScriptError, ScriptErrorKind, Step, parse_args};
+pub use run::{Places, Player, Shown, StepError, StepErrorKind, Unexpected, run};
+pub use script::{
+    Action, Drive, MAX_STEPS, Script, ScriptError, ScriptErrorKind, Step, Unrolled, When, parse_args,
+};
 pub use signal::{Signal, write_vcd};
 pub use sim::{CallError, Heap, Sim, SimError};
 pub use value::{Unfit, Value};

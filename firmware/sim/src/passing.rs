@@ -7,7 +7,7 @@ use xmap_boards::Line;
 use xmap_device::Waiting;
 use xmap_image::EventSource;
 
-use crate::{Sim, time};
+use crate::{Sim, SimBoard, time};
 
 /// Events that are handled at one point of virtual time. More than these are a feedback: a device would do
 /// nothing else from then on.
@@ -74,14 +74,37 @@ impl Sim {
     /// # Errors
     /// [`Standstill`]: the events up to there have been handled.
     pub fn pass(&mut self, us: u64) -> Result<(), Standstill> {
-        self.pass_within(us, MAX_EVENTS)
+        self.pass_within(us, MAX_EVENTS, &mut |_| false).map(drop)
     }
 
-    fn pass_within(&mut self, us: u64, most: u32) -> Result<(), Standstill> {
+    /// Lets time pass until a line has a level, or had it for a moment, but no longer than this. Returns
+    /// whether it had.
+    ///
+    /// # Errors
+    /// As [`Sim::pass`].
+    pub fn pass_until_level(&mut self, us: u64, line: Line, high: bool) -> Result<bool, Standstill> {
+        let from = self.board().changes().len();
+        self.pass_within(us, MAX_EVENTS, &mut |board| {
+            let changes = board.changes().get(from..).unwrap_or_default();
+            board.is_high(line) == high
+                || changes.iter().any(|change| change.line == line && change.high == high)
+        })
+    }
+
+    /// Lets time pass until `stop` says yes. Returns whether it did.
+    fn pass_within(
+        &mut self,
+        us: u64,
+        most: u32,
+        stop: &mut dyn FnMut(&SimBoard) -> bool,
+    ) -> Result<bool, Standstill> {
         let end_us = self.time_us().checked_add(us).filter(|end_us| *end_us <= MAX_TIME_US);
         let end_us = end_us.ok_or(Standstill::End)?;
         let (mut events, mut at_once, mut at_us) = (0, 0, self.time_us());
         loop {
+            if stop(self.board()) {
+                return Ok(true);
+            }
             let now_us = self.time_us();
             if now_us != at_us {
                 (at_once, at_us) = (0, now_us);
@@ -90,6 +113,7 @@ impl Sim {
             if now_us <= end_us
                 && let Some(event) = self.device().poll_event()
             {
+                self.reach(event.module, event.export);
                 (events, at_once) = (events + 1, at_once + 1);
                 if events % KEPT_EVERY == 0 {
                     self.keep_traps();
@@ -105,9 +129,9 @@ impl Sim {
                 continue;
             }
             if now_us >= end_us {
-                return Ok(());
+                return Ok(false);
             }
-            let wake_us = self.device().next_wake_us();
+            let wake_us = self.device().next_wake_us().min(self.board().next_scheduled_us());
             self.board_mut().advance(wake_us.clamp(now_us, end_us) - now_us);
         }
     }
@@ -160,7 +184,9 @@ mod tests {
     #[test]
     fn a_storm_of_timers_ends() {
         let mut sim = timers(&[(1, 0); 16]);
-        let Err(Standstill::Events { handler, time_us }) = sim.pass_within(MAX_TIME_US, 10_000) else {
+        let Err(Standstill::Events { handler, time_us }) =
+            sim.pass_within(MAX_TIME_US, 10_000, &mut |_| false)
+        else {
             panic!("it went on");
         };
         assert_eq!((handler.as_str(), time_us), ("panel.t15", 10_000 / 16));
@@ -169,7 +195,7 @@ mod tests {
     #[test]
     fn handlers_that_are_slower_than_their_timers_let_time_pass() {
         let mut sim = timers(&[(1, 1000), (3, 20)]);
-        sim.pass_within(100_000, 10_000).unwrap();
+        sim.pass_within(100_000, 10_000, &mut |_| false).unwrap();
         assert!((100_000..110_000).contains(&sim.time_us()), "{}", sim.time_us());
     }
 

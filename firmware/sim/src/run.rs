@@ -1,12 +1,15 @@
 //! Running a script, and the plain trace of a run.
 
+use std::collections::HashMap;
 use std::fmt;
 
 use tiny_mapper::{CallError, LogLevel, Trap};
+use xmap_boards::Line;
 use xmap_image::{ExportId, Plain};
 use xmap_link::Life;
 
-use crate::{Access, Action, Contention, EventKind, Script, Sim, Standstill, Value};
+use crate::script::{Action, Step, When};
+use crate::{Access, Contention, EventKind, Script, Sim, Standstill, Value, time};
 
 /// Runs a script and shows, in order, what the plain trace of the run has: first what the module did since
 /// the simulation began or was last asked ([`Sim::show_new`]), so for a new simulation its start function,
@@ -16,11 +19,11 @@ use crate::{Access, Action, Contention, EventKind, Script, Sim, Standstill, Valu
 /// A trap does not end the run. What follows it for the module, its policy says.
 ///
 /// # Errors
-/// [`StepError`] where a `level` meets a line that is an output at that time, or where time does not pass.
+/// [`StepError`] of the first step that could not be run, or whose expectation does not hold.
 /// The steps before it have run, and what the step itself did up to there has been shown.
 ///
 /// # Panics
-/// Where a call's export or arguments do not fit the image: the script was checked against another one.
+/// Where a call's arguments do not fit the image: the script was checked against another one.
 ///
 /// # Examples
 ///
@@ -29,38 +32,314 @@ use crate::{Access, Action, Contention, EventKind, Script, Sim, Standstill, Valu
 /// use xmap_sim::{Script, Sim, run};
 ///
 /// let mut sim = Sim::load(&std::fs::read("panel.xmap")?)?;
-/// let script = Script::parse("call lamp_on\nadvance 1000\n", &sim.image())?;
+/// let script = Script::parse("call lamp_on\nexpect lamp high\n", &sim.image())?;
 /// run(&mut sim, &script, &mut |shown| println!("{shown}"))?;
 /// # Ok(()) }
 /// ```
 pub fn run(sim: &mut Sim, script: &Script, show: &mut dyn FnMut(Shown)) -> Result<(), StepError> {
-    sim.show_new(show);
-    // Traps of before were the outcomes of calls that others made.
-    _ = sim.new_traps();
-    for step in script.steps() {
-        let error = |kind| StepError { line: step.at, kind };
-        let (outcome, us) = match &step.action {
-            Action::Call { name, export, args } => (Some(call(sim, name, *export, args)), 0),
-            Action::Level { line, high } => {
-                let driven = sim.board_mut().drive(*line, Some(*high));
-                driven.map_err(|contention| error(StepErrorKind::Contention(contention)))?;
-                (None, 0)
-            }
-            Action::Advance { us } => (None, *us),
-        };
-        let passed = sim.pass(us);
+    let mut player = Player::new(sim, show);
+    for step in script.unrolled() {
+        player.play(sim, step, show)?;
+    }
+    player.finish(sim)
+}
+
+/// Says where in the author's source a trap happened: each as `file:line:column`.
+pub type Places<'p> = dyn Fn(&Trap) -> Vec<String> + 'p;
+
+/// Plays steps one after the other, and remembers what expectations ask for.
+#[derive(Default)]
+pub struct Player<'p> {
+    places: Option<&'p Places<'p>>,
+    /// The outcome of the latest call of each export, by its key.
+    outcomes: HashMap<String, Shown>,
+    /// Traps and messages since the latest step that was no expectation.
+    traps: Vec<(String, Trap)>,
+    messages: Vec<String>,
+    /// The latest step that was no expectation, and the traps that no step has expected.
+    at: usize,
+    unexpected: Vec<Unexpected>,
+    /// The step that scheduled the latest level.
+    scheduled: usize,
+}
+
+/// A trap that no step expected.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Unexpected {
+    /// The line of the script in which it happened, from 1; 0 before the first step.
+    pub line: usize,
+    /// The export, as a trace names it.
+    pub name: String,
+    /// The trap.
+    pub trap: Trap,
+}
+
+impl<'p> Player<'p> {
+    /// Begins with a simulation, and shows what its module did up to here.
+    pub fn new(sim: &mut Sim, show: &mut dyn FnMut(Shown)) -> Self {
         sim.show_new(show);
+        // Traps of before were the outcomes of calls that others made.
+        _ = sim.new_traps();
+        Self::default()
+    }
+
+    /// Where a trap is in the source, for `expect trap CODE at FILE:LINE`.
+    pub fn with_places(self, places: &'p Places<'p>) -> Self {
+        Self { places: Some(places), ..self }
+    }
+
+    /// Plays a step and shows what it did.
+    ///
+    /// # Errors
+    /// Why it could not be played, or what was found in the place of what it expected. What it did up to
+    /// there has been shown.
+    ///
+    /// # Panics
+    /// As [`run`].
+    pub fn play(&mut self, sim: &mut Sim, step: &Step, show: &mut dyn FnMut(Shown)) -> Result<(), StepError> {
+        let error = |kind| StepError { line: step.at, kind };
+        if !step.action.expects() {
+            self.settle();
+            self.messages.clear();
+            self.at = step.at;
+        }
+        let (outcome, done) = self.act(sim, step).map_err(error)?;
+        sim.show_new(&mut |shown| {
+            if let Shown::Log(_, text) = &shown {
+                self.messages.push(text.clone());
+            }
+            show(shown);
+        });
         let mut traps = sim.new_traps();
-        if let Some(Shown::Trapped { trap, .. }) = &outcome {
+        if let Some(Shown::Trapped { name, trap }) = &outcome {
             // The call's own trap happened as well, and is its outcome.
             let own = traps.iter().rposition(|(_, other)| other == trap);
             own.map(|at| traps.remove(at));
+            self.traps.push((name.clone(), *trap));
         }
-        traps.into_iter().for_each(|(name, trap)| show(Shown::HandlerTrapped { name, trap }));
+        for (name, trap) in traps {
+            self.traps.push((name.clone(), trap));
+            show(Shown::HandlerTrapped { name, trap });
+        }
         outcome.into_iter().for_each(&mut *show);
-        passed.map_err(|standstill| error(StepErrorKind::Standstill(standstill)))?;
+        done.map_err(error)?;
+        match sim.board_mut().take_contention() {
+            Some(contention) => Err(error(StepErrorKind::Contention(contention))),
+            None => Ok(()),
+        }
     }
-    Ok(())
+
+    /// Ends the script.
+    ///
+    /// # Errors
+    /// [`StepErrorKind::NeverCame`].
+    pub fn finish(&mut self, sim: &mut Sim) -> Result<(), StepError> {
+        self.settle();
+        match sim.board_mut().forget_scheduled() {
+            Some(time_us) => {
+                Err(StepError { line: self.scheduled, kind: StepErrorKind::NeverCame { time_us } })
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Takes the traps that no step expected, up to the latest step that was no expectation; behind
+    /// [`Player::finish`], all of them.
+    pub fn unexpected(&mut self) -> Vec<Unexpected> {
+        std::mem::take(&mut self.unexpected)
+    }
+
+    /// What was not expected up to here is not expected any more.
+    fn settle(&mut self) {
+        let line = self.at;
+        self.unexpected.extend(self.traps.drain(..).map(|(name, trap)| Unexpected { line, name, trap }));
+    }
+
+    /// Does what a step says: a call's outcome, and what is to be reported behind what was shown.
+    fn act(&mut self, sim: &mut Sim, step: &Step) -> Result<Acted, StepErrorKind> {
+        let passed = |sim: &mut Sim, us| (None, sim.pass(us).map_err(StepErrorKind::Standstill));
+        Ok(match &step.action {
+            Action::Call { name, export, args, results } => {
+                return self.call(sim, name, *export, args, results);
+            }
+            Action::Level { line, high } => {
+                sim.board_mut().drive(*line, Some(*high)).map_err(StepErrorKind::Contention)?;
+                passed(sim, 0)
+            }
+            Action::Release { line } => {
+                sim.board_mut().drive(*line, None).map_err(StepErrorKind::Contention)?;
+                passed(sim, 0)
+            }
+            Action::Press { line, us } => (None, sim.press(*line, *us)),
+            Action::At { when, line, drive } => {
+                let time_us = match when {
+                    When::Since(us) => *us,
+                    When::In(us) => sim.time_us().saturating_add(*us),
+                };
+                if time_us < sim.time_us() {
+                    return Err(StepErrorKind::Past { time_us, now_us: sim.time_us() });
+                }
+                self.scheduled = step.at;
+                sim.board_mut().schedule(time_us, *line, *drive);
+                passed(sim, 0)
+            }
+            Action::Advance { us } => passed(sim, *us),
+            Action::Expect { line, high, within_us } => (None, expect_level(sim, *line, *high, *within_us)),
+            Action::ExpectResults { name, key, results } => (None, self.expect_results(name, key, results)),
+            Action::ExpectTrap { code, place } => (None, self.expect_trap(*code, place.as_ref())),
+            Action::ExpectLog { text } => {
+                let found = || match self.messages.last() {
+                    Some(last) => format!("the last message is {last:?}"),
+                    None => "there was no message".into(),
+                };
+                let holds = self.messages.iter().any(|message| message.contains(text));
+                (None, holds_or(holds, || (format!("a message with {text:?}"), found())))
+            }
+            Action::Swap { file, image } => {
+                sim.device().heard();
+                let swapped = sim.swap(&image.image());
+                let refused = |error: xmap_device::Failure| StepErrorKind::NotSwapped {
+                    file: file.clone(),
+                    why: error.to_string(),
+                };
+                let passed = sim.pass(0).map_err(StepErrorKind::Standstill);
+                (None, swapped.map_err(refused).and(passed))
+            }
+            Action::Reset => {
+                sim.device().heard();
+                sim.device().reset(0).map_err(|_| StepErrorKind::NoPanel)?;
+                passed(sim, 0)
+            }
+            Action::Unmount => {
+                if !sim.is_mounted() {
+                    return Err(StepErrorKind::NoPanel);
+                }
+                // A trap of `on_unmount` is among those that happened.
+                _ = sim.device().unload(0);
+                passed(sim, 0)
+            }
+            Action::LoseHost { us } => passed(sim, *us),
+            Action::FindHost => {
+                sim.device().heard();
+                passed(sim, 0)
+            }
+            Action::Repeat { .. } => unreachable!("it is unrolled"),
+        })
+    }
+
+    fn call(
+        &mut self,
+        sim: &mut Sim,
+        name: &str,
+        export: ExportId,
+        args: &[u64],
+        results: &Option<Vec<String>>,
+    ) -> Result<Acted, StepErrorKind> {
+        // A swap in a loop, or an image that was taken back, has changed what runs.
+        if !sim.is_mounted() {
+            return Err(StepErrorKind::NoPanel);
+        }
+        let image = sim.image();
+        let fits = image.find(name) == Some(export)
+            && image.signature(export).is_some_and(|signature| signature.params().len() == args.len());
+        if !fits {
+            return Err(StepErrorKind::OtherImage { name: name.to_owned() });
+        }
+        let key = image.key(export).unwrap_or_default().to_owned();
+        // A host asked for it.
+        sim.device().heard();
+        let outcome = call(sim, name, export, args);
+        let passed = sim.pass(0).map_err(StepErrorKind::Standstill);
+        self.outcomes.insert(key.clone(), outcome.clone());
+        let held = match results {
+            Some(results) => self.expect_results(name, &key, results),
+            None => Ok(()),
+        };
+        Ok((Some(outcome), passed.and(held)))
+    }
+
+    fn expect_results(&self, name: &str, key: &str, results: &[String]) -> Result<(), StepErrorKind> {
+        let found = self.outcomes.get(key);
+        let holds = match found {
+            Some(Shown::Returned { values, .. }) => {
+                values.iter().map(Value::to_string).eq(results.iter().cloned())
+            }
+            _ => false,
+        };
+        let found = || found.map_or_else(|| format!("`{name}` was not called"), |shown| format!("`{shown}`"));
+        let wanted: String = results.iter().map(|value| format!(" {value}")).collect();
+        holds_or(holds, || (format!("`{name} ->{wanted}`"), found()))
+    }
+
+    fn expect_trap(
+        &mut self,
+        code: tiny_mapper::TrapCode,
+        place: Option<&(String, u32)>,
+    ) -> Result<(), StepErrorKind> {
+        let places = |trap: &Trap| self.places.map_or(Vec::new(), |places| places(trap));
+        let is_there = |trap: &Trap| match place {
+            None => true,
+            Some((file, line)) => places(trap).iter().any(|place| is_place(place, file, *line)),
+        };
+        let found = self.traps.iter().position(|(_, trap)| trap.code == code && is_there(trap));
+        if let Some(at) = found {
+            self.traps.remove(at);
+            return Ok(());
+        }
+        let wanted = match place {
+            None => format!("a trap {code}"),
+            Some((file, line)) => format!("a trap {code} at {file}:{line}"),
+        };
+        let one = |(name, trap): &(String, Trap)| match places(trap).first() {
+            Some(place) => format!("`{name} trap {}` at {place}", trap.code),
+            None if place.is_some() => format!("`{name} trap {}`, whose source line is not known", trap.code),
+            None => format!("`{name} trap {}`", trap.code),
+        };
+        let found = if self.traps.is_empty() {
+            "none was met in the step before".into()
+        } else {
+            self.traps.iter().map(one).collect::<Vec<_>>().join(", ")
+        };
+        Err(StepErrorKind::Expected { wanted, found })
+    }
+}
+
+/// A call's outcome, and what is to be reported behind what was shown.
+type Acted = (Option<Shown>, Result<(), StepErrorKind>);
+
+fn holds_or(holds: bool, texts: impl FnOnce() -> (String, String)) -> Result<(), StepErrorKind> {
+    if holds {
+        return Ok(());
+    }
+    let (wanted, found) = texts();
+    Err(StepErrorKind::Expected { wanted, found })
+}
+
+/// Holds a line against a level.
+fn expect_level(sim: &mut Sim, line: Line, high: bool, within_us: Option<u64>) -> Result<(), StepErrorKind> {
+    let level = |high| if high { "high" } else { "low" };
+    let name = sim.line_name(line);
+    let (holds, within) = match within_us {
+        None => (sim.level(line) == high, String::new()),
+        Some(us) => {
+            let reached = sim.pass_until_level(us, line, high).map_err(StepErrorKind::Standstill)?;
+            (reached, format!(" within {}", time(us)))
+        }
+    };
+    let now = time(sim.time_us());
+    holds_or(holds, || {
+        (format!("{name} {}{within}", level(high)), format!("it is {} at {now}", level(!high)))
+    })
+}
+
+/// Whether a place `file:line:column` is this line of a file with this path, or with this end of its path.
+fn is_place(place: &str, file: &str, line: u32) -> bool {
+    let mut parts = place.rsplitn(3, ':');
+    let (_, number, path) = (parts.next(), parts.next(), parts.next().unwrap_or_default());
+    let file = file.trim_start_matches("./");
+    let ends =
+        path.strip_suffix(file).is_some_and(|before| before.is_empty() || before.ends_with(['/', '\\']));
+    ends && number.and_then(|number| number.parse().ok()) == Some(line)
 }
 
 fn call(sim: &mut Sim, name: &str, export: ExportId, args: &[u64]) -> Shown {
@@ -95,11 +374,45 @@ pub struct StepError {
 
 /// What is in the way of a step.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum StepErrorKind {
     /// A level from outside meets an output.
     Contention(Contention),
     /// Time does not pass.
     Standstill(Standstill),
+    /// What was expected is not so.
+    Expected {
+        /// What was expected.
+        wanted: String,
+        /// What was found.
+        found: String,
+    },
+    /// A level is scheduled for a time that has passed.
+    Past {
+        /// That time.
+        time_us: u64,
+        /// The time.
+        now_us: u64,
+    },
+    /// The script ended before a level came that it scheduled.
+    NeverCame {
+        /// Its time.
+        time_us: u64,
+    },
+    /// The device does not run an image that was to be swapped in.
+    NotSwapped {
+        /// Its file.
+        file: String,
+        /// Why.
+        why: String,
+    },
+    /// The image that runs by now has no such export.
+    OtherImage {
+        /// The export, as the script names it.
+        name: String,
+    },
+    /// The panel was unmounted.
+    NoPanel,
 }
 
 impl fmt::Display for StepErrorKind {
@@ -107,6 +420,18 @@ impl fmt::Display for StepErrorKind {
         match self {
             Self::Contention(contention) => contention.fmt(f),
             Self::Standstill(standstill) => standstill.fmt(f),
+            Self::Expected { wanted, found } => write!(f, "expected {wanted}: {found}"),
+            Self::Past { time_us, now_us } => {
+                write!(f, "{} has passed: it is {}", time(*time_us), time(*now_us))
+            }
+            Self::NeverCame { time_us } => {
+                write!(f, "the script ends before {}, when this was to happen", time(*time_us))
+            }
+            Self::NotSwapped { file, why } => write!(f, "`{file}` was not swapped in: {why}"),
+            Self::OtherImage { name } => {
+                write!(f, "the image that runs by now has no export `{name}` with these parameters")
+            }
+            Self::NoPanel => f.write_str("the panel was unmounted"),
         }
     }
 }
@@ -175,6 +500,13 @@ impl fmt::Display for Shown {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_place_is_known_by_the_end_of_its_path() {
+        let is = |file, line| is_place("./src/panel.c:12:5", file, line);
+        assert!(is("panel.c", 12) && is("src/panel.c", 12) && is("./src/panel.c", 12));
+        assert!(!is("anel.c", 12) && !is("panel.c", 13) && !is("", 12) && !is("other/panel.c", 12));
+    }
 
     #[test]
     fn a_message_stays_on_its_line() {

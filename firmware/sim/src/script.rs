@@ -1,30 +1,35 @@
-//! Scripts: what happens to a panel during a run, one step a line.
+//! Scripts: what happens to a panel during a run and what is expected of it, one step a line.
 //!
 //! ```text
 //! # A visitor presses the button for 20 ms.
 //! call gpio_set 17 true        # an export, by its wasm name or its key, and its arguments
-//! level button 0               # a line, by number or by the manifest's name, and its level
-//! advance 20000                # microseconds
-//! level 27 1
+//! press button for 20ms        # a line, by number or by the manifest's name
+//! expect lamp high within 5ms
+//! call presses -> 1            # the results that it must have
 //! ```
 //!
-//! A script is checked as a whole against the image before its first step runs.
+//! A script is checked as a whole against the image before its first step runs. docs/scripts.md is the
+//! reference for people.
 
-use std::fmt;
+mod error;
+mod read;
+mod words;
 
+use tiny_mapper::TrapCode;
 use xmap_boards::Line;
-use xmap_image::{ExportId, Image, PinMode, Signature, Ty};
+use xmap_image::{ExportId, Image, OwnedImage};
 
-use crate::value::{Value, expected, parse_whole};
+pub use error::{ScriptError, ScriptErrorKind};
+pub use read::{MAX_STEPS, parse_args};
 
 /// A script that has been checked against an image.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Script {
     steps: Vec<Step>,
 }
 
 /// One step, and where it stands.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Step {
     /// The line of the script, from 1.
     pub at: usize,
@@ -33,7 +38,7 @@ pub struct Step {
 }
 
 /// What a step does.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub enum Action {
     /// Calls an export.
     Call {
@@ -43,6 +48,8 @@ pub enum Action {
         export: ExportId,
         /// The arguments, as registers hold them.
         args: Vec<u64>,
+        /// The results that it must have, as they are printed.
+        results: Option<Vec<String>>,
     },
     /// Connects a level to a line.
     Level {
@@ -51,308 +58,183 @@ pub enum Action {
         /// Its level.
         high: bool,
     },
+    /// Disconnects what was connected to a line.
+    Release {
+        /// The line.
+        line: Line,
+    },
+    /// Turns the level of a line round for a time, in which everything goes on.
+    Press {
+        /// The line.
+        line: Line,
+        /// Microseconds.
+        us: u64,
+    },
+    /// Drives a line later, also in the middle of a call that waits.
+    At {
+        /// When.
+        when: When,
+        /// The line.
+        line: Line,
+        /// What is done to it then.
+        drive: Drive,
+    },
     /// Lets time pass.
     Advance {
         /// Microseconds.
         us: u64,
     },
-}
-
-/// A script's mistake and its place.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ScriptError {
-    /// The line, from 1.
-    pub line: usize,
-    /// The column, in characters, from 1.
-    pub column: usize,
-    /// What is wrong there.
-    pub kind: ScriptErrorKind,
-}
-
-/// What can be wrong in a script.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum ScriptErrorKind {
-    /// The first word of a line is no command.
-    Command {
-        /// The word.
-        found: String,
-    },
-    /// The line ends too early.
-    Missing {
-        /// What should come.
-        expected: &'static str,
-    },
-    /// The line goes on behind its end.
-    Extra {
-        /// The first word too many.
-        found: String,
-    },
-    /// The image has no such export.
-    Export {
-        /// The name.
-        found: String,
-        /// The export with the most similar name, where one is similar.
-        nearest: Option<String>,
-    },
-    /// A call has another number of arguments than the export has parameters.
-    Arguments {
-        /// The export.
-        name: String,
-        /// The types of the parameters.
-        expected: Vec<Ty>,
-        /// How many arguments stand there.
-        given: usize,
-    },
-    /// An argument is not of its parameter's type, or out of its range.
-    Argument {
-        /// The argument.
-        found: String,
-        /// The type.
-        ty: Ty,
-    },
-    /// Neither the number of a line nor a name in the manifest.
-    Line {
-        /// The word.
-        found: String,
-        /// The pin with the most similar name, where one is similar.
-        nearest: Option<String>,
-    },
-    /// The line is an output of the module.
-    Output {
+    /// Holds a line against a level: now, or at some point of the time that passes until it has it.
+    Expect {
         /// The line.
         line: Line,
+        /// The level.
+        high: bool,
+        /// The longest time that passes, in microseconds; `None` lets none pass.
+        within_us: Option<u64>,
     },
-    /// A level is neither 0 nor 1.
-    Level {
-        /// The word.
-        found: String,
+    /// Holds the results of the latest call of an export against values.
+    ExpectResults {
+        /// The export, as the script names it.
+        name: String,
+        /// Its key.
+        key: String,
+        /// The results, as they are printed.
+        results: Vec<String>,
     },
-    /// A time is no whole number of microseconds, 0 to 2^64-1.
-    Time {
-        /// The word.
-        found: String,
+    /// Expects a trap of the step before.
+    ExpectTrap {
+        /// Why it stopped.
+        code: TrapCode,
+        /// The file, or the end of its path, and the line.
+        place: Option<(String, u32)>,
+    },
+    /// Expects a message of the step before that contains a text.
+    ExpectLog {
+        /// The text.
+        text: String,
+    },
+    /// Puts another image in the place of the one that runs.
+    Swap {
+        /// The file, as the script names it.
+        file: String,
+        /// The image.
+        image: OwnedImage,
+    },
+    /// Loads the module anew, as a host can ask for.
+    Reset,
+    /// Ends the panel: `on_unmount`, then the safe states.
+    Unmount,
+    /// Lets time pass until the module has given up its host.
+    LoseHost {
+        /// The time that the manifest gives a host, in microseconds.
+        us: u64,
+    },
+    /// A host is heard again.
+    FindHost,
+    /// Plays steps several times. [`Script::unrolled`] has no such step.
+    Repeat {
+        /// How often.
+        times: u32,
+        /// The steps.
+        steps: Vec<Step>,
     },
 }
 
-impl fmt::Display for ScriptError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "line {}, column {}: {}", self.line, self.column, self.kind)
+impl Action {
+    /// Whether it only looks at what the steps before it did.
+    pub const fn expects(&self) -> bool {
+        matches!(
+            self,
+            Self::Expect { .. }
+                | Self::ExpectResults { .. }
+                | Self::ExpectTrap { .. }
+                | Self::ExpectLog { .. }
+        )
     }
 }
 
-impl fmt::Display for ScriptErrorKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let hint = |f: &mut fmt::Formatter<'_>, nearest: &Option<String>| match nearest {
-            Some(name) => write!(f, "; the nearest is `{name}`"),
-            None => Ok(()),
-        };
-        match self {
-            Self::Command { found } => {
-                write!(f, "`{found}` is no command: expected `call`, `level` or `advance`")
-            }
-            Self::Missing { expected } => write!(f, "the line ends too early: expected {expected}"),
-            Self::Extra { found } => write!(f, "expected the end of the line, found `{found}`"),
-            Self::Export { found, nearest } => {
-                write!(f, "the image has no export `{found}`")?;
-                hint(f, nearest)
-            }
-            Self::Arguments { name, expected, given } => {
-                let types: Vec<_> = expected.iter().map(|ty| ty.name()).collect();
-                write!(f, "{name}({}) takes {}, {given} given", types.join(", "), count(expected.len()))
-            }
-            Self::Argument { found, ty } => write!(f, "expected {}, found `{found}`", expected(*ty)),
-            Self::Line { found, nearest } => {
-                let last = Line::COUNT - 1;
-                write!(f, "expected a line, 0 to {last} or a pin's name, found `{found}`")?;
-                hint(f, nearest)
-            }
-            Self::Output { line } => {
-                write!(f, "line {line} is an output of the module: nothing else may drive it")
-            }
-            Self::Level { found } => write!(f, "expected a level, 0 or 1, found `{found}`"),
-            Self::Time { found } => write!(f, "expected a time in microseconds, found `{found}`"),
-        }
-    }
+/// A time of a script.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum When {
+    /// Microseconds since the board was made.
+    Since(u64),
+    /// Microseconds from the step on.
+    In(u64),
 }
 
-impl std::error::Error for ScriptError {}
-
-fn count(n: usize) -> String {
-    match n {
-        0 => "no arguments".to_owned(),
-        1 => "1 argument".to_owned(),
-        n => format!("{n} arguments"),
-    }
+/// What is done to a line from outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Drive {
+    /// A level is connected.
+    Level(bool),
+    /// What was connected is not any more.
+    Release,
+    /// The level is turned round for this time, in microseconds.
+    Press(u64),
 }
 
 impl Script {
-    /// Reads a script and checks all of it against an image.
+    /// Reads a script and checks all of it against an image. Files that it would swap in are not opened.
     ///
     /// # Errors
     /// The first mistake: see [`ScriptErrorKind`]. Whether a line of mode `inout` is an input is
     /// known only when the step runs.
     pub fn parse(text: &str, image: &Image<'_>) -> Result<Self, ScriptError> {
-        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        let mut steps = Vec::new();
-        for (n, line) in text.lines().enumerate() {
-            let at = n + 1;
-            let action = Words::new(line).action(image);
-            let action = action.map_err(|(column, kind)| ScriptError { line: at, column, kind })?;
-            steps.extend(action.map(|action| Step { at, action }));
-        }
-        Ok(Self { steps })
+        let mut none = |_: &str| Err("this script is played without files".to_owned());
+        Self::read(text, image, &mut none).map_err(|mut errors| errors.swap_remove(0))
     }
 
-    /// The steps, in order.
+    /// Reads a script and checks all of it against an image, and behind each `swap` against the one that
+    /// `open` gives for its file.
+    ///
+    /// # Errors
+    /// Every mistake, in the order of the text; at least one.
+    pub fn read(
+        text: &str,
+        image: &Image<'_>,
+        open: &mut dyn FnMut(&str) -> Result<OwnedImage, String>,
+    ) -> Result<Self, Vec<ScriptError>> {
+        read::read(text, image, open).map(|steps| Self { steps })
+    }
+
+    /// The steps, in the order of the text.
     pub fn steps(&self) -> &[Step] {
         &self.steps
     }
-}
 
-/// Reads the arguments of a call: what a script does, and a command line that calls one export.
-///
-/// # Errors
-/// [`ScriptErrorKind::Arguments`] or [`ScriptErrorKind::Argument`], with the position of the
-/// argument that is wrong; for a wrong number of arguments, that of the first missing or surplus one.
-pub fn parse_args(
-    name: &str,
-    signature: Signature<'_>,
-    args: &[&str],
-) -> Result<Vec<u64>, (usize, ScriptErrorKind)> {
-    let params: Vec<Ty> = signature.params().collect();
-    if params.len() != args.len() {
-        let at = params.len().min(args.len());
-        let kind = ScriptErrorKind::Arguments { name: name.to_owned(), expected: params, given: args.len() };
-        return Err((at, kind));
+    /// The steps as they are played: those of a `repeat` as often as it says, and itself not at all.
+    pub fn unrolled(&self) -> Unrolled<'_> {
+        Unrolled { open: vec![(self.steps.iter(), &[], 0)] }
     }
-    let read = |(n, (ty, text)): (usize, (&Ty, &&str))| {
-        Value::parse(*ty, text)
-            .and_then(|value| value.to_raw(*ty))
-            .map_err(|_| (n, ScriptErrorKind::Argument { found: (*text).to_owned(), ty: *ty }))
-    };
-    params.iter().zip(args).enumerate().map(read).collect()
 }
 
-type Place<T> = Result<T, (usize, ScriptErrorKind)>;
-
-/// The words of one line with their columns; a comment is none of them.
-struct Words<'s> {
-    words: std::vec::IntoIter<(usize, &'s str)>,
-    end: usize,
+/// The steps of a script as they are played.
+#[derive(Clone, Debug)]
+pub struct Unrolled<'s> {
+    /// For each block that is open, what is left of this round, the block and the rounds behind this one.
+    open: Vec<(std::slice::Iter<'s, Step>, &'s [Step], u32)>,
 }
 
-impl<'s> Words<'s> {
-    fn new(line: &'s str) -> Self {
-        let mut words = Vec::new();
-        let (mut column, mut end) = (1, 1);
-        for piece in line.split_inclusive(char::is_whitespace) {
-            let word = piece.trim_end();
-            if word.starts_with('#') {
-                break;
+impl<'s> Iterator for Unrolled<'s> {
+    type Item = &'s Step;
+
+    fn next(&mut self) -> Option<&'s Step> {
+        loop {
+            let (steps, block, rounds) = self.open.last_mut()?;
+            match steps.next() {
+                Some(Step { action: Action::Repeat { times, steps }, .. }) => {
+                    if let Some(rounds) = times.checked_sub(1) {
+                        self.open.push((steps.iter(), steps, rounds));
+                    }
+                }
+                Some(step) => return Some(step),
+                None if *rounds > 0 => {
+                    *rounds -= 1;
+                    *steps = block.iter();
+                }
+                None => _ = self.open.pop(),
             }
-            if !word.is_empty() {
-                words.push((column, word));
-                end = column + word.chars().count();
-            }
-            column += piece.chars().count();
-        }
-        Self { words: words.into_iter(), end }
-    }
-
-    fn word(&mut self, expected: &'static str) -> Place<(usize, &'s str)> {
-        self.words.next().ok_or((self.end, ScriptErrorKind::Missing { expected }))
-    }
-
-    fn finish(&mut self) -> Place<()> {
-        match self.words.next() {
-            None => Ok(()),
-            Some((column, word)) => Err((column, ScriptErrorKind::Extra { found: word.to_owned() })),
         }
     }
-
-    /// The step of this line; blank lines have none.
-    fn action(mut self, image: &Image<'_>) -> Place<Option<Action>> {
-        let Some((column, command)) = self.words.next() else { return Ok(None) };
-        let action = match command {
-            "call" => return self.call(image).map(Some),
-            "level" => self.level(image)?,
-            "advance" => {
-                let (column, word) = self.word("a time in microseconds")?;
-                let us = parse_whole(word).and_then(|n| u64::try_from(n).ok());
-                let us = us.ok_or_else(|| (column, ScriptErrorKind::Time { found: word.to_owned() }))?;
-                Action::Advance { us }
-            }
-            _ => return Err((column, ScriptErrorKind::Command { found: command.to_owned() })),
-        };
-        self.finish()?;
-        Ok(Some(action))
-    }
-
-    fn call(mut self, image: &Image<'_>) -> Place<Action> {
-        let (column, name) = self.word("the name of an export")?;
-        let known = image.find(name).and_then(|export| Some((export, image.signature(export)?)));
-        let Some((export, signature)) = known else {
-            let ids = (0..image.exports().len()).map(|n| ExportId(n as u16));
-            let names = ids.flat_map(|id| [image.name(id), image.key(id)]).flatten();
-            let kind = ScriptErrorKind::Export { found: name.to_owned(), nearest: nearest(name, names) };
-            return Err((column, kind));
-        };
-        let (columns, words): (Vec<usize>, Vec<&str>) = self.words.unzip();
-        let args = parse_args(name, signature, &words)
-            .map_err(|(n, kind)| (columns.get(n).copied().unwrap_or(self.end), kind))?;
-        Ok(Action::Call { name: name.to_owned(), export, args })
-    }
-
-    fn level(&mut self, image: &Image<'_>) -> Place<Action> {
-        let (column, word) = self.word("a line, then its level")?;
-        let line = find_line(image, word).map_err(|kind| (column, kind))?;
-        let pin = image.pins().iter().find(|pin| pin.line() == line);
-        if pin.is_some_and(|pin| pin.mode() == PinMode::Out) {
-            return Err((column, ScriptErrorKind::Output { line }));
-        }
-        let (column, word) = self.word("a level, 0 or 1")?;
-        let high = match word {
-            "0" => false,
-            "1" => true,
-            _ => return Err((column, ScriptErrorKind::Level { found: word.to_owned() })),
-        };
-        Ok(Action::Level { line, high })
-    }
-}
-
-/// The line that a word names: a pin of the manifest, else a number.
-fn find_line(image: &Image<'_>, word: &str) -> Result<Line, ScriptErrorKind> {
-    // Without a block that holds there are no names, and numbers still serve.
-    let manifest = image.manifest().unwrap_or_default();
-    let named = manifest.pins.iter().find(|pin| pin.name == word).map(|pin| pin.line);
-    let number = || parse_whole(word).and_then(|n| u8::try_from(n).ok());
-    named.or_else(number).and_then(Line::new).ok_or_else(|| ScriptErrorKind::Line {
-        found: word.to_owned(),
-        nearest: nearest(word, manifest.pins.iter().map(|pin| pin.name)),
-    })
-}
-
-/// Characters of a name that is compared with others.
-const MOST_COMPARED: usize = 64;
-
-/// The key that ends with this name behind its namespace, else the most similar name, if one is similar
-/// enough to be what was meant.
-fn nearest<'n>(found: &str, names: impl Iterator<Item = &'n str>) -> Option<String> {
-    let names: Vec<&str> = names.collect();
-    let is_end = |name: &&&str| name.rsplit_once('.').is_some_and(|(_, word)| word == found);
-    if let Some(key) = names.iter().find(is_end) {
-        return Some((*key).to_owned());
-    }
-    // The distance takes time in the product of the lengths.
-    if found.chars().nth(MOST_COMPARED).is_some() {
-        return None;
-    }
-    names
-        .into_iter()
-        .filter(|name| !name.is_empty() && name.chars().nth(MOST_COMPARED).is_none())
-        .map(|name| (strsim::damerau_levenshtein(found, name), name))
-        .filter(|(distance, name)| *distance * 2 <= name.chars().count().min(found.chars().count()))
-        .min()
-        .map(|(_, name)| name.to_owned())
 }

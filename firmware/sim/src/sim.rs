@@ -1,5 +1,6 @@
 //! A mounted image on a simulated board, for host tests and for the command line.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use tiny_mapper::{Counters, LogLevel, Trap, TrapCode};
@@ -9,7 +10,7 @@ use xmap_image::{ExportId, Image, OwnedImage, PinMode, VerifyError, Word, limits
 use xmap_link::{DeviceEvent, DeviceEventKind, Life, ModuleStatus};
 
 use crate::value::Unfit;
-use crate::{Access, Contention, EventKind, Shown, Signal, SimBoard, Value};
+use crate::{Access, Contention, EventKind, Shown, Signal, SimBoard, StepErrorKind, Value};
 
 /// A panel on a simulated board.
 ///
@@ -74,6 +75,15 @@ pub struct Sim {
     trapped: u32,
     /// Traps that [`Sim::new_traps`] has not shown yet: the device's own list is short.
     traps: Vec<(String, Trap)>,
+    /// The lines that the images of module 0 declared, each with its name.
+    lines: Vec<(Line, Option<String>)>,
+    /// Whether one of them was without a manifest.
+    bare: bool,
+    /// The exports that were called or run as handlers: the beginnings of their images' hashes, and their
+    /// numbers.
+    reached: BTreeSet<(u32, u16)>,
+    /// Their keys.
+    reached_keys: BTreeSet<String>,
 }
 
 /// Memory on the heap.
@@ -209,7 +219,12 @@ impl Sim {
         match device.install(0, view.bytes()) {
             Ok(()) => {
                 let shown = device.board().ready().events;
-                Ok(Self { device, shown, told: 0, trapped: 0, traps: Vec::new() })
+                let (told, trapped, traps, lines) = (0, 0, Vec::new(), Vec::new());
+                let (reached, reached_keys) = (BTreeSet::new(), BTreeSet::new());
+                let mut sim =
+                    Self { device, shown, told, trapped, traps, lines, bare: false, reached, reached_keys };
+                sim.note_lines(&view);
+                Ok(sim)
             }
             Err(Failure::Mount(error)) => {
                 Err(SimError::Mount { error, board: Box::new(device.into_board()) })
@@ -227,7 +242,65 @@ impl Sim {
     /// # Errors
     /// Why it does not run; the one before goes on then.
     pub fn swap(&mut self, image: &Image<'_>) -> Result<(), Failure> {
-        self.install(0, image)
+        self.install(0, image)?;
+        self.note_lines(image);
+        Ok(())
+    }
+
+    /// Whether module 0 has an image: it has one until it is unloaded.
+    pub fn is_mounted(&self) -> bool {
+        self.device.image(0).is_some()
+    }
+
+    /// The keys of the exports that were called, and of the handlers that ran.
+    pub fn reached(&self) -> &BTreeSet<String> {
+        &self.reached_keys
+    }
+
+    /// Notes that an export of a module is run.
+    pub(crate) fn reach(&mut self, module: u8, export: ExportId) {
+        let Some(image) = self.device.image(module) else { return };
+        if self.reached.insert((image.hash_prefix(), export.0)) {
+            self.reached_keys.insert(image.key(export).unwrap_or_default().to_owned());
+        }
+    }
+
+    /// Notes what the image's manifest says of lines, for what is shown of them behind its end.
+    fn note_lines(&mut self, image: &Image<'_>) {
+        let manifest = image.manifest().unwrap_or_default();
+        self.bare |= image.is_bare();
+        for pin in image.pins() {
+            let line = pin.line();
+            let name = manifest.pins.iter().find(|name| name.line == line.number());
+            let name = name.map(|name| name.name.to_owned());
+            match self.lines.iter_mut().find(|(known, _)| *known == line) {
+                Some((_, known)) => *known = name.or(known.take()),
+                None => self.lines.push((line, name)),
+            }
+        }
+    }
+
+    /// What a line is called: `lamp (line 17)`, or `line 17`.
+    pub(crate) fn line_name(&self, line: Line) -> String {
+        self.name_of(line).map_or_else(|| format!("line {line}"), |name| format!("{name} (line {line})"))
+    }
+
+    /// The name that a manifest gives a line.
+    pub fn name_of(&self, line: Line) -> Option<&str> {
+        self.lines.iter().find(|(known, _)| *known == line)?.1.as_deref()
+    }
+
+    /// Turns the level of a line round for a time, in which everything goes on, as a finger on a button does.
+    /// Then what was connected to it before is again.
+    ///
+    /// # Errors
+    /// Where the line is an output, and where time does not pass.
+    pub fn press(&mut self, line: Line, us: u64) -> Result<(), StepErrorKind> {
+        let (before, level) = (self.board().gpio().connected(line), self.level(line));
+        self.board_mut().drive(line, Some(!level)).map_err(StepErrorKind::Contention)?;
+        self.pass(us).map_err(StepErrorKind::Standstill)?;
+        self.board_mut().drive(line, before).map_err(StepErrorKind::Contention)?;
+        self.pass(0).map_err(StepErrorKind::Standstill)
     }
 
     /// Puts an image into another module of the device: 1 to 3.
@@ -309,6 +382,7 @@ impl Sim {
         each: &mut dyn FnMut(&[u8]),
     ) -> Result<Vec<u64>, tiny_mapper::CallError> {
         let mut results = [0; limits::MAX_PARAMS];
+        self.reach(0, id);
         let export = ModuleExport { module: 0, export: id };
         match self.device.call_reading(export, args, &mut results, each) {
             Ok(count) => Ok(results[..count].to_vec()),
@@ -399,20 +473,16 @@ impl Sim {
     /// The levels of the declared lines over time, from the module's start on. Of a module without a
     /// manifest, which may use any line, those that changed.
     pub fn signals(&self) -> Vec<Signal> {
-        let image = self.image();
-        let manifest = image.manifest().unwrap_or_default();
         let changes = self.board().changes().get(self.board().ready().changes..).unwrap_or_default();
-        let signals = image.pins().iter().map(|pin| {
-            let line = pin.line();
-            let named = manifest.pins.iter().find(|name| name.line == line.number());
-            Signal {
-                name: named.map_or_else(|| format!("gpio{line}"), |pin| pin.name.to_owned()),
-                line,
-                initial: self.board().ready().levels & line.mask64() != 0,
-                changes: changes.iter().filter(|change| change.line == line).copied().collect(),
-            }
+        let mut lines = self.lines.clone();
+        lines.sort_by_key(|(line, _)| *line);
+        let signals = lines.into_iter().map(|(line, name)| Signal {
+            name: name.unwrap_or_else(|| format!("gpio{line}")),
+            line,
+            initial: self.board().ready().levels & line.mask64() != 0,
+            changes: changes.iter().filter(|change| change.line == line).copied().collect(),
         });
-        signals.filter(|signal| !image.is_bare() || !signal.changes.is_empty()).collect()
+        signals.filter(|signal| !self.bare || !signal.changes.is_empty()).collect()
     }
 
     /// The module's linear memory.

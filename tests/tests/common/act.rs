@@ -50,6 +50,7 @@ impl Follower {
                 client.rehearse(mask, if *high { mask } else { [0; 2] }, 0)?;
             }
             Action::Advance { us } => _ = client.rehearse([0; 2], [0; 2], *us)?,
+            other => panic!("no script of a panel has {other:?}"),
         }
         let mut lines = self.recorder.lines(client)?;
         lines.extend(self.handler_traps.lines(client, own.as_ref())?);

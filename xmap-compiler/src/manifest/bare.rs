@@ -46,6 +46,7 @@ impl Manifest {
             },
             policy: FaultPolicy::default(),
             keep: Keep::default(),
+            build: None,
             keys: Keys::Normal,
             source: None,
         }

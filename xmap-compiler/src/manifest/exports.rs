@@ -3,10 +3,12 @@
 use std::{collections::HashMap, ops::Range};
 
 use toml::{Spanned, de::DeValue};
+use xmap_boards::Board;
 use xmap_image::{EventSource, HOOKS, MAX_EVENTS, PinMode};
 
 use super::{
     At, Export, Pin,
+    measure::{AFTER, DEBOUNCE, EVERY, Measure},
     reader::{Reader, Table},
     value::{Param, Value, parse_param},
 };
@@ -17,8 +19,8 @@ pub(super) struct Lines<'a> {
     pub(super) pins: &'a [Pin],
     /// Whether these are all of them: entries with errors are left out.
     pub(super) all: bool,
-    /// The board's shortest period of a timer.
-    pub(super) shortest_us: u32,
+    /// The board.
+    pub(super) board: &'a Board,
 }
 
 #[derive(Clone, Copy)]
@@ -198,11 +200,15 @@ fn trigger(
     export: &str,
     lines: &Lines<'_>,
 ) -> Option<At<EventSource>> {
-    const TRIGGERS: [&str; 3] = ["pin", "every_us", "after_us"];
-    reader.only(on, &["pin", "edge", "debounce_us", "every_us", "after_us"]);
+    const TRIGGERS: [&str; 6] = ["pin", "header", "every_us", "every", "after_us", "after"];
+    let mut known = TRIGGERS.to_vec();
+    known.extend(["edge", "debounce_us", "debounce"]);
+    reader.only(on, &known);
     let given: Vec<_> = TRIGGERS.into_iter().filter(|key| on.has(key)).collect();
     let kind = match given[..] {
         [one] => one,
+        // That both say the same is what their own reader reports.
+        [one, _] if [EVERY, AFTER].iter().any(|both| both.keys().all(|key| on.has(key))) => one,
         [] if TRIGGERS.iter().any(|key| reader.is_meant(on, key)) => return None,
         [] => {
             let message = format!("{export}: `on` needs one of `pin`, `every_us`, `after_us`");
@@ -216,26 +222,29 @@ fn trigger(
             return None;
         }
     };
-    if kind != "pin" {
+    let is_edge = matches!(kind, "pin" | "header");
+    if !is_edge {
         for (key, _) in on.in_order() {
-            if ["edge", "debounce_us"].contains(&key.value) {
+            if ["edge", "debounce_us", "debounce"].contains(&key.value) {
                 let message = format!("{export}: `{}` belongs to `pin`, not to `{kind}`", key.value);
                 reader.error(Code::BadTrigger, &key.span, message);
             }
         }
     }
     let source = match kind {
-        "pin" => edge(reader, on, export, lines)?,
-        "every_us" => EventSource::Every { every_us: time(reader, on, "every_us", lines.shortest_us)? },
-        _ => EventSource::After { after_us: time(reader, on, "after_us", 0)? },
+        _ if is_edge => edge(reader, on, export, lines)?,
+        "every_us" | "every" => {
+            EventSource::Every { every_us: time(reader, on, &EVERY, lines.board.shortest_period_us)? }
+        }
+        _ => EventSource::After { after_us: time(reader, on, &AFTER, 0)? },
     };
     Some(At::new(source, on.span.clone()))
 }
 
 /// A time in microseconds, which an image has 32 bits for.
-fn time(reader: &mut Reader<'_>, on: &Table<'_>, key: &str, least: u32) -> Option<u32> {
+fn time(reader: &mut Reader<'_>, on: &Table<'_>, key: &Measure, least: u32) -> Option<u32> {
     let errors = reader.errors.len();
-    let time = reader.integer32(on, key, least..=u32::MAX);
+    let time = reader.measure32(on, key, least..=u32::MAX);
     if let Some(error) = reader.errors.get_mut(errors).filter(|error| error.code == Code::OutOfRange) {
         let shortest = match least {
             0 => String::new(),
@@ -253,10 +262,7 @@ fn time(reader: &mut Reader<'_>, on: &Table<'_>, key: &str, least: u32) -> Optio
 fn edge(reader: &mut Reader<'_>, on: &Table<'_>, export: &str, lines: &Lines<'_>) -> Option<EventSource> {
     reader.required(on, &["edge"]);
     let edge = reader.word(on, "edge", EDGES);
-    let debounce_us = match reader.integer32(on, "debounce_us", 0..=u32::MAX) {
-        Some(at) => at.value,
-        None => 0,
-    };
+    let debounce_us = reader.measure32(on, &DEBOUNCE, 0..=u32::MAX).map_or(0, |at| at.value);
     let line = line(reader, on, export, lines)?;
     Some(match edge?.value {
         Edge::Rising => EventSource::Rising { line, debounce_us },
@@ -265,17 +271,21 @@ fn edge(reader: &mut Reader<'_>, on: &Table<'_>, export: &str, lines: &Lines<'_>
     })
 }
 
-/// `on.pin`: a declared line that can be an input.
+/// `on.pin` or `on.header`: a declared line that can be an input.
 fn line(reader: &mut Reader<'_>, on: &Table<'_>, export: &str, lines: &Lines<'_>) -> Option<u8> {
-    if let Some(value) = on.entries.get("pin")
-        && let DeValue::String(name) = value.get_ref()
-    {
-        let named = lines.pins.iter().find(|p| p.name.as_ref().is_some_and(|n| n.value == *name));
-        let help = named.map(|pin| format!("`{name}` is line {}", pin.line.value));
-        reader.wrong_type("pin", "the number of a line", value.get_ref(), &value.span()).help = help;
-        return None;
-    }
-    let line = reader.integer(on, "pin", 0..=255)?;
+    let line = match on.entries.get("pin") {
+        Some(value) => {
+            // Where an entry of [pins] is wrong, its name is not known here.
+            if !lines.all && matches!(value.get_ref(), DeValue::String(_)) {
+                return None;
+            }
+            let name = |pin: &Pin| Some((pin.name.as_ref()?.value.clone(), pin.line.value.number()));
+            let named: Vec<_> = lines.pins.iter().filter_map(name).collect();
+            let named: Vec<_> = named.iter().map(|(name, line)| (name.as_str(), *line)).collect();
+            reader.line_of("pin", value, &named)?
+        }
+        None => super::pins::header(reader, on, lines.board)?.map(|line| u64::from(line.number())),
+    };
     let found = lines.pins.iter().find(|p| u64::from(p.line.value.number()) == line.value);
     let Some(pin) = found else {
         if !lines.all {

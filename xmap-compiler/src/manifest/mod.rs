@@ -5,8 +5,10 @@
 //! for people is docs/manifest.md.
 
 mod bare;
+mod build;
 mod exports;
 mod keep;
+mod measure;
 mod module;
 mod pins;
 pub(crate) mod policy;
@@ -28,6 +30,7 @@ use xmap_boards::{Board, Line};
 use xmap_image::{EventSource, FaultPolicy, PinMode, Pull, Safe};
 
 pub use bare::lines_text;
+pub use build::Recipe;
 pub use keep::{Keep, KeptFrom, KeptMemory};
 pub use resolve::{ExportedFunction, MappedExport, WasmTy, resolve_exports};
 pub use value::{Owner, Param, Value};
@@ -53,6 +56,11 @@ impl<T> At<T> {
     pub fn new(value: T, span: Range<usize>) -> Self {
         Self { value, span }
     }
+
+    /// Another value in its place.
+    pub fn map<U>(self, f: impl FnOnce(T) -> U) -> At<U> {
+        At::new(f(self.value), self.span)
+    }
 }
 
 /// A whole manifest. Every value has been checked against its range and against the board.
@@ -71,6 +79,8 @@ pub struct Manifest {
     pub policy: FaultPolicy,
     /// What outlives a swap of images.
     pub keep: Keep,
+    /// How the module is built from its source, where the manifest says it.
+    pub build: Option<Recipe>,
     /// How names become keys. A manifest's text always says [`Keys::Normal`].
     pub keys: Keys,
     /// The text; a bare module has none.
@@ -196,11 +206,23 @@ impl Manifest {
 
     /// The module's file: `wasm` relative to the manifest's folder.
     pub fn wasm_path(&self) -> PathBuf {
-        let folder = match &self.source {
+        self.folder().join(&self.module.wasm.value)
+    }
+
+    /// The manifest's folder: what paths in it are relative to. Empty for a bare module.
+    pub fn folder(&self) -> &Path {
+        match &self.source {
             Some(source) => Path::new(&source.path).parent().unwrap_or(Path::new("")),
             None => Path::new(""),
-        };
-        folder.join(&self.module.wasm.value)
+        }
+    }
+
+    /// The manifest's file; for a bare module, which has none, the module's.
+    pub fn path(&self) -> &Path {
+        match &self.source {
+            Some(source) => Path::new(&source.path),
+            None => Path::new(&self.module.wasm.value),
+        }
     }
 
     /// Where a value of this manifest stands; for a bare module, which has no manifest, its file.

@@ -4,20 +4,25 @@ use xmap_boards::{BOARDS, Board, RPI4B, by_name};
 use xmap_image::limits::{DEFAULT_FUEL, DEFAULT_IMAGE_BYTES, DEFAULT_TIME_US};
 
 use super::{
-    At, Keys, Limits, Manifest, Module, exports, keep, pins, policy,
+    At, Keys, Limits, Manifest, Module, build, exports, keep,
+    measure::{MAX_BYTES, MEMORY_BYTES, WAITS},
+    pins, policy,
     reader::{Reader, Table},
 };
 use crate::{diagnostic::Code, names};
 
 pub(super) fn tables(reader: &mut Reader<'_>, root: &Table<'_>) -> Option<Manifest> {
-    reader.only(root, &["module", "pins", "exports", "limits", "policy", "keep"]);
+    reader.only(root, &["module", "build", "pins", "exports", "limits", "policy", "keep"]);
     if !root.has("module") && !reader.is_meant(root, "module") {
         let help =
             "the smallest manifest is\n[module]\nname = \"hall\"\nboard = \"rpi4b\"\nwasm = \"hall.wasm\"";
         reader.error(Code::MissingKey, &root.span, "the manifest needs a table [module]").help =
             Some(help.into());
     }
-    let module = reader.sub_table(root, "module", "[module]".into()).map(|table| module(reader, &table));
+    let build = build::parse(reader, root);
+    let output = build.as_ref().and_then(|build| build.output.clone());
+    let module =
+        reader.sub_table(root, "module", "[module]".into()).map(|table| module(reader, &table, output));
     // Where the module's table is wrong, the rest is still held against a board and a namespace.
     let board = module.as_ref().and_then(|m| m.board.clone());
     let board_of_pins = board.as_ref().map_or(&RPI4B, |b| b.value);
@@ -30,8 +35,7 @@ pub(super) fn tables(reader: &mut Reader<'_>, root: &Table<'_>) -> Option<Manife
     let all_pins = reader.errors.len() == errors;
     let exports = reader.sub_table(root, "exports", "[exports]".into()).map(|table| {
         let namespace = namespace.as_ref().map_or("default", |n| n.value.as_str());
-        let lines =
-            exports::Lines { pins: &pins, all: all_pins, shortest_us: board_of_pins.shortest_period_us };
+        let lines = exports::Lines { pins: &pins, all: all_pins, board: board_of_pins };
         exports::parse(reader, &table, namespace, &lines)
     });
     let limits = limits(reader, root, board_of_pins);
@@ -51,6 +55,7 @@ pub(super) fn tables(reader: &mut Reader<'_>, root: &Table<'_>) -> Option<Manife
         limits,
         policy,
         keep,
+        build: build.and_then(|build| build.recipe()),
         keys: Keys::Normal,
         source: Some(reader.source.clone()),
     })
@@ -65,9 +70,11 @@ struct Parts {
     wasm: Option<At<String>>,
 }
 
-fn module(reader: &mut Reader<'_>, table: &Table<'_>) -> Parts {
+fn module(reader: &mut Reader<'_>, table: &Table<'_>, output: Option<At<String>>) -> Parts {
     reader.only(table, &["name", "namespace", "version", "board", "wasm"]);
-    reader.required(table, &["name", "board", "wasm"]);
+    // What a build writes is the module.
+    let needed: &[&str] = if output.is_some() { &["name", "board"] } else { &["name", "board", "wasm"] };
+    reader.required(table, needed);
     let default = |key: &str| !table.has(key);
     Parts {
         name: reader.name(table, "name"),
@@ -82,7 +89,17 @@ fn module(reader: &mut Reader<'_>, table: &Table<'_>) -> Parts {
             version(reader, table)
         },
         board: board(reader, table),
-        wasm: wasm(reader, table),
+        wasm: match (wasm(reader, table), output) {
+            (Some(wasm), Some(output)) if wasm.value != output.value => {
+                let message = format!("`{}` is not what [build] writes", wasm.value);
+                let note = (reader.place(&output.span), format!("`{}` is written here", output.value));
+                let error = reader.error(Code::BuildConflict, &wasm.span, message);
+                error.notes.push(note);
+                error.help = Some("leave `wasm` out".to_string());
+                None
+            }
+            (wasm, output) => wasm.or(output),
+        },
     }
 }
 
@@ -139,12 +156,12 @@ fn limits(reader: &mut Reader<'_>, root: &Table<'_>, board: &Board) -> Limits {
         time_us: At::new(DEFAULT_TIME_US, at),
     };
     if let Some(table) = table {
-        reader.only(&table, &["max_bytes", "memory_bytes", "fuel", "time_us"]);
+        reader.only(&table, &["max_bytes", "memory_bytes", "fuel", "time_us", "time"]);
         let errors = reader.errors.len();
-        if let Some(n) = reader.integer32(&table, "max_bytes", 1..=board.limits.image_bytes as u32) {
+        if let Some(n) = reader.measure32(&table, &MAX_BYTES, 1..=board.limits.image_bytes as u32) {
             limits.max_bytes = n;
         }
-        if let Some(n) = reader.integer(&table, "memory_bytes", 0..=board.limits.memory_bytes as u64) {
+        if let Some(n) = reader.measure(&table, &MEMORY_BYTES, 0..=board.limits.memory_bytes as u64) {
             limits.memory_bytes = n;
         }
         for error in reader.errors.iter_mut().skip(errors).filter(|error| error.code == Code::OutOfRange) {
@@ -153,7 +170,7 @@ fn limits(reader: &mut Reader<'_>, root: &Table<'_>, board: &Board) -> Limits {
         if let Some(n) = reader.integer32(&table, "fuel", 1..=u32::MAX) {
             limits.fuel = n;
         }
-        if let Some(n) = reader.integer32(&table, "time_us", 0..=u32::MAX) {
+        if let Some(n) = reader.measure32(&table, &WAITS, 0..=u32::MAX) {
             limits.time_us = n;
         }
     }

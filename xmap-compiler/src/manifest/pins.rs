@@ -22,12 +22,19 @@ const PULLS: &[(&str, Pull)] = &[("none", Pull::None), ("up", Pull::Up), ("down"
 pub(super) fn parse(reader: &mut Reader<'_>, table: &Table<'_>, board: &Board) -> Vec<Pin> {
     let mut pins = Vec::new();
     for (key, value) in table.in_order() {
-        let line = line(reader, &key, board);
+        // An entry may go by its name, and say which line it is.
+        let named = match value.get_ref() {
+            DeValue::Table(entries) => entries.contains_key("line") || entries.contains_key("header"),
+            _ => false,
+        };
+        let line =
+            if named { None } else { line(reader, &key, board).map(|line| At::new(line, key.span.clone())) };
         // The entry is checked even when its line is wrong.
-        let pin = pin(reader, &key, value, line);
+        let pin = pin(reader, &key, value, line, named.then_some(board));
         pins.extend(pin);
     }
     same_names(reader, &pins);
+    same_lines(reader, &pins);
     pins.sort_by_key(|pin| pin.line.value);
     pins
 }
@@ -40,11 +47,22 @@ fn line(reader: &mut Reader<'_>, key: &At<&str>, board: &Board) -> Option<Line> 
         reader.error(Code::NoSuchLine, &key.span, message).help = Some(number_help(key.value, board));
         return None;
     }
-    let line = key.value.parse().ok().and_then(Line::new);
+    free_line(reader, key.value.parse().ok(), key.value, &key.span, board)
+}
+
+/// The line with a number, if the board has it to give.
+fn free_line(
+    reader: &mut Reader<'_>,
+    number: Option<u8>,
+    text: &str,
+    span: &Range<usize>,
+    board: &Board,
+) -> Option<Line> {
+    let line = number.and_then(Line::new);
     let Some(line) = line.filter(|line| board.lines & line.mask64() != 0) else {
         let last = u64::BITS - 1 - board.lines.leading_zeros();
-        let message = format!("{} has no line {}", board.name, key.value);
-        reader.error(Code::NoSuchLine, &key.span, message).help = Some(format!("its lines are 0 to {last}"));
+        let message = format!("{} has no line {text}", board.name);
+        reader.error(Code::NoSuchLine, span, message).help = Some(format!("its lines are 0 to {last}"));
         return None;
     };
     if let Some(reason) = board.reserved(line) {
@@ -55,10 +73,42 @@ fn line(reader: &mut Reader<'_>, key: &At<&str>, board: &Board) -> Option<Line> 
             help +=
                 &format!("; lines are not counted as the header's pins are: pin {line} is line {carried}");
         }
-        reader.error(Code::ReservedLine, &key.span, message).help = Some(help);
+        reader.error(Code::ReservedLine, span, message).help = Some(help);
         return None;
     }
     Some(line)
+}
+
+/// `header = 11`: the line that a pin of the header carries.
+pub(super) fn header(reader: &mut Reader<'_>, table: &Table<'_>, board: &Board) -> Option<At<Line>> {
+    let pin = reader.integer(table, "header", 0..=u64::MAX)?;
+    match usize::try_from(pin.value).ok().and_then(|pin| board.line_at(pin)) {
+        Some(line) => Some(At::new(line, pin.span)),
+        None => {
+            let message = format!("pin {} of the header carries no line", pin.value);
+            let carried: Vec<String> =
+                (1..=64).filter(|pin| board.line_at(*pin).is_some()).map(|pin| pin.to_string()).collect();
+            reader.error(Code::NoSuchLine, &pin.span, message).help =
+                Some(format!("those that carry one are {}", carried.join(", ")));
+            None
+        }
+    }
+}
+
+/// The line that an entry with a name says.
+fn line_of_entry(reader: &mut Reader<'_>, table: &Table<'_>, board: &Board) -> Option<At<Line>> {
+    let at = match (table.entries.get("line"), table.entries.get("header")) {
+        (Some(_), Some(header)) => {
+            let message = format!("{} has both `line` and `header`", table.name);
+            reader.error(Code::PinConflict, &header.span(), message).help =
+                Some("leave one of them out".into());
+            return None;
+        }
+        (None, _) => header(reader, table, board)?.map(|line| u64::from(line.number())),
+        _ => reader.integer(table, "line", 0..=u64::MAX)?,
+    };
+    let line = free_line(reader, u8::try_from(at.value).ok(), &at.value.to_string(), &at.span, board)?;
+    Some(At::new(line, at.span))
 }
 
 /// What to write in the place of a key that is no plain number: `GPIO17`, `pin 11`, `017`, `lamp`.
@@ -77,7 +127,7 @@ fn number_help(key: &str, board: &Board) -> String {
             format!("write `{number} = {{ ... }}`")
         }
         _ if names::word(key).is_some_and(|word| word == key) => {
-            format!("write `17 = {{ name = \"{key}\", mode = \"out\" }}`")
+            format!("write `17 = {{ name = \"{key}\", ... }}`, or `{key} = {{ line = 17, ... }}`")
         }
         _ => "write `17 = { name = \"...\", mode = \"out\" }`".to_string(),
     }
@@ -87,7 +137,8 @@ fn pin(
     reader: &mut Reader<'_>,
     key: &At<&str>,
     value: &Spanned<DeValue<'_>>,
-    line: Option<Line>,
+    line: Option<At<Line>>,
+    named: Option<&Board>,
 ) -> Option<Pin> {
     let who = format!("pin {}", key.value);
     if let DeValue::String(mode) = value.get_ref()
@@ -98,21 +149,46 @@ fn pin(
         return None;
     }
     let table = reader.table(who, value)?;
-    reader.only(&table, &["name", "mode", "safe", "pull"]);
+    reader.only(&table, &["name", "line", "header", "mode", "safe", "pull"]);
     reader.required(&table, &["mode"]);
-    let name = reader.name(&table, "name");
+    let line = match named {
+        Some(_) if key.value.bytes().all(|b| b.is_ascii_digit()) => {
+            let message = format!("[pins]: line {} is said by its key already", key.value);
+            reader.error(Code::PinConflict, &key.span, message).help = Some(
+                "give the entry a name, `lamp = { line = 17, ... }`, or leave `line` and `header` out".into(),
+            );
+            None
+        }
+        Some(board) => line_of_entry(reader, &table, board),
+        None => line,
+    };
+    let name = match named {
+        Some(_) if !table.has("name") => name_of_entry(reader, key),
+        _ => reader.name(&table, "name"),
+    };
     let mode = reader.word(&table, "mode", MODES);
     let safe = reader.word(&table, "safe", SAFE);
     let pull = reader.word(&table, "pull", PULLS);
     let mode = mode?;
     conflicts(reader, key.value, mode.value, safe.as_ref(), pull.as_ref());
     Some(Pin {
-        line: At::new(line?, key.span.clone()),
+        line: line?,
         name,
         mode,
         safe: safe.map_or(Safe::Hold, |s| s.value),
         pull: pull.map_or(Pull::None, |p| p.value),
     })
+}
+
+/// The name of an entry that goes by it.
+fn name_of_entry(reader: &mut Reader<'_>, key: &At<&str>) -> Option<At<String>> {
+    let name = At::new(key.value.to_string(), key.span.clone());
+    if names::word(key.value).is_none() {
+        let message = format!("[pins]: `{}` has no letter or digit", key.value);
+        reader.error(Code::BadName, &key.span, message);
+        return None;
+    }
+    reader.short("[pins]", &name).then_some(name)
 }
 
 /// A safe state is for what the module drives, a pull for what may be an input.
@@ -149,6 +225,17 @@ fn same_names(reader: &mut Reader<'_>, pins: &[Pin]) {
             reader.error(Code::DuplicatePinName, &name.span, message).notes.push(note);
         } else {
             seen.push((word, line, name.span.clone()));
+        }
+    }
+}
+
+/// Entries with names may say one line twice; of those with numbers, TOML does not allow it.
+fn same_lines(reader: &mut Reader<'_>, pins: &[Pin]) {
+    for (n, pin) in pins.iter().enumerate() {
+        if let Some(first) = pins[..n].iter().find(|first| first.line.value == pin.line.value) {
+            let message = format!("line {} is declared twice", pin.line.value);
+            let note = (reader.place(&first.line.span), "it stands here first".to_string());
+            reader.error(Code::DuplicateLine, &pin.line.span, message).notes.push(note);
         }
     }
 }

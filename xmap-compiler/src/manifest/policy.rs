@@ -2,7 +2,10 @@
 
 use xmap_image::{Confirm, FaultPolicy, OnFault, OnOverrun};
 
-use super::reader::{Reader, Table};
+use super::{
+    measure::{LINK_TIMEOUT, TRIAL},
+    reader::{Reader, Table},
+};
 use crate::diagnostic::Code;
 
 /// The words of `on_trap` and `on_fuel`.
@@ -27,7 +30,9 @@ pub(super) fn parse(reader: &mut Reader<'_>, root: &Table<'_>) -> FaultPolicy {
             "on_overrun",
             "coalesce",
             "link_timeout_ms",
+            "link_timeout",
             "confirm_ms",
+            "trial",
             "confirm",
         ],
     );
@@ -44,10 +49,10 @@ pub(super) fn parse(reader: &mut Reader<'_>, root: &Table<'_>) -> FaultPolicy {
     if let Some(flag) = reader.boolean(&table, "coalesce") {
         policy.coalesce = flag;
     }
-    if let Some(n) = reader.integer32(&table, "link_timeout_ms", 0..=u32::MAX) {
+    if let Some(n) = reader.measure32(&table, &LINK_TIMEOUT, 0..=u32::MAX) {
         policy.link_timeout_ms = n.value;
     }
-    if let Some(n) = reader.integer32(&table, "confirm_ms", 0..=u32::MAX) {
+    if let Some(n) = reader.measure32(&table, &TRIAL, 0..=u32::MAX) {
         policy.confirm_ms = n.value;
     }
     if let Some(word) = reader.word(&table, "confirm", CONFIRM) {

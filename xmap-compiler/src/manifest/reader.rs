@@ -188,7 +188,16 @@ impl Reader<'_> {
 
     /// Returns the integer under a key, where the key is there; reports any other value and any other range.
     pub fn integer(&mut self, table: &Table<'_>, key: &str, range: RangeInclusive<u64>) -> Option<At<u64>> {
-        let value = table.entries.get(key)?;
+        self.whole(key, table.entries.get(key)?, range)
+    }
+
+    /// Returns a value as an integer; reports any other value and any other range.
+    pub fn whole(
+        &mut self,
+        key: &str,
+        value: &Spanned<DeValue<'_>>,
+        range: RangeInclusive<u64>,
+    ) -> Option<At<u64>> {
         let DeValue::Integer(integer) = value.get_ref() else {
             let help = match value.get_ref() {
                 DeValue::String(text) if text.parse::<u64>().is_ok() => {

@@ -105,6 +105,52 @@ fn a_manifest_means_what_it_says() {
     assert_eq!(manifest.limits.time_us.value, limits::DEFAULT_TIME_US);
 }
 
+/// Units and names say the same as numbers.
+#[test]
+fn quantities_and_names_mean_numbers() {
+    let head = "module = { name = \"a\", board = \"rpi4b\", wasm = \"a.wasm\" }\n";
+    let numbers = "[pins]\n17 = { name = \"lamp\", mode = \"out\" }\n27 = { name = \"button\", mode = \"in\" }\n\
+                   [exports]\na = { on = { pin = 27, edge = \"both\", debounce_us = 5000 } }\n\
+                   b = { on = { every_us = 50000 } }\nc = { on = { after_us = 90000000 } }\n\
+                   [limits]\nmax_bytes = 12288\nmemory_bytes = 65536\ntime_us = 2500\n\
+                   [policy]\nlink_timeout_ms = 1500\nconfirm_ms = 5000\n";
+    let words = "[pins]\nlamp = { line = 17, mode = \"out\" }\nbutton = { header = 13, mode = \"in\" }\n\
+                 [exports]\na = { on = { pin = \"button\", edge = \"both\", debounce = \"5ms\" } }\n\
+                 b = { on = { every = \"20 Hz\" } }\nc = { on = { after_us = \"1.5 min\" } }\n\
+                 [limits]\nmax_bytes = \"12 KiB\"\nmemory_bytes = \"64 KiB\"\ntime = \"2.5ms\"\n\
+                 [policy]\nlink_timeout = \"1.5 s\"\ntrial = \"5 s\"\n";
+    let header = words.replace("pin = \"button\"", "header = 13").replace("20 Hz", "50ms");
+    let [numbers, words, header] =
+        [numbers, words, &header].map(|text| parse(&format!("{head}{text}")).unwrap());
+    let meaning = |manifest: &Manifest| {
+        let pins: Vec<_> = manifest
+            .pins
+            .iter()
+            .map(|pin| (pin.line.value, pin.name.as_ref().map(|name| name.value.clone()), pin.mode.value))
+            .collect();
+        let on: Vec<_> =
+            manifest.exports.iter().flatten().map(|export| export.on.as_ref().unwrap().value).collect();
+        let limits = &manifest.limits;
+        let limits = (limits.max_bytes.value, limits.memory_bytes.value, limits.time_us.value);
+        (pins, on, limits, manifest.policy.clone())
+    };
+    assert_eq!(meaning(&numbers), meaning(&words));
+    assert_eq!(meaning(&numbers), meaning(&header));
+}
+
+#[test]
+fn a_build_is_a_command_and_what_it_writes() {
+    let head = "module = { name = \"a\", board = \"rpi4b\" }\n[build]\noutput = \"out/a.wasm\"\n";
+    let build = |text: &str| parse(&format!("{head}{text}")).unwrap();
+    let manifest = build("command = \"make  a.wasm\"\nsources = [\"src\"]");
+    assert_eq!(manifest.wasm_path(), Path::new("panels/out/a.wasm"));
+    let recipe = manifest.build.unwrap();
+    assert_eq!(recipe.command.value, ["make", "a.wasm"]);
+    assert_eq!(recipe.sources[0].value, "src");
+    let recipe = build("command = [\"sh\", \"-c\", \"a > b\"]").build.unwrap();
+    assert_eq!(recipe.command.value, ["sh", "-c", "a > b"]);
+}
+
 #[test]
 fn the_documents_examples_are_right() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/manifest.md");
@@ -416,6 +462,12 @@ fn piece() -> impl Strategy<Value = String> {
         "params",
         "results",
         "every_us",
+        "every",
+        "\"5 ms\"",
+        "header",
+        "line",
+        "[build]",
+        "command",
         "edge",
         "version",
         "namespace",

@@ -50,7 +50,7 @@ fn duplicate(reader: &mut Reader<'_>, root: &DeTable<'_>, span: Range<usize>) {
         return;
     }
     let (code, message) = match &found {
-        Some(Found { kind: Kind::Pins, .. }) => {
+        Some(Found { kind: Kind::Pins, .. }) if key.bytes().all(|b| b.is_ascii_digit()) => {
             (Code::DuplicateLine, format!("line {key} is declared twice"))
         }
         _ => (Code::DuplicateKey, format!("`{key}` stands twice in this table")),

@@ -6,10 +6,11 @@ use std::path::PathBuf;
 use xmap_compiler::manifest::lines_text;
 use xmap_image::Image;
 use xmap_image::limits::MAX_IMAGE_BYTES;
+use xmap_project::Built;
 
+use super::Done;
 use super::load::{build, map_path};
 use super::output::write_image;
-use super::{Done, load::Built};
 
 /// Compile a panel to an image, and say what it takes
 ///

@@ -4,9 +4,10 @@ use std::io::Write;
 use std::path::Path;
 
 use xmap_image::OwnedImage;
+use xmap_project::ScriptFile;
 use xmap_sim::Sim;
 
-use super::load::Loaded;
+use super::load::{Loaded, tell};
 use super::{Done, bench, demo_panel, floors, sim};
 
 /// Batches of each kind: enough for two digits.
@@ -71,9 +72,10 @@ pub(super) fn run(_: &Args, out: &mut dyn Write) -> Done {
         sources: Vec::new(),
         report: compiled.report,
     };
-    let steps = sim::parse("the demo's scenario", SCENARIO.to_string(), &image.image())?;
+    let place = Path::new("the demo's scenario");
+    let script = ScriptFile::parse(place, SCENARIO.to_string(), &image.image(), &mut tell)?;
     let mut sim = Sim::from_image(image.clone()).expect("the demo panel mounts");
-    sim::told(&mut sim, &loaded, &steps, out)?;
+    sim::told(&mut sim, &loaded, &script, out)?;
 
     writeln!(out, "\n3. What a call costs here, against the least that it can cost:\n")?;
     out.flush()?;
@@ -88,6 +90,27 @@ pub(super) fn run(_: &Args, out: &mut dyn Write) -> Done {
          the mapper takes {:.1} times as long as one through a table of functions written by hand.",
         figures.mapper_lamp / figures.table_lamp
     )?;
-    writeln!(out, "\nNext: `xmap build panel.toml`, `xmap dis panel.xmap`, `xmap sim --help`.")?;
+    writeln!(out, "\nNext, a panel of your own:\n{}", next(std::env::current_exe().ok().as_deref()))?;
     Ok(())
+}
+
+/// Commands that work where the person stands: `xmap` where it is on the PATH, else this program by its own
+/// path.
+fn next(program: Option<&Path>) -> String {
+    let on_path = std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default())
+        .any(|folder| program.is_some_and(|program| folder.join("xmap") == program));
+    let here = std::env::current_dir().ok();
+    let xmap = match program {
+        Some(program) if !on_path => {
+            let shorter = here.as_deref().and_then(|here| program.strip_prefix(here).ok());
+            shorter.map_or_else(|| program.display().to_string(), |path| format!("./{}", path.display()))
+        }
+        _ => "xmap".to_string(),
+    };
+    // WebAssembly's text needs no compiler.
+    format!(
+        "  {xmap} new lamp --lang wat        or c, rust, zig, as: `{xmap} doctor` says which compilers are here\n  \
+         {xmap} test lamp\n  \
+         {xmap} sim lamp/panel.toml --script lamp/tests/press.txt"
+    )
 }

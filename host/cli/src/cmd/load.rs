@@ -3,16 +3,16 @@
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use xmap_boards::RPI4B;
 use xmap_compiler::beside::{Panel, check};
-use xmap_compiler::compile::{Compiled, compile_with};
+use xmap_compiler::compile::Compiled;
 use xmap_compiler::diagnostic::{Code, Diagnostic, Diagnostics, Place};
 use xmap_compiler::input::{self, Content};
 use xmap_compiler::manifest::Manifest;
 use xmap_compiler::map::SourceMap;
 use xmap_compiler::recognize::not_this;
 use xmap_compiler::report::Report;
-use xmap_image::{MAGIC, OwnedImage, VerifyError, Word, bundle, limits::MAX_MODULES};
+use xmap_image::{MAGIC, OwnedImage, Plain, VerifyError, Word, bundle, limits::MAX_MODULES};
+use xmap_project::{Built, Note};
 use xmap_trust::{SEAL_MAGIC, SEAL_WORDS, Seal};
 
 use super::output::stderr_has_colours;
@@ -53,16 +53,6 @@ impl Loaded {
         let seal = self.seal.as_ref().map_or(0, |_| SEAL_WORDS * 4);
         self.report.check_board(&self.title, &self.image.image(), seal)
     }
-}
-
-/// What `xmap build` makes, and of what.
-pub(super) struct Built {
-    /// What the compiler gave.
-    pub compiled: Compiled,
-    /// Of what; a bare one where there was none.
-    pub manifest: Manifest,
-    /// The files that it was made of: none of them may be written over.
-    pub sources: Vec<PathBuf>,
 }
 
 /// Reads an image, or compiles a manifest or a module to one.
@@ -110,42 +100,26 @@ pub(super) fn load_all(path: &Path) -> Result<Vec<Loaded>, Diagnostics> {
     }])
 }
 
-/// Compiles a manifest or a module; `max_bytes` stands above the manifest's own.
+/// Compiles a manifest or a module; `max_bytes` stands above the manifest's own. What the manifest says of
+/// how the module is built is done first, where it is necessary.
 ///
-/// Warnings go to the standard error.
+/// Warnings, and what a build prints, go to the standard error.
 ///
 /// # Errors
 /// Everything that is wrong with the input; an image is none.
 pub(super) fn build(path: &Path, max_bytes: Option<u32>) -> Result<Built, Diagnostics> {
-    let (mut manifest, module, sources) = match input::read(path)? {
-        Content::Module(module) => (Manifest::bare(&RPI4B, path), module, vec![path.to_path_buf()]),
-        Content::Manifest(text) => {
-            let manifest = Manifest::parse(&path.display().to_string(), &text)?;
-            let wasm = manifest.wasm_path();
-            let named_here = |error: Diagnostic| {
-                error.note(manifest.place(&manifest.module.wasm.span), "the manifest names it here")
-            };
-            let module = input::read_module(&wasm).map_err(named_here)?;
-            (manifest, module, vec![path.to_path_buf(), wasm])
-        }
-        Content::Image(_) => {
-            let message = format!("{}: already an image", path.display());
-            let help = "give the manifest or the module; `xmap verify` checks an image".to_string();
-            return Err(Diagnostic::new(Code::NotAModule, Place::file(path), message).help(help).into());
-        }
+    xmap_project::build(path, max_bytes, &mut tell)
+}
+
+/// Tells a person something on the way. It stands in nobody's way: where it cannot be written, the image
+/// still is.
+pub(super) fn tell(note: Note<'_>) {
+    let mut err = io::stderr();
+    _ = match note {
+        Note::Runs(command) => writeln!(err, "running {command}"),
+        Note::Said(text) => text.lines().try_for_each(|line| writeln!(err, "{}", Plain(line))),
+        Note::Warnings(warnings) => writeln!(err, "{}", warnings.render(stderr_has_colours())),
     };
-    if let Some(max_bytes) = max_bytes {
-        manifest.limits.max_bytes.value = max_bytes;
-    }
-    let map = input::source_map(&manifest.wasm_path(), &module);
-    let compiled = compile_with(&manifest, &module, map)
-        .map_err(|errors| input::in_text(&manifest.wasm_path(), &module, errors))?;
-    if !compiled.warnings.is_empty() {
-        // They stand in nobody's way: where they cannot be written, the image still is.
-        let warnings = Diagnostics(compiled.warnings.clone()).render(stderr_has_colours());
-        _ = writeln!(io::stderr(), "{warnings}");
-    }
-    Ok(Built { compiled, manifest, sources })
 }
 
 /// Verifies the bytes of an image or of a bundle; at least one image.

@@ -14,14 +14,17 @@ mod demo;
 mod demo_panel;
 mod devices;
 mod dis;
+mod doctor;
 mod events;
 mod firmware_log;
 mod floors;
+mod init;
 mod keygen;
 mod keys;
 mod link;
 mod load;
 mod monitor;
+mod new;
 mod norm;
 mod optext;
 mod output;
@@ -36,7 +39,9 @@ mod size;
 mod status;
 mod story;
 mod swap;
+mod test;
 mod verify;
+mod watch;
 
 use std::ffi::OsString;
 use std::io::{self, ErrorKind, Write};
@@ -57,10 +62,15 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Verb {
+    New(new::Args),
+    Init(init::Args),
+    Doctor(doctor::Args),
     Build(build::Args),
     Link(link::Args),
     Dis(dis::Args),
     Sim(sim::Args),
+    Test(test::Args),
+    Watch(watch::Args),
     Verify(verify::Args),
     Keygen(keygen::Args),
     Keys(keys::Args),
@@ -88,8 +98,9 @@ enum Verb {
 const AFTER_HELP: &str = "\
 Examples:
   xmap demo                              see what it does
-  xmap build panel.toml                  compile a panel to panel.xmap
-  xmap sim panel.xmap --script day.txt   run it on the simulated board
+  xmap new hall --lang c                 begin a panel of your own
+  xmap test hall                         compile it, and play its tests
+  xmap build hall/panel.toml             compile it to an image
 
 Exit status: 0 done, 1 the input is wrong, 2 the command line is, 3 a call trapped (xmap call).";
 
@@ -99,6 +110,8 @@ enum Failure {
     Input(Diagnostics),
     /// The call ran and trapped, which has been printed.
     Trapped,
+    /// A test failed, which has been printed.
+    Failed,
     /// The standard output takes no more.
     Output(io::Error),
 }
@@ -153,6 +166,10 @@ pub(crate) fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         // Whoever reads has seen enough: `xmap dis FILE | head`.
         Err(Failure::Output(error)) if error.kind() == ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(Failure::Failed) => {
+            _ = out.flush();
+            ExitCode::FAILURE
+        }
         Err(Failure::Trapped) => match out.flush() {
             Ok(()) => ExitCode::from(TRAPPED),
             Err(_) => ExitCode::FAILURE,
@@ -210,10 +227,15 @@ fn run_beside(words: &[OsString]) -> ExitCode {
 
 fn run(verb: &Verb, out: &mut dyn Write) -> Done {
     match verb {
+        Verb::New(args) => new::run(args, out),
+        Verb::Init(args) => init::run(args, out),
+        Verb::Doctor(args) => doctor::run(args, out),
         Verb::Build(args) => build::run(args, out),
         Verb::Link(args) => link::run(args, out),
         Verb::Dis(args) => dis::run(args, out),
         Verb::Sim(args) => sim::run(args, out),
+        Verb::Test(args) => test::run(args, out),
+        Verb::Watch(args) => watch::run(args, out),
         Verb::Verify(args) => verify::run(args, out),
         Verb::Keygen(args) => keygen::run(args, out),
         Verb::Keys(args) => keys::run(args, out),

@@ -17,7 +17,7 @@ use xmap_link::{ImageInfo, ModuleStatus, Thing};
 use super::{Done, Failure, load::MAX_MAP_BYTES};
 
 /// How to reach a device.
-#[derive(clap::Args)]
+#[derive(Clone, clap::Args)]
 pub(super) struct Device {
     /// The device: tcp:HOST:PORT, unix:PATH, or the path of a serial port
     #[arg(short, long)]
@@ -27,7 +27,7 @@ pub(super) struct Device {
 }
 
 /// How to talk over a port.
-#[derive(clap::Args)]
+#[derive(Clone, clap::Args)]
 pub(super) struct WireArgs {
     /// Bits a second of a serial port
     #[arg(long, value_name = "N", default_value_t = 115_200)]
@@ -88,7 +88,7 @@ impl WireArgs {
 }
 
 /// Which module.
-#[derive(clap::Args)]
+#[derive(Clone, clap::Args)]
 pub(super) struct Module {
     /// The module: its number, or its name
     #[arg(short, long, value_name = "MODULE", default_value = "0")]

@@ -2,17 +2,14 @@
 
 use std::io::Write;
 
-use tiny_mapper::{Trap, TrapCode};
 use xmap_boards::Line;
 use xmap_compiler::manifest::lines_text;
-use xmap_compiler::map::Origin;
-use xmap_image::Image;
-use xmap_sim::{Access, Register, Shown, Sim, draw, time};
+use xmap_project::{ScriptFile, traps};
+use xmap_sim::{Access, Player, Register, Shown, Sim, Step, draw, time};
 
 use super::Done;
 use super::load::Loaded;
 use super::output::{self, count};
-use super::sim::Step;
 
 /// What was loaded.
 pub(super) fn loaded(loaded: &Loaded, out: &mut dyn Write) -> Done {
@@ -40,28 +37,44 @@ pub(super) fn loaded(loaded: &Loaded, out: &mut dyn Write) -> Done {
     Ok(writeln!(out)?)
 }
 
-/// What the module did while it was mounted.
-pub(super) fn mounted(sim: &mut Sim, out: &mut dyn Write) -> Done {
-    writeln!(out, "{:>10}  mount", "0")?;
-    let mut all = Vec::new();
-    sim.show_new(&mut |shown| all.push(shown));
-    all.iter().try_for_each(|shown| self::shown(&sim.image(), shown, out))
+/// Begins with the mount.
+pub(super) fn begin(out: &mut dyn Write) -> Done {
+    Ok(writeln!(out, "{:>10}  mount", "0")?)
 }
 
 /// A step, and what it did.
-pub(super) fn step(sim: &mut Sim, loaded: &Loaded, step: &Step, out: &mut dyn Write) -> Done {
-    writeln!(out, "{:>10}  {}", time(sim.time_us()), step.text)?;
+pub(super) fn step(
+    sim: &mut Sim,
+    loaded: &Loaded,
+    file: &ScriptFile,
+    player: &mut Player<'_>,
+    step: &Step,
+    out: &mut dyn Write,
+) -> Done {
+    writeln!(out, "{:>10}  {}", time(sim.time_us()), file.line(step.at))?;
     let mut all = Vec::new();
-    let played = step.play(sim, &mut |shown| all.push(shown));
-    for shown in &all {
-        self::shown(&sim.image(), shown, out)?;
+    let played = player.play(sim, step, &mut |shown| all.push(shown));
+    shown(sim, loaded, file, &all, out)?;
+    Ok(played.map_err(|error| file.diagnose(&error))?)
+}
+
+/// What the module did.
+pub(super) fn shown(
+    sim: &Sim,
+    loaded: &Loaded,
+    file: &ScriptFile,
+    all: &[Shown],
+    out: &mut dyn Write,
+) -> Done {
+    for shown in all {
+        one(sim, shown, out)?;
         if let Shown::Trapped { trap, .. } | Shown::HandlerTrapped { trap, .. } = shown
-            && let Some(origin) = origin(loaded, trap)
+            && let Some(origin) = traps::origin(loaded.map.iter().chain(file.maps()), trap)
         {
             writeln!(out, "{INDENT}  at {origin}")?;
         }
     }
-    played
+    Ok(())
 }
 
 /// The waveform, and what was counted.
@@ -85,11 +98,11 @@ pub(super) fn end(sim: &Sim, out: &mut dyn Write) -> Done {
 /// Where a step's doings stand.
 const INDENT: &str = "              ";
 
-fn shown(image: &Image<'_>, shown: &Shown, out: &mut dyn Write) -> Done {
+fn one(sim: &Sim, shown: &Shown, out: &mut dyn Write) -> Done {
     let text = match shown {
-        Shown::Store(access) => format!("{access}  {}", effect(image, access)),
-        Shown::Trapped { trap, .. } => format!("trap {}: {}", trap.code, reason(trap)),
-        Shown::HandlerTrapped { name, trap } => format!("{name} trap {}: {}", trap.code, reason(trap)),
+        Shown::Store(access) => format!("{access}  {}", effect(sim, access)),
+        Shown::Trapped { trap, .. } => format!("trap {}: {}", trap.code, traps::reason(trap)),
+        Shown::HandlerTrapped { name, trap } => format!("{name} trap {}: {}", trap.code, traps::reason(trap)),
         Shown::Faulted { .. } => "faulted: the module takes no calls until it is reset".into(),
         Shown::Returned { values, .. } if values.is_empty() => return Ok(()),
         Shown::Returned { values, .. } => {
@@ -102,52 +115,14 @@ fn shown(image: &Image<'_>, shown: &Shown, out: &mut dyn Write) -> Done {
 }
 
 /// What a store does to the lines, by their names: `lamp high`.
-fn effect(image: &Image<'_>, access: &Access) -> String {
+fn effect(sim: &Sim, access: &Access) -> String {
     let (bank, level) = match access.register {
         Register::Set(bank) => (bank, "high"),
         Register::Clear(bank) => (bank, "low"),
         _ => return String::new(),
     };
-    // An image that was loaded has a block that holds.
-    let manifest = image.manifest().unwrap_or_default();
-    let name = |line: Line| match manifest.pins.iter().find(|pin| pin.line == line.number()) {
-        Some(pin) => pin.name.to_string(),
-        None => format!("line {line}"),
-    };
+    let name = |line: Line| sim.name_of(line).map_or_else(|| format!("line {line}"), str::to_owned);
     let lines = (0..Line::COUNT).filter_map(Line::new);
     let lines = lines.filter(|line| line.bank() == bank && line.mask() & access.value != 0);
     format!("{} {level}", lines.map(name).collect::<Vec<_>>().join(", "))
-}
-
-/// Why a call stopped, in words.
-pub(super) fn reason(trap: &Trap) -> String {
-    let detail = trap.detail;
-    match trap.code {
-        TrapCode::Unreachable => "an `unreachable` instruction".into(),
-        TrapCode::DivideByZero => "a division by zero".into(),
-        TrapCode::IntegerOverflow => "the result does not fit its integer type".into(),
-        TrapCode::OutOfBounds => format!("an access to address {detail:#x}, outside the memory"),
-        TrapCode::UndeclaredLine => format!("line or bank {detail} is not declared for this use"),
-        TrapCode::Fuel => "the call used up its fuel".into(),
-        TrapCode::StackOverflow => "calls nest too deep".into(),
-        TrapCode::BadArgument if detail & Trap::RESULT != 0 => {
-            format!("result {} does not fit its type", detail & !Trap::RESULT)
-        }
-        TrapCode::BadArgument if trap.op == Trap::NO_OP => format!("argument {detail} does not fit"),
-        TrapCode::BadArgument => format!("a native operation was given {detail}, which means nothing"),
-        TrapCode::Time => format!("a wait of {detail} us more is longer than a call may wait"),
-        TrapCode::UndefinedElement => format!("an indirect call of index {detail}, outside the table"),
-        TrapCode::NullElement => format!("an indirect call of index {detail}, where the table has nothing"),
-        TrapCode::SignatureMismatch => {
-            format!("an indirect call of index {detail}, a function of another type")
-        }
-        TrapCode::TableOutOfBounds => format!("index {detail} is outside the table or the segment"),
-        TrapCode::InvalidConversion => "NaN has no integer".into(),
-        TrapCode::BadText => format!("the text at address {detail:#x} is not UTF-8"),
-    }
-}
-
-/// Where a trap happened, through the map.
-pub(super) fn origin(loaded: &Loaded, trap: &Trap) -> Option<Origin> {
-    if trap.op == Trap::NO_OP { None } else { loaded.map.as_ref()?.find(trap.op) }
 }

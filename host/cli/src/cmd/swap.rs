@@ -39,6 +39,13 @@ pub(super) struct Args {
     file: PathBuf,
 }
 
+impl Args {
+    /// What another verb asks for: the panel of a manifest, without waiting for the end of its trial.
+    pub(super) fn of(device: Device, module: Module, file: PathBuf) -> Self {
+        Self { device, module, wait: false, file }
+    }
+}
+
 pub(super) fn run(args: &Args, out: &mut dyn Write) -> Done {
     let loaded = load::load(&args.file)?;
     let mut maps = Maps::default();

@@ -1,0 +1,163 @@
+//! A new panel in each language: what `xmap new` writes compiles, passes its tests and runs. A language whose
+//! compiler is not on this machine is named.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use xmap_project::{Language, tools};
+
+fn xmap(folder: &Path, line: &str) -> Output {
+    let words: Vec<&str> = line.split_whitespace().skip(1).collect();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_xmap"));
+    // What the tests themselves are built with is not for the panel.
+    for name in
+        ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_TARGET_DIR", "CARGO_BUILD_TARGET", "RUSTC_WRAPPER"]
+    {
+        command.env_remove(name);
+    }
+    command.args(words).current_dir(folder).stdin(Stdio::null()).output().unwrap()
+}
+
+/// What a command printed; it has to end well.
+fn good(folder: &Path, line: &str) -> String {
+    let output = xmap(folder, line);
+    let [out, err] =
+        [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+    assert!(output.status.success(), "{line}\n{out}{err}");
+    out
+}
+
+/// Why a language cannot be built here.
+fn missing(language: Language) -> Option<String> {
+    let tool = |name: &&'static str| {
+        let tool = tools::tool(name).unwrap();
+        tools::command(tool.name, Path::new("."))
+            .is_none()
+            .then(|| format!("no `{}`: {}", tool.name, tool.get))
+    };
+    let target = language == Language::Rust && tools::has_rust_target() != Some(true);
+    let target = target.then(|| format!("no target {}", tools::RUST_TARGET));
+    language.tools().iter().find_map(tool).or(target)
+}
+
+#[test]
+fn a_new_panel_of_each_language_compiles_and_passes_its_tests() {
+    let mut built = Vec::new();
+    for language in Language::ALL {
+        let word = language.word();
+        if let Some(why) = missing(language) {
+            println!("skipped `xmap new --lang {word}`: {why}");
+            continue;
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path();
+        let began = Instant::now();
+        let written = good(folder, &format!("xmap new hall --lang {word}"));
+        assert!(
+            written.ends_with("Next: xmap test hall\n") && written.contains("wrote hall/panel.toml"),
+            "{written}"
+        );
+        let tested = good(folder, "xmap test hall");
+        println!("{word}: tested {:.1} s after `xmap new`", began.elapsed().as_secs_f64());
+        assert!(tested.contains("2 of 2 exports called, 2 of 2 handlers run"), "{tested}");
+        assert!(tested.ends_with("2 passed, 0 failed\n"), "{tested}");
+        let played = good(folder, "xmap sim hall/panel.toml --script hall/tests/press.txt");
+        assert!(played.contains("lamp high") && played.contains("hall version 1 for rpi4b"), "{played}");
+        good(folder, "xmap build hall/panel.toml");
+        assert!(folder.join("hall/panel.xmap").is_file());
+        // What is fresh is not built again, and a source that changes is.
+        assert!(xmap(folder, "xmap size hall/panel.toml").stderr.is_empty());
+        if language == Language::C {
+            let source = fs::read_to_string(folder.join("hall/panel.c")).unwrap();
+            fs::write(folder.join("hall/panel.c"), source.replace("pressed++;", "pressed += 2;")).unwrap();
+            let output = xmap(folder, "xmap test hall");
+            let text = String::from_utf8_lossy(&output.stdout);
+            assert_eq!(output.status.code(), Some(1), "{text}");
+            assert!(text.contains("expected `presses -> 1`: `presses -> 2`"), "{text}");
+            fs::write(folder.join("hall/panel.c"), "int x").unwrap();
+            let output = xmap(folder, "xmap build hall/panel.toml");
+            let text = String::from_utf8_lossy(&output.stderr);
+            assert!(text.contains("error[X0113]") && text.contains("panel.c:1:6: error"), "{text}");
+        }
+        built.push(word);
+    }
+    assert!(built.contains(&"wat"), "the text of a module needs no compiler");
+}
+
+/// The commands of docs/tutorial.md, as they stand there.
+#[test]
+fn the_tutorial_can_be_followed() {
+    let page =
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/tutorial.md")).unwrap();
+    let commands: Vec<&str> = page.lines().filter_map(|line| line.strip_prefix("    ")).collect();
+    assert!(commands.len() >= 7 && commands.iter().all(|line| line.starts_with("xmap ")), "{commands:?}");
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("lamp.wasm"), LAMP).unwrap();
+    for line in commands {
+        if line.contains("--port") {
+            // It needs a board; the verb itself is tested with a device of its own.
+            assert_eq!(xmap(folder.path(), line).status.code(), Some(1), "{line}");
+        } else if line.starts_with("xmap watch") {
+            good(folder.path(), &format!("{line} --rounds 1"));
+        } else {
+            good(folder.path(), line);
+        }
+    }
+    let manifest = fs::read_to_string(folder.path().join("panel.toml")).unwrap();
+    assert!(manifest.contains("line17 = { line = 17, mode = \"out\", safe = \"low\" }"), "{manifest}");
+    let built = good(folder.path(), "xmap build panel.toml");
+    assert!(built.contains("lamp.on"), "{built}");
+}
+
+/// Exports `on`, which puts line 17 on: the module's text is taken as well.
+const LAMP: &str = "(module (import \"gpio\" \"set\" (func $set (param i32 i32)))\
+     (func (export \"on\") (call $set (i32.const 17) (i32.const 1))))";
+
+#[test]
+fn a_save_is_followed_within_a_moment() {
+    let folder = tempfile::tempdir().unwrap();
+    good(folder.path(), "xmap new hall --lang wat");
+    let mut watch = Command::new(env!("CARGO_BIN_EXE_xmap"))
+        .args(["watch", "hall/panel.toml"])
+        .current_dir(folder.path())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(watch.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let mut until = |part: &str| {
+        let mut all = String::new();
+        for line in lines.by_ref() {
+            all += &format!("{line}\n");
+            if line.contains(part) {
+                return all;
+            }
+        }
+        panic!("it ended without {part:?}:\n{all}");
+    };
+    until("2 of 2 tests passed");
+    let script = folder.path().join("hall/tests/host.txt");
+    let text = fs::read_to_string(&script).unwrap();
+    let saved = Instant::now();
+    fs::write(&script, text.replace("repeat 3", "repeat 2")).unwrap();
+    let shown = until("2 of 2 tests passed");
+    let took = saved.elapsed();
+    assert!(shown.contains("464 bytes, as before\nhall/tests/host.txt: line "), "{shown}");
+    println!("{} ms from save to result", took.as_millis());
+    // 300 ms is what it takes at most on a machine that does nothing else; a test allows for one that does.
+    assert!(took < Duration::from_secs(20), "{took:?}");
+
+    fs::write(folder.path().join("hall/panel.wat"), "(module (func (export \"on_tick\") unreachabl))")
+        .unwrap();
+    assert!(until("error[").contains("X0109"));
+    let source = "(module (func (export \"blink\") (param i32)) (func (export \"presses\") (result i32) (i32.const 7))\
+                  (func (export \"on_press\")) (func (export \"on_tick\")))";
+    fs::write(folder.path().join("hall/panel.wat"), source).unwrap();
+    let shown = until("0 of 2 tests passed");
+    assert!(shown.contains("expected `presses -> 1`: `presses -> 7`"), "{shown}");
+    watch.kill().unwrap();
+    watch.wait().unwrap();
+}

@@ -1,0 +1,254 @@
+//! A new panel: manifest, source, bindings, scripts.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use xmap_boards::{Board, Line};
+use xmap_compiler::diagnostic::{Code, Diagnostic, Place};
+use xmap_compiler::manifest::MAX_NAME_CHARS;
+use xmap_compiler::names;
+
+/// A language that there is a template for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Language {
+    /// C.
+    C,
+    /// Rust.
+    Rust,
+    /// Zig.
+    Zig,
+    /// AssemblyScript.
+    AssemblyScript,
+    /// WebAssembly's text.
+    Wat,
+}
+
+/// A file of a template: its path, and its text before names and lines stand in it.
+type File = (&'static str, &'static str);
+
+const MANIFEST: &str = include_str!("../templates/panel.toml");
+const README: &str = include_str!("../templates/README.md");
+const IGNORED: &str = include_str!("../templates/gitignore");
+const SCRIPTS: [File; 2] = [
+    ("tests/press.txt", include_str!("../templates/press.txt")),
+    ("tests/host.txt", include_str!("../templates/host.txt")),
+];
+
+impl Language {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::C, Self::Rust, Self::Zig, Self::AssemblyScript, Self::Wat];
+
+    /// The word on the command line.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::C => "c",
+            Self::Rust => "rust",
+            Self::Zig => "zig",
+            Self::AssemblyScript => "as",
+            Self::Wat => "wat",
+        }
+    }
+
+    /// Its name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::C => "C",
+            Self::Rust => "Rust",
+            Self::Zig => "Zig",
+            Self::AssemblyScript => "AssemblyScript",
+            Self::Wat => "WebAssembly's text",
+        }
+    }
+
+    /// The tools that its build command needs, by their names in [`crate::tools::TOOLS`].
+    pub const fn tools(self) -> &'static [&'static str] {
+        match self {
+            Self::C => &["clang", "wasm-ld"],
+            Self::Rust => &["cargo"],
+            Self::Zig => &["zig"],
+            Self::AssemblyScript => &["asc"],
+            Self::Wat => &[],
+        }
+    }
+
+    /// The lines of the manifest that say where the module comes from, and what of it no repository has.
+    const fn build(self) -> (&'static str, &'static str) {
+        match self {
+            Self::C => (
+                "\n[build]\ncommand = [\n    \"clang\", \"--target=wasm32\", \"-mbulk-memory\", \"-O2\", \"-g\", \"-nostdlib\",\n    \
+                 \"-fdebug-compilation-dir=.\", \"panel.c\", \"-o\", \"panel.wasm\",\n    \
+                 \"-Wl,--no-entry,--stack-first,-z,stack-size=4096\",\n]\noutput = \"panel.wasm\"\n",
+                "panel.wasm\n",
+            ),
+            Self::Rust => (
+                "\n[build]\ncommand = \"cargo build --release --target-dir target\"\n\
+                 output = \"target/wasm32-unknown-unknown/release/panel.wasm\"\n",
+                "target/\n",
+            ),
+            Self::Zig => (
+                "\n[build]\ncommand = [\n    \"zig\", \"build-exe\", \"-target\", \"wasm32-freestanding\", \"-O\", \"ReleaseSafe\",\n    \
+                 \"-fno-strip\", \"-fno-entry\", \"-rdynamic\", \"--stack\", \"4096\", \"--initial-memory=65536\",\n    \
+                 \"--max-memory=65536\", \"--dep\", \"xmap\", \"-Mroot=panel.zig\", \"-Mxmap=xmap.zig\",\n    \
+                 \"-femit-bin=panel.wasm\",\n]\noutput = \"panel.wasm\"\n",
+                "panel.wasm\n.zig-cache/\n",
+            ),
+            Self::AssemblyScript => (
+                "\n[build]\ncommand = [\n    \"asc\", \"panel.ts\", \"--outFile\", \"panel.wasm\", \"--sourceMap\", \"--runtime\",\n    \
+                 \"stub\", \"-O2\", \"--initialMemory\", \"1\", \"--maximumMemory\", \"1\", \"--use\", \"abort=\",\n]\n\
+                 output = \"panel.wasm\"\nsources = [\"panel.ts\", \"xmap.ts\"]\n",
+                "panel.wasm\npanel.wasm.map\nnode_modules/\n",
+            ),
+            Self::Wat => ("wasm = \"panel.wat\"\n", ""),
+        }
+    }
+
+    /// The source, and the files that it needs beside it; the source is the first.
+    const fn files(self) -> &'static [File] {
+        match self {
+            Self::C => &[
+                ("panel.c", include_str!("../templates/c/panel.c")),
+                ("xmap.h", include_str!("../../../guests/c/xmap.h")),
+            ],
+            Self::Rust => &[
+                ("src/lib.rs", include_str!("../templates/rust/lib.rs")),
+                ("Cargo.toml", include_str!("../templates/rust/Cargo.toml.txt")),
+                (".cargo/config.toml", include_str!("../templates/rust/config.toml")),
+                ("xmap-guest/Cargo.toml", include_str!("../../../guests/rust/Cargo.toml")),
+                ("xmap-guest/src/lib.rs", include_str!("../../../guests/rust/src/lib.rs")),
+                ("xmap-guest/src/state.rs", include_str!("../../../guests/rust/src/state.rs")),
+            ],
+            Self::Zig => &[
+                ("panel.zig", include_str!("../templates/zig/panel.zig")),
+                ("xmap.zig", include_str!("../../../guests/zig/xmap.zig")),
+            ],
+            Self::AssemblyScript => &[
+                ("panel.ts", include_str!("../templates/assemblyscript/panel.ts")),
+                ("xmap.ts", include_str!("../../../guests/assemblyscript/xmap.ts")),
+                ("package.json", include_str!("../templates/assemblyscript/package.json")),
+            ],
+            Self::Wat => &[("panel.wat", include_str!("../templates/wat/panel.wat"))],
+        }
+    }
+}
+
+/// What was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Begun {
+    /// The folder.
+    pub folder: PathBuf,
+    /// The files, relative to it.
+    pub files: Vec<PathBuf>,
+}
+
+/// Writes a new panel into a folder that is not there yet, or is empty; the panel has the folder's name.
+///
+/// # Errors
+/// X0115 where something is there, X0408 where the name can be none, X0106 where a file cannot be written.
+/// Nothing that stood there is changed.
+pub fn begin(folder: &Path, language: Language, board: &Board) -> Result<Begun, Diagnostic> {
+    let place = || Place::file(folder);
+    let name = folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    if names::word(&name).is_none()
+        || name.chars().count() > MAX_NAME_CHARS
+        || name.chars().any(|c| c == '"' || c == '\\' || xmap_image::acts(c))
+    {
+        let message = format!("`{}` cannot be the name of a panel", name.escape_debug());
+        let help =
+            format!("a name has a letter or a digit, no quote, and at most {MAX_NAME_CHARS} characters");
+        return Err(Diagnostic::new(Code::BadName, place(), message).help(help));
+    }
+    let is_free = match folder.read_dir() {
+        Ok(mut entries) => entries.next().is_none(),
+        Err(_) => fs::symlink_metadata(folder).is_err(),
+    };
+    if !is_free {
+        let message = format!("{}: there already", folder.display());
+        let help = "give another name, or `xmap init` for a module that is there".to_string();
+        return Err(Diagnostic::new(Code::Occupied, place(), message).help(help));
+    }
+    let files = files(&name, language, board);
+    let mut begun = Begun { folder: folder.to_path_buf(), files: Vec::new() };
+    for (path, text) in files {
+        let target = folder.join(path);
+        let written =
+            fs::create_dir_all(target.parent().unwrap_or(folder)).and_then(|()| fs::write(&target, text));
+        written.map_err(|error| Diagnostic::writing(&target, &error))?;
+        begun.files.push(path.into());
+    }
+    Ok(begun)
+}
+
+/// The files of a panel with this name.
+fn files(name: &str, language: Language, board: &Board) -> Vec<(&'static str, String)> {
+    let (lamp, button) = lines(board);
+    let (build, ignored) = language.build();
+    let own = language.files();
+    let source = own.first().map_or("", |(path, _)| path);
+    let fill = |text: &str| {
+        text.replace("@NAME@", name)
+            .replace("@BOARD@", board.name)
+            .replace("@WASM@\n", &format!("{build}\n"))
+            .replace("@LAMP@", &lamp.to_string())
+            .replace("@BUTTON@", &button.to_string())
+            .replace("@LANGUAGE@", language.name())
+            .replace("@SOURCE@", source)
+    };
+    let common = [("panel.toml", MANIFEST), ("README.md", README)];
+    let mut files: Vec<_> =
+        common.iter().chain(own).chain(&SCRIPTS).map(|(path, text)| (*path, fill(text))).collect();
+    files.push((".gitignore", format!("{IGNORED}{ignored}")));
+    files
+}
+
+/// The lines of the lamp and of the button: 17 and 27, or the first that the board's header has free.
+fn lines(board: &Board) -> (u8, u8) {
+    let free = |n: u8| {
+        let line = Line::new(n)?;
+        (board.header & line.mask64() != 0 && board.reserved(line).is_none()).then_some(n)
+    };
+    let mut all = [17, 27].into_iter().chain(0..Line::COUNT).filter_map(free);
+    let lamp = all.next().unwrap_or(0);
+    (lamp, all.find(|n| *n != lamp).unwrap_or(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use xmap_boards::BOARDS;
+    use xmap_compiler::manifest::Manifest;
+
+    #[test]
+    fn every_template_has_a_manifest_that_holds() {
+        for language in Language::ALL {
+            for board in BOARDS {
+                let files = files("hall", language, board);
+                assert!(files.iter().all(|(path, text)| !text.contains("@NAME@")
+                    && !text.contains("@LAMP@")
+                    && !path.is_empty()));
+                let (path, text) = &files[0];
+                let manifest = Manifest::parse(path, text).unwrap_or_else(|errors| panic!("{errors}"));
+                assert_eq!(manifest.build.is_some(), language != Language::Wat);
+                assert_eq!(manifest.pins.len(), 2);
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_is_written_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let hall = folder.path().join("hall");
+        let begun = begin(&hall, Language::Wat, BOARDS[0]).unwrap();
+        assert_eq!(begun.files[..3], ["panel.toml", "README.md", "panel.wat"].map(PathBuf::from));
+        fs::write(hall.join("panel.wat"), "mine").unwrap();
+        assert_eq!(begin(&hall, Language::C, BOARDS[0]).unwrap_err().code, Code::Occupied);
+        assert_eq!(fs::read_to_string(hall.join("panel.wat")).unwrap(), "mine");
+        fs::create_dir(folder.path().join("empty")).unwrap();
+        assert!(begin(&folder.path().join("empty"), Language::Wat, BOARDS[0]).is_ok());
+        for bad in ["!!!", "a\"b", "a\nb"] {
+            assert_eq!(
+                begin(&folder.path().join(bad), Language::Wat, BOARDS[0]).unwrap_err().code,
+                Code::BadName
+            );
+        }
+    }
+}

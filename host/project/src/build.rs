@@ -1,0 +1,99 @@
+//! From a manifest or a module to an image.
+
+use std::path::{Path, PathBuf};
+
+use xmap_boards::RPI4B;
+use xmap_compiler::compile::{Compiled, compile_with};
+use xmap_compiler::diagnostic::{Code, Diagnostic, Diagnostics, Place};
+use xmap_compiler::input::{self, Content};
+use xmap_compiler::manifest::Manifest;
+use xmap_compiler::map::SourceMap;
+use xmap_image::OwnedImage;
+
+use crate::recipe;
+
+/// Something to tell a person on the way.
+#[derive(Clone, Copy, Debug)]
+pub enum Note<'n> {
+    /// A build command begins.
+    Runs(&'n str),
+    /// What it printed.
+    Said(&'n str),
+    /// What the compiler warns of.
+    Warnings(&'n Diagnostics),
+}
+
+/// An image, and what it was made of.
+#[derive(Debug)]
+pub struct Built {
+    /// What the compiler gave.
+    pub compiled: Compiled,
+    /// Of what; a bare one where there was none.
+    pub manifest: Manifest,
+    /// The files that it was made of: none of them may be written over.
+    pub sources: Vec<PathBuf>,
+}
+
+/// Compiles a manifest or a module; `max_bytes` stands above the manifest's own. Where the manifest says how
+/// the module is built, and a source is newer than it, the module is built first.
+///
+/// # Errors
+/// Everything that is wrong with the input; an image is none.
+pub fn build(
+    path: &Path,
+    max_bytes: Option<u32>,
+    note: &mut dyn FnMut(Note<'_>),
+) -> Result<Built, Diagnostics> {
+    let (mut manifest, module, sources) = match input::read(path)? {
+        Content::Module(module) => (Manifest::bare(&RPI4B, path), module, vec![path.to_path_buf()]),
+        Content::Manifest(text) => {
+            let manifest = Manifest::parse(&path.display().to_string(), &text)?;
+            recipe::refresh(&manifest, note)?;
+            let wasm = manifest.wasm_path();
+            let named_here = |error: Diagnostic| {
+                error.note(manifest.place(&manifest.module.wasm.span), "the manifest names it here")
+            };
+            let module = input::read_module(&wasm).map_err(named_here)?;
+            (manifest, module, vec![path.to_path_buf(), wasm])
+        }
+        Content::Image(_) => {
+            let message = format!("{}: already an image", path.display());
+            let help = "give the manifest or the module; `xmap verify` checks an image".to_string();
+            return Err(Diagnostic::new(Code::NotAModule, Place::file(path), message).help(help).into());
+        }
+    };
+    if let Some(max_bytes) = max_bytes {
+        manifest.limits.max_bytes.value = max_bytes;
+    }
+    let map = input::source_map(&manifest.wasm_path(), &module);
+    let compiled = compile_with(&manifest, &module, map)
+        .map_err(|errors| input::in_text(&manifest.wasm_path(), &module, errors))?;
+    if !compiled.warnings.is_empty() {
+        note(Note::Warnings(&Diagnostics(compiled.warnings.clone())));
+    }
+    Ok(Built { compiled, manifest, sources })
+}
+
+/// The image of a panel, and its map where there is one: of an image itself, of a manifest or of a module.
+///
+/// # Errors
+/// Everything that is wrong with the input.
+pub fn panel(
+    path: &Path,
+    note: &mut dyn FnMut(Note<'_>),
+) -> Result<(OwnedImage, Option<SourceMap>), Diagnostics> {
+    let invalid = |error: xmap_image::VerifyError| {
+        let message = format!("{}: {error}", path.display());
+        Diagnostic::new(Code::ImageInvalid, Place::file(path), message)
+    };
+    if let Content::Image(bytes) = input::read(path)? {
+        let image = OwnedImage::from_bytes(&bytes).map_err(invalid)?;
+        let mut map = path.as_os_str().to_owned();
+        map.push(".map");
+        let map = std::fs::read_to_string(map).ok();
+        let map = map.and_then(|text| SourceMap::read(&text, &image.image()));
+        return Ok((image, map));
+    }
+    let Compiled { words, map, .. } = build(path, None, note)?.compiled;
+    Ok((OwnedImage::new(words).map_err(invalid)?, Some(map)))
+}
