@@ -51,6 +51,7 @@ pub const AREAS: &[(u16, &str)] = &[
     (10, "Panels side by side"),
     (11, "Trust"),
     (12, "The service under Linux"),
+    (15, "The gateway"),
 ];
 
 codes! {
@@ -540,6 +541,44 @@ codes! {
     ServicePanel = 1210, "the panel that was named cannot be used",
         "What `--panel` names on the command line cannot be read or is no image, and the service does not start without it. A default panel of the configuration's file that cannot be used is a line in the journal, and so is an image that the device refuses: the service waits for a host to send another one.",
         "panel.toml: not an image";
+
+    // X15: the gateway. What it answers over HTTP has these numbers too, and those of X09.
+    GatewayConfig = 1501, "the gateway's configuration",
+        "`gateway.toml` has a key or a value that means nothing, or what it says cannot be done. docs/gateway.md lists its keys.",
+        "gateway.toml: device `hall` has a port and a panel to simulate";
+    GatewayListen = 1502, "the gateway cannot listen",
+        "The address is another program's, or is none of this machine.",
+        "127.0.0.1:8021: cannot listen: address in use";
+    NoToken = 1503, "no token, or an unknown one",
+        "Each request but those for the page itself has a header `Authorization: Bearer TOKEN`. `xmap serve --token-of KEY` prints the token of a role key that `gateway.toml` names; without a file of tokens, `xmap serve` makes one and prints the page's address with it.",
+        "this takes a token";
+    TokenTooLow = 1504, "the token may not do this",
+        "A token may do what the role key that it comes from may do: its role says which requests, its list which exports.",
+        "this takes a token of the role operate, and the token's role is observe";
+    NoSuchDevice = 1505, "no such device",
+        "The gateway knows the devices of `gateway.toml`, and a token may be for some of them alone.",
+        "no device `hal`";
+    DeviceAway = 1506, "the device cannot be reached",
+        "The gateway has no session with the device at the moment, and tries again by itself. The reason is the error of the latest try.",
+        "hall: not connected: X0901: /dev/ttyUSB0: cannot be opened: no such file";
+    NoSuchResource = 1507, "the gateway has no such path",
+        "`/openapi.json` lists all paths and their methods.",
+        "no path /v2/devices";
+    BadRequest = 1508, "a request that cannot be read",
+        "The body is not the JSON, the image or the map that this path takes, or a part of the path is no number.",
+        "the body is not JSON: expected value at line 1 column 1";
+    RequestTooLarge = 1509, "a body that is too large",
+        "No valid body is this large: an image has at most the bytes of a slot of its board.",
+        "the body is larger than 65536 bytes";
+    TooMuch = 1510, "too many requests",
+        "A token has a number of requests a second and of open streams, a device a number of requests that wait, and the gateway a number of connections. The header `Retry-After` says when it is worth another try.",
+        "more than 50 requests a second";
+    NotSimulated = 1511, "a line that nobody can press from here",
+        "Inputs of a simulated panel follow the page; those of a device follow what is wired to them, and an output follows its panel.",
+        "hall: its inputs are wired, and are not the gateway's to drive";
+    Overdue = 1512, "the device took too long",
+        "The request was given to the device's task and no answer came in time. Whether it was carried out is not known.",
+        "hall: no answer within 120 s";
 }
 
 impl Code {

@@ -11,7 +11,7 @@ use xmap_link::{
 
 use crate::error::{Error, ErrorCode};
 use crate::inbox::Incoming;
-use crate::port::PortName;
+use crate::port::{PortName, Wire};
 use crate::session::{KEY_HELP, Options, Session};
 
 /// How a call ended.
@@ -59,7 +59,19 @@ impl Client {
     /// [`ErrorCode::KeyUnknown`], [`ErrorCode::NoSessions`], [`ErrorCode::DeviceIsOpen`],
     /// [`ErrorCode::NotTheDevice`].
     pub fn connect(port: &PortName, options: &Options) -> Result<Self, Error> {
-        let mut session = Session::open(port, options)?;
+        Self::greeted(Session::open(port, options)?)
+    }
+
+    /// The same over a wire that is open already ([`Wire::over`]).
+    ///
+    /// # Errors
+    ///
+    /// As [`Client::connect`].
+    pub fn over(wire: Wire, options: &Options) -> Result<Self, Error> {
+        Self::greeted(Session::over(wire, options))
+    }
+
+    fn greeted(mut session: Session) -> Result<Self, Error> {
         let hello = begin(&mut session)?;
         Ok(Self { session, hello })
     }
@@ -178,8 +190,17 @@ impl Client {
     ///
     /// See [`Client`].
     pub fn levels(&mut self) -> Result<[u32; 2], Error> {
+        self.levels_at().map(|(_, banks)| banks)
+    }
+
+    /// The same with the time at which they were read, in microseconds since the device started.
+    ///
+    /// # Errors
+    ///
+    /// See [`Client`].
+    pub fn levels_at(&mut self) -> Result<(u64, [u32; 2]), Error> {
         match self.session.ask(&Request::Levels)? {
-            Response::Levels { banks, .. } => Ok(banks),
+            Response::Levels { time_us, banks } => Ok((time_us, banks)),
             other => Err(self.unwanted(&other)),
         }
     }

@@ -144,6 +144,17 @@ impl Wire {
         }
     }
 
+    /// Wraps a connection that is open already, as to a device in this process; `name` is what messages call
+    /// it.
+    ///
+    /// # Errors
+    ///
+    /// What the operating system says.
+    pub fn over(name: impl Into<String>, stream: TcpStream) -> io::Result<Self> {
+        stream.set_nodelay(true)?;
+        Ok(Self { name: name.into(), stream: Stream::Tcp(stream) })
+    }
+
     /// The port's name.
     pub fn name(&self) -> &str {
         &self.name

@@ -88,11 +88,17 @@ impl Session {
     pub(super) fn open(port: &PortName, options: &Options) -> Result<Self, Error> {
         let started = Instant::now();
         let connect = options.total.map_or(options.connect, |total| total.min(options.connect));
-        Ok(Self {
-            wire: Wire::open(port, options.baud, connect)?,
+        let wire = Wire::open(port, options.baud, connect)?;
+        Ok(Self { started, ..Self::over(wire, options) })
+    }
+
+    /// A session that has asked nothing yet.
+    pub(super) fn over(wire: Wire, options: &Options) -> Self {
+        Self {
+            wire,
             reader: FrameReader::new(),
             retry: options.retry,
-            started,
+            started: Instant::now(),
             total: options.total,
             seq: 0,
             inbox: Inbox::default(),
@@ -100,7 +106,7 @@ impl Session {
             key: options.key.clone(),
             tagged: None,
             forgotten: None,
-        })
+        }
     }
 
     pub(super) fn port(&self) -> &str {

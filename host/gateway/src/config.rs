@@ -1,0 +1,227 @@
+//! The configuration: devices, tokens and where to listen.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use xmap_client::{Options, PortName};
+use xmap_compiler::diagnostic::{Code, Diagnostic, Diagnostics, Place, Source};
+use xmap_compiler::input;
+use xmap_keys::roles::read_role_key;
+use xmap_link::Pattern;
+
+use crate::panel::{Panel, load};
+use crate::tokens::{Token, Tokens};
+
+/// Where the gateway listens unless it is told otherwise: this machine alone.
+pub const LISTEN: &str = "127.0.0.1:8021";
+/// Bytes of `gateway.toml` that are read: a thousand devices take a tenth of it.
+const MAX_BYTES: u64 = 1 << 20;
+/// Devices of one gateway: each has a thread, or two where it is simulated.
+const MAX_DEVICES: usize = 1000;
+/// Bytes of a device's name.
+const MAX_NAME: usize = 64;
+
+/// What the gateway does.
+pub struct Config {
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// Its devices.
+    pub devices: Vec<DeviceConfig>,
+    /// Who may ask what.
+    pub tokens: Tokens,
+}
+
+/// A device.
+pub struct DeviceConfig {
+    /// Its name in paths.
+    pub name: String,
+    /// Where it is.
+    pub source: Reached,
+    /// What is known of its images: names of lines, source lines. Those of a simulated device run on it.
+    pub panels: Vec<Panel>,
+}
+
+/// Where a device is.
+pub enum Reached {
+    /// Behind a port.
+    Port(PortName, Box<Options>),
+    /// In this process.
+    Simulated,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    listen: Option<SocketAddr>,
+    #[serde(default)]
+    beyond_this_machine: bool,
+    #[serde(default, rename = "device")]
+    devices: Vec<DeviceTable>,
+    #[serde(default, rename = "token")]
+    tokens: Vec<TokenTable>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DeviceTable {
+    name: String,
+    port: Option<String>,
+    baud: Option<u32>,
+    key: Option<PathBuf>,
+    panel: Option<PathBuf>,
+    sim: Option<PathBuf>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TokenTable {
+    name: String,
+    key: PathBuf,
+    devices: Option<Vec<String>>,
+}
+
+impl Config {
+    /// Reads `gateway.toml` and every file that it names; their paths are relative to its folder.
+    ///
+    /// # Errors
+    /// X1501, and what is wrong with the files.
+    pub fn read(path: &Path) -> Result<Self, Diagnostics> {
+        let text = input::read_text(path, MAX_BYTES)?;
+        let file: File = toml::from_str(&text).map_err(|error| {
+            let source = Source::new(path.display().to_string(), text.as_str());
+            let place = Place::text(&source, error.span().unwrap_or_default());
+            Diagnostic::new(Code::GatewayConfig, place, error.message().trim())
+        })?;
+        let wrong = |what: String| {
+            Diagnostic::new(Code::GatewayConfig, Place::file(path), format!("{}: {what}", path.display()))
+        };
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let listen = file.listen.unwrap_or_else(default_listen);
+        check_listen(listen, file.beyond_this_machine, &path.display().to_string())?;
+        if file.devices.is_empty() || file.devices.len() > MAX_DEVICES {
+            let message = format!("{} devices, expected 1 to {MAX_DEVICES}", file.devices.len());
+            return Err(wrong(message)
+                .help("a table [[device]] with name and port for each".to_string())
+                .into());
+        }
+        let mut names = BTreeSet::new();
+        let mut devices = Vec::new();
+        for table in file.devices {
+            let name = table.name.clone();
+            if !is_name(&name) {
+                let message = format!("the device's name {name:?} is not of letters, digits, `-` and `_`");
+                return Err(wrong(message).into());
+            }
+            if !names.insert(name.clone()) {
+                return Err(wrong(format!("two devices are named `{name}`")).into());
+            }
+            devices.push(table.read(folder, &wrong)?);
+        }
+        let tokens = file.tokens.iter().map(|table| table.read(folder, &names, &wrong));
+        let tokens = Tokens::new(tokens.collect::<Result<_, _>>()?);
+        if tokens.is_empty() {
+            let help =
+                "`xmap keygen --role operate -o operator.key`, then a table [[token]] with name and key";
+            return Err(wrong("no token: nobody could ask anything".into()).help(help.to_string()).into());
+        }
+        Ok(Self { listen, devices, tokens })
+    }
+}
+
+/// Returns [`LISTEN`].
+pub fn default_listen() -> SocketAddr {
+    LISTEN.parse().expect("it is an address")
+}
+
+/// Holds an address against what is asked for: tokens travel in the clear, so only who says so listens beyond
+/// this machine.
+///
+/// # Errors
+/// X1501.
+pub fn check_listen(listen: SocketAddr, beyond: bool, place: &str) -> Result<(), Diagnostic> {
+    if listen.ip().is_loopback() || beyond {
+        return Ok(());
+    }
+    let message = format!("{place}: {listen} is beyond this machine, and tokens would travel in the clear");
+    let help = "put a proxy with TLS in front of 127.0.0.1, or say `beyond_this_machine = true` where the \
+                network is trusted";
+    Err(Diagnostic::new(Code::GatewayConfig, Place::File(place.to_string()), message).help(help.to_string()))
+}
+
+/// Whether a text may be a device's name: it stands in paths, labels and topics.
+fn is_name(text: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    (1..=MAX_NAME).contains(&text.len()) && text.chars().all(plain)
+}
+
+impl DeviceTable {
+    fn read(self, folder: &Path, wrong: &dyn Fn(String) -> Diagnostic) -> Result<DeviceConfig, Diagnostics> {
+        let Self { name, port, baud, key, panel, sim } = self;
+        let Some(sim) = sim else {
+            let Some(port) = port else {
+                let help = "tcp:HOST:PORT, unix:PATH or the path of a serial port; `sim = \"panel.toml\"` simulates one";
+                return Err(wrong(format!("device `{name}` has no port")).help(help.to_string()).into());
+            };
+            let port = parse_port(&port)?;
+            let options = options(key.map(|key| folder.join(key)).as_deref(), baud)?;
+            let panels = panel.map(|panel| load(&folder.join(panel))).transpose()?.unwrap_or_default();
+            return Ok(DeviceConfig { name, source: Reached::Port(port, Box::new(options)), panels });
+        };
+        if port.is_some() || baud.is_some() || key.is_some() || panel.is_some() {
+            let help = "a simulated device has `name` and `sim` alone".to_string();
+            return Err(wrong(format!("device `{name}` has a port and a panel to simulate"))
+                .help(help)
+                .into());
+        }
+        Ok(DeviceConfig { name, source: Reached::Simulated, panels: load(&folder.join(sim))? })
+    }
+}
+
+impl TokenTable {
+    fn read(
+        &self,
+        folder: &Path,
+        names: &BTreeSet<String>,
+        wrong: &dyn Fn(String) -> Diagnostic,
+    ) -> Result<Token, Diagnostic> {
+        let key = read_role_key(&folder.join(&self.key))?;
+        for device in self.devices.iter().flatten() {
+            if !names.contains(device) {
+                let near = xmap_compiler::names::did_you_mean(device, names.iter().map(String::as_str));
+                return Err(wrong(format!(
+                    "token `{}` is for a device `{device}`, which is not there",
+                    self.name
+                ))
+                .help(near));
+            }
+        }
+        Ok(Token::of_key(&self.name, &key, self.devices.clone()))
+    }
+}
+
+/// Reads a port's name.
+///
+/// # Errors
+/// X0904.
+pub fn parse_port(text: &str) -> Result<PortName, Diagnostic> {
+    text.parse().map_err(|error: xmap_client::Error| {
+        Diagnostic::new(Code::BadPort, Place::File(error.port), error.message).help(error.help)
+    })
+}
+
+/// How to talk to a device.
+///
+/// # Errors
+/// What is wrong with the key's file.
+pub fn options(key: Option<&Path>, baud: Option<u32>) -> Result<Options, Diagnostic> {
+    let key = key.map(read_role_key).transpose()?.map(|key| key.secret);
+    let default = Options::default();
+    Ok(Options { baud: baud.unwrap_or(default.baud), key, ..default })
+}
+
+/// A pattern that every key matches.
+pub fn any() -> Pattern {
+    Pattern::new("*").expect("a star is a pattern")
+}

@@ -1,0 +1,267 @@
+//! The answers, one function for each route.
+
+use std::sync::Arc;
+
+use axum::Extension;
+use axum::extract::{Path, Request, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde_json::{Value as Json, json};
+use xmap_boards::Line;
+use xmap_compiler::codes::Code;
+use xmap_compiler::map::SourceMap;
+use xmap_compiler::names::did_you_mean;
+use xmap_image::limits::MAX_MODULES;
+
+use super::{App, Caller, body, json, typed};
+use crate::device::{Ask, Device};
+use crate::metrics;
+use crate::panel::received;
+use crate::problem::Problem;
+use crate::state::ExportOf;
+use crate::stream;
+
+/// Bytes of a body of JSON.
+const MOST_JSON: usize = 64 << 10;
+/// Bytes of an image with its seal: those of a slot of the largest board.
+const MOST_IMAGE: usize = (256 << 10) + 1024;
+/// Bytes of a map.
+const MOST_MAP: usize = 8 << 20;
+
+type Answer = Result<Response, Problem>;
+type Asked = (State<Arc<App>>, Extension<Caller>);
+
+pub(super) async fn page() -> Response {
+    typed("text/html; charset=utf-8", include_str!("../../page/index.html"))
+}
+
+pub(super) async fn style() -> Response {
+    typed("text/css; charset=utf-8", include_str!("../../page/page.css"))
+}
+
+pub(super) async fn script() -> Response {
+    typed("text/javascript; charset=utf-8", include_str!("../../page/page.js"))
+}
+
+pub(super) async fn openapi() -> Response {
+    typed("application/json", include_str!("../../openapi.json"))
+}
+
+pub(super) async fn metrics(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>) -> Response {
+    let seen = app.devices.iter().filter(|device| caller.token(&app).sees(&device.name));
+    typed("text/plain; version=0.0.4; charset=utf-8", metrics::text(&app, seen))
+}
+
+/// The device of a path, where the token may see it.
+fn find<'a>(app: &'a App, caller: Caller, name: &str) -> Result<&'a Device, Problem> {
+    let token = caller.token(app);
+    let seen = || app.devices.iter().filter(|device| token.sees(&device.name));
+    seen().find(|device| &*device.name == name).ok_or_else(|| {
+        let shown: String = name.chars().take(80).collect();
+        let near = did_you_mean(name, seen().map(|device| &*device.name));
+        Problem::new(StatusCode::NOT_FOUND, Code::NoSuchDevice, format!("no device `{shown}`")).help(near)
+    })
+}
+
+pub(super) async fn devices((State(app), Extension(caller)): Asked) -> Response {
+    let token = caller.token(&app);
+    let seen = app.devices.iter().filter(|device| token.sees(&device.name));
+    let all: Vec<Json> = seen.map(|device| device.state().brief(&device.name, &device.port)).collect();
+    let may = json!({ "name": token.name, "role": token.role.name() });
+    json(&json!({ "devices": all, "token": may }))
+}
+
+pub(super) async fn device((State(app), Extension(caller)): Asked, Path(name): Path<String>) -> Answer {
+    let device = find(&app, caller, &name)?;
+    Ok(json(&device.state().whole(&device.name, &device.port, &app.shelf, device.drivable)))
+}
+
+pub(super) async fn status((State(app), Extension(caller)): Asked, Path(name): Path<String>) -> Answer {
+    Ok(json(&find(&app, caller, &name)?.state().status_json(&app.shelf)))
+}
+
+pub(super) async fn levels((State(app), Extension(caller)): Asked, Path(name): Path<String>) -> Answer {
+    Ok(json(&find(&app, caller, &name)?.state().levels_json(&app.shelf)))
+}
+
+pub(super) async fn events((State(app), Extension(caller)): Asked, Path(name): Path<String>) -> Answer {
+    find(&app, caller, &name)?;
+    stream::events(&app, caller, Some(name))
+}
+
+pub(super) async fn all_events((State(app), Extension(caller)): Asked) -> Answer {
+    stream::events(&app, caller, None)
+}
+
+pub(super) async fn call(
+    (State(app), Extension(caller)): Asked,
+    Path((name, key)): Path<(String, String)>,
+    request: Request,
+) -> Answer {
+    let device = find(&app, caller, &name)?;
+    let body = body(request, MOST_JSON).await?;
+    let args = args(&body)?;
+    let export = {
+        let state = device.state();
+        state.exports.iter().find(|export| export.key == key).cloned().ok_or_else(|| {
+            let shown: String = key.chars().take(80).collect();
+            let near = did_you_mean(&key, state.exports.iter().map(|export| export.key.as_str()));
+            let detail = format!("{name}: no export `{shown}`");
+            Problem::new(StatusCode::NOT_FOUND, Code::CallName, detail).help(near)
+        })
+    };
+    // A token that may not call it learns nothing of what is there.
+    if !caller.token(&app).may_call(&key) {
+        let detail = format!("the export {key} is not on the token's list");
+        return Err(Problem::new(StatusCode::FORBIDDEN, Code::TokenTooLow, detail));
+    }
+    // What a device that is away has, is not known.
+    device.must_be_here()?;
+    let export = export?;
+    let args = texts(&export, &args)?;
+    device.ask(Ask::Call { key, args }).await.map(|answer| json(&answer))
+}
+
+/// The arguments of a call: a body of nothing, or an object with `args`.
+fn args(body: &[u8]) -> Result<Vec<Json>, Problem> {
+    if body.iter().all(u8::is_ascii_whitespace) {
+        return Ok(Vec::new());
+    }
+    match parse(body)? {
+        Json::Object(mut object) if object.keys().all(|key| key == "args") => match object.remove("args") {
+            None => Ok(Vec::new()),
+            Some(Json::Array(args)) => Ok(args),
+            Some(_) => Err(Problem::bad("`args` is not an array")),
+        },
+        _ => Err(Problem::bad("expected an object with `args` alone")),
+    }
+}
+
+fn parse(body: &[u8]) -> Result<Json, Problem> {
+    serde_json::from_slice(body).map_err(|error| Problem::bad(format!("the body is not JSON: {error}")))
+}
+
+/// Arguments as the client takes them. A boolean is for a `bool`, a number or a text of one for any other
+/// type: JSON has no infinities, and many readers of it no whole numbers of 64 bits.
+fn texts(export: &ExportOf, args: &[Json]) -> Result<Vec<String>, Problem> {
+    let misfit = |detail: String| {
+        Problem::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            Code::CallArgument,
+            format!("{}: {detail}", export.key),
+        )
+    };
+    let takes = export.params.len();
+    if args.len() != takes {
+        let plural = if takes == 1 { "" } else { "s" };
+        return Err(misfit(format!("expected {takes} argument{plural}, found {}", args.len())));
+    }
+    let one = |(position, (arg, ty)): (usize, (&Json, &&str))| match arg {
+        Json::Bool(value) if *ty == "bool" => Ok(value.to_string()),
+        Json::Number(number) if *ty != "bool" => Ok(number.to_string()),
+        Json::String(text) if *ty != "bool" && text.len() <= 64 => Ok(text.clone()),
+        other => {
+            let shown: String = other.to_string().chars().take(40).collect();
+            Err(misfit(format!("argument {position}: expected {ty}, found {shown}")))
+        }
+    };
+    args.iter().zip(&export.params).enumerate().map(one).collect()
+}
+
+pub(super) async fn drive(
+    (State(app), Extension(caller)): Asked,
+    Path((name, line)): Path<(String, String)>,
+    request: Request,
+) -> Answer {
+    let device = find(&app, caller, &name)?;
+    let body = body(request, MOST_JSON).await?;
+    let level = match parse(&body)?.get("level") {
+        Some(Json::Bool(level)) => Some(*level),
+        Some(Json::Null) => None,
+        _ => return Err(Problem::bad("expected an object with `level`: true, false or null")),
+    };
+    device.must_be_here()?;
+    let refused = |detail: String| Problem::new(StatusCode::CONFLICT, Code::NotSimulated, detail);
+    if !device.drivable {
+        return Err(refused(format!("{name}: its inputs are wired, and are not the gateway's to drive")));
+    }
+    let line: Line = {
+        let state = device.state();
+        let lines = state.lines(&app.shelf);
+        let number: Option<u8> = line.parse().ok();
+        let found = lines.iter().find(|(_, of)| number == Some(of.line) || of.name == line);
+        match found {
+            Some((_, of)) if of.is_input() => Line::new(of.line),
+            Some((_, of)) => return Err(refused(format!("{name}: {} is an output", of.name))),
+            // A module without a manifest declares nothing.
+            None if lines.is_empty() => number.and_then(Line::new),
+            None => None,
+        }
+    }
+    .ok_or_else(|| {
+        let shown: String = line.chars().take(80).collect();
+        Problem::new(StatusCode::NOT_FOUND, Code::UndeclaredLine, format!("{name}: no line `{shown}`"))
+    })?;
+    device.ask(Ask::Drive { line, level }).await.map(|answer| json(&answer))
+}
+
+/// The module of a path.
+fn module(text: &str) -> Result<u8, Problem> {
+    text.parse().ok().filter(|module| usize::from(*module) < MAX_MODULES).ok_or_else(|| {
+        let detail = format!("no module `{}`", text.chars().take(80).collect::<String>());
+        let help = format!("modules have the numbers 0 to {}", MAX_MODULES - 1);
+        Problem::new(StatusCode::NOT_FOUND, Code::NoSuchModule, detail).help(help)
+    })
+}
+
+pub(super) async fn swap(
+    (State(app), Extension(caller)): Asked,
+    Path((name, number)): Path<(String, String)>,
+    request: Request,
+) -> Answer {
+    let device = find(&app, caller, &name)?;
+    let module = module(&number)?;
+    let body = body(request, MOST_IMAGE).await?;
+    let (image, seal) = received(&body).map_err(|error| {
+        let code = if body.starts_with(b"XMAP") { Code::ImageInvalid } else { Code::NotAnImage };
+        let problem = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, code, format!("not an image: {error}"));
+        problem.help("send what `xmap build` or `xmap sign` wrote".to_string())
+    })?;
+    let ask = Ask::Swap { module, image: Box::new(image), seal: seal.map(Box::new) };
+    device.ask(ask).await.map(|answer| json(&answer))
+}
+
+async fn order(
+    (State(app), Extension(caller)): Asked,
+    (name, number): (String, String),
+    ask: fn(u8) -> Ask,
+) -> Answer {
+    let device = find(&app, caller, &name)?;
+    device.ask(ask(module(&number)?)).await.map(|answer| json(&answer))
+}
+
+pub(super) async fn confirm(asked: Asked, Path(of): Path<(String, String)>) -> Answer {
+    order(asked, of, Ask::Confirm).await
+}
+
+pub(super) async fn rollback(asked: Asked, Path(of): Path<(String, String)>) -> Answer {
+    order(asked, of, Ask::Rollback).await
+}
+
+pub(super) async fn reset(asked: Asked, Path(of): Path<(String, String)>) -> Answer {
+    order(asked, of, Ask::Reset).await
+}
+
+/// Takes the map of an image, so that its traps have source lines.
+pub(super) async fn map((State(app), Extension(_)): Asked, request: Request) -> Answer {
+    let body = body(request, MOST_MAP).await?;
+    let text = std::str::from_utf8(&body).ok();
+    let map = text.and_then(SourceMap::read_any).ok_or_else(|| {
+        let problem =
+            Problem::new(StatusCode::UNPROCESSABLE_ENTITY, Code::ImageInvalid, "not the map of an image");
+        problem.help("send what `xmap build` wrote beside the image, `panel.xmap.map`".to_string())
+    })?;
+    let image = map.image.clone();
+    app.shelf.add_map(map);
+    Ok(json(&json!({ "image": image })))
+}
