@@ -83,6 +83,11 @@ pub fn image_verify(data: &[u8]) -> bool {
     true
 }
 
+/// Whether the bytes verify once they are sealed.
+pub fn verifies(data: &[u8]) -> bool {
+    Image::verify(&sealed(data)).is_ok()
+}
+
 /// Runs every export of an image: of bytes that begin as one does, sealed, and otherwise of one
 /// that the bytes generate.
 ///
