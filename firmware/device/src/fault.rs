@@ -39,7 +39,7 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
     pub(crate) fn fault(&mut self, number: u8, trap: Trap) {
         self.note_trap(number, trap);
         let Some(module) = self.modules.get(usize::from(number)) else { return };
-        if module.trial_us.is_some() && module.previous {
+        if module.trial_us.is_some() {
             self.end_trial(number, RollbackReason::Trap(report(trap)));
             return;
         }
@@ -67,7 +67,7 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
     }
 
     /// Ends the trial of the active image: the one before comes back. Where there is none, or it may not run,
-    /// the module rests.
+    /// the module rests with the image that failed, which does not count as good for that.
     pub(crate) fn end_trial(&mut self, number: u8, why: RollbackReason) {
         let Some(module) = self.modules.get(usize::from(number)) else { return };
         if module.previous {
@@ -77,7 +77,7 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
             }
         }
         if let Some(module) = self.modules.get_mut(usize::from(number)) {
-            module.trial_us = None;
+            (module.trial_us, module.failed) = (None, true);
             module.forget_previous();
         }
         self.rest(number);

@@ -17,7 +17,7 @@ pub struct Stored<'a> {
     pub seal: &'a [u32],
     /// Where it came from; empty on a development device.
     pub origin: &'a str,
-    /// It has not counted as good yet: a restart should bring the image before it.
+    /// It has not counted as good, or failed its trial: a restart should bring the image before it.
     pub on_trial: bool,
     /// The image before it may come back because a host asks: a host had this one run.
     pub previous: bool,
@@ -38,7 +38,7 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
         let module = self.modules.get(usize::from(number))?;
         let (image, behind, origin) = module.active().admitted()?;
         let seal = if self.is_development() { &[] } else { behind.get(..SEAL_WORDS)? };
-        let on_trial = module.trial_us.is_some();
+        let on_trial = module.trial_us.is_some() || module.failed;
         let (hash, previous) = (image.hash(), module.previous);
         Some(Stored { hash, image: image.words(), seal, origin, on_trial, previous })
     }

@@ -68,6 +68,9 @@ pub(crate) struct Module<R: Ram> {
     pub(crate) tally: Tally,
     /// When the trial of the active image ends.
     pub(crate) trial_us: Option<u64>,
+    /// Whether the active image failed its trial and stays all the same, as nothing may take its place. It
+    /// never counts as good.
+    pub(crate) failed: bool,
     /// Whether the image before the active one is kept to go back to.
     pub(crate) previous: bool,
     /// Restarts since the module last ran for a while without a fault, and when the last one was.
@@ -88,6 +91,7 @@ impl<R: Ram> Module<R> {
             generation: 0,
             tally: Tally::default(),
             trial_us: None,
+            failed: false,
             previous: false,
             restarts: 0,
             restarted_us: 0,
@@ -145,6 +149,7 @@ impl<R: Ram> Module<R> {
         self.forget_previous();
         self.active_mut().clear();
         (self.trial_us, self.host_lost, self.restarts, self.state) = (None, false, 0, state);
+        self.failed = false;
     }
 
     /// The active slot and the other.
@@ -159,7 +164,7 @@ impl<R: Ram> Module<R> {
         self.active = 1 - (self.active & 1);
         self.generation = self.generation.wrapping_add(1);
         self.restarts = 0;
-        self.host_lost = false;
+        (self.host_lost, self.failed) = (false, false);
     }
 
     /// Takes what the active image has counted to the accounts, before it counts anew or rests.

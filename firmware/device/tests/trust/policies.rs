@@ -2,12 +2,12 @@
 
 use xmap_boards::Line;
 use xmap_device::{Device, HostId, Memory, NotCalled, NotKept, Owned, SILENCE_US, Volatile};
-use xmap_image::{Confirm, PinMode, Pull, Safe};
+use xmap_image::{Confirm, Op, PinMode, Pull, Safe};
 use xmap_link::{DeviceEventKind, Life, PolicyState, Refusal};
 use xmap_sim::SimBoard;
 use xmap_trust::{MAX_POLICY_BYTES, MinimumVersion, PolicyError, SecretKey, TrustPolicy};
 
-use crate::common::{call, happened, pass, room, small_named, stores};
+use crate::common::{Small, call, happened, pass, room, small_named, stores};
 use crate::owner::*;
 
 fn next(change: impl FnOnce(&mut TrustPolicy)) -> Vec<u8> {
@@ -150,6 +150,33 @@ fn the_image_before_is_taken_away_too() {
     pass(&mut device, 10_000);
     assert_eq!(device.life(0), Life::Faulted);
     assert!(!device.board().is_high(Line::new(17).unwrap()));
+}
+
+/// A trial that fails where nothing may come back: a disk is told so, whatever ended the trial, until
+/// another image takes the place.
+#[test]
+fn an_image_that_failed_its_trial_never_counts_as_good() {
+    let old = stated_hash(&sealed(&on_trial(7, 5, Confirm::Host)));
+    let revoked = next(|policy| policy.revoked_images.push(old).unwrap());
+    let traps = |small: Small| small.code("bad", &[], &[], &[Op::Unreachable.abc(0, 0, 0)]);
+    for (confirm, by_trap) in [(Confirm::Host, false), (Confirm::Host, true), (Confirm::Device, true)] {
+        let mut device = running(&on_trial(7, 5, Confirm::Host));
+        swap(&mut device, 0, &sealed(&traps(on_trial(8, 5, confirm)))).unwrap().unwrap();
+        assert_eq!(send(&mut device, &revoked), taken(0));
+        assert!(device.stored(0).unwrap().on_trial);
+        if by_trap {
+            assert!(call(&mut device, "bad", &[]).is_err());
+        }
+        pass(&mut device, 10_000);
+        assert_eq!((device.life(0), device.status(0).unwrap().trial_ms), (Life::Faulted, 0));
+        assert!(device.stored(0).unwrap().on_trial, "it is no image that a restart should bring");
+        assert!(matches!(device.confirm(0), Err(Refusal::NotOnTrial)));
+        device.reset(0).unwrap();
+        assert!(device.life(0) == Life::Running && device.stored(0).unwrap().on_trial);
+        // No version of it is remembered: what is sent next may be older, and counts.
+        swap(&mut device, 0, &sealed(&on_trial(7, 0, Confirm::Host))).unwrap().unwrap();
+        assert!(!device.stored(0).unwrap().on_trial);
+    }
 }
 
 #[test]
