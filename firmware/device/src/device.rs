@@ -413,6 +413,11 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
         self.modules.get(usize::from(module))?.image()
     }
 
+    /// A number that grows with each image that becomes active in a module, the same one again included.
+    pub fn generation(&self, module: u8) -> u16 {
+        self.modules.get(usize::from(module)).map_or(0, |module| module.generation)
+    }
+
     /// Where a module is in its life.
     pub fn life(&self, module: u8) -> Life {
         self.modules.get(usize::from(module)).map_or(Life::Unloaded, Module::life)

@@ -63,8 +63,9 @@ struct Daemon {
     timer: Timer,
     manager: Manager,
     guard: Watchdog,
-    /// The images that the guard knows the safe states of.
-    guarded: Option<[Option<u32>; MAX_MODULES]>,
+    /// The images that the guard knows the safe states of, each with its generation: the same image may come
+    /// again, as a host's own choice.
+    guarded: Option<[Option<(u16, u32)>; MAX_MODULES]>,
     starts: Option<Starts>,
     /// When the start has gone well, unless a host is served before; `None` after that.
     good_us: Option<u64>,
@@ -285,7 +286,9 @@ impl Daemon {
     /// before.
     fn keep_safe(&mut self) {
         let modules = [0, 1, 2, 3];
-        let now = modules.map(|number| self.device.image(number).map(|image| image.hash_prefix()));
+        let device = &self.device;
+        let now =
+            modules.map(|number| Some((device.generation(number), device.image(number)?.hash_prefix())));
         if self.guarded == Some(now) {
             return;
         }

@@ -62,6 +62,30 @@ fn three_starts_that_do_not_end_well_bring_the_image_before_and_then_safe_output
     assert_eq!(device.host().version(), Some(3), "a host's own choice has its starts again");
 }
 
+/// The newest image is set aside and the one before runs. A host sends that one once more: it is the newest
+/// now, nothing is set aside any longer, and a restart brings it from its slot.
+#[test]
+fn the_image_that_runs_takes_the_mark_away_when_a_host_sends_it_again() {
+    let mut device = Device::new(&panel(1, AT_ONCE));
+    device.start();
+    swapped(&device, 2);
+    swapped(&device, 3);
+    device.stop();
+    for _ in 0..3 {
+        cut_short(&mut device);
+    }
+    device.start();
+    let mut host = device.host();
+    assert_eq!((host.version(), host.0.kept().unwrap().unwrap().set_aside), (Some(2), 1));
+    swapped(&device, 2);
+    assert_eq!(host.0.kept().unwrap().unwrap().set_aside, 0, "a host has chosen it");
+    device.stop();
+    device.start();
+    device.says("hall, version 2, ");
+    device.says("mounted from its slot");
+    assert_eq!(device.host().0.kept().unwrap().unwrap().set_aside, 0);
+}
+
 #[test]
 fn a_start_that_served_a_host_or_ended_in_order_counts_for_nothing() {
     let mut device = Device::new(&panel(1, AT_ONCE));
