@@ -2,33 +2,38 @@
 
 use core::fmt::{self, Write as _};
 
-/// Whether a character does something to a terminal, to the end of a line, or to the order of the text around
-/// it: control characters (line feeds and tabs among them), separators of lines, marks of direction.
-pub const fn acts(c: char) -> bool {
-    matches!(
-        c,
-        '\0'..='\x1f'
-            | '\x7f'..='\u{9f}'
-            | '\u{61c}'
-            | '\u{200e}'..='\u{200f}'
-            | '\u{2028}'..='\u{202e}'
-            | '\u{2066}'..='\u{2069}'
-    )
+/// Bytes beyond ASCII of characters that act on what shows them, by their first bytes, and in the lowest eight
+/// bits how many more there are behind them: control characters, separators of lines, marks and overrides of
+/// direction, and characters of no width. Two names that differ in the latter alone would look the same.
+/// Selectors of a variant are none of them: what they belong to looks different, and emoji have them.
+const ACTING: [u32; 8] = [
+    0xc2_801f,   // U+0080 to U+009F
+    0xc2_ad00,   // U+00AD
+    0xd8_9c00,   // U+061C
+    0xe280_8b04, // U+200B to U+200F
+    0xe280_a806, // U+2028 to U+202E
+    0xe281_a00f, // U+2060 to U+206F
+    0xefbb_bf00, // U+FEFF
+    0xf3a0_8007, // U+E0000 to U+E01FF
+];
+
+/// Whether a character does something to a terminal, to the end of a line or to the order of the text around
+/// it, or is not seen at all: control characters (line feeds and tabs among them), separators of lines, marks
+/// of direction, characters of no width.
+pub fn acts(c: char) -> bool {
+    !is_plain(c.encode_utf8(&mut [0; 4]))
 }
 
 /// Whether nothing in a text [`acts`] on what shows it: the names of an image are so, and those of a seal. It
 /// is on every device, so it looks at the bytes of characters and decodes none.
 pub fn is_plain(text: &str) -> bool {
+    // The bytes of the character so far.
     let mut latest = 0u32;
     // A loop: it takes two thirds of what a closure does.
     for byte in text.bytes() {
-        latest = latest << 8 | u32::from(byte);
-        let three = latest & 0xff_ffff;
-        if byte < 0x20
-            || byte == 0x7f
-            || matches!(latest as u16, 0xc280..=0xc29f | 0xd89c)
-            || matches!(three, 0xe2_808e..=0xe2_808f | 0xe2_80a8..=0xe2_80ae | 0xe2_81a6..=0xe2_81a9)
-        {
+        latest = if byte >= 0xc0 { 0 } else { latest << 8 } | u32::from(byte);
+        let acting = |acting: &u32| latest.wrapping_sub(acting >> 8) <= acting & 0xff;
+        if byte < 0x20 || byte == 0x7f || byte > 0x7f && ACTING.iter().any(acting) {
             return false;
         }
     }
@@ -64,6 +69,7 @@ mod tests {
         assert_eq!(shown("a\nb\tc\u{7f}"), "a\\nb\\tc\\u{7f}");
         assert_eq!(shown("\u{202e}ko\u{9b}\u{2028}\u{61c}"), "\\u{202e}ko\\u{9b}\\u{2028}\\u{61c}");
         assert_eq!(shown("gärten 温度 \\n \"x\" 😀"), "gärten 温度 \\n \"x\" 😀");
+        assert_eq!(shown("la\u{200b}mp\u{feff}\u{e0061}"), "la\\u{200b}mp\\u{feff}\\u{e0061}");
     }
 
     #[test]
@@ -76,6 +82,22 @@ mod tests {
         }
         assert!(('\0'..=char::MAX).filter(|c| c.is_alphanumeric()).all(|c| !acts(c)));
         assert!(is_plain("") && is_plain("lamp 1 (left)"));
+        // Unicode's default-ignorable characters, without those that change the one before them and the
+        // fillers of Hangul, which are letters.
+        let unseen = [
+            0xad..=0xad,
+            0x61c..=0x61c,
+            0x200b..=0x200f,
+            0x202a..=0x202e,
+            0x2060..=0x206f,
+            0xfeff..=0xfeff,
+            0xe0000..=0xe01ff,
+        ];
+        let unseen: std::vec::Vec<char> = unseen.into_iter().flatten().filter_map(char::from_u32).collect();
+        for c in ('\u{80}'..=char::MAX).filter(|c| !c.is_control() && !('\u{2028}'..='\u{2029}').contains(c))
+        {
+            assert_eq!(acts(c), unseen.contains(&c), "{c:?}");
+        }
         for c in '\0'..=char::MAX {
             let text = std::format!("a{c}é");
             assert_eq!(is_plain(&text), !acts(c), "{c:?}");

@@ -70,7 +70,9 @@ fn an_image_whose_names_act_on_a_terminal_is_refused() {
     for at in [At::Module, At::Namespace, At::Pin, At::Key, At::Name] {
         std::fs::write(&path, image(at, GOOD, GOOD)).unwrap();
         assert_eq!(shown(&["verify", file]).1, 0, "{at:?}: {}", shown(&["verify", file]).0);
-        for evil in [EVIL.to_string(), format!("{}\n", &GOOD[1..]), format!("{}\u{7f}", &GOOD[1..])] {
+        let one = |c: char| format!("{}{c}", &GOOD[c.len_utf8()..]);
+        let unseen = ['\u{200b}', '\u{200d}', '\u{2060}', '\u{feff}', '\u{2066}', '\u{e0041}'].map(one);
+        for evil in [EVIL.to_string(), one('\n'), one('\u{7f}')].into_iter().chain(unseen) {
             std::fs::write(&path, image(at, GOOD, &evil)).unwrap();
             for verb in [&["verify", file][..], &["dis", file], &["size", file], &["sim", file]] {
                 let (text, status) = shown(verb);
@@ -114,12 +116,18 @@ fn a_manifest_has_no_such_name() {
              [pins]\n17 = {{ name = \"{pin}\", mode = \"out\", safe = \"low\" }}\n[exports]\non = {{}}\n"
         )
     };
-    for (module, pin) in [(r"ha\u001bll", "lamp"), ("hall", r"la\nmp"), ("hall", r"la\u202Emp")] {
+    for (module, pin) in [
+        (r"ha\u001bll", "lamp"),
+        ("hall", r"la\nmp"),
+        ("hall", r"la\u202Emp"),
+        (r"ha\u200bll", "lamp"),
+        ("hall", r"lamp\uFEFF"),
+    ] {
         std::fs::write(&toml, manifest(module, pin)).unwrap();
         let (text, status) = shown(&["build", toml.to_str().unwrap()]);
         assert!(status == 1 && is_calm(&text), "{text:?}");
         assert!(
-            text.contains("error[X0405]: name: the character ") && text.contains("act on a terminal"),
+            text.contains("error[X0405]: name: the character ") && text.contains("act on what shows it"),
             "{text}"
         );
     }

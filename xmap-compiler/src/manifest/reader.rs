@@ -258,7 +258,7 @@ impl Reader<'_> {
         }
         let acting = text.value.chars().find(|c| xmap_image::acts(*c));
         if let Some(c) = acting {
-            let message = format!("{key}: the character {} would act on a terminal", c.escape_default());
+            let message = format!("{key}: the character {} would act on what shows it", c.escape_default());
             self.error(Code::OutOfRange, &text.span, message);
         }
         chars <= most && acting.is_none()
