@@ -87,6 +87,11 @@ impl Host {
         self.service.set_full(full);
     }
 
+    /// When it came, or was answered last.
+    pub const fn heard_us(&self) -> u64 {
+        self.heard_us
+    }
+
     /// Whether the connection is over.
     pub const fn is_gone(&self) -> bool {
         self.gone

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use rustix::event::PollFlags;
 use xmap_bcm2711::safe_stores;
-use xmap_device::{Identity, Record as _, make_safe};
+use xmap_device::{GOOD_US, Identity, Record as _, Turns, make_safe};
 use xmap_link::Role;
 use xmap_link::limits::MAX_MODULES;
 
@@ -19,7 +19,7 @@ use crate::error::Result;
 use crate::guard::{Watch, Watchdog};
 use crate::hosts::Host;
 use crate::journal::{self, Journal};
-use crate::keep::{DiskMemory, Fate, GOOD_US, Keeper, Kept, Starts};
+use crate::keep::{DiskMemory, Fate, Keeper, Kept, Starts};
 use crate::mount::{DefaultPanel, Mounting, Unusable};
 use crate::notify::{self, Manager};
 use crate::owner::{Door, owner};
@@ -41,14 +41,6 @@ pub enum Ended {
 const ALIVE_US: u64 = 1_000_000;
 /// Connections of a socket that are taken, and strangers that are answered, between two looks at events.
 const A_TURN: usize = 64;
-/// Microseconds of a turn of the modules after which hosts have a turn of their own: a module that waits or
-/// runs as long in each of its events, and always has one due, would leave them one request between two of
-/// them.
-const LONG_TURN_US: u64 = 20_000;
-/// Microseconds that the hosts' turn takes at most.
-const HOSTS_TURN_US: u64 = 300_000;
-/// Microseconds without a request after which it is over.
-const HOSTS_QUIET_US: u64 = 25_000;
 
 struct Daemon {
     device: Box<LinuxDevice>,
@@ -72,10 +64,8 @@ struct Daemon {
     journal: Journal,
     /// Turns of the main loop, so that no stranger is always the first to be answered.
     turns: usize,
-    /// The hosts' turn, if it is theirs: until when at most, and until when without a request.
-    hosts_turn: Option<[u64; 2]>,
-    /// Connections that there were in the turn before.
-    asked: usize,
+    /// How events and hosts share the time.
+    shares: Turns,
     rehearse: bool,
 }
 
@@ -193,8 +183,7 @@ impl Daemon {
             good_us: Some(clock.now_us() + GOOD_US),
             journal: Journal::default(),
             turns: 0,
-            hosts_turn: None,
-            asked: 0,
+            shares: Turns::default(),
             rehearse: config.rehearse,
         };
         if let Some(keeper) = &mut daemon.keeper {
@@ -228,24 +217,16 @@ impl Daemon {
         self.guard.turned();
         self.note_start(now_us);
         let look_us = board(&mut self.device).gather();
-        let hosts_turn = self.hosts_turn.is_some();
-        let mut busy = !hosts_turn && self.device.poll();
-        self.keep();
-        let after_us = self.clock.now_us();
-        let count = self.hosts.len();
-        let answered = self.serve_all();
-        busy |= answered;
-        if !hosts_turn && after_us - now_us >= LONG_TURN_US && !self.rehearse {
-            self.hosts_turn = Some([after_us + HOSTS_TURN_US, after_us + HOSTS_QUIET_US]);
-        } else if let Some([until_us, quiet_us]) = &mut self.hosts_turn {
-            if answered || count != self.asked {
-                *quiet_us = after_us + HOSTS_QUIET_US;
-            }
-            if after_us >= *until_us.min(quiet_us) {
-                self.hosts_turn = None;
+        let mut busy = false;
+        if self.shares.begin(now_us, self.heard_us(now_us)) {
+            busy = self.device.poll();
+            match busy {
+                true => self.shares.ran(self.clock.now_us() - now_us),
+                false => self.shares.rested(),
             }
         }
-        self.asked = count;
+        self.keep();
+        busy |= self.serve_all();
         self.tell_all();
         self.keep_safe();
         self.journal.tell(&mut self.device);
@@ -256,8 +237,8 @@ impl Daemon {
         }
         let deadline_us = self.clear_places();
         // In a rehearsal the host's cues are the device's time.
-        let wake_us = match self.hosts_turn {
-            Some([until_us, quiet_us]) => until_us.min(quiet_us),
+        let wake_us = match self.shares.ends_us(self.heard_us(self.clock.now_us())) {
+            Some(ends_us) => ends_us,
             None if self.rehearse => u64::MAX,
             None => self.device.next_wake_us(),
         };
@@ -267,6 +248,13 @@ impl Daemon {
             busy,
         );
         false
+    }
+
+    /// When a host was last heard; now, where a request waits. In a rehearsal time is the host's.
+    fn heard_us(&self, now_us: u64) -> Option<u64> {
+        let waits = |host: &Host| host.has_received() && host.held().is_none();
+        let heard = |host: &Host| if waits(host) { now_us } else { host.heard_us() };
+        self.hosts.iter().map(heard).max().filter(|_| !self.rehearse)
     }
 
     /// Takes note that the start has gone well: the loop has turned for a while, or a host was served. After

@@ -34,7 +34,7 @@ use self::items::{Items, Place, places};
 pub use self::memory::DiskMemory;
 use self::pair::{Found, Pair};
 use self::records::{ImageRecord, Parts, STATE_BYTES_MAX, StateRecord, TrustRecord};
-pub use self::starts::{GOOD_US, Starts};
+pub use self::starts::Starts;
 use self::writer::{Ended, WriteError, Writer};
 use crate::config::{Config, Forget};
 use crate::device::LinuxDevice;
