@@ -14,10 +14,11 @@ use crate::diagnostic::{Diagnostic, Diagnostics, Place};
 use crate::emit::{Emitted, emit};
 use crate::ir::{ENTRY, Func, Inst, Kind, Term};
 use crate::keep::{Kept, kept};
+use crate::library;
 use crate::link::{Linked, LinkedEntry, link};
 use crate::lower::{Failure, lower};
 use crate::manifest::{ExportedFunction, Manifest, MappedExport, WasmTy, resolve_exports};
-use crate::map::SourceMap;
+use crate::map::{Messages, SourceMap};
 use crate::memory::{self, Memory};
 use crate::opt::{Inlined, ParamRanges, inline, settle};
 use crate::pins::PinCheck;
@@ -70,12 +71,16 @@ pub fn compile_with(
 ) -> Result<Compiled, Diagnostics> {
     let file = manifest.wasm_path().display().to_string();
     let mut module = WasmModule::read(&file, wasm)?;
+    let library = library::library(&module, manifest);
+    if let Some(library) = &library {
+        library::link(&mut module, library);
+    }
     start_with_fuel(manifest, &mut module);
     let lines = LineTable::of(&module).with_map(map);
     let exports = resolve_exports(manifest, &exported(&module))?;
     let pins = |function| PinCheck { file: &file, module: &module, lines: &lines, manifest, function };
 
-    let Program { funcs, shared, steps } = program(&file, &module, &lines, &exports)?;
+    let Program { funcs, shared, steps, messages } = program(&file, &module, &lines, &exports)?;
     let shadow = shadow(&module, &funcs);
     let emitted = emit_all(&module, funcs, pins)?;
     let steps = steps + emitted.values().map(|function| function.steps).sum::<u64>();
@@ -89,6 +94,7 @@ pub fn compile_with(
         file: &file,
         lines: &lines,
         steps,
+        messages: &messages,
     })
 }
 
@@ -114,6 +120,7 @@ struct Parts<'p, 'a> {
     file: &'p str,
     lines: &'p LineTable<'a>,
     steps: u64,
+    messages: &'p Messages,
 }
 
 fn assemble(parts: &Parts<'_, '_>) -> Result<Compiled, Diagnostics> {
@@ -176,7 +183,8 @@ fn assemble(parts: &Parts<'_, '_>) -> Result<Compiled, Diagnostics> {
         bytes: function.code.len() * 4,
         bound: bound.ok(),
     });
-    let map = SourceMap::of(&words, module, linked, parts.lines, kept.names.clone());
+    let map =
+        SourceMap::of(&words, module, linked, parts.lines, kept.names.clone()).with_messages(parts.messages);
     let report = Report::new(
         &words,
         module.bytes.len(),
@@ -338,6 +346,8 @@ struct Program {
     shared: BTreeSet<u32>,
     /// The steps that this took.
     steps: u64,
+    /// What is said of traps whose text is known, by the offset of the call.
+    messages: Messages,
 }
 
 fn program<'m>(
@@ -354,17 +364,18 @@ fn program<'m>(
     let mut reach = Reach { file, module, lines, exports, by: HashMap::new() };
     let mut work: Vec<u32> = roots.union(&shared).copied().collect();
     let mut tables = false;
+    let mut messages = Messages::new();
     while let Some(index) = work.pop() {
         if funcs.contains_key(&index) {
             continue;
         }
-        let func = match module.imports.get(index as usize) {
+        let mut func = match module.imports.get(index as usize) {
             Some(Import::Host(_)) => forwarder(module, index),
             Some(Import::Foreign(_)) => {
                 foreign.insert(index);
                 Func::new(index, 0, 0, 0)
             }
-            None => match lowered(file, module, index) {
+            Some(Import::Library(_)) | None => match lowered(file, module, index) {
                 Ok(func) => func,
                 Err(error) => {
                     errors.push(error);
@@ -392,6 +403,7 @@ fn program<'m>(
                 reach.by.entry(*callee).or_insert((index, inst.offset));
             }
         }
+        messages.append(&mut func.messages);
         funcs.insert(index, func);
     }
     errors.extend(foreign::errors(file, module, foreign.iter().map(|index| (*index, reach.note(*index)))));
@@ -403,7 +415,7 @@ fn program<'m>(
     ranges.retain(|index, _| !shared.contains(index));
     roots.extend(&shared);
     match inline(funcs, &roots, &ranges) {
-        Ok((funcs, steps)) => Ok(Program { funcs, shared, steps }),
+        Ok((funcs, steps)) => Ok(Program { funcs, shared, steps, messages }),
         Err((index, exhausted)) => Err(too_complex(file, module, index, exhausted).into()),
     }
 }

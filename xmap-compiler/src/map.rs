@@ -1,7 +1,7 @@
 //! The `.map` file: what turns an op's index into a function and a line of the author's source.
 //! It stays on the host; nothing of it is in the image.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde::{Deserialize, Serialize};
 use xmap_image::{Image, Op, Plain, Word, decode, is_plain};
@@ -63,7 +63,14 @@ pub struct MapOp {
     /// The author's lines that this one was inlined into, the innermost first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub inlined: Vec<String>,
+    /// What the module says of a trap here, where that is known beforehand.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
 }
+
+/// What a module says before it gives up, where the text is a constant: by the offset of the call that ends
+/// it.
+pub type Messages = BTreeMap<u32, String>;
 
 /// Where a trap happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,6 +85,8 @@ pub struct Origin {
     pub inlined: Vec<String>,
     /// The author's lines that the function is called from, if it is the toolchain's alone.
     pub callers: Vec<String>,
+    /// What the module says of it, where that is known beforehand.
+    pub message: Option<String>,
 }
 
 impl std::fmt::Display for Origin {
@@ -93,7 +102,11 @@ impl std::fmt::Display for Origin {
         for place in &self.inlined {
             write!(f, "inlined at {place}, ")?;
         }
-        write!(f, "{}, wasm offset 0x{:x}", self.function, self.wasm)
+        write!(f, "{}, wasm offset 0x{:x}", self.function, self.wasm)?;
+        match &self.message {
+            Some(message) => write!(f, ": {message}"),
+            None => Ok(()),
+        }
     }
 }
 
@@ -117,7 +130,13 @@ impl SourceMap {
                     let chain = Chain::of(source, *position, lines);
                     library |= chain.source.is_some() && !chain.authors;
                     let wasm = Site::offset(&source.sites, *position);
-                    ops.push(MapOp { at: *at, wasm, source: chain.source, inlined: chain.inlined });
+                    ops.push(MapOp {
+                        at: *at,
+                        wasm,
+                        source: chain.source,
+                        inlined: chain.inlined,
+                        message: None,
+                    });
                 }
             }
             functions.push(MapFunction {
@@ -133,16 +152,27 @@ impl SourceMap {
         Self { format: FORMAT, image: hash_of(words), functions, globals, kept }.plain()
     }
 
+    /// Says what the module says at some calls that end it.
+    #[must_use]
+    pub(crate) fn with_messages(mut self, messages: &Messages) -> Self {
+        if !messages.is_empty() {
+            for op in self.functions.iter_mut().flat_map(|function| &mut function.ops) {
+                op.message = messages.get(&op.wasm).cloned();
+            }
+        }
+        self.plain()
+    }
+
     /// Where the op with this index in the code section came from.
     pub fn find(&self, op: u32) -> Option<Origin> {
         let n = self.functions.partition_point(|f| f.start <= op).checked_sub(1)?;
         let function = &self.functions[n];
         let k = function.ops.partition_point(|o| function.start + o.at <= op).checked_sub(1)?;
-        let MapOp { wasm, source, inlined, .. } = function.ops[k].clone();
+        let MapOp { wasm, source, inlined, message, .. } = function.ops[k].clone();
         // Who calls it says more only where the line is the toolchain's.
         let library = source.as_ref().is_some_and(|source| is_library(source));
         let callers = if library { function.callers.clone() } else { Vec::new() };
-        Some(Origin { function: function.name.clone(), wasm, source, inlined, callers })
+        Some(Origin { function: function.name.clone(), wasm, source, inlined, callers, message })
     }
 
     /// The file's text.
@@ -178,7 +208,7 @@ impl SourceMap {
             plain(&mut function.name);
             function.callers.iter_mut().for_each(plain);
             for op in &mut function.ops {
-                op.source.iter_mut().chain(&mut op.inlined).for_each(plain);
+                op.source.iter_mut().chain(&mut op.inlined).chain(&mut op.message).for_each(plain);
             }
         }
         self

@@ -130,6 +130,7 @@ fn moved(module: &WasmModule<'_>, funcs: &Inlined) -> BTreeMap<u32, usize> {
             let global = &module.globals[index as usize];
             let number = matches!(global.init, ConstExpr::Bits(bits) if bits != 0);
             if global.mutable
+                && index < module.own_globals()
                 && global.ty == ValType::I32
                 && number
                 && is_own(&definitions, inst.args[0], index)

@@ -9,7 +9,7 @@ use xmap_compiler::input::{self, Content};
 use xmap_compiler::manifest::Manifest;
 
 /// A module for each row, by the first words of the row.
-const MODULES: [(&str, &str); 17] = [
+const MODULES: [(&str, &str); 18] = [
     (
         "integers of 32 and 64 bits",
         r#"(memory 1) (data (i32.const 0) "a") (global $g (mut i64) (i64.const 1))
@@ -57,9 +57,14 @@ const MODULES: [(&str, &str); 17] = [
         r#"(memory 1) (data (i32.add (i32.const 4) (i32.const 4)) "a")
         (func (export "e") (result i32) (i32.load8_u (i32.const 8)))"#,
     ),
+    ("tail calls", r#"(func $f) (func (export "e") (return_call $f))"#),
+    (
+        "an imported memory or table",
+        r#"(import "env" "memory" (memory 1)) (import "env" "table" (table 1 funcref)) (elem (i32.const 0) $f)
+        (func $f) (func (export "e") (result i32) (call_indirect (i32.const 0)) (i32.load (i32.const 0)))"#,
+    ),
     ("SIMD", r#"(func (export "e") (result i32) (i32x4.extract_lane 0 (i32x4.splat (i32.const 1))))"#),
     ("threads", r#"(memory 1 1 shared) (func (export "e") (result i32) (i32.atomic.load (i32.const 0)))"#),
-    ("tail calls", r#"(func $f) (func (export "e") (return_call $f))"#),
     ("exceptions", r#"(tag $t) (func (export "e") (throw $t))"#),
     (
         "garbage collection",
@@ -71,8 +76,8 @@ const MODULES: [(&str, &str); 17] = [
         r#"(memory 1) (memory $m 1) (func (export "e") (result i32) (i32.load $m (i32.const 0)))"#,
     ),
     (
-        "an imported memory",
-        r#"(import "env" "memory" (memory 1)) (func (export "e") (result i32) (i32.load (i32.const 0)))"#,
+        "an imported global",
+        r#"(import "env" "base" (global i32)) (func (export "e") (result i32) (global.get 0))"#,
     ),
 ];
 

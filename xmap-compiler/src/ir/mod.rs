@@ -8,6 +8,7 @@ mod print;
 use xmap_abi::HostFunction;
 use xmap_image::Op;
 
+use crate::map::Messages;
 use crate::work::Work;
 
 /// An SSA value.
@@ -350,6 +351,8 @@ pub struct Func {
     pub layout: Vec<BlockId>,
     /// Positions of instructions that were copied from other functions.
     pub sites: Vec<Site>,
+    /// What is said of traps whose text is known, by the offset of the call: [`crate::map::Messages`].
+    pub messages: Messages,
     /// For each value: the constant that it is, if it is one.
     constants: Vec<Option<u64>>,
     /// The steps that the compiler has taken for it.
@@ -369,6 +372,7 @@ impl Func {
             blocks: Vec::new(),
             layout: vec![ENTRY],
             sites: Vec::new(),
+            messages: Messages::new(),
             constants: Vec::new(),
             work: Work::new(bytes),
         };

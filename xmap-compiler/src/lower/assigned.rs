@@ -1,4 +1,5 @@
-//! Which locals each block, loop and if assigns: those alone can differ where control meets.
+//! What a body says before it is lowered: which locals each block, loop and if assigns (those alone can
+//! differ where control meets), and whether the function calls itself in the place of a return.
 
 use wasmparser::{FunctionBody, Operator};
 
@@ -41,4 +42,11 @@ impl Assigned {
         }
         Ok(sets)
     }
+}
+
+/// Whether a body calls its own function in the place of a return.
+pub(super) fn calls_itself_last(body: &FunctionBody<'_>, is_itself: impl Fn(u32) -> bool) -> bool {
+    let operators = body.get_operators_reader().expect("the module validates");
+    let mut last = operators.into_iter().map(|op| op.expect("the module validates"));
+    last.any(|op| matches!(op, Operator::ReturnCall { function_index } if is_itself(function_index)))
 }

@@ -5,17 +5,20 @@
 //! cannot differ. Superfluous parameters go in `opt::params`.
 
 mod assigned;
+mod ending;
 mod ops;
 
 use wasmparser::{BlockType, Operator};
+use xmap_abi::HostFunction;
 
 use crate::codes::Code;
 use crate::diagnostic::{Diagnostic, Place};
 use crate::ir::{BlockId, Compare, ENTRY, Edge, Func, Inst, Kind, Term, Value, Width};
-use crate::wasm::{ConstExpr, WasmModule, mnemonic};
+use crate::wasm::{Callee, ConstExpr, Scope, WasmModule, mnemonic};
 use crate::work::Exhausted;
 
-use assigned::Assigned;
+use assigned::{Assigned, calls_itself_last};
+use ending::ending;
 
 /// Lowers one function of a module. `file` is the module's name for messages.
 ///
@@ -27,6 +30,8 @@ pub fn lower(file: &str, module: &WasmModule<'_>, index: u32) -> Result<Func, Fa
     let mut lowering = Lowering {
         file,
         module,
+        scope: module.scope(index),
+        again: None,
         func: Func::new(index, ty.params().len(), ty.results().len(), bytes),
         locals: Vec::new(),
         overwritten: Vec::new(),
@@ -82,6 +87,9 @@ struct Frame {
 struct Lowering<'m, 'a> {
     file: &'m str,
     module: &'m WasmModule<'a>,
+    scope: Scope<'m, 'a>,
+    /// The block that a tail call of the function itself goes back to.
+    again: Option<BlockId>,
     func: Func,
     locals: Vec<Value>,
     /// The locals that were assigned, with the value that each had before: an `else` takes them back.
@@ -98,6 +106,9 @@ impl Lowering<'_, '_> {
         let index = self.func.index;
         let body = self.module.body(index).expect("only defined functions are lowered");
         self.locals = self.func.params.clone();
+        if calls_itself_last(body, |function| self.scope.callee(function) == Callee::Function(index)) {
+            self.begin_again()?;
+        }
         for local in body.get_locals_reader().into_iter().flatten() {
             let (count, _) = local.expect("the module validates");
             // Locals start at zero, whatever their type.
@@ -123,7 +134,7 @@ impl Lowering<'_, '_> {
         let operators = body.get_operators_reader().expect("the module validates");
         for operator in operators.into_iter_with_offsets() {
             let (op, offset) = operator.expect("the module validates");
-            self.offset = offset as u32;
+            self.offset = self.scope.position(offset as u32);
             let opens = matches!(op, Operator::Block { .. } | Operator::Loop { .. } | Operator::If { .. });
             let assigned = if opens { assigned.next().unwrap_or_default() } else { Vec::new() };
             if self.current.is_none() {
@@ -163,10 +174,7 @@ impl Lowering<'_, '_> {
                     edges.push(self.edge(targets.default())?);
                     self.terminate(Term::Table { index, targets: edges });
                 }
-                Operator::Return => {
-                    let edge = self.edge(self.frames.len() as u32 - 1)?;
-                    self.terminate(Term::Jump(edge));
-                }
+                Operator::Return => self.leave_function()?,
                 Operator::Unreachable => self.terminate(Term::Unreachable),
                 Operator::Nop => {}
                 Operator::Drop => _ = self.pop(),
@@ -189,12 +197,17 @@ impl Lowering<'_, '_> {
                     let value = *self.stack.last().expect("the module validates");
                     self.assign(local_index, value);
                 }
-                Operator::GlobalGet { global_index } => self.global_get(global_index),
+                Operator::GlobalGet { global_index } => self.global_get(self.scope.global(global_index)),
                 Operator::GlobalSet { global_index } => {
                     let value = self.pop();
-                    self.inst(Kind::GlobalSet(global_index), vec![value], 0);
+                    self.inst(Kind::GlobalSet(self.scope.global(global_index)), vec![value], 0);
                 }
-                Operator::Call { function_index } => self.call(function_index),
+                Operator::Call { function_index } => self.call(function_index)?,
+                Operator::ReturnCall { function_index } => self.return_call(function_index)?,
+                Operator::ReturnCallIndirect { type_index, table_index } => {
+                    self.bulk(&Operator::CallIndirect { type_index, table_index });
+                    self.leave_function()?;
+                }
                 Operator::I32Const { value } => self.push_constant(u64::from(value as u32)),
                 Operator::I64Const { value } => self.push_constant(value as u64),
                 // An i32 stands zero-extended, so this is the same value.
@@ -264,15 +277,74 @@ impl Lowering<'_, '_> {
         }
     }
 
-    fn call(&mut self, function: u32) {
-        let ty = self.module.function_type(function);
-        let args = self.pop_many(ty.params().len());
-        let kind = match self.module.host_function(function) {
-            Some(function) => Kind::Host(function),
-            None => Kind::Call(function),
+    fn call(&mut self, function: u32) -> Result<(), Exhausted> {
+        let host = |function: HostFunction| {
+            let row = function.row();
+            (Kind::Host(function), row.params.len(), row.results.len())
         };
-        let results = self.inst(kind, args, ty.results().len());
+        let (kind, params, results) = match self.scope.callee(function) {
+            Callee::Host(function) => host(function),
+            Callee::Function(function) => match self.module.host_function(function) {
+                Some(function) => host(function),
+                None => {
+                    let ty = self.module.function_type(function);
+                    (Kind::Call(function), ty.params().len(), ty.results().len())
+                }
+            },
+        };
+        let args = self.pop_many(params);
+        let ends = matches!(kind, Kind::Call(function) if self.module.ends(function));
+        if let (true, Kind::Call(function)) = (ends, kind) {
+            let constants: Vec<Option<u64>> = args.iter().map(|arg| self.func.as_constant(*arg)).collect();
+            let message = ending(self.module, function, &constants);
+            self.func.messages.extend(message.map(|message| (self.offset, message)));
+        }
+        let code = args.first().copied();
+        let results = self.inst(kind, args, results);
         self.stack.extend(results);
+        if ends {
+            if let (Some(code), true) = (code, self.module.program == Some(self.func.index)) {
+                let trap = self.func.block();
+                let leave = self.edge(self.frames.len() as u32 - 1)?;
+                self.branch(code, Edge { to: trap, args: Vec::new() }, leave);
+                self.place(trap);
+            }
+            self.terminate(Term::Unreachable);
+        }
+        Ok(())
+    }
+
+    /// A call in the place of a return. One of the function itself is a branch back, and takes no stack.
+    fn return_call(&mut self, function: u32) -> Result<(), Exhausted> {
+        if let (Some(again), Callee::Function(callee)) = (self.again, self.scope.callee(function))
+            && callee == self.func.index
+        {
+            let args = self.pop_many(self.func.params.len());
+            self.func.work.spend(args.len())?;
+            self.terminate(Term::Jump(Edge { to: again, args }));
+            return Ok(());
+        }
+        self.call(function)?;
+        if self.current.is_some() { self.leave_function() } else { Ok(()) }
+    }
+
+    fn leave_function(&mut self) -> Result<(), Exhausted> {
+        let edge = self.edge(self.frames.len() as u32 - 1)?;
+        self.terminate(Term::Jump(edge));
+        Ok(())
+    }
+
+    /// Puts a block behind the entry that has the parameters anew, where the function calls itself in the
+    /// place of a return.
+    fn begin_again(&mut self) -> Result<(), Exhausted> {
+        let head = self.func.block();
+        let params = self.func.params.clone();
+        self.add_params(head, params.len())?;
+        self.locals = self.func.at(head).params.clone();
+        self.terminate(Term::Jump(Edge { to: head, args: params }));
+        self.place(head);
+        self.again = Some(head);
+        Ok(())
     }
 
     // Control.

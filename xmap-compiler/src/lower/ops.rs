@@ -100,11 +100,12 @@ impl Lowering<'_, '_> {
     }
 
     /// Tables, references and bulk memory. Segments and tables still have the module's indices.
-    fn bulk(&mut self, op: &Operator<'_>) -> bool {
+    pub(super) fn bulk(&mut self, op: &Operator<'_>) -> bool {
         let halves = |low: u32, high: u32| (low & 0xffff) | high << 16;
         // The op, its table field, its immediate, and how many operands it takes.
         let (op, table, word, args) = match *op {
             Operator::CallIndirect { type_index, table_index } => {
+                let type_index = self.scope.ty(type_index);
                 let ty = &self.module.types[type_index as usize];
                 let (params, results) = (ty.params().len(), ty.results().len());
                 let args = self.pop_many(params + 1);
@@ -139,8 +140,8 @@ impl Lowering<'_, '_> {
             Operator::ElemDrop { elem_index } => (Op::ElemDrop, 0, elem_index, 0),
             Operator::MemoryCopy { .. } => (Op::MemoryCopy, 0, 0, 3),
             Operator::MemoryFill { .. } => (Op::MemoryFill, 0, 0, 3),
-            Operator::MemoryInit { data_index, .. } => (Op::MemoryInit, 0, data_index, 3),
-            Operator::DataDrop { data_index } => (Op::DataDrop, 0, data_index, 0),
+            Operator::MemoryInit { data_index, .. } => (Op::MemoryInit, 0, self.scope.data(data_index), 3),
+            Operator::DataDrop { data_index } => (Op::DataDrop, 0, self.scope.data(data_index), 0),
             _ => return false,
         };
         let mut args = self.pop_many(args);

@@ -8,7 +8,7 @@ use xmap_image::{
     limits::{DEFAULT_FUEL, DEFAULT_TIME_US},
 };
 
-use super::{At, Keep, Keys, Limits, Manifest, Module, Pin};
+use super::{At, Keep, Keys, Limits, Manifest, Module, Pin, Wasi};
 
 impl Manifest {
     /// What a bare `.wasm` or `.wat` may do on a board: use every line of the header but those that the board
@@ -47,6 +47,7 @@ impl Manifest {
             policy: FaultPolicy::default(),
             keep: Keep::default(),
             build: None,
+            wasi: Wasi::default(),
             keys: Keys::Normal,
             source: None,
         }

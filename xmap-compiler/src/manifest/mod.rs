@@ -16,6 +16,7 @@ pub mod reader;
 mod resolve;
 mod toml_errors;
 mod value;
+mod wasi;
 
 #[cfg(test)]
 mod tests;
@@ -34,6 +35,7 @@ pub use build::Recipe;
 pub use keep::{Keep, KeptFrom, KeptMemory};
 pub use resolve::{ExportedFunction, MappedExport, WasmTy, resolve_exports};
 pub use value::{Owner, Param, Value};
+pub use wasi::Wasi;
 
 use crate::diagnostic::{Diagnostics, Place, Source};
 
@@ -81,6 +83,8 @@ pub struct Manifest {
     pub keep: Keep,
     /// How the module is built from its source, where the manifest says it.
     pub build: Option<Recipe>,
+    /// What a module that asks for arguments and variables gets.
+    pub wasi: Wasi,
     /// How names become keys. A manifest's text always says [`Keys::Normal`].
     pub keys: Keys,
     /// The text; a bare module has none.

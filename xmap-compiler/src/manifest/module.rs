@@ -8,11 +8,12 @@ use super::{
     measure::{MAX_BYTES, MEMORY_BYTES, WAITS},
     pins, policy,
     reader::{Reader, Table},
+    wasi,
 };
 use crate::{diagnostic::Code, names};
 
 pub(super) fn tables(reader: &mut Reader<'_>, root: &Table<'_>) -> Option<Manifest> {
-    reader.only(root, &["module", "build", "pins", "exports", "limits", "policy", "keep"]);
+    reader.only(root, &["module", "build", "pins", "exports", "limits", "policy", "keep", "wasi"]);
     if !root.has("module") && !reader.is_meant(root, "module") {
         let help =
             "the smallest manifest is\n[module]\nname = \"hall\"\nboard = \"rpi4b\"\nwasm = \"hall.wasm\"";
@@ -41,6 +42,7 @@ pub(super) fn tables(reader: &mut Reader<'_>, root: &Table<'_>) -> Option<Manife
     let limits = limits(reader, root, board_of_pins);
     let policy = policy::parse(reader, root);
     let keep = keep::parse(reader, root);
+    let wasi = wasi::parse(reader, root);
     let module = module?;
     Some(Manifest {
         module: Module {
@@ -56,6 +58,7 @@ pub(super) fn tables(reader: &mut Reader<'_>, root: &Table<'_>) -> Option<Manife
         policy,
         keep,
         build: build.and_then(|build| build.recipe()),
+        wasi,
         keys: Keys::Normal,
         source: Some(reader.source.clone()),
     })

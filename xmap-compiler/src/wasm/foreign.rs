@@ -1,12 +1,13 @@
 //! Imports that are no function of the guest ABI: which toolchain writes them, and how it does without.
 
-use wasmparser::{FuncType, KnownCustom, TypeRef, ValType};
+use wasmparser::{FuncType, GlobalType, KnownCustom, TypeRef, ValType};
 use xmap_abi::HostFunction;
 
 use super::abi;
-use super::read::{Import, WasmModule};
+use super::read::{ConstExpr, Import, WasmModule};
 use crate::codes::Code;
 use crate::diagnostic::{Diagnostic, Place};
+use crate::library;
 use crate::names::nearest;
 
 /// An imported function that is none of the guest ABI, or has another type there.
@@ -73,20 +74,30 @@ impl<'a> Origin<'a> {
     }
 }
 
-/// An import that is a memory, a table, a global or a tag.
+/// Whether a table or a global is for a loader that puts several modules into one memory.
+pub(super) fn is_of_a_loader(module: &str, name: &str) -> bool {
+    matches!(module, "GOT.mem" | "GOT.func") || matches!(name, "__memory_base" | "__table_base")
+}
+
+/// The value of an imported global that is the same everywhere: asm.js has these two from JavaScript.
+pub(super) fn known_global(module: &str, name: &str, ty: &GlobalType) -> Option<ConstExpr> {
+    let value = match (module, name) {
+        ("global", "NaN") => f64::NAN,
+        ("global", "Infinity") => f64::INFINITY,
+        _ => return None,
+    };
+    (!ty.mutable && ty.content_type == ValType::F64).then(|| ConstExpr::Bits(value.to_bits()))
+}
+
+/// An import that is a global or a tag, or a table of another module.
 pub(super) fn not_a_function(file: &str, offset: u64, import: &wasmparser::Import<'_>) -> Diagnostic {
     let (module, name) = (import.module, import.name);
     let kind = match import.ty {
-        TypeRef::Memory(_) => "memory",
         TypeRef::Table(_) => "table",
         TypeRef::Global(_) => "global",
         _ => "tag",
     };
     let help = match kind {
-        "memory" => {
-            "define the memory in the module: no `--import-memory` (wasm-ld, rustc, zig), no `--importMemory` \
-                     (asc), `-sSTANDALONE_WASM` (emcc)"
-        }
         "table" => {
             "define the table in the module: no `--import-table` (wasm-ld), no `--importTable` (asc), \
                     `-sSTANDALONE_WASM` (emcc)"
@@ -123,7 +134,17 @@ pub(crate) fn errors(
             errors.push(error);
             continue;
         }
-        let help = way_out(module, import, module.function_type(index));
+        if library::has(import.module, import.name) {
+            let ty = module.function_type(index);
+            let message = format!("{name}: {} is not its type", signature(ty));
+            let mut error = Diagnostic::new(Code::ImportSignature, place, message);
+            error.notes.extend(note);
+            errors.push(
+                error.help("declare it as its compiler does, or leave the declaration to it".to_string()),
+            );
+            continue;
+        }
+        let help = way_out(module, import);
         if let Some((_, names, at)) = families.iter_mut().find(|(other, ..)| *other == help) {
             names.push(name);
             let error = &mut errors[*at];
@@ -145,7 +166,7 @@ pub(crate) fn errors(
 const MOST_NOTES: usize = 3;
 
 /// What to do about an import that does not exist, by the toolchain that writes it.
-fn way_out(module: &WasmModule<'_>, import: &Foreign<'_>, ty: &FuncType) -> String {
+fn way_out(module: &WasmModule<'_>, import: &Foreign<'_>) -> String {
     let (from, name) = (import.module, import.name);
     let all: Vec<String> = HostFunction::ALL.iter().map(HostFunction::to_string).collect();
     let plain = name.strip_prefix("xmap_").unwrap_or(name).replacen('_', ".", 1);
@@ -158,7 +179,6 @@ fn way_out(module: &WasmModule<'_>, import: &Foreign<'_>, ty: &FuncType) -> Stri
             _ => format!("the nearest import that exists is {near}"),
         };
     }
-    let origin = &module.origin;
     let known = if is_go(module, from, name) {
         Some(GO)
     } else if is_tinygo(module, from, name) {
@@ -166,7 +186,7 @@ fn way_out(module: &WasmModule<'_>, import: &Foreign<'_>, ty: &FuncType) -> Stri
     } else if is_wasm_bindgen(from, name) {
         Some(WASM_BINDGEN)
     } else if from.starts_with("wasi_") || from.starts_with("wasi:") || from == "wasi" {
-        Some(wasi(origin))
+        Some(wasi(from, name))
     } else if from.starts_with("wasm:") {
         Some("it is a built-in of JavaScript engines; compile for linear memory and without JavaScript")
     } else if from.contains(':') {
@@ -174,7 +194,7 @@ fn way_out(module: &WasmModule<'_>, import: &Foreign<'_>, ty: &FuncType) -> Stri
     } else if is_emscripten(from, name) || from == "env" && module.imports.iter().any(is_emscripten_import) {
         Some(emscripten(name))
     } else if from == "env" {
-        assemblyscript(name, ty).or_else(|| c_library(name))
+        c_library(name)
     } else {
         None
     };
@@ -190,9 +210,9 @@ fn way_out(module: &WasmModule<'_>, import: &Foreign<'_>, ty: &FuncType) -> Stri
     }
 }
 
-const GO: &str = "a Go program brings a runtime with scheduler and garbage collector, which needs an operating \
-                  system: it cannot be a panel; write the panel in C, Rust, Zig or AssemblyScript \
-                  (docs/guest.md), or compile it with TinyGo for `-target=wasm-unknown`";
+const GO: &str = "a Go program for JavaScript asks for a host that a device is not: build it with `GOOS=wasip1 \
+                  GOARCH=wasm go build -buildmode=c-shared`, and export functions by `//go:wasmexport` \
+                  (docs/guest.md)";
 
 const TINYGO: &str = "TinyGo's runtime asks for a host: `tinygo build -target=wasm-unknown -scheduler=none \
                       -gc=leaking -panic=trap` leaves that out";
@@ -266,11 +286,6 @@ fn emscripten(name: &str) -> &'static str {
     } else if starts(&["_emval_", "_embind_", "__embind_"]) {
         "embind binds JavaScript, and a device has none: export functions with `extern \"C\"` and \
          EMSCRIPTEN_KEEPALIVE"
-    } else if starts(&["emscripten_memcpy", "_emscripten_memcpy"]) {
-        "Emscripten copies large blocks in JavaScript: `emcc -mbulk-memory` copies them in the module"
-    } else if starts(&["emscripten_resize_heap", "abortOnCannotGrowMemory"]) {
-        "Emscripten grows its heap in JavaScript: `emcc -sSTANDALONE_WASM --no-entry`, or a heap of fixed size \
-         (`-sALLOW_MEMORY_GROWTH=0`) and no malloc"
     } else {
         "Emscripten's JavaScript provides it, and a device has none: `emcc --no-entry -sSTANDALONE_WASM` leaves \
          most of it out; what stays (files, stdio, time, exit) needs an operating system. docs/guest.md compiles C \
@@ -278,47 +293,19 @@ fn emscripten(name: &str) -> &'static str {
     }
 }
 
-fn wasi(origin: &Origin<'_>) -> &'static str {
-    if origin.made_by("rust") {
-        "WASI asks for an operating system, and a panel has none: build for `wasm32-unknown-unknown` with `#![no_std]` \
-         (docs/guest.md), not for wasm32-wasip1"
-    } else if origin.made_by("clang") {
-        "WASI asks for an operating system, and a panel has none: compile with `--target=wasm32 -nostdlib` \
-         (docs/guest.md), not with wasi-libc or wasi-sdk, and without stdio, files and exit"
+fn wasi(from: &str, name: &str) -> &'static str {
+    if (from, name) == (library::WASI, "random_get") {
+        "this version of the guest ABI has no random numbers: seed a generator by the clock, and take what asks for \
+         them out of the module"
     } else {
-        "WASI asks for an operating system, and a panel has none: `--target=wasm32 -nostdlib` (clang), \
-         `wasm32-unknown-unknown` (rustc), `-target wasm32-freestanding` (zig), no wasi-shim (asc); docs/guest.md \
-         has each language"
+        "of WASI, preview 1 is compiled in (`wasi_snapshot_preview1`): build for wasm32-wasip1 (rustc, clang) or \
+         wasm32-wasi (zig), not for wasm32-wasip2 and not with a compiler from before 2020"
     }
-}
-
-/// What AssemblyScript's standard library asks of its host.
-fn assemblyscript(name: &str, ty: &FuncType) -> Option<&'static str> {
-    Some(match name {
-        // C's has no parameters, AssemblyScript's says where.
-        "abort" if !ty.params().is_empty() => {
-            "AssemblyScript's runtime calls it: `asc --use abort=` makes an abort the trap `unreachable`"
-        }
-        "seed" if ty.results() == [ValType::F64] => {
-            "Math.random() of AssemblyScript asks for a seed: `asc --use seed=panel/seed`, with \
-             `export function seed(): f64` in panel.ts"
-        }
-        "trace" if ty.params().len() == 7 => {
-            "AssemblyScript's trace() asks its host: `log` of guests/assemblyscript/xmap.ts writes messages; or `asc --use \
-             trace=panel/trace`, with a function of your own in panel.ts"
-        }
-        name if name.starts_with("console.") => {
-            "console is JavaScript's, and a device has none: `log` of guests/assemblyscript/xmap.ts writes messages"
-        }
-        "Date.now" | "performance.now" => "the time is `time.nowUs` of guests/assemblyscript/xmap.ts",
-        _ => return None,
-    })
 }
 
 /// Functions of the C library and of the compiler's runtime that a linker did not find.
 fn c_library(name: &str) -> Option<&'static str> {
-    const BLOCKS: [&str; 4] = ["memcpy", "memset", "memmove", "memcmp"];
-    const LIBRARY: [&str; 57] = [
+    const LIBRARY: [&str; 54] = [
         "printf",
         "fprintf",
         "sprintf",
@@ -336,11 +323,8 @@ fn c_library(name: &str) -> Option<&'static str> {
         "free",
         "calloc",
         "realloc",
-        "abort",
-        "exit",
         "_exit",
         "atexit",
-        "strlen",
         "strcmp",
         "strncmp",
         "strcpy",
@@ -377,12 +361,7 @@ fn c_library(name: &str) -> Option<&'static str> {
         "powf",
         "fmodf",
     ];
-    if BLOCKS.contains(&name) {
-        Some(
-            "clang calls it for copies and initial values: `-mbulk-memory` makes instructions of it, or define it in the \
-             module",
-        )
-    } else if LIBRARY.contains(&name) {
+    if LIBRARY.contains(&name) {
         Some(
             "it is a function of the C library, which is not linked; `--allow-undefined` (wasm-ld) hides that: define it in \
              the module, or do without",

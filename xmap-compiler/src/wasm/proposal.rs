@@ -25,6 +25,7 @@ pub(super) const SUPPORTED: WasmFeatures = WasmFeatures::WASM1
     .union(WasmFeatures::BULK_MEMORY)
     .union(WasmFeatures::REFERENCE_TYPES)
     .union(WasmFeatures::EXTENDED_CONST)
+    .union(WasmFeatures::TAIL_CALL)
     .union(WasmFeatures::GC_TYPES);
 
 /// Every proposal for core modules that wasmparser can validate, beyond [`SUPPORTED`].
@@ -52,12 +53,6 @@ const PROPOSALS: &[Proposal] = &[
         WasmFeatures::SHARED_EVERYTHING_THREADS,
         "shared globals, tables and functions (shared-everything-threads)",
         "a module has one thread; compile without threads",
-    ),
-    proposal(
-        WasmFeatures::TAIL_CALL,
-        "tail calls",
-        "compile without: `-mno-tail-call` (clang), no `-mtail-call` (emcc), `-C target-feature=-tail-call` \
-         (rustc), `-mcpu=generic` or `-mcpu=generic-tail_call` (zig)",
     ),
     proposal(
         WasmFeatures::EXCEPTIONS.union(WasmFeatures::LEGACY_EXCEPTIONS),

@@ -12,6 +12,7 @@ use xmap_abi::HostFunction;
 use super::abi;
 use super::debug::LineTable;
 use super::foreign::{self, Foreign};
+use super::join::{Joined, LibraryFunction};
 use super::proposal::{self, Fault};
 use crate::codes::Code;
 use crate::diagnostic::{Diagnostic, Diagnostics, FunctionName, Place};
@@ -53,6 +54,10 @@ pub struct WasmModule<'a> {
     pub global_names: HashMap<u32, &'a str>,
     /// The names of the custom sections, and what the section `producers` says of the compiler.
     pub(super) origin: foreign::Origin<'a>,
+    /// The `_start` of a program of WASI: an exit with the code 0 is a return from it.
+    pub program: Option<u32>,
+    /// Where the compiler's library stands in it.
+    pub(super) joined: Option<Joined<'a>>,
     names: HashMap<u32, &'a str>,
     /// The first name under which a function is exported.
     export_names: HashMap<u32, &'a str>,
@@ -63,6 +68,8 @@ pub struct WasmModule<'a> {
 pub enum Import<'a> {
     /// One of the guest ABI.
     Host(HostFunction),
+    /// One that the compiler's library has.
+    Library(LibraryFunction<'a>),
     /// Another one: a mistake where a mapped export reaches it.
     Foreign(Foreign<'a>),
 }
@@ -176,6 +183,8 @@ impl<'a> WasmModule<'a> {
             exported_globals: Vec::new(),
             global_names: HashMap::new(),
             origin: foreign::Origin::default(),
+            program: None,
+            joined: None,
             names: HashMap::new(),
             export_names: HashMap::new(),
         }
@@ -337,8 +346,23 @@ impl<'a> WasmModule<'a> {
     /// Takes a function; whether it is one of the guest ABI is said where something reaches it.
     fn import(&mut self, file: &str, offset: u64, import: &wasmparser::Import<'a>) -> Result<(), Diagnostic> {
         let (module, name) = (import.module, import.name);
-        let TypeRef::Func(ty) = import.ty else {
-            return Err(foreign::not_a_function(file, offset, import));
+        let ty = match import.ty {
+            TypeRef::Func(ty) => ty,
+            // No other module is there to have it, so it is the module's own; what it holds is written by
+            // segments.
+            TypeRef::Memory(memory) => {
+                self.memory = Some((memory.initial, memory.maximum));
+                return Ok(());
+            }
+            TypeRef::Table(table) if !foreign::is_of_a_loader(module, name) => {
+                self.tables.push((table.initial, table.maximum));
+                return Ok(());
+            }
+            TypeRef::Global(global) if let Some(init) = foreign::known_global(module, name, &global) => {
+                self.globals.push(Global { mutable: global.mutable, ty: global.content_type, init });
+                return Ok(());
+            }
+            _ => return Err(foreign::not_a_function(file, offset, import)),
         };
         let found = &self.types[ty as usize];
         let function =
@@ -435,13 +459,18 @@ impl<'a> WasmModule<'a> {
 
     /// A function's name for messages.
     pub fn function_name(&self, function: u32) -> FunctionName {
+        let library = match self.imports.get(function as usize) {
+            Some(Import::Library(function)) => Some(function.name),
+            _ => None,
+        };
         let name = self.names.get(&function).or_else(|| self.export_names.get(&function)).copied();
+        let name = library.or(name);
         FunctionName { index: function, name: name.map(str::to_string) }
     }
 
-    /// The body of a function that is not imported.
-    pub fn body(&self, function: u32) -> Option<&FunctionBody<'a>> {
-        self.bodies.get((function as usize).checked_sub(self.imports.len())?)
+    /// Gives a function the name that another module has for one.
+    pub(super) fn name(&mut self, function: u32, from: &WasmModule<'a>, named: u32) {
+        self.names.extend(from.names.get(&named).map(|name| (function, *name)));
     }
 
     /// Returns the host function that an index names, if it is an import of the guest ABI.

@@ -1,9 +1,12 @@
 //! `xmap build`: a panel becomes an image and its map.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use xmap_compiler::manifest::lines_text;
+use xmap_compiler::diagnostic::{Diagnostics, Place};
+use xmap_compiler::input::{Content, MAX_MODULE_BYTES, read, read_at_most};
+use xmap_compiler::inspect::Inspection;
+use xmap_compiler::manifest::{Manifest, lines_text};
 use xmap_image::Image;
 use xmap_image::limits::MAX_IMAGE_BYTES;
 use xmap_project::Built;
@@ -35,8 +38,25 @@ pub(super) struct Args {
     max_bytes: Option<u32>,
 }
 
+/// Ends the errors of a module with what it is and what to change, where its compiler is known.
+fn explained(input: &Path, mut errors: Diagnostics) -> Diagnostics {
+    let advice = || {
+        let module = match read(input).ok()? {
+            Content::Manifest(text) => Manifest::parse(&input.display().to_string(), &text).ok()?.wasm_path(),
+            _ => input.to_path_buf(),
+        };
+        let bytes = read_at_most(&module, MAX_MODULE_BYTES).ok()?;
+        Some((Place::file(&module), Inspection::of(&module, bytes).advice()?))
+    };
+    if let (Some(advice), Some(last)) = (advice(), errors.0.last_mut()) {
+        last.notes.push(advice);
+    }
+    errors
+}
+
 pub(super) fn run(args: &Args, out: &mut dyn Write) -> Done {
-    let Built { compiled, manifest, sources } = build(&args.input, args.max_bytes)?;
+    let built = build(&args.input, args.max_bytes).map_err(|errors| explained(&args.input, errors))?;
+    let Built { compiled, manifest, sources } = built;
     let output = args.output.clone().unwrap_or_else(|| args.input.with_extension("xmap"));
     if let Err(error) = compiled.report.check_budget(&args.input.display().to_string()) {
         write!(out, "{}", compiled.report)?;

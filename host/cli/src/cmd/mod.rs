@@ -19,6 +19,7 @@ mod events;
 mod firmware_log;
 mod floors;
 mod init;
+mod inspect;
 mod keygen;
 mod keys;
 mod link;
@@ -66,6 +67,7 @@ enum Verb {
     Init(init::Args),
     Doctor(doctor::Args),
     Build(build::Args),
+    Inspect(inspect::Args),
     Link(link::Args),
     Dis(dis::Args),
     Sim(sim::Args),
@@ -231,6 +233,7 @@ fn run(verb: &Verb, out: &mut dyn Write) -> Done {
         Verb::Init(args) => init::run(args, out),
         Verb::Doctor(args) => doctor::run(args, out),
         Verb::Build(args) => build::run(args, out),
+        Verb::Inspect(args) => inspect::run(args, out),
         Verb::Link(args) => link::run(args, out),
         Verb::Dis(args) => dis::run(args, out),
         Verb::Sim(args) => sim::run(args, out),
