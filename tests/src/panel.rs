@@ -1,4 +1,5 @@
-//! The panels of `tests/panels`: a manifest, a module, a script and the trace it must leave.
+//! The panels of `tests/panels` and `tests/hosted`: a manifest, a module, a script and the trace it must
+//! leave.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -29,7 +30,20 @@ impl Panel {
     ///
     /// Where a folder lacks a file, or one of its files cannot be read.
     pub fn all() -> Result<Vec<Panel>> {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("panels");
+        Panel::all_in("panels")
+    }
+
+    /// Every panel whose module brings the standard library of its language, sorted by name.
+    ///
+    /// # Errors
+    ///
+    /// As [`Panel::all`].
+    pub fn hosted() -> Result<Vec<Panel>> {
+        Panel::all_in("hosted")
+    }
+
+    fn all_in(folder: &str) -> Result<Vec<Panel>> {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
         let mut dirs = Vec::new();
         for entry in fs::read_dir(&root).with_context(|| root.display().to_string())? {
             let path = entry?.path();

@@ -15,11 +15,16 @@ use xmap_tests::oracle::{self, Step};
 /// Runs a panel's script and returns the plain trace.
 type Runner = fn(&Panel) -> String;
 
+/// The panels of plain modules, and those with standard libraries.
+fn every() -> Vec<Panel> {
+    Panel::all().unwrap().into_iter().chain(Panel::hosted().unwrap()).collect()
+}
+
 /// Asserts that a runner leaves the committed trace of every panel; says for each that does not
 /// where it first differs.
 fn leaves_the_committed_traces(runner: Runner) {
     let mut wrong = Vec::new();
-    for panel in Panel::all().unwrap() {
+    for panel in every() {
         let path = panel.expected_path();
         let expected = fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
         if let Some(difference) = difference(&expected, &runner(&panel)) {
@@ -61,7 +66,7 @@ fn asked(panel: &Panel) -> oracle::Run {
 #[test]
 fn the_oracle_leaves_the_committed_traces() {
     if std::env::var_os("BLESS").is_some() {
-        for panel in Panel::all().unwrap() {
+        for panel in every() {
             fs::write(panel.expected_path(), oracle(&panel)).unwrap();
         }
     }
@@ -88,9 +93,9 @@ fn the_simulator_leaves_the_committed_traces() {
 /// A trace proves little about an export that no script calls, and about a handler that no event does.
 #[test]
 fn scripts_call_every_export_of_their_module() {
-    for panel in Panel::all().unwrap() {
+    for panel in every() {
         let ran = asked(&panel);
-        let mut called = BTreeSet::from(["_initialize", "on_mount"]);
+        let mut called = BTreeSet::from(["_initialize", "_start", "on_mount"]);
         called.extend(ran.handled.iter().map(String::as_str));
         for step in &panel.script.steps {
             if let Step::Call { name, .. } = step {

@@ -2,6 +2,7 @@
 
 use std::fmt::{self, Write as _};
 
+use super::hosted::Held;
 use super::{Manifest, Mode, Safe};
 
 /// Lines of the BCM2711 (*BCM2711 ARM Peripherals*, section 5.1).
@@ -47,6 +48,8 @@ pub(super) struct Board {
     time_us: u64,
     /// The lines of the plain trace.
     pub(super) trace: String,
+    /// What a program has written of a line.
+    pub(super) held: Held,
     /// The memory of the module, once there is one.
     pub(super) memory: Option<wasmi::Memory>,
 }
@@ -65,7 +68,15 @@ impl Board {
             };
         }
         let time_us = manifest.time_us;
-        Board { lines, now_us: 0, left_us: time_us, time_us, trace: String::new(), memory: None }
+        Board {
+            lines,
+            now_us: 0,
+            left_us: time_us,
+            time_us,
+            trace: String::new(),
+            held: Held::default(),
+            memory: None,
+        }
     }
 
     /// A call begins: it may wait as long as any.

@@ -9,6 +9,7 @@ use wasmi::{
 };
 
 use super::board::{BAD_ARGUMENT, Board, Stop};
+use super::hosted;
 use super::{Arg, Keep, Manifest, Stretch, Ty};
 
 /// Units of wasmi's fuel, about one for each instruction, that one call may burn.
@@ -43,6 +44,8 @@ pub(super) struct Guest {
     linker: Linker<Board>,
     pub(super) store: Store<Board>,
     instance: Option<Instance>,
+    /// Units that one call may burn.
+    fuel: u64,
 }
 
 impl Guest {
@@ -52,7 +55,9 @@ impl Guest {
         let engine = Engine::new(&config);
         let module = Module::new(&engine, wasm)?;
         let store = Store::new(&engine, Board::new(manifest));
-        Ok(Guest { module, linker: imports(&engine)?, store, instance: None })
+        let mut linker = imports(&engine)?;
+        hosted::link(&mut linker, &module, &manifest.strings)?;
+        Ok(Guest { module, linker, store, instance: None, fuel: manifest.fuel.max(FUEL) })
     }
 
     /// Whether the module has this function.
@@ -64,7 +69,7 @@ impl Guest {
     /// is taken over from the instance before.
     pub(super) fn mount(&mut self, keep: Option<&Keep>) -> Result<Result<(), Refusal>> {
         let before = self.instance;
-        self.store.set_fuel(FUEL)?;
+        self.store.set_fuel(self.fuel)?;
         self.store.data_mut().begin_call();
         self.store.data_mut().memory = None;
         let instance = match self.linker.instantiate_and_start(&mut self.store, &self.module) {
@@ -74,7 +79,10 @@ impl Guest {
         self.instance = Some(instance);
         let memory = instance.get_memory(&self.store, "memory");
         self.store.data_mut().memory = memory;
-        for name in ["_initialize", "on_mount"] {
+        // A program runs once, in the place of what initialises a library.
+        let first =
+            if instance.get_func(&self.store, "_initialize").is_some() { "_initialize" } else { "_start" };
+        for name in [first, "on_mount"] {
             if let (Some(keep), Some(before), "on_mount") = (keep, before, name) {
                 self.carry(keep, before, instance)?;
             }
@@ -87,6 +95,7 @@ impl Guest {
                     [Val::I32(result)] => return Ok(Err(Refusal::Said(result))),
                     _ => bail!("{name} has other results than it may"),
                 },
+                Err(code) if name == "_start" && code == hosted::ENDED.0 => {}
                 Err(code) => return Ok(Err(Refusal::Trapped { name, code })),
             }
         }
@@ -151,7 +160,7 @@ impl Guest {
         let func = self.func(name)?;
         let mut results: Vec<Val> =
             func.ty(&self.store).results().iter().map(|t| Val::default_for_ty(*t)).collect();
-        self.store.set_fuel(FUEL)?;
+        self.store.set_fuel(self.fuel)?;
         self.store.data_mut().begin_call();
         let pointer = self.instance.and_then(|of| of.get_global(&self.store, "__stack_pointer"));
         let before = pointer.map(|global| global.get(&self.store));

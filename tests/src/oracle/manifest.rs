@@ -6,6 +6,7 @@ use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;
 
 use super::Ty;
+use super::hosted::Strings;
 
 /// A manifest, read just far enough to run a module.
 #[derive(Clone, Debug)]
@@ -20,6 +21,10 @@ pub struct Manifest {
     pub exports: Option<Vec<Export>>,
     /// Microseconds that one call may wait in all.
     pub time_us: u64,
+    /// Words of fuel of one call.
+    pub fuel: u64,
+    /// Arguments and environment of a program.
+    pub(super) strings: Strings,
     /// What follows a fault.
     pub policy: Policy,
     /// What outlives a swap.
@@ -167,10 +172,21 @@ struct Raw {
     policy: Policy,
     #[serde(default)]
     keep: Keep,
+    #[serde(default)]
+    wasi: RawWasi,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct RawWasi {
+    args: Vec<String>,
+    env: BTreeMap<String, String>,
 }
 
 #[derive(Deserialize)]
 struct RawModule {
+    #[serde(default)]
+    name: String,
     wasm: String,
     #[serde(default = "default_namespace")]
     namespace: String,
@@ -225,6 +241,7 @@ impl RawOn {
 #[derive(Default, Deserialize)]
 struct RawLimits {
     time_us: Option<u64>,
+    fuel: Option<u64>,
 }
 
 fn default_namespace() -> String {
@@ -255,8 +272,21 @@ impl Manifest {
         };
         let time_us = raw.limits.time_us.unwrap_or(1_000_000);
         let policy = raw.policy;
+        let env = raw.wasi.env.iter().map(|(name, value)| format!("{name}={value}"));
+        let args = std::iter::once(raw.module.name).chain(raw.wasi.args).collect();
+        let strings = Strings { args, env: env.collect() };
         ensure!(policy.link_timeout_ms == 0, "the oracle has no host that could be lost");
-        Ok(Manifest { wasm: raw.module.wasm, namespace, pins, exports, time_us, policy, keep: raw.keep })
+        Ok(Manifest {
+            wasm: raw.module.wasm,
+            namespace,
+            pins,
+            exports,
+            time_us,
+            fuel: raw.limits.fuel.unwrap_or_default(),
+            strings,
+            policy,
+            keep: raw.keep,
+        })
     }
 
     /// The handlers, in the order of their keys.

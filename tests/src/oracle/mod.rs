@@ -12,6 +12,7 @@
 mod board;
 mod engine;
 mod events;
+mod hosted;
 mod manifest;
 mod play;
 mod script;
