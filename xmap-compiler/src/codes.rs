@@ -449,6 +449,11 @@ codes! {
         "The device did what was asked, and could not write it to its storage: a restart brings what was there before. The message has the reason. The device goes on trying; `xmap status` says what is missing, `xmap events` when it failed and when it worked again.",
         "unix:/run/xmap/xmapd.sock: hall runs, and is not on the disk: no space left on the disk";
 
+    OtherPanel = 927, "another panel has this place",
+        "`xmap swap` puts a new version in the place of a panel with the same name. Another name may be the wrong port or \
+         the wrong module, so it is asked for (on a terminal) or refused.",
+        "/dev/ttyUSB0: module 0 of the rpi4b has stairwell version 3, and this is blink version 1";
+
     // X10: panels side by side.
     OtherBoard = 1001, "panels of different boards",
         "The panels of a bundle run on one device.",
@@ -615,7 +620,8 @@ impl Code {
     }
 }
 
-/// A paragraph in lines of 110 columns, which is what a document has; what stands between backticks stays whole.
+/// A paragraph in lines of 110 columns, which is what a document has; what stands between backticks stays
+/// whole.
 fn wrapped(text: &str) -> String {
     const COLUMNS: usize = 110;
     let (mut lines, mut at) = (String::new(), 0);

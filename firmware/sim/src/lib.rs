@@ -29,6 +29,7 @@ mod run;
 mod script;
 mod signal;
 mod sim;
+mod svg;
 mod value;
 mod waveform;
 
@@ -43,5 +44,6 @@ pub use script::{
 };
 pub use signal::{Signal, write_vcd};
 pub use sim::{CallError, Heap, Sim, SimError};
+pub use svg::{escaped, svg};
 pub use value::{Unfit, Value};
 pub use waveform::{draw, time};

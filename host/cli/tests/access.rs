@@ -129,7 +129,12 @@ fn device(words: Vec<u32>) -> Device<Heap, Recorder<SimBoard, 64, 512>> {
 }
 
 fn xmap(args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_xmap")).args(args).env_remove("XMAP_KEY").output().unwrap()
+    Command::new(env!("CARGO_BIN_EXE_xmap"))
+        .env("XMAP_MAPS", "")
+        .args(args)
+        .env_remove("XMAP_KEY")
+        .output()
+        .unwrap()
 }
 
 fn text(bytes: &[u8]) -> &str {

@@ -77,7 +77,7 @@ fn device(words: Vec<u32>, hosts: usize) -> String {
 }
 
 fn xmap(args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_xmap")).args(args).output().unwrap()
+    Command::new(env!("CARGO_BIN_EXE_xmap")).env("XMAP_MAPS", "").args(args).output().unwrap()
 }
 
 fn text(bytes: &[u8]) -> &str {

@@ -23,7 +23,7 @@ use xmap_link::{DeviceEvent, DeviceEventKind, ImageState, RollbackReason, TrapRe
 fn xmap(fake: &Fake, args: &[&str]) -> (String, String, i32) {
     let port = fake.port.to_string();
     let args = args.iter().map(|arg| if *arg == "PORT" { port.as_str() } else { *arg });
-    let output = Command::new(env!("CARGO_BIN_EXE_xmap")).args(args).output().unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_xmap")).env("XMAP_MAPS", "").args(args).output().unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap().replace(&port, "PORT");
     (text(output.stdout), text(output.stderr), output.status.code().unwrap())
 }
@@ -77,7 +77,7 @@ fn plain(out: &str) -> (String, String, i32) {
 fn a_swap_says_what_came_about() {
     let panel = Panel::new();
     let mut fake = with(|slots| slots.trial_ms = 3000);
-    let done = xmap(&fake, &["swap", "--port", "PORT", panel.image()]);
+    let done = xmap(&fake, &["swap", "--replace", "--port", "PORT", panel.image()]);
     assert_eq!(done, plain("swapped small: generation 2, on trial for 3.0 s\n"));
     let sent = fake.slots().running[0].bytes.clone();
     assert_eq!(sent, std::fs::read(&panel.image).unwrap());
@@ -85,7 +85,7 @@ fn a_swap_says_what_came_about() {
     // A manifest is compiled first; a module by its name; an object for scripts.
     let mut fake = with(|_| {});
     let manifest = panel.manifest.to_str().unwrap();
-    let done = xmap(&fake, &["swap", "--port", "PORT", "--module", "pump", "--json", manifest]);
+    let done = xmap(&fake, &["swap", "--replace", "--port", "PORT", "--module", "pump", "--json", manifest]);
     assert_eq!(done, plain("{\"generation\":2,\"module\":1,\"name\":\"small\",\"trial_ms\":0}\n"));
     assert_eq!(fake.slots().running[1].bytes, sent);
 }
@@ -94,7 +94,7 @@ fn a_swap_says_what_came_about() {
 fn a_swap_waits_for_the_end_of_the_trial() {
     let panel = Panel::new();
     let swap = |fake: &Fake, more: &[&str]| {
-        xmap(fake, &[&["swap", "--port", "PORT", "--wait", panel.image()], more].concat())
+        xmap(fake, &[&["swap", "--replace", "--port", "PORT", "--wait", panel.image()], more].concat())
     };
     let fake = with(|slots| slots.trial_ms = 400);
     let out = "swapped small: generation 2, on trial for 0.4 s\nconfirmed small\n";
@@ -127,7 +127,8 @@ fn a_swap_waits_for_the_end_of_the_trial() {
 fn a_swap_that_does_not_come_about_is_an_error() {
     let panel = Panel::new();
     let swap = |fake: &Fake, more: &[&str]| {
-        let (out, error, status) = xmap(fake, &[&["swap", "--port", "PORT", panel.image()], more].concat());
+        let (out, error, status) =
+            xmap(fake, &[&["swap", "--replace", "--port", "PORT", panel.image()], more].concat());
         assert_eq!(status, 1, "{error}");
         (out, error)
     };
@@ -337,7 +338,7 @@ fn another_protocol_is_said_by_every_verb() {
         assert!(error.starts_with("error[X0905]: PORT: the device speaks protocol 7"), "{verb}: {error}");
         assert_eq!(status, 1);
     }
-    let (_, error, _) = xmap(&stranger(), &["swap", "--port", "PORT", panel.image()]);
+    let (_, error, _) = xmap(&stranger(), &["swap", "--replace", "--port", "PORT", panel.image()]);
     assert!(error.starts_with("error[X0905]"), "{error}");
 }
 

@@ -10,6 +10,7 @@
 mod begin;
 mod build;
 mod describe;
+mod page;
 mod play;
 mod recipe;
 mod report;
@@ -22,6 +23,7 @@ pub mod traps;
 pub use begin::{Begun, Language, begin};
 pub use build::{Built, Note, build, panel};
 pub use describe::describe;
+pub use page::{Run, page};
 pub use play::{Coverage, Played, play};
 pub use recipe::{NO_BUILD, sources};
 pub use report::{Counted, junit, tap};

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use xmap_sim::escaped;
+
 use crate::Played;
 
 /// The scripts of one panel, as they were played.
@@ -63,25 +65,6 @@ pub fn junit(all: &[Counted<'_>]) -> String {
         text += "  </testsuite>\n";
     }
     text + "</testsuites>\n"
-}
-
-/// A text inside XML: what XML 1.0 does not allow at all is written out.
-fn escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => escaped += "&amp;",
-            '<' => escaped += "&lt;",
-            '>' => escaped += "&gt;",
-            '"' => escaped += "&quot;",
-            '\n' | '\t' | '\r' => escaped.push(c),
-            c if c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}') => {
-                escaped.extend(c.escape_default());
-            }
-            c => escaped.push(c),
-        }
-    }
-    escaped
 }
 
 #[cfg(test)]

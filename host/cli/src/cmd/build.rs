@@ -3,17 +3,19 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use serde_json::json;
 use xmap_compiler::diagnostic::{Diagnostics, Place};
 use xmap_compiler::input::{Content, MAX_MODULE_BYTES, read, read_at_most};
 use xmap_compiler::inspect::Inspection;
 use xmap_compiler::manifest::{Manifest, lines_text};
+use xmap_compiler::map::hex;
 use xmap_image::Image;
 use xmap_image::limits::MAX_IMAGE_BYTES;
 use xmap_project::Built;
 
-use super::Done;
 use super::load::{build, map_path};
 use super::output::write_image;
+use super::{Done, size};
 
 /// Compile a panel to an image, and say what it takes
 ///
@@ -25,6 +27,7 @@ Examples:
   xmap build panel.toml                    writes panel.xmap and panel.xmap.map
   xmap build panel.toml -o boot/panel.xmap
   xmap build panel.toml --max-bytes 4096   fails where the image is larger
+  xmap build panel.toml --json             what it takes, for scripts
   xmap build lamp.wasm                     without a manifest: lines 2-13 and 16-27")]
 pub(super) struct Args {
     /// A manifest (panel.toml), or a module alone (.wasm, .wat)
@@ -36,6 +39,9 @@ pub(super) struct Args {
     /// Bytes that the image may have; stands above the manifest's max_bytes
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=MAX_IMAGE_BYTES as i64))]
     max_bytes: Option<u32>,
+    /// Print one JSON object, for scripts
+    #[arg(long)]
+    json: bool,
 }
 
 /// Ends the errors of a module with what it is and what to change, where its compiler is known.
@@ -66,6 +72,13 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Done {
     compiled.report.check_board(&args.input.display().to_string(), &image, 0)?;
     let map = (map_path(&output), compiled.map.to_json());
     let written = write_image(&output, &compiled.bytes(), &[map], &sources)?;
+    if args.json {
+        let mut object = size::object(&compiled.report, image.manifest().unwrap_or_default().module);
+        object["hash"] = json!(hex(&image.hash()));
+        object["version"] = json!(image.header().version);
+        object["written"] = json!(output.display().to_string());
+        return Ok(writeln!(out, "{object}")?);
+    }
     if manifest.is_bare() {
         let lines = lines_text(manifest.module.board.value.header);
         writeln!(out, "no manifest: lines {lines} may all be used")?;

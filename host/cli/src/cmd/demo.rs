@@ -75,7 +75,7 @@ pub(super) fn run(_: &Args, out: &mut dyn Write) -> Done {
     let place = Path::new("the demo's scenario");
     let script = ScriptFile::parse(place, SCENARIO.to_string(), &image.image(), &mut tell)?;
     let mut sim = Sim::from_image(image.clone()).expect("the demo panel mounts");
-    sim::told(&mut sim, &loaded, &script, out)?;
+    sim::told(&mut sim, &loaded, &script, &mut Vec::new(), out)?;
 
     writeln!(out, "\n3. What a call costs here, against the least that it can cost:\n")?;
     out.flush()?;

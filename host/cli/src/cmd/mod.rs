@@ -24,6 +24,7 @@ mod keygen;
 mod keys;
 mod link;
 mod load;
+mod map_store;
 mod monitor;
 mod new;
 mod norm;

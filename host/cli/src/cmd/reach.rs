@@ -14,7 +14,7 @@ use xmap_compiler::recognize::not_this;
 use xmap_keys::roles::read_role_key;
 use xmap_link::{ImageInfo, ModuleStatus, Thing};
 
-use super::{Done, Failure, load::MAX_MAP_BYTES};
+use super::{Done, Failure, load::MAX_MAP_BYTES, map_store};
 
 /// How to reach a device.
 #[derive(Clone, clap::Args)]
@@ -106,7 +106,8 @@ impl Module {
 /// Maps of images, for traps.
 #[derive(clap::Args)]
 pub(super) struct MapFiles {
-    /// The map of an image on the device: traps are shown with their source lines; may be given again
+    /// The map of an image on the device: traps are shown with their source lines; may be given again. Maps
+    /// of images that were swapped from this machine are found without it
     #[arg(long = "map", value_name = "FILE")]
     files: Vec<PathBuf>,
 }
@@ -115,7 +116,7 @@ impl MapFiles {
     /// # Errors
     /// X0101 to X0103 and X0701: what is no map is said before the device is asked.
     pub(super) fn read(&self) -> Result<Maps, Diagnostic> {
-        let mut maps = Maps::default();
+        let mut maps = Maps::found_by(map_store::find);
         for path in &self.files {
             maps.add(read_map(path)?);
         }

@@ -3,8 +3,10 @@
 use std::io::Write;
 use std::path::PathBuf;
 
-use xmap_project::{ScriptFile, traps};
-use xmap_sim::{Player, Shown, Sim, SimBoard, SimError, trace_line, write_vcd};
+use serde_json::json;
+use xmap::text::json::value;
+use xmap_project::{Run, ScriptFile, page, traps};
+use xmap_sim::{Player, Shown, Sim, SimBoard, SimError, svg, time, trace_line, write_vcd};
 
 use super::load::{Loaded, load, tell};
 use super::{Done, output, story};
@@ -30,6 +32,7 @@ Examples:
   xmap sim panel.toml --script day.txt
   xmap sim panel.xmap --script day.txt --plain           what every target must reproduce
   xmap sim panel.xmap --script day.txt --vcd day.vcd     for GTKWave
+  xmap sim panel.toml --script day.txt --html day.html   waveform, steps and bounds in one file
   echo 'call lamp_on' | xmap sim lamp.wasm --script -"
 )]
 pub(super) struct Args {
@@ -44,9 +47,18 @@ pub(super) struct Args {
     /// Write the levels of the lines over time, as a waveform viewer reads them
     #[arg(long, value_name = "FILE")]
     vcd: Option<PathBuf>,
+    /// Write the waveform as a picture
+    #[arg(long, value_name = "FILE")]
+    svg: Option<PathBuf>,
+    /// Write waveform, steps and bounds as one page that opens anywhere
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
     /// Print register stores, messages and results in order, and nothing else
     #[arg(short, long)]
     plain: bool,
+    /// Print one JSON object a line: each step, what it did, and the end
+    #[arg(long, conflicts_with = "plain")]
+    json: bool,
 }
 
 pub(super) fn run(args: &Args, out: &mut dyn Write) -> Done {
@@ -57,7 +69,7 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Done {
         Some(path) => ScriptFile::read(path, &image, &mut tell)?,
         None => ScriptFile::parse("".as_ref(), String::new(), &image, &mut tell)?,
     };
-    if !args.plain {
+    if !args.plain && !args.json {
         story::loaded(&loaded, out)?;
         if loaded.seal.is_some() {
             writeln!(out, "its seal is not checked here: `xmap verify --policy` does")?;
@@ -71,11 +83,13 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Done {
         }
         Err(error) => unreachable!("the image was verified: {error}"),
     };
-    let played = if args.plain {
-        plain(&mut sim, &loaded, &script, out)
-    } else {
-        told(&mut sim, &loaded, &script, out)
+    let mut rows = Vec::new();
+    let played = match args {
+        Args { plain: true, .. } => plain(&mut sim, &loaded, &script, out),
+        Args { json: true, .. } => objects(&mut sim, &loaded, &script, out),
+        _ => told(&mut sim, &loaded, &script, &mut rows, out),
     };
+    write_pictures(args, &sim, &loaded, &script, rows)?;
     write_trace(args, sim.board())?;
     if let Some(path) = &args.vcd {
         let mut bytes = Vec::new();
@@ -103,17 +117,94 @@ fn plain(sim: &mut Sim, loaded: &Loaded, file: &ScriptFile, out: &mut dyn Write)
 }
 
 /// The same for a person, with times, places and a waveform.
-pub(super) fn told(sim: &mut Sim, loaded: &Loaded, file: &ScriptFile, out: &mut dyn Write) -> Done {
+pub(super) fn told(
+    sim: &mut Sim,
+    loaded: &Loaded,
+    file: &ScriptFile,
+    rows: &mut Vec<Row>,
+    out: &mut dyn Write,
+) -> Done {
     story::begin(out)?;
     let mut mounted = Vec::new();
     let places = |trap: &tiny_mapper::Trap| traps::places(loaded.map.iter().chain(file.maps()), trap);
     let mut player = Player::new(sim, &mut |shown| mounted.push(shown)).with_places(&places);
-    story::shown(sim, loaded, file, &mounted, out)?;
+    let mut text = Vec::new();
+    story::shown(sim, loaded, file, &mounted, &mut text)?;
+    rows.push((0, "mount".to_string(), lines(&text)));
+    out.write_all(&text)?;
     for step in file.script().unrolled() {
-        story::step(sim, loaded, file, &mut player, step, out)?;
+        let (began_us, mut text) = (sim.time_us(), Vec::new());
+        writeln!(out, "{:>10}  {}", time(began_us), file.line(step.at))?;
+        let played = story::step(sim, loaded, file, &mut player, step, &mut text);
+        rows.push((began_us, file.line(step.at).to_string(), lines(&text)));
+        out.write_all(&text)?;
+        played?;
     }
     player.finish(sim).map_err(|error| file.diagnose(&error))?;
     story::end(sim, out)
+}
+
+/// A step of a page: when it began, its text, and what it did.
+pub(super) type Row = (u64, String, Vec<String>);
+
+fn lines(text: &[u8]) -> Vec<String> {
+    String::from_utf8_lossy(text).lines().map(|line| line.trim_start().to_string()).collect()
+}
+
+/// Writes the pictures that were asked for. A run that was not told to a person is played again for its
+/// steps.
+fn write_pictures(args: &Args, sim: &Sim, loaded: &Loaded, script: &ScriptFile, mut rows: Vec<Row>) -> Done {
+    if let Some(path) = &args.svg {
+        output::write_file(path, svg(&sim.signals(), sim.time_us()).as_bytes())?;
+    }
+    let Some(path) = &args.html else { return Ok(()) };
+    if args.plain || args.json {
+        let mut again = Sim::from_image(loaded.image.clone()).expect("it was mounted before");
+        // What is wrong with it was said by the first run.
+        _ = told(&mut again, loaded, script, &mut rows, &mut std::io::sink());
+    }
+    let (header, signals) = (loaded.image.image().header(), sim.signals());
+    let name = loaded.image.manifest().module;
+    let title = format!("{name} version {} on {}", header.version, header.board.board().name);
+    let run =
+        Run { title: &title, signals: &signals, end_us: sim.time_us(), steps: &rows, report: &loaded.report };
+    Ok(output::write_file(path, page(&run).as_bytes())?)
+}
+
+/// The run as objects, for scripts.
+fn objects(sim: &mut Sim, loaded: &Loaded, file: &ScriptFile, out: &mut dyn Write) -> Done {
+    let places = |trap: &tiny_mapper::Trap| traps::places(loaded.map.iter().chain(file.maps()), trap);
+    let object = |shown: &Shown| match shown {
+        Shown::Store(access) => json!({ "store": access.register.to_string(), "value": access.value }),
+        Shown::Log(level, text) => json!({ "log": text, "level": level.name() }),
+        Shown::Returned { name, values } => {
+            json!({ "call": name, "results": values.iter().map(value).collect::<Vec<_>>() })
+        }
+        Shown::Trapped { name, trap } | Shown::HandlerTrapped { name, trap } => {
+            json!({ "trap": trap.code.name(), "name": name, "detail": trap.detail, "sources": places(trap) })
+        }
+        Shown::Faulted { name } => json!({ "faulted": name }),
+    };
+    let mut line = |time_us: u64, at: usize, step: &str, all: &[Shown]| -> Done {
+        let shown: Vec<_> = all.iter().map(object).collect();
+        let object = json!({ "time_us": time_us, "line": at, "step": step, "shown": shown });
+        Ok(writeln!(out, "{object}")?)
+    };
+    let mut mounted = Vec::new();
+    let mut player = Player::new(sim, &mut |shown| mounted.push(shown)).with_places(&places);
+    line(0, 0, "mount", &mounted)?;
+    for step in file.script().unrolled() {
+        let (time_us, mut all) = (sim.time_us(), Vec::new());
+        let played = player.play(sim, step, &mut |shown| all.push(shown));
+        line(time_us, step.at, file.line(step.at), &all)?;
+        played.map_err(|error| file.diagnose(&error))?;
+    }
+    player.finish(sim).map_err(|error| file.diagnose(&error))?;
+    let (counters, stores) = (sim.counters(), sim.stores().count());
+    let end = json!({
+        "end_us": sim.time_us(), "calls": counters.calls, "traps": counters.traps, "stores": stores,
+    });
+    Ok(writeln!(out, "{end}")?)
 }
 
 fn write_trace(args: &Args, board: &SimBoard) -> Done {

@@ -1,9 +1,11 @@
 //! `xmap size`: where an image's bytes are.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::PathBuf;
 
-use xmap_compiler::report::Report;
+use serde_json::{Value as Json, json};
+use xmap_compiler::report::{How, Report};
 use xmap_image::{Extension, Section};
 use xmap_trust::SEAL_WORDS;
 
@@ -15,14 +17,24 @@ use super::{Done, load::Loaded, load::load_all};
 #[command(after_help = "\
 Examples:
   xmap size panel.xmap
-  xmap size panel.toml     compiles it first, and writes nothing")]
+  xmap size panel.toml     compiles it first, and writes nothing
+  xmap size panel.toml --json | jq '.exports[].ops'")]
 pub(super) struct Args {
     /// An image or a bundle; a manifest or a module is compiled first
     file: PathBuf,
+    /// Print one JSON object for each image, for scripts
+    #[arg(long)]
+    json: bool,
 }
 
 pub(super) fn run(args: &Args, out: &mut dyn Write) -> Done {
     let all = load_all(&args.file)?;
+    if args.json {
+        for loaded in &all {
+            writeln!(out, "{}", object(&loaded.report, loaded.image.manifest().module))?;
+        }
+        return Ok(());
+    }
     for (n, loaded) in all.iter().enumerate() {
         if all.len() > 1 {
             let gap = if n > 0 { "\n" } else { "" };
@@ -35,6 +47,41 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Done {
         writeln!(out, "\n{:<18}{total:>8}", "bundle")?;
     }
     Ok(())
+}
+
+/// A size report as an object.
+pub(super) fn object(report: &Report, name: &str) -> Json {
+    let sections = Section::ALL.iter().map(|section| section_name(*section)).zip(&report.sections);
+    let extensions = Extension::ALL.iter().map(|section| extension_name(*section)).zip(&report.extensions);
+    let sections: BTreeMap<&str, u32> =
+        sections.chain(extensions).map(|(name, bytes)| (name, *bytes)).collect();
+    let exports: Vec<Json> = report
+        .exports
+        .iter()
+        .map(|export| {
+            let (kind, ops, insns, fuel) = match &export.how {
+                How::Direct(_) => ("direct", Some(1), None, None),
+                How::Bounded(bound) => ("bounded", Some(bound.ops), Some(bound.insns), None),
+                How::Fuelled(fuel) => ("fuelled", None, None, Some(*fuel)),
+            };
+            json!({
+                "key": export.key, "name": export.name, "bytes": export.bytes, "kind": kind, "ops": ops,
+                "insns": insns, "fuel": fuel, "unbounded": export.unbounded,
+            })
+        })
+        .collect();
+    let functions: Vec<Json> = report
+        .functions
+        .iter()
+        .map(|function| {
+            let ops = function.bound.map(|bound| bound.ops);
+            json!({ "name": function.name, "bytes": function.bytes, "ops": ops })
+        })
+        .collect();
+    json!({
+        "name": name, "bytes": report.total, "budget": report.budget, "module_bytes": report.module,
+        "sections": sections, "exports": exports, "functions": functions,
+    })
 }
 
 fn one(loaded: &Loaded, out: &mut dyn Write) -> Done {

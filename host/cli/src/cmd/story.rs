@@ -51,7 +51,6 @@ pub(super) fn step(
     step: &Step,
     out: &mut dyn Write,
 ) -> Done {
-    writeln!(out, "{:>10}  {}", time(sim.time_us()), file.line(step.at))?;
     let mut all = Vec::new();
     let played = player.play(sim, step, &mut |shown| all.push(shown));
     shown(sim, loaded, file, &all, out)?;

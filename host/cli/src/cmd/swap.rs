@@ -1,18 +1,20 @@
 //! `xmap swap`: a new image for a running device.
 
-use std::io::Write;
+use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
+use xmap::text::json::board_name;
 use xmap::text::{Maps, json, swapped_text, why_text};
 use xmap_client::{Client, Swapped, Trial};
 use xmap_compiler::diagnostic::{Code, Diagnostic, Place};
 use xmap_image::OwnedImage;
+use xmap_link::ModuleStatus;
 use xmap_trust::{SEAL_WORDS, Seal};
 
 use super::progress::Progress;
 use super::reach::{Device, Module, image_things, must_keep, switched};
-use super::{Done, Failure, load};
+use super::{Done, Failure, load, map_store, sign};
 
 /// Give a running device a new image
 ///
@@ -25,7 +27,9 @@ Examples:
   xmap swap --port /dev/ttyUSB0 panel.xmap
   xmap swap --port /dev/ttyUSB0 panel.toml --wait    compiles it; waits for the trial's end
   xmap swap --port tcp:127.0.0.1:5555 --module 1 pump.xmap
-  xmap swap --port /dev/ttyUSB0 panel.xmap && xmap confirm --port /dev/ttyUSB0")]
+  xmap swap --port /dev/ttyUSB0 panel.toml --replace          another panel takes the module's place
+  xmap swap --port /dev/ttyUSB0 panel.toml --sign hall.key --origin uart
+  xmap swap --port /dev/ttyUSB0 panel.toml --confirm          ends the trial at once")]
 pub(super) struct Args {
     #[command(flatten)]
     device: Device,
@@ -34,6 +38,18 @@ pub(super) struct Args {
     /// Wait until the trial is over, and say how it ended
     #[arg(short, long)]
     wait: bool,
+    /// End the trial at once: the image counts as good
+    #[arg(long, conflicts_with = "wait")]
+    confirm: bool,
+    /// Let the panel take the place of another one with another name
+    #[arg(long)]
+    replace: bool,
+    /// Seal the image with this secret key first, as `xmap sign` does
+    #[arg(long, value_name = "FILE", requires = "origin")]
+    sign: Option<PathBuf>,
+    /// Where the sealed image comes from: usb, uart, https://...
+    #[arg(long, value_name = "ORIGIN", requires = "sign")]
+    origin: Option<String>,
     /// An image; a manifest or a module is compiled first
     #[arg(value_name = "PANEL")]
     file: PathBuf,
@@ -42,14 +58,20 @@ pub(super) struct Args {
 impl Args {
     /// What another verb asks for: the panel of a manifest, without waiting for the end of its trial.
     pub(super) fn of(device: Device, module: Module, file: PathBuf) -> Self {
-        Self { device, module, wait: false, file }
+        let (wait, confirm, replace, sign, origin) = (false, false, false, None, None);
+        Self { device, module, wait, confirm, replace, sign, origin, file }
     }
 }
 
 pub(super) fn run(args: &Args, out: &mut dyn Write) -> Done {
-    let loaded = load::load(&args.file)?;
-    let mut maps = Maps::default();
+    let mut loaded = load::load(&args.file)?;
+    if let (Some(key), Some(origin)) = (&args.sign, &args.origin) {
+        let key = xmap_keys::read_key(key)?;
+        loaded.seal = Some(sign::sealed(&args.file, &loaded.image.image(), origin, &key)?);
+    }
+    let mut maps = Maps::found_by(map_store::find);
     if let Some(map) = loaded.map {
+        map_store::keep(&map);
         maps.add(map);
     }
     let mut client = args.device.connect()?;
@@ -58,16 +80,23 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Done {
         writeln!(out, "the seal stays here: the device is a development build, and checks none")?;
     }
     let panel = Panel { name: name(&loaded.image, &args.file), image: &loaded.image, seal, maps: &maps };
-    let module = args.module.find(&mut client)?.module;
+    let before = args.module.find(&mut client)?;
+    let module = before.module;
+    panel.takes_the_place(args, &client, &before)?;
     // What happens from here on may say why the image was taken back.
     let since = client.next_happening()?;
     let swapped = panel.send(args, &mut client, module, out)?;
+    if args.confirm && swapped.trial_ms > 0 {
+        client.confirm(module)?;
+        let json = json!({ "confirmed": panel.name, "module": module, "generation": swapped.generation });
+        args.device.print(out, &json, &format!("confirmed {}", panel.name))?;
+    }
     if args.wait && swapped.trial_ms > 0 {
         // Whoever reads along learns of the swap while its trial goes on.
         out.flush()?;
         panel.wait(args, &mut client, &swapped, since, out)?;
     }
-    if swapped.trial_ms > 0 && !args.wait {
+    if swapped.trial_ms > 0 && !args.wait && !args.confirm {
         // An image on trial does not count as good: a restart brings the one before it, on purpose.
         return Ok(());
     }
@@ -82,6 +111,13 @@ fn name(image: &OwnedImage, file: &Path) -> String {
     }
 }
 
+/// Asks the person at the terminal.
+fn is_wanted() -> bool {
+    _ = write!(io::stderr(), "Another panel has this place. Replace it? [y/N] ");
+    let mut line = String::new();
+    io::stdin().read_line(&mut line).is_ok() && matches!(line.trim(), "y" | "Y" | "yes")
+}
+
 /// What is swapped in.
 struct Panel<'a> {
     name: String,
@@ -91,6 +127,35 @@ struct Panel<'a> {
 }
 
 impl Panel<'_> {
+    /// Says what is about to take the place of what, and asks where that has another name.
+    ///
+    /// # Errors
+    /// X0927.
+    fn takes_the_place(&self, args: &Args, client: &Client, before: &ModuleStatus) -> Result<(), Diagnostic> {
+        let (port, module) = (client.port(), before.module);
+        let board = board_name(client.hello());
+        let version = self.image.image().header().version;
+        let new = format!("{} version {version}", self.name.escape_debug());
+        let was = before.name.as_str();
+        let old = match &before.image {
+            Some(image) if image.hash == self.image.image().hash() => "the same image".to_string(),
+            Some(image) if was.is_empty() => format!("an image without a name, version {}", image.version),
+            Some(image) => format!("{} version {}", was.escape_debug(), image.version),
+            None => "nothing".to_string(),
+        };
+        let is_person = io::stderr().is_terminal() && !args.device.wire.json;
+        if is_person {
+            _ = writeln!(io::stderr(), "{board} at {port}, module {module}: {old} -> {new}");
+        }
+        let is_other = before.image.is_some() && !was.is_empty() && was != self.name;
+        if !is_other || args.replace || (is_person && io::stdin().is_terminal() && is_wanted()) {
+            return Ok(());
+        }
+        let message = format!("{port}: module {module} of the {board} has {old}, and this is {new}");
+        let help = "`--replace` puts it there all the same; `--module N` names another module";
+        Err(Diagnostic::new(Code::OtherPanel, Place::File(port.into()), message).help(help.to_string()))
+    }
+
     fn send(
         &self,
         args: &Args,

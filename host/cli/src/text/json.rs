@@ -206,7 +206,7 @@ pub fn called(called: &Called, maps: &Maps) -> Json {
 }
 
 /// A result. What JSON has no number for is text: infinities and NaN. Bytes are text as they are printed.
-fn value(value: &Value) -> Json {
+pub fn value(value: &Value) -> Json {
     match value {
         Value::Bool(x) => (*x).into(),
         Value::U8(x) => (*x).into(),

@@ -19,9 +19,16 @@ use super::report::uptime;
 #[derive(Clone, Debug, Default)]
 pub struct Maps {
     maps: Vec<SourceMap>,
+    /// Finds the map of an image whose hash begins with some hexadecimal digits.
+    find: Option<fn(&str) -> Option<SourceMap>>,
 }
 
 impl Maps {
+    /// Without a map, but with a place to look for them by the beginning of an image's hash.
+    pub fn found_by(find: fn(&str) -> Option<SourceMap>) -> Self {
+        Self { maps: Vec::new(), find: Some(find) }
+    }
+
     /// Takes a map. It is used for traps of its own image only.
     pub fn add(&mut self, map: SourceMap) {
         self.maps.push(map);
@@ -32,14 +39,17 @@ impl Maps {
         self.maps.iter().map(|map| map.image.as_str())
     }
 
-    /// Where a trap happened, if one of the maps is that of its image.
+    /// Where a trap happened, if one of the maps is that of its image, or one is found.
     pub fn origin(&self, trap: &TrapReport) -> Option<Origin> {
         if trap.op == u32::MAX {
             return None;
         }
         // A trap has the first four bytes of the hash.
         let prefix = hex(&trap.image.to_le_bytes());
-        self.maps.iter().find(|map| map.image.starts_with(&prefix))?.find(trap.op)
+        match self.maps.iter().find(|map| map.image.starts_with(&prefix)) {
+            Some(map) => map.find(trap.op),
+            None => (self.find?)(&prefix)?.find(trap.op),
+        }
     }
 }
 

@@ -93,6 +93,50 @@ fn lamp(stores: &[String]) -> Vec<&str> {
 }
 
 #[test]
+fn another_panel_takes_a_place_only_where_that_is_said() {
+    let hall = Hall::new();
+    let porch = hall.panels.build("porch", "porch", PINS, &wat(5, "", 0, 10));
+    let rig = Rig::start(&[&hall.first]);
+    let swap = |more: &[&str]| xmap(&[&["swap", "--port", &rig.port, path(&porch)], more].concat());
+    let (out, error, status) = swap(&[]);
+    assert_eq!((out.as_str(), status), ("", 1));
+    let refused = "module 0 of the rpi4b has hall version 1, and this is porch version 1";
+    assert!(
+        error.contains("error[X0927]") && error.contains(refused) && error.contains("--replace"),
+        "{error}"
+    );
+    assert_eq!(call(&rig, "version"), "version -> 1\n");
+    let (out, error, status) = swap(&["--replace", "--confirm"]);
+    let expected = "swapped porch: generation 2, on trial for 3.0 s\nconfirmed porch\n";
+    assert_eq!((out.as_str(), error.as_str(), status), (expected, "", 0));
+    assert_eq!(call(&rig, "version"), "version -> 5\n");
+    let (_, error, status) = xmap(&["confirm", "--port", &rig.port]);
+    assert!(error.contains("X09") && status == 1, "the trial is over: {error}");
+}
+
+/// The map stands nowhere but where the swap kept it.
+#[test]
+fn a_trap_has_its_place_from_the_map_that_a_swap_kept() {
+    let hall = Hall::new();
+    let second = hall.next("second", "[policy]\nconfirm_ms = 0\n", &wat(2, "", 0, 100));
+    let rig = Rig::start(&[&hall.first]);
+    let maps = tempfile::tempdir().unwrap();
+    let run = |args: &[&str]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_xmap"));
+        let output = command.env("XMAP_MAPS", maps.path()).args(args).output().unwrap();
+        String::from_utf8([output.stdout, output.stderr].concat()).unwrap()
+    };
+    run(&["swap", "--port", &rig.port, path(&second)]);
+    std::fs::remove_file(format!("{}.map", path(&second))).unwrap();
+    let called = run(&["call", "--port", &rig.port, "trip"]);
+    assert!(called.contains("trap divide_by_zero") && called.contains("function $trip"), "{called}");
+    let events = run(&["events", "--port", &rig.port]);
+    assert!(events.contains("function $trip"), "{events}");
+    let (out, _, status) = xmap(&["call", "--port", &rig.port, "trip"]);
+    assert!(status == 3 && !out.contains("function $trip"), "without the maps: {out}");
+}
+
+#[test]
 fn a_lamp_stays_on_over_a_swap_and_back() {
     let hall = Hall::new();
     let second = hall.next("second", "[policy]\nconfirm_ms = 300\n", &wat(2, "", 0, 1500));

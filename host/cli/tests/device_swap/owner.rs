@@ -78,7 +78,9 @@ fn the_owner_swaps_and_what_is_refused_says_why() {
     done(&["call", port[0], port[1], "lamp_on"]);
     let status = done(&["status", port[0], port[1]]);
     assert!(status.contains("trust     policy 1, images refused: 0\n"), "{status}");
-    let swap = |image: &Path, line: &str| refused(&["swap", port[0], port[1], path(image)], line, "X1106");
+    let swap = |image: &Path, line: &str| {
+        refused(&["swap", "--replace", port[0], port[1], path(image)], line, "X1106")
+    };
     let unsigned = desk.panels.build("hall", "plain", PINS, &wat(9, "", 0, 100));
     swap(&unsigned, "reject: no seal");
     swap(&desk.image("hall", 9, "uart", "stranger"), "reject: unknown key");
@@ -95,6 +97,20 @@ fn the_owner_swaps_and_what_is_refused_says_why() {
     refused(&["rollback", port[0], port[1]], "reject: rollback 8 < 9", "X1106");
     let stores = ["GPCLR0 0x00020000", "GPSET0 0x00020000"];
     assert_eq!(rig.stop().stores, stores, "the lamp is on, and nobody else touched its line");
+}
+
+#[test]
+fn a_swap_seals_what_it_sends() {
+    let desk = Desk::new();
+    let rig = desk.device(&desk.image("hall", 8, "usb", "hall"));
+    let plain = desk.panels.build("hall", "plain", &format!("version = 9\n{PINS}"), &wat(9, "", 0, 100));
+    let key = desk.file("hall");
+    let swap = ["swap", "--port", &rig.port, path(&plain), "--sign", path(&key), "--origin"];
+    let (_, error, status) = xmap(&[&swap[..], &["a\nb"]].concat());
+    assert!(error.contains("error[X1105]") && status == 1, "{error}");
+    let out = done(&[&swap[..], &["uart"]].concat());
+    assert!(out.starts_with("swapped hall: generation 2"), "{out}");
+    assert_eq!(done(&["call", "--port", &rig.port, "version"]).trim(), "version -> 9");
 }
 
 #[test]
