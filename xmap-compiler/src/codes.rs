@@ -584,6 +584,9 @@ codes! {
     Overdue = 1512, "the device took too long",
         "The request was given to the device's task and no answer came in time. Whether it was carried out is not known.",
         "hall: no answer within 120 s";
+    NoBroker = 1513, "the broker cannot be reached",
+        "A warning: the gateway serves HTTP all the same, and tries the MQTT broker again by itself. Once it is there, all states are published anew.",
+        "127.0.0.1:1883: not connected: connection refused";
 }
 
 impl Code {

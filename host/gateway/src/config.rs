@@ -31,6 +31,24 @@ pub struct Config {
     pub devices: Vec<DeviceConfig>,
     /// Who may ask what.
     pub tokens: Tokens,
+    /// The broker.
+    pub mqtt: Option<MqttConfig>,
+}
+
+/// A broker, and what the gateway says and does there.
+pub struct MqttConfig {
+    /// Where it is.
+    pub broker: (String, u16),
+    /// User and password.
+    pub login: Option<(String, String)>,
+    /// The beginning of all topics.
+    pub prefix: String,
+    /// The beginning of discovery topics; `None` announces nothing.
+    pub discovery: Option<String>,
+    /// How old a command with a time may be, in seconds.
+    pub command_age_s: u64,
+    /// What commands may do.
+    pub token: Token,
 }
 
 /// A device.
@@ -61,6 +79,34 @@ struct File {
     devices: Vec<DeviceTable>,
     #[serde(default, rename = "token")]
     tokens: Vec<TokenTable>,
+    mqtt: Option<MqttTable>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MqttTable {
+    broker: String,
+    user: Option<String>,
+    password_file: Option<PathBuf>,
+    #[serde(default = "default_prefix")]
+    prefix: String,
+    #[serde(default = "default_discovery")]
+    discovery: String,
+    #[serde(default = "default_age")]
+    command_age_s: u64,
+    key: PathBuf,
+}
+
+fn default_prefix() -> String {
+    "xmap".into()
+}
+
+fn default_discovery() -> String {
+    "homeassistant".into()
+}
+
+fn default_age() -> u64 {
+    10
 }
 
 #[derive(Deserialize)]
@@ -126,7 +172,8 @@ impl Config {
                 "`xmap keygen --role operate -o operator.key`, then a table [[token]] with name and key";
             return Err(wrong("no token: nobody could ask anything".into()).help(help.to_string()).into());
         }
-        Ok(Self { listen, devices, tokens })
+        let mqtt = file.mqtt.map(|table| table.read(folder, &wrong)).transpose()?;
+        Ok(Self { listen, devices, tokens, mqtt })
     }
 }
 
@@ -176,6 +223,40 @@ impl DeviceTable {
                 .into());
         }
         Ok(DeviceConfig { name, source: Reached::Simulated, panels: load(&folder.join(sim))? })
+    }
+}
+
+impl MqttTable {
+    fn read(self, folder: &Path, wrong: &dyn Fn(String) -> Diagnostic) -> Result<MqttConfig, Diagnostic> {
+        let broker =
+            self.broker.rsplit_once(':').and_then(|(host, port)| Some((host.into(), port.parse().ok()?)));
+        let Some(broker) = broker.filter(|(host, _): &(String, u16)| !host.is_empty()) else {
+            return Err(wrong(format!("the broker {:?} is not HOST:PORT", self.broker)));
+        };
+        for part in [&self.prefix, &self.discovery] {
+            if part.contains(['+', '#']) || part.starts_with('$') || part.ends_with('/') {
+                return Err(wrong(format!("{part:?} is no beginning of a topic")));
+            }
+        }
+        if self.prefix.is_empty() {
+            return Err(wrong("the prefix of topics is empty".into()));
+        }
+        let login = match (self.user, self.password_file) {
+            (None, None) => None,
+            (Some(user), file) => {
+                let password = file.map(|file| input::read_text(&folder.join(file), 4096)).transpose()?;
+                Some((user, password.unwrap_or_default().trim_end().to_owned()))
+            }
+            (None, Some(_)) => return Err(wrong("a password without a user".into())),
+        };
+        Ok(MqttConfig {
+            broker,
+            login,
+            prefix: self.prefix,
+            discovery: Some(self.discovery).filter(|discovery| !discovery.is_empty()),
+            command_age_s: self.command_age_s,
+            token: Token::of_key("mqtt", &read_role_key(&folder.join(self.key))?, None),
+        })
     }
 }
 

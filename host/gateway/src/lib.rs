@@ -6,11 +6,14 @@
 //! [`server`] bounds what a network can ask for. A simulated device ([`simulated`]) is behind the same link
 //! as any other.
 
+pub mod calls;
 pub mod config;
 pub mod device;
+pub mod homeassistant;
 pub mod http;
 pub mod hub;
 pub mod metrics;
+pub mod mqtt;
 pub mod panel;
 pub mod problem;
 pub mod rate;

@@ -119,11 +119,11 @@ fn config(arguments: &Arguments) -> Result<(Config, Option<String>), Diagnostics
         Diagnostic::new(Code::NoRandom, Place::File(place.into()), format!("{place}: {error}"))
     })?;
     let tokens = Tokens::new(vec![Token::of_text("page", &token)]);
-    Ok((Config { listen, devices: vec![device], tokens }, Some(token)))
+    Ok((Config { listen, devices: vec![device], tokens, mqtt: None }, Some(token)))
 }
 
 async fn serve(config: Config, token: Option<String>) -> Result<(), Diagnostics> {
-    let Config { listen, devices, tokens } = config;
+    let Config { listen, devices, tokens, mqtt } = config;
     let listener = TcpListener::bind(listen).await.map_err(|error| refused(listen, &error))?;
     let listen = listener.local_addr().map_err(|error| refused(listen, &error))?;
     let (hub, shelf) = (Hub::default(), Arc::new(Shelf::default()));
@@ -135,6 +135,9 @@ async fn serve(config: Config, token: Option<String>) -> Result<(), Diagnostics>
     };
     let devices = devices.into_iter().map(start).collect::<Result<Vec<_>, _>>()?;
     let app = Arc::new(App::new(devices, tokens, shelf, hub));
+    if let Some(mqtt) = mqtt {
+        xmap_gateway::mqtt::start(&app, mqtt);
+    }
     // The token stands behind the #, which a browser sends to nobody.
     let token = token.map(|token| format!("#{token}")).unwrap_or_default();
     println!("http://{listen}/{token}");

@@ -85,6 +85,11 @@ pub fn text<'a>(app: &App, devices: impl Iterator<Item = &'a Device>) -> String 
         .skip(1)
         .map(|(class, count)| (format!("status=\"{class}xx\""), count.load(Ordering::Relaxed) as f64));
     families.push(("xmap_gateway_answers_total", "counter", "HTTP answers, by status.", answers.collect()));
+    let count = |of: &std::sync::atomic::AtomicU64| of.load(Ordering::Relaxed) as f64;
+    let mqtt =
+        [("connects", &app.mqtt.connects), ("commands", &app.mqtt.commands), ("refused", &app.mqtt.refused)];
+    let samples = mqtt.map(|(what, of)| (format!("what=\"{what}\""), count(of)));
+    families.push(("xmap_gateway_mqtt_total", "counter", "What came of MQTT.", samples.into()));
     let mut text = String::new();
     for (name, kind, help, samples) in families.iter().filter(|(.., samples)| !samples.is_empty()) {
         writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}").expect("a string takes any text");

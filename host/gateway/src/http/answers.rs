@@ -7,18 +7,17 @@ use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde_json::{Value as Json, json};
-use xmap_boards::Line;
 use xmap_compiler::codes::Code;
 use xmap_compiler::map::SourceMap;
 use xmap_compiler::names::did_you_mean;
 use xmap_image::limits::MAX_MODULES;
 
 use super::{App, Caller, body, json, typed};
+use crate::calls;
 use crate::device::{Ask, Device};
 use crate::metrics;
 use crate::panel::received;
 use crate::problem::Problem;
-use crate::state::ExportOf;
 use crate::stream;
 
 /// Bytes of a body of JSON.
@@ -100,26 +99,8 @@ pub(super) async fn call(
 ) -> Answer {
     let device = find(&app, caller, &name)?;
     let body = body(request, MOST_JSON).await?;
-    let args = args(&body)?;
-    let export = {
-        let state = device.state();
-        state.exports.iter().find(|export| export.key == key).cloned().ok_or_else(|| {
-            let shown: String = key.chars().take(80).collect();
-            let near = did_you_mean(&key, state.exports.iter().map(|export| export.key.as_str()));
-            let detail = format!("{name}: no export `{shown}`");
-            Problem::new(StatusCode::NOT_FOUND, Code::CallName, detail).help(near)
-        })
-    };
-    // A token that may not call it learns nothing of what is there.
-    if !caller.token(&app).may_call(&key) {
-        let detail = format!("the export {key} is not on the token's list");
-        return Err(Problem::new(StatusCode::FORBIDDEN, Code::TokenTooLow, detail));
-    }
-    // What a device that is away has, is not known.
-    device.must_be_here()?;
-    let export = export?;
-    let args = texts(&export, &args)?;
-    device.ask(Ask::Call { key, args }).await.map(|answer| json(&answer))
+    let ask = calls::call(device, caller.token(&app), &key, &args(&body)?)?;
+    device.ask(ask).await.map(|answer| json(&answer))
 }
 
 /// The arguments of a call: a body of nothing, or an object with `args`.
@@ -141,33 +122,6 @@ fn parse(body: &[u8]) -> Result<Json, Problem> {
     serde_json::from_slice(body).map_err(|error| Problem::bad(format!("the body is not JSON: {error}")))
 }
 
-/// Arguments as the client takes them. A boolean is for a `bool`, a number or a text of one for any other
-/// type: JSON has no infinities, and many readers of it no whole numbers of 64 bits.
-fn texts(export: &ExportOf, args: &[Json]) -> Result<Vec<String>, Problem> {
-    let misfit = |detail: String| {
-        Problem::new(
-            StatusCode::UNPROCESSABLE_ENTITY,
-            Code::CallArgument,
-            format!("{}: {detail}", export.key),
-        )
-    };
-    let takes = export.params.len();
-    if args.len() != takes {
-        let plural = if takes == 1 { "" } else { "s" };
-        return Err(misfit(format!("expected {takes} argument{plural}, found {}", args.len())));
-    }
-    let one = |(position, (arg, ty)): (usize, (&Json, &&str))| match arg {
-        Json::Bool(value) if *ty == "bool" => Ok(value.to_string()),
-        Json::Number(number) if *ty != "bool" => Ok(number.to_string()),
-        Json::String(text) if *ty != "bool" && text.len() <= 64 => Ok(text.clone()),
-        other => {
-            let shown: String = other.to_string().chars().take(40).collect();
-            Err(misfit(format!("argument {position}: expected {ty}, found {shown}")))
-        }
-    };
-    args.iter().zip(&export.params).enumerate().map(one).collect()
-}
-
 pub(super) async fn drive(
     (State(app), Extension(caller)): Asked,
     Path((name, line)): Path<(String, String)>,
@@ -180,29 +134,8 @@ pub(super) async fn drive(
         Some(Json::Null) => None,
         _ => return Err(Problem::bad("expected an object with `level`: true, false or null")),
     };
-    device.must_be_here()?;
-    let refused = |detail: String| Problem::new(StatusCode::CONFLICT, Code::NotSimulated, detail);
-    if !device.drivable {
-        return Err(refused(format!("{name}: its inputs are wired, and are not the gateway's to drive")));
-    }
-    let line: Line = {
-        let state = device.state();
-        let lines = state.lines(&app.shelf);
-        let number: Option<u8> = line.parse().ok();
-        let found = lines.iter().find(|(_, of)| number == Some(of.line) || of.name == line);
-        match found {
-            Some((_, of)) if of.is_input() => Line::new(of.line),
-            Some((_, of)) => return Err(refused(format!("{name}: {} is an output", of.name))),
-            // A module without a manifest declares nothing.
-            None if lines.is_empty() => number.and_then(Line::new),
-            None => None,
-        }
-    }
-    .ok_or_else(|| {
-        let shown: String = line.chars().take(80).collect();
-        Problem::new(StatusCode::NOT_FOUND, Code::UndeclaredLine, format!("{name}: no line `{shown}`"))
-    })?;
-    device.ask(Ask::Drive { line, level }).await.map(|answer| json(&answer))
+    let ask = calls::drive(device, caller.token(&app), &app.shelf, &line, level)?;
+    device.ask(ask).await.map(|answer| json(&answer))
 }
 
 /// The module of a path.

@@ -46,6 +46,19 @@ pub struct App {
     pub hub: Hub,
     /// Requests by the first digit of their status.
     pub answered: [AtomicU64; 6],
+    /// How MQTT fares.
+    pub mqtt: MqttCounts,
+}
+
+/// How MQTT fares.
+#[derive(Default)]
+pub struct MqttCounts {
+    /// Connections that the broker took.
+    pub connects: AtomicU64,
+    /// Commands that were carried out.
+    pub commands: AtomicU64,
+    /// Commands that were refused: retained, too old, not allowed, or what the device said.
+    pub refused: AtomicU64,
 }
 
 impl App {
@@ -60,6 +73,7 @@ impl App {
             shelf,
             hub,
             answered: Default::default(),
+            mqtt: MqttCounts::default(),
         }
     }
 }

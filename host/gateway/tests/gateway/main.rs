@@ -1,6 +1,8 @@
 //! The gateway as a program, over real sockets.
 
 mod faults;
+mod load;
+mod mqtt;
 mod rig;
 mod routes;
 

@@ -1,0 +1,103 @@
+//! What a caller asks of a device, held against what the caller may do and what the device has.
+
+use axum::http::StatusCode;
+use serde_json::Value as Json;
+use xmap_boards::Line;
+use xmap_compiler::codes::Code;
+use xmap_compiler::names::did_you_mean;
+use xmap_link::Role;
+
+use crate::device::{Ask, Device};
+use crate::problem::Problem;
+use crate::shelf::Shelf;
+use crate::state::ExportOf;
+use crate::tokens::Token;
+
+/// A call of an export by its key.
+///
+/// # Errors
+/// X1504, X1506, X0909, X0910.
+pub fn call(device: &Device, token: &Token, key: &str, args: &[Json]) -> Result<Ask, Problem> {
+    // A token that may not call it learns nothing of what is there.
+    if !token.may_call(key) {
+        let shown: String = key.chars().take(80).collect();
+        let detail = format!("the export {shown} is not on the token's list");
+        return Err(Problem::new(StatusCode::FORBIDDEN, Code::TokenTooLow, detail));
+    }
+    // What a device that is away has, is not known.
+    device.must_be_here()?;
+    let state = device.state();
+    let export = state.exports.iter().find(|export| export.key == key).ok_or_else(|| {
+        let shown: String = key.chars().take(80).collect();
+        let near = did_you_mean(key, state.exports.iter().map(|export| export.key.as_str()));
+        let detail = format!("{}: no export `{shown}`", device.name);
+        Problem::new(StatusCode::NOT_FOUND, Code::CallName, detail).help(near)
+    })?;
+    Ok(Ask::Call { key: key.to_owned(), args: texts(export, args)? })
+}
+
+/// Arguments as the client takes them. A boolean is for a `bool`, a number or a text of one for any other
+/// type: JSON has no infinities, and many readers of it no whole numbers of 64 bits.
+fn texts(export: &ExportOf, args: &[Json]) -> Result<Vec<String>, Problem> {
+    let misfit = |detail: String| {
+        Problem::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            Code::CallArgument,
+            format!("{}: {detail}", export.key),
+        )
+    };
+    let takes = export.params.len();
+    if args.len() != takes {
+        let plural = if takes == 1 { "" } else { "s" };
+        return Err(misfit(format!("expected {takes} argument{plural}, found {}", args.len())));
+    }
+    let one = |(position, (arg, ty)): (usize, (&Json, &&str))| match arg {
+        Json::Bool(value) if *ty == "bool" => Ok(value.to_string()),
+        Json::Number(number) if *ty != "bool" => Ok(number.to_string()),
+        Json::String(text) if *ty != "bool" && text.len() <= 64 => Ok(text.clone()),
+        other => {
+            let shown: String = other.to_string().chars().take(40).collect();
+            Err(misfit(format!("argument {position}: expected {ty}, found {shown}")))
+        }
+    };
+    args.iter().zip(&export.params).enumerate().map(one).collect()
+}
+
+/// A level for an input of a simulated device, by the line's name or number.
+///
+/// # Errors
+/// X1504, X1506, X1511, X0306.
+pub fn drive(
+    device: &Device,
+    token: &Token,
+    shelf: &Shelf,
+    line: &str,
+    level: Option<bool>,
+) -> Result<Ask, Problem> {
+    if token.role < Role::Operate {
+        let detail =
+            format!("this takes a token of the role operate, and the token's role is {}", token.role);
+        return Err(Problem::new(StatusCode::FORBIDDEN, Code::TokenTooLow, detail));
+    }
+    device.must_be_here()?;
+    let name = &device.name;
+    let refused = |detail: String| Problem::new(StatusCode::CONFLICT, Code::NotSimulated, detail);
+    if !device.drivable {
+        return Err(refused(format!("{name}: its inputs are wired, and are not the gateway's to drive")));
+    }
+    let lines = device.state().lines(shelf);
+    let number: Option<u8> = line.parse().ok();
+    let found = lines.iter().find(|(_, of)| number == Some(of.line) || of.name == line);
+    let line_of = match found {
+        Some((_, of)) if of.is_input() => Line::new(of.line),
+        Some((_, of)) => return Err(refused(format!("{name}: {} is an output", of.name))),
+        // A module without a manifest declares nothing.
+        None if lines.is_empty() => number.and_then(Line::new),
+        None => None,
+    };
+    let line = line_of.ok_or_else(|| {
+        let shown: String = line.chars().take(80).collect();
+        Problem::new(StatusCode::NOT_FOUND, Code::UndeclaredLine, format!("{name}: no line `{shown}`"))
+    })?;
+    Ok(Ask::Drive { line, level })
+}

@@ -1,0 +1,139 @@
+//! Home Assistant's MQTT discovery: which entities a device is, each as the payload of its `config` topic.
+//!
+//! An output that has exports `LINE_on` and `LINE_off` is a light or a switch, any other line a binary sensor;
+//! an export without parameters is a button, one with a single number a number, with a single boolean a
+//! switch. Exports with results alone may have effects, so nothing calls them by itself.
+
+use serde_json::{Value as Json, json};
+
+use crate::config::MqttConfig;
+use crate::device::Device;
+use crate::shelf::{LineOf, Shelf};
+use crate::state::ExportOf;
+
+/// The largest whole number that a slider may have at either end.
+const SLIDER: f64 = 9_007_199_254_740_991.0;
+
+/// Whether a name can stand in a topic and in an object's id.
+pub fn is_plain(name: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+    !name.is_empty() && name.chars().all(plain)
+}
+
+/// The exports that turn an output on and off.
+pub fn switch_of(line: &LineOf, exports: &[ExportOf]) -> Option<(String, String)> {
+    let find = |end: &str| {
+        let word = format!("{}_{end}", line.name);
+        let is = |export: &&ExportOf| {
+            export.params.is_empty() && export.key.rsplit_once('.').is_some_and(|(_, of)| of == word)
+        };
+        exports.iter().find(is).map(|export| export.key.clone())
+    };
+    if line.is_input() { None } else { Some((find("on")?, find("off")?)) }
+}
+
+/// The entities of a device: topic and payload.
+pub fn entities(device: &Device, shelf: &Shelf, config: &MqttConfig) -> Vec<(String, String)> {
+    let Some(discovery) = &config.discovery else { return Vec::new() };
+    let state = device.state();
+    let (name, prefix) = (&device.name, &config.prefix);
+    let of = Common { name, prefix, firmware: state.hello["firmware"].as_str().unwrap_or_default() };
+    let mut all = Vec::new();
+    let mut add = |component: &str, object: &str, own: Json| {
+        let object: String = object.chars().map(|c| if c == '.' { '_' } else { c }).collect();
+        let topic = format!("{discovery}/{component}/xmap_{name}/{object}/config");
+        all.push((topic, of.entity(&object, own).to_string()));
+    };
+    let lines = state.lines(shelf);
+    for (_, line) in lines.iter().filter(|(_, line)| is_plain(&line.name)) {
+        let topic = format!("{prefix}/{name}/line/{}", line.name);
+        let mut own =
+            json!({ "name": line.name, "state_topic": topic, "payload_on": "ON", "payload_off": "OFF" });
+        let driven = line.is_input() && device.drivable;
+        let component = match switch_of(line, &state.exports) {
+            Some(_) if line.name.contains("lamp") || line.name.contains("light") => "light",
+            Some(_) => "switch",
+            None if driven => "switch",
+            None => "binary_sensor",
+        };
+        if component != "binary_sensor" {
+            own["command_topic"] = format!("{topic}/set").into();
+        }
+        add(component, &format!("line_{}", line.name), own);
+    }
+    for export in state.exports.iter().filter(|export| !export.hook && is_plain(&export.key)) {
+        let call = format!("{prefix}/{name}/export/{}/call", export.key);
+        let object = format!("export_{}", export.key);
+        match export.params[..] {
+            [] if export.results.is_empty() => {
+                add(
+                    "button",
+                    &object,
+                    json!({ "name": export.key, "command_topic": call, "payload_press": "[]" }),
+                );
+            }
+            ["bool"] => {
+                let own = json!({
+                    "name": export.key, "command_topic": call, "payload_on": "[true]", "payload_off": "[false]",
+                });
+                add("switch", &object, own);
+            }
+            [ty] => {
+                if let Some((least, most)) = range(ty) {
+                    let own = json!({
+                        "name": export.key, "command_topic": call, "command_template": "[{{ value }}]",
+                        "min": least, "max": most, "step": if ty.starts_with('f') { 0.001 } else { 1.0 },
+                        "mode": "box",
+                    });
+                    add("number", &object, own);
+                }
+            }
+            _ => {}
+        }
+    }
+    all
+}
+
+/// The least and the largest number of a type.
+fn range(ty: &str) -> Option<(f64, f64)> {
+    Some(match ty {
+        "u8" => (0.0, u8::MAX.into()),
+        "i8" => (i8::MIN.into(), i8::MAX.into()),
+        "u16" => (0.0, u16::MAX.into()),
+        "i16" => (i16::MIN.into(), i16::MAX.into()),
+        "u32" => (0.0, u32::MAX.into()),
+        "i32" => (i32::MIN.into(), i32::MAX.into()),
+        "u64" => (0.0, SLIDER),
+        "i64" | "f32" | "f64" => (-SLIDER, SLIDER),
+        _ => return None,
+    })
+}
+
+/// What all entities of a device have.
+struct Common<'a> {
+    name: &'a str,
+    prefix: &'a str,
+    firmware: &'a str,
+}
+
+impl Common<'_> {
+    fn entity(&self, object: &str, own: Json) -> Json {
+        let Self { name, prefix, firmware } = self;
+        let mut entity = json!({
+            "unique_id": format!("xmap_{name}_{object}"),
+            "object_id": format!("{name}_{object}"),
+            "availability": [{ "topic": format!("{prefix}/gateway") }, { "topic": format!("{prefix}/{name}/availability") }],
+            "availability_mode": "all",
+            "device": {
+                "identifiers": [format!("xmap_{name}")],
+                "name": name,
+                "manufacturer": "xmap",
+                "sw_version": firmware,
+            },
+            "origin": { "name": "xmap", "sw_version": env!("CARGO_PKG_VERSION") },
+        });
+        let Json::Object(own) = own else { return entity };
+        own.into_iter().for_each(|(field, value)| entity[field] = value);
+        entity
+    }
+}
