@@ -220,7 +220,7 @@ function track(line, time_us, high) {
 function row(id, text, bad) {
   const list = $(id);
   const end = list.scrollTop + list.clientHeight > list.scrollHeight - 8;
-  list.append(element("li", bad ? { class: "bad" } : {}, text));
+  list.append(element("p", bad ? { class: "bad" } : {}, text));
   while (list.children.length > MOST_ROWS) list.firstChild.remove();
   if (end) list.scrollTop = list.scrollHeight;
 }

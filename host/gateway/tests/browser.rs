@@ -239,7 +239,7 @@ fn a_person_swaps_with_the_lamp_on_and_sees_why_a_bad_image_went_back() {
     browser.wait("document.getElementById('life-0').textContent.includes('version 2')");
     assert_eq!(browser.run("document.getElementById('line-17').className"), "high");
     let stores = browser.run(
-        "[...document.querySelectorAll('#stores li')].filter((of) => of.innerText.includes('lamp')).length",
+        "[...document.querySelectorAll('#stores p')].filter((of) => of.innerText.includes('lamp')).length",
     );
     assert_eq!(stores, 1, "the swap wrote the lamp's line");
 }
