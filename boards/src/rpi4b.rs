@@ -53,8 +53,8 @@ pub const RPI4B: Board = Board {
         POWER, gpio(21),
     ],
     limits: Limits {
-        // 256 KiB, twenty times what a large panel has.
-        image_bytes: 256 << 10,
+        // 4 MiB: a panel of Go brings its runtime, and has 1.5 to 3; other large panels have 12 KiB.
+        image_bytes: 4 << 20,
         // Of 1 GiB, eight slots take an eighth.
         memory_bytes: 16 << 20,
         // As many globals as the format allows, and three tables of the largest capacity: 2 MiB.

@@ -229,9 +229,9 @@ codes! {
     ImportSignature = 504, "an import has another signature",
         "The module imports a function that exists, with other types.",
         "gpio.set: expected (i32, i32), found (i32)";
-    ImportKind = 505, "an import that is not a function",
-        "Memories, tables, globals and tags cannot be imported: each module is alone.",
-        "env.memory is a memory; only functions can be imported";
+    ImportKind = 505, "an import that another module would have to fill",
+        "An imported memory or table is taken as the module's own. Globals, tags and what a loader fills in cannot be imported: each module is alone.",
+        "env.base is a global, which a module cannot import";
     ConstantTrap = 506, "a call that would always trap",
         "With these constant arguments the host call can only trap.",
         "log.message reads 0x10000 to 0x10005, the memory ends at 0x10000";
@@ -306,8 +306,8 @@ codes! {
         "Compiling a function takes time and memory in proportion to its size. One that takes far more than code of its size does, as no compiler's output but a module made for it does, is refused before it takes them.",
         "function $nest (7) is too complex: simplifying it takes more than 10485760 steps";
     NoRoom = 620, "no device of the board has room for the image",
-        "A board gives each module as much on every target: a slot of 262,144 bytes for the image and its seal, 16,777,216 bytes of linear memory, 262,144 slots for globals and tables on the Raspberry Pi 4B. The words are the device's own.",
-        "hall.xmap: no device of rpi4b takes it: the image has 270312 bytes, and a slot holds 262144 bytes";
+        "A board gives each module as much on every target: a slot of 4,194,304 bytes for the image and its seal, 16,777,216 bytes of linear memory, 262,144 slots for globals and tables on the Raspberry Pi 4B. The words are the device's own.",
+        "hall.xmap: no device of rpi4b takes it: the image has 4270312 bytes, and a slot holds 4194304 bytes";
 
     // X07: images.
     ImageInvalid = 701, "the image does not verify",

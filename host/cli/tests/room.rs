@@ -71,7 +71,7 @@ fn an_image_is_no_larger_than_a_slot() {
     let file = folder.path().join("large.xmap");
     let with = |words: usize| {
         image(|builder| {
-            (builder.memory_bytes, builder.memory_pages, builder.memory_max_pages) = (1 << 20, 16, 16);
+            (builder.memory_bytes, builder.memory_pages, builder.memory_max_pages) = (8 << 20, 128, 128);
             builder.data = vec![(0, vec![1; words * 4])];
         })
     };
@@ -83,7 +83,7 @@ fn an_image_is_no_larger_than_a_slot() {
     std::fs::write(&file, &large).unwrap();
     let (printed, status) = xmap("verify", &file);
     assert_eq!(status, Some(1), "{printed}");
-    assert!(printed.contains("the image has 262148 bytes, and a slot holds 262144 bytes"), "{printed}");
+    assert!(printed.contains("the image has 4194308 bytes, and a slot holds 4194304 bytes"), "{printed}");
     let image = OwnedImage::from_bytes(&large).unwrap();
     let mut sim = Sim::load(&fits).unwrap();
     assert!(matches!(sim.swap(&image.image()), Err(Failure::Image(_))));

@@ -118,7 +118,7 @@ impl Call<'_> {
                 self.put(arg(1), &[[2, 0, 0, 0, 0, 0, 0, 0], rights.to_le_bytes(), [0; 8]].concat())?;
             }
             "clock_time_get" => {
-                let now = self.0.data().now_us() * 1000;
+                let now = self.0.data().now_us() * 1000 + 1;
                 self.put(arg(2), &now.to_le_bytes())?;
             }
             "poll_oneoff" => {
@@ -129,7 +129,7 @@ impl Call<'_> {
                 let sub = self.bytes(arg(0), 48)?;
                 let ns = u64::from_le_bytes(sub[24..32].try_into().unwrap_or_default());
                 let until =
-                    if sub[40] & 1 == 0 { ns } else { ns.saturating_sub(self.0.data().now_us() * 1000) };
+                    if sub[40] & 1 == 0 { ns } else { ns.saturating_sub(self.0.data().now_us() * 1000 + 1) };
                 self.0.data_mut().delay(until.div_ceil(1000).try_into().unwrap_or(u32::MAX))?;
                 let event = [&sub[..8], &[0; 24]].concat();
                 self.put(arg(1), &event)?;

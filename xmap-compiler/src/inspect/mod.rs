@@ -41,13 +41,6 @@ impl Inspection {
     pub fn of(path: &Path, bytes: Vec<u8>) -> Self {
         let file = path.display().to_string();
         let kind = FileKind::of(path, &bytes);
-        let other = |errors: Diagnostics, is: String| Self {
-            file: file.clone(),
-            is,
-            rows: Vec::new(),
-            errors: Some(errors),
-            way_out: kind.help(path),
-        };
         let module = match input::content(path, bytes) {
             Ok(Content::Module(module)) => module,
             Ok(Content::Image(_) | Content::Manifest(_)) => {
@@ -60,11 +53,11 @@ impl Inspection {
                 };
             }
             Err(error) => {
-                let is = match kind {
-                    FileKind::ModuleText => "text of a module that does not parse".to_string(),
-                    kind => kind.is(),
+                let (is, way_out) = match kind {
+                    FileKind::ModuleText => ("text of a module that does not parse".to_string(), None),
+                    kind => (kind.is(), kind.help(path)),
                 };
-                return other(error.into(), is);
+                return Self { file, is, rows: Vec::new(), errors: Some(error.into()), way_out };
             }
         };
         let sketch = Sketch::of(&module);
@@ -88,7 +81,11 @@ impl Inspection {
             (_, Some(way_out)) => format!("{file} is {}: {way_out}", self.is),
             (Some(errors), None) => match errors.0.iter().find_map(|error| error.help.as_deref()) {
                 Some(help) => format!("{file} is {}: {help}", self.is),
-                None => format!("{file} is {}: it does not compile", self.is),
+                None => {
+                    let message = errors.0.first().map(|error| &error.message[..]).unwrap_or_default();
+                    let message = message.trim_start_matches(&format!("{file}: "));
+                    format!("{file} is {}, and does not compile: {message}", self.is)
+                }
             },
         }
     }

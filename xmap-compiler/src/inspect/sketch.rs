@@ -115,7 +115,8 @@ impl<'a> Sketch<'a> {
 
     /// The version of the first tool of this name, in any field of `producers`.
     pub(super) fn version(&self, tool: &str) -> Option<&'a str> {
-        let found = self.producers.iter().find(|(_, name, _)| is_tool(name, tool))?;
+        let found =
+            self.producers.iter().find(|(_, name, version)| !version.is_empty() && is_tool(name, tool))?;
         Some(found.2.split(' ').next().unwrap_or_default())
     }
 

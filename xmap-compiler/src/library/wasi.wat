@@ -168,8 +168,9 @@
 (func (export "wasi_snapshot_preview1.sock_shutdown") (param $fd i32) (param i32) (result i32)
   (call $if_open (local.get $fd) (i32.const 57)))
 
-;; The device's clock, in nanoseconds. The four clocks of WASI are this one.
-(func $now (result i64) (i64.mul (call $now_us) (i64.const 1000)))
+;; The device's clock, in nanoseconds. The four clocks of WASI are this one. It is never zero, which Go takes for a
+;; clock that does not run.
+(func $now (result i64) (i64.add (i64.mul (call $now_us) (i64.const 1000)) (i64.const 1)))
 
 (func (export "wasi_snapshot_preview1.clock_res_get") (param $clock i32) (param $at i32) (result i32)
   (if (i32.gt_u (local.get $clock) (i32.const 3)) (then (return (i32.const 28))))

@@ -108,7 +108,7 @@ pub(super) fn not_a_function(file: &str, offset: u64, import: &wasmparser::Impor
         "global" => "give the global a value in the module; what a host knows is the parameter of an export",
         _ => "define the tag in the module, or compile without exceptions",
     };
-    let message = format!("{module}.{name} is a {kind}; only functions can be imported");
+    let message = format!("{module}.{name} is a {kind}, which a module cannot import");
     Diagnostic::new(Code::ImportKind, Place::wasm(file, offset), message).help(help.to_string())
 }
 

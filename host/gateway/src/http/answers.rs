@@ -23,7 +23,7 @@ use crate::stream;
 /// Bytes of a body of JSON.
 const MOST_JSON: usize = 64 << 10;
 /// Bytes of an image with its seal: those of a slot of the largest board.
-const MOST_IMAGE: usize = (256 << 10) + 1024;
+const MOST_IMAGE: usize = (4 << 20) + 1024;
 /// Bytes of a map.
 const MOST_MAP: usize = 8 << 20;
 

@@ -1,0 +1,97 @@
+// Package xmap declares the guest ABI for panels in Go: what each function does stands in docs/guest.md.
+//
+// A panel is built by the standard toolchain, 1.24 or later, and exports functions by //go:wasmexport:
+//
+//	GOOS=wasip1 GOARCH=wasm go build -buildmode=c-shared -ldflags="-s -w" -o panel.wasm .
+package xmap
+
+import "unsafe"
+
+// Pull is a pull resistor.
+type Pull int32
+
+// The pulls of a line that can be an input.
+const (
+	PullNone Pull = iota
+	PullUp
+	PullDown
+)
+
+// Level is the level of a message.
+type Level int32
+
+// The levels of messages.
+const (
+	Debug Level = iota
+	Info
+	Warn
+)
+
+// Set drives an output.
+func Set(pin int32, high bool) { gpioSet(pin, bit(high)) }
+
+// Get returns a line's level.
+func Get(pin int32) bool { return gpioGet(pin) != 0 }
+
+// Toggle drives an output to the opposite of its level.
+func Toggle(pin int32) { gpioToggle(pin) }
+
+// Write drives lines of a bank: those of clear low, then those of set high.
+func Write(bank int32, set, clear uint32) { gpioWrite(bank, int32(set), int32(clear)) }
+
+// Read returns the levels of a bank's declared lines.
+func Read(bank int32) uint32 { return uint32(gpioRead(bank)) }
+
+// Direction makes an inout line an output or an input.
+func Direction(pin int32, out bool) { gpioDirection(pin, bit(out)) }
+
+// SetPull connects a line's pull resistor.
+func SetPull(pin int32, pull Pull) { gpioPull(pin, int32(pull)) }
+
+// NowUs returns the microseconds since boot.
+func NowUs() int64 { return timeNowUs() }
+
+// DelayUs waits. Nothing else of the panel runs meanwhile, goroutines included: time.Sleep lets them run.
+func DelayUs(us uint32) { timeDelayUs(int32(us)) }
+
+// Log sends a line of text to the host.
+func Log(level Level, text string) {
+	logMessage(int32(level), unsafe.Pointer(unsafe.StringData(text)), int32(len(text)))
+}
+
+func bit(b bool) int32 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+//go:wasmimport gpio set
+func gpioSet(pin, val int32)
+
+//go:wasmimport gpio get
+func gpioGet(pin int32) int32
+
+//go:wasmimport gpio toggle
+func gpioToggle(pin int32)
+
+//go:wasmimport gpio write
+func gpioWrite(bank, set, clear int32)
+
+//go:wasmimport gpio read
+func gpioRead(bank int32) int32
+
+//go:wasmimport gpio direction
+func gpioDirection(pin, out int32)
+
+//go:wasmimport gpio pull
+func gpioPull(pin, pull int32)
+
+//go:wasmimport time now_us
+func timeNowUs() int64
+
+//go:wasmimport time delay_us
+func timeDelayUs(us int32)
+
+//go:wasmimport log message
+func logMessage(level int32, ptr unsafe.Pointer, len int32)
