@@ -358,6 +358,29 @@ mod tests {
         Config::read("xmapd.toml", text, &Arguments::default())
     }
 
+    /// docs/schema/xmapd.schema.json has the keys that the file may have.
+    #[test]
+    fn the_schema_has_these_keys() {
+        let schema = include_str!("../../../docs/schema/xmapd.schema.json");
+        let schema: serde_json::Value = serde_json::from_str(schema).unwrap();
+        for (text, pointer) in [
+            ("qqqq = 1", ""),
+            ("[link]\nqqqq = 1", "/properties/link"),
+            ("[trust]\nqqqq = 1", "/properties/trust"),
+            ("[limits]\nqqqq = 1", "/properties/limits"),
+        ] {
+            let message = read(text).unwrap_err().message;
+            let mut known: Vec<&str> =
+                message.split('`').skip(1).step_by(2).filter(|key| *key != "qqqq").collect();
+            let table = schema.pointer(pointer).unwrap();
+            let mut keys: Vec<&str> =
+                table["properties"].as_object().unwrap().keys().map(String::as_str).collect();
+            (known.sort_unstable(), keys.sort_unstable());
+            assert_eq!(keys, known, "{pointer}: {message}");
+            assert_eq!(table["additionalProperties"], false);
+        }
+    }
+
     #[test]
     fn an_empty_file_is_the_default() {
         let config = read("").unwrap();

@@ -1,4 +1,11 @@
 #![forbid(unsafe_code)]
-//! What the command line shares with other host programs: a device's answers as text and as JSON.
+//! The command line, as a library: its program runs [`main`], other host programs share [`text`] (a device's
+//! answers as text and as JSON) and [`command`] (its verbs and options).
 
+// Verbs name what they share with other programs as those do.
+extern crate self as xmap;
+
+mod cmd;
 pub mod text;
+
+pub use cmd::{command, main};

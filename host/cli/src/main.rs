@@ -1,10 +1,8 @@
 #![forbid(unsafe_code)]
 //! `xmap`, the one command line: a verb for each thing that is done with a panel. See ARCHITECTURE.md.
 
-mod cmd;
-
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    cmd::main()
+    xmap::main()
 }

@@ -6,9 +6,11 @@
 
 mod policy;
 pub mod roles;
+mod schema;
 mod secret;
 
 pub use policy::parse_policy;
+pub use schema::policy_schema;
 pub use secret::{key_id, make_key, read_key, read_policy};
 
 #[cfg(test)]

@@ -24,13 +24,14 @@ pub(super) struct Lines<'a> {
 }
 
 #[derive(Clone, Copy)]
-enum Edge {
+pub(super) enum Edge {
     Rising,
     Falling,
     Both,
 }
 
-const EDGES: &[(&str, Edge)] = &[("rising", Edge::Rising), ("falling", Edge::Falling), ("both", Edge::Both)];
+pub(super) const EDGES: &[(&str, Edge)] =
+    &[("rising", Edge::Rising), ("falling", Edge::Falling), ("both", Edge::Both)];
 
 const RISING: u8 = 1;
 const FALLING: u8 = 2;

@@ -14,6 +14,7 @@ mod pins;
 pub(crate) mod policy;
 pub mod reader;
 mod resolve;
+mod schema;
 mod toml_errors;
 mod value;
 mod wasi;
@@ -34,6 +35,7 @@ pub use bare::lines_text;
 pub use build::Recipe;
 pub use keep::{Keep, KeptFrom, KeptMemory};
 pub use resolve::{ExportedFunction, MappedExport, WasmTy, resolve_exports};
+pub use schema::schema;
 pub use value::{Owner, Param, Value};
 pub use wasi::Wasi;
 

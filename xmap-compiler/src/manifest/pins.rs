@@ -14,9 +14,9 @@ use crate::{diagnostic::Code, names};
 
 pub(super) const MODES: &[(&str, PinMode)] =
     &[("in", PinMode::In), ("out", PinMode::Out), ("inout", PinMode::InOut)];
-const SAFE: &[(&str, Safe)] =
+pub(super) const SAFE: &[(&str, Safe)] =
     &[("low", Safe::Low), ("high", Safe::High), ("hold", Safe::Hold), ("float", Safe::Float)];
-const PULLS: &[(&str, Pull)] = &[("none", Pull::None), ("up", Pull::Up), ("down", Pull::Down)];
+pub(super) const PULLS: &[(&str, Pull)] = &[("none", Pull::None), ("up", Pull::Up), ("down", Pull::Down)];
 
 /// The lines that could be read, sorted by line.
 pub(super) fn parse(reader: &mut Reader<'_>, table: &Table<'_>, board: &Board) -> Vec<Pin> {

@@ -104,7 +104,7 @@ impl Value {
     }
 }
 
-const SCALARS: [Ty; 11] =
+pub(super) const SCALARS: [Ty; 11] =
     [Ty::Bool, Ty::U8, Ty::I8, Ty::U16, Ty::I16, Ty::U32, Ty::I32, Ty::U64, Ty::I64, Ty::F32, Ty::F64];
 
 const TYPES_HELP: &str = "the types are bool, u8, i8, u16, i16, u32, i32, u64, i64, f32, f64, bytes and str";

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use xtask::toolchain::Toolchain;
-use xtask::{emulator, linux, service};
+use xtask::{emulator, guests, linux, service};
 
 /// Says in one line for each part what was there or where it came from.
 pub(crate) fn run() -> Result<()> {
@@ -11,6 +11,7 @@ pub(crate) fn run() -> Result<()> {
     println!("{}", linux::set_up()?);
     println!("{}", service::set_up()?);
     println!("{}", service::set_up_tracer());
+    println!("{}", guests::set_up());
     println!("{}", super::peers::set_up());
     Ok(())
 }

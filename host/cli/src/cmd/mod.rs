@@ -35,6 +35,7 @@ mod progress;
 mod reach;
 mod reset;
 mod rollback;
+mod schema;
 mod sign;
 mod sim;
 mod size;
@@ -81,6 +82,7 @@ enum Verb {
     Policy(policy::Args),
     Size(size::Args),
     Norm(norm::Args),
+    Schema(schema::Args),
     Demo(demo::Args),
     Bench(bench::Args),
     Devices(devices::Args),
@@ -157,8 +159,13 @@ fn diagnostic(error: xmap_client::Error) -> Diagnostic {
     Diagnostic::new(code, Place::File(port), message).help(help.or_else(near))
 }
 
+/// The whole command line, with its verbs and their options: what completions and man pages are made of.
+pub fn command() -> clap::Command {
+    Cli::command().after_help(AFTER_HELP)
+}
+
 /// Runs the verb that the command line names.
-pub(crate) fn main() -> ExitCode {
+pub fn main() -> ExitCode {
     let verb = parse();
     if let Verb::Other(words) = &verb {
         return run_beside(words);
@@ -247,6 +254,7 @@ fn run(verb: &Verb, out: &mut dyn Write) -> Done {
         Verb::Policy(args) => policy::run(args, out),
         Verb::Size(args) => size::run(args, out),
         Verb::Norm(args) => norm::run(args, out),
+        Verb::Schema(args) => schema::run(args, out),
         Verb::Demo(args) => demo::run(args, out),
         Verb::Bench(args) => bench::run(args, out),
         Verb::Devices(args) => devices::run(args, out),

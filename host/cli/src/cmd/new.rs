@@ -23,18 +23,22 @@ pub(super) struct Args {
     /// The folder; its last part is the panel's name
     #[arg(value_name = "NAME")]
     folder: PathBuf,
-    /// The language of the source
-    #[arg(short, long, value_name = "LANGUAGE", value_parser = language())]
+    /// The language of the source: c, rust, zig, as or wat
+    #[arg(short, long, value_name = "LANGUAGE", value_parser = language)]
     lang: Language,
     /// The board
     #[arg(short, long, default_value = "rpi4b", value_parser = board())]
     board: &'static Board,
 }
 
-fn language() -> impl TypedValueParser<Value = Language> {
-    PossibleValuesParser::new(Language::ALL.map(Language::word)).map(|word| {
-        let all = Language::ALL.into_iter();
-        all.into_iter().find(|language| language.word() == word).unwrap_or(Language::C)
+fn language(word: &str) -> Result<Language, String> {
+    let words = Language::ALL.map(Language::word).join(", ");
+    let found = Language::ALL.into_iter().find(|language| language.word() == word);
+    found.ok_or_else(|| match word {
+        "go" => format!(
+            "there is no template for Go yet, of which only modules of WASI compile; there are {words}"
+        ),
+        _ => format!("there are {words}"),
     })
 }
 

@@ -235,6 +235,7 @@ mod tests {
             wasm: 0x40 + at,
             source: source.map(String::from),
             inlined: Vec::new(),
+            message: None,
         };
         let function = |name: &str, start, ops| MapFunction {
             name: name.into(),
