@@ -11,7 +11,13 @@ use anyhow::{Context as _, Result, bail};
 /// How often a running program is looked at.
 const POLL: Duration = Duration::from_millis(10);
 
-/// Runs a program to its end and returns what it printed, on both streams in their order.
+/// A program that runs longer than this is named on the standard error, so that nobody takes it for a hang.
+const SILENT: Duration = Duration::from_secs(1);
+/// Characters of a command that are shown of it.
+const SHOWN: usize = 90;
+
+/// Runs a program to its end and returns what it printed, on both streams in their order. One that takes its
+/// time is named on the standard error while it runs, and the seconds that it took.
 ///
 /// # Errors
 ///
@@ -29,7 +35,15 @@ pub fn run(command: &mut Command, limit: Duration) -> Result<String> {
         _ = reader.read_to_end(&mut bytes);
         _ = sender.send(bytes);
     });
-    let status = wait(&mut child, limit)?;
+    let began = Instant::now();
+    let mut status = wait(&mut child, limit.min(SILENT))?;
+    if status.is_none() && limit > SILENT {
+        let shown: String = name.chars().take(SHOWN).collect();
+        let cut = if shown.len() < name.len() { " ..." } else { "" };
+        eprintln!("running {shown}{cut}");
+        status = wait(&mut child, limit - SILENT)?;
+        eprintln!("{:>7.1} s", began.elapsed().as_secs_f64());
+    }
     if status.is_none() {
         _ = child.kill();
         _ = child.wait();

@@ -19,6 +19,7 @@ mod scripts;
 mod suite;
 pub mod tools;
 pub mod traps;
+mod treemap;
 
 pub use begin::{Begun, Language, begin};
 pub use build::{Built, Note, build, panel};
@@ -30,3 +31,4 @@ pub use report::{Counted, junit, tap};
 pub use rig::Rig;
 pub use scripts::ScriptFile;
 pub use suite::{Panel, find};
+pub use treemap::treemap;

@@ -5,12 +5,14 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use serde_json::{Value as Json, json};
+use xmap_compiler::diagnostic::{Code, Diagnostic, Place};
 use xmap_compiler::report::{How, Report};
 use xmap_image::{Extension, Section};
+use xmap_project::treemap;
 use xmap_trust::SEAL_WORDS;
 
 use super::verify::{extension_name, section_name};
-use super::{Done, load::Loaded, load::load_all};
+use super::{Done, load::Loaded, load::load_all, output::write_file};
 
 /// Show where an image's bytes are: by section, by export and by function
 #[derive(clap::Args)]
@@ -25,10 +27,21 @@ pub(super) struct Args {
     /// Print one JSON object for each image, for scripts
     #[arg(long)]
     json: bool,
+    /// Draw the bytes as areas, into this file (SVG)
+    #[arg(long, value_name = "FILE")]
+    treemap: Option<PathBuf>,
 }
 
 pub(super) fn run(args: &Args, out: &mut dyn Write) -> Done {
     let all = load_all(&args.file)?;
+    if let Some(path) = &args.treemap {
+        let [loaded] = &all[..] else {
+            let message = format!("{}: a bundle of {} images", args.file.display(), all.len());
+            let help = "a picture is of one image".to_string();
+            return Err(Diagnostic::new(Code::Bundle, Place::file(&args.file), message).help(help).into());
+        };
+        write_file(path, treemap(&loaded.report).as_bytes())?;
+    }
     if args.json {
         for loaded in &all {
             writeln!(out, "{}", object(&loaded.report, loaded.image.manifest().module))?;
