@@ -16,7 +16,7 @@ use xmap_gateway::config::{
 use xmap_gateway::device::Device;
 use xmap_gateway::http::{App, router};
 use xmap_gateway::hub::Hub;
-use xmap_gateway::panel::load;
+use xmap_gateway::panel::{demo, load};
 use xmap_gateway::server;
 use xmap_gateway::shelf::Shelf;
 use xmap_gateway::tokens::{Token, Tokens, random_token, token_of};
@@ -32,10 +32,11 @@ use xmap_keys::roles::read_role_key;
     bin_name = "xmap serve",
     version,
     max_term_width = 100,
-    group(ArgGroup::new("what").required(true).args(["sim", "port", "config", "token_of"])),
+    group(ArgGroup::new("what").required(true).args(["sim", "demo", "port", "config", "token_of"])),
     after_help = "\
 Examples:
   xmap serve --sim panel.toml                      a panel without any hardware
+  xmap serve --demo                                the panel of xmap demo
   xmap serve --port /dev/ttyUSB0 --panel panel.toml
   xmap serve --config gateway.toml                 many devices, and tokens for people and programs
   xmap serve --token-of visitor.key                the token of a role key that gateway.toml names
@@ -46,6 +47,9 @@ struct Arguments {
     /// Simulate this panel: a manifest, a module, an image or a bundle
     #[arg(long, value_name = "PANEL")]
     sim: Option<PathBuf>,
+    /// Simulate the panel of `xmap demo`
+    #[arg(long)]
+    demo: bool,
     /// Serve this device: tcp:HOST:PORT, unix:PATH, or the path of a serial port
     #[arg(short, long)]
     port: Option<String>,
@@ -103,10 +107,13 @@ fn config(arguments: &Arguments) -> Result<(Config, Option<String>), Diagnostics
     }
     let listen = arguments.listen.unwrap_or_else(default_listen);
     check_listen(listen, false, "--listen")?;
-    let device = match (&arguments.sim, &arguments.port) {
-        (Some(panel), _) => {
-            DeviceConfig { name: "sim".into(), source: Reached::Simulated, panels: load(panel)? }
-        }
+    let simulated = match &arguments.sim {
+        Some(panel) => Some(load(panel)?),
+        None if arguments.demo => Some(demo()?),
+        None => None,
+    };
+    let device = match (simulated, &arguments.port) {
+        (Some(panels), _) => DeviceConfig { name: "sim".into(), source: Reached::Simulated, panels },
         (None, port) => {
             let port = parse_port(port.as_deref().unwrap_or_default())?;
             let options = options(arguments.key.as_deref(), arguments.baud)?;

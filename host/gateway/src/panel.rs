@@ -54,6 +54,18 @@ pub fn load(path: &Path) -> Result<Vec<Panel>, Diagnostics> {
     Ok(vec![Panel { image, map: Some(compiled.map) }])
 }
 
+/// Compiles the panel of `xmap demo`, which is part of the program.
+///
+/// # Errors
+/// None, unless the panel and the compiler have grown apart.
+pub fn demo() -> Result<Vec<Panel>, Diagnostics> {
+    const MANIFEST: &str = include_str!("../../../tests/panels/demo/panel.toml");
+    const MODULE: &[u8] = include_bytes!("../../../tests/panels/demo/stairwell.wasm");
+    let compiled = compile_with(&Manifest::parse("demo/panel.toml", MANIFEST)?, MODULE, None)?;
+    let image = OwnedImage::new(compiled.words).map_err(|error| invalid(Path::new("demo"), &error))?;
+    Ok(vec![Panel { image, map: Some(compiled.map) }])
+}
+
 fn images(path: &Path, bytes: &[u8]) -> Result<Vec<Panel>, Diagnostic> {
     let words = words(bytes).map_err(|error| invalid(path, &error))?;
     let words = sealed(&words).map_or(&words[..], |(image, _)| image);

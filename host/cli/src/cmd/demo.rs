@@ -1,14 +1,16 @@
 //! `xmap demo`: everything once, in a minute.
 
+use std::ffi::OsStr;
 use std::io::Write;
 use std::path::Path;
 
+use xmap_compiler::diagnostic::{Code, Diagnostic, Place};
 use xmap_image::OwnedImage;
 use xmap_project::ScriptFile;
 use xmap_sim::Sim;
 
 use super::load::{Loaded, tell};
-use super::{Done, bench, demo_panel, floors, sim};
+use super::{Done, bench, beside, demo_panel, floors, sim};
 
 /// Batches of each kind: enough for two digits.
 const ROUNDS: usize = 201;
@@ -47,10 +49,32 @@ advance 100000
 #[command(after_help = "\
 Examples:
   xmap demo
+  xmap demo --web                 the panel on a web page, its inputs to press
   cargo run --release -- demo     from a clone")]
-pub(super) struct Args {}
+pub(super) struct Args {
+    /// Put the panel on a web page instead, by the program xmap-serve
+    #[arg(long)]
+    web: bool,
+}
 
-pub(super) fn run(_: &Args, out: &mut dyn Write) -> Done {
+/// The error for a machine without the gateway's program.
+pub(super) fn no_gateway() -> Diagnostic {
+    let program = "xmap-serve";
+    let message = format!("{program}: no such program beside xmap, nor on the PATH");
+    let help =
+        "`cargo build --release -p xmap-gateway` or `cargo install --locked --path host/gateway` makes it";
+    Diagnostic::new(Code::NoSuchFile, Place::File(program.into()), message).help(help.to_string())
+}
+
+pub(super) fn run(args: &Args, out: &mut dyn Write) -> Done {
+    if args.web {
+        // It runs in the place of this program; where it cannot, the reason comes back.
+        return match beside::run(OsStr::new("serve"), &["--demo".into()]) {
+            Some(Ok(_)) => Ok(()),
+            Some(Err(error)) => Err(Diagnostic::reading(Path::new("xmap-serve"), &error).into()),
+            None => Err(no_gateway().into()),
+        };
+    }
     writeln!(
         out,
         "1. A stairwell's panel, written in C and compiled by clang to WebAssembly, becomes an image:\n"

@@ -218,6 +218,7 @@ fn run_beside(words: &[OsString]) -> ExitCode {
             let program = format!("xmap-{name}");
             fail(&Diagnostic::reading(Path::new(&program), &error).into())
         }
+        None if name == "serve" => fail(&demo::no_gateway().into()),
         None => {
             let command = Cli::command();
             let mut known: Vec<&str> = command.get_subcommands().map(clap::Command::get_name).collect();

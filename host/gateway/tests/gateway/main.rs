@@ -117,6 +117,13 @@ fn an_image_is_swapped_while_the_lamp_is_on_and_a_bad_one_goes_back_with_its_lin
 }
 
 #[test]
+fn the_demo_needs_no_file() {
+    let gateway = Gateway::start(&["--demo"]);
+    gateway.wait("/v1/devices/sim", |device| device["online"] == true);
+    assert_eq!(gateway.call("sim", "stairs.lamp_on", "").status, 200);
+}
+
+#[test]
 fn a_trap_has_its_source_line() {
     let panel = root().join("tests/panels/lamp/panel.toml");
     let gateway = Gateway::start(&["--sim", panel.to_str().unwrap()]);
