@@ -47,7 +47,7 @@ pub(super) struct Args {
     wire: WireArgs,
     #[command(flatten)]
     module: Module,
-    /// End after so many rounds
+    /// End after so many rounds; the status is 1 where the last one was not good
     #[arg(long, value_name = "N")]
     rounds: Option<u32>,
 }
@@ -59,10 +59,11 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Done {
         let files = stamps(&args.manifest);
         let round = Round::play(&args.manifest);
         let next = show(args, round, before.as_ref(), out)?;
+        let good = next.is_some();
         before = next.or(before);
         rounds += 1;
         if args.rounds == Some(rounds) {
-            return Ok(());
+            return if good { Ok(()) } else { Err(Failure::Failed) };
         }
         out.flush()?;
         // What a round itself writes is no reason for another one.

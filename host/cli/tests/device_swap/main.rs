@@ -114,6 +114,25 @@ fn another_panel_takes_a_place_only_where_that_is_said() {
     assert!(error.contains("X09") && status == 1, "the trial is over: {error}");
 }
 
+#[test]
+fn a_watched_panel_that_passes_is_swapped_onto_the_device() {
+    let hall = Hall::new();
+    let rig = Rig::start(&[&hall.first]);
+    let folder = tempfile::tempdir().unwrap();
+    let begun = folder.path().join("hall");
+    done(&["new", path(&begun), "--lang", "wat"]);
+    let manifest = begun.join("panel.toml");
+    let watch = ["watch", path(&manifest), "--port", &rig.port, "--rounds", "1"];
+    let out = done(&watch);
+    assert!(out.contains("2 of 2 tests passed") && out.contains("swapped hall: generation 2"), "{out}");
+    assert_eq!(call(&rig, "presses"), "presses -> 0\n");
+    // What does not pass stays off the device.
+    let script = begun.join("tests/press.txt");
+    std::fs::write(&script, "expect lamp high\n").unwrap();
+    let (out, _, status) = xmap(&watch);
+    assert!(out.contains("1 of 2 tests passed") && !out.contains("swapped") && status == 1, "{out}");
+}
+
 /// The map stands nowhere but where the swap kept it.
 #[test]
 fn a_trap_has_its_place_from_the_map_that_a_swap_kept() {
