@@ -92,7 +92,7 @@ impl<'a> Panel<'a> {
     }
 
     fn drives(&self, line: Line) -> bool {
-        self.image.writable().contains(line)
+        self.image.writable() & line.mask64() != 0
     }
 
     fn pull(&self, line: Line) -> &'static str {

@@ -51,6 +51,7 @@ pub const AREAS: &[(u16, &str)] = &[
     (10, "Panels side by side"),
     (11, "Trust"),
     (12, "The service under Linux"),
+    (14, "Go modules"),
     (15, "The gateway"),
 ];
 
@@ -546,6 +547,38 @@ codes! {
     ServicePanel = 1210, "the panel that was named cannot be used",
         "What `--panel` names on the command line cannot be read or is no image, and the service does not start without it. A default panel of the configuration's file that cannot be used is a line in the journal, and so is an image that the device refuses: the service waits for a host to send another one.",
         "panel.toml: not an image";
+
+    // X14: modules of GOOS=js, which `xmap go` runs.
+    GoModule = 1401, "not a module of GOOS=js",
+        "`xmap go` runs what `GOOS=js GOARCH=wasm go build` makes: a WebAssembly module with the exports `run`, `resume`, `getsp` and `mem`.",
+        "app.wasm: not a module of GOOS=js: it has no export `run`";
+    GoImport = 1402, "an import that no host of Go has",
+        "The module imports something that is not in Go's own `wasm_exec.js`, or was built before Go 1.21, whose imports have other names.",
+        "app.wasm: imports `env.blink`, which wasm_exec does not have";
+    GoArguments = 1403, "arguments and environment are too long",
+        "Go reads them from 8192 bytes below its data, with 8 bytes for each pointer.",
+        "app.wasm: total length of command line and environment variables exceeds limit: 9120 bytes, less than 8192 fit";
+    GoFolder = 1404, "a folder for the program cannot be used",
+        "`--dir` names a folder that is there and can be read.",
+        "data: No such file or directory (os error 2)";
+    GoStopped = 1405, "the program cannot go on",
+        "The module trapped, or broke a rule of its host: it used a reference that it does not hold, memory that it does not have, or a timeout that it did not take up. A Go panic is none of these: Go reports it and ends with status 2.",
+        "app.wasm: reference 9 was finalized twice";
+    GoKey = 1406, "no such function is registered",
+        "Functions are called by their key or name, once `main` has registered them and waits.",
+        "app.wasm: no function `ad` is registered";
+    GoRegistered = 1407, "a function cannot be registered",
+        "Keys are made of names as those of a manifest are: a name needs a letter or digit, and two names cannot have one key. A property `signature` has types of the manifest.",
+        "app.wasm: `Lamp On` and `lamp_on` both have the key default.lamp_on";
+    GoCallArguments = 1408, "arguments that the function does not take",
+        "The types are those of the function's `signature`, or of the export. JavaScript has whole numbers up to 2^53.",
+        "app.wasm: default.add: takes 2 arguments, 1 given";
+    GoCall = 1409, "a call without an answer",
+        "The function was released, threw, was refused by a hook, or waits for what nothing will bring.",
+        "app.wasm: default.add: the function was released";
+    GoScript = 1410, "a line of the script cannot be done",
+        "Lines are `call NAME ARG...`, `level LINE 0|1` and `advance MICROSECONDS`, as for `xmap sim`.",
+        "day.txt: line 3: expected microseconds, found `soon`";
 
     // X15: the gateway. What it answers over HTTP has these numbers too, and those of X09.
     GatewayConfig = 1501, "the gateway's configuration",

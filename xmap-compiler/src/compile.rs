@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use xmap_boards::BoardId;
 use xmap_image::limits::DEFAULT_FUEL;
 use xmap_image::{
     Entry, Event, Export, FaultPolicy, ImageBuilder, Manifest as Block, Op, PinName, PinRow, Plain, Ty, Word,
@@ -138,7 +137,6 @@ fn assemble(parts: &Parts<'_, '_>) -> Result<Compiled, Diagnostics> {
     let slots = references + (globals.len() + elements.len() + module.data.len()) as u64;
     let memory_bytes = u64::from(memory.bytes).max(u64::from(memory.max_pages) << 16);
     let program = bounds::Program {
-        costs: manifest.board().id.costs(),
         memory_bytes,
         slots,
         loops: &loops,
@@ -191,7 +189,7 @@ fn assemble(parts: &Parts<'_, '_>) -> Result<Compiled, Diagnostics> {
         &words,
         module.bytes.len(),
         manifest.limits.max_bytes.value,
-        reports(manifest.board().id, &exports, linked, &bounds, &map, memory_bytes),
+        reports(&exports, linked, &bounds, &map, memory_bytes),
         functions.collect(),
         kept.names,
     );
@@ -252,7 +250,6 @@ fn entries(parts: &Parts<'_, '_>, bounds: &[Result<Bound, Unbounded>]) -> Vec<Ex
 
 /// What the report says of each row of the export table.
 fn reports(
-    board: BoardId,
     exports: &[Export],
     linked: &Linked,
     bounds: &[Result<Bound, Unbounded>],
@@ -268,7 +265,6 @@ fn reports(
             }
         };
         ExportReport {
-            board,
             key: export.key.clone(),
             name: export.name.clone(),
             bytes,

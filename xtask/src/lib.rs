@@ -8,6 +8,7 @@ pub mod emulator;
 pub mod figures;
 pub mod firmware;
 mod flatten;
+pub mod go;
 pub mod guests;
 pub mod link;
 pub mod linux;

@@ -27,6 +27,8 @@ enum Command {
     /// Run each test panel's script on the simulator, under Linux and on bare metal, and compare all that
     /// they did
     Matrix(commands::matrix::Arguments),
+    /// Run the tests of Go's standard library under Node, with Go's own host, and under `xmap go`, and compare
+    Gojs(commands::gojs::Arguments),
     /// Set up, then run every check and test of the project
     Test,
 }
@@ -42,6 +44,7 @@ fn main() -> ExitCode {
         Command::Bench(arguments) if arguments.peers() => commands::peers::run(&arguments),
         Command::Bench(arguments) if arguments.linux() => commands::latency::run(arguments.bless()),
         Command::Bench(arguments) => commands::bench::run(arguments.bless()),
+        Command::Gojs(arguments) => commands::gojs::run(&arguments),
         Command::Test => commands::test::run(),
     };
     match result {

@@ -94,7 +94,7 @@ fn allowed(policy: &TrustPolicy, whole: &[Word], seal: Option<&[Word]>, media: &
 mod tests {
     use super::*;
     use heapless::Vec as Few;
-    use xmap_boards::{BOOT_MEDIA, BoardId, LineSet};
+    use xmap_boards::{BOOT_MEDIA, BoardId};
     use xmap_image::{Function, Image, ImageBuilder, Op};
     use xmap_trust::{OpClass, SecretKey, TrustedKey, seal};
 
@@ -108,7 +108,7 @@ mod tests {
             origins: Few::from_slice(&["sd".try_into().unwrap(), "usb".try_into().unwrap()]).unwrap(),
             modules: Few::from_slice(&["hall".try_into().unwrap()]).unwrap(),
             boards: Few::from_slice(&[BoardId::Rpi4b as u16]).unwrap(),
-            lines: LineSet::EMPTY,
+            lines: 0,
             ops: OpClass::GpioWrite.bit(),
         };
         let mut policy = TrustPolicy { version: 1, ..TrustPolicy::default() };

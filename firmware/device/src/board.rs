@@ -1,7 +1,7 @@
 //! What a device asks of its board beside what a module's call asks.
 
 use tiny_mapper::Port;
-use xmap_boards::{BoardId, Line};
+use xmap_boards::Line;
 
 /// An edge that the board saw.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,9 +17,6 @@ pub struct Edge {
 /// A board that a [`crate::Device`] runs on. Interrupt handlers of an implementation only note what they saw;
 /// the device asks for it between two events.
 pub trait Board: Port {
-    /// Returns which board it is. The device takes images for this board alone.
-    fn id(&self) -> BoardId;
-
     /// Asks for edges of a line to be seen: rising, falling, both or none. What was seen before is forgotten.
     fn detect(&mut self, line: Line, rising: bool, falling: bool);
 
@@ -48,10 +45,6 @@ pub trait Board: Port {
 
 /// A borrowed board is one.
 impl<B: Board + ?Sized> Board for &mut B {
-    fn id(&self) -> BoardId {
-        (**self).id()
-    }
-
     fn detect(&mut self, line: Line, rising: bool, falling: bool) {
         (**self).detect(line, rising, falling);
     }

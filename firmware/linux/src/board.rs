@@ -3,7 +3,7 @@
 use std::os::fd::BorrowedFd;
 
 use tiny_mapper::{Function, LogLevel, Port, Pull};
-use xmap_boards::{Bank, BoardId, Line, PinMask};
+use xmap_boards::{Bank, Line, PinMask};
 use xmap_device::{Board, Edge};
 
 use crate::clock::Clock;
@@ -73,7 +73,7 @@ impl LinuxBoard {
                     return u64::MAX;
                 }
                 let now_us = self.clock.now_us();
-                levels.look(now_us, self.registers.levels())
+                levels.look(now_us, [Bank::Zero, Bank::One].map(|bank| self.registers.level(bank)))
             }
         }
     }
@@ -130,10 +130,6 @@ impl Port for LinuxBoard {
 }
 
 impl Board for LinuxBoard {
-    fn id(&self) -> BoardId {
-        BoardId::Rpi4b
-    }
-
     fn detect(&mut self, line: Line, rising: bool, falling: bool) {
         match &mut self.sight {
             Sight::Kernel(edges) => {

@@ -2,7 +2,7 @@
 //! the others hear of them here.
 
 use tiny_mapper::{Function, LogLevel, Port, Pull};
-use xmap_boards::{Bank, BoardId, Line, PinMask};
+use xmap_boards::{Bank, Line, PinMask};
 use xmap_device::{Board, Cue, Edge, Record};
 use xmap_link::limits::MAX_PAYLOAD;
 use xmap_link::{Text, Trace, text_payload};
@@ -109,10 +109,6 @@ impl<P: Port> Port for Overheard<P> {
 }
 
 impl<P: Board> Board for Overheard<P> {
-    fn id(&self) -> BoardId {
-        self.port.id()
-    }
-
     fn detect(&mut self, line: Line, rising: bool, falling: bool) {
         self.port.detect(line, rising, falling);
     }

@@ -2,7 +2,7 @@
 
 use tiny_mapper::{Function, LogLevel, Port, Pull};
 use xmap_bcm2711::{Clock, GenericTimer, Gpio, Pi};
-use xmap_boards::{Bank, BoardId, Line, PinMask};
+use xmap_boards::{Bank, Line, PinMask};
 use xmap_device::Edge;
 
 use crate::interrupts;
@@ -82,10 +82,6 @@ impl Port for Board {
 }
 
 impl xmap_device::Board for Board {
-    fn id(&self) -> BoardId {
-        BoardId::Rpi4b
-    }
-
     fn detect(&mut self, line: Line, rising: bool, falling: bool) {
         interrupts::detect(line, rising, falling);
     }

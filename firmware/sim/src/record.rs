@@ -3,7 +3,9 @@
 use std::fmt;
 
 use tiny_mapper::LogLevel;
-use xmap_boards::{Line, Register};
+use xmap_boards::Line;
+
+use crate::Register;
 
 /// Something that happened, and when.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,9 +49,9 @@ pub struct Access {
 }
 
 impl Access {
-    /// Returns whether it stored to a set or a clear register: what the plain trace of a run shows.
+    /// Whether it stored to `GPSETn` or `GPCLRn`: what the plain trace of a run shows.
     pub const fn drives(&self) -> bool {
-        self.write && self.register.kind.drives()
+        self.write && matches!(self.register, Register::Set(_) | Register::Clear(_))
     }
 }
 

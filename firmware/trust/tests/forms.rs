@@ -4,7 +4,6 @@ mod common;
 
 use common::{both, policy, root, sample, signer};
 use proptest::prelude::*;
-use xmap_boards::LineSet;
 use xmap_image::{Image, Word};
 use xmap_trust::{
     HashPin, Limits, MAX_POLICY_BYTES, MAX_RULES, MinimumVersion, PolicyError, SEAL_WORDS, Seal, SealError,
@@ -24,7 +23,7 @@ fn full() -> TrustPolicy {
         origins: (0..4).map(origin).collect(),
         modules: (0..8).map(name).collect(),
         boards: (0..4).map(|n| u16::MAX - n).collect(),
-        lines: LineSet::below(64),
+        lines: u64::MAX,
         ops: u16::MAX,
     };
     TrustPolicy {

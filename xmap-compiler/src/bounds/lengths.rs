@@ -8,6 +8,12 @@ use xmap_image::{Field, Fields, Op, Word, fuel};
 use super::paths::targets;
 use super::{Bound, Program};
 
+/// Instructions of each byte that is copied or filled, and those that any length takes beyond none.
+const BYTE_INSNS: u64 = 8;
+const LENGTH_INSNS: u64 = 96;
+/// Instructions of each reference that is copied or written.
+const REFERENCE_INSNS: u64 = 48;
+
 /// What an op's length counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Length {
@@ -37,26 +43,25 @@ impl Length {
     /// there is does nothing.
     pub(super) fn cost(self, program: Program<'_>, known: Option<u32>) -> Bound {
         let most = |all: u64| known.map_or(all, |known| u64::from(known).min(all));
-        let costs = program.costs;
         let (fuel, insns) = match self {
-            // Its instructions are those of the text.
+            // Its instructions are those of `log_insns`.
             Self::Text => {
                 (fuel::of_text(u32::try_from(most(program.memory_bytes)).unwrap_or(u32::MAX)).into(), 0)
             }
             Self::Bytes => {
                 let bytes = most(program.memory_bytes);
-                (bytes / u64::from(fuel::BYTES), bytes * costs.byte)
+                (bytes / u64::from(fuel::BYTES), bytes * BYTE_INSNS)
             }
             // How many are zeroed depends on how large the memory was.
             Self::Pages => {
-                (program.memory_bytes / u64::from(fuel::CLEARED_BYTES), program.memory_bytes * costs.byte)
+                (program.memory_bytes / u64::from(fuel::CLEARED_BYTES), program.memory_bytes * BYTE_INSNS)
             }
             Self::References => {
                 let references = most(program.slots);
-                (references, references * costs.reference)
+                (references, references * REFERENCE_INSNS)
             }
         };
-        Bound { ops: 0, insns: insns + if insns > 0 { costs.stretch } else { 0 }, fuel }
+        Bound { ops: 0, insns: insns + if insns > 0 { LENGTH_INSNS } else { 0 }, fuel }
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub(crate) mod bench;
 pub(crate) mod deb;
+pub(crate) mod gojs;
 pub(crate) mod image;
 pub(crate) mod latency;
 pub(crate) mod linux;

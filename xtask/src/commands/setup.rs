@@ -1,6 +1,7 @@
 //! `cargo xtask setup`
 
 use anyhow::Result;
+use xtask::go::Go;
 use xtask::toolchain::Toolchain;
 use xtask::{emulator, guests, linux, service};
 
@@ -13,5 +14,6 @@ pub(crate) fn run() -> Result<()> {
     println!("{}", service::set_up_tracer());
     println!("{}", guests::set_up());
     println!("{}", super::peers::set_up());
+    println!("{}", Go::set_up());
     Ok(())
 }

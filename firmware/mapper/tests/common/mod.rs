@@ -4,7 +4,7 @@
 pub mod transcript;
 
 use tiny_mapper::{CallError, Counters, Function as Direction, LogLevel, Mapper, Port, Pull, Store, Trap};
-use xmap_boards::{BANKS, Bank, BoardId, Line, PinMask};
+use xmap_boards::{Bank, BoardId, Line, PinMask};
 use xmap_image::{
     Entry, Export, ExportId, Function, Image, ImageBuilder, Op, PinMode, PinRow, Safe, Ty, Word,
 };
@@ -24,7 +24,7 @@ pub enum Did {
 #[derive(Clone, Debug, Default)]
 pub struct Recorder {
     pub did: Vec<Did>,
-    pub levels: [PinMask; BANKS],
+    pub levels: [PinMask; 2],
     pub now_us: u64,
 }
 

@@ -43,7 +43,7 @@ mod device {
     use rpi4b::startup::{self, Start, arena};
     use tiny_mapper::{CallError, Function, LogLevel, Mapper, Port, Pull, Store};
     use xmap_bcm2711::{Clock, Gpio, Pi, Pmu, Uart};
-    use xmap_boards::{Bank, BoardId, Line, PinMask};
+    use xmap_boards::{Bank, Line, PinMask};
     use xmap_device::{Record as _, Recorder, Rehearsal, prepare_lines};
     use xmap_image::{ExportId, Image, words_of};
 
@@ -92,7 +92,7 @@ mod device {
     }
 
     /// The flashed program's port around this one, its record full as it is after a while.
-    fn wrap<P: xmap_device::Board>(port: P) -> Wrapped<P> {
+    fn wrap<P: Port>(port: P) -> Wrapped<P> {
         let mut port = Rehearsal::new(Recorder::new(port), false);
         for _ in 0..=limits::TRACE_ENTRIES {
             port.clear(Bank::Zero, 0);
@@ -230,10 +230,6 @@ mod device {
     }
 
     impl<P: xmap_device::Board> xmap_device::Board for Probe<P> {
-        fn id(&self) -> BoardId {
-            self.port.id()
-        }
-
         fn detect(&mut self, line: Line, rising: bool, falling: bool) {
             self.port.detect(line, rising, falling);
         }

@@ -26,7 +26,7 @@ mod device {
     use rpi4b::startup::{self, Start, arena};
     use tiny_mapper::{Function, LogLevel, Port, Pull};
     use xmap_bcm2711::{Counter as _, GenericTimer, Pmu, Uart};
-    use xmap_boards::{Bank, BoardId, Line, PinMask};
+    use xmap_boards::{Bank, Line, PinMask};
     use xmap_device::{
         Borrowed, Development, Device, Edge, Failure, Owned, Recorder, Rehearsal, Trust, Volatile,
     };
@@ -97,10 +97,6 @@ mod device {
     }
 
     impl xmap_device::Board for Probe {
-        fn id(&self) -> BoardId {
-            self.port.id()
-        }
-
         fn detect(&mut self, line: Line, rising: bool, falling: bool) {
             self.port.detect(line, rising, falling);
         }
