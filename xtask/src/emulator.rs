@@ -92,6 +92,9 @@ pub struct Machine<'a> {
     pub boot_mode: Option<u32>,
     /// The device tree has a random seed, as the Raspberry Pi's firmware hands one over.
     pub seeded: bool,
+    /// A reset starts the board anew, with what its memory has ([`Emulator::reset`]), and does not end the
+    /// emulator.
+    pub restarts: bool,
     /// The emulator traces stores to the GPIO registers ([`Emulator::stores`]).
     pub watched: bool,
 }
@@ -106,6 +109,7 @@ impl<'a> Machine<'a> {
             counting: false,
             boot_mode: None,
             seeded: true,
+            restarts: false,
             watched: false,
         }
     }
@@ -113,13 +117,12 @@ impl<'a> Machine<'a> {
     /// QEMU's command line, with the UART at `serial` and this device tree.
     fn command(&self, serial: &str, device_tree: &Path) -> Command {
         let mut qemu = Command::new(QEMU);
-        qemu.args(["-M", "raspi4b", "-display", "none", "-monitor", "none"])
+        qemu.args(["-M", "raspi4b", "-display", "none", "-serial", serial]);
+        if !self.restarts {
             // A reset ends the emulator, so that a test sees it.
-            .args(["-no-reboot", "-serial", serial])
-            .arg("-kernel")
-            .arg(&self.program.kernel)
-            .arg("-dtb")
-            .arg(device_tree);
+            qemu.args(["-monitor", "none", "-no-reboot"]);
+        }
+        qemu.arg("-kernel").arg(&self.program.kernel).arg("-dtb").arg(device_tree);
         if let Some(panel) = self.panel {
             qemu.arg("-initrd").arg(panel);
         }
@@ -159,9 +162,14 @@ impl<'a> Machine<'a> {
         if let Some(witness) = &witness {
             command.args(witness.options(true));
         }
+        let monitor = self.restarts.then(Wire::new).transpose()?;
+        if let Some(monitor) = &monitor {
+            command.args(["-monitor", &monitor.option()?]);
+        }
         let mut running = Running::start(&mut command)?;
         let uart = running.accept(&wire)?;
-        Ok(Emulator { running, uart, witness, _device_tree: device_tree })
+        let monitor = monitor.map(|monitor| running.accept(&monitor)).transpose()?;
+        Ok(Emulator { running, uart, monitor, witness, _device_tree: device_tree })
     }
 
     /// Runs it in the place of this process, so that it ends with it; the UART is at `serial`: `stdio`, or
@@ -187,6 +195,8 @@ impl<'a> Machine<'a> {
 pub struct Emulator {
     running: Running,
     uart: TcpStream,
+    /// Where QEMU is given commands, if [`Machine::restarts`].
+    monitor: Option<TcpStream>,
     witness: Option<Witness>,
     /// QEMU reads it while it starts.
     _device_tree: NamedTempFile,
@@ -217,6 +227,16 @@ impl Emulator {
             pass_on(host, to_board);
         });
         Ok(port)
+    }
+
+    /// Resets the board as its watchdog does: it starts anew, and its memory is left alone.
+    ///
+    /// # Errors
+    ///
+    /// [`Machine::restarts`] is not set, or the emulator is gone.
+    pub fn reset(&mut self) -> Result<()> {
+        let monitor = self.monitor.as_mut().context("this emulator ends with a reset")?;
+        Ok(io::Write::write_all(monitor, b"system_reset\n")?)
     }
 
     /// The stores to the GPIO registers since this was last asked, as the emulator saw them; none where

@@ -17,6 +17,7 @@ mod core_registers;
 mod critical;
 mod gic;
 mod gpio;
+mod lasting;
 mod mmio;
 mod pads;
 mod peripherals;
@@ -32,8 +33,9 @@ pub use clock::{Clock, Counter};
 pub use core_registers::{Fault, GenericTimer, exception_level, halt, take_interrupts, wait_for_interrupt};
 pub use gic::{CoreRegisters, DistributorRegisters, Gic, Interrupt, Pending, Taken};
 pub use gpio::{Gpio, GpioRegisters, PinFunction};
+pub use lasting::{LASTING_PLACE, LASTING_WORDS, Lasting, LastingRegisters};
 pub use pads::{Pads, Prepared, SafeStores, Seen, rose};
-pub use peripherals::{GPIO_ADDRESS, Peripherals};
+pub use peripherals::{GPIO_ADDRESS, Peripherals, UNCACHED};
 pub use pi::Pi;
 #[cfg(all(target_arch = "aarch64", target_os = "none"))]
 pub use pmu::{Count, Pmu};

@@ -4,7 +4,7 @@ use core::ptr::NonNull;
 
 use safe_mmio::UniqueMmioPointer;
 
-use crate::{Gic, Gpio, Pads, Receiver, Uart, Watchdog};
+use crate::{Gic, Gpio, LASTING_PLACE, Lasting, Pads, Receiver, Uart, Watchdog};
 
 /// Section 5.2.
 const GPIO: usize = 0xfe20_0000;
@@ -20,6 +20,9 @@ const GIC_DISTRIBUTOR: usize = 0xff84_1000;
 /// Its interface to the core that asks.
 const GIC_CORE: usize = 0xff84_2000;
 
+/// Where the program sees the first GiB of memory a second time, as device memory.
+pub const UNCACHED: usize = 4 << 30;
+
 /// Every block of the chip that this crate drives, each once.
 pub struct Peripherals {
     /// The GPIO lines.
@@ -34,6 +37,8 @@ pub struct Peripherals {
     pub gic: Gic<'static>,
     /// The watchdog.
     pub watchdog: Watchdog<'static>,
+    /// The words that outlive a reset.
+    pub lasting: Lasting<'static>,
 }
 
 impl Peripherals {
@@ -42,8 +47,9 @@ impl Peripherals {
     /// # Safety
     ///
     /// The program runs on a BCM2711 (or an emulated one) with `0xfe00_0000` to `0xffff_ffff` mapped
-    /// to the same addresses as device memory, and nothing else that is still running uses a block
-    /// that this program uses.
+    /// to the same addresses as device memory, and the first GiB of memory at [`UNCACHED`]; nothing else that
+    /// is still running uses a block that this program uses, and nothing at all the memory of
+    /// [`LASTING_PLACE`].
     pub unsafe fn new() -> Self {
         // SAFETY: the caller promises that the block is there, mapped and ours. Two drivers have it, whose
         // docs say what keeps them apart.
@@ -60,6 +66,8 @@ impl Peripherals {
         let distributor = unsafe { block(GIC_DISTRIBUTOR) };
         // SAFETY: as above.
         let core = unsafe { block(GIC_CORE) };
+        // SAFETY: as above; it is memory, of which any bits are words, and nothing reaches it by its address.
+        let lasting = unsafe { block(UNCACHED + LASTING_PLACE.start) };
         Self {
             gpio: Gpio::new(gpio),
             pads: Pads::new(pads),
@@ -67,6 +75,7 @@ impl Peripherals {
             receiver: Receiver::new(receiver),
             gic: Gic::new(distributor, core),
             watchdog: Watchdog::new(power),
+            lasting: Lasting::new(lasting),
         }
     }
 }

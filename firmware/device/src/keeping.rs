@@ -3,6 +3,7 @@
 use xmap_link::{DeviceEventKind, KeepFault, KeepStatus, Thing};
 use xmap_trust::SEAL_WORDS;
 
+use crate::lines::{check_lines, prepare_lines};
 use crate::transfer::cut;
 use crate::{Board, Device, Failure, Ram, Trust};
 
@@ -75,6 +76,26 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
     pub fn note_set_aside(&mut self, module: u8, starts: u8) {
         self.kept.set_aside |= 1 << module;
         self.tell(module, DeviceEventKind::SetAside { starts });
+    }
+
+    /// Sets an image aside that has kept its device from starting well: it is admitted as any other and its
+    /// outputs become safe, and nothing of it runs.
+    ///
+    /// # Errors
+    /// What became of the image. Nothing was touched then.
+    pub fn set_aside(&mut self, module: u8, image: &[u8], origin: &str, starts: u8) -> Result<(), Failure> {
+        self.note_set_aside(module, starts);
+        self.place_in(module, image)?;
+        let admitted = self.admit(module, image.len(), None, &cut(origin));
+        let Some(of) = self.modules.get_mut(usize::from(module)) else { return Err(Failure::NoModule) };
+        if let Some(image) = of.inactive().image().filter(|_| admitted.is_ok())
+            && check_lines(&image).is_ok()
+        {
+            // After a reset its outputs are inputs: they get the state that they have before anything runs.
+            prepare_lines(&image, &mut self.board);
+        }
+        of.inactive_mut().clear();
+        admitted
     }
 
     /// Forgets what was noted of a module at the start: a host has brought another image.

@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use xmap_bcm2711::safe_stores;
-use xmap_device::{Failure, Kept, check_lines, make_safe};
+use xmap_device::{Failure, Kept, check_lines, make_safe, prepare_lines};
 use xmap_image::{HASH_WORD, HASH_WORDS, Image, VerifyError};
 use xmap_link::ImageState;
 use xmap_link::limits::MAX_MODULES;
@@ -124,7 +124,8 @@ impl Mounting<'_> {
                 && self.device.image(number).is_none()
                 && let Some(record) = images.iter().flatten().next()
             {
-                with_image(&record.bytes, |image| make_safe(image, board(self.device)));
+                // After a reset of the chip its outputs are inputs.
+                with_image(&record.bytes, |image| prepare_lines(image, board(self.device)));
                 log::error(format_args!(
                     "module {number}: nothing is mounted, its outputs are safe: a swap brings another image"
                 ));

@@ -3,9 +3,10 @@
 use xmap_bcm2711::{Clock, Counter as _, GenericTimer, Uart, safe_stores};
 use xmap_boards::BoardId;
 use xmap_device::{
-    Borrowed, Device, Failure, Identity, Recorder, Rehearsal, Service, Trust as _, Wire, make_safe,
+    Borrowed, Device, Failure, GOOD_US, Identity, ImageHash, Recorder, Rehearsal, Service, Starts,
+    Trust as _, Turns, Wire, check_lines, make_safe,
 };
-use xmap_image::words_of;
+use xmap_image::{HASH_WORD, HASH_WORDS, Image, words_of};
 use xmap_link::{Boot, Channel, ImageState, features};
 use xmap_trust::{Piece, pieces};
 
@@ -92,21 +93,38 @@ pub fn run(start: Start, rooms: [[SlotMemory; SLOTS_A_MODULE]; MODULES]) -> ! {
         None => defmt::warn!("DEVELOPMENT build: any image is taken, whoever made it"),
     }
     let service = callers::service(identity, seed);
+    let mut starts = interrupts::starts();
+    // From here on: what hangs in its mount is no reason to stay down.
+    interrupts::watch(WATCHDOG_MS, !options.no_watchdog);
     match image {
-        Ok(Some(bytes)) if !options.safe => install(bytes, origin, &mut device),
+        Ok(Some(bytes)) if !options.safe => install(bytes, origin, &mut device, &mut starts),
         Ok(_) => defmt::warn!("no image"),
         Err(error) => {
             defmt::error!("hand-over: {=u16}", error.code());
             device.set_image_state(ImageState::Rejected { code: error.code(), detail: error.detail() });
         }
     }
-    interrupts::watch(WATCHDOG_MS, !options.no_watchdog);
-    serve(service, LinkUart { uart }, Clock::new(timer), options.rehearse, device)
+    starts.mounted();
+    interrupts::keep_starts(&starts);
+    let mut clock = Clock::new(timer);
+    let main_loop = MainLoop {
+        service,
+        wire: LinkUart { uart },
+        good_us: Some(clock.now_us() + GOOD_US),
+        clock,
+        rehearse: options.rehearse,
+        device,
+        starts,
+        running: None,
+        turns: Turns::default(),
+        heard_us: None,
+    };
+    main_loop.serve()
 }
 
 /// Puts the images that were handed over into modules, in their order: one, or a bundle of several, each with
-/// its seal behind it.
-fn install(bytes: &[u8], origin: &str, device: &mut Pi4b) {
+/// its seal behind it. An image whose starts did not go well is set aside.
+fn install(bytes: &[u8], origin: &str, device: &mut Pi4b, starts: &mut Starts) {
     // An image says its own length, so what the boot stage hands over may end with padding of its own.
     let words = match words_of(bytes) {
         Ok(words) => words,
@@ -114,11 +132,21 @@ fn install(bytes: &[u8], origin: &str, device: &mut Pi4b) {
     };
     for (number, piece) in (0..).zip(pieces(words)) {
         let outcome = piece.map_err(Failure::Image).and_then(|piece| {
-            let words = taken(&piece, number, device.is_development());
-            device.install_from(number, bytemuck::cast_slice(words), origin)
+            let bytes = bytemuck::cast_slice(taken(&piece, number, device.is_development()));
+            let hash = stated_hash(piece.image);
+            if let Some(unclean) = starts.set_aside(&hash) {
+                defmt::error!("module {=u8} set aside: {=u8} starts did not end well", number, unclean);
+                return device.set_aside(number, bytes, origin, unclean).map(|()| false);
+            }
+            starts.begin(&hash);
+            interrupts::keep_starts(starts);
+            make_known(piece.image, device);
+            interrupts::feed();
+            device.install_from(number, bytes, origin).inspect_err(|_| starts.gave_up(&hash)).map(|()| true)
         });
         match outcome {
-            Ok(()) => {
+            Ok(false) => {}
+            Ok(true) => {
                 let image = device.image(number);
                 let (prefix, exports) =
                     image.map_or((0, 0), |i| (i.hash_prefix().swap_bytes(), i.exports().len()));
@@ -137,6 +165,28 @@ fn install(bytes: &[u8], origin: &str, device: &mut Pi4b) {
     }
 }
 
+/// The content hash that an image states.
+fn stated_hash(words: &[u32]) -> ImageHash {
+    let mut hash = [0; 32];
+    let stated = words.get(HASH_WORD..HASH_WORD + HASH_WORDS).unwrap_or_default();
+    hash.as_chunks_mut::<4>().0.iter_mut().zip(stated).for_each(|(to, word)| *to = word.to_le_bytes());
+    hash
+}
+
+/// Gives the interrupt handler the safe states of what is mounted, and of an image that is about to be.
+fn make_known(words: &[u32], device: &Pi4b) {
+    interrupts::set_safe(safe_stores(|port| {
+        (0..MODULES as u8).filter_map(|number| device.image(number)).for_each(|image| {
+            make_safe(&image, port);
+        });
+        if let Ok(image) = Image::verify(words)
+            && check_lines(&image).is_ok()
+        {
+            make_safe(&image, port);
+        }
+    }));
+}
+
 /// What is given to the device of an image and its seal: both, where anybody looks at seals.
 fn taken<'p>(piece: &Piece<'p>, number: u8, development: bool) -> &'p [u32] {
     if !development {
@@ -148,78 +198,136 @@ fn taken<'p>(piece: &Piece<'p>, number: u8, development: bool) -> &'p [u32] {
     piece.image
 }
 
-/// Runs events, answers, and sends the device's own log when there is time for it. Sleeps while there is
-/// nothing to do.
-fn serve(
-    mut service: Service,
-    mut wire: LinkUart,
-    mut clock: Clock<GenericTimer>,
+/// The device program at work.
+struct MainLoop {
+    service: Service,
+    wire: LinkUart,
+    clock: Clock<GenericTimer>,
     rehearse: bool,
-    mut device: Pi4b,
-) -> ! {
-    // What the module logged while it was mounted.
-    service.send_texts(&mut wire, &mut device);
-    let mut bad = 0;
-    let mut safe = None;
-    loop {
-        interrupts::feed();
-        let busy = device.poll();
-        let asked = service.poll(&mut wire, &mut device);
-        service.send_texts(&mut wire, &mut device);
-        if service.wants_reset() {
-            device.make_all_safe();
-            interrupts::reset(&mut wire.uart);
+    device: Pi4b,
+    starts: Starts,
+    /// When the start has gone well, unless a host is served before; `None` after that.
+    good_us: Option<u64>,
+    /// The images that run, each with its generation.
+    running: Option<[Option<(u16, u32)>; MODULES]>,
+    turns: Turns,
+    /// When a host was answered last.
+    heard_us: Option<u64>,
+}
+
+impl MainLoop {
+    /// Runs events, answers, and sends the device's own log when there is time for it. Sleeps while there is
+    /// nothing to do.
+    fn serve(mut self) -> ! {
+        // What the module logged while it was mounted.
+        self.service.send_texts(&mut self.wire, &mut self.device);
+        let mut bad = 0;
+        loop {
+            interrupts::feed();
+            let mut busy = false;
+            let now_us = self.clock.now_us();
+            if self.turns.begin(now_us, self.heard_us(now_us)) {
+                busy = self.device.poll();
+                match busy {
+                    true => self.turns.ran(self.clock.now_us() - now_us),
+                    false => self.turns.rested(),
+                }
+            }
+            let asked = self.service.poll(&mut self.wire, &mut self.device);
+            self.service.send_texts(&mut self.wire, &mut self.device);
+            self.note_start(asked);
+            if self.service.wants_reset() {
+                self.device.make_all_safe();
+                interrupts::reset(&mut self.wire.uart);
+            }
+            self.note_images();
+            if let Some(trap) = self.device.take_trap() {
+                defmt::warn!(
+                    "export {=u16} trapped: code {=u8} at op {=u32}, detail {=u32}",
+                    trap.export,
+                    trap.code,
+                    trap.op,
+                    trap.detail
+                );
+            }
+            let now_bad = self.service.frames().bad();
+            if now_bad != bad {
+                defmt::warn!(
+                    "bad frame: {=u32} so far, {=u32} broken bytes",
+                    now_bad,
+                    interrupts::broken_bytes()
+                );
+                bad = now_bad;
+            }
+            // What nobody may read waits, as far as there is room.
+            if self.service.has_reader() {
+                logger::drain(|part| self.service.send_bytes(&mut self.wire, Channel::Defmt, part));
+            }
+            if !busy && !asked {
+                let now_us = self.clock.now_us();
+                // In a rehearsal the host's cues are the device's time.
+                let wake_us = match self.turns.ends_us(self.heard_us(now_us)) {
+                    Some(ends_us) => ends_us,
+                    None if self.rehearse => u64::MAX,
+                    None => self.device.next_wake_us(),
+                };
+                let good_us = self.good_us.unwrap_or(u64::MAX);
+                interrupts::set_alarm(Some(wake_us.min(now_us + FEED_US).min(good_us)));
+                interrupts::idle();
+            }
         }
-        keep_safe(&device, &mut safe);
-        if let Some(trap) = device.take_trap() {
-            defmt::warn!(
-                "export {=u16} trapped: code {=u8} at op {=u32}, detail {=u32}",
-                trap.export,
-                trap.code,
-                trap.op,
-                trap.detail
-            );
-        }
-        let now_bad = service.frames().bad();
-        if now_bad != bad {
-            defmt::warn!(
-                "bad frame: {=u32} so far, {=u32} broken bytes",
-                now_bad,
-                interrupts::broken_bytes()
-            );
-            bad = now_bad;
-        }
-        let starved = interrupts::take_starved();
-        if starved != 0 {
+    }
+
+    /// When a host was last heard; now, where bytes wait. In a rehearsal time is the host's.
+    fn heard_us(&self, now_us: u64) -> Option<u64> {
+        let heard_us = if interrupts::has_received() { Some(now_us) } else { self.heard_us };
+        heard_us.filter(|_| !self.rehearse)
+    }
+
+    /// Takes note that the start has gone well: the loop has turned for a while, or a host was answered.
+    /// After a hang it has to turn for as long again.
+    fn note_start(&mut self, asked: bool) {
+        let now_us = self.clock.now_us();
+        if interrupts::take_starved() != 0 {
             defmt::error!(
                 "outputs were made safe: the device did nothing else for {=u32} ms",
                 WATCHDOG_MS / 2
             );
+            self.good_us = Some(now_us + GOOD_US);
         }
-        // What nobody may read waits, as far as there is room.
-        if service.has_reader() {
-            logger::drain(|part| service.send_bytes(&mut wire, Channel::Defmt, part));
+        if asked {
+            self.heard_us = Some(now_us);
+            // Who is answered can bring another image: this one does not keep the device down.
+            self.good_us = self.good_us.map(|_| now_us);
         }
-        if !busy && !asked {
-            // In a rehearsal the host's cues are the device's time.
-            let wake_us = if rehearse { u64::MAX } else { device.next_wake_us() };
-            interrupts::set_alarm(Some(wake_us.min(clock.now_us() + FEED_US)));
-            interrupts::idle();
+        if self.good_us.take_if(|good_us| *good_us <= now_us).is_some() {
+            self.starts.good();
+            interrupts::keep_starts(&self.starts);
         }
     }
-}
 
-/// Works out the stores that make the outputs of all active images safe, where those are others than before.
-fn keep_safe(device: &Pi4b, before: &mut Option<[Option<u32>; MODULES]>) {
-    let modules = [0, 1, 2, 3];
-    let now = modules.map(|number| device.image(number).map(|image| image.hash_prefix()));
-    if *before == Some(now) {
-        return;
+    /// Works out the stores that make the outputs of all active images safe, where those are others than
+    /// before, and takes note of images that a host has brought.
+    fn note_images(&mut self) {
+        let modules: [u8; MODULES] = [0, 1, 2, 3];
+        let device = &self.device;
+        let now =
+            modules.map(|number| Some((device.generation(number), device.image(number)?.hash_prefix())));
+        if self.running == Some(now) {
+            return;
+        }
+        let before = self.running.replace(now);
+        let images = || modules.iter().filter_map(|number| device.image(*number));
+        interrupts::set_safe(safe_stores(|port| images().for_each(|image| make_safe(&image, port))));
+        let Some(before) = before else { return };
+        self.starts.set_running(images().map(|image| image.hash()));
+        interrupts::keep_starts(&self.starts);
+        for ((number, before), now) in modules.into_iter().zip(before).zip(now) {
+            if before != now && now.is_some() {
+                self.device.clear_notes(number);
+            }
+        }
     }
-    *before = Some(now);
-    interrupts::set_safe(safe_stores(|port| {
-        modules.iter().filter_map(|number| device.image(*number)).for_each(|image| make_safe(&image, port));
-    }));
 }
 
 /// The UART as the link's wire.

@@ -54,14 +54,14 @@ impl fmt::Display for HandoverError {
 }
 
 impl<'a> Handover<'a> {
-    /// Reads `/chosen`. The program itself, with its stack, ends at `program_end`; `rooms` are the
-    /// addresses that modules will work in.
+    /// Reads `/chosen`. The program itself, with its stack, ends at `program_end`; `taken` are addresses that
+    /// it needs for something else, as the rooms of modules.
     ///
     /// # Errors
     ///
-    /// A property is not of its type, or the image's place overlaps the program or the rooms, is empty, or
+    /// A property is not of its type, or the image's place overlaps the program or what is taken, is empty, or
     /// is beyond the first GiB.
-    pub fn read(tree: Fdt<'a>, program_end: usize, rooms: &Range<usize>) -> Result<Self, HandoverError> {
+    pub fn read(tree: Fdt<'a>, program_end: usize, taken: &[Range<usize>]) -> Result<Self, HandoverError> {
         let chosen = tree.find_node("/chosen");
         let property = |name| chosen.and_then(|node| node.property(name));
         let address = |name| match property(name) {
@@ -75,7 +75,7 @@ impl<'a> Handover<'a> {
         let image = match (address("linux,initrd-start")?, address("linux,initrd-end")?) {
             (Some(start), Some(end)) => {
                 let free = program_end as u64..=MEMORY_END as u64;
-                let beside = end <= rooms.start as u64 || start >= rooms.end as u64;
+                let beside = taken.iter().all(|taken| end <= taken.start as u64 || start >= taken.end as u64);
                 if !(free.contains(&start) && free.contains(&end) && start < end && beside) {
                     return Err(HandoverError::BadPlace(start, end));
                 }
@@ -108,6 +108,7 @@ mod tests {
 
     const PROGRAM_END: usize = 0x10_0000;
     const ROOMS: Range<usize> = 0x1000_0000..0x1a00_0000;
+    const LASTING: Range<usize> = 0x0b00_0000..0x0b00_1000;
 
     /// What a tree with these properties in `/chosen` hands over.
     fn read(properties: &[(&str, &[u8])]) -> Result<(Option<Range<usize>>, String), HandoverError> {
@@ -118,7 +119,7 @@ mod tests {
         let mut tree = DeviceTree::new();
         tree.root.add_child(chosen.build());
         let bytes = tree.to_dtb();
-        let handover = Handover::read(Fdt::new(&bytes).unwrap(), PROGRAM_END, &ROOMS)?;
+        let handover = Handover::read(Fdt::new(&bytes).unwrap(), PROGRAM_END, &[LASTING, ROOMS])?;
         Ok((handover.image, handover.arguments.into()))
     }
 
@@ -132,7 +133,7 @@ mod tests {
         let mut tree = DeviceTree::new();
         tree.root.add_child(chosen.build());
         let bytes = tree.to_dtb();
-        Handover::read(Fdt::new(&bytes).unwrap(), PROGRAM_END, &ROOMS).unwrap().origin
+        Handover::read(Fdt::new(&bytes).unwrap(), PROGRAM_END, &[LASTING, ROOMS]).unwrap().origin
     }
 
     #[test]
@@ -180,7 +181,7 @@ mod tests {
             let mut tree = DeviceTree::new();
             tree.root.add_child(chosen.build());
             let bytes = tree.to_dtb();
-            let handover = Handover::read(Fdt::new(&bytes).unwrap(), PROGRAM_END, &ROOMS).unwrap();
+            let handover = Handover::read(Fdt::new(&bytes).unwrap(), PROGRAM_END, &[LASTING, ROOMS]).unwrap();
             assert_eq!(handover.seed, seed);
         }
     }
@@ -189,7 +190,7 @@ mod tests {
     fn nothing_chosen_is_no_image() {
         assert_eq!(read(&[]), Ok((None, String::new())));
         let tree = DeviceTree::new().to_dtb();
-        let handover = Handover::read(Fdt::new(&tree).unwrap(), PROGRAM_END, &ROOMS).unwrap();
+        let handover = Handover::read(Fdt::new(&tree).unwrap(), PROGRAM_END, &[LASTING, ROOMS]).unwrap();
         assert_eq!((handover.image, handover.seed), (None, &[][..]));
     }
 
@@ -202,7 +203,11 @@ mod tests {
         assert_eq!(place(rooms.end, rooms.end + 4), Ok(Some(ROOMS.end..ROOMS.end + 4)));
         assert_eq!(place(program, program + 4), Ok(Some(PROGRAM_END..PROGRAM_END + 4)));
         assert_eq!(place(end - 4, end), Ok(Some(MEMORY_END - 4..MEMORY_END)));
+        let lasting = LASTING.start as u64..LASTING.end as u64;
+        assert_eq!(place(lasting.end, lasting.end + 4), Ok(Some(LASTING.end..LASTING.end + 4)));
         for (start, stop) in [
+            (lasting.start - 4, lasting.start + 1),
+            (lasting.end - 1, lasting.end + 4),
             (program - 1, program + 4),
             (end - 4, end + 1),
             (program, program),

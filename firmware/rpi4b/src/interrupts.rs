@@ -4,7 +4,7 @@
 //! nothing, with one exception: where the main loop has not fed the watchdog for half its time, the handler
 //! makes the outputs safe, by stores that the main loop has worked out in advance. Until the watchdog then
 //! resets the chip, at which every line becomes an input, the panel is in the state that its manifests
-//! declare.
+//! declare, and the account of starts says that this one hung.
 //!
 //! Everything here is behind one lock, which masks interrupts for some instructions.
 
@@ -13,14 +13,14 @@ use core::mem;
 
 use critical_section::Mutex;
 use xmap_bcm2711::{
-    Clock, Counter as _, GenericTimer, Interrupt, Pads, Pending, Prepared, Receiver, SafeStores, Uart,
-    Watchdog, halt, wait_for_interrupt,
+    Clock, Counter as _, GenericTimer, Interrupt, LASTING_WORDS, Lasting, Pads, Pending, Prepared, Receiver,
+    SafeStores, Uart, Watchdog, halt, wait_for_interrupt,
 };
 use xmap_boards::Line;
-use xmap_device::Edge;
+use xmap_device::{Edge, Starts};
 
-use crate::Notes;
 use crate::limits::FED_US_MAX;
+use crate::{Notes, starts};
 
 /// What handlers work with.
 pub(crate) struct Hardware {
@@ -29,6 +29,7 @@ pub(crate) struct Hardware {
     pub(crate) pads: Pads<'static>,
     pub(crate) timer: GenericTimer,
     pub(crate) watchdog: Watchdog<'static>,
+    pub(crate) lasting: Lasting<'static>,
 }
 
 struct State {
@@ -42,6 +43,8 @@ struct State {
     /// Microseconds of waits that still feed, before the main loop does.
     feeds_us: u32,
     safe: Option<Prepared>,
+    /// What the words that outlive a reset have to say if the main loop hangs.
+    hung: Option<starts::Words>,
 }
 
 static STATE: Mutex<RefCell<State>> = Mutex::new(RefCell::new(State {
@@ -51,6 +54,7 @@ static STATE: Mutex<RefCell<State>> = Mutex::new(RefCell::new(State {
     patience: 0,
     feeds_us: FED_US_MAX,
     safe: None,
+    hung: None,
 }));
 
 fn with<R>(work: impl FnOnce(&mut State) -> R) -> R {
@@ -70,7 +74,9 @@ pub(crate) fn handle() {
         let (notes, paused) = (&mut state.notes, &mut state.paused);
         while let Some(taken) = hardware.pending.take() {
             match taken.interrupt() {
-                Some(Interrupt::Timer) => hardware.time_has_come(notes, state.safe.as_ref()),
+                Some(Interrupt::Timer) => {
+                    hardware.time_has_come(notes, state.safe.as_ref(), state.hung.as_ref());
+                }
                 Some(Interrupt::Uart) => *paused = hardware.take_bytes(notes),
                 Some(Interrupt::GpioLow | Interrupt::GpioMiddle | Interrupt::GpioHigh) => {
                     hardware.take_edges(notes);
@@ -85,12 +91,16 @@ pub(crate) fn handle() {
 }
 
 impl Hardware {
-    fn time_has_come(&mut self, notes: &mut Notes, safe: Option<&Prepared>) {
+    fn time_has_come(&mut self, notes: &mut Notes, safe: Option<&Prepared>, hung: Option<&starts::Words>) {
         let due = notes.deadlines.take(self.timer.ticks());
         if due.starved {
             notes.starved = notes.starved.saturating_add(1);
             if let Some(safe) = safe {
                 self.pads.make_safe(safe);
+            }
+            // If the chip resets now, the start has not gone well after all.
+            if let Some(hung) = hung {
+                self.lasting.write(hung);
             }
         }
         self.timer.interrupt_at(notes.deadlines.next());
@@ -162,6 +172,11 @@ pub fn receive() -> Option<u8> {
     })
 }
 
+/// Whether bytes of the link wait.
+pub fn has_received() -> bool {
+    with(|state| !state.notes.bytes.is_empty())
+}
+
 /// Bytes of the link that did not arrive whole, or after which others were lost, since boot.
 pub fn broken_bytes() -> u32 {
     with(|state| state.notes.broken_bytes)
@@ -191,6 +206,29 @@ pub fn lost_edges() -> u32 {
 pub fn set_safe(stores: SafeStores) {
     let prepared = Prepared::from(stores);
     with(|state| state.safe = Some(prepared));
+}
+
+/// The account of starts as the program before a reset left it; an empty one after a loss of power.
+pub fn starts() -> Starts {
+    let mut words = [0; LASTING_WORDS];
+    with(|state| {
+        if let Some(hardware) = &mut state.hardware {
+            words = hardware.lasting.read();
+        }
+    });
+    starts::decode(&words)
+}
+
+/// Keeps the account of starts for the program after a reset.
+pub fn keep_starts(account: &Starts) {
+    let words = starts::encode(account);
+    let hung = starts::encode(&account.after_hang());
+    with(|state| {
+        state.hung = Some(hung);
+        if let Some(hardware) = &mut state.hardware {
+            hardware.lasting.write(&words);
+        }
+    });
 }
 
 /// Watches the main loop: where it does not [`feed`] for half of `timeout_ms` (1 to 15,999), the outputs are

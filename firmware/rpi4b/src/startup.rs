@@ -18,7 +18,8 @@ use aarch64_rt::{ExceptionHandlers, InitialPagetable, RegisterStateRef};
 use dtoolkit::fdt::Fdt;
 use tiny_mapper::Pull;
 use xmap_bcm2711::{
-    Fault, GenericTimer, Interrupt, Peripherals, PinFunction, Uart, exception_level, take_interrupts,
+    Fault, GenericTimer, Interrupt, LASTING_PLACE, Peripherals, PinFunction, UNCACHED, Uart, exception_level,
+    take_interrupts,
 };
 use xmap_boards::Line;
 
@@ -55,13 +56,15 @@ const DEVICES: El23Attributes = El23Attributes::VALID
     .union(El23Attributes::ACCESSED)
     .union(El23Attributes::XN);
 
-// The first GiB is memory, the fourth holds the peripherals (from 0xfe00_0000 up); nothing else is
-// mapped, so that a stray access there is a fault and not a write.
+// The first GiB is memory, the fourth holds the peripherals (from 0xfe00_0000 up). The fifth shows the first
+// once more, as device memory: the words that outlive a reset are reached there and nowhere else, so that no
+// cache has them. Nothing else is mapped, so that a stray access there is a fault and not a write.
 aarch64_rt::initial_pagetable!(
     {
         let mut blocks = [0; 512];
         blocks[0] = MEMORY.bits();
         blocks[3] = DEVICES.bits() | (3 * GIB);
+        blocks[UNCACHED / GIB] = DEVICES.bits();
         InitialPagetable(blocks)
     },
     MAIR.0
@@ -100,8 +103,11 @@ pub struct Start {
 /// Called once, first, with `x0` as the program was entered with.
 pub unsafe fn start(device_tree: u64) -> Start {
     // SAFETY: this is a BCM2711, the page table above maps its peripherals as device memory to their
-    // own addresses, and as the program's first act this is the only user of the blocks.
-    let Peripherals { mut gpio, pads, uart, receiver, gic, watchdog } = unsafe { Peripherals::new() };
+    // own addresses and the first GiB where it says, as the program's first act this is the only user of the
+    // blocks, and nothing is put where the lasting words are: no section, no room, nothing that was handed
+    // over.
+    let Peripherals { mut gpio, pads, uart, receiver, gic, watchdog, lasting } =
+        unsafe { Peripherals::new() };
     gpio.pull(TXD0, Pull::None);
     gpio.pull(RXD0, Pull::Up);
     gpio.select(TXD0, PinFunction::Alt0);
@@ -111,14 +117,14 @@ pub unsafe fn start(device_tree: u64) -> Start {
     assert_eq!(exception_level(), 2, "exception level");
 
     let pending = gic.start(&Interrupt::ALL);
-    interrupts::start(Hardware { pending, receiver, pads, timer, watchdog });
+    interrupts::start(Hardware { pending, receiver, pads, timer, watchdog, lasting });
     // SAFETY: `irq_current` below saves what its handler changes, the handler knows all that were enabled,
     // and this is no critical section, as it is the program's beginning.
     unsafe { take_interrupts() };
 
     // SAFETY: the caller passes the address on as it came.
     let handover = unsafe { device_tree_at(device_tree) }
-        .and_then(|tree| Handover::read(tree, (&raw const dma_region).addr(), &arena::place()));
+        .and_then(|tree| Handover::read(tree, (&raw const dma_region).addr(), &taken()));
     let (image, arguments, origin, seed) = match handover {
         Ok(Handover { image, arguments, origin, seed }) => (Ok(image), arguments, origin, seed),
         // Not the end: the program can still say so over the link.
@@ -127,11 +133,16 @@ pub unsafe fn start(device_tree: u64) -> Start {
     let bytes = |place: core::ops::Range<usize>| {
         let first = core::ptr::with_exposed_provenance(place.start);
         // SAFETY: `Handover::read` has checked that the place is memory that is mapped, behind the
-        // program and its stack, and not among the rooms; the boot stage has filled it, and nothing of
-        // this program writes there.
+        // program and its stack, and not where something else will be; the boot stage has filled it, and
+        // nothing of this program writes there.
         unsafe { slice::from_raw_parts(first, place.len()) }
     };
     Start { gpio, uart, timer, image: image.map(|place| place.map(bytes)), arguments, origin, seed }
+}
+
+/// Addresses where nothing that was handed over may be.
+fn taken() -> [core::ops::Range<usize>; 2] {
+    [LASTING_PLACE, arena::place()]
 }
 
 /// The device tree at this address.
@@ -157,11 +168,10 @@ unsafe fn device_tree_at(address: u64) -> Result<Fdt<'static>, HandoverError> {
         return Err(HandoverError::NoDeviceTree);
     }
     // Its texts are used for ever, and modules will write to the rooms.
-    let rooms = arena::place();
-    if start < rooms.end && start + size > rooms.start {
+    if taken().iter().any(|taken| start < taken.end && start + size > taken.start) {
         return Err(HandoverError::NoDeviceTree);
     }
-    // SAFETY: the whole tree is in mapped memory and not among the rooms; the boot stage wrote it, and
+    // SAFETY: the whole tree is in mapped memory and not where something else will be; the boot stage wrote it, and
     // nothing writes it now.
     let bytes = unsafe { slice::from_raw_parts(first.cast(), size) };
     Fdt::new(bytes).map_err(|_| HandoverError::BadDeviceTree)

@@ -2,14 +2,19 @@
 
 use std::io::Write as _;
 
+use tempfile::NamedTempFile;
 use xmap_boards::{BoardId, Line};
-use xmap_client::{Client, Outcome};
+use xmap_client::{Client, Outcome, PortName};
 use xmap_image::{Entry, Export, Function, ImageBuilder, Op, PinMode, PinRow, Pull, Safe, Ty, Word};
-use xmap_link::{Boot, Export as Name, ImageState};
+use xmap_link::{Boot, DeviceEventKind, Export as Name, ImageState, Life};
+use xtask::emulator::Machine;
+use xtask::linux::Store;
 
-use crate::board::{Board, boot, bytes};
+use crate::board::{Board, boot, bytes, flashed, patient, until};
 
 const LAMP: u8 = 17;
+/// Bytes from the GPIO block's start.
+const GPCLR0: u16 = 0x28;
 
 /// A lamp that is safe when it is high, `lamp_off`, `fail` (stores, then traps), and whatever else.
 fn builder() -> ImageBuilder<'static> {
@@ -172,4 +177,32 @@ fn noise_is_counted_and_forgotten() {
     // A request that was asked again is one more good frame, and still one call.
     assert_eq!((status.frames_bad, status.calls), (3, 1));
     assert!(status.frames_good >= 3, "{status:?}");
+}
+
+/// Each start with an image is cut short by a reset, as by the watchdog's. The fourth one sets it aside:
+/// nothing of it runs, its output is safe, and the link is up.
+#[test]
+fn an_image_that_hangs_each_start_is_set_aside_and_the_link_is_up() {
+    let mut builder = builder();
+    let on_mount = [Op::LineClear.abc(LAMP, 0, 0), Op::Const32.a16(1, 0), Op::RetV.abc(1, 0, 0)];
+    code(&mut builder, "on_mount", &[Ty::I32], &on_mount);
+    let mut file = NamedTempFile::new().unwrap();
+    file.write_all(&bytes(&builder.build().unwrap())).unwrap();
+    let machine =
+        Machine { panel: Some(file.path()), restarts: true, watched: true, ..Machine::new(flashed()) };
+    let mut emulator = machine.start().unwrap();
+    // Its safe state is high, and only its own store brings it low.
+    let ran =
+        |stores: &[Store]| stores.iter().any(|store| store.offset == GPCLR0 && store.value == 1 << LAMP);
+    for _ in 0..3 {
+        until("a mount", || ran(&emulator.stores().unwrap()));
+        emulator.reset().unwrap();
+    }
+    let name = PortName::Tcp { host: "127.0.0.1".into(), port: emulator.listen().unwrap() };
+    let mut client = Client::connect(&name, &patient()).unwrap();
+    assert_eq!(client.module(0).unwrap().life, Life::Unloaded);
+    let (happened, _) = client.happenings(0).unwrap();
+    assert!(happened.iter().any(|(_, event)| event.what == DeviceEventKind::SetAside { starts: 3 }));
+    assert!(is_high(&mut client), "its safe state");
+    assert!(!ran(&emulator.stores().unwrap()), "nothing of it ran");
 }

@@ -5,7 +5,7 @@ mod common;
 mod owner;
 mod policies;
 
-use common::{call, happened, pass, stores};
+use common::{bytes, call, happened, pass, stores};
 use owner::*;
 use xmap_boards::Line;
 use xmap_device::{Device, Failure, Memory, NotKept, REMEMBERED, Volatile};
@@ -216,4 +216,21 @@ fn a_seal_needs_room_beside_its_image_and_a_bundle_has_one_for_each() {
     assert_eq!([0, 1, 2].map(|n| device.life(n)), [Life::Running, Life::Running, Life::Unloaded]);
     assert!(call(&mut device, "pump.beat", &[]).is_ok());
     assert_eq!(stores(device.board(), 0).last().unwrap(), "GPSET0 0x00800000");
+}
+
+/// What kept its device from starting well is admitted as any other image, and only its outputs are touched.
+#[test]
+fn an_image_that_is_set_aside_has_safe_outputs_and_runs_nothing() {
+    let levels = |device: &Own| [17, 22].map(|line| device.board().is_high(Line::new(line).unwrap()));
+    let mut device = device(&policy());
+    device.set_aside(0, &sealed(&hall(7)), WIRE, 3).unwrap();
+    assert_eq!((device.life(0), levels(&device)), (Life::Unloaded, [false, true]));
+    assert_eq!((device.calls(), device.keep_status().set_aside), ((0, 0), 1));
+    assert!(happened(&device).contains(&DeviceEventKind::SetAside { starts: 3 }));
+    device.install_from(0, &sealed(&hall(8)), WIRE).unwrap();
+    assert_eq!(device.life(0), Life::Running);
+    // One that nobody has sealed touches nothing.
+    let mut device = owner::device(&policy());
+    assert!(device.set_aside(0, &bytes(&hall(7)), WIRE, 3).is_err());
+    assert_eq!((device.board().accesses().count(), device.keep_status().set_aside), (0, 1));
 }
