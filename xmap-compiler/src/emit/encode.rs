@@ -9,6 +9,7 @@ use super::gaps::Gaps;
 use super::moves::{From, Move, sequence};
 use super::registers::Registers;
 use super::select::{Callee, Condition, End, Machine, MachineBlock, Selected, Slot, load_constant};
+use super::trips::by_word;
 use crate::ir::{BlockId, Edge, Func, Value};
 
 /// Encodes a function.
@@ -38,9 +39,8 @@ pub(super) fn encode(func: &Func, selected: &Selected, registers: &Registers) ->
     encoder.stubs(selected.blocks.len());
     let frame = if encoder.scratch_used { encoder.scratch + 1 } else { registers.frame };
     let Linked { code, offsets, places } = link(encoder.items, labels)?;
-    let mut loops: Vec<(u32, u64)> =
-        selected.trips.iter().map(|(head, rounds)| (places[head.0 as usize] as u32, *rounds)).collect();
-    loops.sort_unstable();
+    let loops =
+        by_word(selected.trips.iter().map(|(head, rounds)| (places[head.0 as usize] as u32, *rounds)));
     let params = func.params.len() as u8;
     let results = func.results as u8;
     let frame = frame.max(params + 1).max(results + 1);

@@ -124,8 +124,8 @@ pub(super) struct Selected {
     pub(super) params: Vec<Value>,
     /// For each value, its constant, if an edge, a call or a return may still name it as one.
     pub(super) constants: Vec<Option<u64>>,
-    /// Loop heads with a constant number of rounds.
-    pub(super) trips: HashMap<BlockId, u64>,
+    /// Loop heads, each with its rounds where those are known.
+    pub(super) trips: Vec<(BlockId, Option<u64>)>,
     /// Slots for values that do not fit the registers.
     pub(super) spill_slots: u16,
     /// The first value that only stands between a slot and the op that reads or writes it; so do all behind

@@ -343,6 +343,8 @@ pub struct Func {
     pub index: u32,
     /// The parameters' values.
     pub params: Vec<Value>,
+    /// The largest value that each parameter can have, where that is known.
+    pub ranges: Vec<u64>,
     /// How many results it returns.
     pub results: usize,
     /// The blocks.
@@ -368,6 +370,7 @@ impl Func {
         let mut func = Self {
             index,
             params: Vec::new(),
+            ranges: Vec::new(),
             results,
             blocks: Vec::new(),
             layout: vec![ENTRY],

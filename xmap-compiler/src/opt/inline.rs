@@ -53,6 +53,7 @@ pub fn inline(
             None => ranges.get(&index).unwrap_or(&none),
             Some(_) => &none,
         };
+        func.ranges.clone_from(known);
         let simplify = |func: &mut Func| optimise(func, known).map_err(|exhausted| (index, exhausted));
         simplify(&mut func)?;
         if inlining.take_in(&mut func) {

@@ -10,6 +10,7 @@ mod range;
 
 pub(crate) use fold::{holds, opposite};
 pub use inline::{Inlined, inline};
+pub(crate) use range::largest_values;
 
 use crate::ir::Func;
 use crate::work::{Exhausted, Phase};

@@ -3,7 +3,25 @@
 use xmap_abi::HostFunction;
 use xmap_image::Op;
 
-use crate::ir::{Binary, Kind, Load, Width};
+use crate::ir::{Binary, BlockId, Func, Kind, Load, Width};
+
+/// For each value of a function that is done: the largest that it can be.
+pub(crate) fn largest_values(func: &Func, order: &[BlockId]) -> Vec<u64> {
+    let constant = |value: u32| func.as_constant(crate::ir::Value(value)).unwrap_or(u64::MAX);
+    let mut all: Vec<u64> = (0..func.values() as u32).map(constant).collect();
+    for (param, range) in func.params.iter().zip(&func.ranges) {
+        all[param.0 as usize] = *range;
+    }
+    // Definitions come before uses; what a loop brings back is a block's parameter, of which nothing is known.
+    for inst in order.iter().flat_map(|block| &func.at(*block).insts) {
+        if let ([result], true) = (&inst.results[..], inst.args.len() <= 3) {
+            let mut args = [0; 3];
+            args.iter_mut().zip(&inst.args).for_each(|(to, value)| *to = all[value.0 as usize]);
+            all[result.0 as usize] = largest(inst.kind, &args[..inst.args.len()]);
+        }
+    }
+    all
+}
 
 /// The largest value that an instruction's result can have, from those of its operands.
 pub(super) fn largest(kind: Kind, args: &[u64]) -> u64 {
