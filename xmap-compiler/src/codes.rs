@@ -309,6 +309,12 @@ codes! {
     NoRoom = 620, "no device of the board has room for the image",
         "A board gives each module as much on every target: a slot of 4,194,304 bytes for the image and its seal, 16,777,216 bytes of linear memory, 262,144 slots for globals and tables on the Raspberry Pi 4B. The words are the device's own.",
         "hall.xmap: no device of rpi4b takes it: the image has 4270312 bytes, and a slot holds 4194304 bytes";
+    BeyondLimits = 621, "a device does not take the image by default",
+        "A device holds what an image may ask for (fuel and waits of a call, memory, kept state, periods) against its owner's limits. Where the owner says nothing, they have defaults (docs/security.md, The policy). A warning: an owner may allow more, and the simulator has no limits.",
+        "hall.toml: beyond what a device allows by default: limit fuel: 4294967295, at most 20000000";
+    StartFuel = 622, "the start function has a fuel of its own",
+        "A device runs a module's start function with 1,000,000 of fuel. A start function that needs more, by its bound or by the manifest's `fuel`, becomes the hook `_initialize`; a module that exports a hook of that name already has both, and the start function has no more. An error where it is known to take more, else a warning.",
+        "the start function has 1000000 of fuel, whatever the manifest says, and takes up to 3000012";
 
     // X07: images.
     ImageInvalid = 701, "the image does not verify",

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use xmap_image::limits::DEFAULT_FUEL;
 use xmap_image::{
-    Entry, Event, Export, FaultPolicy, ImageBuilder, Manifest as Block, Op, PinName, PinRow, Plain, Ty, Word,
-    limits,
+    Entry, Event, Export, FaultPolicy, Image, ImageBuilder, Manifest as Block, Op, PinName, PinRow, Plain,
+    Ty, Word, limits,
 };
 
 use crate::bounds::{self, Bound, Unbounded};
@@ -75,39 +75,89 @@ pub fn compile_with(
     if let Some(library) = &library {
         library::link(&mut module, library);
     }
-    start_with_fuel(manifest, &mut module);
-    let lines = LineTable::of(&module).with_map(map);
-    let exports = resolve_exports(manifest, &exported(&module))?;
-    let pins = |function| PinCheck { file: &file, module: &module, lines: &lines, manifest, function };
+    let has_hook = module.exports.iter().any(|export| export.name == HOOK);
+    let asks = manifest.has_text() && manifest.limits.fuel.value != DEFAULT_FUEL;
+    if asks && !has_hook {
+        start_as_hook(&mut module);
+    }
+    let mut compiled = compile_module(manifest, &file, &module, map.clone())?;
+    let Some(start) = start_beyond(&compiled) else { return Ok(compiled) };
+    match start {
+        // Its bound is known, and no device gives it as much.
+        Some(_) if !has_hook => {
+            start_as_hook(&mut module);
+            compile_module(manifest, &file, &module, map)
+        }
+        Some(fuel) => Err(start_fuel(&file, &module, Some(fuel)).into()),
+        None => {
+            compiled.warnings.extend(asks.then(|| start_fuel(&file, &module, None)));
+            Ok(compiled)
+        }
+    }
+}
 
-    let Program { funcs, shared, steps, messages } = program(&file, &module, &lines, &exports)?;
-    let shadow = shadow(&module, &funcs);
-    let emitted = emit_all(&module, funcs, pins)?;
+/// What a device calls behind the start function.
+const HOOK: &str = "_initialize";
+
+/// Makes the start function the hook [`HOOK`], which runs right behind it: a device gives a start function what
+/// an image without a manifest has, and a hook its bound, or what the manifest says.
+fn start_as_hook(module: &mut WasmModule<'_>) {
+    let start = module.start.take().map(|function| wasm::ExportedFunction { name: HOOK, function });
+    module.exports.extend(start);
+}
+
+/// Whether an image's start function may take more fuel than a device gives it: its bound, `None` where it
+/// has none.
+fn start_beyond(compiled: &Compiled) -> Option<Option<u64>> {
+    let image = Image::verify(&compiled.words).expect("the builder has verified what it built");
+    let function = compiled.report.functions.get(image.header().start? as usize)?;
+    match function.bound.map(|bound| bound.fuel) {
+        Some(fuel) if fuel <= u64::from(DEFAULT_FUEL) => None,
+        bound => Some(bound),
+    }
+}
+
+/// A start function that has to do with the fuel of an image without a manifest, as its module has a hook of
+/// its own: an error where it is known to take more.
+fn start_fuel(file: &str, module: &WasmModule<'_>, bound: Option<u64>) -> Diagnostic {
+    let function = module.start.map(|start| module.function_name(start));
+    let place = Place::Wasm { file: file.to_string(), function, offset: None, source: None };
+    let most = format!("the start function has {DEFAULT_FUEL} of fuel, whatever the manifest says");
+    let help =
+        format!("have `{HOOK}` call it, and leave the start function away: a hook has the manifest's `fuel`");
+    match bound {
+        Some(fuel) => Diagnostic::new(Code::StartFuel, place, format!("{most}, and takes up to {fuel}")),
+        None => Diagnostic::warning(Code::StartFuel, place, format!("{most}, and may take more")),
+    }
+    .help(help)
+}
+
+fn compile_module(
+    manifest: &Manifest,
+    file: &str,
+    module: &WasmModule<'_>,
+    map: Option<SourceMapText>,
+) -> Result<Compiled, Diagnostics> {
+    let lines = LineTable::of(module).with_map(map);
+    let exports = resolve_exports(manifest, &exported(module))?;
+    let pins = |function| PinCheck { file, module, lines: &lines, manifest, function };
+
+    let Program { funcs, shared, steps, messages } = program(file, module, &lines, &exports)?;
+    let shadow = shadow(module, &funcs);
+    let emitted = emit_all(module, funcs, pins)?;
     let steps = steps + emitted.values().map(|function| function.steps).sum::<u64>();
-    let linked = link(&module, &exports, emitted, &shared);
+    let linked = link(module, &exports, emitted, &shared);
     assemble(&Parts {
         manifest,
-        module: &module,
+        module,
         exports: &exports,
         linked: &linked,
         shadow: &shadow,
-        file: &file,
+        file,
         lines: &lines,
         steps,
         messages: &messages,
     })
-}
-
-/// Makes the start function the hook `_initialize`, which runs right behind it, where the manifest says how
-/// much fuel a call has: a device gives a start function what an image without a manifest has. A module that
-/// has both keeps both.
-fn start_with_fuel(manifest: &Manifest, module: &mut WasmModule<'_>) {
-    const HOOK: &str = "_initialize";
-    let says = manifest.has_text() && manifest.limits.fuel.value != DEFAULT_FUEL;
-    if says && !module.exports.iter().any(|export| export.name == HOOK) {
-        let start = module.start.take().map(|function| wasm::ExportedFunction { name: HOOK, function });
-        module.exports.extend(start);
-    }
 }
 
 /// Everything that an image is put together from.
