@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use xmap_image::{MAGIC, OwnedImage, Word, conflicts};
-use xmap_trust::{Piece, Seal, TrustPolicy, check_sealed, pieces};
+use xmap_trust::{Limits, Piece, Seal, TrustPolicy, check_sealed, pieces};
 
 use crate::{cargo, process, root, target_dir};
 
@@ -43,7 +43,9 @@ pub fn read(path: &Path, policy: Option<&TrustPolicy>, media: &[&str]) -> Result
             path.display()
         );
     }
-    fs::read(&image).with_context(|| image.display().to_string())
+    let bytes = fs::read(&image).with_context(|| image.display().to_string())?;
+    check(&bytes, None, media).with_context(|| path.display().to_string())?;
+    Ok(bytes)
 }
 
 /// Holds images against each other, their board and, with a policy, their seals against it.
@@ -59,6 +61,14 @@ fn check(bytes: &[u8], policy: Option<&TrustPolicy>, media: &[&str]) -> Result<(
         }
         let admitted = OwnedImage::new(image.to_vec())?;
         admitted.image().fits_board(seal.map_or(0, <[Word]>::len) * 4)?;
+        if policy.is_none() {
+            // A policy's own limits were asked with its seal.
+            Limits::default().check(&admitted.image()).map_err(|exceeded| {
+                anyhow!(
+                    "a device without an owner does not take it: {exceeded}; ask for less in the manifest"
+                )
+            })?;
+        }
         for other in &images {
             if let Some(conflict) = conflicts(&other.image(), &admitted.image()).next() {
                 bail!(
@@ -95,7 +105,7 @@ mod tests {
     use super::*;
     use heapless::Vec as Few;
     use xmap_boards::{BOOT_MEDIA, BoardId};
-    use xmap_image::{Function, Image, ImageBuilder, Op};
+    use xmap_image::{Entry, Export, Function, Image, ImageBuilder, Op};
     use xmap_trust::{OpClass, SecretKey, TrustedKey, seal};
 
     fn key(seed: u8) -> SecretKey {
@@ -146,6 +156,17 @@ mod tests {
         assert_eq!(verdict(&sealed("anywhere", 7), None), "ok");
         let large = bytes(&image("hall", (16 << 20) + 65_536));
         assert_eq!(verdict(&large, None), "the image needs 16842752 bytes of memory, and there are 16777216");
+        let plain = OwnedImage::new(image("hall", 0)).unwrap();
+        let mut builder = ImageBuilder::from_image(&plain.image()).unwrap();
+        builder.exports = vec![Export {
+            key: "hall.spin".into(),
+            name: "spin".into(),
+            params: Vec::new(),
+            results: Vec::new(),
+            entry: Entry::Code { function: 0, fuel: 20_000_001 },
+        }];
+        let slow = verdict(&bytes(&builder.build().unwrap()), None);
+        assert!(slow.contains("limit fuel: 20000001, at most 20000000"), "{slow}");
         let mut damaged = bytes(&image("hall", 0));
         damaged[60] ^= 1;
         assert!(verdict(&damaged, None).contains("damaged"));

@@ -188,12 +188,17 @@ impl Limits {
     /// # Errors
     /// The first limit that it is beyond.
     pub fn check(&self, image: &Image<'_>) -> Result<(), Exceeded> {
-        let beyond = |limit: Limit| {
+        self.exceeded(image).next().map_or(Ok(()), Err)
+    }
+
+    /// Every limit that an image is beyond.
+    pub fn exceeded(&self, image: &Image<'_>) -> impl Iterator<Item = Exceeded> {
+        let beyond = move |limit: Limit| {
             let (asked, allowed) = (limit.asked(image)?, self.get(limit));
             let beyond = if limit.is_least() { asked < allowed } else { asked > allowed };
             beyond.then_some(Exceeded { limit, asked, allowed })
         };
-        Limit::ALL.into_iter().find_map(beyond).map_or(Ok(()), Err)
+        Limit::ALL.into_iter().filter_map(beyond)
     }
 
     /// The values in their order.

@@ -88,3 +88,29 @@ fn an_image_is_no_larger_than_a_slot() {
     let mut sim = Sim::load(&fits).unwrap();
     assert!(matches!(sim.swap(&image.image()), Err(Failure::Image(_))));
 }
+
+/// What a device without an owner's word refuses is said when it is built, each limit by its name; the image is
+/// written all the same.
+#[test]
+fn build_warns_of_what_a_device_does_not_take_by_default() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("slow.toml");
+    let wat = "(module (import \"time\" \"delay_us\" (func $w (param i32)))
+        (func (export \"spin\") (loop $l (call $w (i32.const 1)) (br $l))))";
+    std::fs::write(folder.path().join("slow.wat"), wat).unwrap();
+    let manifest = |limits: &str| {
+        format!("[module]\nname = \"slow\"\nboard = \"rpi4b\"\nwasm = \"slow.wat\"\n[limits]\n{limits}\n")
+    };
+    std::fs::write(&file, manifest("fuel = 4294967295\ntime_us = 2000001")).unwrap();
+    let (printed, status) = xmap("build", &file);
+    assert_eq!(status, Some(0), "{printed}");
+    for limit in ["limit fuel: 4294967295, at most 20000000", "limit time_us: 2000001, at most 2000000"] {
+        let warning =
+            format!("warning[X0621]: {}: beyond what a device allows by default: {limit}", file.display());
+        assert!(printed.contains(&warning), "{printed}");
+    }
+    assert!(folder.path().join("slow.xmap").exists());
+    std::fs::write(&file, manifest("fuel = 20000000\ntime_us = 2000000")).unwrap();
+    let (printed, status) = xmap("build", &file);
+    assert!(status == Some(0) && !printed.contains("X0621"), "{printed}");
+}

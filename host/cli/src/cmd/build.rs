@@ -1,10 +1,10 @@
 //! `xmap build`: a panel becomes an image and its map.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
-use xmap_compiler::diagnostic::{Diagnostics, Place};
+use xmap_compiler::diagnostic::{Code, Diagnostic, Diagnostics, Place};
 use xmap_compiler::input::{Content, MAX_MODULE_BYTES, read, read_at_most};
 use xmap_compiler::inspect::Inspection;
 use xmap_compiler::manifest::{Manifest, lines_text};
@@ -12,9 +12,10 @@ use xmap_compiler::map::hex;
 use xmap_image::Image;
 use xmap_image::limits::MAX_IMAGE_BYTES;
 use xmap_project::Built;
+use xmap_trust::Limits;
 
 use super::load::{build, map_path};
-use super::output::write_image;
+use super::output::{stderr_has_colours, write_image};
 use super::{Done, size};
 
 /// Compile a panel to an image, and say what it takes
@@ -70,6 +71,7 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Done {
     }
     let image = Image::verify(&compiled.words).expect("the compiler has verified what it built");
     compiled.report.check_board(&args.input.display().to_string(), &image, 0)?;
+    warn_beyond(&args.input.display().to_string(), &image);
     let map = (map_path(&output), compiled.map.to_json());
     let written = write_image(&output, &compiled.bytes(), &[map], &sources)?;
     if args.json {
@@ -85,4 +87,21 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Done {
     }
     writeln!(out, "{}\nwrote {written}", compiled.report)?;
     Ok(())
+}
+
+/// Warns of each limit that a device has by default and the image is beyond: it is built all the same, as its
+/// owner may allow more.
+fn warn_beyond(file: &str, image: &Image<'_>) {
+    let one = |exceeded| {
+        let message = format!("{file}: beyond what a device allows by default: {exceeded}");
+        Diagnostic::warning(Code::BeyondLimits, Place::File(file.to_string()), message).help(
+            "ask for less in the manifest, or have the owner allow it: `[limits]` in the policy, or in xmapd.toml"
+                .to_string(),
+        )
+    };
+    let warnings: Vec<Diagnostic> = Limits::default().exceeded(image).map(one).collect();
+    if !warnings.is_empty() {
+        // They stand in nobody's way: where they cannot be written, the image still is.
+        _ = writeln!(io::stderr(), "{}", Diagnostics(warnings).render(stderr_has_colours()));
+    }
 }
