@@ -210,6 +210,13 @@ impl Diagnostic {
             io::ErrorKind::InvalidData => (Code::NotUtf8, "not UTF-8 text".to_string()),
             _ => (Code::Unreadable, format!("cannot be read: {}", reason(error))),
         };
+        // A link that stands there, and leads to nothing.
+        let target = std::fs::read_link(path).ok().filter(|_| code == Code::NoSuchFile);
+        if let Some(target) = target {
+            let message = format!("{}: a link to {}, where nothing stands", path.display(), target.display());
+            return Self::new(code, Place::file(path), message)
+                .help("make the link anew, or give the file that it is to lead to".to_string());
+        }
         let error = Self::new(code, Place::file(path), format!("{}: {what}", path.display()));
         error.help(if code == Code::NoSuchFile { instead(path) } else { None })
     }

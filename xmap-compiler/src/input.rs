@@ -181,7 +181,10 @@ fn kind(path: &Path, bytes: &[u8]) -> Kind {
     let ending = path.extension().and_then(|e| e.to_str());
     match (FileKind::of(path, bytes), ending) {
         (FileKind::Image, _) => Kind::Image,
-        (FileKind::Module, _) => Kind::Binary,
+        // What is wrong with a binary has its place in it, so the compiler says it.
+        (FileKind::Module | FileKind::Object, _) => Kind::Binary,
+        (FileKind::Component, _) if bytes.starts_with(b"\0asm") => Kind::Binary,
+        (FileKind::Component, _) => Kind::None(Code::NotAModule),
         (FileKind::ModuleText, _) => Kind::Text,
         (FileKind::Manifest, _) => Kind::Manifest,
         // The content says nothing, so the name does; what is wrong with the text has a place in it.

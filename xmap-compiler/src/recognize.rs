@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use wasmparser::{Parser, Payload};
 use xmap_image::MAGIC;
 
 use crate::diagnostic::{Code, Diagnostic, Place};
@@ -25,6 +26,10 @@ pub enum FileKind {
     Module,
     /// A module's text.
     ModuleText,
+    /// An object file of WebAssembly, which is for a linker.
+    Object,
+    /// A component, binary or text.
+    Component,
     /// A manifest: it has a table `[module]`.
     Manifest,
     /// The text of a policy.
@@ -109,7 +114,11 @@ impl FileKind {
             return Self::Empty;
         }
         if let Some((_, kind)) = ours.into_iter().find(|(magic, _)| bytes.starts_with(magic)) {
-            return kind;
+            return match kind {
+                Self::Module if Parser::is_component(bytes) => Self::Component,
+                Self::Module if is_object(bytes) => Self::Object,
+                kind => kind,
+            };
         }
         if let Some((_, kind)) = FOREIGN.iter().find(|(magic, _)| bytes.starts_with(magic)) {
             return *kind;
@@ -143,6 +152,9 @@ impl FileKind {
         if starts("<!doctype html") || starts("<html") || starts("<head") {
             return HTML;
         }
+        if starts("(component") {
+            return Self::Component;
+        }
         // No TOML starts like this, and every module's text does: `(module` or a comment.
         if starts("(") || starts(";") {
             return Self::ModuleText;
@@ -173,6 +185,8 @@ impl FileKind {
             Self::Empty => "the file is empty".to_string(),
             Self::Image => "an image".to_string(),
             Self::Module | Self::ModuleText => "a WebAssembly module".to_string(),
+            Self::Object => "an object file of WebAssembly".to_string(),
+            Self::Component => "a component, not a core module".to_string(),
             Self::Manifest => "a manifest".to_string(),
             Self::Policy => "the text of a policy".to_string(),
             Self::SignedPolicy => "a signed policy".to_string(),
@@ -197,6 +211,8 @@ impl FileKind {
             Self::Module | Self::ModuleText | Self::Manifest => {
                 format!("`xmap build {path}` compiles it; `sim`, `dis`, `size` and `swap` take it as it is")
             }
+            Self::Object => LINK_IT.to_string(),
+            Self::Component => CORE_MODULE.to_string(),
             Self::Policy => format!("`xmap policy sign {path} --key ROOT -o FILE` signs it"),
             Self::SignedPolicy => format!("`xmap policy send {path} --port PORT` sends it to a device"),
             Self::SecretKey => "`xmap sign` and `xmap policy sign` take it as --key".to_string(),
@@ -216,6 +232,24 @@ impl FileKind {
             Self::Empty | Self::Text | Self::Unknown => return None,
         })
     }
+}
+
+/// How an object file becomes a module.
+pub(crate) const LINK_IT: &str =
+    "link it: `wasm-ld --no-entry -o panel.wasm panel.o` (docs/guest.md has all flags)";
+
+/// How to do without a component.
+pub(crate) const CORE_MODULE: &str = "build a core module: for wasm32-unknown-unknown (rustc) and not wasm32-wasip2, without \
+                                      `wasm-tools component new`, `cargo component` or `jco componentize`";
+
+/// Whether a module has what a linker takes away: its custom sections stand behind the code, so all are looked
+/// at.
+fn is_object(bytes: &[u8]) -> bool {
+    let names = Parser::new(0).parse_all(bytes).map_while(Result::ok).filter_map(|payload| match payload {
+        Payload::CustomSection(section) => Some(section.name().to_string()),
+        _ => None,
+    });
+    names.into_iter().any(|name| name == "linking" || name.starts_with("reloc."))
 }
 
 /// The kind of a TOML file by the tables that it has.
@@ -258,7 +292,13 @@ pub fn not_this(code: Code, path: &Path, bytes: &[u8], wanted: &str) -> Diagnost
         kind => format!(": {}", kind.is()),
     };
     let message = format!("{}: not {wanted}{what}", path.display());
-    Diagnostic::new(code, Place::file(path), message).help(kind.help(path))
+    let help = kind.help(path).or_else(|| {
+        let any = matches!(code, Code::UnknownInput | Code::NotAModule);
+        any.then(|| {
+            "give a panel's manifest (panel.toml), a module (.wasm, .wat) or an image (.xmap)".to_string()
+        })
+    });
+    Diagnostic::new(code, Place::file(path), message).help(help)
 }
 
 #[cfg(test)]
@@ -276,6 +316,9 @@ mod tests {
             ("a", b"# A panel\r\n[module] # of the hall\r\nname = \"a\"\r\n", "a manifest"),
             ("a", b"module = { name = \"a\" }\n", "a manifest"),
             ("a", b"module.name = \"a\"\n", "a manifest"),
+            ("a.wasm", b"\0asm\x0d\0\x01\0", "a component, not a core module"),
+            ("a.wat", b" (component)", "a component, not a core module"),
+            ("a.o", b"\0asm\x01\0\0\0\0\x0a\x07linking\x02\0", "an object file of WebAssembly"),
             ("panel.toml", b"[package]\nname = \"a\"\n", "a Cargo manifest"),
             ("policy.toml", b"version = 1\n\n[[key]]\nkey = \"\"\n", "the text of a policy"),
             ("a.policy", b"XPOL\x01", "a signed policy"),

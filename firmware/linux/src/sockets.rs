@@ -35,11 +35,13 @@ impl Listener {
     pub fn unix(path: &Path, mode: u32) -> Result<Self> {
         let failed = |error: io::Error| {
             Error::new(Code::Socket, format!("{}: cannot be listened on: {error}", path.display()))
+                .help("its folder has to be there, and the service's to write to: `link.socket` or `--socket` names another")
         };
         match fs::symlink_metadata(path) {
             Ok(metadata) if !metadata.file_type().is_socket() => {
                 let message = format!("{}: something else than a socket stands there", path.display());
-                return Err(Error::new(Code::Socket, message));
+                return Err(Error::new(Code::Socket, message)
+                    .help("take it away, or name another path: `link.socket` or `--socket`"));
             }
             Ok(_) if UnixStream::connect(path).is_ok() => {
                 let message = format!("{}: another program listens there", path.display());
@@ -72,7 +74,9 @@ impl Listener {
             Ok(listener)
         });
         listener.map(Self::Tcp).map_err(|error| {
-            Error::new(Code::Socket, format!("tcp:{address}: cannot be listened on: {error}"))
+            Error::new(Code::Socket, format!("tcp:{address}: cannot be listened on: {error}")).help(
+                "`link.tcp` or `--tcp` has an address of this machine, and a port that no other program has",
+            )
         })
     }
 

@@ -9,6 +9,7 @@ use crate::codes::Code;
 use crate::diagnostic::{Diagnostic, Place};
 use crate::library;
 use crate::names::nearest;
+use crate::recognize::LINK_IT;
 
 /// An imported function that is none of the guest ABI, or has another type there.
 #[derive(Clone, Copy, Debug)]
@@ -54,10 +55,7 @@ impl<'a> Origin<'a> {
     /// X0111.
     pub(super) fn linked(&self, file: &str) -> Result<(), Diagnostic> {
         let (what, help) = match self {
-            Self { object: true, .. } => (
-                "an object file, which is not linked yet",
-                "link it: `wasm-ld --no-entry -o panel.wasm panel.o` (docs/guest.md has all flags)",
-            ),
+            Self { object: true, .. } => ("an object file, which is not linked yet", LINK_IT),
             Self { shared: true, .. } => (
                 "a shared library, which another module loads into its memory",
                 "link a module of its own: no `-shared`, `-pie` and `--experimental-pic` (clang, wasm-ld), no \

@@ -16,6 +16,7 @@ use super::join::{Joined, LibraryFunction};
 use super::proposal::{self, Fault};
 use crate::codes::Code;
 use crate::diagnostic::{Diagnostic, Diagnostics, FunctionName, Place};
+use crate::recognize::CORE_MODULE;
 
 /// A module that validates.
 #[derive(Debug)]
@@ -138,10 +139,8 @@ impl<'a> WasmModule<'a> {
     pub fn read(file: &str, bytes: &'a [u8]) -> Result<Self, Diagnostics> {
         if Parser::is_component(bytes) {
             let message = "a component, not a module";
-            let help = "build a core module: for wasm32-unknown-unknown (rustc) and not wasm32-wasip2, without \
-                        `wasm-tools component new`, `cargo component` or `jco componentize`";
             return Err(Diagnostic::new(Code::NotAModule, Place::wasm(file, 0), message)
-                .help(help.to_string())
+                .help(CORE_MODULE.to_string())
                 .into());
         }
         let sketch = Self::sketch(bytes);

@@ -45,6 +45,18 @@ pub(super) struct Loaded {
 }
 
 impl Loaded {
+    /// Warns where the map beside the image is another one's: names and lines are missing then.
+    pub(super) fn warn_of_stale_map(&self) {
+        if self.stale_map {
+            let map = self.map_path.display();
+            // It stands in nobody's way.
+            _ = writeln!(
+                io::stderr(),
+                "warning: {map}: that of another image, and not used: `xmap build` writes both"
+            );
+        }
+    }
+
     /// Holds the image with its seal against what a device on its board has room for.
     ///
     /// # Errors

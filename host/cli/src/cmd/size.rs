@@ -34,6 +34,7 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args, out: &mut dyn Write) -> Done {
     let all = load_all(&args.file)?;
+    all.iter().for_each(Loaded::warn_of_stale_map);
     if let Some(path) = &args.treemap {
         let [loaded] = &all[..] else {
             let message = format!("{}: a bundle of {} images", args.file.display(), all.len());

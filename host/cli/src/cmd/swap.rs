@@ -65,6 +65,7 @@ impl Args {
 
 pub(super) fn run(args: &Args, out: &mut dyn Write) -> Done {
     let mut loaded = load::load(&args.file)?;
+    loaded.warn_of_stale_map();
     if let (Some(key), Some(origin)) = (&args.sign, &args.origin) {
         let key = xmap_keys::read_key(key)?;
         loaded.seal = Some(sign::sealed(&args.file, &loaded.image.image(), origin, &key)?);

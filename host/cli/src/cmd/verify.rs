@@ -46,6 +46,7 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Done {
         judge(args, &keys::read_policy(path)?, &bytes, out)?;
     }
     let all = load::images(&args.file, &bytes)?;
+    all.iter().for_each(Loaded::warn_of_stale_map);
     let errors: Vec<Diagnostic> = all.iter().filter_map(|loaded| loaded.fits().err()).collect();
     if !errors.is_empty() {
         return Err(Diagnostics(errors).into());
