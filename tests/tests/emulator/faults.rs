@@ -200,7 +200,7 @@ fn an_image_that_hangs_each_start_is_set_aside_and_the_link_is_up() {
     }
     let name = PortName::Tcp { host: "127.0.0.1".into(), port: emulator.listen().unwrap() };
     let mut client = Client::connect(&name, &patient()).unwrap();
-    assert_eq!(client.module(0).unwrap().life, Life::Unloaded);
+    assert_eq!(client.module(0).unwrap().unwrap().life, Life::Unloaded);
     let (happened, _) = client.happenings(0).unwrap();
     assert!(happened.iter().any(|(_, event)| event.what == DeviceEventKind::SetAside { starts: 3 }));
     assert!(is_high(&mut client), "its safe state");
