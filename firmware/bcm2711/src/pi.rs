@@ -20,7 +20,7 @@ impl<'a, C: Counter, L: FnMut(LogLevel, &str)> Pi<'a, C, L> {
     }
 }
 
-impl<C: Counter, L: FnMut(LogLevel, &str)> Port for Pi<'_, C, L> {
+impl<C: Counter, L: FnMut(LogLevel, &str)> tiny_mapper::Gpio for Pi<'_, C, L> {
     #[inline(always)]
     fn set(&mut self, bank: Bank, mask: PinMask) {
         self.gpio.set(bank, mask);
@@ -55,7 +55,9 @@ impl<C: Counter, L: FnMut(LogLevel, &str)> Port for Pi<'_, C, L> {
     fn pull(&mut self, line: Line, pull: Pull) {
         self.gpio.pull(line, pull);
     }
+}
 
+impl<C: Counter, L: FnMut(LogLevel, &str)> tiny_mapper::Clock for Pi<'_, C, L> {
     fn now_us(&mut self) -> u64 {
         self.clock.now_us()
     }
@@ -64,8 +66,12 @@ impl<C: Counter, L: FnMut(LogLevel, &str)> Port for Pi<'_, C, L> {
     fn delay_us(&mut self, us: u32) {
         self.clock.delay_us(us);
     }
+}
 
+impl<C: Counter, L: FnMut(LogLevel, &str)> tiny_mapper::Log for Pi<'_, C, L> {
     fn log(&mut self, level: LogLevel, text: &str) {
         (self.log)(level, text);
     }
 }
+
+impl<C: Counter, L: FnMut(LogLevel, &str)> Port for Pi<'_, C, L> {}

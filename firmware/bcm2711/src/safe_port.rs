@@ -1,6 +1,6 @@
 //! What makes outputs safe, worked out in advance: for who has no time to ask an image.
 
-use tiny_mapper::{Function, LogLevel, Port, Pull};
+use tiny_mapper::{Function, Gpio, Pull};
 use xmap_boards::{Bank, Line, PinMask};
 
 use crate::SafeStores;
@@ -17,7 +17,7 @@ pub fn safe_stores(work: impl FnOnce(&mut SafePort)) -> SafeStores {
 #[derive(Debug)]
 pub struct SafePort(SafeStores);
 
-impl Port for SafePort {
+impl Gpio for SafePort {
     fn set(&mut self, bank: Bank, mask: PinMask) {
         self.0.set[bank as usize] |= mask;
         self.0.clear[bank as usize] &= !mask;
@@ -46,14 +46,6 @@ impl Port for SafePort {
     }
 
     fn pull(&mut self, _: Line, _: Pull) {}
-
-    fn now_us(&mut self) -> u64 {
-        0
-    }
-
-    fn delay_us(&mut self, _: u32) {}
-
-    fn log(&mut self, _: LogLevel, _: &str) {}
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! What a device asks of its board beside what a module's call asks.
 
-use tiny_mapper::Port;
+use tiny_mapper::{Layer, Over, Port};
 use xmap_boards::Line;
 
 /// An edge that the board saw.
@@ -14,58 +14,33 @@ pub struct Edge {
     pub time_us: u64,
 }
 
-/// A board that a [`crate::Device`] runs on. Interrupt handlers of an implementation only note what they saw;
-/// the device asks for it between two events.
-pub trait Board: Port {
-    /// Asks for edges of a line to be seen: rising, falling, both or none. What was seen before is forgotten.
-    fn detect(&mut self, line: Line, rising: bool, falling: bool);
+tiny_mapper::layered! {
+    /// A board that stands in front of another one: it overrides what it changes.
+    layer BoardLayer [Layer + Over<Inner: Board>]
 
-    /// The oldest edge that nobody has asked for yet.
-    fn take_edge(&mut self) -> Option<Edge>;
-
-    /// The lines of a new image are set up: what comes now is the module's own.
-    fn lines_ready(&mut self) {}
-
-    /// Lets the messages that are logged from now on take this many bytes in all: what is beyond is dropped
-    /// and counted.
-    fn allow_text(&mut self, bytes: u32) {
-        _ = bytes;
-    }
-
-    /// How many of those bytes are left; `None` on a board that keeps no messages.
-    fn text_left(&self) -> Option<u32> {
-        None
-    }
-
-    /// Edges that were seen and lost since this was last asked, because too many waited.
-    fn lost_edges(&mut self) -> u32 {
-        0
+    /// A board that a [`crate::Device`] runs on. Interrupt handlers of an implementation only note what they saw;
+    /// the device asks for it between two events.
+    trait Board [Port] {
+        mut {
+            /// Asks for edges of a line to be seen: rising, falling, both or none. What was seen before is
+            /// forgotten.
+            fn detect(line: Line, rising: bool, falling: bool);
+            /// Returns the oldest edge that nobody has asked for yet.
+            fn take_edge() -> Option<Edge>;
+            /// The lines of a new image are set up: what comes now is the module's own.
+            fn lines_ready() = |_| ();
+            /// Lets the messages that are logged from now on take this many bytes in all: what is beyond is
+            /// dropped and counted.
+            fn allow_text(bytes: u32) = |_| ();
+            /// Returns how many edges were seen and lost since this was last asked, because too many waited.
+            fn lost_edges() -> u32 = |_| 0;
+        }
+        ref {
+            /// Returns how many of the allowed bytes are left; `None` on a board that keeps no messages.
+            fn text_left() -> Option<u32> = |_| None;
+        }
     }
 }
 
 /// A borrowed board is one.
-impl<B: Board + ?Sized> Board for &mut B {
-    fn detect(&mut self, line: Line, rising: bool, falling: bool) {
-        (**self).detect(line, rising, falling);
-    }
-
-    fn take_edge(&mut self) -> Option<Edge> {
-        (**self).take_edge()
-    }
-
-    fn lines_ready(&mut self) {
-        (**self).lines_ready();
-    }
-
-    fn allow_text(&mut self, bytes: u32) {
-        (**self).allow_text(bytes);
-    }
-
-    fn text_left(&self) -> Option<u32> {
-        (**self).text_left()
-    }
-
-    fn lost_edges(&mut self) -> u32 {
-        (**self).lost_edges()
-    }
-}
+impl<B: Board + ?Sized> BoardLayer for &mut B {}

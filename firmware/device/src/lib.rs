@@ -38,7 +38,7 @@ mod transfer;
 mod trust;
 mod turns;
 
-pub use board::{Board, Edge};
+pub use board::{Board, BoardLayer, Edge};
 pub use device::{Device, NotCalled};
 pub use fault::FORGIVEN_US;
 pub use handles::{Handle, HostId, MAX_HANDLES, MAX_HOSTS};
@@ -51,7 +51,7 @@ pub use mount::{Failure, Hook, MountError};
 pub use panel::{Panel, Suspended};
 pub use queue::{QUEUE, SHARE, Waiting};
 pub use ram::{Borrowed, Ram, SlotMemory};
-pub use recorder::{Record, Recorder};
+pub use recorder::{Record, RecordLayer, Recorder};
 pub use rehearsal::{Cue, Rehearsal};
 pub use service::{Identity, Service, Wire};
 pub use starts::{COUNTED, Count, GOOD_US, ImageHash, Starts, UNCLEAN_STARTS};

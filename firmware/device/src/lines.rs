@@ -28,7 +28,7 @@
 
 use core::fmt;
 
-use tiny_mapper::{Function, Port};
+use tiny_mapper::{Function, Gpio};
 use xmap_boards::{Bank, Line};
 use xmap_image::{Image, PinMode, PinRow, Safe};
 
@@ -73,7 +73,7 @@ impl Before {
     const STORED: Self = Self { outputs: u64::MAX, levels: 0 };
 
     /// Looks at those of the lines whose level is to be held, and reads nothing else.
-    fn of<'p, P: Port>(pins: impl Iterator<Item = &'p PinRow>, port: &mut P) -> Self {
+    fn of<'p, P: Gpio>(pins: impl Iterator<Item = &'p PinRow>, port: &mut P) -> Self {
         let held =
             |pin: &&PinRow| matches!(pin.mode(), PinMode::Out | PinMode::InOut) && pin.safe() == Safe::Hold;
         let (mut outputs, mut inputs) = (0, 0);
@@ -90,7 +90,7 @@ impl Before {
 }
 
 /// Brings the lines of an image into their state at load; see the table above.
-pub fn prepare_lines<P: Port>(image: &Image<'_>, port: &mut P) {
+pub fn prepare_lines<P: Gpio>(image: &Image<'_>, port: &mut P) {
     let before = Before::of(image.pins().iter(), port);
     image.pins().iter().for_each(|pin| prepare(pin, &before, port));
 }
@@ -99,18 +99,18 @@ pub fn prepare_lines<P: Port>(image: &Image<'_>, port: &mut P) {
 /// keeps function and level; its pull is set where it differs. Other lines of `old` become safe as it says,
 /// other lines of `new` get their state at load. `rests` says that the outputs of `old` are in their safe
 /// state.
-pub(crate) fn change_lines<P: Port>(old: &Image<'_>, new: &Image<'_>, rests: bool, port: &mut P) {
+pub(crate) fn change_lines<P: Gpio>(old: &Image<'_>, new: &Image<'_>, rests: bool, port: &mut P) {
     let before = Before::of(new.pins().iter().filter(|pin| stays(pin, old, rests).is_none()), port);
     change(old, new, rests, &before, port);
 }
 
 /// The same where `new` was active before and comes back with the state that it had: an output that holds has
 /// again what was stored last, and not what the line shows since it is another image's input.
-pub(crate) fn bring_back_lines<P: Port>(old: &Image<'_>, new: &Image<'_>, rests: bool, port: &mut P) {
+pub(crate) fn bring_back_lines<P: Gpio>(old: &Image<'_>, new: &Image<'_>, rests: bool, port: &mut P) {
     change(old, new, rests, &Before::STORED, port);
 }
 
-fn change<P: Port>(old: &Image<'_>, new: &Image<'_>, rests: bool, before: &Before, port: &mut P) {
+fn change<P: Gpio>(old: &Image<'_>, new: &Image<'_>, rests: bool, before: &Before, port: &mut P) {
     for pin in old.pins() {
         if stays(pin, new, false).is_none() {
             make_pin_safe(pin, port);
@@ -133,7 +133,7 @@ fn stays<'i>(pin: &PinRow, other: &Image<'i>, rests: bool) -> Option<&'i PinRow>
     (!floats).then_some(other)
 }
 
-fn prepare<P: Port>(pin: &PinRow, before: &Before, port: &mut P) {
+fn prepare<P: Gpio>(pin: &PinRow, before: &Before, port: &mut P) {
     let line = pin.line();
     match (pin.mode(), pin.safe()) {
         (PinMode::Any, _) => {}
@@ -156,7 +156,7 @@ fn prepare<P: Port>(pin: &PinRow, before: &Before, port: &mut P) {
 
 /// Stores the level that a line begins with: the safe one or, where that is to be held, the one that the line
 /// had. An output that holds has it in its latch.
-fn latch<P: Port>(pin: &PinRow, before: &Before, port: &mut P) {
+fn latch<P: Gpio>(pin: &PinRow, before: &Before, port: &mut P) {
     let bit = pin.line().mask64();
     if pin.safe() != Safe::Hold {
         store_safe(pin, port);
@@ -166,7 +166,7 @@ fn latch<P: Port>(pin: &PinRow, before: &Before, port: &mut P) {
 }
 
 /// Makes outputs of the floating ones that were not outputs under the image before: the image is mounted.
-pub(crate) fn release_lines<P: Port>(before: Option<(&Image<'_>, bool)>, image: &Image<'_>, port: &mut P) {
+pub(crate) fn release_lines<P: Gpio>(before: Option<(&Image<'_>, bool)>, image: &Image<'_>, port: &mut P) {
     for pin in image.pins() {
         let floating = pin.mode() == PinMode::Out && pin.safe() == Safe::Float;
         if floating && before.is_none_or(|(old, rests)| stays(pin, old, rests).is_none()) {
@@ -176,11 +176,11 @@ pub(crate) fn release_lines<P: Port>(before: Option<(&Image<'_>, bool)>, image: 
 }
 
 /// Brings the outputs of an image into their safe state; see the table above.
-pub fn make_safe<P: Port>(image: &Image<'_>, port: &mut P) {
+pub fn make_safe<P: Gpio>(image: &Image<'_>, port: &mut P) {
     image.pins().iter().for_each(|pin| make_pin_safe(pin, port));
 }
 
-fn make_pin_safe<P: Port>(pin: &PinRow, port: &mut P) {
+fn make_pin_safe<P: Gpio>(pin: &PinRow, port: &mut P) {
     match (pin.mode(), pin.safe()) {
         (PinMode::In, _) => {}
         (PinMode::Out | PinMode::InOut, Safe::Float) => port.select(pin.line(), Function::Input),
@@ -193,7 +193,7 @@ fn make_pin_safe<P: Port>(pin: &PinRow, port: &mut P) {
     }
 }
 
-fn store_safe<P: Port>(pin: &PinRow, port: &mut P) {
+fn store_safe<P: Gpio>(pin: &PinRow, port: &mut P) {
     match pin.safe() {
         Safe::Low => store(pin.line(), false, port),
         Safe::High => store(pin.line(), true, port),
@@ -201,7 +201,7 @@ fn store_safe<P: Port>(pin: &PinRow, port: &mut P) {
     }
 }
 
-fn store<P: Port>(line: Line, high: bool, port: &mut P) {
+fn store<P: Gpio>(line: Line, high: bool, port: &mut P) {
     let (bank, mask) = (line.bank(), line.mask());
     if high { port.set(bank, mask) } else { port.clear(bank, mask) }
 }

@@ -1,11 +1,11 @@
 //! The last register stores, and a module's messages in order with them.
 
 use heapless::{Deque, Vec};
-use tiny_mapper::{Function, LogLevel, Port, Pull};
-use xmap_boards::{Bank, Line, PinMask};
+use tiny_mapper::{Layer, LogLevel, Over, Port};
+use xmap_boards::{Bank, PinMask};
 use xmap_link::{Access, Level, Text, Trace, TraceEntry, pieces};
 
-use crate::{Board, Cue, Edge};
+use crate::{Board, BoardLayer, Cue};
 
 /// Offset of `GPSET0` in the GPIO block, in bytes (*BCM2711 ARM Peripherals*, section 5.2);
 /// `GPSET1` is the next word.
@@ -34,34 +34,36 @@ pub struct Recorder<P, const N: usize, const TEXT: usize> {
     text_left: u32,
 }
 
-/// A record that a host can ask for.
-pub trait Record {
-    /// A page of the stores from number `from` on, or from the oldest that is still held.
-    fn trace(&self, from: u32) -> Trace;
+tiny_mapper::layered! {
+    /// A record that stands in front of another one: it overrides what it changes.
+    layer RecordLayer [Over<Inner: Record>]
 
-    /// The number that the next store will have; numbers begin at 0.
-    fn next(&self) -> u32;
-
-    /// How many stores are no longer held.
-    fn lost(&self) -> u32;
-
-    /// Messages that found no room.
-    fn texts_lost(&self) -> u32;
-
-    /// Lines of the program's own log that were left out.
-    fn lines_lost(&self) -> u32 {
-        0
-    }
-
-    /// Hands out the messages, oldest first and in pieces that fit a frame, and forgets them.
-    fn take_texts(&mut self, each: &mut dyn FnMut(Text<'_>));
-
-    /// Takes a step of a rehearsal. Returns whether this port rehearses; only a [`crate::Rehearsal`] does.
-    fn rehearse(&mut self, cue: &Cue) -> bool {
-        _ = cue;
-        false
+    /// A record that a host can ask for.
+    trait Record [] {
+        mut {
+            /// Hands out the messages, oldest first and in pieces that fit a frame, and forgets them.
+            fn take_texts(each: &mut dyn FnMut(Text<'_>));
+            /// Takes a step of a rehearsal. Returns whether this port rehearses; only a [`crate::Rehearsal`]
+            /// does.
+            fn rehearse(cue: &Cue) -> bool = |_| false;
+        }
+        ref {
+            /// Returns a page of the stores from number `from` on, or from the oldest that is still held.
+            fn trace(from: u32) -> Trace;
+            /// Returns the number that the next store will have; numbers begin at 0.
+            fn next() -> u32;
+            /// Returns how many stores are no longer held.
+            fn lost() -> u32;
+            /// Returns how many messages found no room.
+            fn texts_lost() -> u32;
+            /// Returns how many lines of the program's own log were left out.
+            fn lines_lost() -> u32 = |_| 0;
+        }
     }
 }
+
+/// A borrowed record is one.
+impl<R: Record + ?Sized> RecordLayer for &mut R {}
 
 impl<P: Port, const N: usize, const TEXT: usize> Recorder<P, N, TEXT> {
     /// A recorder with nothing in it.
@@ -135,37 +137,9 @@ impl<P: Port, const N: usize, const TEXT: usize> Record for Recorder<P, N, TEXT>
     }
 }
 
-impl<R: Record + ?Sized> Record for &mut R {
-    fn trace(&self, from: u32) -> Trace {
-        (**self).trace(from)
-    }
+tiny_mapper::over!([P, const N: usize, const TEXT: usize] Recorder<P, N, TEXT> => port: P);
 
-    fn next(&self) -> u32 {
-        (**self).next()
-    }
-
-    fn lost(&self) -> u32 {
-        (**self).lost()
-    }
-
-    fn texts_lost(&self) -> u32 {
-        (**self).texts_lost()
-    }
-
-    fn lines_lost(&self) -> u32 {
-        (**self).lines_lost()
-    }
-
-    fn take_texts(&mut self, each: &mut dyn FnMut(Text<'_>)) {
-        (**self).take_texts(each);
-    }
-
-    fn rehearse(&mut self, cue: &Cue) -> bool {
-        (**self).rehearse(cue)
-    }
-}
-
-impl<P: Port, const N: usize, const TEXT: usize> Port for Recorder<P, N, TEXT> {
+impl<P: Port, const N: usize, const TEXT: usize> Layer for Recorder<P, N, TEXT> {
     fn set(&mut self, bank: Bank, mask: PinMask) {
         // First the store: what is recorded must not delay it.
         self.port.set(bank, mask);
@@ -175,32 +149,6 @@ impl<P: Port, const N: usize, const TEXT: usize> Port for Recorder<P, N, TEXT> {
     fn clear(&mut self, bank: Bank, mask: PinMask) {
         self.port.clear(bank, mask);
         self.push(GPCLR0, bank, mask);
-    }
-
-    #[inline]
-    fn level(&mut self, bank: Bank) -> PinMask {
-        self.port.level(bank)
-    }
-
-    fn is_output(&mut self, line: Line) -> bool {
-        self.port.is_output(line)
-    }
-
-    fn select(&mut self, line: Line, function: Function) {
-        self.port.select(line, function);
-    }
-
-    fn pull(&mut self, line: Line, pull: Pull) {
-        self.port.pull(line, pull);
-    }
-
-    #[inline]
-    fn now_us(&mut self) -> u64 {
-        self.port.now_us()
-    }
-
-    fn delay_us(&mut self, us: u32) {
-        self.port.delay_us(us);
     }
 
     fn log(&mut self, level: LogLevel, text: &str) {
@@ -225,28 +173,12 @@ impl<P: Port, const N: usize, const TEXT: usize> Port for Recorder<P, N, TEXT> {
     }
 }
 
-impl<P: Board, const N: usize, const TEXT: usize> Board for Recorder<P, N, TEXT> {
-    fn detect(&mut self, line: Line, rising: bool, falling: bool) {
-        self.port.detect(line, rising, falling);
-    }
-
-    fn take_edge(&mut self) -> Option<Edge> {
-        self.port.take_edge()
-    }
-
-    fn lines_ready(&mut self) {
-        self.port.lines_ready();
-    }
-
+impl<P: Board, const N: usize, const TEXT: usize> BoardLayer for Recorder<P, N, TEXT> {
     fn allow_text(&mut self, bytes: u32) {
         self.text_left = bytes;
     }
 
     fn text_left(&self) -> Option<u32> {
         Some(self.text_left)
-    }
-
-    fn lost_edges(&mut self) -> u32 {
-        self.port.lost_edges()
     }
 }

@@ -1,12 +1,11 @@
 //! A port whose inputs and clock are a host's, so that a script runs where nobody can press a button.
 
 use heapless::Deque;
-use tiny_mapper::{Function, LogLevel, Port, Pull};
+use tiny_mapper::{Function, Layer, Port, Pull};
 use xmap_boards::{Bank, Line, PinMask};
 use xmap_link::limits::MAX_BANKS;
-use xmap_link::{Text, Trace};
 
-use crate::{Board, Edge, Record};
+use crate::{Board, BoardLayer, Edge, Record, RecordLayer};
 
 /// What a host makes of the world in one step of a rehearsal ([`xmap_link::Request::Rehearse`]).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,17 +100,9 @@ impl<P> Rehearsal<P> {
     }
 }
 
-impl<P: Port> Port for Rehearsal<P> {
-    #[inline(always)]
-    fn set(&mut self, bank: Bank, mask: PinMask) {
-        self.port.set(bank, mask);
-    }
+tiny_mapper::over!([P] Rehearsal<P> => port: P);
 
-    #[inline(always)]
-    fn clear(&mut self, bank: Bank, mask: PinMask) {
-        self.port.clear(bank, mask);
-    }
-
+impl<P: Port> Layer for Rehearsal<P> {
     #[inline]
     fn level(&mut self, bank: Bank) -> PinMask {
         let levels = self.port.level(bank);
@@ -159,37 +150,9 @@ impl<P: Port> Port for Rehearsal<P> {
             Some(stage) => stage.now_us = stage.now_us.saturating_add(u64::from(us)),
         }
     }
-
-    fn log(&mut self, level: LogLevel, text: &str) {
-        self.port.log(level, text);
-    }
 }
 
-impl<P: Record> Record for Rehearsal<P> {
-    fn trace(&self, from: u32) -> Trace {
-        self.port.trace(from)
-    }
-
-    fn next(&self) -> u32 {
-        self.port.next()
-    }
-
-    fn lost(&self) -> u32 {
-        self.port.lost()
-    }
-
-    fn texts_lost(&self) -> u32 {
-        self.port.texts_lost()
-    }
-
-    fn lines_lost(&self) -> u32 {
-        self.port.lines_lost()
-    }
-
-    fn take_texts(&mut self, each: &mut dyn FnMut(Text<'_>)) {
-        self.port.take_texts(each);
-    }
-
+impl<P: Record> RecordLayer for Rehearsal<P> {
     fn rehearse(&mut self, cue: &Cue) -> bool {
         match &mut self.stage {
             Some(stage) => {
@@ -201,7 +164,7 @@ impl<P: Record> Record for Rehearsal<P> {
     }
 }
 
-impl<P: Board> Board for Rehearsal<P> {
+impl<P: Board> BoardLayer for Rehearsal<P> {
     fn detect(&mut self, line: Line, rising: bool, falling: bool) {
         match &mut self.stage {
             Some(stage) => {
@@ -217,18 +180,6 @@ impl<P: Board> Board for Rehearsal<P> {
             Some(stage) => stage.edges.pop_front(),
             None => self.port.take_edge(),
         }
-    }
-
-    fn lines_ready(&mut self) {
-        self.port.lines_ready();
-    }
-
-    fn allow_text(&mut self, bytes: u32) {
-        self.port.allow_text(bytes);
-    }
-
-    fn text_left(&self) -> Option<u32> {
-        self.port.text_left()
     }
 
     fn lost_edges(&mut self) -> u32 {

@@ -1,6 +1,6 @@
 //! The device's end of the link: requests in, responses out, over any wire.
 
-use tiny_mapper::{CallError, Port};
+use tiny_mapper::{CallError, Clock, Gpio};
 use xmap_boards::Bank;
 use xmap_image::Ty;
 use xmap_link::limits::{MAX_ARGS, MAX_BANKS, MAX_MODULES};
@@ -342,7 +342,7 @@ impl Context<'_> {
     }
 }
 
-fn levels<P: Port>(port: &mut P) -> Response {
+fn levels<P: Gpio + Clock>(port: &mut P) -> Response {
     let mut banks = [0; MAX_BANKS];
     for (levels, bank) in banks.iter_mut().zip(Bank::ALL) {
         *levels = port.level(bank);

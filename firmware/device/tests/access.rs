@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Memory, Says, bytes, device, hall, happened};
-use tiny_mapper::{LogLevel, Port as _};
+use tiny_mapper::{LogLevel, prelude::*};
 use xmap_device::{Device, Identity, Recorder, Service};
 use xmap_image::FaultPolicy;
 use xmap_link::limits::MAX_FRAME;

@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Says, Small, bytes, call, device, line, pass, put, ret};
-use tiny_mapper::{Function, LogLevel, Port};
+use tiny_mapper::{Function, Gpio};
 use xmap_boards::{Bank, Line, PinMask};
 use xmap_device::{Device, prepare_lines};
 use xmap_image::{EventSource, FaultPolicy, Image, OnFault, Op, PinMode, Pull, Safe, Ty};
@@ -249,7 +249,7 @@ struct Overloaded {
     did: Vec<&'static str>,
 }
 
-impl Port for Overloaded {
+impl Gpio for Overloaded {
     fn set(&mut self, _: Bank, _: PinMask) {
         self.did.push("set");
     }
@@ -268,11 +268,6 @@ impl Port for Overloaded {
     fn pull(&mut self, _: Line, _: Pull) {
         self.did.push("pull");
     }
-    fn now_us(&mut self) -> u64 {
-        0
-    }
-    fn delay_us(&mut self, _: u32) {}
-    fn log(&mut self, _: LogLevel, _: &str) {}
 }
 
 #[test]

@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Says, line};
-use tiny_mapper::{Function, Port, Pull};
+use tiny_mapper::{Function, Pull, prelude::*};
 use xmap_boards::Bank;
 use xmap_device::{Cue, Record, Recorder, Rehearsal};
 use xmap_image::EventSource;

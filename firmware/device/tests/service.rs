@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Memory, Small, bytes, device, hall, line};
-use tiny_mapper::{LogLevel, Port, TrapCode};
+use tiny_mapper::{LogLevel, TrapCode, prelude::*};
 use xmap_boards::Bank;
 use xmap_device::{Board, Device, Identity, MountError, Record, Recorder, Service};
 use xmap_image::{Image, Op, Ty};

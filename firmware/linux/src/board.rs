@@ -2,7 +2,7 @@
 
 use std::os::fd::BorrowedFd;
 
-use tiny_mapper::{Function, LogLevel, Port, Pull};
+use tiny_mapper::{Function, LogLevel, Pull};
 use xmap_boards::{Bank, Line, PinMask};
 use xmap_device::{Board, Edge};
 
@@ -79,7 +79,7 @@ impl LinuxBoard {
     }
 }
 
-impl Port for LinuxBoard {
+impl tiny_mapper::Gpio for LinuxBoard {
     #[inline]
     fn set(&mut self, bank: Bank, mask: PinMask) {
         self.registers.set(bank, mask);
@@ -107,7 +107,9 @@ impl Port for LinuxBoard {
     fn pull(&mut self, line: Line, pull: Pull) {
         self.registers.pull(line, pull);
     }
+}
 
+impl tiny_mapper::Clock for LinuxBoard {
     fn now_us(&mut self) -> u64 {
         self.clock.now_us()
     }
@@ -125,9 +127,13 @@ impl Port for LinuxBoard {
         }
         self.clock.delay_us(left);
     }
+}
 
+impl tiny_mapper::Log for LinuxBoard {
     fn log(&mut self, _: LogLevel, _: &str) {}
 }
+
+impl tiny_mapper::Port for LinuxBoard {}
 
 impl Board for LinuxBoard {
     fn detect(&mut self, line: Line, rising: bool, falling: bool) {

@@ -12,7 +12,7 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use common::{builder, code, direct, ret};
-use tiny_mapper::{Function, LogLevel, Mapper, Port, Pull, STACK_SLOTS, Store};
+use tiny_mapper::{Clock, Function, Gpio, Log, LogLevel, Mapper, Port, Pull, STACK_SLOTS, Store};
 use xmap_boards::{Bank, Line, PinMask};
 use xmap_image::{Image, Op, Ty};
 
@@ -23,7 +23,7 @@ struct Registers {
     clear: [PinMask; 2],
 }
 
-impl Port for Registers {
+impl Gpio for Registers {
     fn set(&mut self, bank: Bank, mask: PinMask) {
         self.set[bank as usize] = black_box(mask);
     }
@@ -35,12 +35,20 @@ impl Port for Registers {
     }
     fn select(&mut self, _: Line, _: Function) {}
     fn pull(&mut self, _: Line, _: Pull) {}
+}
+
+impl Clock for Registers {
     fn now_us(&mut self) -> u64 {
         0
     }
     fn delay_us(&mut self, _: u32) {}
+}
+
+impl Log for Registers {
     fn log(&mut self, _: LogLevel, _: &str) {}
 }
+
+impl Port for Registers {}
 
 /// The table to compare with.
 type Native = fn(&mut Board, &[u64]) -> Result<u64, u32>;

@@ -5,7 +5,7 @@ use embedded_hal::digital::{InputPin, OutputPin};
 use heapless::Vec;
 use xmap_boards::{Bank, Line, PinMask};
 
-use crate::{Function, LogLevel, Port, Pull};
+use crate::{Clock, Function, Gpio, Log, LogLevel, Port, Pull};
 
 /// A pin that is driven and read: `InputPin` and `OutputPin` in one.
 pub trait InOut: InputPin + OutputPin {}
@@ -118,7 +118,7 @@ fn lines_of(bank: Bank, mask: PinMask) -> impl Iterator<Item = Line> {
     (0..Line::COUNT).filter_map(Line::new).filter(move |line| line.bank() == bank && line.mask() & mask != 0)
 }
 
-impl<E: embedded_hal::digital::Error, D: DelayNs, H: HalHost, const N: usize> Port
+impl<E: embedded_hal::digital::Error, D: DelayNs, H: HalHost, const N: usize> Gpio
     for HalPort<'_, E, D, H, N>
 {
     fn set(&mut self, bank: Bank, mask: PinMask) {
@@ -169,7 +169,11 @@ impl<E: embedded_hal::digital::Error, D: DelayNs, H: HalHost, const N: usize> Po
             self.keep(HalError::Pull(line));
         }
     }
+}
 
+impl<E: embedded_hal::digital::Error, D: DelayNs, H: HalHost, const N: usize> Clock
+    for HalPort<'_, E, D, H, N>
+{
     fn now_us(&mut self) -> u64 {
         self.host.now_us()
     }
@@ -177,8 +181,17 @@ impl<E: embedded_hal::digital::Error, D: DelayNs, H: HalHost, const N: usize> Po
     fn delay_us(&mut self, us: u32) {
         self.delay.delay_us(us);
     }
+}
 
+impl<E: embedded_hal::digital::Error, D: DelayNs, H: HalHost, const N: usize> Log
+    for HalPort<'_, E, D, H, N>
+{
     fn log(&mut self, level: LogLevel, text: &str) {
         self.host.log(level, text);
     }
+}
+
+impl<E: embedded_hal::digital::Error, D: DelayNs, H: HalHost, const N: usize> Port
+    for HalPort<'_, E, D, H, N>
+{
 }

@@ -18,6 +18,7 @@ mod exec;
 #[cfg(feature = "full")]
 mod float;
 mod hal;
+mod layer;
 mod mapper;
 mod memory;
 mod native;
@@ -25,10 +26,16 @@ mod port;
 mod suspend;
 mod trap;
 
+/// The traits of a port, for code that asks a board itself.
+pub mod prelude {
+    pub use crate::{Clock as _, Gpio as _, Log as _, Port as _};
+}
+
 pub use call::CallError;
 pub use hal::{HalError, HalHost, HalPin, HalPort, InOut};
+pub use layer::Over;
 pub use mapper::{Counters, LoadError, Mapper, STACK_SLOTS, Store};
-pub use port::{Function, LogLevel, Port, Pull};
+pub use port::{Clock, Function, Gpio, Layer, Log, LogLevel, Port, Pull};
 pub use suspend::Suspended;
 pub(crate) use trap::Fault;
 pub use trap::{Trap, TrapCode};

@@ -7,7 +7,7 @@ use embedded_hal_mock::eh1::MockError;
 use embedded_hal_mock::eh1::delay::{CheckedDelay, NoopDelay, Transaction as Wait};
 use embedded_hal_mock::eh1::digital::{Mock, State, Transaction};
 use tiny_mapper::{
-    Function, HalError, HalHost, HalPin, HalPort, LogLevel, Mapper, Port, Pull, STACK_SLOTS, Store,
+    Function, HalError, HalHost, HalPin, HalPort, LogLevel, Mapper, Pull, STACK_SLOTS, Store, prelude::*,
 };
 use xmap_boards::{Bank, Line};
 use xmap_image::{Image, Op, Ty};

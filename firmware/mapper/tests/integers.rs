@@ -3,13 +3,13 @@
 
 #![cfg(not(feature = "full"))]
 
-use tiny_mapper::{LoadError, Mapper, Port, STACK_SLOTS, Store};
+use tiny_mapper::{LoadError, Mapper, STACK_SLOTS, Store};
 use xmap_boards::{Bank, BoardId, Line, PinMask};
 use xmap_image::{Entry, Export, Function, Image, ImageBuilder, Op, Ty, Word};
 
 struct Nothing;
 
-impl Port for Nothing {
+impl tiny_mapper::Gpio for Nothing {
     fn set(&mut self, _: Bank, _: PinMask) {}
     fn clear(&mut self, _: Bank, _: PinMask) {}
     fn level(&mut self, _: Bank) -> PinMask {
@@ -17,12 +17,20 @@ impl Port for Nothing {
     }
     fn select(&mut self, _: Line, _: tiny_mapper::Function) {}
     fn pull(&mut self, _: Line, _: tiny_mapper::Pull) {}
+}
+
+impl tiny_mapper::Clock for Nothing {
     fn now_us(&mut self) -> u64 {
         0
     }
     fn delay_us(&mut self, _: u32) {}
+}
+
+impl tiny_mapper::Log for Nothing {
     fn log(&mut self, _: tiny_mapper::LogLevel, _: &str) {}
 }
+
+impl tiny_mapper::Port for Nothing {}
 
 /// What becomes of `f(x, y)` with this op between.
 fn call(op: Op, x: u64, y: u64) -> Result<u64, LoadError> {

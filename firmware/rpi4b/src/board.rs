@@ -1,8 +1,8 @@
 //! The board as the device program sees it.
 
-use tiny_mapper::{Function, LogLevel, Port, Pull};
+use tiny_mapper::{Clock as _, Function, Gpio as _, Layer, LogLevel};
 use xmap_bcm2711::{Clock, GenericTimer, Gpio, Pi};
-use xmap_boards::{Bank, Line, PinMask};
+use xmap_boards::Line;
 use xmap_device::Edge;
 
 use crate::interrupts;
@@ -13,7 +13,10 @@ const FEED_US: u32 = 100_000;
 /// The Raspberry Pi 4B: its lines, its clock, and the edges that interrupt handlers noted. A module's
 /// messages wait in the recorder around it, not here.
 #[derive(Debug)]
-pub struct Board(Pi<'static, GenericTimer, fn(LogLevel, &str)>);
+pub struct Board(Registers);
+
+/// The board's registers and its counter.
+type Registers = Pi<'static, GenericTimer, fn(LogLevel, &str)>;
 
 /// The board's port with its clock.
 pub fn board(gpio: Gpio<'static>, timer: GenericTimer) -> Board {
@@ -35,37 +38,12 @@ impl Board {
     }
 }
 
-impl Port for Board {
-    #[inline(always)]
-    fn set(&mut self, bank: Bank, mask: PinMask) {
-        self.0.set(bank, mask);
-    }
+tiny_mapper::over!([] Board => 0: Registers);
 
-    #[inline(always)]
-    fn clear(&mut self, bank: Bank, mask: PinMask) {
-        self.0.clear(bank, mask);
-    }
-
-    #[inline(always)]
-    fn level(&mut self, bank: Bank) -> PinMask {
-        self.0.level(bank)
-    }
-
-    fn is_output(&mut self, line: Line) -> bool {
-        self.0.is_output(line)
-    }
-
+impl Layer for Board {
     fn select(&mut self, line: Line, function: Function) {
         // The register has other lines' functions, and a handler may make those inputs.
         critical_section::with(|_| self.0.select(line, function));
-    }
-
-    fn pull(&mut self, line: Line, pull: Pull) {
-        self.0.pull(line, pull);
-    }
-
-    fn now_us(&mut self) -> u64 {
-        self.0.now_us()
     }
 
     fn delay_us(&mut self, us: u32) {
@@ -74,10 +52,6 @@ impl Port for Board {
         } else {
             self.0.delay_us(us);
         }
-    }
-
-    fn log(&mut self, level: LogLevel, text: &str) {
-        self.0.log(level, text);
     }
 }
 

@@ -1,8 +1,8 @@
-//! The simulated board: registers, a clock and a record, as a [`Port`].
+//! The simulated board: registers, a clock and a record, as a [`Port`](tiny_mapper::Port).
 
 use std::collections::{BTreeMap, VecDeque};
 
-use tiny_mapper::{Function, LogLevel, Port, Pull};
+use tiny_mapper::{Function, LogLevel, Pull};
 use xmap_boards::{Bank, Line, PinMask};
 use xmap_device::{Board, Edge};
 
@@ -19,7 +19,7 @@ use crate::{Access, Change, Contention, Drive, Event, EventKind, Gpio, Register}
 /// # Examples
 ///
 /// ```
-/// use tiny_mapper::{Function, Port};
+/// use tiny_mapper::{Function, prelude::*};
 /// use xmap_boards::{Bank, Line};
 /// use xmap_sim::SimBoard;
 ///
@@ -290,7 +290,7 @@ impl SimBoard {
     }
 }
 
-impl Port for SimBoard {
+impl tiny_mapper::Gpio for SimBoard {
     #[inline]
     fn set(&mut self, bank: Bank, mask: PinMask) {
         self.store(Register::Set(bank), mask);
@@ -326,7 +326,9 @@ impl Port for SimBoard {
         let others = self.load(register) & !(0b11 << shift);
         self.store(register, others | (pull as u32) << shift);
     }
+}
 
+impl tiny_mapper::Clock for SimBoard {
     fn now_us(&mut self) -> u64 {
         self.now_us
     }
@@ -334,13 +336,17 @@ impl Port for SimBoard {
     fn delay_us(&mut self, us: u32) {
         self.advance(u64::from(us));
     }
+}
 
+impl tiny_mapper::Log for SimBoard {
     fn log(&mut self, level: LogLevel, text: &str) {
         if self.recording {
             self.push(EventKind::Log { level, text: text.to_owned() });
         }
     }
 }
+
+impl tiny_mapper::Port for SimBoard {}
 
 impl Board for SimBoard {
     fn detect(&mut self, line: Line, rising: bool, falling: bool) {

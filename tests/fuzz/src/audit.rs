@@ -1,6 +1,8 @@
 //! Running an image under the eyes of a port that knows what it may do.
 
-use tiny_mapper::{CallError, Function, LogLevel, Mapper, Port, Pull, Store, Trap, TrapCode};
+use tiny_mapper::{
+    CallError, Clock, Function, Gpio, Log, LogLevel, Mapper, Port, Pull, Store, Trap, TrapCode,
+};
 use xmap_boards::{Bank, Line, PinMask};
 use xmap_image::{ExportId, Image, PinMode};
 
@@ -39,7 +41,7 @@ impl Auditor<'_> {
     }
 }
 
-impl Port for Auditor<'_> {
+impl Gpio for Auditor<'_> {
     fn set(&mut self, bank: Bank, mask: PinMask) {
         self.written(bank, mask);
         self.levels[bank as usize] |= mask;
@@ -61,6 +63,9 @@ impl Port for Auditor<'_> {
         assert_ne!(self.mode(line), PinMode::Out);
         self.note(6, u64::from(line.number()) << 8 | pull as u64);
     }
+}
+
+impl Clock for Auditor<'_> {
     fn now_us(&mut self) -> u64 {
         self.now_us += 1;
         self.now_us
@@ -72,11 +77,16 @@ impl Port for Auditor<'_> {
         assert!(self.waited_us <= most.into(), "a call waits {} of {most} us", self.waited_us);
         self.note(7, us.into());
     }
+}
+
+impl Log for Auditor<'_> {
     fn log(&mut self, level: LogLevel, text: &str) {
         self.note(8, level as u64);
         text.chars().for_each(|c| self.note(9, u32::from(c).into()));
     }
 }
+
+impl Port for Auditor<'_> {}
 
 /// Calls every export a few times. Returns whether the image could be loaded.
 pub(crate) fn run(image: Image<'_>, entropy: &mut Entropy<'_>) -> bool {

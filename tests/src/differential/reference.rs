@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use tiny_mapper::{Function, LogLevel, Port};
+use tiny_mapper::{Clock as _, Function, Gpio as _, Log as _, LogLevel};
 use wasmi::errors::HostError;
 use wasmi::{
     Caller, Config, Engine, Extern, Global, Instance, Linker, Memory, Module, Store, StoreLimits,

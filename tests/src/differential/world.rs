@@ -2,7 +2,7 @@
 //! depend on all of that. So a change too many, too few or out of order shows, and a question asked too
 //! early or too late. Questions themselves are not noted: the compiler may leave out what nobody uses.
 
-use tiny_mapper::{Function, LogLevel, Port};
+use tiny_mapper::{Clock, Function, Gpio, Log, LogLevel, Port};
 use xmap_boards::{Bank, Line, PinMask};
 use xmap_image::Pull;
 
@@ -40,7 +40,7 @@ impl World {
     }
 }
 
-impl Port for World {
+impl Gpio for World {
     fn set(&mut self, bank: Bank, mask: PinMask) {
         self.latch[bank as usize] |= mask;
         self.note(Event::Set(bank, mask));
@@ -64,7 +64,9 @@ impl Port for World {
     fn pull(&mut self, line: Line, pull: Pull) {
         self.note(Event::Pull(line.number(), pull));
     }
+}
 
+impl Clock for World {
     fn now_us(&mut self) -> u64 {
         self.now_us
     }
@@ -73,8 +75,12 @@ impl Port for World {
         self.now_us += u64::from(us);
         self.note(Event::Delay(us));
     }
+}
 
+impl Log for World {
     fn log(&mut self, level: LogLevel, text: &str) {
         self.note(Event::Log(level, text.to_string()));
     }
 }
+
+impl Port for World {}

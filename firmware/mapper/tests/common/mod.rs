@@ -3,7 +3,9 @@
 
 pub mod transcript;
 
-use tiny_mapper::{CallError, Counters, Function as Direction, LogLevel, Mapper, Port, Pull, Store, Trap};
+use tiny_mapper::{
+    CallError, Clock, Counters, Function as Direction, Gpio, Log, LogLevel, Mapper, Port, Pull, Store, Trap,
+};
 use xmap_boards::{Bank, BoardId, Line, PinMask};
 use xmap_image::{
     Entry, Export, ExportId, Function, Image, ImageBuilder, Op, PinMode, PinRow, Safe, Ty, Word,
@@ -34,7 +36,7 @@ impl Recorder {
     }
 }
 
-impl Port for Recorder {
+impl Gpio for Recorder {
     fn set(&mut self, bank: Bank, mask: PinMask) {
         self.levels[bank as usize] |= mask;
         self.did.push(Did::Set(bank as u32, mask));
@@ -52,6 +54,9 @@ impl Port for Recorder {
     fn pull(&mut self, line: Line, pull: Pull) {
         self.did.push(Did::Pull(line.number(), pull));
     }
+}
+
+impl Clock for Recorder {
     fn now_us(&mut self) -> u64 {
         self.now_us
     }
@@ -59,10 +64,15 @@ impl Port for Recorder {
         self.now_us += u64::from(us);
         self.did.push(Did::Delay(us));
     }
+}
+
+impl Log for Recorder {
     fn log(&mut self, level: LogLevel, text: &str) {
         self.did.push(Did::Log(level, text.into()));
     }
 }
+
+impl Port for Recorder {}
 
 /// A row of a line that exists.
 pub fn pin(line: u8, mode: PinMode) -> PinRow {

@@ -41,9 +41,9 @@ mod device {
     use rpi4b::device::{Board, Wrapped, board};
     use rpi4b::limits;
     use rpi4b::startup::{self, Start, arena};
-    use tiny_mapper::{CallError, Function, LogLevel, Mapper, Port, Pull, Store};
+    use tiny_mapper::{CallError, Gpio as _, Mapper, Port, Store};
     use xmap_bcm2711::{Clock, Gpio, Pi, Pmu, Uart};
-    use xmap_boards::{Bank, Line, PinMask};
+    use xmap_boards::{Bank, PinMask};
     use xmap_device::{Record as _, Recorder, Rehearsal, prepare_lines};
     use xmap_image::{ExportId, Image, words_of};
 
@@ -229,21 +229,11 @@ mod device {
         }
     }
 
-    impl<P: xmap_device::Board> xmap_device::Board for Probe<P> {
-        fn detect(&mut self, line: Line, rising: bool, falling: bool) {
-            self.port.detect(line, rising, falling);
-        }
+    tiny_mapper::over!([P] Probe<P> => port: P);
 
-        fn take_edge(&mut self) -> Option<xmap_device::Edge> {
-            self.port.take_edge()
-        }
+    impl<P: xmap_device::Board> xmap_device::BoardLayer for Probe<P> {}
 
-        fn lost_edges(&mut self) -> u32 {
-            self.port.lost_edges()
-        }
-    }
-
-    impl<P: Port> Port for Probe<P> {
+    impl<P: Port> tiny_mapper::Layer for Probe<P> {
         #[inline(always)]
         fn set(&mut self, bank: Bank, mask: PinMask) {
             self.port.set(bank, mask);
@@ -256,31 +246,6 @@ mod device {
             self.port.clear(bank, mask);
             let now = Pmu::retired();
             self.at.get_or_insert(now);
-        }
-
-        #[inline(always)]
-        fn level(&mut self, bank: Bank) -> PinMask {
-            self.port.level(bank)
-        }
-
-        fn select(&mut self, line: Line, function: Function) {
-            self.port.select(line, function);
-        }
-
-        fn pull(&mut self, line: Line, pull: Pull) {
-            self.port.pull(line, pull);
-        }
-
-        fn now_us(&mut self) -> u64 {
-            self.port.now_us()
-        }
-
-        fn delay_us(&mut self, us: u32) {
-            self.port.delay_us(us);
-        }
-
-        fn log(&mut self, level: LogLevel, text: &str) {
-            self.port.log(level, text);
         }
     }
 

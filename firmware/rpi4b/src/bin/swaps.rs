@@ -27,7 +27,7 @@ mod device {
     use rpi4b::device::{Pi4b, board};
     use rpi4b::limits;
     use rpi4b::startup::{self, Start, arena};
-    use tiny_mapper::Port as _;
+    use tiny_mapper::prelude::*;
     use xmap_bcm2711::Pmu;
     use xmap_boards::Bank;
     use xmap_device::{Development, Device, Record as _, Recorder, Rehearsal};

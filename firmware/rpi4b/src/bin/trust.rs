@@ -24,12 +24,10 @@ mod device {
     use rpi4b::device::{Board, Wrapped, board};
     use rpi4b::limits;
     use rpi4b::startup::{self, Start, arena};
-    use tiny_mapper::{Function, LogLevel, Port, Pull};
+    use tiny_mapper::Gpio;
     use xmap_bcm2711::{Counter as _, GenericTimer, Pmu, Uart};
-    use xmap_boards::{Bank, Line, PinMask};
-    use xmap_device::{
-        Borrowed, Development, Device, Edge, Failure, Owned, Recorder, Rehearsal, Trust, Volatile,
-    };
+    use xmap_boards::{Bank, PinMask};
+    use xmap_device::{Borrowed, Development, Device, Failure, Owned, Recorder, Rehearsal, Trust, Volatile};
     use xmap_image::words_of;
     use xmap_trust::PublicKey;
 
@@ -96,49 +94,19 @@ mod device {
         }
     }
 
-    impl xmap_device::Board for Probe {
-        fn detect(&mut self, line: Line, rising: bool, falling: bool) {
-            self.port.detect(line, rising, falling);
-        }
+    tiny_mapper::over!([] Probe => port: Board);
 
-        fn take_edge(&mut self) -> Option<Edge> {
-            self.port.take_edge()
-        }
-    }
+    impl xmap_device::BoardLayer for Probe {}
 
-    impl Port for Probe {
+    impl tiny_mapper::Layer for Probe {
         fn set(&mut self, bank: Bank, mask: PinMask) {
-            self.port.set(bank, mask);
+            Gpio::set(&mut self.port, bank, mask);
             self.note();
         }
 
         fn clear(&mut self, bank: Bank, mask: PinMask) {
-            self.port.clear(bank, mask);
+            Gpio::clear(&mut self.port, bank, mask);
             self.note();
-        }
-
-        fn level(&mut self, bank: Bank) -> PinMask {
-            self.port.level(bank)
-        }
-
-        fn select(&mut self, line: Line, function: Function) {
-            self.port.select(line, function);
-        }
-
-        fn pull(&mut self, line: Line, pull: Pull) {
-            self.port.pull(line, pull);
-        }
-
-        fn now_us(&mut self) -> u64 {
-            self.port.now_us()
-        }
-
-        fn delay_us(&mut self, us: u32) {
-            self.port.delay_us(us);
-        }
-
-        fn log(&mut self, level: LogLevel, text: &str) {
-            self.port.log(level, text);
         }
     }
 }

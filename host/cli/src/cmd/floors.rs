@@ -3,7 +3,7 @@
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use tiny_mapper::{Function, LogLevel, Mapper, Port, Pull, Store};
+use tiny_mapper::{Clock, Function, Gpio, Log, LogLevel, Mapper, Port, Pull, Store};
 use xmap_boards::{Bank, Line, PinMask};
 use xmap_image::{Image, Word};
 
@@ -26,7 +26,7 @@ impl Registers {
     }
 }
 
-impl Port for Registers {
+impl Gpio for Registers {
     #[inline(always)]
     fn set(&mut self, bank: Bank, mask: PinMask) {
         Self::store(&mut self.set[bank as usize], mask);
@@ -40,12 +40,20 @@ impl Port for Registers {
     }
     fn select(&mut self, _: Line, _: Function) {}
     fn pull(&mut self, _: Line, _: Pull) {}
+}
+
+impl Clock for Registers {
     fn now_us(&mut self) -> u64 {
         0
     }
     fn delay_us(&mut self, _: u32) {}
+}
+
+impl Log for Registers {
     fn log(&mut self, _: LogLevel, _: &str) {}
 }
+
+impl Port for Registers {}
 
 /// What a panel written by hand would hold: its lines, and a table of functions to be called by number.
 struct Board {

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use peer_common::{Peer, clear_line, set_line};
-use tiny_mapper::{Function, LogLevel, Mapper, Port, Pull, Store};
+use tiny_mapper::{Clock, Function, Gpio, Log, LogLevel, Mapper, Port, Pull, Store};
 use xmap_boards::{Bank, Line, PinMask};
 use xmap_image::{Image, VerifyError, Word};
 
@@ -14,7 +14,7 @@ use xmap_image::{Image, VerifyError, Word};
 #[derive(Debug)]
 pub struct Registers;
 
-impl Port for Registers {
+impl Gpio for Registers {
     #[inline(always)]
     fn set(&mut self, bank: Bank, mask: PinMask) {
         set_line(bank as usize, mask);
@@ -28,12 +28,20 @@ impl Port for Registers {
     }
     fn select(&mut self, _: Line, _: Function) {}
     fn pull(&mut self, _: Line, _: Pull) {}
+}
+
+impl Clock for Registers {
     fn now_us(&mut self) -> u64 {
         0
     }
     fn delay_us(&mut self, _: u32) {}
+}
+
+impl Log for Registers {
     fn log(&mut self, _: LogLevel, _: &str) {}
 }
+
+impl Port for Registers {}
 
 /// The RAM that one mapper works in.
 #[derive(Debug)]

@@ -16,7 +16,7 @@ mod device {
 
     use aarch64_rt::entry;
     use rpi4b::startup::{self, Start};
-    use tiny_mapper::{Function, LogLevel, Port};
+    use tiny_mapper::{Function, LogLevel, prelude::*};
     use xmap_bcm2711::{Clock, Counter as _, Pi};
     use xmap_boards::{Bank, Line};
 
