@@ -53,6 +53,12 @@ export namespace time {
   export declare function delayUs(us: u32): void;
 }
 
+export namespace random {
+  /** Fills `len` bytes at `ptr` with random numbers; a trap on a board that has none. */
+  @external("random", "get")
+  export declare function get(ptr: usize, len: i32): void;
+}
+
 /** The import behind `log`: `len` bytes of UTF-8 at `ptr`; other bytes are a trap. */
 @external("log", "message")
 export declare function logMessage(level: i32, ptr: usize, len: i32): void;

@@ -70,6 +70,9 @@ XMAP_IMPORT_(time, delay_us) void xmap_time_delay_us(uint32_t us);
 /* Passes `len` bytes of UTF-8 at `text` on to the host; other bytes are a trap. */
 XMAP_IMPORT_(log, message) void xmap_log_message(int32_t level, const char *text, uint32_t len);
 
+/* Fills `len` bytes at `bytes` with random numbers; a trap on a board that has none. */
+XMAP_IMPORT_(random, get) void xmap_random_get(void *bytes, uint32_t len);
+
 /* Logs a string literal: its length is known to the compiler, so no strlen is linked in. */
 #define XMAP_LOG(level, literal) xmap_log_message((level), "" literal, sizeof(literal) - 1)
 

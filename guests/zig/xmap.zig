@@ -26,6 +26,9 @@ pub const abi = struct {
     pub const log = struct {
         pub extern "log" fn message(level: i32, ptr: [*]const u8, len: usize) void;
     };
+    pub const random = struct {
+        pub extern "random" fn get(ptr: [*]u8, len: usize) void;
+    };
 };
 
 /// A GPIO line number, 0 to 57.
@@ -86,6 +89,11 @@ pub inline fn delayUs(us: u32) void {
 /// Passes UTF-8 text on to the host; other bytes are a trap.
 pub inline fn log(level: Level, text: []const u8) void {
     abi.log.message(@intFromEnum(level), text.ptr, text.len);
+}
+
+/// Fills the bytes with random numbers; a trap on a board that has none.
+pub inline fn randomGet(bytes: []u8) void {
+    abi.random.get(bytes.ptr, bytes.len);
 }
 
 /// The bit of a line in the masks of `write` and `read`, within the line's bank.

@@ -1,7 +1,7 @@
 //! What the compiler proves about pins: a host call whose line is constant names a line that
 //! the manifest declares for it. Lines that only a call knows are left to the mapper's masks.
 
-use xmap_abi::HostFunction;
+use xmap_abi::{Cost, HostFunction};
 use xmap_boards::{Bank, Line};
 use xmap_image::{PinMode, limits};
 
@@ -129,7 +129,7 @@ impl PinCheck<'_> {
         Ok(())
     }
 
-    /// A constant range of memory that a host call reads.
+    /// A constant range of memory that a host call reads or fills.
     ///
     /// # Errors
     /// X0506 where it is outside the memory.
@@ -138,8 +138,12 @@ impl PinCheck<'_> {
         if start + len <= memory {
             return Ok(());
         }
+        let verb = match function.row().cost {
+            Cost::Range { writes: true, .. } => "fills",
+            _ => "reads",
+        };
         let message =
-            format!("{function} reads 0x{start:x} to 0x{:x}, the memory ends at 0x{memory:x}", start + len);
+            format!("{function} {verb} 0x{start:x} to 0x{:x}, the memory ends at 0x{memory:x}", start + len);
         Err(Diagnostic::new(Code::ConstantTrap, self.place(offset), message))
     }
 

@@ -332,6 +332,8 @@ impl ExportReport {
         let texts = texts * (TEXT_INSNS + bytes * TEXT_BYTE_INSNS);
         let call = CALL_INSNS + params as u64 * PARAM_INSNS + results as u64 * RESULT_INSNS + texts;
         match self.how {
+            // Its work is as long as an argument says.
+            How::Direct(Op::HostCall) => (1, None),
             How::Direct(op) => (1, Some(direct_insns(op) + texts)),
             How::Bounded(bound) => (bound.ops, Some(bound.insns.saturating_add(call))),
             How::Fuelled(fuel) => (u64::from(fuel), None),

@@ -156,8 +156,16 @@ pub fn build_with(program: Program, owner: Owner<'_>, keys: Option<&Path>) -> Re
     if program.semihosting() {
         cargo.args(["--features", "semihosting"]);
     }
-    if program == Program::SizeIntegers {
-        cargo.arg("--no-default-features");
+    if cfg!(feature = "uptime") {
+        cargo.args(["--features", "uptime"]);
+    }
+    match program {
+        Program::SizeIntegers => _ = cargo.arg("--no-default-features"),
+        // The mapper of lines, clock and messages: what a capability of a board adds is counted with the board.
+        Program::SizeBase | Program::SizeImage | Program::SizeMapper => {
+            cargo.args(["--no-default-features", "--features", "full"]);
+        }
+        _ => {}
     }
     // What the caller's own environment says does not decide whose device it is.
     cargo.env_remove("XMAP_POLICY").env_remove("XMAP_ROOT").env_remove("XMAP_KEYS");

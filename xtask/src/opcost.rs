@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Result, ensure};
+use xmap_abi::HostFunction;
 use xmap_boards::{BoardId, Line};
 use xmap_image::{
     Elements, Entry, Export, Field, Fields, Function, ImageBuilder, Immediate, Op, PinMode, PinRow, Pull,
@@ -96,6 +97,9 @@ fn variants(op: Op) -> Vec<Variant> {
         Field::LineIn | Field::LineOut => line,
         Field::Bank => line / 32,
         Field::Base => 100,
+        // Arguments are the registers from 1 on.
+        Field::Args => 0,
+        Field::Row => HostFunction::RandomGet as u8,
     };
     let one = |line: u8| {
         let first = match shape.fields {
@@ -183,6 +187,8 @@ fn is_excluded(op: Op, [x, y, z]: [u64; PARAMS]) -> bool {
         Op::LogMessage => z as u32 as u64 > LOG_BYTES,
         Op::MemoryGrow => y as u32 != 0,
         Op::TableGrow => x as u32 != 0,
+        // Its work is its length.
+        Op::HostCall => y as u32 != 0,
         op if bulk.contains(&op) => z as u32 != 0,
         _ => false,
     }
@@ -381,6 +387,7 @@ fn is_plain(ty: Ty) -> bool {
 fn direct_shape(op: Op) -> (usize, usize) {
     match op.shape().fields {
         Fields::Abc(Field::Def, _, _) => (PARAMS, 1),
+        Fields::Abc(Field::Args, ..) => (HostFunction::RandomGet.row().params.len(), 0),
         _ => (used(op), 0),
     }
 }

@@ -11,7 +11,7 @@ const ARROWS: [(&str, &[&str]); 22] = [
     ("xmap-boards", &[]),
     ("xmap-image", &["xmap-abi", "xmap-boards"]),
     ("xmap-link", &[]),
-    ("tiny-mapper", &["xmap-boards", "xmap-image"]),
+    ("tiny-mapper", &["xmap-abi", "xmap-boards", "xmap-image"]),
     ("xmap-trust", &["xmap-abi", "xmap-boards", "xmap-image"]),
     ("xmap-device", &["tiny-mapper", "xmap-boards", "xmap-image", "xmap-link", "xmap-trust"]),
     ("xmap-bcm2711", &["tiny-mapper", "xmap-boards"]),
@@ -48,7 +48,7 @@ const ARROWS: [(&str, &[&str]); 22] = [
     // A panel's folder on the host: no device, no terminal.
     (
         "xmap-project",
-        &["tiny-mapper", "xmap-boards", "xmap-compiler", "xmap-device", "xmap-image", "xmap-sim"],
+        &["tiny-mapper", "xmap-abi", "xmap-boards", "xmap-compiler", "xmap-device", "xmap-image", "xmap-sim"],
     ),
     ("xmap-defmt", &[]),
     (
@@ -87,7 +87,7 @@ const ARROWS: [(&str, &[&str]); 22] = [
     ),
     ("xmap-gojs", &["tiny-mapper", "xmap-boards", "xmap-compiler", "xmap-image", "xmap-sim"]),
     ("xmap-manual", &["xmap"]),
-    ("xtask", &["xmap-boards", "xmap-image", "xmap-link", "xmap-trust"]),
+    ("xtask", &["xmap-abi", "xmap-boards", "xmap-image", "xmap-link", "xmap-trust"]),
     (
         "xmap-tests",
         &[

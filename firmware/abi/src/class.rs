@@ -19,12 +19,21 @@ pub enum OpClass {
     TimeDelay = 4,
     /// Writes messages for people.
     Log = 5,
+    /// Takes random numbers.
+    Random = 6,
 }
 
 impl OpClass {
     /// Every class, by number.
-    pub const ALL: [OpClass; 6] =
-        [Self::GpioWrite, Self::GpioRead, Self::GpioConfigure, Self::TimeNow, Self::TimeDelay, Self::Log];
+    pub const ALL: [OpClass; 7] = [
+        Self::GpioWrite,
+        Self::GpioRead,
+        Self::GpioConfigure,
+        Self::TimeNow,
+        Self::TimeDelay,
+        Self::Log,
+        Self::Random,
+    ];
 
     /// Returns its bit in a policy's set of classes.
     pub const fn bit(self) -> u16 {
@@ -40,6 +49,7 @@ impl OpClass {
             Self::TimeNow => "time.now",
             Self::TimeDelay => "time.delay",
             Self::Log => "log",
+            Self::Random => "random",
         }
     }
 }

@@ -21,6 +21,8 @@ pub enum Cost {
         len: u8,
         /// Bytes that the op itself pays for.
         free: u32,
+        /// Whether the range is written; it is read otherwise.
+        writes: bool,
     },
 }
 

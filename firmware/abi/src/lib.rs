@@ -56,7 +56,8 @@ pub struct Param {
     pub ty: WasmType,
 }
 
-/// A part of a board that a host function works on.
+/// A part of a board that a host function works on. Every board has the first three; any other is a trait of
+/// the mapper that a board has or has not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Capability {
     /// Lines that are read and driven.
@@ -65,6 +66,8 @@ pub enum Capability {
     Clock,
     /// Messages for people.
     Log,
+    /// A source of random numbers.
+    Random,
 }
 
 impl Capability {
@@ -74,8 +77,23 @@ impl Capability {
             Self::Gpio => "GPIO",
             Self::Clock => "clock",
             Self::Log => "log",
+            Self::Random => "random",
         }
     }
+
+    /// Returns whether every board has it.
+    pub const fn is_universal(self) -> bool {
+        matches!(self, Self::Gpio | Self::Clock | Self::Log)
+    }
+}
+
+/// How an image names a host function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Call {
+    /// By ops of its own: with constant lines they have less to check.
+    Ops,
+    /// By `host_call` and the number of its row.
+    Row,
 }
 
 /// What the table says of a host function.
@@ -95,6 +113,8 @@ pub struct Row {
     pub class: OpClass,
     /// What a call is charged.
     pub cost: Cost,
+    /// How an image names it.
+    pub call: Call,
     /// What it does, in one line.
     pub doc: &'static str,
 }

@@ -1,7 +1,7 @@
 //! The table. A row's number is part of the image format: a new row goes to the end, and none is removed.
 
 use crate::WasmType::{I32, I64};
-use crate::{Capability, Cost, OpClass, Param, Row};
+use crate::{Call, Capability, Cost, OpClass, Param, Row};
 
 macro_rules! host_functions {
     ($(
@@ -9,7 +9,7 @@ macro_rules! host_functions {
         #[doc = $doc:literal]
         $number:literal $function:ident $module:literal $name:literal
         ($($param:ident: $ty:ident),*) -> ($($result:ident)?),
-        $capability:ident, $class:ident, $cost:expr;
+        $capability:ident, $class:ident, $cost:expr, $call:ident;
     )*) => {
         /// A function that a module may import; the discriminant is the number of its row.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -42,6 +42,7 @@ macro_rules! host_functions {
                             capability: Capability::$capability,
                             class: OpClass::$class,
                             cost: $cost,
+                            call: Call::$call,
                             doc: $doc.trim_ascii(),
                         }
                     },)*
@@ -51,30 +52,38 @@ macro_rules! host_functions {
     };
 }
 
+/// What is charged for bytes of memory that are filled.
+const FILLED: Cost = Cost::Range { start: 0, len: 1, free: 0, writes: true };
+
 /// What `log.message` is charged: the op itself pays for what one frame of the link carries.
-const TEXT: Cost = Cost::Range { start: 1, len: 2, free: 256 };
+const TEXT: Cost = Cost::Range { start: 1, len: 2, free: 256, writes: false };
 
 host_functions! {
     /// Drives a line high where `val` is not 0, else low.
-    0 GpioSet "gpio" "set" (pin: I32, val: I32) -> (), Gpio, GpioWrite, Cost::Fixed;
+    0 GpioSet "gpio" "set" (pin: I32, val: I32) -> (), Gpio, GpioWrite, Cost::Fixed, Ops;
     /// Returns the level of a line, 0 or 1.
-    1 GpioGet "gpio" "get" (pin: I32) -> (I32), Gpio, GpioRead, Cost::Fixed;
+    1 GpioGet "gpio" "get" (pin: I32) -> (I32), Gpio, GpioRead, Cost::Fixed, Ops;
     /// Drives a line to the opposite of its level.
-    2 GpioToggle "gpio" "toggle" (pin: I32) -> (), Gpio, GpioWrite, Cost::Fixed;
+    2 GpioToggle "gpio" "toggle" (pin: I32) -> (), Gpio, GpioWrite, Cost::Fixed, Ops;
     /// Drives lines of a bank: those of `clear` low, then those of `set` high.
-    3 GpioWrite "gpio" "write" (bank: I32, set: I32, clear: I32) -> (), Gpio, GpioWrite, Cost::Fixed;
+    3 GpioWrite "gpio" "write" (bank: I32, set: I32, clear: I32) -> (), Gpio, GpioWrite, Cost::Fixed, Ops;
     /// Returns the levels of a bank's declared lines.
-    4 GpioRead "gpio" "read" (bank: I32) -> (I32), Gpio, GpioRead, Cost::Fixed;
+    4 GpioRead "gpio" "read" (bank: I32) -> (I32), Gpio, GpioRead, Cost::Fixed, Ops;
     /// Makes an `inout` line an output where `out` is not 0, else an input.
-    5 GpioDirection "gpio" "direction" (pin: I32, out: I32) -> (), Gpio, GpioConfigure, Cost::Fixed;
+    5 GpioDirection "gpio" "direction" (pin: I32, out: I32) -> (), Gpio, GpioConfigure, Cost::Fixed, Ops;
     /// Connects a line's pull resistor: 0 none, 1 up, 2 down.
-    6 GpioPull "gpio" "pull" (pin: I32, pull: I32) -> (), Gpio, GpioConfigure, Cost::Fixed;
+    6 GpioPull "gpio" "pull" (pin: I32, pull: I32) -> (), Gpio, GpioConfigure, Cost::Fixed, Ops;
     /// Returns the microseconds since boot.
-    7 TimeNowUs "time" "now_us" () -> (I64), Clock, TimeNow, Cost::Fixed;
+    7 TimeNowUs "time" "now_us" () -> (I64), Clock, TimeNow, Cost::Fixed, Ops;
     /// Waits `us` microseconds.
-    8 TimeDelayUs "time" "delay_us" (us: I32) -> (), Clock, TimeDelay, Cost::Wait { us: 0 };
+    8 TimeDelayUs "time" "delay_us" (us: I32) -> (), Clock, TimeDelay, Cost::Wait { us: 0 }, Ops;
     /// Sends `len` bytes of UTF-8 at `ptr` to the host with a level: 0 DEBUG, 1 INFO, any other WARN.
-    9 LogMessage "log" "message" (level: I32, ptr: I32, len: I32) -> (), Log, Log, TEXT;
+    9 LogMessage "log" "message" (level: I32, ptr: I32, len: I32) -> (), Log, Log, TEXT, Ops;
+    /// Fills `len` bytes at `ptr` with random numbers.
+    10 RandomGet "random" "get" (ptr: I32, len: I32) -> (), Random, Random, FILLED, Row;
+    #[cfg(feature = "uptime")]
+    /// Returns the seconds since boot.
+    11 TimeUptimeS "time" "uptime_s" () -> (I32), Clock, TimeNow, Cost::Fixed, Row;
 }
 
 impl HostFunction {
@@ -84,6 +93,17 @@ impl HostFunction {
             let row = function.row();
             row.module == module && row.name == name
         })
+    }
+
+    /// Returns how many parameters and results the function has that `host_call` names by this number; none
+    /// where there is no such function, or one with ops of its own.
+    pub const fn arity(number: u8) -> Option<[u8; 2]> {
+        let Some(function) = Self::from_u8(number) else { return None };
+        let Row { params, results, call, .. } = function.row();
+        match call {
+            Call::Ops => None,
+            Call::Row => Some([params.len() as u8, results.len() as u8]),
+        }
     }
 }
 
@@ -116,5 +136,17 @@ mod tests {
                 assert_eq!(row.params[usize::from(n)].ty, I32, "{}.{}", row.module, row.name);
             }
         }
+    }
+
+    #[test]
+    fn every_board_can_do_what_has_ops_of_its_own() {
+        for function in HostFunction::ALL {
+            let row = function.row();
+            assert!(row.call == Call::Row || row.capability.is_universal(), "{function}");
+            let arity = [row.params.len(), row.results.len()].map(|n| n as u8);
+            let expected = (row.call == Call::Row).then_some(arity);
+            assert_eq!(HostFunction::arity(*function as u8), expected, "{function}");
+        }
+        assert_eq!(HostFunction::arity(u8::MAX), None);
     }
 }

@@ -13,6 +13,9 @@ extern crate alloc;
 /// Whether floats, tables and bulk memory are in.
 pub(crate) const FULL: bool = cfg!(feature = "full");
 
+/// Whether host functions that are called by their row are in.
+pub(crate) const HOST_CALLS: bool = cfg!(feature = "host-calls");
+
 #[cfg(feature = "build")]
 mod build;
 mod bundle;

@@ -43,6 +43,10 @@ pub enum Field {
     Base,
     /// A branch back by 0 to 255 words, counted from the word behind this one.
     Back8,
+    /// A register of this window, or 0: the arguments of a host function stand behind it, its results will.
+    Args,
+    /// The number of a row of the guest ABI's table.
+    Row,
 }
 
 /// What the fields `b` and `c` mean together, or all three.
@@ -100,7 +104,7 @@ pub enum Immediate {
     Data,
 }
 
-use Field::{Back8, Bank, Base, Def, I8, LineIn, LineOut, Mut, Off8, Table, U8, Use, Zero};
+use Field::{Args, Back8, Bank, Base, Def, I8, LineIn, LineOut, Mut, Off8, Row, Table, U8, Use, Zero};
 
 const fn abc(a: Field, b: Field, c: Field) -> Shape {
     Shape { fields: Fields::Abc(a, b, c), words: 0, word: Immediate::Number }
@@ -551,6 +555,8 @@ ops! {
     0xba TimeDelay "time.delay_us" abc(Use, Zero, Zero);
     /// Log the `c` bytes of text at `b` with level `a`.
     0xbb LogMessage "log.message" abc(Use, Use, Use);
+    /// Call the host function of row `b`: its arguments stand behind register `a`, its results will.
+    0xbc HostCall "host_call" abc(Args, Row, Zero);
 
     // Floats: IEEE 754. A NaN that an operation makes is the canonical one, on every machine. Absolute
     // value, negation and the copying of signs are operations on the bits; f32 stand zero-extended.
@@ -685,8 +691,8 @@ impl Op {
         Self::is_native_number(self as u8)
     }
 
-    /// Returns the host function that the op calls, if it is a host call.
-    pub const fn host_function(self) -> Option<HostFunction> {
+    /// Returns the host function that an op with this first word calls, if it is a host call.
+    pub const fn host_function(self, first: Word) -> Option<HostFunction> {
         Some(match self {
             Op::LineSet | Op::LineClear | Op::LinePut | Op::GpioSet | Op::GpioClear | Op::GpioPut => {
                 HostFunction::GpioSet
@@ -700,6 +706,7 @@ impl Op {
             Op::TimeNow => HostFunction::TimeNowUs,
             Op::TimeDelay => HostFunction::TimeDelayUs,
             Op::LogMessage => HostFunction::LogMessage,
+            Op::HostCall => return HostFunction::from_u8((first >> 16) as u8),
             _ => return None,
         })
     }
@@ -711,7 +718,7 @@ impl Op {
 
     /// Whether a number is that of a native operation.
     pub(crate) const fn is_native_number(number: u8) -> bool {
-        number >= Op::LineSet as u8 && number <= Op::LogMessage as u8
+        number >= Op::LineSet as u8 && number <= Op::HostCall as u8
     }
 
     /// Whether it works on floats.
@@ -756,6 +763,8 @@ pub fn decode(code: &[Word]) -> impl Iterator<Item = (usize, Op, &[Word])> {
 
 #[cfg(test)]
 mod tests {
+    use xmap_abi::Call;
+
     use super::*;
 
     #[test]
@@ -774,11 +783,19 @@ mod tests {
     #[test]
     fn host_calls_are_those_of_the_table() {
         for op in Op::ALL {
-            assert_eq!(op.host_function().is_some(), op.is_native(), "{op:?}");
+            let word = op.abc(0, HostFunction::RandomGet as u8, 0);
+            assert_eq!(op.host_function(word).is_some(), op.is_native(), "{op:?}");
         }
         for function in HostFunction::ALL {
             let row = function.row();
-            let ops = || Op::ALL.iter().filter(|op| op.host_function() == Some(*function));
+            let ops = || {
+                let calls = |op: &&Op| op.host_function(op.abc(0, *function as u8, 0)) == Some(*function);
+                Op::ALL.iter().filter(calls)
+            };
+            if row.call == Call::Row {
+                assert!(ops().eq(&[Op::HostCall]), "{function}");
+                continue;
+            }
             let general = ops().find(|op| op.text() == function.to_string()).expect("an op has its name");
             // `gpio.set` writes a constant level in its number.
             let Fields::Abc(a, b, c) = general.shape().fields else { panic!("{general:?}") };

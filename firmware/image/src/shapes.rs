@@ -1,7 +1,7 @@
 //! The shapes of all ops as a table, for the verifier: what `op.rs` says of each, packed into a word.
 
-use crate::FULL;
 use crate::op::{Field, Fields, Immediate, Op, Shape, Word};
+use crate::{FULL, HOST_CALLS};
 
 /// What a field of an op must be: [`Field`], and what stands in the upper half of a word. Number for
 /// number the same where both have it, so that a shape is packed without a table of its own.
@@ -19,6 +19,8 @@ pub(crate) mod check {
     pub(crate) const BANK: u32 = Field::Bank as u32;
     pub(crate) const TABLE: u32 = Field::Table as u32;
     pub(crate) const BASE: u32 = Field::Base as u32;
+    pub(crate) const ARGS: u32 = Field::Args as u32;
+    pub(crate) const ROW: u32 = Field::Row as u32;
     /// A number of bits by which an i32 is shifted.
     pub(crate) const BITS32: u32 = 16;
     /// A number of bits by which an i64 is shifted.
@@ -146,6 +148,11 @@ const NONE: u8 = u8::MAX;
 /// An op that this build does without.
 const LEFT_OUT: u8 = NONE - 1;
 
+/// Whether this build does without an op.
+const fn is_op_left_out(op: Op) -> bool {
+    !FULL && op.is_beyond_integers() || !HOST_CALLS && op as u8 == Op::HostCall as u8
+}
+
 /// The number of each opcode's shape, room for the shapes, and how many there are.
 const fn table() -> ([u8; 256], [Packed; 256], usize) {
     let mut numbers = [NONE; 256];
@@ -155,7 +162,7 @@ const fn table() -> ([u8; 256], [Packed; 256], usize) {
     while n < Op::ALL.len() {
         let op = Op::ALL[n];
         n += 1;
-        if !FULL && op.is_beyond_integers() {
+        if is_op_left_out(op) {
             numbers[op as usize] = LEFT_OUT;
             continue;
         }
@@ -198,10 +205,10 @@ pub(crate) fn packed(opcode: u8) -> Option<Packed> {
 
 /// Whether this is the number of an op that this build does without.
 pub(crate) fn is_left_out(opcode: u8) -> bool {
-    !FULL && NUMBERS[usize::from(opcode)] == LEFT_OUT
+    !(FULL && HOST_CALLS) && NUMBERS[usize::from(opcode)] == LEFT_OUT
 }
 
-const _: () = assert!(Field::Back8 as u32 <= 15 && Immediate::Data as u32 <= 7);
+const _: () = assert!(Field::Row as u32 <= 15 && Immediate::Data as u32 <= 7);
 
 #[cfg(test)]
 mod tests {
@@ -210,7 +217,7 @@ mod tests {
     #[test]
     fn every_op_has_its_shape_and_nothing_else_has_one() {
         for byte in 0..=u8::MAX {
-            let op = Op::from_u8(byte).filter(|op| FULL || !op.is_beyond_integers());
+            let op = Op::from_u8(byte).filter(|op| !is_op_left_out(*op));
             let expected = op.map(Packed::of);
             assert_eq!(is_left_out(byte), op.is_none() && Op::from_u8(byte).is_some());
             assert_eq!(packed(byte), expected, "{byte:#04x}");

@@ -24,6 +24,8 @@ fn field(field: Field) -> &'static str {
         Field::Off8 => "off8",
         Field::Back8 => "back8",
         Field::Base => "base",
+        Field::Args => "args",
+        Field::Row => "row",
     }
 }
 
@@ -260,7 +262,7 @@ fn the_numbers_of_the_document_are_those_of_the_code() {
     assert_eq!(limits::DEFAULT_FUEL, 1_000_000);
     assert_eq!(Op::LineSet as u8, 0xa8);
     for op in Op::ALL {
-        assert_eq!(op.is_native(), (0xa8..=0xbb).contains(&(*op as u8)), "{op:?}");
+        assert_eq!(op.is_native(), (0xa8..=0xbc).contains(&(*op as u8)), "{op:?}");
         let words = 1 + usize::from(op.shape().words);
         assert!(words <= 3 && (*op == Op::BrTable || op.words(op.abc(0, 0, 0)) == words), "{op:?}");
     }

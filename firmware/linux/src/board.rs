@@ -2,7 +2,8 @@
 
 use std::os::fd::BorrowedFd;
 
-use tiny_mapper::{Function, LogLevel, Pull};
+use rustix::rand::{GetRandomFlags, getrandom};
+use tiny_mapper::{Function, LogLevel, Pull, Random};
 use xmap_boards::{Bank, Line, PinMask};
 use xmap_device::{Board, Edge};
 
@@ -133,7 +134,26 @@ impl tiny_mapper::Log for LinuxBoard {
     fn log(&mut self, _: LogLevel, _: &str) {}
 }
 
-impl tiny_mapper::Port for LinuxBoard {}
+impl Random for LinuxBoard {
+    fn fill(&mut self, bytes: &mut [u8]) -> bool {
+        let mut left = bytes;
+        while !left.is_empty() {
+            // Without waiting for the system's first entropy: nothing else would run meanwhile.
+            match getrandom(&mut *left, GetRandomFlags::NONBLOCK) {
+                Ok(len) => left = left.get_mut(len..).unwrap_or_default(),
+                Err(rustix::io::Errno::INTR) => {}
+                Err(_) => return false,
+            }
+        }
+        true
+    }
+}
+
+impl tiny_mapper::Port for LinuxBoard {
+    fn random(&mut self) -> Option<&mut dyn Random> {
+        Some(self)
+    }
+}
 
 impl Board for LinuxBoard {
     fn detect(&mut self, line: Line, rising: bool, falling: bool) {

@@ -20,7 +20,23 @@ macro_rules! bulk_ops {
 }
 
 /// Native operations that take their time anyway.
+#[cfg(feature = "host-calls")]
 macro_rules! rare_ops {
+    () => {
+        plain_rare_ops!() | op::HostCall
+    };
+}
+
+/// Native operations that take their time anyway.
+#[cfg(not(feature = "host-calls"))]
+macro_rules! rare_ops {
+    () => {
+        plain_rare_ops!()
+    };
+}
+
+/// Those of them that lines, clock and messages have.
+macro_rules! plain_rare_ops {
     () => {
         op::GpioWrite | op::GpioDirection | op::GpioPull | op::TimeDelay | op::LogMessage
     };
@@ -93,15 +109,30 @@ macro_rules! float_binary_ops {
     };
 }
 
-/// Bytes that are no op.
+/// Bytes that are no op of this build.
+#[cfg(feature = "host-calls")]
 macro_rules! no_ops {
+    () => {
+        unused_bytes!()
+    };
+}
+
+/// Bytes that are no op of this build: images with host calls are not loaded.
+#[cfg(not(feature = "host-calls"))]
+macro_rules! no_ops {
+    () => {
+        unused_bytes!() | op::HostCall
+    };
+}
+
+/// Bytes that are no op.
+macro_rules! unused_bytes {
     () => {
         0x20 | 0x2f
             | 0x30
             | 0x4c
             | 0x8a
             | 0xa7
-            | 0xbc
             | 0xbd
             | 0xbe
             | 0xbf

@@ -87,11 +87,13 @@ macro_rules! layered {
             }
 
             impl<L: $Layer + ?Sized> $Trait for L {
-                $(#[inline(always)]
+                $($(#[$meta])*
+                #[inline(always)]
                 fn $method(&mut self $(, $arg: $ty)*) $(-> $ret)? {
                     $Layer::$method(self $(, $arg)*)
                 })*
-                $($(#[inline(always)]
+                $($($(#[$ref_meta])*
+                #[inline(always)]
                 fn $ref_method(&self $(, $ref_arg: $ref_ty)*) $(-> $ref_ret)? {
                     $Layer::$ref_method(self $(, $ref_arg)*)
                 })*)?
@@ -102,14 +104,14 @@ macro_rules! layered {
         pub trait $Layer: $($bounds)+ {
             $(
                 $(
-                    #[doc = concat!("[`", stringify!($Trait), "::", stringify!($method), "`].")]
+                    $(#[$meta])*
                     #[inline(always)]
                     fn $method(&mut self $(, $arg: $ty)*) $(-> $ret)? {
                         $Trait::$method($crate::Over::inner_mut(self) $(, $arg)*)
                     }
                 )*
                 $($(
-                    #[doc = concat!("[`", stringify!($Trait), "::", stringify!($ref_method), "`].")]
+                    $(#[$ref_meta])*
                     #[inline(always)]
                     fn $ref_method(&self $(, $ref_arg: $ref_ty)*) $(-> $ref_ret)? {
                         $Trait::$ref_method($crate::Over::inner(self) $(, $ref_arg)*)

@@ -18,6 +18,8 @@ mod exec;
 #[cfg(feature = "full")]
 mod float;
 mod hal;
+#[cfg(feature = "host-calls")]
+mod host;
 mod layer;
 mod mapper;
 mod memory;
@@ -35,7 +37,7 @@ pub use call::CallError;
 pub use hal::{HalError, HalHost, HalPin, HalPort, InOut};
 pub use layer::Over;
 pub use mapper::{Counters, LoadError, Mapper, STACK_SLOTS, Store};
-pub use port::{Clock, Function, Gpio, Layer, Log, LogLevel, Port, Pull};
+pub use port::{Clock, Function, Gpio, Layer, Log, LogLevel, Port, Pull, Random};
 pub use suspend::Suspended;
 pub(crate) use trap::Fault;
 pub use trap::{Trap, TrapCode};

@@ -116,6 +116,13 @@ pub(crate) fn range(memory: &[u8], at: u32, len: u32) -> Result<&[u8], Fault> {
     memory.get(at as usize..end).ok_or(Fault::new(TrapCode::OutOfBounds, at))
 }
 
+/// The same, to be written.
+#[cfg(feature = "host-calls")]
+pub(crate) fn range_mut(memory: &mut [u8], at: u32, len: u32) -> Result<&mut [u8], Fault> {
+    let end = at as usize + len as usize;
+    memory.get_mut(at as usize..end).ok_or(Fault::new(TrapCode::OutOfBounds, at))
+}
+
 /// The text that the bytes at `at` are.
 pub(crate) fn text(bytes: &[u8], at: u32) -> Result<&str, Fault> {
     core::str::from_utf8(bytes).map_err(|_| Fault::new(TrapCode::BadText, at))

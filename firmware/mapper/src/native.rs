@@ -95,6 +95,13 @@ fn known(lines: &LineSet, line: u32) -> Result<Line, Fault> {
     Line::new(line as u8).ok_or(undeclared(line))
 }
 
+/// Pays for the length of an operation.
+#[inline(always)]
+pub(crate) fn paid(fuel: i64, words: u32) -> Result<i64, Fault> {
+    let left = fuel - i64::from(words);
+    if left < 0 { Err(Fault::new(TrapCode::Fuel, 0)) } else { Ok(left) }
+}
+
 /// Drives the line at a place.
 #[inline(always)]
 pub(crate) fn drive<P: Port>(port: &mut P, (bank, mask): Place, high: bool) {
@@ -136,8 +143,8 @@ impl<P: Port> Native<'_, P> {
     pub(crate) fn rare(
         &mut self,
         word: Word,
-        window: &Window,
-        memory: &[u8],
+        window: &mut Window,
+        memory: &mut [u8],
         mut fuel: i64,
     ) -> Result<i64, Fault> {
         let [opcode, a, b, c] = word.to_le_bytes();
@@ -158,14 +165,13 @@ impl<P: Port> Native<'_, P> {
                 self.time_us = self.time_us.checked_sub(x).ok_or(Fault::new(TrapCode::Time, x))?;
                 self.port.delay_us(x);
             }
+            #[cfg(feature = "host-calls")]
+            op::HostCall => fuel = self.host_call([a, b], window, memory, fuel)?,
             // The last of them, `log.message`.
             _ => {
                 let bytes = memory::range(memory, y, z)?;
                 // Refused before it is read.
-                fuel -= i64::from(charge::of_text(z));
-                if fuel < 0 {
-                    return Err(Fault::new(TrapCode::Fuel, 0));
-                }
+                fuel = paid(fuel, charge::of_text(z))?;
                 self.port.log(LogLevel::from_i32(x as i32), memory::text(bytes, y)?);
             }
         }

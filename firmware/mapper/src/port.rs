@@ -53,6 +53,9 @@ crate::layered! {
             fn now_us() -> u64;
             /// Waits; the mapper has bounded the sum of waits of a call.
             fn delay_us(us: u32);
+            /// Returns the seconds since boot, up to 2^32 - 1.
+            #[cfg(feature = "uptime")]
+            fn uptime_s() -> u32 = |board| u32::try_from(board.now_us() / 1_000_000).unwrap_or(u32::MAX);
         }
     }
 
@@ -67,8 +70,18 @@ crate::layered! {
     /// What the mapper asks of a board: the registers of the BCM2711, the simulator, any set of
     /// `embedded-hal` pins ([`crate::HalPort`]).
     trait Port [Gpio + Clock + Log] {
-        mut {}
+        mut {
+            /// Returns the source of random numbers, on a board that has one.
+            fn random() -> Option<&mut dyn Random> = |_| None;
+        }
     }
+}
+
+/// A source of random numbers.
+pub trait Random {
+    /// Fills the bytes with numbers that nobody can foretell; a simulator's are those of its seed. Returns
+    /// whether it could.
+    fn fill(&mut self, bytes: &mut [u8]) -> bool;
 }
 
 /// A borrowed port is one: the owner has it back when the borrower is gone.

@@ -38,11 +38,14 @@ pub enum TrapCode {
     TableOutOfBounds = 14,
     /// A conversion of NaN to an integer.
     InvalidConversion = 15,
+    /// The board has not what a host function works on, or it failed; the detail is the number of the function's
+    /// row.
+    Unavailable = 16,
 }
 
 impl TrapCode {
     /// Every code.
-    pub const ALL: [TrapCode; 15] = [
+    pub const ALL: [TrapCode; 16] = [
         TrapCode::Unreachable,
         TrapCode::DivideByZero,
         TrapCode::IntegerOverflow,
@@ -58,6 +61,7 @@ impl TrapCode {
         TrapCode::SignatureMismatch,
         TrapCode::TableOutOfBounds,
         TrapCode::InvalidConversion,
+        TrapCode::Unavailable,
     ];
 
     /// The code with this number on the link, if there is one.
@@ -83,6 +87,7 @@ impl TrapCode {
             Self::SignatureMismatch => "signature_mismatch",
             Self::TableOutOfBounds => "table_out_of_bounds",
             Self::InvalidConversion => "invalid_conversion",
+            Self::Unavailable => "unavailable",
         }
     }
 }

@@ -9,6 +9,7 @@ mod common;
 
 use common::{Did, Recorder, code, direct, pin};
 use tiny_mapper::{Mapper, Store};
+use xmap_abi::HostFunction;
 use xmap_boards::{BoardId, Line};
 use xmap_image::{Field, Fields, Image, ImageBuilder, Immediate, Op, PinMode, Ty, Word};
 
@@ -27,7 +28,8 @@ fn words(op: Op, line: u8) -> Vec<Word> {
         }
         Field::LineIn | Field::LineOut | Field::U8 | Field::I8 => line,
         Field::Bank => line / 32,
-        Field::Zero | Field::Table | Field::Off8 | Field::Back8 => 0,
+        Field::Zero | Field::Args | Field::Table | Field::Off8 | Field::Back8 => 0,
+        Field::Row => HostFunction::RandomGet as u8,
     };
     let first = match shape.fields {
         Fields::Abc(a, b, c) => op.abc(field(a), field(b), field(c)),
@@ -85,7 +87,7 @@ fn written(did: &Did) -> u64 {
     match *did {
         Did::Set(bank, mask) | Did::Clear(bank, mask) => u64::from(mask) << (32 * bank),
         Did::Select(line, _) | Did::Pull(line, _) => 1 << line,
-        Did::Delay(_) | Did::Log(..) => 0,
+        Did::Delay(_) | Did::Log(..) | Did::Random(_) => 0,
     }
 }
 

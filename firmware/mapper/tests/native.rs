@@ -4,8 +4,9 @@ mod common;
 
 use common::*;
 use tiny_mapper::{CallError, Function, LogLevel, Pull, Trap, TrapCode};
+use xmap_abi::HostFunction;
 use xmap_boards::BoardId;
-use xmap_image::{Entry, ImageBuilder, Op, PinMode, Ty, VerifyError};
+use xmap_image::{Entry, ImageBuilder, Op, PinMode, Ty, VerifyError, Word};
 
 /// The lines of [`builder`]: 17 and 42 are outputs, 27 an input, 22 both ways.
 const OUT: u64 = 17;
@@ -356,6 +357,101 @@ fn a_text_is_charged_for_its_length_before_it_is_read() {
             m.set_fuel_cap(u32::MAX);
             assert_eq!(fault(call(m, "f", &[0, 0, BYTES as u64])), (TrapCode::BadText, 0));
         });
+    }
+}
+
+const RANDOM: Word = Op::HostCall.abc(0, HostFunction::RandomGet as u8, 0);
+
+#[test]
+fn random_bytes_fill_a_range_and_nothing_else() {
+    for mut b in both(&[Ty::U32, Ty::U32], &[], RANDOM) {
+        (b.memory_bytes, b.memory_pages, b.memory_max_pages) = (32, 1, 1);
+        with(&b, |m| {
+            m.port_mut().random = Some(9);
+            assert_eq!(call(m, "f", &[4, 8]), Ok(vec![]));
+            let expected: Vec<u8> = (0..32).map(|n| if (4..12).contains(&n) { 9 } else { 0 }).collect();
+            assert_eq!(m.memory(), expected);
+            assert_eq!(call(m, "f", &[32, 0]), Ok(vec![]));
+            assert_eq!(m.port_mut().take(), [Did::Random(8), Did::Random(0)]);
+            let all = u64::from(u32::MAX);
+            for (at, len, detail) in [(33, 0, 33), (0, 33, 0), (4, all, 4), (all, 1, u32::MAX)] {
+                assert_eq!(fault(call(m, "f", &[at, len])), (TrapCode::OutOfBounds, detail));
+            }
+            assert_eq!(m.memory(), expected);
+            assert_eq!(m.port_mut().take(), []);
+            // A board that has no random numbers.
+            m.port_mut().random = None;
+            let row = HostFunction::RandomGet as u32;
+            assert_eq!(fault(call(m, "f", &[0, 1])), (TrapCode::Unavailable, row));
+            assert_eq!(m.memory(), expected);
+        });
+    }
+}
+
+#[test]
+fn random_bytes_are_paid_for_before_they_are_made() {
+    for (n, mut b) in both(&[Ty::U32, Ty::U32], &[], RANDOM).into_iter().enumerate() {
+        (b.memory_bytes, b.memory_pages, b.memory_max_pages) = (65_536, 1, 1);
+        let entered = if n == 0 { 0 } else { 2 };
+        with(&b, |m| {
+            m.port_mut().random = Some(1);
+            for (len, charged) in [(0, 0), (15, 0), (16, 1), (65_536, 4096)] {
+                assert_eq!(call(m, "f", &[0, len]), Ok(vec![]));
+                assert_eq!(m.counters().fuel, entered + charged, "{len}");
+            }
+            m.port_mut().take();
+            m.set_fuel_cap(entered + 10);
+            assert_eq!(fault(call(m, "f", &[0, 11 * 16])), (TrapCode::Fuel, 0));
+            assert_eq!(m.port_mut().take(), []);
+            assert_eq!(call(m, "f", &[0, 11 * 16 - 1]), Ok(vec![]));
+        });
+    }
+}
+
+/// Where the window of a host call begins is the op's to say.
+#[test]
+fn a_host_call_takes_its_arguments_behind_its_base() {
+    let mut b = builder();
+    (b.memory_bytes, b.memory_pages, b.memory_max_pages) = (32, 1, 1);
+    let call_at = |base| Op::HostCall.abc(base, HostFunction::RandomGet as u8, 0);
+    let body = [Op::Const32.a16(7, 3), Op::Const32.a16(8, 2), call_at(6), ret(1)];
+    code(&mut b, "f", &[Ty::U32], &[Ty::U32], &body);
+    with(&b, |m| {
+        m.port_mut().random = Some(5);
+        assert_eq!(call(m, "f", &[77]), Ok(vec![77]));
+        assert_eq!(m.memory()[..6], [0, 0, 0, 5, 5, 0]);
+    });
+    // The frame is that of `function`: the last window that fits, and the first that does not.
+    for (base, fits) in [(61, true), (62, false), (255, false)] {
+        let mut b = builder();
+        code(&mut b, "f", &[], &[], &[call_at(base), RET]);
+        assert_eq!(b.build().is_ok(), fits, "{base}");
+    }
+}
+
+#[test]
+fn rows_that_host_calls_cannot_name_do_not_verify() {
+    let own = HostFunction::ALL.iter().map(|function| *function as u8);
+    let own = own.filter(|row| HostFunction::arity(*row).is_none());
+    for row in own.chain([HostFunction::ALL.len() as u8, 200, 255]) {
+        let mut b = builder();
+        code(&mut b, "f", &[], &[], &[Op::HostCall.abc(1, row, 0), RET]);
+        let expected = xmap_image::BuildError::Verify(VerifyError::Call(0));
+        assert_eq!(b.build(), Err(expected), "{row}");
+    }
+    // A direct entry has the row's parameters and results, and the first window.
+    let random = HostFunction::RandomGet as u8;
+    let cases: [(&[Ty], &[Ty], u8); 4] = [
+        (&[Ty::U32, Ty::U32], &[Ty::U32], 0),
+        (&[Ty::U32], &[], 0),
+        (&[Ty::U32; 3], &[], 0),
+        (&[Ty::U32; 3], &[], 1),
+    ];
+    for (params, results, base) in cases {
+        let mut b = builder();
+        direct(&mut b, "f", params, results, &[Op::HostCall.abc(base, random, 0)]);
+        let expected = xmap_image::BuildError::Verify(VerifyError::Export(0));
+        assert_eq!(b.build(), Err(expected), "{params:?} at {base}");
     }
 }
 

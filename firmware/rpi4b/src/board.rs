@@ -1,11 +1,11 @@
 //! The board as the device program sees it.
 
-use tiny_mapper::{Clock as _, Function, Gpio as _, Layer, LogLevel};
+use tiny_mapper::{Clock as _, Function, Gpio as _, Layer, LogLevel, Random};
 use xmap_bcm2711::{Clock, GenericTimer, Gpio, Pi};
 use xmap_boards::Line;
 use xmap_device::Edge;
 
-use crate::interrupts;
+use crate::{interrupts, random};
 
 /// The longest wait after which the main loop feeds the watchdog again.
 const FEED_US: u32 = 100_000;
@@ -41,6 +41,10 @@ impl Board {
 tiny_mapper::over!([] Board => 0: Registers);
 
 impl Layer for Board {
+    fn random(&mut self) -> Option<&mut dyn Random> {
+        random::is_seeded().then_some(self)
+    }
+
     fn select(&mut self, line: Line, function: Function) {
         // The register has other lines' functions, and a handler may make those inputs.
         critical_section::with(|_| self.0.select(line, function));
@@ -52,6 +56,12 @@ impl Layer for Board {
         } else {
             self.0.delay_us(us);
         }
+    }
+}
+
+impl Random for Board {
+    fn fill(&mut self, bytes: &mut [u8]) -> bool {
+        random::fill(bytes)
     }
 }
 

@@ -16,7 +16,7 @@ use crate::interrupts;
 use crate::limits::{MODULES, SLOTS_A_MODULE, TEXT_BYTES, TRACE_ENTRIES, WATCHDOG_MS};
 use crate::owner::{self, Owner};
 use crate::startup::{Start, arena::SlotMemory, logger};
-use crate::{HandoverError, Options};
+use crate::{HandoverError, Options, random};
 
 /// What stands between a panel and the board's port: a record, and the host's world where it rehearses.
 pub type Wrapped<P> = Rehearsal<Recorder<P, TRACE_ENTRIES, TEXT_BYTES>>;
@@ -39,6 +39,7 @@ pub fn touch<P: tiny_mapper::Port>(port: &mut P) {
     black_box(port.now_us());
     port.delay_us(black_box(1));
     port.log(LogLevel::Warn, black_box(""));
+    black_box(port.random().is_some_and(|random| random.fill(black_box(&mut [0; 4]))));
 }
 
 /// Does what every program does with bytes, for one that is only measured: copies what was handed over,
@@ -92,6 +93,7 @@ pub fn run(start: Start, rooms: [[SlotMemory; SLOTS_A_MODULE]; MODULES]) -> ! {
         }
         None => defmt::warn!("DEVELOPMENT build: any image is taken, whoever made it"),
     }
+    random::seed(seed);
     let service = callers::service(identity, seed);
     let mut starts = interrupts::starts();
     // From here on: what hangs in its mount is no reason to stay down.

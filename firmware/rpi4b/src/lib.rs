@@ -21,6 +21,7 @@ mod notes;
 mod options;
 #[cfg(target_os = "none")]
 pub mod owner;
+pub mod random;
 pub mod starts;
 #[cfg(target_os = "none")]
 #[allow(unsafe_code)]

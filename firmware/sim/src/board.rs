@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use tiny_mapper::{Function, LogLevel, Pull};
+use tiny_mapper::{Function, LogLevel, Pull, Random};
 use xmap_boards::{Bank, Line, PinMask};
 use xmap_device::{Board, Edge};
 
@@ -34,6 +34,8 @@ use crate::{Access, Change, Contention, Drive, Event, EventKind, Gpio, Register}
 pub struct SimBoard {
     gpio: Gpio,
     now_us: u64,
+    /// The state of the random numbers.
+    random: u64,
     recording: bool,
     events: Vec<Event>,
     changes: Vec<Change>,
@@ -72,6 +74,7 @@ impl SimBoard {
         Self {
             gpio: Gpio::new(),
             now_us: 0,
+            random: 0,
             recording: true,
             events: Vec::new(),
             changes: Vec::new(),
@@ -152,6 +155,12 @@ impl SimBoard {
         if let Err(contention) = driven {
             self.contention.get_or_insert(contention);
         }
+    }
+
+    /// Sets what the board's random numbers begin with, 0 unless set: the same numbers follow from the same
+    /// seed. They are those of SplitMix64, whole words of 8 bytes, low byte first, for each request.
+    pub fn seed(&mut self, seed: u64) {
+        self.random = seed;
     }
 
     /// The time, in microseconds since the board was made.
@@ -346,7 +355,25 @@ impl tiny_mapper::Log for SimBoard {
     }
 }
 
-impl tiny_mapper::Port for SimBoard {}
+impl Random for SimBoard {
+    fn fill(&mut self, bytes: &mut [u8]) -> bool {
+        for chunk in bytes.chunks_mut(8) {
+            // SplitMix64 (Steele, Lea, Flood: Fast splittable pseudorandom number generators, 2014).
+            self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
+            let z = (self.random ^ self.random >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            let z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+            let word = (z ^ z >> 31).to_le_bytes();
+            chunk.iter_mut().zip(word).for_each(|(byte, random)| *byte = random);
+        }
+        true
+    }
+}
+
+impl tiny_mapper::Port for SimBoard {
+    fn random(&mut self) -> Option<&mut dyn Random> {
+        Some(self)
+    }
+}
 
 impl Board for SimBoard {
     fn detect(&mut self, line: Line, rising: bool, falling: bool) {

@@ -172,13 +172,17 @@ fn within(image: &Image<'_>, key: &TrustedKey) -> Result<(), Reject> {
     if let Some(line) = lines.into_iter().find(|line| line.mask64() & !key.lines != 0) {
         return Err(Reject::Line(line.number()));
     }
-    let denied = |op: &Op| class_of(*op).is_some_and(|class| class.bit() & key.ops == 0);
-    let code = decode(image.code()).map(|(_, op, _)| op);
+    let denied =
+        |(op, first): &(Op, Word)| class_of(*op, *first).is_some_and(|class| class.bit() & key.ops == 0);
+    let code = decode(image.code()).map(|(_, op, words)| (op, words.first().copied().unwrap_or_default()));
     // A direct entry is one op, which stands in its row.
     let direct = image.exports().iter().filter(|row| row.is_direct());
-    let direct = direct.filter_map(|row| Op::from_u8(row.first as u8));
+    let direct = direct.filter_map(|row| Some((Op::from_u8(row.first as u8)?, row.first)));
     match code.chain(direct).find(denied) {
-        Some(op) => Err(Reject::Op(op)),
+        Some((op, first)) => Err(match op.host_function(first) {
+            Some(function) if op == Op::HostCall => Reject::HostCall(function),
+            _ => Reject::Op(op),
+        }),
         None => Ok(()),
     }
 }

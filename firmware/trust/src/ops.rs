@@ -1,10 +1,10 @@
 //! Classes of operations, as a policy allows them.
 
 use xmap_abi::OpClass;
-use xmap_image::Op;
+use xmap_image::{Op, Word};
 
-/// Returns the class of an operation, which is that of the host function that it calls; operations that only
+/// Returns the class of an operation with this first word, which is that of the host function that it calls; operations that only
 /// compute have none.
-pub fn class_of(op: Op) -> Option<OpClass> {
-    op.host_function().map(|function| function.row().class)
+pub fn class_of(op: Op, first: Word) -> Option<OpClass> {
+    op.host_function(first).map(|function| function.row().class)
 }

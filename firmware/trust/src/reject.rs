@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use xmap_abi::HostFunction;
 use xmap_image::{Op, VerifyError};
 
 use crate::{Exceeded, Limit, ModuleName, Origin, SealError};
@@ -39,6 +40,8 @@ pub enum Reject {
     Line(u8),
     /// It has an operation that the key may not use.
     Op(Op),
+    /// It calls a host function that the key may not use, by its row.
+    HostCall(HostFunction),
     /// The device has no room to remember the version of another module.
     Memory,
     /// It asks for more than the owner or the device's configuration allows.
@@ -65,6 +68,7 @@ impl fmt::Display for Reject {
             Self::Image(None) => f.write_str("the seal speaks of another module, version or board"),
             Self::Line(line) => write!(f, "line {line} not allowed"),
             Self::Op(op) => write!(f, "operation {} not allowed", op.text()),
+            Self::HostCall(function) => write!(f, "operation {function} not allowed"),
             Self::Memory => f.write_str("the device cannot remember another module"),
             Self::Limit(exceeded) => exceeded.fmt(f),
         }
@@ -88,7 +92,7 @@ impl Reject {
             Self::Board(_) => 9,
             Self::Image(_) => 10,
             Self::Line(_) => 11,
-            Self::Op(_) => 12,
+            Self::Op(_) | Self::HostCall(_) => 12,
             Self::Memory => 13,
             Self::Limit(exceeded) => LIMIT_CODES + exceeded.limit as u8,
         }
@@ -108,6 +112,7 @@ impl Reject {
             Self::Image(Some(error)) => ([u32::from(error.code()), error.place().unwrap_or(0)], ""),
             Self::Line(line) => ([u32::from(*line), 0], ""),
             Self::Op(op) => ([*op as u32, 0], ""),
+            Self::HostCall(function) => ([Op::HostCall as u32, *function as u32], ""),
             Self::Limit(exceeded) => ([exceeded.asked, exceeded.allowed], ""),
             Self::UnknownKey
             | Self::BadSignature
@@ -141,7 +146,10 @@ impl Reject {
             9 => Self::Board(first.try_into().ok()?),
             10 => Self::Image(None),
             11 => Self::Line(first.try_into().ok()?),
-            12 => Self::Op(u8::try_from(first).ok().and_then(Op::from_u8)?),
+            12 => match u8::try_from(first).ok().and_then(Op::from_u8)? {
+                Op::HostCall => Self::HostCall(HostFunction::from_u8(second.try_into().ok()?)?),
+                op => Self::Op(op),
+            },
             13 => Self::Memory,
             _ => {
                 let limit = Limit::from_u8(code.checked_sub(LIMIT_CODES)?)?;
@@ -184,6 +192,7 @@ mod tests {
             Reject::Image(None),
             Reject::Line(17),
             Reject::Op(Op::GpioSet),
+            Reject::HostCall(HostFunction::RandomGet),
             Reject::Memory,
         ];
         let mut codes: heapless::Vec<u8, 16> = heapless::Vec::new();

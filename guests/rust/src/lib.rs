@@ -69,6 +69,26 @@ mod abi {
         #[link_name = "message"]
         pub(crate) safe fn log_message(level: i32, ptr: *const u8, len: usize);
     }
+
+    // SAFETY: names and types are those of the guest ABI. The function writes the range, so that a caller needs
+    // it to be the caller's.
+    #[link(wasm_import_module = "random")]
+    unsafe extern "C" {
+        #[link_name = "get"]
+        pub(crate) fn random_get(ptr: *mut u8, len: usize);
+    }
+}
+
+/// Random numbers.
+pub mod random {
+    use crate::abi;
+
+    /// Fills the bytes with random numbers; a trap on a board that has none.
+    #[inline]
+    pub fn get(bytes: &mut [u8]) {
+        // SAFETY: the range is that of a live slice, which is borrowed for this call alone.
+        unsafe { abi::random_get(bytes.as_mut_ptr(), bytes.len()) }
+    }
 }
 
 /// General-purpose lines.

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use tiny_mapper::{Trap, TrapCode};
+use xmap_abi::HostFunction;
 use xmap_compiler::diagnostic::{Code, Diagnostic, Place};
 use xmap_compiler::map::{Origin, SourceMap};
 use xmap_device::{Hook, MountError};
@@ -32,6 +33,10 @@ pub fn reason(trap: &Trap) -> String {
         }
         TrapCode::TableOutOfBounds => format!("index {detail} is outside the table or the segment"),
         TrapCode::InvalidConversion => "NaN has no integer".into(),
+        TrapCode::Unavailable => match u8::try_from(detail).ok().and_then(HostFunction::from_u8) {
+            Some(function) => format!("this board has nothing for {function}"),
+            None => format!("host function {detail} is not known here"),
+        },
         TrapCode::BadText => format!("the text at address {detail:#x} is not UTF-8"),
     }
 }

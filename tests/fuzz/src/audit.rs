@@ -1,10 +1,10 @@
 //! Running an image under the eyes of a port that knows what it may do.
 
 use tiny_mapper::{
-    CallError, Clock, Function, Gpio, Log, LogLevel, Mapper, Port, Pull, Store, Trap, TrapCode,
+    CallError, Clock, Function, Gpio, Log, LogLevel, Mapper, Port, Pull, Random, Store, Trap, TrapCode,
 };
 use xmap_boards::{Bank, Line, PinMask};
-use xmap_image::{ExportId, Image, PinMode};
+use xmap_image::{ExportId, Image, Op, PinMode};
 
 use super::Entropy;
 
@@ -86,7 +86,20 @@ impl Log for Auditor<'_> {
     }
 }
 
-impl Port for Auditor<'_> {}
+impl Random for Auditor<'_> {
+    fn fill(&mut self, bytes: &mut [u8]) -> bool {
+        self.now_us += 1;
+        bytes.fill(self.now_us as u8);
+        self.note(11, bytes.len() as u64);
+        true
+    }
+}
+
+impl Port for Auditor<'_> {
+    fn random(&mut self) -> Option<&mut dyn Random> {
+        Some(self)
+    }
+}
 
 /// Calls every export a few times. Returns whether the image could be loaded.
 pub(crate) fn run(image: Image<'_>, entropy: &mut Entropy<'_>) -> bool {
@@ -155,7 +168,13 @@ fn call(mapper: &mut Mapper<'_, Auditor<'_>>, id: ExportId, round: u32, entropy:
         Err(error) => panic!("export {}: {error}", id.0),
     }
     let used = mapper.counters().fuel;
-    let most = if row.is_direct() { 0 } else { row.second.min(FUEL) };
+    let most = if row.is_direct() {
+        // For a length, where it has one: no range is longer than the memory.
+        let function = Op::from_u8(row.first as u8).and_then(|op| op.host_function(row.first));
+        function.map_or(0, |function| function.row().cost.fuel(MEMORY as u32))
+    } else {
+        row.second.min(FUEL)
+    };
     assert!(used <= most, "{used} of {most} words of fuel");
     mapper.port_mut().note(10, note ^ u64::from(used));
 }

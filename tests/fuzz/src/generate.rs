@@ -1,5 +1,6 @@
 //! Images that verify, with any op in them: each field is chosen by what its shape says.
 
+use xmap_abi::HostFunction;
 use xmap_boards::{BoardId, Line};
 use xmap_image::{
     Elements, Entry, Export, Field, Fields, Function, ImageBuilder, Immediate, NO_FUNCTION, Op, PinMode,
@@ -104,6 +105,9 @@ fn code(entropy: &mut Entropy<'_>, frames: &[Frame], frame: Frame) -> Vec<Word> 
             // Filled in below.
             Field::Off8 | Field::Back8 => 0,
             Field::Base => 1,
+            // Room for two arguments behind it.
+            Field::Args => entropy.below(u32::from(frame.size) - 2) as u8,
+            Field::Row => HostFunction::RandomGet as u8,
         };
         let shape = op.shape();
         let first = match shape.fields {

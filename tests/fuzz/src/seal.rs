@@ -9,7 +9,7 @@ use xmap_image::{
     Safe, Word, content_hash, decode, field, reseal,
 };
 use xmap_trust::{
-    HashPin, KeyId, MinimumVersion, OpClass, Reject, SEAL_WORDS, Seal, SecretKey, TrustPolicy, TrustedKey,
+    HashPin, KeyId, MinimumVersion, Reject, SEAL_WORDS, Seal, SecretKey, TrustPolicy, TrustedKey,
     check_sealed, class_of, seal, sealed,
 };
 
@@ -108,10 +108,10 @@ fn allowed(words: &[Word], policy: &TrustPolicy, origin: &str, have: u32) -> boo
     let minimum = |rule: &MinimumVersion| rule.module != seal.module || seal.version >= rule.version;
     let classes = image.functions().iter().flat_map(|row| {
         let code = &image.code()[row.start as usize..][..row.words() as usize];
-        decode(code).map(|(_, op, _)| op)
+        decode(code).map(|(_, op, words)| (op, words[0]))
     });
     let direct = image.exports().iter().filter(|row| row.is_direct());
-    let mut ops = classes.chain(direct.filter_map(|row| Op::from_u8(row.first as u8)));
+    let mut ops = classes.chain(direct.filter_map(|row| Some((Op::from_u8(row.first as u8)?, row.first))));
     seal.hash[..] == hash[..]
         && !policy.revoked_keys.contains(&seal.key)
         && !policy.revoked_images.contains(&seal.hash)
@@ -125,7 +125,7 @@ fn allowed(words: &[Word], policy: &TrustPolicy, origin: &str, have: u32) -> boo
         && (manifest.module, image.header().version, image.board() as u16)
             == (seal.module.as_str(), seal.version, seal.board)
         && image.declared() & !key.lines == 0
-        && ops.all(|op| class_of(op).is_none_or(|class| key.ops & class.bit() != 0))
+        && ops.all(|(op, first)| class_of(op, first).is_none_or(|class| key.ops & class.bit() != 0))
 }
 
 fn signer(n: u8) -> SecretKey {
@@ -240,7 +240,7 @@ fn policy(entropy: &mut Entropy<'_>, words: &[Word]) -> TrustPolicy {
         // A list that is full stays as it is.
         match entropy.below(10) {
             0 => policy.keys[0].lines = !(1 << entropy.below(58)),
-            1 => policy.keys[0].ops = !(1 << entropy.below(6)),
+            1 => policy.keys[0].ops = !(1 << entropy.below(7)),
             2 => policy.keys[0].modules.retain(|module| *module != name),
             3 => _ = policy.keys[0].origins.push(origin),
             4 => policy.keys[0].boards[0] = entropy.below(3) as u16,

@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use tiny_mapper::{Clock as _, Function, Gpio as _, Log as _, LogLevel};
+use tiny_mapper::{Clock as _, Function, Gpio as _, Log as _, LogLevel, Random as _};
 use wasmi::errors::HostError;
 use wasmi::{
     Caller, Config, Engine, Extern, Global, Instance, Linker, Memory, Module, Store, StoreLimits,
@@ -281,6 +281,20 @@ fn imports(engine: &Engine) -> Result<Linker<Host>, wasmi::Error> {
         };
         c.data_mut().world.log(level, &text);
         Ok::<_, wasmi::Error>(())
+    })?;
+    linker.func_wrap("random", "get", |mut c: Guest<'_>, at: u32, len: u32| {
+        let memory = c.get_export("memory").and_then(Extern::into_memory).or(c.data().memory);
+        let there = memory.as_ref().map_or(0, |memory| memory.data(&c).len());
+        let (at, len) = (at as usize, len as usize);
+        if at + len > there {
+            return Err(stop("out_of_bounds"));
+        }
+        let mut bytes = vec![0; len];
+        c.data_mut().world.fill(&mut bytes);
+        match memory {
+            Some(memory) => memory.write(&mut c, at, &bytes).map_err(|_| stop("out_of_bounds")),
+            None => Ok(()),
+        }
     })?;
     Ok(linker)
 }

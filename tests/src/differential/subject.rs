@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use tiny_mapper::{CallError, Mapper, Store, Trap, TrapCode};
+use xmap_abi::HostFunction;
 use xmap_compiler::codes::Code;
 use xmap_compiler::compile::compile;
 use xmap_compiler::diagnostic::Diagnostics;
@@ -55,6 +56,11 @@ impl Program {
             // A direct entry pays for a long text alone.
             How::Direct(Op::LogMessage) => {
                 Some((export.name.clone(), fuel::of_text(MEMORY_BYTES as u32).into()))
+            }
+            How::Direct(Op::HostCall) => {
+                let most = |function: &HostFunction| function.row().cost.fuel(MEMORY_BYTES as u32);
+                let most = HostFunction::ALL.iter().map(most).max().unwrap_or(0);
+                Some((export.name.clone(), most.into()))
             }
             How::Direct(_) => Some((export.name.clone(), 0)),
             How::Fuelled(_) => None,

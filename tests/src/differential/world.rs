@@ -2,7 +2,7 @@
 //! depend on all of that. So a change too many, too few or out of order shows, and a question asked too
 //! early or too late. Questions themselves are not noted: the compiler may leave out what nobody uses.
 
-use tiny_mapper::{Clock, Function, Gpio, Log, LogLevel, Port};
+use tiny_mapper::{Clock, Function, Gpio, Log, LogLevel, Port, Random};
 use xmap_boards::{Bank, Line, PinMask};
 use xmap_image::Pull;
 
@@ -21,6 +21,8 @@ pub(super) enum Event {
     Delay(u32),
     /// A message.
     Log(LogLevel, String),
+    /// So many random bytes.
+    Random(usize),
 }
 
 /// The board.
@@ -83,4 +85,18 @@ impl Log for World {
     }
 }
 
-impl Port for World {}
+impl Random for World {
+    fn fill(&mut self, bytes: &mut [u8]) -> bool {
+        self.note(Event::Random(bytes.len()));
+        let start = self.now_us as u8;
+        let numbers = (1u32..).map(|n| n.wrapping_mul(0x9e37_79b9) as u8 ^ start);
+        bytes.iter_mut().zip(numbers).for_each(|(byte, number)| *byte = number);
+        true
+    }
+}
+
+impl Port for World {
+    fn random(&mut self) -> Option<&mut dyn Random> {
+        Some(self)
+    }
+}

@@ -43,6 +43,8 @@ impl Line {
 pub(super) struct Board {
     lines: [Line; LINES],
     now_us: u64,
+    /// The state of the simulator's random numbers (SplitMix64).
+    random: u64,
     /// Microseconds that the running call may still wait, and that each call may wait.
     left_us: u64,
     time_us: u64,
@@ -71,6 +73,7 @@ impl Board {
         Board {
             lines,
             now_us: 0,
+            random: 0,
             left_us: time_us,
             time_us,
             trace: String::new(),
@@ -225,6 +228,19 @@ impl Board {
         self.left_us = self.left_us.checked_sub(us.into()).ok_or(TIME)?;
         self.now_us += u64::from(us);
         Ok(())
+    }
+
+    /// The simulator's random bytes: SplitMix64 from state 0, whole words of 8 bytes for each request.
+    pub(super) fn random(&mut self, len: usize) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        while bytes.len() < len {
+            self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
+            let z = (self.random ^ self.random >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            let z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+            bytes.extend((z ^ z >> 31).to_le_bytes());
+        }
+        bytes.truncate(len);
+        bytes
     }
 
     pub(super) fn log(&mut self, level: i32, text: &str) {

@@ -265,6 +265,20 @@ fn imports(engine: &Engine) -> Result<Linker<Board>> {
         c.data_mut().log(level, &text);
         Ok::<(), wasmi::Error>(())
     })?;
+    linker.func_wrap("random", "get", move |mut c: Host<'_>, ptr: u32, len: u32| {
+        let own = c.get_export("memory").and_then(Extern::into_memory);
+        let memory = own.or(c.data().memory);
+        let there = memory.as_ref().map_or(0, |memory| memory.data(&c).len());
+        let (start, len) = (ptr as usize, len as usize);
+        if start + len > there {
+            return Err(stop(Stop("out_of_bounds")));
+        }
+        let bytes = c.data_mut().random(len);
+        if let Some(memory) = memory {
+            memory.data_mut(&mut c)[start..start + len].copy_from_slice(&bytes);
+        }
+        Ok::<(), wasmi::Error>(())
+    })?;
     Ok(linker)
 }
 

@@ -18,6 +18,7 @@ const IMPORTS: &str = r#"
     (import "time" "now_us" (func $now (result i64)))
     (import "time" "delay_us" (func $delay (param i32)))
     (import "log" "message" (func $log (param i32 i32 i32)))
+    (import "random" "get" (func $random (param i32 i32)))
     (memory (export "memory") 1)
     (data (i32.const 8) "hi\ff")
     (export "set" (func $set)) (export "get" (func $get)) (export "toggle" (func $toggle))
@@ -41,6 +42,15 @@ fn writes_go_to_the_register_of_their_bank() {
                     GPCLR0 0x00020000\nGPSET0 0x00060000\nwrite ->\nwrite ->\nget -> 1\n\
                     read -> 134610944\nread -> 0\n";
     assert_eq!(trace("", "", script), expected);
+}
+
+/// SplitMix64 from state 0, as its authors give it.
+#[test]
+fn random_numbers_are_those_of_the_simulator() {
+    let functions = r#"(func (export "word") (result i64)
+        (call $random (i32.const 64) (i32.const 8)) (i64.load (i32.const 64)))"#;
+    let expected = "word -> -2152535657050944081\nword -> 7960286522194355700\n";
+    assert_eq!(trace("", functions, "call word\ncall word"), expected);
 }
 
 #[test]

@@ -73,7 +73,7 @@ fn candidates() -> Vec<Op> {
                 | Op::MemoryGrow
                 | Op::TimeDelay
         ) || matches!(op, Op::TableGet | Op::TableSet | Op::TableSize | Op::TableGrow)
-            || matches!(op, Op::LogMessage | Op::MemoryCopy | Op::MemoryFill)
+            || matches!(op, Op::LogMessage | Op::HostCall | Op::MemoryCopy | Op::MemoryFill)
             || matches!(op.shape().fields, Fields::Spill(_))
             || !matches!(op.shape().word, Immediate::Number | Immediate::Mask)
     };
@@ -96,7 +96,8 @@ fn function(random: &mut Random, callees: usize, candidates: &[Op]) -> Function 
             Field::U8 | Field::I8 => random.below(32) as u8,
             Field::LineIn | Field::LineOut => random.line(),
             Field::Bank => random.below(2) as u8,
-            Field::Base => FRAME - PARAMS - 1,
+            Field::Base | Field::Args => FRAME - PARAMS - 1,
+            Field::Row => 0,
         };
         let first = match op.shape().fields {
             Fields::Abc(a, b, c) => {

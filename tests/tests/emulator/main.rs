@@ -8,6 +8,7 @@ mod act;
 mod board;
 mod bound;
 mod faults;
+mod host_functions;
 mod log;
 mod operate;
 mod panels;

@@ -225,6 +225,7 @@ pub fn insns(op: Op) -> u64 {
         Op::GpioSet | Op::GpioClear => 87,
         Op::GpioPut => 88,
         Op::TimeDelay => 98,
+        Op::HostCall => 120,
         Op::DataDrop | Op::LineToggle => 100,
         Op::GpioToggle => 102,
         Op::GpioPull => 107,

@@ -3,6 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use xmap_abi::{Cost, HostFunction};
 use xmap_image::{Field, Fields, Op, Word, fuel};
 
 use super::paths::targets;
@@ -11,6 +12,9 @@ use super::{Bound, Program};
 /// Instructions of each byte that is copied or filled, and those that any length takes beyond none.
 const BYTE_INSNS: u64 = 8;
 const LENGTH_INSNS: u64 = 96;
+/// Instructions of each random byte, and those that any length takes: HMAC-SHA256 makes 32 at a time.
+const RANDOM_BYTE_INSNS: u64 = 320;
+const RANDOM_INSNS: u64 = 16_384;
 /// Instructions of each reference that is copied or written.
 const REFERENCE_INSNS: u64 = 48;
 
@@ -19,6 +23,8 @@ const REFERENCE_INSNS: u64 = 48;
 pub(super) enum Length {
     /// Bytes of text.
     Text,
+    /// Bytes of random numbers.
+    Random,
     /// Bytes of memory.
     Bytes,
     /// Pages of memory.
@@ -29,9 +35,10 @@ pub(super) enum Length {
 
 impl Length {
     /// What an op's length counts, if it has one.
-    pub(super) fn of(op: Op) -> Option<Self> {
+    pub(super) fn of(op: Op, first: Word) -> Option<Self> {
         match op {
             Op::LogMessage => Some(Self::Text),
+            Op::HostCall if op.host_function(first) == Some(HostFunction::RandomGet) => Some(Self::Random),
             Op::MemoryCopy | Op::MemoryFill | Op::MemoryInit => Some(Self::Bytes),
             Op::MemoryGrow => Some(Self::Pages),
             Op::TableGrow | Op::TableFill | Op::TableCopy | Op::TableInit => Some(Self::References),
@@ -47,6 +54,11 @@ impl Length {
             // Its instructions are those of `log_insns`.
             Self::Text => {
                 (fuel::of_text(u32::try_from(most(program.memory_bytes)).unwrap_or(u32::MAX)).into(), 0)
+            }
+            Self::Random => {
+                let bytes = most(program.memory_bytes);
+                let fuel = HostFunction::RandomGet.row().cost.fuel(bytes.try_into().unwrap_or(u32::MAX));
+                (fuel.into(), RANDOM_INSNS + bytes * RANDOM_BYTE_INSNS)
             }
             Self::Bytes => {
                 let bytes = most(program.memory_bytes);
@@ -68,7 +80,7 @@ impl Length {
 /// The constant lengths of ops that have one, by the op's number.
 pub(super) fn lengths(ops: &[(usize, Op, &[Word])]) -> HashMap<usize, u32> {
     let mut lengths = HashMap::new();
-    if !ops.iter().any(|(_, op, _)| Length::of(*op).is_some()) {
+    if !ops.iter().any(|(_, op, words)| Length::of(*op, words[0]).is_some()) {
         return lengths;
     }
     let joins: HashSet<i64> = ops.iter().flat_map(|(at, op, words)| targets(*at, *op, words)).collect();
@@ -79,8 +91,13 @@ pub(super) fn lengths(ops: &[(usize, Op, &[Word])]) -> HashMap<usize, u32> {
             known = [None; 256];
         }
         let [_, a, b, c] = words[0].to_le_bytes().map(usize::from);
-        let count = if *op == Op::TableGrow { a } else { c };
-        if Length::of(*op).is_some()
+        let count = match (op, op.host_function(words[0]).map(|function| function.row().cost)) {
+            (Op::TableGrow, _) => a,
+            // An argument stands behind the base.
+            (Op::HostCall, Some(Cost::Range { len, .. })) => a + 1 + usize::from(len),
+            _ => c,
+        };
+        if Length::of(*op, words[0]).is_some()
             && let Some(len) = known[count]
         {
             lengths.insert(n, len);
@@ -106,7 +123,7 @@ pub(super) fn lengths(ops: &[(usize, Op, &[Word])]) -> HashMap<usize, u32> {
             match field {
                 Field::Def | Field::Mut => known[register] = value,
                 // The callee's window.
-                Field::Base => known[register..].fill(None),
+                Field::Base | Field::Args => known[register..].fill(None),
                 _ => {}
             }
         }

@@ -134,7 +134,7 @@ impl<'f> Paths<'f> {
             let back = targets(at, op, words).into_iter().map(|to| at as i64 + 1 - to);
             let fuel = back.max().unwrap_or(0).max(0) as u64;
             let length = lengths.get(n).copied();
-            let more = match Length::of(op) {
+            let more = match Length::of(op, words[0]) {
                 Some(what @ Length::Text) => {
                     let insns = length.map_or_else(|| insns(op), log_insns);
                     what.cost(program, length).plus(Bound { ops: 1, insns, fuel: 0 })

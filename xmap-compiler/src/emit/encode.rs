@@ -232,6 +232,7 @@ impl Encoder<'_> {
                 self.moves(&moves);
                 self.words(match *callee {
                     Callee::Function(function) => vec![Op::Call.a16(base, function as u16)],
+                    Callee::Host(function) => vec![Op::HostCall.abc(base, function as u8, 0)],
                     Callee::Table { index, table, ty } => {
                         vec![Op::CallIndirect.abc(base, self.registers.of(index), table), ty]
                     }

@@ -1,10 +1,10 @@
 //! Host calls: with constant lines they are resolved and proven here, with others the mapper
 //! checks them against the declared masks.
 
-use xmap_abi::HostFunction;
+use xmap_abi::{Call, Cost, HostFunction};
 use xmap_image::Op;
 
-use super::select::{Machine, NONE, Selection, Slot};
+use super::select::{Callee, Machine, NONE, Selection, Slot};
 use crate::diagnostic::Diagnostic;
 use crate::ir::{Site, Value};
 
@@ -16,6 +16,11 @@ pub(super) fn select(
 ) -> Result<(), Diagnostic> {
     let offset = Site::offset(&to.func.sites, to.offset);
     let constant = |n: usize| to.constant(args[n]);
+    if let Cost::Range { start, len, .. } = function.row().cost
+        && let (Some(start), Some(len)) = (constant(start.into()), constant(len.into()))
+    {
+        to.pins.range(function, start, len, offset)?;
+    }
     match function {
         HostFunction::GpioSet => match (constant(0), constant(1)) {
             (Some(line), value) => {
@@ -95,11 +100,14 @@ pub(super) fn select(
             to.abc(Op::TimeDelay, us, NONE, NONE);
         }
         HostFunction::LogMessage => {
-            if let (Some(start), Some(len)) = (constant(1), constant(2)) {
-                to.pins.range(function, start, len, offset)?;
-            }
             let [level, start, len] = [to.reg(args[0]), to.reg(args[1]), to.reg(args[2])];
             to.abc(Op::LogMessage, level, start, len);
+        }
+        // Any other by the number of its row.
+        _ => {
+            debug_assert_eq!(function.row().call, Call::Row);
+            let results = if let Slot::Def(result) = def { vec![result] } else { Vec::new() };
+            to.push(Machine::Call { callee: Callee::Host(function), args: args.to_vec(), results });
         }
     }
     Ok(())

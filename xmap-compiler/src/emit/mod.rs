@@ -13,6 +13,7 @@ mod spill;
 mod split;
 mod trips;
 
+use xmap_abi::HostFunction;
 use xmap_image::{Function, Op, Word, decode};
 
 use crate::diagnostic::Diagnostic;
@@ -62,7 +63,8 @@ pub(crate) fn as_direct(function: &Function) -> Option<(Word, Word)> {
     }
     let mut first = words[0];
     match (op_defines(op), end) {
-        (false, Op::Ret) if function.results == 0 => {}
+        // Its result stands in register 1, as its row says.
+        (false, Op::Ret) if function.results == 0 || op == Op::HostCall => {}
         (true, Op::Ret) if function.results == 1 && first >> 8 & 0xff == 1 => {}
         (true, Op::RetV) if last[0] >> 8 & 0xff == first >> 8 & 0xff => {
             first = first & 0xffff_00ff | 1 << 8;
@@ -71,6 +73,10 @@ pub(crate) fn as_direct(function: &Function) -> Option<(Word, Word)> {
     }
     // Its operands are the call's arguments.
     let [_, a, b, c] = first.to_le_bytes();
+    if op == Op::HostCall {
+        let arity = HostFunction::arity(b);
+        return (a == 0 && arity == Some([function.params, function.results])).then_some((first, 0));
+    }
     if let xmap_image::Fields::Abc(fa, fb, fc) = op.shape().fields {
         let is_use = |f| f == xmap_image::Field::Use;
         let outside = [(fa, a), (fb, b), (fc, c)].iter().any(|(f, r)| is_use(*f) && *r > function.params);

@@ -6,7 +6,7 @@
 
 use super::liveness::{Range, STEP};
 use super::registers::{Classes, Registers, overlap, unite};
-use super::select::{End, Machine, Selected};
+use super::select::{Callee, End, Machine, Selected};
 use crate::ir::Value;
 use crate::work::Exhausted;
 
@@ -31,20 +31,24 @@ struct Calls {
     positions: Vec<u32>,
     /// How many registers each passes in or out at most.
     passed: Vec<usize>,
+    /// The lowest register that the window of each may begin at: a host call has no link, which takes one.
+    lowest: Vec<usize>,
     /// For each class, where it would like to be, those in the innermost loops first.
     wishes: Vec<Vec<Wish>>,
 }
 
 impl Calls {
     fn of(selected: &Selected, starts: &[u32], classes: &Classes) -> Self {
-        let mut calls = Self { positions: Vec::new(), passed: Vec::new(), wishes: Vec::new() };
+        let mut calls =
+            Self { positions: Vec::new(), passed: Vec::new(), lowest: Vec::new(), wishes: Vec::new() };
         let mut wishes: Vec<Vec<(u32, Wish)>> = vec![Vec::new(); classes.count()];
         for (block, start) in selected.blocks.iter().zip(starts) {
             for (k, inst) in block.insts.iter().enumerate() {
-                let Machine::Call { args, results, .. } = &inst.what else { continue };
+                let Machine::Call { callee, args, results } = &inst.what else { continue };
                 let call = calls.positions.len();
                 calls.positions.push(start + STEP * (k as u32 + 1));
                 calls.passed.push(args.len().max(results.len()));
+                calls.lowest.push(if matches!(callee, Callee::Host(_)) { 0 } else { 1 });
                 for (values, result) in [(args, false), (results, true)] {
                     for (n, v) in values.iter().enumerate() {
                         wishes[classes.root(*v)].push((block.depth, Wish::Window { call, n, result }));
@@ -90,7 +94,7 @@ pub(super) fn place(
     roots.sort_by_cached_key(|n| (classes.fixed[*n].is_none(), !outlives(*n), classes.ranges[*n][0]));
     // For each register, when a value stands there.
     let mut taken: Vec<Vec<Range>> = vec![Vec::new(); selected.params.len() + 1];
-    let mut bases = vec![1usize; calls.positions.len()];
+    let mut bases = calls.lowest.clone();
     let mut register = vec![0usize; classes.count()];
     for root in roots {
         let ranges = &classes.ranges[root];

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+use xmap_abi::HostFunction;
 use xmap_image::{Field, Fields, Op};
 
 use super::host;
@@ -49,6 +50,8 @@ pub(super) enum Machine {
 pub(super) enum Callee {
     /// A function.
     Function(u32),
+    /// A host function without ops of its own: it has the caller's window, and no register 0.
+    Host(HostFunction),
     /// The function at an index of a table, if it has the type.
     Table { index: Value, table: u8, ty: u32 },
 }

@@ -41,8 +41,13 @@ pub(crate) fn run() -> Result<()> {
         open(&[&["test", "-p", "xmap-image"], &integers[..]].concat())?;
         open(&[&["test", "-p", "tiny-mapper"], &integers[..]].concat())
     })?;
+    step("a host function that a test build adds", || {
+        let added =
+            ["--features", "xmapd/uptime,xmap-tests/uptime", "--test", "uptime", "--test", "host_functions"];
+        open(&[&["test", "-p", "xmapd", "-p", "xmap-tests"], &added[..]].concat())
+    })?;
     // The same seeds each time: what a change breaks is then the change's. The program runs others by
-    // hand. Modules on which wasmi itself panics (seed 56961) are counted, and more than a few are a failure.
+    // hand. Modules on which wasmi itself panics are counted, and more than a few are a failure.
     step("random modules against wasmi", || {
         let differential = ["run", "--release", "-p", "xmap-tests", "--bin", "differential", "--"];
         open(&[&differential[..], &["--seeds", "0..30000"]].concat())

@@ -1,5 +1,6 @@
 //! Code: every op of every function, in one walk for what an op says and one for where branches go.
 
+use xmap_abi::HostFunction;
 use xmap_boards::{Bank, Line};
 
 use super::Result;
@@ -7,7 +8,7 @@ use crate::layout::{Extension, Section};
 use crate::op::{Immediate, Op, Word};
 use crate::parts::Parts;
 use crate::shapes::{Packed, check, is_left_out, packed};
-use crate::{FULL, FunctionRow, Image, TypeRow, VerifyError, limits};
+use crate::{FULL, FunctionRow, HOST_CALLS, Image, TypeRow, VerifyError, limits};
 
 /// Starts of ops are marked for a stretch of the function at a time, so that a fixed set of bits does for
 /// any function. A function has at most 65,535 words, so there are at most 16 stretches.
@@ -172,6 +173,12 @@ impl<'i, 'a> Scope<'i, 'a> {
                 check::BANK => (value <= 1, Wrong::Line),
                 check::TABLE if FULL => ((value as usize) < image.tables().len(), Wrong::Table),
                 check::BASE => (value != 0, Wrong::Call),
+                // Arguments and results of the host function fit the frame.
+                check::ROW if HOST_CALLS => (
+                    arity(value)
+                        .is_some_and(|[params, results]| a + u32::from(params.max(results)) < self.frame),
+                    Wrong::Call,
+                ),
                 check::BITS32 => (value < 32, Wrong::Immediate),
                 check::BITS64 => (value < 64, Wrong::Immediate),
                 check::ONE_RESULT => (value == 0 && self.results == 1, Wrong::Immediate),
@@ -242,6 +249,25 @@ impl<'i, 'a> Scope<'i, 'a> {
         let ok = ((word & 0xffff) as usize) < low && ((word >> 16) as usize) < high;
         if ok { Ok(()) } else { Err(VerifyError::Table(at)) }
     }
+}
+
+/// How many parameters and results each host function has that `host_call` names by its row: more than a frame
+/// holds where it is none.
+static ARITY: [[u8; 2]; HostFunction::ALL.len()] = {
+    let mut all = [[u8::MAX; 2]; HostFunction::ALL.len()];
+    let mut n = 0;
+    while n < all.len() {
+        if let Some(arity) = HostFunction::arity(n as u8) {
+            all[n] = arity;
+        }
+        n += 1;
+    }
+    all
+};
+
+/// Parameters and results of a row.
+pub(super) fn arity(row: u32) -> Option<[u8; 2]> {
+    ARITY.get(row as usize).copied()
 }
 
 /// Whether a set of lines has the line with this number.

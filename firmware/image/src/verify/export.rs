@@ -1,12 +1,12 @@
 //! Export rows: their types, and the operation that a direct row holds.
 
 use super::Result;
-use super::code::Scope;
+use super::code::{Scope, arity};
 use crate::op::Op;
 use crate::parts::Parts;
 use crate::shapes::{check, packed};
 use crate::types::is_pointer;
-use crate::{ExportRow, Image, Ty, VerifyError, limits};
+use crate::{ExportRow, HOST_CALLS, Image, Ty, VerifyError, limits};
 
 impl Image<'_> {
     /// The rows of all exports.
@@ -56,6 +56,9 @@ impl Image<'_> {
         }
         let result = match shape.fields() & 31 {
             check::DEF => a == 1 && row.results() == 1,
+            check::ARGS if HOST_CALLS => {
+                a == 0 && arity(b.into()).is_some_and(|n| n.map(usize::from) == [row.params(), row.results()])
+            }
             _ => row.results() == 0,
         };
         // The mapper's fast path asks no more than whether the line is declared and the value 0 or 1.

@@ -4,7 +4,8 @@
 pub mod transcript;
 
 use tiny_mapper::{
-    CallError, Clock, Counters, Function as Direction, Gpio, Log, LogLevel, Mapper, Port, Pull, Store, Trap,
+    CallError, Clock, Counters, Function as Direction, Gpio, Log, LogLevel, Mapper, Port, Pull, Random,
+    Store, Trap,
 };
 use xmap_boards::{Bank, BoardId, Line, PinMask};
 use xmap_image::{
@@ -20,6 +21,7 @@ pub enum Did {
     Pull(u8, Pull),
     Delay(u32),
     Log(LogLevel, String),
+    Random(usize),
 }
 
 /// A port that records. Levels follow what is driven, and can be set from outside.
@@ -28,6 +30,8 @@ pub struct Recorder {
     pub did: Vec<Did>,
     pub levels: [PinMask; 2],
     pub now_us: u64,
+    /// What random bytes are, on a board that has them.
+    pub random: Option<u8>,
 }
 
 impl Recorder {
@@ -72,7 +76,19 @@ impl Log for Recorder {
     }
 }
 
-impl Port for Recorder {}
+impl Random for Recorder {
+    fn fill(&mut self, bytes: &mut [u8]) -> bool {
+        self.did.push(Did::Random(bytes.len()));
+        bytes.fill(self.random.unwrap_or_default());
+        self.random.is_some()
+    }
+}
+
+impl Port for Recorder {
+    fn random(&mut self) -> Option<&mut dyn Random> {
+        self.random.is_some().then_some(self as &mut dyn Random)
+    }
+}
 
 /// A row of a line that exists.
 pub fn pin(line: u8, mode: PinMode) -> PinRow {

@@ -36,12 +36,18 @@ fn native(op: Op, words: &[Word], name: &dyn Fn(u8) -> String) -> Option<String>
         Op::GpioGet => format!("{} <- gpio.get line={}", r(a), r(b)),
         Op::GpioDirection => format!("gpio.direction line={} out={}", r(a), r(b)),
         Op::GpioPull => format!("gpio.pull line={} pull={}", r(a), r(b)),
+        Op::HostCall => {
+            let function = op.host_function(words[0])?;
+            let row = function.row();
+            let behind = |n: usize| (1..=n as u8).map(|n| r(a.wrapping_add(n)));
+            call(function, behind(row.params.len()), behind(row.results.len()))
+        }
         // Any other has a register for each parameter and result.
         _ => {
             let Fields::Abc(first, second, third) = op.shape().fields else { return None };
             let fields = || [(first, a), (second, b), (third, c)].into_iter();
             let of = |field| fields().filter(move |(is, _)| *is == field).map(|(_, register)| r(register));
-            call(op.host_function()?, of(Field::Use), of(Field::Def))
+            call(op.host_function(words[0])?, of(Field::Use), of(Field::Def))
         }
     })
 }
@@ -116,7 +122,8 @@ fn operand(
 ) -> Option<String> {
     match field {
         Field::Zero => None,
-        Field::Def | Field::Use | Field::Mut | Field::Base => Some(name(byte)),
+        Field::Def | Field::Use | Field::Mut | Field::Base | Field::Args => Some(name(byte)),
+        Field::Row => Some(format!("row {byte}")),
         Field::U8 => Some(byte.to_string()),
         Field::I8 => Some((byte as i8).to_string()),
         Field::LineIn | Field::LineOut => Some(format!("line {byte}")),
@@ -193,6 +200,8 @@ mod tests {
         assert_eq!(shown(0, &[Op::TimeNow.abc(1, 0, 0)]), "r1 <- time.now_us");
         assert_eq!(shown(0, &[Op::TimeDelay.abc(4, 0, 0)]), "time.delay_us us=r4");
         assert_eq!(shown(0, &[Op::LogMessage.abc(1, 2, 3)]), "log.message level=r1 ptr=r2 len=r3");
+        let random = Op::HostCall.abc(4, HostFunction::RandomGet as u8, 0);
+        assert_eq!(shown(0, &[random]), "random.get ptr=r5 len=r6");
     }
 
     #[test]

@@ -1,0 +1,49 @@
+//! Host functions without ops of their own, by the numbers of their rows (`xmap_abi`).
+
+use xmap_abi::{Cost, HostFunction};
+
+use crate::exec::Window;
+use crate::native::{Native, paid};
+use crate::{Fault, Port, TrapCode, memory};
+
+impl<P: Port> Native<'_, P> {
+    /// Calls the host function of a row. Its arguments stand behind the register `base`, its result will. Returns
+    /// the fuel that is left of `fuel`.
+    ///
+    /// # Errors
+    /// `Unavailable` where the board has not what the function works on; a range outside the memory; where the
+    /// fuel does not cover the range.
+    #[inline]
+    pub(crate) fn host_call(
+        &mut self,
+        [base, row]: [u8; 2],
+        window: &mut Window,
+        memory: &mut [u8],
+        fuel: i64,
+    ) -> Result<i64, Fault> {
+        const RANDOM_GET: u8 = HostFunction::RandomGet as u8;
+        #[cfg(feature = "uptime")]
+        const TIME_UPTIME_S: u8 = HostFunction::TimeUptimeS as u8;
+        let [first, second] = [1, 2].map(|n| window[usize::from(base.wrapping_add(n))] as u32);
+        match row {
+            RANDOM_GET => {
+                const COST: Cost = HostFunction::RandomGet.row().cost;
+                let bytes = memory::range_mut(memory, first, second)?;
+                // Refused before it is filled.
+                let left = paid(fuel, COST.fuel(second))?;
+                let filled = self.port.random().is_some_and(|random| random.fill(bytes));
+                if filled { Ok(left) } else { Err(unavailable(row)) }
+            }
+            #[cfg(feature = "uptime")]
+            TIME_UPTIME_S => {
+                window[usize::from(base.wrapping_add(1))] = u64::from(self.port.uptime_s());
+                Ok(fuel)
+            }
+            _ => Err(unavailable(row)),
+        }
+    }
+}
+
+const fn unavailable(row: u8) -> Fault {
+    Fault::new(TrapCode::Unavailable, row as u32)
+}

@@ -1,0 +1,79 @@
+//! Host functions beyond lines, clock and messages, on the flashed program.
+//!
+//! With the features `uptime` of this package and of `xtask` that is also the function of ARCHITECTURE.md's
+//! example.
+
+use std::io::Write as _;
+
+use tempfile::NamedTempFile;
+use tiny_mapper::TrapCode;
+use xmap_abi::HostFunction;
+use xmap_boards::RPI4B;
+use xmap_client::{Client, Outcome, PortName};
+use xmap_compiler::compile::compile;
+use xmap_compiler::manifest::Manifest;
+use xmap_link::Export;
+use xtask::emulator::Machine;
+
+use crate::board::{bytes, flashed, patient};
+
+const RANDOM: &str = r#"(module
+    (import "random" "get" (func $get (param i32 i32)))
+    (memory 1)
+    (func (export "word") (result i64)
+        (call $get (i32.const 8) (i32.const 8))
+        (i64.load (i32.const 8))))"#;
+
+/// The panel's file, compiled from its text.
+fn panel(text: &str) -> NamedTempFile {
+    let manifest = Manifest::bare(&RPI4B, "panel.wasm".as_ref());
+    let compiled = compile(&manifest, &wat::parse_str(text).unwrap()).unwrap_or_else(|e| panic!("{e}"));
+    let mut file = NamedTempFile::new().unwrap();
+    file.write_all(&bytes(&compiled.words)).unwrap();
+    file
+}
+
+/// Calls an export without arguments some times on a board that has or has not a seed.
+fn outcomes(text: &str, export: &str, seeded: bool, calls: usize) -> Vec<Outcome> {
+    let panel = panel(text);
+    let machine = Machine { panel: Some(panel.path()), seeded, ..Machine::new(flashed()) };
+    let emulator = machine.start().unwrap_or_else(|error| panic!("{error:#}"));
+    let port = PortName::Tcp { host: "127.0.0.1".into(), port: emulator.listen().unwrap() };
+    let mut client = Client::connect(&port, &patient()).unwrap_or_else(|error| panic!("{error}"));
+    let export = Export::name(export).unwrap();
+    (0..calls).map(|_| client.call(&export, &[]).unwrap_or_else(|error| panic!("{error}"))).collect()
+}
+
+#[test]
+fn random_numbers_come_from_the_seed_of_the_start() {
+    let outcomes = outcomes(RANDOM, "word", true, 3);
+    let mut words: Vec<u64> = Vec::new();
+    for outcome in outcomes {
+        let Outcome::Returned(word) = outcome else { panic!("{outcome:?}") };
+        words.extend(word);
+    }
+    words.sort_unstable();
+    words.dedup();
+    assert_eq!(words.len(), 3);
+}
+
+#[test]
+fn without_a_seed_there_are_none() {
+    let outcomes = outcomes(RANDOM, "word", false, 1);
+    let [Outcome::Trapped(trap)] = &outcomes[..] else { panic!("{outcomes:?}") };
+    let expected = (TrapCode::Unavailable as u8, HostFunction::RandomGet as u32);
+    assert_eq!((trap.code, trap.detail), expected);
+}
+
+#[cfg(feature = "uptime")]
+#[test]
+fn the_uptime_is_that_of_the_clock() {
+    let text = r#"(module
+        (import "time" "uptime_s" (func $uptime (result i32)))
+        (import "time" "delay_us" (func $delay (param i32)))
+        (func (export "wait") (result i32) (local $before i32)
+            (local.set $before (call $uptime))
+            (call $delay (i32.const 1000000))
+            (i32.sub (call $uptime) (local.get $before))))"#;
+    assert_eq!(outcomes(text, "wait", true, 1), [Outcome::Returned(vec![1])]);
+}
