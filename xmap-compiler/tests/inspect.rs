@@ -1,9 +1,9 @@
-//! What `xmap inspect` says of each kind of file that somebody may have: tests/inspect/kinds.txt has the files and
-//! the answers. `BLESS=1 cargo test -p xmap-compiler --test inspect` writes the answers anew.
+//! What `xmap inspect` says of each kind of file that somebody may have: tests/inspect/kinds.txt has the
+//! files and the answers. `BLESS=1 cargo test -p xmap-compiler --test inspect` writes the answers anew.
 //!
-//! A case is a line `== NAME`, the file's text, a line `--`, and the answer. In the name, `.wat` is a module's text
-//! that is made binary first where the line says `binary`; `cut N` takes its first N bytes; `bytes` is bytes as in
-//! a string of the text format.
+//! A case is a line `== NAME`, the file's text, a line `--`, and the answer. In the name, `.wat` is a
+//! module's text that is made binary first where the line says `binary`; `cut N` takes its first N bytes;
+//! `bytes` is bytes as in a string of the text format.
 
 use std::fs;
 use std::path::Path;
