@@ -234,6 +234,19 @@ fn clocks_are_the_devices_and_polls_wait() {
 }
 
 #[test]
+fn random_numbers_differ() {
+    let module = format!(
+        "(module {} (memory 1) (func (export \"r\") (result i32)
+            (if (call $random_get (i32.const 8) (i32.const 4)) (then unreachable))
+            (if (i32.load (i32.const 12)) (then unreachable)) (i32.load (i32.const 8))))",
+        wasi("random_get", "i32 i32")
+    );
+    let mut sim = mounted(&module);
+    let first = call(&mut sim, "r").unwrap();
+    assert_ne!(call(&mut sim, "r"), Ok(first));
+}
+
+#[test]
 fn a_poll_that_would_wait_too_long_traps() {
     let module = format!(
         "(module {} (memory 1) (data (i32.const 24) \"\\00\\94\\35\\77\")

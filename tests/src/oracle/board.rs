@@ -249,7 +249,8 @@ impl Board {
             1 => "INFO",
             _ => "WARN",
         };
-        let _ = writeln!(self.trace, "log {level} {text}");
+        // A tab would act on a terminal, so traces show it.
+        let _ = writeln!(self.trace, "log {level} {}", text.replace('\t', "\\t"));
     }
 }
 

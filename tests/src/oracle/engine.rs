@@ -57,7 +57,7 @@ impl Guest {
         let store = Store::new(&engine, Board::new(manifest));
         let mut linker = imports(&engine)?;
         hosted::link(&mut linker, &module, &manifest.strings)?;
-        Ok(Guest { module, linker, store, instance: None, fuel: manifest.fuel.max(FUEL) })
+        Ok(Guest { module, linker, store, instance: None, fuel: (manifest.fuel * 4).max(FUEL) })
     }
 
     /// Whether the module has this function.

@@ -7,7 +7,7 @@
 //! module makes by its own pulls and directions are seen when its call is over). It does not know fuel in
 //! words, whose limit is the image's own: a call that burns [`FUEL`] units traps, so scripts only run out of
 //! fuel in loops that do nothing else. Messages stand in the trace as they are: those of a panel have no
-//! control characters, which other printers escape.
+//! control characters but tabs, which all printers escape.
 
 mod board;
 mod engine;

@@ -13,6 +13,24 @@ const WORDS: usize = 32;
 pub(super) const WASI: &str = include_str!("wasi.wat");
 pub(super) const ENV: &str = include_str!("env.wat");
 
+/// `$random` where the guest ABI has none: SplitMix64, which the clock seeds with each byte. Enough for hash
+/// tables and for a scheduler, not for a secret (docs/wasi.md).
+const GENERATOR: &str = "(global $seed (mut i64) (i64.const 0))
+    (func $random (param $at i32) (param $n i32) (local $z i64)
+      (loop $more
+        (if (local.get $n)
+          (then
+            (global.set $seed (i64.add (global.get $seed) (i64.add (call $now_us) (i64.const 0x9e3779b97f4a7c15))))
+            (local.set $z (global.get $seed))
+            (local.set $z (i64.mul (i64.xor (local.get $z) (i64.shr_u (local.get $z) (i64.const 30)))
+              (i64.const 0xbf58476d1ce4e5b9)))
+            (local.set $z (i64.mul (i64.xor (local.get $z) (i64.shr_u (local.get $z) (i64.const 27)))
+              (i64.const 0x94d049bb133111eb)))
+            (i64.store8 (local.get $at) (i64.xor (local.get $z) (i64.shr_u (local.get $z) (i64.const 31))))
+            (local.set $at (i32.add (local.get $at) (i32.const 1)))
+            (local.set $n (i32.sub (local.get $n) (i32.const 1)))
+            (br $more)))))\n";
+
 /// What is asked of the library beside its functions.
 pub(super) struct Wanted<'t> {
     /// The arguments of a program, its name first.
@@ -39,10 +57,11 @@ pub(super) fn library(wanted: &Wanted<'_>) -> String {
         text += "(import \"guest\" \"_start\" (func $guest_start))\n\
                  (func (export \"command\") (call $guest_start) (call $flush))\n";
     }
-    if random {
-        text += "(func (export \"wasi_snapshot_preview1.random_get\") (param i32 i32) (result i32)\n\
-                 (call $random (local.get 0) (local.get 1)) (i32.const 0))\n";
+    if !random {
+        text += GENERATOR;
     }
+    text += "(func (export \"wasi_snapshot_preview1.random_get\") (param i32 i32) (result i32)\n\
+             (call $random (local.get 0) (local.get 1)) (i32.const 0))\n";
     text += "(func (export \"env.seed\") (result f64)";
     text += match random {
         // The first bytes of the memory are lent, and given back: nothing in between can trap.

@@ -184,7 +184,7 @@ fn way_out(module: &WasmModule<'_>, import: &Foreign<'_>) -> String {
     } else if is_wasm_bindgen(from, name) {
         Some(WASM_BINDGEN)
     } else if from.starts_with("wasi_") || from.starts_with("wasi:") || from == "wasi" {
-        Some(wasi(from, name))
+        Some(WASI)
     } else if from.starts_with("wasm:") {
         Some("it is a built-in of JavaScript engines; compile for linear memory and without JavaScript")
     } else if from.contains(':') {
@@ -291,15 +291,8 @@ fn emscripten(name: &str) -> &'static str {
     }
 }
 
-fn wasi(from: &str, name: &str) -> &'static str {
-    if (from, name) == (library::WASI, "random_get") {
-        "this version of the guest ABI has no random numbers: seed a generator by the clock, and take what asks for \
-         them out of the module"
-    } else {
-        "of WASI, preview 1 is compiled in (`wasi_snapshot_preview1`): build for wasm32-wasip1 (rustc, clang) or \
-         wasm32-wasi (zig), not for wasm32-wasip2 and not with a compiler from before 2020"
-    }
-}
+const WASI: &str = "of WASI, preview 1 is compiled in (`wasi_snapshot_preview1`): build for wasm32-wasip1 (rustc, clang) or \
+                    wasm32-wasi (zig), not for wasm32-wasip2 and not with a compiler from before 2020";
 
 /// Functions of the C library and of the compiler's runtime that a linker did not find.
 fn c_library(name: &str) -> Option<&'static str> {
