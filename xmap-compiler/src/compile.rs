@@ -99,8 +99,8 @@ pub fn compile_with(
 /// What a device calls behind the start function.
 const HOOK: &str = "_initialize";
 
-/// Makes the start function the hook [`HOOK`], which runs right behind it: a device gives a start function what
-/// an image without a manifest has, and a hook its bound, or what the manifest says.
+/// Makes the start function the hook [`HOOK`], which runs right behind it: a device gives a start function
+/// what an image without a manifest has, and a hook its bound, or what the manifest says.
 fn start_as_hook(module: &mut WasmModule<'_>) {
     let start = module.start.take().map(|function| wasm::ExportedFunction { name: HOOK, function });
     module.exports.extend(start);

@@ -242,8 +242,8 @@ pub(crate) const LINK_IT: &str =
 pub(crate) const CORE_MODULE: &str = "build a core module: for wasm32-unknown-unknown (rustc) and not wasm32-wasip2, without \
                                       `wasm-tools component new`, `cargo component` or `jco componentize`";
 
-/// Whether a module has what a linker takes away: its custom sections stand behind the code, so all are looked
-/// at.
+/// Whether a module has what a linker takes away: its custom sections stand behind the code, so all are
+/// looked at.
 fn is_object(bytes: &[u8]) -> bool {
     let names = Parser::new(0).parse_all(bytes).map_while(Result::ok).filter_map(|payload| match payload {
         Payload::CustomSection(section) => Some(section.name().to_string()),

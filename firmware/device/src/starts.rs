@@ -2,8 +2,8 @@
 //!
 //! Before an image is mounted, a start with it is counted, and the counts are kept where they outlive a
 //! restart. Once the device has served a host, or has run for [`GOOD_US`], or ends in order, they are taken
-//! back. A start that hangs or crashes leaves its count there. An image with [`UNCLEAN_STARTS`] of them is set
-//! aside: what its device has before it is mounted, then nothing; the link is up in each case.
+//! back. A start that hangs or crashes leaves its count there. An image with [`UNCLEAN_STARTS`] of them is
+//! set aside: what its device has before it is mounted, then nothing; the link is up in each case.
 //!
 //! This is the account alone. A disk (`firmware/linux`) or memory that a reset leaves alone
 //! (`firmware/rpi4b`) keeps [`Starts::rows`].

@@ -2,10 +2,11 @@
 
 use core::fmt::{self, Write as _};
 
-/// Bytes beyond ASCII of characters that act on what shows them, by their first bytes, and in the lowest eight
-/// bits how many more there are behind them: control characters, separators of lines, marks and overrides of
-/// direction, and characters of no width. Two names that differ in the latter alone would look the same.
-/// Selectors of a variant are none of them: what they belong to looks different, and emoji have them.
+/// Bytes beyond ASCII of characters that act on what shows them, by their first bytes, and in the lowest
+/// eight bits how many more there are behind them: control characters, separators of lines, marks and
+/// overrides of direction, and characters of no width. Two names that differ in the latter alone would look
+/// the same. Selectors of a variant are none of them: what they belong to looks different, and emoji have
+/// them.
 const ACTING: [u32; 8] = [
     0xc2_801f,   // U+0080 to U+009F
     0xc2_ad00,   // U+00AD

@@ -59,8 +59,8 @@ impl<'a> Handover<'a> {
     ///
     /// # Errors
     ///
-    /// A property is not of its type, or the image's place overlaps the program or what is taken, is empty, or
-    /// is beyond the first GiB.
+    /// A property is not of its type, or the image's place overlaps the program or what is taken, is empty,
+    /// or is beyond the first GiB.
     pub fn read(tree: Fdt<'a>, program_end: usize, taken: &[Range<usize>]) -> Result<Self, HandoverError> {
         let chosen = tree.find_node("/chosen");
         let property = |name| chosen.and_then(|node| node.property(name));

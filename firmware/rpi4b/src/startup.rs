@@ -171,8 +171,8 @@ unsafe fn device_tree_at(address: u64) -> Result<Fdt<'static>, HandoverError> {
     if taken().iter().any(|taken| start < taken.end && start + size > taken.start) {
         return Err(HandoverError::NoDeviceTree);
     }
-    // SAFETY: the whole tree is in mapped memory and not where something else will be; the boot stage wrote it, and
-    // nothing writes it now.
+    // SAFETY: the whole tree is in mapped memory and not where something else will be; the boot stage wrote
+    // it, and nothing writes it now.
     let bytes = unsafe { slice::from_raw_parts(first.cast(), size) };
     Fdt::new(bytes).map_err(|_| HandoverError::BadDeviceTree)
 }

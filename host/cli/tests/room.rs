@@ -89,8 +89,8 @@ fn an_image_is_no_larger_than_a_slot() {
     assert!(matches!(sim.swap(&image.image()), Err(Failure::Image(_))));
 }
 
-/// What a device without an owner's word refuses is said when it is built, each limit by its name; the image is
-/// written all the same.
+/// What a device without an owner's word refuses is said when it is built, each limit by its name; the image
+/// is written all the same.
 #[test]
 fn build_warns_of_what_a_device_does_not_take_by_default() {
     let folder = tempfile::tempdir().unwrap();

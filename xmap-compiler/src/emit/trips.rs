@@ -14,8 +14,8 @@ const MOST_ROUNDS: u64 = 1 << 22;
 /// no division gives the rounds.
 const MOST_TURNS: u64 = 1 << 14;
 
-/// For each loop head: how often it is entered at most, each time that control comes to it from outside; `None`
-/// where that is not known.
+/// For each loop head: how often it is entered at most, each time that control comes to it from outside;
+/// `None` where that is not known.
 pub(super) fn trips(func: &Func, order: &[BlockId]) -> Vec<(BlockId, Option<u64>)> {
     let mut place = vec![usize::MAX; func.blocks.len()];
     order.iter().enumerate().for_each(|(n, b)| place[b.0 as usize] = n);
@@ -236,8 +236,8 @@ impl Loops<'_> {
         (rounds <= MOST_ROUNDS).then_some(rounds)
     }
 
-    /// The most rounds over all values that a counter may start with. Where it counts down by `k`, a round from
-    /// a value leads to the one that is smaller by `k`: so it is enough to look at the `k` smallest.
+    /// The most rounds over all values that a counter may start with. Where it counts down by `k`, a round
+    /// from a value leads to the one that is smaller by `k`: so it is enough to look at the `k` smallest.
     fn most_from(
         &mut self,
         counter: &Counter,

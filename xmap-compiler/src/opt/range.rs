@@ -12,7 +12,8 @@ pub(crate) fn largest_values(func: &Func, order: &[BlockId]) -> Vec<u64> {
     for (param, range) in func.params.iter().zip(&func.ranges) {
         all[param.0 as usize] = *range;
     }
-    // Definitions come before uses; what a loop brings back is a block's parameter, of which nothing is known.
+    // Definitions come before uses; what a loop brings back is a block's parameter, of which nothing is
+    // known.
     for inst in order.iter().flat_map(|block| &func.at(*block).insts) {
         if let ([result], true) = (&inst.results[..], inst.args.len() <= 3) {
             let mut args = [0; 3];
