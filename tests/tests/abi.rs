@@ -184,8 +184,8 @@ fn wrong_bindings_are_found() {
     }
 }
 
-/// The names that a panel's author writes, by language: C, Rust, Zig, AssemblyScript. Each file of the bindings
-/// defines the last word of each.
+/// The names that a panel's author writes, by language: C, Rust, Zig, AssemblyScript. Each file of the
+/// bindings defines the last word of each.
 fn author_names(function: HostFunction) -> [String; 4] {
     let row = function.row();
     let (module, name) = (row.module, row.name);

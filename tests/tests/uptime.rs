@@ -1,6 +1,6 @@
 //! The example of ARCHITECTURE.md, *How to add a host function*: `time.uptime_s` is a row of the table, a
-//! method of the clock with a default for all boards, and a line of the mapper's dispatch; all else is derived.
-//! `cargo test -p xmap-tests --features uptime --test uptime`
+//! method of the clock with a default for all boards, and a line of the mapper's dispatch; all else is
+//! derived. `cargo test -p xmap-tests --features uptime --test uptime`
 
 #![cfg(feature = "uptime")]
 

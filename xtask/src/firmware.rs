@@ -161,7 +161,8 @@ pub fn build_with(program: Program, owner: Owner<'_>, keys: Option<&Path>) -> Re
     }
     match program {
         Program::SizeIntegers => _ = cargo.arg("--no-default-features"),
-        // The mapper of lines, clock and messages: what a capability of a board adds is counted with the board.
+        // The mapper of lines, clock and messages: what a capability of a board adds is counted with the
+        // board.
         Program::SizeBase | Program::SizeImage | Program::SizeMapper => {
             cargo.args(["--no-default-features", "--features", "full"]);
         }

@@ -27,7 +27,8 @@ enum Command {
     /// Run each test panel's script on the simulator, under Linux and on bare metal, and compare all that
     /// they did
     Matrix(commands::matrix::Arguments),
-    /// Run the tests of Go's standard library under Node, with Go's own host, and under `xmap go`, and compare
+    /// Run the tests of Go's standard library under Node, with Go's own host, and under `xmap go`, and
+    /// compare
     Gojs(commands::gojs::Arguments),
     /// Set up, then run every check and test of the project
     Test,

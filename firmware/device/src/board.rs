@@ -18,8 +18,8 @@ tiny_mapper::layered! {
     /// A board that stands in front of another one: it overrides what it changes.
     layer BoardLayer [Layer + Over<Inner: Board>]
 
-    /// A board that a [`crate::Device`] runs on. Interrupt handlers of an implementation only note what they saw;
-    /// the device asks for it between two events.
+    /// A board that a [`crate::Device`] runs on. Interrupt handlers of an implementation only note what they
+    /// saw; the device asks for it between two events.
     trait Board [Port] {
         mut {
             /// Asks for edges of a line to be seen: rising, falling, both or none. What was seen before is

@@ -7,12 +7,12 @@ use crate::native::{Native, paid};
 use crate::{Fault, Port, TrapCode, memory};
 
 impl<P: Port> Native<'_, P> {
-    /// Calls the host function of a row. Its arguments stand behind the register `base`, its result will. Returns
-    /// the fuel that is left of `fuel`.
+    /// Calls the host function of a row. Its arguments stand behind the register `base`, its result will.
+    /// Returns the fuel that is left of `fuel`.
     ///
     /// # Errors
-    /// `Unavailable` where the board has not what the function works on; a range outside the memory; where the
-    /// fuel does not cover the range.
+    /// `Unavailable` where the board has not what the function works on; a range outside the memory; where
+    /// the fuel does not cover the range.
     #[inline]
     pub(crate) fn host_call(
         &mut self,

@@ -47,9 +47,9 @@ macro_rules! over {
     };
 }
 
-/// Declares traits, each method once, with a *layer*: a trait that has all of their methods and passes each on
-/// to the one behind ([`Over`]). Whatever implements the layer has the traits, and overrides what it changes;
-/// nothing is forwarded by hand, and a new method is one line.
+/// Declares traits, each method once, with a *layer*: a trait that has all of their methods and passes each
+/// on to the one behind ([`Over`]). Whatever implements the layer has the traits, and overrides what it
+/// changes; nothing is forwarded by hand, and a new method is one line.
 ///
 /// Methods under `mut` take `&mut self`, those under `ref` take `&self`. A method that a board may leave out
 /// has a default, `= |board| value`.

@@ -1,8 +1,8 @@
 //! The seam between the mapper and hardware: a port is made of capabilities.
 //!
-//! Every board has [`Gpio`], [`Clock`] and [`Log`]. Any other capability is a trait of its own, and a method of
-//! [`Port`] that says whether a board has it; unless a board says so, it has not. A port in front of another
-//! one implements [`Layer`], and with it all of these.
+//! Every board has [`Gpio`], [`Clock`] and [`Log`]. Any other capability is a trait of its own, and a method
+//! of [`Port`] that says whether a board has it; unless a board says so, it has not. A port in front of
+//! another one implements [`Layer`], and with it all of these.
 
 use xmap_boards::{Bank, Line, PinMask};
 pub use xmap_image::Pull;
@@ -20,8 +20,8 @@ pub enum Function {
 }
 
 crate::layered! {
-    /// A port that stands in front of another one: it overrides what it changes, and the port behind it does all
-    /// else.
+    /// A port that stands in front of another one: it overrides what it changes, and the port behind it does
+    /// all else.
     layer Layer [Over<Inner: Port>]
 
     /// The lines of a board.
@@ -34,10 +34,11 @@ crate::layered! {
             fn set(bank: Bank, mask: PinMask);
             /// Drives the lines of `mask` low: one store to GPCLRn.
             fn clear(bank: Bank, mask: PinMask);
-            /// Returns the levels of a bank's lines: one load from GPLEVn. Bits of lines that do not exist are zero.
+            /// Returns the levels of a bank's lines: one load from GPLEVn. Bits of lines that do not exist
+            /// are zero.
             fn level(bank: Bank) -> PinMask;
-            /// Returns whether a line is an output (GPFSELn). A board that does not know says no: the line's level
-            /// counts then.
+            /// Returns whether a line is an output (GPFSELn). A board that does not know says no: the line's
+            /// level counts then.
             fn is_output(line: Line) -> bool = |_| false;
             /// Makes a line an input or an output (GPFSELn).
             fn select(line: Line, function: Function);

@@ -38,8 +38,8 @@ pub enum TrapCode {
     TableOutOfBounds = 14,
     /// A conversion of NaN to an integer.
     InvalidConversion = 15,
-    /// The board has not what a host function works on, or it failed; the detail is the number of the function's
-    /// row.
+    /// The board has not what a host function works on, or it failed; the detail is the number of the
+    /// function's row.
     Unavailable = 16,
 }
 

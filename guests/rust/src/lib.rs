@@ -70,8 +70,8 @@ mod abi {
         pub(crate) safe fn log_message(level: i32, ptr: *const u8, len: usize);
     }
 
-    // SAFETY: names and types are those of the guest ABI. The function writes the range, so that a caller needs
-    // it to be the caller's.
+    // SAFETY: names and types are those of the guest ABI. The function writes the range, so that a caller
+    // needs it to be the caller's.
     #[link(wasm_import_module = "random")]
     unsafe extern "C" {
         #[link_name = "get"]

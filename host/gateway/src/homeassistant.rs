@@ -1,8 +1,8 @@
 //! Home Assistant's MQTT discovery: which entities a device is, each as the payload of its `config` topic.
 //!
-//! An output that has exports `LINE_on` and `LINE_off` is a light or a switch, any other line a binary sensor;
-//! an export without parameters is a button, one with a single number a number, with a single boolean a
-//! switch. Exports with results alone may have effects, so nothing calls them by itself.
+//! An output that has exports `LINE_on` and `LINE_off` is a light or a switch, any other line a binary
+//! sensor; an export without parameters is a button, one with a single number a number, with a single boolean
+//! a switch. Exports with results alone may have effects, so nothing calls them by itself.
 
 use serde_json::{Value as Json, json};
 

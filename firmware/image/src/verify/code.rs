@@ -251,8 +251,8 @@ impl<'i, 'a> Scope<'i, 'a> {
     }
 }
 
-/// How many parameters and results each host function has that `host_call` names by its row: more than a frame
-/// holds where it is none.
+/// How many parameters and results each host function has that `host_call` names by its row: more than a
+/// frame holds where it is none.
 static ARITY: [[u8; 2]; HostFunction::ALL.len()] = {
     let mut all = [[u8::MAX; 2]; HostFunction::ALL.len()];
     let mut n = 0;
