@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 
 use boa_engine::{Context, JsNativeError, JsObject, JsResult, JsValue};
-use tiny_mapper::{Function, LogLevel, Port, Pull};
+use tiny_mapper::{Function, Gpio, Log, LogLevel, Pull};
 use xmap_boards::{Bank, Line};
 use xmap_compiler::manifest::Manifest;
 use xmap_image::{PinMode, Safe};
