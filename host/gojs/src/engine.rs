@@ -156,13 +156,12 @@ fn memory(store: &mut impl AsContextMut<Data = Parts>) -> Memory<'_> {
 }
 
 fn stack_pointer(mut store: impl AsContextMut<Data = Parts>) -> Result<u32, Error> {
-    let function =
-        store.as_context().data().stack_pointer.clone().ok_or(Error::NotGo { missing: "getsp" })?;
+    let function = store.as_context().data().stack_pointer.ok_or(Error::NotGo { missing: "getsp" })?;
     function.call(&mut store, ()).map(|sp| sp as u32).map_err(stopped)
 }
 
 fn resume(mut store: impl AsContextMut<Data = Parts>) -> Result<(), Error> {
-    let function = store.as_context().data().resume.clone().ok_or(Error::NotGo { missing: "resume" })?;
+    let function = store.as_context().data().resume.ok_or(Error::NotGo { missing: "resume" })?;
     function.call(&mut store, ()).map_err(stopped)
 }
 
