@@ -1,36 +1,70 @@
 #![no_std]
 #![forbid(unsafe_code)]
-//! What a board *is*, as data: its lines and banks, what each line may be used
-//! for, the register and memory map. No dependencies, no behaviour; every other
-//! crate takes its facts about hardware from here.
+//! What a board *is*, as data.
+//!
+//! Lines and banks, what each line may be used for, the registers of the GPIO block with their names and
+//! offsets, what an op costs. No dependencies, no behaviour; every other crate takes its facts about hardware
+//! from here. A board is a module of this crate; a new one is a module and a row of [`BoardId`].
+//!
+//! A build has as many lines and banks as the widest board that it knows ([`Line::COUNT`], [`BANKS`]). One
+//! for the Raspberry Pi 4B alone knows no other board, so that its sets of lines are one word of 64 bits and
+//! the questions about the board are constants. The feature `sim96` adds the board of that name, which only
+//! the simulator builds.
 
+mod costs;
+mod gpio;
 mod line;
+mod line_set;
 mod rpi4b;
+#[cfg(feature = "sim96")]
+mod sim96;
 
-pub use line::{Bank, Line, PinMask};
+pub use costs::Costs;
+pub use gpio::{Register, RegisterKind, RegisterMap, Registers};
+pub use line::{BANKS, Bank, Line, PinMask};
+pub use line_set::{LineBits, LineSet};
 pub use rpi4b::{BOOT_MEDIA, RPI4B, boot_medium};
+#[cfg(feature = "sim96")]
+pub use sim96::SIM96;
 
 /// Identifies a board inside an image. The number is part of the image format.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[repr(u16)]
+// Without `repr`, so that it takes no byte in a build that knows one board.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum BoardId {
     /// Raspberry Pi 4 Model B, BCM2711.
     Rpi4b = 1,
+    /// A simulated board with three banks of lines.
+    #[cfg(feature = "sim96")]
+    Sim96 = 2,
 }
 
 impl BoardId {
-    /// The board with this number in an image, if there is one.
+    /// Returns the board with this number in an image, if this build knows one.
     pub const fn from_u16(id: u16) -> Option<Self> {
         match id {
             1 => Some(Self::Rpi4b),
+            #[cfg(feature = "sim96")]
+            2 => Some(Self::Sim96),
             _ => None,
         }
     }
 
-    /// The data of this board.
+    /// Returns the data of this board.
+    #[inline(always)]
     pub const fn board(self) -> &'static Board {
         match self {
             Self::Rpi4b => &RPI4B,
+            #[cfg(feature = "sim96")]
+            Self::Sim96 => &SIM96,
+        }
+    }
+
+    /// Returns the costs of ops on this board. Apart from [`Board`], so that a device does not carry them.
+    pub const fn costs(self) -> &'static Costs {
+        match self {
+            Self::Rpi4b => &rpi4b::COSTS,
+            #[cfg(feature = "sim96")]
+            Self::Sim96 => &sim96::COSTS,
         }
     }
 }
@@ -51,14 +85,16 @@ pub struct Board {
     pub id: BoardId,
     /// The name in a manifest: `board = "rpi4b"`.
     pub name: &'static str,
-    /// Every line that exists, by bank.
-    pub lines: PinMask64,
+    /// The number of lines: they are numbered from 0 without gaps.
+    pub lines: u8,
     /// Lines that the board itself needs.
     pub reserved: &'static [Reserved],
     /// Lines that a module without a manifest may use.
-    pub header: PinMask64,
+    pub header: LineSet,
     /// The header's pins from pin 1 on: the line that each carries, if it carries one.
     pub pins: &'static [Option<Line>],
+    /// The registers of the GPIO block.
+    pub gpio: RegisterMap,
     /// The shortest period of a timer, in microseconds: so long that a handler of a few ops and what the
     /// device does around it take a small part of it.
     pub shortest_period_us: u32,
@@ -66,7 +102,7 @@ pub struct Board {
     pub limits: Limits,
 }
 
-/// What a device on a board has for each module. Every target of the board has the same, so that all take
+/// What a module may have of a device on this board. Every target of the board has the same, so that all take
 /// the same images.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -80,11 +116,35 @@ pub struct Limits {
     pub stack_slots: usize,
 }
 
-/// A set of lines over all banks: bit *n* is line *n*, 0 to 57.
-pub type PinMask64 = u64;
-
 impl Board {
-    /// Why `line` may not be used, where it may not.
+    /// Returns the line with this number, if the board has one.
+    #[inline(always)]
+    pub const fn line(&self, number: u8) -> Option<Line> {
+        if number < self.lines { Line::new(number) } else { None }
+    }
+
+    /// Returns the bank with this number, if the board has one.
+    #[inline(always)]
+    pub const fn bank(&self, number: u32) -> Option<Bank> {
+        if number < self.lines.div_ceil(32) as u32 { Bank::new(number) } else { None }
+    }
+
+    /// Returns the board's banks, each with its first and its last line.
+    pub fn banks(&self) -> impl Iterator<Item = (Bank, u8, u8)> + use<> {
+        let lines = self.lines;
+        let bank = move |bank: Bank| {
+            let first = 32 * bank as u8;
+            (first < lines).then(|| (bank, first, (first + 31).min(lines - 1)))
+        };
+        Bank::ALL.into_iter().filter_map(bank)
+    }
+
+    /// Returns every line of the board.
+    pub const fn all_lines(&self) -> LineSet {
+        LineSet::below(self.lines)
+    }
+
+    /// Returns why `line` may not be used, if it is reserved.
     pub fn reserved(&self, line: Line) -> Option<&'static str> {
         self.reserved.iter().find(|r| r.line == line).map(|r| r.reason)
     }
@@ -95,10 +155,22 @@ impl Board {
     }
 }
 
-/// The board with this name in a manifest, if there is one.
+/// Returns the board with this name in a manifest, if this build knows one.
 pub fn by_name(name: &str) -> Option<&'static Board> {
+    #[cfg(feature = "sim96")]
+    if name == SIM96.name {
+        return Some(&SIM96);
+    }
     BOARDS.iter().copied().find(|b| b.name == name)
 }
 
-/// Every board, for messages that list them.
+/// Every board that can be bought, for messages that list them.
 pub const BOARDS: &[&Board] = &[&RPI4B];
+
+/// Returns a line in the data of a board.
+const fn line(number: u8) -> Line {
+    match Line::new(number) {
+        Some(line) => line,
+        None => panic!("no such line"),
+    }
+}

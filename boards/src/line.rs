@@ -1,46 +1,50 @@
-//! GPIO lines as the BCM2711 documentation and libgpiod have them: a *line* is a
-//! GPIO number, a *bank* the group of up to 32 lines that shares one register.
+//! GPIO lines, and the banks that they stand in.
+//!
+//! A *line* is a GPIO number as the chip's documentation and libgpiod have it, a *bank* the group of up to 32
+//! lines that shares one register.
+
+use crate::rpi4b;
 
 /// Lines of one bank, bit *n* is the bank's line *n*.
 pub type PinMask = u32;
 
-/// A GPIO line, 0 to 57 (*BCM2711 ARM Peripherals*, section 5.1: 58 lines in two banks).
+/// A GPIO line of a board that this build knows. [`crate::Board::line`] says which lines a board has.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[repr(transparent)]
 pub struct Line(u8);
 
 impl Line {
-    /// How many lines there are.
-    pub const COUNT: u8 = 58;
+    /// The number of lines of the board that has the most in this build.
+    pub const COUNT: u8 = {
+        #[cfg(feature = "sim96")]
+        const MOST: u8 = crate::sim96::LINES;
+        #[cfg(not(feature = "sim96"))]
+        const MOST: u8 = 0;
+        if MOST > rpi4b::LINES { MOST } else { rpi4b::LINES }
+    };
 
-    /// The line with this number, if it exists.
+    /// Returns the line with this number, if a board of this build has one.
     #[inline(always)]
     pub const fn new(number: u8) -> Option<Self> {
         if number < Self::COUNT { Some(Self(number)) } else { None }
     }
 
-    /// The number, 0 to 57.
+    /// Returns the number.
     #[inline(always)]
     pub const fn number(self) -> u8 {
         self.0
     }
 
-    /// The bank that holds the line.
+    /// Returns the bank that holds the line.
     #[inline(always)]
     pub const fn bank(self) -> Bank {
-        if self.0 < 32 { Bank::Zero } else { Bank::One }
+        Bank::of(self.0)
     }
 
-    /// The line's bit in its bank's registers.
+    /// Returns the line's bit in its bank's registers.
     #[inline(always)]
     pub const fn mask(self) -> PinMask {
         1 << (self.0 & 31)
-    }
-
-    /// The line's bit in a set over all banks.
-    #[inline(always)]
-    pub const fn mask64(self) -> u64 {
-        1 << (self.0 & 63)
     }
 }
 
@@ -50,33 +54,60 @@ impl core::fmt::Display for Line {
     }
 }
 
+/// The number of banks of the board that has the most in this build.
+pub const BANKS: usize = Line::COUNT.div_ceil(32) as usize;
+
 /// A group of lines that one register serves.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[repr(u8)]
 pub enum Bank {
     /// Lines 0 to 31.
     Zero = 0,
-    /// Lines 32 to 57.
+    /// Lines 32 to 63.
     One = 1,
+    /// Lines 64 to 95.
+    #[cfg(feature = "sim96")]
+    Two = 2,
 }
 
 impl Bank {
-    /// Both banks.
-    pub const ALL: [Self; 2] = [Self::Zero, Self::One];
+    /// Every bank.
+    pub const ALL: [Self; BANKS] = [
+        Self::Zero,
+        Self::One,
+        #[cfg(feature = "sim96")]
+        Self::Two,
+    ];
 
-    /// The bank with this number, if it exists.
+    /// Returns the bank with this number, if a board of this build has one.
     #[inline(always)]
     pub const fn new(number: u32) -> Option<Self> {
         match number {
             0 => Some(Self::Zero),
             1 => Some(Self::One),
+            #[cfg(feature = "sim96")]
+            2 => Some(Self::Two),
             _ => None,
         }
     }
 
-    /// The lines of this bank within a set over all banks.
+    /// Returns the bank with this number; of a number that no bank has, the last bank.
     #[inline(always)]
-    pub const fn of(self, lines: u64) -> PinMask {
-        (lines >> (32 * self as u32)) as u32
+    pub const fn nth(number: usize) -> Self {
+        #[cfg(feature = "sim96")]
+        if number >= 2 {
+            return Self::Two;
+        }
+        if number == 0 { Self::Zero } else { Self::One }
+    }
+
+    /// Returns the bank of the line with this number; of a number that no line has, any bank.
+    #[inline(always)]
+    pub const fn of(line: u8) -> Self {
+        #[cfg(feature = "sim96")]
+        if line >> 5 & 2 != 0 {
+            return Self::Two;
+        }
+        if line >> 5 & 1 == 0 { Self::Zero } else { Self::One }
     }
 }

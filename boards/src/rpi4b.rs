@@ -1,20 +1,21 @@
 //! Raspberry Pi 4 Model B.
 
-use crate::{Board, BoardId, Limits, Line, Reserved};
+use crate::{Board, BoardId, Limits, Line, LineSet, RegisterMap, Registers, Reserved, line};
 
-const fn reserved(line: u8, reason: &'static str) -> Reserved {
-    match Line::new(line) {
-        Some(line) => Reserved { line, reason },
-        None => panic!("no such line"),
-    }
+mod costs;
+
+pub(crate) use costs::COSTS;
+
+/// The number of lines, in two banks (*BCM2711 ARM Peripherals*, section 5.1).
+pub(crate) const LINES: u8 = 58;
+
+const fn reserved(number: u8, reason: &'static str) -> Reserved {
+    Reserved { line: line(number), reason }
 }
 
 /// A pin of the header that carries a line.
-const fn gpio(line: u8) -> Option<Line> {
-    match Line::new(line) {
-        Some(line) => Some(line),
-        None => panic!("no such line"),
-    }
+const fn gpio(number: u8) -> Option<Line> {
+    Some(line(number))
 }
 
 /// A pin of the header that carries power or ground.
@@ -25,9 +26,9 @@ const POWER: Option<Line> = None;
 pub const RPI4B: Board = Board {
     id: BoardId::Rpi4b,
     name: "rpi4b",
-    lines: (1 << Line::COUNT) - 1,
+    lines: LINES,
     // 2 to 27 without the link's UART.
-    header: 0x0fff_3ffc,
+    header: LineSet::from_bits(0x0fff_3ffc),
     // Raspberry Pi 4 Model B reduced schematics, connector J8: odd pins on the left, even ones on the right.
     #[rustfmt::skip]
     pins: &[
@@ -52,6 +53,17 @@ pub const RPI4B: Board = Board {
         gpio(26), gpio(20),
         POWER, gpio(21),
     ],
+    // Section 5.2 ("Register View").
+    gpio: RegisterMap {
+        select: Registers { name: "GPFSEL", offset: 0x00, bits: 3 },
+        set: Registers { name: "GPSET", offset: 0x1c, bits: 1 },
+        clear: Registers { name: "GPCLR", offset: 0x28, bits: 1 },
+        level: Registers { name: "GPLEV", offset: 0x34, bits: 1 },
+        events: Registers { name: "GPEDS", offset: 0x40, bits: 1 },
+        rising: Registers { name: "GPREN", offset: 0x4c, bits: 1 },
+        falling: Registers { name: "GPFEN", offset: 0x58, bits: 1 },
+        pull: Registers { name: "GPIO_PUP_PDN_CNTRL_REG", offset: 0xe4, bits: 2 },
+    },
     limits: Limits {
         // 4 MiB: a panel of Go brings its runtime, and has 1.5 to 3; other large panels have 12 KiB.
         image_bytes: 4 << 20,

@@ -24,7 +24,7 @@ export namespace gpio {
   export declare function toggle(pin: i32): void;
 
   /**
-   * Drives up to 32 lines of one bank (0: lines 0-31, 1: lines 32-57) in one store for each mask:
+   * Drives up to 32 lines of one bank (bank 0 has lines 0-31, bank 1 the next) in one store for each mask:
    * first the lines of `clear` go low, then those of `high` go high. A zero mask stores nothing.
    */
   @external("gpio", "write")

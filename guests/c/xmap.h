@@ -47,7 +47,7 @@ XMAP_IMPORT_(gpio, get) int32_t xmap_gpio_get(int32_t pin);
 XMAP_IMPORT_(gpio, toggle) void xmap_gpio_toggle(int32_t pin);
 
 /*
- * Drives up to 32 lines of one bank (0: lines 0-31, 1: lines 32-57) in one store for each mask:
+ * Drives up to 32 lines of one bank (bank 0 has lines 0-31, bank 1 the next) in one store for each mask:
  * first the lines of `clear` go low, then those of `set` go high. A zero mask stores nothing.
  */
 XMAP_IMPORT_(gpio, write) void xmap_gpio_write(int32_t bank, uint32_t set, uint32_t clear);

@@ -31,7 +31,7 @@ pub const abi = struct {
     };
 };
 
-/// A GPIO line number, 0 to 57.
+/// A GPIO line number of the board.
 pub const Pin = u8;
 
 /// The pull resistor of a line.
@@ -55,7 +55,7 @@ pub inline fn toggle(pin: Pin) void {
     abi.gpio.toggle(pin);
 }
 
-/// Drives up to 32 lines of one bank (0: lines 0-31, 1: lines 32-57) in one store for each mask:
+/// Drives up to 32 lines of one bank (bank 0 has lines 0-31, bank 1 the next) in one store for each mask:
 /// first the lines of `clear` go low, then those of `high` go high. A zero mask stores nothing.
 pub inline fn write(bank: u1, high: u32, clear: u32) void {
     abi.gpio.write(bank, high, clear);

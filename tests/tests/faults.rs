@@ -5,12 +5,13 @@
 use std::panic::resume_unwind;
 use std::{fs, thread};
 
+use xmap_boards::RegisterKind;
 use xmap_compiler::compile::compile;
 use xmap_compiler::manifest::Manifest;
 use xmap_device::MountError;
 use xmap_image::{Image, OnFault, Op, PinMode, Safe, Word, decode, reseal};
 use xmap_link::{DeviceEventKind, Life};
-use xmap_sim::{Access, Action, Register, Script, Sim, SimBoard, SimError, Step};
+use xmap_sim::{Access, Action, Script, Sim, SimBoard, SimError, Step};
 use xmap_tests::Panel;
 
 /// A panel whose policy is `safe`, its script, and what it does to registers undisturbed.
@@ -115,10 +116,12 @@ impl Subject {
     /// What the board has recorded is what the undisturbed panel does up to some point, then the stores that
     /// make its outputs safe, and nothing else.
     fn check_safe(&self, image: &Image<'_>, board: &SimBoard, place: &str, tally: &mut Tally) {
+        let chip = image.board().board();
         let mut record: Vec<Access> = board.accesses().copied().collect();
         // A module that rests asks for no edges. This comes after the outputs.
         let edges = |access: &Access| {
-            matches!(access.register, Register::Rising(_) | Register::Falling(_) | Register::Events(_))
+            use RegisterKind::{Events, Falling, Rising};
+            matches!(access.register.kind, Rising | Falling | Events)
         };
         while record.last().is_some_and(edges) {
             record.pop();
@@ -130,13 +133,13 @@ impl Subject {
             let last = record.last().copied();
             let done = match pin.safe() {
                 Safe::Hold => continue,
-                Safe::Low => (Register::Clear(line.bank()), line.mask()),
-                Safe::High => (Register::Set(line.bank()), line.mask()),
+                Safe::Low => (chip.register(RegisterKind::Clear, line.bank()), line.mask()),
+                Safe::High => (chip.register(RegisterKind::Set, line.bank()), line.mask()),
                 Safe::Float => {
                     accesses += 1;
                     let (store, load) = (record.pop().unwrap(), record[record.len() - 1]);
-                    let select = Register::select_of(line);
-                    let bits = 0b111 << (3 * (line.number() % 10));
+                    let select = chip.register_of(RegisterKind::Select, line);
+                    let bits = chip.gpio.select.mask() << chip.gpio.select.shift(line);
                     assert_eq!(
                         (store.register, load.register, load.write),
                         (select, select, false),
@@ -157,7 +160,7 @@ impl Subject {
                 assert_eq!(board.is_high(line), pin.safe() == Safe::High, "{place}: line {line}");
             }
         }
-        let outputs = image.writable().count_ones() as usize;
+        let outputs = image.writable().len();
         assert!(stores <= outputs, "{place}: a store for each output at most");
         tally.worst_stores = tally.worst_stores.max(stores);
         assert!(accesses <= 2 * outputs, "{place}");

@@ -92,7 +92,7 @@ impl<'a> Panel<'a> {
     }
 
     fn drives(&self, line: Line) -> bool {
-        self.image.writable() & line.mask64() != 0
+        self.image.writable().contains(line)
     }
 
     fn pull(&self, line: Line) -> &'static str {

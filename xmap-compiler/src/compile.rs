@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use xmap_boards::BoardId;
 use xmap_image::limits::DEFAULT_FUEL;
 use xmap_image::{
     Entry, Event, Export, FaultPolicy, Image, ImageBuilder, Manifest as Block, Op, PinName, PinRow, Plain,
@@ -187,6 +188,7 @@ fn assemble(parts: &Parts<'_, '_>) -> Result<Compiled, Diagnostics> {
     let slots = references + (globals.len() + elements.len() + module.data.len()) as u64;
     let memory_bytes = u64::from(memory.bytes).max(u64::from(memory.max_pages) << 16);
     let program = bounds::Program {
+        costs: manifest.board().id.costs(),
         memory_bytes,
         slots,
         loops: &loops,
@@ -239,7 +241,7 @@ fn assemble(parts: &Parts<'_, '_>) -> Result<Compiled, Diagnostics> {
         &words,
         module.bytes.len(),
         manifest.limits.max_bytes.value,
-        reports(&exports, linked, &bounds, &map, memory_bytes),
+        reports(manifest.board().id, &exports, linked, &bounds, &map, memory_bytes),
         functions.collect(),
         kept.names,
     );
@@ -300,6 +302,7 @@ fn entries(parts: &Parts<'_, '_>, bounds: &[Result<Bound, Unbounded>]) -> Vec<Ex
 
 /// What the report says of each row of the export table.
 fn reports(
+    board: BoardId,
     exports: &[Export],
     linked: &Linked,
     bounds: &[Result<Bound, Unbounded>],
@@ -315,6 +318,7 @@ fn reports(
             }
         };
         ExportReport {
+            board,
             key: export.key.clone(),
             name: export.name.clone(),
             bytes,

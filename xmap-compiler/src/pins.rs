@@ -9,7 +9,7 @@ use crate::codes::Code;
 use crate::compile::too_complex;
 use crate::diagnostic::{Diagnostic, Place};
 use crate::ir::Func;
-use crate::manifest::{Manifest, lines_text};
+use crate::manifest::{Manifest, and, lines_text};
 use crate::wasm::{LineTable, WasmModule};
 use crate::work::Exhausted;
 
@@ -44,7 +44,7 @@ impl PinCheck<'_> {
     /// X0301 where there is no such line, X0302 where the board needs it, X0306 where it is not declared.
     pub fn readable(&self, function: HostFunction, line: u64, offset: u32) -> Result<Line, Diagnostic> {
         let board = self.manifest.board();
-        let found = u8::try_from(line).ok().and_then(Line::new).filter(|l| board.lines & l.mask64() != 0);
+        let found = u8::try_from(line).ok().and_then(|number| board.line(number));
         let Some(found) = found else {
             let message =
                 format!("{function} uses line {}: {} has no such line", line as u32 as i32, board.name);
@@ -109,11 +109,12 @@ impl PinCheck<'_> {
     /// # Errors
     /// X0301 where there is no such bank.
     pub fn bank(&self, function: HostFunction, bank: u64, offset: u32) -> Result<Bank, Diagnostic> {
-        u32::try_from(bank).ok().and_then(Bank::new).ok_or_else(|| {
-            let message = format!(
-                "{function} uses bank {}: the banks are 0 (lines 0 to 31) and 1 (lines 32 to 57)",
-                bank as u32 as i32
-            );
+        let board = self.manifest.board();
+        u32::try_from(bank).ok().and_then(|number| board.bank(number)).ok_or_else(|| {
+            let banks =
+                board.banks().map(|(bank, first, last)| format!("{} (lines {first} to {last})", bank as u8));
+            let banks = and(&banks.collect::<Vec<_>>());
+            let message = format!("{function} uses bank {}: the banks are {banks}", bank as u32 as i32);
             Diagnostic::new(Code::NoSuchLine, self.place(offset), message)
         })
     }

@@ -2,16 +2,14 @@
 
 use std::fmt;
 
+use xmap_boards::BoardId;
 use xmap_image::limits;
 use xmap_image::{
     ExportId, Extension, FaultPolicy, Function, FunctionRow, HEADER_WORDS, Image, NoRoom, Op, Section, Ty,
     Word,
 };
 
-use crate::bounds::{
-    self, Bound, CALL_INSNS, PARAM_INSNS, Program, RESULT_INSNS, TEXT_BYTE_INSNS, TEXT_INSNS, Unbounded, Why,
-    direct_insns,
-};
+use crate::bounds::{self, Bound, Program, Unbounded, Why};
 use crate::codes::Code;
 use crate::diagnostic::{Diagnostic, Place};
 use crate::map::SourceMap;
@@ -31,6 +29,8 @@ pub enum How {
 /// One export.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExportReport {
+    /// The board that it runs on.
+    pub board: BoardId,
     /// The key.
     pub key: String,
     /// The name in the module.
@@ -120,6 +120,7 @@ impl Report {
         let memory_bytes = u64::from(image.header().memory_max_pages) << 16;
         let most = memory_bytes.max(image.header().memory_bytes.into());
         let bounds = bounds::bounds(Program {
+            costs: image.board().costs(),
             memory_bytes: most,
             slots: image.slots() as u64,
             functions: &functions,
@@ -144,6 +145,7 @@ impl Report {
             };
             let text = |text: Option<&str>| text.unwrap_or_default().to_string();
             ExportReport {
+                board: image.board(),
                 key: text(image.key(id)),
                 name: text(image.name(id)),
                 bytes,
@@ -323,18 +325,19 @@ impl Unbounded {
 }
 
 impl ExportReport {
-    /// The most ops of a call and, where it has a bound, the most AArch64 instructions from the call of the
+    /// The most ops of a call and, where it has a bound, the most instructions from the call of the
     /// mapper to its return. One word of fuel pays for one op at least.
     pub fn bound(&self) -> (u64, Option<u64>) {
         let (params, results) = self.values;
         // Each text is read, so that what is none is refused.
         let (texts, bytes) = self.texts;
-        let texts = texts * (TEXT_INSNS + bytes * TEXT_BYTE_INSNS);
-        let call = CALL_INSNS + params as u64 * PARAM_INSNS + results as u64 * RESULT_INSNS + texts;
+        let costs = self.board.costs();
+        let texts = texts * (costs.text + bytes * costs.text_byte);
+        let call = costs.call + params as u64 * costs.param + results as u64 * costs.result + texts;
         match self.how {
             // Its work is as long as an argument says.
             How::Direct(Op::HostCall) => (1, None),
-            How::Direct(op) => (1, Some(direct_insns(op) + texts)),
+            How::Direct(op) => (1, Some(costs.direct(op as u8) + texts)),
             How::Bounded(bound) => (bound.ops, Some(bound.insns.saturating_add(call))),
             How::Fuelled(fuel) => (u64::from(fuel), None),
         }

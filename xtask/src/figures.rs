@@ -39,9 +39,9 @@ pub fn committed_path() -> PathBuf {
     root().join("docs/benchmarks.toml")
 }
 
-/// The compiler's table of costs.
+/// The board's table of costs, which the compiler's bounds are made of.
 pub fn costs_path() -> PathBuf {
-    root().join("xmap-compiler/src/bounds/costs.rs")
+    root().join("boards/src/rpi4b/costs.rs")
 }
 
 /// Counts everything.
@@ -170,7 +170,7 @@ pub fn grown(committed: &Figures, counted: &Figures) -> Vec<String> {
 /// Compares with what is committed.
 ///
 /// # Errors
-/// Something has grown, or the compiler's table is not that of the committed figures.
+/// Something has grown, or the board's table is not that of the committed figures.
 pub fn check(counted: &Figures) -> Result<()> {
     let path = committed_path();
     let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
@@ -233,71 +233,46 @@ fn render(figures: &Figures) -> String {
     text
 }
 
-/// The compiler's table, as rustfmt leaves it.
+/// Renders the board's table of costs.
 fn render_costs(figures: &Figures) -> String {
     let mut text = format!(
-        "//! What an op costs on AArch64 at most, in instructions, as counted in the emulator.\n\
+        "//! The costs of ops on AArch64 at most, in instructions, as counted in the emulator.\n\
          //!\n\
          //! Written by `cargo xtask bench --bless`; docs/benchmarks.md says how it is counted. It is for the\n\
          //! program that is flashed, with its record of stores. Not in it: the wait of `time.delay_us`, which the\n\
          //! manifest's `time_us` bounds; text of `log.message` of unknown length beyond {} bytes, and that of a\n\
          //! `str` argument.\n\n\
-         use xmap_image::Op;\n\n",
+         use crate::costs::{{Costs, by_op}};\n\n\
+         /// The costs on the Raspberry Pi 4B.\n\
+         pub(crate) const COSTS: Costs = Costs {{\n",
         opcost::LOG_BYTES
     );
-    for (name, figure, what) in [
-        ("CALL_INSNS", "call.code", "a call of a code entry, parameters, results and ops not counted"),
-        ("PARAM_INSNS", "call.param", "each parameter of a call"),
-        ("RESULT_INSNS", "call.result", "each result of a call"),
-        ("TEXT_INSNS", "call.text", "`log.message` beside the bytes of its text"),
-        ("TEXT_BYTE_INSNS", "call.text_byte", "each byte of it"),
-    ] {
-        let value = figures.get(figure).copied().unwrap_or(0);
-        _ = writeln!(text, "/// Instructions of {what}.\npub const {name}: u64 = {value};");
+    let counted = ["call.code", "call.param", "call.result", "call.text", "call.text_byte"]
+        .map(|figure| figures.get(figure).copied().unwrap_or(0));
+    let fields = ["call", "param", "result", "text", "text_byte"].into_iter().zip(counted);
+    let [byte, reference, stretch] = opcost::STRETCH_INSNS;
+    let [random, random_byte] = opcost::RANDOM_INSNS;
+    let lengths = [("byte", byte), ("reference", reference), ("stretch", stretch)];
+    for (field, insns) in fields.chain(lengths).chain([("random", random), ("random_byte", random_byte)]) {
+        _ = writeln!(text, "    {field}: {insns},");
     }
+    text += "    op: by_op(OPS),\n    direct: by_op(DIRECT),\n};\n";
     for (name, kind, what) in [
-        (
-            "direct_insns",
-            "direct",
-            "a call of a direct entry that is this op, parameters and result included",
-        ),
-        ("insns", "op", "one op"),
+        ("OPS", "op", "The costs of one op"),
+        ("DIRECT", "direct", "The costs of a call of a direct entry that is this op"),
     ] {
-        _ = writeln!(text, "\n/// Instructions of {what}.\npub fn {name}(op: Op) -> u64 {{\n    match op {{");
-        let mut by_cost: BTreeMap<u64, Vec<Op>> = BTreeMap::new();
+        _ = writeln!(
+            text,
+            "\n/// {what}, by its number in the image format.\n#[rustfmt::skip]\nconst {name}: &[(u8, u16)] = &["
+        );
         for op in Op::ALL {
             if let Some(insns) = figures.get(&format!("{kind}.{}", op.text())) {
-                by_cost.entry(*insns).or_default().push(*op);
+                _ = writeln!(text, "    ({:#04x}, {insns}), // {}", *op as u8, op.text());
             }
         }
-        let all = by_cost.values().map(Vec::len).sum::<usize>() == Op::ALL.len();
-        let largest = by_cost.keys().next_back().copied();
-        for (insns, ops) in &by_cost {
-            let names: Vec<String> = ops.iter().map(|op| format!("Op::{op:?}")).collect();
-            // The others are never asked for; the largest is safe for them.
-            let names = if !all && Some(*insns) == largest { "_".into() } else { names.join(" | ") };
-            _ = writeln!(text, "        {names} => {insns},");
-        }
-        text += "    }\n}\n";
+        text += "];\n";
     }
-    format_rust(&text).unwrap_or(text)
-}
-
-/// What rustfmt makes of it.
-fn format_rust(text: &str) -> Option<String> {
-    use std::io::{Read as _, Write as _};
-    use std::process::{Command, Stdio};
-    let mut rustfmt = Command::new("rustfmt")
-        .args(["--edition", "2024", "--config-path"])
-        .arg(root())
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .ok()?;
-    rustfmt.stdin.take()?.write_all(text.as_bytes()).ok()?;
-    let mut formatted = String::new();
-    rustfmt.stdout.take()?.read_to_string(&mut formatted).ok()?;
-    rustfmt.wait().ok()?.success().then_some(formatted)
+    text
 }
 
 #[cfg(test)]
@@ -314,6 +289,15 @@ mod tests {
         assert_eq!(parse(&render(&some)).unwrap(), some);
         assert!(parse("x = many").is_err());
         assert!(parse("x").is_err());
+    }
+
+    #[test]
+    fn the_boards_costs_are_those_of_the_committed_figures() {
+        let committed = parse(&fs::read_to_string(committed_path()).unwrap()).unwrap();
+        assert!(
+            fs::read_to_string(costs_path()).unwrap() == render_costs(&committed),
+            "bench --bless writes it"
+        );
     }
 
     #[test]

@@ -38,6 +38,13 @@ pub const LOG_BYTES: u64 = 256;
 /// `log.message` with as much text as the op itself pays for, and those of any other op.
 pub const FUEL_INSNS: [u64; 2] = [4400, 200];
 
+/// Instructions of each byte that an op copies or fills, of each reference that it copies or writes, and of
+/// any number of them beyond none, at most.
+pub const STRETCH_INSNS: [u64; 3] = [8, 48, 96];
+
+/// Instructions of random numbers of any length, and of each byte of them, at most.
+pub const RANDOM_INSNS: [u64; 2] = [16_384, 320];
+
 /// Operands of the ops whose work is as long as an operand says, and that length: up to all that the image
 /// has.
 fn lengths(op: Op) -> Vec<([u64; PARAMS], u32)> {

@@ -104,7 +104,7 @@ fn allowed(policy: &TrustPolicy, whole: &[Word], seal: Option<&[Word]>, media: &
 mod tests {
     use super::*;
     use heapless::Vec as Few;
-    use xmap_boards::{BOOT_MEDIA, BoardId};
+    use xmap_boards::{BOOT_MEDIA, BoardId, LineSet};
     use xmap_image::{Entry, Export, Function, Image, ImageBuilder, Op};
     use xmap_trust::{OpClass, SecretKey, TrustedKey, seal};
 
@@ -118,7 +118,7 @@ mod tests {
             origins: Few::from_slice(&["sd".try_into().unwrap(), "usb".try_into().unwrap()]).unwrap(),
             modules: Few::from_slice(&["hall".try_into().unwrap()]).unwrap(),
             boards: Few::from_slice(&[BoardId::Rpi4b as u16]).unwrap(),
-            lines: 0,
+            lines: LineSet::EMPTY,
             ops: OpClass::GpioWrite.bit(),
         };
         let mut policy = TrustPolicy { version: 1, ..TrustPolicy::default() };

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, anyhow, ensure};
 use heapless::Vec as Few;
 use tempfile::NamedTempFile;
-use xmap_boards::{BoardId, Line};
+use xmap_boards::{BoardId, Line, LineSet};
 use xmap_image::limits::DEFAULT_IMAGE_BYTES;
 use xmap_image::{Function, Image, ImageBuilder, Op, PinMode, PinRow, Pull, Safe, Word};
 use xmap_link::{MAX_KEYS_BYTES, Pattern, Role, RoleKey, RoleKeys, Secret};
@@ -46,7 +46,7 @@ fn policy() -> Result<TrustPolicy> {
         modules: Few::from_slice(&["hall".try_into().map_err(|_| text("hall"))?])
             .map_err(|_| text("hall"))?,
         boards: Few::from_slice(&[BoardId::Rpi4b as u16]).map_err(|_| text("the board"))?,
-        lines: 1 << 17,
+        lines: LineSet::from_bits(1 << 17),
         ops: OpClass::GpioWrite.bit(),
     };
     let mut policy = TrustPolicy { version: 1, ..TrustPolicy::default() };

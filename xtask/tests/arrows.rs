@@ -43,7 +43,7 @@ const ARROWS: [(&str, &[&str]); 22] = [
     // The compiler sees what an image is, and nothing of how one runs or travels.
     ("xmap-compiler", &["xmap-abi", "xmap-boards", "xmap-image"]),
     // Who talks to a device needs no compiler.
-    ("xmap-client", &["tiny-mapper", "xmap-image", "xmap-link", "xmap-sim", "xmap-trust"]),
+    ("xmap-client", &["tiny-mapper", "xmap-boards", "xmap-image", "xmap-link", "xmap-sim", "xmap-trust"]),
     ("xmap-keys", &["xmap-boards", "xmap-compiler", "xmap-link", "xmap-trust"]),
     // A panel's folder on the host: no device, no terminal.
     (

@@ -5,7 +5,7 @@ use safe_mmio::{
     fields::{ReadPure, ReadPureWrite, WriteOnly},
 };
 use tiny_mapper::Pull;
-use xmap_boards::{Bank, Line, PinMask};
+use xmap_boards::{Bank, Line, PinMask, RPI4B};
 
 use crate::bits::Field;
 
@@ -83,9 +83,8 @@ impl<'a> Gpio<'a> {
     #[inline(always)]
     pub fn level(&self, bank: Bank) -> PinMask {
         // Bits 31:26 of GPLEV1 are reserved and read as anything.
-        const EXISTING: u64 = (1 << Line::COUNT) - 1;
         let levels = field_shared!(self.registers, gplev).get(bank as usize).map_or(0, |r| r.read());
-        levels & bank.of(EXISTING)
+        levels & RPI4B.all_lines().bank(bank)
     }
 
     /// Connects a line to `function`.

@@ -5,7 +5,7 @@
 //! masks them for as long.
 
 use safe_mmio::{UniqueMmioPointer, field, field_shared};
-use xmap_boards::{Line, PinMask};
+use xmap_boards::{Bank, Line, LineSet};
 
 use crate::PinFunction;
 use crate::bits::Field;
@@ -17,32 +17,31 @@ const FUNCTION_REGISTERS: usize = 6;
 /// The lines that saw an edge, and the levels right after.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Seen {
-    /// Lines with an edge, by bank.
-    pub lines: [PinMask; 2],
-    /// Levels, by bank, read after the edges were taken: an edge that comes later is seen again.
-    pub levels: [PinMask; 2],
+    /// Lines with an edge.
+    pub lines: LineSet,
+    /// Levels, read after the edges were taken: an edge that comes later is seen again.
+    pub levels: LineSet,
 }
 
 /// What makes outputs safe: stored as it is, without a look at anything.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SafeStores {
-    /// Lines that go high, by bank.
-    pub set: [PinMask; 2],
-    /// Lines that go low, by bank.
-    pub clear: [PinMask; 2],
-    /// Lines that become inputs, by bank, where they are outputs.
-    pub float: [PinMask; 2],
+    /// Lines that go high.
+    pub set: LineSet,
+    /// Lines that go low.
+    pub clear: LineSet,
+    /// Lines that become inputs, where they are outputs.
+    pub float: LineSet,
 }
 
 impl SafeStores {
     /// Nothing to store.
-    pub const NONE: Self = Self { set: [0; 2], clear: [0; 2], float: [0; 2] };
+    pub const NONE: Self = Self { set: LineSet::EMPTY, clear: LineSet::EMPTY, float: LineSet::EMPTY };
 
     /// The lowest bit of each floating line's field in the function registers.
     fn floating_fields(&self) -> [u32; FUNCTION_REGISTERS] {
         let mut floating = [0; FUNCTION_REGISTERS];
-        let floats = u64::from(self.float[0]) | u64::from(self.float[1]) << 32;
-        for line in (0..Line::COUNT).filter_map(Line::new).filter(|line| floats & line.mask64() != 0) {
+        for line in self.float.iter() {
             let field = Field::function(line);
             if let Some(word) = floating.get_mut(field.register) {
                 *word = field.insert(*word, PinFunction::Output as u32);
@@ -95,17 +94,20 @@ impl<'a> Pads<'a> {
 
     /// Takes the edges that were seen; the lines let go of their interrupts.
     pub fn take(&mut self) -> Seen {
-        let mut seen = Seen { lines: [0; 2], levels: [0; 2] };
-        for (bank, lines) in seen.lines.iter_mut().enumerate() {
-            if let Some(mut register) = field!(self.registers, gpeds).get(bank) {
-                *lines = register.read();
-                if *lines != 0 {
-                    register.write(*lines);
+        let mut seen = Seen { lines: LineSet::EMPTY, levels: LineSet::EMPTY };
+        for bank in Bank::ALL {
+            if let Some(mut register) = field!(self.registers, gpeds).get(bank as usize) {
+                let lines = register.read();
+                if lines != 0 {
+                    register.write(lines);
                 }
+                seen.lines |= LineSet::of_bank(bank, lines);
             }
         }
-        for (bank, levels) in seen.levels.iter_mut().enumerate() {
-            *levels = field_shared!(self.registers, gplev).get(bank).map_or(0, |register| register.read());
+        for bank in Bank::ALL {
+            let levels =
+                field_shared!(self.registers, gplev).get(bank as usize).map_or(0, |register| register.read());
+            seen.levels |= LineSet::of_bank(bank, levels);
         }
         seen
     }
@@ -113,14 +115,16 @@ impl<'a> Pads<'a> {
     /// Makes outputs safe: levels first, so that a line that floats shows no other one.
     pub fn make_safe(&mut self, safe: &Prepared) {
         let Prepared { stores, floating } = safe;
-        for (bank, mask) in stores.clear.iter().enumerate().filter(|(_, mask)| **mask != 0) {
-            if let Some(mut register) = field!(self.registers, gpclr).get(bank) {
-                register.write(*mask);
+        for (bank, mask) in Bank::ALL.map(|bank| (bank, stores.clear.bank(bank))) {
+            if let Some(mut register) = field!(self.registers, gpclr).get(bank as usize).filter(|_| mask != 0)
+            {
+                register.write(mask);
             }
         }
-        for (bank, mask) in stores.set.iter().enumerate().filter(|(_, mask)| **mask != 0) {
-            if let Some(mut register) = field!(self.registers, gpset).get(bank) {
-                register.write(*mask);
+        for (bank, mask) in Bank::ALL.map(|bank| (bank, stores.set.bank(bank))) {
+            if let Some(mut register) = field!(self.registers, gpset).get(bank as usize).filter(|_| mask != 0)
+            {
+                register.write(mask);
             }
         }
         for (at, floating) in floating.iter().enumerate().filter(|(_, fields)| **fields != 0) {
@@ -160,6 +164,10 @@ mod tests {
         Line::new(number).unwrap()
     }
 
+    fn lines(low: u32, high: u32) -> LineSet {
+        LineSet::from_banks(&[low, high])
+    }
+
     #[test]
     fn detection_is_asked_for_line_by_line() {
         let mut words = [0; WORDS];
@@ -187,7 +195,7 @@ mod tests {
         (words[0x40 / 4], words[0x44 / 4]) = (1 << 17 | 1, 0);
         (words[0x34 / 4], words[0x38 / 4]) = (0xffff_0000, 7);
         let seen = with_block(&mut words, |pads| pads.take());
-        assert_eq!(seen, Seen { lines: [1 << 17 | 1, 0], levels: [0xffff_0000, 7] });
+        assert_eq!(seen, Seen { lines: lines(1 << 17 | 1, 0), levels: lines(0xffff_0000, 7) });
         assert_eq!(words[0x40 / 4], 1 << 17 | 1, "written back, which clears them in the chip");
     }
 
@@ -198,9 +206,9 @@ mod tests {
         words[..6].fill(0o11_1111_1111);
         words[0] = 0o14_1111_1110;
         let stores = SafeStores {
-            set: [1 << 17, 0],
-            clear: [1 << 4, 1 << 8],
-            float: [1 << 27 | 1 << 9 | 1 << 8 | 1, 1 << 25],
+            set: lines(1 << 17, 0),
+            clear: lines(1 << 4, 1 << 8),
+            float: lines(1 << 27 | 1 << 9 | 1 << 8 | 1, 1 << 25),
         };
         with_block(&mut words, |pads| pads.make_safe(&stores.into()));
         let mut expected = [0; WORDS];

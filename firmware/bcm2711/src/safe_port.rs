@@ -1,7 +1,7 @@
 //! What makes outputs safe, worked out in advance: for who has no time to ask an image.
 
 use tiny_mapper::{Function, Gpio, Pull};
-use xmap_boards::{Bank, Line, PinMask};
+use xmap_boards::{Bank, Line, LineSet, PinMask};
 
 use crate::SafeStores;
 
@@ -19,13 +19,15 @@ pub struct SafePort(SafeStores);
 
 impl Gpio for SafePort {
     fn set(&mut self, bank: Bank, mask: PinMask) {
-        self.0.set[bank as usize] |= mask;
-        self.0.clear[bank as usize] &= !mask;
+        let lines = LineSet::of_bank(bank, mask);
+        self.0.set |= lines;
+        self.0.clear -= lines;
     }
 
     fn clear(&mut self, bank: Bank, mask: PinMask) {
-        self.0.clear[bank as usize] |= mask;
-        self.0.set[bank as usize] &= !mask;
+        let lines = LineSet::of_bank(bank, mask);
+        self.0.clear |= lines;
+        self.0.set -= lines;
     }
 
     fn level(&mut self, _: Bank) -> PinMask {
@@ -38,11 +40,7 @@ impl Gpio for SafePort {
     }
 
     fn select(&mut self, line: Line, function: Function) {
-        let float = &mut self.0.float[line.bank() as usize];
-        match function {
-            Function::Input => *float |= line.mask(),
-            Function::Output => *float &= !line.mask(),
-        }
+        self.0.float.put(line, function == Function::Input);
     }
 
     fn pull(&mut self, _: Line, _: Pull) {}
@@ -63,6 +61,8 @@ mod tests {
             port.select(line(41), Function::Input);
             port.select(line(41), Function::Output);
         });
-        assert_eq!(stores, SafeStores { set: [1 << 17, 0], clear: [1 << 4, 1 << 8], float: [1 << 27, 0] });
+        let set = LineSet::of(line(17));
+        let clear = LineSet::of(line(4)) | LineSet::of(line(40));
+        assert_eq!(stores, SafeStores { set, clear, float: LineSet::of(line(27)) });
     }
 }

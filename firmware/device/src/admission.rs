@@ -117,6 +117,11 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
         } else {
             return Err(Reject::Seal(SealError::Length).into());
         }
+        let board = slot.image().map_or(self.board.id(), |image| image.board());
+        if board != self.board.id() {
+            slot.clear();
+            return Err(Failure::Image(VerifyError::Board(board as u16)));
+        }
         let within = slot.image().map_or(Ok(()), |image| limits.check(&image));
         if let Err(exceeded) = within {
             slot.clear();

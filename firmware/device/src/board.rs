@@ -1,7 +1,7 @@
 //! What a device asks of its board beside what a module's call asks.
 
 use tiny_mapper::{Layer, Over, Port};
-use xmap_boards::Line;
+use xmap_boards::{BoardId, Line};
 
 /// An edge that the board saw.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +36,8 @@ tiny_mapper::layered! {
             fn lost_edges() -> u32 = |_| 0;
         }
         ref {
+            /// Returns which board it is. The device takes images for this board alone.
+            fn id() -> BoardId;
             /// Returns how many of the allowed bytes are left; `None` on a board that keeps no messages.
             fn text_left() -> Option<u32> = |_| None;
         }

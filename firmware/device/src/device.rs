@@ -1,7 +1,7 @@
 //! The device: modules side by side, one queue of events, one board.
 
 use tiny_mapper::{CallError, Trap};
-use xmap_boards::Line;
+use xmap_boards::{Line, LineSet};
 use xmap_image::{ExportId, Image, OnOverrun};
 use xmap_link::EDITION;
 use xmap_link::limits::MAX_MODULES;
@@ -54,7 +54,7 @@ pub struct Device<R: Ram, B, T = Development> {
     /// The number of the latest session.
     sessions: u32,
     /// Lines whose rising and falling edges the board looks for.
-    detected: [u64; 2],
+    detected: [LineSet; 2],
     /// What outlives a restart, as the owner of the storage says.
     pub(crate) kept: KeepStatus,
     /// When a host was last heard.
@@ -87,7 +87,7 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
             history: History::default(),
             transfer: None,
             sessions: 0,
-            detected: [0; 2],
+            detected: [LineSet::EMPTY; 2],
             kept: KeepStatus::default(),
             heard_us: 0,
             trapped: None,
@@ -550,8 +550,8 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
         let wanted = self.sources.wanted_lines();
         let changed = (wanted[0] ^ self.detected[0]) | (wanted[1] ^ self.detected[1]);
         self.detected = wanted;
-        for line in (0..Line::COUNT).filter_map(Line::new).filter(|line| changed & line.mask64() != 0) {
-            let [rising, falling] = wanted.map(|lines| lines & line.mask64() != 0);
+        for line in changed.iter() {
+            let [rising, falling] = wanted.map(|lines| lines.contains(line));
             self.board.detect(line, rising, falling);
         }
     }

@@ -29,7 +29,7 @@
 use core::fmt;
 
 use tiny_mapper::{Function, Gpio};
-use xmap_boards::{Bank, Line};
+use xmap_boards::{Bank, Line, LineSet};
 use xmap_image::{Image, PinMode, PinRow, Safe};
 
 /// A line that the board needs for itself, and that an image declares.
@@ -60,30 +60,30 @@ pub fn check_lines(image: &Image<'_>) -> Result<(), ReservedLine> {
     })
 }
 
-/// What lines show before anything of them is changed; bit *n* is line *n*.
+/// The levels of lines before anything of them is changed.
 struct Before {
     /// Lines that are outputs.
-    outputs: u64,
+    outputs: LineSet,
     /// The levels of the others.
-    levels: u64,
+    levels: LineSet,
 }
 
 impl Before {
     /// All of them as outputs: what was stored last stands.
-    const STORED: Self = Self { outputs: u64::MAX, levels: 0 };
+    const STORED: Self = Self { outputs: LineSet::below(Line::COUNT), levels: LineSet::EMPTY };
 
     /// Looks at those of the lines whose level is to be held, and reads nothing else.
     fn of<'p, P: Gpio>(pins: impl Iterator<Item = &'p PinRow>, port: &mut P) -> Self {
         let held =
             |pin: &&PinRow| matches!(pin.mode(), PinMode::Out | PinMode::InOut) && pin.safe() == Safe::Hold;
-        let (mut outputs, mut inputs) = (0, 0);
+        let (mut outputs, mut inputs) = (LineSet::EMPTY, LineSet::EMPTY);
         for line in pins.filter(held).map(PinRow::line) {
             let lines = if port.is_output(line) { &mut outputs } else { &mut inputs };
-            *lines |= line.mask64();
+            lines.put(line, true);
         }
-        let mut levels = 0;
-        for bank in Bank::ALL.into_iter().filter(|bank| bank.of(inputs) != 0) {
-            levels |= u64::from(port.level(bank)) << (32 * bank as u32);
+        let mut levels = LineSet::EMPTY;
+        for bank in Bank::ALL.into_iter().filter(|bank| inputs.bank(*bank) != 0) {
+            levels |= LineSet::of_bank(bank, port.level(bank));
         }
         Self { outputs, levels }
     }
@@ -157,11 +157,10 @@ fn prepare<P: Gpio>(pin: &PinRow, before: &Before, port: &mut P) {
 /// Stores the level that a line begins with: the safe one or, where that is to be held, the one that the line
 /// had. An output that holds has it in its latch.
 fn latch<P: Gpio>(pin: &PinRow, before: &Before, port: &mut P) {
-    let bit = pin.line().mask64();
     if pin.safe() != Safe::Hold {
         store_safe(pin, port);
-    } else if before.outputs & bit == 0 {
-        store(pin.line(), before.levels & bit != 0, port);
+    } else if !before.outputs.contains(pin.line()) {
+        store(pin.line(), before.levels.contains(pin.line()), port);
     }
 }
 

@@ -2,21 +2,16 @@
 
 use heapless::{Deque, Vec};
 use tiny_mapper::{Layer, LogLevel, Over, Port};
-use xmap_boards::{Bank, PinMask};
+use xmap_boards::{Bank, BoardId, PinMask, RegisterKind};
 use xmap_link::{Access, Level, Text, Trace, TraceEntry, pieces};
 
 use crate::{Board, BoardLayer, Cue};
 
-/// Offset of `GPSET0` in the GPIO block, in bytes (*BCM2711 ARM Peripherals*, section 5.2);
-/// `GPSET1` is the next word.
-const GPSET0: u16 = 0x1c;
-/// Offset of `GPCLR0`, in bytes.
-const GPCLR0: u16 = 0x28;
 /// Bytes before each message in the store of messages: `trace_at`, its level, its length.
 const HEAD: usize = 7;
 
 /// A port that remembers: it passes everything on to the port within and keeps the last `N` stores
-/// to `GPSETn` and `GPCLRn`, the same that a plain trace of the simulator shows. Loads are not kept: a
+/// to set and clear registers, the same that a plain trace of the simulator shows. Loads are not kept: a
 /// module that polls an input would push all else out.
 ///
 /// A module's messages are kept as well, up to `TEXT` bytes of them with 7 bytes each beside their text,
@@ -25,6 +20,7 @@ const HEAD: usize = 7;
 #[derive(Debug)]
 pub struct Recorder<P, const N: usize, const TEXT: usize> {
     port: P,
+    board: BoardId,
     entries: Deque<TraceEntry, N>,
     /// The number of the next store, from 0.
     next: u32,
@@ -65,12 +61,23 @@ tiny_mapper::layered! {
 /// A borrowed record is one.
 impl<R: Record + ?Sized> RecordLayer for &mut R {}
 
-impl<P: Port, const N: usize, const TEXT: usize> Recorder<P, N, TEXT> {
+impl<P: Board, const N: usize, const TEXT: usize> Recorder<P, N, TEXT> {
     /// A recorder with nothing in it.
-    pub const fn new(port: P) -> Self {
-        Self { port, entries: Deque::new(), next: 0, texts: Vec::new(), texts_lost: 0, text_left: u32::MAX }
+    pub fn new(port: P) -> Self {
+        let board = port.id();
+        Self {
+            port,
+            board,
+            entries: Deque::new(),
+            next: 0,
+            texts: Vec::new(),
+            texts_lost: 0,
+            text_left: u32::MAX,
+        }
     }
+}
 
+impl<P: Port, const N: usize, const TEXT: usize> Recorder<P, N, TEXT> {
     /// The port within.
     pub fn port_mut(&mut self) -> &mut P {
         &mut self.port
@@ -81,11 +88,11 @@ impl<P: Port, const N: usize, const TEXT: usize> Recorder<P, N, TEXT> {
         self.entries.iter()
     }
 
-    fn push(&mut self, gpset0_or_gpclr0: u16, bank: Bank, value: PinMask) {
+    fn push(&mut self, kind: RegisterKind, bank: Bank, value: PinMask) {
         let entry = TraceEntry {
             time_us: self.port.now_us(),
             access: Access::Write,
-            offset: gpset0_or_gpclr0 + 4 * bank as u16,
+            offset: self.board.board().register(kind, bank).offset(),
             value,
         };
         if self.entries.is_full() {
@@ -143,12 +150,12 @@ impl<P: Port, const N: usize, const TEXT: usize> Layer for Recorder<P, N, TEXT> 
     fn set(&mut self, bank: Bank, mask: PinMask) {
         // First the store: what is recorded must not delay it.
         self.port.set(bank, mask);
-        self.push(GPSET0, bank, mask);
+        self.push(RegisterKind::Set, bank, mask);
     }
 
     fn clear(&mut self, bank: Bank, mask: PinMask) {
         self.port.clear(bank, mask);
-        self.push(GPCLR0, bank, mask);
+        self.push(RegisterKind::Clear, bank, mask);
     }
 
     fn log(&mut self, level: LogLevel, text: &str) {

@@ -2,18 +2,17 @@
 
 use heapless::Deque;
 use tiny_mapper::{Function, Layer, Port, Pull};
-use xmap_boards::{Bank, Line, PinMask};
-use xmap_link::limits::MAX_BANKS;
+use xmap_boards::{Bank, Line, LineSet, PinMask};
 
 use crate::{Board, BoardLayer, Edge, Record, RecordLayer};
 
 /// What a host makes of the world in one step of a rehearsal ([`xmap_link::Request::Rehearse`]).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cue {
-    /// The lines that `levels` are for, a word for each bank.
-    pub lines: [u32; MAX_BANKS],
+    /// The lines that `levels` are for.
+    pub lines: LineSet,
     /// Their levels.
-    pub levels: [u32; MAX_BANKS],
+    pub levels: LineSet,
     /// Microseconds that pass after that.
     pub advance_us: u64,
 }
@@ -30,20 +29,20 @@ pub struct Rehearsal<P> {
     stage: Option<Stage>,
 }
 
-/// The world of a rehearsal. A set of lines has a word for each bank.
+/// The world of a rehearsal.
 #[derive(Debug, Default)]
 struct Stage {
     now_us: u64,
     /// Lines that are outputs.
-    outputs: [PinMask; MAX_BANKS],
+    outputs: LineSet,
     /// Lines with a pull-up.
-    pulled_up: [PinMask; MAX_BANKS],
+    pulled_up: LineSet,
     /// Lines that the host has connected something to.
-    driven: [PinMask; MAX_BANKS],
+    driven: LineSet,
     /// What it connected.
-    levels: [PinMask; MAX_BANKS],
+    levels: LineSet,
     /// Lines whose rising and falling edges are looked for.
-    detected: [[PinMask; MAX_BANKS]; 2],
+    detected: [LineSet; 2],
     /// The edges that nobody has asked for yet, and those that found no room.
     edges: Deque<Edge, EDGES>,
     lost: u32,
@@ -53,25 +52,19 @@ struct Stage {
 const EDGES: usize = 64;
 
 impl Stage {
-    /// What an input of this bank reads.
-    fn inputs(&self, bank: Bank) -> PinMask {
-        let bank = bank as usize;
-        self.driven[bank] & self.levels[bank] | !self.driven[bank] & self.pulled_up[bank]
+    /// Returns the levels of lines as inputs.
+    fn inputs(&self) -> LineSet {
+        self.driven & self.levels | self.pulled_up - self.driven
     }
 
     fn take(&mut self, cue: &Cue) {
-        let before = Bank::ALL.map(|bank| self.inputs(bank));
-        for bank in 0..MAX_BANKS {
-            self.driven[bank] |= cue.lines[bank];
-            self.levels[bank] = self.levels[bank] & !cue.lines[bank] | cue.levels[bank] & cue.lines[bank];
-        }
-        for line in (0..Line::COUNT).filter_map(Line::new) {
-            let (bank, mask) = (line.bank() as usize, line.mask());
-            let level = self.inputs(line.bank()) & mask;
-            let rising = level != 0;
-            let seen = self.detected[usize::from(!rising)][bank] & !self.outputs[bank] & mask != 0;
-            if level != before[bank] & mask
-                && seen
+        let before = self.inputs();
+        self.driven |= cue.lines;
+        self.levels = self.levels - cue.lines | cue.levels & cue.lines;
+        let inputs = self.inputs();
+        for line in ((before ^ inputs) - self.outputs).iter() {
+            let rising = inputs.contains(line);
+            if self.detected[usize::from(!rising)].contains(line)
                 && self.edges.push_back(Edge { line, rising, time_us: self.now_us }).is_err()
             {
                 self.lost = self.lost.saturating_add(1);
@@ -79,12 +72,6 @@ impl Stage {
         }
         self.now_us = self.now_us.saturating_add(cue.advance_us);
     }
-}
-
-/// `lines` with `line` in it or not.
-fn put(lines: &mut [PinMask; MAX_BANKS], line: Line, is_in: bool) {
-    let bank = &mut lines[line.bank() as usize];
-    *bank = *bank & !line.mask() | if is_in { line.mask() } else { 0 };
 }
 
 impl<P> Rehearsal<P> {
@@ -109,8 +96,8 @@ impl<P: Port> Layer for Rehearsal<P> {
         match &self.stage {
             None => levels,
             Some(stage) => {
-                let outputs = stage.outputs[bank as usize];
-                levels & outputs | stage.inputs(bank) & !outputs
+                let outputs = stage.outputs.bank(bank);
+                levels & outputs | stage.inputs().bank(bank) & !outputs
             }
         }
     }
@@ -118,20 +105,20 @@ impl<P: Port> Layer for Rehearsal<P> {
     fn is_output(&mut self, line: Line) -> bool {
         match &self.stage {
             None => self.port.is_output(line),
-            Some(stage) => stage.outputs[line.bank() as usize] & line.mask() != 0,
+            Some(stage) => stage.outputs.contains(line),
         }
     }
 
     fn select(&mut self, line: Line, function: Function) {
         if let Some(stage) = &mut self.stage {
-            put(&mut stage.outputs, line, function == Function::Output);
+            stage.outputs.put(line, function == Function::Output);
         }
         self.port.select(line, function);
     }
 
     fn pull(&mut self, line: Line, pull: Pull) {
         if let Some(stage) = &mut self.stage {
-            put(&mut stage.pulled_up, line, pull == Pull::Up);
+            stage.pulled_up.put(line, pull == Pull::Up);
         }
         self.port.pull(line, pull);
     }
@@ -168,8 +155,8 @@ impl<P: Board> BoardLayer for Rehearsal<P> {
     fn detect(&mut self, line: Line, rising: bool, falling: bool) {
         match &mut self.stage {
             Some(stage) => {
-                put(&mut stage.detected[0], line, rising);
-                put(&mut stage.detected[1], line, falling);
+                stage.detected[0].put(line, rising);
+                stage.detected[1].put(line, falling);
             }
             None => self.port.detect(line, rising, falling),
         }

@@ -1,7 +1,7 @@
 //! The device's end of the link: requests in, responses out, over any wire.
 
 use tiny_mapper::{CallError, Clock, Gpio};
-use xmap_boards::Bank;
+use xmap_boards::{Bank, LineSet};
 use xmap_image::Ty;
 use xmap_link::limits::{MAX_ARGS, MAX_BANKS, MAX_MODULES};
 use xmap_link::{
@@ -288,9 +288,10 @@ impl Context<'_> {
             Request::Levels => levels(device.board_mut()),
             Request::Kept => Response::Kept(device.keep_status()),
             Request::Limits => Response::Limits { values: device.limits().values() },
-            Request::Rehearse { lines, levels, advance_us } => {
-                rehearse(device, &Cue { lines, levels, advance_us })
-            }
+            Request::Rehearse { lines, levels, advance_us } => rehearse(
+                device,
+                &Cue { lines: LineSet::from_banks(&lines), levels: LineSet::from_banks(&levels), advance_us },
+            ),
             Request::Hosts => Response::Hosts(HostCounts {
                 mistakes: capped(device.mistakes()),
                 texts_lost: device.board().texts_lost(),
@@ -361,7 +362,7 @@ fn rehearse<R: Ram, B: Board + Record, T: Trust>(device: &mut Device<R, B, T>, c
     }
     let end_us = device.board_mut().now_us().saturating_add(cue.advance_us);
     device.pass_until(end_us, CUE_TURNS, |board, us| {
-        board.rehearse(&Cue { lines: [0; MAX_BANKS], levels: [0; MAX_BANKS], advance_us: us });
+        board.rehearse(&Cue { lines: LineSet::EMPTY, levels: LineSet::EMPTY, advance_us: us });
     });
     levels(device.board_mut())
 }

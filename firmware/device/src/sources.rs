@@ -1,7 +1,7 @@
 //! What calls handlers: timers, and edges that have settled.
 
 use heapless::Vec;
-use xmap_boards::Line;
+use xmap_boards::{Line, LineSet};
 use xmap_image::{EventSource, ExportId, MAX_EVENTS};
 use xmap_link::limits::MAX_MODULES;
 
@@ -136,10 +136,10 @@ impl Sources {
 
     /// Lines whose rising and falling edges have to be seen. One that is debounced is looked at in both
     /// directions: an edge back means that it has not settled.
-    pub(crate) fn wanted_lines(&self) -> [u64; 2] {
-        self.rows.iter().fold([0; 2], |[up, down], row| match row.trigger {
+    pub(crate) fn wanted_lines(&self) -> [LineSet; 2] {
+        self.rows.iter().fold([LineSet::EMPTY; 2], |[up, down], row| match row.trigger {
             Trigger::Edge { line, rising, falling, debounce_us, .. } => {
-                let bit = |on: bool| if on || debounce_us != 0 { line.mask64() } else { 0 };
+                let bit = |on: bool| if on || debounce_us != 0 { LineSet::of(line) } else { LineSet::EMPTY };
                 [up | bit(rising), down | bit(falling)]
             }
             _ => [up, down],
@@ -154,7 +154,7 @@ impl Sources {
     /// Takes an edge that was seen. Handlers that do not wait for it to settle are due at once.
     pub(crate) fn edge(&mut self, edge: Edge) {
         // Where one direction alone is looked at, it was that one, whatever the level is by now.
-        let rising = match self.wanted_lines().map(|lines| lines & edge.line.mask64() != 0) {
+        let rising = match self.wanted_lines().map(|lines| lines.contains(edge.line)) {
             [true, false] => true,
             [false, true] => false,
             _ => edge.rising,
@@ -381,7 +381,7 @@ mod tests {
         let mut sources = Sources::default();
         arm(&mut sources, 0, EventSource::Falling { line: 27, debounce_us: 100 });
         arm(&mut sources, 1, EventSource::Both { line: 27, debounce_us: 100 });
-        assert_eq!(sources.wanted_lines(), [1 << 27, 1 << 27]);
+        assert_eq!(sources.wanted_lines(), [LineSet::of(Line::new(27).unwrap()); 2]);
         for (time_us, rising) in [(10, false), (20, true), (30, false)] {
             edge(&mut sources, rising, time_us);
         }
@@ -399,7 +399,7 @@ mod tests {
     fn an_edge_without_debounce_is_due_at_once_in_the_direction_that_is_looked_at() {
         let mut sources = Sources::default();
         arm(&mut sources, 0, EventSource::Falling { line: 27, debounce_us: 0 });
-        assert_eq!(sources.wanted_lines(), [0, 1 << 27]);
+        assert_eq!(sources.wanted_lines(), [LineSet::EMPTY, LineSet::of(Line::new(27).unwrap())]);
         // The level is high again by the time that the board looks.
         edge(&mut sources, true, 50);
         assert_eq!(due(&mut sources, 50), [(0, 50)]);

@@ -4,10 +4,10 @@ mod common;
 
 use common::{Says, Small, bytes, call, device, line, pass, put, ret};
 use tiny_mapper::{Function, Gpio};
-use xmap_boards::{Bank, Line, PinMask};
+use xmap_boards::{Bank, Line, PinMask, RegisterKind};
 use xmap_device::{Device, prepare_lines};
 use xmap_image::{EventSource, FaultPolicy, Image, OnFault, Op, PinMode, Pull, Safe, Ty};
-use xmap_sim::{Access, Heap, Register, SimBoard};
+use xmap_sim::{Access, Heap, SimBoard};
 
 const SAFE: [Safe; 4] = [Safe::Low, Safe::High, Safe::Hold, Safe::Float];
 const PULLS: [Pull; 3] = [Pull::None, Pull::Up, Pull::Down];
@@ -114,13 +114,13 @@ fn a_line_of_both_directions_is_an_input_and_turns_round_at_its_level() {
     }
 }
 
-/// The stores to `GPSETn` and `GPCLRn`, to `GPFSELn` and to the pulls, without their values.
+/// The stores to set, clear, select and pull registers, without their values.
 fn kinds(board: &SimBoard, from: usize) -> Vec<&'static str> {
-    let kind = |access: &Access| match access.register {
-        Register::Set(_) => "set",
-        Register::Clear(_) => "clear",
-        Register::Select(_) => "select",
-        Register::Pull(_) => "pull",
+    let kind = |access: &Access| match access.register.kind {
+        RegisterKind::Set => "set",
+        RegisterKind::Clear => "clear",
+        RegisterKind::Select => "select",
+        RegisterKind::Pull => "pull",
         _ => "other",
     };
     board.accesses().skip(from).filter(|access| access.write).map(kind).collect()

@@ -4,7 +4,7 @@ mod common;
 
 use common::{Says, line};
 use tiny_mapper::{Function, Pull, prelude::*};
-use xmap_boards::Bank;
+use xmap_boards::{Bank, Line, LineSet};
 use xmap_device::{Cue, Record, Recorder, Rehearsal};
 use xmap_image::EventSource;
 use xmap_sim::SimBoard;
@@ -17,8 +17,8 @@ fn device(rehearse: bool) -> Device {
 
 /// What a cue does to one line of bank 0.
 fn press(number: u8, high: bool) -> Cue {
-    let mask = line(number).mask();
-    Cue { lines: [mask, 0], levels: [if high { u32::MAX } else { 0 }; 2], advance_us: 0 }
+    let levels = if high { LineSet::below(Line::COUNT) } else { LineSet::EMPTY };
+    Cue { lines: LineSet::of(line(number)), levels, advance_us: 0 }
 }
 
 fn is_high(device: &mut Device, number: u8) -> bool {
@@ -45,7 +45,11 @@ fn an_input_has_its_pull_until_the_host_connects_something() {
 fn an_output_is_read_back_from_the_port_within() {
     let mut device = device(true);
     device.select(line(40), Function::Output);
-    assert!(device.rehearse(&Cue { lines: [0, u32::MAX], levels: [0, 0], advance_us: 0 }));
+    assert!(device.rehearse(&Cue {
+        lines: LineSet::of_bank(Bank::One, u32::MAX),
+        levels: LineSet::EMPTY,
+        advance_us: 0
+    }));
     device.set(Bank::One, line(40).mask());
     assert!(is_high(&mut device, 40));
     device.select(line(40), Function::Input);
@@ -57,10 +61,10 @@ fn an_output_is_read_back_from_the_port_within() {
 fn time_is_the_hosts_and_the_modules_waits() {
     let mut device = device(true);
     device.delay_us(30);
-    assert!(device.rehearse(&Cue { lines: [0; 2], levels: [0; 2], advance_us: 12 }));
+    assert!(device.rehearse(&Cue { lines: LineSet::EMPTY, levels: LineSet::EMPTY, advance_us: 12 }));
     assert_eq!(device.now_us(), 42);
     assert_eq!(device.port_mut().now_us(), 0, "nobody has waited");
-    assert!(device.rehearse(&Cue { lines: [0; 2], levels: [0; 2], advance_us: u64::MAX }));
+    assert!(device.rehearse(&Cue { lines: LineSet::EMPTY, levels: LineSet::EMPTY, advance_us: u64::MAX }));
     assert_eq!(device.now_us(), u64::MAX);
 }
 
@@ -86,7 +90,7 @@ fn a_mounted_panel_rehearses_its_inputs_and_edges() {
     assert_eq!(common::call(&mut panel, "button", &[]).unwrap(), [0]);
 
     let tick = |board: &mut Device, us| {
-        board.rehearse(&Cue { lines: [0; 2], levels: [0; 2], advance_us: us });
+        board.rehearse(&Cue { lines: LineSet::EMPTY, levels: LineSet::EMPTY, advance_us: us });
     };
     panel.pass(49, tick);
     assert!(!is_high(panel.board_mut(), 17), "it has not settled");

@@ -1,6 +1,6 @@
 //! What two images may not both have when they stand side by side on one device.
 
-use xmap_boards::Line;
+use xmap_boards::{Line, LineSet};
 
 use crate::{Event, ExportId, HOOKS, Image, PinRow};
 
@@ -99,12 +99,12 @@ pub fn conflicts<'a>(left: &Image<'a>, right: &Image<'a>) -> impl Iterator<Item 
 fn lines<'a>(
     left: &'a [PinRow],
     right: &'a [PinRow],
-    driven: u64,
+    driven: LineSet,
 ) -> impl Iterator<Item = Conflict> + use<'a> {
     left.iter().filter_map(move |row| {
         let line = row.line();
         let other = right.binary_search_by_key(&line, PinRow::line).ok().and_then(|n| right.get(n))?;
-        if driven & line.mask64() != 0 {
+        if driven.contains(line) {
             return Some(Conflict::Line(line));
         }
         (row.pull() != other.pull()).then_some(Conflict::Pull(line))
@@ -115,10 +115,10 @@ fn lines<'a>(
 fn edges<const N: usize>(
     left: heapless::Vec<Event, N>,
     right: heapless::Vec<Event, N>,
-    driven: u64,
+    driven: LineSet,
 ) -> impl Iterator<Item = Conflict> {
     left.into_iter().flat_map(move |ours| {
-        let line = ours.source.line().and_then(Line::new).filter(|line| driven & line.mask64() == 0);
+        let line = ours.source.line().and_then(Line::new).filter(|line| !driven.contains(*line));
         let theirs = line.map(|line| {
             let same = move |event: &Event| event.source.line() == Some(line.number());
             right.clone().into_iter().filter(same).map(move |event| {

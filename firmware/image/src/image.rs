@@ -1,6 +1,6 @@
 //! A verified image: typed views of the words that hold it.
 
-use xmap_boards::BoardId;
+use xmap_boards::{BoardId, LineSet};
 
 use crate::layout::{self, Extension, Header, Section, field};
 use crate::limits;
@@ -37,8 +37,8 @@ pub struct Image<'a> {
     pub(crate) passive_data: &'a [PassiveRow],
     /// The global with the shadow stack's pointer, its index plus one; 0 where there is none.
     pub(crate) stack_pointer: u32,
-    pub(crate) declared: u64,
-    pub(crate) writable: u64,
+    pub(crate) declared: LineSet,
+    pub(crate) writable: LineSet,
     #[cfg(feature = "full")]
     pub(crate) beyond_integers: bool,
 }
@@ -72,8 +72,10 @@ impl<'a> Image<'a> {
     }
 
     /// The board that the image was compiled for.
+    // Not by way of the whole header: where a build knows one board, this is a constant.
+    #[inline(always)]
     pub fn board(&self) -> BoardId {
-        self.header().board
+        layout::board(self.words.get(field::FORMAT_BOARD).copied().unwrap_or(0))
     }
 
     /// SHA-256 of the image, its own hash field left out, as the header has it. That it is so, only
@@ -118,13 +120,13 @@ impl<'a> Image<'a> {
 
     /// Lines that the module may read, over all banks.
     #[inline(always)]
-    pub fn declared(&self) -> u64 {
+    pub fn declared(&self) -> LineSet {
         self.declared
     }
 
     /// Lines that the module may drive, over all banks.
     #[inline(always)]
-    pub fn writable(&self) -> u64 {
+    pub fn writable(&self) -> LineSet {
         self.writable
     }
 

@@ -129,6 +129,15 @@ impl Extension {
     ];
 }
 
+/// Returns the board of the header's word. An image for a board that does not exist is refused.
+#[inline(always)]
+pub(crate) const fn board(word: u32) -> BoardId {
+    match BoardId::from_u16((word >> 16) as u16) {
+        Some(board) => board,
+        None => BoardId::Rpi4b,
+    }
+}
+
 /// The header, decoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Header {
@@ -153,11 +162,7 @@ impl Header {
     pub(crate) const fn of(head: &[u32; HEADER_WORDS]) -> Self {
         let start = head[field::START];
         Self {
-            // A board that does not exist is refused.
-            board: match BoardId::from_u16((head[field::FORMAT_BOARD] >> 16) as u16) {
-                Some(board) => board,
-                None => BoardId::Rpi4b,
-            },
+            board: board(head[field::FORMAT_BOARD]),
             version: head[field::VERSION],
             start: if start == NO_START { None } else { Some(start) },
             memory_bytes: head[field::MEMORY_BYTES],

@@ -121,7 +121,7 @@ impl<'a> Manifest<'a> {
 
     /// Whether everything that it names is in the image, and no name acts on what shows it.
     pub(crate) fn fits(&self, image: &Image<'_>) -> bool {
-        let declared = |line: u8| Line::new(line).is_some_and(|l| image.declared() & l.mask64() != 0);
+        let declared = |line: u8| image.declared().has(line.into());
         let events = self.events.iter().all(|event| {
             usize::from(event.export) < image.exports().len() && event.source.line().is_none_or(declared)
         });

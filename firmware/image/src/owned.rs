@@ -5,6 +5,7 @@ use alloc::{boxed::Box, vec::Vec};
 use core::ops::Deref;
 
 use bytemuck::Pod;
+use xmap_boards::LineSet;
 
 use crate::op::Word;
 use crate::{Image, Manifest, VerifyError};
@@ -125,8 +126,8 @@ impl Place {
 /// An [`Image`] without its words: the places of its views.
 #[derive(Clone, Copy, Debug)]
 struct Places {
-    declared: u64,
-    writable: u64,
+    declared: LineSet,
+    writable: LineSet,
     stack_pointer: u32,
     #[cfg(feature = "full")]
     beyond_integers: bool,

@@ -1,7 +1,7 @@
 //! Fixed-width rows of an image's tables, used in place.
 
 use bytemuck::{Pod, Zeroable};
-use xmap_boards::Line;
+use xmap_boards::{BoardId, Line};
 
 use crate::{Pull, op::Word};
 
@@ -273,9 +273,9 @@ impl PinRow {
         Self { line: line.number(), mode: mode as u8, safe: safe as u8, pull: pull as u8 }
     }
 
-    /// Checks that every field is a value that exists.
-    pub(crate) const fn check(&self) -> Result<(), PinRowError> {
-        if Line::new(self.line).is_some() && self.mode <= 3 && self.safe <= 3 && self.pull <= 2 {
+    /// Checks that every field is a value that exists, the line on this board.
+    pub(crate) const fn check(&self, board: BoardId) -> Result<(), PinRowError> {
+        if board.board().line(self.line).is_some() && self.mode <= 3 && self.safe <= 3 && self.pull <= 2 {
             Ok(())
         } else {
             Err(PinRowError)

@@ -11,7 +11,7 @@
 mod code;
 mod export;
 
-use xmap_boards::BoardId;
+use xmap_boards::{BoardId, LineSet};
 
 use crate::error::VerifyError;
 use crate::layout::{EXTENSIONS, Extension, FORMAT, HEADER_WORDS, Header, MAGIC, Section, field};
@@ -56,8 +56,8 @@ impl<'a> Image<'a> {
             #[cfg(feature = "full")]
             passive_data: parts[Extension::PassiveData.part()].rows::<_, 3>(),
             stack_pointer: 0,
-            declared: 0,
-            writable: 0,
+            declared: LineSet::EMPTY,
+            writable: LineSet::EMPTY,
             #[cfg(feature = "full")]
             beyond_integers: false,
         };
@@ -74,9 +74,9 @@ impl<'a> Image<'a> {
     /// Pin rows, sorted by line; gathers the lines.
     fn check_pins(&mut self, parts: &Parts<'_>) -> Result<()> {
         for (n, pin) in parts[Section::Pins as usize].rows::<PinRow, 1>().iter().enumerate() {
-            let line = pin.line().mask64();
+            let line = LineSet::of(pin.line());
             // No line from this one up is there yet.
-            if pin.check().is_err() || self.declared >= line {
+            if pin.check(self.board()).is_err() || self.declared.bits() >= line.bits() {
                 return Err(VerifyError::Pin(n as u16));
             }
             self.declared |= line;

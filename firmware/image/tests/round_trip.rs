@@ -4,7 +4,7 @@ mod common;
 
 use common::{export, extended, line, sample, words};
 use proptest::prelude::*;
-use xmap_boards::BoardId;
+use xmap_boards::{BoardId, LineSet};
 use xmap_image::{
     BuildError, Elements, Entry, ExportId, Function, Image, ImageBuilder, NO_FUNCTION, Op, PinMode, PinRow,
     Pull, Safe, Section, Table, Ty, TypeRow, VerifyError,
@@ -18,7 +18,8 @@ fn the_sample_reads_back_as_it_was_written() {
     assert_eq!((header.version, header.start, header.time_us), (7, Some(0), 5_000));
     assert_eq!((header.memory_bytes, header.memory_pages, header.memory_max_pages), (64, 1, 2));
     assert_eq!(image.board(), BoardId::Rpi4b);
-    assert_eq!((image.declared(), image.writable()), (1 << 17 | 1 << 22 | 1 << 27, 1 << 17 | 1 << 22));
+    assert_eq!(image.declared(), LineSet::from_bits(1 << 17 | 1 << 22 | 1 << 27));
+    assert_eq!(image.writable(), LineSet::from_bits(1 << 17 | 1 << 22));
     assert!(image.globals().eq([41, u64::MAX]));
     assert!(image.data().eq([(0, &b"lamp"[..]), (16, &[1, 2, 3])]));
     assert_eq!(image.pins(), b.pins);

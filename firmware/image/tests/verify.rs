@@ -456,7 +456,7 @@ proptest! {
                 prop_assert_eq!(image.find(image.key(id).unwrap()), Some(id));
                 prop_assert!(image.name(id).is_some() && image.signature(id).is_some());
             }
-            prop_assert_eq!(image.writable() & !image.declared(), 0);
+            prop_assert!((image.writable() - image.declared()).is_empty());
             prop_assert!(image.hash()[..4] == image.hash_prefix().to_le_bytes());
         }
     }

@@ -4,7 +4,7 @@ use std::os::fd::BorrowedFd;
 
 use rustix::rand::{GetRandomFlags, getrandom};
 use tiny_mapper::{Function, LogLevel, Pull, Random};
-use xmap_boards::{Bank, Line, PinMask};
+use xmap_boards::{Bank, BoardId, Line, PinMask};
 use xmap_device::{Board, Edge};
 
 use crate::clock::Clock;
@@ -74,7 +74,7 @@ impl LinuxBoard {
                     return u64::MAX;
                 }
                 let now_us = self.clock.now_us();
-                levels.look(now_us, [Bank::Zero, Bank::One].map(|bank| self.registers.level(bank)))
+                levels.look(now_us, self.registers.levels())
             }
         }
     }
@@ -156,6 +156,10 @@ impl tiny_mapper::Port for LinuxBoard {
 }
 
 impl Board for LinuxBoard {
+    fn id(&self) -> BoardId {
+        BoardId::Rpi4b
+    }
+
     fn detect(&mut self, line: Line, rising: bool, falling: bool) {
         match &mut self.sight {
             Sight::Kernel(edges) => {

@@ -19,7 +19,7 @@ use rustix::mm::{MapFlags, ProtFlags, mmap};
 use safe_mmio::UniqueMmioPointer;
 use tiny_mapper::{Function, Pull};
 use xmap_bcm2711::{GPIO_ADDRESS, Gpio, GpioRegisters, Pads, PinFunction};
-use xmap_boards::{Bank, Line, PinMask};
+use xmap_boards::{Bank, Line, LineSet, PinMask, RPI4B};
 
 use crate::error::{Code, Error, Result};
 
@@ -148,6 +148,11 @@ impl Registers {
         }
     }
 
+    /// Returns the levels of all lines.
+    pub fn levels(&mut self) -> LineSet {
+        LineSet::from_banks(&Bank::ALL.map(|bank| self.level(bank)))
+    }
+
     /// Makes a line an input or an output.
     pub fn select(&mut self, line: Line, function: Function) {
         let function = match function {
@@ -177,8 +182,7 @@ impl Registers {
             Self::Chip(gpio, _) => gpio.pull(line, pull),
             Self::Simulated(chip) => {
                 chip.gpio.pull(line, pull);
-                let bit = if pull == Pull::Up { line.mask64() } else { 0 };
-                chip.pulled_up = chip.pulled_up & !line.mask64() | bit;
+                chip.pulled_up.put(line, pull == Pull::Up);
                 chip.refresh();
             }
         }
@@ -231,13 +235,15 @@ const _: () = assert!(size_of::<GpioRegisters>() <= PAGE, "the block fits a page
 
 /// Where the file has what the chip has no register for, behind the block. Words are little-endian.
 pub mod file {
-    /// `GPLEV0`: the levels, as the chip's register shows them.
-    pub const LEVELS: u64 = 0x34;
+    use xmap_boards::RPI4B;
+
+    /// The levels, as the chip's first level register shows them.
+    pub const LEVELS: u64 = RPI4B.gpio.level.offset as u64;
     /// Lines that something outside drives, a word for each bank: a test writes here.
     pub const DRIVEN: u64 = 0x800;
     /// The levels that it drives them to.
     pub const OUTSIDE: u64 = 0x808;
-    /// What outputs were stored to last: the latch behind `GPSETn` and `GPCLRn`.
+    /// What outputs were stored to last: the latch behind the set and clear registers.
     pub const LATCH: u64 = 0x810;
 }
 
@@ -248,31 +254,31 @@ pub struct Simulated {
     gpio: Gpio<'static>,
     file: File,
     _lock: Lock,
-    latch: u64,
-    pulled_up: u64,
+    latch: LineSet,
+    pulled_up: LineSet,
     /// The latch and the levels that stand in the file.
-    written: Option<(u64, u64)>,
+    written: Option<(LineSet, LineSet)>,
 }
 
 impl Simulated {
     fn new(gpio: Gpio<'static>, file: File, lock: Lock) -> io::Result<Self> {
         let mut word = [0; 8];
         file.read_exact_at(&mut word, file::LATCH)?;
+        let (latch, pulled_up) = (lines(&word), LineSet::EMPTY);
         // Pulls from before are those of the modules, which set them up again.
-        let mut chip =
-            Self { gpio, file, _lock: lock, latch: u64::from_le_bytes(word), pulled_up: 0, written: None };
+        let mut chip = Self { gpio, file, _lock: lock, latch, pulled_up, written: None };
         chip.refresh();
         Ok(chip)
     }
 
     fn store(&mut self, bank: Bank, mask: PinMask, high: bool) {
-        let lines = u64::from(mask) << (32 * bank as u32);
+        let lines = LineSet::of_bank(bank, mask);
         if high {
             self.gpio.set(bank, mask);
             self.latch |= lines;
         } else {
             self.gpio.clear(bank, mask);
-            self.latch &= !lines;
+            self.latch -= lines;
         }
         self.refresh();
     }
@@ -288,20 +294,31 @@ impl Simulated {
         // A file that shrank under the program reads as nothing driven; the mapping then ends the program.
         _ = self.file.read_exact_at(&mut outside, file::DRIVEN);
         let (driven, levels) = outside.split_at(8);
-        let word = |bytes: &[u8]| bytes.try_into().map_or(0, u64::from_le_bytes);
-        let (driven, levels) = (word(driven), word(levels));
-        let inputs = driven & levels | !driven & self.pulled_up;
-        let outputs = (0..Line::COUNT)
-            .filter_map(Line::new)
-            .filter(|line| self.gpio.is_output(*line))
-            .fold(0, |lines, line| lines | line.mask64());
-        let levels = self.latch & outputs | inputs & !outputs;
+        let (driven, levels) = (lines(driven), lines(levels));
+        let inputs = driven & levels | self.pulled_up - driven;
+        let outputs: LineSet = RPI4B.all_lines().iter().filter(|line| self.gpio.is_output(*line)).collect();
+        let levels = self.latch & outputs | inputs - outputs;
         if self.written != Some((self.latch, levels)) {
             self.written = Some((self.latch, levels));
-            _ = self.file.write_all_at(&self.latch.to_le_bytes(), file::LATCH);
-            _ = self.file.write_all_at(&levels.to_le_bytes(), file::LEVELS);
+            _ = self.file.write_all_at(&words(self.latch), file::LATCH);
+            _ = self.file.write_all_at(&words(levels), file::LEVELS);
         }
     }
+}
+
+/// Returns the lines that the words of two banks name.
+fn lines(bytes: &[u8]) -> LineSet {
+    let words: Vec<u32> = bytes.as_chunks::<4>().0.iter().map(|word| u32::from_le_bytes(*word)).collect();
+    LineSet::from_banks(&words)
+}
+
+/// Returns the words of two banks.
+fn words(lines: LineSet) -> [u8; 8] {
+    let mut bytes = [0; 8];
+    for (word, bank) in bytes.as_chunks_mut::<4>().0.iter_mut().zip(Bank::ALL) {
+        *word = lines.bank(bank).to_le_bytes();
+    }
+    bytes
 }
 
 #[cfg(test)]

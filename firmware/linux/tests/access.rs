@@ -10,7 +10,7 @@ use std::os::unix::net::UnixDatagram;
 use std::time::{Duration, Instant};
 
 use common::{Device, HELD, LOW, guarded, keyed, panel, secret, with_key};
-use xmap_boards::BoardId;
+use xmap_boards::{BoardId, RPI4B};
 use xmap_client::{Client, ErrorCode, Options};
 use xmap_image::OwnedImage;
 use xmap_link::limits::MAX_PAYLOAD;
@@ -82,7 +82,7 @@ fn policy(version: u32, revoked: &[[u8; 32]]) -> Vec<u8> {
         origins: ["file", "unix"].map(|origin| origin.try_into().unwrap()).into_iter().collect(),
         modules: ["hall".try_into().unwrap()].into_iter().collect(),
         boards: [BoardId::Rpi4b as u16].into_iter().collect(),
-        lines: u64::MAX >> 6,
+        lines: RPI4B.all_lines(),
         ops: OpClass::ALL.iter().fold(0, |all, class| all | class.bit()),
     };
     policy.keys.push(key).unwrap();

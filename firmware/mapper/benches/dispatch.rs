@@ -13,14 +13,14 @@ use std::time::Instant;
 
 use common::{builder, code, direct, ret};
 use tiny_mapper::{Clock, Function, Gpio, Log, LogLevel, Mapper, Port, Pull, STACK_SLOTS, Store};
-use xmap_boards::{Bank, Line, PinMask};
+use xmap_boards::{BANKS, Bank, Line, PinMask};
 use xmap_image::{Image, Op, Ty};
 
 /// Registers in memory.
 #[derive(Default)]
 struct Registers {
-    set: [PinMask; 2],
-    clear: [PinMask; 2],
+    set: [PinMask; BANKS],
+    clear: [PinMask; BANKS],
 }
 
 impl Gpio for Registers {
@@ -157,7 +157,9 @@ fn main() {
     let (put_id, lamp_id, i32_id) = (id("put"), id("lamp_on"), id("put_i32"));
 
     let table: Vec<Native> = vec![put, lamp_on, put];
-    let mut board = Board { port: Registers::default(), writable: image.writable() };
+    // The lines of two banks are one word here, as on the board.
+    let writable = u64::try_from(image.writable().bits()).unwrap_or(u64::MAX);
+    let mut board = Board { port: Registers::default(), writable };
     let n = 20_000;
     let native = best(n, || {
         let f = table.get(black_box(0usize)).expect("it is there");

@@ -792,7 +792,7 @@ impl<P: Port> Run<'_, '_, P> {
 /// The bank that verification has shown to exist.
 #[inline(always)]
 const fn bank(number: u8) -> xmap_boards::Bank {
-    if number == 0 { xmap_boards::Bank::Zero } else { xmap_boards::Bank::One }
+    xmap_boards::Bank::nth(number as usize)
 }
 
 /// An address as the detail of a trap: those beyond 32 bits are all ones.

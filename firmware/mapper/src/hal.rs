@@ -3,7 +3,7 @@
 use embedded_hal::delay::DelayNs;
 use embedded_hal::digital::{InputPin, OutputPin};
 use heapless::Vec;
-use xmap_boards::{Bank, Line, PinMask};
+use xmap_boards::{Bank, Line, LineSet, PinMask};
 
 use crate::{Clock, Function, Gpio, Log, LogLevel, Port, Pull};
 
@@ -52,14 +52,14 @@ pub struct HalPort<'p, E, D, H, const N: usize> {
     delay: D,
     host: H,
     /// The levels that were driven last, over all banks.
-    driven: u64,
+    driven: LineSet,
     error: Option<HalError<E>>,
 }
 
 impl<'p, E: embedded_hal::digital::Error, D: DelayNs, H: HalHost, const N: usize> HalPort<'p, E, D, H, N> {
     /// A port without pins.
     pub fn new(delay: D, host: H) -> Self {
-        Self { pins: Vec::new(), delay, host, driven: 0, error: None }
+        Self { pins: Vec::new(), delay, host, driven: LineSet::EMPTY, error: None }
     }
 
     /// Adds a pin, or replaces the one that the line has.
@@ -101,8 +101,8 @@ impl<'p, E: embedded_hal::digital::Error, D: DelayNs, H: HalHost, const N: usize
                 _ => Err(HalError::NoOutput(line)),
             };
             match outcome {
-                Ok(()) if high => *driven |= line.mask64(),
-                Ok(()) => *driven &= !line.mask64(),
+                Ok(()) if high => driven.put(line, true),
+                Ok(()) => driven.put(line, false),
                 Err(e) => _ = error.get_or_insert(e),
             }
         }
@@ -115,7 +115,7 @@ impl<'p, E: embedded_hal::digital::Error, D: DelayNs, H: HalHost, const N: usize
 
 /// The lines of a mask that exist.
 fn lines_of(bank: Bank, mask: PinMask) -> impl Iterator<Item = Line> {
-    (0..Line::COUNT).filter_map(Line::new).filter(move |line| line.bank() == bank && line.mask() & mask != 0)
+    LineSet::of_bank(bank, mask).iter()
 }
 
 impl<E: embedded_hal::digital::Error, D: DelayNs, H: HalHost, const N: usize> Gpio
@@ -134,7 +134,7 @@ impl<E: embedded_hal::digital::Error, D: DelayNs, H: HalHost, const N: usize> Gp
         let mut levels = 0;
         for (line, pin) in pins.iter_mut().filter(|(line, _)| line.bank() == bank) {
             let high = match pin {
-                HalPin::Out(_) => Ok(*driven & line.mask64() != 0),
+                HalPin::Out(_) => Ok(driven.contains(*line)),
                 HalPin::In(pin) => pin.is_high(),
                 HalPin::InOut(pin) => pin.is_high(),
             };

@@ -3,7 +3,7 @@
 //! Where the compiler knew the line, verification has checked it and the operation goes straight to
 //! the port. Where only the call knows it, it is checked here against the lines that the image declares.
 
-use xmap_boards::{Bank, Line, PinMask};
+use xmap_boards::{BANKS, Bank, BoardId, Line, LineSet, PinMask};
 use xmap_image::{Image, PinMode, Word, fuel as charge, opcode as op};
 
 use crate::exec::Window;
@@ -11,12 +11,12 @@ use crate::{Fault, Function, LogLevel, Port, Pull, TrapCode, memory};
 
 /// A set of lines, by bank: the place of a line and whether it is in the set come from the same shifts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct LineSet([PinMask; 2]);
+pub(crate) struct BankMasks([PinMask; BANKS]);
 
-impl LineSet {
-    /// Bit *n* is line *n*.
-    pub(crate) const fn of(lines: u64) -> Self {
-        Self([Bank::Zero.of(lines), Bank::One.of(lines)])
+impl BankMasks {
+    /// Splits a set of lines.
+    fn of(lines: LineSet) -> Self {
+        Self(Bank::ALL.map(|bank| lines.bank(bank)))
     }
 
     /// The bank of a line and its bit there, if it is in the set.
@@ -24,7 +24,7 @@ impl LineSet {
     pub(crate) fn find(&self, line: u64) -> Option<Place> {
         let (number, mask) = ((line >> 5) as usize, 1 << (line & 31));
         let lines = self.0.get(number)?;
-        (lines & mask != 0).then_some((if number == 0 { Bank::Zero } else { Bank::One }, mask))
+        (lines & mask != 0).then_some((Bank::nth(number), mask))
     }
 
     /// The lines of a bank.
@@ -36,22 +36,24 @@ impl LineSet {
 /// What an image may do with each line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct PinMasks {
+    /// The board whose banks may be named.
+    board: BoardId,
     /// Lines to read.
-    pub(crate) declared: LineSet,
+    pub(crate) declared: BankMasks,
     /// Lines to drive.
-    pub(crate) writable: LineSet,
+    pub(crate) writable: BankMasks,
     /// Lines whose direction the module sets.
-    pub(crate) selectable: LineSet,
+    pub(crate) selectable: BankMasks,
     /// Lines whose pull the module sets.
-    pub(crate) pullable: LineSet,
+    pub(crate) pullable: BankMasks,
 }
 
 impl PinMasks {
     /// The lines of an image.
     pub(crate) fn of(image: &Image<'_>) -> Self {
-        let (mut selectable, mut pullable) = (0, 0);
+        let (mut selectable, mut pullable) = (LineSet::EMPTY, LineSet::EMPTY);
         for pin in image.pins() {
-            let bit = pin.line().mask64();
+            let bit = LineSet::of(pin.line());
             match pin.mode() {
                 PinMode::Out => {}
                 PinMode::In => pullable |= bit,
@@ -62,10 +64,11 @@ impl PinMasks {
             }
         }
         Self {
-            declared: LineSet::of(image.declared()),
-            writable: LineSet::of(image.writable()),
-            selectable: LineSet::of(selectable),
-            pullable: LineSet::of(pullable),
+            board: image.board(),
+            declared: BankMasks::of(image.declared()),
+            writable: BankMasks::of(image.writable()),
+            selectable: BankMasks::of(selectable),
+            pullable: BankMasks::of(pullable),
         }
     }
 }
@@ -73,10 +76,10 @@ impl PinMasks {
 /// The bank of a line and its bit there.
 pub(crate) type Place = (Bank, PinMask);
 
-/// The place of a line. `line` is below 64; those that exist are below 58.
+/// The place of a line that verification has shown to exist.
 #[inline(always)]
 pub(crate) const fn place(line: u8) -> Place {
-    (if line >> 5 & 1 == 0 { Bank::Zero } else { Bank::One }, 1 << (line & 31))
+    (Bank::of(line), 1 << (line & 31))
 }
 
 const fn undeclared(number: u32) -> Fault {
@@ -85,12 +88,12 @@ const fn undeclared(number: u32) -> Fault {
 
 /// The place of a line, if it is in the set.
 #[inline(always)]
-fn checked(lines: &LineSet, line: u32) -> Result<Place, Fault> {
+fn checked(lines: &BankMasks, line: u32) -> Result<Place, Fault> {
     lines.find(u64::from(line)).ok_or(undeclared(line))
 }
 
 /// The line, if it is in the set.
-fn known(lines: &LineSet, line: u32) -> Result<Line, Fault> {
+fn known(lines: &BankMasks, line: u32) -> Result<Line, Fault> {
     checked(lines, line)?;
     Line::new(line as u8).ok_or(undeclared(line))
 }
@@ -194,13 +197,13 @@ impl<P: Port> Native<'_, P> {
     /// `gpio.read`.
     #[inline(always)]
     pub(crate) fn read(&mut self, bank: u32) -> Result<PinMask, Fault> {
-        let bank = Bank::new(bank).ok_or(undeclared(bank))?;
+        let bank = self.lines.board.board().bank(bank).ok_or(undeclared(bank))?;
         Ok(self.levels(bank))
     }
 
     /// `gpio.write`: checks everything, then clears, then sets.
     fn write(&mut self, number: u32, set: PinMask, clear: PinMask) -> Result<(), Fault> {
-        let bank = Bank::new(number).ok_or(undeclared(number))?;
+        let bank = self.lines.board.board().bank(number).ok_or(undeclared(number))?;
         let refused = (set | clear) & !self.lines.writable.lines(bank);
         if refused != 0 {
             return Err(undeclared(number * 32 + refused.trailing_zeros()));

@@ -2,7 +2,7 @@
 
 use tiny_mapper::{Clock as _, Function, Gpio as _, Layer, LogLevel, Random};
 use xmap_bcm2711::{Clock, GenericTimer, Gpio, Pi};
-use xmap_boards::Line;
+use xmap_boards::{BoardId, Line};
 use xmap_device::Edge;
 
 use crate::{interrupts, random};
@@ -66,6 +66,10 @@ impl Random for Board {
 }
 
 impl xmap_device::Board for Board {
+    fn id(&self) -> BoardId {
+        BoardId::Rpi4b
+    }
+
     fn detect(&mut self, line: Line, rising: bool, falling: bool) {
         interrupts::detect(line, rising, falling);
     }

@@ -3,7 +3,7 @@
 
 use heapless::Deque;
 use xmap_bcm2711::{Seen, rose};
-use xmap_boards::{Bank, Line};
+use xmap_boards::{Line, LineSet};
 use xmap_device::Edge;
 
 use crate::deadlines::Deadlines;
@@ -20,9 +20,9 @@ pub struct Notes {
     pub broken_bytes: u32,
     edges: Deque<Edge, EDGES>,
     lost_edges: u32,
-    /// Lines whose rising edges were asked for, over all banks; and falling ones.
-    rising: u64,
-    falling: u64,
+    /// Lines whose rising edges were asked for; and falling ones.
+    rising: LineSet,
+    falling: LineSet,
     /// What the timer is for.
     pub deadlines: Deadlines,
     /// How often the main loop did not feed in time.
@@ -38,8 +38,8 @@ impl Notes {
             broken_bytes: 0,
             edges: Deque::new(),
             lost_edges: 0,
-            rising: 0,
-            falling: 0,
+            rising: LineSet::EMPTY,
+            falling: LineSet::EMPTY,
             deadlines: Deadlines::NONE,
             starved: 0,
         }
@@ -47,8 +47,8 @@ impl Notes {
 
     /// Edges of a line are asked for: rising, falling, both or none. Those that wait are forgotten.
     pub fn detect(&mut self, line: Line, rising: bool, falling: bool) {
-        let put = |lines: u64, on: bool| if on { lines | line.mask64() } else { lines & !line.mask64() };
-        (self.rising, self.falling) = (put(self.rising, rising), put(self.falling, falling));
+        self.rising.put(line, rising);
+        self.falling.put(line, falling);
         for _ in 0..self.edges.len() {
             if let Some(edge) = self.edges.pop_front()
                 && edge.line != line
@@ -61,18 +61,11 @@ impl Notes {
 
     /// Notes edges, each with this time, in the order of their lines; those that nobody asked for are none.
     pub fn saw(&mut self, seen: &Seen, time_us: u64) {
-        for bank in Bank::ALL {
-            let (lines, levels) = (seen.lines[bank as usize], seen.levels[bank as usize]);
-            let mut left = lines & bank.of(self.rising | self.falling);
-            while left != 0 {
-                let at = left.trailing_zeros();
-                left &= left - 1;
-                let Some(line) = Line::new(at as u8 + 32 * bank as u8) else { continue };
-                let asked = |lines: u64| lines & line.mask64() != 0;
-                let rising = rose(asked(self.rising), asked(self.falling), levels & line.mask() != 0);
-                if self.edges.push_back(Edge { line, rising, time_us }).is_err() {
-                    self.lost_edges = self.lost_edges.saturating_add(1);
-                }
+        for line in (seen.lines & (self.rising | self.falling)).iter() {
+            let asked = |lines: LineSet| lines.contains(line);
+            let rising = rose(asked(self.rising), asked(self.falling), asked(seen.levels));
+            if self.edges.push_back(Edge { line, rising, time_us }).is_err() {
+                self.lost_edges = self.lost_edges.saturating_add(1);
             }
         }
     }
@@ -103,7 +96,7 @@ mod tests {
     }
 
     fn seen(lines: [u32; 2], levels: [u32; 2]) -> Seen {
-        Seen { lines, levels }
+        Seen { lines: LineSet::from_banks(&lines), levels: LineSet::from_banks(&levels) }
     }
 
     fn take_all(notes: &mut Notes) -> Vec<(u8, bool, u64)> {

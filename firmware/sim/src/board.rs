@@ -3,18 +3,18 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use tiny_mapper::{Function, LogLevel, Pull, Random};
-use xmap_boards::{Bank, Line, PinMask};
+use xmap_boards::{Bank, BoardId, Line, LineSet, PinMask, Register, RegisterKind};
 use xmap_device::{Board, Edge};
 
-use crate::{Access, Change, Contention, Drive, Event, EventKind, Gpio, Register};
+use crate::{Access, Change, Contention, Drive, Event, EventKind, Gpio};
 
-/// A Raspberry Pi 4B's GPIO block with virtual time and a record of everything that happens to it.
+/// A board's GPIO block with virtual time and a record of everything that happens to it.
 ///
 /// Time stands still unless someone lets it pass: [`SimBoard::advance`], or a module that waits. A
 /// module's own computing takes none.
 ///
 /// Accesses go through the registers, so that the record has what a logic analyser on the bus would
-/// see: selecting a line's function is a load and a store of `GPFSELn`.
+/// see: selecting a line's function is a load and a store of its register.
 ///
 /// # Examples
 ///
@@ -41,11 +41,11 @@ pub struct SimBoard {
     changes: Vec<Change>,
     step: u32,
     /// The levels that `changes` lead to.
-    noted: u64,
+    noted: LineSet,
     ready: Option<Ready>,
     /// Lines whose edges the device handles, and those that were read from the registers and not asked for
     /// yet.
-    watched: u64,
+    watched: LineSet,
     edges: VecDeque<Edge>,
     /// What is done to lines later, by its time and a number that keeps the order.
     scheduled: BTreeMap<(u64, u64), (Line, Drive)>,
@@ -59,7 +59,7 @@ pub struct SimBoard {
 pub(crate) struct Ready {
     pub(crate) events: usize,
     pub(crate) changes: usize,
-    pub(crate) levels: u64,
+    pub(crate) levels: LineSet,
 }
 
 impl Default for SimBoard {
@@ -69,19 +69,24 @@ impl Default for SimBoard {
 }
 
 impl SimBoard {
-    /// A board after reset, at time zero, that records.
+    /// Makes a Raspberry Pi 4B: see [`SimBoard::of`].
     pub fn new() -> Self {
+        Self::of(BoardId::Rpi4b)
+    }
+
+    /// Makes a board as it is after reset, at time zero, that records.
+    pub fn of(board: BoardId) -> Self {
         Self {
-            gpio: Gpio::new(),
+            gpio: Gpio::new(board),
             now_us: 0,
             random: 0,
             recording: true,
             events: Vec::new(),
             changes: Vec::new(),
             step: 0,
-            noted: 0,
+            noted: LineSet::EMPTY,
             ready: None,
-            watched: 0,
+            watched: LineSet::EMPTY,
             edges: VecDeque::new(),
             scheduled: BTreeMap::new(),
             schedules: 0,
@@ -179,31 +184,32 @@ impl SimBoard {
         Ok(())
     }
 
-    /// Says which lines have auto direction (see [`Gpio`]); bit *n* is line *n*.
-    pub fn set_auto(&mut self, lines: u64) {
+    /// Says which lines have auto direction (see [`Gpio`]).
+    pub fn set_auto(&mut self, lines: LineSet) {
         self.gpio.set_auto(lines);
         self.note_changes();
     }
 
     /// Whether a line is high.
     pub fn is_high(&self, line: Line) -> bool {
-        self.gpio.levels() & line.mask64() != 0
+        self.gpio.levels().contains(line)
     }
 
     /// Whether a line drives its pad.
     pub fn is_output(&self, line: Line) -> bool {
-        self.gpio.driving() & line.mask64() != 0
+        self.gpio.driving().contains(line)
     }
 
-    /// The levels of all lines; bit *n* is line *n*.
-    pub fn levels(&self) -> u64 {
+    /// Returns the lines that are high.
+    pub fn levels(&self) -> LineSet {
         self.gpio.levels()
     }
 
     /// Asks for edges of a line to be detected: rising, falling, both or none.
     pub fn detect(&mut self, line: Line, rising: bool, falling: bool) {
         let bank = line.bank();
-        for (register, on) in [(Register::Rising(bank), rising), (Register::Falling(bank), falling)] {
+        for (kind, on) in [(RegisterKind::Rising, rising), (RegisterKind::Falling, falling)] {
+            let register = self.register(kind, bank);
             let others = self.load(register) & !line.mask();
             self.store(register, others | if on { line.mask() } else { 0 });
         }
@@ -211,9 +217,10 @@ impl SimBoard {
 
     /// Reads the edges that were seen in a bank and forgets those that it returns.
     pub fn take_edges(&mut self, bank: Bank) -> PinMask {
-        let seen = self.load(Register::Events(bank));
+        let register = self.register(RegisterKind::Events, bank);
+        let seen = self.load(register);
         if seen != 0 {
-            self.store(Register::Events(bank), seen);
+            self.store(register, seen);
         }
         seen
     }
@@ -221,12 +228,25 @@ impl SimBoard {
     /// Reads the edges that were seen on these lines and forgets them. Leaves no record where there are none:
     /// the board's interrupt would not have come.
     fn take_watched(&mut self, bank: Bank, lines: PinMask) -> PinMask {
-        if self.gpio.read(Register::Events(bank)) & lines == 0 {
+        let register = self.register(RegisterKind::Events, bank);
+        if self.gpio.read(register) & lines == 0 {
             return 0;
         }
-        let seen = self.load(Register::Events(bank)) & lines;
-        self.store(Register::Events(bank), seen);
+        let seen = self.load(register) & lines;
+        self.store(register, seen);
         seen
+    }
+
+    fn register(&self, kind: RegisterKind, bank: Bank) -> Register {
+        self.gpio.board().register(kind, bank)
+    }
+
+    /// Stores the bits of a line in a register, with a load before it.
+    fn put(&mut self, kind: RegisterKind, line: Line, value: u32) {
+        let board = self.gpio.board();
+        let (register, bits) = (board.register_of(kind, line), kind.of(&board.gpio));
+        let others = self.load(register) & !(bits.mask() << bits.shift(line));
+        self.store(register, others | value << bits.shift(line));
     }
 
     /// Loads from a register; the record has it.
@@ -285,14 +305,13 @@ impl SimBoard {
 
     fn note_changes(&mut self) {
         let levels = self.gpio.levels();
-        let mut changed = self.noted ^ levels;
-        if changed == 0 || !self.recording {
+        let changed = self.noted ^ levels;
+        if changed.is_empty() || !self.recording {
             return;
         }
         self.noted = levels;
-        while let Some(line) = Line::new(changed.trailing_zeros() as u8) {
-            changed &= changed - 1;
-            let high = levels & line.mask64() != 0;
+        for line in changed.iter() {
+            let high = levels.contains(line);
             self.changes.push(Change { time_us: self.now_us, step: self.step, line, high });
         }
         self.step = self.step.wrapping_add(1);
@@ -302,38 +321,34 @@ impl SimBoard {
 impl tiny_mapper::Gpio for SimBoard {
     #[inline]
     fn set(&mut self, bank: Bank, mask: PinMask) {
-        self.store(Register::Set(bank), mask);
+        self.store(self.register(RegisterKind::Set, bank), mask);
     }
 
     #[inline]
     fn clear(&mut self, bank: Bank, mask: PinMask) {
-        self.store(Register::Clear(bank), mask);
+        self.store(self.register(RegisterKind::Clear, bank), mask);
     }
 
     #[inline]
     fn level(&mut self, bank: Bank) -> PinMask {
-        self.load(Register::Level(bank))
+        self.load(self.register(RegisterKind::Level, bank))
     }
 
     fn is_output(&mut self, line: Line) -> bool {
-        let shift = 3 * (line.number() % 10);
-        self.load(Register::select_of(line)) >> shift & 0b111 == Function::Output as u32
+        let board = self.gpio.board();
+        let select = &board.gpio.select;
+        let word = self.load(board.register_of(RegisterKind::Select, line));
+        word >> select.shift(line) & select.mask() == Function::Output as u32
     }
 
     fn select(&mut self, line: Line, function: Function) {
         self.gpio.leave_auto(line);
         self.note_changes();
-        let register = Register::select_of(line);
-        let shift = 3 * (line.number() % 10);
-        let others = self.load(register) & !(0b111 << shift);
-        self.store(register, others | (function as u32) << shift);
+        self.put(RegisterKind::Select, line, function as u32);
     }
 
     fn pull(&mut self, line: Line, pull: Pull) {
-        let register = Register::pull_of(line);
-        let shift = 2 * (line.number() % 16);
-        let others = self.load(register) & !(0b11 << shift);
-        self.store(register, others | (pull as u32) << shift);
+        self.put(RegisterKind::Pull, line, pull as u32);
     }
 }
 
@@ -376,23 +391,25 @@ impl tiny_mapper::Port for SimBoard {
 }
 
 impl Board for SimBoard {
+    fn id(&self) -> BoardId {
+        self.gpio.board().id
+    }
+
     fn detect(&mut self, line: Line, rising: bool, falling: bool) {
         SimBoard::detect(self, line, rising, falling);
-        let on = if rising || falling { line.mask64() } else { 0 };
-        self.watched = self.watched & !line.mask64() | on;
+        self.watched.put(line, rising || falling);
         self.take_watched(line.bank(), line.mask());
     }
 
     fn take_edge(&mut self) -> Option<Edge> {
         for bank in Bank::ALL {
-            let seen = self.take_watched(bank, bank.of(self.watched));
+            let seen = self.take_watched(bank, self.watched.bank(bank));
             if seen == 0 {
                 continue;
             }
             let (time_us, levels) = (self.now_us, self.gpio.levels());
-            let lines = (0..Line::COUNT).filter_map(Line::new);
-            let lines = lines.filter(|line| line.bank() == bank && seen & line.mask() != 0);
-            self.edges.extend(lines.map(|line| Edge { line, rising: levels & line.mask64() != 0, time_us }));
+            let lines = LineSet::of_bank(bank, seen).iter();
+            self.edges.extend(lines.map(|line| Edge { line, rising: levels.contains(line), time_us }));
         }
         self.edges.pop_front()
     }

@@ -1,6 +1,7 @@
 #![forbid(unsafe_code)]
-//! The simulated board: a panel's image runs on the host, against a model of the BCM2711's GPIO
-//! block, and everything that it does to a line can be seen.
+//! The simulated board: a panel's image runs on the host, against a model of its board's GPIO block, and
+//! everything that it does to a line can be seen. The board is one of `xmap_boards`, by default the Raspberry
+//! Pi 4B.
 //!
 //! - [`Sim`] mounts an image as a device does and is what a panel's author writes tests with: call
 //!   an export, press a button, let time pass, look at a lamp.
@@ -24,7 +25,6 @@ mod board;
 mod gpio;
 mod passing;
 mod record;
-mod regs;
 mod run;
 mod script;
 mod signal;
@@ -37,7 +37,6 @@ pub use board::SimBoard;
 pub use gpio::{Contention, Gpio};
 pub use passing::{MAX_EVENTS, MAX_EVENTS_AT_ONCE, MAX_TIME_US, Standstill};
 pub use record::{Access, Change, Event, EventKind, trace_line};
-pub use regs::Register;
 pub use run::{Places, Player, Shown, StepError, StepErrorKind, Unexpected, run};
 pub use script::{
     Action, Drive, MAX_STEPS, Script, ScriptError, ScriptErrorKind, Step, Unrolled, When, parse_args,

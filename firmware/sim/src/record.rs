@@ -3,9 +3,7 @@
 use std::fmt;
 
 use tiny_mapper::LogLevel;
-use xmap_boards::Line;
-
-use crate::Register;
+use xmap_boards::{Line, Register};
 
 /// Something that happened, and when.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,9 +47,9 @@ pub struct Access {
 }
 
 impl Access {
-    /// Whether it stored to `GPSETn` or `GPCLRn`: what the plain trace of a run shows.
+    /// Returns whether it stored to a set or a clear register: what the plain trace of a run shows.
     pub const fn drives(&self) -> bool {
-        self.write && matches!(self.register, Register::Set(_) | Register::Clear(_))
+        self.write && self.register.kind.drives()
     }
 }
 

@@ -353,7 +353,7 @@ fn call(sim: &mut Sim, name: &str, export: ExportId, args: &[u64]) -> Shown {
 }
 
 impl Shown {
-    /// What the plain trace shows of an event: stores to `GPSETn` and `GPCLRn`, and messages.
+    /// What the plain trace shows of an event: stores to set and clear registers, and messages.
     pub(crate) fn of(kind: &EventKind) -> Option<Self> {
         match kind {
             EventKind::Access(access) if access.drives() => Some(Self::Store(*access)),
@@ -447,7 +447,7 @@ impl std::error::Error for StepError {}
 /// Something that a run shows, in its order. Prints as a line of the plain trace.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Shown {
-    /// A store to `GPSETn` or `GPCLRn`: `GPSET0 0x00020000`.
+    /// A store to a set or a clear register: `GPSET0 0x00020000`.
     Store(Access),
     /// A message of the module: `log INFO ready`.
     Log(LogLevel, String),

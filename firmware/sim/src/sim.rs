@@ -6,7 +6,7 @@ use std::fmt;
 use tiny_mapper::{Counters, LogLevel, Trap, TrapCode};
 use xmap_boards::Line;
 use xmap_device::{Device, Failure, Limits, ModuleExport, MountError, NotCalled, Ram, SlotMemory};
-use xmap_image::{ExportId, Image, OwnedImage, PinMode, VerifyError, Word, limits};
+use xmap_image::{ExportId, Image, OwnedImage, PinMode, PinRow, VerifyError, Word, limits};
 use xmap_link::{DeviceEvent, DeviceEventKind, Life, ModuleStatus};
 
 use crate::value::Unfit;
@@ -208,10 +208,10 @@ impl Sim {
     /// # Errors
     /// [`SimError::Mount`].
     pub fn from_image(image: OwnedImage) -> Result<Self, SimError> {
-        let mut board = SimBoard::new();
         let view = image.image();
+        let mut board = SimBoard::of(view.board());
         let bare = view.pins().iter().filter(|pin| pin.mode() == PinMode::Any);
-        board.set_auto(bare.fold(0, |lines, pin| lines | pin.line().mask64()));
+        board.set_auto(bare.map(PinRow::line).collect());
         let mut device = Device::new(board, core::array::from_fn(|_| [no_room(), no_room()]));
         // Whoever simulates a panel owns it: `xmap verify` says what a device takes by default.
         device.set_limits(Limits::none());
@@ -446,7 +446,7 @@ impl Sim {
         self.board().accesses()
     }
 
-    /// The module's stores to `GPSETn` and `GPCLRn`, from its start function on: what the plain
+    /// The module's stores to set and clear registers, from its start function on: what the plain
     /// trace shows.
     pub fn stores(&self) -> impl Iterator<Item = &Access> {
         self.board().events().iter().skip(self.board().ready().events).filter_map(|event| match &event.kind {
@@ -479,7 +479,7 @@ impl Sim {
         let signals = lines.into_iter().map(|(line, name)| Signal {
             name: name.unwrap_or_else(|| format!("gpio{line}")),
             line,
-            initial: self.board().ready().levels & line.mask64() != 0,
+            initial: self.board().ready().levels.contains(line),
             changes: changes.iter().filter(|change| change.line == line).copied().collect(),
         });
         signals.filter(|signal| !self.bare || !signal.changes.is_empty()).collect()

@@ -1,10 +1,10 @@
 //! The register model against one that works everything out anew, line by line, from a history.
 
 use proptest::prelude::*;
-use xmap_boards::{Bank, Line};
-use xmap_sim::{Gpio, Register};
+use xmap_boards::{Bank, BoardId, Line, LineBits, LineSet, RPI4B, Register, RegisterKind};
+use xmap_sim::Gpio;
 
-const LINES: usize = Line::COUNT as usize;
+const LINES: usize = RPI4B.lines as usize;
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -43,8 +43,8 @@ impl Naive {
     }
 }
 
-fn bank(one: bool) -> Bank {
-    if one { Bank::One } else { Bank::Zero }
+fn register(kind: RegisterKind, one: bool) -> Register {
+    RPI4B.register(kind, if one { Bank::One } else { Bank::Zero })
 }
 
 /// The lines that a bank's word has a bit for, and the bit.
@@ -58,8 +58,7 @@ fn apply(step: &Step, gpio: &mut Gpio, naive: &mut [Naive; LINES]) {
     match step {
         Step::Set(one, word) | Step::Clear(one, word) => {
             let high = matches!(step, Step::Set(..));
-            let bank = bank(*one);
-            gpio.write(if high { Register::Set(bank) } else { Register::Clear(bank) }, *word);
+            gpio.write(register(if high { RegisterKind::Set } else { RegisterKind::Clear }, *one), *word);
             for (n, _) in bits(*one, *word).filter(|(_, bit)| *bit) {
                 naive[n].latch = high;
                 naive[n].stored_last = true;
@@ -67,28 +66,28 @@ fn apply(step: &Step, gpio: &mut Gpio, naive: &mut [Naive; LINES]) {
         }
         Step::Function(n, function) => {
             let line = Line::new(*n).unwrap();
-            let register = Register::select_of(line);
+            let register = RPI4B.register_of(RegisterKind::Select, line);
             let shift = n % 10 * 3;
             gpio.write(register, gpio.read(register) & !(7 << shift) | function << shift);
             naive[usize::from(*n)].function = *function;
         }
         Step::Pull(n, pull) => {
             let line = Line::new(*n).unwrap();
-            let register = Register::pull_of(line);
+            let register = RPI4B.register_of(RegisterKind::Pull, line);
             let shift = n % 16 * 2;
             gpio.write(register, gpio.read(register) & !(3 << shift) | pull << shift);
             naive[usize::from(*n)].pull = *pull;
         }
         Step::Rising(one, word) => {
-            gpio.write(Register::Rising(bank(*one)), *word);
+            gpio.write(register(RegisterKind::Rising, *one), *word);
             bits(*one, *word).for_each(|(n, bit)| naive[n].rising = bit);
         }
         Step::Falling(one, word) => {
-            gpio.write(Register::Falling(bank(*one)), *word);
+            gpio.write(register(RegisterKind::Falling, *one), *word);
             bits(*one, *word).for_each(|(n, bit)| naive[n].falling = bit);
         }
         Step::Forget(one, word) => {
-            gpio.write(Register::Events(bank(*one)), *word);
+            gpio.write(register(RegisterKind::Events, *one), *word);
             bits(*one, *word).filter(|(_, bit)| *bit).for_each(|(n, _)| naive[n].seen = false);
         }
         Step::Drive(n, level) => {
@@ -111,7 +110,7 @@ fn apply(step: &Step, gpio: &mut Gpio, naive: &mut [Naive; LINES]) {
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    let line = 0..Line::COUNT;
+    let line = 0..RPI4B.lines;
     prop_oneof![
         4 => (any::<bool>(), any::<u32>()).prop_map(|(b, w)| Step::Set(b, w)),
         4 => (any::<bool>(), any::<u32>()).prop_map(|(b, w)| Step::Clear(b, w)),
@@ -133,19 +132,18 @@ proptest! {
         auto in 0u64..1 << LINES,
         steps in prop::collection::vec(step(), 0..120),
     ) {
-        let mut gpio = Gpio::new();
-        gpio.set_auto(auto);
+        let mut gpio = Gpio::new(BoardId::Rpi4b);
+        gpio.set_auto(LineSet::from_bits(LineBits::from(auto)));
         let mut naive = [Naive::default(); LINES];
         naive.iter_mut().enumerate().for_each(|(n, line)| line.auto = auto >> n & 1 == 1);
         for step in &steps {
             apply(step, &mut gpio, &mut naive);
             for (n, line) in naive.iter().enumerate() {
-                let (b, bit) = (bank(n >= 32), n % 32);
-                let register = |register| gpio.read(register) >> bit & 1 == 1;
-                prop_assert_eq!(register(Register::Level(b)), line.level(), "level of {}", n);
-                prop_assert_eq!(register(Register::Events(b)), line.seen, "edge of {}", n);
+                let bit = |kind| gpio.read(register(kind, n >= 32)) >> (n % 32) & 1 == 1;
+                prop_assert_eq!(bit(RegisterKind::Level), line.level(), "level of {}", n);
+                prop_assert_eq!(bit(RegisterKind::Events), line.seen, "edge of {}", n);
             }
-            prop_assert_eq!(gpio.read(Register::Level(Bank::One)) >> 26, 0);
+            prop_assert_eq!(gpio.read(register(RegisterKind::Level, true)) >> 26, 0);
         }
     }
 }

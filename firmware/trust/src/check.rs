@@ -169,7 +169,7 @@ fn wanted(
 /// That the image keeps to the lines and operations of its key.
 fn within(image: &Image<'_>, key: &TrustedKey) -> Result<(), Reject> {
     let lines = image.pins().iter().map(|pin| pin.line());
-    if let Some(line) = lines.into_iter().find(|line| line.mask64() & !key.lines != 0) {
+    if let Some(line) = lines.into_iter().find(|line| !key.lines.contains(*line)) {
         return Err(Reject::Line(line.number()));
     }
     let denied =

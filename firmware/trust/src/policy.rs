@@ -4,6 +4,7 @@ use core::fmt;
 
 use heapless::Vec;
 use serde::{Deserialize, Serialize};
+use xmap_boards::LineSet;
 
 use crate::{KeyId, LimitValues, Limits, ModuleName, Origin, PublicKey};
 
@@ -59,10 +60,25 @@ pub struct TrustedKey {
     pub modules: Vec<ModuleName, MAX_MODULES>,
     /// The boards, by their numbers in an image.
     pub boards: Vec<u16, 4>,
-    /// The lines that its images may declare: bit *n* is line *n*, 0 to 57.
-    pub lines: u64,
+    /// The lines that its images may declare. They travel as a number whose bit *n* is line *n*.
+    #[serde(with = "lines")]
+    pub lines: LineSet,
     /// The classes of operations that its images may have: [`crate::OpClass::bit`]s.
     pub ops: u16,
+}
+
+/// A set of lines as a number: postcard writes the same bytes for it in every build, however wide its boards.
+mod lines {
+    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
+    use xmap_boards::{LineBits, LineSet};
+
+    pub(super) fn serialize<S: Serializer>(lines: &LineSet, serializer: S) -> Result<S::Ok, S::Error> {
+        lines.bits().serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<LineSet, D::Error> {
+        LineBits::deserialize(deserializer).map(LineSet::from_bits)
+    }
 }
 
 /// A module's only images. Where a module has several pins, one of them must be met.

@@ -4,6 +4,7 @@ mod common;
 
 use common::{both, policy, root, sample, signer};
 use proptest::prelude::*;
+use xmap_boards::LineSet;
 use xmap_image::{Image, Word};
 use xmap_trust::{
     HashPin, Limits, MAX_POLICY_BYTES, MAX_RULES, MinimumVersion, PolicyError, SEAL_WORDS, Seal, SealError,
@@ -23,7 +24,7 @@ fn full() -> TrustPolicy {
         origins: (0..4).map(origin).collect(),
         modules: (0..8).map(name).collect(),
         boards: (0..4).map(|n| u16::MAX - n).collect(),
-        lines: u64::MAX,
+        lines: LineSet::below(64),
         ops: u16::MAX,
     };
     TrustPolicy {

@@ -125,7 +125,7 @@ pub mod gpio {
         abi::gpio_toggle(pin.into());
     }
 
-    /// Drives up to 32 lines of one bank (0: lines 0-31, 1: lines 32-57) in one store for each
+    /// Drives up to 32 lines of one bank (bank 0 has lines 0-31, bank 1 the next) in one store for each
     /// mask: first the lines of `clear` go low, then those of `set` go high. A zero mask stores
     /// nothing.
     #[inline]

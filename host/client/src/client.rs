@@ -3,6 +3,7 @@
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
+use xmap_boards::{Board, BoardId, RPI4B};
 use xmap_link::limits::MAX_ARGS;
 use xmap_link::{
     Args, Described, EDITION, Export, Hello, PROTOCOL, Refusal, Request, Response, Role, Status, Trace,
@@ -90,6 +91,11 @@ impl Client {
     /// Who the device said it is.
     pub fn hello(&self) -> &Hello {
         &self.hello
+    }
+
+    /// Returns the board that the device said it is; the Raspberry Pi 4B where this client does not know it.
+    pub fn board(&self) -> &'static Board {
+        BoardId::from_u16(self.hello.board).map_or(&RPI4B, BoardId::board)
     }
 
     /// Who may ask the device what.

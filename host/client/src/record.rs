@@ -1,9 +1,9 @@
 //! What a device did between two moments, as the plain lines of the simulator.
 
 use tiny_mapper::{Trap, TrapCode};
+use xmap_boards::Board;
 use xmap_image::Plain;
 use xmap_link::{Access, DeviceEventKind, Export, TraceEntry, TrapReport};
-use xmap_sim::Register;
 
 use crate::client::Client;
 use crate::error::{Error, ErrorCode};
@@ -51,11 +51,12 @@ impl Recorder {
             }
             self.next = number.saturating_add(1);
         }
+        let board = client.board();
         let messages = client.take_incoming().filter_map(|incoming| match incoming {
             Incoming::Message(message) => Some(message),
             Incoming::Defmt(_) => None,
         });
-        Ok(merge(&entries, messages))
+        Ok(merge(board, &entries, messages))
     }
 }
 
@@ -116,27 +117,32 @@ fn handler_trap(client: &mut Client, module: u8, trap: &TrapReport) -> Result<St
 }
 
 /// Accesses and messages in the order in which they happened.
-fn merge(entries: &[(u32, TraceEntry)], messages: impl Iterator<Item = Message>) -> Vec<String> {
+fn merge(
+    board: &Board,
+    entries: &[(u32, TraceEntry)],
+    messages: impl Iterator<Item = Message>,
+) -> Vec<String> {
     // A message with n accesses before it stands in front of access n.
     let messages = messages.map(|message| {
         ((message.trace_at, false), format!("log {} {}", message.level.name(), Plain(&message.text)))
     });
-    let stores = entries.iter().filter_map(|(number, entry)| Some(((*number, true), store(entry)?)));
+    let stores = entries.iter().filter_map(|(number, entry)| Some(((*number, true), store(board, entry)?)));
     let mut lines: Vec<_> = messages.chain(stores).collect();
     lines.sort_by_key(|(order, _)| *order);
     lines.into_iter().map(|(_, line)| line).collect()
 }
 
 /// The plain line of an access: stores to set and clear registers have one.
-fn store(entry: &TraceEntry) -> Option<String> {
-    let register = Register::from_offset(entry.offset)?;
-    let drives = entry.access == Access::Write && matches!(register, Register::Set(_) | Register::Clear(_));
+fn store(board: &Board, entry: &TraceEntry) -> Option<String> {
+    let register = board.register_at(entry.offset)?;
+    let drives = entry.access == Access::Write && register.kind.drives();
     drives.then(|| format!("{register} {:#010x}", entry.value))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use xmap_boards::RPI4B;
     use xmap_link::Level;
 
     fn entry(access: Access, offset: u16, value: u32) -> TraceEntry {
@@ -154,7 +160,7 @@ mod tests {
         ];
         let message = |trace_at, text: &str| Message { trace_at, level: Level::Warn, text: text.into() };
         let messages = [message(8, "a"), message(8, "b"), message(9, "c"), message(11, "d")];
-        let lines = merge(&entries, messages.into_iter());
+        let lines = merge(&RPI4B, &entries, messages.into_iter());
         assert_eq!(
             lines,
             [

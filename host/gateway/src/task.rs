@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 use axum::http::StatusCode;
 use serde_json::{Value as Json, json};
 use xmap::text::{json as as_json, rejection_text, state_help, state_text};
+use xmap_boards::{Board, LineSet, RegisterKind};
 use xmap_client::{Client, Error, ErrorCode, Incoming, Switch, run_call};
 use xmap_compiler::codes::Code;
 use xmap_image::{Image, Ty};
 use xmap_link::{Access, DeviceEventKind, Export, ModuleStatus, TraceEntry, features};
-use xmap_sim::Register;
 use xmap_trust::{SEAL_WORDS, Seal};
 
 use crate::device::{Answer, Ask, Job, Shared};
@@ -170,7 +170,7 @@ impl Task {
             self.next_store = page.first.saturating_add(page.entries.len() as u32);
             let lines = self.shared.state().lines(&self.shelf);
             for (number, entry) in (page.first..).zip(&page.entries) {
-                if let Some(store) = store(number, entry, |line| {
+                if let Some(store) = store(client.board(), number, entry, |line| {
                     lines.iter().find(|(_, of)| of.line == line).map(|(_, of)| of.name.clone())
                 }) {
                     keep(&mut self.shared.state().stores, store.clone());
@@ -420,18 +420,19 @@ fn exports(client: &mut Client, modules: &[ModuleStatus]) -> Result<Vec<ExportOf
 }
 
 /// A store to a set or clear register, with the names of its lines.
-fn store(number: u32, entry: &TraceEntry, name: impl Fn(u8) -> Option<String>) -> Option<Json> {
-    let register = Register::from_offset(entry.offset)?;
-    let (bank, high) = match register {
-        Register::Set(bank) => (bank as u8, true),
-        Register::Clear(bank) => (bank as u8, false),
-        _ => return None,
-    };
-    if entry.access != Access::Write {
+fn store(
+    board: &Board,
+    number: u32,
+    entry: &TraceEntry,
+    name: impl Fn(u8) -> Option<String>,
+) -> Option<Json> {
+    let register = board.register_at(entry.offset)?;
+    if entry.access != Access::Write || !register.kind.drives() {
         return None;
     }
-    let lines = (0..32).filter(|bit| entry.value >> bit & 1 != 0).map(|bit| {
-        let line = 32 * bank + bit;
+    let high = register.kind == RegisterKind::Set;
+    let lines = LineSet::of_bank(register.bank()?, entry.value).iter().map(|line| {
+        let line = line.number();
         json!({ "line": line, "name": name(line) })
     });
     Some(json!({

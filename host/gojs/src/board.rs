@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use boa_engine::{Context, JsNativeError, JsObject, JsResult, JsValue};
 use tiny_mapper::{Function, Gpio, Log, LogLevel, Pull};
-use xmap_boards::{Bank, Line};
+use xmap_boards::{Bank, Line, LineSet};
 use xmap_compiler::manifest::Manifest;
 use xmap_image::{PinMode, Safe};
 use xmap_sim::{EventKind, Shown, SimBoard};
@@ -31,8 +31,8 @@ pub(crate) struct Wiring {
     /// The changes of levels that the watches have seen.
     seen: usize,
     /// The lines that may be driven, and those that may be used at all; bit *n* is line *n*.
-    outputs: u64,
-    declared: u64,
+    outputs: LineSet,
+    declared: LineSet,
 }
 
 /// A function that waits for an edge.
@@ -59,17 +59,18 @@ impl Wiring {
     /// A board with the lines of a manifest as a device has them before a panel's code runs: outputs in their
     /// safe state, inputs with their pulls.
     fn new(manifest: &Manifest) -> Self {
-        let (mut sim, mut outputs, mut declared) = (SimBoard::new(), 0, 0);
+        let (mut sim, mut outputs, mut declared) =
+            (SimBoard::of(manifest.board().id), LineSet::EMPTY, LineSet::EMPTY);
         for pin in &manifest.pins {
             let (line, mode) = (pin.line.value, pin.mode.value);
-            declared |= line.mask64();
+            declared.put(line, true);
             match pin.safe {
                 Safe::Low => sim.clear(line.bank(), line.mask()),
                 Safe::High => sim.set(line.bank(), line.mask()),
                 _ => {}
             }
             if mode != PinMode::In {
-                outputs |= line.mask64();
+                outputs.put(line, true);
             }
             if mode == PinMode::Out {
                 sim.select(line, Function::Output);
@@ -160,14 +161,15 @@ fn with_board<R>(js: &Context, use_it: impl FnOnce(&mut Wiring) -> JsResult<R>) 
 /// A line that is declared, and as an output where it is to be driven.
 fn line(args: &[JsValue], drive: bool, js: &mut Context) -> JsResult<Line> {
     let number = arg(args, 0).to_number(js)?;
-    let found = Line::new(number as u8).filter(|line| f64::from(line.number()) == number);
+    let board = with_board(js, |board| Ok(board.sim.gpio().board()))?;
+    let found = board.line(number as u8).filter(|line| f64::from(line.number()) == number);
     let line =
         found.ok_or_else(|| JsNativeError::range().with_message(format!("there is no line {number}")))?;
     let (declared, outputs) = with_board(js, |board| Ok((board.declared, board.outputs)))?;
-    if declared & line.mask64() == 0 {
+    if !declared.contains(line) {
         return Err(JsNativeError::range().with_message(format!("line {line} is not declared")).into());
     }
-    if drive && outputs & line.mask64() == 0 {
+    if drive && !outputs.contains(line) {
         return Err(JsNativeError::range().with_message(format!("line {line} is an input")).into());
     }
     Ok(line)
@@ -200,15 +202,16 @@ fn toggle(_: &JsValue, args: &[JsValue], js: &mut Context) -> JsResult<JsValue> 
 }
 
 fn bank(args: &[JsValue], js: &mut Context) -> JsResult<Bank> {
-    let number = arg(args, 0).to_u32(js)? as usize;
-    let bank = Bank::ALL.get(number).copied();
+    let number = arg(args, 0).to_u32(js)?;
+    let board = with_board(js, |board| Ok(board.sim.gpio().board()))?;
+    let bank = board.bank(number);
     bank.ok_or_else(|| JsNativeError::range().with_message(format!("there is no bank {number}")).into())
 }
 
 fn write(_: &JsValue, args: &[JsValue], js: &mut Context) -> JsResult<JsValue> {
     let (bank, high, low) = (bank(args, js)?, arg(args, 1).to_u32(js)?, arg(args, 2).to_u32(js)?);
     with_board(js, |board| {
-        if (high | low) & !bank.of(board.outputs) != 0 {
+        if (high | low) & !board.outputs.bank(bank) != 0 {
             return Err(JsNativeError::range().with_message("a line is no declared output").into());
         }
         for (mask, is_high) in [(low, false), (high, true)] {
@@ -224,7 +227,7 @@ fn write(_: &JsValue, args: &[JsValue], js: &mut Context) -> JsResult<JsValue> {
 
 fn read(_: &JsValue, args: &[JsValue], js: &mut Context) -> JsResult<JsValue> {
     let bank = bank(args, js)?;
-    with_board(js, |board| Ok((board.sim.level(bank) & bank.of(board.declared)).into()))
+    with_board(js, |board| Ok((board.sim.level(bank) & board.declared.bank(bank)).into()))
 }
 
 fn direction(_: &JsValue, args: &[JsValue], js: &mut Context) -> JsResult<JsValue> {

@@ -2,7 +2,7 @@
 
 use heapless::Vec as Fixed;
 use toml::{Spanned, de::DeValue};
-use xmap_boards::{BOARDS, Line};
+use xmap_boards::{BOARDS, LineSet};
 use xmap_trust::{
     HashPin, KeyId, Limit, MinimumVersion, OpClass, PublicKey, TrustPolicy, TrustedKey, is_well_formed,
 };
@@ -84,10 +84,10 @@ fn key(reader: &mut Reader<'_>, table: &Table<'_>) -> Option<TrustedKey> {
         let all = BOARDS.iter().map(|board| (board.name, board.id as u16));
         one_of(reader, "boards", &text, all)
     });
-    let mut lines = 0;
+    let mut lines = LineSet::EMPTY;
     if let Some(items) = reader.list(table, "lines", "a list of lines") {
         for item in items.value {
-            lines |= range(reader, item).unwrap_or(0);
+            lines |= range(reader, item).unwrap_or_default();
         }
     }
     let mut ops = 0;
@@ -137,7 +137,7 @@ fn too_many(reader: &mut Reader<'_>, key: &str, most: usize, span: &std::ops::Ra
 }
 
 /// A line, or a range of them: `17`, `"2-27"`.
-fn range(reader: &mut Reader<'_>, item: &Spanned<DeValue<'_>>) -> Option<u64> {
+fn range(reader: &mut Reader<'_>, item: &Spanned<DeValue<'_>>) -> Option<LineSet> {
     let text = match item.get_ref() {
         DeValue::Integer(number) => number.to_string(),
         DeValue::String(text) => text.to_string(),
@@ -147,15 +147,17 @@ fn range(reader: &mut Reader<'_>, item: &Spanned<DeValue<'_>>) -> Option<u64> {
         }
     };
     let (first, last) = text.split_once('-').unwrap_or((&text, &text));
-    let line = |text: &str| text.trim().parse::<u8>().ok().and_then(Line::new);
+    let find = |number| BOARDS.iter().find_map(|board| board.line(number));
+    let line = |text: &str| text.trim().parse().ok().and_then(find);
     match (line(first), line(last)) {
         (Some(first), Some(last)) if first <= last => {
-            Some((first.number()..=last.number()).fold(0, |mask, line| mask | 1 << line))
+            Some(LineSet::below(last.number() + 1) - LineSet::below(first.number()))
         }
         _ => {
             let message = format!("lines: `{text}` is no line and no range of lines");
+            let last = BOARDS.iter().map(|board| board.lines - 1).max().unwrap_or(0);
             reader.error(Code::NoSuchLine, &item.span(), message).help =
-                Some(format!("write 17 or \"2-27\"; the last line is {}", Line::COUNT - 1));
+                Some(format!("write 17 or \"2-27\"; the last line is {last}"));
             None
         }
     }
@@ -251,7 +253,7 @@ hall = 7
         let policy = parse_policy("policy.toml", GOOD).unwrap();
         assert_eq!(policy.version, 4);
         let key = &policy.keys[0];
-        assert_eq!(key.lines, 1 << 17 | 7 << 20);
+        assert_eq!(key.lines, LineSet::from_bits(1 << 17 | 7 << 20));
         assert_eq!(key.ops, OpClass::GpioWrite.bit() | OpClass::Log.bit());
         assert_eq!((key.boards[0], key.origins[1].as_str(), key.modules[0].as_str()), (1, "usb", "hall"));
         assert_eq!((policy.pins[0].hash, policy.pins[0].origin.as_str()), ([1; 32], "usb"));

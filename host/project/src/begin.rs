@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use xmap_boards::{Board, Line};
+use xmap_boards::Board;
 use xmap_compiler::diagnostic::{Code, Diagnostic, Place};
 use xmap_compiler::manifest::MAX_NAME_CHARS;
 use xmap_compiler::names;
@@ -203,10 +203,10 @@ fn files(name: &str, language: Language, board: &Board) -> Vec<(&'static str, St
 /// The lines of the lamp and of the button: 17 and 27, or the first that the board's header has free.
 fn lines(board: &Board) -> (u8, u8) {
     let free = |n: u8| {
-        let line = Line::new(n)?;
-        (board.header & line.mask64() != 0 && board.reserved(line).is_none()).then_some(n)
+        let line = board.line(n)?;
+        (board.header.contains(line) && board.reserved(line).is_none()).then_some(n)
     };
-    let mut all = [17, 27].into_iter().chain(0..Line::COUNT).filter_map(free);
+    let mut all = [17, 27].into_iter().chain(0..board.lines).filter_map(free);
     let lamp = all.next().unwrap_or(0);
     (lamp, all.find(|n| *n != lamp).unwrap_or(1))
 }

@@ -3,7 +3,7 @@
 use tiny_mapper::{
     CallError, Clock, Function, Gpio, Log, LogLevel, Mapper, Port, Pull, Random, Store, Trap, TrapCode,
 };
-use xmap_boards::{Bank, Line, PinMask};
+use xmap_boards::{BANKS, Bank, Line, PinMask};
 use xmap_image::{ExportId, Image, Op, PinMode};
 
 use super::Entropy;
@@ -21,7 +21,7 @@ struct Auditor<'a> {
     digest: u64,
     now_us: u64,
     waited_us: u64,
-    levels: [PinMask; 2],
+    levels: [PinMask; BANKS],
 }
 
 impl Auditor<'_> {
@@ -37,7 +37,7 @@ impl Auditor<'_> {
 
     fn written(&self, bank: Bank, mask: PinMask) {
         assert_ne!(mask, 0, "a store of nothing");
-        assert_eq!(mask & !bank.of(self.image.writable()), 0, "a line that is not the module's");
+        assert_eq!(mask & !self.image.writable().bank(bank), 0, "a line that is not the module's");
     }
 }
 
@@ -118,7 +118,7 @@ fn digest(image: Image<'_>, entropy: &mut Entropy<'_>, dirt: u8) -> Option<u64> 
     let mut memory = vec![dirt; MEMORY];
     let mut globals = vec![u64::from(dirt); image.slots()];
     let store = Store { stack: &mut stack, memory: &mut memory, globals: &mut globals };
-    let port = Auditor { image, digest: 0, now_us: 0, waited_us: 0, levels: [0; 2] };
+    let port = Auditor { image, digest: 0, now_us: 0, waited_us: 0, levels: [0; BANKS] };
     let mut mapper = Mapper::load(image, port, store).ok()?;
     mapper.set_fuel_cap(FUEL);
     if let Err(trap) = mapper.start() {

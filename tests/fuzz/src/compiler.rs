@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 
 use arbitrary::Unstructured;
 use wasm_smith::{Config, Module};
-use xmap_boards::RPI4B;
+use xmap_boards::{Line, LineSet, RPI4B};
 use xmap_compiler::compile::compile;
 use xmap_compiler::diagnostic::{Diagnostics, Place};
 use xmap_compiler::input::{Content, content};
@@ -106,7 +106,12 @@ pub fn policy_text(data: &[u8]) -> Got {
             let mut buffer = [0; MAX_POLICY_BYTES];
             let signed = sign_policy(&policy, &root, &mut buffer).expect("all that a text can say has room");
             let back = open_policy(signed, &root.public(), policy.version);
-            assert!(policy.keys.iter().all(|key| key.key.is_sound() && key.lines >> 58 == 0));
+            assert!(
+                policy
+                    .keys
+                    .iter()
+                    .all(|key| key.key.is_sound() && (key.lines - LineSet::below(Line::COUNT)).is_empty())
+            );
             assert_eq!(back, Ok(policy));
             Got::Through
         }
@@ -119,8 +124,8 @@ fn hold(manifest: &Manifest, wasm: &[u8]) -> Got {
     match compile(manifest, wasm) {
         Ok(compiled) => {
             let image = Image::admit(&compiled.words).expect("what compiles verifies");
-            let lines = manifest.pins.iter().fold(0, |all, pin| all | pin.line.value.mask64());
-            assert_eq!(image.declared() & !lines, 0, "a line that the manifest does not have");
+            let lines: LineSet = manifest.pins.iter().map(|pin| pin.line.value).collect();
+            assert!((image.declared() - lines).is_empty(), "a line that the manifest does not have");
             let map = SourceMap::read(&compiled.map.to_json(), &image).expect("the map is the image's");
             assert_eq!(map, compiled.map);
             let found = Report::of(&image, Some(&map));

@@ -58,12 +58,16 @@ pub fn image_verify(data: &[u8]) -> bool {
         ops += covered;
     }
     assert_eq!(ops, image.code().len());
-    assert_eq!(image.writable() & !image.declared(), 0);
-    assert_eq!(image.declared() >> 58, 0);
+    let board = image.board().board();
+    assert!((image.writable() - image.declared()).is_empty());
+    assert!((image.declared() - board.all_lines()).is_empty());
     // It cannot stand beside itself: its module has one name. Each line, export and pair of handlers is told
     // once.
     assert_eq!(xmap_image::conflict(&image, &image), Some(xmap_image::Conflict::Module));
-    assert!(xmap_image::conflicts(&image, &image).count() <= 1 + 58 + 32 * 32 + image.exports().len());
+    assert!(
+        xmap_image::conflicts(&image, &image).count()
+            <= 1 + usize::from(board.lines) + 32 * 32 + image.exports().len()
+    );
     let two = [&words[..], &words].concat();
     assert!(xmap_image::bundle(&two).eq([Ok(&words[..]), Ok(&words[..])]));
     _ = xmap_image::bundle(&words_of(data)).count();

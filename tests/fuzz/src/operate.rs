@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use xmap_boards::{BoardId, Line};
+use xmap_boards::{BoardId, Line, LineSet};
 use xmap_device::{Device, Identity, Recorder, Service, SlotMemory, Wire};
 use xmap_image::{
     Confirm, Entry, Event, EventSource, Export as Row, ExportId, FaultPolicy, Function, HOOKS, ImageBuilder,
@@ -13,7 +13,7 @@ use xmap_image::{
 };
 use xmap_link::limits::{MAX_CHUNK, MAX_FRAME, MAX_MODULES};
 use xmap_link::*;
-use xmap_sim::{Heap, Register, SimBoard};
+use xmap_sim::{Heap, SimBoard};
 
 use super::entropy::Entropy;
 
@@ -495,13 +495,10 @@ impl Bench {
 
     /// The lines of a module that runs are what it declares, and those of a module that rests are safe.
     fn check_lines(&mut self) {
-        let ours = LINES.iter().fold(0, |mask, line| mask | 1u64 << line);
+        let ours: LineSet = LINES.into_iter().filter_map(Line::new).collect();
         for access in self.device.board_mut().port_mut().accesses().filter(|access| access.drives()) {
-            let bank = match access.register {
-                Register::Set(bank) | Register::Clear(bank) => bank,
-                other => panic!("{other:?} drives nothing"),
-            };
-            assert_eq!(access.value & !bank.of(ours), 0, "{access}");
+            let bank = access.register.bank().expect("what drives has a bit for each line");
+            assert_eq!(access.value & !ours.bank(bank), 0, "{access}");
         }
         self.device.board_mut().port_mut().forget();
         for module in 0..MAX_MODULES as u8 {

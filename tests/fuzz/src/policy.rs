@@ -4,6 +4,7 @@
 //! this file by its path.
 
 use ed25519_dalek::{Signer, SigningKey};
+use xmap_boards::LineSet;
 use xmap_trust::{
     HashPin, KeyId, Limit, MAX_POLICY_BYTES, MinimumVersion, POLICY_FORMAT, POLICY_MAGIC, PolicyError,
     SecretKey, TrustPolicy, TrustedKey, open_policy, sign_policy,
@@ -112,7 +113,7 @@ pub fn sample() -> TrustPolicy {
             .collect(),
         modules: [name()].into_iter().collect(),
         boards: [1].into_iter().collect(),
-        lines: 1 << 17 | 1 << 27,
+        lines: LineSet::from_bits(1 << 17 | 1 << 27),
         ops: 3,
     };
     policy.keys.extend([key]);

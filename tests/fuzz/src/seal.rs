@@ -3,7 +3,7 @@
 //! Not part of `lib.rs`: its stable test is one of `xmap-trust` (`firmware/trust/tests/fuzz.rs`), which takes
 //! this file by its path.
 
-use xmap_boards::{BoardId, Line};
+use xmap_boards::{BoardId, Line, LineSet, RPI4B};
 use xmap_image::{
     Entry, Export, FORMAT, Function, HEADER_WORDS, Image, ImageBuilder, MAGIC, Op, PinMode, PinRow, Pull,
     Safe, Word, content_hash, decode, field, reseal,
@@ -124,7 +124,7 @@ fn allowed(words: &[Word], policy: &TrustPolicy, origin: &str, have: u32) -> boo
         && policy.minimum_versions.iter().all(minimum)
         && (manifest.module, image.header().version, image.board() as u16)
             == (seal.module.as_str(), seal.version, seal.board)
-        && image.declared() & !key.lines == 0
+        && (image.declared() - key.lines).is_empty()
         && ops.all(|(op, first)| class_of(op, first).is_none_or(|class| key.ops & class.bit() != 0))
 }
 
@@ -141,7 +141,7 @@ fn owner() -> TrustPolicy {
         origins: [ORIGINS[0].try_into().expect(fits)].into_iter().collect(),
         modules: MODULES.iter().map(|name| (*name).try_into().expect(fits)).collect(),
         boards: [BoardId::Rpi4b as u16].into_iter().collect(),
-        lines: u64::MAX,
+        lines: LineSet::below(64),
         ops: u16::MAX,
     };
     policy.keys.extend([key]);
@@ -197,7 +197,8 @@ fn image(entropy: &mut Entropy<'_>) -> Vec<Word> {
     let mut b = ImageBuilder::new(BoardId::Rpi4b);
     b.version = entropy.below(4);
     b.manifest.module = entropy.pick(&MODULES);
-    let mut lines: Vec<u8> = (0..=entropy.below(3)).map(|_| entropy.below(58) as u8).collect();
+    let mut lines: Vec<u8> =
+        (0..=entropy.below(3)).map(|_| entropy.below(RPI4B.lines.into()) as u8).collect();
     lines.sort_unstable();
     lines.dedup();
     let row = |n: &u8| PinRow::new(Line::new(*n).expect("a line"), PinMode::InOut, Safe::Hold, Pull::None);
@@ -239,7 +240,7 @@ fn policy(entropy: &mut Entropy<'_>, words: &[Word]) -> TrustPolicy {
         let some = if entropy.below(2) == 0 { hash } else { [entropy.u8(); 32] };
         // A list that is full stays as it is.
         match entropy.below(10) {
-            0 => policy.keys[0].lines = !(1 << entropy.below(58)),
+            0 => policy.keys[0].lines = !LineSet::from_bits(1 << entropy.below(RPI4B.lines.into())),
             1 => policy.keys[0].ops = !(1 << entropy.below(7)),
             2 => policy.keys[0].modules.retain(|module| *module != name),
             3 => _ = policy.keys[0].origins.push(origin),

@@ -8,7 +8,7 @@ use wasmi::{
     Caller, Config, Engine, Extern, Global, Instance, Linker, Memory, Module, Store, StoreLimits,
     StoreLimitsBuilder, TrapCode, Val,
 };
-use xmap_boards::{Bank, Line};
+use xmap_boards::{Bank, Line, RPI4B};
 use xmap_image::{Pull, limits};
 
 use super::compare::{End, MEMORY_BYTES, TABLE, panic_text};
@@ -308,15 +308,11 @@ fn allowed(pin: u32) -> Result<u32, wasmi::Error> {
 }
 
 fn line(pin: u32) -> Result<Line, wasmi::Error> {
-    u8::try_from(pin).ok().and_then(Line::new).ok_or_else(|| stop("undeclared_line"))
+    u8::try_from(pin).ok().and_then(|pin| RPI4B.line(pin)).ok_or_else(|| stop("undeclared_line"))
 }
 
 fn bank(number: u32) -> Result<Bank, wasmi::Error> {
-    match number {
-        0 => Ok(Bank::Zero),
-        1 => Ok(Bank::One),
-        _ => Err(stop("undeclared_line")),
-    }
+    RPI4B.bank(number).ok_or_else(|| stop("undeclared_line"))
 }
 
 fn drive(world: &mut World, pin: u32, high: bool) {

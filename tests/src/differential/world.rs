@@ -3,15 +3,15 @@
 //! early or too late. Questions themselves are not noted: the compiler may leave out what nobody uses.
 
 use tiny_mapper::{Clock, Function, Gpio, Log, LogLevel, Port, Random};
-use xmap_boards::{Bank, Line, PinMask};
+use xmap_boards::{BANKS, Bank, Line, PinMask};
 use xmap_image::Pull;
 
 /// One operation on the board.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Event {
-    /// A store to GPSETn.
+    /// A store to a set register.
     Set(Bank, PinMask),
-    /// A store to GPCLRn.
+    /// A store to a clear register.
     Clear(Bank, PinMask),
     /// A line became an input or an output.
     Select(u8, Function),
@@ -30,7 +30,7 @@ pub(super) enum Event {
 pub(super) struct World {
     /// Everything since the load.
     pub(super) events: Vec<Event>,
-    latch: [PinMask; 2],
+    latch: [PinMask; BANKS],
     now_us: u64,
 }
 

@@ -5,9 +5,6 @@ use std::fmt::{self, Write as _};
 use super::hosted::Held;
 use super::{Manifest, Mode, Safe};
 
-/// Lines of the BCM2711 (*BCM2711 ARM Peripherals*, section 5.1).
-const LINES: usize = 58;
-
 /// Why the board stops a call; the text is the trap's code in a trace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Stop(pub(super) &'static str);
@@ -41,7 +38,9 @@ impl Line {
 
 /// The board and its trace.
 pub(super) struct Board {
-    lines: [Line; LINES],
+    /// What the board is: its lines, and the names of its registers.
+    data: &'static xmap_boards::Board,
+    lines: Vec<Line>,
     now_us: u64,
     /// The state of the simulator's random numbers (SplitMix64).
     random: u64,
@@ -59,7 +58,7 @@ pub(super) struct Board {
 impl Board {
     /// The board with every line in its safe state, which leaves no trace.
     pub(super) fn new(manifest: &Manifest) -> Board {
-        let mut lines = [Line::default(); LINES];
+        let mut lines = vec![Line::default(); usize::from(manifest.board.lines)];
         for (number, pin) in &manifest.pins {
             lines[usize::from(*number)] = Line {
                 mode: Some(pin.mode),
@@ -71,6 +70,7 @@ impl Board {
         }
         let time_us = manifest.time_us;
         Board {
+            data: manifest.board,
             lines,
             now_us: 0,
             random: 0,
@@ -112,7 +112,7 @@ impl Board {
     /// Brings the lines into their state before the module runs, as at the first load: levels before
     /// directions.
     pub(super) fn prepare(&mut self, manifest: &Manifest) {
-        let before = self.lines;
+        let before = self.lines.clone();
         for (number, pin) in &manifest.pins {
             let (bank, mask) = (usize::from(number / 32), 1 << (number % 32));
             let was = before[usize::from(*number)];
@@ -144,11 +144,17 @@ impl Board {
         self.now_us += us;
     }
 
-    /// False where the line is an output: on a board, two drivers would fight.
+    /// Drives a line from outside. Returns false where there is no such line, or where it is an output: on a
+    /// board, two drivers would fight.
     pub(super) fn drive_from_outside(&mut self, line: u8, high: bool) -> bool {
-        let line = &mut self.lines[usize::from(line)];
+        let Some(line) = self.lines.get_mut(usize::from(line)) else { return false };
         line.outside = Some(high);
         !line.is_output
+    }
+
+    fn bank(&self, bank: i32) -> Result<usize, Stop> {
+        let bank = usize::try_from(bank).ok();
+        bank.filter(|bank| bank * 32 < self.lines.len()).ok_or(UNDECLARED)
     }
 
     fn line(&mut self, pin: i32, allowed: &[Mode]) -> Result<&mut Line, Stop> {
@@ -161,7 +167,7 @@ impl Board {
         if mask == 0 {
             return;
         }
-        let register = if high { "GPSET" } else { "GPCLR" };
+        let register = if high { self.data.gpio.set.name } else { self.data.gpio.clear.name };
         let _ = writeln!(self.trace, "{register}{bank} 0x{mask:08x}");
         for bit in 0..32 {
             if mask >> bit & 1 != 0 {
@@ -187,7 +193,7 @@ impl Board {
     }
 
     pub(super) fn write(&mut self, bank: i32, set: u32, clear: u32) -> Result<(), Stop> {
-        let bank = known_bank(bank)?;
+        let bank = self.bank(bank)?;
         for bit in 0..32 {
             if (set | clear) >> bit & 1 != 0 {
                 self.line((bank * 32 + bit) as i32, &[Mode::Out, Mode::InOut])?;
@@ -199,7 +205,7 @@ impl Board {
     }
 
     pub(super) fn read(&self, bank: i32) -> Result<u32, Stop> {
-        let lines = self.lines.iter().skip(known_bank(bank)? * 32).take(32);
+        let lines = self.lines.iter().skip(self.bank(bank)? * 32).take(32);
         let declared = lines.enumerate().filter(|(_, line)| line.mode.is_some());
         Ok(declared.fold(0, |word, (bit, line)| word | u32::from(line.level()) << bit))
     }
@@ -251,13 +257,5 @@ impl Board {
         };
         // A tab would act on a terminal, so traces show it.
         let _ = writeln!(self.trace, "log {level} {}", text.replace('\t', "\\t"));
-    }
-}
-
-fn known_bank(bank: i32) -> Result<usize, Stop> {
-    match bank {
-        0 => Ok(0),
-        1 => Ok(1),
-        _ => Err(UNDECLARED),
     }
 }

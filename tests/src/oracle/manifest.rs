@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;
+use xmap_boards::{Board, RPI4B, by_name};
 
 use super::Ty;
 use super::hosted::Strings;
@@ -11,6 +12,8 @@ use super::hosted::Strings;
 /// A manifest, read just far enough to run a module.
 #[derive(Clone, Debug)]
 pub struct Manifest {
+    /// The board that it is for.
+    pub board: &'static Board,
     /// The module's file, relative to the manifest's folder.
     pub wasm: String,
     /// The namespace of keys.
@@ -187,6 +190,8 @@ struct RawWasi {
 struct RawModule {
     #[serde(default)]
     name: String,
+    #[serde(default = "default_board")]
+    board: String,
     wasm: String,
     #[serde(default = "default_namespace")]
     namespace: String,
@@ -244,6 +249,10 @@ struct RawLimits {
     fuel: Option<u64>,
 }
 
+fn default_board() -> String {
+    RPI4B.name.to_owned()
+}
+
 fn default_namespace() -> String {
     "default".to_owned()
 }
@@ -257,10 +266,13 @@ impl Manifest {
     /// here are not checked: that is the compiler's work.
     pub fn parse(text: &str) -> Result<Manifest> {
         let raw: Raw = toml::from_str(text)?;
+        let board =
+            by_name(&raw.module.board).with_context(|| format!("the board `{}`", raw.module.board))?;
         let namespace = raw.module.namespace;
         let mut pins = BTreeMap::new();
         for (line, pin) in raw.pins {
             let line = line.parse().with_context(|| format!("pin `{line}`"))?;
+            ensure!(line < board.lines, "{} has no line {line}", board.name);
             pins.insert(line, Pin { mode: pin.mode, safe: pin.safe, pull_up: pin.pull == "up" });
         }
         let exports = match raw.exports {
@@ -277,6 +289,7 @@ impl Manifest {
         let strings = Strings { args, env: env.collect() };
         ensure!(policy.link_timeout_ms == 0, "the oracle has no host that could be lost");
         Ok(Manifest {
+            board,
             wasm: raw.module.wasm,
             namespace,
             pins,

@@ -87,7 +87,7 @@ impl Play<'_> {
         let outcome = match step {
             Step::Level { line, high } => {
                 let free = self.guest.store.data_mut().drive_from_outside(*line, *high);
-                ensure!(free, "line {line} is an output");
+                ensure!(free, "line {line} is an output, or no line of the board");
                 self.look();
                 self.pass(0)?;
                 None

@@ -76,8 +76,3 @@ pub(crate) fn compiled(panel: &Panel) -> Vec<Word> {
 pub(crate) fn bytes(words: &[Word]) -> Vec<u8> {
     words.iter().flat_map(|word| word.to_le_bytes()).collect()
 }
-
-/// The levels of both banks as one set of lines.
-pub(crate) fn lines([zero, one]: [u32; 2]) -> u64 {
-    u64::from(zero) | u64::from(one) << 32
-}

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use xmap_boards::{BoardId, Line, RPI4B};
-use xmap_compiler::bounds::{self, CALL_INSNS, PARAM_INSNS, Program};
+use xmap_compiler::bounds::{self, Program};
 use xmap_compiler::compile::compile;
 use xmap_compiler::manifest::Manifest;
 use xmap_compiler::report::How;
@@ -183,13 +183,14 @@ fn no_random_program_exceeds_its_bound() {
     }
     let bounds = bounds::bounds(Program { functions: &builder.functions, ..Program::default() });
     let measured = Bench::build().unwrap().run(What::Return, &builder.build().unwrap(), &calls).unwrap();
+    let costs = BoardId::Rpi4b.costs();
     let mut returned = Vec::new();
     let mut trapped = 0;
     for (call, Measured { insns, trap }) in calls.iter().zip(measured.calls) {
         let insns = u64::from(insns.unwrap());
         let bound = bounds[usize::from(call.export)].expect("there is no way back").insns
-            + CALL_INSNS
-            + u64::from(PARAMS) * PARAM_INSNS;
+            + costs.call
+            + u64::from(PARAMS) * costs.param;
         assert!(insns <= bound, "{call:x?}: {insns} instructions, trap {trap}, bound {bound}");
         if trap == 0 {
             returned.push((insns, bound));

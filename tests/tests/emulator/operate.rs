@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use xmap::text::{Maps, trap_text};
+use xmap_boards::RPI4B;
 use xmap_client::{Client, Outcome, Swapped, Trial};
 use xmap_compiler::compile::compile;
 use xmap_compiler::input;
@@ -12,7 +13,6 @@ use xmap_compiler::manifest::Manifest;
 use xmap_compiler::map::SourceMap;
 use xmap_image::OwnedImage;
 use xmap_link::{Access, DeviceEventKind, Export, Life, Refusal, RollbackReason};
-use xmap_sim::Register;
 
 use crate::board::{Board, REHEARSE, boot, until};
 
@@ -88,8 +88,7 @@ fn swap(client: &mut Client, image: &OwnedImage) -> Swapped {
 
 /// The stores to the lamp's set and clear registers since access `from`, by value.
 fn lamp_stores(client: &mut Client, from: u32) -> Vec<u32> {
-    let drives =
-        |offset| matches!(Register::from_offset(offset), Some(Register::Set(_) | Register::Clear(_)));
+    let drives = |offset| RPI4B.register_at(offset).is_some_and(|register| register.kind.drives());
     let trace = client.trace(from).unwrap();
     let stores = trace.iter().filter(|(_, entry)| entry.access == Access::Write && drives(entry.offset));
     stores.map(|(_, entry)| entry.value).filter(|value| value & 1 << LAMP != 0).collect()

@@ -1,6 +1,7 @@
 //! Each panel's script, on the board and in the simulator: the same results, the same stores in the same
 //! order with the same messages between them, and the same levels after each step.
 
+use xmap_boards::{Line, LineSet};
 use xmap_client::{HandlerTraps, Recorder, run_call};
 use xmap_image::Image;
 use xmap_link::{ImageState, features};
@@ -8,7 +9,7 @@ use xmap_sim::{Script, Sim};
 use xmap_tests::Panel;
 
 use crate::act::{Follower, script};
-use crate::board::{Board, boot, bytes, compiled, lines};
+use crate::board::{Board, boot, bytes, compiled};
 
 /// A panel on both targets, step by step.
 struct Pair {
@@ -78,9 +79,9 @@ impl Pair {
         let rehearses = self.board.client.hello().features & features::REHEARSAL != 0;
         let image = self.sim.image();
         let compared = if rehearses { image.declared() } else { image.writable() };
-        let found = lines(levels) & compared;
+        let found = LineSet::from_banks(&levels) & compared;
         let expected = self.sim.board().levels() & compared;
-        assert_eq!(found, expected, "{}: levels after {after}: {found:#x}, {expected:#x}", self.name);
+        assert_eq!(found, expected, "{}: levels after {after}: {found:?}, {expected:?}", self.name);
     }
 }
 
@@ -130,10 +131,10 @@ fn levels_are_read_back_from_the_chip() {
     let words = compiled(panel);
     let image = Image::verify(&words).unwrap();
     let mut board = boot(Some(&bytes(&words)), "");
-    let lamp = 1u64 << 17;
-    assert_ne!(image.writable() & lamp, 0);
+    let lamp = Line::new(17).unwrap();
+    assert!(image.writable().contains(lamp));
     for (call, high) in [("lamp_on", true), ("lamp_off", false), ("lamp_on", true)] {
         run_call(&mut board.client, call, &[]).unwrap();
-        assert_eq!(lines(board.client.levels().unwrap()) & lamp != 0, high, "{call}");
+        assert_eq!(LineSet::from_banks(&board.client.levels().unwrap()).contains(lamp), high, "{call}");
     }
 }

@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use heapless::Vec as Few;
 use tempfile::NamedTempFile;
 use xmap::text::rejection_text;
-use xmap_boards::{BoardId, Line};
+use xmap_boards::{Bank, BoardId, Line, LineSet};
 use xmap_client::{Client, Options, PortName, Swapped};
 use xmap_image::{
     Entry, Event, EventSource, Export, ImageBuilder, Op, OwnedImage, PinMode, PinRow, Pull, Safe, Ty,
@@ -39,7 +39,7 @@ fn policy(version: u32) -> TrustPolicy {
         origins: Few::from_slice(&["usb".try_into().unwrap(), "uart".try_into().unwrap()]).unwrap(),
         modules: Few::from_slice(&["hall".try_into().unwrap(), "pump".try_into().unwrap()]).unwrap(),
         boards: Few::from_slice(&[BoardId::Rpi4b as u16]).unwrap(),
-        lines: u64::from(LAMP) | 1 << 22,
+        lines: LineSet::of_bank(Bank::Zero, LAMP | 1 << 22),
         ops: OpClass::GpioWrite.bit(),
     };
     let mut policy = TrustPolicy { version, ..TrustPolicy::default() };

@@ -1,5 +1,6 @@
 //! A panel's script on a device that was mounted with it and rehearses.
 
+use xmap_boards::LineSet;
 use xmap_client::{Client, HandlerTraps, Options, Recorder};
 use xmap_image::Image;
 use xmap_link::{ImageState, Retry, features};
@@ -46,7 +47,7 @@ pub(crate) fn play(
         }
     }
     let declared = image.declared();
-    let together = |[zero, one]: [u32; 2]| (u64::from(zero) | u64::from(one) << 32) & declared;
+    let together = |levels: [u32; 2]| LineSet::from_banks(&levels) & declared;
     let mut levels = vec![together(client.levels().map_err(|error| error.to_string())?)];
     for line in script(&compiled.panel) {
         let step = Script::parse(&line, &image).map_err(|error| error.to_string())?;

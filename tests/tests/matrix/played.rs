@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 use std::fs;
 
 use hmac_sha256::Hash;
-use xmap_sim::{Access, Register, Script, Sim};
+use xmap_boards::{LineSet, RPI4B};
+use xmap_sim::{Access, Script, Sim};
 use xtask::linux::Store;
 
 use crate::act::script;
@@ -15,7 +16,7 @@ pub(crate) struct Played {
     /// The plain trace.
     pub(crate) trace: String,
     /// Levels of the declared lines after the mount and after each step.
-    pub(crate) levels: Vec<u64>,
+    pub(crate) levels: Vec<LineSet>,
     /// Stores to set and clear registers from the first of the mount on: `GPSET0 0x00020000`.
     pub(crate) stores: Vec<String>,
 }
@@ -30,7 +31,7 @@ impl Played {
             found.push("there is no simulator's run to compare with".into());
             return found;
         };
-        let shown = |levels: &[u64]| levels.iter().map(|level| format!("{level:#x}")).collect::<Vec<_>>();
+        let shown = |levels: &[LineSet]| levels.iter().map(|level| format!("{level:?}")).collect::<Vec<_>>();
         found.extend(difference("levels after step", &shown(&reference.levels), &shown(&self.levels)));
         found.extend(difference("store", &reference.stores, &self.stores));
         found
@@ -57,7 +58,7 @@ fn difference(what: &str, expected: &[String], found: &[String]) -> Option<Strin
 /// Stores as lines; those that select functions or pulls are not in it, as they depend on what was there.
 pub(crate) fn driving(stores: &[Store]) -> Vec<String> {
     let accesses = stores.iter().filter_map(|store| {
-        let register = Register::from_offset(store.offset)?;
+        let register = RPI4B.register_at(store.offset)?;
         Some(Access { write: true, register, value: store.value })
     });
     accesses.filter(Access::drives).map(|access| access.to_string()).collect()

@@ -9,15 +9,6 @@ use xmap_image::{Field, Fields, Op, Word, fuel};
 use super::paths::targets;
 use super::{Bound, Program};
 
-/// Instructions of each byte that is copied or filled, and those that any length takes beyond none.
-const BYTE_INSNS: u64 = 8;
-const LENGTH_INSNS: u64 = 96;
-/// Instructions of each random byte, and those that any length takes: HMAC-SHA256 makes 32 at a time.
-const RANDOM_BYTE_INSNS: u64 = 320;
-const RANDOM_INSNS: u64 = 16_384;
-/// Instructions of each reference that is copied or written.
-const REFERENCE_INSNS: u64 = 48;
-
 /// What an op's length counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Length {
@@ -50,30 +41,31 @@ impl Length {
     /// there is does nothing.
     pub(super) fn cost(self, program: Program<'_>, known: Option<u32>) -> Bound {
         let most = |all: u64| known.map_or(all, |known| u64::from(known).min(all));
+        let costs = program.costs;
         let (fuel, insns) = match self {
-            // Its instructions are those of `log_insns`.
+            // Its instructions are those of the text.
             Self::Text => {
                 (fuel::of_text(u32::try_from(most(program.memory_bytes)).unwrap_or(u32::MAX)).into(), 0)
             }
             Self::Random => {
                 let bytes = most(program.memory_bytes);
                 let fuel = HostFunction::RandomGet.row().cost.fuel(bytes.try_into().unwrap_or(u32::MAX));
-                (fuel.into(), RANDOM_INSNS + bytes * RANDOM_BYTE_INSNS)
+                (fuel.into(), costs.random + bytes * costs.random_byte)
             }
             Self::Bytes => {
                 let bytes = most(program.memory_bytes);
-                (bytes / u64::from(fuel::BYTES), bytes * BYTE_INSNS)
+                (bytes / u64::from(fuel::BYTES), bytes * costs.byte)
             }
             // How many are zeroed depends on how large the memory was.
             Self::Pages => {
-                (program.memory_bytes / u64::from(fuel::CLEARED_BYTES), program.memory_bytes * BYTE_INSNS)
+                (program.memory_bytes / u64::from(fuel::CLEARED_BYTES), program.memory_bytes * costs.byte)
             }
             Self::References => {
                 let references = most(program.slots);
-                (references, references * REFERENCE_INSNS)
+                (references, references * costs.reference)
             }
         };
-        Bound { ops: 0, insns: insns + if insns > 0 { LENGTH_INSNS } else { 0 }, fuel }
+        Bound { ops: 0, insns: insns + if insns > 0 { costs.stretch } else { 0 }, fuel }
     }
 }
 

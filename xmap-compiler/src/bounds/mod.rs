@@ -1,12 +1,11 @@
 //! How much a call can cost at most, read off the code that will run.
 //!
 //! A function without loops and without recursion has a longest path, and so has one whose loops have a
-//! constant number of rounds. For it, three figures are summed up: ops, AArch64 instructions (by the table
-//! in [`costs`]), and the fuel that the mapper will charge. Everything else runs on the fuel of the
-//! manifest, and [`Unbounded`] says why.
+//! constant number of rounds. For it, three figures are summed up: ops, instructions of the board's processor
+//! (by the board's own table, [`xmap_boards::Costs`]), and the fuel that the mapper will charge. Everything else
+//! runs on the fuel of the manifest, and [`Unbounded`] says why.
 
 mod calls;
-mod costs;
 mod lengths;
 mod paths;
 mod stack;
@@ -15,9 +14,9 @@ use std::collections::HashSet;
 
 use calls::{Called, Calls};
 use paths::longest_path;
+use xmap_boards::{BoardId, Costs};
 use xmap_image::{Function, decode};
 
-pub use costs::{CALL_INSNS, PARAM_INSNS, RESULT_INSNS, TEXT_BYTE_INSNS, TEXT_INSNS, direct_insns, insns};
 pub use stack::stack_slots;
 
 /// Why a function has no bound.
@@ -47,7 +46,7 @@ pub struct Unbounded {
 pub struct Bound {
     /// Ops.
     pub ops: u64,
-    /// AArch64 instructions.
+    /// Instructions of the board's processor.
     pub insns: u64,
     /// Words of code that fuel is charged for.
     pub fuel: u64,
@@ -80,14 +79,11 @@ impl Bound {
     }
 }
 
-/// Instructions of `log.message` with a text of so many bytes.
-pub fn log_insns(len: u32) -> u64 {
-    TEXT_INSNS + TEXT_BYTE_INSNS * u64::from(len)
-}
-
 /// What the bounds are read off.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub struct Program<'a> {
+    /// The costs of ops on the board.
+    pub costs: &'static Costs,
     /// The functions of an image.
     pub functions: &'a [Function],
     /// The type of each, where there are indirect calls.
@@ -103,6 +99,21 @@ pub struct Program<'a> {
     pub memory_bytes: u64,
     /// Slots for globals, references and the lengths of passive segments.
     pub slots: u64,
+}
+
+impl Default for Program<'_> {
+    fn default() -> Self {
+        Self {
+            costs: BoardId::Rpi4b.costs(),
+            functions: &[],
+            types: &[],
+            items: &[],
+            globals: &[],
+            loops: &[],
+            memory_bytes: 0,
+            slots: 0,
+        }
+    }
 }
 
 /// The bound of each function of an image, entering it included.

@@ -9,7 +9,7 @@ use xmap_image::{Field, Fields, Function, Op, Word, decode};
 
 use super::calls::Calls;
 use super::lengths::{self, Length};
-use super::{Bound, Program, Unbounded, Why, insns, log_insns};
+use super::{Bound, Program, Unbounded, Why};
 use crate::graph::components;
 
 /// How deep loops may nest: with two rounds each, more than these take more fuel than a call can have.
@@ -134,13 +134,14 @@ impl<'f> Paths<'f> {
             let back = targets(at, op, words).into_iter().map(|to| at as i64 + 1 - to);
             let fuel = back.max().unwrap_or(0).max(0) as u64;
             let length = lengths.get(n).copied();
+            let (costs, insns) = (program.costs, program.costs.op(op as u8));
             let more = match Length::of(op, words[0]) {
                 Some(what @ Length::Text) => {
-                    let insns = length.map_or_else(|| insns(op), log_insns);
+                    let insns = length.map_or(insns, |len| costs.text + costs.text_byte * u64::from(len));
                     what.cost(program, length).plus(Bound { ops: 1, insns, fuel: 0 })
                 }
-                Some(what) => what.cost(program, length).plus(Bound { ops: 1, insns: insns(op), fuel: 0 }),
-                None => Bound { ops: 1, insns: insns(op), fuel },
+                Some(what) => what.cost(program, length).plus(Bound { ops: 1, insns, fuel: 0 }),
+                None => Bound { ops: 1, insns, fuel },
             };
             let callee = calls.called(op, words).map_or(Ok(NOTHING), |callee| all[callee])?;
             self.costs[*n] = more.plus(callee);

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use xmap_boards::{Board, Line};
+use xmap_boards::{Board, Line, LineSet};
 use xmap_image::{
     FaultPolicy, PinMode, Plain, Pull, Safe,
     limits::{DEFAULT_FUEL, DEFAULT_TIME_US},
@@ -17,9 +17,9 @@ impl Manifest {
     pub fn bare(board: &'static Board, wasm: &Path) -> Self {
         let stem = wasm.file_stem().map_or("module".into(), |s| s.to_string_lossy());
         let name = Plain(&stem).to_string().chars().take(super::MAX_NAME_CHARS).collect();
-        let pins = (0..Line::COUNT)
-            .filter_map(Line::new)
-            .filter(|line| board.header & line.mask64() != 0)
+        let pins = board
+            .header
+            .iter()
             .map(|line| Pin {
                 line: nowhere(line),
                 name: None,
@@ -61,21 +61,28 @@ impl Manifest {
 }
 
 /// Names a set of lines: `2-13 and 16-27`.
-pub fn lines_text(lines: u64) -> String {
+pub fn lines_text(lines: LineSet) -> String {
     let mut runs: Vec<(u8, u8)> = Vec::new();
-    for line in (0..Line::COUNT).filter(|line| lines >> line & 1 != 0) {
+    for line in lines.iter().map(Line::number) {
         match runs.last_mut() {
             Some((_, last)) if *last + 1 == line => *last = line,
             _ => runs.push((line, line)),
         }
     }
-    let mut runs = runs.iter().map(|(first, last)| match last - first {
+    let runs = runs.iter().map(|(first, last)| match last - first {
         0 => first.to_string(),
         _ => format!("{first}-{last}"),
     });
-    let last = runs.next_back().unwrap_or_default();
-    let others: Vec<String> = runs.collect();
-    if others.is_empty() { last } else { format!("{} and {last}", others.join(", ")) }
+    and(&runs.collect::<Vec<_>>())
+}
+
+/// Joins words as a sentence does: `a, b and c`.
+pub fn and(words: &[String]) -> String {
+    match words {
+        [] => String::new(),
+        [one] => one.clone(),
+        [others @ .., last] => format!("{} and {last}", others.join(", ")),
+    }
 }
 
 fn nowhere<T>(value: T) -> At<T> {

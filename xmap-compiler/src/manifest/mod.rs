@@ -31,7 +31,7 @@ use std::{
 use xmap_boards::{Board, Line};
 use xmap_image::{EventSource, FaultPolicy, PinMode, Pull, Safe};
 
-pub use bare::lines_text;
+pub use bare::{and, lines_text};
 pub use build::Recipe;
 pub use keep::{Keep, KeptFrom, KeptMemory};
 pub use resolve::{ExportedFunction, MappedExport, WasmTy, resolve_exports};

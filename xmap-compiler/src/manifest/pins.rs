@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use toml::{Spanned, de::DeValue};
-use xmap_boards::{Board, Line};
+use xmap_boards::{Board, Line, LineSet};
 use xmap_image::{PinMode, Pull, Safe};
 
 use super::{
@@ -58,17 +58,16 @@ fn free_line(
     span: &Range<usize>,
     board: &Board,
 ) -> Option<Line> {
-    let line = number.and_then(Line::new);
-    let Some(line) = line.filter(|line| board.lines & line.mask64() != 0) else {
-        let last = u64::BITS - 1 - board.lines.leading_zeros();
+    let Some(line) = number.and_then(|number| board.line(number)) else {
+        let last = board.lines - 1;
         let message = format!("{} has no line {text}", board.name);
         reader.error(Code::NoSuchLine, span, message).help = Some(format!("its lines are 0 to {last}"));
         return None;
     };
     if let Some(reason) = board.reserved(line) {
         let message = format!("line {line} is reserved for {reason}");
-        let needed = board.reserved.iter().fold(0, |lines, one| lines | one.line.mask64());
-        let mut help = format!("free are the lines {}", lines_text(board.lines & !needed));
+        let needed = board.reserved.iter().map(|reserved| reserved.line).collect::<LineSet>();
+        let mut help = format!("free are the lines {}", lines_text(board.all_lines() - needed));
         if let Some(carried) = board.line_at(line.number().into()) {
             help +=
                 &format!("; lines are not counted as the header's pins are: pin {line} is line {carried}");

@@ -36,7 +36,7 @@ pub(crate) struct Arguments {
     #[arg(long, default_value_t = 5, requires = "peers", value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
     /// Commit the figures: those beside other engines and under Linux into docs/benchmarks.md, those of the
-    /// emulator into docs/benchmarks.toml and the compiler's table of costs
+    /// emulator into docs/benchmarks.toml and the board's table of costs
     #[arg(long)]
     bless: bool,
 }

@@ -1,7 +1,7 @@
 //! A device that has an owner, and what the owner's people send it.
 
 use heapless::Vec as Few;
-use xmap_boards::BoardId;
+use xmap_boards::{BoardId, LineSet};
 use xmap_device::{Device, Failure, Memory, Owned, Volatile};
 use xmap_image::{Confirm, EventSource, FaultPolicy as Manifest, Image, Keep, Op, PinMode, Pull, Safe, Ty};
 use xmap_link::{PolicyState, Refusal};
@@ -76,7 +76,7 @@ pub(crate) fn policy() -> TrustPolicy {
         origins: Few::from_slice(&[WIRE.try_into().unwrap(), "usb".try_into().unwrap()]).unwrap(),
         modules: Few::from_slice(&["hall".try_into().unwrap(), "pump".try_into().unwrap()]).unwrap(),
         boards: Few::from_slice(&[BoardId::Rpi4b as u16]).unwrap(),
-        lines: 1 << 17 | 1 << 22 | 1 << 23,
+        lines: LineSet::from_bits(1 << 17 | 1 << 22 | 1 << 23),
         ops: OpClass::GpioWrite.bit(),
     };
     let mut policy = TrustPolicy { version: 3, ..TrustPolicy::default() };

@@ -1,7 +1,7 @@
 //! Code: every op of every function, in one walk for what an op says and one for where branches go.
 
 use xmap_abi::HostFunction;
-use xmap_boards::{Bank, Line};
+use xmap_boards::Bank;
 
 use super::Result;
 use crate::layout::{Extension, Section};
@@ -168,9 +168,9 @@ impl<'i, 'a> Scope<'i, 'a> {
             }
             let (ok, wrong) = match kind {
                 check::ZERO => (value == 0, Wrong::Immediate),
-                check::LINE_IN => (has_line(image.declared, value), Wrong::Line),
-                check::LINE_OUT => (has_line(image.writable, value), Wrong::Line),
-                check::BANK => (value <= 1, Wrong::Line),
+                check::LINE_IN => (image.declared.has(value), Wrong::Line),
+                check::LINE_OUT => (image.writable.has(value), Wrong::Line),
+                check::BANK => (image.board().board().bank(value).is_some(), Wrong::Line),
                 check::TABLE if FULL => ((value as usize) < image.tables().len(), Wrong::Table),
                 check::BASE => (value != 0, Wrong::Call),
                 // Arguments and results of the host function fit the frame.
@@ -227,7 +227,7 @@ impl<'i, 'a> Scope<'i, 'a> {
         // How many there are of what the halves name; of what is always zero, one.
         let (low, high) = match meaning {
             MASK => {
-                let ours = |bank: Bank| word != 0 && word & !bank.of(image.writable) == 0;
+                let ours = |bank: Bank| word != 0 && word & !image.writable.bank(bank) == 0;
                 let ok = Bank::new(a).is_some_and(ours);
                 return if ok { Ok(()) } else { Err(VerifyError::Line(at)) };
             }
@@ -268,11 +268,6 @@ static ARITY: [[u8; 2]; HostFunction::ALL.len()] = {
 /// Parameters and results of a row.
 pub(super) fn arity(row: u32) -> Option<[u8; 2]> {
     ARITY.get(row as usize).copied()
-}
-
-/// Whether a set of lines has the line with this number.
-const fn has_line(lines: u64, number: u32) -> bool {
-    number < Line::COUNT as u32 && lines >> number & 1 != 0
 }
 
 /// Every branch of a function into the stretch at `from` meets an op that is marked, and none leaves the

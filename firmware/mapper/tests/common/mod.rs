@@ -7,7 +7,7 @@ use tiny_mapper::{
     CallError, Clock, Counters, Function as Direction, Gpio, Log, LogLevel, Mapper, Port, Pull, Random,
     Store, Trap,
 };
-use xmap_boards::{Bank, BoardId, Line, PinMask};
+use xmap_boards::{BANKS, Bank, BoardId, Line, PinMask};
 use xmap_image::{
     Entry, Export, ExportId, Function, Image, ImageBuilder, Op, PinMode, PinRow, Safe, Ty, Word,
 };
@@ -28,7 +28,7 @@ pub enum Did {
 #[derive(Clone, Debug, Default)]
 pub struct Recorder {
     pub did: Vec<Did>,
-    pub levels: [PinMask; 2],
+    pub levels: [PinMask; BANKS],
     pub now_us: u64,
     /// What random bytes are, on a board that has them.
     pub random: Option<u8>,

@@ -92,7 +92,7 @@ mod device {
     }
 
     /// The flashed program's port around this one, its record full as it is after a while.
-    fn wrap<P: Port>(port: P) -> Wrapped<P> {
+    fn wrap<P: xmap_device::Board>(port: P) -> Wrapped<P> {
         let mut port = Rehearsal::new(Recorder::new(port), false);
         for _ in 0..=limits::TRACE_ENTRIES {
             port.clear(Bank::Zero, 0);

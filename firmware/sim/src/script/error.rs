@@ -90,6 +90,8 @@ pub enum ScriptErrorKind {
     Line {
         /// The word.
         found: String,
+        /// The last line of the image's board.
+        last: u8,
         /// The pin with the most similar name, where one is similar.
         nearest: Option<String>,
     },
@@ -171,8 +173,7 @@ impl fmt::Display for ScriptErrorKind {
                 write!(f, "{name} has {}, {given} expected", count(*expected, "result"))
             }
             Self::Result { found, expected } => write!(f, "expected {expected}, found `{found}`"),
-            Self::Line { found, nearest } => {
-                let last = Line::COUNT - 1;
+            Self::Line { found, last, nearest } => {
                 write!(f, "expected a line, 0 to {last} or a pin's name, found `{found}`")?;
                 hint(f, nearest)
             }

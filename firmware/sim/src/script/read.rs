@@ -300,8 +300,10 @@ impl OneLine<'_> {
         let manifest = self.image.manifest().unwrap_or_default();
         let named = manifest.pins.iter().find(|pin| pin.name == word).map(|pin| pin.line);
         let number = || parse_whole(word).and_then(|n| u8::try_from(n).ok());
-        named.or_else(number).and_then(Line::new).ok_or_else(|| ScriptErrorKind::Line {
+        let board = self.image.board().board();
+        named.or_else(number).and_then(|number| board.line(number)).ok_or_else(|| ScriptErrorKind::Line {
             found: word.to_owned(),
+            last: board.lines - 1,
             nearest: nearest(word, manifest.pins.iter().map(|pin| pin.name)),
         })
     }

@@ -2,7 +2,7 @@
 #![allow(dead_code, unreachable_pub)]
 
 use heapless::Vec;
-use xmap_boards::{BoardId, Line};
+use xmap_boards::{BoardId, Line, LineSet};
 use xmap_image::{Entry, Export, Function, Image, ImageBuilder, Op, PinMode, PinRow, Pull, Safe, Ty, Word};
 use xmap_trust::{OpClass, SEAL_WORDS, Seal, SecretKey, TrustPolicy, TrustedKey, seal};
 
@@ -66,7 +66,7 @@ pub fn policy() -> TrustPolicy {
         origins: Vec::from_slice(&[ORIGIN.try_into().unwrap()]).unwrap(),
         modules: Vec::from_slice(&["hall".try_into().unwrap()]).unwrap(),
         boards: Vec::from_slice(&[BoardId::Rpi4b as u16]).unwrap(),
-        lines: 1 << 17 | 1 << 27,
+        lines: LineSet::from_bits(1 << 17 | 1 << 27),
         ops: OpClass::GpioWrite.bit(),
     };
     let mut policy = TrustPolicy { version: 3, ..TrustPolicy::default() };

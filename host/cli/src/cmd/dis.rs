@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::io::Write;
 use std::path::PathBuf;
 
+use xmap_boards::Board;
 use xmap_compiler::map::{MapFunction, MapOp, hex};
 use xmap_compiler::names;
 use xmap_image::{
@@ -138,7 +139,7 @@ fn exports(loaded: &Loaded, image: &Image<'_>, out: &mut dyn Write) -> Done {
         let key = image.key(id).unwrap_or_default();
         let export = reports[key];
         let what = if row.is_direct() {
-            direct([row.first, row.second], row.params())
+            direct(image.board().board(), [row.first, row.second], row.params())
         } else {
             format!("function {}, at most {}", row.first, count(export.bound().0 as usize, "op"))
         };
@@ -156,7 +157,7 @@ fn exports(loaded: &Loaded, image: &Image<'_>, out: &mut dyn Write) -> Done {
 }
 
 /// A direct entry: its operation with the call's arguments.
-fn direct(row: [Word; 2], params: usize) -> String {
+fn direct(board: &Board, row: [Word; 2], params: usize) -> String {
     let name = |register: u8| match usize::from(register) {
         n if n >= 1 && n <= params => format!("arg{}", n - 1),
         _ => "result".to_string(),
@@ -164,10 +165,10 @@ fn direct(row: [Word; 2], params: usize) -> String {
     match decode(&row).next() {
         // The register of a result may have held an argument before.
         Some((at, op, words)) if matches!(op.shape().fields, Fields::Abc(Field::Def, ..)) => {
-            let text = optext::text(at, op, words, &name);
+            let text = optext::text(board, at, op, words, &name);
             text.split_once(" <- ").map_or(text.clone(), |(_, what)| format!("result <- {what}"))
         }
-        Some((at, op, words)) => optext::text(at, op, words, &name),
+        Some((at, op, words)) => optext::text(board, at, op, words, &name),
         None => unreachable!("verification has decoded the row"),
     }
 }
@@ -226,7 +227,7 @@ fn function(
     for (at, op, words) in ops {
         let mark = if targets.contains(&at) { "@" } else { "" };
         let index = format!("{mark}{}", start + at);
-        let text = optext::text(start + at, op, words, &|n| format!("r{n}"));
+        let text = optext::text(image.board().board(), start + at, op, words, &|n| format!("r{n}"));
         let line = format!("{index:>8}: {text}");
         let source = map.and_then(|map| origin(map, at)).filter(|source| shown.as_ref() != Some(source));
         match &source {
@@ -247,15 +248,17 @@ fn origin(map: &MapFunction, at: usize) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use xmap_boards::RPI4B;
+
     use super::*;
 
     #[test]
     fn direct_entries_name_arguments_and_results() {
-        assert_eq!(direct([Op::GpioPut.abc(1, 2, 0), 0], 2), "gpio.set line=arg0 value=arg1");
-        assert_eq!(direct([Op::GpioPut.abc(2, 1, 0), 0], 2), "gpio.set line=arg1 value=arg0");
-        assert_eq!(direct([Op::GpioGet.abc(1, 1, 0), 0], 1), "result <- gpio.get line=arg0");
-        assert_eq!(direct([Op::LineGet.abc(1, 27, 0), 0], 0), "result <- GPLEV0[0x34] bit 27");
-        assert_eq!(direct([Op::TimeNow.abc(1, 0, 0), 0], 0), "result <- time.now_us");
-        assert_eq!(direct([Op::MaskSet.abc(0, 0, 0), 6], 0), "GPSET0[0x1c] <- 0x00000006");
+        assert_eq!(direct(&RPI4B, [Op::GpioPut.abc(1, 2, 0), 0], 2), "gpio.set line=arg0 value=arg1");
+        assert_eq!(direct(&RPI4B, [Op::GpioPut.abc(2, 1, 0), 0], 2), "gpio.set line=arg1 value=arg0");
+        assert_eq!(direct(&RPI4B, [Op::GpioGet.abc(1, 1, 0), 0], 1), "result <- gpio.get line=arg0");
+        assert_eq!(direct(&RPI4B, [Op::LineGet.abc(1, 27, 0), 0], 0), "result <- GPLEV0[0x34] bit 27");
+        assert_eq!(direct(&RPI4B, [Op::TimeNow.abc(1, 0, 0), 0], 0), "result <- time.now_us");
+        assert_eq!(direct(&RPI4B, [Op::MaskSet.abc(0, 0, 0), 6], 0), "GPSET0[0x1c] <- 0x00000006");
     }
 }

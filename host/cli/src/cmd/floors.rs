@@ -4,7 +4,7 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use tiny_mapper::{Clock, Function, Gpio, Log, LogLevel, Mapper, Port, Pull, Store};
-use xmap_boards::{Bank, Line, PinMask};
+use xmap_boards::{BANKS, Bank, Line, PinMask};
 use xmap_image::{Image, Word};
 
 /// Calls between two looks at the clock: long against its resolution, short against a time slice.
@@ -14,8 +14,8 @@ const BATCH: u32 = 4096;
 /// one by one, as a store to a device register does.
 #[derive(Default)]
 struct Registers {
-    set: [PinMask; 2],
-    clear: [PinMask; 2],
+    set: [PinMask; BANKS],
+    clear: [PinMask; BANKS],
 }
 
 impl Registers {
@@ -111,7 +111,9 @@ pub(super) fn calls(image: Image<'_>, rounds: usize) -> Figures {
     let find = |name| image.find(name).expect("the demo panel exports it");
     let (lamp_id, set_id) = (find("lamp_on"), find("call_gpio_set"));
     let table: Vec<Native> = vec![lamp_on, gpio_set];
-    let mut board = Board { port: Registers::default(), writable: image.writable() };
+    // The lines of two banks are one word here, as on the board.
+    let writable = u64::try_from(image.writable().bits()).unwrap_or(u64::MAX);
+    let mut board = Board { port: Registers::default(), writable };
     let mut port = Registers::default();
 
     let mut times: [Vec<f64>; 5] = Default::default();
@@ -182,7 +184,9 @@ mod tests {
         let mut globals = vec![0; image.slots()];
         let store = Store { stack: &mut stack, memory: &mut memory, globals: &mut globals };
         let mut mapper = Mapper::load(image, Registers::default(), store).unwrap();
-        let mut board = Board { port: Registers::default(), writable: image.writable() };
+        // The lines of two banks are one word here, as on the board.
+        let writable = u64::try_from(image.writable().bits()).unwrap_or(u64::MAX);
+        let mut board = Board { port: Registers::default(), writable };
         let set = image.find("call_gpio_set").unwrap();
         for args in [[17, 1], [17, 0], [27, 1], [64, 1], [17, 2], [24, 1], [5, 0]] {
             let refused = gpio_set(&mut board, &args).is_err();

@@ -1,34 +1,36 @@
 //! Ops as text. Native operations read like what they do to the board; all others follow their shape.
 
 use xmap_abi::HostFunction;
-use xmap_boards::{Bank, Line};
+use xmap_boards::{Bank, Board, Line, Register, RegisterKind};
 use xmap_image::{Field, Fields, Immediate, Op, Word, opcode};
-use xmap_sim::Register;
 
 /// An op as text. `at` is the index of its first word, `name` what a register is called.
-pub(super) fn text(at: usize, op: Op, words: &[Word], name: &dyn Fn(u8) -> String) -> String {
-    native(op, words, name).unwrap_or_else(|| plain(at, op, words, name))
+pub(super) fn text(board: &Board, at: usize, op: Op, words: &[Word], name: &dyn Fn(u8) -> String) -> String {
+    native(board, op, words, name).unwrap_or_else(|| plain(at, op, words, name))
 }
 
 /// A native operation of the guest ABI; none where the op is no such operation.
-fn native(op: Op, words: &[Word], name: &dyn Fn(u8) -> String) -> Option<String> {
+fn native(board: &Board, op: Op, words: &[Word], name: &dyn Fn(u8) -> String) -> Option<String> {
     let [_, a, b, c] = words[0].to_le_bytes();
     let r = name;
     let line =
         |number| Line::new(number).unwrap_or_else(|| unreachable!("verification has seen line {number}"));
-    let bank = |number: u8| if number == 0 { Bank::Zero } else { Bank::One };
-    let store = |register: Register, mask: u32| format!("{} <- {mask:#010x}", place(register));
+    let bank = |number: u8| Bank::nth(number.into());
+    let register = |kind, bank| place(board.register(kind, bank));
+    let set = |bank, mask: u32| format!("{} <- {mask:#010x}", register(RegisterKind::Set, bank));
+    let clear = |bank, mask: u32| format!("{} <- {mask:#010x}", register(RegisterKind::Clear, bank));
     Some(match op {
-        Op::LineSet => store(Register::Set(line(a).bank()), line(a).mask()),
-        Op::LineClear => store(Register::Clear(line(a).bank()), line(a).mask()),
-        Op::MaskSet => store(Register::Set(bank(a)), words[1]),
-        Op::MaskClear => store(Register::Clear(bank(a)), words[1]),
+        Op::LineSet => set(line(a).bank(), line(a).mask()),
+        Op::LineClear => clear(line(a).bank(), line(a).mask()),
+        Op::MaskSet => set(bank(a), words[1]),
+        Op::MaskClear => clear(bank(a), words[1]),
         Op::LinePut => format!("gpio.set line={a} value={}", r(b)),
         Op::LineToggle => format!("gpio.toggle line={a}"),
         Op::LineGet => {
-            format!("{} <- {} bit {}", r(a), place(Register::Level(line(b).bank())), line(b).number() % 32)
+            let level = register(RegisterKind::Level, line(b).bank());
+            format!("{} <- {level} bit {}", r(a), line(b).number() % 32)
         }
-        Op::BankRead => format!("{} <- {}", r(a), place(Register::Level(bank(b)))),
+        Op::BankRead => format!("{} <- {}", r(a), register(RegisterKind::Level, bank(b))),
         Op::GpioSet => format!("gpio.set line={} value=1", r(a)),
         Op::GpioClear => format!("gpio.set line={} value=0", r(a)),
         Op::GpioPut => format!("gpio.set line={} value={}", r(a), r(b)),
@@ -178,7 +180,7 @@ mod tests {
     }
 
     fn shown(at: usize, words: &[Word]) -> String {
-        text(at, Op::from_u8(words[0] as u8).unwrap(), words, &register)
+        text(&xmap_boards::RPI4B, at, Op::from_u8(words[0] as u8).unwrap(), words, &register)
     }
 
     #[test]
@@ -244,7 +246,7 @@ mod tests {
     fn every_op_has_a_text() {
         for op in Op::ALL {
             let words = [op.abc(1, 1, 0), 0, 0];
-            assert!(!text(0, *op, &words[..op.words(words[0])], &register).is_empty());
+            assert!(!text(&xmap_boards::RPI4B, 0, *op, &words[..op.words(words[0])], &register).is_empty());
         }
     }
 }

@@ -2,10 +2,10 @@
 
 use std::io::Write;
 
-use xmap_boards::Line;
+use xmap_boards::{Line, LineSet, RegisterKind};
 use xmap_compiler::manifest::lines_text;
 use xmap_project::{ScriptFile, traps};
-use xmap_sim::{Access, Player, Register, Shown, Sim, Step, draw, time};
+use xmap_sim::{Access, Player, Shown, Sim, Step, draw, time};
 
 use super::Done;
 use super::load::Loaded;
@@ -115,13 +115,13 @@ fn one(sim: &Sim, shown: &Shown, out: &mut dyn Write) -> Done {
 
 /// What a store does to the lines, by their names: `lamp high`.
 fn effect(sim: &Sim, access: &Access) -> String {
-    let (bank, level) = match access.register {
-        Register::Set(bank) => (bank, "high"),
-        Register::Clear(bank) => (bank, "low"),
+    let level = match access.register.kind {
+        RegisterKind::Set => "high",
+        RegisterKind::Clear => "low",
         _ => return String::new(),
     };
+    let Some(bank) = access.register.bank() else { return String::new() };
     let name = |line: Line| sim.name_of(line).map_or_else(|| format!("line {line}"), str::to_owned);
-    let lines = (0..Line::COUNT).filter_map(Line::new);
-    let lines = lines.filter(|line| line.bank() == bank && line.mask() & access.value != 0);
+    let lines = LineSet::of_bank(bank, access.value).iter();
     format!("{} {level}", lines.map(name).collect::<Vec<_>>().join(", "))
 }

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::PathBuf;
 
-use xmap_boards::{Bank, Line};
+use xmap_boards::{Bank, Line, LineSet, RegisterKind};
 use xmap_compiler::diagnostic::{Code, Diagnostic, Diagnostics, Place};
 use xmap_compiler::input;
 use xmap_compiler::map::hex;
@@ -114,11 +114,13 @@ fn one(loaded: &Loaded, genuine: bool, out: &mut dyn Write) -> Done {
         .collect();
     writeln!(out, "sections  {}", sections.join(", "))?;
     writeln!(out, "exports   {}, {}", image.exports().len(), count(image.functions().len(), "function"))?;
-    for bank in Bank::ALL {
-        let mask = bank.of(image.writable());
+    let board = header.board.board();
+    for (bank, ..) in board.banks() {
+        let mask = image.writable().bank(bank);
         if mask != 0 {
-            let n = bank as u8;
-            writeln!(out, "mask      GPSET{n}, GPCLR{n}: {mask:#010x} ({})", lines(bank, mask))?;
+            let [set, clear] =
+                [RegisterKind::Set, RegisterKind::Clear].map(|kind| board.register(kind, bank));
+            writeln!(out, "mask      {set}, {clear}: {mask:#010x} ({})", lines(bank, mask))?;
         }
     }
     for (name, fact) in facts(&image) {
@@ -175,13 +177,13 @@ impl Writes {
         writes
     }
 
-    fn count(&mut self, op: Op, words: &[Word], writable: u64) {
+    fn count(&mut self, op: Op, words: &[Word], writable: LineSet) {
         let a = (words[0] >> 8) as u8;
         let lines = match op {
             Op::LineSet | Op::LineClear | Op::LinePut | Op::LineToggle => {
-                Line::new(a).map_or(u64::MAX, Line::mask64)
+                Line::new(a).map_or(!LineSet::EMPTY, LineSet::of)
             }
-            Op::MaskSet | Op::MaskClear => u64::from(words[1]) << (32 * u32::from(a & 1)),
+            Op::MaskSet | Op::MaskClear => LineSet::of_bank(Bank::nth(a.into()), words[1]),
             Op::GpioSet
             | Op::GpioClear
             | Op::GpioPut
@@ -196,7 +198,7 @@ impl Writes {
             _ => return,
         };
         self.fixed += 1;
-        self.inside += usize::from(lines & !writable == 0);
+        self.inside += usize::from((lines - writable).is_empty());
     }
 }
 
@@ -252,7 +254,7 @@ mod tests {
     #[test]
     fn a_write_outside_the_mask_is_not_counted_inside() {
         let mut writes = Writes::default();
-        let writable = 1 << 17 | 1 << 40;
+        let writable = LineSet::from_bits(1 << 17 | 1 << 40);
         writes.count(Op::LineSet, &[Op::LineSet.abc(17, 0, 0)], writable);
         writes.count(Op::LineClear, &[Op::LineClear.abc(18, 0, 0)], writable);
         writes.count(Op::MaskSet, &[Op::MaskSet.abc(1, 0, 0), 1 << 8], writable);

@@ -6,7 +6,7 @@ use core::arch::asm;
 use rpi4b::interrupts;
 use rpi4b::limits::RECEIVED_BYTES;
 use xmap_bcm2711::{Clock, GenericTimer, Gpio, PinFunction, SafeStores};
-use xmap_boards::{Bank, Line};
+use xmap_boards::{Bank, Line, LineSet};
 
 /// An alarm ends the sleep, is never early, comes once, can be taken back, and is not lost to a busy loop.
 pub(crate) fn alarms(timer: GenericTimer) {
@@ -122,9 +122,9 @@ pub(crate) fn a_loop_that_hangs_is_noticed(mut gpio: Gpio<'static>, timer: Gener
     gpio.set(Bank::Zero, low.mask() | float.mask());
     gpio.clear(Bank::Zero, high.mask());
     interrupts::set_safe(SafeStores {
-        set: [high.mask(), 0],
-        clear: [low.mask(), 0],
-        float: [float.mask(), 0],
+        set: LineSet::of(high),
+        clear: LineSet::of(low),
+        float: LineSet::of(float),
     });
     let driven = low.mask() | high.mask();
     // The emulator would end if the hardware were started.
