@@ -2,8 +2,8 @@
 //!
 //! A function without loops and without recursion has a longest path, and so has one whose loops have a
 //! constant number of rounds. For it, three figures are summed up: ops, instructions of the board's processor
-//! (by the board's own table, [`xmap_boards::Costs`]), and the fuel that the mapper will charge. Everything else
-//! runs on the fuel of the manifest, and [`Unbounded`] says why.
+//! (by the board's own table, [`xmap_boards::Costs`]), and the fuel that the mapper will charge. Everything
+//! else runs on the fuel of the manifest, and [`Unbounded`] says why.
 
 mod calls;
 mod lengths;
