@@ -3,8 +3,6 @@
 
 use std::fmt::Write as _;
 
-use xmap_abi::HostFunction;
-
 /// Words of eight bytes that hold a line, one global each: 256 bytes, which a message may have for free
 /// (`xmap_image::fuel::FREE_TEXT_BYTES`).
 const WORDS: usize = 32;
@@ -12,24 +10,6 @@ const WORDS: usize = 32;
 /// What is written once.
 pub(super) const WASI: &str = include_str!("wasi.wat");
 pub(super) const ENV: &str = include_str!("env.wat");
-
-/// `$random` where the guest ABI has none: SplitMix64, which the clock seeds with each byte. Enough for hash
-/// tables and for a scheduler, not for a secret (docs/wasi.md).
-const GENERATOR: &str = "(global $seed (mut i64) (i64.const 0))
-    (func $random (param $at i32) (param $n i32) (local $z i64)
-      (loop $more
-        (if (local.get $n)
-          (then
-            (global.set $seed (i64.add (global.get $seed) (i64.add (call $now_us) (i64.const 0x9e3779b97f4a7c15))))
-            (local.set $z (global.get $seed))
-            (local.set $z (i64.mul (i64.xor (local.get $z) (i64.shr_u (local.get $z) (i64.const 30)))
-              (i64.const 0xbf58476d1ce4e5b9)))
-            (local.set $z (i64.mul (i64.xor (local.get $z) (i64.shr_u (local.get $z) (i64.const 27)))
-              (i64.const 0x94d049bb133111eb)))
-            (i64.store8 (local.get $at) (i64.xor (local.get $z) (i64.shr_u (local.get $z) (i64.const 31))))
-            (local.set $at (i32.add (local.get $at) (i32.const 1)))
-            (local.set $n (i32.sub (local.get $n) (i32.const 1)))
-            (br $more)))))\n";
 
 /// What is asked of the library beside its functions.
 pub(super) struct Wanted<'t> {
@@ -47,31 +27,20 @@ pub(super) fn library(wanted: &Wanted<'_>) -> String {
         "(module\n\
          (import \"log\" \"message\" (func $message (param i32 i32 i32)))\n\
          (import \"time\" \"now_us\" (func $now_us (result i64)))\n\
-         (import \"time\" \"delay_us\" (func $delay_us (param i32)))\n",
+         (import \"time\" \"delay_us\" (func $delay_us (param i32)))\n\
+         (import \"random\" \"get\" (func $random (param i32 i32)))\n",
     );
-    let random = HostFunction::find("random", "get").is_some();
-    if random {
-        text += "(import \"random\" \"get\" (func $random (param i32 i32)))\n";
-    }
     if wanted.command {
         text += "(import \"guest\" \"_start\" (func $guest_start))\n\
                  (func (export \"command\") (call $guest_start) (call $flush))\n";
     }
-    if !random {
-        text += GENERATOR;
-    }
     text += "(func (export \"wasi_snapshot_preview1.random_get\") (param i32 i32) (result i32)\n\
              (call $random (local.get 0) (local.get 1)) (i32.const 0))\n";
-    text += "(func (export \"env.seed\") (result f64)";
-    text += match random {
-        // The first bytes of the memory are lent, and given back: nothing in between can trap.
-        true => {
-            "(local $old i64) (local $seed i64) (local.set $old (i64.load (i32.const 0)))\n\
+    // The first bytes of the memory are lent, and given back: nothing in between can trap.
+    text += "(func (export \"env.seed\") (result f64) (local $old i64) (local $seed i64)\n\
+             (local.set $old (i64.load (i32.const 0)))\n\
              (call $random (i32.const 0) (i32.const 8)) (local.set $seed (i64.load (i32.const 0)))\n\
-             (i64.store (i32.const 0) (local.get $old)) (f64.convert_i64_u (local.get $seed)))\n"
-        }
-        false => " (f64.convert_i64_u (call $now_us)))\n",
-    };
+             (i64.store (i32.const 0) (local.get $old)) (f64.convert_i64_u (local.get $seed)))\n";
     text += "(memory 1)\n";
     held(&mut text);
     strings(&mut text, "args", "args_get", "args_sizes_get", wanted.args);
