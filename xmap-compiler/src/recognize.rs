@@ -182,7 +182,7 @@ impl FileKind {
     /// What it is, as a noun phrase.
     pub fn is(self) -> String {
         match self {
-            Self::Empty => "the file is empty".to_string(),
+            Self::Empty => "an empty file".to_string(),
             Self::Image => "an image".to_string(),
             Self::Module | Self::ModuleText => "a WebAssembly module".to_string(),
             Self::Object => "an object file of WebAssembly".to_string(),
@@ -312,7 +312,7 @@ mod tests {
             ("a.toml", &b"XMAP...."[..], "an image"),
             ("a.xmap", b"\0asm\x01\0\0\0", "a WebAssembly module"),
             ("a.toml", b"\xef\xbb\xbf\n ;; a comment\n(module)", "a WebAssembly module"),
-            ("a.wat", b"", "the file is empty"),
+            ("a.wat", b"", "an empty file"),
             ("a", b"# A panel\r\n[module] # of the hall\r\nname = \"a\"\r\n", "a manifest"),
             ("a", b"module = { name = \"a\" }\n", "a manifest"),
             ("a", b"module.name = \"a\"\n", "a manifest"),

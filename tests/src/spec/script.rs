@@ -12,7 +12,7 @@ use xmap_compiler::diagnostic::Diagnostics;
 use xmap_compiler::wasm::WasmModule;
 use xmap_image::OwnedImage;
 
-use super::alone::{Registered, Shares, alone, getter};
+use super::alone::{Registered, Shares, alone, getter, imports_storage};
 use super::instance::{Instance, Results, Stop, image};
 use super::play::Play;
 use super::tally::{Tally, Verdict};
@@ -328,6 +328,8 @@ fn unlinkable(mut module: Wat<'_>) -> Verdict {
     match image(&wasm) {
         // What no export reaches is left out: there is nothing to link.
         Ok(_) if imports => Verdict::Skipped("imports what no export reaches".into()),
+        // A memory or a table that is imported is the module's own: nobody else has to fit.
+        _ if imports_storage(&wasm) => Verdict::Skipped("imports a memory or a table as its own".into()),
         Ok(_) => Verdict::Failed("a module without imports was compiled".into()),
         Err(refusal) if expect::is_import(&refusal) => Verdict::Passed,
         Err(refusal) => Verdict::Failed(format!("refused for another reason: {refusal}")),
