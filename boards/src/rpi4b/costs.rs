@@ -12,7 +12,7 @@ pub(crate) const COSTS: Costs = Costs {
     call: 282,
     param: 132,
     result: 134,
-    text: 330,
+    text: 332,
     text_byte: 15,
     byte: 8,
     reference: 48,
@@ -29,7 +29,7 @@ const OPS: &[(u8, u16)] = &[
     (0x00, 37), // unreachable
     (0x01, 16), // br
     (0x02, 20), // br_if
-    (0x03, 21), // br_ifz
+    (0x03, 20), // br_ifz
     (0x04, 27), // br_table
     (0x05, 31), // call
     (0x06, 30), // ret
@@ -40,12 +40,12 @@ const OPS: &[(u8, u16)] = &[
     (0x0b, 19), // const.i32w
     (0x0c, 23), // const.i64w
     (0x0d, 19), // cmov.nz
-    (0x0e, 19), // cmov.z
+    (0x0e, 20), // cmov.z
     (0x0f, 20), // global.get
     (0x10, 20), // global.set
     (0x11, 25), // br.eq
     (0x12, 25), // br.ne
-    (0x13, 25), // br.lt_u
+    (0x13, 24), // br.lt_u
     (0x14, 25), // br.le_u
     (0x15, 25), // br.lt_s.i32
     (0x16, 25), // br.le_s.i32
@@ -53,7 +53,7 @@ const OPS: &[(u8, u16)] = &[
     (0x18, 25), // br.le_s.i64
     (0x19, 24), // br.eq.imm
     (0x1a, 24), // br.ne.imm
-    (0x1b, 23), // br.lt_u.imm
+    (0x1b, 24), // br.lt_u.imm
     (0x1c, 24), // br.gt_u.imm
     (0x1d, 24), // br.lt_s.i32.imm
     (0x1e, 24), // br.gt_s.i32.imm
@@ -65,7 +65,7 @@ const OPS: &[(u8, u16)] = &[
     (0x25, 20), // lt_s.i32
     (0x26, 20), // le_s.i32
     (0x27, 20), // lt_s.i64
-    (0x28, 32), // le_s.i64
+    (0x28, 23), // le_s.i64
     (0x29, 17), // eq.imm
     (0x2a, 17), // ne.imm
     (0x2b, 17), // lt_u.imm
@@ -110,7 +110,7 @@ const OPS: &[(u8, u16)] = &[
     (0x55, 17), // rotl.i32.imm
     (0x56, 17), // add.i64.imm
     (0x57, 17), // shl.i64.imm
-    (0x58, 17), // shr_s.i64.imm
+    (0x58, 27), // shr_s.i64.imm
     (0x59, 17), // shr_u.i64.imm
     (0x5a, 17), // rotl.i64.imm
     (0x5b, 22), // add.i32.w
@@ -145,7 +145,7 @@ const OPS: &[(u8, u16)] = &[
     (0x78, 24), // load64
     (0x79, 26), // load8_u.w
     (0x7a, 28), // load8_s.i32.w
-    (0x7b, 26), // load8_s.i64.w
+    (0x7b, 36), // load8_s.i64.w
     (0x7c, 27), // load16_u.w
     (0x7d, 28), // load16_s.i32.w
     (0x7e, 27), // load16_s.i64.w
@@ -188,55 +188,55 @@ const OPS: &[(u8, u16)] = &[
     (0xa4, 15), // ref.func
     (0xa5, 33), // spill.enter
     (0xa6, 0), // spill.leave
-    (0xa8, 77), // gpio.set_line
-    (0xa9, 75), // gpio.clear_line
+    (0xa8, 70), // gpio.set_line
+    (0xa9, 68), // gpio.clear_line
     (0xaa, 77), // gpio.put_line
-    (0xab, 100), // gpio.toggle_line
-    (0xac, 44), // gpio.get_line
+    (0xab, 99), // gpio.toggle_line
+    (0xac, 33), // gpio.get_line
     (0xad, 76), // gpio.set_mask
     (0xae, 75), // gpio.clear_mask
-    (0xaf, 44), // gpio.read_bank
+    (0xaf, 33), // gpio.read_bank
     (0xb0, 87), // gpio.set
     (0xb1, 87), // gpio.clear
     (0xb2, 88), // gpio.put
-    (0xb3, 102), // gpio.toggle
-    (0xb4, 56), // gpio.get
-    (0xb5, 50), // gpio.read
+    (0xb3, 101), // gpio.toggle
+    (0xb4, 55), // gpio.get
+    (0xb5, 47), // gpio.read
     (0xb6, 175), // gpio.write
-    (0xb7, 114), // gpio.direction
-    (0xb8, 107), // gpio.pull
+    (0xb7, 115), // gpio.direction
+    (0xb8, 108), // gpio.pull
     (0xb9, 40), // time.now_us
     (0xba, 98), // time.delay_us
-    (0xbb, 3978), // log.message
-    (0xbc, 120), // host_call
+    (0xbb, 3981), // log.message
+    (0xbc, 125), // host_call
     (0xc0, 26), // add.f32
     (0xc1, 26), // sub.f32
-    (0xc2, 25), // mul.f32
-    (0xc3, 26), // div.f32
+    (0xc2, 26), // mul.f32
+    (0xc3, 25), // div.f32
     (0xc4, 33), // min.f32
     (0xc5, 33), // max.f32
     (0xc6, 22), // eq.f32
     (0xc7, 22), // ne.f32
     (0xc8, 22), // lt.f32
-    (0xc9, 22), // le.f32
+    (0xc9, 31), // le.f32
     (0xca, 48), // sqrt.f32
     (0xcb, 65), // ceil.f32
     (0xcc, 65), // floor.f32
-    (0xcd, 61), // trunc.f32
+    (0xcd, 71), // trunc.f32
     (0xce, 48), // nearest.f32
-    (0xcf, 22), // add.f64
+    (0xcf, 24), // add.f64
     (0xd0, 23), // sub.f64
-    (0xd1, 23), // mul.f64
+    (0xd1, 33), // mul.f64
     (0xd2, 22), // div.f64
-    (0xd3, 31), // min.f64
+    (0xd3, 41), // min.f64
     (0xd4, 32), // max.f64
     (0xd5, 20), // eq.f64
-    (0xd6, 29), // ne.f64
+    (0xd6, 23), // ne.f64
     (0xd7, 20), // lt.f64
-    (0xd8, 20), // le.f64
-    (0xd9, 48), // sqrt.f64
+    (0xd8, 29), // le.f64
+    (0xd9, 58), // sqrt.f64
     (0xda, 64), // ceil.f64
-    (0xdb, 133), // floor.f64
+    (0xdb, 144), // floor.f64
     (0xdc, 57), // trunc.f64
     (0xdd, 49), // nearest.f64
     (0xde, 50), // trunc_f32_s.i32
@@ -271,21 +271,22 @@ const DIRECT: &[(u8, u16)] = &[
     (0xa8, 89), // gpio.set_line
     (0xa9, 85), // gpio.clear_line
     (0xaa, 570), // gpio.put_line
-    (0xab, 408), // gpio.toggle_line
-    (0xac, 694), // gpio.get_line
+    (0xab, 407), // gpio.toggle_line
+    (0xac, 684), // gpio.get_line
     (0xad, 394), // gpio.set_mask
     (0xae, 393), // gpio.clear_mask
-    (0xaf, 694), // gpio.read_bank
+    (0xaf, 684), // gpio.read_bank
     (0xb0, 527), // gpio.set
     (0xb1, 527), // gpio.clear
     (0xb2, 584), // gpio.put
-    (0xb3, 543), // gpio.toggle
-    (0xb4, 706), // gpio.get
-    (0xb5, 701), // gpio.read
+    (0xb3, 542), // gpio.toggle
+    (0xb4, 705), // gpio.get
+    (0xb5, 697), // gpio.read
     (0xb6, 705), // gpio.write
-    (0xb7, 607), // gpio.direction
-    (0xb8, 600), // gpio.pull
+    (0xb7, 608), // gpio.direction
+    (0xb8, 601), // gpio.pull
     (0xb9, 690), // time.now_us
     (0xba, 539), // time.delay_us
-    (0xbb, 4509), // log.message
+    (0xbb, 4511), // log.message
+    (0xbc, 618), // host_call
 ];
