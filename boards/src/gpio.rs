@@ -179,7 +179,7 @@ const _: () = assert!(BANKS <= u8::MAX as usize);
 #[cfg(test)]
 mod tests {
     extern crate std;
-    use std::{format, string::ToString, vec::Vec};
+    use std::{string::ToString, vec::Vec};
 
     use super::*;
     use crate::RPI4B;
@@ -240,7 +240,7 @@ mod tests {
                     let index = usize::from(registers.index(line));
                     taken.resize(taken.len().max(index + 1), 0);
                     let own = registers.mask() << registers.shift(line);
-                    assert_eq!(taken[index] & own, 0, "{}", format!("{kind:?} of line {line}"));
+                    assert_eq!(taken[index] & own, 0, "{kind:?} of line {line}");
                     taken[index] |= own;
                 }
             }

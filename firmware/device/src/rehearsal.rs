@@ -54,13 +54,13 @@ const EDGES: usize = 64;
 impl Stage {
     /// Returns the levels of lines as inputs.
     fn inputs(&self) -> LineSet {
-        self.driven & self.levels | self.pulled_up - self.driven
+        self.driven & self.levels | (self.pulled_up - self.driven)
     }
 
     fn take(&mut self, cue: &Cue) {
         let before = self.inputs();
         self.driven |= cue.lines;
-        self.levels = self.levels - cue.lines | cue.levels & cue.lines;
+        self.levels = (self.levels - cue.lines) | cue.levels & cue.lines;
         let inputs = self.inputs();
         for line in ((before ^ inputs) - self.outputs).iter() {
             let rising = inputs.contains(line);

@@ -375,7 +375,8 @@ mod tests {
             let table = schema.pointer(pointer).unwrap();
             let mut keys: Vec<&str> =
                 table["properties"].as_object().unwrap().keys().map(String::as_str).collect();
-            (known.sort_unstable(), keys.sort_unstable());
+            known.sort_unstable();
+            keys.sort_unstable();
             assert_eq!(keys, known, "{pointer}: {message}");
             assert_eq!(table["additionalProperties"], false);
         }

@@ -295,9 +295,9 @@ impl Simulated {
         _ = self.file.read_exact_at(&mut outside, file::DRIVEN);
         let (driven, levels) = outside.split_at(8);
         let (driven, levels) = (lines(driven), lines(levels));
-        let inputs = driven & levels | self.pulled_up - driven;
+        let inputs = driven & levels | (self.pulled_up - driven);
         let outputs: LineSet = RPI4B.all_lines().iter().filter(|line| self.gpio.is_output(*line)).collect();
-        let levels = self.latch & outputs | inputs - outputs;
+        let levels = self.latch & outputs | (inputs - outputs);
         if self.written != Some((self.latch, levels)) {
             self.written = Some((self.latch, levels));
             _ = self.file.write_all_at(&words(self.latch), file::LATCH);

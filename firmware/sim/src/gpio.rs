@@ -125,8 +125,8 @@ impl Gpio {
             }
             RegisterKind::Level => {}
             RegisterKind::Events => self.events -= lines,
-            RegisterKind::Rising => self.rising = self.rising - bank | lines,
-            RegisterKind::Falling => self.falling = self.falling - bank | lines,
+            RegisterKind::Rising => self.rising = (self.rising - bank) | lines,
+            RegisterKind::Falling => self.falling = (self.falling - bank) | lines,
             RegisterKind::Select => {
                 store(&mut self.select, register.index, value, self.board, &self.board.gpio.select);
                 self.outputs = gather(&self.select, self.lines, &self.board.gpio.select, OUTPUT);
@@ -186,10 +186,10 @@ impl Gpio {
     #[inline]
     fn settle(&mut self) {
         let out = self.outputs | self.auto_out;
-        let input = self.driven & self.external | self.pulled_up - self.driven;
-        let levels = (out & self.latch | input - out) & self.lines;
+        let input = self.driven & self.external | (self.pulled_up - self.driven);
+        let levels = (out & self.latch | (input - out)) & self.lines;
         let changed = levels ^ self.levels;
-        self.events |= changed & (levels & self.rising | self.falling - levels);
+        self.events |= changed & (levels & self.rising | (self.falling - levels));
         self.levels = levels;
     }
 }
