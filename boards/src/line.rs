@@ -3,8 +3,6 @@
 //! A *line* is a GPIO number as the chip's documentation and libgpiod have it, a *bank* the group of up to 32
 //! lines that shares one register.
 
-use crate::rpi4b;
-
 /// Lines of one bank, bit *n* is the bank's line *n*.
 pub type PinMask = u32;
 
@@ -15,13 +13,11 @@ pub struct Line(u8);
 
 impl Line {
     /// The number of lines of the board that has the most in this build.
-    pub const COUNT: u8 = {
-        #[cfg(feature = "sim96")]
-        const MOST: u8 = crate::sim96::LINES;
-        #[cfg(not(feature = "sim96"))]
-        const MOST: u8 = 0;
-        if MOST > rpi4b::LINES { MOST } else { rpi4b::LINES }
-    };
+    #[cfg(not(feature = "sim96"))]
+    pub const COUNT: u8 = crate::rpi4b::LINES;
+    /// The number of lines of the board that has the most in this build.
+    #[cfg(feature = "sim96")]
+    pub const COUNT: u8 = crate::sim96::LINES;
 
     /// Returns the line with this number, if a board of this build has one.
     #[inline(always)]

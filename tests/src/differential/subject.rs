@@ -118,7 +118,8 @@ pub(super) struct Subject<'a> {
 }
 
 impl<'a> Subject<'a> {
-    /// Loads an image and runs its start function.
+    /// Loads an image and runs its start function, also where that is the hook `_initialize` because it
+    /// needs more fuel than a start function has.
     pub(super) fn load(program: &'a Program, ram: &'a mut Ram) -> (Self, End) {
         let store = Store { stack: &mut ram.stack, memory: &mut ram.memory, globals: &mut ram.globals };
         let mapper = Mapper::load(program.image.image(), World::default(), store);
@@ -126,6 +127,12 @@ impl<'a> Subject<'a> {
         let end = match mapper.start() {
             Ok(()) => End::Results(Vec::new()),
             Err(trap) => end(trap),
+        };
+        let hook = mapper.find("_initialize").filter(|_| matches!(end, End::Results(_)));
+        let end = match hook.map(|hook| mapper.call(hook, &[]).map(drop)) {
+            Some(Err(CallError::Trap(trap))) => self::end(trap),
+            Some(Err(error)) => panic!("the hook takes nothing: {error}"),
+            Some(Ok(())) | None => end,
         };
         (Self { program, mapper: Some(mapper) }, end)
     }
