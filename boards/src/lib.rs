@@ -167,6 +167,18 @@ pub fn by_name(name: &str) -> Option<&'static Board> {
 /// Every board that can be bought, for messages that list them.
 pub const BOARDS: &[&Board] = &[&RPI4B];
 
+/// The highest number that a line has on any of [`BOARDS`].
+pub const LAST_LINE: u8 = {
+    let (mut most, mut n) = (0, 0);
+    while n < BOARDS.len() {
+        if BOARDS[n].lines > most {
+            most = BOARDS[n].lines;
+        }
+        n += 1;
+    }
+    most - 1
+};
+
 /// Returns a line in the data of a board.
 const fn line(number: u8) -> Line {
     match Line::new(number) {

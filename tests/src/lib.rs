@@ -5,6 +5,7 @@
 pub mod differential;
 pub mod oracle;
 mod panel;
+pub mod simulated;
 pub mod spec;
 
 pub use panel::Panel;

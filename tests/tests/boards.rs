@@ -7,25 +7,14 @@ use std::fs;
 use std::path::Path;
 
 use xmap_boards::{Board, RPI4B, SIM96};
-use xmap_compiler::compile::compile;
 use xmap_compiler::manifest::Manifest;
-use xmap_sim::{Script, Sim};
-use xmap_tests::{Panel, oracle};
+use xmap_tests::{Panel, oracle, simulated};
 
 /// Returns the plain trace of a panel's script on a board.
 fn trace(panel: &Panel, board: &'static Board) -> String {
-    let mut manifest =
-        Manifest::read(&panel.manifest_path()).unwrap_or_else(|e| panic!("{}: {e}", panel.name));
+    let mut manifest = simulated::manifest(panel);
     manifest.module.board.value = board;
-    let compiled = compile(&manifest, &panel.wasm).unwrap_or_else(|e| panic!("{}:\n{e}", panel.name));
-    let mut sim = Sim::from_words(compiled.words).unwrap_or_else(|e| panic!("{}: {e}", panel.name));
-    assert_eq!(sim.image().board(), board.id);
-    let text = fs::read_to_string(panel.script_path()).unwrap();
-    let script = Script::parse(&text, &sim.image()).unwrap_or_else(|e| panic!("{}: {e}", panel.name));
-    let mut trace = String::new();
-    xmap_sim::run(&mut sim, &script, &mut |shown| trace += &format!("{shown}\n"))
-        .unwrap_or_else(|e| panic!("{}: {e}", panel.name));
-    trace
+    simulated::trace(panel, &manifest)
 }
 
 #[test]

@@ -6,11 +6,8 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-use xmap_compiler::compile::compile;
-use xmap_compiler::manifest::Manifest;
-use xmap_sim::{Script, Sim};
-use xmap_tests::Panel;
 use xmap_tests::oracle::{self, Step};
+use xmap_tests::{Panel, simulated};
 
 /// Runs a panel's script and returns the plain trace.
 type Runner = fn(&Panel) -> String;
@@ -74,15 +71,7 @@ fn the_oracle_leaves_the_committed_traces() {
 }
 
 fn simulator(panel: &Panel) -> String {
-    let manifest = Manifest::read(&panel.manifest_path()).unwrap_or_else(|e| panic!("{}: {e}", panel.name));
-    let compiled = compile(&manifest, &panel.wasm).unwrap_or_else(|e| panic!("{}:\n{e}", panel.name));
-    let mut sim = Sim::from_words(compiled.words).unwrap_or_else(|e| panic!("{}: {e}", panel.name));
-    let text = fs::read_to_string(panel.script_path()).unwrap();
-    let script = Script::parse(&text, &sim.image()).unwrap_or_else(|e| panic!("{}: {e}", panel.name));
-    let mut trace = String::new();
-    xmap_sim::run(&mut sim, &script, &mut |shown| trace += &format!("{shown}\n"))
-        .unwrap_or_else(|e| panic!("{}: {e}", panel.name));
-    trace
+    simulated::trace(panel, &simulated::manifest(panel))
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use heapless::Vec as Fixed;
 use toml::{Spanned, de::DeValue};
-use xmap_boards::{BOARDS, LineSet};
+use xmap_boards::{BOARDS, LAST_LINE, LineSet};
 use xmap_trust::{
     HashPin, KeyId, Limit, MinimumVersion, OpClass, PublicKey, TrustPolicy, TrustedKey, is_well_formed,
 };
@@ -155,9 +155,8 @@ fn range(reader: &mut Reader<'_>, item: &Spanned<DeValue<'_>>) -> Option<LineSet
         }
         _ => {
             let message = format!("lines: `{text}` is no line and no range of lines");
-            let last = BOARDS.iter().map(|board| board.lines - 1).max().unwrap_or(0);
             reader.error(Code::NoSuchLine, &item.span(), message).help =
-                Some(format!("write 17 or \"2-27\"; the last line is {last}"));
+                Some(format!("write 17 or \"2-27\"; the last line is {LAST_LINE}"));
             None
         }
     }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use xmap_boards::BOARDS;
+use xmap_boards::{BOARDS, LAST_LINE};
 use xmap_trust::{Limit, OpClass};
 
 /// Writes the schema (JSON Schema, draft 7).
@@ -17,7 +17,9 @@ pub fn policy_schema() -> String {
         let comma = if limits.is_empty() { "" } else { ",\n" };
         _ = write!(limits, "{comma}        \"{}\": {{ \"$ref\": \"#/definitions/u32\" }}", limit.name());
     }
-    TEMPLATE.replace("@BOARDS@", &boards).replace("@OPS@", &ops).replace("@LIMITS@", &limits)
+    let line = LAST_LINE.to_string();
+    let words = [("@BOARDS@", &boards), ("@OPS@", &ops), ("@LIMITS@", &limits), ("@LINE@", &line)];
+    words.iter().fold(TEMPLATE.to_string(), |text, (mark, word)| text.replace(mark, word))
 }
 
 const TEMPLATE: &str = r##"{
@@ -45,7 +47,7 @@ const TEMPLATE: &str = r##"{
             "type": "array",
             "items": {
               "anyOf": [
-                { "type": "integer", "minimum": 0, "maximum": 57 },
+                { "type": "integer", "minimum": 0, "maximum": @LINE@ },
                 { "type": "string", "pattern": "^ *[0-9]+ *(- *[0-9]+ *)?$" }
               ]
             }

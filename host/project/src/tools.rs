@@ -119,7 +119,8 @@ fn find(name: &str, folder: &Path) -> Option<PathBuf> {
     folders.map(|folder| folder.join(&name)).find(|path| is_program(path))
 }
 
-fn is_program(path: &Path) -> bool {
+/// Returns whether there is a file that may be run.
+pub fn is_program(path: &Path) -> bool {
     let Ok(metadata) = path.metadata() else { return false };
     #[cfg(unix)]
     let may_run = std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o111 != 0;

@@ -2,7 +2,7 @@
 //! that the manifest's own reader has; a test holds the keys of each table against it.
 
 use serde_json::{Map, Value, json};
-use xmap_boards::BOARDS;
+use xmap_boards::{BOARDS, LAST_LINE};
 use xmap_image::limits::{DEFAULT_FUEL, DEFAULT_IMAGE_BYTES, DEFAULT_TIME_US};
 
 use super::exports::EDGES;
@@ -46,7 +46,10 @@ pub fn schema() -> String {
         "A line that the module may use.",
         [
             ("name", name("The line's name, for people.")),
-            ("line", whole("The number of the GPIO line, where the entry goes by a name.", 0, 57)),
+            (
+                "line",
+                whole("The number of the GPIO line, where the entry goes by a name.", 0, LAST_LINE.into()),
+            ),
             ("header", whole("The pin of the header that carries the line.", 1, 40)),
             ("mode", words("What the module does with the line.", MODES)),
             ("safe", words("What an output does when the module cannot say.", SAFE)),

@@ -9,6 +9,8 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
+use xmap_project::tools::is_program;
+
 /// What the names of such programs begin with.
 const PREFIX: &str = "xmap-";
 
@@ -56,13 +58,4 @@ fn folders() -> Vec<PathBuf> {
     let beside = env::current_exe().ok().and_then(|path| path.parent().map(Path::to_path_buf));
     let path = env::var_os("PATH").unwrap_or_default();
     beside.into_iter().chain(env::split_paths(&path).filter(|folder| folder.is_absolute())).collect()
-}
-
-fn is_program(path: &Path) -> bool {
-    let Ok(metadata) = path.metadata() else { return false };
-    #[cfg(unix)]
-    let may_run = std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o111 != 0;
-    #[cfg(not(unix))]
-    let may_run = true;
-    metadata.is_file() && may_run
 }
