@@ -22,7 +22,8 @@ use crate::{HandoverError, Options, random};
 pub type Wrapped<P> = Rehearsal<Recorder<P, TRACE_ENTRIES, TEXT_BYTES>>;
 
 /// Does everything that a port can do, with operands that nobody knows: for a program that is only
-/// measured.
+/// measured. Never inlined, so that each of these programs has the same one.
+#[inline(never)]
 pub fn touch<P: tiny_mapper::Port>(port: &mut P) {
     use core::hint::black_box;
 
@@ -44,7 +45,8 @@ pub fn touch<P: tiny_mapper::Port>(port: &mut P) {
 
 /// Does what every program does with bytes, for one that is only measured: copies what was handed over,
 /// moves and clears a part, reads the rest as text. A program that serves the link needs all of it without
-/// a mapper, so none of it is the mapper's.
+/// a mapper, so none of it is the mapper's. Never inlined, as [`touch`].
+#[inline(never)]
 pub fn touch_bytes(bytes: &[u8]) {
     use core::hint::black_box;
 
