@@ -78,6 +78,26 @@ pub struct Reserved {
     pub reason: &'static str,
 }
 
+/// An I2C bus of a board: where it is connected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct I2cBus {
+    /// The number, as the chip's documentation and Linux (`/dev/i2c-N`) have it.
+    pub number: u8,
+    /// The line that carries the data.
+    pub sda: Line,
+    /// The line that carries the clock.
+    pub scl: Line,
+    /// The number of the lines' alternate function that is the bus: 0 to 5.
+    pub alt: u8,
+}
+
+impl I2cBus {
+    /// Returns its two lines.
+    pub const fn lines(&self) -> LineSet {
+        LineSet::from_bits(LineSet::of(self.sda).bits() | LineSet::of(self.scl).bits())
+    }
+}
+
 /// One board.
 #[derive(Debug)]
 pub struct Board {
@@ -95,6 +115,8 @@ pub struct Board {
     pub pins: &'static [Option<Line>],
     /// The registers of the GPIO block.
     pub gpio: RegisterMap,
+    /// The I2C buses that a module may use, by their numbers.
+    pub i2c: &'static [I2cBus],
     /// The shortest period of a timer, in microseconds: so long that a handler of a few ops and what the
     /// device does around it take a small part of it.
     pub shortest_period_us: u32,
@@ -127,6 +149,11 @@ impl Board {
     #[inline(always)]
     pub const fn bank(&self, number: u32) -> Option<Bank> {
         if number < self.lines.div_ceil(32) as u32 { Bank::new(number) } else { None }
+    }
+
+    /// Returns the I2C bus with this number, if modules may use one.
+    pub fn i2c_bus(&self, number: u8) -> Option<&'static I2cBus> {
+        self.i2c.iter().find(|bus| bus.number == number)
     }
 
     /// Returns the board's banks, each with its first and its last line.

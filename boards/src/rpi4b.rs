@@ -1,6 +1,6 @@
 //! Raspberry Pi 4 Model B.
 
-use crate::{Board, BoardId, Limits, Line, LineSet, RegisterMap, Registers, Reserved, line};
+use crate::{Board, BoardId, I2cBus, Limits, Line, LineSet, RegisterMap, Registers, Reserved, line};
 
 mod costs;
 
@@ -20,6 +20,10 @@ const fn gpio(number: u8) -> Option<Line> {
 
 /// A pin of the header that carries power or ground.
 const POWER: Option<Line> = None;
+
+const fn i2c(number: u8, sda: u8, scl: u8, alt: u8) -> I2cBus {
+    I2cBus { number, sda: line(sda), scl: line(scl), alt }
+}
 
 /// Raspberry Pi 4 Model B: 40-pin header with lines 0 to 27; the others serve the board
 /// (*BCM2711 ARM Peripherals*, section 5.3, and the board's reduced schematics).
@@ -64,6 +68,9 @@ pub const RPI4B: Board = Board {
         falling: Registers { name: "GPFEN", offset: 0x58, bits: 1 },
         pull: Registers { name: "GPIO_PUP_PDN_CNTRL_REG", offset: 0xe4, bits: 2 },
     },
+    // Section 5.3 ("Alternative Function Assignments"). Bus 0 is that of the HAT's EEPROM, 2 and 7 are the
+    // board's own. Where a bus can be on other lines too, these are those of Linux' overlays.
+    i2c: &[i2c(1, 2, 3, 0), i2c(3, 4, 5, 5), i2c(4, 8, 9, 5), i2c(5, 12, 13, 5), i2c(6, 22, 23, 5)],
     limits: Limits {
         // 4 MiB: a panel of Go brings its runtime, and has 1.5 to 3; other large panels have 12 KiB.
         image_bytes: 4 << 20,

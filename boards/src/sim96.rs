@@ -27,6 +27,7 @@ pub const SIM96: Board = Board {
         falling: Registers { name: "FEN", offset: 0x80, bits: 1 },
         pull: Registers { name: "PUD", offset: 0x90, bits: 2 },
     },
+    i2c: &[],
     limits: RPI4B.limits,
     shortest_period_us: RPI4B.shortest_period_us,
     reserved: &[Reserved { line: line(0), reason: "the simulator's own tests" }],

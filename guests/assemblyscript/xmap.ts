@@ -7,7 +7,8 @@
  *
  * A `pin` is a GPIO line number as the manifest's [pins] table declares it. A line that is not
  * declared, or a write to an input, is a compile-time error where the number is constant and a
- * trap where it is not. Nothing returns an error: a call that cannot be done does not return.
+ * trap where it is not. A call that cannot be done does not return; how a transfer on a bus ended is a
+ * value (`Bus`).
  */
 
 export namespace gpio {
@@ -57,6 +58,31 @@ export namespace random {
   /** Fills `len` bytes at `ptr` with random numbers; a trap on a board that has none. */
   @external("random", "get")
   export declare function get(ptr: usize, len: i32): void;
+}
+
+export namespace i2c {
+  /**
+   * Writes `wlen` bytes to an I2C device, then reads `rlen` bytes after a repeated start; without either it
+   * sends the address alone. `device` is the index of a table [i2c.NAME] of the manifest, from 0. Returns a
+   * `Bus`. The two ranges may overlap.
+   */
+  @external("i2c", "write_read")
+  export declare function writeRead(device: i32, wptr: usize, wlen: i32, rptr: usize, rlen: i32): i32;
+}
+
+/** How a transfer on a bus ended. */
+export const enum Bus {
+  Ok = 0,
+  /** The device did not acknowledge. */
+  Nack = 1,
+  /** It was not done at the manifest's time limit, and was ended. */
+  Timeout = 2,
+  /** Another controller drove the bus. */
+  ArbitrationLost = 3,
+  /** A line was held low, and could not be freed. */
+  Busy = 4,
+  /** Bytes were lost. */
+  Overrun = 5,
 }
 
 /** The import behind `log`: `len` bytes of UTF-8 at `ptr`; other bytes are a trap. */

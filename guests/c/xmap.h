@@ -7,7 +7,8 @@
  *
  * A `pin` is a GPIO line number as the manifest's [pins] table declares it. A line that is not
  * declared, or a write to an input, is a compile-time error where the number is constant and a
- * trap where it is not. Nothing returns an error code: a call that cannot be done does not return.
+ * trap where it is not. A call that cannot be done does not return; how a transfer on a bus ended is a
+ * value (enum xmap_bus).
  */
 #ifndef XMAP_H
 #define XMAP_H
@@ -72,6 +73,24 @@ XMAP_IMPORT_(log, message) void xmap_log_message(int32_t level, const char *text
 
 /* Fills `len` bytes at `bytes` with random numbers; a trap on a board that has none. */
 XMAP_IMPORT_(random, get) void xmap_random_get(void *bytes, uint32_t len);
+
+/* How a transfer on a bus ended. */
+enum xmap_bus {
+    XMAP_BUS_OK = 0,
+    XMAP_BUS_NACK = 1,             /* the device did not acknowledge */
+    XMAP_BUS_TIMEOUT = 2,          /* not done at the manifest's time limit, and ended */
+    XMAP_BUS_ARBITRATION_LOST = 3, /* another controller drove the bus */
+    XMAP_BUS_BUSY = 4,             /* a line was held low, and could not be freed */
+    XMAP_BUS_OVERRUN = 5           /* bytes were lost */
+};
+
+/*
+ * Writes `wlen` bytes to an I2C device, then reads `rlen` bytes after a repeated start; without either it
+ * sends the address alone. `device` is the index of a table [i2c.NAME] of the manifest, from 0. Returns
+ * enum xmap_bus. The two ranges may overlap.
+ */
+XMAP_IMPORT_(i2c, write_read) int32_t xmap_i2c_write_read(int32_t device, const void *wptr, uint32_t wlen,
+                                                          void *rptr, uint32_t rlen);
 
 /* Logs a string literal: its length is known to the compiler, so no strlen is linked in. */
 #define XMAP_LOG(level, literal) xmap_log_message((level), "" literal, sizeof(literal) - 1)

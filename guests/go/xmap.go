@@ -54,6 +54,27 @@ func NowUs() int64 { return timeNowUs() }
 // DelayUs waits. Nothing else of the panel runs meanwhile, goroutines included: time.Sleep lets them run.
 func DelayUs(us uint32) { timeDelayUs(int32(us)) }
 
+// Bus says how a transfer on a bus ended.
+type Bus int32
+
+// How a transfer ends: well, without an acknowledgement, at the manifest's time limit, against another
+// controller, on a line that is held low, with bytes lost.
+const (
+	BusOK Bus = iota
+	BusNack
+	BusTimeout
+	BusArbitrationLost
+	BusBusy
+	BusOverrun
+)
+
+// I2CWriteRead writes bytes to an I2C device, then reads some after a repeated start; without either it sends
+// the address alone. device is the index of a table [i2c.NAME] of the manifest, from 0.
+func I2CWriteRead(device int32, write, read []byte) Bus {
+	return Bus(i2cWriteRead(device, unsafe.Pointer(unsafe.SliceData(write)), int32(len(write)),
+		unsafe.Pointer(unsafe.SliceData(read)), int32(len(read))))
+}
+
 // Log sends a line of text to the host.
 func Log(level Level, text string) {
 	logMessage(int32(level), unsafe.Pointer(unsafe.StringData(text)), int32(len(text)))
@@ -95,3 +116,6 @@ func timeDelayUs(us int32)
 
 //go:wasmimport log message
 func logMessage(level int32, ptr unsafe.Pointer, len int32)
+
+//go:wasmimport i2c write_read
+func i2cWriteRead(device int32, wptr unsafe.Pointer, wlen int32, rptr unsafe.Pointer, rlen int32) int32

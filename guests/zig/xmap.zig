@@ -6,7 +6,8 @@
 //!
 //! A `pin` is a GPIO line number as the manifest's [pins] table declares it. A line that is not
 //! declared, or a write to an input, is a compile-time error where the number is constant and a
-//! trap where it is not. Nothing returns an error: a call that cannot be done does not return.
+//! trap where it is not. A call that cannot be done does not return; how a transfer on a bus ended is an
+//! error value.
 
 /// The imports themselves, with their WebAssembly types.
 pub const abi = struct {
@@ -28,6 +29,9 @@ pub const abi = struct {
     };
     pub const random = struct {
         pub extern "random" fn get(ptr: [*]u8, len: usize) void;
+    };
+    pub const i2c = struct {
+        pub extern "i2c" fn write_read(device: i32, wptr: [*]const u8, wlen: usize, rptr: [*]u8, rlen: usize) i32;
     };
 };
 
@@ -94,6 +98,23 @@ pub inline fn log(level: Level, text: []const u8) void {
 /// Fills the bytes with random numbers; a trap on a board that has none.
 pub inline fn randomGet(bytes: []u8) void {
     abi.random.get(bytes.ptr, bytes.len);
+}
+
+/// Why a transfer on a bus did not end well: the device did not acknowledge, the manifest's time limit passed,
+/// another controller drove the bus, a line was held low, bytes were lost.
+pub const BusError = error{ Nack, Timeout, ArbitrationLost, Busy, Overrun };
+
+/// Writes bytes to an I2C device, then reads some after a repeated start; without either it sends the address
+/// alone. `device` is the index of a table [i2c.NAME] of the manifest, from 0.
+pub inline fn i2cWriteRead(device: i32, bytes: []const u8, buffer: []u8) BusError!void {
+    return switch (abi.i2c.write_read(device, bytes.ptr, bytes.len, buffer.ptr, buffer.len)) {
+        0 => {},
+        1 => error.Nack,
+        2 => error.Timeout,
+        3 => error.ArbitrationLost,
+        4 => error.Busy,
+        else => error.Overrun,
+    };
 }
 
 /// The bit of a line in the masks of `write` and `read`, within the line's bank.

@@ -69,6 +69,16 @@ impl<'a> Panel<'a> {
         self.place(|manifest| Some(&manifest.pin(line.number())?.line.span))
     }
 
+    /// Where a line is declared, or a device on the line's bus.
+    fn line_or_bus(&self, line: Line) -> Place {
+        self.place(|manifest| match manifest.pin(line.number()) {
+            Some(pin) => Some(&pin.line.span),
+            None => {
+                Some(&manifest.i2c.iter().find(|device| device.bus.value.lines().contains(line))?.bus.span)
+            }
+        })
+    }
+
     fn export(&self, id: ExportId) -> &'a str {
         self.image.name(id).unwrap_or_default()
     }
@@ -145,6 +155,31 @@ fn tell(left: &Panel<'_>, right: &Panel<'_>, conflict: Conflict) -> Diagnostic {
             let places = [left.handler(handler), right.handler(other)];
             let help = "edges of a line are handled in one module; another one may read its level";
             (Code::EdgesTaken, message, places, format!("`{a}` handles them"), help)
+        }
+        Conflict::Bus(line) => {
+            let what = |panel: &Panel<'_>| match panel.image.declared().contains(line) {
+                true => "declares it",
+                false => "has a device on its bus",
+            };
+            let message = format!("line {line}: `{ours}` {}, and `{theirs}` {}", what(left), what(right));
+            let note = format!("`{ours}` {}", what(left));
+            let help =
+                "the lines of a bus are the bus's alone: give one of them another line, or another bus";
+            (Code::BusLineTaken, message, both(&|panel| panel.line_or_bus(line)), note, help)
+        }
+        Conflict::Device { bus, address } => {
+            let message =
+                format!("I2C bus {bus}: `{ours}` and `{theirs}` both have the device at {address:#04x}");
+            let places =
+                both(&|panel| panel.place(|manifest| Some(&manifest.i2c_at(bus, address)?.name.span)));
+            let note = format!("`{ours}` has it");
+            (
+                Code::DeviceTaken,
+                message,
+                places,
+                note,
+                "a device belongs to one module: declare it in that one alone",
+            )
         }
         Conflict::Key { left: export, right: other } => {
             let (a, b) = (left.export(export), right.export(other));

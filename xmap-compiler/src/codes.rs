@@ -51,6 +51,7 @@ pub const AREAS: &[(u16, &str)] = &[
     (10, "Panels side by side"),
     (11, "Trust"),
     (12, "The service under Linux"),
+    (13, "Buses and channels"),
     (14, "Go modules"),
     (15, "The gateway"),
 ];
@@ -553,6 +554,38 @@ codes! {
     ServicePanel = 1210, "the panel that was named cannot be used",
         "What `--panel` names on the command line cannot be read or is no image, and the service does not start without it. A default panel of the configuration's file that cannot be used is a line in the journal, and so is an image that the device refuses: the service waits for a host to send another one.",
         "panel.toml: not an image";
+
+    // X13: buses and channels.
+    NoSuchBus = 1301, "the board has no such bus",
+        "A bus has the number that the chip's documentation and Linux (`/dev/i2c-N`) give it. Those that the board needs itself are not among them.",
+        "i2c temp: rpi4b has no I2C bus 0 for modules";
+    BadAddress = 1302, "not the address of an I2C device",
+        "An address has 7 bits, without the bit for reading: 0x08 to 0x77. A data sheet that says 0x90 and 0x91 means 0x48.",
+        "i2c temp: 0x90 is no 7-bit address";
+    BusLine = 1303, "a line that a bus takes",
+        "The lines of a bus are the bus's alone, so [pins] cannot declare them where a device on the bus is declared.",
+        "line 2 is the data line (SDA) of I2C bus 1";
+    SameDevice = 1304, "a device is declared twice",
+        "A bus has one device at an address, and a device has one name.",
+        "i2c temp and i2c sensor are both at 0x48 of bus 1";
+    ShortTimeout = 1305, "a time limit that the longest transfer passes",
+        "The longest transfer takes its time on the wire even where the device never holds the clock.",
+        "i2c temp: the longest transfer takes 480 us, timeout_us is 100";
+    UndeclaredDevice = 1306, "the device is not declared",
+        "A device of a bus is named by its index: its place among the tables of its kind in the manifest, from 0.",
+        "i2c.write_read uses device 1: the manifest declares 1";
+    LongTransfer = 1307, "a transfer longer than declared",
+        "A transfer writes and reads no more than `write_max` and `read_max` say.",
+        "i2c.write_read reads 4 bytes from `temp`, read_max is 2";
+    BusLineTaken = 1308, "a line of a bus that another module declares",
+        "Several modules may have devices on one bus; its lines belong to the bus alone.",
+        "line 2: `hall` has a device on its bus, and `porch` declares it";
+    DeviceTaken = 1309, "a device in two modules",
+        "A device belongs to one module, which knows what it has set there.",
+        "I2C bus 1: `hall` and `porch` both have the device at 0x48";
+    TooManyDevices = 1310, "too many devices",
+        "An image has room for 16 I2C devices.",
+        "17 I2C devices, at most 16";
 
     // X14: modules of GOOS=js, which `xmap go` runs.
     GoModule = 1401, "not a module of GOOS=js",

@@ -224,6 +224,7 @@ fn assemble(parts: &Parts<'_, '_>) -> Result<Compiled, Diagnostics> {
         passive_data: table::passive_data(module, linked),
         stack_slots,
         stack_pointer: parts.shadow.pointer(linked),
+        i2c: manifest.i2c.iter().map(|device| (device.name.value.clone(), device.row)).collect(),
         manifest: block(parts, &kept),
     };
     let words = builder.build().map_err(|error| {

@@ -141,11 +141,64 @@ impl PinCheck<'_> {
         }
         let verb = match function.row().cost {
             Cost::Range { writes: true, .. } => "fills",
+            Cost::Transfer { .. } => "uses",
             _ => "reads",
         };
         let message =
             format!("{function} {verb} 0x{start:x} to 0x{:x}, the memory ends at 0x{memory:x}", start + len);
         Err(Diagnostic::new(Code::ConstantTrap, self.place(offset), message))
+    }
+
+    /// The constant device and lengths of a transfer.
+    ///
+    /// # Errors
+    /// X1306 where the manifest declares no such device, X1307 where the transfer is longer than it says.
+    pub fn transfer(
+        &self,
+        function: HostFunction,
+        device: Option<u64>,
+        lengths: [Option<u64>; 2],
+        offset: u32,
+    ) -> Result<(), Diagnostic> {
+        let devices = &self.manifest.i2c;
+        let declared = || match devices.first() {
+            Some(first) => (self.manifest.place(&first.name.span), "devices are declared from here on"),
+            None => {
+                (self.manifest.place(&self.manifest.module.name.span), "this manifest declares no device")
+            }
+        };
+        let help = "declare it: `[i2c.NAME]` with `bus`, `address`, `write_max` and `read_max`";
+        if devices.is_empty() {
+            let message = format!("{function}: no I2C device is declared");
+            let (place, note) = declared();
+            let error = Diagnostic::new(Code::UndeclaredDevice, self.place(offset), message);
+            let error = if self.manifest.is_bare() { error } else { error.note(place, note) };
+            return Err(error.help(help.to_string()));
+        }
+        let Some(index) = device else { return Ok(()) };
+        let Some(device) = usize::try_from(index).ok().and_then(|index| devices.get(index)) else {
+            let message = format!(
+                "{function} uses device {}: the manifest declares {}, counted from 0",
+                index as u32 as i32,
+                devices.len()
+            );
+            let (place, note) = declared();
+            let error = Diagnostic::new(Code::UndeclaredDevice, self.place(offset), message);
+            return Err(error.note(place, note).help(help.to_string()));
+        };
+        let most = [device.row.write_max(), device.row.read_max()];
+        let words = [("writes", "to", "write_max"), ("reads", "from", "read_max")];
+        for ((len, most), (verb, to, key)) in lengths.into_iter().zip(most).zip(words) {
+            if let Some(len) = len.filter(|len| *len > u64::from(most)) {
+                let name = &device.name.value;
+                let message = format!("{function} {verb} {len} bytes {to} `{name}`, {key} is {most}");
+                let note = self.manifest.place(&device.name.span);
+                return Err(Diagnostic::new(Code::LongTransfer, self.place(offset), message)
+                    .note(note, format!("`{name}` is declared here"))
+                    .help(format!("raise `{key}`, or transfer less at once")));
+            }
+        }
+        Ok(())
     }
 
     /// A constant argument that only can trap.

@@ -21,11 +21,13 @@ pub enum OpClass {
     Log = 5,
     /// Takes random numbers.
     Random = 6,
+    /// Transfers on an I2C bus, to the devices that the image declares.
+    I2c = 7,
 }
 
 impl OpClass {
     /// Every class, by number.
-    pub const ALL: [OpClass; 7] = [
+    pub const ALL: [OpClass; 8] = [
         Self::GpioWrite,
         Self::GpioRead,
         Self::GpioConfigure,
@@ -33,6 +35,7 @@ impl OpClass {
         Self::TimeDelay,
         Self::Log,
         Self::Random,
+        Self::I2c,
     ];
 
     /// Returns its bit in a policy's set of classes.
@@ -50,6 +53,7 @@ impl OpClass {
             Self::TimeDelay => "time.delay",
             Self::Log => "log",
             Self::Random => "random",
+            Self::I2c => "i2c",
         }
     }
 }

@@ -24,6 +24,16 @@ pub enum Cost {
         /// Whether the range is written; it is read otherwise.
         writes: bool,
     },
+    /// Microseconds of the call's `time_us`: the longest that a transfer of the declared device can take,
+    /// whatever the device does.
+    Transfer {
+        /// The parameter that is the device's index.
+        device: u8,
+        /// The parameters that are address and length of the bytes that are written.
+        write: [u8; 2],
+        /// The same of those that are read.
+        read: [u8; 2],
+    },
 }
 
 impl Cost {
@@ -31,7 +41,7 @@ impl Cost {
     pub const fn fuel(self, len: u32) -> u32 {
         match self {
             Self::Range { free, .. } => len.saturating_sub(free) / BYTES_PER_WORD,
-            Self::Fixed | Self::Wait { .. } => 0,
+            Self::Fixed | Self::Wait { .. } | Self::Transfer { .. } => 0,
         }
     }
 }

@@ -20,11 +20,13 @@
 
 mod class;
 mod cost;
+mod status;
 mod table;
 mod text;
 
 pub use class::OpClass;
 pub use cost::{BYTES_PER_WORD, Cost};
+pub use status::BusStatus;
 pub use table::HostFunction;
 pub use text::{Import, Module, Signature};
 
@@ -68,6 +70,8 @@ pub enum Capability {
     Log,
     /// A source of random numbers.
     Random,
+    /// I2C buses.
+    I2c,
 }
 
 impl Capability {
@@ -78,6 +82,7 @@ impl Capability {
             Self::Clock => "clock",
             Self::Log => "log",
             Self::Random => "random",
+            Self::I2c => "I2C",
         }
     }
 

@@ -58,6 +58,9 @@ const FILLED: Cost = Cost::Range { start: 0, len: 1, free: 0, writes: true };
 /// What `log.message` is charged: the op itself pays for what one frame of the link carries.
 const TEXT: Cost = Cost::Range { start: 1, len: 2, free: 256, writes: false };
 
+/// What a transfer on a bus is charged.
+const I2C: Cost = Cost::Transfer { device: 0, write: [1, 2], read: [3, 4] };
+
 host_functions! {
     /// Drives a line high where `val` is not 0, else low.
     0 GpioSet "gpio" "set" (pin: I32, val: I32) -> (), Gpio, GpioWrite, Cost::Fixed, Ops;
@@ -81,6 +84,9 @@ host_functions! {
     9 LogMessage "log" "message" (level: I32, ptr: I32, len: I32) -> (), Log, Log, TEXT, Ops;
     /// Fills `len` bytes at `ptr` with random numbers.
     10 RandomGet "random" "get" (ptr: I32, len: I32) -> (), Random, Random, FILLED, Row;
+    /// Writes to an I2C device, then reads from it; returns how it ended (0 done).
+    11 I2cWriteRead "i2c" "write_read" (device: I32, wptr: I32, wlen: I32, rptr: I32, rlen: I32) -> (I32),
+        I2c, I2c, I2C, Row;
     #[cfg(feature = "uptime")]
     /// Returns the seconds since boot.
     255 TimeUptimeS "time" "uptime_s" () -> (I32), Clock, TimeNow, Cost::Fixed, Row;
@@ -109,6 +115,10 @@ impl HostFunction {
 
 #[cfg(test)]
 mod tests {
+    extern crate std;
+
+    use std::{vec, vec::Vec};
+
     use super::*;
 
     #[test]
@@ -128,11 +138,12 @@ mod tests {
         for function in HostFunction::ALL {
             let row = function.row();
             let named = match row.cost {
-                Cost::Fixed => [None, None],
-                Cost::Wait { us } => [Some(us), None],
-                Cost::Range { start, len, .. } => [Some(start), Some(len)],
+                Cost::Fixed => Vec::new(),
+                Cost::Wait { us } => vec![us],
+                Cost::Range { start, len, .. } => vec![start, len],
+                Cost::Transfer { device, write, read } => vec![device, write[0], write[1], read[0], read[1]],
             };
-            for n in named.into_iter().flatten() {
+            for n in named {
                 assert_eq!(row.params[usize::from(n)].ty, I32, "{}.{}", row.module, row.name);
             }
         }

@@ -110,11 +110,12 @@ impl MountError {
             Self::Load(LoadError::Globals { needed, .. }) => rejected(259, *needed),
             Self::Load(LoadError::Unsupported) => rejected(261, 0),
             Self::Signature(hook) => rejected(260, *hook as usize),
-            // 271 to 276, and 281 to 286 for an image that may come back; the other module stands in the
-            // upper half, a line or the other's export in the lower.
+            // 271 to 278, and 281 to 288 for an image that may come back; the other module stands in the
+            // upper half, a line, the other's export, or a bus with an address in the lower.
             Self::Conflict { with, returning, conflict } => {
                 let place = match conflict {
                     Conflict::Key { right, .. } => right.0,
+                    Conflict::Device { bus, address } => u16::from(*bus) << 8 | u16::from(*address),
                     conflict => conflict.line().map_or(0, |line| line.number().into()),
                 };
                 let first = if *returning { 280 } else { 270 };

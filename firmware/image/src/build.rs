@@ -7,11 +7,11 @@ use alloc::vec::Vec;
 use xmap_boards::BoardId;
 
 use crate::intact::content_hash;
-use crate::layout::{EXTENSIONS, FORMAT, HASH_WORD, HASH_WORDS, HEADER_WORDS, MAGIC, NO_START, field};
+use crate::layout::{Extension, FORMAT, HASH_WORD, HASH_WORDS, HEADER_WORDS, MAGIC, NO_START, field};
 use crate::op::Word;
 use crate::{
-    DataRow, ElementRow, ExportRow, FunctionRow, Image, Manifest, NameRow, PassiveRow, PinRow, TableRow, Ty,
-    TypeRow, VerifyError, limits,
+    DataRow, ElementRow, ExportRow, FunctionRow, I2cRow, Image, Manifest, NameRow, PassiveRow, PinRow,
+    TableRow, Ty, TypeRow, VerifyError, limits,
 };
 
 /// An export on its way into an image.
@@ -120,6 +120,8 @@ pub struct ImageBuilder<'a> {
     pub stack_slots: u32,
     /// The index of the global that is the shadow stack's pointer, where it is known.
     pub stack_pointer: Option<u32>,
+    /// The I2C devices, each with its name, in the order of their indices.
+    pub i2c: Vec<(String, I2cRow)>,
     /// The cold part. Its events name exports by their place in `exports` *as sorted by key*.
     pub manifest: Manifest<'a>,
 }
@@ -171,6 +173,7 @@ impl<'a> ImageBuilder<'a> {
             passive_data: Vec::new(),
             stack_slots: limits::STACK_SLOTS,
             stack_pointer: None,
+            i2c: Vec::new(),
             manifest: Manifest::default(),
         }
     }
@@ -236,6 +239,7 @@ impl<'a> ImageBuilder<'a> {
             passive_data: image.passive_data().iter().map(bytes).collect(),
             stack_slots: (image.stack_slots() - limits::WINDOW) as u32,
             stack_pointer: image.stack_pointer().map(|index| index as u32),
+            i2c: image.i2c().iter().map(|row| (image.i2c_name(row).into(), row.named(0))).collect(),
             manifest: image.manifest()?,
         })
     }
@@ -285,6 +289,14 @@ impl<'a> ImageBuilder<'a> {
             names.push(NameRow { key: reference(&export.key)?, name: reference(&export.name)? });
         }
 
+        most("I2C devices", self.i2c.len(), limits::MAX_I2C_DEVICES)?;
+        let mut i2c = Vec::new();
+        for (name, row) in &self.i2c {
+            let at = strings.place(name.as_bytes());
+            most("bytes of names", strings.bytes.len(), limits::MAX_STRING_BYTES)?;
+            i2c.push(row.named(at as u32 | (name.len() as u32) << 16));
+        }
+
         let mut code: Vec<Word> = Vec::new();
         let mut functions = Vec::new();
         for (n, f) in self.functions.iter().enumerate() {
@@ -307,7 +319,7 @@ impl<'a> ImageBuilder<'a> {
         let rows_of = self.extensions(&mut data)?;
         let stack: Vec<Word> =
             Some(self.stack_slots).filter(|s| *s > limits::STACK_SLOTS).into_iter().collect();
-        let extensions: [&[u8]; EXTENSIONS] = [
+        let extensions: [&[u8]; Extension::I2c as usize + 1] = [
             bytemuck::cast_slice(&self.types),
             bytemuck::cast_slice(&rows_of.tables),
             bytemuck::cast_slice(&rows_of.elements),
@@ -316,6 +328,7 @@ impl<'a> ImageBuilder<'a> {
             bytemuck::cast_slice(&rows_of.passive_data),
             bytemuck::cast_slice(&stack),
             bytemuck::cast_slice(self.stack_pointer.as_slice()),
+            bytemuck::cast_slice(&i2c),
         ];
         let manifest = self.manifest.encode().map_err(|_| BuildError::Manifest)?;
 

@@ -25,6 +25,15 @@ pub enum Conflict {
         /// The second image's handler.
         right: ExportId,
     },
+    /// One of them has a device on a bus, and the other declares a line of the bus.
+    Bus(Line),
+    /// Both have the device at an address of a bus.
+    Device {
+        /// The bus.
+        bus: u8,
+        /// The address.
+        address: u8,
+    },
     /// An export of each has the same key, and it is not one of [`HOOKS`], which every module may have.
     Key {
         /// The first image's export.
@@ -44,14 +53,16 @@ impl Conflict {
             Self::Pull(_) => 4,
             Self::Edges { .. } => 5,
             Self::Key { .. } => 6,
+            Self::Bus(_) => 7,
+            Self::Device { .. } => 8,
         }
     }
 
     /// The line that both declare, where it is about a line.
     pub const fn line(&self) -> Option<Line> {
         match self {
-            Self::Line(line) | Self::Pull(line) | Self::Edges { line, .. } => Some(*line),
-            Self::Board | Self::Module | Self::Key { .. } => None,
+            Self::Line(line) | Self::Pull(line) | Self::Edges { line, .. } | Self::Bus(line) => Some(*line),
+            Self::Board | Self::Module | Self::Key { .. } | Self::Device { .. } => None,
         }
     }
 }
@@ -64,6 +75,12 @@ impl core::fmt::Display for Conflict {
             Self::Line(line) => write!(f, "one drives line {line}, and the other declares it"),
             Self::Pull(line) => write!(f, "they want different pulls of line {line}"),
             Self::Edges { line, .. } => write!(f, "both handle edges of line {line}"),
+            Self::Bus(line) => {
+                write!(f, "one has a device on the bus of line {line}, which the other declares")
+            }
+            Self::Device { bus, address } => {
+                write!(f, "both have the device at {address:#04x} of I2C bus {bus}")
+            }
             Self::Key { .. } => write!(f, "an export of each has the same key"),
         }
     }
@@ -77,7 +94,7 @@ pub fn conflict(left: &Image<'_>, right: &Image<'_>) -> Option<Conflict> {
 }
 
 /// Everything that keeps two images from standing side by side on one device: boards and modules first,
-/// then lines and their pulls, edges, keys, each in ascending order. A line is named once, but for each
+/// then lines and their pulls, buses, edges, keys, each in ascending order. A line is named once, but for each
 /// pair of handlers of its edges.
 ///
 /// Allocates nothing; the time is linear in exports and lines, and quadratic in handlers, which are few.
@@ -91,6 +108,7 @@ pub fn conflicts<'a>(left: &Image<'a>, right: &Image<'a>) -> impl Iterator<Item 
         .into_iter()
         .chain(modules)
         .chain(lines(left.pins(), right.pins(), driven))
+        .chain(buses(left, right))
         .chain(edges(ours.events, theirs.events, driven))
         .chain(keys(*left, *right))
 }
@@ -109,6 +127,19 @@ fn lines<'a>(
         }
         (row.pull() != other.pull()).then_some(Conflict::Pull(line))
     })
+}
+
+/// Lines of buses that one has devices on and the other declares, and devices that both have.
+fn buses<'a>(left: &Image<'a>, right: &Image<'a>) -> impl Iterator<Item = Conflict> + use<'a> {
+    let taken = left.bus_lines() & right.declared() | right.bus_lines() & left.declared();
+    let lines = (0..Line::COUNT).filter_map(Line::new).filter(move |line| taken.contains(*line));
+    let theirs = right.i2c();
+    let devices = left.i2c().iter().filter_map(move |row| {
+        let (bus, address) = (row.bus_number(), row.address());
+        let same = theirs.iter().any(|other| (other.bus_number(), other.address()) == (bus, address));
+        same.then_some(Conflict::Device { bus, address })
+    });
+    lines.map(Conflict::Bus).chain(devices)
 }
 
 /// Lines whose edges both handle, but for those that have their error already.

@@ -13,7 +13,7 @@ pub const BYTES: u32 = BYTES_PER_WORD;
 /// Bytes of a text that the op itself pays for: what one frame of the link carries.
 pub const FREE_TEXT_BYTES: u32 = match HostFunction::LogMessage.row().cost {
     Cost::Range { free, .. } => free,
-    Cost::Fixed | Cost::Wait { .. } => 0,
+    Cost::Fixed | Cost::Wait { .. } | Cost::Transfer { .. } => 0,
 };
 /// Bytes that one word of fuel clears where the memory grows.
 pub const CLEARED_BYTES: u32 = 64;

@@ -7,8 +7,8 @@ use crate::limits;
 use crate::op::Word;
 use crate::parts::{Part, part};
 use crate::{
-    DataRow, ElementRow, ExportRow, FunctionRow, Manifest, NameRow, PassiveRow, PinMode, PinRow, Signature,
-    TableRow, TypeRow, VerifyError,
+    DataRow, ElementRow, ExportRow, FunctionRow, I2cRow, Manifest, NameRow, PassiveRow, PinMode, PinRow,
+    Signature, TableRow, TypeRow, VerifyError,
 };
 
 /// Which export, as an index into the image's table.
@@ -143,6 +143,23 @@ impl<'a> Image<'a> {
             let bytes = data.get(row.offset as usize..).and_then(|rest| rest.get(..row.len as usize));
             (row.address, bytes.unwrap_or_default())
         })
+    }
+
+    /// The I2C devices that calls may name, by their indices.
+    #[inline(never)]
+    pub fn i2c(&self) -> &'a [I2cRow] {
+        self.part(Extension::I2c.part()).rows::<_, 5>()
+    }
+
+    /// The name of an I2C device of the image.
+    pub fn i2c_name(&self, row: &I2cRow) -> &'a str {
+        text(self.names().string(row.name))
+    }
+
+    /// The lines of the buses that the image has devices on.
+    pub fn bus_lines(&self) -> LineSet {
+        let lines = self.i2c().iter().filter_map(|row| Some(row.bus(self.board())?.lines()));
+        lines.fold(LineSet::EMPTY, |all, lines| all | lines)
     }
 
     /// Slots of RAM for globals, tables and the lengths of passive segments.

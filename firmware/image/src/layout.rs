@@ -110,10 +110,12 @@ pub enum Extension {
     /// One word: the index of the global that is the pointer of the module's shadow stack, which its compiler
     /// keeps in linear memory.
     StackPointer = 7,
+    /// [`crate::I2cRow`]s: the I2C devices that calls name.
+    I2c = 8,
 }
 
-/// How many extension sections there are.
-pub(crate) const EXTENSIONS: usize = 8;
+/// How many extension sections there are. A build without host calls takes no image that has devices.
+pub(crate) const EXTENSIONS: usize = if crate::HOST_CALLS { 9 } else { 8 };
 
 impl Extension {
     /// Every extension section in its order.
@@ -126,6 +128,8 @@ impl Extension {
         Extension::PassiveData,
         Extension::Stack,
         Extension::StackPointer,
+        #[cfg(feature = "host-calls")]
+        Extension::I2c,
     ];
 }
 

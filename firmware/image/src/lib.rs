@@ -22,6 +22,7 @@ mod bundle;
 mod conflict;
 mod error;
 pub mod fuel;
+mod i2c;
 mod image;
 mod intact;
 mod layout;
@@ -45,6 +46,7 @@ pub use build::{BuildError, Elements, Entry, Export, Function, ImageBuilder, Tab
 pub use bundle::{Bundle, bundle};
 pub use conflict::{Conflict, conflict, conflicts};
 pub use error::VerifyError;
+pub use i2c::I2cRow;
 pub use image::{ExportId, Image, words_of};
 pub use intact::{check_intact, content_hash};
 pub use layout::{

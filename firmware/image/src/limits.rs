@@ -53,6 +53,19 @@ pub const STACK_SLOTS: u32 = 192;
 pub const RECURSIVE_STACK_SLOTS: u32 = 4096;
 /// The same at most: 512 KiB.
 pub const MAX_STACK_SLOTS: u32 = 65_536;
+/// I2C devices of an image: a bus has 112 addresses, and a panel a handful of chips.
+pub const MAX_I2C_DEVICES: usize = 16;
+/// Bytes that a transfer writes, and that it reads: a page of the largest EEPROM with its address, a quarter
+/// of a small display. A device copies what it writes.
+pub const MAX_I2C_BYTES: usize = 256;
+/// The addresses that an I2C device may have: the others are reserved by the bus's specification (UM10204,
+/// section 3.1.12).
+pub const I2C_ADDRESSES: core::ops::RangeInclusive<u8> = 0x08..=0x77;
+/// Rates of an I2C bus: up to fast mode, and slow enough for any device.
+pub const I2C_SPEED_HZ: core::ops::RangeInclusive<u32> = 10_000..=400_000;
+/// Microseconds after which a transfer on a bus is ended at the latest: what SMBus gives a device that holds
+/// the clock, three times. Nothing else of a panel runs meanwhile.
+pub const MAX_BUS_TIMEOUT_US: u32 = 100_000;
 /// Bytes of state that an image may keep over a swap or a restart, globals with 8 bytes each: a device that
 /// has a disk reads no larger record back.
 pub const MAX_KEPT_BYTES: u32 = 4 << 20;

@@ -29,6 +29,8 @@ static ROWS: [(u16, u16); PARTS] = {
     rows[Extension::PassiveData.part()] = (12, limits::MAX_SEGMENTS as u16);
     rows[Extension::Stack.part()] = (4, 1);
     rows[Extension::StackPointer.part()] = (4, 1);
+    #[cfg(feature = "host-calls")]
+    (rows[Extension::I2c.part()] = (20, limits::MAX_I2C_DEVICES as u16));
     rows
 };
 

@@ -63,6 +63,8 @@ impl<'a> Image<'a> {
         };
         image.check_pins(&parts)?;
         image.check_names(&parts)?;
+        #[cfg(feature = "host-calls")]
+        image.check_i2c(&parts)?;
         image.check_memory(&parts)?;
         #[cfg(feature = "full")]
         image.check_tables(&parts)?;
@@ -110,6 +112,26 @@ impl<'a> Image<'a> {
                 return Err(VerifyError::Name(n as u16));
             }
             last = key;
+        }
+        Ok(())
+    }
+
+    /// I2C devices: what the board has, each once, on lines that the image does not have otherwise.
+    #[cfg(feature = "host-calls")]
+    #[inline(never)]
+    fn check_i2c(&self, parts: &Parts<'_>) -> Result<()> {
+        let rows: &[crate::I2cRow] = parts[Extension::I2c.part()].rows::<_, 5>();
+        let strings = core::str::from_utf8(parts[Section::Strings as usize].bytes()).unwrap_or_default();
+        for (n, row) in rows.iter().enumerate() {
+            let [from, len] = NameRow::place(row.name);
+            let named = strings.get(from..from + len).is_some_and(|name| !name.is_empty());
+            let free = row.bus(self.board()).is_some_and(|bus| (bus.lines() & self.declared).is_empty());
+            let same = |other: &crate::I2cRow| {
+                (other.bus_number(), other.address()) == (row.bus_number(), row.address())
+            };
+            if !(named && free && row.check(self.board())) || rows.iter().take(n).any(same) {
+                return Err(VerifyError::Extension(Extension::I2c));
+            }
         }
         Ok(())
     }

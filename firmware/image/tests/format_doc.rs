@@ -108,6 +108,7 @@ fn extensions() -> String {
             Extension::Stack => {
                 (4, "slots of the register stack beside a window, where more than 192 are needed")
             }
+            Extension::I2c => (20, "I2C devices, in the order of their indices"),
             Extension::StackPointer => (4, "the global that is the pointer of the module's shadow stack"),
         };
         writeln!(out, "| {} | {extension:?} | {row} | {content} |", extension as u8)
@@ -189,6 +190,8 @@ fn conflicts() -> String {
         Conflict::Pull(line),
         Conflict::Edges { line, left, right },
         Conflict::Key { left, right },
+        Conflict::Bus(line),
+        Conflict::Device { bus: 1, address: 0x48 },
     ];
     let mut out = "| number | conflict |\n| --- | --- |\n".to_string();
     for (n, conflict) in all.iter().enumerate() {

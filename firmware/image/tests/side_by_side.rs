@@ -128,8 +128,10 @@ fn conflicts_have_numbers_and_texts_of_their_own() {
         Conflict::Pull(line(4)),
         Conflict::Edges { line: line(4), left: id, right: id },
         Conflict::Key { left: id, right: id },
+        Conflict::Bus(line(2)),
+        Conflict::Device { bus: 1, address: 0x48 },
     ];
-    assert!(all.iter().map(Conflict::code).eq(1..=6));
+    assert!(all.iter().map(Conflict::code).eq(1..=8));
     assert!(all.iter().all(|c| c.to_string().contains("line 4") == (c.line() == Some(line(4)))));
 }
 

@@ -142,7 +142,13 @@ impl<P: Port> Mapper<'_, P> {
             image: &self.image,
             stack: self.stack,
             globals: self.globals.get_mut(..self.globals_len).unwrap_or_default(),
-            native: Native { port: &mut self.port, lines: self.lines, time_us: self.image.header().time_us },
+            native: Native {
+                port: &mut self.port,
+                lines: self.lines,
+                #[cfg(feature = "host-calls")]
+                image: &self.image,
+                time_us: self.image.header().time_us,
+            },
             base: 0,
             last_base: 0,
             at: 0,

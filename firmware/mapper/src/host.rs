@@ -24,8 +24,15 @@ impl<P: Port> Native<'_, P> {
         const RANDOM_GET: u8 = HostFunction::RandomGet as u8;
         #[cfg(feature = "uptime")]
         const TIME_UPTIME_S: u8 = HostFunction::TimeUptimeS as u8;
-        let [first, second] = [1, 2].map(|n| window[usize::from(base.wrapping_add(n))] as u32);
+        const I2C_WRITE_READ: u8 = HostFunction::I2cWriteRead as u8;
+        let arguments: [u32; 5] = [1, 2, 3, 4, 5].map(|n| window[usize::from(base.wrapping_add(n))] as u32);
+        let [first, second, ..] = arguments;
         match row {
+            I2C_WRITE_READ => {
+                let status = self.i2c_write_read(arguments, memory)?;
+                window[usize::from(base.wrapping_add(1))] = u64::from(status as u8);
+                Ok(fuel)
+            }
             RANDOM_GET => {
                 const COST: Cost = HostFunction::RandomGet.row().cost;
                 let bytes = memory::range_mut(memory, first, second)?;
@@ -44,6 +51,6 @@ impl<P: Port> Native<'_, P> {
     }
 }
 
-const fn unavailable(row: u8) -> Fault {
+pub(crate) const fn unavailable(row: u8) -> Fault {
     Fault::new(TrapCode::Unavailable, row as u32)
 }

@@ -20,6 +20,8 @@ mod float;
 mod hal;
 #[cfg(feature = "host-calls")]
 mod host;
+#[cfg(feature = "host-calls")]
+mod i2c;
 mod layer;
 mod mapper;
 mod memory;
@@ -35,6 +37,8 @@ pub mod prelude {
 
 pub use call::CallError;
 pub use hal::{HalError, HalHost, HalPin, HalPort, InOut};
+#[cfg(feature = "host-calls")]
+pub use i2c::I2c;
 pub use layer::Over;
 pub use mapper::{Counters, LoadError, Mapper, STACK_SLOTS, Store};
 pub use port::{Clock, Function, Gpio, Layer, Log, LogLevel, Port, Pull, Random};

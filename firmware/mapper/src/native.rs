@@ -116,6 +116,9 @@ pub(crate) fn drive<P: Port>(port: &mut P, (bank, mask): Place, high: bool) {
 pub(crate) struct Native<'r, P> {
     pub(crate) port: &'r mut P,
     pub(crate) lines: PinMasks,
+    /// The image, whose devices calls name.
+    #[cfg(feature = "host-calls")]
+    pub(crate) image: &'r Image<'r>,
     /// Microseconds that the call may still wait.
     pub(crate) time_us: u32,
 }

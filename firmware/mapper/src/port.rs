@@ -7,6 +7,8 @@
 use xmap_boards::{Bank, Line, PinMask};
 pub use xmap_image::Pull;
 
+#[cfg(feature = "host-calls")]
+use crate::I2c;
 use crate::Over;
 
 /// What a line does: input or output. ALT functions are set up by the panel, not by a module.
@@ -74,6 +76,9 @@ crate::layered! {
         mut {
             /// Returns the source of random numbers, on a board that has one.
             fn random() -> Option<&mut dyn Random> = |_| None;
+            /// Returns the I2C buses, on a board that has any.
+            #[cfg(feature = "host-calls")]
+            fn i2c() -> Option<&mut dyn I2c> = |_| None;
         }
     }
 }

@@ -3,6 +3,7 @@
 use core::fmt;
 
 use heapless::Vec;
+use xmap_abi::Cost;
 use xmap_boards::RPI4B;
 use xmap_image::{EventSource, Image, Op, decode, limits};
 
@@ -128,10 +129,15 @@ impl fmt::Display for Limit {
     }
 }
 
-/// Whether an image has an op that waits.
+/// Whether an image has an op that waits, or that transfers on a bus, which is charged as a wait.
 fn waits(image: &Image<'_>) -> bool {
-    let direct = image.exports().iter().filter(|row| row.is_direct()).map(|row| row.first as u8);
-    decode(image.code()).map(|(_, op, _)| op as u8).chain(direct).any(|op| op == Op::TimeDelay as u8)
+    let timed = |op: Op, first| {
+        let cost = op.host_function(first).map(|function| function.row().cost);
+        matches!(cost, Some(Cost::Wait { .. } | Cost::Transfer { .. }))
+    };
+    let mut direct = image.exports().iter().filter(|row| row.is_direct());
+    let waits = direct.any(|row| Op::from_u8(row.first as u8).is_some_and(|op| timed(op, row.first)));
+    waits || decode(image.code()).any(|(_, op, words)| words.first().is_some_and(|first| timed(op, *first)))
 }
 
 /// The periods of an image's timers.

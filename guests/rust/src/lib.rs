@@ -7,7 +7,8 @@
 //!
 //! A `pin` is a GPIO line number as the manifest's `[pins]` table declares it. A line that is not
 //! declared, or a write to an input, is a compile-time error where the number is constant and a
-//! trap where it is not. Nothing returns an error: a call that cannot be done does not return.
+//! trap where it is not. A call that cannot be done does not return; how a transfer on a bus ended is a
+//! value ([`i2c::Error`]).
 //!
 //! ```ignore
 //! #![no_std]
@@ -76,6 +77,62 @@ mod abi {
     unsafe extern "C" {
         #[link_name = "get"]
         pub(crate) fn random_get(ptr: *mut u8, len: usize);
+    }
+
+    // SAFETY: as above: it reads the first range and writes the second one.
+    #[link(wasm_import_module = "i2c")]
+    unsafe extern "C" {
+        #[link_name = "write_read"]
+        pub(crate) fn i2c_write_read(device: i32, wptr: *const u8, wlen: usize, rptr: *mut u8, rlen: usize) -> i32;
+    }
+}
+
+/// Devices on I2C buses.
+pub mod i2c {
+    use crate::abi;
+
+    /// Why a transfer did not end well.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    #[repr(i32)]
+    pub enum Error {
+        /// The device did not acknowledge.
+        Nack = 1,
+        /// It was not done at the manifest's time limit, and was ended.
+        Timeout = 2,
+        /// Another controller drove the bus.
+        ArbitrationLost = 3,
+        /// A line was held low, and could not be freed.
+        Busy = 4,
+        /// Bytes were lost.
+        Overrun = 5,
+    }
+
+    /// Writes bytes to a device, then reads some after a repeated start; without either it sends the address
+    /// alone. `device` is the index of a table `[i2c.NAME]` of the manifest, from 0.
+    ///
+    /// # Errors
+    /// How the transfer ended, where it did not end well.
+    #[inline]
+    pub fn write_read(device: i32, write: &[u8], read: &mut [u8]) -> Result<(), Error> {
+        let (rptr, rlen) = (read.as_mut_ptr(), read.len());
+        // SAFETY: both ranges are those of live slices, which are borrowed for this call alone.
+        match unsafe { abi::i2c_write_read(device, write.as_ptr(), write.len(), rptr, rlen) } {
+            0 => Ok(()),
+            1 => Err(Error::Nack),
+            2 => Err(Error::Timeout),
+            3 => Err(Error::ArbitrationLost),
+            4 => Err(Error::Busy),
+            _ => Err(Error::Overrun),
+        }
+    }
+
+    /// Writes bytes to a device.
+    ///
+    /// # Errors
+    /// As [`write_read`].
+    #[inline]
+    pub fn write(device: i32, bytes: &[u8]) -> Result<(), Error> {
+        write_read(device, bytes, &mut [])
     }
 }
 

@@ -21,6 +21,15 @@ pub(super) fn select(
     {
         to.pins.range(function, start, len, offset)?;
     }
+    if let Cost::Transfer { device, write, read } = function.row().cost {
+        let lengths = [write[1], read[1]].map(|len| constant(len.into()));
+        to.pins.transfer(function, constant(device.into()), lengths, offset)?;
+        for ([start, _], len) in [write, read].into_iter().zip(lengths) {
+            if let (Some(start), Some(len)) = (constant(start.into()), len) {
+                to.pins.range(function, start, len, offset)?;
+            }
+        }
+    }
     match function {
         HostFunction::GpioSet => match (constant(0), constant(1)) {
             (Some(line), value) => {

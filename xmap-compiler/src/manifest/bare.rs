@@ -37,6 +37,7 @@ impl Manifest {
                 wasm: nowhere(wasm.display().to_string()),
             },
             pins,
+            i2c: Vec::new(),
             exports: None,
             limits: Limits {
                 max_bytes: nowhere(board.limits.image_bytes as u32),

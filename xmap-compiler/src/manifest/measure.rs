@@ -38,6 +38,11 @@ pub(super) const WAITS: Measure = us("time_us", "time");
 pub(super) const LINK_TIMEOUT: Measure = Measure { per: 1000, ..us("link_timeout_ms", "link_timeout") };
 /// `confirm_ms`, `trial`.
 pub(super) const TRIAL: Measure = Measure { per: 1000, ..us("confirm_ms", "trial") };
+/// `timeout_us`, `timeout`.
+pub(super) const TIMEOUT: Measure = us("timeout_us", "timeout");
+/// `speed_hz`, `speed`.
+pub(super) const SPEED: Measure =
+    Measure { key: "speed_hz", short: Some("speed"), units: FREQUENCY, per: 1, often: false };
 /// `max_bytes`.
 pub(super) const MAX_BYTES: Measure = bytes("max_bytes");
 /// `memory_bytes`.
@@ -59,7 +64,11 @@ impl Measure {
 
     /// A text that would be taken.
     fn example(&self) -> &'static str {
-        if self.units.first() == BYTES.first() { "\"12 KiB\"" } else { "\"100ms\"" }
+        match self.units.first() {
+            first if first == BYTES.first() => "\"12 KiB\"",
+            first if first == FREQUENCY.first() => "\"100 kHz\"",
+            _ => "\"100ms\"",
+        }
     }
 }
 

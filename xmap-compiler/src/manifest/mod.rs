@@ -7,6 +7,7 @@
 mod bare;
 mod build;
 mod exports;
+mod i2c;
 mod keep;
 mod measure;
 mod module;
@@ -33,6 +34,7 @@ use xmap_image::{EventSource, FaultPolicy, PinMode, Pull, Safe};
 
 pub use bare::{and, lines_text};
 pub use build::Recipe;
+pub use i2c::I2cDevice;
 pub use keep::{Keep, KeptFrom, KeptMemory};
 pub use resolve::{ExportedFunction, MappedExport, WasmTy, resolve_exports};
 pub use schema::schema;
@@ -74,6 +76,8 @@ pub struct Manifest {
     pub module: Module,
     /// The declared lines, sorted by line.
     pub pins: Vec<Pin>,
+    /// The I2C devices, in the order of the manifest: their indices.
+    pub i2c: Vec<I2cDevice>,
     /// The exports in the order of the manifest; `None` maps every exported function.
     pub exports: Option<Vec<Export>>,
     /// What the module may use.
@@ -247,6 +251,11 @@ impl Manifest {
     /// The declaration of a line, if there is one.
     pub fn pin(&self, line: u8) -> Option<&Pin> {
         self.pins.iter().find(|pin| pin.line.value.number() == line)
+    }
+
+    /// The declaration of the I2C device at an address, if there is one.
+    pub fn i2c_at(&self, bus: u8, address: u8) -> Option<&I2cDevice> {
+        self.i2c.iter().find(|device| (device.row.bus_number(), device.row.address()) == (bus, address))
     }
 
     /// The board.

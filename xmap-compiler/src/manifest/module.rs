@@ -4,7 +4,7 @@ use xmap_boards::{BOARDS, Board, RPI4B, by_name};
 use xmap_image::limits::{DEFAULT_FUEL, DEFAULT_IMAGE_BYTES, DEFAULT_TIME_US};
 
 use super::{
-    At, Keys, Limits, Manifest, Module, build, exports, keep,
+    At, Keys, Limits, Manifest, Module, build, exports, i2c, keep,
     measure::{MAX_BYTES, MEMORY_BYTES, WAITS},
     pins, policy,
     reader::{Reader, Table},
@@ -13,7 +13,7 @@ use super::{
 use crate::{diagnostic::Code, names};
 
 pub(super) fn tables(reader: &mut Reader<'_>, root: &Table<'_>) -> Option<Manifest> {
-    reader.only(root, &["module", "build", "pins", "exports", "limits", "policy", "keep", "wasi"]);
+    reader.only(root, &["module", "build", "pins", "i2c", "exports", "limits", "policy", "keep", "wasi"]);
     if !root.has("module") && !reader.is_meant(root, "module") {
         let help =
             "the smallest manifest is\n[module]\nname = \"hall\"\nboard = \"rpi4b\"\nwasm = \"hall.wasm\"";
@@ -34,6 +34,7 @@ pub(super) fn tables(reader: &mut Reader<'_>, root: &Table<'_>) -> Option<Manife
         .map_or(Vec::new(), |table| pins::parse(reader, &table, board_of_pins));
     // A line whose entry is wrong is declared all the same.
     let all_pins = reader.errors.len() == errors;
+    let i2c = i2c::parse(reader, root, board_of_pins, &pins);
     let exports = reader.sub_table(root, "exports", "[exports]".into()).map(|table| {
         let namespace = namespace.as_ref().map_or("default", |n| n.value.as_str());
         let lines = exports::Lines { pins: &pins, all: all_pins, board: board_of_pins };
@@ -53,6 +54,7 @@ pub(super) fn tables(reader: &mut Reader<'_>, root: &Table<'_>) -> Option<Manife
             wasm: module.wasm?,
         },
         pins,
+        i2c,
         exports,
         limits,
         policy,

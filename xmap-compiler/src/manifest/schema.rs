@@ -3,10 +3,12 @@
 
 use serde_json::{Map, Value, json};
 use xmap_boards::{BOARDS, LAST_LINE};
-use xmap_image::limits::{DEFAULT_FUEL, DEFAULT_IMAGE_BYTES, DEFAULT_TIME_US};
+use xmap_image::limits::{DEFAULT_FUEL, DEFAULT_IMAGE_BYTES, DEFAULT_TIME_US, I2C_ADDRESSES, MAX_I2C_BYTES};
 
 use super::exports::EDGES;
-use super::measure::{AFTER, DEBOUNCE, EVERY, LINK_TIMEOUT, MAX_BYTES, MEMORY_BYTES, Measure, TRIAL, WAITS};
+use super::measure::{
+    AFTER, DEBOUNCE, EVERY, LINK_TIMEOUT, MAX_BYTES, MEMORY_BYTES, Measure, SPEED, TIMEOUT, TRIAL, WAITS,
+};
 use super::pins::{MODES, PULLS, SAFE};
 use super::policy::{CONFIRM, ON_FAULT, ON_OVERRUN};
 use super::{MAX_NAME_CHARS, value::SCALARS};
@@ -57,6 +59,17 @@ pub fn schema() -> String {
         ],
         &["mode"],
     );
+    let mut device = Map::new();
+    device.insert("bus".into(), whole("The number of the bus.", 0, u8::MAX.into()));
+    let [least, most] = [I2C_ADDRESSES.start(), I2C_ADDRESSES.end()].map(|address| u64::from(*address));
+    device.insert("address".into(), whole("The address, 7 bits.", least, most));
+    measure(&mut device, &SPEED, "The rate of the clock, 100 kHz unless set.");
+    device
+        .insert("write_max".into(), whole("Bytes that a transfer writes at most.", 0, MAX_I2C_BYTES as u64));
+    device.insert("read_max".into(), whole("Bytes that a transfer reads at most.", 0, MAX_I2C_BYTES as u64));
+    measure(&mut device, &TIMEOUT, "When a transfer that is not done is ended.");
+    let mut device = object("A device on an I2C bus that the module may reach.", device);
+    device["required"] = json!(["bus", "address", "write_max", "read_max"]);
     let mut on = Map::new();
     on.insert(
         "pin".into(),
@@ -148,6 +161,10 @@ pub fn schema() -> String {
             "pins": {
                 "description": "The lines, each by its number or by a name.", "type": "object",
                 "additionalProperties": pin,
+            },
+            "i2c": {
+                "description": "The devices on I2C buses, by their names.", "type": "object",
+                "additionalProperties": device,
             },
             "exports": {
                 "description": "The mapped functions, by their names in the module.", "type": "object",
@@ -241,6 +258,7 @@ mod tests {
             ("[module]\nqqqqqqqqqqqqqqq = 1", "/properties/module"),
             ("[build]\nqqqqqqqqqqqqqqq = 1", "/properties/build"),
             ("[pins]\n17 = { qqqqqqqqqqqqqqq = 1 }", "/properties/pins/additionalProperties"),
+            ("[i2c]\na = { qqqqqqqqqqqqqqq = 1 }", "/properties/i2c/additionalProperties"),
             ("[exports]\na = { qqqqqqqqqqqqqqq = 1 }", "/properties/exports/additionalProperties"),
             (
                 "[exports]\na = { on = { qqqqqqqqqqqqqqq = 1 } }",

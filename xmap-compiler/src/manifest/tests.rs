@@ -540,3 +540,20 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn devices_on_buses_have_their_indices_and_defaults() {
+    let text = format!(
+        "{HALL}\n[i2c.temp]\nbus = 1\naddress = 0x48\nspeed = \"400 kHz\"\nwrite_max = 1\nread_max = 2\n\
+         [i2c.clock]\nbus = 1\naddress = 0x68\nwrite_max = 8\nread_max = 7\ntimeout = \"5ms\"\n"
+    );
+    let manifest = parse(&text).unwrap();
+    let [temp, clock] = &manifest.i2c[..] else { panic!("{:?}", manifest.i2c) };
+    assert_eq!((temp.name.value.as_str(), clock.name.value.as_str()), ("temp", "clock"));
+    // Twice the 120 us of 48 clocks, and 1 ms.
+    assert_eq!(temp.row, xmap_image::I2cRow::new(1, 0x48, 400_000, [1, 2], 1_240));
+    assert_eq!(clock.row, xmap_image::I2cRow::new(1, 0x68, 100_000, [8, 7], 5_000));
+    assert_eq!(manifest.i2c_at(1, 0x68).unwrap().name.value, "clock");
+    let lines = temp.bus.value.lines();
+    assert_eq!(lines_text(lines), "2-3");
+}

@@ -251,10 +251,13 @@ impl<'i, 'a> Scope<'i, 'a> {
     }
 }
 
+/// The numbers of rows up to the last one.
+const NUMBERS: usize = HostFunction::ALL[HostFunction::ALL.len() - 1] as usize + 1;
+
 /// How many parameters and results each host function has that `host_call` names by its row: more than a
 /// frame holds where it is none.
-static ARITY: [[u8; 2]; HostFunction::ALL.len()] = {
-    let mut all = [[u8::MAX; 2]; HostFunction::ALL.len()];
+static ARITY: [[u8; 2]; NUMBERS] = {
+    let mut all = [[u8::MAX; 2]; NUMBERS];
     let mut n = 0;
     while n < all.len() {
         if let Some(arity) = HostFunction::arity(n as u8) {

@@ -4,12 +4,13 @@
 pub mod transcript;
 
 use tiny_mapper::{
-    CallError, Clock, Counters, Function as Direction, Gpio, Log, LogLevel, Mapper, Port, Pull, Random,
+    CallError, Clock, Counters, Function as Direction, Gpio, I2c, Log, LogLevel, Mapper, Port, Pull, Random,
     Store, Trap,
 };
+use xmap_abi::BusStatus;
 use xmap_boards::{BANKS, Bank, BoardId, Line, PinMask};
 use xmap_image::{
-    Entry, Export, ExportId, Function, Image, ImageBuilder, Op, PinMode, PinRow, Safe, Ty, Word,
+    Entry, Export, ExportId, Function, I2cRow, Image, ImageBuilder, Op, PinMode, PinRow, Safe, Ty, Word,
 };
 
 /// What a port was asked to do.
@@ -22,6 +23,8 @@ pub enum Did {
     Delay(u32),
     Log(LogLevel, String),
     Random(usize),
+    /// Bus, address, what is written, how much is read.
+    Bus(u8, u8, Vec<u8>, usize),
 }
 
 /// A port that records. Levels follow what is driven, and can be set from outside.
@@ -32,6 +35,10 @@ pub struct Recorder {
     pub now_us: u64,
     /// What random bytes are, on a board that has them.
     pub random: Option<u8>,
+    /// How transfers end, on a board that has buses.
+    pub bus: Option<BusStatus>,
+    /// Whether no bus that is named is there.
+    pub no_such_bus: bool,
 }
 
 impl Recorder {
@@ -87,6 +94,21 @@ impl Random for Recorder {
 impl Port for Recorder {
     fn random(&mut self) -> Option<&mut dyn Random> {
         self.random.is_some().then_some(self as &mut dyn Random)
+    }
+
+    fn i2c(&mut self) -> Option<&mut dyn I2c> {
+        self.bus.is_some().then_some(self as &mut dyn I2c)
+    }
+}
+
+impl I2c for Recorder {
+    fn write_read(&mut self, device: &I2cRow, write: &[u8], read: &mut [u8]) -> Option<BusStatus> {
+        if self.no_such_bus {
+            return None;
+        }
+        self.did.push(Did::Bus(device.bus_number(), device.address(), write.into(), read.len()));
+        read.fill(0xa5);
+        self.bus
     }
 }
 

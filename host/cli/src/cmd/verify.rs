@@ -244,6 +244,7 @@ pub(super) fn extension_name(section: Extension) -> &'static str {
         Extension::PassiveData => "passive data",
         Extension::Stack => "stack",
         Extension::StackPointer => "stack pointer",
+        Extension::I2c => "i2c",
     }
 }
 

@@ -57,6 +57,8 @@ fn conflict_of(code: u16, detail: u32) -> Option<(u32, bool, Conflict)> {
         4 => Conflict::Pull(line()?),
         5 => Conflict::Edges { line: line()?, left, right: left },
         6 => Conflict::Key { left, right },
+        7 => Conflict::Bus(line()?),
+        8 => Conflict::Device { bus: (place >> 8) as u8, address: place as u8 },
         _ => return None,
     };
     Some((with, returning, conflict))
@@ -119,7 +121,7 @@ mod tests {
             assert!(!text.contains("does not know"), "{code}: {text}");
             assert_eq!(VerifyError::from_parts(code as u8, 3).map(|error| error.code()), Some(code as u8));
         }
-        for code in (256..=261).chain(271..=276).chain(281..=286) {
+        for code in (256..=261).chain(271..=278).chain(281..=288) {
             let text = rejected_text(code, 1 << 16 | 3);
             let text = if matches!(code, 256 | 260) { rejected_text(code, 3) } else { text };
             assert!(!text.contains("does not know"), "{code}: {text}");

@@ -219,10 +219,14 @@ impl<'p, 'r> Body<'p, 'r> {
         }
         let function = self.below(HostFunction::ALL.len());
         let row = HostFunction::ALL[function].row();
+        // A module without a manifest has no device on a bus.
+        if matches!(row.cost, Cost::Transfer { .. }) {
+            return self.assign();
+        }
         // A range of memory that is there, mostly.
         let range = match row.cost {
             Cost::Range { start, len, .. } => [start, len].map(usize::from),
-            Cost::Fixed | Cost::Wait { .. } => [usize::MAX; 2],
+            Cost::Fixed | Cost::Wait { .. } | Cost::Transfer { .. } => [usize::MAX; 2],
         };
         for (param, ty) in row.params.iter().map(|param| val_type(param.ty)).enumerate() {
             match (row.module, row.name, param) {

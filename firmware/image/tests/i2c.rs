@@ -1,0 +1,81 @@
+//! Rows of I2C devices: what verification takes, how they come back, what two images may not both have.
+
+mod common;
+
+use common::line;
+use xmap_boards::BoardId;
+use xmap_image::{
+    BuildError, Conflict, Extension, I2cRow, Image, ImageBuilder, Manifest, PinMode, PinRow, Pull, Safe,
+    VerifyError, Word, conflicts, field, limits, reseal,
+};
+
+const TEMP: I2cRow = I2cRow::new(1, 0x48, 400_000, [1, 2], 1_000);
+
+fn module(name: &'static str, devices: &[(&str, I2cRow)], pins: &[u8]) -> Result<Vec<Word>, BuildError> {
+    let mut b = ImageBuilder::new(BoardId::Rpi4b);
+    b.manifest = Manifest { module: name, namespace: "demo", ..Manifest::default() };
+    b.i2c = devices.iter().map(|(name, row)| (name.to_string(), *row)).collect();
+    b.pins = pins.iter().map(|n| PinRow::new(line(*n), PinMode::In, Safe::Hold, Pull::None)).collect();
+    b.build()
+}
+
+#[test]
+fn devices_keep_their_order_and_names() {
+    let clock = I2cRow::new(3, 0x48, 100_000, [8, 256], 100_000);
+    let words = module("a", &[("temp", TEMP), ("clock", clock)], &[2 + 20]).unwrap();
+    let image = Image::verify(&words).unwrap();
+    let rows: Vec<_> = image.i2c().iter().map(|row| (image.i2c_name(row), row.address())).collect();
+    assert_eq!(rows, [("temp", 0x48), ("clock", 0x48)]);
+    let lines: Vec<u8> = image.bus_lines().iter().map(|line| line.number()).collect();
+    assert_eq!(lines, [2, 3, 4, 5]);
+    assert_eq!(ImageBuilder::from_image(&image).unwrap().build().unwrap(), words);
+    // An image without devices has no section for them.
+    let words = module("a", &[], &[]).unwrap();
+    assert_eq!(words[field::EXTENSIONS], 0);
+}
+
+#[test]
+fn rows_that_mean_nothing_do_not_verify() {
+    let refused = Err(BuildError::Verify(VerifyError::Extension(Extension::I2c)));
+    assert_eq!(module("a", &[("", TEMP)], &[]), refused, "no name");
+    assert_eq!(module("a", &[("a", TEMP), ("b", TEMP)], &[]), refused, "one place twice");
+    assert_eq!(module("a", &[("a", TEMP)], &[3]), refused, "a line of the bus is declared");
+    assert_eq!(module("a", &[("a", I2cRow::new(2, 0x48, 400_000, [1, 2], 1_000))], &[]), refused, "no bus");
+    let many: Vec<_> = (0..17).map(|n| ("x", I2cRow::new(1, 0x10 + n, 400_000, [1, 2], 1_000))).collect();
+    assert!(module("a", &many[..16], &[]).is_ok());
+    let most = limits::MAX_I2C_DEVICES;
+    assert_eq!(module("a", &many, &[]), Err(BuildError::TooMany("I2C devices", 17, most)));
+    // Any change of a word of the section is a row that holds or none.
+    let words = module("a", &[("temp", TEMP)], &[]).unwrap();
+    for word in words.len() - 5..words.len() {
+        for bit in 0..32 {
+            let mut words = words.clone();
+            words[word] ^= 1 << bit;
+            reseal(&mut words);
+            if let Ok(image) = Image::verify(&words) {
+                let row = image.i2c()[0];
+                assert!(row.bus(BoardId::Rpi4b).is_some() && row.write_max() <= 256 && row.read_max() <= 256);
+                assert!((10_000..=400_000).contains(&row.speed_hz()) && row.timeout_us() <= 100_000);
+                assert!(row.timeout_us() >= row.wire_us(row.write_max(), row.read_max()));
+                assert!(!image.i2c_name(&row).is_empty());
+            }
+        }
+    }
+}
+
+#[test]
+fn a_bus_is_shared_and_a_device_is_not() {
+    let other = I2cRow::new(1, 0x49, 100_000, [1, 2], 1_000);
+    let left = module("left", &[("temp", TEMP)], &[]).unwrap();
+    let between = |right: Vec<Word>| {
+        let [left, right] = [&left, &right].map(|words| Image::verify(words).unwrap());
+        let found: Vec<_> = conflicts(&left, &right).collect();
+        assert_eq!(conflicts(&right, &left).collect::<Vec<_>>(), found);
+        found
+    };
+    assert_eq!(between(module("right", &[("other", other)], &[4]).unwrap()), []);
+    let device = Conflict::Device { bus: 1, address: 0x48 };
+    assert_eq!(between(module("right", &[("other", other), ("t", TEMP)], &[]).unwrap()), [device]);
+    let lines = [2, 3].map(|n| Conflict::Bus(line(n)));
+    assert_eq!(between(module("right", &[], &[2, 3, 4]).unwrap()), lines);
+}

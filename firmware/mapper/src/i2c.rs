@@ -1,0 +1,50 @@
+//! I2C: what a board does for `i2c.write_read`, and what is checked in front of it.
+
+use xmap_abi::{BusStatus, HostFunction};
+use xmap_image::{I2cRow, limits};
+
+use crate::host::unavailable;
+use crate::native::Native;
+use crate::{Fault, Port, TrapCode, memory};
+
+/// The I2C buses of a board.
+///
+/// The mapper calls it with a device that the image declares and with no more bytes than that says.
+pub trait I2c {
+    /// Writes bytes to the device, then reads from it after a repeated start; without either it sends the
+    /// address alone. Returns how it ended, [`I2cRow::worst_us`] after the call at the latest: a transfer
+    /// that is not done at its time limit is ended, and the bus freed by nine clocks and a stop condition.
+    /// What was read before a transfer that failed may stand in `read`. `None` where the board cannot reach
+    /// the bus.
+    fn write_read(&mut self, device: &I2cRow, write: &[u8], read: &mut [u8]) -> Option<BusStatus>;
+}
+
+impl<P: Port> Native<'_, P> {
+    /// `i2c.write_read`: everything is checked before the first bit goes out.
+    ///
+    /// # Errors
+    /// `BadArgument` with the index of a device or a length that is not declared; a range outside the memory;
+    /// `Time` where the transfer could take longer than the call may wait; `Unavailable`.
+    pub(crate) fn i2c_write_read(
+        &mut self,
+        [index, from, write_len, to, read_len]: [u32; 5],
+        memory: &mut [u8],
+    ) -> Result<BusStatus, Fault> {
+        let bad = |value: u32| Fault::new(TrapCode::BadArgument, value);
+        let device = self.image.i2c().get(index as usize).ok_or(bad(index))?;
+        for (len, most) in [(write_len, device.write_max()), (read_len, device.read_max())] {
+            if len > most {
+                return Err(bad(len));
+            }
+        }
+        // What is read may lie where the written bytes do.
+        let mut copy = [0; limits::MAX_I2C_BYTES];
+        let write = copy.get_mut(..write_len as usize).ok_or(bad(write_len))?;
+        write.copy_from_slice(memory::range(memory, from, write_len)?);
+        let read = memory::range_mut(memory, to, read_len)?;
+        let worst_us = device.worst_us();
+        self.time_us = self.time_us.checked_sub(worst_us).ok_or(Fault::new(TrapCode::Time, worst_us))?;
+        let status = self.port.i2c().and_then(|i2c| i2c.write_read(device, write, read));
+        status.ok_or(unavailable(HostFunction::I2cWriteRead as u8))
+    }
+}
