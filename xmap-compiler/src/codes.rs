@@ -232,7 +232,7 @@ codes! {
         "The module imports a function that exists, with other types.",
         "gpio.set: expected (i32, i32), found (i32)";
     ImportKind = 505, "an import that another module would have to fill",
-        "An imported memory or table is taken as the module's own. Globals, tags and what a loader fills in cannot be imported: each module is alone.",
+        "An imported memory or table is taken as the module's own. Globals, tags and what a loader fills in cannot be imported: each module is alone. A global that nothing reaches is left out, as functions are.",
         "env.base is a global, which a module cannot import";
     ConstantTrap = 506, "a call that would always trap",
         "With these constant arguments the host call can only trap.",

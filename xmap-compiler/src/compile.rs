@@ -341,6 +341,7 @@ fn globals(parts: &Parts<'_, '_>) -> Result<Vec<u64>, Diagnostic> {
             let place = Place::wasm(parts.file, u64::from(*offset));
             Err(Diagnostic::new(Code::Unsupported, place, format!("{op} is not supported")))
         }
+        ConstExpr::Imported(_) => unreachable!("what the code reaches is no import"),
     };
     parts.linked.globals.iter().map(one).collect()
 }
@@ -416,6 +417,9 @@ fn program<'m>(
     let mut funcs = Inlined::new();
     let mut errors = Vec::new();
     let mut foreign: BTreeSet<u32> = BTreeSet::new();
+    // Imported globals that something reaches, and the instruction that does; segments need theirs at load.
+    let mut foreign_globals: BTreeMap<u32, Option<(u32, u32)>> =
+        placed(module).filter_map(imported).map(|global| (global, None)).collect();
     let mut reach = Reach { file, module, lines, exports, by: HashMap::new() };
     let mut work: Vec<u32> = roots.union(&shared).copied().collect();
     let mut tables = false;
@@ -446,10 +450,18 @@ fn program<'m>(
                     shared.insert(function);
                     work.push(function);
                 }
+                Kind::GlobalGet(global) | Kind::GlobalSet(global) => {
+                    if let Some(global) = imported(&module.globals[global as usize].init) {
+                        foreign_globals.entry(global).or_insert(Some((index, inst.offset)));
+                    }
+                }
                 kind if uses_tables(kind) && !std::mem::replace(&mut tables, true) => {
                     // Now everything that stands in a table can be called.
-                    let items = module.elements.iter().flat_map(|e| &e.items).filter_map(function);
-                    let new: Vec<u32> = items.filter(|f| shared.insert(*f)).collect();
+                    let items = || module.elements.iter().flat_map(|e| &e.items);
+                    let new: Vec<u32> = items().filter_map(function).filter(|f| shared.insert(*f)).collect();
+                    for global in items().filter_map(imported) {
+                        foreign_globals.entry(global).or_insert(Some((index, inst.offset)));
+                    }
                     work.extend(new);
                 }
                 _ => {}
@@ -462,6 +474,9 @@ fn program<'m>(
         funcs.insert(index, func);
     }
     errors.extend(foreign::errors(file, module, foreign.iter().map(|index| (*index, reach.note(*index)))));
+    errors.extend(foreign_globals.into_iter().map(|(global, by)| {
+        foreign::global(file, &module.foreign_globals[global as usize], by.map(|by| reach.at(by, "uses")))
+    }));
     if !errors.is_empty() {
         errors.sort_by_key(|e: &Diagnostic| e.place.to_string());
         return Err(Diagnostics(errors));
@@ -521,7 +536,11 @@ struct Reach<'a, 'm> {
 impl Reach<'_, '_> {
     /// What reaches a function, and where; `None` for an import that is mapped itself.
     fn note(&self, index: u32) -> Option<(Place, String)> {
-        let (caller, offset) = *self.by.get(&index)?;
+        Some(self.at(*self.by.get(&index)?, "calls"))
+    }
+
+    /// Returns the place of an instruction, and which export comes to it: `verb` is what the instruction does.
+    fn at(&self, (caller, offset): (u32, u32), verb: &str) -> (Place, String) {
         let place = Place::Wasm {
             file: self.file.to_string(),
             function: Some(self.module.function_name(caller)),
@@ -536,7 +555,7 @@ impl Reach<'_, '_> {
             Some(export) => format!("`{}`", export.name),
             None => "the start function".to_string(),
         };
-        Some((place, format!("{who} {}", if root == caller { "calls it" } else { "reaches it" })))
+        (place, format!("{who} {} it", if root == caller { verb } else { "reaches" }))
     }
 
     fn is_root(&self, index: u32) -> bool {
@@ -549,6 +568,20 @@ fn uses_tables(kind: Kind) -> bool {
         Kind::CallIndirect { .. } => true,
         Kind::Plain { op, .. } => op >= Op::TableGet && op <= Op::TableInit,
         _ => false,
+    }
+}
+
+/// The places of what stands in memory and tables at load.
+fn placed<'m>(module: &'m WasmModule<'_>) -> impl Iterator<Item = &'m ConstExpr> {
+    let data = module.data.iter().filter_map(|segment| segment.address.as_ref());
+    data.chain(module.elements.iter().filter_map(|segment| segment.place.as_ref().map(|(_, offset)| offset)))
+}
+
+/// The imported global that a constant is the value of, by its number.
+fn imported(init: &ConstExpr) -> Option<u32> {
+    match init {
+        ConstExpr::Imported(global) => Some(*global),
+        _ => None,
     }
 }
 

@@ -198,7 +198,7 @@ impl Finder<'_, '_> {
         }
         match &global.init {
             ConstExpr::Bits(bits) => Some(*bits as u32),
-            ConstExpr::Function(_) | ConstExpr::Unsupported(..) => {
+            ConstExpr::Function(_) | ConstExpr::Imported(_) | ConstExpr::Unsupported(..) => {
                 let message = format!("`{name}` is no address: its value is not a constant");
                 self.error(Code::NotKeepable, span, message);
                 None

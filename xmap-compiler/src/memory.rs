@@ -126,7 +126,9 @@ fn address(file: &str, segment: &DataSegment<'_>) -> Result<Option<u32>, Diagnos
             let place = Place::wasm(file, u64::from(*offset));
             Err(Diagnostic::new(Code::Unsupported, place, format!("{op} is not supported")))
         }
-        Some(ConstExpr::Function(_)) => unreachable!("the module validates"),
+        Some(ConstExpr::Function(_) | ConstExpr::Imported(_)) => {
+            unreachable!("the module validates, and nothing that is reached is imported")
+        }
     }
 }
 

@@ -24,6 +24,17 @@ pub struct Foreign<'a> {
     pub offset: u64,
 }
 
+/// An imported global whose value another module would have to give.
+#[derive(Clone, Copy, Debug)]
+pub struct ForeignGlobal<'a> {
+    /// The import's module.
+    pub module: &'a str,
+    /// The import's name.
+    pub name: &'a str,
+    /// Its offset in the module.
+    pub offset: u64,
+}
+
 /// What custom sections say of the tools that wrote a module.
 #[derive(Debug, Default)]
 pub(super) struct Origin<'a> {
@@ -87,14 +98,20 @@ pub(super) fn known_global(module: &str, name: &str, ty: &GlobalType) -> Option<
     (!ty.mutable && ty.content_type == ValType::F64).then(|| ConstExpr::Bits(value.to_bits()))
 }
 
-/// An import that is a global or a tag, or a table of another module.
+/// Returns the error of an import that is a tag, or a table of another module.
 pub(super) fn not_a_function(file: &str, offset: u64, import: &wasmparser::Import<'_>) -> Diagnostic {
-    let (module, name) = (import.module, import.name);
-    let kind = match import.ty {
-        TypeRef::Table(_) => "table",
-        TypeRef::Global(_) => "global",
-        _ => "tag",
-    };
+    let kind = if matches!(import.ty, TypeRef::Table(_)) { "table" } else { "tag" };
+    not_importable(file, offset, kind, (import.module, import.name))
+}
+
+/// Returns the error of an imported global that something reaches; `note` says what does.
+pub(crate) fn global(file: &str, import: &ForeignGlobal<'_>, note: Option<(Place, String)>) -> Diagnostic {
+    let mut error = not_importable(file, import.offset, "global", (import.module, import.name));
+    error.notes.extend(note);
+    error
+}
+
+fn not_importable(file: &str, offset: u64, kind: &str, (module, name): (&str, &str)) -> Diagnostic {
     let help = match kind {
         "table" => {
             "define the table in the module: no `--import-table` (wasm-ld), no `--importTable` (asc), \

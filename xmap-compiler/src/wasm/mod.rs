@@ -9,7 +9,7 @@ mod read;
 mod source_map;
 
 pub use debug::{LineTable, is_library};
-pub use foreign::Foreign;
+pub use foreign::{Foreign, ForeignGlobal};
 pub use join::{Callee, LibraryFunction, Scope};
 pub(crate) use read::mnemonic;
 pub use read::{ConstExpr, DataSegment, ElementSegment, ExportedFunction, Global, Import, WasmModule};

@@ -1,5 +1,5 @@
 //! Reading and validating a module. Nothing is lowered here, and nothing that is valid is refused
-//! but imports that are not functions.
+//! but imports of tags, and of tables that a loader fills.
 
 use std::collections::HashMap;
 
@@ -11,7 +11,7 @@ use xmap_abi::HostFunction;
 
 use super::abi;
 use super::debug::LineTable;
-use super::foreign::{self, Foreign};
+use super::foreign::{self, Foreign, ForeignGlobal};
 use super::join::{Joined, LibraryFunction};
 use super::proposal::{self, Fault};
 use crate::codes::Code;
@@ -39,6 +39,8 @@ pub struct WasmModule<'a> {
     pub memory: Option<(u64, Option<u64>)>,
     /// The globals.
     pub globals: Vec<Global>,
+    /// The imported globals that another module would have to fill: a mistake where something reaches them.
+    pub foreign_globals: Vec<ForeignGlobal<'a>>,
     /// The data segments.
     pub data: Vec<DataSegment<'a>>,
     /// The tables: references at the start and at most.
@@ -102,6 +104,9 @@ pub enum ConstExpr {
     Bits(u64),
     /// A reference to a function.
     Function(u32),
+    /// The value of an imported global that nothing gives one, by its number in
+    /// [`WasmModule::foreign_globals`].
+    Imported(u32),
     /// What xmap does not evaluate: its instruction and its offset.
     Unsupported(String, u32),
 }
@@ -174,6 +179,7 @@ impl<'a> WasmModule<'a> {
             start: None,
             memory: None,
             globals: Vec::new(),
+            foreign_globals: Vec::new(),
             data: Vec::new(),
             tables: Vec::new(),
             elements: Vec::new(),
@@ -357,7 +363,12 @@ impl<'a> WasmModule<'a> {
                 self.tables.push((table.initial, table.maximum));
                 return Ok(());
             }
-            TypeRef::Global(global) if let Some(init) = foreign::known_global(module, name, &global) => {
+            // Whether another module would have to fill it is said where something reaches it.
+            TypeRef::Global(global) => {
+                let init = foreign::known_global(module, name, &global).unwrap_or_else(|| {
+                    self.foreign_globals.push(ForeignGlobal { module, name, offset });
+                    ConstExpr::Imported(self.foreign_globals.len() as u32 - 1)
+                });
                 self.globals.push(Global { mutable: global.mutable, ty: global.content_type, init });
                 return Ok(());
             }
@@ -436,7 +447,9 @@ impl<'a> WasmModule<'a> {
                 Operator::GlobalGet { global_index } => {
                     match self.globals.get(global_index as usize).map(|g| &g.init) {
                         Some(ConstExpr::Bits(bits)) => stack.push(*bits),
-                        Some(ConstExpr::Function(function)) => return Ok(ConstExpr::Function(*function)),
+                        Some(init @ (ConstExpr::Function(_) | ConstExpr::Imported(_))) => {
+                            return Ok(init.clone());
+                        }
                         _ => return Ok(ConstExpr::Unsupported("global.get".into(), offset as u32)),
                     }
                 }
