@@ -243,7 +243,10 @@ impl Config {
             let line = before.matches('\n').count() + 1;
             let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
             let place = if error.span().is_some() { format!(":{line}:{column}") } else { String::new() };
-            Error::new(Code::Config, format!("{name}{place}: {}", error.message().replace('\n', "; ")))
+            let mut wrong =
+                Error::new(Code::Config, format!("{name}{place}: {}", error.message().replace('\n', "; ")));
+            wrong.help = did_you_mean(error.message());
+            wrong
         })?;
         let Written {
             registers,
@@ -339,6 +342,17 @@ impl Config {
         }
         Ok(config)
     }
+}
+
+/// Returns the help for an unknown key: the known one that is nearest to it, where at most a third of the
+/// letters differ. serde names the unknown key first and the known ones behind it.
+fn did_you_mean(message: &str) -> Option<String> {
+    let mut names = message.strip_prefix("unknown field `")?.split('`').step_by(2);
+    let unknown = names.next()?;
+    let ranked = names.map(|known| (strsim::osa_distance(unknown, known), known));
+    let (edits, near) = ranked.min_by_key(|(edits, _)| *edits)?;
+    let letters = unknown.len().max(near.len()).max(3);
+    (edits * 3 <= letters).then(|| format!("did you mean `{near}`?"))
 }
 
 /// 32 bytes of 64 hexadecimal digits.
@@ -481,6 +495,26 @@ mod tests {
             assert_eq!(error.code, Code::Config);
             assert!(error.message.starts_with(message), "{text:?}: {error}");
         }
+    }
+
+    #[test]
+    fn a_key_that_is_nearly_one_has_a_hint() {
+        for (text, near) in [
+            ("panle = 1", Some("panel")),
+            ("[lnik]\ntcp = ''", Some("link")),
+            ("[link]\nsocketmode = '0600'", Some("socket_mode")),
+            ("[limits]\nfule = 3", Some("fuel")),
+            ("[trust]\nrot = 'x'", Some("root")),
+            ("[limits]\ncolour = 3", None),
+            ("x = 3", None),
+            ("state = 3", None),
+        ] {
+            let help = near.map(|near| format!("did you mean `{near}`?"));
+            assert_eq!(read(text).unwrap_err().help, help, "{text}");
+        }
+        // A name that a stranger made long takes no time of its own.
+        let long = format!("{} = 1", "a".repeat(1 << 16));
+        assert_eq!(read(&long).unwrap_err().help, None);
     }
 
     #[test]
