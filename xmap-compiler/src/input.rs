@@ -130,15 +130,18 @@ pub fn content(path: &Path, bytes: Vec<u8>) -> Result<Content, Diagnostic> {
 /// Puts places in the module's text where errors of a module have offsets of its binary form, if the
 /// module was made of text.
 pub fn in_text(path: &Path, module: &[u8], errors: Diagnostics) -> Diagnostics {
-    let places = || {
-        let bytes = read_at_most(path, MAX_MODULE_BYTES).ok()?;
-        let text = matches!(kind(path, &bytes), Kind::Text).then(|| text(path, bytes).ok()).flatten()?;
-        TextPlaces::of(path, text, module)
-    };
-    match places() {
+    match text_places(path, module) {
         Some(places) => places.translate(errors),
         None => errors,
     }
+}
+
+/// Returns where the parts of a module stand in the text at a path; none where that is no text, or another
+/// module's.
+fn text_places(path: &Path, module: &[u8]) -> Option<TextPlaces> {
+    let bytes = read_at_most(path, MAX_MODULE_BYTES).ok()?;
+    let text = matches!(kind(path, &bytes), Kind::Text).then(|| text(path, bytes).ok()).flatten()?;
+    TextPlaces::of(path, text, module)
 }
 
 /// Reads a module, binary or text.
@@ -156,9 +159,14 @@ pub fn read_module(path: &Path) -> Result<Vec<u8>, Diagnostic> {
     }
 }
 
-/// Reads the source map that a module names, if it stands beside the module. A module without one, or with
-/// one that cannot be read, has no lines: no error, as for one without debug information.
+/// Reads the source map that a module names, if it stands beside the module; that of a module made of its
+/// text has the lines of the text. A module without one, or with one that cannot be read, has no lines: no
+/// error, as for one without debug information.
 pub fn source_map(wasm: &Path, module: &[u8]) -> Option<SourceMapText> {
+    if let Some(places) = text_places(wasm, module) {
+        // The name alone, so that a map does not depend on the folder that a build runs in.
+        return Some(places.source_map(&wasm.file_name()?.to_string_lossy()));
+    }
     let url = Path::new(source_map_url(module)?);
     // A file name alone: a module that somebody else built reads no file of another folder.
     let name = url.file_name()?;

@@ -10,6 +10,7 @@ use wast::parser::{self, ParseBuffer};
 use wast::token::Span;
 
 use crate::diagnostic::{Diagnostic, Diagnostics, Place, Source};
+use crate::wasm::SourceMapText;
 
 /// Makes the binary of a module's text, and gives what `also` makes of both.
 ///
@@ -70,6 +71,22 @@ impl TextPlaces {
 
     fn place(&self, start: usize) -> Place {
         Place::text(&self.source, start..start + token(&self.source.text, start))
+    }
+
+    /// Returns the same as a source map has it, whose source goes by this name.
+    pub(crate) fn source_map(&self, name: &str) -> SourceMapText {
+        let mut starts: Vec<(usize, u64)> = self.starts.iter().map(|(at, text)| (*text, *at)).collect();
+        starts.sort_unstable();
+        // One way through the text: a line of a generated module may have all of it.
+        let mut chars = self.source.text.char_indices().peekable();
+        let [mut line, mut column] = [0, 0];
+        let stretches = starts.into_iter().map(|(start, at)| {
+            while let Some((_, c)) = chars.next_if(|(at, _)| *at < start) {
+                [line, column] = if c == '\n' { [line + 1, 0] } else { [line, column + 1] };
+            }
+            (at as u32, [line, column])
+        });
+        SourceMapText::of(name, stretches.collect())
     }
 
     /// Puts places in the text where errors have places in the module.
@@ -301,6 +318,19 @@ mod tests {
         assert_eq!(seen.len(), expected.len(), "{seen:?}");
         for (seen, expected) in seen.iter().zip(expected) {
             assert!(seen == expected || expected == "if", "{seen} for {expected}");
+        }
+    }
+
+    #[test]
+    fn a_source_map_of_the_text_has_the_same_places() {
+        let text = TEXT.replace("(memory 1)", ";; gr\u{fc}\u{df}e\n(memory 1)").replace("\n    (call", " (call");
+        let (bytes, ()) = encode(&text, |_, _| ()).unwrap();
+        let places = TextPlaces::of(Path::new("t.wat"), text, &bytes).unwrap();
+        let map = places.source_map("t.wat");
+        for (offset, _) in &places.starts {
+            let of_map = map.frames(*offset as u32, &(0..u32::MAX));
+            assert_eq!(of_map.len(), 1);
+            assert_eq!(of_map[0].to_string(), places.find(*offset).unwrap().to_string(), "{offset}");
         }
     }
 
