@@ -431,7 +431,7 @@ codes! {
         "/dev/ttyUSB0: another host is sending an image; its claim ends in 10 s if it falls silent";
     RolledBack = 918, "the new image was taken back",
         "The new image did not pass its trial, and the one before it runs again.",
-        "/dev/ttyUSB0: hall was rolled back: trap unreachable at op 12, detail 0";
+        "/dev/ttyUSB0: hall was rolled back: panel.on_tick: trap unreachable at op 12, detail 0";
     KeyRequired = 919, "the device answers only to those who have a key",
         "The device has a table of role keys, and answers nothing but its greeting to whoever shows none. `--key FILE`, or the file in the environment's `XMAP_KEY`, is a key that its owner has put into the table (`xmap keygen --role`, `xmap keys`).",
         "/dev/ttyUSB0: the device answers only to those who have a key";

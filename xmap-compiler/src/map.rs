@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde::{Deserialize, Serialize};
-use xmap_image::{Image, Op, Plain, Word, decode, is_plain};
+use xmap_image::{ExportId, Image, Op, Plain, Word, decode, is_plain};
 
 use crate::diagnostic::SourcePlace;
 use crate::ir::Site;
@@ -23,6 +23,9 @@ pub struct SourceMap {
     pub image: String,
     /// The functions, in the order of their code.
     pub functions: Vec<MapFunction>,
+    /// The keys of the exports, by their positions in the image.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub exports: Vec<String>,
     /// For each global of the image, its index in the module: only those that code uses are left.
     #[serde(default)]
     pub globals: Vec<u32>,
@@ -149,7 +152,18 @@ impl SourceMap {
             start += function.code.len() as u32;
         }
         let globals = linked.globals.clone();
-        Self { format: FORMAT, image: hash_of(words), functions, globals, kept }.plain()
+        let image = Image::verify(words).ok();
+        let key = |image: &Image<'_>, n: usize| image.key(ExportId(n as u16)).unwrap_or_default().to_string();
+        let keys = |image: &Image<'_>| (0..image.exports().len()).map(|n| key(image, n)).collect();
+        Self {
+            format: FORMAT,
+            image: image.as_ref().map(|image| hex(&image.hash())).unwrap_or_default(),
+            functions,
+            exports: image.as_ref().map(keys).unwrap_or_default(),
+            globals,
+            kept,
+        }
+        .plain()
     }
 
     /// Says what the module says at some calls that end it.
@@ -204,6 +218,7 @@ impl SourceMap {
                 *text = Plain(text).to_string();
             }
         };
+        self.exports.iter_mut().for_each(plain);
         for function in &mut self.functions {
             plain(&mut function.name);
             function.callers.iter_mut().for_each(plain);
@@ -287,10 +302,6 @@ impl<'l, 'm> Callers<'l, 'm> {
         let named = found.into_iter().take(MOST_CALLERS);
         named.chain((more > 0).then(|| format!("{more} more lines"))).collect()
     }
-}
-
-fn hash_of(words: &[Word]) -> String {
-    Image::verify(words).map(|image| hex(&image.hash())).unwrap_or_default()
 }
 
 /// Bytes in hexadecimal.

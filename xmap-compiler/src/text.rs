@@ -323,7 +323,8 @@ mod tests {
 
     #[test]
     fn a_source_map_of_the_text_has_the_same_places() {
-        let text = TEXT.replace("(memory 1)", ";; gr\u{fc}\u{df}e\n(memory 1)").replace("\n    (call", " (call");
+        let text =
+            TEXT.replace("(memory 1)", ";; gr\u{fc}\u{df}e\n(memory 1)").replace("\n    (call", " (call");
         let (bytes, ()) = encode(&text, |_, _| ()).unwrap();
         let places = TextPlaces::of(Path::new("t.wat"), text, &bytes).unwrap();
         let map = places.source_map("t.wat");

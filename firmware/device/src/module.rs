@@ -1,7 +1,7 @@
 //! A module of a device: two slots, of which one is active, and what is known of both.
 
 use xmap_image::{ExportId, FaultPolicy, Image};
-use xmap_link::{ImageInfo, ImageState, Life, ModuleStatus, TrapReport};
+use xmap_link::{ImageInfo, ImageState, Life, ModuleStatus, TrapReport, export_id, split_export_id};
 
 use crate::slot::Slot;
 use crate::{Board, Panel, Ram, SlotMemory};
@@ -15,18 +15,16 @@ pub struct ModuleExport {
     pub export: ExportId,
 }
 
-/// Bits of an export's number on the link that are the export's; the module stands above them.
-const EXPORT_BITS: u32 = 12;
-
 impl ModuleExport {
     /// The number on the link.
     pub const fn id(self) -> u16 {
-        (self.module as u16) << EXPORT_BITS | self.export.0
+        export_id(self.module, self.export.0)
     }
 
     /// The export with this number on the link.
     pub const fn from_id(id: u16) -> Self {
-        Self { module: (id >> EXPORT_BITS) as u8, export: ExportId(id & ((1 << EXPORT_BITS) - 1)) }
+        let (module, position) = split_export_id(id);
+        Self { module, export: ExportId(position) }
     }
 }
 

@@ -213,6 +213,22 @@ pub enum Export {
     Name(Name),
 }
 
+/// Bits of an export's number on the link that are its position; its module stands above them.
+const POSITION_BITS: u32 = 12;
+
+/// Returns the number of an export on the link: of a module, and of its position in the image.
+pub const fn export_id(module: u8, position: u16) -> u16 {
+    (module as u16) << POSITION_BITS | position
+}
+
+/// Returns the module and the position that an export's number on the link has.
+pub const fn split_export_id(id: u16) -> (u8, u16) {
+    ((id >> POSITION_BITS) as u8, id & MAX_POSITION)
+}
+
+/// The last position of an export that has a number on the link.
+pub const MAX_POSITION: u16 = (1 << POSITION_BITS) - 1;
+
 impl Export {
     /// An export by name; `None` where the name is longer than [`MAX_NAME`] bytes.
     pub fn name(name: &str) -> Option<Self> {
@@ -401,6 +417,13 @@ pub enum ImageState {
     },
     /// Its start function, `_initialize` or `on_mount` trapped.
     MountTrapped(TrapReport),
+}
+
+impl ImageState {
+    /// Returns the trap that kept the image from being mounted, if one did.
+    pub const fn trap(&self) -> Option<&TrapReport> {
+        if let Self::MountTrapped(trap) = self { Some(trap) } else { None }
+    }
 }
 
 /// A trap, as the mapper reports it; the host turns it into a message and a place in the source.

@@ -192,6 +192,17 @@ impl DeviceEventKind {
 }
 
 impl DeviceEventKind {
+    /// Returns the trap that this tells of, if it tells of one.
+    pub const fn trap(&self) -> Option<&TrapReport> {
+        match self {
+            Self::Trapped(trap) | Self::Mistaken(trap) | Self::RolledBack(RollbackReason::Trap(trap)) => {
+                Some(trap)
+            }
+            Self::NotMounted(state) | Self::RolledBack(RollbackReason::NotMounted(state)) => state.trap(),
+            _ => None,
+        }
+    }
+
     /// The edition of the messages ([`crate::EDITION`]) that this came with.
     pub const fn edition(&self) -> u8 {
         matches!(

@@ -107,7 +107,7 @@ fn a_swap_waits_for_the_end_of_the_trial() {
     let (out, error, status) = swap(&fake, &[]);
     assert_eq!((out.as_str(), status), ("swapped small: generation 2, on trial for 0.4 s\n", 1));
     // The map beside the image has the place.
-    let expected = "error[X0918]: PORT: small was rolled back: trap divide_by_zero at op 0, detail 0 (function $on_mount (6), wasm offset 0x";
+    let expected = "error[X0918]: PORT: small was rolled back: panel.lit: trap divide_by_zero at op 0, detail 0 (small.wat:12:6, function $on_mount (6), wasm offset 0x";
     assert!(error.starts_with(expected), "{error}");
     assert!(error.contains(", wasm offset 0x"), "{error}");
 
@@ -152,7 +152,7 @@ fn a_swap_that_does_not_come_about_is_an_error() {
     let trap = panel.trap();
     let fake = with(|slots| slots.refuses = Some(ImageState::MountTrapped(trap)));
     let (_, error) = swap(&fake, &[]);
-    assert!(error.contains("the image was not mounted: trap divide_by_zero at op 0, detail 0 (function $on_mount (6), wasm offset 0x"), "{error}");
+    assert!(error.contains("the image was not mounted: panel.lit: trap divide_by_zero at op 0, detail 0 (small.wat:12:6, function $on_mount (6), wasm offset 0x"), "{error}");
 
     let fake = with(|slots| slots.busy = Some(4_200));
     let error =
@@ -218,7 +218,7 @@ fn what_happened_is_listed() {
     assert_eq!((error.as_str(), status), ("", 0));
     let lines: Vec<&str> = out.lines().collect();
     assert_eq!(lines[0], "00:01:01.500  0 hall  mounted");
-    let expected = "00:01:01.500  1 pump  export 4: trap divide_by_zero at op 0, detail 0 (function $on_mount (6), wasm offset 0x";
+    let expected = "00:01:01.500  1 pump  panel.lit: trap divide_by_zero at op 0, detail 0 (small.wat:12:6, function $on_mount (6), wasm offset 0x";
     assert!(lines[1].starts_with(expected), "{out}");
     // A module that the device has no longer has no name.
     assert_eq!(lines[2..], ["00:01:01.500  7   faulted: it rests until it is reset"]);

@@ -7,7 +7,7 @@ use xmap_boards::{Board, BoardId, RPI4B};
 use xmap_link::limits::MAX_ARGS;
 use xmap_link::{
     Args, Described, EDITION, Export, Hello, PROTOCOL, Refusal, Request, Response, Role, Status, Trace,
-    TraceEntry, TrapReport, features,
+    TraceEntry, TrapReport, export_id, features,
 };
 
 use crate::error::{Error, ErrorCode};
@@ -188,6 +188,16 @@ impl Client {
             Response::Refused(Refusal::UnknownExport) => Ok(None),
             other => Err(self.unwanted(&other)),
         }
+    }
+
+    /// Returns the key of an export of the image that a module runs now; `None` where it has no such export.
+    ///
+    /// # Errors
+    ///
+    /// See [`Client`].
+    pub fn export_key(&mut self, module: u8, position: u16) -> Result<Option<String>, Error> {
+        let described = self.describe(&Export::Id(export_id(module, position)))?;
+        Ok(described.map(|described| described.key.as_str().to_owned()))
     }
 
     /// The levels of all lines, a word for each bank.

@@ -3,12 +3,11 @@
 use tiny_mapper::{Trap, TrapCode};
 use xmap_boards::Board;
 use xmap_image::Plain;
-use xmap_link::{Access, DeviceEventKind, Export, TraceEntry, TrapReport};
+use xmap_link::{Access, DeviceEventKind, TraceEntry, TrapReport};
 
 use crate::client::Client;
 use crate::error::{Error, ErrorCode};
 use crate::inbox::{Incoming, Message};
-use crate::run::MODULE_SHIFT;
 
 /// Follows a device's register trace and its messages.
 #[derive(Debug)]
@@ -102,13 +101,9 @@ impl HandlerTraps {
 }
 
 fn handler_trap(client: &mut Client, module: u8, trap: &TrapReport) -> Result<String, Error> {
-    let id = u16::from(module) << MODULE_SHIFT | trap.export;
     let key = match trap.export {
         Trap::START => "start".to_owned(),
-        export => match client.describe(&Export::Id(id))? {
-            Some(described) => described.key.as_str().to_owned(),
-            None => format!("#{export}"),
-        },
+        export => client.export_key(module, export)?.unwrap_or_else(|| format!("#{export}")),
     };
     Ok(match TrapCode::from_u8(trap.code) {
         Some(code) => format!("{key} trap {code}"),

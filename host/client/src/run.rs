@@ -4,7 +4,7 @@ use std::fmt;
 
 use tiny_mapper::TrapCode;
 use xmap_image::Ty;
-use xmap_link::{Described, Export, ModuleStatus, TrapReport};
+use xmap_link::{Described, Export, MAX_POSITION, ModuleStatus, TrapReport, export_id, split_export_id};
 use xmap_sim::Value;
 
 use crate::client::{Client, Outcome};
@@ -119,21 +119,16 @@ fn is_pointer(ty: &Ty) -> bool {
     matches!(ty, Ty::BytesPtr | Ty::StrPtr)
 }
 
-/// Where the module's number begins in [`Export::Id`].
-pub(super) const MODULE_SHIFT: u32 = 12;
-/// Exports that an image has at most, and a bit mask of their numbers.
-const IDS: u16 = (1 << MODULE_SHIFT) - 1;
-
 fn find(client: &mut Client, module: Option<&ModuleStatus>, name: &str) -> Result<Described, Error> {
-    let base = module.map_or(0, |status| u16::from(status.module) << MODULE_SHIFT);
+    let number = module.map_or(0, |status| status.module);
     let export = match name.strip_prefix('#').map(str::parse::<u16>) {
-        Some(Ok(id)) if id <= IDS => Some(Export::Id(base | id)),
+        Some(Ok(position)) if position <= MAX_POSITION => Some(Export::Id(export_id(number, position))),
         Some(Ok(_)) => None,
         _ => Export::name(name),
     };
     if let Some(export) = export
         && let Some(described) = client.describe(&export)?
-        && (module.is_none() || described.id & !IDS == base)
+        && (module.is_none() || split_export_id(described.id).0 == number)
     {
         return Ok(described);
     }
@@ -142,7 +137,7 @@ fn find(client: &mut Client, module: Option<&ModuleStatus>, name: &str) -> Resul
         Some(status) => status.image.map_or(0, |image| image.exports),
         None => client.hello().image.map_or(0, |image| image.exports),
     };
-    let listed = list(client, base, exports.min(LISTED))?;
+    let listed = list(client, number, exports.min(LISTED))?;
     if module.is_some()
         && let Some(found) = listed.iter().find(|export| is_called(export.key.as_str(), name))
     {
@@ -166,10 +161,10 @@ fn is_called(key: &str, name: &str) -> bool {
 /// Most exports that are listed for "did you mean": a second's worth over a serial port.
 const LISTED: u16 = 128;
 
-fn list(client: &mut Client, base: u16, exports: u16) -> Result<Vec<Described>, Error> {
+fn list(client: &mut Client, module: u8, exports: u16) -> Result<Vec<Described>, Error> {
     let mut listed = Vec::new();
-    for id in 0..exports {
-        listed.extend(client.describe(&Export::Id(base | id))?);
+    for position in 0..exports {
+        listed.extend(client.describe(&Export::Id(export_id(module, position)))?);
     }
     Ok(listed)
 }

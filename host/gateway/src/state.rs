@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use serde_json::{Value as Json, json};
-use xmap_link::{ModuleStatus, Status};
+use xmap_link::{ModuleStatus, Status, split_export_id};
 
 use crate::shelf::{LineOf, Shelf};
 
@@ -30,7 +30,7 @@ pub struct ExportOf {
 impl ExportOf {
     /// The number of its module.
     pub fn module(&self) -> u8 {
-        (self.id >> 12) as u8
+        split_export_id(self.id).0
     }
 
     fn json(&self) -> Json {

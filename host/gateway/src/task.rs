@@ -11,7 +11,7 @@ use xmap_boards::{Board, LineSet, RegisterKind};
 use xmap_client::{Client, Error, ErrorCode, Incoming, Switch, run_call};
 use xmap_compiler::codes::Code;
 use xmap_image::{Image, Ty};
-use xmap_link::{Access, DeviceEventKind, Export, ModuleStatus, TraceEntry, features};
+use xmap_link::{Access, DeviceEventKind, Export, ModuleStatus, TraceEntry, export_id, features};
 use xmap_trust::{SEAL_WORDS, Seal};
 
 use crate::device::{Answer, Ask, Job, Shared};
@@ -207,7 +207,7 @@ impl Task {
             let name = name.map_or("", |module| module.name.as_str());
             let mut event_json = as_json::happening(*number, event, name, &maps);
             if let DeviceEventKind::Trapped(trap) | DeviceEventKind::Mistaken(trap) = &event.what {
-                let id = u16::from(event.module) << 12 | trap.export;
+                let id = export_id(event.module, trap.export);
                 let state = self.shared.state();
                 let key =
                     state.exports.iter().find(|export| export.id == id).map(|export| export.key.clone());
@@ -400,7 +400,7 @@ fn exports(client: &mut Client, modules: &[ModuleStatus]) -> Result<Vec<ExportOf
     for module in modules {
         let count = module.image.map_or(0, |image| image.exports).min(MOST_EXPORTS);
         for number in 0..count {
-            let id = u16::from(module.module) << 12 | number;
+            let id = export_id(module.module, number);
             let Some(described) = client.describe(&Export::Id(id))? else { continue };
             let key = described.key.as_str().to_owned();
             let types =

@@ -234,7 +234,7 @@ fn a_person_swaps_with_the_lamp_on_and_sees_why_a_bad_image_went_back() {
     browser.choose("#image-0", &file("third.xmap", &image));
     browser.choose("#map-0", &file("third.xmap.map", map.as_bytes()));
     browser.run(swap);
-    browser.wait("document.getElementById('events').innerText.includes('rolled back: trap divide_by_zero')");
+    browser.wait("document.getElementById('events').innerText.includes(': trap divide_by_zero')");
     browser.wait("document.getElementById('events').innerText.includes('$tick')");
     browser.wait("document.getElementById('life-0').textContent.includes('version 2')");
     assert_eq!(browser.run("document.getElementById('line-17').className"), "high");

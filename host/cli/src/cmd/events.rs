@@ -5,15 +5,14 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use xmap::text::{Maps, happening_line, json};
+use xmap::text::{Maps, happening_line, image_digits, json};
 use xmap_client::Client;
 use xmap_compiler::diagnostic::Code;
 
 use xmap_compiler::map::hex;
-use xmap_link::{DeviceEventKind, RollbackReason};
 
 use super::Done;
-use super::reach::{Device, MapFiles, seconds};
+use super::reach::{Device, MapFiles, hint_at_maps, learn_keys, seconds};
 
 /// How long to rest between two questions for news.
 const POLL: Duration = Duration::from_millis(300);
@@ -42,7 +41,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args, out: &mut dyn Write) -> Done {
-    let maps = args.maps.read()?;
+    let mut maps = args.maps.read()?;
     let mut client = args.device.connect()?;
     if !args.maps.is_empty() {
         args.maps.hold_against_hashes(&maps, &images(&mut client)?);
@@ -50,7 +49,7 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Done {
     let start = Instant::now();
     let mut from = 0;
     loop {
-        match news(args, &mut client, &maps, from, out) {
+        match news(args, &mut client, &mut maps, from, out) {
             Ok(next) => from = next,
             // Its numbers begin anew, and so does this.
             Err(super::Failure::Input(errors)) if args.follow && errors.has(Code::DeviceRestarted) => {
@@ -73,7 +72,7 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Done {
 fn news(
     args: &Args,
     client: &mut Client,
-    maps: &Maps,
+    maps: &mut Maps,
     from: u32,
     out: &mut dyn Write,
 ) -> Result<u32, super::Failure> {
@@ -86,10 +85,17 @@ fn news(
         let text = format!("{lost} earlier ones are no longer held");
         args.device.print(out, &json!({ "what": "lost", "lost": lost }), &text)?;
     }
+    let traps =
+        || happenings.iter().filter_map(|(_, happening)| Some((happening.module, *happening.what.trap()?)));
+    learn_keys(client, maps, traps())?;
+    let maps = &*maps;
     for (number, happening) in &happenings {
         let name = names.get(usize::from(happening.module)).map_or("", String::as_str);
         let json = json::happening(*number, happening, name, maps);
         args.device.print(out, &json, &happening_line(happening, name, maps))?;
+    }
+    if from == 0 {
+        hint_at_maps(maps, traps().map(|(_, trap)| trap).collect::<Vec<_>>().iter());
     }
     Ok(next)
 }
@@ -104,11 +110,6 @@ fn images(client: &mut Client) -> Result<Vec<String>, xmap_client::Error> {
     let mut images: Vec<String> =
         client.modules()?.iter().filter_map(|module| Some(hex(&module.image?.hash))).collect();
     let (happenings, _) = client.happenings(0)?;
-    images.extend(happenings.iter().filter_map(|(_, happening)| match happening.what {
-        DeviceEventKind::Trapped(trap) | DeviceEventKind::RolledBack(RollbackReason::Trap(trap)) => {
-            Some(hex(&trap.image.to_le_bytes()))
-        }
-        _ => None,
-    }));
+    images.extend(happenings.iter().filter_map(|(_, happening)| happening.what.trap()).map(image_digits));
     Ok(images)
 }

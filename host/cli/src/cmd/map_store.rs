@@ -75,8 +75,8 @@ mod tests {
     use super::*;
 
     fn map(image: &str) -> SourceMap {
-        let (functions, globals, kept) = (Vec::new(), Vec::new(), Vec::new());
-        SourceMap { format: 1, image: image.into(), functions, globals, kept }
+        let (functions, exports, globals, kept) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        SourceMap { format: 1, image: image.into(), functions, exports, globals, kept }
     }
 
     #[test]

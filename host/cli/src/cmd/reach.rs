@@ -1,18 +1,20 @@
 //! How to reach a device, and what the verbs that talk to one share.
 
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::{Value as Json, json};
-use xmap::text::{Maps, json, rejection_text, state_help, state_text};
+use tiny_mapper::Trap;
+use xmap::text::{Maps, image_digits, json, rejection_text, state_help, state_text};
 use xmap_client::{Client, ErrorCode, Options, PortName, Swapped, Switch};
 use xmap_compiler::diagnostic::{Code, Diagnostic, Place};
 use xmap_compiler::input;
 use xmap_compiler::map::{SourceMap, hex};
 use xmap_compiler::recognize::not_this;
 use xmap_keys::roles::read_role_key;
-use xmap_link::{ImageInfo, ModuleStatus, Thing};
+use xmap_link::{ImageInfo, ModuleStatus, Thing, TrapReport};
 
 use super::{Done, Failure, load::MAX_MAP_BYTES, map_store};
 
@@ -151,6 +153,52 @@ fn read_map(path: &Path) -> Result<SourceMap, Diagnostic> {
     let bytes = input::read_at_most(path, MAX_MAP_BYTES)?;
     let map = std::str::from_utf8(&bytes).ok().and_then(SourceMap::read_any);
     map.ok_or_else(|| not_this(Code::ImageInvalid, path, &bytes, "the map of an image"))
+}
+
+/// Learns the keys of exports that trapped from the device, where no map has them and the image still runs:
+/// it has the names in its images.
+///
+/// # Errors
+/// Those of every request.
+pub(super) fn learn_keys(
+    client: &mut Client,
+    maps: &mut Maps,
+    traps: impl IntoIterator<Item = (u8, TrapReport)>,
+) -> Result<(), xmap_client::Error> {
+    for (module, trap) in traps {
+        if trap.export == Trap::START || maps.key(&trap).is_some() || !runs(client, module, &trap)? {
+            continue;
+        }
+        let key = client.export_key(module, trap.export)?;
+        // Another image may have come in between.
+        if runs(client, module, &trap)? {
+            key.into_iter().for_each(|key| maps.learn(&trap, key));
+        }
+    }
+    Ok(())
+}
+
+/// Whether a module runs the image of a trap now.
+fn runs(client: &mut Client, module: u8, trap: &TrapReport) -> Result<bool, xmap_client::Error> {
+    let image = if client.has_modules() {
+        client.module(module)?.and_then(|module| module.image)
+    } else {
+        client.hello().image
+    };
+    Ok(image.is_some_and(|image| hex(&image.hash).starts_with(&image_digits(trap))))
+}
+
+/// Says which maps would name the lines of these traps, once for each image.
+pub(super) fn hint_at_maps<'t>(maps: &Maps, traps: impl IntoIterator<Item = &'t TrapReport>) {
+    let without = traps.into_iter().filter(|trap| trap.op != Trap::NO_OP && !maps.has(trap));
+    for image in without.map(image_digits).collect::<BTreeSet<_>>() {
+        // It stands in nobody's way.
+        _ = writeln!(
+            std::io::stderr(),
+            "note: the map of image {image} names functions and lines: `xmap build` writes it beside the image, \
+             and --map takes it"
+        );
+    }
 }
 
 /// The name that a module goes by in messages.

@@ -3,9 +3,10 @@
 use std::io::Write;
 
 use xmap::text::{json, kept_report, limits_report, module_table, report, trust_report};
+use xmap_link::TrapReport;
 
 use super::Done;
-use super::reach::{Device, MapFiles};
+use super::reach::{Device, MapFiles, hint_at_maps, learn_keys};
 
 /// Show a device: board, firmware, image, counters and modules
 #[derive(clap::Args)]
@@ -22,7 +23,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args, out: &mut dyn Write) -> Done {
-    let maps = args.maps.read()?;
+    let mut maps = args.maps.read()?;
     let mut client = args.device.connect()?;
     let status = client.status()?;
     let trust = client.trust()?;
@@ -32,6 +33,11 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Done {
     let running = modules.iter().filter_map(|module| module.image).chain(client.hello().image);
     args.maps.hold_against(&maps, running);
     let kept = client.kept()?;
+    let traps = modules.iter().filter_map(|module| Some((module.module, module.trap?)));
+    let mounting = status.image.trap().map(|trap| (0, *trap));
+    let traps: Vec<(u8, TrapReport)> = traps.chain(mounting).collect();
+    learn_keys(&mut client, &mut maps, traps.iter().copied())?;
+    hint_at_maps(&maps, traps.iter().map(|(_, trap)| trap));
     if args.device.wire.json {
         let mut object = json::hello(client.hello());
         object["access"] = json::access(client.admission());

@@ -137,6 +137,7 @@ pub fn trap(trap: &TrapReport, maps: &Maps) -> Json {
     json!({
         "code": TrapCode::from_u8(trap.code).map_or_else(|| trap.code.to_string(), |code| code.to_string()),
         "export": trap.export,
+        "key": maps.key(trap),
         "op": (trap.op != u32::MAX).then_some(trap.op),
         "detail": trap.detail,
         "source": origin.as_ref().and_then(|origin| origin.source.clone()),

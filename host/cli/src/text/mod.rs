@@ -9,8 +9,8 @@ mod trust;
 
 pub use kept::kept_report;
 pub use modules::{
-    Maps, columns, happening_line, happening_text, module_table, rejection_text, state_text, swapped_text,
-    trap_text, why_text,
+    Maps, columns, happening_line, happening_text, image_digits, module_table, rejection_text, state_text,
+    swapped_text, trap_text, why_text,
 };
 pub use rejected::state_help;
 pub use report::report;

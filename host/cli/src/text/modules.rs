@@ -1,8 +1,10 @@
 //! What an operator reads: states, traps, happenings and the table of modules, as text.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::sync::{Mutex, PoisonError};
 
-use tiny_mapper::TrapCode;
+use tiny_mapper::{Trap, TrapCode};
 use xmap_link::{
     DeviceEvent, DeviceEventKind, ImageState, Life, ModuleStatus, POLICY_CODES, Rejection, RollbackReason,
     TrapReport,
@@ -16,17 +18,21 @@ use super::rejected::rejected_text;
 use super::report::uptime;
 
 /// Maps of images that a device has or had: they turn a trap into a line of its author's source.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct Maps {
     maps: Vec<SourceMap>,
     /// Finds the map of an image whose hash begins with some hexadecimal digits.
     find: Option<fn(&str) -> Option<SourceMap>>,
+    /// Those that were looked for, by the beginnings of their images' hashes.
+    found: Mutex<BTreeMap<u32, Option<SourceMap>>>,
+    /// Keys of exports that the device has named, by image and position.
+    keys: BTreeMap<(u32, u16), String>,
 }
 
 impl Maps {
     /// Without a map, but with a place to look for them by the beginning of an image's hash.
     pub fn found_by(find: fn(&str) -> Option<SourceMap>) -> Self {
-        Self { maps: Vec::new(), find: Some(find) }
+        Self { find: Some(find), ..Self::default() }
     }
 
     /// Takes a map. It is used for traps of its own image only.
@@ -39,26 +45,63 @@ impl Maps {
         self.maps.iter().map(|map| map.image.as_str())
     }
 
-    /// Where a trap happened, if one of the maps is that of its image, or one is found.
+    /// Takes the key of a trap's export, as the device has it.
+    pub fn learn(&mut self, trap: &TrapReport, key: String) {
+        self.keys.insert((trap.image, trap.export), key);
+    }
+
+    /// Returns where a trap happened, if one of the maps is that of its image, or one is found.
     pub fn origin(&self, trap: &TrapReport) -> Option<Origin> {
-        if trap.op == u32::MAX {
+        if trap.op == Trap::NO_OP {
             return None;
         }
-        // A trap has the first four bytes of the hash.
-        let prefix = hex(&trap.image.to_le_bytes());
-        match self.maps.iter().find(|map| map.image.starts_with(&prefix)) {
-            Some(map) => map.find(trap.op),
-            None => (self.find?)(&prefix)?.find(trap.op),
+        self.with(trap, |map| map.find(trap.op))?
+    }
+
+    /// Returns the key of a trap's export, if a map or the device has named it.
+    pub fn key(&self, trap: &TrapReport) -> Option<String> {
+        let named = self.with(trap, |map| map.exports.get(usize::from(trap.export)).cloned()).flatten();
+        named.or_else(|| self.keys.get(&(trap.image, trap.export)).cloned()).filter(|key| !key.is_empty())
+    }
+
+    /// Returns whether there is the map of a trap's image.
+    pub fn has(&self, trap: &TrapReport) -> bool {
+        self.with(trap, |_| ()).is_some()
+    }
+
+    /// Gives the map of a trap's image to `f`. It is looked for once.
+    fn with<T>(&self, trap: &TrapReport, f: impl FnOnce(&SourceMap) -> T) -> Option<T> {
+        let prefix = image_digits(trap);
+        if let Some(map) = self.maps.iter().find(|map| map.image.starts_with(&prefix)) {
+            return Some(f(map));
         }
+        let find = self.find?;
+        let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        found.entry(trap.image).or_insert_with(|| find(&prefix)).as_ref().map(f)
     }
 }
 
-/// A trap: its code, its op and, where a map knows it, its line.
+/// The beginning of the hash of a trap's image, in hexadecimal: a trap has four bytes of it.
+pub fn image_digits(trap: &TrapReport) -> String {
+    hex(&trap.image.to_le_bytes())
+}
+
+/// The export of a trap: its key, where that is known.
+fn export_text(trap: &TrapReport, maps: &Maps) -> String {
+    match maps.key(trap) {
+        _ if trap.export == Trap::START => "the start function".into(),
+        Some(key) => key.escape_debug().to_string(),
+        None => format!("export {} of image {}", trap.export, image_digits(trap)),
+    }
+}
+
+/// A trap: its export, its code, its op and, where a map knows it, its line.
 pub fn trap_text(trap: &TrapReport, maps: &Maps) -> String {
+    let export = export_text(trap, maps);
     let code = TrapCode::from_u8(trap.code).map_or_else(|| trap.code.to_string(), |code| code.to_string());
-    let op = if trap.op == u32::MAX { String::new() } else { format!(" at op {}", trap.op) };
+    let op = if trap.op == Trap::NO_OP { String::new() } else { format!(" at op {}", trap.op) };
     let origin = maps.origin(trap).map(|origin| format!(" ({origin})")).unwrap_or_default();
-    format!("trap {code}{op}, detail {}{origin}", trap.detail)
+    format!("{export}: trap {code}{op}, detail {}{origin}", trap.detail)
 }
 
 /// What became of an image.
@@ -129,9 +172,9 @@ pub fn happening_text(what: &DeviceEventKind, maps: &Maps) -> String {
         | DeviceEventKind::TransferEnded => what.words().unwrap_or_default().into(),
         DeviceEventKind::NotMounted(state) => format!("not mounted: {}", state_text(state, maps)),
         DeviceEventKind::RolledBack(why) => format!("rolled back: {}", why_text(why, maps)),
-        DeviceEventKind::Trapped(trap) => format!("export {}: {}", trap.export, trap_text(trap, maps)),
+        DeviceEventKind::Trapped(trap) => trap_text(trap, maps),
         DeviceEventKind::Mistaken(trap) => {
-            format!("export {}: a host's argument was refused: {}", trap.export, trap_text(trap, maps))
+            format!("a host's argument was refused: {}", trap_text(trap, maps))
         }
         DeviceEventKind::Policy { version } => format!("policy {version} holds from now on"),
         DeviceEventKind::NotKept { thing, fault } => {
@@ -192,7 +235,7 @@ pub fn module_table(modules: &[ModuleStatus], maps: &Maps) -> String {
             "{events} events, {missed} missed, {dropped} dropped, {coalesced} merged, at most {late_us} us late"
         ));
         if let Some(trap) = &m.trap {
-            line(format!("latest trap: export {}, {}", trap.export, trap_text(trap, maps)));
+            line(format!("latest trap: {}", trap_text(trap, maps)));
         }
     }
     text
@@ -250,6 +293,7 @@ mod tests {
             format: 1,
             image: image.into(),
             functions: functions.clone(),
+            exports: ["on_mount", "panel.on", "panel.on_tick"].map(String::from).to_vec(),
             globals: vec![],
             kept: Default::default(),
         };
@@ -289,7 +333,7 @@ module  name     life      image     version  generation  trial  previous
 1       p\\u{1b}  unloaded  -         -        0           -      no
 0 hall: 9 calls, 1 trapped, 5 restarts after faults
 0 hall: 40 events, 2 missed, 3 dropped, 4 merged, at most 120 us late
-0 hall: latest trap: export 2, trap divide_by_zero at op 6, detail 0 (hall.c:7:3, $tick, wasm offset 0x40)
+0 hall: latest trap: panel.on_tick: trap divide_by_zero at op 6, detail 0 (hall.c:7:3, $tick, wasm offset 0x40)
 ";
         assert_eq!(module_table(&[hall(), pump], &maps()), expected);
     }
@@ -337,9 +381,9 @@ module  name     life      image     version  generation  trial  previous
             ),
             (
                 DeviceEventKind::RolledBack(RollbackReason::NotMounted(ImageState::MountTrapped(trap(9)))),
-                "rolled back: the image was not mounted: trap divide_by_zero at op 9, detail 0 (#1, wasm offset 0x40)",
+                "rolled back: the image was not mounted: panel.on_tick: trap divide_by_zero at op 9, detail 0 (#1, wasm offset 0x40)",
             ),
-            (DeviceEventKind::Trapped(trap(u32::MAX)), "export 2: trap divide_by_zero, detail 0"),
+            (DeviceEventKind::Trapped(trap(u32::MAX)), "panel.on_tick: trap divide_by_zero, detail 0"),
             (DeviceEventKind::MadeSafe, "outputs made safe"),
             (DeviceEventKind::Restarted, "restarted after a fault"),
             (DeviceEventKind::Faulted, "faulted: it rests until it is reset"),
@@ -350,7 +394,7 @@ module  name     life      image     version  generation  trial  previous
             (DeviceEventKind::TransferEnded, "a transfer was given up"),
             (
                 DeviceEventKind::Mistaken(trap(7)),
-                "export 2: a host's argument was refused: trap divide_by_zero at op 7, detail 0 (hall.c:7:3, $tick, wasm offset 0x40)",
+                "a host's argument was refused: panel.on_tick: trap divide_by_zero at op 7, detail 0 (hall.c:7:3, $tick, wasm offset 0x40)",
             ),
             (DeviceEventKind::Policy { version: 4 }, "policy 4 holds from now on"),
             (DeviceEventKind::Disallowed { code: 772 }, "stopped by a new policy: reject: revoked"),
@@ -387,6 +431,19 @@ module  name     life      image     version  generation  trial  previous
     }
 
     #[test]
+    fn an_export_has_the_name_that_somebody_knows() {
+        let unknown = TrapReport { image: 0x4433_2211, export: 2, code: 1, op: u32::MAX, detail: 7 };
+        let mut maps = maps();
+        assert!(maps.has(&trap(0)) && !maps.has(&unknown));
+        assert_eq!(trap_text(&unknown, &maps), "export 2 of image 11223344: trap unreachable, detail 7");
+        maps.learn(&unknown, "pump.on\u{7}".into());
+        assert_eq!(trap_text(&unknown, &maps), "pump.on\\u{7}: trap unreachable, detail 7");
+        let start = TrapReport { export: Trap::START, ..unknown };
+        assert_eq!(trap_text(&start, &maps), "the start function: trap unreachable, detail 7");
+        assert_eq!(json::trap(&unknown, &maps)["key"], "pump.on\u{7}");
+    }
+
+    #[test]
     fn a_swap_reads_like_this() {
         let swapped = Swapped { module: 0, generation: 4, trial_ms: 3000 };
         assert_eq!(
@@ -405,7 +462,7 @@ module  name     life      image     version  generation  trial  previous
         assert_eq!(module["trap"]["code"], "divide_by_zero");
         assert_eq!(module["life"], "running");
         let why = json::why(&RollbackReason::Trap(trap(u32::MAX)), &Maps::default());
-        let expected = r#"{"because":"trap","detail":{"code":"divide_by_zero","detail":0,"export":2,"function":null,"op":null,"source":null}}"#;
+        let expected = r#"{"because":"trap","detail":{"code":"divide_by_zero","detail":0,"export":2,"function":null,"key":null,"op":null,"source":null}}"#;
         assert_eq!(why.to_string(), expected);
         let state = json::state(&ImageState::MountRefused { result: -3 }, &maps());
         let text = "the image was not mounted: on_mount returned -3";

@@ -173,7 +173,10 @@ trace     40 register accesses, 0 no longer held
         };
         let text =
             report(&hello, Admission::Role(Role::Call), &status, &HostCounts::default(), &Maps::default());
-        assert!(text.contains("unknown (99)") && text.contains("trap 200 at op 3"), "{text}");
+        assert!(
+            text.contains("unknown (99)") && text.contains("export 0 of image 00000000: trap 200 at op 3"),
+            "{text}"
+        );
         assert!(!text.contains('\u{1b}'));
     }
 }

@@ -198,12 +198,22 @@ fn a_new_image_that_traps_is_taken_back_with_its_line() {
     call(&rig, "lamp_on");
     let (out, error, status) = xmap(&["swap", "--port", &rig.port, "--wait", path(&second)]);
     assert_eq!((out.as_str(), status), ("swapped hall: generation 2, on trial for 3.0 s\n", 1));
-    let expected = format!("error[X0918]: {}: hall was rolled back: trap divide_by_zero at op ", rig.port);
-    assert!(error.starts_with(&expected) && error.contains("(function $tick ("), "{error}");
+    let expected = format!("error[X0918]: {}: hall was rolled back: ", rig.port);
+    assert!(error.starts_with(&expected) && error.contains("tick: trap divide_by_zero at op "), "{error}");
+    assert!(error.contains("second.wat:") && error.contains(", function $tick ("), "{error}");
     assert_eq!(call(&rig, "version"), "version -> 1\n");
     let map = format!("{}.map", path(&second));
     let events = done(&["events", "--port", &rig.port, "--map", &map]);
-    assert!(events.contains("rolled back: trap divide_by_zero") && events.contains("$tick"), "{events}");
+    assert!(events.contains("rolled back: ") && events.contains("tick: trap divide_by_zero"), "{events}");
+    assert!(events.contains("$tick"), "{events}");
+    // Without a map nobody knows the names of an image that does not run; the hint says which map does.
+    let (events, note, _) = xmap(&["events", "--port", &rig.port]);
+    let image = events.split(" of image ").nth(1).and_then(|rest| rest.get(..8)).unwrap_or_default();
+    assert!(events.contains("rolled back: export ") && image.len() == 8, "{events}");
+    assert!(
+        note.starts_with(&format!("note: the map of image {image} names functions and lines: ")),
+        "{note}"
+    );
     assert_eq!(lamp(&rig.stop().stores), LIT);
 }
 
@@ -368,13 +378,15 @@ fn a_faulted_module_rests_until_it_is_reset() {
     let map = format!("{}.map", path(&strict));
     let status = done(&["status", "--port", &rig.port, "--map", &map]);
     assert!(status.contains("0       hall  faulted"), "{status}");
-    assert!(
-        status.contains("0 hall: latest trap: export ") && status.contains("trap divide_by_zero at op "),
-        "{status}"
-    );
+    let (bare, note, _) = xmap(&["status", "--port", &rig.port]);
+    for status in [&status, &bare] {
+        let trap = status.lines().find_map(|line| line.strip_prefix("0 hall: latest trap: ")).unwrap();
+        assert!(trap.contains("trip: trap divide_by_zero at op "), "{status}");
+    }
+    assert!(note.starts_with("note: the map of image "), "the device has the name, and no lines: {note}");
     assert_eq!(done(&["reset", "--port", &rig.port]), "reset hall\n");
     assert_eq!(call(&rig, "version"), "version -> 2\n");
-    let events = done(&["events", "--port", &rig.port]);
+    let events = done(&["events", "--port", &rig.port, "--map", &map]);
     let whats: Vec<&str> = events.lines().map(|line| line.split("  ").last().unwrap()).collect();
     assert_eq!(whats[2..], ["outputs made safe", "faulted: it rests until it is reset", "reset by a host"]);
     // Lit once, made safe by the fault, and set up again by the reset.
