@@ -52,7 +52,7 @@ c() {
     strip=--strip-all
     case " $* " in *" -g "*) strip= ;; esac
     "$WASM_LD" --no-entry --export-memory --initial-memory=65536 --max-memory=65536 \
-        -z stack-size=4096 $strip ${EXPORTS:-} "$scratch/$source.o" -o "$panel/$source.wasm"
+        --stack-first -z stack-size=4096 $strip ${EXPORTS:-} "$scratch/$source.o" -o "$panel/$source.wasm"
 }
 
 rust() {
