@@ -230,7 +230,10 @@ mod tests {
         let (path, target) = (folder.path().join("xmapd.sock"), folder.path().join("others.sock"));
         let _other = UnixListener::bind(&target).unwrap();
         std::os::unix::fs::symlink(&target, &path).unwrap();
-        assert_eq!(Listener::unix(&path, 0o600).unwrap_err().code, Code::Socket);
+        let error = Listener::unix(&path, 0o600).unwrap_err();
+        assert_eq!(error.code, Code::Socket);
+        let help = "take it away, or name another path: `link.socket` or `--socket`";
+        assert_eq!(error.help.as_deref(), Some(help));
         assert!(target.exists() && path.is_symlink());
     }
 
@@ -247,7 +250,10 @@ mod tests {
         assert_eq!(Listener::unix(&file, 0o600).unwrap_err().code, Code::Socket);
         assert_eq!(fs::read(&file).unwrap(), b"mine");
         let missing = folder.path().join("no/xmapd.sock");
-        assert_eq!(Listener::unix(&missing, 0o600).unwrap_err().code, Code::Socket);
+        let error = Listener::unix(&missing, 0o600).unwrap_err();
+        assert_eq!(error.code, Code::Socket);
+        let help = error.help.unwrap_or_default();
+        assert!(help.contains("folder has to be there") && help.contains("`--socket`"), "{help}");
     }
 
     #[test]
@@ -255,7 +261,10 @@ mod tests {
         let listener = Listener::tcp("127.0.0.1:0".parse().unwrap()).unwrap();
         let port = listener.port();
         let address = port.strip_prefix("tcp:").unwrap().parse().unwrap();
-        assert_eq!(Listener::tcp(address).unwrap_err().code, Code::Socket);
+        let error = Listener::tcp(address).unwrap_err();
+        assert_eq!(error.code, Code::Socket);
+        let help = error.help.unwrap_or_default();
+        assert!(help.contains("`--tcp`") && help.contains("a port that no other program has"), "{help}");
         let _host = TcpStream::connect(address).unwrap();
         while listener.accept().is_none() {}
     }
