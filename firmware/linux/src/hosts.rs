@@ -11,8 +11,11 @@ use crate::device::LinuxDevice;
 use crate::places::{Progress, Seat};
 use crate::sockets::Stream;
 
-/// Bytes that a host may leave unread: a second of a panel's messages. One that reads less is let go.
+/// Bytes that a host may leave unread. One that asks on and reads no answers is let go.
 const UNREAD: usize = 64 * 1024;
+/// Bytes of them that messages of modules may take: two seconds of them by default. What does not fit is left
+/// out and counted, so that no module ends a host's connection by what it logs.
+const UNREAD_TEXTS: usize = UNREAD / 2;
 /// Bytes that are read at a time; the rest waits in the kernel, which makes a host wait that sends faster.
 const READ: usize = 4096;
 
@@ -179,13 +182,18 @@ impl Host {
         self.service.wants_reset()
     }
 
-    /// Sends a module's message, the payload of a text frame, if the host may read it.
-    pub fn tell(&mut self, text: &[u8]) {
+    /// Sends a module's message, the payload of a text frame, if the host may read it. Returns whether it was
+    /// left out, as the host leaves too much unread.
+    pub fn tell(&mut self, text: &[u8]) -> bool {
         if !self.is_served() {
-            return;
+            return false;
+        }
+        if self.sending.len() > UNREAD_TEXTS {
+            return true;
         }
         let mut wire = HostWire::new(&self.stream, &mut self.received, &mut self.sending);
         self.service.send_bytes(&mut wire, Channel::Text, text);
+        false
     }
 
     /// Sends as much as the host takes.

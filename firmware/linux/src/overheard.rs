@@ -11,17 +11,24 @@ use xmap_link::{Text, text_payload};
 pub struct Overheard<P> {
     port: P,
     texts: Vec<Vec<u8>>,
+    /// Messages that a host was not sent, as it left too much unread.
+    unread: u32,
 }
 
 impl<P> Overheard<P> {
     /// A port that has heard nothing.
     pub const fn new(port: P) -> Self {
-        Self { port, texts: Vec::new() }
+        Self { port, texts: Vec::new(), unread: 0 }
     }
 
     /// The port within.
     pub fn port_mut(&mut self) -> &mut P {
         &mut self.port
+    }
+
+    /// Counts messages that a host was not sent.
+    pub fn count_unread(&mut self, messages: u32) {
+        self.unread = self.unread.saturating_add(messages);
     }
 
     /// The payloads of text frames that were taken since this was last asked.
@@ -37,6 +44,10 @@ impl<P: Port> Layer for Overheard<P> {}
 impl<P: Board> BoardLayer for Overheard<P> {}
 
 impl<P: Record> RecordLayer for Overheard<P> {
+    fn texts_lost(&self) -> u32 {
+        self.port.texts_lost().saturating_add(self.unread)
+    }
+
     fn lines_lost(&self) -> u32 {
         crate::log::lost()
     }

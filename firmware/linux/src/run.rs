@@ -352,9 +352,11 @@ impl Daemon {
         // What the others hear, this one has heard.
         let texts = self.device.board_mut().take();
         texts.iter().for_each(|text| journal::message(text));
+        let mut unread = 0;
         for (_, host) in self.hosts.iter_mut().enumerate().filter(|(other, _)| *other != number) {
-            texts.iter().for_each(|text| host.tell(text));
+            unread += texts.iter().filter(|text| host.tell(text)).count() as u32;
         }
+        self.device.board_mut().count_unread(unread);
         let touched = self.hosts.get(number).map_or(0, Host::touched);
         if touched != 0 {
             self.hold(number, touched);
@@ -409,10 +411,12 @@ impl Daemon {
         }
         let board = self.device.board_mut();
         board.take_texts(&mut |_| ());
+        let mut unread = 0;
         for text in board.take() {
             journal::message(&text);
-            self.hosts.iter_mut().for_each(|host| host.tell(&text));
+            unread += self.hosts.iter_mut().filter_map(|host| host.tell(&text).then_some(())).count() as u32;
         }
+        board.count_unread(unread);
     }
 
     /// Ends the connections that are over, and those of strangers that have had their time. When the next one

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::{Device, guarded, panel, secret, with_key};
+use common::{Device, build, guarded, panel, secret, with_key};
 use xmap_client::{Client, Options};
 use xmap_link::limits::MAX_FRAME;
 use xmap_link::{Export, Opening, PROTOCOL, Refusal, Request, Response, encode_request};
@@ -213,4 +213,36 @@ fn handles_and_transfers_end_with_their_connection() {
             seq += 1;
         }
     }
+}
+
+/// A module that logs as much as it can under limits that its owner has raised: a host that does not read for a
+/// while loses messages, which are counted, and no answer.
+#[test]
+fn a_flood_of_messages_ends_no_connection() {
+    let manifest = "[module]\nname = \"flood\"\nboard = \"rpi4b\"\nwasm = \"flood.wasm\"\n\
+        [exports]\nflood = { on = { every = \"1ms\" } }\n";
+    let text = "x".repeat(200);
+    let say = "(call $log (i32.const 1) (i32.const 0) (i32.const 200))".repeat(10);
+    let wat = format!(
+        "(module (import \"log\" \"message\" (func $log (param i32 i32 i32))) (memory 1)\
+         (data (i32.const 0) \"{text}\") (func (export \"flood\") {say}))"
+    );
+    let mut device = Device::new(&build(manifest, &wat));
+    let config = "realtime_priority = 0\n[limits]\nlog_bytes_per_s = 100000000\n";
+    std::fs::write(device.path("xmapd.toml"), config).unwrap();
+    device.start();
+    let mut stream = UnixStream::connect(device.path("socket")).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    let hello = ask(&mut stream, 1, &Request::Hello { protocol: PROTOCOL, nonce: 1 });
+    assert!(matches!(hello, Response::Hello(_)), "{hello:?}");
+    let lost = |response: Response| match response {
+        Response::Hosts(counts) => counts.texts_lost,
+        other => panic!("{other:?}"),
+    };
+    let before = lost(ask(&mut stream, 2, &Request::Hosts));
+    // What the kernel holds for it, and then what the service does.
+    thread::sleep(Duration::from_secs(2));
+    let after = lost(ask(&mut stream, 3, &Request::Hosts));
+    assert!(after > before, "{before} {after}");
+    device.stop();
 }
