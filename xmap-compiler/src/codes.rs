@@ -54,6 +54,7 @@ pub const AREAS: &[(u16, &str)] = &[
     (13, "Buses and channels"),
     (14, "Go modules"),
     (15, "The gateway"),
+    (16, "Contracts"),
 ];
 
 codes! {
@@ -659,6 +660,26 @@ codes! {
     NoBroker = 1513, "the broker cannot be reached",
         "A warning: the gateway serves HTTP all the same, and tries the MQTT broker again by itself. Once it is there, all states are published anew.",
         "127.0.0.1:1883: not connected: connection refused";
+
+    // X16: contracts: what callers of a panel go by.
+    NeedsUnknown = 1601, "a call that cannot come before",
+        "`needs` lists functions of `[exports]`, by their names or keys, that a caller has called before; no function needs itself, not by way of others either.",
+        "read needs a call of `opne` before it, which no other export is";
+    ContractDiffers = 1602, "the panel is not what its contract says",
+        "`xmap contract --check` holds a panel against a contract that stands in a file. Each change is named with its rule; docs/contract.md says what it breaks.",
+        "panel.duty: param-type-narrowed: parameter `level` was `u16`, and is `u8` (source breaks, wire breaks)";
+    NotAContract = 1603, "not a contract",
+        "A contract is WIT as `xmap contract panel.toml` prints it, with its comments: they carry keys, units, ranges, ownership and lifecycle.",
+        "hall.wit:12:5: expected `func`, found `fun`";
+    BreaksClients = 1604, "the image breaks a client",
+        "A client that is connected has bound exports with the hashes of their contracts, and the new image has others. `xmap swap --force` puts it there all the same; the client's handles are stale then, and it is told so when it binds again.",
+        "tcp:127.0.0.1:5555: panel.duty is in use: param-type-narrowed: parameter `arg0` was `u16`, and is `u8`";
+    OneName = 1605, "two names become one",
+        "Names in WIT and in other languages have fewer characters than those of a module. Two exports or parameters that differ only in case or in `-`, `_` and `.` would have one name there.",
+        "`lampOn` and `lamp_on` both become `lamp-on`";
+    OtherContract = 1606, "the export is not what the client was made for",
+        "The client binds or calls the export with the hash of its contract, and the panel has another one: it was changed since. Make the client anew from the panel's contract.",
+        "sim: panel.duty has the contract 9f2c11aa03b4d5e6, and 07c1d2e3f4a5b697 was asked for";
 }
 
 impl Code {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use xmap_abi::HostFunction;
 use xmap_boards::BoardId;
 use xmap_image::limits::DEFAULT_FUEL;
 use xmap_image::{
@@ -11,6 +12,7 @@ use xmap_image::{
 
 use crate::bounds::{self, Bound, Unbounded};
 use crate::codes::Code;
+use crate::contract::{self, Contract};
 use crate::diagnostic::{Diagnostic, Diagnostics, Place};
 use crate::emit::{Emitted, emit};
 use crate::ir::{ENTRY, Func, Inst, Kind, Term};
@@ -38,6 +40,8 @@ pub struct Compiled {
     pub map: SourceMap,
     /// What it takes and what it costs.
     pub report: Report,
+    /// What callers of its exports go by.
+    pub contract: Contract,
     /// What a person should know of the image; each warns and none stands in the way.
     pub warnings: Vec<Diagnostic>,
     /// The steps that the compiler took ([`crate::work`]): the same on each machine.
@@ -72,6 +76,8 @@ pub fn compile_with(
 ) -> Result<Compiled, Diagnostics> {
     let file = manifest.wasm_path().display().to_string();
     let mut module = WasmModule::read(&file, wasm)?;
+    let wrappers = contract::wrap(&module, manifest);
+    contract::wrapped(&mut module, &wrappers);
     let library = library::library(&module, manifest);
     if let Some(library) = &library {
         library::link(&mut module, library);
@@ -225,6 +231,7 @@ fn assemble(parts: &Parts<'_, '_>) -> Result<Compiled, Diagnostics> {
         stack_slots,
         stack_pointer: parts.shadow.pointer(linked),
         i2c: manifest.i2c.iter().map(|device| (device.name.value.clone(), device.row)).collect(),
+        contracts: contract::carried(parts.exports),
         manifest: block(parts, &kept),
     };
     let words = builder.build().map_err(|error| {
@@ -238,6 +245,7 @@ fn assemble(parts: &Parts<'_, '_>) -> Result<Compiled, Diagnostics> {
     });
     let map =
         SourceMap::of(&words, module, linked, parts.lines, kept.names.clone()).with_messages(parts.messages);
+    let map = map.with_contracts(contract::lines(parts.exports));
     let report = Report::new(
         &words,
         module.bytes.len(),
@@ -250,12 +258,19 @@ fn assemble(parts: &Parts<'_, '_>) -> Result<Compiled, Diagnostics> {
         words,
         map,
         report,
+        contract: Contract::of(manifest, parts.exports, logs(module)),
         steps: parts.steps,
         warnings: [parts.shadow.warning(file, &manifest.policy), no_exports(parts)]
             .into_iter()
             .flatten()
             .collect(),
     })
+}
+
+/// Whether a module imports `log.message`.
+fn logs(module: &WasmModule<'_>) -> bool {
+    let is_log = |import: &Import<'_>| matches!(import, Import::Host(f) if *f == HostFunction::LogMessage);
+    module.imports.iter().any(is_log)
 }
 
 /// Says why an image has no exports: mostly an export was forgotten.

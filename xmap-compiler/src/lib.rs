@@ -11,6 +11,7 @@ pub mod beside;
 pub mod bounds;
 pub mod codes;
 pub mod compile;
+pub mod contract;
 pub mod diagnostic;
 mod emit;
 mod graph;

@@ -32,6 +32,9 @@ pub struct SourceMap {
     /// For each part of state that the image keeps, the manifest's name; empty where it has an address alone.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub kept: Vec<String>,
+    /// The line of each export's contract (docs/contract.md), where the image carries their hashes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub contracts: Vec<String>,
 }
 
 /// A function of the image.
@@ -162,6 +165,7 @@ impl SourceMap {
             exports: image.as_ref().map(keys).unwrap_or_default(),
             globals,
             kept,
+            contracts: Vec::new(),
         }
         .plain()
     }
@@ -175,6 +179,12 @@ impl SourceMap {
             }
         }
         self.plain()
+    }
+
+    /// Keeps the lines of the contracts whose hashes the image carries.
+    #[must_use]
+    pub(crate) fn with_contracts(self, contracts: Vec<String>) -> Self {
+        Self { contracts, ..self }.plain()
     }
 
     /// Where the op with this index in the code section came from.

@@ -380,7 +380,18 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
     pub fn bind(&mut self, host: HostId, export: ModuleExport) -> Option<Handle> {
         let image = self.image(export.module)?;
         image.signature(export.export)?;
-        self.handles.bind(host, export)
+        self.handles.bind(host, export, false)
+    }
+
+    /// As [`Device::bind`], for a host that was made for the export's contract, which has been compared.
+    pub fn bind_held(&mut self, host: HostId, export: ModuleExport) -> Option<Handle> {
+        self.image(export.module)?.signature(export.export)?;
+        self.handles.bind(host, export, true)
+    }
+
+    /// The exports that hosts hold by what they were made for, by the place of the handle.
+    pub fn uses(&self) -> impl Iterator<Item = (usize, ModuleExport)> {
+        self.handles.uses()
     }
 
     /// Calls what a handle stands for, as [`Device::call`].

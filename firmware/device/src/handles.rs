@@ -49,6 +49,8 @@ struct Row {
     generation: u32,
     host: HostId,
     open: Option<ModuleExport>,
+    /// Whether the host said which contract it was made for.
+    held: bool,
 }
 
 impl Row {
@@ -59,8 +61,9 @@ impl Row {
 }
 
 impl Handles {
-    /// Opens a handle for an export; `None` if the host has as many as it may.
-    pub(crate) fn bind(&mut self, host: HostId, export: ModuleExport) -> Option<Handle> {
+    /// Opens a handle for an export; `None` if the host has as many as it may. `held` says whether the host
+    /// was made for the export's contract.
+    pub(crate) fn bind(&mut self, host: HostId, export: ModuleExport, held: bool) -> Option<Handle> {
         let own = self.rows.iter().filter(|row| row.open.is_some() && row.host == host).count();
         if own >= MAX_HANDLES {
             return None;
@@ -68,12 +71,12 @@ impl Handles {
         let index = match self.rows.iter().position(|row| row.open.is_none()) {
             Some(index) => index,
             None => {
-                self.rows.push(Row { generation: 1, host, open: None }).ok()?;
+                self.rows.push(Row { generation: 1, host, open: None, held }).ok()?;
                 self.rows.len() - 1
             }
         };
         let row = self.rows.get_mut(index)?;
-        (row.host, row.open) = (host, Some(export));
+        (row.host, row.open, row.held) = (host, Some(export), held);
         Some(Handle::new(index, row.generation))
     }
 
@@ -90,6 +93,11 @@ impl Handles {
             row.close();
         }
         open
+    }
+
+    /// Returns the export behind each open handle whose host was made for its contract, by the handle's place.
+    pub(crate) fn uses(&self) -> impl Iterator<Item = (usize, ModuleExport)> {
+        self.rows.iter().enumerate().filter_map(|(n, row)| Some((n, row.open.filter(|_| row.held)?)))
     }
 
     /// Closes all handles of a host.
@@ -123,21 +131,35 @@ mod tests {
     #[test]
     fn a_released_handle_is_stale_for_ever() {
         let mut handles = Handles::default();
-        let first = handles.bind(ONE, export(0, 3)).unwrap();
+        let first = handles.bind(ONE, export(0, 3), false).unwrap();
         assert_eq!(handles.get(ONE, first), Some(export(0, 3)));
         assert!(handles.release(ONE, first) && !handles.release(ONE, first));
-        let second = handles.bind(ONE, export(1, 4)).unwrap();
+        let second = handles.bind(ONE, export(1, 4), false).unwrap();
         assert_ne!(first, second, "the row is the same, the generation is not");
         assert_eq!((handles.get(ONE, first), handles.get(ONE, second)), (None, Some(export(1, 4))));
+    }
+
+    #[test]
+    fn uses_are_the_handles_of_hosts_that_said_what_they_were_made_for() {
+        let mut handles = Handles::default();
+        let plain = handles.bind(ONE, export(0, 3), false).unwrap();
+        let held = handles.bind(OTHER, export(0, 4), true).unwrap();
+        assert_eq!(handles.uses().collect::<Vec<_>>(), [(1, export(0, 4))]);
+        handles.release(ONE, plain);
+        handles.release(OTHER, held);
+        assert_eq!(handles.uses().count(), 0);
+        handles.bind(ONE, export(0, 4), true).unwrap();
+        handles.end(ONE);
+        assert_eq!(handles.uses().count(), 0, "who is gone uses nothing");
     }
 
     #[test]
     fn handles_are_bounded_and_found_by_module() {
         let mut handles = Handles::default();
         for n in 0..MAX_HANDLES {
-            assert!(handles.bind(ONE, export(n as u8 % 2, 0)).is_some());
+            assert!(handles.bind(ONE, export(n as u8 % 2, 0), false).is_some());
         }
-        assert_eq!(handles.bind(ONE, export(0, 0)), None);
+        assert_eq!(handles.bind(ONE, export(0, 0), false), None);
         let mut released = 0;
         while let Some(handle) = handles.take_of(1) {
             assert_eq!(handles.get(ONE, handle), None);
@@ -151,16 +173,16 @@ mod tests {
     fn a_host_has_its_own_handles_and_leaves_none() {
         let mut handles = Handles::default();
         let hosts: [HostId; MAX_HOSTS] = core::array::from_fn(|n| HostId(n as u32 + 1));
-        let firsts = hosts.map(|host| handles.bind(host, export(0, 3)).unwrap());
+        let firsts = hosts.map(|host| handles.bind(host, export(0, 3), false).unwrap());
         for host in hosts {
-            let more =
-                std::iter::repeat_with(|| handles.bind(host, export(0, 3))).take_while(Option::is_some);
+            let more = std::iter::repeat_with(|| handles.bind(host, export(0, 3), false))
+                .take_while(Option::is_some);
             assert_eq!(more.count(), MAX_HANDLES - 1, "no host takes another one's");
         }
         assert_eq!((handles.get(OTHER, firsts[0]), handles.release(OTHER, firsts[0])), (None, false));
         handles.end(ONE);
         assert_eq!(handles.get(ONE, firsts[0]), None);
         assert_eq!(handles.get(OTHER, firsts[1]), Some(export(0, 3)));
-        assert!(handles.bind(HostId(100), export(0, 3)).is_some(), "their places are free");
+        assert!(handles.bind(HostId(100), export(0, 3), false).is_some(), "their places are free");
     }
 }

@@ -2,7 +2,7 @@
 
 use tiny_mapper::{CallError, Clock, Gpio};
 use xmap_boards::{Bank, LineSet};
-use xmap_image::Ty;
+use xmap_image::{ContractHash, Ty};
 use xmap_link::limits::{MAX_ARGS, MAX_BANKS, MAX_MODULES};
 use xmap_link::{
     Args, AuthResponder, Boot, Channel, Described, EDITION, Export, FULL_RETRY_MS, FrameCounters,
@@ -405,6 +405,28 @@ fn operate<R: Ram, B: Board, T: Trust>(
             may_call(caller, device, export)?;
             Response::Bound { handle: device.bind(host, export).ok_or(Refusal::NoHandle)?.0 }
         }
+        Request::Contract { export } => {
+            let export = find(device, &export)?;
+            Response::Contract { id: export.id(), hash: contract(device, export)? }
+        }
+        Request::BindContract { export, hash } => {
+            let export = find(device, &export)?;
+            may_call(caller, device, export)?;
+            if contract(device, export)? != hash {
+                return Err(Refusal::OtherContract);
+            }
+            Response::Bound { handle: device.bind_held(host, export).ok_or(Refusal::NoHandle)?.0 }
+        }
+        Request::Uses { from } => {
+            let (mut next, mut exports) = (0, heapless::Vec::new());
+            for (place, export) in device.uses().skip_while(|(place, _)| *place < usize::from(from)) {
+                if exports.push(export.id()).is_err() {
+                    next = place as u16;
+                    break;
+                }
+            }
+            Response::Uses { next, exports }
+        }
         Request::Release { handle } => {
             device.release(host, Handle(handle)).then_some(Response::Done).ok_or(Refusal::StaleHandle)?
         }
@@ -520,6 +542,14 @@ fn outcome(call: impl FnOnce(&mut [u64]) -> Result<usize, NotCalled>) -> Result<
         Err(NotCalled::Faulted) => Err(Refusal::Faulted),
         Err(NotCalled::Unknown | NotCalled::Call(_)) => Err(Refusal::UnknownExport),
     }
+}
+
+fn contract<R: Ram, B: Board, T: Trust>(
+    device: &Device<R, B, T>,
+    export: ModuleExport,
+) -> Result<ContractHash, Refusal> {
+    let image = device.image(export.module).ok_or(Refusal::UnknownExport)?;
+    image.contract(export.export).ok_or(Refusal::UnknownExport)
 }
 
 fn describe<R: Ram, B: Board, T: Trust>(

@@ -181,6 +181,38 @@ fn an_export_says_what_it_takes() {
 }
 
 #[test]
+fn an_export_is_bound_as_what_the_host_was_made_for() {
+    with_panel(&hall(), |mut bench| {
+        let add = Export::name("add").unwrap();
+        let line = "panel.add(i32, i32) -> (i32)";
+        let hash = xmap_image::contract_hash(format_args!("{line}"));
+        let Response::Contract { id, hash: found } = bench.ask(Request::Contract { export: add.clone() })
+        else {
+            panic!()
+        };
+        assert_eq!(found, hash, "the line of docs/contract.md, of the types alone");
+        assert_eq!(
+            bench.ask(Request::Uses { from: 0 }),
+            Response::Uses { next: 0, exports: Default::default() }
+        );
+        let bind = |hash| Request::BindContract { export: add.clone(), hash };
+        let other = Response::Refused(Refusal::OtherContract);
+        assert_eq!(bench.ask(bind([0; 8])), other);
+        let Response::Bound { handle } = bench.ask(bind(hash)) else { panic!() };
+        let Response::Bound { .. } = bench.ask(Request::Bind { export: add.clone() }) else { panic!() };
+        let Response::Uses { next: 0, exports } = bench.ask(Request::Uses { from: 0 }) else { panic!() };
+        assert_eq!(exports.as_slice(), [id], "who bound without a hash said nothing");
+        for _ in 0..30 {
+            assert!(matches!(bench.ask(bind(hash)), Response::Bound { .. }));
+        }
+        assert_eq!(bench.ask(bind(hash)), Response::Refused(Refusal::NoHandle));
+        assert_eq!(bench.ask(Request::Release { handle }), Response::Done);
+        let Response::Uses { next: 0, exports } = bench.ask(Request::Uses { from: 5 }) else { panic!() };
+        assert_eq!(exports.len(), 27, "places 5 to 31");
+    });
+}
+
+#[test]
 fn messages_come_before_the_response_and_in_order_with_the_trace() {
     let say = [
         Op::Const32.a16(1, 1),

@@ -10,8 +10,8 @@ use crate::intact::content_hash;
 use crate::layout::{Extension, FORMAT, HASH_WORD, HASH_WORDS, HEADER_WORDS, MAGIC, NO_START, field};
 use crate::op::Word;
 use crate::{
-    DataRow, ElementRow, ExportRow, FunctionRow, I2cRow, Image, Manifest, NameRow, PassiveRow, PinRow,
-    TableRow, Ty, TypeRow, VerifyError, limits,
+    ContractHash, DataRow, ElementRow, ExportRow, FunctionRow, I2cRow, Image, Manifest, NameRow, PassiveRow,
+    PinRow, TableRow, Ty, TypeRow, VerifyError, limits,
 };
 
 /// An export on its way into an image.
@@ -122,6 +122,9 @@ pub struct ImageBuilder<'a> {
     pub stack_pointer: Option<u32>,
     /// The I2C devices, each with its name, in the order of their indices.
     pub i2c: Vec<(String, I2cRow)>,
+    /// What callers of each export go by, in the order of `exports` *as sorted by key*; empty where the types
+    /// say all of it.
+    pub contracts: Vec<ContractHash>,
     /// The cold part. Its events name exports by their place in `exports` *as sorted by key*.
     pub manifest: Manifest<'a>,
 }
@@ -174,6 +177,7 @@ impl<'a> ImageBuilder<'a> {
             stack_slots: limits::STACK_SLOTS,
             stack_pointer: None,
             i2c: Vec::new(),
+            contracts: Vec::new(),
             manifest: Manifest::default(),
         }
     }
@@ -240,6 +244,7 @@ impl<'a> ImageBuilder<'a> {
             stack_slots: (image.stack_slots() - limits::WINDOW) as u32,
             stack_pointer: image.stack_pointer().map(|index| index as u32),
             i2c: image.i2c().iter().map(|row| (image.i2c_name(row).into(), row.named(0))).collect(),
+            contracts: image.carried_contracts().to_vec(),
             manifest: image.manifest()?,
         })
     }
@@ -319,7 +324,7 @@ impl<'a> ImageBuilder<'a> {
         let rows_of = self.extensions(&mut data)?;
         let stack: Vec<Word> =
             Some(self.stack_slots).filter(|s| *s > limits::STACK_SLOTS).into_iter().collect();
-        let extensions: [&[u8]; Extension::I2c as usize + 1] = [
+        let extensions: [&[u8]; Extension::Contracts as usize + 1] = [
             bytemuck::cast_slice(&self.types),
             bytemuck::cast_slice(&rows_of.tables),
             bytemuck::cast_slice(&rows_of.elements),
@@ -329,6 +334,7 @@ impl<'a> ImageBuilder<'a> {
             bytemuck::cast_slice(&stack),
             bytemuck::cast_slice(self.stack_pointer.as_slice()),
             bytemuck::cast_slice(&i2c),
+            bytemuck::cast_slice(&self.contracts),
         ];
         let manifest = self.manifest.encode().map_err(|_| BuildError::Manifest)?;
 

@@ -279,7 +279,7 @@ impl<'a> Image<'a> {
     }
 
     /// A part that calls do not read.
-    fn part(&self, number: usize) -> Part<'a> {
+    pub(crate) fn part(&self, number: usize) -> Part<'a> {
         part(self.words, number)
     }
 

@@ -112,10 +112,13 @@ pub enum Extension {
     StackPointer = 7,
     /// [`crate::I2cRow`]s: the I2C devices that calls name.
     I2c = 8,
+    /// [`crate::ContractHash`]es, one for each export, where its types do not say all of its contract.
+    Contracts = 9,
 }
 
-/// How many extension sections there are. A build without host calls takes no image that has devices.
-pub(crate) const EXTENSIONS: usize = if crate::HOST_CALLS { 9 } else { 8 };
+/// How many extension sections there are. A build without host calls takes no image that has devices or
+/// hashes of contracts.
+pub(crate) const EXTENSIONS: usize = if crate::HOST_CALLS { 10 } else { 8 };
 
 impl Extension {
     /// Every extension section in its order.
@@ -130,6 +133,8 @@ impl Extension {
         Extension::StackPointer,
         #[cfg(feature = "host-calls")]
         Extension::I2c,
+        #[cfg(feature = "host-calls")]
+        Extension::Contracts,
     ];
 }
 

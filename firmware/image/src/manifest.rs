@@ -134,6 +134,8 @@ impl<'a> Manifest<'a> {
         let sum = self.policy.keeps_once() && self.policy.kept_bytes() <= u64::from(limits::MAX_KEPT_BYTES);
         let plain = is_plain(self.module) && is_plain(self.namespace);
         let pins = self.pins.iter().all(|pin| declared(pin.line) && is_plain(pin.name));
-        events && kept && sum && plain && pins
+        let contracts = image.carried_contracts().len();
+        let contracts = contracts == 0 || contracts == image.exports().len();
+        events && kept && sum && plain && pins && contracts
     }
 }

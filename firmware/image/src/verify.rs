@@ -34,7 +34,8 @@ impl<'a> Image<'a> {
     #[inline(never)]
     pub fn verify(words: &'a [Word]) -> Result<Image<'a>> {
         check_header(words)?;
-        let left_out = !(1u32 << Extension::Stack as u8 | 1u32 << Extension::StackPointer as u8);
+        let bits = [Extension::Stack, Extension::StackPointer, Extension::Contracts];
+        let left_out = bits.iter().fold(!0, |left, extension| left & !(1u32 << *extension as u8));
         if !FULL && words.get(field::EXTENSIONS).is_some_and(|present| present & left_out != 0) {
             return Err(VerifyError::Unsupported);
         }

@@ -110,6 +110,9 @@ fn extensions() -> String {
             }
             Extension::I2c => (20, "I2C devices, in the order of their indices"),
             Extension::StackPointer => (4, "the global that is the pointer of the module's shadow stack"),
+            Extension::Contracts => {
+                (8, "hashes of the exports' contracts, one for each, where the types do not say all of it")
+            }
         };
         writeln!(out, "| {} | {extension:?} | {row} | {content} |", extension as u8)
             .expect("a string takes all");

@@ -59,11 +59,11 @@ impl fmt::Display for DecodeError {
 impl core::error::Error for DecodeError {}
 
 /// Kinds of [`Request`]; a test holds it to the enum.
-const REQUESTS: u32 = 27;
+const REQUESTS: u32 = 30;
 /// Kinds of [`Response`]; a test holds it to the enum.
-const RESPONSES: u32 = 22;
+const RESPONSES: u32 = 24;
 /// Variants of [`crate::Refusal`]; a test holds it to the enum.
-const REFUSALS: u32 = 23;
+const REFUSALS: u32 = 24;
 /// The kind of [`Response::Refused`].
 const REFUSED: u32 = 1;
 
@@ -160,6 +160,9 @@ mod tests {
             Request::Kept => 24,
             Request::Limits => 25,
             Request::CallBytes { .. } => 26,
+            Request::Contract { .. } => 27,
+            Request::BindContract { .. } => 28,
+            Request::Uses { .. } => 29,
         }
     }
 
@@ -189,6 +192,7 @@ mod tests {
             Refusal::RoleTooLow { .. } => 20,
             Refusal::ExportNotAllowed => 21,
             Refusal::NoRandom => 22,
+            Refusal::OtherContract => 23,
         }
     }
 
@@ -218,6 +222,7 @@ mod tests {
             Refusal::RoleTooLow { needs: Role::Operate },
             Refusal::ExportNotAllowed,
             Refusal::NoRandom,
+            Refusal::OtherContract,
         ];
         assert_eq!(refusals.len(), REFUSALS as usize);
         let mut buffer = [0; 64];
@@ -234,7 +239,7 @@ mod tests {
         let later = DecodeError::UnknownRefusal { seq: 1, refusal: REFUSALS };
         assert_eq!(decode_response(&[1, 0, 1, REFUSALS as u8]), Err(later));
         assert_eq!(decode_response(&[1, 0, 1, REFUSALS as u8, 0xff, 3]), Err(later));
-        assert_eq!(later.to_string(), "a refusal of unknown number 23");
+        assert_eq!(later.to_string(), "a refusal of unknown number 24");
     }
 
     /// The kind that docs/link.md gives each response.
@@ -262,6 +267,8 @@ mod tests {
             Response::Kept(_) => 19,
             Response::Limits { .. } => 20,
             Response::ReturnedBytes { .. } => 21,
+            Response::Contract { .. } => 22,
+            Response::Uses { .. } => 23,
         }
     }
 
@@ -296,6 +303,9 @@ mod tests {
             Request::Kept,
             Request::Limits,
             Request::CallBytes { export: Export::Id(1), args: Args::new() },
+            Request::Contract { export: Export::Id(1) },
+            Request::BindContract { export: Export::Id(1), hash: [1; 8] },
+            Request::Uses { from: 0 },
         ];
         assert_eq!(requests.len(), REQUESTS as usize);
         for (kind, request) in requests.iter().enumerate() {
@@ -351,6 +361,8 @@ mod tests {
             Response::Kept(KeepStatus::default()),
             Response::Limits { values: Default::default() },
             Response::ReturnedBytes { results: Args::new(), bytes: ResultBytes::new() },
+            Response::Contract { id: 1, hash: [1; 8] },
+            Response::Uses { next: 0, exports: Default::default() },
         ];
         assert_eq!(responses.len(), RESPONSES as usize);
         for (kind, response) in responses.iter().enumerate() {

@@ -74,3 +74,7 @@ pub const MAX_PATTERNS: usize = 8;
 pub const MAX_REASON: usize = 64;
 /// Limits that a message has the values of: twice those that there are.
 pub const MAX_LIMITS: usize = 16;
+/// Bytes of the hash of an export's contract, as an image has them.
+pub const CONTRACT_BYTES: usize = 8;
+/// Uses of one page: three bytes each, and a page is short.
+pub const MAX_USES: usize = 32;

@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::kept::KeepStatus;
 use crate::limits::{
-    MAX_ARGS, MAX_BANKS, MAX_CHUNK, MAX_LIMITS, MAX_NAME, MAX_RESULT_BYTES, MAX_TRACE_ENTRIES, MAX_VERSION,
+    CONTRACT_BYTES, MAX_ARGS, MAX_BANKS, MAX_CHUNK, MAX_LIMITS, MAX_NAME, MAX_RESULT_BYTES,
+    MAX_TRACE_ENTRIES, MAX_USES, MAX_VERSION,
 };
 use crate::operate::{DeviceEvents, HostCounts, ModuleStatus};
 use crate::trust::{PolicyState, TrustStatus};
@@ -195,6 +196,25 @@ pub enum Request {
         /// Its arguments.
         args: Args,
     },
+    /// Kind 27: the hash of what callers of an export go by. Answered by [`Response::Contract`].
+    Contract {
+        /// Which one.
+        export: Export,
+    },
+    /// Kind 28: a handle for an export that is what the host was made for. Answered by [`Response::Bound`];
+    /// refused with [`Refusal::OtherContract`] where it is not.
+    BindContract {
+        /// Which one.
+        export: Export,
+        /// The hash that the host was made for.
+        hash: [u8; CONTRACT_BYTES],
+    },
+    /// Kind 29: the exports that hosts hold handles of by [`Request::BindContract`]. Answered by
+    /// [`Response::Uses`].
+    Uses {
+        /// The first place wanted; places are numbered from 0.
+        from: u16,
+    },
 }
 
 /// The bytes of results.
@@ -325,6 +345,20 @@ pub enum Response {
         results: Args,
         /// The bytes of each `bytes` and `str`, one behind the other, as far as there is room.
         bytes: ResultBytes,
+    },
+    /// Kind 22: answers [`Request::Contract`].
+    Contract {
+        /// The export's number.
+        id: u16,
+        /// The hash.
+        hash: [u8; CONTRACT_BYTES],
+    },
+    /// Kind 23: answers [`Request::Uses`].
+    Uses {
+        /// The place behind the last of this page; 0 where there are no more.
+        next: u16,
+        /// The numbers of the exports, one for each handle.
+        exports: Vec<u16, MAX_USES>,
     },
 }
 
@@ -506,6 +540,8 @@ pub enum Refusal {
     ExportNotAllowed,
     /// The device has no random numbers to begin a session with.
     NoRandom,
+    /// The export is not what the host was made for: its contract has another hash.
+    OtherContract,
 }
 
 impl fmt::Display for Refusal {
@@ -539,6 +575,7 @@ impl fmt::Display for Refusal {
             Self::RoleTooLow { needs } => write!(f, "this takes a key of the role {needs}"),
             Self::ExportNotAllowed => f.write_str("the export is not on the key's list"),
             Self::NoRandom => f.write_str("it has no random numbers for a session"),
+            Self::OtherContract => f.write_str("the export is not what this client was made for"),
         }
     }
 }

@@ -61,10 +61,13 @@ impl Request {
             | Self::Hosts
             | Self::Edition { .. }
             | Self::Kept
-            | Self::Limits => Role::Observe,
+            | Self::Limits
+            | Self::Contract { .. }
+            | Self::Uses { .. } => Role::Observe,
             Self::Call { .. }
             | Self::CallBytes { .. }
             | Self::Bind { .. }
+            | Self::BindContract { .. }
             | Self::CallHandle { .. }
             | Self::Release { .. } => Role::Call,
             Self::Rehearse { .. }

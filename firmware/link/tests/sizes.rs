@@ -117,6 +117,8 @@ fn the_largest_messages_fit() {
         Response::Policy(PolicyState::Refused { code: u8::MAX, details: [u32::MAX; 2] }),
         Response::Hosts(HostCounts { mistakes: u32::MAX, texts_lost: u32::MAX, lines_lost: u32::MAX }),
         Response::Limits { values: [u32::MAX; 16].into_iter().collect() },
+        Response::Contract { id: u16::MAX, hash: [0xff; CONTRACT_BYTES] },
+        Response::Uses { next: u16::MAX, exports: [u16::MAX; MAX_USES].into_iter().collect() },
     ];
     let mut buffer = [0; MAX_FRAME];
     for response in &responses {

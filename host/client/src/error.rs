@@ -54,11 +54,13 @@ pub enum ErrorCode {
     NotKept = 926,
     /// The operating system gives no random numbers.
     NoRandom = 1107,
+    /// The export is not what this client was made for.
+    OtherContract = 1606,
 }
 
 impl ErrorCode {
     /// Every kind.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::PortUnavailable,
         Self::NoAnswer,
         Self::DeviceRefused,
@@ -83,6 +85,7 @@ impl ErrorCode {
         Self::NotTheDevice,
         Self::NotKept,
         Self::NoRandom,
+        Self::OtherContract,
     ];
 
     /// The number, as printed behind its `X`.

@@ -9,6 +9,7 @@
 //! Without the feature `serial` a port is a TCP or a Unix socket.
 
 mod client;
+mod contract;
 mod error;
 mod inbox;
 mod kept;
@@ -21,6 +22,7 @@ mod session;
 mod transfer;
 
 pub use client::{Admission, Client, Outcome};
+pub use contract::hex;
 pub use error::{Error, ErrorCode, Unknown};
 pub use inbox::{Incoming, Message};
 pub use operate::{Swapped, Switch};

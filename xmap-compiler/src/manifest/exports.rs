@@ -10,7 +10,7 @@ use super::{
     At, Export, Pin,
     measure::{AFTER, DEBOUNCE, EVERY, Measure},
     reader::{Reader, Table},
-    value::{Param, Value, parse_param},
+    value::{Param, Typed, parse_param},
 };
 use crate::{diagnostic::Code, names};
 
@@ -65,7 +65,7 @@ fn export(
     lines: &Lines<'_>,
 ) -> Option<Export> {
     let table = reader.table(format!("export `{}`", name.value), value)?;
-    reader.only(&table, &["key", "params", "results", "on"]);
+    reader.only(&table, &["key", "params", "results", "on", "needs", "idempotent"]);
     let key = key(reader, &table, name, namespace);
     let params = params(reader, &table, name.value);
     let results = results(reader, &table, name.value);
@@ -84,8 +84,17 @@ fn export(
                 Some("leave `results` out; a handler that cannot go on traps".to_string());
         }
     }
+    let needs = needs(reader, &table, name.value);
+    let idempotent = reader.boolean(&table, "idempotent").unwrap_or(false);
     let name = At::new(name.value.to_string(), name.span.clone());
-    Some(Export { name, key: key?, params, results, on })
+    Some(Export { name, key: key?, params, results, on, needs, idempotent })
+}
+
+/// `needs`: the functions that have to have been called before.
+fn needs(reader: &mut Reader<'_>, table: &Table<'_>, export: &str) -> Vec<At<String>> {
+    let Some(list) = reader.list(table, "needs", "an array of functions") else { return Vec::new() };
+    let who = format!("`needs` of {export}");
+    list.value.iter().filter_map(|item| reader.text(&who, item)).collect()
 }
 
 /// The key: `key`, or the name of the function. The runtime's own exports keep their names.
@@ -164,28 +173,32 @@ fn params(reader: &mut Reader<'_>, table: &Table<'_>, export: &str) -> Option<At
             Err((message, help)) => {
                 reader.error(Code::BadParam, &text.span, format!("{who}: {message}")).help = help;
             }
-            Ok((name, value)) => {
+            Ok((name, ty)) => {
                 if let Some(first) = seen.get(&name) {
                     let note = (reader.place(first), "the first one".to_string());
                     let message = format!("{who}: there is a `{name}` already");
                     reader.error(Code::BadParam, &text.span, message).notes.push(note);
                 }
                 seen.insert(name.clone(), text.span.clone());
-                params.push(Param { name, value, span: text.span });
+                params.push(Param { name, ty, span: text.span });
             }
         }
     }
     Some(At::new(params, list.span))
 }
 
-fn results(reader: &mut Reader<'_>, table: &Table<'_>, export: &str) -> Option<At<Vec<At<Value>>>> {
+fn results(reader: &mut Reader<'_>, table: &Table<'_>, export: &str) -> Option<At<Vec<At<Typed>>>> {
     let list = reader.list(table, "results", "an array of strings")?;
     let mut results = Vec::new();
     for (position, item) in list.value.iter().enumerate() {
         let who = format!("{export} result {position}");
         let Some(text) = reader.text(&who, item) else { continue };
-        match Value::parse(&text.value) {
-            Ok(value) => results.push(At::new(value, text.span)),
+        match Typed::parse(&text.value) {
+            Ok(ty) if ty.fixed.is_some() && position + 1 < list.value.len() => {
+                let message = format!("{who}: `{ty}` stands last");
+                reader.error(Code::BadParam, &text.span, message);
+            }
+            Ok(ty) => results.push(At::new(ty, text.span)),
             Err((message, help)) => {
                 reader.error(Code::BadParam, &text.span, format!("{who}: {message}")).help = help;
             }

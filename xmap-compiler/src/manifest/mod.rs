@@ -38,7 +38,7 @@ pub use i2c::I2cDevice;
 pub use keep::{Keep, KeptFrom, KeptMemory};
 pub use resolve::{ExportedFunction, MappedExport, WasmTy, resolve_exports};
 pub use schema::schema;
-pub use value::{Owner, Param, Value};
+pub use value::{Owner, Param, Typed, Value, ValueRange};
 pub use wasi::Wasi;
 
 use crate::diagnostic::{Diagnostics, Place, Source};
@@ -148,9 +148,13 @@ pub struct Export {
     /// The parameters, where the manifest types them.
     pub params: Option<At<Vec<Param>>>,
     /// The results, where the manifest types them.
-    pub results: Option<At<Vec<At<Value>>>>,
+    pub results: Option<At<Vec<At<Typed>>>>,
     /// What calls it.
     pub on: Option<At<EventSource>>,
+    /// Functions that a caller has to have called before, by their names in the module or their keys.
+    pub needs: Vec<At<String>>,
+    /// Whether a call that is done twice does what one call does.
+    pub idempotent: bool,
 }
 
 /// `[limits]`.

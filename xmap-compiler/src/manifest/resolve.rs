@@ -1,14 +1,18 @@
 //! The manifest's exports against the functions that a module exports.
 
-use std::{collections::HashMap, fmt};
+use std::{
+    collections::{HashMap, HashSet},
+    fmt,
+};
 
 use xmap_image::{
     EventSource, HOOKS, Plain, Ty,
     limits::{MAX_EXPORTS, MAX_PARAMS, MAX_STRING_BYTES},
 };
 
-use super::{Export, Keys, Manifest, value::wasm_type};
+use super::{Export, Keys, Manifest, Param, Value, value::wasm_type};
 use crate::{
+    contract::{ContractExport, ContractParam},
     diagnostic::{Code, Diagnostic, Diagnostics, FunctionName, MOST_SHOWN, Place},
     names,
 };
@@ -91,6 +95,8 @@ pub struct MappedExport {
     pub results: Vec<Ty>,
     /// What calls it, where it is a handler.
     pub on: Option<EventSource>,
+    /// What its callers go by.
+    pub contract: ContractExport,
     /// Its entry in the manifest, or the function in the module.
     pub place: Place,
 }
@@ -114,6 +120,7 @@ pub fn resolve_exports(
         None => functions.iter().filter_map(|f| resolver.unlisted(f)).collect(),
     };
     resolver.collisions(&mapped);
+    resolver.needs(&mut mapped);
     resolver.totals(&mapped);
     if resolver.errors.is_empty() {
         mapped.sort_by(|a, b| a.key.cmp(&b.key));
@@ -206,27 +213,36 @@ impl Resolver<'_> {
         let mut mapped = hooked(untyped(function, export.key.value.clone(), place));
         mapped.on = export.on.as_ref().map(|on| on.value);
         if let Some(params) = &export.params {
-            let types =
-                || params.value.iter().flat_map(|p| p.value.types().iter().map(|ty| (*ty, p.span.clone())));
+            let types = || {
+                params.value.iter().flat_map(|p| p.ty.value.types().iter().map(|ty| (*ty, p.span.clone())))
+            };
             self.same(function, "param", &function.params, types().collect(), &params.span);
             mapped.params = types().map(|(ty, _)| ty).collect();
             mapped.param_names = params
                 .value
                 .iter()
                 .flat_map(|p| {
-                    p.value.types().iter().map(|ty| match ty {
+                    p.ty.value.types().iter().map(|ty| match ty {
                         Ty::Len => format!("{}_len", p.name),
                         _ => p.name.clone(),
                     })
                 })
                 .collect();
+            let param = |p: &Param| ContractParam { name: p.name.clone(), ty: p.ty.clone() };
+            mapped.contract.params = params.value.iter().map(param).collect();
         }
         if let Some(results) = &export.results {
-            let types =
-                || results.value.iter().flat_map(|r| r.value.types().iter().map(|ty| (*ty, r.span.clone())));
+            let types = || {
+                results
+                    .value
+                    .iter()
+                    .flat_map(|r| r.value.value.types().iter().map(|ty| (*ty, r.span.clone())))
+            };
             self.same(function, "result", &function.results, types().collect(), &results.span);
             mapped.results = types().map(|(ty, _)| ty).collect();
+            mapped.contract.results = results.value.iter().map(|r| r.value.clone()).collect();
         }
+        mapped.contract.idempotent = export.idempotent;
         if self.fixed(function, Some(export)) {
             self.handle(export, &mapped);
         }
@@ -324,6 +340,45 @@ impl Resolver<'_> {
         }
     }
 
+    /// The calls that have to come before others, by their keys.
+    fn needs(&mut self, mapped: &mut [MappedExport]) {
+        let keys: Vec<(String, String)> = mapped.iter().map(|e| (e.name.clone(), e.key.clone())).collect();
+        for export in self.manifest.exports.iter().flatten().filter(|export| !export.needs.is_empty()) {
+            let Some(mapped) = mapped.iter_mut().find(|mapped| mapped.name == export.name.value) else {
+                continue;
+            };
+            for needed in &export.needs {
+                let is_it = |(name, key): &&(String, String)| {
+                    *name != mapped.name && (*name == needed.value || *key == needed.value)
+                };
+                if let Some((_, key)) = keys.iter().find(is_it) {
+                    mapped.contract.needs.push(key.clone());
+                    continue;
+                }
+                let message = format!(
+                    "{} needs a call of `{}` before it, which no other export is",
+                    export.name.value, needed.value
+                );
+                let others =
+                    keys.iter().map(|(name, _)| name.as_str()).filter(|name| *name != export.name.value);
+                let error = Diagnostic::new(Code::NeedsUnknown, self.manifest.place(&needed.span), message)
+                    .help(names::did_you_mean(&needed.value, others));
+                self.errors.push(error);
+            }
+            mapped.contract.needs.sort();
+            mapped.contract.needs.dedup();
+        }
+        if let Some(circle) = circle(mapped) {
+            let message = format!("{circle} needs a call of itself before the first one");
+            let place = mapped.iter().find(|e| e.key == circle).map(|e| e.place.clone());
+            let place = place.unwrap_or_else(|| Place::File(self.file.clone()));
+            self.errors.push(
+                Diagnostic::new(Code::NeedsUnknown, place, message)
+                    .help("leave one of the `needs` of the circle out".to_string()),
+            );
+        }
+    }
+
     fn totals(&mut self, mapped: &[MappedExport]) {
         let whole = || Place::File(self.file.clone());
         let mut errors = Vec::new();
@@ -357,15 +412,43 @@ impl Resolver<'_> {
     }
 }
 
+/// Returns the key of an export that needs a call of itself before its first one, by way of others.
+fn circle(mapped: &[MappedExport]) -> Option<String> {
+    let mut left: Vec<&ContractExport> = mapped.iter().map(|e| &e.contract).collect();
+    loop {
+        let count = left.len();
+        // What needs nothing that is left can be called, and then what needs it.
+        let keys: HashSet<&str> = left.iter().map(|export| export.key.as_str()).collect();
+        left.retain(|export| export.needs.iter().any(|key| keys.contains(key.as_str())));
+        if left.len() == count {
+            return left.first().map(|export| export.key.clone());
+        }
+    }
+}
+
 /// An export that the runtime calls has the types of that call.
 fn hooked(mut mapped: MappedExport) -> MappedExport {
     if let (CLEANUP, [param], [name]) = (&*mapped.name, &mut mapped.params[..], &mut mapped.param_names[..]) {
         (*param, *name) = (Ty::U32, "handle".to_string());
+        mapped.contract.params =
+            vec![ContractParam { name: name.clone(), ty: Value::Scalar(Ty::U32).into() }];
     }
     mapped
 }
 
 fn untyped(function: &ExportedFunction<'_>, key: String, place: Place) -> MappedExport {
+    let param = |(n, ty): (usize, &WasmTy)| ContractParam {
+        name: format!("arg{n}"),
+        ty: Value::Scalar(ty.untyped()).into(),
+    };
+    let contract = ContractExport {
+        key: key.clone(),
+        name: Plain(function.name).to_string(),
+        params: function.params.iter().enumerate().map(param).collect(),
+        results: function.results.iter().map(|ty| Value::Scalar(ty.untyped()).into()).collect(),
+        needs: Vec::new(),
+        idempotent: false,
+    };
     MappedExport {
         key,
         // A module may name its exports as it likes, an image may not.
@@ -375,6 +458,7 @@ fn untyped(function: &ExportedFunction<'_>, key: String, place: Place) -> Mapped
         param_names: (0..function.params.len()).map(|n| format!("arg{n}")).collect(),
         results: function.results.iter().map(|ty| ty.untyped()).collect(),
         on: None,
+        contract,
         place,
     }
 }

@@ -86,6 +86,8 @@ pub fn schema() -> String {
             ("key", text("The name under which the function is called.")),
             ("params", strings("`name: type` for each parameter.")),
             ("results", json!({ "description": "A type for each result.", "type": "array", "items": ty() })),
+            ("needs", strings("Functions that a caller has to have called before.")),
+            ("idempotent", json!({ "description": "A call may be repeated.", "type": "boolean" })),
             (
                 "on",
                 json!({
@@ -217,7 +219,9 @@ fn words<T>(description: &str, words: &[(&str, T)]) -> Value {
 
 fn ty() -> Value {
     let scalars: Vec<&str> = SCALARS.iter().map(|ty| ty.name()).collect();
-    json!({ "type": "string", "pattern": format!("^({}|((own|borrow|copy) )?(bytes|str))$", scalars.join("|")) })
+    let scalar = format!("({})( [^ ]+[.][.]=[^ ]+)?( [^ ]+)?", scalars.join("|"));
+    let bytes = "((own|borrow|copy) )?(bytes([[][0-9]+[]])?|str)( [^ ]+)?";
+    json!({ "type": "string", "pattern": format!("^({scalar}|{bytes})$") })
 }
 
 /// The keys of a quantity: a number of the key's own unit or a text with a unit, and a text alone.

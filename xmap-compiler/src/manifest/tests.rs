@@ -96,8 +96,8 @@ fn a_manifest_means_what_it_says() {
     let press = EventSource::Falling { line: 27, debounce_us: 5000 };
     assert_eq!(exports[1].on.as_ref().unwrap().value, press);
     let show = exports[3].params.as_ref().unwrap();
-    assert_eq!(show.value[0].value, Value::Str(Owner::Own));
-    assert_eq!(show.value[1].value, Value::Bytes(Owner::Borrow));
+    assert_eq!(show.value[0].ty.value, Value::Str(Owner::Own));
+    assert_eq!(show.value[1].ty.value, Value::Bytes(Owner::Borrow));
 
     assert_eq!(manifest.limits.max_bytes.value, 8192);
     assert_eq!(manifest.limits.memory_bytes.value, 16 << 20);

@@ -480,6 +480,16 @@ impl<'a> WasmModule<'a> {
         FunctionName { index: function, name: name.map(str::to_string) }
     }
 
+    /// Adds a function of the compiler's own, before the library is joined. Returns its number.
+    pub(crate) fn add_function(&mut self, name: &'a str, ty: FuncType, body: FunctionBody<'a>) -> u32 {
+        let number = self.functions.len() as u32;
+        self.types.push(ty);
+        self.functions.push(self.types.len() as u32 - 1);
+        self.bodies.push(body);
+        self.names.insert(number, name);
+        number
+    }
+
     /// Gives a function the name that another module has for one.
     pub(super) fn name(&mut self, function: u32, from: &WasmModule<'a>, named: u32) {
         self.names.extend(from.names.get(&named).map(|name| (function, *name)));

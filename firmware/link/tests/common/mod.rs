@@ -6,7 +6,7 @@ use proptest::option;
 use proptest::prelude::*;
 use xmap_link::limits::{
     MAX_ARGS, MAX_CHUNK, MAX_HAPPENINGS, MAX_MODULE_NAME, MAX_NAME, MAX_REASON, MAX_RESULT_BYTES,
-    MAX_TRACE_ENTRIES, MAX_VERSION,
+    MAX_TRACE_ENTRIES, MAX_USES, MAX_VERSION,
 };
 use xmap_link::*;
 
@@ -84,6 +84,9 @@ pub fn operation() -> impl Strategy<Value = Request> {
         Just(Request::Kept),
         Just(Request::Limits),
         (export(), args()).prop_map(|(export, args)| Request::CallBytes { export, args }),
+        export().prop_map(|export| Request::Contract { export }),
+        (export(), any::<[u8; 8]>()).prop_map(|(export, hash)| Request::BindContract { export, hash }),
+        any::<u16>().prop_map(|from| Request::Uses { from }),
     ]
 }
 
@@ -155,6 +158,7 @@ fn refusal() -> impl Strategy<Value = Refusal> {
         role().prop_map(|needs| Refusal::RoleTooLow { needs }),
         Just(Refusal::ExportNotAllowed),
         Just(Refusal::NoRandom),
+        Just(Refusal::OtherContract),
     ]
 }
 
@@ -339,6 +343,9 @@ pub fn response() -> impl Strategy<Value = Response> {
         (args(), vec(any::<u8>(), 0..=MAX_RESULT_BYTES)).prop_map(|(results, bytes)| {
             Response::ReturnedBytes { results, bytes: bytes.into_iter().collect() }
         }),
+        any::<(u16, [u8; 8])>().prop_map(|(id, hash)| Response::Contract { id, hash }),
+        (any::<u16>(), vec(any::<u16>(), 0..=MAX_USES))
+            .prop_map(|(next, exports)| Response::Uses { next, exports: exports.into_iter().collect() }),
     ]
 }
 

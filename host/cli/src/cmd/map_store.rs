@@ -76,7 +76,7 @@ mod tests {
 
     fn map(image: &str) -> SourceMap {
         let (functions, exports, globals, kept) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        SourceMap { format: 1, image: image.into(), functions, exports, globals, kept }
+        SourceMap { format: 1, image: image.into(), functions, exports, globals, kept, contracts: Vec::new() }
     }
 
     #[test]

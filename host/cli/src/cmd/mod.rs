@@ -43,6 +43,7 @@ mod status;
 mod story;
 mod swap;
 mod test;
+mod uses;
 mod verify;
 mod watch;
 

@@ -14,7 +14,7 @@ use xmap_trust::{SEAL_WORDS, Seal};
 
 use super::progress::Progress;
 use super::reach::{Device, Module, image_things, must_keep, switched};
-use super::{Done, Failure, load, map_store, sign};
+use super::{Done, Failure, load, map_store, sign, uses};
 
 /// Give a running device a new image
 ///
@@ -28,6 +28,7 @@ Examples:
   xmap swap --port /dev/ttyUSB0 panel.toml --wait    compiles it; waits for the trial's end
   xmap swap --port tcp:127.0.0.1:5555 --module 1 pump.xmap
   xmap swap --port /dev/ttyUSB0 panel.toml --replace          another panel takes the module's place
+  xmap swap --port /dev/ttyUSB0 panel.toml --force            although clients use what it changes
   xmap swap --port /dev/ttyUSB0 panel.toml --sign hall.key --origin uart
   xmap swap --port /dev/ttyUSB0 panel.toml --confirm          ends the trial at once")]
 pub(super) struct Args {
@@ -44,6 +45,9 @@ pub(super) struct Args {
     /// Let the panel take the place of another one with another name
     #[arg(long)]
     replace: bool,
+    /// Swap although connected clients were made for other exports than the image has
+    #[arg(long)]
+    force: bool,
     /// Seal the image with this secret key first, as `xmap sign` does
     #[arg(long, value_name = "FILE", requires = "origin")]
     sign: Option<PathBuf>,
@@ -58,8 +62,9 @@ pub(super) struct Args {
 impl Args {
     /// What another verb asks for: the panel of a manifest, without waiting for the end of its trial.
     pub(super) fn of(device: Device, module: Module, file: PathBuf) -> Self {
-        let (wait, confirm, replace, sign, origin) = (false, false, false, None, None);
-        Self { device, module, wait, confirm, replace, sign, origin, file }
+        let (sign, origin) = (None, None);
+        let (wait, confirm, replace, force) = (false, false, false, false);
+        Self { device, module, wait, confirm, replace, force, sign, origin, file }
     }
 }
 
@@ -84,6 +89,11 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Done {
     let before = args.module.find(&mut client)?;
     let module = before.module;
     panel.takes_the_place(args, &client, &before)?;
+    if !args.force
+        && let Some(error) = uses::broken(&mut client, &before, &loaded.image.image(), &maps)?
+    {
+        return Err(error.into());
+    }
     // What happens from here on may say why the image was taken back.
     let since = client.next_happening()?;
     let swapped = panel.send(args, &mut client, module, out)?;

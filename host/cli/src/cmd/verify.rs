@@ -245,6 +245,7 @@ pub(super) fn extension_name(section: Extension) -> &'static str {
         Extension::Stack => "stack",
         Extension::StackPointer => "stack pointer",
         Extension::I2c => "i2c",
+        Extension::Contracts => "contracts",
     }
 }
 

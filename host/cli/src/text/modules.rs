@@ -45,6 +45,12 @@ impl Maps {
         self.maps.iter().map(|map| map.image.as_str())
     }
 
+    /// The map of an image, by its hash in hexadecimal, if one of the maps is it, or one is found.
+    pub fn of(&self, image: &str) -> Option<SourceMap> {
+        let known = self.maps.iter().find(|map| map.image == image).cloned();
+        known.or_else(|| (self.find?)(image)).filter(|map| map.image == image)
+    }
+
     /// Takes the key of a trap's export, as the device has it.
     pub fn learn(&mut self, trap: &TrapReport, key: String) {
         self.keys.insert((trap.image, trap.export), key);
@@ -296,6 +302,7 @@ mod tests {
             exports: ["on_mount", "panel.on", "panel.on_tick"].map(String::from).to_vec(),
             globals: vec![],
             kept: Default::default(),
+            contracts: Vec::new(),
         };
         let mut maps = Maps::default();
         maps.add(map("ff"));

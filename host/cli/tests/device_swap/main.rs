@@ -263,6 +263,69 @@ fn a_host_that_has_to_confirm() {
     assert_eq!(call(&rig, "version"), "version -> 2\n");
 }
 
+/// A panel whose export `duty` has these parameters, and another export.
+fn duty(panels: &Panels, file: &str, params: &str, wasm: &str, other: &str) -> PathBuf {
+    let manifest = format!(
+        "[exports]\nduty = {{ params = [{params}] }}\nother = {{{other}}}\n[policy]\nconfirm_ms = 0\n"
+    );
+    let wat =
+        format!("(module (memory 1) (func (export \"duty\") (param {wasm})) (func (export \"other\")))");
+    panels.build("hall", file, &manifest, &wat)
+}
+
+#[test]
+fn an_image_that_breaks_a_connected_client_is_refused_by_rule() {
+    let panels = Panels::new();
+    let first = duty(&panels, "first", "\"level: u16\", \"text: str\"", "i32 i32 i32", "");
+    let unrelated =
+        duty(&panels, "unrelated", "\"level: u16\", \"text: str\"", "i32 i32 i32", " idempotent = true ");
+    let narrowed = duty(&panels, "narrowed", "\"level: u8\", \"text: own str\"", "i32 i32 i32", "");
+    let rig = Rig::start(&[&first]);
+    let connect = || Client::connect(&rig.port.parse().unwrap(), &Options::default()).unwrap();
+    let mut client = connect();
+    let (_, hash) = client.contract(&xmap_link::Export::name("hall.duty").unwrap()).unwrap().unwrap();
+    client.bind_contract("hall.duty", hash).unwrap();
+    assert_eq!(client.uses().unwrap().len(), 1);
+    let swap =
+        |file: &Path, more: &[&str]| xmap(&[&["swap", "--port", &rig.port, path(file)], more].concat());
+
+    let (out, error, status) = swap(&narrowed, &[]);
+    assert_eq!((out.as_str(), status), ("", 1));
+    let rule = format!(
+        "error[X1604]: {}: hall.duty is in use: param-type-narrowed: parameter `arg0` was `u16`, and is `u8`; \
+         hall.duty: ownership-changed: parameter `arg1` was `str`, and is `own str`\n",
+        rig.port
+    );
+    assert!(error.starts_with(&rule) && error.contains("--force"), "{error}");
+    assert_eq!(client.uses().unwrap().len(), 1, "nothing has happened");
+
+    // What the client does not use may change.
+    assert_eq!(swap(&unrelated, &[]).2, 0);
+    assert_eq!(client.uses().unwrap().len(), 0, "its handle was one of the image before");
+    client.bind_contract("hall.duty", hash).unwrap();
+
+    // The owner's right; the client learns of it when it connects again.
+    assert_eq!(swap(&narrowed, &["--force"]).2, 0);
+    let error = client.bind_contract("hall.duty", hash).unwrap_err();
+    assert_eq!(error.code, ErrorCode::OtherContract);
+    assert!(error.message.contains("hall.duty has the contract "), "{error}");
+
+    // Who is gone uses nothing.
+    let (_, hash) = client.contract(&xmap_link::Export::name("hall.duty").unwrap()).unwrap().unwrap();
+    client.bind_contract("hall.duty", hash).unwrap();
+    assert_eq!(swap(&first, &[]).2, 1);
+    drop(client);
+    let mut last = swap(&first, &[]);
+    for _ in 0..200 {
+        if last.2 == 0 {
+            break;
+        }
+        thread::sleep(Duration::from_millis(10));
+        last = swap(&first, &[]);
+    }
+    assert_eq!(last.2, 0, "{last:?}");
+}
+
 #[test]
 fn of_two_hosts_at_once_one_wins() {
     let hall = Hall::new();

@@ -1,0 +1,83 @@
+//! What connected clients use of a module, held against the image that is to take its place.
+
+use std::fmt::Write as _;
+
+use xmap::text::Maps;
+use xmap_client::{Client, Error};
+use xmap_compiler::contract::{Change, ContractExport, Rule, compare_exports, removed};
+use xmap_compiler::diagnostic::{Code, Diagnostic, Place};
+use xmap_compiler::map::hex;
+use xmap_image::Image;
+use xmap_link::{Export, ModuleStatus};
+
+/// Where the module's number begins in an export's.
+const MODULE_SHIFT: u32 = 12;
+
+/// Returns the error for an image that is not what connected clients were made for; `None` where it is.
+///
+/// # Errors
+/// Those of every request.
+pub(super) fn broken(
+    client: &mut Client,
+    before: &ModuleStatus,
+    image: &Image<'_>,
+    maps: &Maps,
+) -> Result<Option<Diagnostic>, Error> {
+    let mut changes: Vec<Change> = Vec::new();
+    for id in client.uses()?.into_iter().filter(|id| id >> MODULE_SHIFT == u16::from(before.module)) {
+        let export = Export::Id(id);
+        let (Some(described), Some((_, hash))) = (client.describe(&export)?, client.contract(&export)?)
+        else {
+            continue;
+        };
+        let key = described.key.as_str();
+        let Some(new) = image.find(key).filter(|new| image.key(*new) == Some(key)) else {
+            changes.push(removed(key));
+            continue;
+        };
+        if image.contract(new) == Some(hash) {
+            continue;
+        }
+        let old = before.image.as_ref().and_then(|image| line(maps, &hex(&image.hash), key));
+        let old = old.or_else(|| from_types(key, &described));
+        let new = line(maps, &hex(&image.hash()), key).or_else(|| ContractExport::of_image(image, new));
+        let found = match (old, new) {
+            // The worst first: it is the reason.
+            (Some(old), Some(new)) => {
+                let mut found = compare_exports(&old, &new, false);
+                found.sort_by_key(|change| std::cmp::Reverse(change.wire));
+                found
+            }
+            _ => Vec::new(),
+        };
+        if found.is_empty() {
+            let what = "its hash differs in what its types do not say".to_string();
+            changes.push(Change { rule: Rule::Contract, what, ..removed(key) });
+        }
+        changes.extend(found);
+    }
+    let Some(first) = changes.first() else { return Ok(None) };
+    let port = client.port();
+    let mut message = format!("{port}: {} is in use: {}: {}", first.key, first.rule, first.what);
+    for change in &changes[1..] {
+        _ = write!(message, "; {}: {}: {}", change.key, change.rule, change.what);
+    }
+    let help = "`--force` puts it there all the same, and the client's handles are stale then".to_string();
+    Ok(Some(Diagnostic::new(Code::BreaksClients, Place::File(port.into()), message).help(help)))
+}
+
+/// The whole contract of an export, where the map of its image has it.
+fn line(maps: &Maps, image: &str, key: &str) -> Option<ContractExport> {
+    let map = maps.of(image)?;
+    map.contracts.iter().filter_map(|line| ContractExport::parse(line)).find(|export| export.key == key)
+}
+
+/// What the device itself says of an export: its types.
+fn from_types(key: &str, described: &xmap_link::Described) -> Option<ContractExport> {
+    let list = |types: &[u8]| {
+        let types = types.iter().map(|ty| xmap_image::Ty::from_u8(*ty)).collect::<Option<Vec<_>>>()?;
+        let names = types.iter().filter(|ty| **ty != xmap_image::Ty::Len).map(|ty| ty.name());
+        Some(names.collect::<Vec<_>>().join(", "))
+    };
+    ContractExport::parse(&format!("{key}({}) -> ({})", list(&described.params)?, list(&described.results)?))
+}

@@ -1,0 +1,7 @@
+#![forbid(unsafe_code)]
+//! Contracts of panels as documents: [`wit`] prints one and reads it back. What a contract is, its hashes and
+//! what a change breaks is the compiler's ([`xmap_compiler::contract`]): `xmap swap` goes by them too.
+
+pub mod cmd;
+pub mod names;
+pub mod wit;
