@@ -144,7 +144,7 @@ mod tests {
         let mut handles = Handles::default();
         let plain = handles.bind(ONE, export(0, 3), false).unwrap();
         let held = handles.bind(OTHER, export(0, 4), true).unwrap();
-        assert_eq!(handles.uses().collect::<Vec<_>>(), [(1, export(0, 4))]);
+        assert!(handles.uses().eq([(1, export(0, 4))]));
         handles.release(ONE, plain);
         handles.release(OTHER, held);
         assert_eq!(handles.uses().count(), 0);

@@ -59,7 +59,7 @@ fn refused() -> Vec<(Vec<Word>, VerifyError)> {
             },
             E::Hash,
         ),
-        (header(field::EXTENSIONS, 1 << 8), E::HeaderField),
+        (header(field::EXTENSIONS, 1 << 31), E::HeaderField),
         (header(field::MEMORY_PAGES, 2 | 1 << 16), E::HeaderField),
         (header(field::MEMORY_BYTES, 65_537), E::HeaderField),
         (header(field::START, 2), E::HeaderField),
