@@ -51,7 +51,7 @@ pub struct FunctionName {
 impl fmt::Display for FunctionName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.name {
-            Some(name) => write!(f, "function ${name} ({})", self.index),
+            Some(name) => write!(f, "function ${} ({})", names::abridged(name), self.index),
             None => write!(f, "function {}", self.index),
         }
     }

@@ -1,5 +1,6 @@
 //! Names: how an export's name becomes its key, and which known name a wrong one is nearest to.
 
+use std::borrow::Cow;
 use std::fmt;
 
 /// Why a name has no key.
@@ -71,6 +72,23 @@ pub fn is_namespace(text: &str) -> bool {
     text.split('.').all(|part| {
         !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
     })
+}
+
+/// Characters of a name that are shown: a generic function of Rust or C++ has some hundred, a hostile module a
+/// hundred thousand.
+const SHOWN_CHARS: usize = 300;
+
+/// Returns a name as reports and maps show it: one that is too long has its beginning and three dots.
+pub fn abridged(name: &str) -> Cow<'_, str> {
+    cut(name, SHOWN_CHARS)
+}
+
+/// Returns a text, or its first characters and three dots.
+pub fn cut(text: &str, most: usize) -> Cow<'_, str> {
+    match text.char_indices().nth(most) {
+        Some((end, _)) => Cow::Owned(format!("{}...", &text[..end])),
+        None => Cow::Borrowed(text),
+    }
 }
 
 /// The known name that `word` was most likely meant to be: the one with the fewest edits, where
@@ -165,6 +183,14 @@ mod tests {
         assert_eq!(nearest("x", []), None);
         assert_eq!(nearest_few("colour", known, 2).len(), 2);
         assert_eq!(did_you_mean("bord", known).unwrap(), "did you mean `board`?");
+    }
+
+    #[test]
+    fn a_long_name_is_cut_between_characters() {
+        assert_eq!(abridged("panel.lamp_on"), "panel.lamp_on");
+        let long = "\u{e4}".repeat(100_000);
+        assert_eq!(abridged(&long), format!("{}...", "\u{e4}".repeat(SHOWN_CHARS)));
+        assert_eq!(abridged(&long[..2 * SHOWN_CHARS]), long[..2 * SHOWN_CHARS]);
     }
 
     proptest! {

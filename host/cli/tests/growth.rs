@@ -139,6 +139,12 @@ fn ring(n: usize) -> Code {
     module((0..n).map(|k| (0, join([get(0), call((k + 1) % n)]))).collect())
 }
 
+/// A ring of functions that each call the next one and the one across.
+fn double_ring(n: usize) -> Code {
+    let calls = |k: usize| join([get(0), call((k + 1) % n), get(0), call((k + n / 2) % n), vec![ADD]]);
+    module((0..n).map(|k| (0, calls(k))).collect())
+}
+
 /// Functions with one caller each.
 fn chain(n: usize) -> Code {
     let next = |k: usize| if k < n { call(k) } else { Code::new() };
@@ -282,9 +288,11 @@ fn loops_of_locals(n: usize) -> Code {
 type Family = (&'static str, fn(usize) -> Code, usize);
 
 /// Families that compile at four sizes: the smallest one here, and twice, four and eight times as much.
-const FAMILIES: [Family; 17] = [
+const FAMILIES: [Family; 18] = [
     ("double calls", double_calls, 20),
     ("ring", ring, 100),
+    // Beyond what all inlining together may copy, whatever the module.
+    ("double ring", double_ring, 400),
     ("chain", chain, 400),
     ("tree", tree, 200),
     ("nested ifs", nested_ifs, 200),
@@ -409,6 +417,30 @@ fn pipes_and_endless_names_are_refused_at_once() {
     let unknown: String = (0..60_000).map(|n| format!("u{n} = {{}}\n")).collect();
     write("unknown.toml", &manifest("module.wasm", &format!("[exports]\n{unknown}")));
     write("script", format!("call {}\n", "a".repeat(1 << 20)).as_bytes());
+
+    // A module may call a function by a name of a hundred kilobytes: it is shown by its beginning.
+    let name = "n".repeat(95_000);
+    let functions: String =
+        (0..20).map(|n| format!("(func $f{n}{name} (export \"e{n}\") (loop (br 0)))")).collect();
+    write("long.wat", format!("(module {functions})").as_bytes());
+    write(
+        "import.wat",
+        format!("(module (import \"{name}\" \"{name}\" (func)) (func (export \"f\") (call 0)))").as_bytes(),
+    );
+    for arguments in [
+        &["build", "long.wat"][..],
+        &["dis", "long.xmap"],
+        &["size", "long.xmap"],
+        &["inspect", "import.wat"],
+    ] {
+        let output = Command::new(env!("CARGO_BIN_EXE_xmap"))
+            .args(arguments)
+            .current_dir(folder.path())
+            .output()
+            .unwrap();
+        assert!(output.stderr.is_empty(), "{arguments:?}: {:.1000}", String::from_utf8_lossy(&output.stderr));
+        assert!(output.stdout.len() < 40_000, "{arguments:?}: {} bytes", output.stdout.len());
+    }
 
     assert!(refused(&["build", "pipe"], folder.path()).contains("X0103"));
     assert!(refused(&["build", "of_a_pipe.toml"], folder.path()).contains("X0103"));

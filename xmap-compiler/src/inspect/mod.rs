@@ -11,6 +11,7 @@ use crate::compile::compile;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::input::{self, Content};
 use crate::manifest::Manifest;
+use crate::names::{abridged, cut};
 use crate::recognize::FileKind;
 
 use sketch::Sketch;
@@ -21,6 +22,8 @@ const MOST_NAMES: usize = 12;
 
 /// Errors that are printed, each in a line.
 const MOST_ERRORS: usize = 3;
+/// Characters of a message that are shown.
+const MOST_CHARS: usize = 4096;
 
 /// What there is to say of a file.
 #[derive(Clone, Debug)]
@@ -104,7 +107,8 @@ impl Inspection {
 impl fmt::Display for Inspection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (title, words) in &self.rows {
-            let shown = words.iter().take(MOST_NAMES).cloned().collect::<Vec<_>>().join(", ");
+            let shown = words.iter().take(MOST_NAMES).map(|word| abridged(word));
+            let shown = shown.collect::<Vec<_>>().join(", ");
             write!(f, "{title:<9} {}", xmap_image::Plain(&shown))?;
             match words.len().saturating_sub(MOST_NAMES) {
                 0 => writeln!(f)?,
@@ -113,12 +117,12 @@ impl fmt::Display for Inspection {
         }
         let errors = self.errors.iter().flat_map(|errors| &errors.0);
         for Diagnostic { code, message, .. } in errors.clone().take(MOST_ERRORS) {
-            writeln!(f, "{:<9} {code}: {}", "against", xmap_image::Plain(message))?;
+            writeln!(f, "{:<9} {code}: {}", "against", xmap_image::Plain(&cut(message, MOST_CHARS)))?;
         }
         match errors.count().saturating_sub(MOST_ERRORS) {
             0 => {}
             more => writeln!(f, "{:<9} {more} more: `xmap build` shows them", "")?,
         }
-        write!(f, "{}", xmap_image::Plain(&self.sentence()))
+        write!(f, "{}", xmap_image::Plain(&cut(&self.sentence(), MOST_CHARS)))
     }
 }
