@@ -15,6 +15,7 @@ use xmap_image::conflict;
 use xmap_link::{DeviceEventKind, Life, RollbackReason};
 
 use crate::admission::hold;
+use crate::device::AHEAD_US;
 use crate::lifecycle::Step;
 use crate::lines::{bring_back_lines, change_lines, check_lines, make_safe, prepare_lines, release_lines};
 use crate::module::Place;
@@ -86,8 +87,13 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
     /// Between two events: the module that runs is unmounted, what it keeps is carried over, the lines whose
     /// use changes are set up, and the new one is mounted. Where that fails, the one before comes back.
     fn switch(&mut self, number: u8, cleared: Cleared, kept: Option<Kept<'_>>) -> Result<(), MountError> {
+        let end_us = self.board.now_us().saturating_add(AHEAD_US);
         while let Some(event) = self.queue.pop_of(number) {
             self.dispatch(event);
+            if self.board.now_us() >= end_us {
+                // The others are forgotten with the timers.
+                break;
+            }
         }
         let before = self.life(number);
         let had = matches!(before, Life::Running | Life::Faulted);

@@ -22,6 +22,10 @@ use crate::{Board, Development, Failure, Handle, HostId, ModuleExport, Ram, Slot
 /// turn.
 const EDGES_A_TURN: usize = 64;
 
+/// Microseconds of events and last calls that a host's call or a swap lets go before it. Beyond that it goes
+/// ahead of the others, so that a turn of the main loop is bounded by a few calls, whatever waits.
+pub(crate) const AHEAD_US: u64 = 100_000;
+
 /// What a call of a host or of a test came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NotCalled {
@@ -273,8 +277,8 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
         }
     }
 
-    /// Calls an export of a module's active image, behind the events that wait. Results stand in
-    /// `results`; how many there are.
+    /// Calls an export of a module's active image, behind the events that wait, as far as these take no longer
+    /// than 100 ms. Results stand in `results`; how many there are.
     ///
     /// # Errors
     /// [`NotCalled`]; what follows a trap by the module's policy has been done.
@@ -335,14 +339,17 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
         }
     }
 
-    /// Runs the events that wait now. Those that fall due meanwhile wait for the next poll, so that this
-    /// ends.
+    /// Runs the events that wait now, up to the one that ends beyond [`AHEAD_US`]. Those that fall due
+    /// meanwhile wait for the next poll.
     fn run_queued(&mut self) {
         let now_us = self.board.now_us();
         _ = self.collect(now_us);
         for _ in 0..crate::queue::QUEUE {
             let Some(event) = self.queue.pop() else { break };
             self.dispatch(event);
+            if self.board.now_us().saturating_sub(now_us) >= AHEAD_US {
+                break;
+            }
         }
     }
 

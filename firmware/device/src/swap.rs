@@ -7,6 +7,7 @@ use xmap_link::{DeviceEventKind, ImageState, Life, Refusal, RollbackReason};
 use xmap_trust::Origin;
 
 use crate::activate::Activation;
+use crate::device::AHEAD_US;
 use crate::lifecycle::Step;
 use crate::lines::make_safe;
 use crate::slot::Slot;
@@ -114,11 +115,13 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
         self.refused = Some((number, failure.clone()));
     }
 
-    /// Ends the time of the active image: gives its handles up and, where it still runs, tells it so. A trap
-    /// in that is told, and keeps nothing from going on.
+    /// Ends the time of the active image: gives its handles up and, where it still runs, calls its `cleanup`
+    /// for each, as far as this takes no longer than [`AHEAD_US`], and its `on_unmount`. A trap in that is
+    /// recorded, and keeps nothing from going on.
     pub(crate) fn unmount(&mut self, number: u8, runs: bool) -> Result<(), MountError> {
+        let end_us = self.board.now_us().saturating_add(AHEAD_US);
         while let Some(handle) = self.handles.take_of(number) {
-            if runs {
+            if runs && self.board.now_us() < end_us {
                 _ = self.last_words(number, |panel| panel.cleanup(handle));
             }
         }

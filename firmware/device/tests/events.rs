@@ -3,6 +3,7 @@
 mod common;
 
 use common::{Says, Small, call, happened, line, pass, put, ret, running};
+use tiny_mapper::Clock as _;
 use xmap_image::{EventSource, FaultPolicy, OnOverrun, Op, PinMode, Pull, Safe, Ty};
 use xmap_link::DeviceEventKind;
 
@@ -75,6 +76,37 @@ fn a_call_comes_behind_the_events_that_wait() {
     // Time has passed, and nobody has polled: the tick is due, and comes first.
     device.board_mut().advance(10);
     assert_eq!(read(&mut device, "ticks"), 1);
+}
+
+/// Sixteen handlers that each wait for 50 ms: all of them are due.
+fn sixteen() -> xmap_device::Device<xmap_sim::Heap, xmap_sim::SimBoard> {
+    let names: Vec<String> = (0..16).map(|n| format!("h{n}")).collect();
+    let wait = [Op::Const32W.abc(1, 0, 0), 50_000, Op::TimeDelay.abc(1, 0, 0), ret()];
+    let mut small = counting();
+    small = names.iter().fold(small, |small, name| small.code(name, &[], &[], &wait));
+    small =
+        names.iter().fold(small, |small, name| small.on(name, EventSource::Every { every_us: 10_000_000 }));
+    let mut device = running(&small);
+    device.board_mut().advance(10_000_000);
+    device
+}
+
+/// However many events wait, each as long as it may be: a call and a swap let 100 ms of them go before them.
+#[test]
+fn a_call_and_a_swap_wait_for_some_events_and_not_for_all() {
+    let mut device = sixteen();
+    assert_eq!(read(&mut device, "ticks"), 0);
+    assert_eq!(device.board_mut().now_us(), 10_000_000 + 100_000);
+    assert_eq!(device.status(0).unwrap().events, 2);
+    pass(&mut device, 1_000_000);
+    assert_eq!(device.status(0).unwrap().events, 16, "the others come behind it");
+
+    let mut device = sixteen();
+    assert!(device.poll(), "one runs, and all are in the queue");
+    device.install(0, &common::bytes(&counting())).unwrap();
+    assert_eq!(device.board_mut().now_us(), 10_050_000 + 100_000);
+    pass(&mut device, 1_000_000);
+    assert_eq!(device.status(0).unwrap().events, 3, "the others were the old image's, and are forgotten");
 }
 
 /// A handler that takes longer than its period.
