@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use tiny_mapper::{Function, LogLevel, Pull, Random};
+use tiny_mapper::{Function, I2c, LogLevel, Pull, Random};
 use xmap_boards::{Bank, BoardId, Line, LineSet, PinMask, Register, RegisterKind};
 use xmap_device::{Board, Edge};
 
+use crate::i2c::Buses;
 use crate::{Access, Change, Contention, Drive, Event, EventKind, Gpio};
 
 /// A board's GPIO block with virtual time and a record of everything that happens to it.
@@ -52,6 +53,7 @@ pub struct SimBoard {
     schedules: u64,
     /// The first scheduled level that met an output.
     contention: Option<Contention>,
+    pub(crate) buses: Buses,
 }
 
 /// The places in the record where a module's own part begins, and the levels there.
@@ -91,6 +93,7 @@ impl SimBoard {
             scheduled: BTreeMap::new(),
             schedules: 0,
             contention: None,
+            buses: Buses::default(),
         }
     }
 
@@ -303,6 +306,24 @@ impl SimBoard {
         }
     }
 
+    /// Records something that began at an earlier time.
+    pub(crate) fn note_at(&mut self, time_us: u64, kind: EventKind) {
+        if self.recording {
+            self.events.push(Event { time_us, kind });
+        }
+    }
+
+    /// Records levels that a bus has on its lines: the registers know nothing of them.
+    pub(crate) fn note_bus(&mut self, levels: &[(Line, bool)]) {
+        if levels.is_empty() || !self.recording {
+            return;
+        }
+        for (line, high) in levels {
+            self.changes.push(Change { time_us: self.now_us, step: self.step, line: *line, high: *high });
+        }
+        self.step = self.step.wrapping_add(1);
+    }
+
     fn note_changes(&mut self) {
         let levels = self.gpio.levels();
         let changed = self.noted ^ levels;
@@ -386,6 +407,10 @@ impl Random for SimBoard {
 
 impl tiny_mapper::Port for SimBoard {
     fn random(&mut self) -> Option<&mut dyn Random> {
+        Some(self)
+    }
+
+    fn i2c(&mut self) -> Option<&mut dyn I2c> {
         Some(self)
     }
 }

@@ -11,10 +11,13 @@
 //!   target must reproduce.
 //! - [`draw`] and [`write_vcd`] show levels over time: in a terminal, and in GTKWave.
 //!
+//! - [`SimBoard::attach`] connects an [`I2cDevice`] to a bus: a register file, a chip, or one that a test
+//!   writes; [`SimBoard::disturb`] lets something go wrong at a clock of a transfer.
+//!
 //! # What is not simulated
 //!
-//! A module's computing takes no time; time passes where the test or the module waits. ALT functions
-//! have no peripherals behind them. Lines have no pull at reset, which on a real board differs from
+//! A module's computing takes no time; time passes where the test or the module waits. A transfer
+//! on a bus takes the time that it takes on the wire; ALT functions have no other peripherals behind them. Lines have no pull at reset, which on a real board differs from
 //! line to line; the lines that a manifest declares get theirs at load, here as there.
 //!
 //! A module without a manifest does not say which lines are outputs. For its lines the last event
@@ -23,6 +26,7 @@
 
 mod board;
 mod gpio;
+mod i2c;
 mod passing;
 mod record;
 mod run;
@@ -35,6 +39,7 @@ mod waveform;
 
 pub use board::SimBoard;
 pub use gpio::{Contention, Gpio};
+pub use i2c::{Eeprom, I2cDevice, I2cFault, Pcf8574, RegisterFile, Rtc, Tmp105, Transfer};
 pub use passing::{MAX_EVENTS, MAX_EVENTS_AT_ONCE, MAX_TIME_US, Standstill};
 pub use record::{Access, Change, Event, EventKind, trace_line};
 pub use run::{Places, Player, Shown, StepError, StepErrorKind, Unexpected, run};

@@ -5,6 +5,8 @@ use std::fmt;
 use tiny_mapper::LogLevel;
 use xmap_boards::{Line, Register};
 
+use crate::Transfer;
+
 /// Something that happened, and when.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
@@ -33,6 +35,8 @@ pub enum EventKind {
         /// The level.
         level: Option<bool>,
     },
+    /// A transfer on a bus ended; its time is that of its beginning.
+    Transfer(Transfer),
 }
 
 /// One access to a register of the GPIO block.
@@ -60,11 +64,17 @@ impl fmt::Display for Access {
     }
 }
 
-/// A line of the full trace (`--trace`): `       120us W GPSET0 0x00020000`. Only accesses have one.
+/// A line of the full trace (`--trace`): `       120us W GPSET0 0x00020000`, or
+/// `       120us I2C1 0x48 w 00 r 19 80 ok`. Only accesses and transfers have one.
 pub fn trace_line(event: &Event) -> Option<String> {
-    let EventKind::Access(access) = &event.kind else { return None };
-    let direction = if access.write { 'W' } else { 'R' };
-    Some(format!("{:>10}us {direction} {access}", event.time_us))
+    match &event.kind {
+        EventKind::Access(access) => {
+            let direction = if access.write { 'W' } else { 'R' };
+            Some(format!("{:>10}us {direction} {access}", event.time_us))
+        }
+        EventKind::Transfer(transfer) => Some(format!("{:>10}us {transfer}", event.time_us)),
+        EventKind::Log { .. } | EventKind::Driven { .. } => None,
+    }
 }
 
 /// A level on a pad that changed.

@@ -77,6 +77,8 @@ pub struct Sim {
     traps: Vec<(String, Trap)>,
     /// The lines that the images of module 0 declared, each with its name.
     lines: Vec<(Line, Option<String>)>,
+    /// The lines of the buses that they have devices on, each with its name.
+    bus_lines: Vec<(Line, String)>,
     /// Whether one of them was without a manifest.
     bare: bool,
     /// The exports that were called or run as handlers: the beginnings of their images' hashes, and their
@@ -221,8 +223,19 @@ impl Sim {
                 let shown = device.board().ready().events;
                 let (told, trapped, traps, lines) = (0, 0, Vec::new(), Vec::new());
                 let (reached, reached_keys) = (BTreeSet::new(), BTreeSet::new());
-                let mut sim =
-                    Self { device, shown, told, trapped, traps, lines, bare: false, reached, reached_keys };
+                let (bus_lines, bare) = (Vec::new(), false);
+                let mut sim = Self {
+                    device,
+                    shown,
+                    told,
+                    trapped,
+                    traps,
+                    lines,
+                    bus_lines,
+                    bare,
+                    reached,
+                    reached_keys,
+                };
                 sim.note_lines(&view);
                 Ok(sim)
             }
@@ -269,6 +282,13 @@ impl Sim {
     fn note_lines(&mut self, image: &Image<'_>) {
         let manifest = image.manifest().unwrap_or_default();
         self.bare |= image.is_bare();
+        for bus in image.i2c().iter().filter_map(|row| row.bus(image.board())) {
+            for (line, what) in [(bus.sda, "sda"), (bus.scl, "scl")] {
+                if self.bus_lines.iter().all(|(known, _)| *known != line) {
+                    self.bus_lines.push((line, format!("i2c{}_{what}", bus.number)));
+                }
+            }
+        }
         for pin in image.pins() {
             let line = pin.line();
             let name = manifest.pins.iter().find(|name| name.line == line.number());
@@ -476,13 +496,22 @@ impl Sim {
         let changes = self.board().changes().get(self.board().ready().changes..).unwrap_or_default();
         let mut lines = self.lines.clone();
         lines.sort_by_key(|(line, _)| *line);
+        let of = |line: Line| changes.iter().filter(move |change| change.line == line).copied().collect();
         let signals = lines.into_iter().map(|(line, name)| Signal {
             name: name.unwrap_or_else(|| format!("gpio{line}")),
             line,
             initial: self.board().ready().levels.contains(line),
-            changes: changes.iter().filter(|change| change.line == line).copied().collect(),
+            changes: of(line),
         });
-        signals.filter(|signal| !self.bare || !signal.changes.is_empty()).collect()
+        let signals = signals.filter(|signal| !self.bare || !signal.changes.is_empty());
+        // The lines of buses are pulled up.
+        let buses = self.bus_lines.iter().map(|(line, name)| Signal {
+            name: name.clone(),
+            line: *line,
+            initial: true,
+            changes: of(*line),
+        });
+        signals.chain(buses).collect()
     }
 
     /// The module's linear memory.

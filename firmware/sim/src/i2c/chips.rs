@@ -1,0 +1,500 @@
+//! Ready devices: register files and chips that many panels have.
+
+use super::I2cDevice;
+
+/// A device with registers of 8 or 16 bits behind a pointer of one byte, which a write sets first and which
+/// grows with each register: most sensors.
+#[derive(Clone, Debug)]
+pub struct RegisterFile {
+    registers: Vec<u16>,
+    /// Bytes of a register: 1 or 2, the higher byte first.
+    width: u8,
+    pointer: u8,
+    /// Bytes since the device was addressed, the pointer not counted.
+    at: u8,
+    has_pointer: bool,
+}
+
+impl RegisterFile {
+    /// 256 registers of 8 bits, all zero.
+    pub fn bytes() -> Self {
+        Self::of(1)
+    }
+
+    /// 256 registers of 16 bits, all zero; the higher byte is transferred first.
+    pub fn words() -> Self {
+        Self::of(2)
+    }
+
+    fn of(width: u8) -> Self {
+        Self { registers: vec![0; 256], width, pointer: 0, at: 0, has_pointer: false }
+    }
+
+    /// Sets a register.
+    pub fn put(&mut self, register: u8, value: u16) {
+        self.registers[usize::from(register)] = value;
+    }
+
+    /// Returns a register.
+    pub fn at(&self, register: u8) -> u16 {
+        self.registers[usize::from(register)]
+    }
+
+    /// The register and the shift of the next byte.
+    fn place(&self) -> (usize, u32) {
+        let (register, byte) = (self.pointer.wrapping_add(self.at / self.width), self.at % self.width);
+        (usize::from(register), 8 * u32::from(self.width - 1 - byte))
+    }
+}
+
+impl I2cDevice for RegisterFile {
+    fn start(&mut self, read: bool, _: u64) -> bool {
+        (self.at, self.has_pointer) = (0, read);
+        true
+    }
+
+    fn write(&mut self, byte: u8) -> bool {
+        if !self.has_pointer {
+            (self.pointer, self.has_pointer) = (byte, true);
+            return true;
+        }
+        let (register, shift) = self.place();
+        let old = self.registers[register];
+        self.registers[register] = old & !(0xff << shift) | u16::from(byte) << shift;
+        self.at = self.at.wrapping_add(1);
+        true
+    }
+
+    fn read(&mut self) -> u8 {
+        let (register, shift) = self.place();
+        self.at = self.at.wrapping_add(1);
+        (self.registers[register] >> shift) as u8
+    }
+
+    fn stop(&mut self, _: u64) {
+        self.pointer = self.pointer.wrapping_add(self.at / self.width);
+        self.at = 0;
+    }
+
+    fn set(&mut self, what: &str, value: &str) -> Result<(), String> {
+        let most = if self.width == 1 { 0xff } else { 0xffff };
+        let register = whole(what, 0xff).ok_or("it has registers, from 0 to 255")?;
+        let value = whole(value, most).ok_or_else(|| format!("a register holds 0 to {most}"))?;
+        self.put(register as u8, value as u16);
+        Ok(())
+    }
+
+    fn get(&self, what: &str) -> Option<String> {
+        Some(format!("{:#04x}", self.at(whole(what, 0xff)? as u8)))
+    }
+
+    fn copied(&self) -> Box<dyn I2cDevice> {
+        Box::new(self.clone())
+    }
+}
+
+/// A TMP105, which an LM75 is but for its resolution: register 0 is the temperature, 12 bits of 1/16 degree,
+/// 1 the configuration, 2 and 3 the limits.
+#[derive(Clone, Debug)]
+pub struct Tmp105 {
+    sixteenths: i16,
+    configuration: u8,
+    limits: [u16; 2],
+    pointer: u8,
+    at: usize,
+    has_pointer: bool,
+    taken: [u8; 2],
+}
+
+impl Default for Tmp105 {
+    fn default() -> Self {
+        // The limits after power-on: 75 and 80 degrees.
+        let limits = [0x4b00, 0x5000];
+        Self { sixteenths: 0, configuration: 0, limits, pointer: 0, at: 0, has_pointer: false, taken: [0; 2] }
+    }
+}
+
+impl Tmp105 {
+    /// Sets the temperature in degrees; the chip has steps of 1/16 degree, and rounds down.
+    pub fn set_degrees(&mut self, degrees: f64) {
+        self.sixteenths = (degrees * 16.0).floor().clamp(-2048.0, 2047.0) as i16;
+    }
+
+    fn register(&self) -> [u8; 2] {
+        match self.pointer & 3 {
+            // The resolution is in bits 5 and 6 of the configuration: 9 bits and up.
+            0 => {
+                let unused = 3 - u32::from(self.configuration >> 5 & 3);
+                ((self.sixteenths >> unused << unused << 4) as u16).to_be_bytes()
+            }
+            1 => [self.configuration; 2],
+            n => self.limits[usize::from(n) - 2].to_be_bytes(),
+        }
+    }
+}
+
+impl I2cDevice for Tmp105 {
+    fn start(&mut self, read: bool, _: u64) -> bool {
+        (self.at, self.has_pointer) = (0, read);
+        true
+    }
+
+    fn write(&mut self, byte: u8) -> bool {
+        if !self.has_pointer {
+            (self.pointer, self.has_pointer) = (byte, true);
+            return true;
+        }
+        if let Some(taken) = self.taken.get_mut(self.at) {
+            *taken = byte;
+        }
+        self.at += 1;
+        match (self.pointer & 3, self.at) {
+            (1, 1) => self.configuration = byte,
+            (n @ 2.., 2) => self.limits[usize::from(n) - 2] = u16::from_be_bytes(self.taken),
+            _ => {}
+        }
+        true
+    }
+
+    fn read(&mut self) -> u8 {
+        let byte = self.register().get(self.at).copied().unwrap_or(0xff);
+        self.at += 1;
+        byte
+    }
+
+    fn stop(&mut self, _: u64) {
+        self.at = 0;
+    }
+
+    fn set(&mut self, what: &str, value: &str) -> Result<(), String> {
+        if what != "temperature" {
+            return Err("it has a `temperature`".into());
+        }
+        let degrees: f64 = value.parse().map_err(|_| "a temperature is a number of degrees, `21.5`")?;
+        if !(-128.0..128.0).contains(&degrees) {
+            return Err("its temperature is -128 to 127.9 degrees".into());
+        }
+        self.set_degrees(degrees);
+        Ok(())
+    }
+
+    fn get(&self, what: &str) -> Option<String> {
+        match what {
+            "temperature" => Some(format!("{}", f64::from(self.sixteenths) / 16.0)),
+            "configuration" => Some(format!("{:#04x}", self.configuration)),
+            _ => None,
+        }
+    }
+
+    fn copied(&self) -> Box<dyn I2cDevice> {
+        Box::new(self.clone())
+    }
+}
+
+/// A clock, DS1307 or DS1338: seconds, minutes, hours, day of the week, day, month and year in decimal digits
+/// of four bits, the control register, and 56 bytes that it keeps. It runs from the time that was set, with
+/// the board's.
+#[derive(Clone, Debug)]
+pub struct Rtc {
+    /// Registers 7 to 63.
+    kept: [u8; 57],
+    /// Seconds since 2000-01-01, and the board's time then.
+    set: (u64, u64),
+    /// The registers of time when the device was addressed last: they do not change within a transfer.
+    latched: [u8; 7],
+    pointer: u8,
+    has_pointer: bool,
+    changed: bool,
+}
+
+impl Default for Rtc {
+    fn default() -> Self {
+        Self { kept: [0; 57], set: (0, 0), latched: [0; 7], pointer: 0, has_pointer: false, changed: false }
+    }
+}
+
+const DAY_S: u64 = 86_400;
+
+impl Rtc {
+    /// Registers of so many seconds since 2000-01-01, a Saturday.
+    fn registers(seconds: u64) -> [u8; 7] {
+        let (mut days, second) = (seconds / DAY_S, seconds % DAY_S);
+        let week = (days + 6) % 7 + 1;
+        let (mut year, mut month) = (0, 0);
+        while days >= days_of_year(year) {
+            days -= days_of_year(year);
+            year += 1;
+        }
+        while days >= days_of_month(year, month) {
+            days -= days_of_month(year, month);
+            month += 1;
+        }
+        [second % 60, second / 60 % 60, second / 3600, week, days + 1, month + 1, year].map(|n| bcd(n as u8))
+    }
+
+    fn seconds(registers: [u8; 7]) -> u64 {
+        let masks = [0x7f, 0x7f, 0x3f, 7, 0x3f, 0x1f, 0xff];
+        let mut digits = [0; 7];
+        for ((to, from), mask) in digits.iter_mut().zip(registers).zip(masks) {
+            *to = u64::from((from & mask) >> 4) * 10 + u64::from(from & mask & 15);
+        }
+        let [second, minute, hour, _, day, month, year] = digits;
+        let years: u64 = (0..year).map(days_of_year).sum();
+        let months: u64 = (0..month.clamp(1, 12) - 1).map(|month| days_of_month(year, month)).sum();
+        (years + months + day.max(1) - 1) * DAY_S + hour * 3600 + minute * 60 + second
+    }
+
+    fn now(&self, now_us: u64) -> u64 {
+        self.set.0 + now_us.saturating_sub(self.set.1) / 1_000_000
+    }
+}
+
+const fn bcd(n: u8) -> u8 {
+    n / 10 << 4 | n % 10
+}
+
+const fn days_of_year(year: u64) -> u64 {
+    if year.is_multiple_of(4) { 366 } else { 365 }
+}
+
+const fn days_of_month(year: u64, month: u64) -> u64 {
+    match month {
+        1 if year.is_multiple_of(4) => 29,
+        1 => 28,
+        3 | 5 | 8 | 10 => 30,
+        _ => 31,
+    }
+}
+
+impl I2cDevice for Rtc {
+    fn start(&mut self, read: bool, now_us: u64) -> bool {
+        if !self.changed {
+            self.latched = Self::registers(self.now(now_us));
+        }
+        self.has_pointer = read;
+        true
+    }
+
+    fn write(&mut self, byte: u8) -> bool {
+        if !self.has_pointer {
+            (self.pointer, self.has_pointer) = (byte & 63, true);
+            return true;
+        }
+        let at = usize::from(self.pointer);
+        match self.latched.get_mut(at) {
+            Some(register) => {
+                *register = byte;
+                self.changed = true;
+            }
+            None => self.kept[at - 7] = byte,
+        }
+        self.pointer = (self.pointer + 1) & 63;
+        true
+    }
+
+    fn read(&mut self) -> u8 {
+        let at = usize::from(self.pointer);
+        self.pointer = (self.pointer + 1) & 63;
+        self.latched.get(at).copied().unwrap_or_else(|| self.kept[at - 7])
+    }
+
+    fn stop(&mut self, now_us: u64) {
+        if std::mem::take(&mut self.changed) {
+            self.set = (Self::seconds(self.latched), now_us);
+        }
+    }
+
+    fn set(&mut self, what: &str, value: &str) -> Result<(), String> {
+        let form = "a time is `2026-11-28T07:00:00`";
+        if what != "time" {
+            return Err("it has a `time`".into());
+        }
+        let parts: Option<Vec<u8>> = value
+            .split(['-', 'T', ':'])
+            .map(|part| part.parse::<u16>().ok().map(|n| (n % 100) as u8))
+            .collect();
+        let Some([year, month, day, hour, minute, second]) = parts.as_deref() else {
+            return Err(form.into());
+        };
+        let fits = (1..=12).contains(month) && (1..=31).contains(day) && *hour < 24 && *minute < 60;
+        if !(fits && *second < 60) {
+            return Err(form.into());
+        }
+        let registers = [*second, *minute, *hour, 1, *day, *month, *year].map(bcd);
+        self.set = (Self::seconds(registers), 0);
+        Ok(())
+    }
+
+    fn get(&self, what: &str) -> Option<String> {
+        let [second, minute, hour, _, day, month, year] = Self::registers(self.set.0);
+        let time = || format!("20{year:02x}-{month:02x}-{day:02x}T{hour:02x}:{minute:02x}:{second:02x}");
+        (what == "time").then(time)
+    }
+
+    fn copied(&self) -> Box<dyn I2cDevice> {
+        Box::new(self.clone())
+    }
+}
+
+/// An EEPROM of the 24Cxx kind. A write changes bytes of one page, wraps at its end, and takes its time,
+/// during which the chip does not acknowledge.
+#[derive(Clone, Debug)]
+pub struct Eeprom {
+    bytes: Vec<u8>,
+    page: usize,
+    /// Bytes of an address: 1 up to 256 bytes, else 2.
+    address_bytes: u8,
+    write_us: u64,
+    pointer: usize,
+    /// Bytes of the address that are still to come.
+    missing: u8,
+    written: bool,
+    ready_us: u64,
+}
+
+impl Eeprom {
+    /// A chip of so many bytes, all 0xff, with pages of 8 bytes (up to 256 bytes), else of 32. A write takes
+    /// 5 ms.
+    pub fn new(bytes: usize) -> Self {
+        let bytes = bytes.clamp(1, 65_536);
+        let (page, address_bytes) = if bytes <= 256 { (8, 1) } else { (32, 2) };
+        Self {
+            bytes: vec![0xff; bytes],
+            page,
+            address_bytes,
+            write_us: 5_000,
+            pointer: 0,
+            missing: 0,
+            written: false,
+            ready_us: 0,
+        }
+    }
+
+    /// What it holds.
+    pub fn content(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// What it holds, to change it.
+    pub fn content_mut(&mut self) -> &mut [u8] {
+        &mut self.bytes
+    }
+
+    /// The same chip with another time for a write.
+    #[must_use]
+    pub fn with_write_us(self, write_us: u64) -> Self {
+        Self { write_us, ..self }
+    }
+}
+
+impl I2cDevice for Eeprom {
+    fn start(&mut self, read: bool, now_us: u64) -> bool {
+        if now_us < self.ready_us {
+            return false;
+        }
+        if !read {
+            (self.missing, self.written) = (self.address_bytes, false);
+        }
+        true
+    }
+
+    fn write(&mut self, byte: u8) -> bool {
+        if self.missing != 0 {
+            let higher = if self.missing == self.address_bytes { 0 } else { self.pointer << 8 };
+            self.pointer = (higher | usize::from(byte)) % self.bytes.len();
+            self.missing -= 1;
+            return true;
+        }
+        self.bytes[self.pointer] = byte;
+        self.written = true;
+        let first = self.pointer / self.page * self.page;
+        self.pointer = (first + (self.pointer + 1 - first) % self.page) % self.bytes.len();
+        true
+    }
+
+    fn read(&mut self) -> u8 {
+        let byte = self.bytes[self.pointer];
+        self.pointer = (self.pointer + 1) % self.bytes.len();
+        byte
+    }
+
+    fn stop(&mut self, now_us: u64) {
+        if std::mem::take(&mut self.written) {
+            self.ready_us = now_us + self.write_us;
+        }
+    }
+
+    fn set(&mut self, what: &str, value: &str) -> Result<(), String> {
+        let last = self.bytes.len() as u64 - 1;
+        let at = whole(what, last).ok_or_else(|| format!("it has bytes, from 0 to {last}"))?;
+        self.bytes[at as usize] = whole(value, 0xff).ok_or("a byte is 0 to 255")? as u8;
+        Ok(())
+    }
+
+    fn get(&self, what: &str) -> Option<String> {
+        let at = whole(what, self.bytes.len() as u64 - 1)?;
+        Some(format!("{:#04x}", self.bytes[at as usize]))
+    }
+
+    fn copied(&self) -> Box<dyn I2cDevice> {
+        Box::new(self.clone())
+    }
+}
+
+/// A PCF8574: eight pins, each of which it drives low or lets go of.
+#[derive(Clone, Copy, Debug)]
+pub struct Pcf8574 {
+    /// Ones let go.
+    latch: u8,
+    /// What something outside pulls low, as zeros.
+    outside: u8,
+}
+
+impl Default for Pcf8574 {
+    fn default() -> Self {
+        Self { latch: 0xff, outside: 0xff }
+    }
+}
+
+impl I2cDevice for Pcf8574 {
+    fn start(&mut self, _: bool, _: u64) -> bool {
+        true
+    }
+
+    fn write(&mut self, byte: u8) -> bool {
+        self.latch = byte;
+        true
+    }
+
+    fn read(&mut self) -> u8 {
+        self.latch & self.outside
+    }
+
+    fn stop(&mut self, _: u64) {}
+
+    fn set(&mut self, what: &str, value: &str) -> Result<(), String> {
+        if what != "inputs" {
+            return Err("it has `inputs`: a zero is a pin that something pulls low".into());
+        }
+        self.outside = whole(value, 0xff).ok_or("`inputs` are 0 to 255")? as u8;
+        Ok(())
+    }
+
+    fn get(&self, what: &str) -> Option<String> {
+        match what {
+            "outputs" => Some(format!("{:#04x}", self.latch)),
+            "inputs" => Some(format!("{:#04x}", self.outside)),
+            _ => None,
+        }
+    }
+
+    fn copied(&self) -> Box<dyn I2cDevice> {
+        Box::new(*self)
+    }
+}
+
+/// A whole number up to `most`, decimal or hexadecimal.
+fn whole(text: &str, most: u64) -> Option<u64> {
+    let number = crate::value::parse_whole(text)?;
+    u64::try_from(number).ok().filter(|number| *number <= most)
+}
