@@ -12,6 +12,7 @@ use anyhow::{Context as _, Error, Result, anyhow, bail, ensure};
 use dtoolkit::model::{DeviceTree, DeviceTreeNode, DeviceTreeProperty};
 use tempfile::NamedTempFile;
 
+use crate::chips::Chips;
 use crate::firmware::Built;
 use crate::linux::{Store, Witness};
 use crate::running::{Running, Wire};
@@ -97,6 +98,10 @@ pub struct Machine<'a> {
     pub restarts: bool,
     /// The emulator traces stores to the GPIO registers ([`Emulator::stores`]).
     pub watched: bool,
+    /// The chips on I2C bus 1, as QEMU's option `-device` takes them: `tmp105,address=0x48`. With any, the
+    /// emulator traces what the bus carries ([`Emulator::bus`]), and what a chip has can be set
+    /// ([`Emulator::set`]).
+    pub chips: &'a [&'a str],
 }
 
 impl<'a> Machine<'a> {
@@ -111,6 +116,7 @@ impl<'a> Machine<'a> {
             seeded: true,
             restarts: false,
             watched: false,
+            chips: &[],
         }
     }
 
@@ -136,6 +142,9 @@ impl<'a> Machine<'a> {
         if !arguments.is_empty() {
             qemu.args(["-append", arguments.trim_end()]);
         }
+        for chip in self.chips {
+            qemu.args(["-device", &format!("{chip},bus=i2c-bus.1")]);
+        }
         if self.counting {
             qemu.args(["-icount", "shift=0,sleep=off"]);
         }
@@ -158,9 +167,25 @@ impl<'a> Machine<'a> {
         let device_tree = self.device_tree()?;
         let wire = Wire::new()?;
         let mut command = self.command(&wire.option()?, device_tree.path());
-        let witness = self.watched.then(Witness::new).transpose()?;
+        let has_chips = !self.chips.is_empty();
+        let witness = (self.watched || has_chips).then(Witness::new).transpose()?;
+        // The last of these options says where the trace goes.
+        if has_chips {
+            command.args([
+                "-trace",
+                "enable=i2c_event",
+                "-trace",
+                "enable=i2c_send",
+                "-trace",
+                "enable=i2c_recv",
+            ]);
+        }
         if let Some(witness) = &witness {
-            command.args(witness.options(true));
+            command.args(witness.options(self.watched));
+        }
+        let machine = has_chips.then(Wire::new).transpose()?;
+        if let Some(machine) = &machine {
+            command.args(["-qmp", &machine.option()?]);
         }
         let monitor = self.restarts.then(Wire::new).transpose()?;
         if let Some(monitor) = &monitor {
@@ -169,7 +194,9 @@ impl<'a> Machine<'a> {
         let mut running = Running::start(&mut command)?;
         let uart = running.accept(&wire)?;
         let monitor = monitor.map(|monitor| running.accept(&monitor)).transpose()?;
-        Ok(Emulator { running, uart, monitor, witness, _device_tree: device_tree })
+        let machine = machine.map(|machine| running.accept(&machine)).transpose()?;
+        let chips = machine.map(Chips::new).transpose()?;
+        Ok(Emulator { running, uart, monitor, witness, chips, _device_tree: device_tree })
     }
 
     /// Runs it in the place of this process, so that it ends with it; the UART is at `serial`: `stdio`, or
@@ -198,6 +225,8 @@ pub struct Emulator {
     /// Where QEMU is given commands, if [`Machine::restarts`].
     monitor: Option<TcpStream>,
     witness: Option<Witness>,
+    /// Where QEMU is told what its chips have, if there are [`Machine::chips`].
+    chips: Option<Chips>,
     /// QEMU reads it while it starts.
     _device_tree: NamedTempFile,
 }
@@ -247,6 +276,25 @@ impl Emulator {
     /// The trace cannot be read.
     pub fn stores(&mut self) -> Result<Vec<Store>> {
         self.witness.as_mut().map_or(Ok(Vec::new()), Witness::stores)
+    }
+
+    /// What I2C bus 1 carried since this was last asked, as the emulator saw it: `start 48`, `w 00`, `r 19`,
+    /// `stop`, each with the chip's address or the byte.
+    ///
+    /// # Errors
+    ///
+    /// The trace cannot be read, or the machine has no [`Machine::chips`].
+    pub fn bus(&mut self) -> Result<Vec<String>> {
+        self.witness.as_mut().context("the machine has no chips")?.bus()
+    }
+
+    /// Sets a property of a chip with an `id`: the `temperature` of a `tmp105,id=temp`, in 1/1000 degree.
+    ///
+    /// # Errors
+    ///
+    /// The machine has no [`Machine::chips`], or QEMU refuses.
+    pub fn set(&mut self, id: &str, property: &str, value: i64) -> Result<()> {
+        self.chips.as_mut().context("the machine has no chips")?.set(id, property, value)
     }
 
     /// What the board sends up to and with `text`.

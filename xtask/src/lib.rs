@@ -2,6 +2,7 @@
 //! What the developer commands are made of, for `cargo xtask` and for tests that run firmware.
 
 pub mod apt;
+mod chips;
 pub mod deb;
 pub mod dependencies;
 pub mod emulator;

@@ -49,6 +49,16 @@ pub enum PinFunction {
     Output = 0b001,
     /// Alternate function 0: on lines 14 and 15, the UART's TXD0 and RXD0 (section 5.3).
     Alt0 = 0b100,
+    /// Alternate function 1.
+    Alt1 = 0b101,
+    /// Alternate function 2.
+    Alt2 = 0b110,
+    /// Alternate function 3.
+    Alt3 = 0b111,
+    /// Alternate function 4.
+    Alt4 = 0b011,
+    /// Alternate function 5: on some lines, an I2C bus.
+    Alt5 = 0b010,
 }
 
 /// The GPIO block's driver: every method is one or two accesses to its registers.

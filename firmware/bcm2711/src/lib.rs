@@ -1,5 +1,5 @@
 #![cfg_attr(not(test), no_std)]
-//! Registers of the BCM2711, the chip of the Raspberry Pi 4B: GPIO, clock, UART, interrupt controller,
+//! Registers of the BCM2711, the chip of the Raspberry Pi 4B: GPIO, clock, UART, I2C, interrupt controller,
 //! watchdog, and the core's performance counters. The crate where unsafe lives.
 //!
 //! Sections are those of *BCM2711 ARM Peripherals*. Its addresses of the form `0x7eXX_XXXX` are the
@@ -10,6 +10,7 @@
 //! [`Peripherals::new`] is the one place where an address becomes a register.
 
 mod bits;
+mod bsc;
 mod clock;
 #[cfg(all(target_arch = "aarch64", target_os = "none"))]
 mod core_registers;
@@ -28,6 +29,7 @@ mod safe_port;
 mod uart;
 mod watchdog;
 
+pub use bsc::{Apart, Block, Bsc, BscRegisters, ChipBsc, Register, Registers};
 pub use clock::{Clock, Counter};
 #[cfg(all(target_arch = "aarch64", target_os = "none"))]
 pub use core_registers::{Fault, GenericTimer, exception_level, halt, take_interrupts, wait_for_interrupt};
@@ -35,7 +37,7 @@ pub use gic::{CoreRegisters, DistributorRegisters, Gic, Interrupt, Pending, Take
 pub use gpio::{Gpio, GpioRegisters, PinFunction};
 pub use lasting::{LASTING_PLACE, LASTING_WORDS, Lasting, LastingRegisters};
 pub use pads::{Pads, Prepared, SafeStores, Seen, rose};
-pub use peripherals::{GPIO_ADDRESS, Peripherals, UNCACHED};
+pub use peripherals::{GPIO_ADDRESS, I2C_BUSES, Peripherals, UNCACHED};
 pub use pi::Pi;
 #[cfg(all(target_arch = "aarch64", target_os = "none"))]
 pub use pmu::{Count, Pmu};

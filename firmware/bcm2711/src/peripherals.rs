@@ -4,12 +4,18 @@ use core::ptr::NonNull;
 
 use safe_mmio::UniqueMmioPointer;
 
-use crate::{Gic, Gpio, LASTING_PLACE, Lasting, Pads, Receiver, Uart, Watchdog};
+use crate::{ChipBsc, Gic, Gpio, LASTING_PLACE, Lasting, Pads, Receiver, Uart, Watchdog};
 
 /// Section 5.2.
 const GPIO: usize = 0xfe20_0000;
 /// Where the cores see the GPIO block: for a program that maps it.
 pub const GPIO_ADDRESS: u64 = GPIO as u64;
+/// The I2C controllers of modules' buses, each with the bus's number (section 3.2; Linux' `bcm2711.dtsi`, which
+/// has that of bus 5 at another place than the manual, and is right).
+const I2C: [(u8, usize); I2C_BUSES] =
+    [(1, 0xfe80_4000), (3, 0xfe20_5600), (4, 0xfe20_5800), (5, 0xfe20_5a00), (6, 0xfe20_5c00)];
+/// I2C buses that modules may use.
+pub const I2C_BUSES: usize = 5;
 /// UART0 (section 11.5).
 const UART0: usize = 0xfe20_1000;
 /// Linux' `bcm2711.dtsi`: `watchdog@7e100000`.
@@ -29,6 +35,8 @@ pub struct Peripherals {
     pub gpio: Gpio<'static>,
     /// The GPIO lines as interrupt handlers use them.
     pub pads: Pads<'static>,
+    /// The I2C controllers, each with the number of its bus.
+    pub i2c: [(u8, ChipBsc); I2C_BUSES],
     /// The first PL011, not yet enabled.
     pub uart: Uart<'static>,
     /// Its receiving half.
@@ -56,6 +64,8 @@ impl Peripherals {
         let gpio = unsafe { block(GPIO) };
         // SAFETY: as above.
         let pads = unsafe { block(GPIO) };
+        // SAFETY: as above.
+        let i2c = I2C.map(|(bus, address)| (bus, ChipBsc::from(unsafe { block(address) })));
         // SAFETY: as above, for the UART's halves.
         let uart = unsafe { block(UART0) };
         // SAFETY: as above.
@@ -71,6 +81,7 @@ impl Peripherals {
         Self {
             gpio: Gpio::new(gpio),
             pads: Pads::new(pads),
+            i2c,
             uart: Uart::new(uart),
             receiver: Receiver::new(receiver),
             gic: Gic::new(distributor, core),

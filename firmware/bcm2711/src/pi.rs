@@ -18,6 +18,11 @@ impl<'a, C: Counter, L: FnMut(LogLevel, &str)> Pi<'a, C, L> {
     pub const fn new(gpio: Gpio<'a>, clock: Clock<C>, log: L) -> Self {
         Self { gpio, clock, log }
     }
+
+    /// The lines and the clock, for a driver that needs both.
+    pub const fn parts(&mut self) -> (&mut Gpio<'a>, &mut Clock<C>) {
+        (&mut self.gpio, &mut self.clock)
+    }
 }
 
 impl<C: Counter, L: FnMut(LogLevel, &str)> tiny_mapper::Gpio for Pi<'_, C, L> {

@@ -1,7 +1,7 @@
 //! A port whose inputs and clock are a host's, so that a script runs where nobody can press a button.
 
 use heapless::Deque;
-use tiny_mapper::{Function, Layer, Port, Pull};
+use tiny_mapper::{BusStatus, Function, I2c, I2cRow, Layer, Port, Pull};
 use xmap_boards::{Bank, Line, LineSet, PinMask};
 
 use crate::{Board, BoardLayer, Edge, Record, RecordLayer};
@@ -131,11 +131,35 @@ impl<P: Port> Layer for Rehearsal<P> {
         }
     }
 
+    fn i2c(&mut self) -> Option<&mut dyn I2c> {
+        match self.port.i2c() {
+            Some(_) => Some(self),
+            None => None,
+        }
+    }
+
     fn delay_us(&mut self, us: u32) {
         match &mut self.stage {
             None => self.port.delay_us(us),
             Some(stage) => stage.now_us = stage.now_us.saturating_add(u64::from(us)),
         }
+    }
+}
+
+/// A bus is the board's own; what a transfer takes on the wire passes on the stage.
+impl<P: Port> I2c for Rehearsal<P> {
+    fn write_read(&mut self, device: &I2cRow, write: &[u8], read: &mut [u8]) -> Option<BusStatus> {
+        let status = self.port.i2c()?.write_read(device, write, read)?;
+        if let Some(stage) = &mut self.stage {
+            let us = match status {
+                BusStatus::Ok => device.wire_us(write.len() as u32, read.len() as u32),
+                // An address that nobody has.
+                BusStatus::Nack => device.wire_us(0, 0),
+                _ => device.worst_us(),
+            };
+            stage.now_us = stage.now_us.saturating_add(us.into());
+        }
+        Some(status)
     }
 }
 

@@ -1,23 +1,11 @@
-//! I2C: what a board does for `i2c.write_read`, and what is checked in front of it.
+//! `i2c.write_read`: what is checked before a board is asked.
 
 use xmap_abi::{BusStatus, HostFunction};
-use xmap_image::{I2cRow, limits};
+use xmap_image::limits;
 
 use crate::host::unavailable;
 use crate::native::Native;
 use crate::{Fault, Port, TrapCode, memory};
-
-/// The I2C buses of a board.
-///
-/// The mapper calls it with a device that the image declares and with no more bytes than that says.
-pub trait I2c {
-    /// Writes bytes to the device, then reads from it after a repeated start; without either it sends the
-    /// address alone. Returns how it ended, [`I2cRow::worst_us`] after the call at the latest: a transfer
-    /// that is not done at its time limit is ended, and the bus freed by nine clocks and a stop condition.
-    /// What was read before a transfer that failed may stand in `read`. `None` where the board cannot reach
-    /// the bus.
-    fn write_read(&mut self, device: &I2cRow, write: &[u8], read: &mut [u8]) -> Option<BusStatus>;
-}
 
 impl<P: Port> Native<'_, P> {
     /// `i2c.write_read`: everything is checked before the first bit goes out.

@@ -37,11 +37,12 @@ pub mod prelude {
 
 pub use call::CallError;
 pub use hal::{HalError, HalHost, HalPin, HalPort, InOut};
-#[cfg(feature = "host-calls")]
-pub use i2c::I2c;
 pub use layer::Over;
 pub use mapper::{Counters, LoadError, Mapper, STACK_SLOTS, Store};
-pub use port::{Clock, Function, Gpio, Layer, Log, LogLevel, Port, Pull, Random};
+pub use port::{Clock, Function, Gpio, I2c, Layer, Log, LogLevel, Port, Pull, Random};
 pub use suspend::Suspended;
 pub(crate) use trap::Fault;
 pub use trap::{Trap, TrapCode};
+// What a board with buses is given, and answers.
+pub use xmap_abi::BusStatus;
+pub use xmap_image::I2cRow;

@@ -4,11 +4,11 @@
 //! of [`Port`] that says whether a board has it; unless a board says so, it has not. A port in front of
 //! another one implements [`Layer`], and with it all of these.
 
+use xmap_abi::BusStatus;
 use xmap_boards::{Bank, Line, PinMask};
+use xmap_image::I2cRow;
 pub use xmap_image::Pull;
 
-#[cfg(feature = "host-calls")]
-use crate::I2c;
 use crate::Over;
 
 /// What a line does: input or output. ALT functions are set up by the panel, not by a module.
@@ -77,7 +77,6 @@ crate::layered! {
             /// Returns the source of random numbers, on a board that has one.
             fn random() -> Option<&mut dyn Random> = |_| None;
             /// Returns the I2C buses, on a board that has any.
-            #[cfg(feature = "host-calls")]
             fn i2c() -> Option<&mut dyn I2c> = |_| None;
         }
     }
@@ -88,6 +87,18 @@ pub trait Random {
     /// Fills the bytes with numbers that nobody can foretell; a simulator's are those of its seed. Returns
     /// whether it could.
     fn fill(&mut self, bytes: &mut [u8]) -> bool;
+}
+
+/// The I2C buses of a board.
+///
+/// The mapper calls it with a device that the image declares and with no more bytes than that says.
+pub trait I2c {
+    /// Writes bytes to the device, then reads from it after a repeated start; without either it sends the
+    /// address alone. Returns how it ended, [`I2cRow::worst_us`] after the call at the latest: a transfer
+    /// that is not done at its time limit is ended, and the bus freed by nine clocks and a stop condition.
+    /// What was read before a transfer that failed may stand in `read`. `None` where the board cannot reach
+    /// the bus.
+    fn write_read(&mut self, device: &I2cRow, write: &[u8], read: &mut [u8]) -> Option<BusStatus>;
 }
 
 /// A borrowed port is one: the owner has it back when the borrower is gone.

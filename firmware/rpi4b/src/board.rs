@@ -1,7 +1,7 @@
 //! The board as the device program sees it.
 
-use tiny_mapper::{Clock as _, Function, Gpio as _, Layer, LogLevel, Random};
-use xmap_bcm2711::{Clock, GenericTimer, Gpio, Pi};
+use tiny_mapper::{BusStatus, Clock as _, Function, Gpio as _, I2c, I2cRow, Layer, LogLevel, Random};
+use xmap_bcm2711::{ChipBsc, Clock, GenericTimer, Gpio, I2C_BUSES, Pi};
 use xmap_boards::{BoardId, Line};
 use xmap_device::Edge;
 
@@ -13,48 +13,63 @@ const FEED_US: u32 = 100_000;
 /// The Raspberry Pi 4B: its lines, its clock, and the edges that interrupt handlers noted. A module's
 /// messages wait in the recorder around it, not here.
 #[derive(Debug)]
-pub struct Board(Registers);
+pub struct Board {
+    registers: Registers,
+    buses: Option<Buses>,
+}
+
+/// The I2C controllers, each with the number of its bus.
+pub type Buses = [(u8, ChipBsc); I2C_BUSES];
 
 /// The board's registers and its counter.
 type Registers = Pi<'static, GenericTimer, fn(LogLevel, &str)>;
 
 /// The board's port with its clock.
 pub fn board(gpio: Gpio<'static>, timer: GenericTimer) -> Board {
-    Board(Pi::new(gpio, Clock::new(timer), |_, _| ()))
+    Board { registers: Pi::new(gpio, Clock::new(timer), |_, _| ()), buses: None }
 }
 
 impl Board {
+    /// The same board with its I2C buses.
+    pub fn with_buses(self, buses: Buses) -> Self {
+        Self { buses: Some(buses), ..self }
+    }
+
     /// A wait that an image's manifest allows is no hang: the watchdog is fed meanwhile, for a fixed time in
     /// all.
     #[cold]
     fn long_delay_us(&mut self, us: u32) {
         let mut left = us;
         while left > FEED_US {
-            self.0.delay_us(FEED_US);
+            self.registers.delay_us(FEED_US);
             interrupts::feed_in_wait(FEED_US);
             left -= FEED_US;
         }
-        self.0.delay_us(left);
+        self.registers.delay_us(left);
     }
 }
 
-tiny_mapper::over!([] Board => 0: Registers);
+tiny_mapper::over!([] Board => registers: Registers);
 
 impl Layer for Board {
     fn random(&mut self) -> Option<&mut dyn Random> {
         random::is_seeded().then_some(self)
     }
 
+    fn i2c(&mut self) -> Option<&mut dyn I2c> {
+        self.buses.is_some().then_some(self)
+    }
+
     fn select(&mut self, line: Line, function: Function) {
         // The register has other lines' functions, and a handler may make those inputs.
-        critical_section::with(|_| self.0.select(line, function));
+        critical_section::with(|_| self.registers.select(line, function));
     }
 
     fn delay_us(&mut self, us: u32) {
         if us > FEED_US {
             self.long_delay_us(us);
         } else {
-            self.0.delay_us(us);
+            self.registers.delay_us(us);
         }
     }
 }
@@ -62,6 +77,18 @@ impl Layer for Board {
 impl Random for Board {
     fn fill(&mut self, bytes: &mut [u8]) -> bool {
         random::fill(bytes)
+    }
+}
+
+impl I2c for Board {
+    fn write_read(&mut self, device: &I2cRow, write: &[u8], read: &mut [u8]) -> Option<BusStatus> {
+        let bus = device.bus(BoardId::Rpi4b)?;
+        let controllers = self.buses.as_mut()?;
+        let (_, controller) = controllers.iter_mut().find(|(number, _)| *number == bus.number)?;
+        // A transfer that an image's manifest allows is no hang.
+        interrupts::feed_in_wait(device.worst_us());
+        let apart = |f: &mut dyn FnMut()| critical_section::with(|_| f());
+        Some(controller.write_read(self.registers.parts(), (bus, apart), device, write, read))
     }
 }
 

@@ -71,7 +71,7 @@ pub type Pi4b<T = Owner> = Device<Borrowed<'static>, Wrapped<Board>, T>;
 
 /// Mounts what was handed over, and serves whoever asks.
 pub fn run(start: Start, rooms: [[SlotMemory; SLOTS_A_MODULE]; MODULES]) -> ! {
-    let Start { gpio, uart, timer, image, arguments, origin, seed } = start;
+    let Start { gpio, i2c, uart, timer, image, arguments, origin, seed } = start;
     let options = Options::of(arguments);
     defmt::info!("xmap {=str} on rpi4b, counter {=u32} Hz", env!("CARGO_PKG_VERSION"), timer.hz());
     if options.rehearse {
@@ -87,7 +87,7 @@ pub fn run(start: Start, rooms: [[SlotMemory; SLOTS_A_MODULE]; MODULES]) -> ! {
         clock_hz: timer.hz(),
         firmware: env!("CARGO_PKG_VERSION"),
     };
-    let port = Rehearsal::new(Recorder::new(board(gpio, timer)), options.rehearse);
+    let port = Rehearsal::new(Recorder::new(board(gpio, timer).with_buses(i2c)), options.rehearse);
     let mut device = Device::with_trust(port, rooms, owner::owner());
     match device.trust().policy() {
         Some(policy) => {

@@ -9,6 +9,7 @@ mod board;
 mod bound;
 mod faults;
 mod host_functions;
+mod i2c;
 mod log;
 mod operate;
 mod panels;

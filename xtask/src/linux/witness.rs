@@ -54,16 +54,46 @@ impl Witness {
     ///
     /// The file cannot be read, or has a line in another form.
     pub fn stores(&mut self) -> Result<Vec<Store>> {
+        let text = self.new_lines()?;
+        let lines = text.lines().filter(|line| line.contains(REGION));
+        lines.map(|line| parse(line).with_context(|| format!("QEMU traced {line:?}"))).collect()
+    }
+
+    /// What the I2C buses carried since the trace was last asked.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read, or has a line in another form.
+    pub(crate) fn bus(&mut self) -> Result<Vec<String>> {
+        let text = self.new_lines()?;
+        let lines = text.lines().filter(|line| line.contains("i2c_"));
+        lines.map(|line| parse_bus(line).with_context(|| format!("QEMU traced {line:?}"))).collect()
+    }
+
+    fn new_lines(&mut self) -> Result<String> {
         let mut file = File::open(self.path())?;
         file.seek(SeekFrom::Start(self.read))?;
         let mut text = String::new();
         file.read_to_string(&mut text)?;
         // A line that is being written is for the next time.
-        let whole = text.rfind('\n').map_or(0, |end| end + 1);
-        self.read += whole as u64;
-        let lines = text[..whole].lines().filter(|line| line.contains(REGION));
-        lines.map(|line| parse(line).with_context(|| format!("QEMU traced {line:?}"))).collect()
+        text.truncate(text.rfind('\n').map_or(0, |end| end + 1));
+        self.read += text.len() as u64;
+        Ok(text)
     }
+}
+
+/// `i2c_event start(addr:0x48)`, `i2c_send send(addr:0x48) data:0x00`
+fn parse_bus(line: &str) -> Option<String> {
+    let rest = &line[line.find("i2c_")?..];
+    let (event, behind) = rest.split_once(' ')?;
+    let hex = |mark: &str| Some(behind.split_once(mark)?.1.get(..2)?.to_owned());
+    Some(match event {
+        "i2c_send" => format!("w {}", hex("data:0x")?),
+        "i2c_recv" => format!("r {}", hex("data:0x")?),
+        "i2c_event" if behind.starts_with("start") => format!("start {}", hex("addr:0x")?),
+        "i2c_event" => "stop".into(),
+        _ => return None,
+    })
 }
 
 /// `memory_region_ops_write cpu 2 mr 0x7f addr 0xfe20001c value 0x20000 size 4 name 'bcm2838_gpio'`
