@@ -3,13 +3,14 @@
 use std::os::fd::BorrowedFd;
 
 use rustix::rand::{GetRandomFlags, getrandom};
-use tiny_mapper::{Function, LogLevel, Pull, Random};
+use tiny_mapper::{BusStatus, Function, I2c, I2cRow, LogLevel, Pull, Random};
 use xmap_boards::{Bank, BoardId, Line, PinMask};
 use xmap_device::{Board, Edge};
 
 use crate::clock::Clock;
 use crate::edges::Edges;
 use crate::guard::Watchdog;
+use crate::i2c::Buses;
 use crate::levels::Levels;
 use crate::notify;
 use crate::registers::Registers;
@@ -28,6 +29,8 @@ pub struct LinuxBoard {
     sight: Sight,
     clock: Clock,
     guard: Watchdog,
+    /// The kernel's I2C buses; none where a file stands in for the chip.
+    buses: Option<Buses>,
     /// What is left of [`FED_US_MAX`].
     feeds_us: u32,
 }
@@ -44,7 +47,21 @@ pub enum Sight {
 impl LinuxBoard {
     /// The board, from its parts.
     pub const fn new(registers: Registers, sight: Sight, clock: Clock, guard: Watchdog) -> Self {
-        Self { registers, sight, clock, guard, feeds_us: FED_US_MAX }
+        Self { registers, sight, clock, guard, buses: None, feeds_us: FED_US_MAX }
+    }
+
+    /// The same board with the kernel's I2C buses.
+    pub fn with_buses(self) -> Self {
+        Self { buses: Some(Buses::default()), ..self }
+    }
+
+    /// Says that the service still runs: in a wait of `us` microseconds that an image's manifest allows.
+    fn feed_in_wait(&mut self, us: u32) {
+        if let Some(feeds_us) = self.feeds_us.checked_sub(us) {
+            self.feeds_us = feeds_us;
+            notify::alive();
+            self.guard.alive();
+        }
     }
 
     /// The service's clock.
@@ -120,11 +137,7 @@ impl tiny_mapper::Clock for LinuxBoard {
         while left > FEED_US {
             self.clock.delay_us(FEED_US);
             left -= FEED_US;
-            if let Some(feeds_us) = self.feeds_us.checked_sub(FEED_US) {
-                self.feeds_us = feeds_us;
-                notify::alive();
-                self.guard.alive();
-            }
+            self.feed_in_wait(FEED_US);
         }
         self.clock.delay_us(left);
     }
@@ -149,9 +162,23 @@ impl Random for LinuxBoard {
     }
 }
 
+impl I2c for LinuxBoard {
+    fn write_read(&mut self, device: &I2cRow, write: &[u8], read: &mut [u8]) -> Option<BusStatus> {
+        self.feed_in_wait(device.worst_us());
+        self.buses.as_mut()?.write_read(device, write, read)
+    }
+}
+
 impl tiny_mapper::Port for LinuxBoard {
     fn random(&mut self) -> Option<&mut dyn Random> {
         Some(self)
+    }
+
+    fn i2c(&mut self) -> Option<&mut dyn I2c> {
+        match self.buses {
+            Some(_) => Some(self),
+            None => None,
+        }
     }
 }
 

@@ -64,6 +64,8 @@ pub fn open(
         Sight::Kernel(Edges::open(config.gpiochip.as_deref(), clock))
     };
     let board = LinuxBoard::new(registers, sight, clock, guard.clone());
+    // A machine that only has a file of registers may have buses of its own, with other devices on them.
+    let board = if simulated { board } else { board.with_buses() };
     let port = Overheard::new(Rehearsal::new(Recorder::new(board), config.rehearse));
     let optional = |on, bit| if on { bit } else { 0 };
     let identity = Identity {

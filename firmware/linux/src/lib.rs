@@ -19,6 +19,7 @@ pub mod error;
 mod files;
 pub mod guard;
 pub mod hosts;
+pub mod i2c;
 pub mod journal;
 pub mod keep;
 pub mod levels;
