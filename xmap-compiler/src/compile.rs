@@ -6,8 +6,8 @@ use xmap_abi::HostFunction;
 use xmap_boards::BoardId;
 use xmap_image::limits::DEFAULT_FUEL;
 use xmap_image::{
-    Entry, Event, Export, FaultPolicy, Image, ImageBuilder, Manifest as Block, Op, PinName, PinRow, Plain,
-    Ty, Word, limits,
+    Entry, Event, Export, FaultPolicy, I2cRow, Image, ImageBuilder, Manifest as Block, Op, PinName, PinRow,
+    Plain, Ty, Word, limits,
 };
 
 use crate::bounds::{self, Bound, Unbounded};
@@ -193,7 +193,9 @@ fn assemble(parts: &Parts<'_, '_>) -> Result<Compiled, Diagnostics> {
     let references: u64 = tables.iter().map(|table| u64::from(table.capacity) + 1).sum();
     let slots = references + (globals.len() + elements.len() + module.data.len()) as u64;
     let memory_bytes = u64::from(memory.bytes).max(u64::from(memory.max_pages) << 16);
+    let i2c: Vec<I2cRow> = manifest.i2c.iter().map(|device| device.row).collect();
     let program = bounds::Program {
+        i2c: &i2c,
         costs: manifest.board().id.costs(),
         memory_bytes,
         slots,

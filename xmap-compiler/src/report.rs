@@ -5,8 +5,8 @@ use std::fmt;
 use xmap_boards::BoardId;
 use xmap_image::limits;
 use xmap_image::{
-    ExportId, Extension, FaultPolicy, Function, FunctionRow, HEADER_WORDS, Image, NoRoom, Op, Section, Ty,
-    Word,
+    ExportId, Extension, FaultPolicy, Function, FunctionRow, HEADER_WORDS, I2cRow, Image, NoRoom, Op,
+    Section, Ty, Word,
 };
 
 use crate::bounds::{self, Bound, Program, Unbounded, Why};
@@ -79,6 +79,10 @@ pub struct Report {
     pub policy: FaultPolicy,
     /// What each part of kept state is called, where that is known.
     pub kept: Vec<String>,
+    /// The I2C devices with their names, by their indices.
+    pub i2c: Vec<(String, I2cRow)>,
+    /// Microseconds that a call may wait, transfers included.
+    pub time_us: u32,
 }
 
 impl Report {
@@ -106,6 +110,8 @@ impl Report {
             functions,
             policy: policy_of(&image),
             kept,
+            i2c: devices(&image),
+            time_us: image.header().time_us,
         }
     }
 
@@ -120,6 +126,7 @@ impl Report {
         let memory_bytes = u64::from(image.header().memory_max_pages) << 16;
         let most = memory_bytes.max(image.header().memory_bytes.into());
         let bounds = bounds::bounds(Program {
+            i2c: image.i2c(),
             costs: image.board().costs(),
             memory_bytes: most,
             slots: image.slots() as u64,
@@ -170,6 +177,8 @@ impl Report {
             functions: (0..functions.len()).map(one).collect(),
             policy: policy_of(image),
             kept: map.map(|map| map.kept.clone()).unwrap_or_default(),
+            i2c: devices(image),
+            time_us: image.header().time_us,
         }
     }
 
@@ -224,7 +233,7 @@ impl Report {
     /// Bytes of the image's parts by what they are for, with a few words on each; their sum is the total.
     pub fn parts(&self) -> [(&'static str, u32, &'static str); 6] {
         use Extension::{
-            ElementItems, Elements, PassiveData, PassiveElements, Stack, StackPointer, Tables, Types,
+            ElementItems, Elements, I2c, PassiveData, PassiveElements, Stack, StackPointer, Tables, Types,
         };
         use Section::{
             Code, Data, DataRows, Exports, Functions, Globals, Manifest, Names, Pins, Signatures, Strings,
@@ -236,7 +245,7 @@ impl Report {
         let lengths = self.extensions.iter().filter(|bytes| **bytes > 0).count();
         let header = (HEADER_WORDS + lengths) as u32 * 4;
         let table = sum(&[Exports, Functions, Pins, Signatures, Names])
-            + more(&[Types, Tables, Elements, PassiveElements, ElementItems, Stack, StackPointer]);
+            + more(&[Types, Tables, Elements, PassiveElements, ElementItems, Stack, StackPointer, I2c]);
         let code = sum(&[Code]);
         let data = sum(&[Globals, DataRows, Data]) + more(&[PassiveData]);
         let manifest = sum(&[Strings, Manifest]);
@@ -250,6 +259,25 @@ impl Report {
             ("padding", padding, "between sections"),
         ]
     }
+}
+
+/// The I2C devices of an image, each with its name.
+fn devices(image: &Image<'_>) -> Vec<(String, I2cRow)> {
+    image.i2c().iter().map(|row| (image.i2c_name(row).to_string(), *row)).collect()
+}
+
+/// Says what an image may do to an I2C device: `temp, bus 1 at 0x48, 400000 Hz: writes up to 1, ...`.
+pub fn device_text(name: &str, row: &I2cRow) -> String {
+    let (write, read) = (row.write_max(), row.read_max());
+    format!(
+        "{name}, bus {} at {:#04x}, {} Hz: writes up to {write}, reads up to {read}; {} us on the wire, {} us \
+         at most",
+        row.bus_number(),
+        row.address(),
+        row.speed_hz(),
+        row.wire_us(write, read),
+        row.worst_us(),
+    )
 }
 
 /// An image's policy. One that came in has a block that holds.
@@ -380,20 +408,44 @@ impl Report {
             + &heading(format!("kept by layout {:08x}", self.policy.layout), kept)
     }
 
+    /// The most microseconds that transfers of a call of an export take: what would be longer is refused
+    /// before it begins.
+    pub fn bus_us(&self, export: &ExportReport) -> u64 {
+        let rows: Vec<I2cRow> = self.i2c.iter().map(|(_, row)| *row).collect();
+        let most = match export.how {
+            How::Direct(Op::HostCall) => bounds::longest_us(&rows, None),
+            How::Direct(_) => 0,
+            How::Bounded(bound) => bound.bus_us,
+            How::Fuelled(_) => u64::MAX,
+        };
+        most.min(self.time_us.into())
+    }
+
     fn write_exports(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let width = self.exports.iter().map(|e| e.key.chars().count()).max().unwrap_or(0).max(6);
+        let has_buses = !self.i2c.is_empty();
+        let head = if has_buses { "     bus us" } else { "" };
         writeln!(
             f,
-            "{:<width$}  {:>6}  {:<7}  {:>10}  {:>13}",
+            "{:<width$}  {:>6}  {:<7}  {:>10}  {:>13}{head}",
             "export", "bytes", "kind", "ops", "AArch64 insns"
         )?;
         for export in &self.exports {
             let kind = export.how.name();
             let (ops, insns) = export.bound();
             let insns = insns.map_or("-".to_string(), |insns| insns.to_string());
-            writeln!(f, "{:<width$}  {:>6}  {kind:<7}  {ops:>10}  {insns:>13}", export.key, export.bytes)?;
+            let bus = if has_buses { format!("  {:>9}", self.bus_us(export)) } else { String::new() };
+            writeln!(
+                f,
+                "{:<width$}  {:>6}  {kind:<7}  {ops:>10}  {insns:>13}{bus}",
+                export.key, export.bytes
+            )?;
         }
         writeln!(f, "ops and insns: of one call, at most")?;
+        if has_buses {
+            writeln!(f, "bus us: of its transfers, at most, whatever the devices do; no insns are in it")?;
+            self.i2c.iter().try_for_each(|(name, row)| writeln!(f, "  i2c {}", device_text(name, row)))?;
+        }
         let unbounded: Vec<_> = self
             .exports
             .iter()

@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 
 use xmap_abi::{Cost, HostFunction};
-use xmap_image::{Field, Fields, Op, Word, fuel};
+use xmap_image::{Field, Fields, I2cRow, Op, Word, fuel};
 
 use super::paths::targets;
 use super::{Bound, Program};
@@ -22,6 +22,8 @@ pub(super) enum Length {
     Pages,
     /// References.
     References,
+    /// None: the device of a transfer, whose time limit it is.
+    Device,
 }
 
 impl Length {
@@ -30,6 +32,7 @@ impl Length {
         match op {
             Op::LogMessage => Some(Self::Text),
             Op::HostCall if op.host_function(first) == Some(HostFunction::RandomGet) => Some(Self::Random),
+            Op::HostCall if is_transfer(op, first) => Some(Self::Device),
             Op::MemoryCopy | Op::MemoryFill | Op::MemoryInit => Some(Self::Bytes),
             Op::MemoryGrow => Some(Self::Pages),
             Op::TableGrow | Op::TableFill | Op::TableCopy | Op::TableInit => Some(Self::References),
@@ -42,6 +45,9 @@ impl Length {
     pub(super) fn cost(self, program: Program<'_>, known: Option<u32>) -> Bound {
         let most = |all: u64| known.map_or(all, |known| u64::from(known).min(all));
         let costs = program.costs;
+        if self == Self::Device {
+            return Bound { bus_us: longest_us(program.i2c, known), ..Bound::default() };
+        }
         let (fuel, insns) = match self {
             // Its instructions are those of the text.
             Self::Text => {
@@ -64,9 +70,21 @@ impl Length {
                 let references = most(program.slots);
                 (references, references * costs.reference)
             }
+            Self::Device => (0, 0),
         };
-        Bound { ops: 0, insns: insns + if insns > 0 { costs.stretch } else { 0 }, fuel }
+        Bound { insns: insns + if insns > 0 { costs.stretch } else { 0 }, fuel, ..Bound::default() }
     }
+}
+
+/// Whether an op transfers on a bus.
+fn is_transfer(op: Op, first: Word) -> bool {
+    op.host_function(first).is_some_and(|function| matches!(function.row().cost, Cost::Transfer { .. }))
+}
+
+/// The longest that a transfer can take: of the device with this index, else of any.
+pub(crate) fn longest_us(devices: &[I2cRow], index: Option<u32>) -> u64 {
+    let known = index.and_then(|index| devices.get(index as usize)).map(std::slice::from_ref);
+    known.unwrap_or(devices).iter().map(|row| u64::from(row.worst_us())).max().unwrap_or(0)
 }
 
 /// The constant lengths of ops that have one, by the op's number.
@@ -87,6 +105,7 @@ pub(super) fn lengths(ops: &[(usize, Op, &[Word])]) -> HashMap<usize, u32> {
             (Op::TableGrow, _) => a,
             // An argument stands behind the base.
             (Op::HostCall, Some(Cost::Range { len, .. })) => a + 1 + usize::from(len),
+            (Op::HostCall, Some(Cost::Transfer { device, .. })) => a + 1 + usize::from(device),
             _ => c,
         };
         if Length::of(*op, words[0]).is_some()

@@ -15,8 +15,9 @@ use std::collections::HashSet;
 use calls::{Called, Calls};
 use paths::longest_path;
 use xmap_boards::{BoardId, Costs};
-use xmap_image::{Function, decode};
+use xmap_image::{Function, I2cRow, decode};
 
+pub(crate) use lengths::longest_us;
 pub use stack::stack_slots;
 
 /// Why a function has no bound.
@@ -50,6 +51,8 @@ pub struct Bound {
     pub insns: u64,
     /// Words of code that fuel is charged for.
     pub fuel: u64,
+    /// Microseconds of transfers on buses, each with the longest that it can take.
+    pub bus_us: u64,
 }
 
 impl Bound {
@@ -58,6 +61,7 @@ impl Bound {
             ops: self.ops.saturating_add(other.ops),
             insns: self.insns.saturating_add(other.insns),
             fuel: self.fuel.saturating_add(other.fuel),
+            bus_us: self.bus_us.saturating_add(other.bus_us),
         }
     }
 
@@ -66,6 +70,7 @@ impl Bound {
             ops: self.ops.saturating_mul(n),
             insns: self.insns.saturating_mul(n),
             fuel: self.fuel.saturating_mul(n),
+            bus_us: self.bus_us.saturating_mul(n),
         }
     }
 
@@ -75,6 +80,7 @@ impl Bound {
             ops: self.ops.max(other.ops),
             insns: self.insns.max(other.insns),
             fuel: self.fuel.max(other.fuel),
+            bus_us: self.bus_us.max(other.bus_us),
         }
     }
 }
@@ -99,6 +105,8 @@ pub struct Program<'a> {
     pub memory_bytes: u64,
     /// Slots for globals, references and the lengths of passive segments.
     pub slots: u64,
+    /// The I2C devices, by their indices.
+    pub i2c: &'a [I2cRow],
 }
 
 impl Default for Program<'_> {
@@ -112,6 +120,7 @@ impl Default for Program<'_> {
             loops: &[],
             memory_bytes: 0,
             slots: 0,
+            i2c: &[],
         }
     }
 }
@@ -355,6 +364,21 @@ mod tests {
         let program = Program { functions: &functions, memory_bytes: 65_536, ..Program::default() };
         let fuel: Vec<_> = bounds(program).into_iter().map(|bound| bound.map(|b| b.fuel)).collect();
         assert_eq!(fuel, [Ok(3 + 64 / 16), Ok(3 + 65_536 / 16)]);
+    }
+
+    #[test]
+    fn a_transfer_takes_the_longest_that_its_device_can() {
+        let call = Op::HostCall.abc(1, xmap_abi::HostFunction::I2cWriteRead as u8, 0);
+        let rows =
+            [I2cRow::new(1, 0x48, 400_000, [1, 2], 1_000), I2cRow::new(1, 0x50, 100_000, [8, 8], 9_000)];
+        // The device stands behind the base.
+        let known = |index| vec![Op::Const32.a16(2, index), call, call, Op::Ret.abc(0, 0, 0)];
+        let functions = [function(known(0)), function(known(1)), function(vec![call, Op::Ret.abc(0, 0, 0)])];
+        let program = Program { functions: &functions, i2c: &rows, ..Program::default() };
+        let bus_us: Vec<_> = bounds(program).into_iter().map(|bound| bound.unwrap().bus_us).collect();
+        let [temp, memory] = [1_000 + 30, 9_000 + 120];
+        // The first call writes its result where the device stood.
+        assert_eq!(bus_us, [temp + memory, 2 * memory, memory]);
     }
 
     #[test]

@@ -27,7 +27,7 @@ pub(super) fn longest_path(
     let nodes = paths.reachable();
     paths.add_costs(&nodes, program, calls, all)?;
     paths.walk(&nodes, None, 0)?;
-    let entered = Bound { ops: 0, insns: 0, fuel: function.code.len() as u64 };
+    let entered = Bound { fuel: function.code.len() as u64, ..NOTHING };
     let end = paths.from.first().and_then(|ways| ways.end);
     // What never ends has no rounds, and came to no end of this kind before.
     end.map(|end| end.plus(entered)).ok_or(Unbounded { function: number, at: None, why: Why::Loop })
@@ -69,7 +69,7 @@ impl Ways {
     }
 }
 
-const NOTHING: Bound = Bound { ops: 0, insns: 0, fuel: 0 };
+const NOTHING: Bound = Bound { ops: 0, insns: 0, fuel: 0, bus_us: 0 };
 
 /// The ops of a function as a graph, and the ways from each in the innermost region that it is in.
 struct Paths<'f> {
@@ -138,10 +138,10 @@ impl<'f> Paths<'f> {
             let more = match Length::of(op, words[0]) {
                 Some(what @ Length::Text) => {
                     let insns = length.map_or(insns, |len| costs.text + costs.text_byte * u64::from(len));
-                    what.cost(program, length).plus(Bound { ops: 1, insns, fuel: 0 })
+                    what.cost(program, length).plus(Bound { ops: 1, insns, ..NOTHING })
                 }
-                Some(what) => what.cost(program, length).plus(Bound { ops: 1, insns, fuel: 0 }),
-                None => Bound { ops: 1, insns, fuel },
+                Some(what) => what.cost(program, length).plus(Bound { ops: 1, insns, ..NOTHING }),
+                None => Bound { ops: 1, insns, fuel, bus_us: 0 },
             };
             let callee = calls.called(op, words).map_or(Ok(NOTHING), |callee| all[callee])?;
             self.costs[*n] = more.plus(callee);
