@@ -44,7 +44,8 @@ pub use passing::{MAX_EVENTS, MAX_EVENTS_AT_ONCE, MAX_TIME_US, Standstill};
 pub use record::{Access, Change, Event, EventKind, trace_line};
 pub use run::{Places, Player, Shown, StepError, StepErrorKind, Unexpected, run};
 pub use script::{
-    Action, Drive, MAX_STEPS, Script, ScriptError, ScriptErrorKind, Step, Unrolled, When, parse_args,
+    Action, Chip, ChipStep, Drive, MAX_STEPS, Script, ScriptError, ScriptErrorKind, Step, Unrolled, When,
+    parse_args,
 };
 pub use signal::{Signal, write_vcd};
 pub use sim::{CallError, Heap, Sim, SimError};

@@ -8,7 +8,8 @@ use xmap_boards::Line;
 use xmap_image::{ExportId, Plain};
 use xmap_link::Life;
 
-use crate::script::{Action, Step, When};
+use crate::script::{Action, ChipStep, Step, When};
+use crate::value::parse_whole;
 use crate::{Access, Contention, EventKind, Script, Sim, Standstill, Value, time};
 
 /// Runs a script and shows, in order, what the plain trace of the run has: first what the module did since
@@ -195,6 +196,7 @@ impl<'p> Player<'p> {
                 let holds = self.messages.iter().any(|message| message.contains(text));
                 (None, holds_or(holds, || (format!("a message with {text:?}"), found())))
             }
+            Action::Device { name, bus, address, step } => (None, device(sim, name, (*bus, *address), step)),
             Action::Swap { file, image } => {
                 sim.device().heard();
                 let swapped = sim.swap(&image.image());
@@ -332,6 +334,32 @@ fn expect_level(sim: &mut Sim, line: Line, high: bool, within_us: Option<u64>) -
     })
 }
 
+/// Does something to a device on a bus, or asks for something of it.
+fn device(sim: &mut Sim, name: &str, (bus, address): (u8, u8), step: &ChipStep) -> Result<(), StepErrorKind> {
+    let error = |why: String| StepErrorKind::Device { name: name.to_owned(), why };
+    let board = sim.board_mut();
+    match step {
+        ChipStep::Connect(chip) => board.attach_boxed(bus, address, chip.device()),
+        ChipStep::Disturb { clock, fault } => board.disturb(bus, *clock, *fault),
+        ChipStep::Restore => board.bring_back(bus),
+        ChipStep::Set { what, value } => {
+            let device = board.device(bus, address).ok_or_else(|| error(NOT_CONNECTED.into()))?;
+            device.set(what, value).map_err(error)?;
+        }
+        ChipStep::Expect { what, value } => {
+            let device = board.device(bus, address).ok_or_else(|| error(NOT_CONNECTED.into()))?;
+            let found = device.get(what).ok_or_else(|| error(format!("it has no `{what}`")))?;
+            let same =
+                found == *value || parse_whole(&found).is_some_and(|found| parse_whole(value) == Some(found));
+            return holds_or(same, || (format!("{name} {what} {value}"), format!("it is {found}")));
+        }
+    }
+    Ok(())
+}
+
+/// What helps where a step asks for a chip that is not there.
+const NOT_CONNECTED: &str = "nothing is connected there: `connect` a chip first";
+
 /// Whether a place `file:line:column` is this line of a file with this path, or with this end of its path.
 fn is_place(place: &str, file: &str, line: u32) -> bool {
     let mut parts = place.rsplitn(3, ':');
@@ -413,6 +441,13 @@ pub enum StepErrorKind {
     },
     /// The panel was unmounted.
     NoPanel,
+    /// A device on a bus has not what a step names.
+    Device {
+        /// Its name.
+        name: String,
+        /// Why not.
+        why: String,
+    },
 }
 
 impl fmt::Display for StepErrorKind {
@@ -432,6 +467,7 @@ impl fmt::Display for StepErrorKind {
                 write!(f, "the image that runs by now has no export `{name}` with these parameters")
             }
             Self::NoPanel => f.write_str("the panel was unmounted"),
+            Self::Device { name, why } => write!(f, "`{name}`: {why}"),
         }
     }
 }

@@ -11,6 +11,7 @@
 //! A script is checked as a whole against the image before its first step runs. docs/scripts.md is the
 //! reference for people.
 
+mod chips;
 mod error;
 mod read;
 mod words;
@@ -19,6 +20,7 @@ use tiny_mapper::TrapCode;
 use xmap_boards::Line;
 use xmap_image::{ExportId, Image, OwnedImage};
 
+pub use chips::{Chip, ChipStep};
 pub use error::{ScriptError, ScriptErrorKind};
 pub use read::{MAX_STEPS, parse_args};
 
@@ -114,6 +116,17 @@ pub enum Action {
         /// The text.
         text: String,
     },
+    /// Does something to a device on a bus.
+    Device {
+        /// Its name in the manifest.
+        name: String,
+        /// Its bus.
+        bus: u8,
+        /// Its address.
+        address: u8,
+        /// What is done.
+        step: ChipStep,
+    },
     /// Puts another image in the place of the one that runs.
     Swap {
         /// The file, as the script names it.
@@ -150,6 +163,7 @@ impl Action {
                 | Self::ExpectResults { .. }
                 | Self::ExpectTrap { .. }
                 | Self::ExpectLog { .. }
+                | Self::Device { step: ChipStep::Expect { .. }, .. }
         )
     }
 }

@@ -95,6 +95,13 @@ pub enum ScriptErrorKind {
         /// The pin with the most similar name, where one is similar.
         nearest: Option<String>,
     },
+    /// The manifest has no such device on a bus.
+    Device {
+        /// The name.
+        found: String,
+        /// The device with the most similar name, where one is similar.
+        nearest: Option<String>,
+    },
     /// The line is an output of the module.
     Output {
         /// The line.
@@ -175,6 +182,10 @@ impl fmt::Display for ScriptErrorKind {
             Self::Result { found, expected } => write!(f, "expected {expected}, found `{found}`"),
             Self::Line { found, last, nearest } => {
                 write!(f, "expected a line, 0 to {last} or a pin's name, found `{found}`")?;
+                hint(f, nearest)
+            }
+            Self::Device { found, nearest } => {
+                write!(f, "the manifest has no device `{found}` on a bus")?;
                 hint(f, nearest)
             }
             Self::Output { line } => {

@@ -5,6 +5,7 @@ use xmap_boards::Line;
 use xmap_image::units::{TIME, quantity};
 use xmap_image::{ExportId, Image, OwnedImage, PinMode, Signature, Ty};
 
+use super::chips;
 use super::words::{Place, Words};
 use super::{Action, Drive, ScriptError, ScriptErrorKind, Step, When};
 use crate::value::{Value, expected, parse_whole};
@@ -13,9 +14,9 @@ use crate::value::{Value, expected, parse_whole};
 pub const MAX_STEPS: u64 = 1_000_000;
 
 /// The first word of each step.
-const COMMANDS: [&str; 15] = [
-    "call", "level", "release", "press", "advance", "at", "wait", "expect", "swap", "reset", "unmount",
-    "lose", "find", "repeat", "end",
+const COMMANDS: [&str; 19] = [
+    "call", "level", "release", "press", "advance", "at", "wait", "expect", "connect", "set", "disturb",
+    "restore", "swap", "reset", "unmount", "lose", "find", "repeat", "end",
 ];
 
 type Open<'o> = dyn FnMut(&str) -> Result<OwnedImage, String> + 'o;
@@ -168,6 +169,7 @@ impl OneLine<'_> {
                 Action::Expect { line, high, within_us: Some(time(words)?) }
             }
             "expect" => self.expect(words)?,
+            "connect" | "set" | "disturb" | "restore" => chips::read(command, self.image, words)?,
             "swap" => self.swap(words, open)?,
             "reset" => Action::Reset,
             "unmount" => Action::Unmount,
@@ -238,7 +240,7 @@ impl OneLine<'_> {
     }
 
     fn expect(&self, words: &mut Words<'_>) -> Place<Action> {
-        const EXPECTED: &str = "a line and its level, an export and `->`, `trap` or `log`";
+        const EXPECTED: &str = "a line and its level, an export and `->`, `trap`, `log` or `device`";
         let second = words.peek_second();
         match words.peek() {
             _ if second == Some("->") => {
@@ -253,6 +255,10 @@ impl OneLine<'_> {
                 let (column, word) = words.word("a part of the message, in quotes")?;
                 let unfit = || ScriptErrorKind::Word { expected: "a text in quotes", found: word.to_owned() };
                 Ok(Action::ExpectLog { text: unquoted(word).ok_or_else(|| (column, unfit()))? })
+            }
+            Some("device") if second.and_then(high).is_none() => {
+                words.exactly("device", EXPECTED)?;
+                chips::read("expect", self.image, words)
             }
             _ => {
                 let line = self.any_line(words, EXPECTED)?;
@@ -397,7 +403,7 @@ fn hold(words: &mut Words<'_>) -> Place<u64> {
     time(words)
 }
 
-fn time(words: &mut Words<'_>) -> Place<u64> {
+pub(super) fn time(words: &mut Words<'_>) -> Place<u64> {
     time_from(words, false)
 }
 
@@ -453,7 +459,7 @@ const MOST_COMPARED: usize = 64;
 
 /// The key that ends with this name behind its namespace, else the most similar name, if one is similar
 /// enough to be what was meant.
-fn nearest<'n>(found: &str, names: impl Iterator<Item = &'n str>) -> Option<String> {
+pub(super) fn nearest<'n>(found: &str, names: impl Iterator<Item = &'n str>) -> Option<String> {
     let names: Vec<&str> = names.collect();
     let is_end = |name: &&&str| name.rsplit_once('.').is_some_and(|(_, word)| word == found);
     if let Some(key) = names.iter().find(is_end) {
