@@ -4,7 +4,7 @@ use tiny_mapper::I2c as _;
 use xmap_abi::BusStatus;
 use xmap_boards::Line;
 use xmap_image::I2cRow;
-use xmap_sim::{Eeprom, I2cDevice as _, I2cFault, Pcf8574, RegisterFile, Rtc, SimBoard, Tmp105};
+use xmap_sim::{Eeprom, I2cFault, Pcf8574, RegisterFile, Rtc, SimBoard, Tmp105};
 
 const TEMP: I2cRow = I2cRow::new(1, 0x48, 400_000, [3, 4], 1_000);
 const CLOCK: I2cRow = I2cRow::new(1, 0x68, 100_000, [8, 8], 5_000);
