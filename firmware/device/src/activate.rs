@@ -19,6 +19,7 @@ use crate::device::AHEAD_US;
 use crate::lifecycle::Step;
 use crate::lines::{bring_back_lines, change_lines, check_lines, make_safe, prepare_lines, release_lines};
 use crate::module::Place;
+use crate::modules::ModuleId;
 use crate::slot::Slot;
 use crate::sources::Phases;
 use crate::{Board, Device, Failure, Kept, MountError, Ram, Trust};
@@ -52,32 +53,31 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
     /// Why the image may not run: nothing of the module was touched. For [`Activation::New`] also why it did
     /// not mount: the image before runs again. The other two end in the safe state where the image does not
     /// mount.
-    pub(crate) fn activate(&mut self, number: u8, how: Activation<'_>) -> Result<(), Failure> {
+    pub(crate) fn activate(&mut self, id: ModuleId, how: Activation<'_>) -> Result<(), Failure> {
         let place = if matches!(how, Activation::Again { .. }) { Place::Active } else { Place::Other };
-        let cleared = self.may_run(number, place)?;
+        let cleared = self.may_run(id, place)?;
         match how {
-            Activation::New(kept) => self.switch(number, cleared, kept)?,
-            Activation::Back(why) => self.go_back(number, cleared, why),
-            Activation::Again { fault } => self.load_again(number, cleared, fault),
+            Activation::New(kept) => self.switch(id, cleared, kept)?,
+            Activation::Back(why) => self.go_back(id, cleared, why),
+            Activation::Again { fault } => self.load_again(id, cleared, fault),
         }
         Ok(())
     }
 
     /// Checks whether the image in a slot may run beside what the other modules have: the owner's policy,
     /// room, the board's own lines, and the images that are active or may come back.
-    fn may_run(&mut self, number: u8, place: Place) -> Result<Cleared, Failure> {
-        let slot = self.modules.get_mut(usize::from(number)).ok_or(Failure::NoModule)?.slot_mut(place);
+    fn may_run(&mut self, id: ModuleId, place: Place) -> Result<Cleared, Failure> {
+        let slot = self.modules[id].slot_mut(place);
         if let Some(policy) = self.trust.policy() {
             hold(slot, policy, &self.trust)?;
         }
         slot.fits().map_err(MountError::Load)?;
-        let module = self.modules.get(usize::from(number));
-        let image = module.and_then(|module| module.slot(place).image()).ok_or(Failure::NoModule)?;
+        let image = self.modules[id].slot(place).image().ok_or(Failure::NoModule)?;
         check_lines(&image).map_err(MountError::Reserved)?;
-        for (with, other) in (0..).zip(&self.modules).filter(|(with, _)| *with != number) {
+        for (with, other) in self.modules.iter().filter(|(with, _)| *with != id) {
             for (returning, theirs) in [(false, other.image()), (true, other.returning())] {
                 if let Some(conflict) = theirs.and_then(|theirs| conflict(&image, &theirs)) {
-                    return Err(MountError::Conflict { with, returning, conflict }.into());
+                    return Err(MountError::Conflict { with: with.number(), returning, conflict }.into());
                 }
             }
         }
@@ -86,23 +86,22 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
 
     /// Between two events: the module that runs is unmounted, what it keeps is carried over, the lines whose
     /// use changes are set up, and the new one is mounted. Where that fails, the one before comes back.
-    fn switch(&mut self, number: u8, cleared: Cleared, kept: Option<Kept<'_>>) -> Result<(), MountError> {
+    fn switch(&mut self, id: ModuleId, cleared: Cleared, kept: Option<Kept<'_>>) -> Result<(), MountError> {
         let end_us = self.board.now_us().saturating_add(AHEAD_US);
-        while let Some(event) = self.queue.pop_of(number) {
+        while let Some(event) = self.queue.pop_of(id) {
             self.dispatch(event);
             if self.board.now_us() >= end_us {
                 // The others are forgotten with the timers.
                 break;
             }
         }
-        let before = self.life(number);
+        let before = self.modules[id].life();
         let had = matches!(before, Life::Running | Life::Faulted);
         let rests = before == Life::Faulted;
-        _ = self.unmount(number, before == Life::Running);
-        let phases = self.disarm(number);
+        _ = self.unmount(id, before == Life::Running);
+        let phases = self.disarm(id);
 
-        // `may_run` has found the module.
-        let Some(module) = self.modules.get_mut(usize::from(number)) else { return Ok(()) };
+        let module = &mut self.modules[id];
         let (old, new) = module.both_mut();
         let confirm_ms = new.declared().policy.confirm_ms;
         let board = &mut self.board;
@@ -126,10 +125,10 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
                 module.previous = had;
                 let trial = had && confirm_ms != 0;
                 module.trial_us = trial.then(|| now_us.saturating_add(u64::from(confirm_ms) * 1000));
-                self.run(number, cleared, had.then_some(rests), (&phases, false));
-                self.tell(number, if had { DeviceEventKind::Swapped } else { DeviceEventKind::Mounted });
+                self.run(id, cleared, had.then_some(rests), (&phases, false));
+                self.tell(id, if had { DeviceEventKind::Swapped } else { DeviceEventKind::Mounted });
                 if !trial {
-                    self.count_as_good(number);
+                    self.count_as_good(id);
                 }
                 Ok(())
             }
@@ -141,12 +140,12 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
                     _ => {}
                 }
                 if let MountError::Trap(_, trap) = error {
-                    self.note_trap(number, trap);
+                    self.note_trap(id, trap);
                 }
                 if had {
                     // One that rested before rests again.
-                    let cleared = if rests { None } else { self.may_run(number, Place::Active).ok() };
-                    self.wake(number, cleared, (&phases, true));
+                    let cleared = if rests { None } else { self.may_run(id, Place::Active).ok() };
+                    self.wake(id, cleared, (&phases, true));
                 }
                 Err(error)
             }
@@ -154,12 +153,12 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
     }
 
     /// Goes back to the image before the active one. Its state is what it was when it was unmounted.
-    fn go_back(&mut self, number: u8, cleared: Cleared, why: RollbackReason) {
-        let runs = self.life(number) == Life::Running && !matches!(why, RollbackReason::Trap(_));
-        let rests = self.life(number) == Life::Faulted;
-        _ = self.unmount(number, runs);
-        let phases = self.disarm(number);
-        let Some(module) = self.modules.get_mut(usize::from(number)) else { return };
+    fn go_back(&mut self, id: ModuleId, cleared: Cleared, why: RollbackReason) {
+        let runs = self.modules[id].life() == Life::Running && !matches!(why, RollbackReason::Trap(_));
+        let rests = self.modules[id].life() == Life::Faulted;
+        _ = self.unmount(id, runs);
+        let phases = self.disarm(id);
+        let module = &mut self.modules[id];
         if let (Some(new), Some(old)) = (module.active().image(), module.inactive().image()) {
             bring_back_lines(&new, &old, rests, &mut self.board);
         }
@@ -167,33 +166,32 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
         module.trial_us = None;
         // One that failed is not kept to go forward to.
         module.previous = why == RollbackReason::Asked;
-        self.tell(number, DeviceEventKind::RolledBack(why));
-        self.wake(number, Some(cleared), (&phases, false));
-        if let Some(module) = self.modules.get_mut(usize::from(number))
-            && !module.previous
-        {
+        self.tell(id, DeviceEventKind::RolledBack(why));
+        self.wake(id, Some(cleared), (&phases, false));
+        let module = &mut self.modules[id];
+        if !module.previous {
             module.inactive_mut().clear();
         }
     }
 
     /// The image of the active slot comes back, with the state that it had: its `on_mount` is asked again. It
     /// rests where it is not cleared.
-    fn wake(&mut self, number: u8, cleared: Option<Cleared>, armed: Armed<'_>) {
-        let Some(module) = self.modules.get_mut(usize::from(number)) else { return };
-        let Some(cleared) = cleared else { return self.stay_safe(number, None) };
+    fn wake(&mut self, id: ModuleId, cleared: Option<Cleared>, armed: Armed<'_>) {
+        let module = &mut self.modules[id];
+        let Some(cleared) = cleared else { return self.stay_safe(id, None) };
         match module.with(&mut self.board, |panel| panel.on_mount()) {
             Some(Ok(())) => {
                 module.active_mut().step(Step::Mount);
-                self.run(number, cleared, None, armed);
+                self.run(id, cleared, None, armed);
             }
-            failed => self.stay_safe(number, failed.and_then(Result::err)),
+            failed => self.stay_safe(id, failed.and_then(Result::err)),
         }
     }
 
     /// Loads the active image anew: memory and globals as at load, lines as at load, hooks, events.
-    fn load_again(&mut self, number: u8, cleared: Cleared, fault: bool) {
-        self.disarm(number);
-        let Some(module) = self.modules.get_mut(usize::from(number)) else { return };
+    fn load_again(&mut self, id: ModuleId, cleared: Cleared, fault: bool) {
+        self.disarm(id);
+        let module = &mut self.modules[id];
         module.settle_counters();
         module.tally.restarts = module.tally.restarts.saturating_add(fault.into());
         module.host_lost = false;
@@ -204,40 +202,40 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
         }
         match mount(slot, board, |_| ()) {
             Ok(()) => {
-                self.run(number, cleared, None, (&Phases::default(), true));
+                self.run(id, cleared, None, (&Phases::default(), true));
                 // What else loads a module anew has told so before.
                 if fault {
-                    self.tell(number, DeviceEventKind::Restarted);
+                    self.tell(id, DeviceEventKind::Restarted);
                 }
             }
-            Err(error) => self.stay_safe(number, Some(error)),
+            Err(error) => self.stay_safe(id, Some(error)),
         }
     }
 
     /// The active image is mounted: its floating outputs drive, its events are armed. `before` says whether
     /// the image in the other slot, whose place it takes, rested.
-    fn run(&mut self, number: u8, _: Cleared, before: Option<bool>, (phases, own): Armed<'_>) {
-        let Some(module) = self.modules.get_mut(usize::from(number)) else { return };
+    fn run(&mut self, id: ModuleId, _: Cleared, before: Option<bool>, (phases, own): Armed<'_>) {
+        let module = &mut self.modules[id];
         let old = before.and_then(|rests| Some((module.inactive().image()?, rests)));
         if let Some(image) = module.image() {
             release_lines(old.as_ref().map(|(old, rests)| (old, *rests)), &image, &mut self.board);
         }
         module.active_mut().step(Step::Run);
-        self.arm(number, phases, own);
+        self.arm(id, phases, own);
     }
 
     /// The active image did not mount: its outputs are safe, and it rests.
-    fn stay_safe(&mut self, number: u8, error: Option<MountError>) {
-        let Some(module) = self.modules.get_mut(usize::from(number)) else { return };
+    fn stay_safe(&mut self, id: ModuleId, error: Option<MountError>) {
+        let module = &mut self.modules[id];
         if let Some(image) = module.image() {
             make_safe(&image, &mut self.board);
         }
         module.active_mut().step(Step::Fault);
         if let Some(MountError::Trap(_, trap)) = error {
-            self.note_trap(number, trap);
+            self.note_trap(id, trap);
         }
         self.refresh_edges();
-        self.tell(number, DeviceEventKind::Faulted);
+        self.tell(id, DeviceEventKind::Faulted);
     }
 }
 

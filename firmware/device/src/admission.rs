@@ -2,7 +2,6 @@
 //! that is here again when the policy changes.
 
 use xmap_image::VerifyError;
-use xmap_link::limits::MAX_MODULES;
 use xmap_link::{
     DeviceEventKind, ImageState, Life, POLICY_CODES, PolicyState, Refusal, Rejection, TrustStatus,
 };
@@ -10,6 +9,7 @@ use xmap_trust::{Limit, Limits, Origin, Reject, Seal, SealError, TrustPolicy, au
 
 use crate::lifecycle::Step;
 use crate::lines::make_safe;
+use crate::modules::ModuleId;
 use crate::slot::Slot;
 use crate::transfer::Target;
 use crate::{Board, Device, Failure, Ram, Trust};
@@ -103,13 +103,13 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
     /// module.
     pub(crate) fn admit(
         &mut self,
-        number: u8,
+        id: ModuleId,
         bytes: usize,
         announced: Option<[u8; 32]>,
         origin: &Origin,
     ) -> Result<(), Failure> {
         let limits = self.limits();
-        let slot = self.modules.get_mut(usize::from(number)).ok_or(Failure::NoModule)?.inactive_mut();
+        let slot = self.modules[id].inactive_mut();
         if self.trust.policy().is_none() {
             slot.admit(bytes, announced).map_err(Failure::Image)?;
         } else if bytes.is_multiple_of(4) {
@@ -150,19 +150,19 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
 
     fn limit_texts(&mut self) {
         let per_s = self.limits().get(Limit::Log);
-        for module in &mut self.modules {
+        for module in self.modules.iter_mut() {
             module.active_mut().set_text_limit(per_s);
             module.inactive_mut().set_text_limit(per_s);
         }
     }
 
     /// Counts what was refused, and keeps it for a host that asks.
-    pub(crate) fn deny(&mut self, number: u8, reject: &Reject) {
+    pub(crate) fn deny(&mut self, id: ModuleId, reject: &Reject) {
         let (details, text) = reject.details();
         self.denials.count = self.denials.count.saturating_add(1);
         self.denials.last = Some(Rejection {
             time_us: self.board.now_us(),
-            module: number,
+            module: id.number(),
             code: reject.code(),
             details,
             text: text.try_into().unwrap_or_default(),
@@ -170,16 +170,14 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
     }
 
     /// The active image of a module counts as good: an older one is not taken any more.
-    pub(crate) fn count_as_good(&mut self, number: u8) {
+    pub(crate) fn count_as_good(&mut self, id: ModuleId) {
         if self.trust.policy().is_none() {
             return;
         }
-        let Some(image) = self.modules.get(usize::from(number)).and_then(|module| module.image()) else {
-            return;
-        };
+        let Some(image) = self.modules[id].image() else { return };
         let name = image.manifest().map_or("", |manifest| manifest.module);
         if self.trust.remember(name, image.header().version).is_err() {
-            self.deny(number, &Reject::Memory);
+            self.deny(id, &Reject::Memory);
         }
     }
 
@@ -222,39 +220,37 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
                 return Ok(PolicyState::Refused { code, details });
             }
         };
-        self.tell(0, DeviceEventKind::Policy { version });
+        self.tell(ModuleId::FIRST, DeviceEventKind::Policy { version });
         self.limit_texts();
         let mut stopped = 0;
-        for number in 0..MAX_MODULES as u8 {
-            if self.hold_again(number) {
-                stopped |= 1 << number;
+        for id in ModuleId::ALL {
+            if self.hold_again(id) {
+                stopped |= 1 << id.number();
             }
         }
         Ok(PolicyState::Taken { version, stopped })
     }
 
     /// Holds both images of a module against the policy, which has changed. Whether the active one had to go.
-    fn hold_again(&mut self, number: u8) -> bool {
-        let (Some(policy), Some(module)) = (self.trust.policy(), self.modules.get_mut(usize::from(number)))
-        else {
-            return false;
-        };
+    fn hold_again(&mut self, id: ModuleId) -> bool {
+        let Some(policy) = self.trust.policy() else { return false };
+        let module = &mut self.modules[id];
         if let Err(reject) = hold(module.active_mut(), policy, &self.trust) {
-            self.stop(number, &reject);
+            self.stop(id, &reject);
             return true;
         }
         if let Err(reject) = hold(module.inactive_mut(), policy, &self.trust) {
             // It does not run, but nothing goes back to it.
             module.forget_previous();
-            self.deny(number, &reject);
+            self.deny(id, &reject);
         }
         false
     }
 
     /// Takes a module's images away. Not one op of them runs: neither `on_unmount` nor `export_cleanup` is
     /// called.
-    fn stop(&mut self, number: u8, reject: &Reject) {
-        let Some(module) = self.modules.get_mut(usize::from(number)) else { return };
+    fn stop(&mut self, id: ModuleId, reject: &Reject) {
+        let module = &mut self.modules[id];
         // First the outputs, then the accounts.
         if module.life() == Life::Running {
             if let Some(image) = module.image() {
@@ -263,11 +259,11 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
             module.active_mut().step(Step::Fault);
         }
         module.vacate(state(reject));
-        while self.handles.take_of(number).is_some() {}
-        self.disarm(number);
+        while self.handles.take_of(id).is_some() {}
+        self.disarm(id);
         self.refresh_edges();
-        self.tell(number, DeviceEventKind::MadeSafe);
-        self.tell(number, DeviceEventKind::Disallowed { code: code(reject) });
-        self.deny(number, reject);
+        self.tell(id, DeviceEventKind::MadeSafe);
+        self.tell(id, DeviceEventKind::Disallowed { code: code(reject) });
+        self.deny(id, reject);
     }
 }

@@ -13,6 +13,7 @@ use crate::fault::is_mistake;
 use crate::handles::Handles;
 use crate::history::History;
 use crate::module::{Module, capped};
+use crate::modules::{ModuleId, Modules};
 use crate::queue::{Queue, Queued, SHARE, Waiting};
 use crate::sources::{Phases, Sources};
 use crate::transfer::Transfer;
@@ -49,7 +50,7 @@ pub struct Device<R: Ram, B, T = Development> {
     pub(crate) denials: Denials,
     /// What the configuration says an image may ask for, where it says anything.
     pub(crate) configured: Option<Limits>,
-    pub(crate) modules: [Module<R>; MAX_MODULES],
+    pub(crate) modules: Modules<R>,
     pub(crate) sources: Sources,
     pub(crate) queue: Queue,
     pub(crate) handles: Handles,
@@ -84,7 +85,7 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
             trust,
             denials: Denials::default(),
             configured: None,
-            modules: rooms.map(Module::new),
+            modules: Modules::new(rooms),
             sources: Sources::default(),
             queue: Queue::default(),
             handles: Handles::default(),
@@ -133,8 +134,8 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
         if !self.queue.is_empty() {
             return 0;
         }
-        let trials = self.modules.iter().filter_map(|module| module.trial_us);
-        let hosts = self.modules.iter().filter_map(|module| self.host_deadline_us(module));
+        let trials = self.modules.iter().filter_map(|(_, module)| module.trial_us);
+        let hosts = self.modules.iter().filter_map(|(_, module)| self.host_deadline_us(module));
         let transfer = self.transfer.as_ref().map(Transfer::deadline_us);
         trials.chain(hosts).chain(transfer).fold(self.sources.earliest_us(), u64::min)
     }
@@ -188,10 +189,11 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
     /// edges may have missed all of them.
     #[cold]
     fn count_lost(&mut self, now_us: u64, lost: u32) {
-        for (number, module) in (0..).zip(&mut self.modules) {
-            if self.sources.has_edges(number) {
-                module.tally.dropped = module.tally.dropped.saturating_add(lost);
-                self.history.push(now_us, number, DeviceEventKind::Overrun);
+        for id in ModuleId::ALL {
+            if self.sources.has_edges(id) {
+                let tally = &mut self.modules[id].tally;
+                tally.dropped = tally.dropped.saturating_add(lost);
+                self.history.push(now_us, id, DeviceEventKind::Overrun);
             }
         }
     }
@@ -202,18 +204,18 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
         if self.sources.earliest_us() > now_us {
             return;
         }
-        for number in 0..MAX_MODULES as u8 {
-            let policy = self.modules[usize::from(number)].policy();
+        for id in ModuleId::ALL {
+            let policy = self.modules[id].policy();
             if !policy.coalesce && policy.on_overrun == OnOverrun::DropOldest {
-                self.pass_over(number, now_us, SHARE as u64);
+                self.pass_over(id, now_us, SHARE as u64);
             }
         }
         loop {
             let modules = &self.modules;
-            let coalesce = |module: u8| modules[usize::from(module) % MAX_MODULES].policy().coalesce;
+            let coalesce = |id| modules[id].policy().coalesce;
             let Some(due) = self.sources.take_due(now_us, coalesce) else { return };
-            let number = due.event.module;
-            let module = &mut self.modules[usize::from(number) % MAX_MODULES];
+            let id = due.event.module;
+            let module = &mut self.modules[id];
             let (on_overrun, coalesce) = (module.policy().on_overrun, module.policy().coalesce);
             module.tally.missed = module.tally.missed.saturating_add(due.missed);
             match self.queue.push(due.event, on_overrun, coalesce) {
@@ -223,10 +225,10 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
                     module.tally.missed = module.tally.missed.saturating_add(1);
                 }
                 Queued::Overrun => {
-                    self.count_dropped(now_us, number, 1);
+                    self.count_dropped(now_us, id, 1);
                     if on_overrun == OnOverrun::DropNewest {
                         // What else is due now finds no place either.
-                        self.pass_over(number, now_us, 0);
+                        self.pass_over(id, now_us, 0);
                     }
                 }
             }
@@ -235,32 +237,32 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
 
     /// Counts all but the last `keep` deadlines that have passed of a module's timers, without an event for
     /// each.
-    fn pass_over(&mut self, number: u8, now_us: u64, keep: u64) {
-        if let Some(passed) = self.sources.pass_over(number, now_us, keep) {
-            self.count_dropped(now_us, number, passed.count);
-            self.count_late(number, now_us.saturating_sub(passed.first_us));
+    fn pass_over(&mut self, id: ModuleId, now_us: u64, keep: u64) {
+        if let Some(passed) = self.sources.pass_over(id, now_us, keep) {
+            self.count_dropped(now_us, id, passed.count);
+            self.count_late(id, now_us.saturating_sub(passed.first_us));
         }
     }
 
-    fn count_dropped(&mut self, now_us: u64, number: u8, count: u32) {
-        let module = &mut self.modules[usize::from(number) % MAX_MODULES];
+    fn count_dropped(&mut self, now_us: u64, id: ModuleId, count: u32) {
+        let module = &mut self.modules[id];
         module.tally.dropped = module.tally.dropped.saturating_add(count);
         if !module.overrun_told {
             module.overrun_told = true;
-            self.history.push(now_us, number, DeviceEventKind::Overrun);
+            self.history.push(now_us, id, DeviceEventKind::Overrun);
         }
     }
 
     /// Notes how late an event is, or one that was dropped would have been.
-    fn count_late(&mut self, number: u8, late_us: u64) {
-        let tally = &mut self.modules[usize::from(number) % MAX_MODULES].tally;
+    fn count_late(&mut self, id: ModuleId, late_us: u64) {
+        let tally = &mut self.modules[id].tally;
         tally.late_us = tally.late_us.max(capped(late_us));
     }
 
     /// Gives an event to its handler.
     pub(crate) fn dispatch(&mut self, event: Waiting) {
         let now_us = self.board.now_us();
-        let Some(module) = self.modules.get_mut(usize::from(event.module)) else { return };
+        let module = &mut self.modules[event.module];
         if module.life() != Life::Running {
             return;
         }
@@ -304,7 +306,8 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
         each: &mut dyn FnMut(&[u8]),
     ) -> Result<usize, NotCalled> {
         self.run_queued();
-        let module = self.modules.get_mut(usize::from(target.module)).ok_or(NotCalled::Unknown)?;
+        let id = ModuleId::new(target.module).ok_or(NotCalled::Unknown)?;
+        let module = &mut self.modules[id];
         match module.life() {
             Life::Running => {}
             Life::Faulted => return Err(NotCalled::Faulted),
@@ -329,9 +332,9 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
                     let image = module.image();
                     let signature = image.as_ref().and_then(|image| image.signature(target.export));
                     if signature.is_some_and(|signature| is_mistake(trap, &signature, args)) {
-                        self.mistake(target.module, trap);
+                        self.mistake(id, trap);
                     } else {
-                        self.fault(target.module, trap);
+                        self.fault(id, trap);
                     }
                 }
                 Err(NotCalled::Call(error))
@@ -363,9 +366,9 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
     }
 
     fn find_with(&self, find: impl Fn(&Image<'_>) -> Option<ExportId>) -> Option<ModuleExport> {
-        self.modules.iter().zip(0..).find_map(|(module, number)| {
+        self.modules.iter().find_map(|(id, module)| {
             let export = find(&module.image()?)?;
-            Some(ModuleExport { module: number, export })
+            Some(ModuleExport { module: id.number(), export })
         })
     }
 
@@ -428,57 +431,61 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
 
     /// The active image of a module.
     pub fn image(&self, module: u8) -> Option<Image<'_>> {
-        self.modules.get(usize::from(module))?.image()
+        self.modules.get(module)?.image()
     }
 
     /// A number that grows with each image that becomes active in a module, the same one again included.
     pub fn generation(&self, module: u8) -> u16 {
-        self.modules.get(usize::from(module)).map_or(0, |module| module.generation)
+        self.modules.get(module).map_or(0, |module| module.generation)
     }
 
     /// Where a module is in its life.
     pub fn life(&self, module: u8) -> Life {
-        self.modules.get(usize::from(module)).map_or(Life::Unloaded, Module::life)
+        self.modules.get(module).map_or(Life::Unloaded, Module::life)
     }
 
     /// How a module is; `None` where there is none with this number.
     pub fn status(&mut self, module: u8) -> Option<ModuleStatus> {
         let now_us = self.board.now_us();
-        self.modules.get(usize::from(module)).map(|of| of.status(module, now_us))
+        self.modules.get(module).map(|of| of.status(module, now_us))
     }
 
     /// What became of the image that the device was given: mounted where any module has one, else the last
     /// one's fate.
     pub fn image_state(&self) -> ImageState {
-        let lives = self.modules.iter().any(|module| module.life() != Life::Unloaded);
-        let failed = self.modules.iter().map(|module| module.state).find(|state| *state != ImageState::None);
+        let lives = self.modules.iter().any(|(_, module)| module.life() != Life::Unloaded);
+        let failed =
+            self.modules.iter().map(|(_, module)| module.state).find(|state| *state != ImageState::None);
         if lives { ImageState::Mounted } else { failed.unwrap_or(ImageState::None) }
     }
 
     /// Says what became of an image that never came as far as a slot.
     pub fn set_image_state(&mut self, state: ImageState) {
-        self.modules[0].state = state;
+        self.modules[ModuleId::FIRST].state = state;
     }
 
     /// Calls of all modules since boot, and those that trapped.
     pub fn calls(&self) -> (u64, u64) {
-        self.modules.iter().map(Module::calls).fold((0, 0), |all, one| (all.0 + one.0, all.1 + one.1))
+        self.modules
+            .iter()
+            .map(|(_, module)| module.calls())
+            .fold((0, 0), |all, one| (all.0 + one.0, all.1 + one.1))
     }
 
     /// Calls of hosts since boot that trapped by their own arguments; [`Device::calls`] does not count them
     /// as traps.
     pub fn mistakes(&self) -> u64 {
-        self.modules.iter().map(|module| module.tally.mistakes).sum()
+        self.modules.iter().map(|(_, module)| module.tally.mistakes).sum()
     }
 
     /// What a module's calls used and counted since it was loaded.
     pub fn counters(&self, module: u8) -> tiny_mapper::Counters {
-        self.modules.get(usize::from(module)).map(|of| of.active().counters()).unwrap_or_default()
+        self.modules.get(module).map(|of| of.active().counters()).unwrap_or_default()
     }
 
     /// The linear memory of a module.
     pub fn memory(&self, module: u8) -> &[u8] {
-        self.modules.get(usize::from(module)).map(|of| of.active().memory()).unwrap_or_default()
+        self.modules.get(module).map(|of| of.active().memory()).unwrap_or_default()
     }
 
     /// What happened, from number `from` on.
@@ -519,25 +526,23 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
     }
 
     /// Notes a trap.
-    pub(crate) fn note_trap(&mut self, module: u8, trap: Trap) {
+    pub(crate) fn note_trap(&mut self, id: ModuleId, trap: Trap) {
         let report = report(trap);
         self.trapped = Some(report);
-        self.tell(module, DeviceEventKind::Trapped(report));
-        if let Some(module) = self.modules.get_mut(usize::from(module)) {
-            module.tally.trap = Some(report);
-        }
+        self.tell(id, DeviceEventKind::Trapped(report));
+        self.modules[id].tally.trap = Some(report);
     }
 
     /// Adds to the history.
-    pub(crate) fn tell(&mut self, module: u8, what: DeviceEventKind) {
+    pub(crate) fn tell(&mut self, id: ModuleId, what: DeviceEventKind) {
         let now_us = self.board.now_us();
-        self.history.push(now_us, module, what);
+        self.history.push(now_us, id, what);
     }
 
     /// Arms the handlers of a module's active image. Timers that were armed before keep their phase: `phases`
     /// are those of the image in the other slot, or of the same one (`own`).
-    pub(crate) fn arm(&mut self, number: u8, phases: &Phases, own: bool) {
-        let Some(module) = self.modules.get(usize::from(number)) else { return };
+    pub(crate) fn arm(&mut self, id: ModuleId, phases: &Phases, own: bool) {
+        let module = &self.modules[id];
         let Some(image) = module.image() else { return };
         let before = if own { Some(image) } else { module.inactive().image() };
         let now_us = self.board.now_us();
@@ -551,16 +556,16 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
             };
             let board = &mut self.board;
             let high = |line: Line| board.level(line.bank()) & line.mask() != 0;
-            self.sources.arm((number, export), event.source, (now_us, phase), high);
+            self.sources.arm((id, export), event.source, (now_us, phase), high);
         }
         self.refresh_edges();
     }
 
     /// Disarms the handlers of a module; its events that wait are forgotten. Edges go on being seen until
     /// [`Device::refresh_edges`], so that a module which takes the place loses none.
-    pub(crate) fn disarm(&mut self, module: u8) -> Phases {
-        self.queue.forget(module);
-        self.sources.disarm(module)
+    pub(crate) fn disarm(&mut self, id: ModuleId) -> Phases {
+        self.queue.forget(id);
+        self.sources.disarm(id)
     }
 
     /// Asks the board for the edges that handlers want now.

@@ -2,7 +2,6 @@
 
 use tiny_mapper::{Trap, TrapCode};
 use xmap_image::{OnFault, Signature, Ty};
-use xmap_link::limits::MAX_MODULES;
 use xmap_link::{DeviceEventKind, Life, Refusal, RollbackReason};
 
 use crate::activate::Activation;
@@ -10,11 +9,12 @@ use crate::device::report;
 use crate::lifecycle::Step;
 use crate::lines::make_safe;
 use crate::module::Module;
+use crate::modules::ModuleId;
 use crate::{Board, Device, Ram, Trust};
 
 /// Whether a host's own arguments made its call trap: one that its declared type refuses, before the first op
-/// (an address where no such bytes or text are is one, too), or one that is the number of the line which the
-/// image does not declare for this use. A `bool` is no number of a line.
+/// (an address where no such bytes or text are is one, too), or one that is the id of the line which the
+/// image does not declare for this use. A `bool` is no id of a line.
 pub(crate) fn is_mistake(trap: Trap, signature: &Signature<'_>, args: &[u64]) -> bool {
     match trap.code {
         TrapCode::BadArgument => trap.op == Trap::NO_OP && trap.detail & Trap::RESULT == 0,
@@ -36,56 +36,55 @@ pub const FORGIVEN_US: u64 = 60_000_000;
 
 impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
     /// A call of a module trapped: does what its trial or its policy says.
-    pub(crate) fn fault(&mut self, number: u8, trap: Trap) {
-        self.note_trap(number, trap);
-        let Some(module) = self.modules.get(usize::from(number)) else { return };
+    pub(crate) fn fault(&mut self, id: ModuleId, trap: Trap) {
+        self.note_trap(id, trap);
+        let module = &self.modules[id];
         if module.trial_us.is_some() {
-            self.end_trial(number, RollbackReason::Trap(report(trap)));
+            self.end_trial(id, RollbackReason::Trap(report(trap)));
             return;
         }
-        self.follow(number, trap);
+        self.follow(id, trap);
     }
 
     /// A host's call trapped by its own arguments ([`is_mistake`]): counts it apart, and does what the
     /// module's policy says, as the module may have stopped half-way. A trial goes on.
-    pub(crate) fn mistake(&mut self, number: u8, trap: Trap) {
-        let Some(module) = self.modules.get_mut(usize::from(number)) else { return };
+    pub(crate) fn mistake(&mut self, id: ModuleId, trap: Trap) {
+        let module = &mut self.modules[id];
         module.tally.mistakes = module.tally.mistakes.saturating_add(1);
-        self.tell(number, DeviceEventKind::Mistaken(report(trap)));
-        self.follow(number, trap);
+        self.tell(id, DeviceEventKind::Mistaken(report(trap)));
+        self.follow(id, trap);
     }
 
     /// Does what the module's policy says of a trap.
-    fn follow(&mut self, number: u8, trap: Trap) {
-        let Some(module) = self.modules.get(usize::from(number)) else { return };
+    fn follow(&mut self, id: ModuleId, trap: Trap) {
+        let module = &self.modules[id];
         let policy = module.policy();
         match if trap.code == TrapCode::Fuel { policy.on_fuel } else { policy.on_trap } {
             OnFault::Hold => {}
-            OnFault::Safe => self.rest(number),
-            OnFault::Restart => self.restart_or_rest(number),
+            OnFault::Safe => self.rest(id),
+            OnFault::Restart => self.restart_or_rest(id),
         }
     }
 
     /// Ends the trial of the active image: the one before comes back. Where there is none, or it may not run,
     /// the module rests with the image that failed, which does not count as good for that.
-    pub(crate) fn end_trial(&mut self, number: u8, why: RollbackReason) {
-        let Some(module) = self.modules.get(usize::from(number)) else { return };
+    pub(crate) fn end_trial(&mut self, id: ModuleId, why: RollbackReason) {
+        let module = &self.modules[id];
         if module.previous {
-            match self.activate(number, Activation::Back(why)) {
+            match self.activate(id, Activation::Back(why)) {
                 Ok(()) => return,
-                Err(failure) => self.refuse(number, &failure),
+                Err(failure) => self.refuse(id, &failure),
             }
         }
-        if let Some(module) = self.modules.get_mut(usize::from(number)) {
-            (module.trial_us, module.failed) = (None, true);
-            module.forget_previous();
-        }
-        self.rest(number);
+        let module = &mut self.modules[id];
+        (module.trial_us, module.failed) = (None, true);
+        module.forget_previous();
+        self.rest(id);
     }
 
     /// Brings the outputs into their safe state and lets the module rest: no events, no calls.
-    fn rest(&mut self, number: u8) {
-        let Some(module) = self.modules.get_mut(usize::from(number)) else { return };
+    fn rest(&mut self, id: ModuleId) {
+        let module = &mut self.modules[id];
         if module.life() != Life::Running {
             return;
         }
@@ -94,20 +93,20 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
             make_safe(&image, &mut self.board);
         }
         module.active_mut().step(Step::Fault);
-        self.disarm(number);
+        self.disarm(id);
         self.refresh_edges();
-        self.tell(number, DeviceEventKind::MadeSafe);
-        self.tell(number, DeviceEventKind::Faulted);
+        self.tell(id, DeviceEventKind::MadeSafe);
+        self.tell(id, DeviceEventKind::Faulted);
     }
 
-    fn restart_or_rest(&mut self, number: u8) {
+    fn restart_or_rest(&mut self, id: ModuleId) {
         let now_us = self.board.now_us();
-        let Some(module) = self.modules.get_mut(usize::from(number)) else { return };
+        let module = &mut self.modules[id];
         if now_us.saturating_sub(module.restarted_us) >= FORGIVEN_US {
             module.restarts = 0;
         }
         if module.restarts >= module.policy().restarts {
-            self.rest(number);
+            self.rest(id);
             return;
         }
         module.restarts += 1;
@@ -115,15 +114,15 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
         if let Some(image) = module.image() {
             make_safe(&image, &mut self.board);
         }
-        self.tell(number, DeviceEventKind::MadeSafe);
-        self.reload(number, true);
+        self.tell(id, DeviceEventKind::MadeSafe);
+        self.reload(id, true);
     }
 
     /// Loads the active image anew, after a fault or not. Where it may not run, it rests.
-    fn reload(&mut self, number: u8, fault: bool) {
-        if let Err(failure) = self.activate(number, Activation::Again { fault }) {
-            self.refuse(number, &failure);
-            self.rest(number);
+    fn reload(&mut self, id: ModuleId, fault: bool) {
+        if let Err(failure) = self.activate(id, Activation::Again { fault }) {
+            self.refuse(id, &failure);
+            self.rest(id);
         }
     }
 
@@ -132,19 +131,20 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
     /// # Errors
     /// [`Refusal::NoModule`]; [`Refusal::NoImage`] where there is nothing to load.
     pub fn reset(&mut self, number: u8) -> Result<(), Refusal> {
-        let module = self.modules.get_mut(usize::from(number)).ok_or(Refusal::NoModule)?;
+        let id = ModuleId::new(number).ok_or(Refusal::NoModule)?;
+        let module = &mut self.modules[id];
         if !matches!(module.life(), Life::Running | Life::Faulted) {
             return Err(Refusal::NoImage);
         }
         module.restarts = 0;
-        self.tell(number, DeviceEventKind::Reset);
-        self.reload(number, false);
+        self.tell(id, DeviceEventKind::Reset);
+        self.reload(id, false);
         Ok(())
     }
 
     /// Brings the outputs of every module into their safe state, as when the device is about to stop.
     pub fn make_all_safe(&mut self) {
-        for module in &self.modules {
+        for (_, module) in self.modules.iter() {
             if let Some(image) = module.image() {
                 make_safe(&image, &mut self.board);
             }
@@ -154,10 +154,10 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
     /// A host was heard: modules that rested for want of one start anew.
     pub fn heard(&mut self) {
         self.heard_us = self.board.now_us();
-        for number in 0..MAX_MODULES as u8 {
-            if self.modules[usize::from(number)].host_lost {
-                self.tell(number, DeviceEventKind::HostBack);
-                self.reload(number, false);
+        for id in ModuleId::ALL {
+            if self.modules[id].host_lost {
+                self.tell(id, DeviceEventKind::HostBack);
+                self.reload(id, false);
             }
         }
     }
@@ -169,11 +169,9 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
         waits.then(|| self.heard_us.saturating_add(u64::from(ms) * 1000))
     }
 
-    pub(crate) fn lose_host(&mut self, number: u8) {
-        self.tell(number, DeviceEventKind::HostLost);
-        self.rest(number);
-        if let Some(module) = self.modules.get_mut(usize::from(number)) {
-            module.host_lost = true;
-        }
+    pub(crate) fn lose_host(&mut self, id: ModuleId) {
+        self.tell(id, DeviceEventKind::HostLost);
+        self.rest(id);
+        self.modules[id].host_lost = true;
     }
 }

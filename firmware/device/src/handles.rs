@@ -3,6 +3,7 @@
 use heapless::Vec;
 
 use crate::ModuleExport;
+use crate::modules::ModuleId;
 
 /// Handles that a host can have open at a time: more than the panels of a usual host have buttons.
 pub const MAX_HANDLES: usize = 32;
@@ -106,9 +107,9 @@ impl Handles {
     }
 
     /// Closes an open handle of a module, and returns it.
-    pub(crate) fn take_of(&mut self, module: u8) -> Option<Handle> {
+    pub(crate) fn take_of(&mut self, module: ModuleId) -> Option<Handle> {
         self.rows.iter_mut().enumerate().find_map(|(index, row)| {
-            row.open.filter(|export| export.module == module)?;
+            row.open.filter(|export| export.module == module.number())?;
             let handle = Handle::new(index, row.generation);
             row.close();
             Some(handle)
@@ -161,7 +162,7 @@ mod tests {
         }
         assert_eq!(handles.bind(ONE, export(0, 0), false), None);
         let mut released = 0;
-        while let Some(handle) = handles.take_of(1) {
+        while let Some(handle) = handles.take_of(ModuleId::ALL[1]) {
             assert_eq!(handles.get(ONE, handle), None);
             released += 1;
         }

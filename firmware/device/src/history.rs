@@ -3,6 +3,8 @@
 use heapless::Deque;
 use xmap_link::{DeviceEvent, DeviceEventKind, DeviceEvents};
 
+use crate::modules::ModuleId;
+
 /// Happenings that are held: more than a device in good health has in a day.
 pub const HISTORY: usize = 64;
 
@@ -14,11 +16,11 @@ pub(crate) struct History {
 }
 
 impl History {
-    pub(crate) fn push(&mut self, time_us: u64, module: u8, what: DeviceEventKind) {
+    pub(crate) fn push(&mut self, time_us: u64, module: ModuleId, what: DeviceEventKind) {
         if self.held.is_full() {
             self.held.pop_front();
         }
-        _ = self.held.push_back(DeviceEvent { time_us, module, what });
+        _ = self.held.push_back(DeviceEvent { time_us, module: module.number(), what });
         self.next = self.next.wrapping_add(1);
     }
 
@@ -47,7 +49,7 @@ mod tests {
     fn pages_follow_each_other_and_say_what_is_lost() {
         let mut history = History::default();
         for n in 0..HISTORY as u64 + 10 {
-            history.push(n, 0, DeviceEventKind::Swapped);
+            history.push(n, ModuleId::FIRST, DeviceEventKind::Swapped);
         }
         let (mut from, mut seen) = (0, Vec::new());
         loop {
@@ -76,7 +78,7 @@ mod tests {
             DeviceEventKind::Reset,
             new,
         ];
-        all.iter().for_each(|what| history.push(1, 0, *what));
+        all.iter().for_each(|what| history.push(1, ModuleId::FIRST, *what));
         let read = |edition| {
             let (mut from, mut seen) = (0, Vec::new());
             loop {

@@ -4,6 +4,7 @@ use xmap_link::{DeviceEventKind, KeepFault, KeepStatus, Thing};
 use xmap_trust::SEAL_WORDS;
 
 use crate::lines::{check_lines, prepare_lines};
+use crate::modules::ModuleId;
 use crate::transfer::cut;
 use crate::{Board, Device, Failure, Ram, Trust};
 
@@ -36,7 +37,7 @@ pub struct Kept<'a> {
 impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
     /// The active image of a module, as [`Device::install_from`] takes it: image, then seal.
     pub fn stored(&self, number: u8) -> Option<Stored<'_>> {
-        let module = self.modules.get(usize::from(number))?;
+        let module = &self.modules[ModuleId::new(number)?];
         let (image, behind, origin) = module.active().admitted()?;
         let seal = if self.is_development() { &[] } else { behind.get(..SEAL_WORDS)? };
         let on_trial = module.trial_us.is_some() || module.failed;
@@ -47,7 +48,7 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
     /// Hands out the state that the active image of a module keeps, in pieces; its layout, or `None` where it
     /// keeps none.
     pub fn kept(&self, number: u8, each: &mut dyn FnMut(&[u8])) -> Option<u32> {
-        self.modules.get(usize::from(number))?.active().kept(each)
+        self.modules[ModuleId::new(number)?].active().kept(each)
     }
 
     /// What outlives a restart, for a host that asks.
@@ -62,20 +63,17 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
 
     /// Records that a thing is not on the storage, or is there again.
     pub fn note_kept(&mut self, module: u8, thing: Thing, fault: Option<KeepFault>) {
-        self.tell(
-            module,
-            fault.map_or(DeviceEventKind::KeptAgain { thing }, |fault| DeviceEventKind::NotKept {
-                thing,
-                fault,
-            }),
-        );
+        let kept = DeviceEventKind::KeptAgain { thing };
+        let what = fault.map_or(kept, |fault| DeviceEventKind::NotKept { thing, fault });
+        self.tell(ModuleId::new(module).unwrap_or(ModuleId::FIRST), what);
     }
 
     /// Records that the newest image of a module was not mounted, because `starts` starts with it did not end
     /// well.
     pub fn note_set_aside(&mut self, module: u8, starts: u8) {
+        let Some(id) = ModuleId::new(module) else { return };
         self.kept.set_aside |= 1 << module;
-        self.tell(module, DeviceEventKind::SetAside { starts });
+        self.tell(id, DeviceEventKind::SetAside { starts });
     }
 
     /// Sets an image aside that has kept its device from starting well: it is admitted as any other and its
@@ -84,10 +82,11 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
     /// # Errors
     /// What became of the image. Nothing was touched then.
     pub fn set_aside(&mut self, module: u8, image: &[u8], origin: &str, starts: u8) -> Result<(), Failure> {
+        let id = ModuleId::new(module).ok_or(Failure::NoModule)?;
         self.note_set_aside(module, starts);
-        self.place_in(module, image)?;
-        let admitted = self.admit(module, image.len(), None, &cut(origin));
-        let Some(of) = self.modules.get_mut(usize::from(module)) else { return Err(Failure::NoModule) };
+        self.place_in(id, image)?;
+        let admitted = self.admit(id, image.len(), None, &cut(origin));
+        let of = &mut self.modules[id];
         if let Some(image) = of.inactive().image().filter(|_| admitted.is_ok())
             && check_lines(&image).is_ok()
         {
@@ -123,7 +122,8 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
         kept: Option<Kept<'_>>,
     ) -> Result<(), Failure> {
         let Some(kept) = kept else { return self.install_from(module, image, origin) };
-        self.place_in(module, image)?;
-        self.take_in(module, image.len(), None, &cut(origin), Some(kept))
+        let id = ModuleId::new(module).ok_or(Failure::NoModule)?;
+        self.place_in(id, image)?;
+        self.take_in(id, image.len(), None, &cut(origin), Some(kept))
     }
 }

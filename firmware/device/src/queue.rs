@@ -4,6 +4,8 @@ use heapless::Deque;
 use xmap_image::{ExportId, OnOverrun};
 use xmap_link::limits::MAX_MODULES;
 
+use crate::modules::ModuleId;
+
 /// Events of one module that may wait: its share of the queue, so that a module whose events come faster
 /// than it handles them loses its own and nobody else's.
 pub const SHARE: usize = 16;
@@ -15,7 +17,7 @@ pub const QUEUE: usize = SHARE * MAX_MODULES;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Waiting {
     /// The module.
-    pub module: u8,
+    pub module: ModuleId,
     /// Its handler.
     pub export: ExportId,
     /// When it should have run, in microseconds since boot: the first deadline that it stands for.
@@ -68,14 +70,14 @@ impl Queue {
     }
 
     /// The first event of a module.
-    pub(crate) fn pop_of(&mut self, module: u8) -> Option<Waiting> {
+    pub(crate) fn pop_of(&mut self, module: ModuleId) -> Option<Waiting> {
         let event = self.waiting.iter().copied().find(|event| event.module == module)?;
         self.remove_first(|other| other.module == module);
         Some(event)
     }
 
     /// Forgets the events of a module. How many they were.
-    pub(crate) fn forget(&mut self, module: u8) -> u32 {
+    pub(crate) fn forget(&mut self, module: ModuleId) -> u32 {
         let before = self.waiting.len();
         for _ in 0..before {
             if let Some(event) = self.waiting.pop_front()
@@ -108,9 +110,13 @@ impl Queue {
 mod tests {
     use super::*;
 
+    fn id(module: u8) -> ModuleId {
+        ModuleId::new(module).unwrap()
+    }
+
     fn event(module: u8, export: u16, period_us: u64) -> Waiting {
         let next_us = if period_us == 0 { u64::MAX } else { u64::from(export) + period_us };
-        Waiting { module, export: ExportId(export), due_us: u64::from(export), next_us }
+        Waiting { module: id(module), export: ExportId(export), due_us: u64::from(export), next_us }
     }
 
     fn push(queue: &mut Queue, event: Waiting, on_overrun: OnOverrun) -> Queued {
@@ -127,9 +133,9 @@ mod tests {
         for n in 0..4 {
             assert_eq!(push(&mut queue, event(n as u8 % 2, n, 0), OnOverrun::DropOldest), Queued::Waits);
         }
-        assert_eq!(queue.pop_of(1).map(|event| event.export.0), Some(1));
+        assert_eq!(queue.pop_of(id(1)).map(|event| event.export.0), Some(1));
         assert_eq!(exports(&mut queue), [0, 2, 3]);
-        assert!(queue.is_empty() && queue.pop_of(0).is_none());
+        assert!(queue.is_empty() && queue.pop_of(id(0)).is_none());
     }
 
     #[test]
@@ -155,7 +161,7 @@ mod tests {
                 assert_eq!(push(&mut queue, event(module, n, 0), OnOverrun::DropNewest), Queued::Waits);
             }
         }
-        assert_eq!(queue.forget(2), SHARE as u32);
+        assert_eq!(queue.forget(id(2)), SHARE as u32);
         assert_eq!(exports(&mut queue).len(), QUEUE - SHARE);
     }
 

@@ -3,7 +3,7 @@
 use tiny_mapper::{CallError, Clock, Gpio};
 use xmap_boards::{Bank, LineSet};
 use xmap_image::{ContractHash, Ty};
-use xmap_link::limits::{MAX_ARGS, MAX_BANKS, MAX_MODULES};
+use xmap_link::limits::{MAX_ARGS, MAX_BANKS};
 use xmap_link::{
     Args, AuthResponder, Boot, Channel, Described, EDITION, Export, FULL_RETRY_MS, FrameCounters,
     FrameReader, Hello, HostCounts, PROTOCOL, PolicyState, Refusal, Request, Response, ResultBytes, Role,
@@ -317,7 +317,7 @@ impl Context<'_> {
                 | if device.is_development() { 0 } else { features::TRUST },
             clock_hz: identity.clock_hz,
             firmware: Default::default(),
-            image: (0..MAX_MODULES as u8).find_map(|n| device.image(n)).map(|image| image_info(&image)),
+            image: device.modules.iter().find_map(|(_, module)| Some(image_info(&module.image()?))),
         };
         let room = hello.firmware.capacity();
         let cut = identity.firmware.floor_char_boundary(room);
@@ -503,7 +503,7 @@ fn find<R: Ram, B: Board, T: Trust>(
         Export::Id(id) => Some(ModuleExport::from_id(*id)),
         Export::Name(name) => device.find(name),
     };
-    if (0..MAX_MODULES as u8).all(|module| device.image(module).is_none()) {
+    if device.modules.iter().all(|(_, module)| module.image().is_none()) {
         return Err(Refusal::NoImage);
     }
     let exists =

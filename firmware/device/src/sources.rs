@@ -6,6 +6,7 @@ use xmap_image::{EventSource, ExportId, MAX_EVENTS};
 use xmap_link::limits::MAX_MODULES;
 
 use crate::Edge;
+use crate::modules::ModuleId;
 use crate::queue::Waiting;
 
 /// No deadline.
@@ -14,7 +15,7 @@ const NEVER: u64 = u64::MAX;
 /// A handler and what calls it.
 #[derive(Clone, Copy, Debug)]
 struct Source {
-    module: u8,
+    module: ModuleId,
     export: ExportId,
     trigger: Trigger,
     /// When it has to be looked at, in microseconds since boot.
@@ -29,7 +30,7 @@ enum Trigger {
 }
 
 impl Source {
-    fn is_timer_of(&self, module: u8) -> bool {
+    fn is_timer_of(&self, module: ModuleId) -> bool {
         self.module == module && matches!(self.trigger, Trigger::Every { .. })
     }
 
@@ -91,7 +92,7 @@ impl Sources {
     /// the level of a line now.
     pub(crate) fn arm(
         &mut self,
-        (module, export): (u8, ExportId),
+        (module, export): (ModuleId, ExportId),
         source: EventSource,
         (now_us, phase_us): (u64, Option<u64>),
         high: impl FnOnce(Line) -> bool,
@@ -120,7 +121,7 @@ impl Sources {
     }
 
     /// Disarms a module's handlers; when its timers were to run out.
-    pub(crate) fn disarm(&mut self, module: u8) -> Phases {
+    pub(crate) fn disarm(&mut self, module: ModuleId) -> Phases {
         let mut phases = Phases::default();
         self.rows.retain(|row| {
             if row.module == module
@@ -147,7 +148,7 @@ impl Sources {
     }
 
     /// Whether a module has a handler of an edge.
-    pub(crate) fn has_edges(&self, module: u8) -> bool {
+    pub(crate) fn has_edges(&self, module: ModuleId) -> bool {
         self.rows.iter().any(|row| row.module == module && matches!(row.trigger, Trigger::Edge { .. }))
     }
 
@@ -183,7 +184,7 @@ impl Sources {
 
     /// The next event that is due by now, the one with the earliest deadline first. A timer has one event for
     /// all deadlines that have passed, if its module coalesces them.
-    pub(crate) fn take_due(&mut self, now_us: u64, coalesce: impl Fn(u8) -> bool) -> Option<Due> {
+    pub(crate) fn take_due(&mut self, now_us: u64, coalesce: impl Fn(ModuleId) -> bool) -> Option<Due> {
         while self.earliest_us <= now_us {
             // One look at all rows: the first that is due, and when the next one is.
             let (mut first, mut second_us) = (None::<&mut Source>, NEVER);
@@ -226,7 +227,7 @@ impl Sources {
     /// Passes over deadlines of a module's timers, the oldest first, until `keep` of those that have passed
     /// are left, or a few more where several are at the same time. It takes a division for each timer and
     /// step of a search over time, however many deadlines there are.
-    pub(crate) fn pass_over(&mut self, module: u8, now_us: u64, keep: u64) -> Option<PassedOver> {
+    pub(crate) fn pass_over(&mut self, module: ModuleId, now_us: u64, keep: u64) -> Option<PassedOver> {
         let end_us = now_us.saturating_add(1);
         let (all, keep) = (self.passed(module, end_us), u128::from(keep));
         if all <= keep {
@@ -254,7 +255,7 @@ impl Sources {
     }
 
     /// Deadlines of a module's timers before `end_us` that have had no event.
-    fn passed(&self, module: u8, end_us: u64) -> u128 {
+    fn passed(&self, module: ModuleId, end_us: u64) -> u128 {
         let timers = self.rows.iter().filter(|row| row.is_timer_of(module));
         timers.map(|row| u128::from(row.passed(end_us).0)).sum()
     }
@@ -268,8 +269,11 @@ impl Sources {
 mod tests {
     use super::*;
 
+    const ID: ModuleId = ModuleId::ALL[0];
+    const OTHER: ModuleId = ModuleId::ALL[1];
+
     fn arm(sources: &mut Sources, export: u16, source: EventSource) {
-        sources.arm((0, ExportId(export)), source, (0, None), |_| true);
+        sources.arm((ID, ExportId(export)), source, (0, None), |_| true);
     }
 
     fn due(sources: &mut Sources, now_us: u64) -> Vec<(u16, u64), 64> {
@@ -336,7 +340,7 @@ mod tests {
                 let expected = one_by_one(&mut armed(), now_us, 8);
                 let count = one_by_one(&mut armed(), now_us, usize::MAX).len();
                 let mut sources = armed();
-                let passed = sources.pass_over(0, now_us, 8);
+                let passed = sources.pass_over(ID, now_us, 8);
                 let left = one_by_one(&mut sources, now_us, usize::MAX);
                 assert!(
                     left.len() < 8 + periods.len() && left.ends_with(&expected),
@@ -357,22 +361,22 @@ mod tests {
         for export in 0..MAX_EVENTS as u16 {
             arm(&mut sources, export, EventSource::Every { every_us: 1 });
         }
-        let passed = sources.pass_over(0, u64::MAX - 1, 16).unwrap();
+        let passed = sources.pass_over(ID, u64::MAX - 1, 16).unwrap();
         assert_eq!((passed.count, passed.first_us), (u32::MAX, 1));
         let left = core::iter::from_fn(|| sources.take_due(u64::MAX - 1, |_| false)).count();
         assert_eq!(left, MAX_EVENTS, "all at the same time");
-        assert_eq!(sources.pass_over(0, u64::MAX - 1, 0), None);
-        assert_eq!(sources.pass_over(1, u64::MAX, 0), None);
+        assert_eq!(sources.pass_over(ID, u64::MAX - 1, 0), None);
+        assert_eq!(sources.pass_over(OTHER, u64::MAX, 0), None);
     }
 
     #[test]
     fn a_timer_of_the_next_image_keeps_its_phase() {
         let mut sources = Sources::default();
         arm(&mut sources, 3, EventSource::Every { every_us: 100 });
-        let phases = sources.disarm(0);
+        let phases = sources.disarm(ID);
         assert_eq!((phases.of(ExportId(3), 100), phases.of(ExportId(3), 99)), (Some(100), None));
         let every = EventSource::Every { every_us: 100 };
-        sources.arm((0, ExportId(5)), every, (60, phases.of(ExportId(3), 100)), |_| true);
+        sources.arm((ID, ExportId(5)), every, (60, phases.of(ExportId(3), 100)), |_| true);
         assert_eq!(sources.earliest_us(), 100);
     }
 
@@ -403,7 +407,7 @@ mod tests {
         // The level is high again by the time that the board looks.
         edge(&mut sources, true, 50);
         assert_eq!(due(&mut sources, 50), [(0, 50)]);
-        assert_eq!(sources.disarm(0).of(ExportId(0), 0), None);
+        assert_eq!(sources.disarm(ID).of(ExportId(0), 0), None);
         edge(&mut sources, false, 60);
         assert_eq!((due(&mut sources, 60).len(), sources.earliest_us()), (0, NEVER));
     }

@@ -2,7 +2,6 @@
 //! time.
 
 use xmap_image::{Confirm, VerifyError};
-use xmap_link::limits::MAX_MODULES;
 use xmap_link::{DeviceEventKind, ImageState, Life, Refusal, RollbackReason};
 use xmap_trust::Origin;
 
@@ -10,6 +9,7 @@ use crate::activate::Activation;
 use crate::device::AHEAD_US;
 use crate::lifecycle::Step;
 use crate::lines::make_safe;
+use crate::modules::ModuleId;
 use crate::slot::Slot;
 use crate::transfer::{Target, Transfer, cut};
 use crate::{Board, Development, Device, Failure, Kept, MountError, Ram, SlotMemory, Trust};
@@ -42,14 +42,16 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
         let Transfer { target, bytes, hash, origin, .. } = self.take_transfer(token)?;
         // What was begun as a policy is none of a module's.
         let Target::Module(module) = target else { return Err(Refusal::NoTransfer) };
-        Ok(self.take_in(module, bytes as usize, Some(hash), &origin, None).map(|()| module))
+        let taken = self.take_in(module, bytes as usize, Some(hash), &origin, None);
+        Ok(taken.map(|()| module.number()))
     }
 
     /// Gives the inactive slot of a module other memory, for an owner that has a heap. The image before the
     /// active one is forgotten, and a trial ends.
     pub fn set_room(&mut self, module: u8, room: SlotMemory<R>) {
-        if let Some(module) = self.modules.get_mut(usize::from(module)) {
+        if let Some(id) = ModuleId::new(module) {
             self.transfer = None;
+            let module = &mut self.modules[id];
             module.forget_previous();
             module.trial_us = None;
             *module.inactive_mut() = Slot::new(room);
@@ -63,13 +65,14 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
     /// # Errors
     /// What became of the image.
     pub fn install_from(&mut self, module: u8, image: &[u8], origin: &str) -> Result<(), Failure> {
-        self.place_in(module, image)?;
-        self.take_in(module, image.len(), None, &cut(origin), None)
+        let id = ModuleId::new(module).ok_or(Failure::NoModule)?;
+        self.place_in(id, image)?;
+        self.take_in(id, image.len(), None, &cut(origin), None)
     }
 
     /// Puts an image into the inactive slot of a module, where an image before it is forgotten.
-    pub(crate) fn place_in(&mut self, module: u8, image: &[u8]) -> Result<(), Failure> {
-        let of = self.modules.get_mut(usize::from(module)).ok_or(Failure::NoModule)?;
+    pub(crate) fn place_in(&mut self, id: ModuleId, image: &[u8]) -> Result<(), Failure> {
+        let of = &mut self.modules[id];
         self.transfer = None;
         of.trial_us = None;
         of.forget_previous();
@@ -83,52 +86,48 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
     /// begins with the state that was kept.
     pub(crate) fn take_in(
         &mut self,
-        number: u8,
+        id: ModuleId,
         bytes: usize,
         hash: Option<[u8; 32]>,
         origin: &Origin,
         kept: Option<Kept<'_>>,
     ) -> Result<(), Failure> {
-        let admitted = self.admit(number, bytes, hash, origin);
-        let outcome = admitted.and_then(|()| self.activate(number, Activation::New(kept)));
-        if let Some(module) = self.modules.get_mut(usize::from(number)) {
-            match &outcome {
-                Ok(()) => module.state = ImageState::Mounted,
-                Err(failure) => {
-                    module.inactive_mut().clear();
-                    module.state = failure.state();
-                }
+        let admitted = self.admit(id, bytes, hash, origin);
+        let outcome = admitted.and_then(|()| self.activate(id, Activation::New(kept)));
+        let module = &mut self.modules[id];
+        match &outcome {
+            Ok(()) => module.state = ImageState::Mounted,
+            Err(failure) => {
+                module.inactive_mut().clear();
+                module.state = failure.state();
+                self.refuse(id, failure);
             }
-        }
-        if let Err(failure) = &outcome {
-            self.refuse(number, failure);
         }
         outcome
     }
 
     /// Counts and records that an image of a module does not run.
-    pub(crate) fn refuse(&mut self, number: u8, failure: &Failure) {
+    pub(crate) fn refuse(&mut self, id: ModuleId, failure: &Failure) {
         if let Failure::Trust(reject) = failure {
-            self.deny(number, reject);
+            self.deny(id, reject);
         }
-        self.tell(number, DeviceEventKind::NotMounted(failure.state()));
-        self.refused = Some((number, failure.clone()));
+        self.tell(id, DeviceEventKind::NotMounted(failure.state()));
+        self.refused = Some((id.number(), failure.clone()));
     }
 
     /// Ends the time of the active image: gives its handles up and, where it still runs, calls its `cleanup`
     /// for each, as far as this takes no longer than [`AHEAD_US`], and its `on_unmount`. A trap in that is
     /// recorded, and keeps nothing from going on.
-    pub(crate) fn unmount(&mut self, number: u8, runs: bool) -> Result<(), MountError> {
+    pub(crate) fn unmount(&mut self, id: ModuleId, runs: bool) -> Result<(), MountError> {
         let end_us = self.board.now_us().saturating_add(AHEAD_US);
-        while let Some(handle) = self.handles.take_of(number) {
+        while let Some(handle) = self.handles.take_of(id) {
             if runs && self.board.now_us() < end_us {
-                _ = self.last_words(number, |panel| panel.cleanup(handle));
+                _ = self.last_words(id, |panel| panel.cleanup(handle));
             }
         }
-        let outcome = if runs { self.last_words(number, |panel| panel.on_unmount()) } else { Ok(()) };
-        if let Some(module) = self.modules.get_mut(usize::from(number))
-            && matches!(module.life(), Life::Running | Life::Faulted)
-        {
+        let outcome = if runs { self.last_words(id, |panel| panel.on_unmount()) } else { Ok(()) };
+        let module = &mut self.modules[id];
+        if matches!(module.life(), Life::Running | Life::Faulted) {
             module.active_mut().step(Step::Unmount);
         }
         outcome
@@ -136,13 +135,12 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
 
     fn last_words(
         &mut self,
-        number: u8,
+        id: ModuleId,
         call: impl FnOnce(&mut crate::Panel<'_, &mut B>) -> Result<(), MountError>,
     ) -> Result<(), MountError> {
-        let module = self.modules.get_mut(usize::from(number));
-        let outcome = module.and_then(|module| module.with(&mut self.board, call)).unwrap_or(Ok(()));
+        let outcome = self.modules[id].with(&mut self.board, call).unwrap_or(Ok(()));
         if let Err(MountError::Trap(_, trap)) = outcome {
-            self.note_trap(number, trap);
+            self.note_trap(id, trap);
         }
         outcome
     }
@@ -153,10 +151,11 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
     /// # Errors
     /// What its `on_unmount` came to.
     pub fn unload(&mut self, number: u8) -> Result<(), MountError> {
-        let outcome = self.unmount(number, self.life(number) == Life::Running);
-        self.disarm(number);
+        let Some(id) = ModuleId::new(number) else { return Ok(()) };
+        let outcome = self.unmount(id, self.modules[id].life() == Life::Running);
+        self.disarm(id);
         self.refresh_edges();
-        let Some(module) = self.modules.get_mut(usize::from(number)) else { return outcome };
+        let module = &mut self.modules[id];
         if let Some(image) = module.image() {
             make_safe(&image, &mut self.board);
         }
@@ -169,10 +168,10 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
     /// # Errors
     /// [`Refusal::NoModule`], [`Refusal::NotOnTrial`].
     pub fn confirm(&mut self, number: u8) -> Result<(), Refusal> {
-        let module = self.modules.get_mut(usize::from(number)).ok_or(Refusal::NoModule)?;
-        module.trial_us.take().ok_or(Refusal::NotOnTrial)?;
-        self.tell(number, DeviceEventKind::Confirmed);
-        self.count_as_good(number);
+        let id = ModuleId::new(number).ok_or(Refusal::NoModule)?;
+        self.modules[id].trial_us.take().ok_or(Refusal::NotOnTrial)?;
+        self.tell(id, DeviceEventKind::Confirmed);
+        self.count_as_good(id);
         Ok(())
     }
 
@@ -182,30 +181,30 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
     /// # Errors
     /// [`Refusal::NoModule`], [`Refusal::NoPrevious`].
     pub fn rollback(&mut self, number: u8) -> Result<Result<(), Failure>, Refusal> {
-        let module = self.modules.get(usize::from(number)).ok_or(Refusal::NoModule)?;
-        if !module.previous {
+        let id = ModuleId::new(number).ok_or(Refusal::NoModule)?;
+        if !self.modules[id].previous {
             return Err(Refusal::NoPrevious);
         }
-        let outcome = self.activate(number, Activation::Back(RollbackReason::Asked));
+        let outcome = self.activate(id, Activation::Back(RollbackReason::Asked));
         if let Err(Failure::Trust(reject)) = &outcome {
-            self.deny(number, reject);
+            self.deny(id, reject);
         }
         Ok(outcome)
     }
 
     /// Looks at what has a deadline beside events: trials, hosts, transfers.
     pub(crate) fn watch(&mut self, now_us: u64) {
-        for number in 0..MAX_MODULES as u8 {
-            let module = &self.modules[usize::from(number)];
+        for id in ModuleId::ALL {
+            let module = &self.modules[id];
             if module.trial_us.is_some_and(|end_us| now_us >= end_us) {
                 match module.policy().confirm {
-                    Confirm::Device => _ = self.confirm(number),
-                    Confirm::Host => self.end_trial(number, RollbackReason::Unconfirmed),
+                    Confirm::Device => _ = self.confirm(id.number()),
+                    Confirm::Host => self.end_trial(id, RollbackReason::Unconfirmed),
                 }
             }
-            let module = &self.modules[usize::from(number)];
+            let module = &self.modules[id];
             if self.host_deadline_us(module).is_some_and(|end_us| now_us >= end_us) {
-                self.lose_host(number);
+                self.lose_host(id);
             }
         }
         if let Some(transfer) = self.transfer.as_ref().filter(|transfer| now_us >= transfer.deadline_us()) {

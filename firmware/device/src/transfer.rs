@@ -3,6 +3,7 @@
 use xmap_link::Refusal;
 use xmap_trust::Origin;
 
+use crate::modules::ModuleId;
 use crate::{Board, Device, HostId, Ram, Trust};
 
 /// Microseconds without a chunk after which a transfer is given up: a host that is still there has sent three
@@ -13,7 +14,7 @@ pub const SILENCE_US: u64 = 5_000_000;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Target {
     /// The inactive slot of this module.
-    Module(u8),
+    Module(ModuleId),
     /// The owner's policy.
     Policy,
 }
@@ -40,10 +41,10 @@ impl Transfer {
     }
 
     /// The module that it is told of.
-    pub(crate) const fn module(&self) -> u8 {
+    pub(crate) const fn module(&self) -> ModuleId {
         match self.target {
             Target::Module(module) => module,
-            Target::Policy => 0,
+            Target::Policy => ModuleId::FIRST,
         }
     }
 }
@@ -74,11 +75,12 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
         token: u32,
         origin: &str,
     ) -> Result<u32, Refusal> {
-        if let Some(next) = self.goes_on(Target::Module(module), bytes, hash, token)? {
+        let id = ModuleId::new(module).ok_or(Refusal::NoModule)?;
+        if let Some(next) = self.goes_on(Target::Module(id), bytes, hash, token)? {
             return Ok(next);
         }
         let now_us = self.board.now_us();
-        let of = self.modules.get_mut(usize::from(module)).ok_or(Refusal::NoModule)?;
+        let of = &mut self.modules[id];
         if let Some(end_us) = of.trial_us {
             return Err(Refusal::Busy { retry_ms: ms_until(end_us, now_us) });
         }
@@ -88,7 +90,7 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
         if bytes > most {
             return Err(Refusal::TooLarge { most });
         }
-        self.start_transfer(Target::Module(module), bytes, hash, token, cut(origin));
+        self.start_transfer(Target::Module(id), bytes, hash, token, cut(origin));
         Ok(0)
     }
 
@@ -142,9 +144,8 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
             return Err(Refusal::BadChunk { expected });
         }
         let place = match transfer.target {
-            Target::Module(module) => {
-                let words = self.modules.get_mut(usize::from(module));
-                let words = words.and_then(|module| module.inactive_mut().words_mut());
+            Target::Module(id) => {
+                let words = self.modules[id].inactive_mut().words_mut();
                 bytemuck::cast_slice_mut::<u32, u8>(words.ok_or(Refusal::NoTransfer)?)
             }
             Target::Policy => self.trust.staging(),

@@ -113,7 +113,7 @@ impl Sim {
             if now_us <= end_us
                 && let Some(event) = self.device().poll_event()
             {
-                self.reach(event.module, event.export);
+                self.reach(event.module.number(), event.export);
                 (events, at_once) = (events + 1, at_once + 1);
                 if events % KEPT_EVERY == 0 {
                     self.keep_traps();
@@ -138,7 +138,7 @@ impl Sim {
 
     /// The key of an event's handler, and the line that it waits for.
     fn handler(&mut self, event: Waiting) -> (String, Option<Line>) {
-        let Some(image) = self.device().image(event.module) else { return Default::default() };
+        let Some(image) = self.device().image(event.module.number()) else { return Default::default() };
         let key = image.key(event.export).unwrap_or_default().to_owned();
         let manifest = image.manifest().unwrap_or_default();
         let source = manifest.events.iter().find(|handler| handler.export == event.export.0);
