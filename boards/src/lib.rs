@@ -27,6 +27,10 @@ pub use rpi4b::{BOOT_MEDIA, RPI4B, boot_medium};
 #[cfg(feature = "sim96")]
 pub use sim96::SIM96;
 
+/// Modules that a device runs side by side, each with memory of its own: the slots that a device has, and the
+/// images of a bundle.
+pub const MAX_MODULES: usize = 4;
+
 /// Identifies a board inside an image. The number is part of the image format.
 // Without `repr`, so that it takes no byte in a build that knows one board.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -10,7 +10,7 @@ const ARROWS: [(&str, &[&str]); 23] = [
     ("xmap-abi", &[]),
     ("xmap-boards", &[]),
     ("xmap-image", &["xmap-abi", "xmap-boards"]),
-    ("xmap-link", &[]),
+    ("xmap-link", &["xmap-boards"]),
     ("tiny-mapper", &["xmap-abi", "xmap-boards", "xmap-image"]),
     ("xmap-trust", &["xmap-abi", "xmap-boards", "xmap-image"]),
     ("xmap-device", &["tiny-mapper", "xmap-boards", "xmap-image", "xmap-link", "xmap-trust"]),

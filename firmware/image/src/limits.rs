@@ -5,8 +5,8 @@
 pub const MAX_IMAGE_BYTES: usize = 1 << 24;
 /// Bytes of an image that the compiler accepts unless the manifest says otherwise: a panel of 64 exports.
 pub const DEFAULT_IMAGE_BYTES: u32 = 12_288;
-/// Images that stand side by side on a device, each with RAM of its own: the slots that a device has.
-pub const MAX_MODULES: usize = 4;
+/// Images of a bundle: those that stand side by side on a device.
+pub use xmap_boards::MAX_MODULES;
 /// Exports: ids are 16 bits and travel over the link.
 pub const MAX_EXPORTS: usize = 4096;
 /// Functions: a call names its callee in 16 bits.

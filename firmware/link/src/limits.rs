@@ -44,7 +44,7 @@ pub const MAX_CHUNK: usize = 448;
 pub const MAX_HAPPENINGS: usize = 12;
 
 /// Modules that a device runs side by side.
-pub const MAX_MODULES: usize = 4;
+pub use xmap_boards::MAX_MODULES;
 
 /// Bytes of a module's name in a status; a longer one is cut.
 pub const MAX_MODULE_NAME: usize = 32;

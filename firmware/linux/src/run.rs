@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use rustix::event::PollFlags;
 use xmap_bcm2711::safe_stores;
-use xmap_device::{GOOD_US, Identity, Record as _, Turns, make_safe};
+use xmap_device::{GOOD_US, Identity, ModuleId, Record as _, Turns, make_safe};
 use xmap_link::Role;
 use xmap_link::limits::MAX_MODULES;
 
@@ -273,7 +273,7 @@ impl Daemon {
     /// Works out the stores that make the outputs of all active images safe, where those are others than
     /// before.
     fn keep_safe(&mut self) {
-        let modules = [0, 1, 2, 3];
+        let modules = ModuleId::ALL.map(ModuleId::number);
         let device = &self.device;
         let now =
             modules.map(|number| Some((device.generation(number), device.image(number)?.hash_prefix())));

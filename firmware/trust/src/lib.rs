@@ -30,8 +30,8 @@ pub use limits::{Exceeded, Limit, LimitValues, Limits};
 pub use ops::class_of;
 pub use pieces::{Piece, Pieces, pieces};
 pub use policy::{
-    HashPin, MAX_KEYS, MAX_MODULES, MAX_ORIGINS, MAX_POLICY_BYTES, MAX_RULES, MinimumVersion, POLICY_FORMAT,
-    POLICY_MAGIC, PolicyError, TrustPolicy, TrustedKey, open_policy,
+    HashPin, MAX_KEY_MODULES, MAX_KEYS, MAX_ORIGINS, MAX_POLICY_BYTES, MAX_RULES, MinimumVersion,
+    POLICY_FORMAT, POLICY_MAGIC, PolicyError, TrustPolicy, TrustedKey, open_policy,
 };
 pub use reject::Reject;
 pub use seal::{

@@ -13,7 +13,7 @@ pub const MAX_KEYS: usize = 8;
 /// Origins of a key.
 pub const MAX_ORIGINS: usize = 4;
 /// Modules of a key.
-pub const MAX_MODULES: usize = 8;
+pub const MAX_KEY_MODULES: usize = 8;
 /// Hash pins, revoked images, revoked keys and minimum versions of a policy: of each as many.
 pub const MAX_RULES: usize = 16;
 /// The first four bytes of a signed policy.
@@ -57,7 +57,7 @@ pub struct TrustedKey {
     /// Where its images may come from; compared byte by byte with what the seal says.
     pub origins: Vec<Origin, MAX_ORIGINS>,
     /// The modules that it may sign.
-    pub modules: Vec<ModuleName, MAX_MODULES>,
+    pub modules: Vec<ModuleName, MAX_KEY_MODULES>,
     /// The boards, by their numbers in an image.
     pub boards: Vec<u16, 4>,
     /// The lines that its images may declare. They travel as a number whose bit *n* is line *n*.
