@@ -1,6 +1,7 @@
 //! The command line: one file for each program, and what they share.
 
 pub mod contract;
+pub mod lint;
 
 use std::fs;
 use std::io::{self, IsTerminal, Write};
