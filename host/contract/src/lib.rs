@@ -5,4 +5,6 @@
 pub mod cmd;
 pub mod lint;
 pub mod names;
+pub mod openapi;
+pub mod sdk;
 pub mod wit;

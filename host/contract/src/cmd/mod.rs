@@ -2,6 +2,8 @@
 
 pub mod contract;
 pub mod lint;
+pub mod openapi;
+pub mod sdk;
 
 use std::fs;
 use std::io::{self, IsTerminal, Write};
