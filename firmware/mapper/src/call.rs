@@ -156,6 +156,12 @@ impl<P: Port> Mapper<'_, P> {
             fuel: i64::from(entry.left),
             memory: &mut self.memory,
         };
+        #[cfg(feature = "machine-code")]
+        let outcome = match self.machine {
+            Some(machine) if !entry.is_direct => run.run_machine(machine, entry.pc),
+            _ => run.run(entry.pc),
+        };
+        #[cfg(not(feature = "machine-code"))]
         let outcome = run.run(entry.pc);
         self.counters.fuel = (entry.left.wrapping_sub(run.fuel as u32)).wrapping_add(entry.words);
         // A direct entry is no place in the code.

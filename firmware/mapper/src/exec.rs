@@ -76,6 +76,10 @@ const RETURNED: u64 = 0;
 /// What it ends with for the memory to grow; no trap has this detail.
 const GROW: u64 = packed(Fault::new(TrapCode::Unreachable, EXCLUDED + 1));
 
+/// What it ends with where there is no code.
+#[cfg(feature = "machine-code")]
+const NO_CODE: u64 = packed(Fault::new(TrapCode::Unreachable, EXCLUDED));
+
 /// What it ends with where there is no fuel left.
 const NO_FUEL: u64 = packed(Fault::new(TrapCode::Fuel, 0));
 
@@ -110,10 +114,7 @@ impl<P: Port> Run<'_, '_, P> {
     /// # Errors
     /// Where an op traps. Everything it did before stays done.
     pub(crate) fn run(&mut self, mut pc: usize) -> Result<(), Stop> {
-        self.last_base = self.stack.len().saturating_sub(limits::WINDOW) as u32;
-        if let Some(link) = self.stack.first_mut() {
-            *link = OUTERMOST;
-        }
+        self.begin();
         loop {
             match self.execute(pc) {
                 RETURNED => return Ok(()),
@@ -121,6 +122,56 @@ impl<P: Port> Run<'_, '_, P> {
                 fault => return Err(Stop { fault: unpacked(fault), at: self.at }),
             }
             pc = self.at as usize + 1;
+        }
+    }
+
+    /// Makes the window at the beginning of the stack the outermost frame's.
+    #[inline(always)]
+    fn begin(&mut self) {
+        self.last_base = self.stack.len().saturating_sub(limits::WINDOW) as u32;
+        if let Some(link) = self.stack.first_mut() {
+            *link = OUTERMOST;
+        }
+    }
+
+    /// The same as [`Run::run`], by machine code; the ops that it leaves are run here.
+    ///
+    /// # Errors
+    /// Where an op traps. Everything it did before stays done.
+    #[cfg(feature = "machine-code")]
+    pub(crate) fn run_machine(&mut self, machine: &dyn crate::Machine, mut pc: usize) -> Result<(), Stop> {
+        self.begin();
+        let code = self.code;
+        loop {
+            let mut frame = crate::Frame {
+                image: self.image,
+                stack: self.stack,
+                memory: self.memory.bytes_mut(),
+                slots: self.globals,
+                base: self.base,
+                last_base: self.last_base,
+                pages: self.pages,
+                fuel: self.fuel,
+                op: Some(pc as u32),
+            };
+            machine.run(&mut frame);
+            let crate::Frame { base, fuel, op, .. } = frame;
+            (self.base, self.fuel) = (base, fuel);
+            let Some(at) = op else { return Ok(()) };
+            pc = at as usize;
+            // Behind the op, the interpreter finds no code.
+            let first = code.get(pc).copied().unwrap_or(0);
+            let end = pc.wrapping_add(xmap_image::Op::from_u8(first as u8).map_or(1, |op| op.words(first)));
+            self.code = code.get(..end).unwrap_or_default();
+            match self.execute(pc) {
+                RETURNED => return Ok(()),
+                GROW => {
+                    self.grow().map_err(|fault| Stop { fault, at: self.at })?;
+                    pc = self.at as usize + 1;
+                }
+                NO_CODE if self.at as usize >= end => pc = self.at as usize,
+                fault => return Err(Stop { fault: unpacked(fault), at: self.at }),
+            }
         }
     }
 

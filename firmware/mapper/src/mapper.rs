@@ -131,6 +131,9 @@ pub struct Mapper<'a, P> {
     pub(crate) globals: &'a mut [u64],
     pub(crate) globals_len: usize,
     pub(crate) fuel_cap: u32,
+    /// What runs in the place of the interpreter.
+    #[cfg(feature = "machine-code")]
+    pub(crate) machine: Option<&'a dyn crate::Machine>,
 }
 
 impl<'a, P: Port> Mapper<'a, P> {
@@ -142,7 +145,26 @@ impl<'a, P: Port> Mapper<'a, P> {
     pub fn load(image: Image<'a>, port: P, store: Store<'a>) -> Result<Self, LoadError> {
         let Prepared { stack, memory, globals, globals_len, lines } = Prepared::new(&image, store)?;
         let (counters, fuel_cap) = (Counters::default(), u32::MAX);
-        Ok(Self { image, port, lines, counters, stack, memory, globals, globals_len, fuel_cap })
+        Ok(Self {
+            image,
+            port,
+            lines,
+            counters,
+            stack,
+            memory,
+            globals,
+            globals_len,
+            fuel_cap,
+            #[cfg(feature = "machine-code")]
+            machine: None,
+        })
+    }
+
+    /// Lets machine code run calls, or the interpreter again. What has been said of it is forgotten where a
+    /// mapper is suspended.
+    #[cfg(feature = "machine-code")]
+    pub fn set_machine(&mut self, machine: Option<&'a dyn crate::Machine>) {
+        self.machine = machine;
     }
 
     /// Runs the start function, if there is one, with [`limits::DEFAULT_FUEL`].

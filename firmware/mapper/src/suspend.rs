@@ -78,6 +78,18 @@ impl<'a, P: Port> Mapper<'a, P> {
         }
         let lines = if same { state.lines } else { PinMasks::of(&image) };
         let Suspended { counters, fuel_cap, .. } = state;
-        Ok(Self { image, port, lines, counters, stack, memory, globals, globals_len, fuel_cap })
+        Ok(Self {
+            image,
+            port,
+            lines,
+            counters,
+            stack,
+            memory,
+            globals,
+            globals_len,
+            fuel_cap,
+            #[cfg(feature = "machine-code")]
+            machine: None,
+        })
     }
 }
