@@ -102,13 +102,27 @@ fn output() -> PathBuf {
     target_dir().join(TARGET).join("service")
 }
 
+/// Builds the program that compares machine code with the interpreter, for the Pi. Returns its path.
+///
+/// # Errors
+///
+/// As [`build`].
+pub fn build_same() -> Result<PathBuf> {
+    cross_package("xmap-enter", &["--example", "same"])?;
+    Ok(output().join("examples/same"))
+}
+
 fn cross(what: &[&str]) -> Result<()> {
+    cross_package("xmapd", what)
+}
+
+fn cross_package(package: &str, what: &[&str]) -> Result<()> {
     if !is_there()? {
         bail!("the target {TARGET} is not installed: run `cargo xtask setup`");
     }
     let mut command = Command::new(cargo());
     command
-        .args(["build", "--package", "xmapd", "--profile", "service", "--target", TARGET])
+        .args(["build", "--package", package, "--profile", "service", "--target", TARGET])
         .args(what)
         .current_dir(root())
         .env_remove("RUSTFLAGS")

@@ -49,7 +49,9 @@ pub fn generate(entropy: &mut Entropy<'_>) -> Vec<Word> {
     let frames: Vec<Frame> = (0..FUNCTIONS)
         .map(|_| {
             let (params, results) = (entropy.below(4) as u8, entropy.below(3) as u8);
-            Frame { params, results, size: 8 + entropy.below(12) as u8 }
+            // Most functions have few registers, as compiled ones do.
+            let more = entropy.pick(&[0, 0, 0, 10, 100, 235]);
+            Frame { params, results, size: 8 + entropy.below(12) as u8 + more }
         })
         .collect();
     // Each function has a type of its own; two tables, two passive segments of each kind.
