@@ -1,0 +1,79 @@
+//! Machine code against the interpreter, by qemu-user: the program `same` of `firmware/enter` runs images on
+//! both and compares after each call results or traps, fuel, the register stack, globals, memory, and what
+//! the port was asked.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use xmap_compiler::compile::compile;
+use xmap_compiler::manifest::Manifest;
+use xmap_tests::Panel;
+use xtask::linux::user_emulator;
+use xtask::{process, service};
+
+const LIMIT: Duration = Duration::from_secs(600);
+
+/// The program, built once.
+fn same(arguments: &[&str], files: &[PathBuf]) -> String {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    let built = || service::build_same().unwrap_or_else(|error| panic!("{error:#}"));
+    let emulator = user_emulator().unwrap_or_else(|error| panic!("{error:#}"));
+    let mut command = Command::new(emulator);
+    command.arg(PROGRAM.get_or_init(built)).args(arguments).args(files);
+    process::run(&mut command, LIMIT).unwrap_or_else(|error| panic!("{error:#}"))
+}
+
+/// The number behind a name in what the program printed last.
+fn count(printed: &str, name: &str) -> u64 {
+    let rest = printed.split_once(&format!("{name}: ")).unwrap_or_else(|| panic!("{printed}")).1;
+    let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
+    digits.parse().unwrap_or_else(|_| panic!("{printed}"))
+}
+
+/// The images of all panels, as files in a folder.
+fn panels(folder: &Path) -> Vec<PathBuf> {
+    let panels = Panel::all().unwrap_or_else(|error| panic!("{error:#}"));
+    let write = |panel: Panel| {
+        let manifest = Manifest::read(&panel.manifest_path()).unwrap_or_else(|error| panic!("{error}"));
+        let words = compile(&manifest, &panel.wasm).unwrap_or_else(|error| panic!("{error}")).words;
+        let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+        let path = folder.join(format!("{}.xmap", panel.name));
+        fs::write(&path, bytes).expect("a temporary file");
+        path
+    };
+    panels.into_iter().map(write).collect()
+}
+
+#[test]
+fn images_of_any_ops_do_the_same() {
+    let printed = same(&["random", "0", "20000"], &[]);
+    println!("{printed}");
+    assert_eq!(count(&printed, "images"), 20_000);
+    assert!(count(&printed, "calls") > 200_000);
+}
+
+/// Each op alone, on values at the edges of what it distinguishes.
+#[test]
+fn each_op_does_the_same() {
+    let printed = same(&["ops", "0", "3000"], &[]);
+    println!("{printed}");
+    assert_eq!(count(&printed, "images"), 3000);
+    assert!(count(&printed, "traps") > 10_000);
+}
+
+/// Panels too, and so does their code with a bit of it changed, wherever the checker admits that.
+#[test]
+fn panels_do_the_same_with_any_bit_changed() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let files = panels(folder.path());
+    let printed = same(&["image"], &files);
+    println!("{printed}");
+    assert_eq!(count(&printed, "images"), files.len() as u64);
+    let printed = same(&["flips"], &files);
+    println!("{printed}");
+    let (flips, admitted) = (count(&printed, "flips"), count(&printed, "admitted"));
+    assert!(flips > 100_000 && admitted * 20 < flips, "{admitted} of {flips}");
+}
