@@ -14,7 +14,6 @@
 use xmap_image::conflict;
 use xmap_link::{DeviceEventKind, Life, RollbackReason};
 
-use crate::admission::hold;
 use crate::device::AHEAD_US;
 use crate::lifecycle::Step;
 use crate::lines::{bring_back_lines, change_lines, check_lines, make_safe, prepare_lines, release_lines};
@@ -68,9 +67,7 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
     /// room, the board's own lines, and the images that are active or may come back.
     fn may_run(&mut self, id: ModuleId, place: Place) -> Result<Cleared, Failure> {
         let slot = self.modules[id].slot_mut(place);
-        if let Some(policy) = self.trust.policy() {
-            hold(slot, policy, &self.trust)?;
-        }
+        self.gate.hold(slot)?;
         slot.fits().map_err(MountError::Load)?;
         let image = self.modules[id].slot(place).image().ok_or(Failure::NoModule)?;
         check_lines(&image).map_err(MountError::Reserved)?;

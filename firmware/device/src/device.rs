@@ -6,12 +6,11 @@ use xmap_image::{ExportId, Image, OnOverrun};
 use xmap_link::EDITION;
 use xmap_link::limits::MAX_MODULES;
 use xmap_link::{DeviceEventKind, DeviceEvents, ImageState, KeepStatus, Life, ModuleStatus, TrapReport};
-use xmap_trust::Limits;
 
-use crate::admission::Denials;
 use crate::fault::is_mistake;
+use crate::gate::Gate;
 use crate::handles::Handles;
-use crate::history::History;
+use crate::journal::Journal;
 use crate::module::{Module, capped};
 use crate::modules::{ModuleId, Modules};
 use crate::queue::{Queue, Queued, SHARE, Waiting};
@@ -46,15 +45,12 @@ pub enum NotCalled {
 #[derive(Debug)]
 pub struct Device<R: Ram, B, T = Development> {
     pub(crate) board: B,
-    pub(crate) trust: T,
-    pub(crate) denials: Denials,
-    /// What the configuration says an image may ask for, where it says anything.
-    pub(crate) configured: Option<Limits>,
+    pub(crate) gate: Gate<T>,
     pub(crate) modules: Modules<R>,
     pub(crate) sources: Sources,
     pub(crate) queue: Queue,
     pub(crate) handles: Handles,
-    pub(crate) history: History,
+    pub(crate) journal: Journal,
     pub(crate) transfer: Option<Transfer>,
     /// The number of the latest session.
     sessions: u32,
@@ -64,10 +60,6 @@ pub struct Device<R: Ram, B, T = Development> {
     pub(crate) kept: KeepStatus,
     /// When a host was last heard.
     pub(crate) heard_us: u64,
-    /// The latest trap that nobody has asked for.
-    trapped: Option<TrapReport>,
-    /// The latest image that was not mounted, and why.
-    pub(crate) refused: Option<(u8, Failure)>,
 }
 
 impl<R: Ram, B: Board> Device<R, B, Development> {
@@ -82,21 +74,17 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
     pub fn with_trust(board: B, rooms: [[SlotMemory<R>; 2]; MAX_MODULES], trust: T) -> Self {
         Self {
             board,
-            trust,
-            denials: Denials::default(),
-            configured: None,
+            gate: Gate::new(trust),
             modules: Modules::new(rooms),
             sources: Sources::default(),
             queue: Queue::default(),
             handles: Handles::default(),
-            history: History::default(),
+            journal: Journal::default(),
             transfer: None,
             sessions: 0,
             detected: [LineSet::EMPTY; 2],
             kept: KeepStatus::default(),
             heard_us: 0,
-            trapped: None,
-            refused: None,
         }
     }
 
@@ -193,7 +181,7 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
             if self.sources.has_edges(id) {
                 let tally = &mut self.modules[id].tally;
                 tally.dropped = tally.dropped.saturating_add(lost);
-                self.history.push(now_us, id, DeviceEventKind::Overrun);
+                self.journal.record(now_us, id, DeviceEventKind::Overrun);
             }
         }
     }
@@ -249,7 +237,7 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
         module.tally.dropped = module.tally.dropped.saturating_add(count);
         if !module.overrun_told {
             module.overrun_told = true;
-            self.history.push(now_us, id, DeviceEventKind::Overrun);
+            self.journal.record(now_us, id, DeviceEventKind::Overrun);
         }
     }
 
@@ -490,24 +478,24 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
 
     /// What happened, from number `from` on.
     pub fn happened(&self, from: u32) -> DeviceEvents {
-        self.history.page(from, EDITION)
+        self.journal.page(from, EDITION)
     }
 
     /// [`Device::happened`] for a host that knows the messages up to an edition
     /// ([`DeviceEventKind::edition`]).
     pub fn happened_in(&self, edition: u8, from: u32) -> DeviceEvents {
-        self.history.page(from, edition)
+        self.journal.page(from, edition)
     }
 
     /// The latest trap since this was last asked, for the device's own log.
     pub fn take_trap(&mut self) -> Option<TrapReport> {
-        self.trapped.take()
+        self.journal.take_trap()
     }
 
     /// The module whose new image was not mounted, and why, since this was last asked: for the device's own
     /// log.
     pub fn take_refused(&mut self) -> Option<(u8, Failure)> {
-        self.refused.take()
+        self.journal.take_refused()
     }
 
     /// The board.
@@ -528,7 +516,7 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
     /// Notes a trap.
     pub(crate) fn note_trap(&mut self, id: ModuleId, trap: Trap) {
         let report = report(trap);
-        self.trapped = Some(report);
+        self.journal.trap(report);
         self.tell(id, DeviceEventKind::Trapped(report));
         self.modules[id].tally.trap = Some(report);
     }
@@ -536,7 +524,7 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
     /// Adds to the history.
     pub(crate) fn tell(&mut self, id: ModuleId, what: DeviceEventKind) {
         let now_us = self.board.now_us();
-        self.history.push(now_us, id, what);
+        self.journal.record(now_us, id, what);
     }
 
     /// Arms the handlers of a module's active image. Timers that were armed before keep their phase: `phases`

@@ -148,7 +148,7 @@ impl Failure {
                 ImageState::Rejected { code: error.code().into(), detail: error.place().unwrap_or(0) }
             }
             Self::Mount(error) => error.state(),
-            Self::Trust(reject) => crate::admission::state(reject),
+            Self::Trust(reject) => crate::gate::state(reject),
             Self::NoModule => ImageState::None,
         }
     }

@@ -112,7 +112,7 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
             self.deny(id, reject);
         }
         self.tell(id, DeviceEventKind::NotMounted(failure.state()));
-        self.refused = Some((id.number(), failure.clone()));
+        self.journal.refuse(id, failure);
     }
 
     /// Ends the time of the active image: gives its handles up and, where it still runs, calls its `cleanup`

@@ -148,7 +148,7 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
                 let words = self.modules[id].inactive_mut().words_mut();
                 bytemuck::cast_slice_mut::<u32, u8>(words.ok_or(Refusal::NoTransfer)?)
             }
-            Target::Policy => self.trust.staging(),
+            Target::Policy => self.gate.staging(),
         };
         let place = place.get_mut(offset as usize..end as usize);
         place.ok_or(Refusal::BadChunk { expected })?.copy_from_slice(data);
