@@ -680,6 +680,12 @@ codes! {
     OtherContract = 1606, "the export is not what the client was made for",
         "The client binds or calls the export with the hash of its contract, and the panel has another one: it was changed since. Make the client anew from the panel's contract.",
         "sim: panel.duty has the contract 9f2c11aa03b4d5e6, and 07c1d2e3f4a5b697 was asked for";
+    Declaration = 1607, "a declaration that is not the export's",
+        "`xmap lint` holds declarations in C, Kotlin, Swift, TypeScript and Rust against a panel's exports. docs/contract.md has its rules with examples.",
+        "param-type: parameter `level` of `duty` is `uint16_t`, and the export's is `u8` (widening: what does not fit traps)";
+    NoClient = 1608, "a document that no client can be made of",
+        "`xmap sdk` reads OpenAPI 3.0 and 3.1. What it does not support is refused with its JSON pointer: a client has everything of its document, or is not written. docs/contract.md lists what is supported.",
+        "logging.yaml: /components/schemas/Level/anyOf: `anyOf` is not supported here";
 }
 
 impl Code {

@@ -14,6 +14,7 @@ pub mod guests;
 pub mod link;
 pub mod linux;
 pub mod measure;
+pub mod node;
 pub mod opcost;
 pub mod panel;
 pub mod process;

@@ -3,5 +3,8 @@
 //! what a change breaks is the compiler's ([`xmap_compiler::contract`]): `xmap swap` goes by them too.
 
 pub mod cmd;
+pub mod lint;
 pub mod names;
+pub mod openapi;
+pub mod sdk;
 pub mod wit;

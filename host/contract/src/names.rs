@@ -34,6 +34,14 @@ pub fn kebab(name: &str) -> Option<String> {
     Some(format!("{head}{}", words.join("-")))
 }
 
+/// A name as one word with humps: `gpioSet`, or `GpioSet` of a type. `None` where nothing is left.
+pub fn camel(name: &str, ty: bool) -> Option<String> {
+    let words = words(name);
+    words.first()?;
+    let name = if ty { crate::sdk::model::pascal(&words) } else { crate::sdk::model::camel(&words) };
+    Some(name)
+}
+
 /// Gives each name what `make` makes of it.
 ///
 /// # Errors

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use xtask::go::Go;
 use xtask::toolchain::Toolchain;
-use xtask::{emulator, guests, linux, service};
+use xtask::{emulator, guests, linux, node, service};
 
 /// Says in one line for each part what was there or where it came from.
 pub(crate) fn run() -> Result<()> {
@@ -15,5 +15,6 @@ pub(crate) fn run() -> Result<()> {
     println!("{}", guests::set_up());
     println!("{}", super::peers::set_up());
     println!("{}", Go::set_up());
+    println!("{}", node::set_up());
     Ok(())
 }

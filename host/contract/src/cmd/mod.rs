@@ -1,6 +1,9 @@
 //! The command line: one file for each program, and what they share.
 
 pub mod contract;
+pub mod lint;
+pub mod openapi;
+pub mod sdk;
 
 use std::fs;
 use std::io::{self, IsTerminal, Write};

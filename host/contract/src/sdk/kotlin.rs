@@ -1,0 +1,398 @@
+//! A package of Gradle.
+
+use std::fmt::Write as _;
+
+use serde_json::json;
+
+use super::File;
+use super::model::{Api, Arg, Body, Kind, Named, Operation, Place, Type, camel, pascal};
+use crate::names::words;
+
+/// Words that a name may not be.
+const KEYWORDS: [&str; 30] = [
+    "as",
+    "break",
+    "class",
+    "continue",
+    "do",
+    "else",
+    "false",
+    "for",
+    "fun",
+    "if",
+    "in",
+    "interface",
+    "is",
+    "null",
+    "object",
+    "package",
+    "return",
+    "super",
+    "this",
+    "throw",
+    "true",
+    "try",
+    "typealias",
+    "typeof",
+    "val",
+    "var",
+    "when",
+    "while",
+    "timeoutMs",
+    "cancel",
+];
+/// Names of the runtime's types and of Kotlin's own.
+const TAKEN: [&str; 20] = [
+    "Any",
+    "ApiException",
+    "Boolean",
+    "Cancel",
+    "CancelledException",
+    "Client",
+    "ClientException",
+    "Double",
+    "Exception",
+    "Json",
+    "List",
+    "Long",
+    "Map",
+    "NetworkException",
+    "Options",
+    "Request",
+    "String",
+    "TimeoutException",
+    "TrapException",
+    "Unit",
+];
+
+fn head(api: &Api, package: &str) -> String {
+    format!(
+        "// Written by `xmap sdk` from {:?} {}: what is changed here is lost.\npackage {package}\n\n",
+        api.title, api.version
+    )
+}
+
+/// The files of the package.
+pub(super) fn write(api: &Api) -> Vec<File> {
+    let title = words(&api.title);
+    let name = if title.is_empty() { "client".to_string() } else { title.join("") };
+    let package = format!("xmap.{}", name.trim_start_matches(|c: char| c.is_ascii_digit()));
+    let folder = package.replace('.', "/");
+    let build = format!(
+        "plugins {{\n    kotlin(\"jvm\") version \"2.0.0\"\n}}\n\ngroup = \"xmap\"\nversion = {:?}\n\nrepositories {{\n    \
+         mavenCentral()\n}}\n\ndependencies {{\n    testImplementation(kotlin(\"test\"))\n}}\n\ntasks.test {{\n    \
+         useJUnitPlatform()\n}}\n",
+        api.version
+    );
+    vec![
+        ("settings.gradle.kts".into(), format!("rootProject.name = \"{name}\"\n")),
+        ("build.gradle.kts".into(), build),
+        (
+            format!("src/main/kotlin/{folder}/Runtime.kt"),
+            head(api, &package) + include_str!("../../templates/kotlin/Runtime.kt"),
+        ),
+        (format!("src/main/kotlin/{folder}/Api.kt"), code(api, &package)),
+        (format!("src/test/kotlin/{folder}/ClientTest.kt"), test(api, &package)),
+    ]
+}
+
+fn type_name(name: &str) -> String {
+    if TAKEN.contains(&name) { format!("{name}Value") } else { name.to_string() }
+}
+
+fn value_name(words: &[String]) -> String {
+    let name = camel(words);
+    if KEYWORDS[..28].contains(&name.as_str()) {
+        format!("`{name}`")
+    } else if KEYWORDS.contains(&name.as_str()) {
+        format!("{name}Value")
+    } else {
+        name
+    }
+}
+
+fn ty(of: &Type) -> String {
+    match of {
+        Type::Bool => "Boolean".into(),
+        Type::Int => "Long".into(),
+        Type::Long => "java.math.BigInteger".into(),
+        Type::Float => "Double".into(),
+        Type::Text => "String".into(),
+        Type::List(of) => format!("List<{}>", ty(of)),
+        Type::Tuple(_) => "List<Any?>".into(),
+        Type::Named(name) => type_name(name),
+        Type::Nullable(of) => format!("{}?", ty(of).trim_end_matches('?')),
+    }
+}
+
+/// An expression that reads a value of JSON.
+fn read(of: &Type, value: &str) -> String {
+    match of {
+        Type::Bool => format!("Json.bool({value})"),
+        Type::Int => format!("Json.int({value})"),
+        Type::Long => format!("Json.long({value})"),
+        Type::Float => format!("Json.float({value})"),
+        Type::Text => format!("Json.text({value})"),
+        Type::List(of) => format!("Json.list({value}).map {{ item -> {} }}", read(of, "item")),
+        Type::Tuple(_) => format!("Json.list({value})"),
+        Type::Named(name) => format!("{}.read({value})", type_name(name)),
+        Type::Nullable(of) => format!("{value}?.let {{ of -> {} }}", read(of, "of")),
+    }
+}
+
+/// An expression that gives a value as JSON.
+fn give(of: &Type, value: &str) -> String {
+    match of {
+        Type::List(of) => format!("{value}.map {{ item -> {} }}", give(of, "item")),
+        Type::Named(_) => format!("{value}.write()"),
+        Type::Nullable(of) => format!("{value}?.let {{ of -> {} }}", give(of, "of")),
+        _ => value.to_string(),
+    }
+}
+
+fn optional(of: &Type) -> Type {
+    match of {
+        Type::Nullable(_) => of.clone(),
+        of => Type::Nullable(Box::new(of.clone())),
+    }
+}
+
+fn comment(text: &str, indent: &str) -> String {
+    if text.is_empty() { String::new() } else { format!("{indent}/** {} */\n", text.replace("*/", "* /")) }
+}
+
+/// A text of Kotlin.
+fn quoted(text: &str) -> String {
+    json!(text).to_string().replace('$', "\\$")
+}
+
+fn code(api: &Api, package: &str) -> String {
+    let mut out = head(api, package);
+    _ = writeln!(
+        out,
+        "/** Where the document says that the server is. */\nconst val BASE_URL: String = {}",
+        quoted(&api.base)
+    );
+    api.types.iter().for_each(|named| declare(&mut out, named));
+    let mut errors: Vec<&Type> =
+        api.groups.values().flatten().filter_map(|operation| operation.error.as_ref()).collect();
+    errors.dedup();
+    let mut seen = Vec::new();
+    for of in errors {
+        if let Type::Named(name) = of
+            && !seen.contains(&name)
+        {
+            let name = type_name(name);
+            let value = value_name(&words(&name));
+            _ = writeln!(
+                out,
+                "\n/** The error's body as [{name}], where it is one. */\nval ApiException.{value}: {name}?"
+            );
+            _ = writeln!(
+                out,
+                "    get() = try {{ {name}.read(body) }} catch (error: NetworkException) {{ null }}"
+            );
+        }
+        if let Type::Named(name) = of {
+            seen.push(name);
+        }
+    }
+    for (group, operations) in &api.groups {
+        _ = write!(
+            out,
+            "\n{}class {}(options: Options = Options()) {{\n",
+            comment(&format!("The calls of {}.", api.title), ""),
+            type_name(group)
+        );
+        out.push_str("    private val client = Client(options, BASE_URL)\n");
+        operations.iter().for_each(|operation| method(&mut out, operation));
+        out.push_str("}\n");
+    }
+    out
+}
+
+fn declare(out: &mut String, named: &Named) {
+    let name = type_name(&named.name);
+    match &named.kind {
+        Kind::Enum(values) => {
+            _ = writeln!(
+                out,
+                "\n/** One of these, or what a newer server has beside them. */\n@JvmInline\nvalue class {name}(val wire: String) {{"
+            );
+            out.push_str("    override fun toString(): String = wire\n\n    internal fun write(): Any? = wire\n\n    companion object {\n");
+            for value in values {
+                _ = writeln!(
+                    out,
+                    "        val {}: {name} = {name}({})",
+                    pascal(&words(value)),
+                    quoted(value)
+                );
+            }
+            _ = writeln!(
+                out,
+                "\n        internal fun read(value: Any?): {name} = {name}(Json.text(value))\n    }}\n}}"
+            );
+        }
+        Kind::Object(fields) => {
+            _ = writeln!(out, "\nclass {name}(");
+            for field in fields {
+                let of = if field.required { field.ty.clone() } else { optional(&field.ty) };
+                let default = if field.required { "" } else { " = null" };
+                _ = writeln!(out, "    val {}: {}{default},", value_name(&field.name), ty(&of));
+            }
+            _ = writeln!(out, ") {{\n    internal fun write(): Any? = buildMap<String, Any?> {{");
+            for field in fields {
+                let value = value_name(&field.name);
+                match field.required {
+                    true => {
+                        _ = writeln!(out, "        put({}, {})", quoted(&field.wire), give(&field.ty, &value))
+                    }
+                    false => {
+                        _ = writeln!(
+                            out,
+                            "        {value}?.let {{ of -> put({}, {}) }}",
+                            quoted(&field.wire),
+                            give(&not_null(&field.ty), "of")
+                        )
+                    }
+                }
+            }
+            _ = writeln!(
+                out,
+                "    }}\n\n    companion object {{\n        internal fun read(value: Any?): {name} {{\n            val map = Json.map(value)\n            return {name}("
+            );
+            for field in fields {
+                let of = if field.required { field.ty.clone() } else { optional(&field.ty) };
+                _ = writeln!(
+                    out,
+                    "                {} = {},",
+                    value_name(&field.name),
+                    read(&of, &format!("map[{}]", quoted(&field.wire)))
+                );
+            }
+            out.push_str("            )\n        }\n    }\n}\n");
+        }
+    }
+}
+
+fn not_null(of: &Type) -> Type {
+    match of {
+        Type::Nullable(of) => (**of).clone(),
+        of => of.clone(),
+    }
+}
+
+/// The results of a panel's export.
+fn panel(of: &Type) -> &[Type] {
+    match of {
+        Type::Nullable(of) => panel(of),
+        Type::Tuple(all) => all,
+        _ => &[],
+    }
+}
+
+fn method(out: &mut String, operation: &Operation) {
+    let of = |place: Place| operation.args.iter().filter(move |arg| arg.place == place);
+    let takes: String = operation
+        .args
+        .iter()
+        .map(|arg| {
+            let of = if arg.required { arg.ty.clone() } else { optional(&arg.ty) };
+            format!("{}: {}{}, ", value_name(&arg.name), ty(&of), if arg.required { "" } else { " = null" })
+        })
+        .collect();
+    let mut path = quoted(&operation.path);
+    for arg in of(Place::Path) {
+        path =
+            path.replace(&format!("{{{}}}", arg.wire), &format!("${{segment({})}}", value_name(&arg.name)));
+    }
+    let mut parts = vec![format!("\"{}\"", operation.method), path];
+    let given = |arg: &Arg| match arg.required {
+        true => give(&arg.ty, &value_name(&arg.name)),
+        false => format!("{}?.let {{ of -> {} }}", value_name(&arg.name), give(&not_null(&arg.ty), "of")),
+    };
+    let query: Vec<String> =
+        of(Place::Query).map(|arg| format!("{} to {}", quoted(&arg.wire), given(arg))).collect();
+    if !query.is_empty() {
+        parts.push(format!("query = listOf({})", query.join(", ")));
+    }
+    let body = match operation.body {
+        Body::None => None,
+        Body::Object => {
+            let all: Vec<String> = of(Place::Body)
+                .map(|arg| match arg.required {
+                    true => format!("put({}, {})", quoted(&arg.wire), given(arg)),
+                    false => format!(
+                        "{}?.let {{ of -> put({}, {}) }}",
+                        value_name(&arg.name),
+                        quoted(&arg.wire),
+                        give(&not_null(&arg.ty), "of")
+                    ),
+                })
+                .collect();
+            Some(format!("buildMap<String, Any?> {{ {} }}", all.join("; ")))
+        }
+        Body::Args => Some(format!(
+            "mapOf(\"args\" to listOf<Any?>({}))",
+            of(Place::Body).map(given).collect::<Vec<_>>().join(", ")
+        )),
+        Body::Whole => of(Place::Body).next().map(given),
+    };
+    if let Some(body) = body {
+        parts.push(format!("hasBody = true, body = {body}"));
+    }
+    parts.push(format!("idempotent = {}", operation.idempotent));
+    let request = format!("Request({})", parts.join(", "));
+    out.push('\n');
+    *out += &comment(&operation.summary, "    ");
+    _ = write!(
+        out,
+        "    fun {}({takes}timeoutMs: Int? = null, cancel: Cancel? = null)",
+        value_name(&operation.name)
+    );
+    let call = |kind: &str| format!("client.{kind}({request}, timeoutMs, cancel)");
+    match (&operation.result, operation.panel) {
+        (None, _) => _ = writeln!(out, " {{\n        {}\n    }}", call("call")),
+        (Some(of), false) => {
+            _ = writeln!(
+                out,
+                ": {} {{\n        val answer = {}\n        return {}\n    }}",
+                ty(of),
+                call("call"),
+                read(of, "answer")
+            );
+        }
+        (Some(of), true) => match panel(of) {
+            [] => _ = writeln!(out, " {{\n        {}\n    }}", call("panel")),
+            [one] => {
+                _ = writeln!(out, ": {} = {}", ty(one), read(one, &format!("{}.getOrNull(0)", call("panel"))))
+            }
+            _ => _ = writeln!(out, ": List<Any?> = {}", call("panel")),
+        },
+    }
+}
+
+/// A test of the package: its JSON, and what a value of a newer server becomes.
+fn test(api: &Api, package: &str) -> String {
+    let mut out = head(api, package);
+    out.push_str(
+        "import kotlin.test.Test\nimport kotlin.test.assertEquals\nimport kotlin.test.assertFailsWith\n\nclass ClientTest {\n    \
+         @Test\n    fun jsonReadsBack() {\n        val text = \"\"\"{\"a\":[1,-2,18446744073709551615,true,null,\"h\u{e9} \\\\\\\"\"]}\"\"\"\n        \
+         assertEquals(text, Json.write(Json.read(text)))\n        assertFailsWith<IllegalArgumentException> { Json.read(\"{\") }\n    }\n",
+    );
+    for named in &api.types {
+        if let Kind::Enum(values) = &named.kind {
+            let name = type_name(&named.name);
+            _ = write!(
+                out,
+                "\n    @Test\n    fun {}TakesNewValues() {{\n        assertEquals({name}.{}, {name}.read({}))\n        \
+                 assertEquals(\"newer\", {name}.read(\"newer\").wire)\n    }}\n",
+                camel(&words(&name)),
+                pascal(&words(&values[0])),
+                quoted(&values[0]),
+            );
+        }
+    }
+    out.push_str("}\n");
+    out
+}

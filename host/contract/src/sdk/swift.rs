@@ -1,0 +1,391 @@
+//! A package of SwiftPM.
+
+use std::fmt::Write as _;
+
+use serde_json::json;
+
+use super::File;
+use super::model::{Api, Arg, Body, Kind, Named, Operation, Place, Type, camel, pascal};
+use crate::names::words;
+
+/// Words that a name may not be without quotes.
+const KEYWORDS: [&str; 38] = [
+    "as",
+    "associatedtype",
+    "break",
+    "case",
+    "catch",
+    "class",
+    "continue",
+    "default",
+    "defer",
+    "deinit",
+    "do",
+    "else",
+    "enum",
+    "extension",
+    "false",
+    "for",
+    "func",
+    "guard",
+    "if",
+    "import",
+    "in",
+    "init",
+    "inout",
+    "internal",
+    "is",
+    "let",
+    "nil",
+    "operator",
+    "private",
+    "protocol",
+    "public",
+    "repeat",
+    "return",
+    "self",
+    "static",
+    "switch",
+    "throw",
+    "where",
+];
+/// Names of the runtime's types and of Swift's own.
+const TAKEN: [&str; 16] = [
+    "Any",
+    "Array",
+    "Bool",
+    "Client",
+    "ClientError",
+    "Data",
+    "Decimal",
+    "Double",
+    "Error",
+    "Int",
+    "Options",
+    "PanelValue",
+    "Request",
+    "String",
+    "Type",
+    "Void",
+];
+
+fn head(api: &Api) -> String {
+    format!("// Written by `xmap sdk` from {:?} {}: what is changed here is lost.\n", api.title, api.version)
+}
+
+/// The files of the package.
+pub(super) fn write(api: &Api) -> Vec<File> {
+    let name = format!("{}Client", pascal(&words(&api.title)));
+    let package = format!(
+        "// swift-tools-version:5.7\nimport PackageDescription\n\nlet package = Package(\n    name: \"{name}\",\n    \
+         platforms: [.iOS(.v15), .macOS(.v12)],\n    products: [.library(name: \"{name}\", targets: [\"{name}\"])],\n    \
+         targets: [\n        .target(name: \"{name}\"),\n        .testTarget(name: \"{name}Tests\", dependencies: [\"{name}\"]),\n    ]\n)\n"
+    );
+    vec![
+        ("Package.swift".into(), package),
+        (
+            format!("Sources/{name}/Runtime.swift"),
+            head(api) + include_str!("../../templates/swift/Runtime.swift"),
+        ),
+        (format!("Sources/{name}/Api.swift"), code(api)),
+        (format!("Tests/{name}Tests/ClientTests.swift"), test(api, &name)),
+    ]
+}
+
+fn type_name(name: &str) -> String {
+    if TAKEN.contains(&name) { format!("{name}Value") } else { name.to_string() }
+}
+
+fn value_name(words: &[String]) -> String {
+    let name = camel(words);
+    if KEYWORDS.contains(&name.as_str()) { format!("`{name}`") } else { name }
+}
+
+fn quoted(text: &str) -> String {
+    json!(text).to_string()
+}
+
+fn ty(of: &Type) -> String {
+    match of {
+        Type::Bool => "Bool".into(),
+        Type::Int => "Int".into(),
+        Type::Long => "Decimal".into(),
+        Type::Float => "Double".into(),
+        Type::Text => "String".into(),
+        Type::List(of) => format!("[{}]", ty(of)),
+        Type::Tuple(_) => "[PanelValue]".into(),
+        Type::Named(name) => type_name(name),
+        Type::Nullable(of) => format!("{}?", ty(of).trim_end_matches('?')),
+    }
+}
+
+fn optional(of: &Type, required: bool) -> String {
+    if required { ty(of) } else { format!("{}?", ty(of).trim_end_matches('?')) }
+}
+
+fn comment(text: &str, indent: &str) -> String {
+    if text.is_empty() { String::new() } else { format!("{indent}/// {text}\n") }
+}
+
+/// Whether a type has itself in a field that is no list: a value cannot.
+fn is_recursive(api: &Api, name: &str) -> bool {
+    let mut open = vec![name.to_string()];
+    let mut seen = Vec::new();
+    while let Some(at) = open.pop() {
+        let Some(Kind::Object(fields)) =
+            api.types.iter().find(|named| named.name == at).map(|named| &named.kind)
+        else {
+            continue;
+        };
+        for field in fields {
+            let mut of = &field.ty;
+            while let Type::Nullable(inner) = of {
+                of = inner;
+            }
+            if let Type::Named(next) = of {
+                if next == name {
+                    return true;
+                }
+                if !seen.contains(next) {
+                    seen.push(next.clone());
+                    open.push(next.clone());
+                }
+            }
+        }
+    }
+    false
+}
+
+fn code(api: &Api) -> String {
+    let mut out = head(api);
+    out.push_str("import Foundation\n\n");
+    _ = writeln!(
+        out,
+        "/// Where the document says that the server is.\npublic let baseURL = {}",
+        quoted(&api.base)
+    );
+    api.types.iter().for_each(|named| declare(api, &mut out, named));
+    for (group, operations) in &api.groups {
+        _ = writeln!(
+            out,
+            "\n/// The calls of {}.\npublic struct {}: Sendable {{",
+            api.title,
+            type_name(group)
+        );
+        out.push_str("    private let client: Client\n\n    public init(_ options: Options = Options()) {\n        client = Client(options: options, base: baseURL)\n    }\n");
+        operations.iter().for_each(|operation| method(&mut out, operation));
+        out.push_str("}\n");
+    }
+    out
+}
+
+fn declare(api: &Api, out: &mut String, named: &Named) {
+    let name = type_name(&named.name);
+    match &named.kind {
+        Kind::Enum(values) => {
+            _ = writeln!(
+                out,
+                "\n/// One of these, or what a newer server has beside them.\npublic struct {name}: RawRepresentable, Codable, Hashable, Sendable {{"
+            );
+            out.push_str("    public let rawValue: String\n\n    public init(rawValue: String) {\n        self.rawValue = rawValue\n    }\n\n");
+            for value in values {
+                _ = writeln!(
+                    out,
+                    "    public static let {} = {name}(rawValue: {})",
+                    value_name(&words(value)),
+                    quoted(value)
+                );
+            }
+            out.push_str("}\n");
+        }
+        Kind::Object(fields) => {
+            let kind = if is_recursive(api, &named.name) { "final class" } else { "struct" };
+            _ = writeln!(out, "\npublic {kind} {name}: Codable, Sendable {{");
+            for field in fields {
+                _ = writeln!(
+                    out,
+                    "    public let {}: {}",
+                    value_name(&field.name),
+                    optional(&field.ty, field.required)
+                );
+            }
+            let takes: Vec<String> = fields
+                .iter()
+                .map(|field| {
+                    let default = if field.required { "" } else { " = nil" };
+                    format!("{}: {}{default}", value_name(&field.name), optional(&field.ty, field.required))
+                })
+                .collect();
+            _ = writeln!(out, "\n    public init({}) {{", takes.join(", "));
+            for field in fields {
+                _ = writeln!(out, "        self.{} = {}", camel(&field.name), value_name(&field.name));
+            }
+            out.push_str("    }\n\n    enum CodingKeys: String, CodingKey {\n");
+            for field in fields {
+                _ = writeln!(out, "        case {} = {}", value_name(&field.name), quoted(&field.wire));
+            }
+            out.push_str("    }\n}\n");
+        }
+    }
+}
+
+/// The results of a panel's export.
+fn panel(of: &Type) -> &[Type] {
+    match of {
+        Type::Nullable(of) => panel(of),
+        Type::Tuple(all) => all,
+        _ => &[],
+    }
+}
+
+/// A value of a path or a query as text.
+fn text(arg: &Arg) -> String {
+    let value = value_name(&arg.name);
+    match (&arg.ty, arg.required) {
+        (Type::Text, _) => value,
+        (Type::Named(_), true) => format!("{value}.rawValue"),
+        (Type::Named(_), false) => format!("{value}?.rawValue"),
+        (_, true) => format!("String(describing: {value})"),
+        (_, false) => format!("{value}.map {{ String(describing: $0) }}"),
+    }
+}
+
+fn method(out: &mut String, operation: &Operation) {
+    let of = |place: Place| operation.args.iter().filter(move |arg| arg.place == place);
+    let takes: String = operation
+        .args
+        .iter()
+        .map(|arg| {
+            format!(
+                "{}: {}{}, ",
+                value_name(&arg.name),
+                optional(&arg.ty, arg.required),
+                if arg.required { "" } else { " = nil" }
+            )
+        })
+        .collect();
+    let mut path = quoted(&operation.path);
+    for arg in of(Place::Path) {
+        path = path.replace(&format!("{{{}}}", arg.wire), &format!("\\(segment({}))", text(arg)));
+    }
+    out.push('\n');
+    *out += &comment(&operation.summary, "    ");
+    let result = match (&operation.result, operation.panel) {
+        (None, _) => String::new(),
+        (Some(of), false) => format!(" -> {}", ty(of)),
+        (Some(of), true) => match panel(of) {
+            [] => String::new(),
+            [one] => format!(" -> {}", ty(one)),
+            _ => " -> [PanelValue]".into(),
+        },
+    };
+    _ = writeln!(
+        out,
+        "    public func {}({takes}timeout: TimeInterval? = nil) async throws{result} {{",
+        value_name(&operation.name)
+    );
+    let body = match operation.body {
+        Body::None => None,
+        Body::Object | Body::Args => {
+            let fields: Vec<&Arg> = of(Place::Body).collect();
+            out.push_str("        struct Body: Encodable {\n");
+            if operation.body == Body::Args {
+                out.push_str("            struct Args: Encodable {\n");
+            }
+            let indent = if operation.body == Body::Args { "                " } else { "            " };
+            for arg in &fields {
+                _ = writeln!(
+                    out,
+                    "{indent}let {}: {}",
+                    value_name(&arg.name),
+                    optional(&arg.ty, arg.required)
+                );
+            }
+            if operation.body == Body::Args {
+                _ = writeln!(
+                    out,
+                    "{indent}func encode(to encoder: Encoder) throws {{\n{indent}    var all = encoder.unkeyedContainer()"
+                );
+                for arg in &fields {
+                    _ = writeln!(out, "{indent}    try all.encode({})", value_name(&arg.name));
+                }
+                _ = writeln!(out, "{indent}}}\n            }}\n            let args: Args");
+            } else if !fields.is_empty() {
+                _ = writeln!(out, "{indent}enum CodingKeys: String, CodingKey {{");
+                for arg in &fields {
+                    _ = writeln!(out, "{indent}    case {} = {}", value_name(&arg.name), quoted(&arg.wire));
+                }
+                _ = writeln!(out, "{indent}}}");
+            }
+            out.push_str("        }\n");
+            let given = fields
+                .iter()
+                .map(|arg| format!("{}: {}", value_name(&arg.name), value_name(&arg.name)))
+                .collect::<Vec<_>>()
+                .join(", ");
+            Some(if operation.body == Body::Args {
+                format!("Body(args: Body.Args({given}))")
+            } else {
+                format!("Body({given})")
+            })
+        }
+        Body::Whole => of(Place::Body).next().map(|arg| value_name(&arg.name)),
+    };
+    let mut parts = vec![format!("method: \"{}\"", operation.method), format!("path: {path}")];
+    let query: Vec<String> =
+        of(Place::Query).map(|arg| format!("({}, {})", quoted(&arg.wire), text(arg))).collect();
+    if !query.is_empty() {
+        parts.push(format!("query: [{}]", query.join(", ")));
+    }
+    if let Some(body) = body {
+        parts.push(format!("body: try JSONEncoder().encode({body})"));
+    }
+    parts.push(format!("idempotent: {}", operation.idempotent));
+    _ = writeln!(out, "        let request = Request({})", parts.join(", "));
+    match (&operation.result, operation.panel) {
+        (None, _) => out.push_str("        _ = try await client.call(request, timeout: timeout)\n"),
+        (Some(_), false) => {
+            out.push_str("        return try await client.value(request, timeout: timeout)\n")
+        }
+        (Some(of), true) => match panel(of) {
+            [] => out.push_str("        _ = try await client.panel(request, timeout: timeout)\n"),
+            [one] => {
+                let read = match one {
+                    Type::Bool => "bool",
+                    Type::Int => "int",
+                    Type::Long => "long",
+                    Type::Float => "float",
+                    _ => "text",
+                };
+                out.push_str("        let results = try await client.panel(request, timeout: timeout)\n");
+                _ = writeln!(
+                    out,
+                    "        guard let first = results.first else {{ throw ClientError.answer(URLError(.cannotParseResponse)) }}\n        return try first.{read}()"
+                );
+            }
+            _ => out.push_str("        return try await client.panel(request, timeout: timeout)\n"),
+        },
+    }
+    out.push_str("    }\n");
+}
+
+/// A test of the package: what a value of a newer server becomes.
+fn test(api: &Api, name: &str) -> String {
+    let mut out = head(api);
+    _ = writeln!(out, "import XCTest\n\n@testable import {name}\n\nfinal class ClientTests: XCTestCase {{");
+    out.push_str("    func testSegmentsAreEncoded() {\n        XCTAssertEqual(segment(\"a/b \u{e9}\"), \"a%2Fb%20%C3%A9\")\n    }\n");
+    for named in &api.types {
+        if let Kind::Enum(values) = &named.kind {
+            let name = type_name(&named.name);
+            _ = write!(
+                out,
+                "\n    func test{name}TakesNewValues() throws {{\n        let read = try JSONDecoder().decode([{name}].self, from: Data(\"[\\{}, \\\"newer\\\"]\".utf8))\n        \
+                 XCTAssertEqual(read, [{name}.{}, {name}(rawValue: \"newer\")])\n    }}\n",
+                json!(values[0]).to_string().replace('"', "\\\"").trim_start_matches('\\'),
+                value_name(&words(&values[0])),
+            );
+        }
+    }
+    out.push_str("}\n");
+    out
+}
