@@ -88,17 +88,18 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
         if self.gate.is_open() {
             return Err(Refusal::Unsupported);
         }
-        if let Some(image) = self.transfer.take_if(|transfer| transfer.target != Target::Policy) {
-            self.tell(image.module(), DeviceEventKind::TransferEnded);
+        if let Some(id) = self.uploads.give_up(|transfer| transfer.target != Target::Policy) {
+            self.tell(id, DeviceEventKind::TransferEnded);
         }
-        if let Some(next) = self.goes_on(Target::Policy, bytes, [0; 32], token)? {
+        let now_us = self.board.now_us();
+        if let Some(next) = self.uploads.goes_on(Target::Policy, bytes, [0; 32], token, now_us)? {
             return Ok(next);
         }
         let most = self.gate.staging().len() as u32;
         if bytes > most {
             return Err(Refusal::TooLarge { most });
         }
-        self.start_transfer(Target::Policy, bytes, [0; 32], token, Origin::new());
+        self.uploads.start(Target::Policy, bytes, [0; 32], token, Origin::new(), now_us);
         Ok(0)
     }
 
@@ -109,7 +110,7 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
     /// # Errors
     /// [`Refusal::NoTransfer`]; [`Refusal::BadChunk`] where something is missing.
     pub fn commit_policy(&mut self, token: u32) -> Result<PolicyState, Refusal> {
-        let bytes = self.take_transfer(token)?.bytes;
+        let bytes = self.uploads.take(token)?.bytes;
         let version = match self.gate.renew(bytes as usize) {
             Ok(version) => version,
             Err(error) => {

@@ -15,7 +15,7 @@ use crate::module::{Module, capped};
 use crate::modules::{ModuleId, Modules};
 use crate::queue::{Queue, Queued, SHARE, Waiting};
 use crate::sources::{Phases, Sources};
-use crate::transfer::Transfer;
+use crate::transfer::Uploads;
 use crate::{Board, Development, Failure, Handle, HostId, ModuleExport, Ram, SlotMemory, Trust};
 
 /// Edges that one turn takes from the board: where they come faster, what is due beside them still has its
@@ -51,7 +51,7 @@ pub struct Device<R: Ram, B, T = Development> {
     pub(crate) queue: Queue,
     pub(crate) handles: Handles,
     pub(crate) journal: Journal,
-    pub(crate) transfer: Option<Transfer>,
+    pub(crate) uploads: Uploads,
     /// The number of the latest session.
     sessions: u32,
     /// Lines whose rising and falling edges the board looks for.
@@ -80,7 +80,7 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
             queue: Queue::default(),
             handles: Handles::default(),
             journal: Journal::default(),
-            transfer: None,
+            uploads: Uploads::default(),
             sessions: 0,
             detected: [LineSet::EMPTY; 2],
             kept: KeepStatus::default(),
@@ -124,8 +124,7 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
         }
         let trials = self.modules.iter().filter_map(|(_, module)| module.trial_us);
         let hosts = self.modules.iter().filter_map(|(_, module)| self.host_deadline_us(module));
-        let transfer = self.transfer.as_ref().map(Transfer::deadline_us);
-        trials.chain(hosts).chain(transfer).fold(self.sources.earliest_us(), u64::min)
+        trials.chain(hosts).chain(self.uploads.deadline_us()).fold(self.sources.earliest_us(), u64::min)
     }
 
     /// Lets time pass on a board whose clock is set from outside, and runs what falls due on the way, each
@@ -369,8 +368,8 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
     /// Ends a session: its handles are closed and its transfer is forgotten.
     pub fn end_session(&mut self, host: HostId) {
         self.handles.end(host);
-        if let Some(transfer) = self.transfer.take_if(|transfer| transfer.host == host) {
-            self.tell(transfer.module(), DeviceEventKind::TransferEnded);
+        if let Some(id) = self.uploads.give_up(|transfer| transfer.host == host) {
+            self.tell(id, DeviceEventKind::TransferEnded);
         }
     }
 

@@ -39,7 +39,7 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
     /// # Errors
     /// [`Refusal::NoTransfer`]; [`Refusal::BadChunk`] where something is missing.
     pub fn commit(&mut self, token: u32) -> Result<Result<u8, Failure>, Refusal> {
-        let Transfer { target, bytes, hash, origin, .. } = self.take_transfer(token)?;
+        let Transfer { target, bytes, hash, origin, .. } = self.uploads.take(token)?;
         // What was begun as a policy is none of a module's.
         let Target::Module(module) = target else { return Err(Refusal::NoTransfer) };
         let taken = self.take_in(module, bytes as usize, Some(hash), &origin, None);
@@ -50,7 +50,7 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
     /// active one is forgotten, and a trial ends.
     pub fn set_room(&mut self, module: u8, room: SlotMemory<R>) {
         if let Some(id) = ModuleId::new(module) {
-            self.transfer = None;
+            self.uploads.clear();
             let module = &mut self.modules[id];
             module.forget_previous();
             module.trial_us = None;
@@ -73,7 +73,7 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
     /// Puts an image into the inactive slot of a module, where an image before it is forgotten.
     pub(crate) fn place_in(&mut self, id: ModuleId, image: &[u8]) -> Result<(), Failure> {
         let of = &mut self.modules[id];
-        self.transfer = None;
+        self.uploads.clear();
         of.trial_us = None;
         of.forget_previous();
         let words = of.inactive_mut().words_mut().unwrap_or_default();
@@ -207,10 +207,8 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
                 self.lose_host(id);
             }
         }
-        if let Some(transfer) = self.transfer.as_ref().filter(|transfer| now_us >= transfer.deadline_us()) {
-            let module = transfer.module();
-            self.transfer = None;
-            self.tell(module, DeviceEventKind::TransferEnded);
+        if let Some(id) = self.uploads.give_up(|transfer| now_us >= transfer.deadline_us()) {
+            self.tell(id, DeviceEventKind::TransferEnded);
         }
     }
 }

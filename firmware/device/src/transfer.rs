@@ -1,4 +1,6 @@
 //! Images and policies on their way: one at a time, chunk by chunk.
+//!
+//! [`Uploads`] owns what is on its way and decides about it; the device has the places where the bytes go.
 
 use xmap_link::Refusal;
 use xmap_trust::Origin;
@@ -49,6 +51,108 @@ impl Transfer {
     }
 }
 
+/// What is on its way; nothing, most of the time.
+#[derive(Debug, Default)]
+pub(crate) struct Uploads {
+    current: Option<Transfer>,
+}
+
+impl Uploads {
+    /// When what is on its way is given up; `None` where nothing is.
+    pub(crate) fn deadline_us(&self) -> Option<u64> {
+        self.current.as_ref().map(Transfer::deadline_us)
+    }
+
+    /// Forgets what is on its way.
+    pub(crate) fn clear(&mut self) {
+        self.current = None;
+    }
+
+    /// Forgets what is on its way if it fits, and returns the module that this is recorded for.
+    pub(crate) fn give_up(&mut self, which: impl FnOnce(&Transfer) -> bool) -> Option<ModuleId> {
+        self.current.take_if(|transfer| which(transfer)).map(|transfer| transfer.module())
+    }
+
+    /// Returns where a transfer stands that is begun again; `None` where there is none yet.
+    ///
+    /// # Errors
+    /// [`Refusal::Busy`] while another one is under way.
+    pub(crate) fn goes_on(
+        &mut self,
+        target: Target,
+        bytes: u32,
+        hash: [u8; 32],
+        token: u32,
+        now_us: u64,
+    ) -> Result<Option<u32>, Refusal> {
+        let Some(transfer) = &mut self.current else { return Ok(None) };
+        let same = (transfer.target, transfer.token, transfer.bytes) == (target, token, bytes);
+        if same && transfer.hash == hash {
+            transfer.touched_us = now_us;
+            return Ok(Some(transfer.next));
+        }
+        Err(Refusal::Busy { retry_ms: ms_until(transfer.deadline_us(), now_us) })
+    }
+
+    /// Begins a transfer; the one before is forgotten.
+    pub(crate) fn start(
+        &mut self,
+        target: Target,
+        bytes: u32,
+        hash: [u8; 32],
+        token: u32,
+        origin: Origin,
+        touched_us: u64,
+    ) {
+        self.current =
+            Some(Transfer { target, host: HostId::LOCAL, token, bytes, hash, origin, next: 0, touched_us });
+    }
+
+    /// Takes note of a part. Returns the transfer where its bytes are to be put, `None` where they came
+    /// before.
+    ///
+    /// # Errors
+    /// [`Refusal::NoTransfer`], [`Refusal::BadChunk`].
+    fn part(&mut self, token: u32, offset: u32, len: usize, now_us: u64) -> Result<Part<'_>, Refusal> {
+        let transfer = self.current.as_mut().filter(|t| t.token == token).ok_or(Refusal::NoTransfer)?;
+        let expected = transfer.next;
+        let end = u32::try_from(len).ok().and_then(|len| offset.checked_add(len));
+        let end = end.filter(|end| *end <= transfer.bytes).ok_or(Refusal::BadChunk { expected })?;
+        transfer.touched_us = now_us;
+        if end <= expected {
+            return Ok(Part::Repeated { next: expected });
+        }
+        if offset != expected {
+            return Err(Refusal::BadChunk { expected });
+        }
+        Ok(Part::New { transfer, end })
+    }
+
+    /// Ends the transfer with this token, all of which has come.
+    ///
+    /// # Errors
+    /// [`Refusal::NoTransfer`]; [`Refusal::BadChunk`] where something is missing.
+    pub(crate) fn take(&mut self, token: u32) -> Result<Transfer, Refusal> {
+        let transfer = self.current.take_if(|t| t.token == token && t.next == t.bytes);
+        transfer.ok_or(match &self.current {
+            Some(transfer) if transfer.token == token => Refusal::BadChunk { expected: transfer.next },
+            _ => Refusal::NoTransfer,
+        })
+    }
+
+    fn with(&self, token: u32) -> Option<&Transfer> {
+        self.current.as_ref().filter(|transfer| transfer.token == token)
+    }
+}
+
+/// What a chunk is.
+enum Part<'t> {
+    /// One that has come before.
+    Repeated { next: u32 },
+    /// The next one: up to where it goes.
+    New { transfer: &'t mut Transfer, end: u32 },
+}
+
 /// Milliseconds until a time.
 fn ms_until(end_us: u64, now_us: u64) -> u32 {
     crate::module::capped(end_us.saturating_sub(now_us).div_ceil(1000))
@@ -76,10 +180,10 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
         origin: &str,
     ) -> Result<u32, Refusal> {
         let id = ModuleId::new(module).ok_or(Refusal::NoModule)?;
-        if let Some(next) = self.goes_on(Target::Module(id), bytes, hash, token)? {
+        let now_us = self.board.now_us();
+        if let Some(next) = self.uploads.goes_on(Target::Module(id), bytes, hash, token, now_us)? {
             return Ok(next);
         }
-        let now_us = self.board.now_us();
         let of = &mut self.modules[id];
         if let Some(end_us) = of.trial_us {
             return Err(Refusal::Busy { retry_ms: ms_until(end_us, now_us) });
@@ -90,39 +194,8 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
         if bytes > most {
             return Err(Refusal::TooLarge { most });
         }
-        self.start_transfer(Target::Module(id), bytes, hash, token, cut(origin));
+        self.uploads.start(Target::Module(id), bytes, hash, token, cut(origin), now_us);
         Ok(0)
-    }
-
-    /// Where a transfer stands that is begun again; `None` where there is none yet.
-    pub(crate) fn goes_on(
-        &mut self,
-        target: Target,
-        bytes: u32,
-        hash: [u8; 32],
-        token: u32,
-    ) -> Result<Option<u32>, Refusal> {
-        let now_us = self.board.now_us();
-        let Some(transfer) = &mut self.transfer else { return Ok(None) };
-        let same = (transfer.target, transfer.token, transfer.bytes) == (target, token, bytes);
-        if same && transfer.hash == hash {
-            transfer.touched_us = now_us;
-            return Ok(Some(transfer.next));
-        }
-        Err(Refusal::Busy { retry_ms: ms_until(transfer.deadline_us(), now_us) })
-    }
-
-    pub(crate) fn start_transfer(
-        &mut self,
-        target: Target,
-        bytes: u32,
-        hash: [u8; 32],
-        token: u32,
-        origin: Origin,
-    ) {
-        let touched_us = self.board.now_us();
-        self.transfer =
-            Some(Transfer { target, host: HostId::LOCAL, token, bytes, hash, origin, next: 0, touched_us });
     }
 
     /// Takes a part of what is on its way. One that has come before is taken as a repetition. Returns where
@@ -132,17 +205,11 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
     /// [`Refusal::NoTransfer`], [`Refusal::BadChunk`].
     pub fn chunk(&mut self, token: u32, offset: u32, data: &[u8]) -> Result<u32, Refusal> {
         let now_us = self.board.now_us();
-        let transfer = self.transfer.as_mut().filter(|t| t.token == token).ok_or(Refusal::NoTransfer)?;
+        let (transfer, end) = match self.uploads.part(token, offset, data.len(), now_us)? {
+            Part::Repeated { next } => return Ok(next),
+            Part::New { transfer, end } => (transfer, end),
+        };
         let expected = transfer.next;
-        let end = u32::try_from(data.len()).ok().and_then(|len| offset.checked_add(len));
-        let end = end.filter(|end| *end <= transfer.bytes).ok_or(Refusal::BadChunk { expected })?;
-        transfer.touched_us = now_us;
-        if end <= expected {
-            return Ok(expected);
-        }
-        if offset != expected {
-            return Err(Refusal::BadChunk { expected });
-        }
         let place = match transfer.target {
             Target::Module(id) => {
                 let words = self.modules[id].inactive_mut().words_mut();
@@ -156,34 +223,25 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
         Ok(end)
     }
 
-    /// Ends the transfer with this token, all of which has come.
-    pub(crate) fn take_transfer(&mut self, token: u32) -> Result<Transfer, Refusal> {
-        let transfer = self.transfer.take_if(|t| t.token == token && t.next == t.bytes);
-        transfer.ok_or(match &self.transfer {
-            Some(transfer) if transfer.token == token => Refusal::BadChunk { expected: transfer.next },
-            _ => Refusal::NoTransfer,
-        })
-    }
-
     /// Whether the transfer with this token is that of a policy.
     pub fn is_policy(&self, token: u32) -> bool {
-        self.transfer.as_ref().is_some_and(|t| t.token == token && t.target == Target::Policy)
+        self.uploads.with(token).is_some_and(|transfer| transfer.target == Target::Policy)
     }
 
     /// Makes the transfer with this token a session's own, which it ends with.
     pub fn own_transfer(&mut self, host: HostId, token: u32) {
-        if let Some(transfer) = self.transfer.as_mut().filter(|transfer| transfer.token == token) {
+        if let Some(transfer) = self.uploads.current.as_mut().filter(|transfer| transfer.token == token) {
             transfer.host = host;
         }
     }
 
     /// Whether the transfer with this token is this session's. A session that begins it again takes it over.
     pub fn owns_transfer(&self, host: HostId, token: u32) -> bool {
-        self.transfer.as_ref().is_some_and(|transfer| transfer.token == token && transfer.host == host)
+        self.uploads.with(token).is_some_and(|transfer| transfer.host == host)
     }
 
     /// Forgets a transfer. Whether there was one with this token.
     pub fn abort(&mut self, token: u32) -> bool {
-        self.transfer.take_if(|transfer| transfer.token == token).is_some()
+        self.uploads.give_up(|transfer| transfer.token == token).is_some()
     }
 }
