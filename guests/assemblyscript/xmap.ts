@@ -49,6 +49,14 @@ export namespace time {
   @external("time", "now_us")
   export declare function nowUs(): i64;
 
+  /** Microseconds since 1970, UTC; negative while the time is not known. It may go back. */
+  @external("time", "unix_us")
+  export declare function unixUs(): i64;
+
+  /** Minute of the day in the manifest's zone, 0 to 1439; -1 while the time is not known. */
+  @external("time", "local_minute")
+  export declare function localMinute(): i32;
+
   /** Busy wait of `us` microseconds, counted against the export's time limit. */
   @external("time", "delay_us")
   export declare function delayUs(us: u32): void;

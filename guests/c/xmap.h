@@ -65,6 +65,12 @@ XMAP_IMPORT_(gpio, pull) void xmap_gpio_pull(int32_t pin, int32_t pull);
 /* Microseconds since boot; never goes back. */
 XMAP_IMPORT_(time, now_us) int64_t xmap_time_now_us(void);
 
+/* Microseconds since 1970, UTC; negative while the time is not known. It may go back. */
+XMAP_IMPORT_(time, unix_us) int64_t xmap_time_unix_us(void);
+
+/* Minute of the day in the manifest's zone, 0 to 1439; -1 while the time is not known. */
+XMAP_IMPORT_(time, local_minute) int32_t xmap_time_local_minute(void);
+
 /* Busy wait of `us` microseconds (0 to 2^32-1), counted against the export's time limit. */
 XMAP_IMPORT_(time, delay_us) void xmap_time_delay_us(uint32_t us);
 

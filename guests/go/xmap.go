@@ -51,6 +51,12 @@ func SetPull(pin int32, pull Pull) { gpioPull(pin, int32(pull)) }
 // NowUs returns the microseconds since boot.
 func NowUs() int64 { return timeNowUs() }
 
+// UnixUs returns the microseconds since 1970, UTC; negative while the time is not known. It may go back.
+func UnixUs() int64 { return timeUnixUs() }
+
+// LocalMinute returns the minute of the day in the manifest's zone; -1 while the time is not known.
+func LocalMinute() int32 { return timeLocalMinute() }
+
 // DelayUs waits. Nothing else of the panel runs meanwhile, goroutines included: time.Sleep lets them run.
 func DelayUs(us uint32) { timeDelayUs(int32(us)) }
 
@@ -110,6 +116,12 @@ func gpioPull(pin, pull int32)
 
 //go:wasmimport time now_us
 func timeNowUs() int64
+
+//go:wasmimport time unix_us
+func timeUnixUs() int64
+
+//go:wasmimport time local_minute
+func timeLocalMinute() int32
 
 //go:wasmimport time delay_us
 func timeDelayUs(us int32)

@@ -23,6 +23,8 @@ pub const abi = struct {
     pub const time = struct {
         pub extern "time" fn now_us() i64;
         pub extern "time" fn delay_us(us: u32) void;
+        pub extern "time" fn unix_us() i64;
+        pub extern "time" fn local_minute() i32;
     };
     pub const log = struct {
         pub extern "log" fn message(level: i32, ptr: [*]const u8, len: usize) void;
@@ -83,6 +85,16 @@ pub inline fn pull(pin: Pin, resistor: Pull) void {
 /// Microseconds since boot; never goes back.
 pub inline fn nowUs() i64 {
     return abi.time.now_us();
+}
+
+/// Microseconds since 1970, UTC; negative while the time is not known. It may go back.
+pub inline fn unixUs() i64 {
+    return abi.time.unix_us();
+}
+
+/// Minute of the day in the manifest's zone, 0 to 1439; -1 while the time is not known.
+pub inline fn localMinute() i32 {
+    return abi.time.local_minute();
 }
 
 /// Busy wait of `us` microseconds, counted against the export's time limit.

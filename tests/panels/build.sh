@@ -86,6 +86,7 @@ assemblyscript() {
 build() {
     case $1 in
     lamp) c lamp lamp -O2 -g ;;
+    garden) c garden garden -Os ;;
     keypad) c keypad keypad -Oz ;;
     demo) c demo stairwell -O2 -g ;;
     hall64) c hall64 hall64 -Os ;;
@@ -105,7 +106,7 @@ build() {
 
 all=
 [ $# -gt 0 ] || all=1
-[ $# -gt 0 ] || set -- lamp keypad demo hall64 shift595 stepper modbus traffic stairs pump
+[ $# -gt 0 ] || set -- lamp keypad demo hall64 shift595 stepper modbus traffic stairs pump garden
 for panel; do
     build "$panel"
     chmod 644 "$panel"/*.wasm

@@ -20,6 +20,21 @@ const TIMES_US: [u64; 16] = [
     3_000_000, 60_000_001,
 ];
 
+/// Times that a clock is set to: around changes to summer time and back, and around schedules; some are
+/// within a correction of each other.
+const CLOCKS: [&str; 10] = [
+    "2026-03-27T19:29:59+01:00",
+    "2026-03-27T21:00:00+01:00",
+    "2026-03-28T06:59:00+01:00",
+    "2026-03-29T01:30:00+01:00",
+    "2026-03-29T03:10:00+02:00",
+    "2026-03-29T07:00:00+02:00",
+    "2026-10-25T02:10:00+02:00",
+    "2026-10-25T02:50:00+02:00",
+    "2026-10-25T02:05:00+01:00",
+    "2026-10-25T05:04:00+01:00",
+];
+
 /// A world for a panel: presses, bounces, pauses, calls, some of which trap.
 fn script(panel: &Panel, random: &mut Rng) -> String {
     let inputs: Vec<u8> =
@@ -28,6 +43,13 @@ fn script(panel: &Panel, random: &mut Rng) -> String {
     let mut text = String::new();
     for _ in 0..STEPS {
         match random.below(10) {
+            // A panel without inputs is one that goes by the clock.
+            0..2 if inputs.is_empty() => {
+                writeln!(text, "clock {}", CLOCKS[random.below(CLOCKS.len())]).unwrap();
+            }
+            2..4 if inputs.is_empty() => {
+                writeln!(text, "advance {}", 1 + random.below(7 * 3600) as u64 * 1_000_000).unwrap();
+            }
             0..4 => {
                 writeln!(text, "level {} {}", inputs[random.below(inputs.len())], random.below(2)).unwrap();
             }

@@ -8,7 +8,7 @@ use wasmparser::{Operator, Parser, Payload, TypeRef, Validator, WasmFeatures};
 use xmap_tests::Panel;
 
 /// Every import of the guest ABI.
-const ABI: [&str; 10] = [
+const ABI: [&str; 12] = [
     "gpio.direction",
     "gpio.get",
     "gpio.pull",
@@ -18,7 +18,9 @@ const ABI: [&str; 10] = [
     "gpio.write",
     "log.message",
     "time.delay_us",
+    "time.local_minute",
     "time.now_us",
+    "time.unix_us",
 ];
 
 /// WebAssembly 1.0 without floats: no bulk memory, no sign extension, no reference types.

@@ -51,7 +51,7 @@ pub const AREAS: &[(u16, &str)] = &[
     (10, "Panels side by side"),
     (11, "Trust"),
     (12, "The service under Linux"),
-    (13, "Buses and channels"),
+    (13, "Buses, channels and clocks"),
     (14, "Go modules"),
     (15, "The gateway"),
     (16, "Contracts"),
@@ -556,7 +556,7 @@ codes! {
         "What `--panel` names on the command line cannot be read or is no image, and the service does not start without it. A default panel of the configuration's file that cannot be used is a line in the journal, and so is an image that the device refuses: the service waits for a host to send another one.",
         "panel.toml: not an image";
 
-    // X13: buses and channels.
+    // X13: buses, channels and clocks.
     NoSuchBus = 1301, "the board has no such bus",
         "A bus has the number that the chip's documentation and Linux (`/dev/i2c-N`) give it. Those that the board needs itself are not among them.",
         "i2c temp: rpi4b has no I2C bus 0 for modules";
@@ -587,6 +587,15 @@ codes! {
     TooManyDevices = 1310, "too many devices",
         "An image has room for 16 I2C devices.",
         "17 I2C devices, at most 16";
+    BadZone = 1351, "a zone that is not known",
+        "`[clock] zone` is the name of a zone in the IANA data base, or a rule as POSIX's `TZ` writes it: the offset of standard time, and for daylight saving time the two changes of each year, in whole minutes. Zones that change by the lunar calendar, or are about to change their rule, have none: give the rule of the year.",
+        "zone: `Europe/Berlinn`: neither a zone of the IANA data base nor a rule";
+    BadSchedule = 1352, "a schedule that cannot be read",
+        "`at` is a time of the day, `\"00:00\"` to `\"23:59\"`. `days` is `daily`, or days of the week and runs of them: `mon-fri`, `sat, sun`.",
+        "days: expected days of the week, found `mon-fry`";
+    NoZone = 1353, "a schedule without a zone",
+        "A time of the day is one of a zone: without `[clock] zone` it would be in UTC, which is hardly meant.",
+        "a schedule needs the zone that its time is in";
 
     // X14: modules of GOOS=js, which `xmap go` runs.
     GoModule = 1401, "not a module of GOOS=js",

@@ -7,7 +7,7 @@ use xmap_boards::BoardId;
 use xmap_image::limits::DEFAULT_FUEL;
 use xmap_image::{
     Entry, Event, Export, FaultPolicy, I2cRow, Image, ImageBuilder, Manifest as Block, Op, PinName, PinRow,
-    Plain, Ty, Word, limits,
+    Plain, Ty, Word, Zone, limits,
 };
 
 use crate::bounds::{self, Bound, Unbounded};
@@ -234,6 +234,7 @@ fn assemble(parts: &Parts<'_, '_>) -> Result<Compiled, Diagnostics> {
         stack_pointer: parts.shadow.pointer(linked),
         i2c: manifest.i2c.iter().map(|device| (device.name.value.clone(), device.row)).collect(),
         contracts: contract::carried(parts.exports),
+        zone: manifest.zone.as_ref().map_or(Zone::UTC, |zone| zone.value),
         manifest: block(parts, &kept),
     };
     let words = builder.build().map_err(|error| {

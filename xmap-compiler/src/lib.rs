@@ -36,3 +36,4 @@ mod table;
 mod text;
 pub mod wasm;
 pub mod work;
+pub mod zone;

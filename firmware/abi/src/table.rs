@@ -87,6 +87,10 @@ host_functions! {
     /// Writes to an I2C device, then reads from it; returns how it ended (0 done).
     11 I2cWriteRead "i2c" "write_read" (device: I32, wptr: I32, wlen: I32, rptr: I32, rlen: I32) -> (I32),
         I2c, I2c, I2C, Row;
+    /// Returns the microseconds since 1970, UTC; negative while the time is not known.
+    20 TimeUnixUs "time" "unix_us" () -> (I64), Clock, TimeNow, Cost::Fixed, Row;
+    /// Returns the minute of the local day, 0 to 1439; -1 while the time is not known.
+    21 TimeLocalMinute "time" "local_minute" () -> (I32), Clock, TimeNow, Cost::Fixed, Row;
     #[cfg(feature = "uptime")]
     /// Returns the seconds since boot.
     255 TimeUptimeS "time" "uptime_s" () -> (I32), Clock, TimeNow, Cost::Fixed, Row;

@@ -32,6 +32,9 @@ tiny_mapper::layered! {
             /// Lets the messages that are logged from now on take this many bytes in all: what is beyond is
             /// dropped and counted.
             fn allow_text(bytes: u32) = |_| ();
+            /// Sets the wall clock, in microseconds since 1970. Returns whether the board has one that can be
+            /// set, and to this time.
+            fn set_unix_us(unix_us: i64) -> bool = |_| false;
             /// Returns how many edges were seen and lost since this was last asked, because too many waited.
             fn lost_edges() -> u32 = |_| 0;
         }

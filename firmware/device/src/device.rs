@@ -2,10 +2,12 @@
 
 use tiny_mapper::{CallError, Trap};
 use xmap_boards::{Line, LineSet};
-use xmap_image::{ExportId, Image, OnOverrun};
+use xmap_image::{EventSource, ExportId, Image, OnOverrun};
 use xmap_link::EDITION;
 use xmap_link::limits::MAX_MODULES;
-use xmap_link::{DeviceEventKind, DeviceEvents, ImageState, KeepStatus, Life, ModuleStatus, TrapReport};
+use xmap_link::{
+    ClockStatus, DeviceEventKind, DeviceEvents, ImageState, KeepStatus, Life, ModuleStatus, TrapReport,
+};
 
 use crate::fault::is_mistake;
 use crate::gate::Gate;
@@ -14,7 +16,7 @@ use crate::journal::Journal;
 use crate::module::{Module, capped};
 use crate::modules::{ModuleId, Modules};
 use crate::queue::{Queue, Queued, SHARE, Waiting};
-use crate::sources::{Phases, Sources};
+use crate::sources::{Phases, Schedules, Sources};
 use crate::transfer::Uploads;
 use crate::{Board, Development, Failure, Handle, HostId, ModuleExport, Ram, SlotMemory, Trust};
 
@@ -107,6 +109,9 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
 
     fn turn(&mut self) -> (Option<Waiting>, bool) {
         let now_us = self.board.now_us();
+        if self.sources.has_schedules() {
+            self.sources.look(now_us, self.board.unix_us());
+        }
         let more = self.collect(now_us);
         self.watch(now_us);
         let event = self.queue.pop();
@@ -124,7 +129,7 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
         }
         let trials = self.modules.iter().filter_map(|(_, module)| module.trial_us);
         let hosts = self.modules.iter().filter_map(|(_, module)| self.host_deadline_us(module));
-        trials.chain(hosts).chain(self.uploads.deadline_us()).fold(self.sources.earliest_us(), u64::min)
+        trials.chain(hosts).chain(self.uploads.deadline_us()).fold(self.sources.wake_us(), u64::min)
     }
 
     /// Lets time pass on a board whose clock is set from outside, and runs what falls due on the way, each
@@ -470,6 +475,26 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
         self.modules.get(module).map(|of| of.active().counters()).unwrap_or_default()
     }
 
+    /// Returns what the wall clock says, and how many schedules wait for it.
+    pub fn clock(&mut self) -> ClockStatus {
+        let unix_us = self.board.unix_us();
+        if self.sources.has_schedules() {
+            self.sources.look(self.board.now_us(), unix_us);
+        }
+        let Schedules { count, next_us } = self.sources.schedules();
+        ClockStatus { unix_us, schedules: count, next_us: next_us.unwrap_or(-1) }
+    }
+
+    /// Sets the wall clock, in microseconds since 1970. Returns whether the board has one that can be set,
+    /// and to this time.
+    pub fn set_clock(&mut self, unix_us: i64) -> bool {
+        let is_set = self.board.set_unix_us(unix_us);
+        if is_set && self.sources.has_schedules() {
+            self.sources.look(self.board.now_us(), self.board.unix_us());
+        }
+        is_set
+    }
+
     /// The linear memory of a module.
     pub fn memory(&self, module: u8) -> &[u8] {
         self.modules.get(module).map(|of| of.active().memory()).unwrap_or_default()
@@ -532,18 +557,18 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
         let module = &self.modules[id];
         let Some(image) = module.image() else { return };
         let before = if own { Some(image) } else { module.inactive().image() };
-        let now_us = self.board.now_us();
+        let (now_us, zone) = (self.board.now_us(), image.zone());
+        let is_schedule = |event: &xmap_image::Event| matches!(event.source, EventSource::At { .. });
+        if module.active().declared().events.iter().any(is_schedule) {
+            self.sources.look(now_us, self.board.unix_us());
+        }
         for event in &module.active().declared().events {
             let export = ExportId(event.export);
-            let phase = match event.source {
-                xmap_image::EventSource::Every { every_us } => before
-                    .and_then(|before| before.find(image.key(export)?))
-                    .and_then(|old| phases.of(old, every_us)),
-                _ => None,
-            };
+            let old = before.and_then(|before| before.find(image.key(export)?));
+            let phase = old.and_then(|old| phases.of(old, event.source));
             let board = &mut self.board;
             let high = |line: Line| board.level(line.bank()) & line.mask() != 0;
-            self.sources.arm((id, export), event.source, (now_us, phase), high);
+            self.sources.arm((id, export), (event.source, zone), (now_us, phase), high);
         }
         self.refresh_edges();
     }

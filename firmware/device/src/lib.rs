@@ -40,6 +40,7 @@ mod swap;
 mod transfer;
 mod trust;
 mod turns;
+mod wall;
 
 pub use board::{Board, BoardLayer, Edge};
 pub use device::{Device, NotCalled};
@@ -58,8 +59,10 @@ pub use ram::{Borrowed, Ram, SlotMemory};
 pub use recorder::{Record, RecordLayer, Recorder};
 pub use rehearsal::{Cue, Rehearsal};
 pub use service::{Identity, Service, Wire};
+pub use sources::CORRECTION_US;
 pub use starts::{COUNTED, Count, GOOD_US, ImageHash, Starts, UNCLEAN_STARTS};
 pub use transfer::SILENCE_US;
 pub use trust::{Development, Memory, NotKept, Owned, REMEMBERED, Trust, Volatile};
 pub use turns::Turns;
+pub use wall::Wall;
 pub use xmap_trust::Limits;

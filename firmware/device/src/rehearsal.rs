@@ -4,7 +4,7 @@ use heapless::Deque;
 use tiny_mapper::{BusStatus, Function, I2c, I2cRow, Layer, Port, Pull};
 use xmap_boards::{Bank, Line, LineSet, PinMask};
 
-use crate::{Board, BoardLayer, Edge, Record, RecordLayer};
+use crate::{Board, BoardLayer, Edge, Record, RecordLayer, Wall};
 
 /// What a host makes of the world in one step of a rehearsal ([`xmap_link::Request::Rehearse`]).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +33,7 @@ pub struct Rehearsal<P> {
 #[derive(Debug, Default)]
 struct Stage {
     now_us: u64,
+    wall: Wall,
     /// Lines that are outputs.
     outputs: LineSet,
     /// Lines with a pull-up.
@@ -138,6 +139,13 @@ impl<P: Port> Layer for Rehearsal<P> {
         }
     }
 
+    fn unix_us(&mut self) -> i64 {
+        match &self.stage {
+            None => self.port.unix_us(),
+            Some(stage) => stage.wall.unix_us(stage.now_us),
+        }
+    }
+
     fn delay_us(&mut self, us: u32) {
         match &mut self.stage {
             None => self.port.delay_us(us),
@@ -190,6 +198,13 @@ impl<P: Board> BoardLayer for Rehearsal<P> {
         match &mut self.stage {
             Some(stage) => stage.edges.pop_front(),
             None => self.port.take_edge(),
+        }
+    }
+
+    fn set_unix_us(&mut self, unix_us: i64) -> bool {
+        match &mut self.stage {
+            Some(stage) => stage.wall.set(unix_us, stage.now_us),
+            None => self.port.set_unix_us(unix_us),
         }
     }
 

@@ -288,6 +288,9 @@ impl Context<'_> {
             Request::Levels => levels(device.board_mut()),
             Request::Kept => Response::Kept(device.keep_status()),
             Request::Limits => Response::Limits { values: device.limits().values() },
+            Request::Clock => Response::Clock(device.clock()),
+            Request::SetClock { unix_us } if device.set_clock(unix_us) => Response::Clock(device.clock()),
+            Request::SetClock { .. } => Response::Refused(Refusal::Unsupported),
             Request::Rehearse { lines, levels, advance_us } => rehearse(
                 device,
                 &Cue { lines: LineSet::from_banks(&lines), levels: LineSet::from_banks(&levels), advance_us },
@@ -483,6 +486,8 @@ fn operate<R: Ram, B: Board, T: Trust>(
         | Request::Edition { .. }
         | Request::Kept
         | Request::Limits
+        | Request::Clock
+        | Request::SetClock { .. }
         | Request::Rehearse { .. } => return Err(Refusal::Unsupported),
     })
 }

@@ -1,8 +1,8 @@
-//! What calls handlers: timers, and edges that have settled.
+//! What calls handlers: timers, edges that have settled, and times of the day.
 
 use heapless::Vec;
 use xmap_boards::{Line, LineSet};
-use xmap_image::{EventSource, ExportId, MAX_EVENTS};
+use xmap_image::{EventSource, ExportId, MAX_EVENTS, Zone};
 use xmap_link::limits::MAX_MODULES;
 
 use crate::Edge;
@@ -11,6 +11,14 @@ use crate::queue::Waiting;
 
 /// No deadline.
 const NEVER: u64 = u64::MAX;
+
+/// The longest step of the wall clock that counts as a correction, in microseconds: what it skips runs at
+/// once, and what has run does not run again. After a longer one schedules begin anew, as after a mount.
+pub const CORRECTION_US: u64 = 3 * 3600 * 1_000_000;
+
+/// The longest time between two looks at the wall clock while there are schedules, in microseconds: an
+/// operating system steps it without saying so.
+const LOOK_US: u64 = 60_000_000;
 
 /// A handler and what calls it.
 #[derive(Clone, Copy, Debug)]
@@ -26,7 +34,19 @@ struct Source {
 enum Trigger {
     Every { period_us: u32 },
     After,
+    At { minute: u16, days: u8 },
     Edge { line: Line, rising: bool, falling: bool, debounce_us: u32, stable: bool, level: bool },
+}
+
+/// Returns the time since boot at which the wall clock shows a time; never where the clock is not known.
+fn since_boot(at_us: Option<i64>, offset_us: Option<i64>) -> u64 {
+    let due_us = at_us.zip(offset_us).map(|(at_us, offset_us)| at_us.saturating_sub(offset_us));
+    due_us.map_or(NEVER, |due_us| due_us.max(0).unsigned_abs())
+}
+
+/// Returns what the wall clock shows at a time since boot, where it is known and that time comes.
+fn wall(due_us: u64, offset_us: Option<i64>) -> Option<i64> {
+    offset_us.filter(|_| due_us != NEVER).map(|offset_us| offset_us.saturating_add_unsigned(due_us))
 }
 
 impl Source {
@@ -51,12 +71,32 @@ impl Source {
 pub(crate) struct Sources {
     rows: Vec<Source, { MAX_MODULES * MAX_EVENTS }>,
     earliest_us: u64,
+    /// The zone of each module.
+    zones: [Zone; MAX_MODULES],
+    /// What the wall clock is ahead of the time since boot; `None` while the time is not known.
+    offset_us: Option<i64>,
+    /// When the wall clock has to be looked at again; never without schedules.
+    look_us: u64,
 }
 
 impl Default for Sources {
     fn default() -> Self {
-        Self { rows: Vec::new(), earliest_us: NEVER }
+        Self {
+            rows: Vec::new(),
+            earliest_us: NEVER,
+            zones: [Zone::UTC; MAX_MODULES],
+            offset_us: None,
+            look_us: NEVER,
+        }
     }
+}
+
+/// The schedules of all modules.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Schedules {
+    pub(crate) count: u8,
+    /// When the first of them is to run, in microseconds since 1970.
+    pub(crate) next_us: Option<i64>,
 }
 
 /// An event, and how many deadlines of its timer have passed without an event of their own.
@@ -74,27 +114,37 @@ pub(crate) struct PassedOver {
     pub(crate) first_us: u64,
 }
 
-/// When a module's timers were to run out next: what a new image in its place goes on with.
+/// When a module's timers were to run out next, and its schedules to be called: what a new image in its place
+/// goes on with.
 #[derive(Debug, Default)]
 pub(crate) struct Phases {
-    rows: Vec<(ExportId, u32, u64), MAX_EVENTS>,
+    rows: Vec<(ExportId, EventSource, Phase), MAX_EVENTS>,
+}
+
+/// The next deadline of a timer or a schedule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// In microseconds since boot.
+    Timer(u64),
+    /// In microseconds since 1970, in this zone.
+    Schedule(Zone, i64),
 }
 
 impl Phases {
-    /// The next deadline of the timer that calls this export in this period.
-    pub(crate) fn of(&self, export: ExportId, period_us: u32) -> Option<u64> {
-        self.rows.iter().find(|row| (row.0, row.1) == (export, period_us)).map(|row| row.2)
+    /// The next deadline of the same timer or schedule that calls this export.
+    pub(crate) fn of(&self, export: ExportId, source: EventSource) -> Option<Phase> {
+        self.rows.iter().find(|row| (row.0, row.1) == (export, source)).map(|row| row.2)
     }
 }
 
 impl Sources {
-    /// Arms a handler. Timers count from `now_us`, or have `phase_us` as their first deadline; `high` is
-    /// the level of a line now.
+    /// Arms a handler. Timers count from `now_us` and schedules are in `zone`, or go on with a phase; `high`
+    /// is the level of a line now. [`Sources::look`] comes before a schedule.
     pub(crate) fn arm(
         &mut self,
         (module, export): (ModuleId, ExportId),
-        source: EventSource,
-        (now_us, phase_us): (u64, Option<u64>),
+        (source, zone): (EventSource, Zone),
+        (now_us, phase): (u64, Option<Phase>),
         high: impl FnOnce(Line) -> bool,
     ) {
         let edge = |line, rising, falling, debounce_us| {
@@ -106,8 +156,19 @@ impl Sources {
         let (trigger, due_us) = match source {
             EventSource::Every { every_us } => (
                 Some(Trigger::Every { period_us: every_us.max(1) }),
-                phase_us.unwrap_or(after(every_us.max(1))),
+                match phase {
+                    Some(Phase::Timer(due_us)) => due_us,
+                    _ => after(every_us.max(1)),
+                },
             ),
+            EventSource::At { minute, days } => {
+                self.zones[usize::from(module.number()) % MAX_MODULES] = zone;
+                let at_us = match phase {
+                    Some(Phase::Schedule(before, at_us)) if before == zone => Some(at_us),
+                    _ => wall(now_us, self.offset_us).and_then(|unix_us| zone.next(unix_us, minute, days)),
+                };
+                (Some(Trigger::At { minute, days }), since_boot(at_us, self.offset_us))
+            }
             EventSource::After { after_us } => (Some(Trigger::After), after(after_us)),
             EventSource::Rising { line, debounce_us } => (edge(line, true, false, debounce_us), NEVER),
             EventSource::Falling { line, debounce_us } => (edge(line, false, true, debounce_us), NEVER),
@@ -124,15 +185,76 @@ impl Sources {
     pub(crate) fn disarm(&mut self, module: ModuleId) -> Phases {
         let mut phases = Phases::default();
         self.rows.retain(|row| {
-            if row.module == module
-                && let Trigger::Every { period_us } = row.trigger
-            {
-                _ = phases.rows.push((row.export, period_us, row.due_us));
+            let phase = match row.trigger {
+                Trigger::Every { period_us } => {
+                    Some((EventSource::Every { every_us: period_us }, Phase::Timer(row.due_us)))
+                }
+                Trigger::At { minute, days } => wall(row.due_us, self.offset_us).map(|at_us| {
+                    let zone = self.zones[usize::from(row.module.number()) % MAX_MODULES];
+                    (EventSource::At { minute, days }, Phase::Schedule(zone, at_us))
+                }),
+                _ => None,
+            };
+            if let Some((source, phase)) = phase.filter(|_| row.module == module) {
+                _ = phases.rows.push((row.export, source, phase));
             }
             row.module != module
         });
+        if self.schedules().count == 0 {
+            self.look_us = NEVER;
+        }
         self.refresh();
         phases
+    }
+
+    /// Returns how many schedules there are, and when the first of them is to run.
+    pub(crate) fn schedules(&self) -> Schedules {
+        let at_us = self.rows.iter().filter_map(|row| match &row.trigger {
+            Trigger::At { .. } => Some(wall(row.due_us, self.offset_us)),
+            _ => None,
+        });
+        at_us.fold(Schedules::default(), |all, at_us| Schedules {
+            count: all.count.saturating_add(1),
+            next_us: [all.next_us, at_us].into_iter().flatten().min(),
+        })
+    }
+
+    /// Whether the wall clock has to be looked at in each turn.
+    #[inline]
+    pub(crate) fn has_schedules(&self) -> bool {
+        self.look_us != NEVER
+    }
+
+    /// Takes note of the wall clock: negative is not known. A step of at most [`CORRECTION_US`] moves the
+    /// time at which schedules fall due, and nothing else: what it skips is due at once, and what has run
+    /// waits for its next day. After any other step schedules begin anew.
+    pub(crate) fn look(&mut self, now_us: u64, unix_us: i64) {
+        self.look_us = now_us.saturating_add(LOOK_US);
+        let offset_us = (unix_us >= 0).then(|| unix_us.saturating_sub_unsigned(now_us));
+        let before = core::mem::replace(&mut self.offset_us, offset_us);
+        if before == offset_us {
+            return;
+        }
+        let anew = match (before, offset_us) {
+            (Some(before), Some(now)) => before.abs_diff(now) > CORRECTION_US,
+            _ => true,
+        };
+        for row in &mut self.rows {
+            let Trigger::At { minute, days } = row.trigger else { continue };
+            let at_us = if anew {
+                self.zones[usize::from(row.module.number()) % MAX_MODULES].next(unix_us - 1, minute, days)
+            } else {
+                wall(row.due_us, before)
+            };
+            row.due_us = since_boot(at_us, offset_us);
+        }
+        self.refresh();
+    }
+
+    /// When the next source, or the wall clock, has to be looked at.
+    #[inline]
+    pub(crate) fn wake_us(&self) -> u64 {
+        self.earliest_us.min(self.look_us)
     }
 
     /// Lines whose rising and falling edges have to be seen. One that is debounced is looked at in both
@@ -208,6 +330,13 @@ impl Sources {
                     due.event.next_us = row.due_us;
                 }
                 Trigger::After => row.due_us = NEVER,
+                Trigger::At { minute, days } => {
+                    // Days that have passed meanwhile are not made up for.
+                    let after_us = wall(now_us, self.offset_us).max(wall(row.due_us, self.offset_us));
+                    let zone = self.zones[usize::from(module.number()) % MAX_MODULES];
+                    let at_us = after_us.and_then(|after_us| zone.next(after_us, *minute, *days));
+                    row.due_us = since_boot(at_us, self.offset_us);
+                }
                 Trigger::Edge { rising, falling, debounce_us, stable, level, .. } => {
                     row.due_us = NEVER;
                     // Without debounce each edge counts; with it, a level that is another than before.
@@ -273,7 +402,7 @@ mod tests {
     const OTHER: ModuleId = ModuleId::ALL[1];
 
     fn arm(sources: &mut Sources, export: u16, source: EventSource) {
-        sources.arm((ID, ExportId(export)), source, (0, None), |_| true);
+        sources.arm((ID, ExportId(export)), (source, Zone::UTC), (0, None), |_| true);
     }
 
     fn due(sources: &mut Sources, now_us: u64) -> Vec<(u16, u64), 64> {
@@ -315,6 +444,89 @@ mod tests {
             assert_eq!(events, expected);
             assert_eq!(sources.earliest_us(), 50, "the grid is kept");
         }
+    }
+
+    const DAY_US: i64 = 86_400_000_000;
+    /// A Thursday, midnight.
+    const THURSDAY_US: i64 = 20_000 * DAY_US + 7 * DAY_US - (20_000 % 7) * DAY_US;
+
+    /// A schedule of every day at seven, with a clock that shows a time of that Thursday, in minutes.
+    fn daily(minute: Option<i64>) -> Sources {
+        let mut sources = Sources::default();
+        sources.look(0, minute.map_or(-1, |minute| THURSDAY_US + minute * 60_000_000));
+        arm(&mut sources, 0, EventSource::At { minute: 420, days: 0x7f });
+        sources.look(0, minute.map_or(-1, |minute| THURSDAY_US + minute * 60_000_000));
+        sources
+    }
+
+    /// Takes note of a clock that shows a time of a day after the Thursday; how many events are due.
+    fn shows(sources: &mut Sources, now_us: u64, day: i64, minute: i64) -> usize {
+        sources.look(now_us, THURSDAY_US + day * DAY_US + minute * 60_000_000);
+        due(sources, now_us).len()
+    }
+
+    #[test]
+    fn a_schedule_runs_once_a_day_and_never_while_the_time_is_not_known() {
+        let mut sources = daily(None);
+        assert!(sources.has_schedules());
+        assert_eq!(sources.schedules(), Schedules { count: 1, next_us: None });
+        assert_eq!(due(&mut sources, u64::MAX / 2), []);
+        let mut sources = daily(Some(419));
+        assert_eq!(sources.earliest_us(), 60_000_000);
+        assert_eq!(due(&mut sources, 59_999_999), []);
+        assert_eq!(due(&mut sources, 60_000_000), [(0, 60_000_000)]);
+        assert_eq!(sources.earliest_us(), 60_000_000 + DAY_US as u64);
+        assert_eq!(sources.schedules().next_us, Some(THURSDAY_US + DAY_US + 420 * 60_000_000));
+        // Two days in which nobody had a turn: one event.
+        assert_eq!(shows(&mut sources, 60_000_000 + 3 * DAY_US as u64, 3, 420), 1);
+        assert_eq!(sources.schedules().next_us, Some(THURSDAY_US + 4 * DAY_US + 420 * 60_000_000));
+        sources.disarm(ID);
+        assert!(!sources.has_schedules());
+        assert_eq!(sources.wake_us(), NEVER);
+    }
+
+    #[test]
+    fn a_correction_neither_skips_nor_repeats() {
+        // Over seven, and back again.
+        let mut sources = daily(Some(410));
+        assert_eq!(shows(&mut sources, 1, 0, 425), 1);
+        assert_eq!(shows(&mut sources, 2, 0, 400), 0);
+        assert_eq!(shows(&mut sources, 60 * 60_000_000, 0, 480), 0);
+        // By three hours at most: beyond, it is another setting.
+        let mut sources = daily(Some(400));
+        assert_eq!(shows(&mut sources, 0, 0, 400 + 181), 0);
+        assert_eq!(sources.schedules().next_us, Some(THURSDAY_US + DAY_US + 420 * 60_000_000));
+        assert_eq!(shows(&mut sources, 0, 0, 400), 0);
+        assert_eq!(shows(&mut sources, 20 * 60_000_000, 0, 420), 1, "a new setting has its own days");
+        // A time that is not known any more.
+        sources.look(0, -1);
+        assert_eq!((sources.schedules().next_us, sources.earliest_us()), (None, NEVER));
+    }
+
+    #[test]
+    fn a_clock_that_is_set_to_the_minute_runs_it() {
+        let mut sources = daily(None);
+        assert_eq!(shows(&mut sources, 5, 0, 420), 1);
+        assert_eq!(shows(&mut sources, 6, 0, 420), 0);
+    }
+
+    #[test]
+    fn a_schedule_goes_on_in_the_place_of_the_same_one() {
+        let at = EventSource::At { minute: 420, days: 0x7f };
+        let mut sources = daily(Some(419));
+        let phases = sources.disarm(ID);
+        // The swap took over seven.
+        sources.look(120_000_000, THURSDAY_US + 421 * 60_000_000);
+        let phase = phases.of(ExportId(0), at);
+        assert_eq!(phase, Some(Phase::Schedule(Zone::UTC, THURSDAY_US + 420 * 60_000_000)));
+        sources.arm((ID, ExportId(0)), (at, Zone::UTC), (120_000_000, phase), |_| true);
+        assert_eq!(due(&mut sources, 120_000_000).len(), 1);
+        assert_eq!(phases.of(ExportId(0), EventSource::At { minute: 421, days: 0x7f }), None);
+        assert_eq!(phases.of(ExportId(1), at), None);
+        // Another zone is another schedule.
+        let zone = Zone { standard: 60, daylight: 60, changes: None };
+        sources.arm((ModuleId::ALL[1], ExportId(0)), (at, zone), (120_000_000, phase), |_| true);
+        assert_eq!(due(&mut sources, 120_000_000).len(), 0);
     }
 
     /// All deadlines one by one, the oldest gone: what passing over has to come to.
@@ -374,9 +586,11 @@ mod tests {
         let mut sources = Sources::default();
         arm(&mut sources, 3, EventSource::Every { every_us: 100 });
         let phases = sources.disarm(ID);
-        assert_eq!((phases.of(ExportId(3), 100), phases.of(ExportId(3), 99)), (Some(100), None));
         let every = EventSource::Every { every_us: 100 };
-        sources.arm((ID, ExportId(5)), every, (60, phases.of(ExportId(3), 100)), |_| true);
+        let faster = EventSource::Every { every_us: 99 };
+        assert_eq!(phases.of(ExportId(3), every), Some(Phase::Timer(100)));
+        assert_eq!(phases.of(ExportId(3), faster), None);
+        sources.arm((ID, ExportId(5)), (every, Zone::UTC), (60, phases.of(ExportId(3), every)), |_| true);
         assert_eq!(sources.earliest_us(), 100);
     }
 
@@ -407,7 +621,7 @@ mod tests {
         // The level is high again by the time that the board looks.
         edge(&mut sources, true, 50);
         assert_eq!(due(&mut sources, 50), [(0, 50)]);
-        assert_eq!(sources.disarm(ID).of(ExportId(0), 0), None);
+        assert_eq!(sources.disarm(ID).rows.len(), 0);
         edge(&mut sources, false, 60);
         assert_eq!((due(&mut sources, 60).len(), sources.earliest_us()), (0, NEVER));
     }

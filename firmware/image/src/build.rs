@@ -11,7 +11,7 @@ use crate::layout::{Extension, FORMAT, HASH_WORD, HASH_WORDS, HEADER_WORDS, MAGI
 use crate::op::Word;
 use crate::{
     ContractHash, DataRow, ElementRow, ExportRow, FunctionRow, I2cRow, Image, Manifest, NameRow, PassiveRow,
-    PinRow, TableRow, Ty, TypeRow, VerifyError, limits,
+    PinRow, TableRow, Ty, TypeRow, VerifyError, Zone, limits,
 };
 
 /// An export on its way into an image.
@@ -125,6 +125,8 @@ pub struct ImageBuilder<'a> {
     /// What callers of each export go by, in the order of `exports` *as sorted by key*; empty where the types
     /// say all of it.
     pub contracts: Vec<ContractHash>,
+    /// The zone that local time is in.
+    pub zone: Zone,
     /// The cold part. Its events name exports by their place in `exports` *as sorted by key*.
     pub manifest: Manifest<'a>,
 }
@@ -178,6 +180,7 @@ impl<'a> ImageBuilder<'a> {
             stack_pointer: None,
             i2c: Vec::new(),
             contracts: Vec::new(),
+            zone: Zone::UTC,
             manifest: Manifest::default(),
         }
     }
@@ -245,6 +248,7 @@ impl<'a> ImageBuilder<'a> {
             stack_pointer: image.stack_pointer().map(|index| index as u32),
             i2c: image.i2c().iter().map(|row| (image.i2c_name(row).into(), row.named(0))).collect(),
             contracts: image.carried_contracts().to_vec(),
+            zone: image.zone(),
             manifest: image.manifest()?,
         })
     }
@@ -324,7 +328,8 @@ impl<'a> ImageBuilder<'a> {
         let rows_of = self.extensions(&mut data)?;
         let stack: Vec<Word> =
             Some(self.stack_slots).filter(|s| *s > limits::STACK_SLOTS).into_iter().collect();
-        let extensions: [&[u8]; Extension::Contracts as usize + 1] = [
+        let zone = Some(self.zone).filter(|zone| *zone != Zone::UTC).map(Zone::to_words);
+        let extensions: [&[u8]; Extension::Zone as usize + 1] = [
             bytemuck::cast_slice(&self.types),
             bytemuck::cast_slice(&rows_of.tables),
             bytemuck::cast_slice(&rows_of.elements),
@@ -335,6 +340,7 @@ impl<'a> ImageBuilder<'a> {
             bytemuck::cast_slice(self.stack_pointer.as_slice()),
             bytemuck::cast_slice(&i2c),
             bytemuck::cast_slice(&self.contracts),
+            bytemuck::cast_slice(zone.as_slice()),
         ];
         let manifest = self.manifest.encode().map_err(|_| BuildError::Manifest)?;
 

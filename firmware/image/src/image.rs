@@ -8,7 +8,7 @@ use crate::op::Word;
 use crate::parts::{Part, part};
 use crate::{
     DataRow, ElementRow, ExportRow, FunctionRow, I2cRow, Manifest, NameRow, PassiveRow, PinMode, PinRow,
-    Signature, TableRow, TypeRow, VerifyError,
+    Signature, TableRow, TypeRow, VerifyError, Zone,
 };
 
 /// Which export, as an index into the image's table.
@@ -180,6 +180,13 @@ impl<'a> Image<'a> {
     #[inline(always)]
     pub fn stack_pointer(&self) -> Option<usize> {
         self.stack_pointer.checked_sub(1).map(|index| index as usize)
+    }
+
+    /// The zone that local time is in; UTC where the image says none.
+    #[inline(never)]
+    pub fn zone(&self) -> Zone {
+        let words: &[[Word; 3]] = self.part(Extension::Zone.part()).rows::<_, 3>();
+        words.first().and_then(|words| Zone::from_words(*words)).unwrap_or(Zone::UTC)
     }
 
     /// Fills [`Image::slots`] slots as they are at load: globals, the sizes of tables and the references in

@@ -114,11 +114,13 @@ pub enum Extension {
     I2c = 8,
     /// [`crate::ContractHash`]es, one for each export, where its types do not say all of its contract.
     Contracts = 9,
+    /// Three words: the rule of the zone that local time is in ([`crate::Zone`]).
+    Zone = 10,
 }
 
-/// How many extension sections there are. A build without host calls takes no image that has devices or
-/// hashes of contracts.
-pub(crate) const EXTENSIONS: usize = if crate::HOST_CALLS { 10 } else { 8 };
+/// How many extension sections there are. A build without host calls takes no image that has devices,
+/// hashes of contracts or a zone.
+pub(crate) const EXTENSIONS: usize = if crate::HOST_CALLS { 11 } else { 8 };
 
 impl Extension {
     /// Every extension section in its order.
@@ -135,6 +137,8 @@ impl Extension {
         Extension::I2c,
         #[cfg(feature = "host-calls")]
         Extension::Contracts,
+        #[cfg(feature = "host-calls")]
+        Extension::Zone,
     ];
 }
 

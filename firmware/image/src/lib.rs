@@ -36,11 +36,14 @@ mod policy;
 mod room;
 mod rows;
 mod shapes;
+#[cfg(feature = "build")]
+mod stamp;
 mod text;
 mod types;
 #[cfg(feature = "build")]
 pub mod units;
 mod verify;
+mod zone;
 
 #[cfg(feature = "build")]
 pub use build::{BuildError, Elements, Entry, Export, Function, ImageBuilder, Table, reseal};
@@ -65,5 +68,10 @@ pub use rows::{
     DataRow, ElementRow, ExportRow, FunctionRow, NO_FUNCTION, NameRow, PassiveRow, PinMode, PinRow,
     PinRowError, Safe, TableRow, TypeRow, reference,
 };
+#[cfg(feature = "build")]
+pub use stamp::Stamp;
 pub use text::{Plain, acts, is_plain};
 pub use types::{Misfit, Pull, Signature, Ty};
+pub use zone::{
+    ALL_DAYS, Change, DAY_MINUTES, DAY_NAMES, Days, MAX_CHANGE_MINUTES, MAX_OFFSET_MINUTES, YearDay, Zone,
+};

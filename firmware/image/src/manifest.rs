@@ -4,7 +4,7 @@ use heapless::Vec;
 use serde::{Deserialize, Serialize};
 use xmap_boards::Line;
 
-use crate::{FaultPolicy, Image, Keep, is_plain, limits};
+use crate::{ALL_DAYS, DAY_MINUTES, FaultPolicy, Image, Keep, is_plain, limits};
 
 /// Exports that the runtime itself calls, in each module that has them, in the order of a module's life.
 /// They keep these names as their keys.
@@ -82,6 +82,13 @@ pub enum EventSource {
         /// The delay in microseconds.
         after_us: u32,
     },
+    /// `on = { at, days }`: once on each of these days, in local time.
+    At {
+        /// The minute of the day, 0 to 1439.
+        minute: u16,
+        /// The days: bit 0 is Monday.
+        days: u8,
+    },
 }
 
 impl EventSource {
@@ -89,7 +96,15 @@ impl EventSource {
     pub const fn line(&self) -> Option<u8> {
         match self {
             Self::Rising { line, .. } | Self::Falling { line, .. } | Self::Both { line, .. } => Some(*line),
-            Self::Every { .. } | Self::After { .. } => None,
+            Self::Every { .. } | Self::After { .. } | Self::At { .. } => None,
+        }
+    }
+
+    /// Whether its numbers are in their ranges.
+    const fn is_sound(&self) -> bool {
+        match self {
+            Self::At { minute, days } => *minute < DAY_MINUTES && *days != 0 && *days & !ALL_DAYS == 0,
+            _ => true,
         }
     }
 }
@@ -123,7 +138,9 @@ impl<'a> Manifest<'a> {
     pub(crate) fn fits(&self, image: &Image<'_>) -> bool {
         let declared = |line: u8| image.declared().has(line.into());
         let events = self.events.iter().all(|event| {
-            usize::from(event.export) < image.exports().len() && event.source.line().is_none_or(declared)
+            usize::from(event.export) < image.exports().len()
+                && event.source.is_sound()
+                && event.source.line().is_none_or(declared)
         });
         let kept = self.policy.keep.iter().all(|keep| match *keep {
             Keep::Global(index) => usize::from(index) < image.globals().len(),

@@ -33,6 +33,8 @@ static ROWS: [(u16, u16); PARTS] = {
     (rows[Extension::I2c.part()] = (20, limits::MAX_I2C_DEVICES as u16));
     #[cfg(feature = "host-calls")]
     (rows[Extension::Contracts.part()] = (8, limits::MAX_EXPORTS as u16));
+    #[cfg(feature = "host-calls")]
+    (rows[Extension::Zone.part()] = (12, 1));
     rows
 };
 

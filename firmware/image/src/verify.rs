@@ -137,7 +137,7 @@ impl<'a> Image<'a> {
         Ok(())
     }
 
-    /// Data rows; the register stack; the pointer of the shadow stack.
+    /// Data rows; the register stack; the pointer of the shadow stack; the zone.
     fn check_memory(&mut self, parts: &Parts<'_>) -> Result<()> {
         let memory = self.header().memory_bytes as usize;
         let mut copied = Budget::new(memory.max(self.data.len()));
@@ -159,6 +159,12 @@ impl<'a> Image<'a> {
                 Some([_, 0]) => self.stack_pointer = index + 1,
                 _ => return Err(VerifyError::Extension(Extension::StackPointer)),
             }
+        }
+        #[cfg(feature = "host-calls")]
+        if let [words] = parts[Extension::Zone.part()].rows::<[Word; 3], 3>()
+            && crate::Zone::from_words(*words).is_none()
+        {
+            return Err(VerifyError::Extension(Extension::Zone));
         }
         Ok(())
     }

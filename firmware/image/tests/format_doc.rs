@@ -113,6 +113,7 @@ fn extensions() -> String {
             Extension::Contracts => {
                 (8, "hashes of the exports' contracts, one for each, where the types do not say all of it")
             }
+            Extension::Zone => (12, "the zone that local time is in"),
         };
         writeln!(out, "| {} | {extension:?} | {row} | {content} |", extension as u8)
             .expect("a string takes all");

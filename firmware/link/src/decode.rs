@@ -59,9 +59,9 @@ impl fmt::Display for DecodeError {
 impl core::error::Error for DecodeError {}
 
 /// Kinds of [`Request`]; a test holds it to the enum.
-const REQUESTS: u32 = 30;
+const REQUESTS: u32 = 32;
 /// Kinds of [`Response`]; a test holds it to the enum.
-const RESPONSES: u32 = 24;
+const RESPONSES: u32 = 25;
 /// Variants of [`crate::Refusal`]; a test holds it to the enum.
 const REFUSALS: u32 = 24;
 /// The kind of [`Response::Refused`].
@@ -163,6 +163,8 @@ mod tests {
             Request::Contract { .. } => 27,
             Request::BindContract { .. } => 28,
             Request::Uses { .. } => 29,
+            Request::Clock => 30,
+            Request::SetClock { .. } => 31,
         }
     }
 
@@ -269,6 +271,7 @@ mod tests {
             Response::ReturnedBytes { .. } => 21,
             Response::Contract { .. } => 22,
             Response::Uses { .. } => 23,
+            Response::Clock(_) => 24,
         }
     }
 
@@ -306,6 +309,8 @@ mod tests {
             Request::Contract { export: Export::Id(1) },
             Request::BindContract { export: Export::Id(1), hash: [1; 8] },
             Request::Uses { from: 0 },
+            Request::Clock,
+            Request::SetClock { unix_us: 1 },
         ];
         assert_eq!(requests.len(), REQUESTS as usize);
         for (kind, request) in requests.iter().enumerate() {
@@ -363,6 +368,7 @@ mod tests {
             Response::ReturnedBytes { results: Args::new(), bytes: ResultBytes::new() },
             Response::Contract { id: 1, hash: [1; 8] },
             Response::Uses { next: 0, exports: Default::default() },
+            Response::Clock(ClockStatus::default()),
         ];
         assert_eq!(responses.len(), RESPONSES as usize);
         for (kind, response) in responses.iter().enumerate() {

@@ -29,6 +29,17 @@ pub const EDITION: u8 = 1;
 /// Arguments or results, as the mapper's registers hold them: 32-bit types stand zero-extended.
 pub type Args = Vec<u64, MAX_ARGS>;
 
+/// What the wall clock of a device says, and what waits for it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClockStatus {
+    /// Microseconds since 1970, UTC; negative while the time is not known.
+    pub unix_us: i64,
+    /// How many handlers are called at a time of the day.
+    pub schedules: u8,
+    /// When the first of them is to run, in microseconds since 1970; negative where none is.
+    pub next_us: i64,
+}
+
 /// The name or key of an export.
 pub type Name = String<MAX_NAME>;
 
@@ -215,6 +226,14 @@ pub enum Request {
         /// The first place wanted; places are numbered from 0.
         from: u16,
     },
+    /// Kind 30: what does the wall clock say? Answered by [`Response::Clock`].
+    Clock,
+    /// Kind 31: set the wall clock. Answered by [`Response::Clock`], as it is then; a device that has its
+    /// operating system's clock refuses with [`Refusal::Unsupported`].
+    SetClock {
+        /// Microseconds since 1970, UTC.
+        unix_us: i64,
+    },
 }
 
 /// The bytes of results.
@@ -360,6 +379,8 @@ pub enum Response {
         /// The numbers of the exports, one for each handle.
         exports: Vec<u16, MAX_USES>,
     },
+    /// Kind 24: answers [`Request::Clock`] and [`Request::SetClock`].
+    Clock(ClockStatus),
 }
 
 /// Who a device is. The first two fields never change, in any protocol version.

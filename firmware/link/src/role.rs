@@ -63,7 +63,8 @@ impl Request {
             | Self::Kept
             | Self::Limits
             | Self::Contract { .. }
-            | Self::Uses { .. } => Role::Observe,
+            | Self::Uses { .. }
+            | Self::Clock => Role::Observe,
             Self::Call { .. }
             | Self::CallBytes { .. }
             | Self::Bind { .. }
@@ -77,7 +78,8 @@ impl Request {
             | Self::Abort { .. }
             | Self::Confirm { .. }
             | Self::Rollback { .. }
-            | Self::Reset { .. } => Role::Operate,
+            | Self::Reset { .. }
+            | Self::SetClock { .. } => Role::Operate,
             Self::Policy { .. } => Role::Own,
         })
     }

@@ -186,6 +186,7 @@ fn each_role_may_what_it_says_and_what_those_below_it_may() {
         (Role::Observe, Request::Status),
         (Role::Observe, Request::Trace { from: 0 }),
         (Role::Observe, Request::Happened { from: 0 }),
+        (Role::Observe, Request::Clock),
         (Role::Call, call()),
         (Role::Call, Request::CallBytes { export: Export::Id(0), args: Args::new() }),
         (Role::Call, Request::Bind { export: Export::Id(0) }),
@@ -193,6 +194,7 @@ fn each_role_may_what_it_says_and_what_those_below_it_may() {
         (Role::Operate, Request::Confirm { module: 0 }),
         (Role::Operate, Request::Rollback { module: 0 }),
         (Role::Operate, Request::Reset { module: None }),
+        (Role::Operate, Request::SetClock { unix_us: 0 }),
         (Role::Own, Request::Policy { bytes: 4, token: 1 }),
     ];
     for role in Role::ALL {

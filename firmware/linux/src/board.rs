@@ -7,7 +7,7 @@ use tiny_mapper::{BusStatus, Function, I2c, I2cRow, LogLevel, Pull, Random};
 use xmap_boards::{Bank, BoardId, Line, PinMask};
 use xmap_device::{Board, Edge};
 
-use crate::clock::Clock;
+use crate::clock::{self, Clock};
 use crate::edges::Edges;
 use crate::guard::Watchdog;
 use crate::i2c::Buses;
@@ -130,6 +130,10 @@ impl tiny_mapper::Gpio for LinuxBoard {
 impl tiny_mapper::Clock for LinuxBoard {
     fn now_us(&mut self) -> u64 {
         self.clock.now_us()
+    }
+
+    fn unix_us(&mut self) -> i64 {
+        clock::unix_us()
     }
 
     fn delay_us(&mut self, us: u32) {

@@ -59,6 +59,16 @@ pub fn monotonic_ns() -> u64 {
     (tv_sec as u64).wrapping_mul(u64::from(HZ)).wrapping_add(tv_nsec as u64)
 }
 
+/// 1 January 2026, in seconds since 1970. A Raspberry Pi without a clock chip starts with a time before this
+/// program was written; its clock is not set.
+const SET_S: i64 = 1_767_225_600;
+
+/// The system's wall clock, in microseconds since 1970; -1 while nobody has set it.
+pub fn unix_us() -> i64 {
+    let Timespec { tv_sec, tv_nsec } = clock_gettime(ClockId::Realtime);
+    if tv_sec < SET_S { -1 } else { tv_sec.saturating_mul(1_000_000).saturating_add(tv_nsec / 1000) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

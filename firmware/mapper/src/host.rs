@@ -22,6 +22,8 @@ impl<P: Port> Native<'_, P> {
         fuel: i64,
     ) -> Result<i64, Fault> {
         const RANDOM_GET: u8 = HostFunction::RandomGet as u8;
+        const TIME_UNIX_US: u8 = HostFunction::TimeUnixUs as u8;
+        const TIME_LOCAL_MINUTE: u8 = HostFunction::TimeLocalMinute as u8;
         #[cfg(feature = "uptime")]
         const TIME_UPTIME_S: u8 = HostFunction::TimeUptimeS as u8;
         const I2C_WRITE_READ: u8 = HostFunction::I2cWriteRead as u8;
@@ -40,6 +42,15 @@ impl<P: Port> Native<'_, P> {
                 let left = paid(fuel, COST.fuel(second))?;
                 let filled = self.port.random().is_some_and(|random| random.fill(bytes));
                 if filled { Ok(left) } else { Err(unavailable(row)) }
+            }
+            TIME_UNIX_US => {
+                window[usize::from(base.wrapping_add(1))] = self.port.unix_us() as u64;
+                Ok(fuel)
+            }
+            TIME_LOCAL_MINUTE => {
+                let minute = self.image.zone().minute_of_day(self.port.unix_us());
+                window[usize::from(base.wrapping_add(1))] = u64::from(minute as u32);
+                Ok(fuel)
             }
             #[cfg(feature = "uptime")]
             TIME_UPTIME_S => {

@@ -116,7 +116,7 @@ pub(crate) fn drive<P: Port>(port: &mut P, (bank, mask): Place, high: bool) {
 pub(crate) struct Native<'r, P> {
     pub(crate) port: &'r mut P,
     pub(crate) lines: PinMasks,
-    /// The image, whose devices calls name.
+    /// The image, whose devices and zone calls ask for.
     #[cfg(feature = "host-calls")]
     pub(crate) image: &'r Image<'r>,
     /// Microseconds that the call may still wait.

@@ -56,6 +56,9 @@ crate::layered! {
             fn now_us() -> u64;
             /// Waits; the mapper has bounded the sum of waits of a call.
             fn delay_us(us: u32);
+            /// Returns the microseconds since 1970, UTC, as a host or a clock chip has set them; negative
+            /// while the time is not known. Unlike `now_us` they may go back.
+            fn unix_us() -> i64 = |_| -1;
             /// Returns the seconds since boot, up to 2^32 - 1.
             #[cfg(feature = "uptime")]
             fn uptime_s() -> u32 = |board| u32::try_from(board.now_us() / 1_000_000).unwrap_or(u32::MAX);

@@ -3,7 +3,7 @@
 use tiny_mapper::{BusStatus, Clock as _, Function, Gpio as _, I2c, I2cRow, Layer, LogLevel, Random};
 use xmap_bcm2711::{ChipBsc, Clock, GenericTimer, Gpio, I2C_BUSES, Pi};
 use xmap_boards::{BoardId, Line};
-use xmap_device::Edge;
+use xmap_device::{Edge, Wall};
 
 use crate::{interrupts, random};
 
@@ -16,6 +16,8 @@ const FEED_US: u32 = 100_000;
 pub struct Board {
     registers: Registers,
     buses: Option<Buses>,
+    /// The chip has no clock that runs without power: a host sets this one.
+    wall: Wall,
 }
 
 /// The I2C controllers, each with the number of its bus.
@@ -26,7 +28,7 @@ type Registers = Pi<'static, GenericTimer, fn(LogLevel, &str)>;
 
 /// The board's port with its clock.
 pub fn board(gpio: Gpio<'static>, timer: GenericTimer) -> Board {
-    Board { registers: Pi::new(gpio, Clock::new(timer), |_, _| ()), buses: None }
+    Board { registers: Pi::new(gpio, Clock::new(timer), |_, _| ()), buses: None, wall: Wall::default() }
 }
 
 impl Board {
@@ -63,6 +65,10 @@ impl Layer for Board {
     fn select(&mut self, line: Line, function: Function) {
         // The register has other lines' functions, and a handler may make those inputs.
         critical_section::with(|_| self.registers.select(line, function));
+    }
+
+    fn unix_us(&mut self) -> i64 {
+        self.wall.unix_us(self.registers.now_us())
     }
 
     fn delay_us(&mut self, us: u32) {
@@ -103,6 +109,10 @@ impl xmap_device::Board for Board {
 
     fn take_edge(&mut self) -> Option<Edge> {
         interrupts::take_edge()
+    }
+
+    fn set_unix_us(&mut self, unix_us: i64) -> bool {
+        self.wall.set(unix_us, self.registers.now_us())
     }
 
     fn lost_edges(&mut self) -> u32 {

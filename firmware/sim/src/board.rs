@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use tiny_mapper::{Function, I2c, LogLevel, Pull, Random};
 use xmap_boards::{Bank, BoardId, Line, LineSet, PinMask, Register, RegisterKind};
-use xmap_device::{Board, Edge};
+use xmap_device::{Board, Edge, Wall};
 
 use crate::i2c::Buses;
 use crate::{Access, Change, Contention, Drive, Event, EventKind, Gpio};
@@ -35,6 +35,7 @@ use crate::{Access, Change, Contention, Drive, Event, EventKind, Gpio};
 pub struct SimBoard {
     gpio: Gpio,
     now_us: u64,
+    wall: Wall,
     /// The state of the random numbers.
     random: u64,
     recording: bool,
@@ -81,6 +82,7 @@ impl SimBoard {
         Self {
             gpio: Gpio::new(board),
             now_us: 0,
+            wall: Wall::default(),
             random: 0,
             recording: true,
             events: Vec::new(),
@@ -378,6 +380,10 @@ impl tiny_mapper::Clock for SimBoard {
         self.now_us
     }
 
+    fn unix_us(&mut self) -> i64 {
+        self.wall.unix_us(self.now_us)
+    }
+
     fn delay_us(&mut self, us: u32) {
         self.advance(u64::from(us));
     }
@@ -437,6 +443,10 @@ impl Board for SimBoard {
             self.edges.extend(lines.map(|line| Edge { line, rising: levels.contains(line), time_us }));
         }
         self.edges.pop_front()
+    }
+
+    fn set_unix_us(&mut self, unix_us: i64) -> bool {
+        self.wall.set(unix_us, self.now_us)
     }
 
     fn lines_ready(&mut self) {

@@ -5,7 +5,7 @@ use std::fmt;
 
 use tiny_mapper::{CallError, LogLevel, Trap};
 use xmap_boards::Line;
-use xmap_image::{ExportId, Plain};
+use xmap_image::{ExportId, Plain, Stamp};
 use xmap_link::Life;
 
 use crate::script::{Action, ChipStep, Step, When};
@@ -185,6 +185,20 @@ impl<'p> Player<'p> {
                 passed(sim, 0)
             }
             Action::Advance { us } => passed(sim, *us),
+            Action::SetClock { unix_us } => {
+                // A script has times that the clock can have.
+                sim.device().set_clock(*unix_us);
+                passed(sim, 0)
+            }
+            Action::AdvanceTo { unix_us } => {
+                let now_us = sim.device().clock().unix_us;
+                if now_us < 0 {
+                    return Err(StepErrorKind::NoTime);
+                }
+                let us = u64::try_from(unix_us - now_us);
+                let past = |_| StepErrorKind::PastStamp { unix_us: *unix_us, now_us };
+                passed(sim, us.map_err(past)?)
+            }
             Action::Expect { line, high, within_us } => (None, expect_level(sim, *line, *high, *within_us)),
             Action::ExpectResults { name, key, results } => (None, self.expect_results(name, key, results)),
             Action::ExpectTrap { code, place } => (None, self.expect_trap(*code, place.as_ref())),
@@ -422,6 +436,15 @@ pub enum StepErrorKind {
         /// The time.
         now_us: u64,
     },
+    /// Time cannot pass to a time of the wall clock, which is not known.
+    NoTime,
+    /// The wall clock is beyond the time up to which time was to pass.
+    PastStamp {
+        /// That time, in microseconds since 1970.
+        unix_us: i64,
+        /// The time.
+        now_us: i64,
+    },
     /// The script ended before a level came that it scheduled.
     NeverCame {
         /// Its time.
@@ -458,6 +481,10 @@ impl fmt::Display for StepErrorKind {
             Self::Expected { wanted, found } => write!(f, "expected {wanted}: {found}"),
             Self::Past { time_us, now_us } => {
                 write!(f, "{} has passed: it is {}", time(*time_us), time(*now_us))
+            }
+            Self::NoTime => f.write_str("the time is not known: `clock TIME` sets it"),
+            Self::PastStamp { unix_us, now_us } => {
+                write!(f, "{} has passed: it is {}", Stamp(*unix_us), Stamp(*now_us))
             }
             Self::NeverCame { time_us } => {
                 write!(f, "the script ends before {}, when this was to happen", time(*time_us))

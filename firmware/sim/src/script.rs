@@ -86,6 +86,16 @@ pub enum Action {
         /// Microseconds.
         us: u64,
     },
+    /// Sets the wall clock, as a host does.
+    SetClock {
+        /// Microseconds since 1970.
+        unix_us: i64,
+    },
+    /// Lets time pass until the wall clock shows a time.
+    AdvanceTo {
+        /// Microseconds since 1970.
+        unix_us: i64,
+    },
     /// Holds a line against a level: now, or at some point of the time that passes until it has it.
     Expect {
         /// The line.

@@ -62,6 +62,10 @@ mod abi {
         pub(crate) safe fn time_now_us() -> i64;
         #[link_name = "delay_us"]
         pub(crate) safe fn time_delay_us(us: u32);
+        #[link_name = "unix_us"]
+        pub(crate) safe fn time_unix_us() -> i64;
+        #[link_name = "local_minute"]
+        pub(crate) safe fn time_local_minute() -> i32;
     }
 
     // SAFETY: as above. A range outside linear memory is a trap, never an access.
@@ -223,6 +227,18 @@ pub mod time {
     #[inline]
     pub fn now_us() -> i64 {
         abi::time_now_us()
+    }
+
+    /// Microseconds since 1970, UTC; negative while the time is not known. It may go back.
+    #[inline]
+    pub fn unix_us() -> i64 {
+        abi::time_unix_us()
+    }
+
+    /// Minute of the day in the manifest's zone, 0 to 1439; -1 while the time is not known.
+    #[inline]
+    pub fn local_minute() -> i32 {
+        abi::time_local_minute()
     }
 
     /// Busy wait of `us` microseconds, counted against the export's time limit.

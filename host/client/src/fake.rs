@@ -376,7 +376,9 @@ impl Device {
                 })
             }
             Request::Levels => Response::Levels { time_us: 5, banks: [0x2_0000, 0] },
-            Request::Rehearse { .. } | Request::Limits => Response::Refused(Refusal::Unsupported),
+            Request::Rehearse { .. } | Request::Limits | Request::Clock | Request::SetClock { .. } => {
+                Response::Refused(Refusal::Unsupported)
+            }
             Request::Describe { export } => match find(&export) {
                 Some(id) => Response::Described(Described {
                     id: id as u16,

@@ -9,6 +9,7 @@
 //! Without the feature `serial` a port is a TCP or a Unix socket.
 
 mod client;
+mod clock;
 mod contract;
 mod error;
 mod inbox;
@@ -22,6 +23,7 @@ mod session;
 mod transfer;
 
 pub use client::{Admission, Client, Outcome};
+pub use clock::now_us;
 pub use contract::hex;
 pub use error::{Error, ErrorCode, Unknown};
 pub use inbox::{Incoming, Message};

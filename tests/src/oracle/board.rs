@@ -2,6 +2,7 @@
 
 use std::fmt::{self, Write as _};
 
+use super::clock::Clock;
 use super::hosted::Held;
 use super::{Manifest, Mode, Safe};
 
@@ -42,6 +43,7 @@ pub(super) struct Board {
     data: &'static xmap_boards::Board,
     lines: Vec<Line>,
     now_us: u64,
+    pub(super) clock: Clock,
     /// The state of the simulator's random numbers (SplitMix64).
     random: u64,
     /// Microseconds that the running call may still wait, and that each call may wait.
@@ -73,6 +75,7 @@ impl Board {
             data: manifest.board,
             lines,
             now_us: 0,
+            clock: Clock::new(manifest.zone),
             random: 0,
             left_us: time_us,
             time_us,

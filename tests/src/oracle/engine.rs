@@ -253,6 +253,8 @@ fn imports(engine: &Engine) -> Result<Linker<Board>> {
         c.data_mut().pull(pin, pull).map_err(stop)
     })?;
     linker.func_wrap("time", "now_us", |c: Host<'_>| c.data().now_us() as i64)?;
+    linker.func_wrap("time", "unix_us", |c: Host<'_>| c.data().clock.unix_us(c.data().now_us()))?;
+    linker.func_wrap("time", "local_minute", |c: Host<'_>| c.data().clock.local_minute(c.data().now_us()))?;
     linker.func_wrap("time", "delay_us", move |mut c: Host<'_>, us: u32| {
         c.data_mut().delay(us).map_err(stop)
     })?;

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use anyhow::{Result, ensure};
 
+use super::clock::Clock;
 use super::{Manifest, On};
 
 /// Events that a module may have waiting. The oracle does not go beyond: which one is dropped would be
@@ -28,18 +29,25 @@ struct Handler {
     /// The level of the line, and the last one that held.
     level: bool,
     held: bool,
+    /// When a schedule is to be called, in microseconds since 1970.
+    at: Option<i64>,
 }
 
 impl Events {
     /// The handlers of a module that is mounted now.
-    pub(super) fn arm(manifest: &Manifest, now_us: u64, level: impl Fn(u8) -> bool) -> Events {
+    pub(super) fn arm(manifest: &Manifest, now_us: u64, clock: &Clock, level: impl Fn(u8) -> bool) -> Events {
         let handlers = manifest.handlers().into_iter().map(|(export, on)| {
+            let mut at = None;
             let (at_us, level) = match on {
+                On::At(daily) => {
+                    at = clock.next(daily, now_us, Some(i64::MIN));
+                    (at.and_then(|at| clock.since_boot(at)), false)
+                }
                 On::Every(us) | On::After(us) => (Some(now_us + us), false),
                 On::Edge { line, .. } => (None, level(line)),
             };
             let (name, key) = (export.name.clone(), export.key.clone());
-            Handler { name, key, on, at_us, level, held: level }
+            Handler { name, key, on, at_us, level, held: level, at }
         });
         let coalesce = manifest.policy.coalesce;
         Events { handlers: handlers.collect(), waiting: VecDeque::new(), coalesce }
@@ -48,9 +56,23 @@ impl Events {
     /// Takes over the phase of the timers of a module whose place this one has: those of the same key and
     /// period.
     pub(super) fn go_on(&mut self, before: &Events) {
-        for handler in self.handlers.iter_mut().filter(|handler| matches!(handler.on, On::Every(_))) {
+        let goes_on = |handler: &&mut Handler| matches!(handler.on, On::Every(_) | On::At(_));
+        for handler in self.handlers.iter_mut().filter(goes_on) {
             let same = before.handlers.iter().find(|old| (&old.key, old.on) == (&handler.key, handler.on));
-            handler.at_us = same.map_or(handler.at_us, |old| old.at_us);
+            if let Some(old) = same {
+                (handler.at_us, handler.at) = (old.at_us, old.at);
+            }
+        }
+    }
+
+    /// Takes note that the clock was set, `anew` or by a correction.
+    pub(super) fn set_clock(&mut self, now_us: u64, clock: &Clock, anew: bool) {
+        for handler in &mut self.handlers {
+            let On::At(daily) = handler.on else { continue };
+            if anew {
+                handler.at = clock.next(daily, now_us, None);
+            }
+            handler.at_us = handler.at.and_then(|at| clock.since_boot(at));
         }
     }
 
@@ -81,12 +103,12 @@ impl Events {
     /// # Errors
     ///
     /// Where more wait than the oracle knows of.
-    pub(super) fn take(&mut self, now_us: u64) -> Result<Option<(String, String)>> {
-        self.gather(now_us)?;
+    pub(super) fn take(&mut self, now_us: u64, clock: &Clock) -> Result<Option<(String, String)>> {
+        self.gather(now_us, clock)?;
         Ok(self.waiting.pop_front().map(|n| (self.handlers[n].name.clone(), self.handlers[n].key.clone())))
     }
 
-    fn gather(&mut self, now_us: u64) -> Result<()> {
+    fn gather(&mut self, now_us: u64, clock: &Clock) -> Result<()> {
         loop {
             let times = self.handlers.iter().enumerate().filter_map(|(n, h)| Some((h.at_us?, n)));
             let Some((at_us, n)) = times.min().filter(|(at_us, _)| *at_us <= now_us) else { return Ok(()) };
@@ -95,6 +117,10 @@ impl Events {
             handler.at_us = None;
             match handler.on {
                 On::After(_) => {}
+                On::At(daily) => {
+                    handler.at = clock.next(daily, now_us, handler.at);
+                    handler.at_us = handler.at.and_then(|at| clock.since_boot(at));
+                }
                 On::Every(us) => {
                     // Deadlines that passed while nobody looked are one event, unless each of them counts.
                     let passed = if self.coalesce { (now_us - at_us) / us } else { 0 };
@@ -121,11 +147,11 @@ mod tests {
 
     fn events(exports: &str) -> Events {
         let manifest = Manifest::parse(&format!("[module]\nwasm = 'a'\n[exports]\n{exports}")).unwrap();
-        Events::arm(&manifest, 0, |_| true)
+        Events::arm(&manifest, 0, &Clock::default(), |_| true)
     }
 
     fn called(events: &mut Events, now_us: u64) -> Vec<String> {
-        std::iter::from_fn(|| events.take(now_us).unwrap()).map(|(name, _)| name).collect()
+        std::iter::from_fn(|| events.take(now_us, &Clock::default()).unwrap()).map(|(name, _)| name).collect()
     }
 
     #[test]

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use xmap_boards::{Board, RPI4B, by_name};
 
 use super::Ty;
+use super::clock::{Daily, Zone};
 use super::hosted::Strings;
 
 /// A manifest, read just far enough to run a module.
@@ -26,6 +27,8 @@ pub struct Manifest {
     pub time_us: u64,
     /// Words of fuel of one call.
     pub fuel: u64,
+    /// The zone of local time.
+    pub zone: Zone,
     /// Arguments and environment of a program.
     pub(super) strings: Strings,
     /// What follows a fault.
@@ -146,6 +149,8 @@ pub enum On {
     Every(u64),
     /// Once, so many microseconds after the mount.
     After(u64),
+    /// At a time of the day.
+    At(Daily),
 }
 
 /// One listed export.
@@ -177,6 +182,12 @@ struct Raw {
     keep: Keep,
     #[serde(default)]
     wasi: RawWasi,
+    clock: Option<RawClock>,
+}
+
+#[derive(Deserialize)]
+struct RawClock {
+    zone: String,
 }
 
 #[derive(Default, Deserialize)]
@@ -222,10 +233,16 @@ struct RawOn {
     debounce_us: u64,
     every_us: Option<u64>,
     after_us: Option<u64>,
+    at: Option<String>,
+    days: String,
 }
 
 impl RawOn {
     fn read(&self) -> Result<On> {
+        if let Some(at) = &self.at {
+            ensure!((self.pin, self.every_us, self.after_us) == (None, None, None), "`on` names one thing");
+            return Ok(On::At(Daily::parse(at, &self.days)?));
+        }
         Ok(match (self.pin, self.every_us, self.after_us) {
             (Some(line), None, None) => {
                 let (rising, falling) = match self.edge.as_str() {
@@ -296,6 +313,7 @@ impl Manifest {
             exports,
             time_us,
             fuel: raw.limits.fuel.unwrap_or_default(),
+            zone: raw.clock.map(|clock| Zone::named(&clock.zone)).transpose()?.unwrap_or_default(),
             strings,
             policy,
             keep: raw.keep,

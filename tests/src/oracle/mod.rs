@@ -10,6 +10,7 @@
 //! control characters but tabs, which all printers escape.
 
 mod board;
+mod clock;
 mod engine;
 mod events;
 mod hosted;
@@ -20,6 +21,7 @@ mod script;
 mod tests;
 mod ty;
 
+pub use clock::{Daily, Zone};
 pub use engine::FUEL;
 pub use manifest::{Export, Keep, Manifest, Mode, On, OnFault, Pin, Policy, Safe, Stretch};
 pub use play::{Run, run};

@@ -74,7 +74,7 @@ impl Play<'_> {
 
     fn arm(&mut self) {
         let board = self.guest.store.data();
-        self.events = Events::arm(self.manifest, board.now_us(), |line| board.level(line));
+        self.events = Events::arm(self.manifest, board.now_us(), &board.clock, |line| board.level(line));
     }
 
     /// Looks for edges.
@@ -94,6 +94,19 @@ impl Play<'_> {
             }
             Step::Advance(us) => {
                 self.pass(*us)?;
+                None
+            }
+            Step::Clock(unix_us) => {
+                let now_us = self.now_us();
+                let anew = self.guest.store.data_mut().clock.set(*unix_us, now_us);
+                self.events.set_clock(now_us, &self.guest.store.data().clock, anew);
+                self.pass(0)?;
+                None
+            }
+            Step::AdvanceTo(unix_us) => {
+                let now = self.guest.store.data().clock.unix_us(self.now_us());
+                ensure!(now >= 0, "the time is not known");
+                self.pass(u64::try_from(unix_us - now).context("that time has passed")?)?;
                 None
             }
             Step::Call { name, args } => Some(self.call(name, args)?),
@@ -137,7 +150,7 @@ impl Play<'_> {
                 (at_once, at_us) = (0, now_us);
             }
             if now_us <= end_us
-                && let Some((name, key)) = self.events.take(now_us)?
+                && let Some((name, key)) = self.events.take(now_us, &self.guest.store.data().clock)?
             {
                 self.handle(name, &key)?;
                 at_once += 1;
@@ -155,7 +168,7 @@ impl Play<'_> {
     /// The events that wait now; not those that fall due meanwhile.
     fn handle_waiting(&mut self) -> Result<()> {
         let now_us = self.now_us();
-        while let Some((name, key)) = self.events.take(now_us)? {
+        while let Some((name, key)) = self.events.take(now_us, &self.guest.store.data().clock)? {
             self.handle(name, &key)?;
         }
         Ok(())

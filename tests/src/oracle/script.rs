@@ -2,6 +2,8 @@
 
 use anyhow::{Context, Result, bail};
 
+use super::clock::stamp;
+
 /// A script.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Script {
@@ -28,6 +30,10 @@ pub enum Step {
     },
     /// `advance MICROSECONDS`
     Advance(u64),
+    /// `clock TIME`: a host sets the clock, in microseconds since 1970.
+    Clock(i64),
+    /// `advance to TIME`: until the clock shows it.
+    AdvanceTo(i64),
     /// The module takes its own place, as its next version would. No text has this: a test puts it between
     /// two steps.
     Swap,
@@ -69,6 +75,8 @@ fn step(words: &[&str]) -> Result<Step> {
             };
             Step::Level { line, high }
         }
+        ["clock", time] => Step::Clock(stamp(time)?),
+        ["advance", "to", time] => Step::AdvanceTo(stamp(time)?),
         ["advance", us] => Step::Advance(u64::try_from(number(us)?)?),
         _ => bail!("not a step"),
     })

@@ -49,6 +49,16 @@ impl Follower {
                 mask[line.bank() as usize] = line.mask();
                 client.rehearse(mask, if *high { mask } else { [0; 2] }, 0)?;
             }
+            Action::SetClock { unix_us } => {
+                client.set_clock(*unix_us)?;
+                // What falls due at once runs before the next step, as in the simulator.
+                client.rehearse([0; 2], [0; 2], 0)?;
+            }
+            Action::AdvanceTo { unix_us } => {
+                let now_us = client.clock()?.map_or(-1, |clock| clock.unix_us);
+                let us = u64::try_from(unix_us - now_us).expect("the script plays on the simulator");
+                _ = client.rehearse([0; 2], [0; 2], us)?;
+            }
             Action::Advance { us } => _ = client.rehearse([0; 2], [0; 2], *us)?,
             other => panic!("no script of a panel has {other:?}"),
         }

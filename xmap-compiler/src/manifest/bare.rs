@@ -48,6 +48,7 @@ impl Manifest {
             policy: FaultPolicy::default(),
             keep: Keep::default(),
             build: None,
+            zone: None,
             wasi: Wasi::default(),
             keys: Keys::Normal,
             source: None,

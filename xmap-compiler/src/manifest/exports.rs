@@ -4,7 +4,7 @@ use std::{collections::HashMap, ops::Range};
 
 use toml::{Spanned, de::DeValue};
 use xmap_boards::Board;
-use xmap_image::{EventSource, HOOKS, MAX_EVENTS, PinMode};
+use xmap_image::{ALL_DAYS, EventSource, HOOKS, MAX_EVENTS, PinMode};
 
 use super::{
     At, Export, Pin,
@@ -12,7 +12,7 @@ use super::{
     reader::{Reader, Table},
     value::{Param, Typed, parse_param},
 };
-use crate::{diagnostic::Code, names};
+use crate::{diagnostic::Code, names, zone};
 
 /// The declared lines.
 pub(super) struct Lines<'a> {
@@ -138,7 +138,7 @@ fn same_edges(reader: &mut Reader<'_>, exports: &[Export]) {
         EventSource::Rising { line, .. } => Some((line, RISING)),
         EventSource::Falling { line, .. } => Some((line, FALLING)),
         EventSource::Both { line, .. } => Some((line, RISING | FALLING)),
-        EventSource::Every { .. } | EventSource::After { .. } => None,
+        EventSource::Every { .. } | EventSource::After { .. } | EventSource::At { .. } => None,
     };
     for (n, export) in exports.iter().enumerate() {
         let Some((line, ours)) = edges(export) else { continue };
@@ -207,16 +207,16 @@ fn results(reader: &mut Reader<'_>, table: &Table<'_>, export: &str) -> Option<A
     Some(At::new(results, list.span))
 }
 
-/// `on`: exactly one of an edge, a period and a delay.
+/// `on`: exactly one of an edge, a period, a delay and a time of the day.
 fn trigger(
     reader: &mut Reader<'_>,
     on: &Table<'_>,
     export: &str,
     lines: &Lines<'_>,
 ) -> Option<At<EventSource>> {
-    const TRIGGERS: [&str; 6] = ["pin", "header", "every_us", "every", "after_us", "after"];
+    const TRIGGERS: [&str; 7] = ["pin", "header", "every_us", "every", "after_us", "after", "at"];
     let mut known = TRIGGERS.to_vec();
-    known.extend(["edge", "debounce_us", "debounce"]);
+    known.extend(["edge", "debounce_us", "debounce", "days"]);
     reader.only(on, &known);
     let given: Vec<_> = TRIGGERS.into_iter().filter(|key| on.has(key)).collect();
     let kind = match given[..] {
@@ -225,7 +225,7 @@ fn trigger(
         [one, _] if [EVERY, AFTER].iter().any(|both| both.keys().all(|key| on.has(key))) => one,
         [] if TRIGGERS.iter().any(|key| reader.is_meant(on, key)) => return None,
         [] => {
-            let message = format!("{export}: `on` needs one of `pin`, `every_us`, `after_us`");
+            let message = format!("{export}: `on` needs one of `pin`, `every_us`, `after_us`, `at`");
             reader.error(Code::BadTrigger, &on.span, message);
             return None;
         }
@@ -237,18 +237,24 @@ fn trigger(
         }
     };
     let is_edge = matches!(kind, "pin" | "header");
-    if !is_edge {
-        for (key, _) in on.in_order() {
-            if ["edge", "debounce_us", "debounce"].contains(&key.value) {
-                let message = format!("{export}: `{}` belongs to `pin`, not to `{kind}`", key.value);
-                reader.error(Code::BadTrigger, &key.span, message);
-            }
-        }
+    for (key, _) in on.in_order() {
+        let belongs = match key.value {
+            "edge" | "debounce_us" | "debounce" if !is_edge => "pin",
+            "days" if kind != "at" => "at",
+            _ => continue,
+        };
+        let message = format!("{export}: `{}` belongs to `{belongs}`, not to `{kind}`", key.value);
+        reader.error(Code::BadTrigger, &key.span, message);
     }
     let source = match kind {
         _ if is_edge => edge(reader, on, export, lines)?,
         "every_us" | "every" => {
             EventSource::Every { every_us: time(reader, on, &EVERY, lines.board.shortest_period_us)? }
+        }
+        "at" => {
+            let days = days(reader, on);
+            let minute = time_of_day(reader, on)?;
+            EventSource::At { minute, days: days? }
         }
         _ => EventSource::After { after_us: time(reader, on, &AFTER, 0)? },
     };
@@ -271,6 +277,45 @@ fn time(reader: &mut Reader<'_>, on: &Table<'_>, key: &Measure, least: u32) -> O
         );
     }
     time.map(|at| at.value)
+}
+
+/// `on.at`: a time of the day.
+fn time_of_day(reader: &mut Reader<'_>, on: &Table<'_>) -> Option<u16> {
+    let text = reader.string(on, "at")?;
+    let minute = zone::time_of_day(&text.value);
+    if minute.is_none() {
+        let message =
+            format!("at: expected a time of the day, \"00:00\" to \"23:59\", found `{}`", text.value);
+        reader.error(Code::BadSchedule, &text.span, message);
+    }
+    minute
+}
+
+/// `on.days`: days of the week, all of them where there is none.
+fn days(reader: &mut Reader<'_>, on: &Table<'_>) -> Option<u8> {
+    if !on.has("days") {
+        return Some(ALL_DAYS);
+    }
+    let text = reader.string(on, "days")?;
+    match zone::days(&text.value) {
+        Ok(days) => Some(days),
+        Err(word) => {
+            let message = format!("days: expected days of the week, found `{word}`");
+            let help =
+                "write `daily`, `mon-fri` or `sat, sun`; the days are mon, tue, wed, thu, fri, sat and sun";
+            reader.error(Code::BadSchedule, &text.span, message).help = Some(help.to_string());
+            None
+        }
+    }
+}
+
+/// Reports a schedule where no zone says what its time is in.
+pub(super) fn need_zone(reader: &mut Reader<'_>, exports: &[Export]) {
+    let is_schedule = |on: &&At<EventSource>| matches!(on.value, EventSource::At { .. });
+    let Some(on) = exports.iter().filter_map(|export| export.on.as_ref()).find(is_schedule) else { return };
+    let help = "write, above [exports]:\n[clock]\nzone = \"Europe/Berlin\"";
+    let message = "a schedule needs the zone that its time is in";
+    reader.error(Code::NoZone, &on.span, message).help = Some(help.to_string());
 }
 
 fn edge(reader: &mut Reader<'_>, on: &Table<'_>, export: &str, lines: &Lines<'_>) -> Option<EventSource> {

@@ -6,6 +6,7 @@
 
 mod bare;
 mod build;
+mod clock;
 mod exports;
 mod i2c;
 mod keep;
@@ -30,7 +31,7 @@ use std::{
 };
 
 use xmap_boards::{Board, Line};
-use xmap_image::{EventSource, FaultPolicy, PinMode, Pull, Safe};
+use xmap_image::{EventSource, FaultPolicy, PinMode, Pull, Safe, Zone};
 
 pub use bare::{and, lines_text};
 pub use build::Recipe;
@@ -89,6 +90,8 @@ pub struct Manifest {
     pub keep: Keep,
     /// How the module is built from its source, where the manifest says it.
     pub build: Option<Recipe>,
+    /// The zone that local time is in, where the manifest says one.
+    pub zone: Option<At<Zone>>,
     /// What a module that asks for arguments and variables gets.
     pub wasi: Wasi,
     /// How names become keys. A manifest's text always says [`Keys::Normal`].

@@ -4,7 +4,7 @@ use xmap_boards::{BOARDS, Board, RPI4B, by_name};
 use xmap_image::limits::{DEFAULT_FUEL, DEFAULT_IMAGE_BYTES, DEFAULT_TIME_US};
 
 use super::{
-    At, Keys, Limits, Manifest, Module, build, exports, i2c, keep,
+    At, Keys, Limits, Manifest, Module, build, clock, exports, i2c, keep,
     measure::{MAX_BYTES, MEMORY_BYTES, WAITS},
     pins, policy,
     reader::{Reader, Table},
@@ -13,7 +13,10 @@ use super::{
 use crate::{diagnostic::Code, names};
 
 pub(super) fn tables(reader: &mut Reader<'_>, root: &Table<'_>) -> Option<Manifest> {
-    reader.only(root, &["module", "build", "pins", "i2c", "exports", "limits", "policy", "keep", "wasi"]);
+    reader.only(
+        root,
+        &["module", "build", "pins", "i2c", "exports", "limits", "policy", "keep", "clock", "wasi"],
+    );
     if !root.has("module") && !reader.is_meant(root, "module") {
         let help =
             "the smallest manifest is\n[module]\nname = \"hall\"\nboard = \"rpi4b\"\nwasm = \"hall.wasm\"";
@@ -43,6 +46,10 @@ pub(super) fn tables(reader: &mut Reader<'_>, root: &Table<'_>) -> Option<Manife
     let limits = limits(reader, root, board_of_pins);
     let policy = policy::parse(reader, root);
     let keep = keep::parse(reader, root);
+    let zone = clock::parse(reader, root);
+    if !root.has("clock") && !reader.is_meant(root, "clock") {
+        exports::need_zone(reader, exports.as_deref().unwrap_or_default());
+    }
     let wasi = wasi::parse(reader, root);
     let module = module?;
     Some(Manifest {
@@ -60,6 +67,7 @@ pub(super) fn tables(reader: &mut Reader<'_>, root: &Table<'_>) -> Option<Manife
         policy,
         keep,
         build: build.and_then(|build| build.recipe()),
+        zone,
         wasi,
         keys: Keys::Normal,
         source: Some(reader.source.clone()),

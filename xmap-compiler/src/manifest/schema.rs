@@ -80,6 +80,11 @@ pub fn schema() -> String {
     measure(&mut on, &DEBOUNCE, "How long the new level must hold.");
     measure(&mut on, &EVERY, "The period of a timer.");
     measure(&mut on, &AFTER, "Once, so long after the mount.");
+    on.insert(
+        "at".into(),
+        json!({ "description": "A time of the day, in the zone of [clock].", "type": "string", "pattern": "^[0-9]{1,2}:[0-9]{2}$" }),
+    );
+    on.insert("days".into(), text("The days of the week: daily, mon-fri, `sat, sun`."));
     let export = table(
         "A function of the module that is mapped.",
         [
@@ -137,6 +142,14 @@ pub fn schema() -> String {
         ],
         &[],
     );
+    let clock = table(
+        "The wall clock.",
+        [(
+            "zone",
+            text("The zone of local time: a name as Europe/Berlin, or a rule as CET-1CEST,M3.5.0,M10.5.0/3."),
+        )],
+        &["zone"],
+    );
     let wasi = table(
         "What a module that asks for WASI is given.",
         [
@@ -175,6 +188,7 @@ pub fn schema() -> String {
             "limits": object("What the module may use.", limits),
             "policy": object("What follows a fault, and how a new image proves itself.", policy),
             "keep": keep,
+            "clock": clock,
             "wasi": wasi,
         },
     });
@@ -271,6 +285,7 @@ mod tests {
             ("[limits]\nqqqqqqqqqqqqqqq = 1", "/properties/limits"),
             ("[policy]\nqqqqqqqqqqqqqqq = 1", "/properties/policy"),
             ("[keep]\nqqqqqqqqqqqqqqq = 1", "/properties/keep"),
+            ("[clock]\nqqqqqqqqqqqqqqq = 1", "/properties/clock"),
             ("[wasi]\nqqqqqqqqqqqqqqq = 1", "/properties/wasi"),
             ("[keep]\nmemory = [{ qqqqqqqqqqqqqqq = 1 }]", "/properties/keep/properties/memory/items"),
         ] {

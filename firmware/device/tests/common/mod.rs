@@ -48,6 +48,9 @@ pub fn bytes(small: &Small) -> Vec<u8> {
     Image::verify(&small.words()).unwrap().bytes().to_vec()
 }
 
+/// A device on the simulated board.
+pub type Running = Device<Heap, SimBoard>;
+
 /// A device with this image in module 0. It takes timers of any period, so that tests can be small.
 pub fn running(small: &Small) -> Device<Heap, SimBoard> {
     let mut device = device(SimBoard::new());

@@ -87,6 +87,8 @@ pub fn operation() -> impl Strategy<Value = Request> {
         export().prop_map(|export| Request::Contract { export }),
         (export(), any::<[u8; 8]>()).prop_map(|(export, hash)| Request::BindContract { export, hash }),
         any::<u16>().prop_map(|from| Request::Uses { from }),
+        Just(Request::Clock),
+        any::<i64>().prop_map(|unix_us| Request::SetClock { unix_us }),
     ]
 }
 
@@ -346,6 +348,9 @@ pub fn response() -> impl Strategy<Value = Response> {
         any::<(u16, [u8; 8])>().prop_map(|(id, hash)| Response::Contract { id, hash }),
         (any::<u16>(), vec(any::<u16>(), 0..=MAX_USES))
             .prop_map(|(next, exports)| Response::Uses { next, exports: exports.into_iter().collect() }),
+        any::<(i64, u8, i64)>().prop_map(|(unix_us, schedules, next_us)| {
+            Response::Clock(ClockStatus { unix_us, schedules, next_us })
+        }),
     ]
 }
 

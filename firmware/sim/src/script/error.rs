@@ -117,6 +117,11 @@ pub enum ScriptErrorKind {
         /// The word.
         found: String,
     },
+    /// A time of the wall clock is none from 1970 on.
+    Stamp {
+        /// The word.
+        found: String,
+    },
     /// No trap has this name.
     Trap {
         /// The word.
@@ -195,6 +200,10 @@ impl fmt::Display for ScriptErrorKind {
             Self::Time { found } => {
                 write!(f, "expected a time, in microseconds or as `5ms`, `1.5s`, `2min`, found `{found}`")
             }
+            Self::Stamp { found } => write!(
+                f,
+                "expected a time with its offset, as 2026-11-28T07:00:00+01:00 or 2026-11-28T06:00:00Z, found `{found}`"
+            ),
             Self::Trap { found, nearest } => {
                 write!(f, "no trap is called `{found}`")?;
                 hint(f, nearest)

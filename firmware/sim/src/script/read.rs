@@ -3,7 +3,7 @@
 use tiny_mapper::TrapCode;
 use xmap_boards::Line;
 use xmap_image::units::{TIME, quantity};
-use xmap_image::{ExportId, Image, OwnedImage, PinMode, Signature, Ty};
+use xmap_image::{ExportId, Image, OwnedImage, PinMode, Signature, Stamp, Ty};
 
 use super::chips;
 use super::words::{Place, Words};
@@ -14,9 +14,9 @@ use crate::value::{Value, expected, parse_whole};
 pub const MAX_STEPS: u64 = 1_000_000;
 
 /// The first word of each step.
-const COMMANDS: [&str; 19] = [
+const COMMANDS: [&str; 20] = [
     "call", "level", "release", "press", "advance", "at", "wait", "expect", "connect", "set", "disturb",
-    "restore", "swap", "reset", "unmount", "lose", "find", "repeat", "end",
+    "restore", "swap", "reset", "unmount", "lose", "find", "repeat", "end", "clock",
 ];
 
 type Open<'o> = dyn FnMut(&str) -> Result<OwnedImage, String> + 'o;
@@ -158,6 +158,11 @@ impl OneLine<'_> {
             "press" => {
                 let line = self.input(words, "a line, then `for` and a time")?;
                 Action::Press { line, us: hold(words)? }
+            }
+            "clock" => Action::SetClock { unix_us: stamp(words)? },
+            "advance" if words.peek() == Some("to") => {
+                words.exactly("to", "`to`")?;
+                Action::AdvanceTo { unix_us: stamp(words)? }
             }
             "advance" => Action::Advance { us: time(words)? },
             "at" => self.at(words)?,
@@ -313,6 +318,13 @@ impl OneLine<'_> {
             nearest: nearest(word, manifest.pins.iter().map(|pin| pin.name)),
         })
     }
+}
+
+/// A time of the wall clock, in microseconds since 1970.
+fn stamp(words: &mut Words<'_>) -> Place<i64> {
+    let (column, word) = words.word("a time, as 2026-11-28T07:00:00+01:00")?;
+    let known = Stamp::parse(word).filter(|stamp| stamp.0 >= 0);
+    known.map(|stamp| stamp.0).ok_or_else(|| (column, ScriptErrorKind::Stamp { found: word.to_owned() }))
 }
 
 /// Reads the arguments of a call: what a script does, and a command line that calls one export.

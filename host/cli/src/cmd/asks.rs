@@ -3,7 +3,7 @@
 
 use xmap_boards::Line;
 use xmap_compiler::report::device_text;
-use xmap_image::{EventSource, ExportId, Image, Op, PinMode, PinRow, Pull, decode};
+use xmap_image::{Days, EventSource, ExportId, Image, Op, PinMode, PinRow, Pull, Zone, decode};
 use xmap_trust::{Limit, Limits};
 
 use super::clean::one_line;
@@ -20,6 +20,9 @@ pub(super) fn trigger(source: EventSource) -> String {
         EventSource::Both { line, debounce_us } => edge("any", line, debounce_us),
         EventSource::Every { every_us } => format!("every {every_us} us"),
         EventSource::After { after_us } => format!("once, {after_us} us after the mount"),
+        EventSource::At { minute, days } => {
+            format!("at {:02}:{:02} {}", minute / 60, minute % 60, Days(days))
+        }
     }
 }
 
@@ -59,6 +62,11 @@ pub(super) fn facts(image: &Image<'_>) -> Vec<(&'static str, String)> {
     ];
     let devices = image.i2c().iter().map(|row| device_text(&one_line(image.i2c_name(row)), row));
     facts.extend(devices.map(|device| ("i2c", device)));
+    if image.zone() != Zone::UTC
+        || manifest.events.iter().any(|event| matches!(event.source, EventSource::At { .. }))
+    {
+        facts.push(("zone", image.zone().to_string()));
+    }
     facts.extend(lines_of(image));
     facts
 }

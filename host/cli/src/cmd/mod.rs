@@ -9,6 +9,7 @@ mod beside;
 mod build;
 mod call;
 mod clean;
+mod clock;
 mod confirm;
 mod demo;
 mod demo_panel;
@@ -91,6 +92,7 @@ enum Verb {
     Call(call::Args),
     Swap(swap::Args),
     Confirm(confirm::Args),
+    Clock(clock::Args),
     Rollback(rollback::Args),
     Events(events::Args),
     Monitor(monitor::Args),
@@ -264,6 +266,7 @@ fn run(verb: &Verb, out: &mut dyn Write) -> Done {
         Verb::Call(args) => call::run(args, out),
         Verb::Swap(args) => swap::run(args, out),
         Verb::Confirm(args) => confirm::run(args, out),
+        Verb::Clock(args) => clock::run(args, out),
         Verb::Rollback(args) => rollback::run(args, out),
         Verb::Events(args) => events::run(args, out),
         Verb::Monitor(args) => monitor::run(args, out),

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde_json::json;
 use xmap::text::json::value;
+use xmap_image::Stamp;
 use xmap_project::{Run, ScriptFile, page, traps};
 use xmap_sim::{Player, Shown, Sim, SimBoard, SimError, svg, time, trace_line, write_vcd};
 
@@ -53,6 +54,9 @@ pub(super) struct Args {
     /// Write waveform, steps and bounds as one page that opens anywhere
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
+    /// Set the wall clock at the mount, as RFC 3339 has it; without it the time is not known
+    #[arg(long, value_name = "TIME", value_parser = super::clock::stamp)]
+    clock: Option<Stamp>,
     /// Print register stores, messages and results in order, and nothing else
     #[arg(short, long)]
     plain: bool,
@@ -83,6 +87,7 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Done {
         }
         Err(error) => unreachable!("the image was verified: {error}"),
     };
+    set_clock(args, &mut sim);
     let mut rows = Vec::new();
     let played = match args {
         Args { plain: true, .. } => plain(&mut sim, &loaded, &script, out),
@@ -97,6 +102,12 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Done {
         output::write_file(path, &bytes)?;
     }
     played
+}
+
+fn set_clock(args: &Args, sim: &mut Sim) {
+    if let Some(Stamp(unix_us)) = args.clock {
+        sim.device().set_clock(unix_us);
+    }
 }
 
 /// The plain trace, and nothing else.
@@ -160,6 +171,7 @@ fn write_pictures(args: &Args, sim: &Sim, loaded: &Loaded, script: &ScriptFile, 
     let Some(path) = &args.html else { return Ok(()) };
     if args.plain || args.json {
         let mut again = Sim::from_image(loaded.image.clone()).expect("it was mounted before");
+        set_clock(args, &mut again);
         // What is wrong with it was said by the first run.
         _ = told(&mut again, loaded, script, &mut rows, &mut std::io::sink());
     }

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use xmap::text::{json, kept_report, limits_report, module_table, report, trust_report};
+use xmap::text::{clock_report, json, kept_report, limits_report, module_table, report, trust_report};
 use xmap_link::TrapReport;
 
 use super::Done;
@@ -38,6 +38,7 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Done {
     let traps: Vec<(u8, TrapReport)> = traps.chain(mounting).collect();
     learn_keys(&mut client, &mut maps, traps.iter().copied())?;
     hint_at_maps(&maps, traps.iter().map(|(_, trap)| trap));
+    let clock = client.clock()?;
     if args.device.wire.json {
         let mut object = json::hello(client.hello());
         object["access"] = json::access(client.admission());
@@ -45,12 +46,14 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Done {
         object["limits"] = json::limits(limits.as_deref());
         object["status"] = json::status(&status, &maps);
         object["hosts"] = json::hosts(&hosts);
+        object["clock"] = json::clock(clock.as_ref());
         object["kept"] = json::kept(kept.as_ref(), &modules);
         object["modules"] = modules.iter().map(|module| json::module(module, &maps)).collect();
         writeln!(out, "{object}")?;
         return Ok(());
     }
     write!(out, "{}", report(client.hello(), client.admission(), &status, &hosts, &maps))?;
+    write!(out, "{}", clock_report(clock.as_ref()))?;
     write!(out, "{}", trust_report(trust.as_ref()))?;
     write!(out, "{}", kept_report(kept.as_ref(), &modules))?;
     if let Some(limits) = &limits {

@@ -246,6 +246,7 @@ pub(super) fn extension_name(section: Extension) -> &'static str {
         Extension::StackPointer => "stack pointer",
         Extension::I2c => "i2c",
         Extension::Contracts => "contracts",
+        Extension::Zone => "zone",
     }
 }
 

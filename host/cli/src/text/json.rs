@@ -6,8 +6,8 @@
 use serde_json::{Value as Json, json};
 use tiny_mapper::TrapCode;
 use xmap_link::{
-    Boot, DeviceEvent, DeviceEventKind, Hello, HostCounts, ImageInfo, ImageState, KeepStatus, ModuleStatus,
-    RollbackReason, Status, TrapReport, TrustStatus,
+    Boot, ClockStatus, DeviceEvent, DeviceEventKind, Hello, HostCounts, ImageInfo, ImageState, KeepStatus,
+    ModuleStatus, RollbackReason, Status, TrapReport, TrustStatus,
 };
 use xmap_sim::Value;
 
@@ -36,6 +36,11 @@ pub fn hosts(counts: &HostCounts) -> Json {
         "texts_lost": counts.texts_lost,
         "lines_lost": counts.lines_lost,
     })
+}
+
+/// The wall clock of a device; null where its firmware knows none.
+pub fn clock(status: Option<&ClockStatus>) -> Json {
+    super::clock::clock_json(status)
 }
 
 /// What a restart of the device brings; null where it has no storage.

@@ -1,5 +1,6 @@
 //! What a device said, as text for people and as JSON for scripts.
 
+mod clock;
 pub mod json;
 mod kept;
 mod modules;
@@ -7,6 +8,7 @@ mod rejected;
 mod report;
 mod trust;
 
+pub use clock::{clock_report, clock_text};
 pub use kept::kept_report;
 pub use modules::{
     Maps, columns, happening_line, happening_text, image_digits, module_table, rejection_text, state_text,
