@@ -9,8 +9,8 @@ use xmap_device::{Board, Device, Identity, MountError, Record, Recorder, Service
 use xmap_image::{Image, Op, Ty};
 use xmap_link::limits::{MAX_FRAME, MAX_TRACE_ENTRIES};
 use xmap_link::{
-    Access, Boot, Channel, Export, FrameReader, ImageState, PROTOCOL, Refusal, Request, Response,
-    decode_response, decode_text, encode_request, features,
+    Access, Boot, Channel, ClockStatus, Export, FrameReader, ImageState, PROTOCOL, Refusal, Request,
+    Response, decode_response, decode_text, encode_request, features,
 };
 use xmap_sim::{Heap, SimBoard};
 
@@ -248,6 +248,19 @@ fn a_device_without_an_image_says_why() {
     let Response::Status(status) = bench.ask(Request::Status) else { panic!() };
     assert_eq!(status.image, ImageState::MountRefused { result: 3 });
     assert!(matches!(bench.ask(Request::Levels), Response::Levels { banks: [0, 0], .. }));
+}
+
+#[test]
+fn a_host_sets_the_clock_and_hears_what_it_says() {
+    let unset = ClockStatus { unix_us: -1, schedules: 0, next_us: -1 };
+    let mut bench = Bench::new(device(Small8::new(SimBoard::new())));
+    assert_eq!(bench.ask(Request::Clock), Response::Clock(unset));
+    let set = ClockStatus { unix_us: 1_000_000, ..unset };
+    assert_eq!(bench.ask(Request::SetClock { unix_us: 1_000_000 }), Response::Clock(set));
+    assert_eq!(bench.ask(Request::Clock), Response::Clock(set));
+    let refused = Response::Refused(Refusal::Unsupported);
+    assert_eq!(bench.ask(Request::SetClock { unix_us: -1 }), refused);
+    assert_eq!(bench.ask(Request::Clock), Response::Clock(set), "nothing has happened");
 }
 
 #[test]

@@ -8,6 +8,7 @@
 //! - [`begin()`] writes a new panel, [`describe()`] the manifest of a module that is there already.
 
 mod begin;
+mod bindings;
 mod build;
 mod describe;
 mod page;
@@ -22,6 +23,7 @@ pub mod traps;
 mod treemap;
 
 pub use begin::{Begun, Language, begin};
+pub use bindings::Bindings;
 pub use build::{Built, Note, build, panel};
 pub use describe::describe;
 pub use page::{Run, page};

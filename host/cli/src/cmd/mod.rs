@@ -6,6 +6,7 @@
 mod asks;
 mod bench;
 mod beside;
+mod bindings;
 mod build;
 mod call;
 mod clean;
@@ -85,6 +86,7 @@ enum Verb {
     Size(size::Args),
     Norm(norm::Args),
     Schema(schema::Args),
+    Bindings(bindings::Args),
     Demo(demo::Args),
     Bench(bench::Args),
     Devices(devices::Args),
@@ -259,6 +261,7 @@ fn run(verb: &Verb, out: &mut dyn Write) -> Done {
         Verb::Size(args) => size::run(args, out),
         Verb::Norm(args) => norm::run(args, out),
         Verb::Schema(args) => schema::run(args, out),
+        Verb::Bindings(args) => bindings::run(args, out),
         Verb::Demo(args) => demo::run(args, out),
         Verb::Bench(args) => bench::run(args, out),
         Verb::Devices(args) => devices::run(args, out),

@@ -1,0 +1,81 @@
+//! A file of AssemblyScript, beside `xmap.ts`.
+
+use xmap_compiler::manifest::Value;
+use xmap_image::{PinMode, Ty};
+
+use super::{Export, Names, camel, free, scalar};
+
+const INLINE: &str = "  // @ts-ignore: decorator\n  @inline\n";
+
+/// Writes the file.
+pub(super) fn write(names: &Names<'_>) -> String {
+    let mut uses = Vec::new();
+    if !names.lines.is_empty() {
+        uses.push("gpio");
+    }
+    if !names.devices.is_empty() {
+        uses.push("i2c");
+    }
+    let mut out = format!("// {}\n", names.title);
+    if !uses.is_empty() {
+        out += &format!("import {{ {} }} from \"./xmap\";\n", uses.join(", "));
+    }
+    let mut push = |text: String| out.push_str(&text);
+    for line in &names.lines {
+        let (word, number) = (free(&line.word), line.line.number());
+        push(format!(
+            "\n/** Line {number}. */\nexport namespace {word} {{\n  export const line: i32 = {number};\n"
+        ));
+        let mut function = |signature: &str, body: &str| {
+            push(format!("\n{INLINE}  export function {signature} {{\n    {body}\n  }}\n"));
+        };
+        function("get(): bool", "return gpio.get(line) != 0;");
+        if line.drives() {
+            function("set(high: bool): void", "gpio.set(line, high);");
+            function("toggle(): void", "gpio.toggle(line);");
+        }
+        if line.turns() {
+            function("direction(out: bool): void", "gpio.direction(line, out);");
+        }
+        if line.mode != PinMode::Out {
+            function("pull(pull: i32): void", "gpio.pull(line, pull);");
+        }
+        push("}\n".into());
+    }
+    for device in &names.devices {
+        push(format!(
+            "\n/** I2C device {0}. */\nexport namespace i2c_{1} {{\n  export const device: i32 = {0};\n\n{INLINE}  \
+             export function writeRead(wptr: usize, wlen: i32, rptr: usize, rlen: i32): i32 {{\n    \
+             return i2c.writeRead(device, wptr, wlen, rptr, rlen);\n  }}\n}}\n",
+            device.index, device.word
+        ));
+    }
+    let types: Vec<String> = names.exports.iter().filter_map(of).collect();
+    if !types.is_empty() {
+        push("\n// Types of the functions of [exports].\n".into());
+        types.into_iter().for_each(&mut push);
+    }
+    out
+}
+
+fn of(export: &Export<'_>) -> Option<String> {
+    let result = match export.results[..] {
+        [] => "void",
+        [value] => type_name(scalar(value)?),
+        _ => return None,
+    };
+    let params = export.params.iter().map(|(name, value)| match value {
+        Value::Scalar(ty) => format!("{}: {}", free(name), type_name(*ty)),
+        Value::Bytes(_) | Value::Str(_) => format!("{}: usize, {name}_len: i32", free(name)),
+    });
+    let params: Vec<String> = params.collect();
+    Some(format!("export type {} = ({}) => {result};\n", camel(export.name), params.join(", ")))
+}
+
+const fn type_name(ty: Ty) -> &'static str {
+    match ty {
+        Ty::BytesPtr | Ty::StrPtr => "usize",
+        Ty::Len => "i32",
+        other => other.name(),
+    }
+}

@@ -1,0 +1,97 @@
+//! A header of C.
+
+use std::fmt::Write as _;
+
+use xmap_compiler::manifest::Value;
+use xmap_image::{PinMode, Ty};
+
+use super::{Export, Names};
+
+/// Writes the header.
+pub(super) fn write(names: &Names<'_>) -> String {
+    let guard = format!("{}_BINDINGS_H", names.module.to_ascii_uppercase());
+    let mut out = format!("/* {} */\n#ifndef {guard}\n#define {guard}\n\n#include \"xmap.h\"\n", names.title);
+    let mut push = |text: String| out.push_str(&text);
+    if !names.lines.is_empty() {
+        push("\n/* Lines. */\nenum {\n".into());
+        for line in &names.lines {
+            push(format!("    PIN_{} = {},\n", line.word.to_ascii_uppercase(), line.line.number()));
+        }
+        push("};\n".into());
+    }
+    for line in &names.lines {
+        let (word, pin) = (&line.word, format!("PIN_{}", line.word.to_ascii_uppercase()));
+        push(format!("\nstatic inline bool {word}_get(void) {{ return xmap_gpio_get({pin}) != 0; }}\n"));
+        if line.drives() {
+            push(format!("static inline void {word}_set(bool high) {{ xmap_gpio_set({pin}, high); }}\n"));
+            push(format!("static inline void {word}_toggle(void) {{ xmap_gpio_toggle({pin}); }}\n"));
+        }
+        if line.turns() {
+            push(format!(
+                "static inline void {word}_direction(bool out) {{ xmap_gpio_direction({pin}, out); }}\n"
+            ));
+        }
+        if line.mode != PinMode::Out {
+            push(format!(
+                "static inline void {word}_pull(enum xmap_pull pull) {{ xmap_gpio_pull({pin}, pull); }}\n"
+            ));
+        }
+    }
+    if !names.devices.is_empty() {
+        push("\n/* I2C devices. */\nenum {\n".into());
+        for device in &names.devices {
+            push(format!("    I2C_{} = {},\n", device.word.to_ascii_uppercase(), device.index));
+        }
+        push("};\n".into());
+    }
+    for device in &names.devices {
+        let (word, index) = (&device.word, format!("I2C_{}", device.word.to_ascii_uppercase()));
+        push(format!(
+            "\nstatic inline int32_t {word}_write_read(const void *wptr, uint32_t wlen, void *rptr, uint32_t \
+             rlen) {{\n    return xmap_i2c_write_read({index}, wptr, wlen, rptr, rlen);\n}}\n"
+        ));
+    }
+    let prototypes: Vec<String> = names.exports.iter().filter_map(prototype).collect();
+    if !prototypes.is_empty() {
+        push("\n/* Functions of [exports]: a definition that differs does not compile. */\n".into());
+        prototypes.into_iter().for_each(&mut push);
+    }
+    out + &format!("\n#endif /* {guard} */\n")
+}
+
+/// The declaration of an export; `None` where C has none for its results.
+fn prototype(export: &Export<'_>) -> Option<String> {
+    let result = match export.results[..] {
+        [] => "void",
+        [Value::Scalar(ty)] => scalar(ty),
+        _ => return None,
+    };
+    let mut params = String::new();
+    for (name, value) in &export.params {
+        let comma = if params.is_empty() { "" } else { ", " };
+        _ = match value {
+            Value::Scalar(ty) => write!(params, "{comma}{} {name}", scalar(*ty)),
+            Value::Bytes(_) => write!(params, "{comma}const uint8_t *{name}, uint32_t {name}_len"),
+            Value::Str(_) => write!(params, "{comma}const char *{name}, uint32_t {name}_len"),
+        };
+    }
+    let params = if params.is_empty() { "void" } else { &params };
+    Some(format!("XMAP_EXPORT({}) {result} {}({params});\n", export.name, export.name))
+}
+
+const fn scalar(ty: Ty) -> &'static str {
+    match ty {
+        Ty::Bool => "bool",
+        Ty::U8 => "uint8_t",
+        Ty::I8 => "int8_t",
+        Ty::U16 => "uint16_t",
+        Ty::I16 => "int16_t",
+        Ty::U32 => "uint32_t",
+        Ty::U64 => "uint64_t",
+        Ty::I64 => "int64_t",
+        Ty::F32 => "float",
+        Ty::F64 => "double",
+        Ty::BytesPtr => "const uint8_t *",
+        Ty::I32 | Ty::StrPtr | Ty::Len => "int32_t",
+    }
+}

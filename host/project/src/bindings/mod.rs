@@ -1,0 +1,291 @@
+//! Constants and typed functions for the names of a manifest, in the language of a module: so that no number
+//! stands in the manifest and in the source.
+
+mod assemblyscript;
+mod c;
+mod go;
+mod rust;
+mod zig;
+
+use xmap_boards::Line;
+use xmap_compiler::manifest::{Manifest, Typed, Value};
+use xmap_compiler::names;
+use xmap_image::{PinMode, Ty};
+
+/// A language that bindings are written in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bindings {
+    /// A header for C and C++.
+    C,
+    /// A module of a Rust crate.
+    Rust,
+    /// A file of Zig.
+    Zig,
+    /// A file of AssemblyScript.
+    AssemblyScript,
+    /// A file of a Go package.
+    Go,
+}
+
+impl Bindings {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::C, Self::Rust, Self::Zig, Self::AssemblyScript, Self::Go];
+
+    /// The word on the command line.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::C => "c",
+            Self::Rust => "rust",
+            Self::Zig => "zig",
+            Self::AssemblyScript => "as",
+            Self::Go => "go",
+        }
+    }
+
+    /// Writes the bindings of a manifest.
+    pub fn of(self, manifest: &Manifest) -> String {
+        let names = Names::of(manifest);
+        match self {
+            Self::C => c::write(&names),
+            Self::Rust => rust::write(&names),
+            Self::Zig => zig::write(&names),
+            Self::AssemblyScript => assemblyscript::write(&names),
+            Self::Go => go::write(&names),
+        }
+    }
+}
+
+/// The names of a manifest, as identifiers.
+struct Names<'m> {
+    /// What the first line says.
+    title: String,
+    /// The module's name as a word.
+    module: String,
+    lines: Vec<LineName>,
+    devices: Vec<DeviceName>,
+    exports: Vec<Export<'m>>,
+}
+
+/// A line that has a name.
+struct LineName {
+    /// `night_light`.
+    word: String,
+    line: Line,
+    mode: PinMode,
+}
+
+impl LineName {
+    const fn drives(&self) -> bool {
+        matches!(self.mode, PinMode::Out | PinMode::InOut)
+    }
+
+    const fn turns(&self) -> bool {
+        matches!(self.mode, PinMode::InOut)
+    }
+}
+
+/// A device on an I2C bus.
+struct DeviceName {
+    word: String,
+    index: usize,
+}
+
+/// A function of `[exports]` whose types the manifest says.
+struct Export<'m> {
+    name: &'m str,
+    params: Vec<(&'m str, Value)>,
+    results: Vec<Value>,
+}
+
+impl<'m> Names<'m> {
+    fn of(manifest: &'m Manifest) -> Self {
+        let lines = manifest.pins.iter().filter_map(|pin| {
+            let word = word(&pin.name.as_ref()?.value);
+            Some(LineName { word, line: pin.line.value, mode: pin.mode.value })
+        });
+        let mut devices: Vec<DeviceName> = Vec::new();
+        for (index, device) in manifest.i2c.iter().enumerate() {
+            let mut word = word(&device.name.value);
+            if devices.iter().any(|other| other.word == word) {
+                word = format!("{word}_{index}");
+            }
+            devices.push(DeviceName { word, index });
+        }
+        let exports = manifest.exports.iter().flatten().filter_map(|export| {
+            // A handler has no types; neither has what says none.
+            let handler = export.on.is_some();
+            let params = export.params.as_ref().map(|params| &params.value[..]);
+            let results = export.results.as_ref().map(|results| &results.value[..]);
+            let is_word = |name: &str| {
+                let mut bytes = name.bytes();
+                bytes.next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'_')
+                    && bytes.all(|b| b.is_ascii_alphanumeric() || b == b'_')
+            };
+            let known = (handler || params.is_some() || results.is_some()) && is_word(&export.name.value);
+            known.then(|| Export {
+                name: &export.name.value,
+                params: params.unwrap_or_default().iter().map(|p| (p.name.as_str(), p.ty.value)).collect(),
+                results: results.unwrap_or_default().iter().map(|result| returned(&result.value)).collect(),
+            })
+        });
+        let module = word(&manifest.module.name.value);
+        let file = manifest.path().file_name().unwrap_or_default().to_string_lossy().into_owned();
+        Self {
+            title: format!("Written by `xmap bindings {file}`; the names are those of the manifest."),
+            module,
+            lines: lines.collect(),
+            devices,
+            exports: exports.collect(),
+        }
+    }
+}
+
+/// What a function returns: of so many bytes the address alone.
+fn returned(result: &Typed) -> Value {
+    match (result.value, result.fixed) {
+        (Value::Bytes(_), Some(_)) => Value::Scalar(Ty::BytesPtr),
+        (value, _) => value,
+    }
+}
+
+/// A name as an identifier of small letters, digits and `_`.
+fn word(name: &str) -> String {
+    let word = names::word(name).unwrap_or_default();
+    if word.starts_with(|c: char| c.is_ascii_digit()) { format!("n{word}") } else { word }
+}
+
+/// `night_light` as `NightLight`.
+fn camel(word: &str) -> String {
+    let parts = word.split('_').filter(|part| !part.is_empty());
+    parts
+        .map(|part| {
+            let (first, rest) = part.split_at(1);
+            first.to_ascii_uppercase() + rest
+        })
+        .collect()
+}
+
+/// An identifier that no keyword of these languages is.
+fn free(word: &str) -> String {
+    const TAKEN: [&str; 76] = [
+        "as",
+        "align",
+        "anyframe",
+        "anytype",
+        "async",
+        "await",
+        "break",
+        "bool",
+        "box",
+        "case",
+        "catch",
+        "class",
+        "comptime",
+        "const",
+        "continue",
+        "crate",
+        "debugger",
+        "declare",
+        "default",
+        "defer",
+        "delete",
+        "do",
+        "dyn",
+        "else",
+        "enum",
+        "error",
+        "errdefer",
+        "export",
+        "extends",
+        "extern",
+        "false",
+        "final",
+        "finally",
+        "fn",
+        "for",
+        "function",
+        "gen",
+        "if",
+        "impl",
+        "import",
+        "in",
+        "inline",
+        "interface",
+        "let",
+        "loop",
+        "macro",
+        "match",
+        "mod",
+        "move",
+        "mut",
+        "namespace",
+        "new",
+        "null",
+        "or",
+        "and",
+        "override",
+        "pub",
+        "ref",
+        "resume",
+        "return",
+        "self",
+        "static",
+        "struct",
+        "suspend",
+        "super",
+        "switch",
+        "test",
+        "this",
+        "throw",
+        "trait",
+        "true",
+        "try",
+        "type",
+        "var",
+        "while",
+        "with",
+    ];
+    const MORE: [&str; 20] = [
+        "abstract",
+        "become",
+        "do",
+        "noalias",
+        "noinline",
+        "nosuspend",
+        "opaque",
+        "orelse",
+        "packed",
+        "priv",
+        "threadlocal",
+        "typeof",
+        "undefined",
+        "union",
+        "unreachable",
+        "unsafe",
+        "use",
+        "volatile",
+        "where",
+        "yield",
+    ];
+    if TAKEN.contains(&word) || MORE.contains(&word) { format!("{word}_") } else { word.to_string() }
+}
+
+/// The scalar types of a value: one or, of `bytes` and `str`, none.
+const fn scalar(value: Value) -> Option<Ty> {
+    match value {
+        Value::Scalar(ty) => Some(ty),
+        Value::Bytes(_) | Value::Str(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_become_identifiers() {
+        assert_eq!((word("Night light"), word("74HC595")), ("night_light".into(), "n74hc595".into()));
+        assert_eq!(camel("night_light_2"), "NightLight2");
+        assert_eq!((free("switch"), free("lamp")), ("switch_".into(), "lamp".into()));
+    }
+}

@@ -1,0 +1,74 @@
+//! A module of a Rust crate that depends on `xmap-guest`.
+
+use xmap_compiler::manifest::Value;
+use xmap_image::{PinMode, Ty};
+
+use super::{Export, Names, free, scalar};
+
+/// Writes the module.
+pub(super) fn write(names: &Names<'_>) -> String {
+    let mut out = format!("//! {}\n#![allow(dead_code, unused_macros)]\n", names.title);
+    let mut push = |text: String| out.push_str(&text);
+    for line in &names.lines {
+        let (word, number) = (free(&line.word), line.line.number());
+        push(format!("\n/// Line {number}.\npub mod {word} {{\n    use xmap_guest::gpio;\n\n"));
+        push(format!("    pub const LINE: u8 = {number};\n"));
+        let mut function = |signature: &str, body: &str| {
+            push(format!("\n    #[inline]\n    pub fn {signature} {{\n        {body}\n    }}\n"));
+        };
+        function("get() -> bool", "gpio::get(LINE)");
+        if line.drives() {
+            function("set(high: bool)", "gpio::set(LINE, high);");
+            function("toggle()", "gpio::toggle(LINE);");
+        }
+        if line.turns() {
+            function("direction(out: bool)", "gpio::direction(LINE, out);");
+        }
+        if line.mode != PinMode::Out {
+            function("pull(pull: gpio::Pull)", "gpio::pull(LINE, pull);");
+        }
+        push("}\n".into());
+    }
+    for device in &names.devices {
+        let word = format!("i2c_{}", device.word);
+        push(format!(
+            "\n/// I2C device {0}.\npub mod {word} {{\n    use xmap_guest::i2c;\n\n    pub const DEVICE: i32 = {0};\n\n    \
+             #[inline]\n    pub fn write_read(write: &[u8], read: &mut [u8]) -> Result<(), i2c::Error> {{\n        \
+             i2c::write_read(DEVICE, write, read)\n    }}\n}}\n",
+            device.index
+        ));
+    }
+    let checks: Vec<String> = names.exports.iter().filter_map(check).collect();
+    if !checks.is_empty() {
+        push(format!(
+            "\n/// Holds the functions of [exports] against the manifest, where they stand: `check_exports!();`\n\
+             macro_rules! check_exports {{\n    () => {{\n{}    }};\n}}\npub(crate) use check_exports;\n",
+            checks.concat()
+        ));
+    }
+    out
+}
+
+/// A line that compiles where the function has the types of the manifest.
+fn check(export: &Export<'_>) -> Option<String> {
+    let result = match export.results[..] {
+        [] => String::new(),
+        [value] => format!(" -> {}", type_name(scalar(value)?)),
+        _ => return None,
+    };
+    let params = export.params.iter().map(|(_, value)| match value {
+        Value::Scalar(ty) => type_name(*ty).to_string(),
+        Value::Bytes(_) | Value::Str(_) => "*const u8, usize".to_string(),
+    });
+    let params: Vec<String> = params.collect();
+    let name = export.name;
+    Some(format!("        const _: extern \"C\" fn({}){result} = {name};\n", params.join(", ")))
+}
+
+const fn type_name(ty: Ty) -> &'static str {
+    match ty {
+        Ty::BytesPtr | Ty::StrPtr => "*const u8",
+        Ty::Len => "usize",
+        other => other.name(),
+    }
+}

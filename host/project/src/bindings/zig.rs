@@ -1,0 +1,76 @@
+//! A file of Zig, beside the module `xmap`.
+
+use xmap_compiler::manifest::Value;
+use xmap_image::{PinMode, Ty};
+
+use super::{Export, Names, camel, scalar};
+
+/// Writes the file.
+pub(super) fn write(names: &Names<'_>) -> String {
+    let mut out = format!("//! {}\nconst xmap = @import(\"xmap\");\n", names.title);
+    let mut push = |text: String| out.push_str(&text);
+    for line in &names.lines {
+        let (word, number) = (&line.word, line.line.number());
+        // Quoted, so that a keyword is a name as well.
+        push(format!(
+            "\n/// Line {number}.\npub const @\"{word}\" = struct {{\n    pub const line: xmap.Pin = {number};\n"
+        ));
+        let mut function = |signature: &str, body: &str| {
+            push(format!("    pub inline fn {signature} {{\n        {body}\n    }}\n"));
+        };
+        function("get() bool", "return xmap.get(line);");
+        if line.drives() {
+            function("set(high: bool) void", "xmap.set(line, high);");
+            function("toggle() void", "xmap.toggle(line);");
+        }
+        if line.turns() {
+            function("direction(out: bool) void", "xmap.direction(line, out);");
+        }
+        if line.mode != PinMode::Out {
+            function("pull(resistor: xmap.Pull) void", "xmap.pull(line, resistor);");
+        }
+        push("};\n".into());
+    }
+    for device in &names.devices {
+        push(format!(
+            "\n/// I2C device {0}.\npub const i2c_{1} = struct {{\n    pub const device: i32 = {0};\n    \
+             pub inline fn writeRead(bytes: []const u8, buffer: []u8) xmap.BusError!void {{\n        \
+             return xmap.i2cWriteRead(device, bytes, buffer);\n    }}\n}};\n",
+            device.index, device.word
+        ));
+    }
+    let types: Vec<String> = names.exports.iter().filter_map(of).collect();
+    if !types.is_empty() {
+        push(
+            "\n/// Types of the functions of [exports]: `comptime { _ = @as(*const exports.Name, &name); }` holds one \
+             against\n/// the manifest.\npub const exports = struct {\n"
+                .into(),
+        );
+        types.into_iter().for_each(&mut push);
+        push("};\n".into());
+    }
+    out
+}
+
+fn of(export: &Export<'_>) -> Option<String> {
+    let result = match export.results[..] {
+        [] => "void",
+        [value] => type_name(scalar(value)?),
+        _ => return None,
+    };
+    let params = export.params.iter().map(|(name, value)| match value {
+        Value::Scalar(ty) => format!("@\"{name}\": {}", type_name(*ty)),
+        Value::Bytes(_) | Value::Str(_) => format!("@\"{name}\": [*]const u8, @\"{name}_len\": usize"),
+    });
+    let params: Vec<String> = params.collect();
+    let name = camel(export.name);
+    Some(format!("    pub const {name} = fn ({}) callconv(.c) {result};\n", params.join(", ")))
+}
+
+const fn type_name(ty: Ty) -> &'static str {
+    match ty {
+        Ty::BytesPtr | Ty::StrPtr => "[*]const u8",
+        Ty::Len => "usize",
+        other => other.name(),
+    }
+}
