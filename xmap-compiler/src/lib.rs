@@ -27,6 +27,7 @@ pub mod map;
 mod memory;
 pub mod names;
 pub mod opt;
+pub mod optext;
 pub mod pins;
 pub mod policy;
 pub mod recognize;

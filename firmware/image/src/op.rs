@@ -761,6 +761,22 @@ pub fn decode(code: &[Word]) -> impl Iterator<Item = (usize, Op, &[Word])> {
     })
 }
 
+/// Returns the indices of the words that an op may branch to, where its first word stands at `at`: in the order
+/// of its fields. One of an image that was not verified may lead anywhere.
+pub fn branch_targets(at: usize, op: Op, words: &[Word]) -> impl Iterator<Item = i64> {
+    let first = words.first().copied().unwrap_or_default() as i32;
+    let (one, others) = match op.shape().fields {
+        Fields::Off24 => (Some(first >> 8), None),
+        Fields::Off16(_) => (Some(first >> 16), None),
+        Fields::Abc(_, _, Field::Off8) => (Some(first >> 24), None),
+        Fields::Abc(_, _, Field::Back8) => (Some(-((first as u32 >> 24) as i32)), None),
+        Fields::Targets(_) => (None, words.get(1..)),
+        _ => (None, None),
+    };
+    let others = others.unwrap_or_default().iter().map(|word| *word as i32);
+    one.into_iter().chain(others).map(move |offset| at as i64 + 1 + i64::from(offset))
+}
+
 #[cfg(test)]
 mod tests {
     use xmap_abi::Call;

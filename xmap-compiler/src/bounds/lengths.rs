@@ -4,9 +4,8 @@
 use std::collections::{HashMap, HashSet};
 
 use xmap_abi::{Cost, HostFunction};
-use xmap_image::{Field, Fields, I2cRow, Op, Word, fuel};
+use xmap_image::{Field, Fields, I2cRow, Op, Word, branch_targets, fuel};
 
-use super::paths::targets;
 use super::{Bound, Program};
 
 /// What an op's length counts.
@@ -93,7 +92,8 @@ pub(super) fn lengths(ops: &[(usize, Op, &[Word])]) -> HashMap<usize, u32> {
     if !ops.iter().any(|(_, op, words)| Length::of(*op, words[0]).is_some()) {
         return lengths;
     }
-    let joins: HashSet<i64> = ops.iter().flat_map(|(at, op, words)| targets(*at, *op, words)).collect();
+    let joins: HashSet<i64> =
+        ops.iter().flat_map(|(at, op, words)| branch_targets(*at, *op, words)).collect();
     // What is known of each register.
     let mut known = [None; 256];
     for (n, (at, op, words)) in ops.iter().enumerate() {

@@ -5,7 +5,7 @@
 //! stands, or from its middle. The cost of a round and the cost of leaving are two figures. A trap in the
 //! middle of either costs no more than going on would.
 
-use xmap_image::{Field, Fields, Function, Op, Word, decode};
+use xmap_image::{Function, Op, Word, branch_targets, decode};
 
 use super::calls::Calls;
 use super::lengths::{self, Length};
@@ -95,7 +95,7 @@ impl<'f> Paths<'f> {
         let next = |(at, op, words): &(usize, Op, &[Word])| -> Vec<usize> {
             let on = (!op.ends_block()).then_some((at + words.len()) as i64);
             // Verification has shown that there is an op at each of them.
-            targets(*at, *op, words).into_iter().chain(on).filter_map(find).collect()
+            branch_targets(*at, *op, words).chain(on).filter_map(find).collect()
         };
         Self {
             number,
@@ -131,7 +131,7 @@ impl<'f> Paths<'f> {
         let lengths = lengths::lengths(&self.ops);
         for n in nodes {
             let (at, op, words) = self.ops[*n];
-            let back = targets(at, op, words).into_iter().map(|to| at as i64 + 1 - to);
+            let back = branch_targets(at, op, words).map(|to| at as i64 + 1 - to);
             let fuel = back.max().unwrap_or(0).max(0) as u64;
             let length = lengths.get(n).copied();
             let (costs, insns) = (program.costs, program.costs.op(op as u8));
@@ -243,18 +243,4 @@ fn heads(graph: &[Vec<usize>], component_of: &[usize], begin: usize) -> Vec<Opti
         next.iter().filter(|to| component_of[**to] != component_of[from]).for_each(|to| enter(*to));
     }
     entries.into_iter().map(|entries| if let [one] = entries[..] { Some(one) } else { None }).collect()
-}
-
-/// The words that an op may branch to.
-pub(super) fn targets(at: usize, op: Op, words: &[Word]) -> Vec<i64> {
-    let first = words[0] as i32;
-    let offsets = match op.shape().fields {
-        Fields::Off24 => vec![first >> 8],
-        Fields::Off16(_) => vec![first >> 16],
-        Fields::Abc(_, _, Field::Off8) => vec![first >> 24],
-        Fields::Abc(_, _, Field::Back8) => vec![-((words[0] >> 24) as i32)],
-        Fields::Targets(_) => words[1..].iter().map(|w| *w as i32).collect(),
-        _ => Vec::new(),
-    };
-    offsets.into_iter().map(|offset| at as i64 + 1 + i64::from(offset)).collect()
 }

@@ -8,14 +8,15 @@ use std::path::PathBuf;
 use xmap_boards::Board;
 use xmap_compiler::map::{MapFunction, MapOp, hex};
 use xmap_compiler::names;
+use xmap_compiler::optext;
 use xmap_image::{
     ExportId, FORMAT, Field, Fields, FunctionRow, Image, Manifest, Op, PinMode, Pull, Safe, Signature, Ty,
-    Word, decode,
+    Word, branch_targets, decode,
 };
 
 use super::asks::trigger;
 use super::load::{Loaded, load_all};
-use super::{Done, optext, output::count, verify::seal_text};
+use super::{Done, output::count, verify::seal_text};
 
 /// Names are aligned up to this many characters.
 const NAME_COLUMN: usize = 32;
@@ -212,8 +213,8 @@ fn function(
     let start = row.start as usize;
     let code = &image.code()[start..][..row.words() as usize];
     let ops: Vec<(usize, Op, &[Word])> = decode(code).collect();
-    let targets: BTreeSet<usize> =
-        ops.iter().flat_map(|(at, op, words)| optext::targets(*at, *op, words)).collect();
+    let targets: BTreeSet<i64> =
+        ops.iter().flat_map(|(at, op, words)| branch_targets(*at, *op, words)).collect();
     let name = map.map_or(String::new(), |map| format!(": {}", map.name));
     writeln!(
         out,
@@ -225,7 +226,7 @@ fn function(
     )?;
     let mut shown = None;
     for (at, op, words) in ops {
-        let mark = if targets.contains(&at) { "@" } else { "" };
+        let mark = if targets.contains(&(at as i64)) { "@" } else { "" };
         let index = format!("{mark}{}", start + at);
         let text = optext::text(image.board().board(), start + at, op, words, &|n| format!("r{n}"));
         let line = format!("{index:>8}: {text}");

@@ -30,7 +30,6 @@ mod map_store;
 mod monitor;
 mod new;
 mod norm;
-mod optext;
 mod output;
 mod policy;
 mod progress;

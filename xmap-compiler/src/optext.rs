@@ -2,10 +2,10 @@
 
 use xmap_abi::HostFunction;
 use xmap_boards::{Bank, Board, Line, Register, RegisterKind};
-use xmap_image::{Field, Fields, Immediate, Op, Word, opcode};
+use xmap_image::{Field, Fields, Immediate, Op, Word, branch_targets, opcode};
 
 /// An op as text. `at` is the index of its first word, `name` what a register is called.
-pub(super) fn text(board: &Board, at: usize, op: Op, words: &[Word], name: &dyn Fn(u8) -> String) -> String {
+pub fn text(board: &Board, at: usize, op: Op, words: &[Word], name: &dyn Fn(u8) -> String) -> String {
     native(board, op, words, name).unwrap_or_else(|| plain(at, op, words, name))
 }
 
@@ -95,7 +95,7 @@ fn plain(at: usize, op: Op, words: &[Word], name: &dyn Fn(u8) -> String) -> Stri
         Fields::Func(_) => vec![format!("function {wide}"), format!("at {}", name(a))],
         Fields::Global(_) => vec![name(a), format!("global {wide}")],
         Fields::Targets(_) => {
-            let targets: Vec<String> = words[1..].iter().map(|offset| target(*offset as i32)).collect();
+            let targets: Vec<String> = branch_targets(at, op, words).map(|to| format!("@{to}")).collect();
             let (last, cases) = targets.split_last().map_or(("", &[][..]), |(l, c)| (l.as_str(), c));
             vec![name(a), format!("[{}]", cases.join(", ")), format!("else {last}")]
         }
@@ -155,20 +155,6 @@ fn immediate(op: Op, words: &[Word]) -> Option<String> {
         Op::Ld32UTable if first >> 31 == 1 => format!("{}, then ^ >> 8", first << 1 >> 1),
         _ => first.cast_signed().to_string(),
     })
-}
-
-/// The indices of the words that an op may branch to.
-pub(super) fn targets(at: usize, op: Op, words: &[Word]) -> Vec<usize> {
-    let first = words[0] as i32;
-    let offsets = match op.shape().fields {
-        Fields::Off24 => vec![first >> 8],
-        Fields::Off16(_) => vec![first >> 16],
-        Fields::Abc(_, _, Field::Off8) => vec![first >> 24],
-        Fields::Abc(_, _, Field::Back8) => vec![-((words[0] >> 24) as i32)],
-        Fields::Targets(_) => words[1..].iter().map(|word| *word as i32).collect(),
-        _ => Vec::new(),
-    };
-    offsets.into_iter().filter_map(|offset| (at + 1).checked_add_signed(offset as isize)).collect()
 }
 
 #[cfg(test)]
@@ -233,8 +219,10 @@ mod tests {
 
     #[test]
     fn branches_name_the_index_they_go_to() {
-        let at =
-            |words: &[Word]| (shown(10, words), targets(10, Op::from_u8(words[0] as u8).unwrap(), words));
+        let at = |words: &[Word]| {
+            let op = Op::from_u8(words[0] as u8).unwrap();
+            (shown(10, words), branch_targets(10, op, words).collect::<Vec<_>>())
+        };
         assert_eq!(at(&[Op::Br.a24(-3)]), ("br @8".into(), vec![8]));
         assert_eq!(at(&[Op::BrIfz.a16(1, 4)]), ("br_ifz r1, @15".into(), vec![15]));
         assert_eq!(at(&[Op::BrEqI.abc(1, 5, 0xff)]), ("br.eq.imm r1, 5, @10".into(), vec![10]));
