@@ -87,7 +87,8 @@ fn operation(contract: &Contract, export: &ContractExport, name: &str, call: &Js
     operation["requestBody"] = json!({
         "required": !args.is_empty(),
         "content": { "application/json": { "schema": {
-            "type": "object", "required": ["args"], "properties": { "args": list },
+            "type": "object", "required": ["args"],
+            "properties": { "args": list, "contract": { "type": "string", "default": hash } },
         } } },
     });
     operation

@@ -13,11 +13,26 @@ use crate::shelf::Shelf;
 use crate::state::ExportOf;
 use crate::tokens::Token;
 
+/// What a caller gives.
+#[derive(Clone, Debug, Default)]
+pub struct Given {
+    /// The arguments.
+    pub args: Vec<Json>,
+    /// The hash of the contract that the caller was made for, where it says it.
+    pub contract: Option<String>,
+}
+
+impl From<Vec<Json>> for Given {
+    fn from(args: Vec<Json>) -> Self {
+        Self { args, contract: None }
+    }
+}
+
 /// A call of an export by its key.
 ///
 /// # Errors
-/// X1504, X1506, X0909, X0910.
-pub fn call(device: &Device, token: &Token, key: &str, args: &[Json]) -> Result<Ask, Problem> {
+/// X1504, X1506, X0909, X0910, X1606.
+pub fn call(device: &Device, token: &Token, key: &str, given: &Given) -> Result<Ask, Problem> {
     // A token that may not call it learns nothing of what is there.
     if !token.may_call(key) {
         let shown: String = key.chars().take(80).collect();
@@ -33,7 +48,16 @@ pub fn call(device: &Device, token: &Token, key: &str, args: &[Json]) -> Result<
         let detail = format!("{}: no export `{shown}`", device.name);
         Problem::new(StatusCode::NOT_FOUND, Code::CallName, detail).help(near)
     })?;
-    Ok(Ask::Call { key: key.to_owned(), args: texts(export, args)? })
+    // A device of earlier firmware knows none.
+    if let (Some(asked), Some(found)) = (&given.contract, &export.contract)
+        && asked != found
+    {
+        let shown: String = asked.chars().take(32).collect();
+        let detail = format!("{}: {key} has the contract {found}, and {shown} was asked for", device.name);
+        let help = "make the client anew from the panel's contract (`xmap contract`)".to_string();
+        return Err(Problem::new(StatusCode::CONFLICT, Code::OtherContract, detail).help(Some(help)));
+    }
+    Ok(Ask::Call { key: key.to_owned(), args: texts(export, &given.args)? })
 }
 
 /// Arguments as the client takes them. A boolean is for a `bool`, a number or a text of one for any other

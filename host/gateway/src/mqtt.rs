@@ -18,7 +18,7 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 use xmap_compiler::codes::Code;
 use xmap_compiler::diagnostic::{Diagnostic, Diagnostics, Place};
 
-use crate::calls;
+use crate::calls::{self, Given};
 use crate::config::MqttConfig;
 use crate::device::{Ask, Device};
 use crate::homeassistant::{entities, is_plain, switch_of};
@@ -281,7 +281,7 @@ fn command<'a>(app: &'a App, config: &MqttConfig, message: &Publish) -> Result<(
     let text = std::str::from_utf8(&message.payload).map_err(|_| Problem::bad("the payload is not UTF-8"))?;
     if kind == "export" {
         let args = arguments(text, config.command_age_s)?;
-        return Ok((device, calls::call(device, &config.token, what, &args)?));
+        return Ok((device, calls::call(device, &config.token, what, &args.into())?));
     }
     let level = match text {
         "ON" => true,
@@ -295,7 +295,9 @@ fn command<'a>(app: &'a App, config: &MqttConfig, message: &Publish) -> Result<(
         line.and_then(|(_, line)| switch_of(line, &state.exports))
     };
     let ask = match switch {
-        Some((on, off)) => calls::call(device, &config.token, if level { &on } else { &off }, &[])?,
+        Some((on, off)) => {
+            calls::call(device, &config.token, if level { &on } else { &off }, &Given::default())?
+        }
         None => calls::drive(device, &config.token, &app.shelf, what, Some(level))?,
     };
     Ok((device, ask))

@@ -25,6 +25,8 @@ pub struct ExportOf {
     pub results: Vec<&'static str>,
     /// Whether the device calls it by itself: a hook, which hosts leave alone.
     pub hook: bool,
+    /// The hash of its contract; none of a device that knows no contracts.
+    pub contract: Option<String>,
 }
 
 impl ExportOf {
@@ -40,6 +42,7 @@ impl ExportOf {
             "params": self.params,
             "results": self.results,
             "hook": self.hook,
+            "contract": self.contract,
         })
     }
 }

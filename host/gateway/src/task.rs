@@ -8,7 +8,7 @@ use axum::http::StatusCode;
 use serde_json::{Value as Json, json};
 use xmap::text::{json as as_json, rejection_text, state_help, state_text};
 use xmap_boards::{Board, LineSet, RegisterKind};
-use xmap_client::{Client, Error, ErrorCode, Incoming, Switch, run_call};
+use xmap_client::{Client, Error, ErrorCode, Incoming, Switch, hex, run_call};
 use xmap_compiler::codes::Code;
 use xmap_image::{Image, Ty};
 use xmap_link::{Access, DeviceEventKind, Export, ModuleStatus, TraceEntry, export_id, features};
@@ -407,11 +407,17 @@ fn exports(client: &mut Client, modules: &[ModuleStatus]) -> Result<Vec<ExportOf
                 |types: &[u8]| types.iter().map(|ty| Ty::from_u8(*ty).map_or("?", Ty::name)).collect();
             let word = key.rsplit_once('.').map_or(key.as_str(), |(_, word)| word);
             let hook = HOOKS.contains(&word);
+            let contract = match client.contract(&Export::Id(id)) {
+                Ok(found) => found.map(|(_, hash)| hex(&hash)),
+                Err(error) if error.code == ErrorCode::NoFeature => None,
+                Err(error) => return Err(error),
+            };
             all.push(ExportOf {
                 id,
                 params: types(&described.params),
                 results: types(&described.results),
                 hook,
+                contract,
                 key,
             });
         }

@@ -71,6 +71,11 @@ fn a_client_stores_what_the_command_line_stores() {
     let gateway = Gateway::stairwell();
     let mut events = gateway.events("/v1/devices/sim/events");
     assert_eq!(events.next().0, "device");
+    // A client that was made for another contract is told so, and nothing runs.
+    let hash = gateway.get("/v1/devices/sim")["exports"][0]["contract"].as_str().unwrap().to_string();
+    assert_eq!(hash.len(), 16);
+    let other = gateway.call("sim", "stairs.lamp_on", r#"{"args":[],"contract":"0000000000000000"}"#);
+    assert_eq!((other.status, other.code().as_str()), (409, "X1606"), "{}", other.body);
     let said = run(Command::new("node").args(["dist/caller.js", &gateway.address, &gateway.token]));
     assert!(said.contains("done"), "{said}");
     // The same calls on the simulator, as `xmap sim` makes them.

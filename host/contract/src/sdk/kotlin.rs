@@ -332,10 +332,12 @@ fn method(out: &mut String, operation: &Operation) {
                 .collect();
             Some(format!("buildMap<String, Any?> {{ {} }}", all.join("; ")))
         }
-        Body::Args => Some(format!(
-            "mapOf(\"args\" to listOf<Any?>({}))",
-            of(Place::Body).map(given).collect::<Vec<_>>().join(", ")
-        )),
+        Body::Args => {
+            let contract =
+                operation.contract.iter().map(|hash| format!(", \"contract\" to {}", quoted(hash)));
+            let args = of(Place::Body).map(given).collect::<Vec<_>>().join(", ");
+            Some(format!("mapOf(\"args\" to listOf<Any?>({args}){})", contract.collect::<String>()))
+        }
         Body::Whole => of(Place::Body).next().map(given),
     };
     if let Some(body) = body {

@@ -44,6 +44,8 @@ pub struct Operation {
     pub result: Option<Type>,
     /// Whether the answer is that of a panel: results, or a trap.
     pub panel: bool,
+    /// The hash of the panel's contract that the call is for.
+    pub contract: Option<String>,
     /// What an error's body is, where all that are declared are the same.
     pub error: Option<Type>,
     /// Whether it may be repeated.
@@ -440,6 +442,7 @@ impl<'a> Reader<'a> {
             body,
             result,
             panel,
+            contract: operation.get("x-xmap-contract").and_then(Json::as_str).map(String::from),
             error,
             idempotent,
         };
@@ -486,7 +489,9 @@ impl<'a> Reader<'a> {
         let (inner, inner_at) = self.resolve(schema, &at)?;
         let properties = inner.get("properties").and_then(Json::as_object);
         // The arguments of a panel's export, in their order.
-        if let Some(list) = properties.filter(|all| all.len() == 1).and_then(|all| all.get("args")) {
+        let is_panel =
+            |all: &&Map<String, Json>| all.keys().all(|key| matches!(key.as_str(), "args" | "contract"));
+        if let Some(list) = properties.filter(is_panel).and_then(|all| all.get("args")) {
             let at = below(&inner_at, "properties/args");
             for (n, item) in list["prefixItems"].as_array().into_iter().flatten().enumerate() {
                 let at = format!("{at}/prefixItems/{n}");

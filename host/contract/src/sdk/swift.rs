@@ -310,6 +310,9 @@ fn method(out: &mut String, operation: &Operation) {
                     _ = writeln!(out, "{indent}    try all.encode({})", value_name(&arg.name));
                 }
                 _ = writeln!(out, "{indent}}}\n            }}\n            let args: Args");
+                if let Some(hash) = &operation.contract {
+                    _ = writeln!(out, "            let contract = {}", quoted(hash));
+                }
             } else if !fields.is_empty() {
                 _ = writeln!(out, "{indent}enum CodingKeys: String, CodingKey {{");
                 for arg in &fields {

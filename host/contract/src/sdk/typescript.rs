@@ -164,7 +164,8 @@ fn request(operation: &Operation) -> String {
         Body::Object => parts.push(format!("body: {{ {} }}", object(Place::Body))),
         Body::Args => {
             let all: Vec<String> = of(Place::Body).map(value).collect();
-            parts.push(format!("body: {{ \"args\": [{}] }}", all.join(", ")));
+            let contract = operation.contract.iter().map(|hash| format!(", \"contract\": {}", json!(hash)));
+            parts.push(format!("body: {{ \"args\": [{}]{} }}", all.join(", "), contract.collect::<String>()));
         }
         Body::Whole => parts.push("body: args.body".into()),
     }

@@ -13,7 +13,7 @@ use xmap_compiler::names::did_you_mean;
 use xmap_image::limits::MAX_MODULES;
 
 use super::{App, Caller, body, json, typed};
-use crate::calls;
+use crate::calls::{self, Given};
 use crate::device::{Ask, Device};
 use crate::metrics;
 use crate::panel::received;
@@ -99,23 +99,33 @@ pub(super) async fn call(
 ) -> Answer {
     let device = find(&app, caller, &name)?;
     let body = body(request, MOST_JSON).await?;
-    let ask = calls::call(device, caller.token(&app), &key, &args(&body)?)?;
+    let ask = calls::call(device, caller.token(&app), &key, &given(&body)?)?;
     device.ask(ask).await.map(|answer| json(&answer))
 }
 
-/// The arguments of a call: a body of nothing, or an object with `args`.
-fn args(body: &[u8]) -> Result<Vec<Json>, Problem> {
+/// What a call is given: a body of nothing, or an object with `args` and `contract`.
+fn given(body: &[u8]) -> Result<Given, Problem> {
     if body.iter().all(u8::is_ascii_whitespace) {
-        return Ok(Vec::new());
+        return Ok(Given::default());
     }
-    match parse(body)? {
-        Json::Object(mut object) if object.keys().all(|key| key == "args") => match object.remove("args") {
-            None => Ok(Vec::new()),
-            Some(Json::Array(args)) => Ok(args),
-            Some(_) => Err(Problem::bad("`args` is not an array")),
-        },
-        _ => Err(Problem::bad("expected an object with `args` alone")),
+    let known = |key: &String| matches!(key.as_str(), "args" | "contract");
+    let Json::Object(mut object) = parse(body)? else {
+        return Err(Problem::bad("expected an object with `args` and `contract` alone"));
+    };
+    if !object.keys().all(known) {
+        return Err(Problem::bad("expected an object with `args` and `contract` alone"));
     }
+    let args = match object.remove("args") {
+        None => Vec::new(),
+        Some(Json::Array(args)) => args,
+        Some(_) => return Err(Problem::bad("`args` is not an array")),
+    };
+    let contract = match object.remove("contract") {
+        None => None,
+        Some(Json::String(contract)) => Some(contract),
+        Some(_) => return Err(Problem::bad("`contract` is not a text")),
+    };
+    Ok(Given { args, contract })
 }
 
 fn parse(body: &[u8]) -> Result<Json, Problem> {
