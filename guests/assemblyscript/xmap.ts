@@ -149,3 +149,46 @@ export function log(level: i32, text: string): void {
   }
   logMessage(level, scratch, n);
 }
+
+/** What a panel is mounted with. */
+export class Context {
+  constructor(
+    /** Microseconds since boot. */
+    readonly nowUs: i64,
+  ) {}
+}
+
+/**
+ * A panel's life. `lifecycle(new Hall())` names the panel, and
+ * `export { on_mount, on_tick, on_unmount } from "./xmap"` makes its exports; `on_tick` runs where the
+ * manifest says when.
+ */
+export abstract class Lifecycle {
+  /** What the panel calls its own from its mount to its unmount: any number. */
+  handle: u32 = 0;
+  /** Sets the panel up; 0 means mounted, any other number is shown to the host. */
+  abstract onMount(context: Context): i32;
+  /** Runs in each period. */
+  onTick(): void {}
+  /** Ends the panel; the manifest's safe states follow. */
+  onUnmount(): void {}
+}
+
+let panel: Lifecycle | null = null;
+
+/** Names the panel whose life the exports below are. */
+export function lifecycle(named: Lifecycle): void {
+  panel = named;
+}
+
+export function on_mount(): i32 {
+  return panel!.onMount(new Context(time.nowUs()));
+}
+
+export function on_tick(): void {
+  panel!.onTick();
+}
+
+export function on_unmount(): void {
+  panel!.onUnmount();
+}

@@ -104,4 +104,23 @@ XMAP_IMPORT_(i2c, write_read) int32_t xmap_i2c_write_read(int32_t device, const 
 /* The bit of a line in the masks of xmap_gpio_write and xmap_gpio_read, within the line's bank. */
 #define XMAP_BIT(pin) (UINT32_C(1) << ((pin) & 31))
 
+/* What a panel is mounted with. */
+struct xmap_context {
+    int64_t now_us; /* microseconds since boot */
+};
+
+/*
+ * Makes the exports on_mount, on_tick and on_unmount of three functions:
+ * `int32_t mount(const struct xmap_context *context, uint32_t *handle)`, where 0 means mounted, and
+ * `void tick(uint32_t handle)`, `void unmount(uint32_t handle)`. `on_tick` runs where the manifest says when.
+ */
+#define XMAP_LIFECYCLE(mount, tick, unmount) \
+    static uint32_t xmap_handle_; \
+    XMAP_EXPORT(on_mount) int32_t xmap_on_mount_(void) { \
+        struct xmap_context context = {xmap_time_now_us()}; \
+        return mount(&context, &xmap_handle_); \
+    } \
+    XMAP_EXPORT(on_tick) void xmap_on_tick_(void) { tick(xmap_handle_); } \
+    XMAP_EXPORT(on_unmount) void xmap_on_unmount_(void) { unmount(xmap_handle_); }
+
 #endif

@@ -133,3 +133,37 @@ pub inline fn i2cWriteRead(device: i32, bytes: []const u8, buffer: []u8) BusErro
 pub inline fn bit(pin: Pin) u32 {
     return @as(u32, 1) << @truncate(pin);
 }
+
+/// What a panel is mounted with.
+pub const Context = struct {
+    /// Microseconds since boot.
+    now_us: i64,
+};
+
+/// Why a panel is not mounted.
+pub const MountError = error{Refused};
+
+/// Makes the exports on_mount, on_tick and on_unmount of a struct that has `onMount(Context) MountError!u32`,
+/// `onTick(handle: u32) void` and `onUnmount(handle: u32) void`: `comptime { xmap.lifecycle(@This()); }`. `on_tick`
+/// runs where the manifest says when.
+pub fn lifecycle(comptime Panel: type) void {
+    const exports = struct {
+        var handle: u32 = 0;
+
+        fn mount() callconv(.c) i32 {
+            handle = Panel.onMount(.{ .now_us = nowUs() }) catch return 1;
+            return 0;
+        }
+
+        fn tick() callconv(.c) void {
+            Panel.onTick(handle);
+        }
+
+        fn unmount() callconv(.c) void {
+            Panel.onUnmount(handle);
+        }
+    };
+    @export(&exports.mount, .{ .name = "on_mount" });
+    @export(&exports.tick, .{ .name = "on_tick" });
+    @export(&exports.unmount, .{ .name = "on_unmount" });
+}

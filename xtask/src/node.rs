@@ -1,6 +1,6 @@
-//! Compilers of TypeScript and Kotlin and a linter of OpenAPI, as packages of npm in `target/node`: tests compile
-//! the clients that `xmap sdk` writes, ask the compilers about types (`xmap lint`), and hold what `xmap openapi`
-//! writes against another tool.
+//! Compilers of TypeScript, Kotlin and AssemblyScript and a linter of OpenAPI, as packages of npm in
+//! `target/node`: tests compile the clients that `xmap sdk` writes, ask the compilers about types (`xmap lint`),
+//! and hold what `xmap openapi` writes against another tool.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -9,8 +9,13 @@ use std::time::Duration;
 use crate::{process, target_dir};
 
 /// The packages, in the versions that the tests are made for.
-const PACKAGES: [&str; 4] =
-    ["typescript@7.0.2", "@types/node@26.6.7", "kotlin-compiler@2.4.20", "@redocly/cli@2.77.0"];
+const PACKAGES: [&str; 5] = [
+    "typescript@7.0.2",
+    "@types/node@26.6.7",
+    "kotlin-compiler@2.4.20",
+    "@redocly/cli@2.77.0",
+    "assemblyscript@0.28.20",
+];
 
 const DOWNLOAD_LIMIT: Duration = Duration::from_secs(180);
 
@@ -22,7 +27,13 @@ pub fn folder() -> PathBuf {
 /// Installs what it can, and says in one line what is there. A test names what it leaves out.
 pub fn set_up() -> String {
     let has = |path: &str| folder().join("node_modules").join(path).is_file();
-    let there = || has("typescript/bin/tsc") && has("kotlin-compiler/bin/kotlinc");
+    let all = [
+        "typescript/bin/tsc",
+        "kotlin-compiler/bin/kotlinc",
+        "@redocly/cli/bin/cli.js",
+        "assemblyscript/bin/asc.js",
+    ];
+    let there = || all.iter().all(|path| has(path));
     let mut how = "";
     if !there() {
         let mut npm = Command::new("npm");
@@ -31,13 +42,13 @@ pub fn set_up() -> String {
             .args(PACKAGES);
         let made = std::fs::create_dir_all(folder()).map_err(anyhow::Error::from);
         if let Err(error) = made.and_then(|()| process::run(&mut npm, DOWNLOAD_LIMIT)) {
-            return format!("clients of `xmap sdk`: no compilers ({error:#}): left out of the tests");
+            return format!("tools of `xmap sdk` from npm: none ({error:#}): left out of the tests");
         }
         how = " (installed)";
     }
     let java = process::run(Command::new("java").arg("-version"), Duration::from_secs(30)).is_ok();
     match java && Path::new(&folder()).join("node_modules/kotlin-compiler").is_dir() {
-        true => format!("clients of `xmap sdk`: TypeScript, Kotlin{how}"),
-        false => format!("clients of `xmap sdk`: TypeScript{how}; Kotlin: no java: left out of the tests"),
+        true => format!("tools of `xmap sdk` from npm: there{how}"),
+        false => format!("tools of `xmap sdk` from npm: there{how}; Kotlin: no java: left out of the tests"),
     }
 }

@@ -282,3 +282,6 @@ macro_rules! panic_is_trap {
         }
     };
 }
+
+mod lifecycle;
+pub use lifecycle::{Context, Error, Handle, Lifecycle};

@@ -115,6 +115,7 @@ impl Language {
                 (".cargo/config.toml", include_str!("../templates/rust/config.toml")),
                 ("xmap-guest/Cargo.toml", include_str!("../../../guests/rust/Cargo.toml")),
                 ("xmap-guest/src/lib.rs", include_str!("../../../guests/rust/src/lib.rs")),
+                ("xmap-guest/src/lifecycle.rs", include_str!("../../../guests/rust/src/lifecycle.rs")),
                 ("xmap-guest/src/state.rs", include_str!("../../../guests/rust/src/state.rs")),
             ],
             Self::Zig => &[
