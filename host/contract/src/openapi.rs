@@ -96,7 +96,7 @@ fn operation(contract: &Contract, export: &ContractExport, name: &str, call: &Js
 
 /// The results, or the trap.
 fn answer(export: &ContractExport) -> Json {
-    let results: Vec<Json> = export.results.iter().map(|ty| result(ty)).collect();
+    let results: Vec<Json> = export.results.iter().map(result).collect();
     let mut list = json!({ "type": ["array", "null"], "minItems": results.len(), "maxItems": results.len() });
     if !results.is_empty() {
         list["prefixItems"] = json!(results);

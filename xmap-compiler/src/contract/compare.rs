@@ -288,7 +288,8 @@ fn are_same_bits(a: Ty, b: Ty) -> bool {
     let is_long = |ty| matches!(ty, Ty::U64 | Ty::I64);
     let has_negatives = |ty| matches!(ty, Ty::I8 | Ty::I16 | Ty::I32 | Ty::I64);
     let is_float = |ty| matches!(ty, Ty::F32 | Ty::F64);
-    !is_float(a) && !is_float(b) && (is_long(a) == is_long(b) || !(has_negatives(a) && has_negatives(b)))
+    let extends = is_long(a) != is_long(b) && has_negatives(a) && has_negatives(b);
+    !(is_float(a) || is_float(b) || extends)
 }
 
 #[cfg(test)]

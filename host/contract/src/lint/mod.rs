@@ -361,7 +361,7 @@ impl<'a> Check<'a> {
                 let help = "declare it without a result".to_string();
                 self.find(Rule::ResultCount, None, Some(export), &declared.result.span, message, help);
             }
-            ([one, rest @ ..], false) if rest.is_empty() => {
+            ([one], false) => {
                 let who = ("the result", "result");
                 self.value(
                     Rule::ResultType,

@@ -140,7 +140,7 @@ pub(super) fn ending(
     let calls = function.walk().into_iter().filter(|at| at.kind() == "call_expression");
     let callee = |call: At<'_>| {
         let first = call.field("function").or_else(|| call.children().into_iter().next())?;
-        let last = first.walk().into_iter().filter(|at| at.kind().ends_with("identifier")).next_back()?;
+        let last = first.walk().into_iter().rfind(|at| at.kind().ends_with("identifier"))?;
         Some(last.text().to_string())
     };
     let holds_handle = holder
