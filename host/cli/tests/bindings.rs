@@ -201,10 +201,10 @@ fn a_file_of_assemblyscript_compiles_and_holds_functions() {
 fn a_file_of_go_compiles_and_holds_functions() {
     let source = "package main\n\n\
         //go:wasmexport on_press\nfunc onPress() { LampToggle(); N74hc595DataDirection(true) }\n\n\
-        //go:wasmexport dim\nfunc dim(level uint8, fast bool) uint16 {\n\tLampSet(level > 9 || fast)\n\tTempWriteRead(nil, nil)\n\
-        \tif SwitchGet() {\n\t\treturn 1\n\t}\n\treturn uint16(LampLine)\n}\n\nvar _ DimExport = dim\n\nfunc main() {}\n";
+        //go:wasmexport dim\nfunc dim(level uint32, fast bool) uint32 {\n\tLampSet(level > 9 || fast)\n\tTempWriteRead(nil, nil)\n\
+        \tif SwitchGet() {\n\t\treturn 1\n\t}\n\treturn uint32(LampLine)\n}\n\nvar _ DimExport = dim\n\nfunc main() {}\n";
     let arguments = ["build", "-buildmode=c-shared", "-o", "panel.wasm", "."];
-    holds(Bindings::Go, "names.go", "panel.go", source, ("level uint8", "level uint16"), ("go", &arguments));
+    holds(Bindings::Go, "names.go", "panel.go", source, ("level uint32", "level uint64"), ("go", &arguments));
 }
 
 #[test]

@@ -61,14 +61,12 @@ fn of(export: &Export<'_>) -> Option<String> {
     Some(format!("\t{}Export = func({}){result}\n", camel(export.name), params.join(", ")))
 }
 
+/// The type that //go:wasmexport takes: it knows none of 8 and 16 bits.
 const fn type_name(ty: Ty) -> &'static str {
     match ty {
         Ty::Bool => "bool",
-        Ty::U8 => "uint8",
-        Ty::I8 => "int8",
-        Ty::U16 => "uint16",
-        Ty::I16 => "int16",
-        Ty::U32 => "uint32",
+        Ty::U8 | Ty::U16 | Ty::U32 => "uint32",
+        Ty::I8 | Ty::I16 => "int32",
         Ty::U64 => "uint64",
         Ty::I64 => "int64",
         Ty::F32 => "float32",
