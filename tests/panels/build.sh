@@ -64,7 +64,8 @@ rust() {
         -C link-arg=--max-memory=65536 --remap-path-prefix=$panels=panels \
         --remap-path-prefix=$guests=guests" \
         "$CARGO" build --quiet --release --locked --target wasm32-unknown-unknown)
-    cp "$scratch/target/wasm32-unknown-unknown/release/$1.wasm" "$1/$1.wasm"
+    name=$(basename "$1")
+    cp "$scratch/target/wasm32-unknown-unknown/release/$name.wasm" "$1/$name.wasm"
 }
 
 zig() {
@@ -95,7 +96,8 @@ build() {
         EXPORTS=--export=presses
         c stairs stairs -Os
         EXPORTS= ;;
-    stepper | modbus | pump) rust "$1" ;;
+    ../buses/thermostat) c ../buses/thermostat thermostat -Os ;;
+    stepper | modbus | pump | ../buses/settings) rust "$1" ;;
     traffic) assemblyscript traffic ;;
     *)
         echo "build.sh: no panel '$1' is compiled" >&2
@@ -106,7 +108,8 @@ build() {
 
 all=
 [ $# -gt 0 ] || all=1
-[ $# -gt 0 ] || set -- lamp keypad demo hall64 shift595 stepper modbus traffic stairs pump garden
+[ $# -gt 0 ] || set -- lamp keypad demo hall64 shift595 stepper modbus traffic stairs pump garden \
+    ../buses/thermostat ../buses/settings
 for panel; do
     build "$panel"
     chmod 644 "$panel"/*.wasm

@@ -12,9 +12,8 @@ use anyhow::{Context as _, Error, Result, anyhow, bail, ensure};
 use dtoolkit::model::{DeviceTree, DeviceTreeNode, DeviceTreeProperty};
 use tempfile::NamedTempFile;
 
-use crate::chips::Chips;
 use crate::firmware::Built;
-use crate::linux::{Store, Witness};
+use crate::linux::{Qmp, Store, Witness};
 use crate::running::{Running, Wire};
 use crate::{apt, process, target_dir};
 
@@ -195,7 +194,7 @@ impl<'a> Machine<'a> {
         let uart = running.accept(&wire)?;
         let monitor = monitor.map(|monitor| running.accept(&monitor)).transpose()?;
         let machine = machine.map(|machine| running.accept(&machine)).transpose()?;
-        let chips = machine.map(Chips::new).transpose()?;
+        let chips = machine.map(Qmp::new).transpose()?;
         Ok(Emulator { running, uart, monitor, witness, chips, _device_tree: device_tree })
     }
 
@@ -226,7 +225,7 @@ pub struct Emulator {
     monitor: Option<TcpStream>,
     witness: Option<Witness>,
     /// Where QEMU is told what its chips have, if there are [`Machine::chips`].
-    chips: Option<Chips>,
+    chips: Option<Qmp>,
     /// QEMU reads it while it starts.
     _device_tree: NamedTempFile,
 }

@@ -2,7 +2,6 @@
 //! What the developer commands are made of, for `cargo xtask` and for tests that run firmware.
 
 pub mod apt;
-mod chips;
 pub mod deb;
 pub mod dependencies;
 pub mod emulator;

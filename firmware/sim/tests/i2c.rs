@@ -1,7 +1,7 @@
 //! Buses of the simulated board: chips, times, and every fault at every clock of a transfer.
 
+use tiny_mapper::BusStatus;
 use tiny_mapper::I2c as _;
-use xmap_abi::BusStatus;
 use xmap_boards::Line;
 use xmap_image::I2cRow;
 use xmap_sim::{Eeprom, I2cFault, Pcf8574, RegisterFile, Rtc, SimBoard, Tmp105};

@@ -4,14 +4,16 @@
 use std::io::Write as _;
 
 use tempfile::NamedTempFile;
-use xmap_client::{Client, Outcome, PortName};
+use xmap_client::{Client, HandlerTraps, Outcome, PortName, Recorder};
 use xmap_compiler::compile::compile;
 use xmap_compiler::manifest::Manifest;
 use xmap_link::Export;
-use xmap_sim::{Eeprom, Rtc, Sim, Tmp105, Transfer};
+use xmap_sim::{Action, ChipStep, Eeprom, Rtc, Script, Sim, Tmp105, Transfer};
+use xmap_tests::buses::BusPanel;
 use xtask::emulator::{Emulator, Machine};
 
-use crate::board::{bytes, flashed, patient};
+use crate::act::Follower;
+use crate::board::{REHEARSE, bytes, flashed, patient};
 
 const MANIFEST: &str = r#"
 module = { name = "cellar", board = "rpi4b", wasm = "cellar.wasm" }
@@ -169,5 +171,55 @@ fn a_bus_without_chips_answers_in_time() {
     for _ in 0..20 {
         assert_eq!(pair.call("gone", &[]), 1);
         assert_eq!(pair.call("probe", &[]), 1);
+    }
+}
+
+/// Whole panels, with the clock of a rehearsal: the committed trace, and the bytes on the bus that the
+/// simulator has.
+#[test]
+fn panels_leave_the_committed_traces() {
+    for (name, id, chip) in [
+        ("thermostat", "temp", "tmp105,id=temp,address=0x48"),
+        ("settings", "memory", "at24c-eeprom,id=memory,address=0x50,rom-size=4096"),
+    ] {
+        let panel = BusPanel::open(name);
+        let mut sim = Sim::from_words(panel.words.clone()).unwrap();
+        let mut file = NamedTempFile::new().unwrap();
+        file.write_all(&bytes(&panel.words)).unwrap();
+        let chips = [chip];
+        let machine = Machine {
+            panel: Some(file.path()),
+            arguments: REHEARSE,
+            chips: &chips,
+            ..Machine::new(flashed())
+        };
+        let mut emulator = machine.start().unwrap_or_else(|error| panic!("{error:#}"));
+        let port = PortName::Tcp { host: "127.0.0.1".into(), port: emulator.listen().unwrap() };
+        let mut client = Client::connect(&port, &patient()).unwrap_or_else(|error| panic!("{error}"));
+        let mut follower = Follower { recorder: Recorder::since(0), handler_traps: HandlerTraps::since(0) };
+        // The safe states at load.
+        follower.recorder.lines(&mut client).unwrap();
+        let mut trace = String::new();
+        for line in panel.lines() {
+            let script = Script::parse(line, &sim.image()).unwrap_or_else(|error| panic!("{name}: {error}"));
+            xmap_sim::run(&mut sim, &script, &mut |_| {}).unwrap_or_else(|error| panic!("{name}: {error}"));
+            match &script.steps()[0].action {
+                // The emulator's chip is there from the start.
+                Action::Device { step: ChipStep::Connect(_), .. } => {}
+                Action::Device { step: ChipStep::Set { what, value }, .. } => {
+                    let millidegrees = value.parse::<f64>().unwrap() * 1000.0;
+                    emulator.set(id, what, millidegrees.round() as i64).unwrap_or_else(|e| panic!("{e:#}"));
+                }
+                action => {
+                    let done = follower.act(&mut client, line, action);
+                    trace += &done.unwrap_or_else(|error| panic!("{name}: {line}: {error}")).0;
+                }
+            }
+        }
+        assert_eq!(trace, panel.expected(), "{name}");
+        let wanted: Vec<String> = sim.board().transfers().flat_map(events).collect();
+        let bus = emulator.bus().unwrap_or_else(|error| panic!("{error:#}"));
+        let bus: Vec<String> = bus.into_iter().filter(|event| event != "stop").collect();
+        assert_eq!(bus, wanted, "{name}");
     }
 }

@@ -15,6 +15,7 @@ mod shell;
 mod witness;
 
 pub use guest::{Guest, Machine};
+pub(crate) use qmp::Qmp;
 pub use root::{GuestFile, Root};
 pub use shell::Output;
 pub use witness::{Store, Witness};

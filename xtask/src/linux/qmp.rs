@@ -9,13 +9,13 @@ use anyhow::{Result, bail, ensure};
 const LIMIT: Duration = Duration::from_secs(20);
 
 #[derive(Debug)]
-pub(super) struct Qmp {
+pub(crate) struct Qmp {
     stream: BufReader<TcpStream>,
 }
 
 impl Qmp {
     /// Takes over a connection: the emulator greets and wants to be asked for nothing more than that.
-    pub(super) fn new(stream: TcpStream) -> Result<Self> {
+    pub(crate) fn new(stream: TcpStream) -> Result<Self> {
         stream.set_read_timeout(Some(LIMIT))?;
         let mut qmp = Self { stream: BufReader::new(stream) };
         let greeting = qmp.line()?;
@@ -25,9 +25,21 @@ impl Qmp {
     }
 
     /// Turns a trace event on or off. Afterwards it is.
-    pub(super) fn trace(&mut self, event: &str, on: bool) -> Result<()> {
+    pub(crate) fn trace(&mut self, event: &str, on: bool) -> Result<()> {
         self.execute(&format!(
             "{{\"execute\": \"trace-event-set-state\", \"arguments\": {{\"name\": \"{event}\", \"enable\": {on}}}}}"
+        ))
+    }
+
+    /// Sets a property of the device with this `id`.
+    ///
+    /// # Errors
+    ///
+    /// There is no such device or property, or the emulator is gone.
+    pub(crate) fn set(&mut self, id: &str, property: &str, value: i64) -> Result<()> {
+        self.execute(&format!(
+            "{{\"execute\": \"qom-set\", \"arguments\": {{\"path\": \"/machine/peripheral/{id}\", \
+             \"property\": \"{property}\", \"value\": {value}}}}}"
         ))
     }
 

@@ -1,6 +1,6 @@
 //! The controller of a simulated bus: it clocks bit by bit, and every clock can meet a fault.
 
-use xmap_abi::BusStatus;
+use tiny_mapper::BusStatus;
 use xmap_boards::I2cBus;
 use xmap_image::I2cRow;
 

@@ -7,8 +7,7 @@ mod controller;
 use std::collections::BTreeMap;
 use std::fmt;
 
-use tiny_mapper::I2c;
-use xmap_abi::BusStatus;
+use tiny_mapper::{BusStatus, I2c};
 use xmap_image::I2cRow;
 
 pub use chips::{Eeprom, Pcf8574, RegisterFile, Rtc, Tmp105};

@@ -1,0 +1,124 @@
+//! Panels with devices on buses leave the committed trace in the simulator, which
+//! `BLESS=1 cargo test -p xmap-tests --test buses` rewrites; `tests/tests/emulator/i2c.rs` holds the flashed
+//! program with the emulator's own chips against the same. What a build prints of them is here, too.
+
+use std::fs;
+
+use xmap_boards::RPI4B;
+use xmap_compiler::compile::compile;
+use xmap_compiler::diagnostic::Code;
+use xmap_compiler::manifest::Manifest;
+use xmap_compiler::report::Report;
+use xmap_image::Image;
+use xmap_sim::{Script, Sim, run};
+use xmap_tests::buses::BusPanel;
+use xmap_trust::{Limit, OpClass, class_of};
+
+#[test]
+fn the_simulator_leaves_the_committed_traces() {
+    for name in ["thermostat", "settings"] {
+        let panel = BusPanel::open(name);
+        let mut sim = Sim::from_words(panel.words.clone()).unwrap();
+        let script = Script::parse(&panel.script, &sim.image()).unwrap_or_else(|e| panic!("{name}: {e}"));
+        let mut trace = String::new();
+        run(&mut sim, &script, &mut |shown| trace += &format!("{shown}\n"))
+            .unwrap_or_else(|error| panic!("{name}: {error}"));
+        if std::env::var_os("BLESS").is_some() {
+            fs::write(panel.expected_path(), &trace).unwrap();
+        }
+        assert_eq!(trace, panel.expected(), "{name}");
+    }
+}
+
+/// Plays a script on the thermostat, and returns its trace.
+fn played(script: &str) -> Result<String, String> {
+    let mut sim = Sim::from_words(BusPanel::open("thermostat").words).unwrap();
+    let script = Script::parse(script, &sim.image()).map_err(|error| error.to_string())?;
+    let mut trace = String::new();
+    run(&mut sim, &script, &mut |shown| trace += &format!("{shown}\n")).map_err(|error| error.to_string())?;
+    Ok(trace)
+}
+
+#[test]
+fn a_panel_goes_on_without_its_device_and_with_it_again() {
+    let gone = "connect temp tmp105\nset temp temperature 10\nadvance 1s\nexpect heater high\n\
+                disturb temp gone\nadvance 3s\nexpect heater low\nexpect alarm high\n\
+                restore temp\nadvance 1s\nexpect alarm low\nexpect heater high\n\
+                expect device temp temperature 10\n";
+    let trace = played(gone).unwrap();
+    assert!(trace.contains("log WARN no thermometer") && trace.contains("log INFO the thermometer is back"));
+    // Each fault at some clocks: the next second is good.
+    for fault in ["nack", "stuck-data", "stuck-clock 50ms", "other-controller", "gone"] {
+        for clock in [0, 5, 9, 10, 18, 20, 29, 38, 46, 47] {
+            let script = format!(
+                "connect temp tmp105\nset temp temperature 10\nadvance 1s\ndisturb temp {fault} at {clock}\n\
+                 advance 1s\nrestore temp\nset temp temperature 11\nadvance 1s\ncall sixteenths -> 176\n"
+            );
+            played(&script).unwrap_or_else(|error| panic!("{fault} at {clock}: {error}"));
+        }
+    }
+    for (script, message) in [
+        ("connect tem tmp105", "no device `tem` on a bus; the nearest is `temp`"),
+        ("connect temp tmp104", "expected a chip"),
+        ("set temp temperature 20", "nothing is connected there"),
+        ("connect temp tmp105\nset temp humidity 20", "`temp`: it has a `temperature`"),
+        ("connect temp tmp105\nexpect device temp temperature 20", "temp temperature 20: it is 0"),
+        ("disturb temp tired", "expected nack, stuck-data"),
+    ] {
+        let error = played(script).unwrap_err();
+        assert!(error.contains(message), "{script}: {error}");
+    }
+}
+
+#[test]
+fn a_build_says_what_the_bus_takes() {
+    let panel = BusPanel::open("thermostat");
+    let image = Image::verify(&panel.words).unwrap();
+    let report = Report::of(&image, None).to_string();
+    let line = |key: &str| {
+        let line = report.lines().find(|line| line.starts_with(key)).unwrap_or_else(|| panic!("{report}"));
+        line.split_whitespace().last().unwrap().to_string()
+    };
+    // A time limit of 5 ms, and twelve clocks of 2.5 us.
+    assert_eq!(line("thermostat.on_second"), "5030");
+    assert_eq!(line("thermostat.precise"), "5030");
+    assert_eq!(line("thermostat.want"), "0");
+    let device =
+        "i2c temp, bus 1 at 0x48, 400000 Hz: writes up to 2, reads up to 2; 143 us on the wire, 5030 us";
+    assert!(report.contains(device), "{report}");
+    assert_eq!(Limit::Time.asked(&image), Some(1_000_000), "a transfer is a wait");
+}
+
+const MODULE: &str = r#"(module
+    (import "i2c" "write_read" (func $i2c (param i32 i32 i32 i32 i32) (result i32)))
+    (memory 1)
+    (func (export "f") (result i32)
+        (call $i2c (i32.const DEVICE) (i32.const FROM) (i32.const WRITE) (i32.const 64) (i32.const READ))))"#;
+
+#[test]
+fn a_constant_that_is_not_declared_is_an_error_of_the_build() {
+    let manifest = "module = { name = \"a\", board = \"rpi4b\", wasm = \"a.wasm\" }\n\
+                    [i2c.temp]\nbus = 1\naddress = 0x48\nwrite_max = 1\nread_max = 2\n";
+    let build = |device: &str, from: &str, write: &str, read: &str, manifest: &Manifest| {
+        let text = MODULE.replace("DEVICE", device).replace("FROM", from).replace("WRITE", write);
+        compile(manifest, &wat::parse_str(text.replace("READ", read)).unwrap())
+    };
+    let declared = Manifest::parse("a.toml", manifest).unwrap();
+    let words = build("0", "0", "1", "2", &declared).unwrap().words;
+    let image = Image::verify(&words).unwrap();
+    let direct = xmap_image::decode(image.code()).find_map(|(_, op, words)| class_of(op, words[0]));
+    assert_eq!(direct, Some(OpClass::I2c));
+    let bare = Manifest::bare(&RPI4B, "a.wasm".as_ref());
+    for (device, from, write, read, manifest, code, message) in [
+        ("1", "0", "1", "2", &declared, Code::UndeclaredDevice, "uses device 1: the manifest declares 1"),
+        ("-1", "0", "1", "2", &declared, Code::UndeclaredDevice, "uses device -1"),
+        ("0", "0", "2", "2", &declared, Code::LongTransfer, "writes 2 bytes to `temp`, write_max is 1"),
+        ("0", "0", "1", "3", &declared, Code::LongTransfer, "reads 3 bytes from `temp`, read_max is 2"),
+        ("0", "65536", "1", "2", &declared, Code::ConstantTrap, "uses 0x10000 to 0x10001"),
+        ("0", "0", "1", "2", &bare, Code::UndeclaredDevice, "no I2C device is declared"),
+    ] {
+        let errors = build(device, from, write, read, manifest).unwrap_err();
+        assert_eq!(errors.0[0].code, code, "{errors}");
+        assert!(errors.to_string().contains(message), "{errors}");
+    }
+}
