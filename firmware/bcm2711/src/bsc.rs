@@ -178,7 +178,7 @@ impl<R: Registers> Bsc<R> {
         let mut wire = Wire { clock, gpio, bus, apart, half, deadline };
         wire.connect();
         let outcome = wire.free().and_then(|()| self.run(&mut wire, device, write, read));
-        let Err(status) = outcome else { return BusStatus::Ok };
+        let status = outcome.err().unwrap_or(BusStatus::Ok);
         if status == BusStatus::Nack {
             // The controller sends the stop condition by itself.
             let soon = wire.clock.counter().ticks() + 40 * wire.half;
@@ -186,9 +186,10 @@ impl<R: Registers> Bsc<R> {
             _ = self.until(&mut wire, |status| status & DONE != 0 || status & TA == 0);
         }
         self.end();
-        if status != BusStatus::Nack {
+        if !matches!(status, BusStatus::Ok | BusStatus::Nack) {
             wire.recover();
         }
+        wire.let_go();
         status
     }
 
@@ -213,7 +214,7 @@ impl<R: Registers> Bsc<R> {
                 self.registers.store(Register::Fifo, (*byte).into());
             }
             if read.is_empty() {
-                return self.until(wire, |status| status & DONE != 0).map(|_| self.end());
+                return self.until(wire, is_over).map(drop);
             }
             // The next transfer is programmed when the last byte has left the FIFO, where bytes that come
             // would be mistaken for it, and before it has left the controller, so that no stop is sent.
@@ -227,7 +228,7 @@ impl<R: Registers> Bsc<R> {
             }
             *byte = self.registers.load(Register::Fifo) as u8;
         }
-        self.until(wire, |status| status & DONE != 0).map(|_| self.end())
+        self.until(wire, is_over).map(drop)
     }
 
     /// Starts a transfer of this many bytes.
@@ -294,6 +295,15 @@ impl<C: Counter> Wire<'_, '_, C> {
         }
     }
 
+    /// Makes both lines inputs, which the resistors pull up: so they are between two transfers, and nothing is
+    /// left of a module that goes.
+    fn let_go(&mut self) {
+        self.wait_half();
+        for line in [self.bus.sda, self.bus.scl] {
+            self.select(line, PinFunction::Input);
+        }
+    }
+
     fn select(&mut self, line: Line, function: PinFunction) {
         (self.apart)(&mut || self.gpio.select(line, function));
     }
@@ -352,6 +362,11 @@ impl<C: Counter> Wire<'_, '_, C> {
             core::hint::spin_loop();
         }
     }
+}
+
+/// Whether a status is that of a transfer whose stop condition was sent.
+const fn is_over(status: u32) -> bool {
+    status & DONE != 0 && status & TA == 0
 }
 
 /// The value of an alternate function's number.
@@ -495,6 +510,30 @@ mod tests {
         }
     }
 
+    #[test]
+    fn lines_have_the_function_of_the_board() {
+        let mut lines = [0u32; LINES];
+        let mut clock = Clock::new(Steps(0));
+        // SAFETY: as in `run`.
+        let block = unsafe { UniqueMmioPointer::new(NonNull::from(&mut lines).cast::<GpioRegisters>()) };
+        let mut gpio = Gpio::new(block);
+        for bus in RPI4B.i2c {
+            let mut wire =
+                Wire { clock: &mut clock, gpio: &mut gpio, bus, apart: |f| f(), half: 1, deadline: u64::MAX };
+            wire.connect();
+        }
+        // Section 5.3: ALT0 of lines 2 and 3, ALT5 of 4, 5, 8, 9, 12, 13, 22 and 23.
+        let [alt0, alt5] = [0b100, 0b010];
+        let field = |line: u32, value: u32| value << (line % 10 * 3);
+        let low = field(2, alt0)
+            | field(3, alt0)
+            | field(4, alt5)
+            | field(5, alt5)
+            | field(8, alt5)
+            | field(9, alt5);
+        assert_eq!(lines[..3], [low, field(12, alt5) | field(13, alt5), field(22, alt5) | field(23, alt5)]);
+    }
+
     /// Runs a transfer with these levels on the lines, which never change. Returns how it ended, the ticks
     /// that it took, the model, and the words of the lines' block.
     fn run(
@@ -526,8 +565,7 @@ mod tests {
         let (status, _, model, lines) = run(Model::default(), FREE, &[0xaa, 0xbb], &mut read);
         assert_eq!((status, read), (BusStatus::Ok, [1, 2, 3]));
         assert_eq!(model.wire, " S 90 aa bb S 91 01 02 03 P");
-        // Alternate function 0 of lines 2 and 3.
-        assert_eq!(lines[0], 0b100_100 << 6);
+        assert_eq!(lines[0], 0, "both lines are inputs again");
         let (status, _, model, _) = run(Model::default(), FREE, &[], &mut []);
         assert_eq!((status, &*model.wire), (BusStatus::Ok, " S 90 P"), "an address alone");
         let (status, _, model, _) = run(Model::default(), FREE, &[], &mut read);
@@ -556,7 +594,7 @@ mod tests {
             assert_eq!(status, BusStatus::Timeout, "{byte}");
             assert!(ticks > 5_000 && ticks <= u64::from(DEVICE.worst_us()), "{ticks} ticks");
             assert!(model.active.is_none() && model.fifo.is_empty(), "switched off");
-            assert_eq!(lines[0], 0b100_100 << 6, "the lines are the controller's again");
+            assert_eq!(lines[0], 0, "the lines are let go");
         }
     }
 
@@ -569,7 +607,7 @@ mod tests {
         assert_eq!((status, &*model.wire), (BusStatus::Busy, ""), "the data line");
         assert!(ticks <= 3 * u64::from(DEVICE.recovery_us()), "{ticks} ticks");
         // Latched high at last.
-        assert_eq!((lines[0x1c / 4], lines[0]), (8, 0b100_100 << 6));
+        assert_eq!((lines[0x1c / 4], lines[0]), (8, 0));
     }
 
     #[test]
