@@ -1,5 +1,5 @@
-//! The panels of `tests/buses`, which have devices on buses: a manifest, a module, a script and the trace that
-//! every target must leave. The chips of the emulator are what they are compared with.
+//! The panels of `tests/buses`, which have devices on buses: a manifest, a module, a script and the trace
+//! that every target must leave. The chips of the emulator are what they are compared with.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -233,6 +233,7 @@ fn assemble(parts: &Parts<'_, '_>) -> Result<Compiled, Diagnostics> {
         stack_slots,
         stack_pointer: parts.shadow.pointer(linked),
         i2c: manifest.i2c.iter().map(|device| (device.name.value.clone(), device.row)).collect(),
+        i2c_registers: manifest.i2c.iter().filter_map(|device| device.registers).collect(),
         contracts: contract::carried(parts.exports),
         zone: manifest.zone.as_ref().map_or(Zone::UTC, |zone| zone.value),
         manifest: block(parts, &kept),
@@ -557,7 +558,8 @@ impl Reach<'_, '_> {
         Some(self.at(*self.by.get(&index)?, "calls"))
     }
 
-    /// Returns the place of an instruction, and which export comes to it: `verb` is what the instruction does.
+    /// Returns the place of an instruction, and which export comes to it: `verb` is what the instruction
+    /// does.
     fn at(&self, (caller, offset): (u32, u32), verb: &str) -> (Place, String) {
         let place = Place::Wasm {
             file: self.file.to_string(),

@@ -233,8 +233,8 @@ impl Report {
     /// Bytes of the image's parts by what they are for, with a few words on each; their sum is the total.
     pub fn parts(&self) -> [(&'static str, u32, &'static str); 6] {
         use Extension::{
-            ElementItems, Elements, I2c, PassiveData, PassiveElements, Stack, StackPointer, Tables, Types,
-            Zone,
+            ElementItems, Elements, I2c, I2cRegisters, PassiveData, PassiveElements, Stack, StackPointer,
+            Tables, Types, Zone,
         };
         use Section::{
             Code, Data, DataRows, Exports, Functions, Globals, Manifest, Names, Pins, Signatures, Strings,
@@ -246,7 +246,18 @@ impl Report {
         let lengths = self.extensions.iter().filter(|bytes| **bytes > 0).count();
         let header = (HEADER_WORDS + lengths) as u32 * 4;
         let table = sum(&[Exports, Functions, Pins, Signatures, Names])
-            + more(&[Types, Tables, Elements, PassiveElements, ElementItems, Stack, StackPointer, I2c, Zone]);
+            + more(&[
+                Types,
+                Tables,
+                Elements,
+                PassiveElements,
+                ElementItems,
+                Stack,
+                StackPointer,
+                I2c,
+                I2cRegisters,
+                Zone,
+            ]);
         let code = sum(&[Code]);
         let data = sum(&[Globals, DataRows, Data]) + more(&[PassiveData]);
         let manifest = sum(&[Strings, Manifest]);

@@ -248,17 +248,17 @@ impl<R: Registers> Bsc<R> {
         wanted: impl Fn(u32) -> bool,
     ) -> Result<u32, BusStatus> {
         loop {
-            // The clock first: what is there after the limit was there too late.
+            // The clock first: what came before the limit is taken, however late this program looks.
             let late = wire.is_late();
             let status = self.registers.load(Register::Status);
             if status & ERR != 0 {
                 return Err(BusStatus::Nack);
             }
-            if late || status & CLKT != 0 {
-                return Err(BusStatus::Timeout);
-            }
             if wanted(status) {
                 return Ok(status);
+            }
+            if late || status & CLKT != 0 {
+                return Err(BusStatus::Timeout);
             }
             core::hint::spin_loop();
         }
@@ -295,8 +295,8 @@ impl<C: Counter> Wire<'_, '_, C> {
         }
     }
 
-    /// Makes both lines inputs, which the resistors pull up: so they are between two transfers, and nothing is
-    /// left of a module that goes.
+    /// Makes both lines inputs, which the resistors pull up: so they are between two transfers, and nothing
+    /// is left of a module that goes.
     fn let_go(&mut self) {
         self.wait_half();
         for line in [self.bus.sda, self.bus.scl] {

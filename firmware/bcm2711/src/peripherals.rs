@@ -10,8 +10,8 @@ use crate::{ChipBsc, Gic, Gpio, LASTING_PLACE, Lasting, Pads, Receiver, Uart, Wa
 const GPIO: usize = 0xfe20_0000;
 /// Where the cores see the GPIO block: for a program that maps it.
 pub const GPIO_ADDRESS: u64 = GPIO as u64;
-/// The I2C controllers of modules' buses, each with the bus's number (section 3.2; Linux' `bcm2711.dtsi`, which
-/// has that of bus 5 at another place than the manual, and is right).
+/// The I2C controllers of modules' buses, each with the bus's number (section 3.2; Linux' `bcm2711.dtsi`,
+/// which has that of bus 5 at another place than the manual, and is right).
 const I2C: [(u8, usize); I2C_BUSES] =
     [(1, 0xfe80_4000), (3, 0xfe20_5600), (4, 0xfe20_5800), (5, 0xfe20_5a00), (6, 0xfe20_5c00)];
 /// I2C buses that modules may use.

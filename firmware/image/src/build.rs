@@ -10,8 +10,8 @@ use crate::intact::content_hash;
 use crate::layout::{Extension, FORMAT, HASH_WORD, HASH_WORDS, HEADER_WORDS, MAGIC, NO_START, field};
 use crate::op::Word;
 use crate::{
-    ContractHash, DataRow, ElementRow, ExportRow, FunctionRow, I2cRow, Image, Manifest, NameRow, PassiveRow,
-    PinRow, TableRow, Ty, TypeRow, VerifyError, Zone, limits,
+    ContractHash, DataRow, ElementRow, ExportRow, FunctionRow, I2cRegisters, I2cRow, Image, Manifest,
+    NameRow, PassiveRow, PinRow, TableRow, Ty, TypeRow, VerifyError, Zone, limits,
 };
 
 /// An export on its way into an image.
@@ -122,6 +122,8 @@ pub struct ImageBuilder<'a> {
     pub stack_pointer: Option<u32>,
     /// The I2C devices, each with its name, in the order of their indices.
     pub i2c: Vec<(String, I2cRow)>,
+    /// The registers that devices with [`I2cRow::with_registers`] may name, in their order.
+    pub i2c_registers: Vec<I2cRegisters>,
     /// What callers of each export go by, in the order of `exports` *as sorted by key*; empty where the types
     /// say all of it.
     pub contracts: Vec<ContractHash>,
@@ -179,6 +181,7 @@ impl<'a> ImageBuilder<'a> {
             stack_slots: limits::STACK_SLOTS,
             stack_pointer: None,
             i2c: Vec::new(),
+            i2c_registers: Vec::new(),
             contracts: Vec::new(),
             zone: Zone::UTC,
             manifest: Manifest::default(),
@@ -247,6 +250,7 @@ impl<'a> ImageBuilder<'a> {
             stack_slots: (image.stack_slots() - limits::WINDOW) as u32,
             stack_pointer: image.stack_pointer().map(|index| index as u32),
             i2c: image.i2c().iter().map(|row| (image.i2c_name(row).into(), row.named(0))).collect(),
+            i2c_registers: image.i2c().iter().filter_map(|row| image.i2c_registers(row).copied()).collect(),
             contracts: image.carried_contracts().to_vec(),
             zone: image.zone(),
             manifest: image.manifest()?,
@@ -329,7 +333,7 @@ impl<'a> ImageBuilder<'a> {
         let stack: Vec<Word> =
             Some(self.stack_slots).filter(|s| *s > limits::STACK_SLOTS).into_iter().collect();
         let zone = Some(self.zone).filter(|zone| *zone != Zone::UTC).map(Zone::to_words);
-        let extensions: [&[u8]; Extension::Zone as usize + 1] = [
+        let extensions: [&[u8]; Extension::I2cRegisters as usize + 1] = [
             bytemuck::cast_slice(&self.types),
             bytemuck::cast_slice(&rows_of.tables),
             bytemuck::cast_slice(&rows_of.elements),
@@ -341,6 +345,7 @@ impl<'a> ImageBuilder<'a> {
             bytemuck::cast_slice(&i2c),
             bytemuck::cast_slice(&self.contracts),
             bytemuck::cast_slice(zone.as_slice()),
+            bytemuck::cast_slice(&self.i2c_registers),
         ];
         let manifest = self.manifest.encode().map_err(|_| BuildError::Manifest)?;
 

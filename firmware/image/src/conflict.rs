@@ -93,8 +93,8 @@ pub fn conflict(left: &Image<'_>, right: &Image<'_>) -> Option<Conflict> {
     conflicts(left, right).next()
 }
 
-/// Everything that keeps two images from standing side by side on one device: boards and modules first,
-/// then lines and their pulls, buses, edges, keys, each in ascending order. A line is named once, but for each
+/// Everything that keeps two images from standing side by side on one device: boards and modules first, then
+/// lines and their pulls, buses, edges, keys, each in ascending order. A line is named once, but for each
 /// pair of handlers of its edges.
 ///
 /// Allocates nothing; the time is linear in exports and lines, and quadratic in handlers, which are few.

@@ -10,7 +10,7 @@ use crate::limits;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
 pub struct I2cRow {
-    /// `bus | address << 8`; the upper half is zero.
+    /// `bus | address << 8 | registers << 16`; the top byte is zero.
     place: u32,
     /// `write_max | read_max << 16`, in bytes.
     most: u32,
@@ -39,12 +39,24 @@ impl I2cRow {
         Self { name, ..self }
     }
 
+    /// The same row with the registers that a transfer may name: their row's place among those of the image,
+    /// counted from 1; 0 is any register.
+    #[must_use]
+    pub const fn with_registers(self, number: u8) -> Self {
+        Self { place: self.place & 0xffff | (number as u32) << 16, ..self }
+    }
+
+    /// Returns the number of its registers' row, from 1; 0 where a transfer may name any register.
+    pub const fn registers(&self) -> u8 {
+        (self.place >> 16) as u8
+    }
+
     /// Returns whether every field is a value that exists on the board, and the time limit holds the longest
     /// transfer.
     #[cfg(feature = "host-calls")]
     pub(crate) fn check(&self, board: BoardId) -> bool {
         const MOST: u32 = limits::MAX_I2C_BYTES as u32;
-        self.place >> 16 == 0
+        self.place >> 24 == 0
             && self.bus(board).is_some()
             && limits::I2C_ADDRESSES.contains(&self.address())
             && self.write_max() <= MOST
@@ -113,6 +125,57 @@ impl I2cRow {
     }
 }
 
+/// The registers of a device that a transfer may name with the first byte that it writes: 64 bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct I2cRegisters {
+    /// Bit *n* of word *m*: register 32 * *m* + *n* may be read.
+    read: [u32; 8],
+    /// The same of those that may be written.
+    write: [u32; 8],
+}
+
+impl I2cRegisters {
+    /// Makes the sets of these registers.
+    pub fn new(read: impl IntoIterator<Item = u8>, write: impl IntoIterator<Item = u8>) -> Self {
+        let mut all = Self::default();
+        read.into_iter().for_each(|register| put(&mut all.read, register));
+        write.into_iter().for_each(|register| put(&mut all.write, register));
+        all
+    }
+
+    /// Returns whether a register may be read.
+    pub fn reads(&self, register: u8) -> bool {
+        has(&self.read, register)
+    }
+
+    /// Returns whether a register may be written.
+    pub fn writes(&self, register: u8) -> bool {
+        has(&self.write, register)
+    }
+
+    /// Returns whether a transfer may write these bytes: the first one names a register. Alone in front of
+    /// bytes that are read, it is one to read; alone, either; in front of others, one to write. A transfer
+    /// that writes nothing names none.
+    pub fn allow(&self, write: &[u8], reads: bool) -> bool {
+        match write {
+            [] => true,
+            [register] => self.reads(*register) || !reads && self.writes(*register),
+            [register, ..] => self.writes(*register),
+        }
+    }
+}
+
+fn put(set: &mut [u32; 8], register: u8) {
+    if let Some(word) = set.get_mut(usize::from(register / 32)) {
+        *word |= 1 << (register % 32);
+    }
+}
+
+fn has(set: &[u32; 8], register: u8) -> bool {
+    set.get(usize::from(register / 32)).is_some_and(|word| word >> (register % 32) & 1 != 0)
+}
+
 /// Clocks of a recovery: nine, the stop condition, and one before and behind them.
 const RECOVERY_CLOCKS: u32 = 12;
 
@@ -143,6 +206,25 @@ mod tests {
     }
 
     #[test]
+    fn registers_are_named_by_the_first_byte() {
+        let registers = I2cRegisters::new([0, 31, 32, 255], [1, 32]);
+        for (write, reads, allowed) in [
+            (&[][..], true, true),
+            (&[0], true, true),
+            (&[255], true, true),
+            (&[1], true, false),
+            (&[1], false, true),
+            (&[0], false, true),
+            (&[2], false, false),
+            (&[0, 7], false, false),
+            (&[1, 7], false, true),
+            (&[32, 7], true, true),
+        ] {
+            assert_eq!(registers.allow(write, reads), allowed, "{write:?} {reads}");
+        }
+    }
+
+    #[test]
     fn rows_are_held_against_their_ranges() {
         for (row, why) in [
             (I2cRow::new(0, 0x48, 100_000, [1, 2], 1_000), "the bus of the HAT's EEPROM"),
@@ -155,7 +237,7 @@ mod tests {
             (I2cRow::new(1, 0x48, 100_000, [1, 2], 479), "the longest transfer takes 480"),
             (I2cRow::new(1, 0x48, 100_000, [1, 2], 100_001), "too long"),
             (
-                I2cRow { place: 1 | 0x48 << 8 | 1 << 16, ..I2cRow::new(1, 0x48, 100_000, [1, 2], 480) },
+                I2cRow { place: 1 | 0x48 << 8 | 1 << 24, ..I2cRow::new(1, 0x48, 100_000, [1, 2], 480) },
                 "a flag",
             ),
         ] {

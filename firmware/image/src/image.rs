@@ -7,8 +7,8 @@ use crate::limits;
 use crate::op::Word;
 use crate::parts::{Part, part};
 use crate::{
-    DataRow, ElementRow, ExportRow, FunctionRow, I2cRow, Manifest, NameRow, PassiveRow, PinMode, PinRow,
-    Signature, TableRow, TypeRow, VerifyError, Zone,
+    DataRow, ElementRow, ExportRow, FunctionRow, I2cRegisters, I2cRow, Manifest, NameRow, PassiveRow,
+    PinMode, PinRow, Signature, TableRow, TypeRow, VerifyError, Zone,
 };
 
 /// Which export, as an index into the image's table.
@@ -149,6 +149,12 @@ impl<'a> Image<'a> {
     #[inline(never)]
     pub fn i2c(&self) -> &'a [I2cRow] {
         self.part(Extension::I2c.part()).rows::<_, 5>()
+    }
+
+    /// The registers that transfers of an I2C device of the image may name; `None` where they may name any.
+    pub fn i2c_registers(&self, row: &I2cRow) -> Option<&'a I2cRegisters> {
+        let rows: &[I2cRegisters] = self.part(Extension::I2cRegisters.part()).rows::<_, 16>();
+        rows.get(usize::from(row.registers()).checked_sub(1)?)
     }
 
     /// The name of an I2C device of the image.

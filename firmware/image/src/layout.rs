@@ -116,11 +116,13 @@ pub enum Extension {
     Contracts = 9,
     /// Three words: the rule of the zone that local time is in ([`crate::Zone`]).
     Zone = 10,
+    /// [`crate::I2cRegisters`]: the registers of I2C devices that transfers may name.
+    I2cRegisters = 11,
 }
 
 /// How many extension sections there are. A build without host calls takes no image that has devices,
 /// hashes of contracts or a zone.
-pub(crate) const EXTENSIONS: usize = if crate::HOST_CALLS { 11 } else { 8 };
+pub(crate) const EXTENSIONS: usize = if crate::HOST_CALLS { 12 } else { 8 };
 
 impl Extension {
     /// Every extension section in its order.
@@ -139,6 +141,8 @@ impl Extension {
         Extension::Contracts,
         #[cfg(feature = "host-calls")]
         Extension::Zone,
+        #[cfg(feature = "host-calls")]
+        Extension::I2cRegisters,
     ];
 }
 

@@ -51,7 +51,7 @@ pub use bundle::{Bundle, bundle};
 pub use conflict::{Conflict, conflict, conflicts};
 pub use contract::{ContractHash, contract_hash};
 pub use error::VerifyError;
-pub use i2c::I2cRow;
+pub use i2c::{I2cRegisters, I2cRow};
 pub use image::{ExportId, Image, words_of};
 pub use intact::{check_intact, content_hash};
 pub use layout::{

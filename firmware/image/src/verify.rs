@@ -123,6 +123,12 @@ impl<'a> Image<'a> {
     fn check_i2c(&self, parts: &Parts<'_>) -> Result<()> {
         let rows: &[crate::I2cRow] = parts[Extension::I2c.part()].rows::<_, 5>();
         let strings = core::str::from_utf8(parts[Section::Strings as usize].bytes()).unwrap_or_default();
+        // Devices name the rows of registers in their order, each once.
+        let registers: &[crate::I2cRegisters] = parts[Extension::I2cRegisters.part()].rows::<_, 16>();
+        let numbers = rows.iter().map(|row| usize::from(row.registers())).filter(|number| *number != 0);
+        if !numbers.eq(1..=registers.len()) {
+            return Err(VerifyError::Extension(Extension::I2cRegisters));
+        }
         for (n, row) in rows.iter().enumerate() {
             let [from, len] = NameRow::place(row.name);
             let named = strings.get(from..from + len).is_some_and(|name| !name.is_empty());

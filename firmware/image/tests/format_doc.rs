@@ -108,6 +108,7 @@ fn extensions() -> String {
             Extension::Stack => {
                 (4, "slots of the register stack beside a window, where more than 192 are needed")
             }
+            Extension::I2cRegisters => (64, "registers of I2C devices that transfers may name"),
             Extension::I2c => (20, "I2C devices, in the order of their indices"),
             Extension::StackPointer => (4, "the global that is the pointer of the module's shadow stack"),
             Extension::Contracts => {

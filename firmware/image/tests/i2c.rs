@@ -5,8 +5,8 @@ mod common;
 use common::line;
 use xmap_boards::BoardId;
 use xmap_image::{
-    BuildError, Conflict, Extension, I2cRow, Image, ImageBuilder, Manifest, PinMode, PinRow, Pull, Safe,
-    VerifyError, Word, conflicts, field, limits, reseal,
+    BuildError, Conflict, Extension, I2cRegisters, I2cRow, Image, ImageBuilder, Manifest, PinMode, PinRow,
+    Pull, Safe, VerifyError, Word, conflicts, field, limits, reseal,
 };
 
 const TEMP: I2cRow = I2cRow::new(1, 0x48, 400_000, [1, 2], 1_000);
@@ -60,6 +60,33 @@ fn rows_that_mean_nothing_do_not_verify() {
                 assert!(!image.i2c_name(&row).is_empty());
             }
         }
+    }
+}
+
+#[test]
+fn devices_name_their_registers_in_order() {
+    let other = I2cRow::new(1, 0x49, 100_000, [1, 2], 1_000);
+    let [one, two] = [I2cRegisters::new([0], [1]), I2cRegisters::new([2], [3])];
+    let build = |numbers: [u8; 2], registers: &[I2cRegisters]| {
+        let mut b = ImageBuilder::new(BoardId::Rpi4b);
+        b.i2c = vec![
+            ("a".into(), TEMP.with_registers(numbers[0])),
+            ("b".into(), other.with_registers(numbers[1])),
+        ];
+        b.i2c_registers = registers.to_vec();
+        b.build()
+    };
+    let words = build([0, 1], &[two]).unwrap();
+    let image = Image::verify(&words).unwrap();
+    let found: Vec<_> = image.i2c().iter().map(|row| image.i2c_registers(row).copied()).collect();
+    assert_eq!(found, [None, Some(two)]);
+    assert_eq!(ImageBuilder::from_image(&image).unwrap().build().unwrap(), words);
+    assert!(build([1, 2], &[one, two]).is_ok());
+    let refused = Err(BuildError::Verify(VerifyError::Extension(Extension::I2cRegisters)));
+    for (numbers, registers) in
+        [([0, 1], &[][..]), ([0, 0], &[one]), ([2, 1], &[one, two]), ([1, 1], &[one]), ([1, 0], &[one, two])]
+    {
+        assert_eq!(build(numbers, registers), refused, "{numbers:?}");
     }
 }
 

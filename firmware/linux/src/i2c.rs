@@ -1,7 +1,7 @@
 //! I2C buses of the kernel, `/dev/i2c-N`.
 //!
-//! The kernel's driver clocks the bus: its rate is that of the device tree, its time limit has steps of 10 ms,
-//! and freeing a bus is its own affair. A transfer is one request of two messages, with a repeated start
+//! The kernel's driver clocks the bus: its rate is that of the device tree, its time limit has steps of 10
+//! ms, and freeing a bus is its own affair. A transfer is one request of two messages, with a repeated start
 //! between them.
 
 use std::io;
@@ -17,7 +17,8 @@ const STEP_US: u32 = 10_000;
 pub struct Buses(Vec<I2c>);
 
 impl Buses {
-    /// Does what [`tiny_mapper::I2c::write_read`] says. A bus that is not there is looked for again each time.
+    /// Does what [`tiny_mapper::I2c::write_read`] says. A bus that is not there is looked for again each
+    /// time.
     pub fn write_read(&mut self, device: &I2cRow, write: &[u8], read: &mut [u8]) -> Option<BusStatus> {
         let number = device.bus_number();
         let at = match self.0.iter().position(|bus| bus.bus() == number) {

@@ -30,6 +30,11 @@ impl<P: Port> Native<'_, P> {
         let write = copy.get_mut(..write_len as usize).ok_or(bad(write_len))?;
         write.copy_from_slice(memory::range(memory, from, write_len)?);
         let read = memory::range_mut(memory, to, read_len)?;
+        // The first byte names a register.
+        let registers = self.image.i2c_registers(device);
+        if registers.is_some_and(|registers| !registers.allow(write, read_len != 0)) {
+            return Err(bad(write.first().copied().unwrap_or(0).into()));
+        }
         let worst_us = device.worst_us();
         self.time_us = self.time_us.checked_sub(worst_us).ok_or(Fault::new(TrapCode::Time, worst_us))?;
         let status = self.port.i2c().and_then(|i2c| i2c.write_read(device, write, read));

@@ -5,7 +5,7 @@ mod common;
 use common::{Did, Recorder, builder, call, code, direct, fault, ret, with};
 use tiny_mapper::TrapCode;
 use xmap_abi::{BusStatus, HostFunction};
-use xmap_image::{I2cRow, ImageBuilder, Op, Ty, Word};
+use xmap_image::{I2cRegisters, I2cRow, ImageBuilder, Op, Ty, Word};
 
 const CALL: Word = Op::HostCall.abc(0, HostFunction::I2cWriteRead as u8, 0);
 /// What a transfer of the second device is charged: its time limit and twelve clocks.
@@ -85,6 +85,31 @@ fn what_is_not_declared_traps_before_the_first_bit() {
                 assert_eq!(fault(call(m, "f", &[1, 0, 1, 0, 1])), (TrapCode::Unavailable, row));
             });
         }
+    }
+}
+
+#[test]
+fn a_register_that_is_not_declared_traps() {
+    for mut b in images() {
+        b.i2c[1].1 = b.i2c[1].1.with_registers(1);
+        b.i2c_registers = vec![I2cRegisters::new([0x10], [0x20])];
+        with_bus(&b, Some(BusStatus::Ok), |m| {
+            assert_eq!(call(m, "f", &[1, 0, 1, 8, 2]), Ok(vec![0]), "0x10 is read");
+            assert_eq!(call(m, "f", &[1, 1, 2, 8, 0]), Ok(vec![0]), "0x20 is written");
+            m.port_mut().take();
+            assert_eq!(
+                fault(call(m, "f", &[1, 1, 1, 8, 2])),
+                (TrapCode::BadArgument, 0x20),
+                "0x20 is not read"
+            );
+            assert_eq!(
+                fault(call(m, "f", &[1, 0, 2, 8, 0])),
+                (TrapCode::BadArgument, 0x10),
+                "0x10 is not written"
+            );
+            assert_eq!(m.port_mut().take(), []);
+            assert_eq!(call(m, "f", &[0, 2, 1, 8, 2]), Ok(vec![0]), "the other device has no such sets");
+        });
     }
 }
 

@@ -16,9 +16,10 @@
 //!
 //! # What is not simulated
 //!
-//! A module's computing takes no time; time passes where the test or the module waits. A transfer
-//! on a bus takes the time that it takes on the wire; ALT functions have no other peripherals behind them. Lines have no pull at reset, which on a real board differs from
-//! line to line; the lines that a manifest declares get theirs at load, here as there.
+//! A module's computing takes no time; time passes where the test or the module waits. A transfer on a bus
+//! takes the time that it takes on the wire; ALT functions have no other peripherals behind them. Lines have
+//! no pull at reset, which on a real board differs from line to line; the lines that a manifest declares get
+//! theirs at load, here as there.
 //!
 //! A module without a manifest does not say which lines are outputs. For its lines the last event
 //! wins: a store makes the line follow it, a level from outside overrides that until the next store, and

@@ -1,9 +1,11 @@
 //! `[i2c.NAME]`: the devices on I2C buses that the module may reach, each with its bounds.
 
+use std::ops::RangeInclusive;
+
 use toml::{Spanned, de::DeValue};
 use xmap_boards::{Board, I2cBus};
 use xmap_image::{
-    I2cRow,
+    I2cRegisters, I2cRow,
     limits::{I2C_ADDRESSES, I2C_SPEED_HZ, MAX_BUS_TIMEOUT_US, MAX_I2C_BYTES, MAX_I2C_DEVICES},
 };
 
@@ -28,6 +30,8 @@ pub struct I2cDevice {
     pub bus: At<&'static I2cBus>,
     /// The row that the image has of it, without its name.
     pub row: I2cRow,
+    /// The registers that transfers may name; `None` where they may name any.
+    pub registers: Option<I2cRegisters>,
 }
 
 /// The devices that could be read, in the order of the text.
@@ -44,7 +48,9 @@ pub(super) fn parse(
         reader.error(Code::TooManyDevices, &table.span, message);
     }
     let all = entries.into_iter().filter_map(|(name, value)| device(reader, &name, value, board));
-    let devices: Vec<I2cDevice> = all.collect();
+    let mut devices: Vec<I2cDevice> = all.collect();
+    let narrowed = devices.iter_mut().filter(|device| device.registers.is_some());
+    (1..).zip(narrowed).for_each(|(number, device)| device.row = device.row.with_registers(number));
     same(reader, &devices);
     taken_lines(reader, &devices, pins);
     devices
@@ -60,7 +66,17 @@ fn device(
     let table = reader.table(who.clone(), value)?;
     reader.only(
         &table,
-        &["bus", "address", "speed_hz", "speed", "write_max", "read_max", "timeout_us", "timeout"],
+        &[
+            "bus",
+            "address",
+            "speed_hz",
+            "speed",
+            "write_max",
+            "read_max",
+            "timeout_us",
+            "timeout",
+            "registers",
+        ],
     );
     reader.required(&table, &["bus", "address", "write_max", "read_max"]);
     let name = name(reader, key);
@@ -73,6 +89,8 @@ fn device(
         Some(speed) => Some(speed.value),
         None => (!SPEED.keys().any(|key| table.has(key))).then_some(DEFAULT_SPEED_HZ),
     };
+    let narrowed = table.has("registers");
+    let registers = registers(reader, &table);
     let given = TIMEOUT.keys().any(|key| table.has(key));
     let timeout = reader.measure32(&table, &TIMEOUT, 1..=MAX_BUS_TIMEOUT_US);
     if given && timeout.is_none() {
@@ -103,7 +121,48 @@ fn device(
         return None;
     }
     address?;
-    Some(I2cDevice { name: name?, bus, row: row(timeout_us) })
+    if narrowed && registers.is_none() {
+        return None;
+    }
+    Some(I2cDevice { name: name?, bus, row: row(timeout_us), registers })
+}
+
+/// `registers = { read = [0, "16-31"], write = [1] }`.
+fn registers(reader: &mut Reader<'_>, table: &Table<'_>) -> Option<I2cRegisters> {
+    let sets = reader.sub_table(table, "registers", format!("`registers` of {}", table.name))?;
+    reader.only(&sets, &["read", "write"]);
+    let errors = reader.errors.len();
+    let [read, write] = ["read", "write"].map(|key| {
+        let list = reader.list(&sets, key, "a list of registers").map_or(&[][..], |list| list.value);
+        list.iter().filter_map(|item| range(reader, key, item)).flatten().collect::<Vec<u8>>()
+    });
+    (reader.errors.len() == errors).then(|| I2cRegisters::new(read, write))
+}
+
+/// A register, or a text with the first and the last of several.
+fn range(reader: &mut Reader<'_>, key: &str, item: &Spanned<DeValue<'_>>) -> Option<RangeInclusive<u8>> {
+    let DeValue::String(text) = item.get_ref() else {
+        let one = reader.whole(key, item, 0..=0xff)?.value as u8;
+        return Some(one..=one);
+    };
+    let ends = text.split_once('-').and_then(|(first, last)| Some([number(first)?, number(last)?]));
+    match ends {
+        Some([first, last]) if first <= last => Some(first..=last),
+        _ => {
+            let message = format!("{key}: expected registers, `\"16-31\"`, found `{text}`");
+            reader.error(Code::OutOfRange, &item.span(), message).help =
+                Some("registers are 0 to 255, the first one in front".into());
+            None
+        }
+    }
+}
+
+/// A register, decimal or hexadecimal.
+fn number(text: &str) -> Option<u8> {
+    match text.trim().strip_prefix("0x") {
+        Some(digits) => u8::from_str_radix(digits, 16).ok(),
+        None => text.trim().parse().ok(),
+    }
 }
 
 /// The name of a device: that of its table.

@@ -68,6 +68,20 @@ pub fn schema() -> String {
         .insert("write_max".into(), whole("Bytes that a transfer writes at most.", 0, MAX_I2C_BYTES as u64));
     device.insert("read_max".into(), whole("Bytes that a transfer reads at most.", 0, MAX_I2C_BYTES as u64));
     measure(&mut device, &TIMEOUT, "When a transfer that is not done is ended.");
+    let register = json!({
+        "anyOf": [
+            { "type": "integer", "minimum": 0, "maximum": 255 },
+            { "type": "string", "pattern": "^ *(0x)?[0-9a-fA-F]+ *- *(0x)?[0-9a-fA-F]+ *$" },
+        ],
+    });
+    let registers =
+        |description: &str| json!({ "description": description, "type": "array", "items": register });
+    let sets = table(
+        "The registers that a transfer may name with the first byte that it writes.",
+        [("read", registers("Those that are read.")), ("write", registers("Those that are written."))],
+        &[],
+    );
+    device.insert("registers".into(), sets);
     let mut device = object("A device on an I2C bus that the module may reach.", device);
     device["required"] = json!(["bus", "address", "write_max", "read_max"]);
     let mut on = Map::new();
@@ -277,6 +291,10 @@ mod tests {
             ("[build]\nqqqqqqqqqqqqqqq = 1", "/properties/build"),
             ("[pins]\n17 = { qqqqqqqqqqqqqqq = 1 }", "/properties/pins/additionalProperties"),
             ("[i2c]\na = { qqqqqqqqqqqqqqq = 1 }", "/properties/i2c/additionalProperties"),
+            (
+                "[i2c]\na = { registers = { qqqqqqqqqqqqqqq = 1 } }",
+                "/properties/i2c/additionalProperties/properties/registers",
+            ),
             ("[exports]\na = { qqqqqqqqqqqqqqq = 1 }", "/properties/exports/additionalProperties"),
             (
                 "[exports]\na = { on = { qqqqqqqqqqqqqqq = 1 } }",

@@ -556,4 +556,12 @@ fn devices_on_buses_have_their_indices_and_defaults() {
     assert_eq!(manifest.i2c_at(1, 0x68).unwrap().name.value, "clock");
     let lines = temp.bus.value.lines();
     assert_eq!(lines_text(lines), "2-3");
+    let text = text.replace("timeout =", "registers = { read = [\"0-6\", 0x3f], write = [] }\ntimeout =");
+    let manifest = parse(&text).unwrap();
+    let expected = xmap_image::I2cRegisters::new([0, 1, 2, 3, 4, 5, 6, 0x3f], []);
+    assert_eq!(
+        manifest.i2c.iter().map(|device| device.registers).collect::<Vec<_>>(),
+        [None, Some(expected)]
+    );
+    assert_eq!(manifest.i2c[1].row.registers(), 1);
 }

@@ -245,6 +245,7 @@ pub(super) fn extension_name(section: Extension) -> &'static str {
         Extension::Stack => "stack",
         Extension::StackPointer => "stack pointer",
         Extension::I2c => "i2c",
+        Extension::I2cRegisters => "i2c registers",
         Extension::Contracts => "contracts",
         Extension::Zone => "zone",
     }
