@@ -355,7 +355,7 @@ fn an_abort_of_assemblyscript_says_what_and_where() {
     let mut sim = Sim::from_words(compiled.words).unwrap();
     assert_eq!(sim.call("get", &[Value::I32(3)]).unwrap(), [Value::I32(3)]);
     let Err(CallError::Trap(trap)) = sim.call("get", &[Value::I32(4)]) else { panic!("no trap") };
-    let origin = compiled.map.find(trap.op).unwrap();
+    let origin = compiled.map.find(trap.op, Some(trap.export)).unwrap();
     assert_eq!(origin.message.as_deref(), Some("Index out of range: ä😀 in ~lib/array.ts:12:7"));
     assert!(origin.to_string().ends_with(": Index out of range: ä😀 in ~lib/array.ts:12:7"), "{origin}");
     assert_eq!(log(&sim), ["Warn abort: Index out of range: ä😀 in ~lib/array.ts:12:7"]);

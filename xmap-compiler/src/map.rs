@@ -8,8 +8,9 @@ use xmap_image::{ExportId, Image, Op, Plain, Word, decode, is_plain};
 
 use crate::diagnostic::SourcePlace;
 use crate::ir::Site;
-use crate::link::{Linked, Origin as Function};
-use crate::wasm::{LineTable, WasmModule, is_library};
+use crate::link::{Linked, LinkedEntry, Origin as Function};
+use crate::manifest::MappedExport;
+use crate::wasm::{ConstExpr, LineTable, WasmModule, is_library};
 
 /// The version of the file.
 const FORMAT: u32 = 1;
@@ -53,7 +54,14 @@ pub struct MapFunction {
     /// Where it is called from, if it is the toolchain's alone: the author's lines, `MOST_CALLERS` at most.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub callers: Vec<String>,
+    /// For each of them, the exports that come by it, [`START`] for the start function; any does where there
+    /// are none, or no list.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub callers_of: Vec<Vec<u16>>,
 }
+
+/// The start function among exports, as traps have it.
+pub const START: u16 = u16::MAX;
 
 /// Where an op came from. Ops that follow each other from one instruction have one entry.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -116,17 +124,40 @@ impl std::fmt::Display for Origin {
     }
 }
 
+impl MapFunction {
+    /// Returns the lines that a call of an export may have come by. All, where none of them is known to be.
+    fn callers_by(&self, export: Option<u16>) -> Vec<String> {
+        let by = |n: usize| {
+            self.callers_of
+                .get(n)
+                .is_none_or(|of| of.is_empty() || export.is_none_or(|export| of.contains(&export)))
+        };
+        let some = self.callers.iter().enumerate().filter(|(n, _)| by(*n)).map(|(_, line)| line.clone());
+        let mut some: Vec<String> = some.collect();
+        if some.is_empty() {
+            some.clone_from(&self.callers);
+        }
+        let more = some.len().saturating_sub(MOST_SHOWN);
+        if more > 1 {
+            some.truncate(MOST_SHOWN);
+            some.push(format!("{more} more lines"));
+        }
+        some
+    }
+}
+
 impl SourceMap {
     pub(crate) fn of(
         words: &[Word],
         module: &WasmModule<'_>,
         linked: &Linked,
         lines: &LineTable<'_>,
+        exports: &[MappedExport],
         kept: Vec<String>,
     ) -> Self {
         let mut start = 0;
         let mut functions = Vec::new();
-        let callers = Callers::of(linked, lines);
+        let callers = Callers::of(module, linked, lines, exports);
         for (n, (function, source)) in linked.functions.iter().zip(&linked.sources).enumerate() {
             let mut ops: Vec<MapOp> = Vec::new();
             let mut last = None;
@@ -145,12 +176,15 @@ impl SourceMap {
                     });
                 }
             }
+            let (callers, callers_of) =
+                if library { callers.authors_of(n as u32).into_iter().unzip() } else { Default::default() };
             functions.push(MapFunction {
                 name: module.function_name(source.index).to_string(),
                 start,
                 ops,
                 loops: source.loops.clone(),
-                callers: if library { callers.authors_of(n as u32) } else { Vec::new() },
+                callers,
+                callers_of,
             });
             start += function.code.len() as u32;
         }
@@ -187,15 +221,15 @@ impl SourceMap {
         Self { contracts, ..self }.plain()
     }
 
-    /// Where the op with this index in the code section came from.
-    pub fn find(&self, op: u32) -> Option<Origin> {
+    /// Returns where the op with this index in the code section came from, in a call of an export.
+    pub fn find(&self, op: u32, export: Option<u16>) -> Option<Origin> {
         let n = self.functions.partition_point(|f| f.start <= op).checked_sub(1)?;
         let function = &self.functions[n];
         let k = function.ops.partition_point(|o| function.start + o.at <= op).checked_sub(1)?;
         let MapOp { wasm, source, inlined, message, .. } = function.ops[k].clone();
         // Who calls it says more only where the line is the toolchain's.
         let library = source.as_ref().is_some_and(|source| is_library(source));
-        let callers = if library { function.callers.clone() } else { Vec::new() };
+        let callers = if library { function.callers_by(export) } else { Vec::new() };
         Some(Origin { function: function.name.clone(), wasm, source, inlined, callers, message })
     }
 
@@ -268,18 +302,52 @@ impl Chain {
     }
 }
 
-/// The author's lines that are named for a function of the toolchain's, at most; others are counted.
-const MOST_CALLERS: usize = 8;
+/// The author's lines that a map has for a function of the toolchain's, at most; others are counted.
+const MOST_CALLERS: usize = 32;
+/// Those of them that are named for a trap.
+const MOST_SHOWN: usize = 8;
 
 /// For each function, the calls of it: the caller's number and the call's position.
 struct Callers<'l, 'm> {
     calls: HashMap<u32, Vec<(usize, u32)>>,
+    /// For each function that a device calls by itself or for a host, the exports that it is.
+    entries: HashMap<u32, Vec<u16>>,
+    /// Functions that may be called through a table, where anything is.
+    indirect: BTreeSet<u32>,
     linked: &'l Linked,
     lines: &'l LineTable<'m>,
 }
 
 impl<'l, 'm> Callers<'l, 'm> {
-    fn of(linked: &'l Linked, lines: &'l LineTable<'m>) -> Self {
+    fn of(
+        module: &WasmModule<'_>,
+        linked: &'l Linked,
+        lines: &'l LineTable<'m>,
+        exports: &[MappedExport],
+    ) -> Self {
+        let mut entries: HashMap<u32, Vec<u16>> = HashMap::new();
+        for (position, export) in (0..).zip(exports) {
+            if let LinkedEntry::Function(function) = linked.entries[&export.function] {
+                entries.entry(function).or_default().push(position);
+            }
+        }
+        if let Some(start) = linked.start {
+            entries.entry(start).or_default().push(START);
+        }
+        let mut indirect = BTreeSet::new();
+        if !linked.types.is_empty() {
+            let items = module.elements.iter().flat_map(|segment| &segment.items);
+            let named = items.chain(module.globals.iter().map(|global| &global.init));
+            let numbers = named.filter_map(|init| match init {
+                ConstExpr::Function(function) => linked.numbers.get(function).copied(),
+                _ => None,
+            });
+            indirect.extend(numbers);
+            for function in &linked.functions {
+                let refs = decode(&function.code).filter(|(_, op, _)| *op == Op::RefFunc);
+                indirect.extend(refs.map(|(_, _, words)| words[0] >> 16));
+            }
+        }
         let mut calls: HashMap<u32, Vec<(usize, u32)>> = HashMap::new();
         if lines.exist() {
             for (n, (function, source)) in linked.functions.iter().zip(&linked.sources).enumerate() {
@@ -290,19 +358,37 @@ impl<'l, 'm> Callers<'l, 'm> {
                 }
             }
         }
-        Self { calls, linked, lines }
+        Self { calls, entries, indirect, linked, lines }
     }
 
-    /// Returns the nearest lines of the author that a function is called from.
-    fn authors_of(&self, function: u32) -> Vec<String> {
-        let mut found = BTreeSet::new();
+    /// Returns the exports that come to a function; none where it may be any.
+    fn exports_of(&self, functions: &BTreeSet<u32>) -> Vec<u16> {
+        let (mut seen, mut found) = (functions.clone(), BTreeSet::new());
+        let mut pending: Vec<u32> = functions.iter().copied().collect();
+        while let Some(function) = pending.pop() {
+            if self.indirect.contains(&function) {
+                return Vec::new();
+            }
+            found.extend(self.entries.get(&function).into_iter().flatten());
+            let callers = self.calls.get(&function).into_iter().flatten().map(|(caller, _)| *caller as u32);
+            pending.extend(callers.filter(|caller| seen.insert(*caller)));
+        }
+        found.into_iter().collect()
+    }
+
+    /// Returns the nearest lines of the author that a function is called from, each with the exports that
+    /// come by it.
+    fn authors_of(&self, function: u32) -> Vec<(String, Vec<u16>)> {
+        let mut found: BTreeMap<String, BTreeSet<u32>> = BTreeMap::new();
         let mut seen = BTreeSet::from([function]);
         let mut pending = vec![function];
         while let Some(function) = pending.pop() {
             for (caller, position) in self.calls.get(&function).into_iter().flatten() {
                 let chain = Chain::of(&self.linked.sources[*caller], *position, self.lines);
                 match chain.source {
-                    Some(source) if chain.authors => _ = found.insert(source),
+                    Some(source) if chain.authors => {
+                        found.entry(source).or_default().insert(*caller as u32);
+                    }
                     _ if seen.insert(*caller as u32) => pending.push(*caller as u32),
                     _ => {}
                 }
@@ -310,11 +396,92 @@ impl<'l, 'm> Callers<'l, 'm> {
         }
         let more = found.len().saturating_sub(MOST_CALLERS);
         let named = found.into_iter().take(MOST_CALLERS);
-        named.chain((more > 0).then(|| format!("{more} more lines"))).collect()
+        let named = named.map(|(line, functions)| (line, self.exports_of(&functions)));
+        named.chain((more > 0).then(|| (format!("{more} more lines"), Vec::new()))).collect()
     }
 }
 
 /// Bytes in hexadecimal.
 pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use xmap_boards::RPI4B;
+
+    use super::*;
+    use crate::compile::compile_with;
+    use crate::manifest::Manifest;
+    use crate::wasm::SourceMapText;
+
+    /// A function of the toolchain's that two exports call, one of them at two lines, and a third one through a
+    /// table.
+    const TEXT: &str = r#"(module
+        (type $t (func (param i32) (result i32)))
+        (memory 1)
+        (table 1 funcref)
+        (elem (i32.const 0) $c)
+        (func $lib (param i32) (result i32)
+            (loop
+                (i32.store (i32.const 0) (i32.add (i32.load (i32.const 0)) (i32.const 1)))
+                (i32.store (i32.const 4) (i32.add (i32.load (i32.const 4)) (local.get 0)))
+                (br_if 0 (i32.lt_u (i32.load (i32.const 0)) (i32.const 9))))
+            (i32.div_u (i32.const 1) (local.get 0)))
+        (func $a (export "a") (param i32) (result i32) (call $lib (local.get 0)))
+        (func $b (export "b") (param i32) (result i32)
+            (i32.add (call $lib (local.get 0)) (call $lib (i32.add (local.get 0) (i32.const 1)))))
+        (func $c (param i32) (result i32) (i32.xor (call $lib (local.get 0)) (i32.const 7)))
+        (func (export "d") (param i32) (result i32)
+            (call_indirect (type $t) (local.get 0) (i32.load (i32.const 8)))))"#;
+
+    #[test]
+    fn a_line_that_the_export_does_not_come_by_is_not_named() {
+        let wasm = crate::text::encode(TEXT, |_, _| ()).unwrap().0;
+        // Each instruction has a line of its own; those of the first function are the toolchain's.
+        let mut places = Vec::new();
+        let bodies = wasmparser::Parser::new(0).parse_all(&wasm).filter_map(|part| match part.unwrap() {
+            wasmparser::Payload::CodeSectionEntry(body) => Some(body),
+            _ => None,
+        });
+        for (n, body) in bodies.enumerate() {
+            let source = u32::from(n > 0);
+            for (line, op) in body.get_operators_reader().unwrap().into_iter_with_offsets().enumerate() {
+                places.push((op.unwrap().1 as u32, [source, 100 * n as u32 + line as u32, 0]));
+            }
+        }
+        let lines = SourceMapText::of(["~lib/array.ts", "panel.ts"].map(String::from).to_vec(), places);
+        let manifest = Manifest::bare(&RPI4B, Path::new("panel.wasm"));
+        let compiled = compile_with(&manifest, &wasm, Some(lines)).unwrap();
+        let map = compiled.map;
+        let lib = map.functions.iter().find(|function| !function.callers.is_empty()).unwrap();
+        assert_eq!(lib.callers.len(), 4, "{lib:?}");
+        let op = lib.start + lib.ops.last().unwrap().at;
+        let position = |key: &str| map.exports.iter().position(|export| export == key).unwrap() as u16;
+        let named = |key: &str| {
+            let origin = map.find(op, Some(position(key))).unwrap();
+            assert_eq!(origin.source.as_deref().map(is_library), Some(true));
+            origin.callers
+        };
+        // What stands in a table may be called by anything.
+        let of = |line: &str| line.strip_prefix("panel.ts:").unwrap()[..1].to_string();
+        let of = |key: &str| named(key).iter().map(|line| of(line)).collect::<String>();
+        assert_eq!(
+            (of("default.a"), of("default.b"), of("default.d")),
+            ("13".into(), "223".into(), "3".into())
+        );
+        // A map of before has no such list, and names all.
+        let old = SourceMap {
+            functions: map
+                .functions
+                .iter()
+                .cloned()
+                .map(|f| MapFunction { callers_of: Vec::new(), ..f })
+                .collect(),
+            ..map.clone()
+        };
+        assert_eq!(old.find(op, None).unwrap().callers.len(), 4);
+    }
 }

@@ -356,7 +356,7 @@ impl Unbounded {
         };
         let at = self.at.unwrap_or_default();
         let start = map.and_then(|map| map.functions.get(self.function)).map(|function| function.start);
-        match start.and_then(|start| map?.find(start + at)) {
+        match start.and_then(|start| map?.find(start + at, None)) {
             Some(origin) if origin.source.is_some() => format!("{what} at {origin}"),
             Some(origin) => format!("{what} in {origin}"),
             None => format!("{what} in function {}, word {at}", self.function),

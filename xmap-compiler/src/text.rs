@@ -84,9 +84,9 @@ impl TextPlaces {
             while let Some((_, c)) = chars.next_if(|(at, _)| *at < start) {
                 [line, column] = if c == '\n' { [line + 1, 0] } else { [line, column + 1] };
             }
-            (at as u32, [line, column])
+            (at as u32, [0, line, column])
         });
-        SourceMapText::of(name, stretches.collect())
+        SourceMapText::of(vec![name.to_string()], stretches.collect())
     }
 
     /// Puts places in the text where errors have places in the module.

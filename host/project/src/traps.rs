@@ -48,7 +48,7 @@ pub fn origin<'m>(maps: impl IntoIterator<Item = &'m SourceMap>, trap: &Trap) ->
     }
     // The trap names its image by the beginning of its hash.
     let hash: String = trap.image.to_le_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
-    maps.into_iter().find(|map| map.image.starts_with(&hash))?.find(trap.op)
+    maps.into_iter().find(|map| map.image.starts_with(&hash))?.find(trap.op, Some(trap.export))
 }
 
 /// The author's lines that a trap can be said to be at, each as `file:line:column`.

@@ -63,12 +63,10 @@ impl SourceMapText {
         stretches.is_sorted_by_key(|(at, _)| *at).then_some(Self { sources, stretches })
     }
 
-    /// Makes the source map of a module that was made of one file: offsets in the module with their lines and
-    /// columns, from 0.
-    pub(crate) fn of(source: &str, mut lines: Vec<(u32, [u32; 2])>) -> Self {
-        lines.sort_by_key(|(at, _)| *at);
-        let stretches = lines.into_iter().map(|(at, [line, column])| (at, Some([0, line, column])));
-        Self { sources: vec![source.to_string()], stretches: stretches.collect() }
+    /// Makes a source map of offsets in a module with their sources, lines and columns, all from 0.
+    pub(crate) fn of(sources: Vec<String>, mut places: Vec<(u32, [u32; 3])>) -> Self {
+        places.sort_by_key(|(at, _)| *at);
+        Self { sources, stretches: places.into_iter().map(|(at, place)| (at, Some(place))).collect() }
     }
 
     /// Returns the place that an offset in the module comes from. A source map does not say what was inlined

@@ -61,7 +61,7 @@ impl Maps {
         if trap.op == Trap::NO_OP {
             return None;
         }
-        self.with(trap, |map| map.find(trap.op))?
+        self.with(trap, |map| map.find(trap.op, Some(trap.export)))?
     }
 
     /// Returns the key of a trap's export, if a map or the device has named it.
@@ -292,6 +292,7 @@ mod tests {
             ops,
             loops: Vec::new(),
             callers: Vec::new(),
+            callers_of: Vec::new(),
         };
         let functions =
             vec![function("$tick", 5, vec![at(0, Some("hall.c:7:3"))]), function("#1", 9, vec![at(0, None)])];
@@ -348,16 +349,16 @@ module  name     life      image     version  generation  trial  previous
     #[test]
     fn a_conflict_says_what_helps() {
         let help = |code, detail| state_help(&ImageState::Rejected { code, detail });
-        for code in 281..=286 {
+        for code in 281..=287 {
             assert!(
                 help(code, 3 << 16 | 17)
                     .is_some_and(|help| help.starts_with("swap module 3 to what it runs"))
             );
         }
-        for code in 271..=276 {
+        for code in 271..=277 {
             assert!(help(code, 17).is_some_and(|help| help.contains("xmap link")));
         }
-        let others = [0, 12, 270, 277, 280, 287, 512, 768, u16::MAX];
+        let others = [0, 12, 270, 278, 280, 288, 512, 768, u16::MAX];
         assert!(others.iter().all(|code| help(*code, 17).is_none()));
         assert_eq!(help(283, 200), None, "no such line");
     }
