@@ -322,6 +322,7 @@ fn seeded_faults_are_all_found() {
 fn what_cannot_be_read_is_not_fine() {
     for (language, text) in [
         (Language::C, "void take_u8(uint8_t level;\n"),
+        (Language::C, "void take_u8(uint8_t?? level);\n"),
         (Language::Kotlin, "object P { external fun takeU8(level UByte) }\n"),
         (Language::Swift, "protocol P { func takeU8(_ level UInt8) }\n"),
         (Language::TypeScript, "export declare function takeU8(level: number void;\n"),
@@ -339,6 +340,14 @@ fn what_cannot_be_read_is_not_fine() {
             findings(language, &all[..end]);
         }
         findings(language, &"(".repeat(20_000));
+        let ty = scalar(language, Ty::U8);
+        let name = if language == Language::C || language == Language::Rust { "take_u8" } else { "takeU8" };
+        for (open, close) in [("(", ")"), ("", "?"), ("Option<", ">")] {
+            let nested = format!("{}{ty}{}", open.repeat(20_000), close.repeat(20_000));
+            let params = vec![("level".to_string(), nested)];
+            let parts = Parts { name: name.into(), params, result: None, owners: Vec::new() };
+            assert!(!findings(language, &file(language, &parts)).is_empty(), "{language:?} {close}");
+        }
         findings(language, &"\u{e9}\u{0}{".repeat(5_000));
     }
 }

@@ -101,7 +101,7 @@ fn what_no_client_can_be_made_of_is_refused_with_its_place() {
         (
             "/components/schemas/Level",
             json!({ "$ref": "#/components/schemas/Level" }),
-            "/components/schemas/Level/$ref",
+            "/paths/~1v1~1log/post/requestBody/content/application~1json/schema/properties/level",
         ),
         ("/components/schemas/Level/enum", json!(["a-b", "a_b"]), "/components/schemas/Level/enum"),
         ("/components/schemas/Receipt/required", json!(["nothing"]), "/components/schemas/Receipt/required"),
@@ -127,6 +127,28 @@ fn what_no_client_can_be_made_of_is_refused_with_its_place() {
         document["paths"]["/v1/log"]["post"]["callbacks"] = json!({});
     });
     assert_eq!(found, "/paths/~1v1~1log/post/callbacks", "{why}");
+    // A chain of types that is longer than any: each is a class; a chain of lists is too much.
+    let chain = |document: &mut Json, next: &dyn Fn(&Json) -> Json| {
+        let schemas = document["components"]["schemas"].as_object_mut().unwrap();
+        for n in 0..20_000 {
+            let after = json!({ "$ref": format!("#/components/schemas/T{}", n + 1) });
+            schemas.insert(format!("T{n}"), next(&after));
+        }
+        schemas.insert("T20000".into(), json!({ "type": "string" }));
+        schemas["Receipt"]["properties"]["id"] = json!({ "$ref": "#/components/schemas/T0" });
+    };
+    let mut long = logging();
+    chain(&mut long, &|after| json!({ "type": "object", "properties": { "next": after } }));
+    assert_eq!(Api::read(&long).unwrap().types.len(), 20_006);
+    let (_, why) = refused(&|document| chain(document, &|after| json!({ "type": "array", "items": after })));
+    assert_eq!(why, "more than 16 lists lead to one another");
+    let (_, why) = refused(&|document| {
+        document["components"]["schemas"]["log-field"] =
+            json!({ "type": "object", "properties": { "a": { "type": "string" } } });
+        document["components"]["schemas"]["Receipt"]["properties"]["id"] =
+            json!({ "$ref": "#/components/schemas/log-field" });
+    });
+    assert_eq!(why, "two types become `LogField`");
     // Two names that become one.
     let (found, why) = refused(&|document| {
         document["components"]["schemas"]["Receipt"]["properties"]["ID"] = json!({ "type": "string" });

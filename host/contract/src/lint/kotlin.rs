@@ -106,19 +106,16 @@ fn annotated(text: &str) -> Option<Owner> {
 }
 
 fn declared(at: At<'_>, aliases: &HashMap<&str, Shape>) -> Declared {
-    match at.kind() {
-        "nullable_type" => {
-            let inner = at.children().into_iter().find(is_type);
-            let inner = inner.map(|inner| declared(inner, aliases).shape);
-            let shape = inner.unwrap_or_else(|| Shape::Unknown("no type of a contract".into()));
-            Declared { nullable: true, ..at.declared(shape) }
+    // No recursion: a text may nest deeply.
+    let (mut inner, mut nullable) = (at, false);
+    while matches!(inner.kind(), "nullable_type" | "parenthesized_type") {
+        nullable |= inner.kind() == "nullable_type";
+        match inner.children().into_iter().find(is_type) {
+            Some(next) => inner = next,
+            None => return at.declared(Shape::Unknown("no type of a contract".into())),
         }
-        "parenthesized_type" => match at.children().into_iter().find(is_type) {
-            Some(inner) => declared(inner, aliases),
-            None => at.declared(Shape::Unknown("no type of a contract".into())),
-        },
-        _ => at.declared(shape(at, aliases)),
     }
+    Declared { nullable, ..at.declared(shape(inner, aliases)) }
 }
 
 fn shape(at: At<'_>, aliases: &HashMap<&str, Shape>) -> Shape {

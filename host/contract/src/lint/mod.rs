@@ -188,6 +188,18 @@ pub fn lint(
     language: Language,
     file: &Arc<Source>,
 ) -> Vec<Finding> {
+    if tree::nests_deeply(&file.text) {
+        let finding = Finding {
+            rule: Rule::Unreadable,
+            verdict: Some(Verdict::Unknown),
+            key: String::new(),
+            message: "the file's brackets stand too deep in one another".to_string(),
+            help: "leave it out, or write it flatter".to_string(),
+            place: Place::File(file.path.clone()),
+            other: place(""),
+        };
+        return vec![finding];
+    }
     let declarations = match language {
         Language::C => c::read(&file.text),
         Language::Kotlin => kotlin::read(&file.text),

@@ -100,16 +100,21 @@ fn function(at: At<'_>, name: At<'_>, aliases: &HashMap<&str, Shape>) -> Declara
 }
 
 fn declared(at: At<'_>, aliases: &HashMap<&str, Shape>) -> Declared {
-    match at.kind() {
-        "optional_type" | "implicitly_unwrapped_type" => {
-            let inner = at.children().into_iter().find(is_type).map(|inner| declared(inner, aliases).shape);
-            let shape = inner.unwrap_or_else(|| Shape::Unknown("no type of a contract".into()));
-            Declared { nullable: true, ..at.declared(shape) }
+    // No recursion: a text may nest deeply.
+    let (mut inner, mut nullable) = (at, false);
+    while matches!(inner.kind(), "optional_type" | "implicitly_unwrapped_type") {
+        nullable = true;
+        match inner.children().into_iter().find(is_type) {
+            Some(next) => inner = next,
+            None => return at.declared(Shape::Unknown("no type of a contract".into())),
         }
-        "tuple_type" if at.children().is_empty() => nothing(at.span()),
-        "array_type" if at.text().replace(' ', "") == "[UInt8]" => at.declared(Shape::Bytes(None)),
-        _ => at.declared(shape(at, aliases)),
     }
+    let found = match inner.kind() {
+        "tuple_type" if inner.children().is_empty() => nothing(at.span()),
+        "array_type" if inner.text().replace(' ', "") == "[UInt8]" => at.declared(Shape::Bytes(None)),
+        _ => at.declared(shape(inner, aliases)),
+    };
+    Declared { nullable, ..found }
 }
 
 fn shape(at: At<'_>, aliases: &HashMap<&str, Shape>) -> Shape {

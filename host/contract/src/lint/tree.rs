@@ -99,7 +99,7 @@ pub(super) fn nothing(span: Range<usize>) -> Declared {
     Declared { shape: Shape::Void, text: String::new(), nullable: false, owner: None, span }
 }
 
-/// The names in stretches that could not be read: those of an error, and of a declaration with a part missing.
+/// The names in stretches that could not be read: those of an error, and of a function that has one in it.
 pub(super) fn unread(root: At<'_>, into: &mut Declarations) {
     if !root.node.has_error() {
         return;
@@ -107,8 +107,11 @@ pub(super) fn unread(root: At<'_>, into: &mut Declarations) {
     let mut open = vec![root.node];
     while let Some(node) = open.pop() {
         if node.is_error() || node.is_missing() {
-            let within = declaration(node).unwrap_or(node);
-            for name in root.with(within).walk().into_iter().filter(|at| at.kind().ends_with("identifier")) {
+            let all = root.with(node).walk();
+            let own = function(node).and_then(|node| {
+                root.with(node).walk().into_iter().find(|at| at.kind().ends_with("identifier"))
+            });
+            for name in all.into_iter().filter(|at| at.kind().ends_with("identifier")).chain(own) {
                 let found = (name.text().to_string(), name.span());
                 if !into.unread.contains(&found) {
                     into.unread.push(found);
@@ -120,13 +123,41 @@ pub(super) fn unread(root: At<'_>, into: &mut Declarations) {
     }
 }
 
-/// The declaration around a node, if one is near.
-fn declaration(node: Node<'_>) -> Option<Node<'_>> {
-    let is = |kind: &str| {
-        !kind.ends_with("_list")
-            && ["function", "declaration", "signature"].iter().any(|part| kind.contains(part))
-    };
-    std::iter::successors(node.parent(), Node::parent).take(3).find(|node| is(node.kind()))
+/// The function around a node; its first name is its own, but for the type of one in C.
+fn function(node: Node<'_>) -> Option<Node<'_>> {
+    const FUNCTIONS: [&str; 10] = [
+        "function_declarator",
+        "function_declaration",
+        "protocol_function_declaration",
+        "function_signature",
+        "function_signature_item",
+        "function_item",
+        "method_signature",
+        "method_definition",
+        "abstract_method_signature",
+        "property_signature",
+    ];
+    std::iter::successors(node.parent(), Node::parent).find(|node| FUNCTIONS.contains(&node.kind()))
+}
+
+/// Whether brackets, or marks that nest as well, stand deeper in one another than anybody writes: parsers go
+/// down as deep.
+pub(super) fn nests_deeply(text: &str) -> bool {
+    const MOST: u32 = 500;
+    let (mut depth, mut angles, mut marks) = (0u32, 0u32, 0u32);
+    text.bytes().any(|byte| {
+        marks = if matches!(byte, b'?' | b'*' | b'&' | b'!') { marks + 1 } else { 0 };
+        match byte {
+            b'(' | b'[' | b'{' => depth += 1,
+            b')' | b']' | b'}' => depth = depth.saturating_sub(1),
+            b'<' => angles += 1,
+            b'>' => angles = angles.saturating_sub(1),
+            // What is smaller than something else is no bracket.
+            b';' | b'\n' => angles = 0,
+            _ => {}
+        }
+        depth.max(angles).max(marks) > MOST
+    })
 }
 
 /// The end of a life: a function of one of these names in something that has a handle.

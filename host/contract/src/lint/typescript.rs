@@ -101,30 +101,21 @@ fn promised(at: At<'_>) -> At<'_> {
 }
 
 fn declared(at: At<'_>, aliases: &HashMap<&str, Shape>) -> Declared {
-    let missing = |at: &At<'_>| matches!(at.text(), "null" | "undefined");
-    match at.kind() {
-        "union_type" => {
-            let mut parts = Vec::new();
-            let mut open = vec![at];
-            while let Some(at) = open.pop() {
-                match at.kind() {
-                    "union_type" => open.extend(at.children()),
-                    _ => parts.push(at),
-                }
-            }
-            let rest: Vec<At<'_>> = parts.iter().filter(|part| !missing(part)).copied().collect();
-            let shape = match rest[..] {
-                [one] => shape(one, aliases),
-                _ => Shape::Unknown("one of several types".into()),
-            };
-            Declared { nullable: rest.len() < parts.len(), ..at.declared(shape) }
+    // The parts of a union, with or without parentheses. No recursion: a text may nest deeply.
+    let (mut parts, mut open) = (Vec::new(), vec![at]);
+    while let Some(part) = open.pop() {
+        match part.kind() {
+            "union_type" | "parenthesized_type" => open.extend(part.children()),
+            _ => parts.push(part),
         }
-        "parenthesized_type" => match at.children().into_iter().next() {
-            Some(inner) => declared(inner, aliases),
-            None => at.declared(Shape::Unknown("no type of a contract".into())),
-        },
-        _ if matches!(at.text(), "void" | "undefined") => nothing(at.span()),
-        _ => at.declared(shape(at, aliases)),
+    }
+    let is_missing = |part: &At<'_>| matches!(part.text(), "null" | "undefined");
+    let rest: Vec<At<'_>> = parts.iter().filter(|part| !is_missing(part)).copied().collect();
+    match rest[..] {
+        [] if parts.iter().any(|part| part.text() == "undefined") => nothing(at.span()),
+        [one] if one.text() == "void" => nothing(at.span()),
+        [one] => Declared { nullable: parts.len() > 1, ..at.declared(shape(one, aliases)) },
+        _ => at.declared(Shape::Unknown("one of several types".into())),
     }
 }
 

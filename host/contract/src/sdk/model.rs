@@ -203,7 +203,8 @@ impl Api {
                 "jsonSchemaDialect",
             ],
         )?;
-        let mut reader = Reader { document, types: BTreeMap::new(), open: Vec::new() };
+        let mut reader =
+            Reader { document, types: BTreeMap::new(), origins: BTreeMap::new(), later: Vec::new(), open: 0 };
         let mut groups: BTreeMap<String, Vec<Operation>> = BTreeMap::new();
         let paths = root.get("paths").map(|paths| object(paths, "/paths")).transpose()?;
         for (path, item) in paths.into_iter().flatten() {
@@ -230,6 +231,7 @@ impl Api {
         if groups.is_empty() {
             return refused("/paths", "there is no operation");
         }
+        reader.read_later()?;
         let text =
             |pointer: &str| document.pointer(pointer).and_then(Json::as_str).unwrap_or_default().to_string();
         let base = base(document)?;
@@ -272,8 +274,21 @@ struct Reader<'a> {
     document: &'a Json,
     /// The named types; one that is being read has no kind yet.
     types: BTreeMap<String, Option<Kind>>,
-    /// References that are being followed.
-    open: Vec<String>,
+    /// Where each type that a reference leads to stands.
+    origins: BTreeMap<String, String>,
+    /// Types that are read later: the schema, its pointer, its name.
+    later: Vec<(&'a Json, String, String)>,
+    /// Lists that are being read within one another.
+    open: usize,
+}
+
+/// Lists that lead to one another by references at most: each is read within the one before.
+const MOST_OPEN: usize = 16;
+
+/// Whether a schema takes `null`.
+fn is_nullable(schema: &Json) -> bool {
+    let kinds = schema.get("type").and_then(Json::as_array);
+    kinds.is_some_and(|kinds| kinds.iter().any(|kind| kind == "null")) || schema["nullable"] == true
 }
 
 const SCHEMA_KEYS: [&str; 25] = [
@@ -468,8 +483,9 @@ impl<'a> Reader<'a> {
             Some(schema) => self.schema(schema, &below(&at, "schema"), &pascal(&words(&wire)))?,
             None => return refused(&at, "it has no schema"),
         };
+        let is_enum = |schema| Ok(self.resolve(schema, &at)?.0.get("enum").is_some());
         let plain = matches!(ty, Type::Bool | Type::Int | Type::Long | Type::Float | Type::Text)
-            || matches!(&ty, Type::Named(name) if matches!(self.types.get(name), Some(Some(Kind::Enum(_)))));
+            || (matches!(ty, Type::Named(_)) && map.get("schema").map_or(Ok(false), is_enum)?);
         if !plain {
             return refused(&below(&at, "schema"), "a parameter of a path or a query is one value");
         }
@@ -566,29 +582,7 @@ impl<'a> Reader<'a> {
     /// The type of a schema; `base` is the name of a type that has none.
     fn schema(&mut self, value: &'a Json, pointer: &str, base: &str) -> Result<Type> {
         if let Some(reference) = value.get("$ref") {
-            let text = reference.as_str().unwrap_or_default();
-            let Some(name) = text.strip_prefix("#/components/schemas/").filter(|name| !name.contains('/'))
-            else {
-                return refused(
-                    &below(pointer, "$ref"),
-                    "a reference of a schema is `#/components/schemas/NAME`",
-                );
-            };
-            let Some(target) = self.document.pointer(&format!("/components/schemas/{name}")) else {
-                return refused(&below(pointer, "$ref"), format!("there is no `{text}`"));
-            };
-            let base = pascal(&words(name));
-            // A type that has itself in a field is one all the same; a reference to itself is none.
-            if self.types.contains_key(&base) {
-                return Ok(Type::Named(base));
-            }
-            if self.open.iter().any(|open| open == name) {
-                return refused(&below(pointer, "$ref"), "references lead round in a circle");
-            }
-            self.open.push(name.to_string());
-            let ty = self.schema(target, &below("/components/schemas", name), &base);
-            self.open.pop();
-            return ty;
+            return self.reference(value, reference.as_str().unwrap_or_default(), pointer);
         }
         let map = object(value, pointer)?;
         only(map, pointer, &SCHEMA_KEYS)?;
@@ -612,7 +606,7 @@ impl<'a> Reader<'a> {
             _ if map.contains_key("properties") => vec!["object"],
             _ => return refused(pointer, "it has no type"),
         };
-        let nullable = kinds.contains(&"null") || map.get("nullable") == Some(&Json::Bool(true));
+        let nullable = is_nullable(value);
         kinds.retain(|kind| *kind != "null");
         let [kind] = kinds[..] else {
             return refused(&below(pointer, "type"), "only one type, or one and `null`, is supported");
@@ -645,6 +639,51 @@ impl<'a> Reader<'a> {
             return refused(&below(pointer, "enum"), "only an enum of texts is supported");
         }
         Ok(if nullable { Type::Nullable(Box::new(ty)) } else { ty })
+    }
+
+    /// The type that a reference leads to. An object or an enum is read later, so that types which lead to one
+    /// another are no recursion.
+    fn reference(&mut self, value: &'a Json, text: &str, pointer: &str) -> Result<Type> {
+        let known = text.strip_prefix("#/components/schemas/").is_some_and(|name| !name.contains('/'));
+        if !known {
+            return refused(
+                &below(pointer, "$ref"),
+                "a reference of a schema is `#/components/schemas/NAME`",
+            );
+        }
+        let (target, at) = self.resolve(value, pointer)?;
+        let name = at.rsplit('/').next().unwrap_or_default();
+        let base = pascal(&words(name));
+        if target.get("properties").is_some() || target.get("enum").is_some() {
+            match self.origins.get(&base) {
+                Some(origin) if *origin != at => return refused(&at, format!("two types become `{base}`")),
+                Some(_) => {}
+                None => {
+                    self.origins.insert(base.clone(), at.clone());
+                    self.later.push((target, at, base.clone()));
+                }
+            }
+            let named = Type::Named(base);
+            return Ok(if is_nullable(target) { Type::Nullable(Box::new(named)) } else { named });
+        }
+        if self.open >= MOST_OPEN {
+            return refused(
+                &below(pointer, "$ref"),
+                format!("more than {MOST_OPEN} lists lead to one another"),
+            );
+        }
+        self.open += 1;
+        let ty = self.schema(target, &at, &base);
+        self.open -= 1;
+        ty
+    }
+
+    /// Reads the types that references lead to, and those that these lead to.
+    fn read_later(&mut self) -> Result<()> {
+        while let Some((target, at, base)) = self.later.pop() {
+            self.schema(target, &at, &base)?;
+        }
+        Ok(())
     }
 
     fn choice(&mut self, map: &Map<String, Json>, pointer: &str, base: &str) -> Result<Type> {
