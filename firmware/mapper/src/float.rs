@@ -1,6 +1,8 @@
 //! Floats: IEEE 754 in hardware, with one NaN. WebAssembly leaves the bits of a NaN that an operation
 //! makes open; here it is always the canonical one, so that all machines agree.
 
+use core::hint::black_box;
+
 use xmap_image::{Word, opcode as op};
 
 use crate::{Fault, TrapCode};
@@ -19,14 +21,28 @@ pub(crate) const fn f64_of(register: u64) -> f64 {
 
 /// The register of an f32 that was computed.
 #[inline(always)]
-pub(crate) const fn of_f32(value: f32) -> u64 {
-    (if value.is_nan() { 0x7fc0_0000 } else { value.to_bits() }) as u64
+pub(crate) fn of_f32(value: f32) -> u64 {
+    u64::from(if value.is_nan() { nan32() } else { value.to_bits() })
 }
 
 /// The register of an f64 that was computed.
 #[inline(always)]
-pub(crate) const fn of_f64(value: f64) -> u64 {
-    if value.is_nan() { 0x7ff8 << 48 } else { value.to_bits() }
+pub(crate) fn of_f64(value: f64) -> u64 {
+    if value.is_nan() { nan64() } else { value.to_bits() }
+}
+
+/// The canonical NaN. Cold, so that what is no NaN is not selected but stored as it is.
+#[cold]
+#[inline(never)]
+fn nan32() -> u32 {
+    black_box(0x7fc0_0000)
+}
+
+/// The canonical NaN of 64 bits.
+#[cold]
+#[inline(never)]
+fn nan64() -> u64 {
+    black_box(0x7ff8 << 48)
 }
 
 /// `min` and `max` of WebAssembly: NaN where either operand is one, and -0 below +0.
