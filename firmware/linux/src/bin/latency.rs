@@ -11,7 +11,7 @@
 use std::error::Error;
 use std::fmt::Display;
 use std::io::{Read as _, Write as _};
-use std::os::unix::net::UnixStream;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -31,6 +31,10 @@ use xmapd::registers::{Mapped, Registers};
 const LAMP: &str = "lamp";
 const RPPAL_LINE: u8 = 24;
 const CHARDEV_LINE: u32 = 25;
+/// How the program is run that gives back what it gets, then the socket.
+const ECHO: &str = "--echo";
+/// Bytes of a call's frame, and of its answer's.
+const FRAME: usize = 16;
 /// Calls before the first that counts.
 const WARM_UP: usize = 1000;
 
@@ -57,6 +61,10 @@ struct Arguments {
 }
 
 fn main() -> Result<()> {
+    let mut flags = std::env::args_os().skip(1);
+    if flags.next().is_some_and(|flag| flag == ECHO) {
+        return echo(Path::new(&flags.next().unwrap_or_default()));
+    }
     let arguments = Arguments::parse();
     let calls = arguments.calls;
     tell("clock alone", Ok(timed(calls, |_| Ok(()))?));
@@ -74,6 +82,7 @@ fn main() -> Result<()> {
         }),
     );
     tell("call in the process", in_process(&arguments));
+    tell("Unix socket there and back, no service", there_and_back(&arguments));
     tell("call over the Unix socket", over_socket(&arguments));
     tell("rppal, OutputPin::write", by_rppal(calls));
     tell("GPIO character device, set values", by_character_device(calls));
@@ -134,6 +143,32 @@ fn in_process(arguments: &Arguments) -> Result<Vec<u64>> {
         let called = device.call(export, &[on.into()], &mut []);
         called.map(drop).map_err(|error| said("the call was refused", format!("{error:?}")))
     })
+}
+
+/// What a call over the socket cannot be faster than: as many bytes to another process and back.
+fn there_and_back(arguments: &Arguments) -> Result<Vec<u64>> {
+    let socket = arguments.work.join("echo.sock");
+    let listener = UnixListener::bind(&socket)?;
+    let mut echo = Command::new(std::env::current_exe()?).arg(ECHO).arg(&socket).spawn()?;
+    let (mut stream, _) = listener.accept()?;
+    let mut frame = [1; FRAME];
+    let times = timed(arguments.socket_calls.unwrap_or(arguments.calls), |_| {
+        stream.write_all(&frame)?;
+        Ok(stream.read_exact(&mut frame)?)
+    });
+    drop(stream);
+    echo.wait()?;
+    times
+}
+
+/// Gives back what comes, until the other end closes.
+fn echo(socket: &Path) -> Result<()> {
+    let mut stream = UnixStream::connect(socket)?;
+    let mut frame = [0; FRAME];
+    while let Ok(()) = stream.read_exact(&mut frame) {
+        stream.write_all(&frame)?;
+    }
+    Ok(())
 }
 
 /// A host's call: a request's frame there, an answer's frame back, by the service in a process of its own.
