@@ -3,6 +3,7 @@
 //! The peers are a workspace of their own, `tests/peers`, so that no other command builds one.
 
 pub(super) mod document;
+mod kernels;
 pub(super) mod machine;
 mod measure;
 mod table;
@@ -28,12 +29,15 @@ pub(crate) struct Arguments {
     /// Measure the mapper beside other engines, on this machine
     #[arg(long)]
     peers: bool,
+    /// Measure the kernels of tests/kernels alone, beside other engines and native code
+    #[arg(long, conflicts_with = "peers")]
+    kernels: bool,
     /// Measure calls under Linux beside rppal and the GPIO character device, on this machine and in the
     /// emulator
-    #[arg(long, conflicts_with = "peers")]
+    #[arg(long, conflicts_with_all = ["peers", "kernels"])]
     linux: bool,
     /// How often each peer's process runs, one after the other
-    #[arg(long, default_value_t = 5, requires = "peers", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
     /// Commit the figures: those beside other engines and under Linux into docs/benchmarks.md, those of the
     /// emulator into docs/benchmarks.toml and the board's table of costs
@@ -42,9 +46,9 @@ pub(crate) struct Arguments {
 }
 
 impl Arguments {
-    /// Whether peers are what is asked for.
+    /// Whether other engines are what is asked for.
     pub(crate) const fn peers(&self) -> bool {
-        self.peers
+        self.peers || self.kernels
     }
 
     /// Whether calls under Linux are.
@@ -107,15 +111,15 @@ const PEERS: [Peer; 12] = [
     peer("Rhai", "rhai", &[]),
 ];
 
-/// What the mapper is built with beside its profile. Its loop has one dispatch of 30 bytes. In which of them
-/// a cache line ends is the linker's choice, and where one does, everything takes half as long again; with
-/// this, the block in front of it begins on a line, and both fit one. The peers have no such flag: it is of
-/// no use to those whose loop is a dispatch for each op.
-const IN_ONE_LINE: &str = "-Cllvm-args=-align-all-nofallthru-blocks=6";
-
 /// Builds everything, measures it, prints the tables.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    let programs = Programs::build()?;
+    if arguments.kernels {
+        let programs = Programs::build(kernels::packages().collect())?;
+        let section = kernels::run(&programs, arguments.rounds)? + &machine::describe(arguments.rounds)?;
+        print!("{section}");
+        return if arguments.bless { document::write_section("kernels", &section) } else { Ok(()) };
+    }
+    let programs = Programs::build(PEERS.iter().map(|peer| peer.package).collect())?;
     for peer in PEERS {
         let said = programs.run(peer, "", &["check"])?;
         ensure!(said.trim() == "ok", "{}: its tasks do not what they should: {said}", peer.name);
@@ -126,6 +130,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     if arguments.bless {
         ensure!(figures.has_counts(), "docs/benchmarks.md needs the instruction counts: install valgrind");
         document::write(&section)?;
+    }
+    let section = kernels::run(&programs, arguments.rounds)? + &machine::describe(arguments.rounds)?;
+    print!("{section}");
+    if arguments.bless {
+        document::write_section("kernels", &section)?;
     }
     Ok(())
 }
@@ -141,19 +150,15 @@ struct Programs {
 
 impl Programs {
     /// Builds each package by itself, so that no peer turns on a feature of a crate that another uses too.
-    fn build() -> Result<Self> {
+    fn build(mut packages: Vec<&str>) -> Result<Self> {
         let target = target_dir().join("peers");
         let manifest = root().join("tests/peers/Cargo.toml");
-        let mut packages: Vec<&str> = PEERS.iter().map(|peer| peer.package).collect();
         packages.dedup();
         for package in packages {
             eprintln!("building {package} ...");
             let mut build = Command::new(cargo());
             build.args(["build", "--release", "--locked", "--manifest-path"]).arg(&manifest);
             build.arg("--target-dir").arg(&target).args(["--package", &format!("peer-{package}")]);
-            if package == "xmap" && cfg!(target_arch = "x86_64") {
-                build.env("CARGO_ENCODED_RUSTFLAGS", IN_ONE_LINE);
-            }
             process::run(&mut build, BUILD_LIMIT)?;
         }
         Ok(Self { folder: target.join("release"), images: images(&target)? })
@@ -188,11 +193,16 @@ fn images(target: &Path) -> Result<PathBuf> {
     let folder = target.join("images");
     fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
     for guest in GUESTS {
-        let mut xmap =
-            Command::new(target_dir().join("release").join(format!("xmap{}", env::consts::EXE_SUFFIX)));
-        xmap.arg("build").arg(root().join("tests/peers/guests").join(guest).with_extension("toml"));
-        xmap.arg("-o").arg(folder.join(guest).with_extension("xmap"));
-        process::run(&mut xmap, RUN_LIMIT)?;
+        xmap_build(&root().join("tests/peers/guests").join(guest).with_extension("toml"), &folder)?;
     }
     Ok(folder)
+}
+
+/// Compiles a manifest's module to an image in this folder, by the program that [`images`] has built.
+fn xmap_build(manifest: &Path, folder: &Path) -> Result<()> {
+    let mut xmap =
+        Command::new(target_dir().join("release").join(format!("xmap{}", env::consts::EXE_SUFFIX)));
+    let name = manifest.with_extension("xmap");
+    xmap.arg("build").arg(manifest).arg("-o").arg(folder.join(name.file_name().unwrap_or_default()));
+    process::run(&mut xmap, RUN_LIMIT).map(drop)
 }

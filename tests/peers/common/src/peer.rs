@@ -1,5 +1,7 @@
 //! What a peer is: a way to do each task.
 
+use std::path::Path;
+
 /// What is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Task {
@@ -55,6 +57,11 @@ pub trait Peer {
 
     /// `crc32()` over [`crate::modules::CRC_BYTES`] bytes.
     fn crc(&self) -> Option<impl FnMut() -> u32>;
+
+    /// `run(n)` of a kernel (`tests/kernels`), whose module is this file.
+    fn kernel(&self, _module: &Path) -> Option<impl FnMut(u32) -> u32> {
+        never::<fn(u32) -> u32>()
+    }
 
     /// From the bytes of the panel to the end of `call_gpio_set(17, 1)`, and everything dropped again. What a
     /// process makes once, as an engine that all modules share, is made beforehand.

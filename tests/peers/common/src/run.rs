@@ -2,9 +2,11 @@
 //!
 //! `time` prints a line `TASK NANOSECONDS` for each task: the median of [`REPETITIONS`] of them, those of
 //! all tasks taking turns. `count TASK N` does a task N times and nothing else, for callgrind.
+//! `kernel MODULE N` does a call of a kernel and prints its result and its nanoseconds.
 //! `check` proves that the tasks do what they say.
 
 use std::hint::black_box;
+use std::path::Path;
 use std::process::ExitCode;
 
 use cpu_time::ProcessTime;
@@ -32,6 +34,12 @@ pub fn main(peer: &impl Peer, args: &[String]) -> ExitCode {
     match args[..] {
         ["time"] => time(peer),
         ["check"] => check(peer),
+        ["kernel", module, n] => {
+            let Ok(n) = n.parse() else { return usage() };
+            if kernel(peer, Path::new(module), n).is_none() {
+                println!("{} cannot do that", peer.name());
+            }
+        }
         ["count", task, n] => {
             let task = Task::ALL.into_iter().find(|t| t.name() == task);
             let (Some(task), Ok(n)) = (task, n.parse()) else { return usage() };
@@ -45,7 +53,7 @@ pub fn main(peer: &impl Peer, args: &[String]) -> ExitCode {
 }
 
 fn usage() -> ExitCode {
-    eprintln!("usage: time | check | count TASK N");
+    eprintln!("usage: time | check | count TASK N | kernel MODULE N");
     ExitCode::from(2)
 }
 
@@ -121,6 +129,14 @@ fn count(peer: &impl Peer, task: Task, n: u32) -> Option<()> {
             (0..n).for_each(|_| first_call());
         }
     }
+    Some(())
+}
+
+fn kernel(peer: &impl Peer, module: &Path, n: u32) -> Option<()> {
+    let mut run = peer.kernel(module)?;
+    let mut result = 0;
+    let time = nanoseconds(|| result = black_box(run(black_box(n))));
+    println!("{result} {time}");
     Some(())
 }
 

@@ -1,6 +1,8 @@
 //! wasmtime: Cranelift compiles to the machine's code, or to the bytecode of Pulley, which is interpreted;
 //! either way when a module is loaded. `precompiled` loads what Cranelift compiled beforehand.
 
+use std::path::Path;
+
 use peer_common::{Peer, modules, put};
 use wasmtime::{Config, Engine, Error, Instance, Linker, Module, Store, WasmParams, WasmResults};
 
@@ -98,6 +100,10 @@ impl Peer for Wasmtime {
         instance.get_typed_func::<(), ()>(&mut store, "prepare").ok()?.call(&mut store, ()).ok()?;
         let crc = instance.get_typed_func::<(), u32>(&mut store, "crc32").ok()?;
         Some(move || crc.call(&mut store, ()).expect("the call ends well"))
+    }
+
+    fn kernel(&self, module: &Path) -> Option<impl FnMut(u32) -> u32> {
+        Some(self.function(&std::fs::read(module).ok()?, "run"))
     }
 
     fn first_call(&self) -> Option<impl FnMut()> {

@@ -3,7 +3,7 @@
 //! argument.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use peer_common::{Peer, clear_line, set_line};
 use tiny_mapper::{Clock, Function, Gpio, Log, LogLevel, Mapper, Port, Pull, Store};
@@ -70,6 +70,7 @@ impl Ram {
 /// The images, which live as long as the process does.
 #[derive(Debug)]
 pub struct Xmap {
+    folder: PathBuf,
     gpio: &'static [Word],
     fib: &'static [Word],
     crc: &'static [Word],
@@ -78,6 +79,7 @@ pub struct Xmap {
 
 impl Xmap {
     fn read(folder: &Path) -> Self {
+        let folder = folder.to_owned();
         let read = |name: &str| {
             let path = folder.join(name);
             let bytes = fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
@@ -88,6 +90,7 @@ impl Xmap {
             fib: read("fib.xmap"),
             crc: read("crc.xmap"),
             panel: read("panel.xmap"),
+            folder: folder.clone(),
         }
     }
 }
@@ -161,6 +164,13 @@ impl Peer for Xmap {
         let (prepare, crc) = (mapper.find("prepare")?, mapper.find("crc32")?);
         mapper.call(prepare, &[]).ok()?;
         Some(move || mapper.call(crc, &[]).expect("the call ends well")[0] as u32)
+    }
+
+    fn kernel(&self, module: &Path) -> Option<impl FnMut(u32) -> u32> {
+        let image = self.folder.join(module.with_extension("xmap").file_name()?);
+        let words = &*words(&fs::read(image).ok()?).leak();
+        let mut f = function(words, "run");
+        Some(move |n| f([u64::from(n)]))
     }
 
     fn first_call(&self) -> Option<impl FnMut()> {

@@ -115,10 +115,17 @@ pub(super) fn valgrind() -> Result<String> {
 
 /// Instructions of a whole run of a task.
 fn collected(programs: &Programs, peer: Peer, task: &str, rounds: u32) -> Result<f64> {
+    let mut command = Command::new(programs.path(peer, ""));
+    command.args(programs.how(peer)).args(["count", task, &rounds.to_string()]);
+    Ok(count_instructions(&command).with_context(|| peer.name)? as f64)
+}
+
+/// Counts the instructions of a whole run of a program.
+pub(super) fn count_instructions(program: &Command) -> Result<u64> {
     let mut valgrind = Command::new("valgrind");
-    valgrind.args(["--tool=callgrind", "--callgrind-out-file=/dev/null"]).arg(programs.path(peer, ""));
-    valgrind.args(programs.how(peer)).args(["count", task, &rounds.to_string()]);
-    let said = process::run(&mut valgrind, RUN_LIMIT).with_context(|| peer.name)?;
+    valgrind.args(["--tool=callgrind", "--callgrind-out-file=/dev/null"]);
+    valgrind.arg(program.get_program()).args(program.get_args());
+    let said = process::run(&mut valgrind, RUN_LIMIT)?;
     let count =
         said.lines().find_map(|line| line.split_once("Collected : ")).context("callgrind says no count")?;
     Ok(count.1.trim().parse()?)

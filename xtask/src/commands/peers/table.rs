@@ -139,7 +139,7 @@ fn row(name: &str, cells: [Option<String>; 9], out: &mut String) -> std::fmt::Re
 }
 
 /// Three digits.
-fn short(figure: f64) -> String {
+pub(super) fn short(figure: f64) -> String {
     match figure {
         100.0.. => format!("{figure:.0}"),
         10.0..100.0 => format!("{figure:.1}"),
