@@ -162,7 +162,9 @@ impl Bulk<'_, '_> {
         let items = self.segment(self.image.passive_data(), segment, self.image.data_bytes(), from, count);
         let bytes = self.bytes(to, count)?;
         let items = items.ok_or(Fault::new(TrapCode::OutOfBounds, from))?;
-        bytes.iter_mut().zip(items).for_each(|(byte, item)| *byte = *item);
+        // Both have `count` bytes.
+        let len = bytes.len().min(items.len());
+        bytes[..len].copy_from_slice(&items[..len]);
         Ok(())
     }
 
