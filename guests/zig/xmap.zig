@@ -112,8 +112,8 @@ pub inline fn randomGet(bytes: []u8) void {
     abi.random.get(bytes.ptr, bytes.len);
 }
 
-/// Why a transfer on a bus did not end well: the device did not acknowledge, the manifest's time limit passed,
-/// another controller drove the bus, a line was held low, bytes were lost.
+/// Why a transfer on a bus did not end well: the device did not acknowledge, the manifest's time limit
+/// passed, another controller drove the bus, a line was held low, bytes were lost.
 pub const BusError = error{ Nack, Timeout, ArbitrationLost, Busy, Overrun };
 
 /// Writes bytes to an I2C device, then reads some after a repeated start; without either it sends the address
@@ -144,8 +144,8 @@ pub const Context = struct {
 pub const MountError = error{Refused};
 
 /// Makes the exports on_mount, on_tick and on_unmount of a struct that has `onMount(Context) MountError!u32`,
-/// `onTick(handle: u32) void` and `onUnmount(handle: u32) void`: `comptime { xmap.lifecycle(@This()); }`. `on_tick`
-/// runs where the manifest says when.
+/// `onTick(handle: u32) void` and `onUnmount(handle: u32) void`: `comptime { xmap.lifecycle(@This()); }`.
+/// `on_tick` runs where the manifest says when.
 pub fn lifecycle(comptime Panel: type) void {
     const exports = struct {
         var handle: u32 = 0;

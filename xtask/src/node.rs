@@ -1,6 +1,6 @@
 //! Compilers of TypeScript, Kotlin and AssemblyScript and a linter of OpenAPI, as packages of npm in
-//! `target/node`: tests compile the clients that `xmap sdk` writes, ask the compilers about types (`xmap lint`),
-//! and hold what `xmap openapi` writes against another tool.
+//! `target/node`: tests compile the clients that `xmap sdk` writes, ask the compilers about types (`xmap
+//! lint`), and hold what `xmap openapi` writes against another tool.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

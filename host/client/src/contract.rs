@@ -25,9 +25,9 @@ impl Client {
         }
     }
 
-    /// Binds an export that has to be what this client was made for. The handle stands until it is given back,
-    /// its image is replaced, or the session ends; so long an image in which the export is another one is
-    /// refused.
+    /// Binds an export that has to be what this client was made for. The handle stands until it is given
+    /// back, its image is replaced, or the session ends; so long an image in which the export is another one
+    /// is refused.
     ///
     /// # Errors
     ///

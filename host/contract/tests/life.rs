@@ -1,5 +1,5 @@
-//! One lifecycle in four languages: the same panel, written with each binding's own words for it, has the same
-//! trace. A language whose compiler is not on this machine is named.
+//! One lifecycle in four languages: the same panel, written with each binding's own words for it, has the
+//! same trace. A language whose compiler is not on this machine is named.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,5 +1,5 @@
-//! `xmap lint`: true declarations have no finding, seeded faults have theirs, and what the linter takes a type
-//! for is what the language's own compiler takes it for.
+//! `xmap lint`: true declarations have no finding, seeded faults have theirs, and what the linter takes a
+//! type for is what the language's own compiler takes it for.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -454,7 +454,8 @@ fn types_are_what_the_compilers_take_them_for() {
     asked.push("Rust");
     match program(&["tsc"]) {
         Some(tsc) => {
-            // `number` has no other value than numbers and is none of the others; a whole number of 53 bits is.
+            // `number` has no other value than numbers and is none of the others; a whole number of 53 bits
+            // is.
             let code = "const a: number = 9007199254740991; const b: bigint = 2n ** 64n; const c: boolean = true;\n\
                         type Not<A, B> = A extends B ? never : true;\n\
                         const d: [Not<number, bigint>, Not<bigint, number>, Not<boolean, number>, Not<null, number>, Not<string, Uint8Array>] = [true, true, true, true, true];\n";

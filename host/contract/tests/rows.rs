@@ -1,5 +1,5 @@
-//! `export_read` and `export_compress` as rows, from C, Rust and Zig: what arrives, what comes back, and whose
-//! the bytes are.
+//! `export_read` and `export_compress` as rows, from C, Rust and Zig: what arrives, what comes back, and
+//! whose the bytes are.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,5 +1,5 @@
-//! `xmap openapi` and `xmap sdk`: a client compiles, passes its own tests, and does what its document says; what
-//! no client can be made of is refused with its place.
+//! `xmap openapi` and `xmap sdk`: a client compiles, passes its own tests, and does what its document says;
+//! what no client can be made of is refused with its place.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,6 +1,6 @@
 //! A client that `xmap sdk` made of a panel's document, against the gateway with that panel on the simulated
-//! board: what it stores is what the command line stores. Where there is no compiler of TypeScript the test says
-//! so and ends: `npm install typescript @types/node` in target/node, or XMAP_NODE_MODULES=FOLDER.
+//! board: what it stores is what the command line stores. Where there is no compiler of TypeScript the test
+//! says so and ends: `npm install typescript @types/node` in target/node, or XMAP_NODE_MODULES=FOLDER.
 
 #[path = "gateway/rig.rs"]
 mod rig;

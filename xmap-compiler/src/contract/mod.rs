@@ -85,8 +85,8 @@ impl ContractExport {
         types.all(|ty| ty.to_string() == ty.value.name()) && self.needs.is_empty() && !self.idempotent
     }
 
-    /// Reads the line that [`fmt::Display`] writes; parameters have no names there. `None` where it is no such
-    /// line.
+    /// Reads the line that [`fmt::Display`] writes; parameters have no names there. `None` where it is no
+    /// such line.
     pub fn parse(line: &str) -> Option<Self> {
         let (key, rest) = line.split_once('(')?;
         let (params, rest) = rest.split_once(") -> (")?;

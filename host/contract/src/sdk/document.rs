@@ -1,5 +1,5 @@
-//! A document as a value, whether it is JSON or YAML, with limits: nothing in it is taken twice, nests deeply or
-//! is one thing in two languages.
+//! A document as a value, whether it is JSON or YAML, with limits: nothing in it is taken twice, nests deeply
+//! or is one thing in two languages.
 
 use saphyr_parser::{Event, Parser, ScalarStyle};
 use serde_json::{Map, Number, Value as Json};

@@ -1,5 +1,5 @@
-//! Clients in other languages, made of an OpenAPI document: [`document`] reads it, [`model`] says what a client
-//! is, and each language writes files of that.
+//! Clients in other languages, made of an OpenAPI document: [`document`] reads it, [`model`] says what a
+//! client is, and each language writes files of that.
 
 pub mod document;
 mod kotlin;

@@ -1,6 +1,6 @@
 //! What a client is made of: the operations and types of a document, with everything resolved that a language
-//! has no word for. What is not understood is refused with its JSON pointer: a client that leaves something out
-//! in silence is none.
+//! has no word for. What is not understood is refused with its JSON pointer: a client that leaves something
+//! out in silence is none.
 
 use std::collections::BTreeMap;
 
@@ -641,8 +641,8 @@ impl<'a> Reader<'a> {
         Ok(if nullable { Type::Nullable(Box::new(ty)) } else { ty })
     }
 
-    /// The type that a reference leads to. An object or an enum is read later, so that types which lead to one
-    /// another are no recursion.
+    /// The type that a reference leads to. An object or an enum is read later, so that types which lead to
+    /// one another are no recursion.
     fn reference(&mut self, value: &'a Json, text: &str, pointer: &str) -> Result<Type> {
         let known = text.strip_prefix("#/components/schemas/").is_some_and(|name| !name.contains('/'));
         if !known {
