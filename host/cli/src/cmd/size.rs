@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use serde_json::{Value as Json, json};
 use xmap_compiler::diagnostic::{Code, Diagnostic, Place};
 use xmap_compiler::report::{How, Report};
-use xmap_image::{Extension, Section};
+use xmap_image::{Extension, I2cRow, Section};
 use xmap_project::treemap;
 use xmap_trust::SEAL_WORDS;
 
@@ -78,10 +78,14 @@ pub(super) fn object(report: &Report, name: &str) -> Json {
                 How::Bounded(bound) => ("bounded", Some(bound.ops), Some(bound.insns), None),
                 How::Fuelled(fuel) => ("fuelled", None, None, Some(*fuel)),
             };
-            json!({
+            let mut object = json!({
                 "key": export.key, "name": export.name, "bytes": export.bytes, "kind": kind, "ops": ops,
                 "insns": insns, "fuel": fuel, "unbounded": export.unbounded,
-            })
+            });
+            if !report.i2c.is_empty() {
+                object["bus_us"] = json!(report.bus_us(export));
+            }
+            object
         })
         .collect();
     let functions: Vec<Json> = report
@@ -92,10 +96,21 @@ pub(super) fn object(report: &Report, name: &str) -> Json {
             json!({ "name": function.name, "bytes": function.bytes, "ops": ops })
         })
         .collect();
-    json!({
+    let mut object = json!({
         "name": name, "bytes": report.total, "budget": report.budget, "module_bytes": report.module,
         "sections": sections, "exports": exports, "functions": functions,
-    })
+    });
+    if !report.i2c.is_empty() {
+        let device = |(name, row): &(String, I2cRow)| {
+            json!({
+                "name": name, "bus": row.bus_number(), "address": row.address(), "speed_hz": row.speed_hz(),
+                "write_max": row.write_max(), "read_max": row.read_max(), "timeout_us": row.timeout_us(),
+                "worst_us": row.worst_us(),
+            })
+        };
+        object["i2c"] = report.i2c.iter().map(device).collect();
+    }
+    object
 }
 
 fn one(loaded: &Loaded, out: &mut dyn Write) -> Done {
