@@ -35,6 +35,8 @@ const ARROWS: [(&str, &[&str]); 25] = [
         "xmapd",
         &[
             "tiny-mapper",
+            "xmap-enter",
+            "xmap-native",
             "xmap-bcm2711",
             "xmap-boards",
             "xmap-image",

@@ -53,6 +53,14 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
         self.limit_texts();
     }
 
+    /// Lets images that are loaded from now on run as machine code, where the target has such.
+    pub fn set_machine_code(&mut self, on: bool) {
+        for module in self.modules.iter_mut() {
+            module.active_mut().set_machine_code(on);
+            module.inactive_mut().set_machine_code(on);
+        }
+    }
+
     fn limit_texts(&mut self) {
         let per_s = self.limits().get(Limit::Log);
         for module in self.modules.iter_mut() {

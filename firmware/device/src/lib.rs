@@ -55,7 +55,7 @@ pub use modules::ModuleId;
 pub use mount::{Failure, Hook, MountError};
 pub use panel::{Panel, Suspended};
 pub use queue::{QUEUE, SHARE, Waiting};
-pub use ram::{Borrowed, Ram, SlotMemory};
+pub use ram::{Borrowed, MachineCode, Ram, SlotMemory};
 pub use recorder::{Record, RecordLayer, Recorder};
 pub use rehearsal::{Cue, Rehearsal};
 pub use service::{Identity, Service, Wire};

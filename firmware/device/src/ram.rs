@@ -4,7 +4,8 @@ use core::fmt::Debug;
 use core::marker::PhantomData;
 use core::ops::DerefMut;
 
-use tiny_mapper::Store;
+use tiny_mapper::{Machine, Store};
+use xmap_image::Image;
 
 /// Where memory comes from.
 pub trait Ram {
@@ -14,6 +15,29 @@ pub trait Ram {
     type Slots: DerefMut<Target = [u64]> + Debug;
     /// Bytes of linear memory.
     type Bytes: DerefMut<Target = [u8]> + Debug;
+    /// The machine code of an image: `()` on a target that has none.
+    type Code: MachineCode;
+}
+
+/// The machine code of a slot's image: a cache, which the slot makes anew or does without.
+pub trait MachineCode: Debug + Default {
+    /// Makes the code of an image, if it can.
+    fn make(&mut self, image: &Image<'_>);
+    /// Throws it away.
+    fn forget(&mut self);
+    /// Returns it, if there is any.
+    fn machine(&self) -> Option<&dyn Machine>;
+}
+
+/// None.
+impl MachineCode for () {
+    fn make(&mut self, _: &Image<'_>) {}
+
+    fn forget(&mut self) {}
+
+    fn machine(&self) -> Option<&dyn Machine> {
+        None
+    }
 }
 
 /// Borrowed memory: on a device, what the linker script sets apart.
@@ -24,6 +48,7 @@ impl<'m> Ram for Borrowed<'m> {
     type Words = &'m mut [u32];
     type Slots = &'m mut [u64];
     type Bytes = &'m mut [u8];
+    type Code = ();
 }
 
 /// The memory of one slot. What it held before does not matter.

@@ -10,7 +10,7 @@ use xmap_trust::{Limit, Origin};
 
 use crate::lifecycle::{Step, next};
 use crate::meter::Meter;
-use crate::{Board, Panel, Ram, SlotMemory};
+use crate::{Board, MachineCode, Panel, Ram, SlotMemory};
 
 /// What a device needs of an image's manifest block again and again: decoded once, when the image is
 /// admitted.
@@ -35,6 +35,9 @@ pub(crate) struct Slot<R: Ram> {
     stack: R::Slots,
     globals: R::Slots,
     memory: R::Bytes,
+    code: R::Code,
+    /// Whether machine code is made of images.
+    makes_code: bool,
     state: Option<Suspended>,
     /// Calls and traps that are in the module's accounts already.
     settled: (u64, u64),
@@ -54,6 +57,8 @@ impl<R: Ram> Slot<R> {
             stack,
             globals,
             memory,
+            code: R::Code::default(),
+            makes_code: false,
             state: None,
             settled: (0, 0),
             life: Life::Unloaded,
@@ -83,9 +88,15 @@ impl<R: Ram> Slot<R> {
             self.words = Some(image.into_words());
             self.step(Step::Unload);
         }
+        self.code.forget();
         self.state = None;
         self.settled = (0, 0);
         self.allowed = None;
+    }
+
+    /// Lets images that are loaded from now on run as machine code, where the target has such.
+    pub(crate) fn set_machine_code(&mut self, on: bool) {
+        self.makes_code = on;
     }
 
     /// Makes an image of the first `bytes` of the words, whose hash is the one that was announced, if any
@@ -170,6 +181,10 @@ impl<R: Ram> Slot<R> {
     /// Loads the image: its state is that of the beginning.
     pub(crate) fn load<P: Port>(&mut self, port: &mut P) -> Result<(), LoadError> {
         let Some(image) = &self.image else { return Ok(()) };
+        // After a restart it is there.
+        if self.makes_code && self.code.machine().is_none() {
+            self.code.make(&image.image());
+        }
         let store = Store { stack: &mut self.stack, memory: &mut self.memory, globals: &mut self.globals };
         self.state = Some(Panel::load(image.image(), port, store)?.suspend().2);
         self.settled = (0, 0);
@@ -190,6 +205,8 @@ impl<R: Ram> Slot<R> {
         board.allow_text(self.texts.left());
         let store = Store { stack: &mut self.stack, memory: &mut self.memory, globals: &mut self.globals };
         let mut panel = Panel::resume(image, board, store, self.state?).ok()?;
+        #[cfg(feature = "machine-code")]
+        panel.mapper_mut().set_machine(self.code.machine());
         let value = f(&mut panel);
         let (board, _, state) = panel.suspend();
         self.state = Some(state);

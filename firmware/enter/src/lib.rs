@@ -12,39 +12,73 @@ mod trampoline;
 use core::fmt;
 
 use tiny_mapper::{Frame, Machine};
-use xmap_image::limits;
+use xmap_image::{Image, limits};
 use xmap_native::Checked;
 
-/// The machine code of an image, where it can be executed.
-pub struct Code<'c> {
-    checked: Checked<'c>,
+/// An image, by where its words stand and what they are.
+#[derive(Debug, PartialEq, Eq)]
+struct Identity {
+    place: usize,
+    words: usize,
+    hash: [u8; 32],
+}
+
+impl Identity {
+    fn of(image: &Image<'_>) -> Self {
+        Self { place: image.words().as_ptr().addr(), words: image.words().len(), hash: image.hash() }
+    }
+}
+
+/// The machine code of an image, where it can be executed. `T` holds the table of ops.
+pub struct Code<T> {
+    #[cfg_attr(not(target_arch = "aarch64"), allow(dead_code))]
+    image: Identity,
+    #[cfg_attr(not(target_arch = "aarch64"), allow(dead_code))]
+    slots: usize,
+    #[cfg_attr(not(target_arch = "aarch64"), allow(dead_code))]
+    table: T,
+    words: usize,
     #[cfg_attr(not(target_arch = "aarch64"), allow(dead_code))]
     address: *const u32,
 }
 
-impl<'c> Code<'c> {
-    /// Takes code that the checker has admitted, and the address at which the same words are executable.
+impl<T: AsRef<[u32]>> Code<T> {
+    /// Takes code that the checker has admitted, its table, and the address at which the same words are
+    /// executable; `None` where the table is another one.
     ///
     /// # Safety
     /// At `address` the words of `checked` stand, as many as there are, for as long as the value lives. They
-    /// may be executed, nothing writes to them, and the instruction cache has seen them.
+    /// may be executed, nothing writes to them, and the instruction cache has seen them. The image's hash is
+    /// that of its content, and so is that of every image that the code is run for.
     #[allow(unsafe_code)]
-    pub const unsafe fn new(checked: Checked<'c>, address: *const u32) -> Self {
-        Self { checked, address }
+    pub unsafe fn new(checked: &Checked<'_>, table: T, address: *const u32) -> Option<Self> {
+        let (image, slots) = (Identity::of(checked.image()), checked.slots());
+        let is_same = table.as_ref() == checked.table();
+        is_same.then_some(Self { image, slots, table, words: checked.words().len(), address })
+    }
+
+    /// Whether it is the code of an image.
+    #[cfg_attr(not(target_arch = "aarch64"), allow(dead_code))]
+    fn is_of(&self, image: &Image<'_>) -> bool {
+        self.image == Identity::of(image)
+    }
+
+    /// Words of the code.
+    pub fn words(&self) -> usize {
+        self.words
     }
 
     /// Whether the state of a call is what the checker has relied on: the image is the one whose code it is,
     /// and stack, slots and memory are as large as verification has it.
     #[cfg_attr(not(target_arch = "aarch64"), allow(dead_code))]
-    fn is_for(&self, frame: &Frame<'_>) -> bool {
-        let (mine, other) = (self.checked.image(), frame.image);
-        let windows = frame.last_base as usize + limits::WINDOW;
-        core::ptr::eq(mine.words(), other.words())
-            && windows <= frame.stack.len()
-            && frame.base <= frame.last_base
-            && frame.slots.len() >= self.checked.slots()
-            && frame.memory.len() <= 1 << 32
-            && frame.fuel >= 0
+    fn is_for(&self, frame: &mut Frame<'_>) -> bool {
+        let windows = frame.last_base() as usize + limits::WINDOW;
+        self.is_of(frame.image())
+            && windows <= frame.stack_mut().len()
+            && frame.base() <= frame.last_base()
+            && frame.slots_mut().len() >= self.slots
+            && frame.memory_mut().len() <= 1 << 32
+            && frame.fuel() >= 0
     }
 }
 
@@ -56,19 +90,23 @@ pub fn publish(words: &[u32]) {
     let _ = words;
 }
 
-impl fmt::Debug for Code<'_> {
+impl<T> fmt::Debug for Code<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} words at {:p}", self.checked.words().len(), self.address)
+        write!(f, "{} words at {:p}", self.words, self.address)
     }
 }
 
-impl Machine for Code<'_> {
+impl<T: AsRef<[u32]>> Machine for Code<T> {
     fn run(&self, frame: &mut Frame<'_>) {
         #[cfg(target_arch = "aarch64")]
-        if let Some(place) = frame.op.and_then(|op| self.checked.place(op))
-            && self.is_for(frame)
         {
-            trampoline::run(&self.checked, self.address, place, frame);
+            let table = self.table.as_ref();
+            let place = frame.op().and_then(|op| table.get(op as usize)).copied();
+            if let Some(place) = place.filter(|place| *place != 0)
+                && self.is_for(frame)
+            {
+                trampoline::run(table, self.address, place, frame);
+            }
         }
         // Any other machine leaves every op to the interpreter.
         #[cfg(not(target_arch = "aarch64"))]

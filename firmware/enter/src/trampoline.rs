@@ -3,7 +3,6 @@
 use core::mem::offset_of;
 
 use tiny_mapper::Frame;
-use xmap_native::Checked;
 
 /// What goes in and comes out, by the offsets that the instructions below have.
 #[repr(C)]
@@ -37,20 +36,22 @@ const _: () = {
 };
 
 /// Runs from the instruction at `place` until the code leaves, and notes in the frame where.
-pub(crate) fn run(checked: &Checked<'_>, address: *const u32, place: u32, frame: &mut Frame<'_>) {
-    let stack = frame.stack.as_mut_ptr();
-    let functions = frame.image.functions();
+pub(crate) fn run(table: &[u32], address: *const u32, place: u32, frame: &mut Frame<'_>) {
+    let (base, last_base, fuel) = (frame.base() as usize, frame.last_base() as usize, frame.fuel());
+    let (functions, pages) = (frame.image().functions(), frame.pages());
+    let stack = frame.stack_mut().as_mut_ptr();
+    let (memory, memory_len) = (frame.memory_mut().as_mut_ptr(), frame.memory_mut().len());
     let mut context = Context {
-        window: stack.wrapping_add(frame.base as usize),
-        fuel: frame.fuel,
-        last: stack.wrapping_add(frame.last_base as usize),
-        memory: frame.memory.as_mut_ptr(),
-        memory_len: frame.memory.len() as i64,
-        slots: frame.slots.as_mut_ptr(),
-        table: checked.table().as_ptr().wrapping_add(1),
+        window: stack.wrapping_add(base),
+        fuel,
+        last: stack.wrapping_add(last_base),
+        memory,
+        memory_len: memory_len as i64,
+        slots: frame.slots_mut().as_mut_ptr(),
+        table: table.as_ptr().wrapping_add(1),
         functions: functions.as_ptr(),
         functions_len: functions.len(),
-        pages: frame.pages.into(),
+        pages: pages.into(),
         target: address.wrapping_add(place as usize),
         op: 0,
     };
@@ -60,9 +61,8 @@ pub(crate) fn run(checked: &Checked<'_>, address: *const u32, place: u32, frame:
     // they were entered from, with all registers that a function preserves but those that `enter` saves.
     unsafe { enter(&mut context) };
     // Windows are slots of the stack, so the difference is a whole number of them.
-    frame.base = ((context.window.addr() - stack.addr()) / size_of::<u64>()) as u32;
-    frame.fuel = context.fuel;
-    frame.op = Some(context.op).filter(|op| *op != u32::MAX);
+    let base = ((context.window.addr() - stack.addr()) / size_of::<u64>()) as u32;
+    frame.set(base, context.fuel, Some(context.op).filter(|op| *op != u32::MAX));
 }
 
 /// Saves what a function preserves (*AAPCS64*, section 6), loads what the code has in registers, and goes

@@ -130,6 +130,8 @@ pub struct Config {
     pub trust: Option<TrustAt>,
     /// What an image may ask for.
     pub limits: Limits,
+    /// Images run as machine code, where the machine has such and the kernel allows it.
+    pub native: bool,
     /// Inputs and clock are the host's.
     pub rehearse: bool,
     /// Nothing is mounted.
@@ -164,6 +166,7 @@ struct Written {
     state: Option<String>,
     keep_every_s: Option<u32>,
     realtime_priority: Option<u8>,
+    native: bool,
     link: WrittenLink,
     trust: Option<WrittenTrust>,
     limits: WrittenLimits,
@@ -255,6 +258,7 @@ impl Config {
             state,
             keep_every_s,
             realtime_priority,
+            native,
             link,
             trust,
             limits,
@@ -326,6 +330,7 @@ impl Config {
                     Some(path) => Some(path.into()),
                 },
             ),
+            native,
             keep_every_s: keep_every_s.unwrap_or(300),
             realtime_priority,
             socket: named(&arguments.socket, socket),

@@ -81,5 +81,6 @@ pub fn open(
     };
     let mut device = Box::new(Device::with_trust(port, rooms(), owner));
     device.set_limits(config.limits);
+    device.set_machine_code(config.native);
     Ok((device, identity))
 }

@@ -25,6 +25,8 @@ pub mod keep;
 pub mod levels;
 pub mod log;
 pub mod mount;
+#[allow(unsafe_code)]
+pub mod native;
 pub mod notify;
 pub mod overheard;
 pub mod owner;

@@ -21,6 +21,7 @@ impl Ram for Heap {
     type Words = Box<[u32]>;
     type Slots = Box<[u64]>;
     type Bytes = Box<[u8]>;
+    type Code = crate::native::Native;
 }
 
 /// The rooms of a device.

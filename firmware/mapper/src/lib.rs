@@ -23,7 +23,6 @@ mod host;
 #[cfg(feature = "host-calls")]
 mod i2c;
 mod layer;
-#[cfg(feature = "machine-code")]
 mod machine;
 mod mapper;
 mod memory;
@@ -40,7 +39,6 @@ pub mod prelude {
 pub use call::CallError;
 pub use hal::{HalError, HalHost, HalPin, HalPort, InOut};
 pub use layer::Over;
-#[cfg(feature = "machine-code")]
 pub use machine::{Frame, Machine};
 pub use mapper::{Counters, LoadError, Mapper, STACK_SLOTS, Store};
 pub use port::{Clock, Function, Gpio, I2c, Layer, Log, LogLevel, Port, Pull, Random};

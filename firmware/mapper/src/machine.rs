@@ -9,30 +9,74 @@ use xmap_image::Image;
 
 /// The machine code of an image.
 pub trait Machine: fmt::Debug {
-    /// Runs from the op `frame.op` until the outermost function has returned, or up to an op that it leaves
+    /// Runs from the op [`Frame::op`] until the outermost function has returned, or up to an op that it leaves
     /// to the interpreter. Of an image that is not its own it leaves every op.
     fn run(&self, frame: &mut Frame<'_>);
 }
 
-/// The state of a call between two ops.
+/// The state of a call between two ops. Only the mapper makes one, so that what stands on the stack is what
+/// ops of the image have left there.
 #[derive(Debug)]
 pub struct Frame<'f> {
+    pub(crate) image: &'f Image<'f>,
+    pub(crate) stack: &'f mut [u64],
+    pub(crate) memory: &'f mut [u8],
+    pub(crate) slots: &'f mut [u64],
+    pub(crate) base: u32,
+    pub(crate) last_base: u32,
+    pub(crate) pages: u32,
+    pub(crate) fuel: i64,
+    pub(crate) op: Option<u32>,
+}
+
+impl<'f> Frame<'f> {
     /// The image whose ops run.
-    pub image: &'f Image<'f>,
+    pub fn image(&self) -> &'f Image<'f> {
+        self.image
+    }
+
     /// The register stack.
-    pub stack: &'f mut [u64],
+    pub fn stack_mut(&mut self) -> &mut [u64] {
+        self.stack
+    }
+
     /// The linear memory, as long as it is now.
-    pub memory: &'f mut [u8],
+    pub fn memory_mut(&mut self) -> &mut [u8] {
+        self.memory
+    }
+
     /// Globals, tables and the lengths of passive segments.
-    pub slots: &'f mut [u64],
+    pub fn slots_mut(&mut self) -> &mut [u64] {
+        self.slots
+    }
+
     /// Where the window is on the stack.
-    pub base: u32,
+    pub fn base(&self) -> u32 {
+        self.base
+    }
+
     /// The last place for a window.
-    pub last_base: u32,
+    pub fn last_base(&self) -> u32 {
+        self.last_base
+    }
+
     /// What `memory.size` says.
-    pub pages: u32,
+    pub fn pages(&self) -> u32 {
+        self.pages
+    }
+
     /// Words of code that the call may still pay for.
-    pub fuel: i64,
+    pub fn fuel(&self) -> i64 {
+        self.fuel
+    }
+
     /// The op to go on with; none where the outermost function has returned.
-    pub op: Option<u32>,
+    pub fn op(&self) -> Option<u32> {
+        self.op
+    }
+
+    /// Says where code has come to: the place of the window, the fuel that is left, the op to go on with.
+    pub fn set(&mut self, base: u32, fuel: i64, op: Option<u32>) {
+        (self.base, self.fuel, self.op) = (base, fuel, op);
+    }
 }

@@ -95,6 +95,7 @@ pub struct Heap;
 impl Ram for Heap {
     type Words = Vec<u32>;
     type Slots = Vec<u64>;
+    type Code = ();
     type Bytes = Vec<u8>;
 }
 

@@ -21,7 +21,7 @@ impl Executable {
     }
 
     /// Copies code and makes it executable.
-    pub(crate) fn take<'c>(&'c mut self, checked: Checked<'c>) -> Code<'c> {
+    pub(crate) fn take<'c>(&'c mut self, checked: Checked<'c>) -> Code<&'c [u32]> {
         let words = checked.words();
         assert!(words.len() <= self.words);
         let protect = |flags| {
@@ -35,7 +35,8 @@ impl Executable {
         publish(unsafe { core::slice::from_raw_parts(self.address, words.len()) });
         protect(MprotectFlags::READ | MprotectFlags::EXEC);
         // SAFETY: the words stand there, published, executable and not writable, until `self` is borrowed
-        // anew.
-        unsafe { Code::new(checked, self.address) }
+        // anew. Generated images have the hash of their content.
+        let code = unsafe { Code::new(&checked, checked.table(), self.address) };
+        code.expect("the table is that of the code")
     }
 }

@@ -40,6 +40,56 @@ struct Side {
     state: Option<Suspended>,
 }
 
+/// What both sides have.
+#[derive(Clone, Copy)]
+struct Limits {
+    memory: usize,
+    fuel: u32,
+}
+
+/// The two sides of a comparison.
+struct Pair<'c> {
+    image: Image<'c>,
+    machine: &'c dyn Machine,
+    one: Side,
+    two: Side,
+}
+
+impl<'c> Pair<'c> {
+    /// Loads and starts both.
+    fn new(image: Image<'c>, machine: &'c dyn Machine, limits: Limits) -> Result<Self, String> {
+        let ((one, first), (two, second)) =
+            (Side::new(image, None, limits), Side::new(image, Some(machine), limits));
+        if first != second {
+            return Err(format!("start: {first:?} and {second:?}"));
+        }
+        Ok(Self { image, machine, one, two })
+    }
+
+    /// Calls an export on both. Returns whether it trapped.
+    fn call(&mut self, id: ExportId, args: &[u64]) -> Result<bool, String> {
+        let first = self.one.call(self.image, None, id, args);
+        let second = self.two.call(self.image, Some(self.machine), id, args);
+        let (one, two) = (&self.one, &self.two);
+        let called = format!("export {} {args:x?}", id.0);
+        if first != second {
+            return Err(format!("{called}: {first:x?} and {second:x?}"));
+        }
+        if let Some(slot) = one.stack.iter().zip(&two.stack).position(|(one, two)| one != two) {
+            let values = [one.stack[slot], two.stack[slot]];
+            return Err(format!("{called}: slot {slot} of the stack: {values:x?}; {first:x?}"));
+        }
+        if one.slots != two.slots || one.port != two.port {
+            return Err(format!("{called}: globals or port; {first:x?}"));
+        }
+        Ok(first.result.is_err())
+    }
+
+    fn finish(self) -> Result<(), String> {
+        if self.one.memory == self.two.memory { Ok(()) } else { Err("memory".into()) }
+    }
+}
+
 /// What a call shows.
 #[derive(Debug, PartialEq)]
 struct Outcome {
@@ -48,10 +98,10 @@ struct Outcome {
 }
 
 impl Side {
-    fn new(image: Image<'_>, machine: Option<&dyn Machine>) -> (Self, Outcome) {
+    fn new(image: Image<'_>, machine: Option<&dyn Machine>, limits: Limits) -> (Self, Outcome) {
         let mut side = Self {
             stack: vec![0; image.stack_slots()],
-            memory: vec![0; image.header().memory_bytes as usize + MORE],
+            memory: vec![0; limits.memory],
             slots: vec![0; image.slots()],
             port: Digest::default(),
             state: None,
@@ -59,7 +109,7 @@ impl Side {
         let store = Store { stack: &mut side.stack, memory: &mut side.memory, globals: &mut side.slots };
         let mut mapper =
             Mapper::load(image, &mut side.port, store).expect("the store is as large as it says");
-        mapper.set_fuel_cap(FUEL);
+        mapper.set_fuel_cap(limits.fuel);
         mapper.set_machine(machine);
         let result = mapper.start().map(|()| Vec::new()).map_err(|trap| format!("{trap:?}"));
         let outcome = Outcome { result, fuel: mapper.counters().fuel };
@@ -149,16 +199,12 @@ fn flips(words: &[Word], executable: &mut Executable, tally: &mut Tally) -> Resu
 /// Runs every export of an image a few times on both sides.
 fn run(
     image: Image<'_>,
-    code: &Code<'_>,
+    code: &Code<&[u32]>,
     entropy: &mut Entropy<'_>,
     tally: &mut Tally,
 ) -> Result<(), String> {
-    let machine: Option<&dyn Machine> = Some(code);
-    let (mut one, first) = Side::new(image, None);
-    let (mut two, second) = Side::new(image, machine);
-    if first != second {
-        return Err(format!("start: {first:?} and {second:?}"));
-    }
+    let limits = Limits { memory: image.header().memory_bytes as usize + MORE, fuel: FUEL };
+    let mut pair = Pair::new(image, code, limits)?;
     for n in 0..image.exports().len().min(64) as u16 {
         for round in 0..3 {
             let args: Vec<u64> = (0..image.exports()[usize::from(n)].params())
@@ -168,30 +214,73 @@ fn run(
                     _ => u64::from(entropy.u32()) | u64::from(entropy.u32() & 0xff) << 56,
                 })
                 .collect();
-            let first = one.call(image, None, ExportId(n), &args);
-            let second = two.call(image, machine, ExportId(n), &args);
             tally.calls += 1;
-            tally.traps += u64::from(first.result.is_err());
-            if first != second {
-                return Err(format!("export {n} {args:x?}: {first:x?} and {second:x?}"));
-            }
-            if let Some(slot) = one.stack.iter().zip(&two.stack).position(|(one, two)| one != two) {
-                let values = [one.stack[slot], two.stack[slot]];
-                return Err(format!(
-                    "export {n} {args:x?}: slot {slot} of the stack: {values:x?}; {first:x?}"
-                ));
-            }
-            if one.slots != two.slots || one.port != two.port {
-                return Err(format!("export {n} {args:x?}: globals or port; {first:x?}"));
-            }
+            tally.traps += u64::from(pair.call(ExportId(n), &args)?);
         }
     }
-    if one.memory != two.memory { Err("memory".into()) } else { Ok(()) }
+    pair.finish()
+}
+
+/// Does what was done with images elsewhere: plays, as `firmware/rpi4b/src/bin/spec.rs` describes them. What
+/// each gave there is passed over, since both sides are here.
+fn plays(mut words: &[Word], executable: &mut Executable, tally: &mut Tally) -> Result<(), String> {
+    fn take<'w>(words: &mut &'w [Word], count: u32) -> Result<&'w [Word], String> {
+        let (taken, rest) = words.split_at_checked(count as usize).ok_or("a play is cut off")?;
+        *words = rest;
+        Ok(taken)
+    }
+    let skip_outcome = |words: &mut &[Word]| match take(words, 1)?[0] {
+        trap @ 1..=0xff => take(words, 4).map(|_| _ = trap),
+        results => take(words, 2 * (results >> 8)).map(drop),
+    };
+    while !words.is_empty() {
+        let head = take(&mut words, 3)?;
+        let image = take(&mut words, head[0])?;
+        let image = Image::verify(image).map_err(|error| error.to_string())?;
+        let (code, table) = translated(&image)?;
+        let checked = check(image, &code, &table).map_err(|error| error.to_string())?;
+        let code = executable.take(checked);
+        tally.images += 1;
+        skip_outcome(&mut words)?;
+        let mut pair = Pair::new(image, &code, Limits { memory: head[1] as usize, fuel: u32::MAX })?;
+        for _ in 0..head[2] {
+            let call = take(&mut words, 2)?;
+            let register = |halves: &[Word]| u64::from(halves[0]) | u64::from(halves[1]) << 32;
+            let args: Vec<u64> = take(&mut words, 2 * call[1])?.chunks_exact(2).map(register).collect();
+            skip_outcome(&mut words)?;
+            tally.calls += 1;
+            let trapped = pair.call(ExportId(call[0] as u16), &args);
+            tally.traps += u64::from(trapped.map_err(|error| format!("play {}: {error}", tally.images - 1))?);
+        }
+        pair.finish()?;
+    }
+    Ok(())
+}
+
+/// Calls an export as machine code, and says where the code stands: for the emulator, which counts.
+fn call(words: &[Word], export: &str, args: &[u64], executable: &mut Executable) -> Result<(), String> {
+    let image = Image::verify(words).map_err(|error| error.to_string())?;
+    let (code, table) = translated(&image)?;
+    let checked = check(image, &code, &table).map_err(|error| error.to_string())?;
+    let code = executable.take(checked);
+    let id = image.find(export).ok_or("no such export")?;
+    let limits = Limits { memory: image.header().memory_bytes as usize, fuel: u32::MAX };
+    let (mut side, _) = Side::new(image, Some(&code), limits);
+    let outcome = side.call(image, Some(&code), id, args);
+    println!("{code:?} for {} words: {outcome:?}", image.code().len());
+    Ok(())
+}
+
+/// The words of a file.
+fn words_of(file: &str) -> Vec<Word> {
+    let bytes = std::fs::read(file).expect("a file that can be read");
+    let word = |bytes: &[u8]| u32::from_le_bytes(bytes.try_into().expect("four"));
+    bytes.chunks_exact(4).map(word).collect()
 }
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
-    let mut executable = Executable::new(1 << 24);
+    let mut executable = Executable::new(1 << 22);
     let mut tally = Tally::default();
     let mut failed = false;
     let mut note = |name: &str, result: Result<(), String>| {
@@ -211,22 +300,27 @@ fn main() -> ExitCode {
                 note(&format!("image {n}"), compare(&words, &mut executable, &mut entropy, &mut tally));
             }
         }
-        [kind @ ("image" | "flips"), ref files @ ..] => {
+        [kind @ ("image" | "flips" | "plays"), ref files @ ..] => {
             for file in files {
-                let bytes = std::fs::read(file).expect("a file that can be read");
-                let word = |bytes: &[u8]| u32::from_le_bytes(bytes.try_into().expect("four"));
-                let words: Vec<Word> = bytes.chunks_exact(4).map(word).collect();
+                let words = words_of(file);
                 note(
                     file,
                     match kind {
                         "flips" => flips(&words, &mut executable, &mut tally),
+                        "plays" => plays(&words, &mut executable, &mut tally),
                         _ => compare(&words, &mut executable, &mut Entropy::of(file.as_bytes()), &mut tally),
                     },
                 );
             }
         }
+        ["call", file, export, ref args @ ..] => {
+            let args: Vec<u64> = args.iter().map(|arg| arg.parse().expect("a number")).collect();
+            note(file, call(&words_of(file), export, &args, &mut executable));
+        }
         _ => {
-            eprintln!("usage: same random FROM COUNT | ops FROM COUNT | image FILE... | flips FILE...");
+            eprintln!(
+                "usage: same random FROM COUNT | ops FROM COUNT | image FILE... | flips FILE... | plays FILE... | call FILE EXPORT ARG..."
+            );
             return ExitCode::from(2);
         }
     }
