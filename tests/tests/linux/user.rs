@@ -146,3 +146,26 @@ fn the_panel_of_the_package_runs_and_drives_nothing() {
     assert_eq!(host.recorded(), []);
     assert_eq!((service.register(usize::from(GPFSEL1)), service.register(GPLEV0)), (0, 0));
 }
+
+/// The same panel as machine code: the same stores, and its counter counts.
+#[test]
+fn the_installed_program_runs_machine_code() {
+    let mut service = Service::install(Some(&image(1)));
+    let config = service.root.path().join("etc/xmap/xmapd.toml");
+    let text = fs::read_to_string(&config).unwrap();
+    fs::write(&config, format!("native = true\n{text}")).unwrap();
+    let mut host = service.start();
+    host.asserts_runs();
+    assert!(service.said().contains("machine code of "), "{}", service.said());
+    host.call("lamp", &[1]);
+    let start = std::time::Instant::now();
+    while host.call("ticks", &[]) < vec![3] {
+        assert!(start.elapsed() < LIMIT);
+    }
+    assert_eq!(host.recorded(), [(GPCLR0, LAMP), (GPCLR0, LOW), (GPSET0, HIGH), (GPSET0, LAMP)]);
+    // It is made anew for an image that the service finds in its slot.
+    service.kill();
+    let mut host = service.start();
+    host.asserts_runs();
+    assert!(service.said().contains("machine code of "), "{}", service.said());
+}
