@@ -58,6 +58,34 @@ fn random_numbers_come_from_the_seed_of_the_start() {
 }
 
 #[test]
+fn the_time_is_not_known_until_a_host_sets_it() {
+    const CLOCK: &str = r#"(module
+        (import "time" "unix_us" (func $unix (result i64)))
+        (import "time" "local_minute" (func $minute (result i32)))
+        (export "unix" (func $unix))
+        (export "minute" (func $minute)))"#;
+    /// 28 November 2026, 06:30 UTC.
+    const SET_US: i64 = 1_795_847_400_000_000;
+    let panel = panel(CLOCK);
+    let machine = Machine { panel: Some(panel.path()), ..Machine::new(flashed()) };
+    let emulator = machine.start().unwrap_or_else(|error| panic!("{error:#}"));
+    let port = PortName::Tcp { host: "127.0.0.1".into(), port: emulator.listen().unwrap() };
+    let mut client = Client::connect(&port, &patient()).unwrap_or_else(|error| panic!("{error}"));
+    let call = |client: &mut Client, name: &str| {
+        let outcome = client.call(&Export::name(name).unwrap(), &[]).unwrap();
+        let Outcome::Returned(results) = outcome else { panic!("{outcome:?}") };
+        results[0]
+    };
+    assert_eq!((call(&mut client, "unix") as i64, call(&mut client, "minute") as u32), (-1, u32::MAX));
+    assert!(client.clock().unwrap().unwrap().unix_us < 0);
+    assert!(client.set_clock(SET_US).unwrap().unix_us >= SET_US);
+    let unix = call(&mut client, "unix") as i64;
+    assert!((SET_US..SET_US + 60_000_000).contains(&unix), "{unix}");
+    assert!([390, 391].contains(&call(&mut client, "minute")));
+    assert!(call(&mut client, "unix") as i64 > unix, "it goes on");
+}
+
+#[test]
 fn without_a_seed_there_are_none() {
     let outcomes = outcomes(RANDOM, "word", false, 1);
     let [Outcome::Trapped(trap)] = &outcomes[..] else { panic!("{outcomes:?}") };
