@@ -1,0 +1,60 @@
+//! Machine code that leaves every op: the interpreter runs them one by one, and all is as it is in one go. Code
+//! that runs ops itself needs an AArch64 machine (`tests/tests/linux/machine_code.rs`).
+
+mod common;
+#[path = "../../../tests/fuzz/src/entropy.rs"]
+#[allow(unreachable_pub)]
+mod entropy;
+#[path = "../../../tests/fuzz/src/generate.rs"]
+#[allow(unreachable_pub)]
+mod generate;
+
+use common::Recorder;
+use entropy::Entropy;
+use generate::generate;
+use tiny_mapper::{Frame, Machine, Mapper, Store};
+use xmap_image::{ExportId, Image};
+
+/// Runs nothing.
+#[derive(Debug)]
+struct Leaves;
+
+impl Machine for Leaves {
+    fn run(&self, _: &mut Frame<'_>) {}
+}
+
+/// What calls of each export give and leave behind.
+fn trace(image: Image<'_>, machine: Option<&dyn Machine>, entropy: &mut Entropy<'_>) -> String {
+    let mut stack = vec![0; image.stack_slots()];
+    let mut memory = vec![0; image.header().memory_bytes as usize + 65_536];
+    let mut slots = vec![0; image.slots()];
+    let store = Store { stack: &mut stack, memory: &mut memory, globals: &mut slots };
+    let mut mapper =
+        Mapper::load(image, Recorder::default(), store).expect("the store is as large as it says");
+    mapper.set_fuel_cap(3000);
+    mapper.set_machine(machine);
+    let mut lines = String::new();
+    for id in (0..image.exports().len() as u16).map(ExportId) {
+        for _ in 0..3 {
+            let params = image.exports()[usize::from(id.0)].params();
+            let args: Vec<u64> = (0..params).map(|_| u64::from(entropy.below(70))).collect();
+            let outcome = mapper.call(id, &args).map(<[u64]>::to_vec);
+            lines += &format!("{outcome:?} {:?} {:?}\n", mapper.counters(), mapper.globals());
+        }
+    }
+    let (_, board, store) = mapper.into_parts();
+    let sum = store.memory.iter().fold(0u64, |sum, byte| sum.rotate_left(5) ^ u64::from(*byte));
+    lines + &format!("{board:?} {:?} {sum}", store.stack)
+}
+
+#[test]
+fn ops_one_by_one_are_ops_in_one_go() {
+    for seed in 0..300u32 {
+        let seed = seed.to_le_bytes();
+        let mut entropy = Entropy::of(&seed);
+        let words = generate(&mut entropy);
+        let image = Image::verify(&words).expect("a generated image verifies");
+        let expected = trace(image, None, &mut entropy.clone());
+        assert_eq!(trace(image, Some(&Leaves), &mut entropy), expected, "image {seed:?}");
+    }
+}
