@@ -10,7 +10,9 @@ use std::time::Duration;
 
 use xmap_compiler::compile::compile;
 use xmap_compiler::manifest::Manifest;
-use xmap_tests::{Panel, spec};
+use xmap_image::Image;
+use xmap_tests::Panel;
+use xmap_tests::spec::{self, Call, Play};
 use xtask::linux::user_emulator;
 use xtask::{process, service};
 
@@ -78,6 +80,50 @@ fn panels_do_the_same_with_any_bit_changed() {
     assert!(flips > 100_000 && admitted * 20 < flips, "{admitted} of {flips}");
 }
 
+/// Each program of `tests/kernels` runs two rounds.
+#[test]
+fn kernels_do_the_same() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("kernels");
+    let mut plays = Vec::new();
+    for set in ["tune", "check"] {
+        for entry in fs::read_dir(folder.join(set)).expect("the set is there") {
+            let path = entry.expect("the set can be read").path();
+            if path.extension().is_none_or(|extension| extension != "wasm") {
+                continue;
+            }
+            let text = format!(
+                "[module]\nname = \"kernel\"\nversion = 1\nboard = \"rpi4b\"\nwasm = {:?}\n[limits]\nfuel = {}\n",
+                path.display().to_string(),
+                u32::MAX
+            );
+            let manifest = Manifest::parse("kernel.toml", &text).unwrap_or_else(|error| panic!("{error:?}"));
+            let wasm = fs::read(&path).expect("the module can be read");
+            let words = compile(&manifest, &wasm).unwrap_or_else(|error| panic!("{error}")).words;
+            let image = Image::verify(&words).expect("it verifies");
+            let export = image.find("run").expect("a kernel exports run");
+            let memory = image.header().memory_bytes as usize;
+            // Both sides are run anew, so that what it gave is not asked.
+            let call = Call { export, args: vec![2], outcome: Ok(vec![0]) };
+            plays.push(Play { words, memory, start: None, calls: vec![call] });
+        }
+    }
+    assert!(plays.len() >= 20, "{} kernels", plays.len());
+    let printed = play(&plays);
+    assert_eq!(count(&printed, "traps"), 0);
+}
+
+/// Runs plays on both sides.
+fn play(plays: &[Play]) -> String {
+    let bytes: Vec<u8> = spec::blob(plays).iter().flat_map(|word| word.to_le_bytes()).collect();
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("plays");
+    fs::write(&path, bytes).expect("a temporary file");
+    let printed = same(&["plays"], &[path]);
+    println!("{printed}");
+    assert_eq!(count(&printed, "images"), plays.len() as u64);
+    printed
+}
+
 /// The specification's suite: each load and call, bit for bit, with traps and what is left of the fuel.
 #[test]
 fn the_suite_does_the_same() {
@@ -85,12 +131,7 @@ fn the_suite_does_the_same() {
     for file in spec::files() {
         plays.extend(spec::play(file.text).unwrap_or_else(|error| panic!("{}: {error}", file.name)).1);
     }
-    let bytes: Vec<u8> = spec::blob(&plays).iter().flat_map(|word| word.to_le_bytes()).collect();
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let path = folder.path().join("plays");
-    fs::write(&path, bytes).expect("a temporary file");
-    let printed = same(&["plays"], &[path]);
-    println!("{printed}");
+    let printed = play(&plays);
     let steps = count(&printed, "images") + count(&printed, "calls");
     assert_eq!(steps, plays.iter().map(|play| play.steps() as u64).sum::<u64>());
     assert!(steps > 40_000);
