@@ -308,6 +308,7 @@ impl Context<'_> {
 
     fn hello<R: Ram, B: Board, T: Trust>(&self, nonce: u32, device: &Device<R, B, T>) -> Hello {
         let identity = self.identity;
+        let machine_code = device.modules.iter().any(|(_, module)| module.active().runs_machine_code());
         let mut hello = Hello {
             protocol: PROTOCOL,
             nonce,
@@ -316,6 +317,7 @@ impl Context<'_> {
             features: identity.features
                 | features::SWAP
                 | features::EDITION
+                | if machine_code { features::MACHINE_CODE } else { 0 }
                 | if self.guarded { features::GUARDED } else { 0 }
                 | if device.is_development() { 0 } else { features::TRUST },
             clock_hz: identity.clock_hz,

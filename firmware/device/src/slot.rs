@@ -99,6 +99,11 @@ impl<R: Ram> Slot<R> {
         self.makes_code = on;
     }
 
+    /// Whether the image runs as machine code.
+    pub(crate) fn runs_machine_code(&self) -> bool {
+        self.code.machine().is_some()
+    }
+
     /// Makes an image of the first `bytes` of the words, whose hash is the one that was announced, if any
     /// was.
     pub(crate) fn admit(&mut self, bytes: usize, announced: Option<[u8; 32]>) -> Result<(), VerifyError> {

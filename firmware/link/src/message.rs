@@ -429,6 +429,8 @@ pub mod features {
     pub const SIMULATED: u32 = 1 << 9;
     /// The device takes [`Request::Edition`] and answers [`Request::Kept`].
     pub const EDITION: u32 = 1 << 10;
+    /// An image runs as machine code; without this bit all images are interpreted.
+    pub const MACHINE_CODE: u32 = 1 << 11;
 }
 
 /// What a device's program was started for.

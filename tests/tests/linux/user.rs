@@ -8,6 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 
 use tempfile::TempDir;
+use xmap_link::features;
 use xtask::linux::user_emulator;
 use xtask::{deb, process, service};
 
@@ -157,6 +158,7 @@ fn the_installed_program_runs_machine_code() {
     let mut host = service.start();
     host.asserts_runs();
     assert!(service.said().contains("machine code of "), "{}", service.said());
+    assert_ne!(host.0.hello().features & features::MACHINE_CODE, 0);
     host.call("lamp", &[1]);
     let start = std::time::Instant::now();
     while host.call("ticks", &[]) < vec![3] {

@@ -83,6 +83,7 @@ pub(super) fn features_of(bits: u32) -> impl Iterator<Item = &'static str> {
         (features::TRUST, "trust"),
         (features::LINUX, "linux"),
         (features::SIMULATED, "simulated registers"),
+        (features::MACHINE_CODE, "machine code"),
     ];
     known.into_iter().filter(move |(bit, _)| bits & bit != 0).map(|(_, name)| name)
 }
