@@ -12,20 +12,32 @@ mod trampoline;
 use core::fmt;
 
 use tiny_mapper::{Frame, Machine};
-use xmap_image::{Image, limits};
+use xmap_image::{HASH_WORD, HASH_WORDS, Image, Word, limits};
 use xmap_native::Checked;
 
 /// An image, by where its words stand and what they are.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 struct Identity {
-    place: usize,
+    place: *const Word,
     words: usize,
-    hash: [u8; 32],
+    hash: [Word; HASH_WORDS],
 }
 
 impl Identity {
     fn of(image: &Image<'_>) -> Self {
-        Self { place: image.words().as_ptr().addr(), words: image.words().len(), hash: image.hash() }
+        let words = image.words();
+        let mut hash = [0; HASH_WORDS];
+        hash.iter_mut().zip(words.iter().skip(HASH_WORD)).for_each(|(to, from)| *to = *from);
+        Self { place: words.as_ptr(), words: words.len(), hash }
+    }
+
+    /// Whether it is that of an image. Asked each time that the code is entered.
+    #[cfg_attr(not(target_arch = "aarch64"), allow(dead_code))]
+    fn is_of(&self, image: &Image<'_>) -> bool {
+        let words = image.words();
+        words.as_ptr() == self.place
+            && words.len() == self.words
+            && words.get(HASH_WORD..HASH_WORD + HASH_WORDS) == Some(&self.hash)
     }
 }
 
@@ -57,12 +69,6 @@ impl<T: AsRef<[u32]>> Code<T> {
         is_same.then_some(Self { image, slots, table, words: checked.words().len(), address })
     }
 
-    /// Whether it is the code of an image.
-    #[cfg_attr(not(target_arch = "aarch64"), allow(dead_code))]
-    fn is_of(&self, image: &Image<'_>) -> bool {
-        self.image == Identity::of(image)
-    }
-
     /// Words of the code.
     pub fn words(&self) -> usize {
         self.words
@@ -73,7 +79,7 @@ impl<T: AsRef<[u32]>> Code<T> {
     #[cfg_attr(not(target_arch = "aarch64"), allow(dead_code))]
     fn is_for(&self, frame: &mut Frame<'_>) -> bool {
         let windows = frame.last_base() as usize + limits::WINDOW;
-        self.is_of(frame.image())
+        self.image.is_of(frame.image())
             && windows <= frame.stack_mut().len()
             && frame.base() <= frame.last_base()
             && frame.slots_mut().len() >= self.slots

@@ -83,6 +83,22 @@ const NO_CODE: u64 = packed(Fault::new(TrapCode::Unreachable, EXCLUDED));
 /// What it ends with where there is no fuel left.
 const NO_FUEL: u64 = packed(Fault::new(TrapCode::Fuel, 0));
 
+/// Words of fuel that machine code has spent in a run that was short: going there and back takes as long as
+/// interpreting some twenty ops.
+#[cfg(feature = "machine-code")]
+const SHORT_WORDS: i64 = 24;
+
+/// Short runs in a row after which the rest of a function is interpreted: a loop of operations on lines, say.
+#[cfg(feature = "machine-code")]
+const SHORT_RUNS: u32 = 8;
+
+/// The end of the op at `pc`.
+#[cfg(feature = "machine-code")]
+fn op_end(code: &[Word], pc: usize) -> usize {
+    let first = code.get(pc).copied().unwrap_or(0);
+    pc.wrapping_add(xmap_image::Op::from_u8(first as u8).map_or(1, |op| op.words(first)))
+}
+
 /// One run: a call's code and what it works on.
 // In this order, so that the address of `native`, which its operations take, is that of the whole: another
 // one would be computed in front of every op and kept.
@@ -142,6 +158,7 @@ impl<P: Port> Run<'_, '_, P> {
     pub(crate) fn run_machine(&mut self, machine: &dyn crate::Machine, mut pc: usize) -> Result<(), Stop> {
         self.begin();
         let code = self.code;
+        let mut short = 0u32;
         loop {
             let mut frame = crate::Frame {
                 image: self.image,
@@ -156,12 +173,13 @@ impl<P: Port> Run<'_, '_, P> {
             };
             machine.run(&mut frame);
             let crate::Frame { base, fuel, op, .. } = frame;
+            short = if self.fuel - fuel < SHORT_WORDS { short.saturating_add(1) } else { 0 };
             (self.base, self.fuel) = (base, fuel);
             let Some(at) = op else { return Ok(()) };
             pc = at as usize;
-            // Behind the op, the interpreter finds no code.
-            let first = code.get(pc).copied().unwrap_or(0);
-            let end = pc.wrapping_add(xmap_image::Op::from_u8(first as u8).map_or(1, |op| op.words(first)));
+            // Behind the end, the interpreter finds no code. That is the op's or, where machine code has come
+            // to nothing but short runs of late, the function's.
+            let end = if short > SHORT_RUNS { self.function_end(pc) } else { op_end(code, pc) };
             self.code = code.get(..end).unwrap_or_default();
             match self.execute(pc) {
                 RETURNED => return Ok(()),
@@ -173,6 +191,13 @@ impl<P: Port> Run<'_, '_, P> {
                 fault => return Err(Stop { fault: unpacked(fault), at: self.at }),
             }
         }
+    }
+
+    /// The end of the function that has the op at `pc`.
+    #[cfg(feature = "machine-code")]
+    fn function_end(&self, pc: usize) -> usize {
+        let behind = self.functions.partition_point(|row| row.start as usize <= pc);
+        self.functions.get(behind).map_or(usize::MAX, |row| row.start as usize).min(self.image.code().len())
     }
 
     /// `memory.grow`, which needs all of the memory.
