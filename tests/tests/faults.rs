@@ -193,6 +193,14 @@ fn act(sim: &mut Sim, step: &Step) -> bool {
         }
         Action::Level { line, high } => sim.set_input(*line, *high).unwrap(),
         Action::Advance { us } => sim.advance(*us),
+        Action::SetClock { unix_us } => {
+            sim.device().set_clock(*unix_us);
+            sim.advance(0);
+        }
+        Action::AdvanceTo { unix_us } => {
+            let us = unix_us - sim.device().clock().unix_us;
+            sim.advance(us.try_into().unwrap());
+        }
         other => panic!("no script of a panel has {other:?}"),
     }
     !before && rests(sim)

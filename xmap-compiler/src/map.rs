@@ -417,8 +417,8 @@ mod tests {
     use crate::manifest::Manifest;
     use crate::wasm::SourceMapText;
 
-    /// A function of the toolchain's that two exports call, one of them at two lines, and a third one through a
-    /// table.
+    /// A function of the toolchain's that two exports call, one of them at two lines, and a third one through
+    /// a table.
     const TEXT: &str = r#"(module
         (type $t (func (param i32) (result i32)))
         (memory 1)

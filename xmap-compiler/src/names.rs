@@ -74,8 +74,8 @@ pub fn is_namespace(text: &str) -> bool {
     })
 }
 
-/// Characters of a name that are shown: a generic function of Rust or C++ has some hundred, a hostile module a
-/// hundred thousand.
+/// Characters of a name that are shown: a generic function of Rust or C++ has some hundred, a hostile module
+/// a hundred thousand.
 const SHOWN_CHARS: usize = 300;
 
 /// Returns a name as reports and maps show it: one that is too long has its beginning and three dots.

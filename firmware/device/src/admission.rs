@@ -1,5 +1,5 @@
-//! What the owner's policy does to the images of a device: each passes the gate before anything of it is read,
-//! and each that is here passes it again when the policy changes.
+//! What the owner's policy does to the images of a device: each passes the gate before anything of it is
+//! read, and each that is here passes it again when the policy changes.
 
 use xmap_link::{DeviceEventKind, Life, PolicyState, Refusal, TrustStatus};
 use xmap_trust::{Limit, Limits, Origin, Reject};

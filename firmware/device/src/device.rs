@@ -271,8 +271,8 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
         }
     }
 
-    /// Calls an export of a module's active image, behind the events that wait, as far as these take no longer
-    /// than 100 ms. Results stand in `results`; how many there are.
+    /// Calls an export of a module's active image, behind the events that wait, as far as these take no
+    /// longer than 100 ms. Results stand in `results`; how many there are.
     ///
     /// # Errors
     /// [`NotCalled`]; what follows a trap by the module's policy has been done.

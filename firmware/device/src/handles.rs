@@ -96,7 +96,8 @@ impl Handles {
         open
     }
 
-    /// Returns the export behind each open handle whose host was made for its contract, by the handle's place.
+    /// Returns the export behind each open handle whose host was made for its contract, by the handle's
+    /// place.
     pub(crate) fn uses(&self) -> impl Iterator<Item = (usize, ModuleExport)> {
         self.rows.iter().enumerate().filter_map(|(n, row)| Some((n, row.open.filter(|_| row.held)?)))
     }

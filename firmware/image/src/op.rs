@@ -761,8 +761,8 @@ pub fn decode(code: &[Word]) -> impl Iterator<Item = (usize, Op, &[Word])> {
     })
 }
 
-/// Returns the indices of the words that an op may branch to, where its first word stands at `at`: in the order
-/// of its fields. One of an image that was not verified may lead anywhere.
+/// Returns the indices of the words that an op may branch to, where its first word stands at `at`: in the
+/// order of its fields. One of an image that was not verified may lead anywhere.
 pub fn branch_targets(at: usize, op: Op, words: &[Word]) -> impl Iterator<Item = i64> {
     let first = words.first().copied().unwrap_or_default() as i32;
     let (one, others) = match op.shape().fields {

@@ -215,8 +215,8 @@ fn handles_and_transfers_end_with_their_connection() {
     }
 }
 
-/// A module that logs as much as it can under limits that its owner has raised: a host that does not read for a
-/// while loses messages, which are counted, and no answer.
+/// A module that logs as much as it can under limits that its owner has raised: a host that does not read for
+/// a while loses messages, which are counted, and no answer.
 #[test]
 fn a_flood_of_messages_ends_no_connection() {
     let manifest = "[module]\nname = \"flood\"\nboard = \"rpi4b\"\nwasm = \"flood.wasm\"\n\

@@ -9,8 +9,8 @@ use xmap_image::Image;
 
 /// The machine code of an image.
 pub trait Machine: fmt::Debug {
-    /// Runs from the op [`Frame::op`] until the outermost function has returned, or up to an op that it leaves
-    /// to the interpreter. Of an image that is not its own it leaves every op.
+    /// Runs from the op [`Frame::op`] until the outermost function has returned, or up to an op that it
+    /// leaves to the interpreter. Of an image that is not its own it leaves every op.
     fn run(&self, frame: &mut Frame<'_>);
 }
 

@@ -45,6 +45,12 @@ pub(super) fn getter(global: &str) -> String {
     format!("\u{1}get {global}")
 }
 
+/// Returns whether a module imports a global.
+pub(super) fn imports_global(wasm: &[u8]) -> bool {
+    let global = |import: &Import<'_>| matches!(import.ty, TypeRef::Global(_));
+    Found::read(wasm).is_ok_and(|found| found.imports.iter().any(global))
+}
+
 /// Returns whether a module imports a memory or a table.
 pub(super) fn imports_storage(wasm: &[u8]) -> bool {
     let storage = |import: &Import<'_>| matches!(import.ty, TypeRef::Memory(_) | TypeRef::Table(_));

@@ -12,7 +12,7 @@ use xmap_compiler::diagnostic::Diagnostics;
 use xmap_compiler::wasm::WasmModule;
 use xmap_image::OwnedImage;
 
-use super::alone::{Registered, Shares, alone, getter, imports_storage};
+use super::alone::{Registered, Shares, alone, getter, imports_global, imports_storage};
 use super::instance::{Instance, Results, Stop, image};
 use super::play::Play;
 use super::tally::{Tally, Verdict};
@@ -324,10 +324,10 @@ fn unlinkable(mut module: Wat<'_>) -> Verdict {
         Ok(wasm) => wasm,
         Err(e) => return Verdict::Failed(format!("the text is refused: {}", e.message())),
     };
-    let imports = WasmModule::read("module.wasm", &wasm).is_ok_and(|module| !module.imports.is_empty());
+    let functions = WasmModule::read("module.wasm", &wasm).is_ok_and(|module| !module.imports.is_empty());
     match image(&wasm) {
         // What no export reaches is left out: there is nothing to link.
-        Ok(_) if imports => Verdict::Skipped("imports what no export reaches".into()),
+        Ok(_) if functions || imports_global(&wasm) => Verdict::Skipped("imports what no export reaches".into()),
         Err(refusal) if expect::is_import(&refusal) => Verdict::Passed,
         // A memory or a table that is imported is the module's own: nobody else has to fit.
         _ if imports_storage(&wasm) => Verdict::Skipped("imports a memory or a table as its own".into()),
