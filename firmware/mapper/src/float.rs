@@ -19,9 +19,9 @@ pub(crate) const fn f64_of(register: u64) -> f64 {
     f64::from_bits(register)
 }
 
-/// Whether the canonical NaN is made by a call. On x86-64 a selection takes the result out of its register and
-/// back, so that what is no NaN pays for it; on AArch64 it is one instruction, and a call would be the longest
-/// way of each op.
+/// Whether the canonical NaN is made by a call. On x86-64 a selection takes the result out of its register
+/// and back, so that what is no NaN pays for it; on AArch64 it is one instruction, and a call would be the
+/// longest way of each op.
 const CALLED: bool = cfg!(target_arch = "x86_64");
 
 /// The register of an f32 that was computed.

@@ -1,5 +1,5 @@
-//! Machine code that leaves every op: the interpreter runs them one by one, and all is as it is in one go. Code
-//! that runs ops itself needs an AArch64 machine (`tests/tests/linux/machine_code.rs`).
+//! Machine code that leaves every op: the interpreter runs them one by one, and all is as it is in one go.
+//! Code that runs ops itself needs an AArch64 machine (`tests/tests/linux/machine_code.rs`).
 
 mod common;
 #[path = "../../../tests/fuzz/src/entropy.rs"]

@@ -327,7 +327,9 @@ fn unlinkable(mut module: Wat<'_>) -> Verdict {
     let functions = WasmModule::read("module.wasm", &wasm).is_ok_and(|module| !module.imports.is_empty());
     match image(&wasm) {
         // What no export reaches is left out: there is nothing to link.
-        Ok(_) if functions || imports_global(&wasm) => Verdict::Skipped("imports what no export reaches".into()),
+        Ok(_) if functions || imports_global(&wasm) => {
+            Verdict::Skipped("imports what no export reaches".into())
+        }
         Err(refusal) if expect::is_import(&refusal) => Verdict::Passed,
         // A memory or a table that is imported is the module's own: nobody else has to fit.
         _ if imports_storage(&wasm) => Verdict::Skipped("imports a memory or a table as its own".into()),
