@@ -448,7 +448,7 @@ mod tests {
 
     const DAY_US: i64 = 86_400_000_000;
     /// A Thursday, midnight.
-    const THURSDAY_US: i64 = 20_000 * DAY_US + 7 * DAY_US - (20_000 % 7) * DAY_US;
+    const THURSDAY_US: i64 = 2_858 * 7 * DAY_US;
 
     /// A schedule of every day at seven, with a clock that shows a time of that Thursday, in minutes.
     fn daily(minute: Option<i64>) -> Sources {

@@ -207,7 +207,7 @@ fn panels_leave_the_committed_traces() {
                 // The emulator's chip is there from the start. Its memory is zeros where nothing was written.
                 Action::Device { bus, address, step: ChipStep::Connect(Chip::Eeprom(_)), .. } => {
                     let chip = sim.board_mut().device(*bus, *address).unwrap();
-                    ["0x120", "0x121", "0x122"].map(|at| chip.set(at, "0").unwrap());
+                    ["0x120", "0x121", "0x122"].iter().for_each(|at| chip.set(at, "0").unwrap());
                 }
                 Action::Device { step: ChipStep::Connect(_), .. } => {}
                 Action::Device { step: ChipStep::Set { what, value }, .. } => {

@@ -250,7 +250,7 @@ impl Rtc {
 }
 
 const fn bcd(n: u8) -> u8 {
-    n / 10 << 4 | n % 10
+    ((n / 10) << 4) | (n % 10)
 }
 
 const fn days_of_year(year: u64) -> u64 {
