@@ -9,9 +9,9 @@ use crate::costs::{Costs, by_op};
 
 /// The costs on the Raspberry Pi 4B.
 pub(crate) const COSTS: Costs = Costs {
-    call: 282,
-    param: 132,
-    result: 134,
+    call: 288,
+    param: 134,
+    result: 135,
     text: 332,
     text_byte: 15,
     byte: 8,
@@ -65,7 +65,7 @@ const OPS: &[(u8, u16)] = &[
     (0x25, 20), // lt_s.i32
     (0x26, 20), // le_s.i32
     (0x27, 20), // lt_s.i64
-    (0x28, 23), // le_s.i64
+    (0x28, 20), // le_s.i64
     (0x29, 17), // eq.imm
     (0x2a, 17), // ne.imm
     (0x2b, 17), // lt_u.imm
@@ -109,8 +109,8 @@ const OPS: &[(u8, u16)] = &[
     (0x54, 17), // shr_u.i32.imm
     (0x55, 17), // rotl.i32.imm
     (0x56, 17), // add.i64.imm
-    (0x57, 17), // shl.i64.imm
-    (0x58, 27), // shr_s.i64.imm
+    (0x57, 27), // shl.i64.imm
+    (0x58, 17), // shr_s.i64.imm
     (0x59, 17), // shr_u.i64.imm
     (0x5a, 17), // rotl.i64.imm
     (0x5b, 22), // add.i32.w
@@ -145,7 +145,7 @@ const OPS: &[(u8, u16)] = &[
     (0x78, 24), // load64
     (0x79, 26), // load8_u.w
     (0x7a, 28), // load8_s.i32.w
-    (0x7b, 36), // load8_s.i64.w
+    (0x7b, 26), // load8_s.i64.w
     (0x7c, 27), // load16_u.w
     (0x7d, 28), // load16_s.i32.w
     (0x7e, 27), // load16_s.i64.w
@@ -178,37 +178,37 @@ const OPS: &[(u8, u16)] = &[
     (0x9a, 111), // table.size
     (0x9b, 133), // table.grow
     (0x9c, 128), // table.fill
-    (0x9d, 166), // table.copy
+    (0x9d, 167), // table.copy
     (0x9e, 156), // table.init
     (0x9f, 112), // elem.drop
-    (0xa0, 141), // memory.copy
+    (0xa0, 142), // memory.copy
     (0xa1, 124), // memory.fill
-    (0xa2, 145), // memory.init
+    (0xa2, 158), // memory.init
     (0xa3, 100), // data.drop
     (0xa4, 15), // ref.func
     (0xa5, 33), // spill.enter
     (0xa6, 0), // spill.leave
-    (0xa8, 70), // gpio.set_line
-    (0xa9, 68), // gpio.clear_line
-    (0xaa, 77), // gpio.put_line
-    (0xab, 99), // gpio.toggle_line
-    (0xac, 33), // gpio.get_line
-    (0xad, 76), // gpio.set_mask
-    (0xae, 75), // gpio.clear_mask
-    (0xaf, 33), // gpio.read_bank
-    (0xb0, 87), // gpio.set
-    (0xb1, 87), // gpio.clear
-    (0xb2, 88), // gpio.put
-    (0xb3, 101), // gpio.toggle
-    (0xb4, 55), // gpio.get
-    (0xb5, 47), // gpio.read
-    (0xb6, 175), // gpio.write
-    (0xb7, 115), // gpio.direction
-    (0xb8, 108), // gpio.pull
-    (0xb9, 40), // time.now_us
-    (0xba, 98), // time.delay_us
+    (0xa8, 66), // gpio.set_line
+    (0xa9, 65), // gpio.clear_line
+    (0xaa, 76), // gpio.put_line
+    (0xab, 88), // gpio.toggle_line
+    (0xac, 30), // gpio.get_line
+    (0xad, 75), // gpio.set_mask
+    (0xae, 74), // gpio.clear_mask
+    (0xaf, 30), // gpio.read_bank
+    (0xb0, 85), // gpio.set
+    (0xb1, 85), // gpio.clear
+    (0xb2, 87), // gpio.put
+    (0xb3, 99), // gpio.toggle
+    (0xb4, 54), // gpio.get
+    (0xb5, 46), // gpio.read
+    (0xb6, 173), // gpio.write
+    (0xb7, 112), // gpio.direction
+    (0xb8, 105), // gpio.pull
+    (0xb9, 39), // time.now_us
+    (0xba, 97), // time.delay_us
     (0xbb, 3981), // log.message
-    (0xbc, 125), // host_call
+    (0xbc, 134), // host_call
     (0xc0, 26), // add.f32
     (0xc1, 26), // sub.f32
     (0xc2, 26), // mul.f32
@@ -216,27 +216,27 @@ const OPS: &[(u8, u16)] = &[
     (0xc4, 33), // min.f32
     (0xc5, 33), // max.f32
     (0xc6, 22), // eq.f32
-    (0xc7, 22), // ne.f32
+    (0xc7, 31), // ne.f32
     (0xc8, 22), // lt.f32
-    (0xc9, 31), // le.f32
+    (0xc9, 22), // le.f32
     (0xca, 48), // sqrt.f32
     (0xcb, 65), // ceil.f32
     (0xcc, 65), // floor.f32
-    (0xcd, 71), // trunc.f32
+    (0xcd, 61), // trunc.f32
     (0xce, 48), // nearest.f32
-    (0xcf, 24), // add.f64
+    (0xcf, 33), // add.f64
     (0xd0, 23), // sub.f64
     (0xd1, 33), // mul.f64
     (0xd2, 22), // div.f64
     (0xd3, 41), // min.f64
     (0xd4, 32), // max.f64
     (0xd5, 20), // eq.f64
-    (0xd6, 23), // ne.f64
-    (0xd7, 20), // lt.f64
+    (0xd6, 29), // ne.f64
+    (0xd7, 23), // lt.f64
     (0xd8, 29), // le.f64
-    (0xd9, 58), // sqrt.f64
+    (0xd9, 77), // sqrt.f64
     (0xda, 64), // ceil.f64
-    (0xdb, 144), // floor.f64
+    (0xdb, 66), // floor.f64
     (0xdc, 57), // trunc.f64
     (0xdd, 49), // nearest.f64
     (0xde, 50), // trunc_f32_s.i32
@@ -268,25 +268,25 @@ const OPS: &[(u8, u16)] = &[
 /// The costs of a call of a direct entry that is this op, by its number in the image format.
 #[rustfmt::skip]
 const DIRECT: &[(u8, u16)] = &[
-    (0xa8, 89), // gpio.set_line
-    (0xa9, 85), // gpio.clear_line
-    (0xaa, 570), // gpio.put_line
-    (0xab, 407), // gpio.toggle_line
-    (0xac, 684), // gpio.get_line
-    (0xad, 394), // gpio.set_mask
-    (0xae, 393), // gpio.clear_mask
-    (0xaf, 684), // gpio.read_bank
-    (0xb0, 527), // gpio.set
-    (0xb1, 527), // gpio.clear
-    (0xb2, 584), // gpio.put
-    (0xb3, 542), // gpio.toggle
-    (0xb4, 705), // gpio.get
-    (0xb5, 697), // gpio.read
-    (0xb6, 705), // gpio.write
-    (0xb7, 608), // gpio.direction
-    (0xb8, 601), // gpio.pull
-    (0xb9, 690), // time.now_us
-    (0xba, 539), // time.delay_us
-    (0xbb, 4511), // log.message
-    (0xbc, 618), // host_call
+    (0xa8, 85), // gpio.set_line
+    (0xa9, 82), // gpio.clear_line
+    (0xaa, 587), // gpio.put_line
+    (0xab, 410), // gpio.toggle_line
+    (0xac, 690), // gpio.get_line
+    (0xad, 397), // gpio.set_mask
+    (0xae, 396), // gpio.clear_mask
+    (0xaf, 690), // gpio.read_bank
+    (0xb0, 535), // gpio.set
+    (0xb1, 535), // gpio.clear
+    (0xb2, 591), // gpio.put
+    (0xb3, 549), // gpio.toggle
+    (0xb4, 713), // gpio.get
+    (0xb5, 706), // gpio.read
+    (0xb6, 711), // gpio.write
+    (0xb7, 614), // gpio.direction
+    (0xb8, 606), // gpio.pull
+    (0xb9, 699), // time.now_us
+    (0xba, 547), // time.delay_us
+    (0xbb, 4519), // log.message
+    (0xbc, 636), // host_call
 ];
