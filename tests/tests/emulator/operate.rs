@@ -148,7 +148,7 @@ fn a_new_image_that_traps_goes_by_itself() {
     let mut maps = Maps::default();
     maps.add(map);
     let text = trap_text(&trap, &maps);
-    assert!(text.starts_with("trap divide_by_zero at op ") && text.contains("$tick"), "{text}");
+    assert!(text.starts_with("default.tick: trap divide_by_zero at op ") && text.contains("$tick"), "{text}");
     assert_eq!(call(client, "version"), Some(1));
     assert_eq!(lamp_stores(client, from), [0u32; 0], "stores to the lamp's line");
 }
