@@ -8,10 +8,7 @@ use xmap_compiler::contract::{Change, ContractExport, Rule, compare_exports, rem
 use xmap_compiler::diagnostic::{Code, Diagnostic, Place};
 use xmap_compiler::map::hex;
 use xmap_image::Image;
-use xmap_link::{Export, ModuleStatus};
-
-/// Where the module's number begins in an export's.
-const MODULE_SHIFT: u32 = 12;
+use xmap_link::{Export, ModuleStatus, split_export_id};
 
 /// Returns the error for an image that is not what connected clients were made for; `None` where it is.
 ///
@@ -24,7 +21,7 @@ pub(super) fn broken(
     maps: &Maps,
 ) -> Result<Option<Diagnostic>, Error> {
     let mut changes: Vec<Change> = Vec::new();
-    for id in client.uses()?.into_iter().filter(|id| id >> MODULE_SHIFT == u16::from(before.module)) {
+    for id in client.uses()?.into_iter().filter(|id| split_export_id(*id).0 == before.module) {
         let export = Export::Id(id);
         let (Some(described), Some((_, hash))) = (client.describe(&export)?, client.contract(&export)?)
         else {
