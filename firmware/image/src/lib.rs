@@ -19,6 +19,7 @@ pub(crate) const HOST_CALLS: bool = cfg!(feature = "host-calls");
 #[cfg(feature = "build")]
 mod build;
 mod bundle;
+pub mod calendar;
 mod conflict;
 mod contract;
 mod error;

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use crate::zone::{date, days, month_days};
+use crate::calendar::{date, days, month_days};
 
 /// Microseconds of a second.
 const SECOND_US: i64 = 1_000_000;

@@ -1,5 +1,7 @@
 //! Ready devices: register files and chips that many panels have.
 
+use xmap_image::{Stamp, calendar};
+
 use super::I2cDevice;
 
 /// A device with registers of 8 or 16 bits behind a pointer of one byte, which a write sets first and which
@@ -9,10 +11,39 @@ pub struct RegisterFile {
     registers: Vec<u16>,
     /// Bytes of a register: 1 or 2, the higher byte first.
     width: u8,
-    pointer: u8,
+    pointer: Pointer,
+}
+
+/// The pointer of a chip with registers: the first byte that is written, then bytes of registers.
+#[derive(Clone, Copy, Debug, Default)]
+struct Pointer {
+    register: u8,
     /// Bytes since the device was addressed, the pointer not counted.
     at: u8,
-    has_pointer: bool,
+    has_come: bool,
+}
+
+impl Pointer {
+    /// The device is addressed: what is written next is the pointer.
+    fn start(&mut self, read: bool) {
+        (self.at, self.has_come) = (0, read);
+    }
+
+    /// Whether a byte that is written is the pointer; it is taken then.
+    fn takes(&mut self, byte: u8) -> bool {
+        let is_pointer = !self.has_come;
+        if is_pointer {
+            (self.register, self.has_come) = (byte, true);
+        }
+        is_pointer
+    }
+
+    /// The number of the byte that is transferred.
+    fn byte(&mut self) -> u8 {
+        let at = self.at;
+        self.at = at.wrapping_add(1);
+        at
+    }
 }
 
 impl RegisterFile {
@@ -27,7 +58,7 @@ impl RegisterFile {
     }
 
     fn of(width: u8) -> Self {
-        Self { registers: vec![0; 256], width, pointer: 0, at: 0, has_pointer: false }
+        Self { registers: vec![0; 256], width, pointer: Pointer::default() }
     }
 
     /// Sets a register.
@@ -41,39 +72,37 @@ impl RegisterFile {
     }
 
     /// The register and the shift of the next byte.
-    fn place(&self) -> (usize, u32) {
-        let (register, byte) = (self.pointer.wrapping_add(self.at / self.width), self.at % self.width);
-        (usize::from(register), 8 * u32::from(self.width - 1 - byte))
+    fn place(&mut self) -> (usize, u32) {
+        let byte = self.pointer.byte();
+        let register = self.pointer.register.wrapping_add(byte / self.width);
+        (usize::from(register), 8 * u32::from(self.width - 1 - byte % self.width))
     }
 }
 
 impl I2cDevice for RegisterFile {
     fn start(&mut self, read: bool, _: u64) -> bool {
-        (self.at, self.has_pointer) = (0, read);
+        self.pointer.start(read);
         true
     }
 
     fn write(&mut self, byte: u8) -> bool {
-        if !self.has_pointer {
-            (self.pointer, self.has_pointer) = (byte, true);
-            return true;
+        if !self.pointer.takes(byte) {
+            let (register, shift) = self.place();
+            let old = self.registers[register];
+            self.registers[register] = old & !(0xff << shift) | u16::from(byte) << shift;
         }
-        let (register, shift) = self.place();
-        let old = self.registers[register];
-        self.registers[register] = old & !(0xff << shift) | u16::from(byte) << shift;
-        self.at = self.at.wrapping_add(1);
         true
     }
 
     fn read(&mut self) -> u8 {
         let (register, shift) = self.place();
-        self.at = self.at.wrapping_add(1);
         (self.registers[register] >> shift) as u8
     }
 
     fn stop(&mut self, _: u64) {
-        self.pointer = self.pointer.wrapping_add(self.at / self.width);
-        self.at = 0;
+        let Pointer { register, at, .. } = &mut self.pointer;
+        *register = register.wrapping_add(*at / self.width);
+        *at = 0;
     }
 
     fn set(&mut self, what: &str, value: &str) -> Result<(), String> {
@@ -100,9 +129,7 @@ pub struct Tmp105 {
     sixteenths: i16,
     configuration: u8,
     limits: [u16; 2],
-    pointer: u8,
-    at: usize,
-    has_pointer: bool,
+    pointer: Pointer,
     taken: [u8; 2],
 }
 
@@ -110,7 +137,7 @@ impl Default for Tmp105 {
     fn default() -> Self {
         // The limits after power-on: 75 and 80 degrees.
         let limits = [0x4b00, 0x5000];
-        Self { sixteenths: 0, configuration: 0, limits, pointer: 0, at: 0, has_pointer: false, taken: [0; 2] }
+        Self { sixteenths: 0, configuration: 0, limits, pointer: Pointer::default(), taken: [0; 2] }
     }
 }
 
@@ -121,7 +148,7 @@ impl Tmp105 {
     }
 
     fn register(&self) -> [u8; 2] {
-        match self.pointer & 3 {
+        match self.pointer.register & 3 {
             // The resolution is in bits 5 and 6 of the configuration: 9 bits and up.
             0 => {
                 let unused = 3 - u32::from(self.configuration >> 5 & 3);
@@ -135,35 +162,33 @@ impl Tmp105 {
 
 impl I2cDevice for Tmp105 {
     fn start(&mut self, read: bool, _: u64) -> bool {
-        (self.at, self.has_pointer) = (0, read);
+        self.pointer.start(read);
         true
     }
 
     fn write(&mut self, byte: u8) -> bool {
-        if !self.has_pointer {
-            (self.pointer, self.has_pointer) = (byte, true);
+        if self.pointer.takes(byte) {
             return true;
         }
-        if let Some(taken) = self.taken.get_mut(self.at) {
+        let at = self.pointer.byte();
+        if let Some(taken) = self.taken.get_mut(usize::from(at)) {
             *taken = byte;
         }
-        self.at += 1;
-        match (self.pointer & 3, self.at) {
-            (1, 1) => self.configuration = byte,
-            (n @ 2.., 2) => self.limits[usize::from(n) - 2] = u16::from_be_bytes(self.taken),
+        match (self.pointer.register & 3, at) {
+            (1, 0) => self.configuration = byte,
+            (n @ 2.., 1) => self.limits[usize::from(n) - 2] = u16::from_be_bytes(self.taken),
             _ => {}
         }
         true
     }
 
     fn read(&mut self) -> u8 {
-        let byte = self.register().get(self.at).copied().unwrap_or(0xff);
-        self.at += 1;
-        byte
+        let at = self.pointer.byte();
+        self.register().get(usize::from(at)).copied().unwrap_or(0xff)
     }
 
     fn stop(&mut self, _: u64) {
-        self.at = 0;
+        self.pointer.at = 0;
     }
 
     fn set(&mut self, what: &str, value: &str) -> Result<(), String> {
@@ -198,8 +223,8 @@ impl I2cDevice for Tmp105 {
 pub struct Rtc {
     /// Registers 7 to 63.
     kept: [u8; 57],
-    /// Seconds since 2000-01-01, and the board's time then.
-    set: (u64, u64),
+    /// What it was set to, in seconds since 1970 (from 2000 on), and the board's time then.
+    set: (i64, u64),
     /// The registers of time when the device was addressed last: they do not change within a transfer.
     latched: [u8; 7],
     pointer: u8,
@@ -209,61 +234,51 @@ pub struct Rtc {
 
 impl Default for Rtc {
     fn default() -> Self {
-        Self { kept: [0; 57], set: (0, 0), latched: [0; 7], pointer: 0, has_pointer: false, changed: false }
+        Self {
+            kept: [0; 57],
+            set: (YEAR_2000_S, 0),
+            latched: [0; 7],
+            pointer: 0,
+            has_pointer: false,
+            changed: false,
+        }
     }
 }
 
-const DAY_S: u64 = 86_400;
+const DAY_S: i64 = 86_400;
+/// 1 January 2000: the chip counts years from there.
+const YEAR_2000_S: i64 = 10_957 * DAY_S;
+const YEAR_2100_S: i64 = 47_482 * DAY_S;
 
 impl Rtc {
-    /// Registers of so many seconds since 2000-01-01, a Saturday.
-    fn registers(seconds: u64) -> [u8; 7] {
-        let (mut days, second) = (seconds / DAY_S, seconds % DAY_S);
-        let week = (days + 6) % 7 + 1;
-        let (mut year, mut month) = (0, 0);
-        while days >= days_of_year(year) {
-            days -= days_of_year(year);
-            year += 1;
-        }
-        while days >= days_of_month(year, month) {
-            days -= days_of_month(year, month);
-            month += 1;
-        }
-        [second % 60, second / 60 % 60, second / 3600, week, days + 1, month + 1, year].map(|n| bcd(n as u8))
+    /// Registers of a time. The week begins with Sunday, and 1 January 1970 was a Thursday.
+    fn registers(seconds: i64) -> [u8; 7] {
+        let (days, second) = (seconds.div_euclid(DAY_S), seconds.rem_euclid(DAY_S));
+        let (year, month, day) = calendar::date(days);
+        let week = (days + 4).rem_euclid(7) + 1;
+        let digits =
+            [second % 60, second / 60 % 60, second / 3600, week, day.into(), month.into(), year % 100];
+        digits.map(|n| bcd(n as u8))
     }
 
-    fn seconds(registers: [u8; 7]) -> u64 {
+    fn seconds(registers: [u8; 7]) -> i64 {
         let masks = [0x7f, 0x7f, 0x3f, 7, 0x3f, 0x1f, 0xff];
         let mut digits = [0; 7];
         for ((to, from), mask) in digits.iter_mut().zip(registers).zip(masks) {
-            *to = u64::from((from & mask) >> 4) * 10 + u64::from(from & mask & 15);
+            *to = i64::from((from & mask) >> 4) * 10 + i64::from(from & mask & 15);
         }
         let [second, minute, hour, _, day, month, year] = digits;
-        let years: u64 = (0..year).map(days_of_year).sum();
-        let months: u64 = (0..month.clamp(1, 12) - 1).map(|month| days_of_month(year, month)).sum();
-        (years + months + day.max(1) - 1) * DAY_S + hour * 3600 + minute * 60 + second
+        let first = calendar::days(2000 + year, month.clamp(1, 12) as u8, 1);
+        (first + day.max(1) - 1) * DAY_S + hour * 3600 + minute * 60 + second
     }
 
-    fn now(&self, now_us: u64) -> u64 {
-        self.set.0 + now_us.saturating_sub(self.set.1) / 1_000_000
+    fn now(&self, now_us: u64) -> i64 {
+        self.set.0 + (now_us.saturating_sub(self.set.1) / 1_000_000) as i64
     }
 }
 
 const fn bcd(n: u8) -> u8 {
     ((n / 10) << 4) | (n % 10)
-}
-
-const fn days_of_year(year: u64) -> u64 {
-    if year.is_multiple_of(4) { 366 } else { 365 }
-}
-
-const fn days_of_month(year: u64, month: u64) -> u64 {
-    match month {
-        1 if year.is_multiple_of(4) => 29,
-        1 => 28,
-        3 | 5 | 8 | 10 => 30,
-        _ => 31,
-    }
 }
 
 impl I2cDevice for Rtc {
@@ -309,25 +324,16 @@ impl I2cDevice for Rtc {
         if what != "time" {
             return Err("it has a `time`".into());
         }
-        let parts: Option<Vec<u8>> = value
-            .split(['-', 'T', ':'])
-            .map(|part| part.parse::<u16>().ok().map(|n| (n % 100) as u8))
-            .collect();
-        let Some([year, month, day, hour, minute, second]) = parts.as_deref() else {
-            return Err(form.into());
-        };
-        let fits = (1..=12).contains(month) && (1..=31).contains(day) && *hour < 24 && *minute < 60;
-        if !(fits && *second < 60) {
-            return Err(form.into());
+        let time = Stamp::parse(&format!("{value}Z")).ok_or(form)?.0.div_euclid(1_000_000);
+        if !(YEAR_2000_S..YEAR_2100_S).contains(&time) {
+            return Err("the chip has the years 2000 to 2099".into());
         }
-        let registers = [*second, *minute, *hour, 1, *day, *month, *year].map(bcd);
-        self.set = (Self::seconds(registers), 0);
+        self.set = (time, 0);
         Ok(())
     }
 
     fn get(&self, what: &str) -> Option<String> {
-        let [second, minute, hour, _, day, month, year] = Self::registers(self.set.0);
-        let time = || format!("20{year:02x}-{month:02x}-{day:02x}T{hour:02x}:{minute:02x}:{second:02x}");
+        let time = || Stamp(self.set.0 * 1_000_000).to_string().trim_end_matches('Z').to_owned();
         (what == "time").then(time)
     }
 
