@@ -35,32 +35,8 @@ impl fmt::Display for Effect {
     }
 }
 
-macro_rules! rules {
-    ($($rule:ident = $name:literal, $meaning:literal;)*) => {
-        /// A rule that a change falls under.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum Rule {
-            $(#[doc = $meaning] $rule,)*
-        }
-
-        impl Rule {
-            /// Every rule, in the order of docs/contract.md.
-            pub const ALL: &[Rule] = &[$(Rule::$rule),*];
-
-            /// The name in reports and suppressions.
-            pub const fn name(self) -> &'static str {
-                match self { $(Rule::$rule => $name,)* }
-            }
-
-            /// What falls under it.
-            pub const fn meaning(self) -> &'static str {
-                match self { $(Rule::$rule => $meaning,)* }
-            }
-        }
-    };
-}
-
-rules! {
+crate::rules! {
+    /// A rule that a change falls under.
     Removed = "export-removed", "The export is not there any more.";
     Added = "export-added", "The export is new.";
     ParamAdded = "param-added", "The export has more parameters.";

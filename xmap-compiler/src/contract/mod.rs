@@ -5,6 +5,7 @@
 //! compute it. Where the image's own types say all of it, the image carries no hash: it is derived from them.
 
 mod compare;
+mod rules;
 mod wrap;
 
 use std::fmt;

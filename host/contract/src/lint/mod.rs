@@ -109,32 +109,8 @@ struct Declarations {
     unread: Vec<(String, std::ops::Range<usize>)>,
 }
 
-macro_rules! rules {
-    ($($rule:ident = $name:literal, $meaning:literal;)*) => {
-        /// A rule that a declaration breaks.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum Rule {
-            $(#[doc = $meaning] $rule,)*
-        }
-
-        impl Rule {
-            /// Every rule.
-            pub const ALL: &[Rule] = &[$(Rule::$rule),*];
-
-            /// The name in reports.
-            pub const fn name(self) -> &'static str {
-                match self { $(Rule::$rule => $name,)* }
-            }
-
-            /// What it holds.
-            pub const fn meaning(self) -> &'static str {
-                match self { $(Rule::$rule => $meaning,)* }
-            }
-        }
-    };
-}
-
-rules! {
+xmap_compiler::rules! {
+    /// A rule that a declaration breaks.
     ParamType = "param-type", "A parameter has other values than the export's.";
     ResultType = "result-type", "A result has other values than the export's.";
     ParamCount = "param-count", "The declaration has another number of parameters.";

@@ -1,9 +1,10 @@
-//! Clients in other languages, made of an OpenAPI document: [`document`] reads it, [`model`] says what a
-//! client is, and each language writes files of that.
+//! Clients in other languages, made of an OpenAPI document: [`document`] loads it, [`model`] says what a
+//! client is, `read` makes one of the document, and each language writes files of that.
 
 pub mod document;
 mod kotlin;
 pub mod model;
+mod read;
 mod swift;
 mod typescript;
 
