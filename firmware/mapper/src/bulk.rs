@@ -70,8 +70,8 @@ impl Bulk<'_, '_> {
         let (low, high) = (immediate & 0xffff, immediate >> 16);
         let [x, y, n] = [a, b, c].map(|r| r as u32);
         match opcode {
-            op::TableGet => return Ok(self.stretch(u32::from(field_c), y, 1)?.iter().sum()),
-            op::TableSet => self.stretch(u32::from(field_c), x, 1)?.fill(b),
+            op::TableGet => return Ok(*self.reference(u32::from(field_c), y)?),
+            op::TableSet => *self.reference(u32::from(field_c), x)? = b,
             op::TableSize => return Ok(self.size(self.table(u32::from(field_b)))),
             op::TableGrow => return Ok(self.grow(u32::from(field_c), x, b)),
             op::TableFill => self.stretch(low, x, n)?.fill(b),
@@ -113,6 +113,13 @@ impl Bulk<'_, '_> {
         } else {
             Err(Fault::new(TrapCode::TableOutOfBounds, index))
         }
+    }
+
+    /// A reference of a table.
+    #[inline]
+    fn reference(&mut self, table: u32, index: u32) -> Result<&mut u64, Fault> {
+        let place = self.place(table, index, 1)?;
+        self.slots.get_mut(place).ok_or(Fault::new(TrapCode::TableOutOfBounds, index))
     }
 
     /// References of a table.

@@ -143,9 +143,19 @@ impl<'a, P: Port> Mapper<'a, P> {
     /// # Errors
     /// Where the store is too small.
     pub fn load(image: Image<'a>, port: P, store: Store<'a>) -> Result<Self, LoadError> {
-        let Prepared { stack, memory, globals, globals_len, lines } = Prepared::new(&image, store)?;
-        let (counters, fuel_cap) = (Counters::default(), u32::MAX);
-        Ok(Self {
+        let prepared = Prepared::new(&image, store)?;
+        Ok(Self::of(image, port, prepared, (Counters::default(), u32::MAX)))
+    }
+
+    /// A mapper of what is ready, with its counters and the limit of its fuel.
+    #[inline(always)]
+    pub(crate) fn of(
+        image: Image<'a>,
+        port: P,
+        Prepared { stack, memory, globals, globals_len, lines }: Prepared<'a>,
+        (counters, fuel_cap): (Counters, u32),
+    ) -> Self {
+        Self {
             image,
             port,
             lines,
@@ -157,7 +167,7 @@ impl<'a, P: Port> Mapper<'a, P> {
             fuel_cap,
             #[cfg(feature = "machine-code")]
             machine: None,
-        })
+        }
     }
 
     /// Lets machine code run calls, or the interpreter again. What has been said of it is forgotten where a
@@ -231,12 +241,12 @@ impl<'a, P: Port> Mapper<'a, P> {
 }
 
 /// What a load makes of a store: everything but the port.
-struct Prepared<'a> {
-    stack: &'a mut [u64],
-    memory: Memory<'a>,
-    globals: &'a mut [u64],
-    globals_len: usize,
-    lines: PinMasks,
+pub(crate) struct Prepared<'a> {
+    pub(crate) stack: &'a mut [u64],
+    pub(crate) memory: Memory<'a>,
+    pub(crate) globals: &'a mut [u64],
+    pub(crate) globals_len: usize,
+    pub(crate) lines: PinMasks,
 }
 
 impl<'a> Prepared<'a> {

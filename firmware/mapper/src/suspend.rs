@@ -5,6 +5,7 @@
 
 use xmap_image::Image;
 
+use crate::mapper::Prepared;
 use crate::memory::Memory;
 use crate::native::PinMasks;
 use crate::{Counters, LoadError, Mapper, Port, Store};
@@ -77,19 +78,7 @@ impl<'a, P: Port> Mapper<'a, P> {
             return Err(LoadError::Globals { needed: globals_len, given });
         }
         let lines = if same { state.lines } else { PinMasks::of(&image) };
-        let Suspended { counters, fuel_cap, .. } = state;
-        Ok(Self {
-            image,
-            port,
-            lines,
-            counters,
-            stack,
-            memory,
-            globals,
-            globals_len,
-            fuel_cap,
-            #[cfg(feature = "machine-code")]
-            machine: None,
-        })
+        let prepared = Prepared { stack, memory, globals, globals_len, lines };
+        Ok(Self::of(image, port, prepared, (state.counters, state.fuel_cap)))
     }
 }
