@@ -114,10 +114,7 @@ const PEERS: [Peer; 12] = [
 /// Builds everything, measures it, prints the tables.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     if arguments.kernels {
-        let programs = Programs::build(kernels::packages().collect())?;
-        let section = kernels::run(&programs, arguments.rounds)? + &machine::describe(arguments.rounds)?;
-        print!("{section}");
-        return if arguments.bless { document::write_section("kernels", &section) } else { Ok(()) };
+        return kernels::run(&Programs::build(kernels::packages().collect())?, arguments);
     }
     let programs = Programs::build(PEERS.iter().map(|peer| peer.package).collect())?;
     for peer in PEERS {
@@ -131,12 +128,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         ensure!(figures.has_counts(), "docs/benchmarks.md needs the instruction counts: install valgrind");
         document::write(&section)?;
     }
-    let section = kernels::run(&programs, arguments.rounds)? + &machine::describe(arguments.rounds)?;
-    print!("{section}");
-    if arguments.bless {
-        document::write_section("kernels", &section)?;
-    }
-    Ok(())
+    kernels::run(&programs, arguments)
 }
 
 /// The peers' programs, built.

@@ -15,7 +15,7 @@ use xtask::{process, root, target_dir};
 
 use super::measure::{count_instructions, median};
 use super::table::short;
-use super::{MAPPER, PEERS, Peer, Programs, RUN_LIMIT, WASMI, xmap_build};
+use super::{Arguments, MAPPER, PEERS, Peer, Programs, RUN_LIMIT, WASMI, document, machine, xmap_build};
 
 /// The engines that run kernels, as [`PEERS`] names them.
 const ENGINES: [&str; 5] = [MAPPER, WASMI, "tinywasm", "wasmtime, Cranelift", "wasmtime, Pulley"];
@@ -54,8 +54,9 @@ pub(super) fn packages() -> impl Iterator<Item = &'static str> {
     PEERS.iter().filter(|peer| ENGINES.contains(&peer.name)).map(|peer| peer.package)
 }
 
-/// Measures every kernel and returns the section of docs/benchmarks.md.
-pub(super) fn run(programs: &Programs, rounds: u32) -> Result<String> {
+/// Measures every kernel, prints the tables, and commits them if asked to.
+pub(super) fn run(programs: &Programs, arguments: &Arguments) -> Result<()> {
+    let rounds = arguments.rounds;
     let folder = root().join("tests/kernels");
     let file = folder.join("kernels.toml");
     let text = fs::read_to_string(&file).with_context(|| file.display().to_string())?;
@@ -70,7 +71,9 @@ pub(super) fn run(programs: &Programs, rounds: u32) -> Result<String> {
         }
         section += &table(set, &measured);
     }
-    Ok(section)
+    section += &machine::describe(rounds)?;
+    print!("{section}");
+    if arguments.bless { document::write_section("kernels", &section) } else { Ok(()) }
 }
 
 fn measure(programs: &Programs, folder: &Path, name: &str, n: u32, rounds: u32) -> Result<Kernel> {
