@@ -1,4 +1,5 @@
-//! Named rules: what a change or a declaration is found to break, by a name that reports and suppressions have.
+//! Named rules: what a change or a declaration is found to break, by a name that reports and suppressions
+//! have.
 
 /// Makes an enum of rules, each with its name and its meaning; docs/contract.md has them in their order.
 #[macro_export]

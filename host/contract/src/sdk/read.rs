@@ -1,5 +1,5 @@
-//! Reads a client of an OpenAPI document. What is not understood is refused with its JSON pointer: a client that
-//! leaves something out in silence is none.
+//! Reads a client of an OpenAPI document. What is not understood is refused with its JSON pointer: a client
+//! that leaves something out in silence is none.
 
 use std::collections::BTreeMap;
 
