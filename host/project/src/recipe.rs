@@ -32,7 +32,13 @@ pub(crate) fn refresh(manifest: &Manifest, note: &mut dyn FnMut(Note<'_>)) -> Re
     if std::env::var_os(NO_BUILD).is_some_and(|value| !value.is_empty()) || is_fresh(manifest, recipe) {
         return Ok(false);
     }
+    let newest = newest(manifest);
     run(manifest, recipe, note)?;
+    // The module is as new as the sources that it was built from: one that is saved while the compiler runs, or
+    // within the same tick of the file system's clock, is newer. Many build tools leave an equal output alone.
+    if let (Some(newest), Ok(file)) = (newest, fs::OpenOptions::new().append(true).open(manifest.wasm_path())) {
+        _ = file.set_modified(newest);
+    }
     Ok(true)
 }
 
@@ -66,12 +72,19 @@ pub fn sources(manifest: &Manifest) -> Vec<PathBuf> {
 }
 
 fn is_fresh(manifest: &Manifest, recipe: &Recipe) -> bool {
-    let modified = |path: &Path| fs::metadata(path).and_then(|metadata| metadata.modified());
-    let Ok(built) = modified(&manifest.wasm_path()) else { return false };
+    let Some(built) = modified(&manifest.wasm_path()) else { return false };
     // A source that is named and is not there is for the compiler to miss.
     let missing = recipe.sources.iter().any(|source| !manifest.folder().join(&source.value).exists());
-    let newer = |file: &PathBuf| modified(file).is_ok_and(|time: SystemTime| time >= built);
-    !missing && !sources(manifest).iter().any(newer)
+    !missing && newest(manifest).is_none_or(|time| time <= built)
+}
+
+/// When the source that was saved last was saved.
+fn newest(manifest: &Manifest) -> Option<SystemTime> {
+    sources(manifest).iter().filter_map(|path| modified(path)).max()
+}
+
+fn modified(path: &Path) -> Option<SystemTime> {
+    fs::metadata(path).and_then(|metadata| metadata.modified()).ok()
 }
 
 fn collect(path: &Path, is_source: &dyn Fn(&Path) -> bool, files: &mut Vec<PathBuf>) {
@@ -131,10 +144,6 @@ fn run(manifest: &Manifest, recipe: &Recipe, note: &mut dyn FnMut(Note<'_>)) -> 
         return Err(Diagnostic::new(Code::NoOutput, place(), message)
             .note(manifest.place(&manifest.module.wasm.span), "the module is named here"));
     }
-    // What is built from sources that did not change is as new as they are: many build tools leave it alone.
-    if let Ok(file) = fs::OpenOptions::new().append(true).open(&wasm) {
-        _ = file.set_modified(SystemTime::now());
-    }
     Ok(())
 }
 
@@ -173,6 +182,37 @@ mod tests {
             .unwrap();
         assert!(refresh(&manifest, &mut note).unwrap(), "a source is newer");
         assert_eq!(ran, ["Runs(\"cp a.in a.wat\")"; 2]);
+    }
+
+    #[test]
+    fn what_is_saved_while_the_compiler_runs_is_newer() {
+        let folder = tempfile::tempdir().unwrap();
+        let source = folder.path().join("a.in");
+        fs::write(&source, "(module)").unwrap();
+        // A file system's clock moves on by ticks of up to 10 ms.
+        let script = "cp a.in a.wat; sleep 0.05; echo >>a.in";
+        let manifest = manifest(
+            folder.path(),
+            &format!("command = [\"sh\", \"-c\", \"{script}\"]\nsources = [\"a.in\"]"),
+        );
+        assert!(refresh(&manifest, &mut |_| {}).unwrap(), "nothing is there");
+        assert!(refresh(&manifest, &mut |_| {}).unwrap(), "the source is newer than what it was built from");
+    }
+
+    #[test]
+    fn a_save_right_after_a_build_is_seen() {
+        let folder = tempfile::tempdir().unwrap();
+        let source = folder.path().join("a.in");
+        let manifest = manifest(folder.path(), "command = \"cp a.in a.wat\"\nsources = [\"a.in\"]");
+        for round in 0..20 {
+            // The tick of the file system's clock that the build before began in is over.
+            std::thread::sleep(std::time::Duration::from_millis(11));
+            fs::write(&source, format!("(module) ;; {round}")).unwrap();
+            std::thread::sleep(std::time::Duration::from_millis(11));
+            assert!(refresh(&manifest, &mut |_| {}).unwrap(), "{round}");
+            fs::write(&source, "(module)").unwrap();
+            assert!(refresh(&manifest, &mut |_| {}).unwrap(), "saved {round}");
+        }
     }
 
     #[test]
