@@ -85,7 +85,7 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
     /// use changes are set up, and the new one is mounted. Where that fails, the one before comes back.
     fn switch(&mut self, id: ModuleId, cleared: Cleared, kept: Option<Kept<'_>>) -> Result<(), MountError> {
         let end_us = self.board.now_us().saturating_add(AHEAD_US);
-        while let Some(event) = self.queue.pop_of(id) {
+        while let Some(event) = self.scheduler.pop_of(id) {
             self.dispatch(event);
             if self.board.now_us() >= end_us {
                 // The others are forgotten with the timers.
@@ -96,7 +96,7 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
         let had = matches!(before, Life::Running | Life::Faulted);
         let rests = before == Life::Faulted;
         _ = self.unmount(id, before == Life::Running);
-        let phases = self.disarm(id);
+        let phases = self.scheduler.disarm(id);
 
         let module = &mut self.modules[id];
         let (old, new) = module.both_mut();
@@ -154,7 +154,7 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
         let runs = self.modules[id].life() == Life::Running && !matches!(why, RollbackReason::Trap(_));
         let rests = self.modules[id].life() == Life::Faulted;
         _ = self.unmount(id, runs);
-        let phases = self.disarm(id);
+        let phases = self.scheduler.disarm(id);
         let module = &mut self.modules[id];
         if let (Some(new), Some(old)) = (module.active().image(), module.inactive().image()) {
             bring_back_lines(&new, &old, rests, &mut self.board);
@@ -187,7 +187,7 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
 
     /// Loads the active image anew: memory and globals as at load, lines as at load, hooks, events.
     fn load_again(&mut self, id: ModuleId, cleared: Cleared, fault: bool) {
-        self.disarm(id);
+        self.scheduler.disarm(id);
         let module = &mut self.modules[id];
         module.settle_counters();
         module.tally.restarts = module.tally.restarts.saturating_add(fault.into());
@@ -218,7 +218,7 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
             release_lines(old.as_ref().map(|(old, rests)| (old, *rests)), &image, &mut self.board);
         }
         module.active_mut().step(Step::Run);
-        self.arm(id, phases, own);
+        self.scheduler.arm((id, &self.modules[id]), (phases, own), &mut self.board);
     }
 
     /// The active image did not mount: its outputs are safe, and it rests.
@@ -231,7 +231,7 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
         if let Some(MountError::Trap(_, trap)) = error {
             self.note_trap(id, trap);
         }
-        self.refresh_edges();
+        self.scheduler.refresh_edges(&mut self.board);
         self.tell(id, DeviceEventKind::Faulted);
     }
 }

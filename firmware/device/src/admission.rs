@@ -165,8 +165,8 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
         }
         module.vacate(state(reject));
         while self.handles.take_of(id).is_some() {}
-        self.disarm(id);
-        self.refresh_edges();
+        self.scheduler.disarm(id);
+        self.scheduler.refresh_edges(&mut self.board);
         self.tell(id, DeviceEventKind::MadeSafe);
         self.tell(id, DeviceEventKind::Disallowed { code: code(reject) });
         self.deny(id, reject);

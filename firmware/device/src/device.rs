@@ -1,8 +1,7 @@
 //! The device: modules side by side, one queue of events, one board.
 
 use tiny_mapper::{CallError, Trap};
-use xmap_boards::{Line, LineSet};
-use xmap_image::{EventSource, ExportId, Image, OnOverrun};
+use xmap_image::{ExportId, Image};
 use xmap_link::EDITION;
 use xmap_link::limits::MAX_MODULES;
 use xmap_link::{
@@ -15,20 +14,17 @@ use crate::handles::Handles;
 use crate::journal::Journal;
 use crate::module::{Module, capped};
 use crate::modules::{ModuleId, Modules};
-use crate::queue::{Queue, Queued, SHARE, Waiting};
-use crate::sources::{Phases, Schedules, Sources};
+use crate::queue::Waiting;
+use crate::scheduler::{Account, Scheduler};
+use crate::sources::Schedules;
 use crate::transfer::Uploads;
 use crate::{Board, Development, Failure, Handle, HostId, ModuleExport, Ram, SlotMemory, Trust};
-
-/// Edges that one turn takes from the board: where they come faster, what is due beside them still has its
-/// turn.
-const EDGES_A_TURN: usize = 64;
 
 /// Microseconds of events and last calls that a host's call or a swap lets go before it. Beyond that it goes
 /// ahead of the others, so that a turn of the main loop is bounded by a few calls, whatever waits.
 pub(crate) const AHEAD_US: u64 = 100_000;
 
-/// What a call of a host or of a test came to.
+/// Why a call of a host or of a test did not run or did not return.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NotCalled {
     /// No module has such an export, or the module has no image.
@@ -49,15 +45,12 @@ pub struct Device<R: Ram, B, T = Development> {
     pub(crate) board: B,
     pub(crate) gate: Gate<T>,
     pub(crate) modules: Modules<R>,
-    pub(crate) sources: Sources,
-    pub(crate) queue: Queue,
+    pub(crate) scheduler: Scheduler,
     pub(crate) handles: Handles,
     pub(crate) journal: Journal,
     pub(crate) uploads: Uploads,
     /// The number of the latest session.
     sessions: u32,
-    /// Lines whose rising and falling edges the board looks for.
-    detected: [LineSet; 2],
     /// What outlives a restart, as the owner of the storage says.
     pub(crate) kept: KeepStatus,
     /// When a host was last heard.
@@ -78,13 +71,11 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
             board,
             gate: Gate::new(trust),
             modules: Modules::new(rooms),
-            sources: Sources::default(),
-            queue: Queue::default(),
+            scheduler: Scheduler::default(),
             handles: Handles::default(),
             journal: Journal::default(),
             uploads: Uploads::default(),
             sessions: 0,
-            detected: [LineSet::EMPTY; 2],
             kept: KeepStatus::default(),
             heard_us: 0,
         }
@@ -109,12 +100,10 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
 
     fn turn(&mut self) -> (Option<Waiting>, bool) {
         let now_us = self.board.now_us();
-        if self.sources.has_schedules() {
-            self.sources.look(now_us, self.board.unix_us());
-        }
+        self.scheduler.look(&mut self.board);
         let more = self.collect(now_us);
         self.watch(now_us);
-        let event = self.queue.pop();
+        let event = self.scheduler.pop();
         if let Some(event) = event {
             self.dispatch(event);
         }
@@ -124,12 +113,9 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
     /// When the device has to be polled next, in microseconds since boot, if the board sees nothing before.
     /// `u64::MAX` is never.
     pub fn next_wake_us(&self) -> u64 {
-        if !self.queue.is_empty() {
-            return 0;
-        }
         let trials = self.modules.iter().filter_map(|(_, module)| module.trial_us);
         let hosts = self.modules.iter().filter_map(|(_, module)| self.host_deadline_us(module));
-        trials.chain(hosts).chain(self.uploads.deadline_us()).fold(self.sources.wake_us(), u64::min)
+        trials.chain(hosts).chain(self.uploads.deadline_us()).fold(self.scheduler.wake_us(), u64::min)
     }
 
     /// Lets time pass on a board whose clock is set from outside, and runs what falls due on the way, each
@@ -155,100 +141,10 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
         false
     }
 
-    /// Puts what has happened into the queue: a number of edges and events that the time that has passed does
-    /// not change. Returns whether the board may have more edges.
+    /// Puts what has happened into the queue, as [`Scheduler::collect`].
     fn collect(&mut self, now_us: u64) -> bool {
-        let mut seen = 0;
-        while seen < EDGES_A_TURN
-            && let Some(edge) = self.board.take_edge()
-        {
-            seen += 1;
-            self.sources.edge(edge);
-            self.queue_due(now_us);
-        }
-        // None is lost while nothing waits.
-        if seen > 0 {
-            let lost = self.board.lost_edges();
-            if lost != 0 {
-                self.count_lost(now_us, lost);
-            }
-        }
-        self.queue_due(now_us);
-        seen == EDGES_A_TURN
-    }
-
-    /// Counts edges that the board had no room for. Whose they were nobody knows: each module that waits for
-    /// edges may have missed all of them.
-    #[cold]
-    fn count_lost(&mut self, now_us: u64, lost: u32) {
-        for id in ModuleId::ALL {
-            if self.sources.has_edges(id) {
-                let tally = &mut self.modules[id].tally;
-                tally.dropped = tally.dropped.saturating_add(lost);
-                self.journal.record(now_us, id, DeviceEventKind::Overrun);
-            }
-        }
-    }
-
-    /// Puts what is due into the queue. Of a module that does not coalesce its timers only those deadlines
-    /// have events that have a place in its share; the rest is counted.
-    fn queue_due(&mut self, now_us: u64) {
-        if self.sources.earliest_us() > now_us {
-            return;
-        }
-        for id in ModuleId::ALL {
-            let policy = self.modules[id].policy();
-            if !policy.coalesce && policy.on_overrun == OnOverrun::DropOldest {
-                self.pass_over(id, now_us, SHARE as u64);
-            }
-        }
-        loop {
-            let modules = &self.modules;
-            let coalesce = |id| modules[id].policy().coalesce;
-            let Some(due) = self.sources.take_due(now_us, coalesce) else { return };
-            let id = due.event.module;
-            let module = &mut self.modules[id];
-            let (on_overrun, coalesce) = (module.policy().on_overrun, module.policy().coalesce);
-            module.tally.missed = module.tally.missed.saturating_add(due.missed);
-            match self.queue.push(due.event, on_overrun, coalesce) {
-                Queued::Waits => module.overrun_told = false,
-                Queued::Coalesced => {
-                    module.tally.coalesced = module.tally.coalesced.saturating_add(1);
-                    module.tally.missed = module.tally.missed.saturating_add(1);
-                }
-                Queued::Overrun => {
-                    self.count_dropped(now_us, id, 1);
-                    if on_overrun == OnOverrun::DropNewest {
-                        // What else is due now finds no place either.
-                        self.pass_over(id, now_us, 0);
-                    }
-                }
-            }
-        }
-    }
-
-    /// Counts all but the last `keep` deadlines that have passed of a module's timers, without an event for
-    /// each.
-    fn pass_over(&mut self, id: ModuleId, now_us: u64, keep: u64) {
-        if let Some(passed) = self.sources.pass_over(id, now_us, keep) {
-            self.count_dropped(now_us, id, passed.count);
-            self.count_late(id, now_us.saturating_sub(passed.first_us));
-        }
-    }
-
-    fn count_dropped(&mut self, now_us: u64, id: ModuleId, count: u32) {
-        let module = &mut self.modules[id];
-        module.tally.dropped = module.tally.dropped.saturating_add(count);
-        if !module.overrun_told {
-            module.overrun_told = true;
-            self.journal.record(now_us, id, DeviceEventKind::Overrun);
-        }
-    }
-
-    /// Notes how late an event is, or one that was dropped would have been.
-    fn count_late(&mut self, id: ModuleId, late_us: u64) {
-        let tally = &mut self.modules[id].tally;
-        tally.late_us = tally.late_us.max(capped(late_us));
+        let account = Account { modules: &mut self.modules, journal: &mut self.journal };
+        self.scheduler.collect(now_us, &mut self.board, account)
     }
 
     /// Gives an event to its handler.
@@ -340,7 +236,7 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
         let now_us = self.board.now_us();
         _ = self.collect(now_us);
         for _ in 0..crate::queue::QUEUE {
-            let Some(event) = self.queue.pop() else { break };
+            let Some(event) = self.scheduler.pop() else { break };
             self.dispatch(event);
             if self.board.now_us().saturating_sub(now_us) >= AHEAD_US {
                 break;
@@ -477,20 +373,17 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
 
     /// Returns what the wall clock says, and how many schedules wait for it.
     pub fn clock(&mut self) -> ClockStatus {
-        let unix_us = self.board.unix_us();
-        if self.sources.has_schedules() {
-            self.sources.look(self.board.now_us(), unix_us);
-        }
-        let Schedules { count, next_us } = self.sources.schedules();
-        ClockStatus { unix_us, schedules: count, next_us: next_us.unwrap_or(-1) }
+        self.scheduler.look(&mut self.board);
+        let Schedules { count, next_us } = self.scheduler.schedules();
+        ClockStatus { unix_us: self.board.unix_us(), schedules: count, next_us: next_us.unwrap_or(-1) }
     }
 
     /// Sets the wall clock, in microseconds since 1970. Returns whether the board has one that can be set,
     /// and to this time.
     pub fn set_clock(&mut self, unix_us: i64) -> bool {
         let is_set = self.board.set_unix_us(unix_us);
-        if is_set && self.sources.has_schedules() {
-            self.sources.look(self.board.now_us(), self.board.unix_us());
+        if is_set {
+            self.scheduler.look(&mut self.board);
         }
         is_set
     }
@@ -549,46 +442,6 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
     pub(crate) fn tell(&mut self, id: ModuleId, what: DeviceEventKind) {
         let now_us = self.board.now_us();
         self.journal.record(now_us, id, what);
-    }
-
-    /// Arms the handlers of a module's active image. Timers that were armed before keep their phase: `phases`
-    /// are those of the image in the other slot, or of the same one (`own`).
-    pub(crate) fn arm(&mut self, id: ModuleId, phases: &Phases, own: bool) {
-        let module = &self.modules[id];
-        let Some(image) = module.image() else { return };
-        let before = if own { Some(image) } else { module.inactive().image() };
-        let (now_us, zone) = (self.board.now_us(), image.zone());
-        let is_schedule = |event: &xmap_image::Event| matches!(event.source, EventSource::At { .. });
-        if module.active().declared().events.iter().any(is_schedule) {
-            self.sources.look(now_us, self.board.unix_us());
-        }
-        for event in &module.active().declared().events {
-            let export = ExportId(event.export);
-            let old = before.and_then(|before| before.find(image.key(export)?));
-            let phase = old.and_then(|old| phases.of(old, event.source));
-            let board = &mut self.board;
-            let high = |line: Line| board.level(line.bank()) & line.mask() != 0;
-            self.sources.arm((id, export), (event.source, zone), (now_us, phase), high);
-        }
-        self.refresh_edges();
-    }
-
-    /// Disarms the handlers of a module; its events that wait are forgotten. Edges go on being seen until
-    /// [`Device::refresh_edges`], so that a module which takes the place loses none.
-    pub(crate) fn disarm(&mut self, id: ModuleId) -> Phases {
-        self.queue.forget(id);
-        self.sources.disarm(id)
-    }
-
-    /// Asks the board for the edges that handlers want now.
-    pub(crate) fn refresh_edges(&mut self) {
-        let wanted = self.sources.wanted_lines();
-        let changed = (wanted[0] ^ self.detected[0]) | (wanted[1] ^ self.detected[1]);
-        self.detected = wanted;
-        for line in changed.iter() {
-            let [rising, falling] = wanted.map(|lines| lines.contains(line));
-            self.board.detect(line, rising, falling);
-        }
     }
 }
 

@@ -93,8 +93,8 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
             make_safe(&image, &mut self.board);
         }
         module.active_mut().step(Step::Fault);
-        self.disarm(id);
-        self.refresh_edges();
+        self.scheduler.disarm(id);
+        self.scheduler.refresh_edges(&mut self.board);
         self.tell(id, DeviceEventKind::MadeSafe);
         self.tell(id, DeviceEventKind::Faulted);
     }

@@ -32,6 +32,7 @@ mod queue;
 mod ram;
 mod recorder;
 mod rehearsal;
+mod scheduler;
 mod service;
 mod slot;
 mod sources;

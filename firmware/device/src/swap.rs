@@ -153,8 +153,8 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
     pub fn unload(&mut self, number: u8) -> Result<(), MountError> {
         let Some(id) = ModuleId::new(number) else { return Ok(()) };
         let outcome = self.unmount(id, self.modules[id].life() == Life::Running);
-        self.disarm(id);
-        self.refresh_edges();
+        self.scheduler.disarm(id);
+        self.scheduler.refresh_edges(&mut self.board);
         let module = &mut self.modules[id];
         if let Some(image) = module.image() {
             make_safe(&image, &mut self.board);

@@ -6,7 +6,7 @@
 
 use xmap_image::{Image, PassiveRow, TableRow, Word, fuel, opcode as op, reference};
 
-use crate::exec::Window;
+use crate::window::Window;
 use crate::{Fault, TrapCode};
 
 /// What a failed `table.grow` gives.

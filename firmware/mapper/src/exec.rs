@@ -14,6 +14,7 @@ use crate::bulk::Bulk;
 use crate::float::{self, f32_of, f64_of, of_f32, of_f64};
 use crate::memory::{Memory, address, load, store};
 use crate::native::{Native, drive, place};
+use crate::window::window_at;
 use crate::{Fault, Port, TrapCode};
 
 /// The link word of the outermost frame: it leads to a place where no image has code.
@@ -24,17 +25,6 @@ const OUTSIDE: usize = (OUTERMOST >> 8) as usize + 1;
 
 /// The detail of a trap where no verified image gets.
 const EXCLUDED: u32 = 1;
-
-/// The registers of a function: 256 of them, so that a byte names one without a check.
-pub(crate) type Window = [u64; limits::WINDOW];
-
-/// The window at `base`; `None` where there is no room for one.
-#[inline(always)]
-fn window_at(stack: &mut [u64], base: u32) -> Option<&mut Window> {
-    // 32 bits, so that the end cannot wrap and one comparison is enough.
-    let base = base as usize;
-    stack.get_mut(base..base + limits::WINDOW)?.first_chunk_mut()
-}
 
 /// Whether the fields of a word are taken as bytes of memory, one load each, or by shifting the word: what
 /// is shorter for the machine.

@@ -2,8 +2,8 @@
 
 use xmap_abi::{Cost, HostFunction};
 
-use crate::exec::Window;
 use crate::native::{Native, paid};
+use crate::window::Window;
 use crate::{Fault, Port, TrapCode, memory};
 
 impl<P: Port> Native<'_, P> {

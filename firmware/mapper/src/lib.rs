@@ -30,6 +30,7 @@ mod native;
 mod port;
 mod suspend;
 mod trap;
+mod window;
 
 /// The traits of a port, for code that asks a board itself.
 pub mod prelude {

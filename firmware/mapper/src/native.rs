@@ -6,7 +6,7 @@
 use xmap_boards::{BANKS, Bank, BoardId, Line, LineSet, PinMask};
 use xmap_image::{Image, PinMode, Word, fuel as charge, opcode as op};
 
-use crate::exec::Window;
+use crate::window::Window;
 use crate::{Fault, Function, LogLevel, Port, Pull, TrapCode, memory};
 
 /// A set of lines, by bank: the place of a line and whether it is in the set come from the same shifts.

@@ -36,7 +36,8 @@ pub(crate) fn refresh(manifest: &Manifest, note: &mut dyn FnMut(Note<'_>)) -> Re
     run(manifest, recipe, note)?;
     // The module is as new as the sources that it was built from: one that is saved while the compiler runs, or
     // within the same tick of the file system's clock, is newer. Many build tools leave an equal output alone.
-    if let (Some(newest), Ok(file)) = (newest, fs::OpenOptions::new().append(true).open(manifest.wasm_path())) {
+    if let (Some(newest), Ok(file)) = (newest, fs::OpenOptions::new().append(true).open(manifest.wasm_path()))
+    {
         _ = file.set_modified(newest);
     }
     Ok(true)
