@@ -1,0 +1,164 @@
+//! A model of a card: it loses power at any write, and is wrong in the ways that cards are.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use xmap_store::{AREA_SECTORS, Disk, SECTOR, Sector, area_sector};
+
+/// Random numbers: the same ones for the same seed (xorshift64*).
+#[derive(Clone, Debug)]
+pub(crate) struct Random(u64);
+
+impl Random {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
+    }
+
+    pub(crate) fn next(&mut self) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
+    }
+
+    pub(crate) fn below(&mut self, end: u64) -> u64 {
+        (self.next() >> 16) % end.max(1)
+    }
+}
+
+/// Why a card did nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// It has no power.
+    Off,
+    /// The sector is bad.
+    Bad,
+}
+
+/// A card.
+#[derive(Clone, Debug)]
+pub(crate) struct Card {
+    /// What outlives a loss of power.
+    pub(crate) kept: BTreeMap<u32, Sector>,
+    /// What was written since the last flush.
+    waiting: Vec<(u32, Sector)>,
+    /// Sector writes until the power goes.
+    pub(crate) cut_after: Option<u64>,
+    pub(crate) off: bool,
+    pub(crate) random: Random,
+    /// Sectors that give an error when they are written.
+    pub(crate) bad: BTreeSet<u32>,
+    /// Sectors that give an error when they are read.
+    pub(crate) unreadable: BTreeSet<u32>,
+    /// Sectors that take a write without an error, and keep what they had.
+    pub(crate) deaf: BTreeSet<u32>,
+    /// Sectors that were written.
+    pub(crate) writes: u64,
+}
+
+impl Card {
+    /// A card whose area was laid out.
+    pub(crate) fn new(seed: u64) -> Self {
+        let mut card = Self::blank(seed);
+        card.kept.insert(0, area_sector());
+        card.kept.insert(128, area_sector());
+        card
+    }
+
+    /// A card with nothing on it.
+    pub(crate) fn blank(seed: u64) -> Self {
+        Self {
+            kept: BTreeMap::new(),
+            waiting: Vec::new(),
+            cut_after: None,
+            off: false,
+            random: Random::new(seed),
+            bad: BTreeSet::new(),
+            unreadable: BTreeSet::new(),
+            deaf: BTreeSet::new(),
+            writes: 0,
+        }
+    }
+
+    /// The power comes back.
+    pub(crate) fn on(&mut self) {
+        (self.off, self.cut_after) = (false, None);
+    }
+
+    fn at(&self, sector: u32) -> Sector {
+        let waiting = self.waiting.iter().rev().find(|(at, _)| *at == sector);
+        waiting.map(|(_, now)| *now).or_else(|| self.kept.get(&sector).copied()).unwrap_or([0; SECTOR])
+    }
+
+    /// The power goes while this sector is written: of what was not flushed some is there, in any order, and
+    /// the sector itself is old, new, torn or neither.
+    fn cut(&mut self, sector: u32, new: &Sector) {
+        let old = self.at(sector);
+        let mut torn = old;
+        match self.random.below(4) {
+            0 => {}
+            1 => torn = *new,
+            2 => {
+                let at = self.random.below(SECTOR as u64) as usize;
+                torn[..at].copy_from_slice(&new[..at]);
+            }
+            _ => torn.iter_mut().for_each(|byte| *byte = self.random.next() as u8),
+        }
+        let mut waiting = std::mem::take(&mut self.waiting);
+        while !waiting.is_empty() {
+            let (at, now) = waiting.swap_remove(self.random.below(waiting.len() as u64) as usize);
+            if self.random.below(2) == 0 {
+                self.kept.insert(at, now);
+            }
+        }
+        self.kept.insert(sector, torn);
+        self.off = true;
+    }
+}
+
+impl Disk for Card {
+    type Error = Fault;
+
+    fn sectors(&self) -> u32 {
+        AREA_SECTORS
+    }
+
+    fn read(&mut self, first: u32, into: &mut [Sector]) -> Result<(), Fault> {
+        for (at, to) in (first..).zip(into) {
+            match () {
+                () if self.off => return Err(Fault::Off),
+                () if at >= AREA_SECTORS || self.unreadable.contains(&at) => return Err(Fault::Bad),
+                () => *to = self.at(at),
+            }
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, first: u32, sectors: &[Sector]) -> Result<(), Fault> {
+        for (at, sector) in (first..).zip(sectors) {
+            if self.off {
+                return Err(Fault::Off);
+            }
+            if self.cut_after == Some(0) {
+                self.cut(at, sector);
+                return Err(Fault::Off);
+            }
+            self.cut_after = self.cut_after.map(|left| left - 1);
+            self.writes += 1;
+            if at >= AREA_SECTORS || self.bad.contains(&at) {
+                return Err(Fault::Bad);
+            }
+            if !self.deaf.contains(&at) {
+                self.waiting.push((at, *sector));
+            }
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<(), Fault> {
+        if self.off {
+            return Err(Fault::Off);
+        }
+        self.kept.extend(self.waiting.drain(..));
+        Ok(())
+    }
+}
