@@ -1,9 +1,11 @@
 //! A new panel in each language: what `xmap new` writes compiles, passes its tests and runs. A language whose
 //! compiler is not on this machine is named.
 
+use std::env;
+use std::ffi::OsString;
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
@@ -18,7 +20,22 @@ fn xmap(folder: &Path, line: &str) -> Output {
     {
         command.env_remove(name);
     }
+    // The Go toolchain that `cargo xtask setup` has fetched, and nothing from elsewhere.
+    command.env("PATH", path()).envs([("GOTOOLCHAIN", "local"), ("GOPROXY", "off")]);
     command.args(words).current_dir(folder).stdin(Stdio::null()).output().unwrap()
+}
+
+/// The PATH, with the folder of the fetched Go where there is one.
+fn path() -> OsString {
+    let path = env::var_os("PATH").unwrap_or_default();
+    env::join_paths(fetched_go().into_iter().chain(env::split_paths(&path))).unwrap()
+}
+
+/// The folder of the newest Go that the set-up has fetched.
+fn fetched_go() -> Option<PathBuf> {
+    let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/go");
+    let versions = target.read_dir().ok()?.flatten().map(|entry| entry.path().join("go/bin"));
+    versions.filter(|folder| folder.join("go").is_file()).max()
 }
 
 /// What a command printed; it has to end well.
@@ -34,8 +51,8 @@ fn good(folder: &Path, line: &str) -> String {
 fn missing(language: Language) -> Option<String> {
     let tool = |name: &&'static str| {
         let tool = tools::tool(name).unwrap();
-        tools::command(tool.name, Path::new("."))
-            .is_none()
+        let here = tools::command(tool.name, Path::new(".")).is_some();
+        (!here && !(*name == "go" && fetched_go().is_some()))
             .then(|| format!("no `{}`: {}", tool.name, tool.get))
     };
     let target = language == Language::Rust && tools::has_rust_target() != Some(true);

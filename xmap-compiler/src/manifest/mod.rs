@@ -34,7 +34,7 @@ use xmap_boards::{Board, Line};
 use xmap_image::{EventSource, FaultPolicy, PinMode, Pull, Safe, Zone};
 
 pub use bare::{and, lines_text};
-pub use build::Recipe;
+pub use build::{BINDINGS, Recipe};
 pub use i2c::I2cDevice;
 pub use keep::{Keep, KeptFrom, KeptMemory};
 pub use resolve::{ExportedFunction, MappedExport, WasmTy, resolve_exports};

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use xmap_boards::{BOARDS, LAST_LINE};
 use xmap_image::limits::{DEFAULT_FUEL, DEFAULT_IMAGE_BYTES, DEFAULT_TIME_US, I2C_ADDRESSES, MAX_I2C_BYTES};
 
+use super::build::BINDINGS;
 use super::exports::EDGES;
 use super::measure::{
     AFTER, DEBOUNCE, EVERY, LINK_TIMEOUT, MAX_BYTES, MEMORY_BYTES, Measure, SPEED, TIMEOUT, TRIAL, WAITS,
@@ -35,11 +36,18 @@ pub fn schema() -> String {
             (
                 "command",
                 json!({
-                    "description": "A program and its arguments; no shell reads them.",
+                    "description": "Variables of the environment, a program and its arguments; no shell reads them.",
                     "anyOf": [{ "type": "string", "minLength": 1 }, { "type": "array", "items": { "type": "string" } }],
                 }),
             ),
             ("output", text("The module that the command writes.")),
+            (
+                "bindings",
+                json!({
+                    "description": "The file that the names of the manifest are written to, for the source.",
+                    "type": "string", "pattern": format!("[.]({})$", BINDINGS.join("|")),
+                }),
+            ),
             ("sources", strings("Files and folders whose change makes a build necessary.")),
         ],
         &["command"],

@@ -23,7 +23,7 @@ pub(super) struct Args {
     /// The folder; its last part is the panel's name
     #[arg(value_name = "NAME")]
     folder: PathBuf,
-    /// The language of the source: c, rust, zig, as or wat
+    /// The language of the source: c, rust, zig, as, go or wat
     #[arg(short, long, value_name = "LANGUAGE", value_parser = language)]
     lang: Language,
     /// The board
@@ -34,12 +34,7 @@ pub(super) struct Args {
 fn language(word: &str) -> Result<Language, String> {
     let words = Language::ALL.map(Language::word).join(", ");
     let found = Language::ALL.into_iter().find(|language| language.word() == word);
-    found.ok_or_else(|| match word {
-        "go" => format!(
-            "there is no template for Go yet, of which only modules of WASI compile; there are {words}"
-        ),
-        _ => format!("there are {words}"),
-    })
+    found.ok_or_else(|| format!("there are {words}"))
 }
 
 fn board() -> impl TypedValueParser<Value = &'static Board> {

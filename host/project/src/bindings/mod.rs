@@ -7,8 +7,10 @@ mod go;
 mod rust;
 mod zig;
 
+use std::path::Path;
+
 use xmap_boards::Line;
-use xmap_compiler::manifest::{Manifest, Typed, Value};
+use xmap_compiler::manifest::{BINDINGS, Manifest, Typed, Value};
 use xmap_compiler::names;
 use xmap_image::{PinMode, Ty};
 
@@ -40,6 +42,12 @@ impl Bindings {
             Self::AssemblyScript => "as",
             Self::Go => "go",
         }
+    }
+
+    /// The language whose files have this one's ending.
+    pub fn of_file(path: &Path) -> Option<Self> {
+        let ending = path.extension()?.to_str()?;
+        BINDINGS.iter().zip(Self::ALL).find(|(known, _)| **known == ending).map(|(_, language)| language)
     }
 
     /// Writes the bindings of a manifest.
@@ -281,6 +289,13 @@ const fn scalar(value: Value) -> Option<Ty> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_files_ending_says_its_language() {
+        let all = BINDINGS.map(|ending| Bindings::of_file(Path::new(&format!("src/names.{ending}"))));
+        assert_eq!(all, Bindings::ALL.map(Some));
+        assert_eq!(Bindings::of_file(Path::new("names.py")), None);
+    }
 
     #[test]
     fn names_become_identifiers() {

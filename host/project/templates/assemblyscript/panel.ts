@@ -1,7 +1,4 @@
-import { gpio } from "./xmap";
-
-/** The line of the lamp, as panel.toml declares it. */
-const LAMP: i32 = @LAMP@;
+import { lamp } from "./names"; // the lines of panel.toml
 
 let blinking: bool = false;
 let pressed: u32 = 0;
@@ -9,7 +6,7 @@ let pressed: u32 = 0;
 /** Begins and ends the blinking. A host can call it. */
 export function blink(on: bool): void {
   blinking = on;
-  if (!on) gpio.set(LAMP, 0);
+  if (!on) lamp.set(false);
 }
 
 /** How often the button was pressed. */
@@ -25,5 +22,5 @@ export function on_press(): void {
 
 /** Called twice a second. */
 export function on_tick(): void {
-  if (blinking) gpio.toggle(LAMP);
+  if (blinking) lamp.toggle();
 }

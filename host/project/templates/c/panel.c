@@ -1,7 +1,4 @@
-#include "xmap.h"
-
-/* The lines, as panel.toml declares them. */
-enum { LAMP = @LAMP@, BUTTON = @BUTTON@ };
+#include "names.h" /* the lines and the functions of panel.toml */
 
 static bool blinking;
 static uint32_t pressed;
@@ -9,7 +6,7 @@ static uint32_t pressed;
 /* Begins and ends the blinking. A host can call it. */
 XMAP_EXPORT(blink) void blink(bool on) {
     blinking = on;
-    if (!on) xmap_gpio_set(LAMP, false);
+    if (!on) lamp_set(false);
 }
 
 /* How often the button was pressed. */
@@ -23,5 +20,5 @@ XMAP_EXPORT(on_press) void on_press(void) {
 
 /* Called twice a second. */
 XMAP_EXPORT(on_tick) void on_tick(void) {
-    if (blinking) xmap_gpio_toggle(LAMP);
+    if (blinking) lamp_toggle();
 }

@@ -1,12 +1,15 @@
 #![no_std]
 //! The button begins and ends the blinking of the lamp.
 
-use xmap_guest::{State, gpio};
+/// The lines of panel.toml.
+mod names;
+
+use names::lamp;
+use xmap_guest::State;
 
 xmap_guest::panic_is_trap!();
-
-/// The line of the lamp, as panel.toml declares it.
-const LAMP: u8 = @LAMP@;
+// Types as panel.toml has them, or it does not compile.
+names::check_exports!();
 
 static BLINKING: State<bool> = State::new(false);
 static PRESSED: State<u32> = State::new(0);
@@ -16,7 +19,7 @@ static PRESSED: State<u32> = State::new(0);
 extern "C" fn blink(on: bool) {
     BLINKING.set(on);
     if !on {
-        gpio::set(LAMP, false);
+        lamp::set(false);
     }
 }
 
@@ -37,6 +40,6 @@ extern "C" fn on_press() {
 #[unsafe(no_mangle)]
 extern "C" fn on_tick() {
     if BLINKING.get() {
-        gpio::toggle(LAMP);
+        lamp::toggle();
     }
 }

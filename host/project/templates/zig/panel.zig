@@ -1,10 +1,9 @@
 const std = @import("std");
-const xmap = @import("xmap");
+/// The lines and the functions of panel.toml.
+const names = @import("names.zig");
+const lamp = names.lamp;
 
 pub const panic = std.debug.no_panic;
-
-/// The line of the lamp, as panel.toml declares it.
-const lamp = @LAMP@;
 
 var blinking = false;
 var pressed: u32 = 0;
@@ -12,7 +11,7 @@ var pressed: u32 = 0;
 /// Begins and ends the blinking. A host can call it.
 export fn blink(on: bool) void {
     blinking = on;
-    if (!on) xmap.set(lamp, false);
+    if (!on) lamp.set(false);
 }
 
 /// How often the button was pressed.
@@ -28,5 +27,11 @@ export fn on_press() void {
 
 /// Called twice a second.
 export fn on_tick() void {
-    if (blinking) xmap.toggle(lamp);
+    if (blinking) lamp.toggle();
+}
+
+// Types as panel.toml has them, or it does not compile.
+comptime {
+    _ = @as(*const names.exports.Blink, &blink);
+    _ = @as(*const names.exports.Presses, &presses);
 }
