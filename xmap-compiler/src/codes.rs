@@ -681,7 +681,7 @@ codes! {
         "A contract is WIT as `xmap contract panel.toml` prints it, with its comments: they carry keys, units, ranges, ownership and lifecycle.",
         "hall.wit:12:5: expected `func`, found `fun`";
     BreaksClients = 1604, "the image breaks a client",
-        "A client that is connected has bound exports with the hashes of their contracts, and the new image has others. `xmap swap --force` puts it there all the same; the client's handles are stale then, and it is told so when it binds again.",
+        "A client that is connected has bound exports with the hashes of their contracts, and the new image has others; or the manifest names a `contract`, and the panel has other exports than it says. At a swap `--force`, over HTTP `?force=true`, puts the image there all the same, which is the owner's right; the client's handles are stale then, and it learns so when it binds again. At a build, keep the export, or write the contract anew with `xmap contract`.",
         "tcp:127.0.0.1:5555: panel.duty is in use: param-type-narrowed: parameter `arg0` was `u16`, and is `u8`";
     OneName = 1605, "two names become one",
         "Names in WIT and in other languages have fewer characters than those of a module. Two exports or parameters that differ only in case or in `-`, `_` and `.` would have one name there.",

@@ -1,11 +1,13 @@
 #![forbid(unsafe_code)]
 //! The command line, as a library: its program runs [`main`], other host programs share [`text`] (a device's
-//! answers as text and as JSON) and [`command`] (its verbs and options).
+//! answers as text and as JSON), [`uses`] (what clients use of a module) and [`command`] (its verbs and
+//! options).
 
 // Verbs name what they share with other programs as those do.
 extern crate self as xmap;
 
 mod cmd;
 pub mod text;
+pub mod uses;
 
 pub use cmd::{command, main};

@@ -122,6 +122,21 @@ impl Client {
         }
     }
 
+    /// Holds the session against a role that the device itself does not ask for.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorCode::RoleTooLow`]; none of a device that is open to whoever reaches it.
+    pub fn need_role(&self, needs: Role) -> Result<(), Error> {
+        match self.admission() {
+            Admission::Role(role) if role < needs => {
+                let message = format!("this takes a key of the role {needs}, and the key's role is {role}");
+                Err(self.error(ErrorCode::RoleTooLow, &message))
+            }
+            _ => self.need_access(),
+        }
+    }
+
     /// The port's name.
     pub fn port(&self) -> &str {
         self.session.port()

@@ -54,6 +54,18 @@ impl Client {
         }
     }
 
+    /// Gives a handle back. One of an image that is gone, or of a session that ended, is back already.
+    ///
+    /// # Errors
+    ///
+    /// See [`Client`].
+    pub fn release(&mut self, handle: u32) -> Result<(), Error> {
+        match self.ask(&Request::Release { handle })? {
+            Response::Done | Response::Refused(Refusal::StaleHandle) => Ok(()),
+            other => Err(self.unwanted(&other)),
+        }
+    }
+
     /// The numbers of the exports that hosts hold as what they were made for; of a firmware that knows no
     /// contracts, none.
     ///

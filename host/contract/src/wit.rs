@@ -7,9 +7,9 @@ use std::path::Path;
 
 use tiny_mapper::TrapCode;
 use wit_parser::{Function, Resolve, Type, TypeDefKind};
-use xmap_compiler::contract::{Contract, ContractExport, ContractParam};
+use xmap_compiler::contract::{Contract, ContractExport};
 use xmap_compiler::diagnostic::{Code, Diagnostic, Place};
-use xmap_compiler::manifest::{Typed, Value};
+use xmap_compiler::manifest::Value;
 use xmap_image::Ty;
 
 use crate::names::{distinct, kebab};
@@ -231,56 +231,24 @@ fn facts(docs: Option<&str>) -> Vec<&str> {
     docs.unwrap_or_default().lines().filter_map(|line| line.trim().strip_prefix("- ")).collect()
 }
 
+/// Reads the facts of a function, and holds its signature against them.
 fn export(resolve: &Resolve, function: &Function) -> Result<ContractExport, String> {
     let name = &function.name;
-    let typed = |who: &str, text: &str, ty: &Type| {
-        let typed = Typed::parse(text).map_err(|(message, _)| format!("{name}: {who}: {message}"))?;
-        let (said, is) = (wit_type(typed.value), text_of(resolve, ty));
-        if said == is {
-            Ok(typed)
-        } else {
-            Err(format!("{name}: {who}: the comment says `{said}`, the signature `{is}`"))
-        }
-    };
-    let mut export = ContractExport {
-        key: String::new(),
-        name: String::new(),
-        params: Vec::new(),
-        results: Vec::new(),
-        needs: Vec::new(),
-        idempotent: false,
-    };
+    let of_function = |message: String| format!("{name}: {message}");
+    let export = ContractExport::of_facts(&facts(function.docs.contents.as_deref())).map_err(of_function)?;
     let results =
         results(resolve, function).ok_or_else(|| format!("{name}: it returns no `result<_, trap>`"))?;
-    for fact in facts(function.docs.contents.as_deref()) {
-        match fact.split_once(": ").unwrap_or((fact, "")) {
-            ("key", key) => export.key = key.to_string(),
-            ("name", name) => export.name = name.to_string(),
-            // It follows from the rest.
-            ("contract", _) => {}
-            ("needs", key) => export.needs.push(key.to_string()),
-            ("idempotent", "") => export.idempotent = true,
-            (fact, text) => {
-                if let Some(param) = fact.strip_prefix("param ") {
-                    let ty = function.params.get(export.params.len()).map(|param| &param.ty);
-                    let ty = ty.ok_or_else(|| format!("{name}: the signature has no parameter `{param}`"))?;
-                    let ty = typed(fact, text, ty)?;
-                    export.params.push(ContractParam { name: param.to_string(), ty });
-                } else if fact == format!("result {}", export.results.len()) {
-                    let ty = results.get(export.results.len());
-                    let ty = ty.ok_or_else(|| format!("{name}: the signature has no {fact}"))?;
-                    export.results.push(typed(fact, text, ty)?);
-                } else {
-                    return Err(format!("{name}: `- {fact}` means nothing"));
-                }
-            }
-        }
-    }
     let same = export.params.len() == function.params.len() && export.results.len() == results.len();
     if export.key.is_empty() || !same {
         return Err(format!("{name}: its comment does not say its key and all of its types"));
     }
-    export.needs.sort();
+    let stated = export.params.iter().map(|param| &param.ty).chain(&export.results);
+    for (typed, ty) in stated.zip(function.params.iter().map(|param| &param.ty).chain(&results)) {
+        let (said, is) = (wit_type(typed.value), text_of(resolve, ty));
+        if said != is {
+            return Err(format!("{name}: the comment says `{said}`, the signature `{is}`"));
+        }
+    }
     Ok(export)
 }
 

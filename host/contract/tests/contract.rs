@@ -182,6 +182,47 @@ fn the_program_prints_checks_and_compares() {
 }
 
 #[test]
+fn a_build_keeps_the_contract_that_the_manifest_names() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    fs::write(folder.join("hall.wat"), WAT).unwrap();
+    let head = HEAD.replacen("name = ", "contract = \"hall.wit\", name = ", 1);
+    assert_ne!(head, HEAD);
+    let manifest = folder.join("panel.toml");
+    let keeps = |exports: &str| {
+        fs::write(&manifest, format!("{head}{exports}")).unwrap();
+        xmap_project::build(&manifest, None, &mut |_| ()).unwrap().keeps_contract()
+    };
+    let missing = keeps(EXPORTS).unwrap_err().to_string();
+    assert!(missing.contains("hall.wit") && missing.contains("xmap contract"), "{missing}");
+    let text = wit::print(&compiled(EXPORTS).contract, &place()).unwrap();
+    fs::write(folder.join("hall.wit"), &text).unwrap();
+    keeps(EXPORTS).unwrap();
+    // The facts that a build reads are those of the contract.
+    let stated = xmap_compiler::contract::Stated::parse(Path::new("hall.wit"), &text).unwrap();
+    assert_eq!(stated.exports, wit::parse(Path::new("hall.wit"), &text).unwrap().exports);
+    // The sentence of a swap, whose hash it goes by.
+    let broken = keeps(&EXPORTS.replace("u8 0..=100 %", "u16")).unwrap_err();
+    assert_eq!(broken.0[0].code, Code::BreaksClients);
+    let message = &broken.0[0].message;
+    assert!(
+        message.contains("hall.wit: hall.duty is in use: param-type-widened: parameter `list` was"),
+        "{message}"
+    );
+    let gone = keeps(&EXPORTS.replacen("open = {}", "", 1).replace(", needs = [\"open\"]", "")).unwrap_err();
+    assert!(gone.to_string().contains("hall.open is in use: export-removed: the export is gone"), "{gone}");
+    fs::write(folder.join("hall.wit"), text.replace("- panel: Hall 2", "- panel: porch")).unwrap();
+    assert_eq!(keeps(EXPORTS).unwrap_err().0[0].code, Code::ContractDiffers);
+    fs::write(folder.join("hall.wit"), "package a:b@1.0.0;\n").unwrap();
+    assert_eq!(keeps(EXPORTS).unwrap_err().0[0].code, Code::NotAContract);
+    // A contract of fewer exports: what is new breaks nobody.
+    let from = text.find("    /// - key: hall.open").unwrap();
+    let end = from + text[from..].find(";\n").unwrap() + 2;
+    fs::write(folder.join("hall.wit"), [&text[..from], &text[end..]].concat()).unwrap();
+    keeps(EXPORTS).unwrap();
+}
+
+#[test]
 fn what_needs_itself_or_nothing_that_is_there_is_refused() {
     let error = |exports: &str| {
         let manifest = Manifest::parse("panel.toml", &format!("{HEAD}{exports}")).unwrap();

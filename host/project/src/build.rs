@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use xmap_boards::RPI4B;
 use xmap_compiler::compile::{Compiled, compile_with};
+use xmap_compiler::contract::{Change, ContractExport, Stated, in_use, removed, replaced};
 use xmap_compiler::diagnostic::{Code, Diagnostic, Diagnostics, Place};
 use xmap_compiler::input::{self, Content};
 use xmap_compiler::manifest::Manifest;
@@ -34,6 +35,53 @@ pub struct Built {
     pub sources: Vec<PathBuf>,
 }
 
+/// Bytes of a contract's file that are read.
+const MAX_CONTRACT_BYTES: u64 = 16 << 20;
+
+impl Built {
+    /// Holds the panel against the contract that its manifest names: each export of it has to be there with
+    /// the same hash. What is new is nobody's yet.
+    ///
+    /// # Errors
+    /// X1604, with the sentence of a swap; X1602 for the contract of another panel; X1603 and what is wrong
+    /// with the file.
+    pub fn keeps_contract(&self) -> Result<(), Diagnostics> {
+        let (Some(file), Some(named)) = (self.manifest.contract_path(), &self.manifest.module.contract)
+        else {
+            return Ok(());
+        };
+        let again = || format!("`xmap contract {} -o {}`", self.manifest.path().display(), file.display());
+        let text = input::read_text(&file, MAX_CONTRACT_BYTES).map_err(|mut error| {
+            error.help = Some(format!("{} writes it", again()));
+            error.note(self.manifest.place(&named.span), "the manifest names it here")
+        })?;
+        let stated = Stated::parse(&file, &text)?;
+        let own = &self.compiled.contract;
+        let place = self.manifest.place(&named.span);
+        if stated.panel != own.panel {
+            let message = format!(
+                "{}: the contract is of the panel `{}`, and this is `{}`",
+                file.display(),
+                stated.panel,
+                own.panel
+            );
+            return Err(Diagnostic::new(Code::ContractDiffers, place, message).into());
+        }
+        let changes = |old: &ContractExport| -> Vec<Change> {
+            match own.export(&old.key) {
+                Some(new) if new.hash() == old.hash() => Vec::new(),
+                Some(new) => replaced(old, new, true),
+                None => vec![removed(&old.key)],
+            }
+        };
+        let changes: Vec<Change> = stated.exports.iter().flat_map(changes).collect();
+        let Some(message) = in_use(&file.display().to_string(), changes) else { return Ok(()) };
+        let help =
+            format!("keep the export, or, where every client is made anew, write the contract: {}", again());
+        Err(Diagnostic::new(Code::BreaksClients, place, message).help(help).into())
+    }
+}
+
 /// Compiles a manifest or a module; `max_bytes` stands above the manifest's own. Where the manifest says how
 /// the module is built, and a source is newer than it, the module is built first.
 ///
@@ -54,7 +102,8 @@ pub fn build(
                 error.note(manifest.place(&manifest.module.wasm.span), "the manifest names it here")
             };
             let module = input::read_module(&wasm).map_err(named_here)?;
-            (manifest, module, vec![path.to_path_buf(), wasm])
+            let contract = manifest.contract_path();
+            (manifest, module, [path.to_path_buf(), wasm].into_iter().chain(contract).collect())
         }
         Content::Image(_) => {
             let message = format!("{}: already an image", path.display());

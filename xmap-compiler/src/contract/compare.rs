@@ -4,7 +4,7 @@
 //! each type, unit and owner. *Wire*: a client that is not: it sends positions, and reads as many results as
 //! it knows.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use xmap_image::Ty;
 
@@ -102,6 +102,31 @@ pub fn compare(old: &Contract, new: &Contract) -> Vec<Change> {
     changes
 }
 
+/// Returns the changes of an export whose hash is another one; at least one. `names` says whether the
+/// parameters' names are the authors'.
+pub fn replaced(old: &ContractExport, new: &ContractExport, names: bool) -> Vec<Change> {
+    let changes = compare_exports(old, new, names);
+    if changes.is_empty() { vec![unsaid(&old.key)] } else { changes }
+}
+
+/// The change of an export whose hash is another one, where no more is known.
+pub fn unsaid(key: &str) -> Change {
+    let what = "its hash differs in what its types do not say".to_string();
+    Change { rule: Rule::Contract, what, ..removed(key) }
+}
+
+/// Writes the sentence for exports that are in use and change, the worst first: it is the reason. `None`
+/// where none does. A build and a swap say it alike.
+pub fn in_use(place: &str, mut changes: Vec<Change>) -> Option<String> {
+    changes.sort_by_key(|change| std::cmp::Reverse(change.wire));
+    let (first, rest) = changes.split_first()?;
+    let mut message = format!("{place}: {} is in use: {}: {}", first.key, first.rule, first.what);
+    for change in rest {
+        _ = write!(message, "; {}: {}: {}", change.key, change.rule, change.what);
+    }
+    Some(message)
+}
+
 /// The change that an export is not there any more.
 pub fn removed(key: &str) -> Change {
     let (source, wire) = (Effect::Breaks, Effect::Breaks);
@@ -109,7 +134,7 @@ pub fn removed(key: &str) -> Change {
 }
 
 /// Compares two exports of one key. `names` says whether the parameters' names are the authors'.
-pub fn compare_exports(old: &ContractExport, new: &ContractExport, names: bool) -> Vec<Change> {
+fn compare_exports(old: &ContractExport, new: &ContractExport, names: bool) -> Vec<Change> {
     let mut comparison = Comparison { key: &new.key, changes: Vec::new() };
     comparison.params(old, new, names);
     comparison.results(old, new);

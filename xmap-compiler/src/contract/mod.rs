@@ -5,6 +5,7 @@
 //! compute it. Where the image's own types say all of it, the image carries no hash: it is derived from them.
 
 mod compare;
+mod facts;
 mod rules;
 mod wrap;
 
@@ -12,7 +13,8 @@ use std::fmt;
 
 use xmap_image::{ContractHash, ExportId, HOOKS, Image, Plain, contract_hash};
 
-pub use compare::{Change, Effect, Rule, compare, compare_exports, removed};
+pub use compare::{Change, Effect, Rule, compare, in_use, removed, replaced, unsaid};
+pub use facts::Stated;
 pub(crate) use wrap::{wrap, wrapped};
 
 use crate::manifest::{Manifest, MappedExport, Typed, Value};

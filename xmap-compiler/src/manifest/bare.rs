@@ -35,6 +35,7 @@ impl Manifest {
                 version: nowhere(1),
                 board: nowhere(board),
                 wasm: nowhere(wasm.display().to_string()),
+                contract: None,
             },
             pins,
             i2c: Vec::new(),

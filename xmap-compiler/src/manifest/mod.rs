@@ -124,6 +124,8 @@ pub struct Module {
     pub board: At<&'static Board>,
     /// The module's file as it is written in the manifest; see [`Manifest::wasm_path`].
     pub wasm: At<String>,
+    /// The contract that the panel has to keep, as it is written; see [`Manifest::contract_path`].
+    pub contract: Option<At<String>>,
 }
 
 /// One line of `[pins]`.
@@ -224,6 +226,11 @@ impl Manifest {
     /// The module's file: `wasm` relative to the manifest's folder.
     pub fn wasm_path(&self) -> PathBuf {
         self.folder().join(&self.module.wasm.value)
+    }
+
+    /// The file of the contract that the panel has to keep, where the manifest names one.
+    pub fn contract_path(&self) -> Option<PathBuf> {
+        Some(self.folder().join(&self.module.contract.as_ref()?.value))
     }
 
     /// The manifest's folder: what paths in it are relative to. Empty for a bare module.

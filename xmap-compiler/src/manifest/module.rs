@@ -59,6 +59,7 @@ pub(super) fn tables(reader: &mut Reader<'_>, root: &Table<'_>) -> Option<Manife
             version: module.version?,
             board: board?,
             wasm: module.wasm?,
+            contract: module.contract,
         },
         pins,
         i2c,
@@ -81,10 +82,11 @@ struct Parts {
     version: Option<At<u32>>,
     board: Option<At<&'static Board>>,
     wasm: Option<At<String>>,
+    contract: Option<At<String>>,
 }
 
 fn module(reader: &mut Reader<'_>, table: &Table<'_>, output: Option<At<String>>) -> Parts {
-    reader.only(table, &["name", "namespace", "version", "board", "wasm"]);
+    reader.only(table, &["name", "namespace", "version", "board", "wasm", "contract"]);
     // What a build writes is the module.
     let needed: &[&str] = if output.is_some() { &["name", "board"] } else { &["name", "board", "wasm"] };
     reader.required(table, needed);
@@ -102,7 +104,8 @@ fn module(reader: &mut Reader<'_>, table: &Table<'_>, output: Option<At<String>>
             version(reader, table)
         },
         board: board(reader, table),
-        wasm: match (wasm(reader, table), output) {
+        contract: file(reader, table, "contract", "a contract, as `xmap contract` writes it"),
+        wasm: match (file(reader, table, "wasm", "a .wasm or .wat file"), output) {
             (Some(wasm), Some(output)) if wasm.value != output.value => {
                 let message = format!("`{}` is not what [build] writes", wasm.value);
                 let note = (reader.place(&output.span), format!("`{}` is written here", output.value));
@@ -149,11 +152,11 @@ fn board(reader: &mut Reader<'_>, table: &Table<'_>) -> Option<At<&'static Board
     None
 }
 
-fn wasm(reader: &mut Reader<'_>, table: &Table<'_>) -> Option<At<String>> {
-    let text = reader.string(table, "wasm")?;
+fn file(reader: &mut Reader<'_>, table: &Table<'_>, key: &str, what: &str) -> Option<At<String>> {
+    let text = reader.string(table, key)?;
     // A path with a zero byte never reaches the operating system.
     if text.value.is_empty() || text.value.contains('\0') {
-        reader.error(Code::BadName, &text.span, "wasm: expected the path of a .wasm or .wat file");
+        reader.error(Code::BadName, &text.span, format!("{key}: expected the path of {what}"));
         return None;
     }
     Some(text)

@@ -27,6 +27,7 @@ pub fn schema() -> String {
             ("version", whole("It only grows.", 0, u32::MAX.into())),
             ("board", json!({ "description": "The board.", "enum": boards })),
             ("wasm", text("The .wasm or .wat file, relative to this file's folder.")),
+            ("contract", text("The contract that the panel keeps, as `xmap contract` writes it.")),
         ],
         &["name", "board"],
     );

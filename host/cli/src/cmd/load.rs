@@ -120,7 +120,9 @@ pub(super) fn load_all(path: &Path) -> Result<Vec<Loaded>, Diagnostics> {
 /// # Errors
 /// Everything that is wrong with the input; an image is none.
 pub(super) fn build(path: &Path, max_bytes: Option<u32>) -> Result<Built, Diagnostics> {
-    xmap_project::build(path, max_bytes, &mut tell)
+    let built = xmap_project::build(path, max_bytes, &mut tell)?;
+    built.keeps_contract()?;
+    Ok(built)
 }
 
 /// Tells a person something on the way. It stands in nobody's way: where it cannot be written, the image

@@ -44,7 +44,6 @@ mod status;
 mod story;
 mod swap;
 mod test;
-mod uses;
 mod verify;
 mod watch;
 

@@ -6,15 +6,16 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 use xmap::text::json::board_name;
 use xmap::text::{Maps, json, swapped_text, why_text};
+use xmap::uses::broken;
 use xmap_client::{Client, Swapped, Trial};
 use xmap_compiler::diagnostic::{Code, Diagnostic, Place};
 use xmap_image::OwnedImage;
-use xmap_link::ModuleStatus;
+use xmap_link::{ModuleStatus, Role};
 use xmap_trust::{SEAL_WORDS, Seal};
 
 use super::progress::Progress;
 use super::reach::{Device, Module, image_things, must_keep, switched};
-use super::{Done, Failure, load, map_store, sign, uses};
+use super::{Done, Failure, load, map_store, sign};
 
 /// Give a running device a new image
 ///
@@ -45,7 +46,8 @@ pub(super) struct Args {
     /// Let the panel take the place of another one with another name
     #[arg(long)]
     replace: bool,
-    /// Swap although connected clients were made for other exports than the image has
+    /// Swap although connected clients were made for other exports than the image has; of a device with
+    /// keys this takes the owner's
     #[arg(long)]
     force: bool,
     /// Seal the image with this secret key first, as `xmap sign` does
@@ -89,10 +91,14 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Done {
     let before = args.module.find(&mut client)?;
     let module = before.module;
     panel.takes_the_place(args, &client, &before)?;
-    if !args.force
-        && let Some(error) = uses::broken(&mut client, &before, &loaded.image.image(), &maps)?
-    {
-        return Err(error.into());
+    if let Some(message) = broken(&mut client, &before, &loaded.image.image(), &maps)? {
+        if !args.force {
+            let help = "`--force` puts it there all the same, and the client's handles are stale then";
+            let place = Place::File(client.port().into());
+            return Err(Diagnostic::new(Code::BreaksClients, place, message).help(help.to_string()).into());
+        }
+        // What others rely on is the owner's to break.
+        client.need_role(Role::Own)?;
     }
     // What happens from here on may say why the image was taken back.
     let since = client.next_happening()?;

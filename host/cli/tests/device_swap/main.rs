@@ -320,6 +320,35 @@ fn an_image_that_breaks_a_connected_client_is_refused_by_rule() {
 }
 
 #[test]
+fn a_panel_that_breaks_its_contract_is_not_built() {
+    let panels = Panels::new();
+    let first = duty(&panels, "first", "\"level: u16\", \"text: str\"", "i32 i32 i32", "");
+    let manifest = first.with_extension("toml");
+    let text = std::fs::read_to_string(&manifest).unwrap();
+    let named = text.replacen("name = ", "contract = \"hall.wit\"\nname = ", 1);
+    assert_ne!(named, text);
+    std::fs::write(&manifest, &named).unwrap();
+    let facts = "/// - key: hall.duty\n/// - param level: u16\n/// - param text: str\n\n/// - panel: hall\n";
+    let contract = manifest.with_file_name("hall.wit");
+    std::fs::write(&contract, facts).unwrap();
+    let image = manifest.with_file_name("built.xmap");
+    let build = || xmap(&["build", path(&manifest), "-o", path(&image)]);
+    let (_, error, status) = build();
+    assert_eq!(status, 0, "{error}");
+    std::fs::remove_file(&image).unwrap();
+    std::fs::write(&contract, facts.replace("level: u16", "level: u8")).unwrap();
+    let (out, error, status) = build();
+    assert_eq!((out.as_str(), status, image.exists()), ("", 1, false));
+    let said = "hall.duty is in use: param-type-widened: parameter `level` was `u8`, and is `u16`";
+    assert!(error.starts_with("error[X1604]: ") && error.contains(said), "{error}");
+    assert!(error.contains("`xmap contract "), "{error}");
+    // Nor does it become the image of a device on another way.
+    let rig = Rig::start(&[&first]);
+    let (_, error, status) = xmap(&["swap", "--port", &rig.port, path(&manifest)]);
+    assert!(status == 1 && error.contains(said), "{error}");
+}
+
+#[test]
 fn of_two_hosts_at_once_one_wins() {
     let hall = Hall::new();
     let second = hall.next("second", "[policy]\nconfirm_ms = 60000\n", &wat(2, "", 0, 1500));

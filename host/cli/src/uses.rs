@@ -1,25 +1,24 @@
 //! What connected clients use of a module, held against the image that is to take its place.
 
-use std::fmt::Write as _;
-
-use xmap::text::Maps;
 use xmap_client::{Client, Error};
-use xmap_compiler::contract::{Change, ContractExport, Rule, compare_exports, removed};
-use xmap_compiler::diagnostic::{Code, Diagnostic, Place};
+use xmap_compiler::contract::{Change, ContractExport, in_use, removed, replaced, unsaid};
 use xmap_compiler::map::hex;
 use xmap_image::Image;
 use xmap_link::{Export, ModuleStatus, split_export_id};
 
-/// Returns the error for an image that is not what connected clients were made for; `None` where it is.
+use crate::text::Maps;
+
+/// Returns the sentence that says why an image is not what connected clients were made for; `None` where it
+/// is.
 ///
 /// # Errors
 /// Those of every request.
-pub(super) fn broken(
+pub fn broken(
     client: &mut Client,
     before: &ModuleStatus,
     image: &Image<'_>,
     maps: &Maps,
-) -> Result<Option<Diagnostic>, Error> {
+) -> Result<Option<String>, Error> {
     let mut changes: Vec<Change> = Vec::new();
     for id in client.uses()?.into_iter().filter(|id| split_export_id(*id).0 == before.module) {
         let export = Export::Id(id);
@@ -38,29 +37,12 @@ pub(super) fn broken(
         let old = before.image.as_ref().and_then(|image| line(maps, &hex(&image.hash), key));
         let old = old.or_else(|| from_types(key, &described));
         let new = line(maps, &hex(&image.hash()), key).or_else(|| ContractExport::of_image(image, new));
-        let found = match (old, new) {
-            // The worst first: it is the reason.
-            (Some(old), Some(new)) => {
-                let mut found = compare_exports(&old, &new, false);
-                found.sort_by_key(|change| std::cmp::Reverse(change.wire));
-                found
-            }
-            _ => Vec::new(),
-        };
-        if found.is_empty() {
-            let what = "its hash differs in what its types do not say".to_string();
-            changes.push(Change { rule: Rule::Contract, what, ..removed(key) });
+        match (old, new) {
+            (Some(old), Some(new)) => changes.extend(replaced(&old, &new, false)),
+            _ => changes.push(unsaid(key)),
         }
-        changes.extend(found);
     }
-    let Some(first) = changes.first() else { return Ok(None) };
-    let port = client.port();
-    let mut message = format!("{port}: {} is in use: {}: {}", first.key, first.rule, first.what);
-    for change in &changes[1..] {
-        _ = write!(message, "; {}: {}: {}", change.key, change.rule, change.what);
-    }
-    let help = "`--force` puts it there all the same, and the client's handles are stale then".to_string();
-    Ok(Some(Diagnostic::new(Code::BreaksClients, Place::File(port.into()), message).help(help)))
+    Ok(in_use(client.port(), changes))
 }
 
 /// The whole contract of an export, where the map of its image has it.
