@@ -33,6 +33,23 @@ impl From<Vec<Json>> for Given {
 /// # Errors
 /// X1504, X1506, X0909, X0910, X1606.
 pub fn call(device: &Device, token: &Token, key: &str, given: &Given) -> Result<Ask, Problem> {
+    let export = export(device, token, key)?;
+    if let Some(asked) = &given.contract {
+        same_contract(device, &export, asked)?;
+    }
+    Ok(Ask::Call { key: key.to_owned(), args: texts(&export, &given.args)? })
+}
+
+/// Holds an export against the hash of the contract that a caller was made for.
+///
+/// # Errors
+/// X1504, X1506, X0909, X1606.
+pub fn made_for(device: &Device, token: &Token, key: &str, contract: &str) -> Result<(), Problem> {
+    same_contract(device, &export(device, token, key)?, contract)
+}
+
+/// The export of a key, where the token may call it.
+fn export(device: &Device, token: &Token, key: &str) -> Result<ExportOf, Problem> {
     // A token that may not call it learns nothing of what is there.
     if !token.may_call(key) {
         let shown: String = key.chars().take(80).collect();
@@ -42,22 +59,26 @@ pub fn call(device: &Device, token: &Token, key: &str, given: &Given) -> Result<
     // What a device that is away has, is not known.
     device.must_be_here()?;
     let state = device.state();
-    let export = state.exports.iter().find(|export| export.key == key).ok_or_else(|| {
+    state.exports.iter().find(|export| export.key == key).cloned().ok_or_else(|| {
         let shown: String = key.chars().take(80).collect();
         let near = did_you_mean(key, state.exports.iter().map(|export| export.key.as_str()));
         let detail = format!("{}: no export `{shown}`", device.name);
         Problem::new(StatusCode::NOT_FOUND, Code::CallName, detail).help(near)
-    })?;
+    })
+}
+
+fn same_contract(device: &Device, export: &ExportOf, asked: &str) -> Result<(), Problem> {
     // A device of earlier firmware knows none.
-    if let (Some(asked), Some(found)) = (&given.contract, &export.contract)
+    if let Some(found) = &export.contract
         && asked != found
     {
         let shown: String = asked.chars().take(32).collect();
-        let detail = format!("{}: {key} has the contract {found}, and {shown} was asked for", device.name);
+        let (name, key) = (&device.name, &export.key);
+        let detail = format!("{name}: {key} has the contract {found}, and {shown} was asked for");
         let help = "make the client anew from the panel's contract (`xmap contract`)".to_string();
         return Err(Problem::new(StatusCode::CONFLICT, Code::OtherContract, detail).help(Some(help)));
     }
-    Ok(Ask::Call { key: key.to_owned(), args: texts(export, &given.args)? })
+    Ok(())
 }
 
 /// Arguments as the client takes them. A boolean is for a `bool`, a number or a text of one for any other
@@ -98,11 +119,7 @@ pub fn drive(
     line: &str,
     level: Option<bool>,
 ) -> Result<Ask, Problem> {
-    if token.role < Role::Operate {
-        let detail =
-            format!("this takes a token of the role operate, and the token's role is {}", token.role);
-        return Err(Problem::new(StatusCode::FORBIDDEN, Code::TokenTooLow, detail));
-    }
+    token.must_be(Role::Operate)?;
     device.must_be_here()?;
     let name = &device.name;
     let refused = |detail: String| Problem::new(StatusCode::CONFLICT, Code::NotSimulated, detail);

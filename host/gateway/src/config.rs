@@ -33,6 +33,8 @@ pub struct Config {
     pub tokens: Tokens,
     /// The broker.
     pub mqtt: Option<MqttConfig>,
+    /// Origins of other pages whose scripts may ask: `https://hall.example`.
+    pub origins: Vec<String>,
 }
 
 /// A broker, and what the gateway says and does there.
@@ -80,6 +82,8 @@ struct File {
     #[serde(default, rename = "token")]
     tokens: Vec<TokenTable>,
     mqtt: Option<MqttTable>,
+    #[serde(default)]
+    origins: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -173,7 +177,12 @@ impl Config {
             return Err(wrong("no token: nobody could ask anything".into()).help(help.to_string()).into());
         }
         let mqtt = file.mqtt.map(|table| table.read(folder, &wrong)).transpose()?;
-        Ok(Self { listen, devices, tokens, mqtt })
+        if let Some(other) = file.origins.iter().find(|origin| !is_origin(origin)) {
+            let help =
+                "the scheme, the host and the port where it is not the scheme's: \"https://hall.example\"";
+            return Err(wrong(format!("{other:?} is no origin")).help(help.to_string()).into());
+        }
+        Ok(Self { listen, devices, tokens, mqtt, origins: file.origins })
     }
 }
 
@@ -195,6 +204,14 @@ pub fn check_listen(listen: SocketAddr, beyond: bool, place: &str) -> Result<(),
     let help = "put a proxy with TLS in front of 127.0.0.1, or say `beyond_this_machine = true` where the \
                 network is trusted";
     Err(Diagnostic::new(Code::GatewayConfig, Place::File(place.to_string()), message).help(help.to_string()))
+}
+
+/// Whether a text is what a browser sends as an origin: scheme, host and port, in lower case.
+pub fn is_origin(text: &str) -> bool {
+    let Some((scheme, host)) = text.split_once("://") else { return false };
+    let plain =
+        |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '.' | ':' | '[' | ']');
+    matches!(scheme, "http" | "https") && !host.is_empty() && host.chars().all(plain)
 }
 
 /// Whether a text may be a device's name: it stands in paths, labels and topics.

@@ -23,6 +23,7 @@ use crate::shelf::Shelf;
 use crate::simulated::Simulated;
 use crate::state::State;
 use crate::task::Task;
+use crate::uses::Held;
 
 /// Jobs that wait for a device; further ones are refused.
 const WAITING: usize = 32;
@@ -59,7 +60,11 @@ pub enum Ask {
         image: Box<OwnedImage>,
         /// The seal behind it.
         seal: Option<Box<Seal>>,
+        /// Whether it may break clients that are connected.
+        force: bool,
     },
+    /// Bind what callers hold, and give back what none holds any more.
+    Hold,
     /// End a trial.
     Confirm(u8),
     /// Go back.
@@ -96,6 +101,7 @@ pub struct Device {
 pub(crate) struct Shared {
     state: Mutex<State>,
     watchers: AtomicUsize,
+    pub(crate) held: Arc<Held>,
 }
 
 impl Shared {
@@ -158,6 +164,11 @@ impl Device {
     pub fn watch(&self) -> Watch {
         self.shared.watchers.fetch_add(1, Ordering::Relaxed);
         Watch(self.shared.clone())
+    }
+
+    /// What callers hold of it.
+    pub(crate) fn held(&self) -> Arc<Held> {
+        self.shared.held.clone()
     }
 
     /// Whether there is a session.

@@ -24,3 +24,4 @@ pub mod state;
 pub mod stream;
 mod task;
 pub mod tokens;
+pub mod uses;

@@ -11,7 +11,7 @@ use clap::{ArgGroup, Parser};
 use tokio::net::TcpListener;
 use xmap_compiler::diagnostic::{Code, Diagnostic, Diagnostics, Place};
 use xmap_gateway::config::{
-    Config, DeviceConfig, Reached, check_listen, default_listen, options, parse_port,
+    Config, DeviceConfig, Reached, check_listen, default_listen, is_origin, options, parse_port,
 };
 use xmap_gateway::device::Device;
 use xmap_gateway::http::{App, router};
@@ -68,9 +68,19 @@ struct Arguments {
     /// Print the token of a role key, and end
     #[arg(long, value_name = "KEY")]
     token_of: Option<PathBuf>,
+    /// Let scripts of this origin ask, as `origins` of a configuration does: http://127.0.0.1:8000
+    #[arg(long, value_name = "ORIGIN", value_parser = origin, conflicts_with = "config")]
+    origin: Vec<String>,
     /// Listen here [default: 127.0.0.1:8021]; port 0 takes any that is free
     #[arg(short, long, value_name = "ADDRESS:PORT")]
     listen: Option<SocketAddr>,
+}
+
+fn origin(text: &str) -> Result<String, String> {
+    match is_origin(text) {
+        true => Ok(text.to_owned()),
+        false => Err("expected a scheme, a host and a port: http://127.0.0.1:8000".into()),
+    }
 }
 
 fn main() -> ExitCode {
@@ -126,11 +136,12 @@ fn config(arguments: &Arguments) -> Result<(Config, Option<String>), Diagnostics
         Diagnostic::new(Code::NoRandom, Place::File(place.into()), format!("{place}: {error}"))
     })?;
     let tokens = Tokens::new(vec![Token::of_text("page", &token)]);
-    Ok((Config { listen, devices: vec![device], tokens, mqtt: None }, Some(token)))
+    let origins = arguments.origin.clone();
+    Ok((Config { listen, devices: vec![device], tokens, mqtt: None, origins }, Some(token)))
 }
 
 async fn serve(config: Config, token: Option<String>) -> Result<(), Diagnostics> {
-    let Config { listen, devices, tokens, mqtt } = config;
+    let Config { listen, devices, tokens, mqtt, origins } = config;
     let listener = TcpListener::bind(listen).await.map_err(|error| refused(listen, &error))?;
     let listen = listener.local_addr().map_err(|error| refused(listen, &error))?;
     let (hub, shelf) = (Hub::default(), Arc::new(Shelf::default()));
@@ -141,7 +152,7 @@ async fn serve(config: Config, token: Option<String>) -> Result<(), Diagnostics>
         })
     };
     let devices = devices.into_iter().map(start).collect::<Result<Vec<_>, _>>()?;
-    let app = Arc::new(App::new(devices, tokens, shelf, hub));
+    let app = Arc::new(App::new(devices, tokens, shelf, hub, origins));
     if let Some(mqtt) = mqtt {
         xmap_gateway::mqtt::start(&app, mqtt);
     }

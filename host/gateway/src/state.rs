@@ -81,6 +81,8 @@ pub struct State {
     pub modules: Vec<ModuleStatus>,
     /// Their exports.
     pub exports: Vec<ExportOf>,
+    /// The keys of exports that hosts of the device hold as what they were made for.
+    pub uses: Vec<String>,
     /// When levels were read, and the levels.
     pub levels: Option<(u64, [u32; 2])>,
     /// What happened.
@@ -104,6 +106,7 @@ impl Default for State {
             status: None,
             modules: Vec::new(),
             exports: Vec::new(),
+            uses: Vec::new(),
             levels: None,
             events: VecDeque::new(),
             log: VecDeque::new(),
@@ -189,6 +192,7 @@ impl State {
         whole["drivable"] = drivable.into();
         whole["levels"] = self.levels_json(shelf);
         whole["exports"] = self.exports.iter().map(ExportOf::json).collect();
+        whole["uses"] = json!(self.uses);
         whole["events"] = self.events.iter().cloned().collect();
         whole["log"] = self.log.iter().cloned().collect();
         whole["stores"] = self.stores.iter().cloned().collect();

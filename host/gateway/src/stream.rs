@@ -22,6 +22,7 @@ use tokio::sync::mpsc::{self, Receiver, Sender};
 use crate::device::Watch;
 use crate::http::{App, Caller};
 use crate::problem::Problem;
+use crate::uses::Hold;
 
 /// Pieces that wait for the client.
 const WAITING: usize = 16;
@@ -42,11 +43,12 @@ impl hyper::body::Body for Pieces {
     }
 }
 
-/// An open stream: counted for its token, and a watch of its devices.
+/// An open stream: counted for its token, a watch of its devices, and what its client holds of them.
 struct Open {
     app: Arc<App>,
     caller: Caller,
     _watches: Vec<Watch>,
+    _hold: Option<Hold>,
 }
 
 impl Drop for Open {
@@ -59,12 +61,17 @@ impl Drop for Open {
 ///
 /// # Errors
 /// X1510.
-pub(crate) fn events(app: &Arc<App>, caller: Caller, of: Option<String>) -> Result<Response, Problem> {
+pub(crate) fn events(
+    app: &Arc<App>,
+    caller: Caller,
+    of: Option<String>,
+    hold: Option<Hold>,
+) -> Result<Response, Problem> {
     app.rates.open(caller.0)?;
     // Only who looks at one device needs its levels ten times a second.
     let watched = app.devices.iter().filter(|device| of.as_deref() == Some(&*device.name));
-    let open =
-        Open { app: app.clone(), caller, _watches: watched.map(crate::device::Device::watch).collect() };
+    let watches = watched.map(crate::device::Device::watch).collect();
+    let open = Open { app: app.clone(), caller, _watches: watches, _hold: hold };
     let (pieces, received) = mpsc::channel(WAITING);
     tokio::spawn(feed(open, of, pieces));
     let mut response = Response::new(Body::new(Pieces(received)));
@@ -90,7 +97,12 @@ async fn feed(open: Open, of: Option<String>, pieces: Sender<Bytes>) {
     }
     loop {
         let next = tokio::time::timeout(ALIVE, events.recv());
-        let piece = match next.await {
+        let next = tokio::select! {
+            next = next => next,
+            // What the client held is given back at once.
+            () = pieces.closed() => return,
+        };
+        let piece = match next {
             Ok(Ok(event)) if wanted(&event.device) => {
                 let data = json!({ "device": &*event.device, "data": event.data });
                 piece(event.id, event.kind, &data.to_string())

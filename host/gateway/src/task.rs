@@ -1,5 +1,6 @@
 //! A session with a device: jobs, and news between them.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
@@ -7,6 +8,7 @@ use std::time::{Duration, Instant};
 use axum::http::StatusCode;
 use serde_json::{Value as Json, json};
 use xmap::text::{json as as_json, rejection_text, state_help, state_text};
+use xmap::uses::broken;
 use xmap_boards::{Board, LineSet, RegisterKind};
 use xmap_client::{Client, Error, ErrorCode, Incoming, Switch, hex, run_call};
 use xmap_compiler::codes::Code;
@@ -20,6 +22,7 @@ use crate::problem::Problem;
 use crate::shelf::Shelf;
 use crate::simulated::Simulated;
 use crate::state::{ExportOf, keep};
+use crate::uses::{Use, breaks};
 
 /// How often to look for news while somebody watches, and while nobody does.
 const WATCHED: Duration = Duration::from_millis(100);
@@ -47,12 +50,28 @@ pub(crate) struct Task {
     status_due: Instant,
     /// The images whose exports are listed.
     listed: Vec<Option<(u16, [u8; 32])>>,
+    /// The handles of exports that callers hold.
+    bound: BTreeMap<Use, u32>,
+    /// Exports that callers hold and that are other ones now.
+    lost: BTreeSet<Use>,
 }
 
 impl Task {
     pub(crate) fn new(name: Arc<str>, shared: Arc<Shared>, hub: Hub, shelf: Arc<Shelf>) -> Self {
         let status_due = Instant::now();
-        Self { name, shared, hub, shelf, next_event: 0, next_store: 0, status_due, listed: Vec::new() }
+        let (bound, lost) = (BTreeMap::new(), BTreeSet::new());
+        Self {
+            name,
+            shared,
+            hub,
+            shelf,
+            next_event: 0,
+            next_store: 0,
+            status_due,
+            listed: Vec::new(),
+            bound,
+            lost,
+        }
     }
 
     /// Notes that there is no session.
@@ -108,6 +127,9 @@ impl Task {
     /// Takes a device as it is at the beginning of a session.
     fn begin(&mut self, client: &mut Client) -> Result<(), Error> {
         self.listed.clear();
+        // Handles ended with the session before.
+        self.bound.clear();
+        self.lost.clear();
         let status = client.status()?;
         // What was stored before anybody looked is not told.
         self.next_store = status.trace_next;
@@ -143,7 +165,52 @@ impl Task {
             let status = client.status()?;
             self.shared.state().status = Some(status);
             self.modules(client)?;
+            self.count(client)?;
         }
+        self.hold(client)
+    }
+
+    /// Binds what callers hold, and gives back what none holds any more.
+    fn hold(&mut self, client: &mut Client) -> Result<(), Error> {
+        let wanted = self.shared.held.now();
+        self.lost.retain(|of| wanted.contains(of));
+        let gone: Vec<Use> = self.bound.keys().filter(|of| !wanted.contains(of)).cloned().collect();
+        let new: Vec<Use> =
+            wanted.into_iter().filter(|of| !self.bound.contains_key(of) && !self.lost.contains(of)).collect();
+        if gone.is_empty() && new.is_empty() {
+            return Ok(());
+        }
+        for of in gone {
+            if let Some(handle) = self.bound.remove(&of) {
+                client.release(handle)?;
+            }
+        }
+        for of in new {
+            match client.bind_contract(&of.0, of.1) {
+                Ok(handle) => _ = self.bound.insert(of, handle),
+                Err(error) if is_broken(&error) => return Err(error),
+                Err(error) => {
+                    let problem = Problem::from(error);
+                    let told =
+                        json!({ "key": of.0, "code": problem.code.to_string(), "text": problem.detail });
+                    self.lost.insert(of);
+                    self.hub.tell(&self.name, "contract", told);
+                }
+            }
+        }
+        self.count(client)
+    }
+
+    /// Asks the device which exports are in use.
+    fn count(&self, client: &mut Client) -> Result<(), Error> {
+        let uses = client.uses()?;
+        let mut state = self.shared.state();
+        let key = |id: &u16| {
+            let export = state.exports.iter().find(|export| export.id == *id);
+            export.map_or_else(|| format!("#{id}"), |export| export.key.clone())
+        };
+        let uses = uses.iter().map(key).collect();
+        state.uses = uses;
         Ok(())
     }
 
@@ -235,6 +302,11 @@ impl Task {
         let now: Vec<_> =
             modules.iter().map(|module| module.image.map(|image| (module.generation, image.hash))).collect();
         if now != self.listed {
+            // Of an image that is gone the handles are stale; the others are bound anew with them.
+            for handle in std::mem::take(&mut self.bound).into_values() {
+                client.release(handle)?;
+            }
+            self.lost.clear();
             let exports = exports(client, &modules)?;
             self.shared.state().exports = exports;
             self.listed = now;
@@ -290,7 +362,12 @@ impl Task {
         broken.map_or(Ok(()), Err)
     }
 
-    fn answer(&self, client: &mut Client, ask: Ask, simulated: Option<&Simulated>) -> Result<Json, Failed> {
+    fn answer(
+        &mut self,
+        client: &mut Client,
+        ask: Ask,
+        simulated: Option<&Simulated>,
+    ) -> Result<Json, Failed> {
         match ask {
             Ask::Call { key, args } => self.call(client, &key, &args),
             Ask::Drive { line, level } => {
@@ -302,7 +379,19 @@ impl Task {
                 simulated.drive(line, level);
                 Ok(json!({ "line": line.number(), "level": level }))
             }
-            Ask::Swap { module, image, seal } => self.swap(client, module, &image.image(), seal.as_deref()),
+            Ask::Swap { module, image, seal, force } => {
+                let before = client.module(module)?;
+                if let Some(before) = before.filter(|_| !force)
+                    && let Some(message) = broken(client, &before, &image.image(), &self.shelf.maps())?
+                {
+                    return Err(breaks(message).into());
+                }
+                self.swap(client, module, &image.image(), seal.as_deref())
+            }
+            Ask::Hold => {
+                self.hold(client)?;
+                Ok(json!({ "uses": self.shared.state().uses }))
+            }
             Ask::Confirm(module) => {
                 client.confirm(module)?;
                 Ok(json!({ "module": module, "confirmed": true }))

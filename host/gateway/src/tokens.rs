@@ -3,9 +3,13 @@
 //! A token is worked out from a role key's secret and does not give it away: a proxy or a log that sees the
 //! token has nothing that a device would take.
 
+use axum::http::StatusCode;
 use hmac_sha256::{HMAC, Hash};
+use xmap_compiler::codes::Code;
 use xmap_compiler::map::hex;
 use xmap_link::{Pattern, Role, RoleKey};
+
+use crate::problem::Problem;
 
 /// What a token is the code of, under the role key's secret.
 const PURPOSE: &[u8] = b"xmap gateway token 1";
@@ -41,6 +45,19 @@ impl Token {
     /// Whether the holder may see a device.
     pub fn sees(&self, device: &str) -> bool {
         self.devices.as_ref().is_none_or(|devices| devices.iter().any(|name| name == device))
+    }
+
+    /// Holds the token against a role.
+    ///
+    /// # Errors
+    /// X1504.
+    pub fn must_be(&self, needs: Role) -> Result<(), Problem> {
+        if self.role >= needs {
+            return Ok(());
+        }
+        let role = self.role;
+        let detail = format!("this takes a token of the role {needs}, and the token's role is {role}");
+        Err(Problem::new(StatusCode::FORBIDDEN, Code::TokenTooLow, detail))
     }
 
     /// Whether the holder may call an export.

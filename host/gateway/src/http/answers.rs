@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use axum::Extension;
 use axum::extract::{Path, Request, State};
-use axum::http::StatusCode;
+use axum::http::{StatusCode, Uri};
 use axum::response::Response;
 use serde_json::{Value as Json, json};
 use xmap_compiler::codes::Code;
 use xmap_compiler::map::SourceMap;
 use xmap_compiler::names::did_you_mean;
 use xmap_image::limits::MAX_MODULES;
+use xmap_link::Role;
 
 use super::{App, Caller, body, json, typed};
 use crate::calls::{self, Given};
@@ -19,6 +20,7 @@ use crate::metrics;
 use crate::panel::received;
 use crate::problem::Problem;
 use crate::stream;
+use crate::uses::{self, Hold};
 
 /// Bytes of a body of JSON.
 const MOST_JSON: usize = 64 << 10;
@@ -83,13 +85,26 @@ pub(super) async fn levels((State(app), Extension(caller)): Asked, Path(name): P
     Ok(json(&find(&app, caller, &name)?.state().levels_json(&app.shelf)))
 }
 
-pub(super) async fn events((State(app), Extension(caller)): Asked, Path(name): Path<String>) -> Answer {
-    find(&app, caller, &name)?;
-    stream::events(&app, caller, Some(name))
+pub(super) async fn events(
+    (State(app), Extension(caller)): Asked,
+    Path(name): Path<String>,
+    uri: Uri,
+) -> Answer {
+    let device = find(&app, caller, &name)?;
+    let uses = uses::of_query(uri.query())?;
+    let hold = if uses.is_empty() {
+        None
+    } else {
+        let hold = Hold::of(device, caller.token(&app), uses)?;
+        // They are in use at the device before the stream says its first word.
+        device.ask(Ask::Hold).await?;
+        Some(hold)
+    };
+    stream::events(&app, caller, Some(name), hold)
 }
 
 pub(super) async fn all_events((State(app), Extension(caller)): Asked) -> Answer {
-    stream::events(&app, caller, None)
+    stream::events(&app, caller, None, None)
 }
 
 pub(super) async fn call(
@@ -164,13 +179,18 @@ pub(super) async fn swap(
 ) -> Answer {
     let device = find(&app, caller, &name)?;
     let module = module(&number)?;
+    let force = uses::force_of(request.uri().query())?;
+    if force {
+        // What others rely on is the owner's to break.
+        caller.token(&app).must_be(Role::Own)?;
+    }
     let body = body(request, MOST_IMAGE).await?;
     let (image, seal) = received(&body).map_err(|error| {
         let code = if body.starts_with(b"XMAP") { Code::ImageInvalid } else { Code::NotAnImage };
         let problem = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, code, format!("not an image: {error}"));
         problem.help("send what `xmap build` or `xmap sign` wrote".to_string())
     })?;
-    let ask = Ask::Swap { module, image: Box::new(image), seal: seal.map(Box::new) };
+    let ask = Ask::Swap { module, image: Box::new(image), seal: seal.map(Box::new), force };
     device.ask(ask).await.map(|answer| json(&answer))
 }
 

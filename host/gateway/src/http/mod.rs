@@ -11,7 +11,11 @@ use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Request, State};
 use axum::handler::Handler;
-use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, HeaderName};
+use axum::http::header::{
+    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
+    ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD, AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH,
+    CONTENT_TYPE, HeaderName, ORIGIN, VARY,
+};
 use axum::http::{HeaderValue, Method, StatusCode};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
@@ -48,6 +52,8 @@ pub struct App {
     pub answered: [AtomicU64; 6],
     /// How MQTT fares.
     pub mqtt: MqttCounts,
+    /// Origins of other pages whose scripts may ask.
+    pub origins: Vec<String>,
 }
 
 /// How MQTT fares.
@@ -63,7 +69,13 @@ pub struct MqttCounts {
 
 impl App {
     /// A gateway of these devices and tokens.
-    pub fn new(devices: Vec<Device>, tokens: Tokens, shelf: Arc<Shelf>, hub: Hub) -> Self {
+    pub fn new(
+        devices: Vec<Device>,
+        tokens: Tokens,
+        shelf: Arc<Shelf>,
+        hub: Hub,
+        origins: Vec<String>,
+    ) -> Self {
         let rates = Rates::new(tokens.len());
         Self {
             devices,
@@ -74,6 +86,7 @@ impl App {
             hub,
             answered: Default::default(),
             mqtt: MqttCounts::default(),
+            origins,
         }
     }
 }
@@ -154,6 +167,7 @@ pub fn router(app: &Arc<App>) -> Router {
             Problem::new(StatusCode::METHOD_NOT_ALLOWED, Code::NoSuchResource, detail)
         })
         .layer(from_fn_with_state(app.clone(), count))
+        .layer(from_fn_with_state(app.clone(), cors))
         .layer(from_fn(no_frames))
         .with_state(app.clone())
 }
@@ -196,11 +210,7 @@ fn admit(app: &App, needs: Role, request: &Request) -> Result<Caller, Problem> {
         return Err(Problem::new(StatusCode::UNAUTHORIZED, Code::NoToken, detail).help(help.to_string()));
     };
     app.rates.admit(number)?;
-    let role = app.tokens.get(number).role;
-    if role < needs {
-        let detail = format!("this takes a token of the role {needs}, and the token's role is {role}");
-        return Err(Problem::new(StatusCode::FORBIDDEN, Code::TokenTooLow, detail));
-    }
+    app.tokens.get(number).must_be(needs)?;
     Ok(Caller(number))
 }
 
@@ -211,6 +221,32 @@ async fn count(State(app): State<Arc<App>>, request: Request, next: Next) -> Res
     if let Some(counter) = app.answered.get(class) {
         counter.fetch_add(1, Ordering::Relaxed);
     }
+    response
+}
+
+/// Lets scripts of the listed origins ask, and read what they are answered. A token they need all the same.
+async fn cors(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let listed = |origin: &&HeaderValue| app.origins.iter().any(|of| of.as_bytes() == origin.as_bytes());
+    let Some(origin) = request.headers().get(ORIGIN).filter(listed).cloned() else {
+        return next.run(request).await;
+    };
+    let asks_first =
+        request.method() == Method::OPTIONS && request.headers().contains_key(ACCESS_CONTROL_REQUEST_METHOD);
+    let mut response = if asks_first {
+        let mut response = StatusCode::NO_CONTENT.into_response();
+        let fixed = [
+            (ACCESS_CONTROL_ALLOW_METHODS, "GET, POST, PUT"),
+            (ACCESS_CONTROL_ALLOW_HEADERS, "authorization, content-type"),
+            (ACCESS_CONTROL_MAX_AGE, "600"),
+        ];
+        response.headers_mut().extend(fixed.map(|(name, value)| (name, HeaderValue::from_static(value))));
+        response
+    } else {
+        next.run(request).await
+    };
+    let headers = response.headers_mut();
+    headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+    headers.append(VARY, HeaderValue::from_static("origin"));
     response
 }
 

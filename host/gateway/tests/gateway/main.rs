@@ -5,6 +5,7 @@ mod load;
 mod mqtt;
 mod rig;
 mod routes;
+mod uses;
 
 use rig::{Gateway, lamp, root};
 use serde_json::json;

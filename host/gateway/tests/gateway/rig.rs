@@ -215,18 +215,23 @@ impl Events {
 
 /// An image of a lamp's panel and its map: `body` is the body of `tick`, which runs every 10 ms.
 pub(crate) fn lamp(version: u32, policy: &str, body: &str) -> (Vec<u8>, String) {
+    hall(version, policy, body, "u32", "i32")
+}
+
+/// The same, where the result of `version` has this type in the manifest and in the module.
+pub(crate) fn hall(version: u32, policy: &str, body: &str, ty: &str, wasm: &str) -> (Vec<u8>, String) {
     use xmap_compiler::compile::compile;
     use xmap_compiler::manifest::Manifest;
     let manifest = format!(
         "[module]\nname = \"hall\"\nnamespace = \"hall\"\nversion = {version}\nboard = \"rpi4b\"\nwasm = \"hall.wat\"\n\
          [pins]\n17 = {{ name = \"lamp\", mode = \"out\", safe = \"low\" }}\n\
-         [exports]\nlamp_on = {{}}\nversion = {{ results = [\"u32\"] }}\ntick = {{ on = {{ every_us = 10000 }} }}\n{policy}"
+         [exports]\nlamp_on = {{}}\nversion = {{ results = [\"{ty}\"] }}\ntick = {{ on = {{ every_us = 10000 }} }}\n{policy}"
     );
     let wat = format!(
         r#"(module (import "gpio" "set" (func $set (param i32 i32)))
         (global $zero (mut i32) (i32.const 0))
         (func (export "lamp_on") (call $set (i32.const 17) (i32.const 1)))
-        (func (export "version") (result i32) (i32.const {version}))
+        (func (export "version") (result {wasm}) ({wasm}.const {version}))
         (func $tick (export "tick") {body}))"#
     );
     let content = xmap_compiler::input::content(Path::new("hall.wat"), wat.into_bytes()).unwrap();
