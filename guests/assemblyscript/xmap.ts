@@ -68,6 +68,12 @@ export namespace random {
   export declare function get(ptr: usize, len: i32): void;
 }
 
+export namespace call {
+  /** Ends the call with the trap `refused` and this reason: the panel says no, and no policy follows. */
+  @external("call", "refuse")
+  export declare function refuse(reason: i32): void;
+}
+
 export namespace i2c {
   /**
    * Writes `wlen` bytes to an I2C device, then reads `rlen` bytes after a repeated start; without either it

@@ -80,6 +80,12 @@ XMAP_IMPORT_(log, message) void xmap_log_message(int32_t level, const char *text
 /* Fills `len` bytes at `bytes` with random numbers; a trap on a board that has none. */
 XMAP_IMPORT_(random, get) void xmap_random_get(void *bytes, uint32_t len);
 
+/*
+ * Ends the call with the trap `refused` and this reason: the panel says no, and no policy follows. Does not
+ * return.
+ */
+XMAP_IMPORT_(call, refuse) void xmap_call_refuse(int32_t reason);
+
 /* How a transfer on a bus ended. */
 enum xmap_bus {
     XMAP_BUS_OK = 0,

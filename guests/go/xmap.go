@@ -60,6 +60,9 @@ func LocalMinute() int32 { return timeLocalMinute() }
 // DelayUs waits. Nothing else of the panel runs meanwhile, goroutines included: time.Sleep lets them run.
 func DelayUs(us uint32) { timeDelayUs(int32(us)) }
 
+// Refuse ends the call with the trap refused and this reason: the panel says no, and no policy follows.
+func Refuse(reason int32) { callRefuse(reason) }
+
 // Bus says how a transfer on a bus ended.
 type Bus int32
 
@@ -128,6 +131,9 @@ func timeDelayUs(us int32)
 
 //go:wasmimport log message
 func logMessage(level int32, ptr unsafe.Pointer, len int32)
+
+//go:wasmimport call refuse
+func callRefuse(reason int32)
 
 //go:wasmimport i2c write_read
 func i2cWriteRead(device int32, wptr unsafe.Pointer, wlen int32, rptr unsafe.Pointer, rlen int32) int32

@@ -32,6 +32,9 @@ pub const abi = struct {
     pub const random = struct {
         pub extern "random" fn get(ptr: [*]u8, len: usize) void;
     };
+    pub const call = struct {
+        pub extern "call" fn refuse(reason: i32) void;
+    };
     pub const i2c = struct {
         pub extern "i2c" fn write_read(device: i32, wptr: [*]const u8, wlen: usize, rptr: [*]u8, rlen: usize) i32;
     };
@@ -110,6 +113,12 @@ pub inline fn log(level: Level, text: []const u8) void {
 /// Fills the bytes with random numbers; a trap on a board that has none.
 pub inline fn randomGet(bytes: []u8) void {
     abi.random.get(bytes.ptr, bytes.len);
+}
+
+/// Ends the call with the trap `refused` and this reason: the panel says no, and no policy follows.
+pub inline fn callRefuse(reason: i32) noreturn {
+    abi.call.refuse(reason);
+    unreachable;
 }
 
 /// Why a transfer on a bus did not end well: the device did not acknowledge, the manifest's time limit

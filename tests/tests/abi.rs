@@ -243,7 +243,8 @@ fn functions() -> String {
             }
         };
         let (doc, capability, class) = (row.doc, row.capability.name(), row.class);
-        writeln!(out, "| `{function}` | {doc} | {capability} | `{class}` | {charge} |").expect("a string");
+        let class = class.map_or("none".to_string(), |class| format!("`{class}`"));
+        writeln!(out, "| `{function}` | {doc} | {capability} | {class} | {charge} |").expect("a string");
     }
     out
 }

@@ -97,7 +97,9 @@ impl Subject {
             }
             let traps = sim.happened().into_iter().filter_map(|happening| match happening.what {
                 // A script's wrong argument is its host's mistake, and counted apart.
-                DeviceEventKind::Trapped(trap) | DeviceEventKind::Mistaken(trap) => Some(trap),
+                DeviceEventKind::Trapped(trap)
+                | DeviceEventKind::Mistaken(trap)
+                | DeviceEventKind::Refused(trap) => Some(trap),
                 _ => None,
             });
             let traps: Vec<_> = traps.collect();

@@ -126,6 +126,12 @@ codes! {
     NoExports = 206, "no function is mapped",
         "A warning: the image is written. Nobody can call anything of it, which is mostly a forgotten mark of an export in the source.",
         "hall.wasm: the module exports no function, so nothing can call the image";
+    HookSignature = 207, "a hook does not fit its export",
+        "`before` takes the export's WebAssembly parameters and returns nothing or an i32, where anything but 0 refuses the call. `after` takes the export's results and then its parameters, and returns nothing.",
+        "check: expected (i32, i32) -> (i32) or (i32, i32) -> (), found (i32) -> ()";
+    NotHookable = 208, "an export that has no hooks",
+        "`[hooks]` names functions that are mapped; those that the runtime itself calls (`on_mount`, `_initialize`, `on_unmount`, `export_cleanup`) have none.",
+        "on_mount is called by the runtime, and has no hooks";
 
     // X03: pins.
     NoSuchLine = 301, "the board has no such line",

@@ -15,6 +15,7 @@ use crate::codes::Code;
 use crate::contract::{self, Contract};
 use crate::diagnostic::{Diagnostic, Diagnostics, Place};
 use crate::emit::{Emitted, emit};
+use crate::hooks::{Hooked, hooked};
 use crate::ir::{ENTRY, Func, Inst, Kind, Term};
 use crate::keep::{Kept, kept};
 use crate::library;
@@ -78,6 +79,7 @@ pub fn compile_with(
     let mut module = WasmModule::read(&file, wasm)?;
     let wrappers = contract::wrap(&module, manifest);
     contract::wrapped(&mut module, &wrappers);
+    let hooked = hooked(&mut module, manifest);
     let library = library::library(&module, manifest);
     if let Some(library) = &library {
         library::link(&mut module, library);
@@ -87,13 +89,13 @@ pub fn compile_with(
     if asks && !has_hook {
         start_as_hook(&mut module);
     }
-    let mut compiled = compile_module(manifest, &file, &module, map.clone())?;
+    let mut compiled = compile_module(manifest, &file, &module, &hooked, map.clone())?;
     let Some(start) = start_beyond(&compiled) else { return Ok(compiled) };
     match start {
         // Its bound is known, and no device gives it as much.
         Some(_) if !has_hook => {
             start_as_hook(&mut module);
-            compile_module(manifest, &file, &module, map)
+            compile_module(manifest, &file, &module, &hooked, map)
         }
         Some(fuel) => Err(start_fuel(&file, &module, Some(fuel)).into()),
         None => {
@@ -143,13 +145,15 @@ fn compile_module(
     manifest: &Manifest,
     file: &str,
     module: &WasmModule<'_>,
+    hooked: &Hooked,
     map: Option<SourceMapText>,
 ) -> Result<Compiled, Diagnostics> {
     let lines = LineTable::of(module).with_map(map);
-    let exports = resolve_exports(manifest, &exported(module))?;
+    let mut exports = resolve_exports(manifest, &exported(module))?;
     let pins = |function| PinCheck { file, module, lines: &lines, manifest, function };
 
-    let Program { funcs, shared, steps, messages } = program(file, module, &lines, &exports)?;
+    let Program { mut funcs, shared, steps, messages } = program(file, module, hooked, &lines, &exports)?;
+    hooked.settle(&mut funcs, &mut exports);
     let shadow = shadow(module, &funcs);
     let emitted = emit_all(module, funcs, pins)?;
     let steps = steps + emitted.values().map(|function| function.steps).sum::<u64>();
@@ -428,6 +432,7 @@ struct Program {
 fn program<'m>(
     file: &str,
     module: &WasmModule<'m>,
+    hooked: &Hooked,
     lines: &LineTable<'m>,
     exports: &[MappedExport],
 ) -> Result<Program, Diagnostics> {
@@ -453,6 +458,7 @@ fn program<'m>(
                 foreign.insert(index);
                 Func::new(index, 0, 0, 0)
             }
+            None if hooked.has(index) => hooked.func(module, index),
             Some(Import::Library(_)) | None => match lowered(file, module, index) {
                 Ok(func) => func,
                 Err(error) => {

@@ -15,6 +15,7 @@ pub mod contract;
 pub mod diagnostic;
 mod emit;
 mod graph;
+mod hooks;
 pub mod input;
 pub mod inspect;
 pub mod ir;

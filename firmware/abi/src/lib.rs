@@ -13,7 +13,7 @@
 //! use xmap_abi::{HostFunction, OpClass};
 //!
 //! let set = HostFunction::find("gpio", "set").unwrap();
-//! assert_eq!(set.row().class, OpClass::GpioWrite);
+//! assert_eq!(set.row().class, Some(OpClass::GpioWrite));
 //! assert_eq!(set.row().signature().to_string(), "(pin i32, val i32)");
 //! assert_eq!(set.row().import().to_string(), r#"(import "gpio" "set" (func (param i32 i32)))"#);
 //! ```
@@ -58,8 +58,8 @@ pub struct Param {
     pub ty: WasmType,
 }
 
-/// A part of a board that a host function works on. Every board has the first three; any other is a trait of
-/// the mapper that a board has or has not.
+/// What a host function works on: a part of a board, or the call itself. Every board has the first three
+/// parts; any other is a trait of the mapper that a board has or has not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Capability {
     /// Lines that are read and driven.
@@ -72,6 +72,8 @@ pub enum Capability {
     Random,
     /// I2C buses.
     I2c,
+    /// The call that is running: no part of a board.
+    Call,
 }
 
 impl Capability {
@@ -83,12 +85,13 @@ impl Capability {
             Self::Log => "log",
             Self::Random => "random",
             Self::I2c => "I2C",
+            Self::Call => "call",
         }
     }
 
     /// Returns whether every board has it.
     pub const fn is_universal(self) -> bool {
-        matches!(self, Self::Gpio | Self::Clock | Self::Log)
+        matches!(self, Self::Gpio | Self::Clock | Self::Log | Self::Call)
     }
 }
 
@@ -114,8 +117,8 @@ pub struct Row {
     pub results: &'static [WasmType],
     /// The part of the board that it works on.
     pub capability: Capability,
-    /// Its class in an owner's policy.
-    pub class: OpClass,
+    /// Its class in an owner's policy; none where it does nothing outside the module.
+    pub class: Option<OpClass>,
     /// What a call is charged.
     pub cost: Cost,
     /// How an image names it.

@@ -3,6 +3,16 @@
 use crate::WasmType::{I32, I64};
 use crate::{Call, Capability, Cost, OpClass, Param, Row};
 
+/// The class of a row; `None` for what only ends the call.
+macro_rules! class {
+    (None) => {
+        None
+    };
+    ($class:ident) => {
+        Some(OpClass::$class)
+    };
+}
+
 macro_rules! host_functions {
     ($(
         $(#[cfg($feature:meta)])?
@@ -40,7 +50,7 @@ macro_rules! host_functions {
                             params: &[$(Param { name: stringify!($param), ty: $ty }),*],
                             results: &[$($result)?],
                             capability: Capability::$capability,
-                            class: OpClass::$class,
+                            class: class!($class),
                             cost: $cost,
                             call: Call::$call,
                             doc: $doc.trim_ascii(),
@@ -91,6 +101,8 @@ host_functions! {
     20 TimeUnixUs "time" "unix_us" () -> (I64), Clock, TimeNow, Cost::Fixed, Row;
     /// Returns the minute of the local day, 0 to 1439; -1 while the time is not known.
     21 TimeLocalMinute "time" "local_minute" () -> (I32), Clock, TimeNow, Cost::Fixed, Row;
+    /// Ends the call with the trap `refused`, whose detail is `reason`; does not return.
+    22 CallRefuse "call" "refuse" (reason: I32) -> (), Call, None, Cost::Fixed, Row;
     #[cfg(feature = "uptime")]
     /// Returns the seconds since boot.
     255 TimeUptimeS "time" "uptime_s" () -> (I32), Clock, TimeNow, Cost::Fixed, Row;

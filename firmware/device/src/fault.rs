@@ -35,8 +35,15 @@ pub(crate) fn is_mistake(trap: Trap, signature: &Signature<'_>, args: &[u64]) ->
 pub const FORGIVEN_US: u64 = 60_000_000;
 
 impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
-    /// A call of a module trapped: does what its trial or its policy says.
+    /// A call of a module trapped: does what its trial or its policy says. A call that the module refused is
+    /// no fault: it is counted apart, and neither the trial nor the policy has anything to say.
     pub(crate) fn fault(&mut self, id: ModuleId, trap: Trap) {
+        if trap.code == TrapCode::Refused {
+            let tally = &mut self.modules[id].tally;
+            tally.refused = tally.refused.saturating_add(1);
+            self.tell(id, DeviceEventKind::Refused(report(trap)));
+            return;
+        }
         self.note_trap(id, trap);
         let module = &self.modules[id];
         if module.trial_us.is_some() {

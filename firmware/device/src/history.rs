@@ -43,6 +43,8 @@ impl History {
 
 #[cfg(test)]
 mod tests {
+    use xmap_link::TrapReport;
+
     use super::*;
 
     #[test]
@@ -93,5 +95,9 @@ mod tests {
         };
         assert_eq!(read(0), [DeviceEventKind::Swapped, DeviceEventKind::Confirmed, DeviceEventKind::Reset]);
         assert_eq!(read(1), all);
+        let refused = TrapReport { image: 0, export: 0, code: 17, op: 0, detail: 0 };
+        let newer = DeviceEventKind::Refused(refused);
+        history.push(1, ModuleId::FIRST, newer);
+        assert_eq!((history.page(7, 1).entries.len(), history.page(7, 2).entries[0].what), (0, newer));
     }
 }

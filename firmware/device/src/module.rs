@@ -36,6 +36,8 @@ pub(crate) struct Tally {
     pub(crate) traps: u64,
     /// Those of all traps that a host's own arguments caused.
     pub(crate) mistakes: u64,
+    /// Those of all traps that were calls which the module refused.
+    pub(crate) refused: u64,
     pub(crate) events: u32,
     pub(crate) missed: u32,
     pub(crate) dropped: u32,
@@ -197,7 +199,8 @@ impl<R: Ram> Module<R> {
     /// Calls that were run since boot, and those that trapped by the module's own doing.
     pub(crate) fn calls(&self) -> (u64, u64) {
         let (calls, traps) = self.active().unsettled();
-        let traps = self.tally.traps.wrapping_add(traps).wrapping_sub(self.tally.mistakes);
+        let others = self.tally.mistakes.wrapping_add(self.tally.refused);
+        let traps = self.tally.traps.wrapping_add(traps).wrapping_sub(others);
         (self.tally.calls.wrapping_add(calls), traps)
     }
 

@@ -168,6 +168,8 @@ pub enum DeviceEventKind {
         /// How many, one after another.
         starts: u8,
     },
+    /// The module refused a call of a host or of an event: nothing is wrong with it.
+    Refused(TrapReport),
 }
 
 impl DeviceEventKind {
@@ -195,9 +197,10 @@ impl DeviceEventKind {
     /// Returns the trap that this tells of, if it tells of one.
     pub const fn trap(&self) -> Option<&TrapReport> {
         match self {
-            Self::Trapped(trap) | Self::Mistaken(trap) | Self::RolledBack(RollbackReason::Trap(trap)) => {
-                Some(trap)
-            }
+            Self::Trapped(trap)
+            | Self::Mistaken(trap)
+            | Self::Refused(trap)
+            | Self::RolledBack(RollbackReason::Trap(trap)) => Some(trap),
             Self::NotMounted(state) | Self::RolledBack(RollbackReason::NotMounted(state)) => state.trap(),
             _ => None,
         }
@@ -205,10 +208,11 @@ impl DeviceEventKind {
 
     /// The edition of the messages ([`crate::EDITION`]) that this came with.
     pub const fn edition(&self) -> u8 {
-        matches!(
-            self,
-            Self::Mistaken(_) | Self::NotKept { .. } | Self::KeptAgain { .. } | Self::SetAside { .. }
-        ) as u8
+        match self {
+            Self::Refused(_) => 2,
+            Self::Mistaken(_) | Self::NotKept { .. } | Self::KeptAgain { .. } | Self::SetAside { .. } => 1,
+            _ => 0,
+        }
     }
 }
 

@@ -162,6 +162,7 @@ fn the_lists_name_every_variant() {
         ),
         (DeviceEventKind::KeptAgain { thing: Thing::Image }, "on the storage again `{ thing }`"),
         (DeviceEventKind::SetAside { starts: 3 }, "set aside `{ starts: u8 }`"),
+        (DeviceEventKind::Refused(trap), "refused by the module `{ trap }`"),
     ];
     let text = entry("what");
     for (number, (what, name)) in whats.into_iter().enumerate() {

@@ -118,6 +118,7 @@ impl Journal {
             DeviceEventKind::RolledBack(RollbackReason::Asked) => "rolled back: a host asked for it".into(),
             DeviceEventKind::Trapped(trap) => self.trap(trap),
             DeviceEventKind::Mistaken(trap) => format!("a host's argument was refused: {}", self.trap(trap)),
+            DeviceEventKind::Refused(trap) => format!("a call was refused: {}", self.trap(trap)),
             DeviceEventKind::Policy { version } => format!("policy {version} holds from now on"),
             DeviceEventKind::Disallowed { .. } => {
                 "stopped: the owner's new policy does not allow its image".into()
@@ -174,6 +175,7 @@ const fn kind(what: &DeviceEventKind) -> (Cause, Level) {
         DeviceEventKind::Swapped
         | DeviceEventKind::Confirmed
         | DeviceEventKind::Reset
+        | DeviceEventKind::Refused(_)
         | DeviceEventKind::RolledBack(RollbackReason::Asked) => (Cause::Host, Level::Info),
         DeviceEventKind::NotMounted(_) | DeviceEventKind::TransferEnded | DeviceEventKind::Mistaken(_) => {
             (Cause::Host, Level::Warning)

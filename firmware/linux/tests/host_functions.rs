@@ -7,7 +7,9 @@ mod common;
 use std::time::UNIX_EPOCH;
 
 use common::{Device, build};
-use xmap_client::ErrorCode;
+use tiny_mapper::TrapCode;
+use xmap_client::{ErrorCode, Outcome};
+use xmap_link::{DeviceEventKind, Export};
 
 #[test]
 fn random_numbers_are_the_kernels() {
@@ -60,6 +62,26 @@ fn the_wall_clock_is_the_systems_and_no_host_sets_it() {
     let refused = host.0.set_clock(1_000_000).unwrap_err();
     assert_eq!(refused.code, ErrorCode::NoFeature);
     assert!(refused.help.unwrap().contains("timedatectl"));
+}
+
+#[test]
+fn a_hook_refuses_a_call_and_the_service_goes_on() {
+    let manifest = "module = { name = \"hall\", board = \"rpi4b\", wasm = \"hall.wasm\" }\n\
+                    [exports]\nhalf = { params = [\"n: u32\"], results = [\"u32\"] }\n\
+                    [hooks]\nhalf = { before = \"odd\" }\n[policy]\non_trap = \"safe\"\n";
+    let wat = r#"(module
+        (func (export "odd") (param i32) (result i32) (i32.and (local.get 0) (i32.const 1)))
+        (func (export "half") (param i32) (result i32) (i32.shr_u (local.get 0) (i32.const 1))))"#;
+    let mut device = Device::new(&build(manifest, wat));
+    device.start();
+    let mut host = device.host();
+    let half = Export::name("half").unwrap();
+    let Outcome::Trapped(trap) = host.0.call(&half, &[7]).unwrap() else { panic!("7 is odd") };
+    assert_eq!((TrapCode::from_u8(trap.code), trap.detail), (Some(TrapCode::Refused), 1));
+    assert_eq!(host.call("half", &[8]), [4]);
+    assert_eq!(host.0.status().unwrap().traps, 0, "a refused call is no trap of the module");
+    let (happened, _) = host.0.happenings(0).unwrap();
+    assert!(happened.iter().any(|(_, event)| event.what == DeviceEventKind::Refused(trap)), "{happened:?}");
 }
 
 #[cfg(feature = "uptime")]

@@ -12,7 +12,7 @@ impl<P: Port> Native<'_, P> {
     ///
     /// # Errors
     /// `Unavailable` where the board has not what the function works on; a range outside the memory; where
-    /// the fuel does not cover the range.
+    /// the fuel does not cover the range; `Refused`, which is all that `call.refuse` does.
     #[inline]
     pub(crate) fn host_call(
         &mut self,
@@ -26,6 +26,7 @@ impl<P: Port> Native<'_, P> {
         const TIME_LOCAL_MINUTE: u8 = HostFunction::TimeLocalMinute as u8;
         #[cfg(feature = "uptime")]
         const TIME_UPTIME_S: u8 = HostFunction::TimeUptimeS as u8;
+        const CALL_REFUSE: u8 = HostFunction::CallRefuse as u8;
         const I2C_WRITE_READ: u8 = HostFunction::I2cWriteRead as u8;
         let arguments: [u32; 5] = [1, 2, 3, 4, 5].map(|n| window[usize::from(base.wrapping_add(n))] as u32);
         let [first, second, ..] = arguments;
@@ -57,6 +58,7 @@ impl<P: Port> Native<'_, P> {
                 window[usize::from(base.wrapping_add(1))] = u64::from(self.port.uptime_s());
                 Ok(fuel)
             }
+            CALL_REFUSE => Err(Fault::new(TrapCode::Refused, first)),
             _ => Err(unavailable(row)),
         }
     }

@@ -41,11 +41,13 @@ pub enum TrapCode {
     /// The board has not what a host function works on, or it failed; the detail is the number of the
     /// function's row.
     Unavailable = 16,
+    /// The module refused the call (`call.refuse`, or a hook of the manifest); the detail is its reason.
+    Refused = 17,
 }
 
 impl TrapCode {
     /// Every code.
-    pub const ALL: [TrapCode; 16] = [
+    pub const ALL: [TrapCode; 17] = [
         TrapCode::Unreachable,
         TrapCode::DivideByZero,
         TrapCode::IntegerOverflow,
@@ -62,6 +64,7 @@ impl TrapCode {
         TrapCode::TableOutOfBounds,
         TrapCode::InvalidConversion,
         TrapCode::Unavailable,
+        TrapCode::Refused,
     ];
 
     /// The code with this number on the link, if there is one.
@@ -88,6 +91,7 @@ impl TrapCode {
             Self::TableOutOfBounds => "table_out_of_bounds",
             Self::InvalidConversion => "invalid_conversion",
             Self::Unavailable => "unavailable",
+            Self::Refused => "refused",
         }
     }
 }

@@ -565,7 +565,9 @@ impl Sim {
     }
 
     fn trap_of(&self, happening: &DeviceEvent) -> Option<(String, Trap)> {
-        let DeviceEventKind::Trapped(report) = happening.what else { return None };
+        let (DeviceEventKind::Trapped(report) | DeviceEventKind::Refused(report)) = happening.what else {
+            return None;
+        };
         let xmap_link::TrapReport { image, export, code, op, detail } = report;
         let trap = Trap { image, export, code: TrapCode::from_u8(code)?, op, detail };
         let id = ExportId(export);

@@ -83,6 +83,13 @@ mod abi {
         pub(crate) fn random_get(ptr: *mut u8, len: usize);
     }
 
+    // SAFETY: as above.
+    #[link(wasm_import_module = "call")]
+    unsafe extern "C" {
+        #[link_name = "refuse"]
+        pub(crate) safe fn call_refuse(reason: i32);
+    }
+
     // SAFETY: as above: it reads the first range and writes the second one.
     #[link(wasm_import_module = "i2c")]
     unsafe extern "C" {
@@ -137,6 +144,18 @@ pub mod i2c {
     #[inline]
     pub fn write(device: i32, bytes: &[u8]) -> Result<(), Error> {
         write_read(device, bytes, &mut [])
+    }
+}
+
+/// The call that is running.
+pub mod call {
+    use crate::abi;
+
+    /// Ends the call with the trap `refused` and this reason: the panel says no, and no policy follows.
+    #[inline]
+    pub fn refuse(reason: i32) -> ! {
+        abi::call_refuse(reason);
+        core::arch::wasm32::unreachable()
     }
 }
 

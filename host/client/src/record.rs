@@ -89,7 +89,9 @@ impl HandlerTraps {
         }
         self.next = next;
         let traps = happenings.into_iter().filter_map(|(_, happening)| match happening.what {
-            DeviceEventKind::Trapped(report) => Some((happening.module, report)),
+            DeviceEventKind::Trapped(report) | DeviceEventKind::Refused(report) => {
+                Some((happening.module, report))
+            }
             _ => None,
         });
         let mut traps: Vec<(u8, TrapReport)> = traps.collect();

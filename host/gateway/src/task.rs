@@ -273,7 +273,10 @@ impl Task {
             let name = modules.iter().find(|module| module.module == event.module);
             let name = name.map_or("", |module| module.name.as_str());
             let mut event_json = as_json::happening(*number, event, name, &maps);
-            if let DeviceEventKind::Trapped(trap) | DeviceEventKind::Mistaken(trap) = &event.what {
+            if let DeviceEventKind::Trapped(trap)
+            | DeviceEventKind::Mistaken(trap)
+            | DeviceEventKind::Refused(trap) = &event.what
+            {
                 let id = export_id(event.module, trap.export);
                 let state = self.shared.state();
                 let key =

@@ -37,6 +37,7 @@ pub fn reason(trap: &Trap) -> String {
             Some(function) => format!("this board has nothing for {function}"),
             None => format!("host function {detail} is not known here"),
         },
+        TrapCode::Refused => format!("the module refused the call, with reason {}", detail as i32),
         TrapCode::BadText => format!("the text at address {detail:#x} is not UTF-8"),
     }
 }

@@ -285,6 +285,7 @@ fn imports(engine: &Engine) -> Result<Linker<Host>, wasmi::Error> {
         c.data_mut().world.log(level, &text);
         Ok::<_, wasmi::Error>(())
     })?;
+    linker.func_wrap("call", "refuse", |_: Guest<'_>, _: i32| Err::<(), _>(stop("refused")))?;
     // No random module declares a device.
     linker.func_wrap("i2c", "write_read", |_: Guest<'_>, _: u32, _: u32, _: u32, _: u32, _: u32| {
         Err::<u32, _>(stop("bad_argument"))

@@ -267,6 +267,7 @@ fn imports(engine: &Engine) -> Result<Linker<Board>> {
         c.data_mut().log(level, &text);
         Ok::<(), wasmi::Error>(())
     })?;
+    linker.func_wrap("call", "refuse", move |_: Host<'_>, _: i32| Err::<(), _>(stop(Stop("refused"))))?;
     // No panel that the oracle plays declares a device.
     linker.func_wrap("i2c", "write_read", move |_: Host<'_>, _: u32, _: u32, _: u32, _: u32, _: u32| {
         Err::<u32, _>(stop(BAD_ARGUMENT))

@@ -93,6 +93,17 @@ fn without_a_seed_there_are_none() {
     assert_eq!((trap.code, trap.detail), expected);
 }
 
+#[test]
+fn a_call_that_the_module_refuses_has_its_reason() {
+    let text = r#"(module
+        (import "call" "refuse" (func $refuse (param i32)))
+        (func (export "no") (call $refuse (i32.const -3))))"#;
+    let outcomes = outcomes(text, "no", true, 2);
+    let [Outcome::Trapped(trap), Outcome::Trapped(again)] = &outcomes[..] else { panic!("{outcomes:?}") };
+    assert_eq!((trap.code, trap.detail as i32), (TrapCode::Refused as u8, -3));
+    assert_eq!(trap, again, "the panel goes on");
+}
+
 #[cfg(feature = "uptime")]
 #[test]
 fn the_uptime_is_that_of_the_clock() {

@@ -51,6 +51,7 @@ impl Manifest {
             build: None,
             zone: None,
             wasi: Wasi::default(),
+            hooks: Vec::new(),
             keys: Keys::Normal,
             source: None,
         }

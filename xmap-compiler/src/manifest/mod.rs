@@ -8,6 +8,7 @@ mod bare;
 mod build;
 mod clock;
 mod exports;
+mod hooks;
 mod i2c;
 mod keep;
 mod measure;
@@ -35,6 +36,7 @@ use xmap_image::{EventSource, FaultPolicy, PinMode, Pull, Safe, Zone};
 
 pub use bare::{and, lines_text};
 pub use build::{BINDINGS, Recipe};
+pub use hooks::ExportHooks;
 pub use i2c::I2cDevice;
 pub use keep::{Keep, KeptFrom, KeptMemory};
 pub use resolve::{ExportedFunction, MappedExport, WasmTy, resolve_exports};
@@ -94,6 +96,8 @@ pub struct Manifest {
     pub zone: Option<At<Zone>>,
     /// What a module that asks for arguments and variables gets.
     pub wasi: Wasi,
+    /// The functions that run before and after exports.
+    pub hooks: Vec<ExportHooks>,
     /// How names become keys. A manifest's text always says [`Keys::Normal`].
     pub keys: Keys,
     /// The text; a bare module has none.

@@ -4,7 +4,7 @@ use xmap_boards::{BOARDS, Board, RPI4B, by_name};
 use xmap_image::limits::{DEFAULT_FUEL, DEFAULT_IMAGE_BYTES, DEFAULT_TIME_US};
 
 use super::{
-    At, Keys, Limits, Manifest, Module, build, clock, exports, i2c, keep,
+    At, Keys, Limits, Manifest, Module, build, clock, exports, hooks, i2c, keep,
     measure::{MAX_BYTES, MEMORY_BYTES, WAITS},
     pins, policy,
     reader::{Reader, Table},
@@ -15,7 +15,7 @@ use crate::{diagnostic::Code, names};
 pub(super) fn tables(reader: &mut Reader<'_>, root: &Table<'_>) -> Option<Manifest> {
     reader.only(
         root,
-        &["module", "build", "pins", "i2c", "exports", "limits", "policy", "keep", "clock", "wasi"],
+        &["module", "build", "pins", "i2c", "exports", "limits", "policy", "keep", "clock", "wasi", "hooks"],
     );
     if !root.has("module") && !reader.is_meant(root, "module") {
         let help =
@@ -51,6 +51,7 @@ pub(super) fn tables(reader: &mut Reader<'_>, root: &Table<'_>) -> Option<Manife
         exports::need_zone(reader, exports.as_deref().unwrap_or_default());
     }
     let wasi = wasi::parse(reader, root);
+    let hooks = hooks::parse(reader, root);
     let module = module?;
     Some(Manifest {
         module: Module {
@@ -70,6 +71,7 @@ pub(super) fn tables(reader: &mut Reader<'_>, root: &Table<'_>) -> Option<Manife
         build: build.and_then(|build| build.recipe()),
         zone,
         wasi,
+        hooks,
         keys: Keys::Normal,
         source: Some(reader.source.clone()),
     })

@@ -10,7 +10,7 @@ use xmap_image::{
     limits::{MAX_EXPORTS, MAX_PARAMS, MAX_STRING_BYTES},
 };
 
-use super::{Export, Keys, Manifest, Param, Value, value::wasm_type};
+use super::{At, Export, Keys, Manifest, Param, Value, value::wasm_type};
 use crate::{
     contract::{ContractExport, ContractParam},
     diagnostic::{Code, Diagnostic, Diagnostics, FunctionName, MOST_SHOWN, Place},
@@ -117,8 +117,9 @@ pub fn resolve_exports(
         Resolver { manifest, file: manifest.wasm_path().display().to_string(), errors: Vec::new() };
     let mut mapped = match &manifest.exports {
         Some(listed) => resolver.listed(listed, functions),
-        None => functions.iter().filter_map(|f| resolver.unlisted(f)).collect(),
+        None => resolver.all(functions),
     };
+    resolver.hooks(&mapped, functions);
     resolver.collisions(&mapped);
     resolver.needs(&mut mapped);
     resolver.totals(&mapped);
@@ -155,7 +156,7 @@ impl Resolver<'_> {
         for export in listed {
             match by_name.get(export.name.value.as_str()) {
                 Some(function) => mapped.extend(self.typed(export, function)),
-                None => self.missing(export, functions),
+                None => self.missing(&export.name, functions),
             }
         }
         for function in functions {
@@ -167,8 +168,66 @@ impl Resolver<'_> {
         mapped
     }
 
-    fn missing(&mut self, export: &Export, functions: &[ExportedFunction<'_>]) {
-        let name = &export.name.value;
+    /// Every exported function but those that are hooks alone.
+    fn all(&mut self, functions: &[ExportedFunction<'_>]) -> Vec<MappedExport> {
+        let hooks = &self.manifest.hooks;
+        let is_hook = |name: &str| {
+            let mut names = hooks.iter().flat_map(|hooks| hooks.before.iter().chain(&hooks.after));
+            names.any(|hook| hook.value == name)
+                && hooks.iter().all(|hooks| hooks.export.value != name)
+                && !HOOKS.contains(&name)
+        };
+        functions.iter().filter(|f| !is_hook(f.name)).filter_map(|f| self.unlisted(f)).collect()
+    }
+
+    /// The hooks of exports against the functions that they are.
+    fn hooks(&mut self, mapped: &[MappedExport], functions: &[ExportedFunction<'_>]) {
+        let manifest = self.manifest;
+        let by_name: HashMap<_, _> = functions.iter().map(|f| (f.name, f)).collect();
+        for hooks in &manifest.hooks {
+            let name = &hooks.export.value;
+            let Some(export) = by_name.get(name.as_str()) else {
+                self.missing(&hooks.export, functions);
+                continue;
+            };
+            let why = if HOOKS.contains(&name.as_str()) {
+                Some("is called by the runtime, and has no hooks")
+            } else {
+                let is_mapped = mapped.iter().any(|mapped| mapped.name == Plain(name).to_string());
+                (!is_mapped).then_some("has hooks, and is not mapped: list it in [exports]")
+            };
+            if let Some(why) = why {
+                let place = manifest.place(&hooks.export.span);
+                self.errors.push(Diagnostic::new(Code::NotHookable, place, format!("{name} {why}")));
+                continue;
+            }
+            let (params, results) = (&export.params, &export.results);
+            let behind: Vec<WasmTy> = results.iter().chain(params).copied().collect();
+            let either: [&[WasmTy]; 2] = [&[WasmTy::I32], &[]];
+            for (hook, params, results) in
+                [(&hooks.before, params, &either[..]), (&hooks.after, &behind, &either[1..])]
+            {
+                let Some(hook) = hook else { continue };
+                let Some(function) = by_name.get(hook.value.as_str()) else {
+                    self.missing(hook, functions);
+                    continue;
+                };
+                if function.params == *params && results.contains(&&function.results[..]) {
+                    continue;
+                }
+                let types = |results: &&[WasmTy]| format!("{} -> {}", list(params), list(results));
+                let expected = results.iter().map(types).collect::<Vec<_>>().join(" or ");
+                let message = format!("{}: expected {expected}, found {}", hook.value, function.signature());
+                let note = format!("`{name}` is {}", export.signature());
+                let error = Diagnostic::new(Code::HookSignature, manifest.place(&hook.span), message)
+                    .note(self.wasm(export), note);
+                self.errors.push(error);
+            }
+        }
+    }
+
+    fn missing(&mut self, name: &At<String>, functions: &[ExportedFunction<'_>]) {
+        let At { value: name, span } = name;
         let message = format!("{} does not export a function `{name}`", self.file);
         let known = || functions.iter().map(|f| f.name);
         let near = || {
@@ -179,7 +238,7 @@ impl Resolver<'_> {
         };
         // Names are compared for errors that are shown.
         let help = if self.errors.len() < MOST_SHOWN { near() } else { None };
-        let place = self.manifest.place(&export.name.span);
+        let place = self.manifest.place(span);
         self.errors.push(Diagnostic::new(Code::NoSuchExport, place, message).help(help));
     }
 

@@ -187,6 +187,14 @@ pub fn schema() -> String {
         ],
         &[],
     );
+    let hooks = table(
+        "Functions of the module that run with an export.",
+        [
+            ("before", text("Gets the arguments first; another result than 0 refuses the call.")),
+            ("after", text("Gets results and arguments when the export has returned.")),
+        ],
+        &[],
+    );
     let schema = json!({
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": "panel.toml: the manifest of an xmap panel",
@@ -213,6 +221,10 @@ pub fn schema() -> String {
             "keep": keep,
             "clock": clock,
             "wasi": wasi,
+            "hooks": {
+                "description": "Functions that run before and after exports, by the exports' names in the module.",
+                "type": "object", "additionalProperties": hooks,
+            },
         },
     });
     serde_json::to_string_pretty(&schema).expect("a schema has nothing that JSON cannot say") + "\n"
@@ -314,6 +326,7 @@ mod tests {
             ("[keep]\nqqqqqqqqqqqqqqq = 1", "/properties/keep"),
             ("[clock]\nqqqqqqqqqqqqqqq = 1", "/properties/clock"),
             ("[wasi]\nqqqqqqqqqqqqqqq = 1", "/properties/wasi"),
+            ("[hooks]\na = { qqqqqqqqqqqqqqq = 1 }", "/properties/hooks/additionalProperties"),
             ("[keep]\nmemory = [{ qqqqqqqqqqqqqqq = 1 }]", "/properties/keep/properties/memory/items"),
         ] {
             let table = schema.pointer(pointer).expect(pointer);

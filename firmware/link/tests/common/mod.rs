@@ -231,6 +231,7 @@ fn what() -> impl Strategy<Value = DeviceEventKind> {
         (thing(), keep_fault()).prop_map(|(thing, fault)| DeviceEventKind::NotKept { thing, fault }),
         thing().prop_map(|thing| DeviceEventKind::KeptAgain { thing }),
         any::<u8>().prop_map(|starts| DeviceEventKind::SetAside { starts }),
+        trap().prop_map(DeviceEventKind::Refused),
     ]
 }
 

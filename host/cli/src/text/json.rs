@@ -160,6 +160,7 @@ pub fn happening(number: u32, happening: &DeviceEvent, name: &str, maps: &Maps) 
         DeviceEventKind::RolledBack(w) => ("rolled_back", why(w, maps)),
         DeviceEventKind::Trapped(t) => ("trapped", trap(t, maps)),
         DeviceEventKind::Mistaken(t) => ("mistaken", trap(t, maps)),
+        DeviceEventKind::Refused(t) => ("refused", trap(t, maps)),
         DeviceEventKind::MadeSafe => ("made_safe", Json::Null),
         DeviceEventKind::Restarted => ("restarted", Json::Null),
         DeviceEventKind::Faulted => ("faulted", Json::Null),

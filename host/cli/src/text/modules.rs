@@ -182,6 +182,7 @@ pub fn happening_text(what: &DeviceEventKind, maps: &Maps) -> String {
         DeviceEventKind::Mistaken(trap) => {
             format!("a host's argument was refused: {}", trap_text(trap, maps))
         }
+        DeviceEventKind::Refused(trap) => format!("a call was refused: {}", trap_text(trap, maps)),
         DeviceEventKind::Policy { version } => format!("policy {version} holds from now on"),
         DeviceEventKind::NotKept { thing, fault } => {
             format!("runs, and is not on the disk ({thing}): {fault}")
@@ -403,6 +404,10 @@ module  name     life      image     version  generation  trial  previous
             (
                 DeviceEventKind::Mistaken(trap(7)),
                 "a host's argument was refused: panel.on_tick: trap divide_by_zero at op 7, detail 0 (hall.c:7:3, $tick, wasm offset 0x40)",
+            ),
+            (
+                DeviceEventKind::Refused(trap(7)),
+                "a call was refused: panel.on_tick: trap divide_by_zero at op 7, detail 0 (hall.c:7:3, $tick, wasm offset 0x40)",
             ),
             (DeviceEventKind::Policy { version: 4 }, "policy 4 holds from now on"),
             (DeviceEventKind::Disallowed { code: 772 }, "stopped by a new policy: reject: revoked"),
