@@ -97,7 +97,7 @@ fn long_lines<'a>(text: &'a str, prose: impl Fn(&'a str) -> Option<&'a str>) -> 
         }
         let may = example
             || words.starts_with('|')
-            || words.ends_with("\\n\\")
+            || words.ends_with('\\')
             || words.split_whitespace().count() < 3;
         if line.chars().count() > COLUMNS && !may {
             long.push((number + 1, line));

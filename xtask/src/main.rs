@@ -30,6 +30,12 @@ enum Command {
     /// Run the tests of Go's standard library under Node, with Go's own host, and under `xmap go`, and
     /// compare
     Gojs(commands::gojs::Arguments),
+    /// Run the fuzz targets in libFuzzer for a time
+    Fuzz(commands::fuzz::Arguments),
+    /// Run the tests of the device's crates under Miri for a time
+    Miri(commands::miri::Arguments),
+    /// Pack the crates that are published
+    Package(commands::package::Arguments),
     /// Set up, then run every check and test of the project
     Test,
 }
@@ -46,6 +52,9 @@ fn main() -> ExitCode {
         Command::Bench(arguments) if arguments.linux() => commands::latency::run(arguments.bless()),
         Command::Bench(arguments) => commands::bench::run(arguments.bless()),
         Command::Gojs(arguments) => commands::gojs::run(&arguments),
+        Command::Fuzz(arguments) => commands::fuzz::run(&arguments),
+        Command::Miri(arguments) => commands::miri::run(&arguments),
+        Command::Package(arguments) => commands::package::run(&arguments),
         Command::Test => commands::test::run(),
     };
     match result {

@@ -1,8 +1,8 @@
 //! The scheduler: what calls handlers, and which event is next.
 //!
-//! It owns the sources of events, the queue in which events wait, and the edges that the board looks for. What
-//! an event does to its module is not its concern: it borrows the modules to ask for their policies and to
-//! count, and the journal to record what was lost.
+//! It owns the sources of events, the queue in which events wait, and the edges that the board looks for.
+//! What an event does to its module is not its concern: it borrows the modules to ask for their policies and
+//! to count, and the journal to record what was lost.
 
 use xmap_boards::{Line, LineSet};
 use xmap_image::{EventSource, ExportId, OnOverrun};

@@ -12,8 +12,8 @@ use xmap_compiler::manifest::Manifest;
 use xmap_gojs::output::{Record, Sink};
 use xmap_gojs::{BoardRun, Error, Options, Program, Registry, State, with_stack};
 use xmap_sim::{Script, Sim, Value};
-use xtask::go::{Go, VERSIONS};
-use xtask::process;
+use xmap_tools::go::{Go, VERSIONS};
+use xmap_tools::process;
 
 const BUILD_LIMIT: Duration = Duration::from_secs(300);
 

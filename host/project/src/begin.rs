@@ -121,31 +121,31 @@ impl Language {
         match self {
             Self::C => &[
                 ("panel.c", include_str!("../templates/c/panel.c")),
-                ("xmap.h", include_str!("../../../guests/c/xmap.h")),
+                ("xmap.h", include_str!("../guests/xmap.h")),
             ],
             Self::Rust => &[
                 ("src/lib.rs", include_str!("../templates/rust/lib.rs")),
                 ("Cargo.toml", include_str!("../templates/rust/Cargo.toml.txt")),
                 (".cargo/config.toml", include_str!("../templates/rust/config.toml")),
-                ("xmap-guest/Cargo.toml", include_str!("../../../guests/rust/Cargo.toml")),
-                ("xmap-guest/src/lib.rs", include_str!("../../../guests/rust/src/lib.rs")),
-                ("xmap-guest/src/lifecycle.rs", include_str!("../../../guests/rust/src/lifecycle.rs")),
-                ("xmap-guest/src/state.rs", include_str!("../../../guests/rust/src/state.rs")),
+                ("xmap-guest/Cargo.toml", include_str!("../guests/guest.toml")),
+                ("xmap-guest/src/lib.rs", include_str!("../guests/lib.rs")),
+                ("xmap-guest/src/lifecycle.rs", include_str!("../guests/lifecycle.rs")),
+                ("xmap-guest/src/state.rs", include_str!("../guests/state.rs")),
             ],
             Self::Zig => &[
                 ("panel.zig", include_str!("../templates/zig/panel.zig")),
-                ("xmap.zig", include_str!("../../../guests/zig/xmap.zig")),
+                ("xmap.zig", include_str!("../guests/xmap.zig")),
             ],
             Self::AssemblyScript => &[
                 ("panel.ts", include_str!("../templates/assemblyscript/panel.ts")),
-                ("xmap.ts", include_str!("../../../guests/assemblyscript/xmap.ts")),
+                ("xmap.ts", include_str!("../guests/xmap.ts")),
                 ("package.json", include_str!("../templates/assemblyscript/package.json")),
             ],
             Self::Go => &[
                 ("panel.go", include_str!("../templates/go/panel.go")),
                 ("go.mod", include_str!("../templates/go/go.mod.txt")),
-                ("xmap/xmap.go", include_str!("../../../guests/go/xmap.go")),
-                ("xmap/go.mod", include_str!("../../../guests/go/go.mod")),
+                ("xmap/xmap.go", include_str!("../guests/xmap.go")),
+                ("xmap/go.mod", include_str!("../guests/go.mod")),
             ],
             Self::Wat => &[("panel.wat", include_str!("../templates/wat/panel.wat"))],
         }

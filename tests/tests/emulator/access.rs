@@ -8,8 +8,8 @@ use tempfile::NamedTempFile;
 use xmap_client::{Admission, Client, Error, ErrorCode, Options, PortName};
 use xmap_link::limits::MAX_FRAME;
 use xmap_link::*;
-use xtask::emulator::{Emulator, Machine};
-use xtask::link;
+use xmap_tools::emulator::{Emulator, Machine};
+use xmap_tools::link;
 
 use crate::board::{LIMIT, patient};
 use crate::trust::{USB, module, release, sealed};

@@ -12,8 +12,8 @@ use xmap_compiler::manifest::Manifest;
 use xmap_image::Word;
 use xmap_link::Retry;
 use xmap_tests::Panel;
-use xtask::emulator::{Emulator, Machine};
-use xtask::firmware::{self, Built, Owner};
+use xmap_tools::emulator::{Emulator, Machine};
+use xmap_tools::firmware::{self, Built, Owner};
 
 /// The word of the command line that gives inputs and clock to the host.
 pub(crate) const REHEARSE: &str = "xmap.rehearse=1";

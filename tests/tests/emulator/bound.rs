@@ -15,7 +15,7 @@ use xmap_image::{
 };
 use xmap_sim::{Action, Script};
 use xmap_tests::Panel;
-use xtask::measure::{Bench, Call, Measured, What};
+use xmap_tools::measure::{Bench, Call, Measured, What};
 
 /// Random programs, and calls of each.
 const PROGRAMS: usize = 400;

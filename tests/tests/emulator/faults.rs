@@ -7,8 +7,8 @@ use xmap_boards::{BoardId, Line};
 use xmap_client::{Client, Outcome, PortName};
 use xmap_image::{Entry, Export, Function, ImageBuilder, Op, PinMode, PinRow, Pull, Safe, Ty, Word};
 use xmap_link::{Boot, DeviceEventKind, Export as Name, ImageState, Life};
-use xtask::emulator::Machine;
-use xtask::linux::Store;
+use xmap_tools::emulator::Machine;
+use xmap_tools::linux::Store;
 
 use crate::board::{Board, boot, bytes, flashed, patient, until};
 

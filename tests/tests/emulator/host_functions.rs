@@ -13,7 +13,7 @@ use xmap_client::{Client, Outcome, PortName};
 use xmap_compiler::compile::compile;
 use xmap_compiler::manifest::Manifest;
 use xmap_link::Export;
-use xtask::emulator::Machine;
+use xmap_tools::emulator::Machine;
 
 use crate::board::{bytes, flashed, patient};
 

@@ -10,7 +10,7 @@ use xmap_compiler::manifest::Manifest;
 use xmap_link::Export;
 use xmap_sim::{Action, Chip, ChipStep, Eeprom, Rtc, Script, Sim, Tmp105, Transfer};
 use xmap_tests::buses::BusPanel;
-use xtask::emulator::{Emulator, Machine};
+use xmap_tools::emulator::{Emulator, Machine};
 
 use crate::act::Follower;
 use crate::board::{REHEARSE, bytes, flashed, patient};

@@ -8,8 +8,8 @@ use std::time::Duration;
 use tempfile::NamedTempFile;
 use tiny_mapper::{Trap, TrapCode};
 use xmap_tests::spec::{self, Play};
-use xtask::emulator::Machine;
-use xtask::firmware::{self, Program};
+use xmap_tools::emulator::Machine;
+use xmap_tools::firmware::{self, Program};
 
 use crate::board::bytes;
 

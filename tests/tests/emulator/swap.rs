@@ -10,8 +10,8 @@ use xmap_link::{
     Channel, Export, FrameReader, ImageState, Life, ModuleStatus, PROTOCOL, Refusal, Request, Response,
     decode_response, encode_request,
 };
-use xtask::emulator::{Emulator, Machine};
-use xtask::swaps::{self, PERIOD_US};
+use xmap_tools::emulator::{Emulator, Machine};
+use xmap_tools::swaps::{self, PERIOD_US};
 
 use crate::board::{LIMIT, REHEARSE, boot, bytes, flashed, until};
 
@@ -34,7 +34,7 @@ fn ten_thousand_swaps_write_nothing_and_lose_no_event() {
     assert!(of("events") > 100, "the timer ran meanwhile: {counted:?}");
 }
 
-/// A panel of `xtask::swaps`, as a file has it.
+/// A panel of `xmap_tools::swaps`, as a file has it.
 fn image(version: u32) -> Vec<u8> {
     bytes(&swaps::panel(version).unwrap())
 }

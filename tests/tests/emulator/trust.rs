@@ -13,9 +13,9 @@ use xmap_image::{
     Entry, Event, EventSource, Export, ImageBuilder, Op, OwnedImage, PinMode, PinRow, Pull, Safe, Ty,
 };
 use xmap_link::{Export as Named, ImageState, Life, POLICY_CODES, PolicyState, Role, features};
+use xmap_tools::emulator::{Emulator, Machine};
+use xmap_tools::firmware::{self, Built, Owner, Program};
 use xmap_trust::{MAX_POLICY_BYTES, OpClass, Seal, SecretKey, TrustPolicy, TrustedKey, seal, sign_policy};
-use xtask::emulator::{Emulator, Machine};
-use xtask::firmware::{self, Built, Owner, Program};
 
 use crate::access;
 use crate::board::{bytes, patient, until};

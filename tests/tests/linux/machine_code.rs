@@ -13,8 +13,8 @@ use xmap_compiler::manifest::Manifest;
 use xmap_image::Image;
 use xmap_tests::Panel;
 use xmap_tests::spec::{self, Call, Play};
-use xtask::linux::user_emulator;
-use xtask::{process, service};
+use xmap_tools::linux::user_emulator;
+use xmap_tools::{process, service};
 
 const LIMIT: Duration = Duration::from_secs(600);
 

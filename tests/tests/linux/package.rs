@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use xmap_client::Switch;
 use xmap_image::OwnedImage;
 use xmap_link::Life;
-use xtask::linux::{Guest, GuestFile, Machine, Root, Store};
-use xtask::{deb, service};
+use xmap_tools::linux::{Guest, GuestFile, Machine, Root, Store};
+use xmap_tools::{deb, service};
 
 use crate::panel::{GPCLR0, GPFSEL1, GPSET0, HIGH, Host, LAMP, LIMIT, LOW, image, of_the_package};
 

@@ -50,7 +50,7 @@ pub(crate) fn image(version: u32) -> Vec<u8> {
 
 /// The image of the panel that the package brings.
 pub(crate) fn of_the_package() -> Vec<u8> {
-    let path = xtask::deb::panel_manifest();
+    let path = xmap_tools::deb::panel_manifest();
     let manifest = Manifest::read(&path).unwrap_or_else(|error| panic!("{error}"));
     let wasm = wat::parse_file(path.with_file_name("idle.wat")).unwrap();
     let compiled = compile(&manifest, &wasm).unwrap_or_else(|error| panic!("{error}"));

@@ -3,8 +3,8 @@
 //! What the service says of its stores is held against two others: the registers, read by the guest's busybox
 //! through /dev/mem, and the emulator's own trace of stores to the chip.
 
-use xtask::linux::{Guest, GuestFile, Machine, Root, Store};
-use xtask::service;
+use xmap_tools::linux::{Guest, GuestFile, Machine, Root, Store};
+use xmap_tools::service;
 
 use crate::panel::{GPCLR0, GPFSEL1, GPFSEL2, GPSET0, HIGH, Host, LAMP, LIMIT, LOW, image};
 

@@ -9,8 +9,8 @@ use std::sync::OnceLock;
 
 use tempfile::TempDir;
 use xmap_link::features;
-use xtask::linux::user_emulator;
-use xtask::{deb, process, service};
+use xmap_tools::linux::user_emulator;
+use xmap_tools::{deb, process, service};
 
 use crate::panel::{GPCLR0, GPFSEL1, GPSET0, HIGH, Host, LAMP, LIMIT, LOW, image, of_the_package};
 

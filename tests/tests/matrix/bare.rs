@@ -4,8 +4,8 @@ use std::io::Write as _;
 
 use tempfile::NamedTempFile;
 use xmap_client::{Client, PortName};
-use xtask::emulator::Machine;
-use xtask::firmware::{self, Built, Owner};
+use xmap_tools::emulator::Machine;
+use xmap_tools::firmware::{self, Built, Owner};
 
 use crate::device::{self, patient};
 use crate::{Compiled, Run};

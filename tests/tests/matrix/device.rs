@@ -5,7 +5,7 @@ use xmap_client::{Client, HandlerTraps, Options, Recorder};
 use xmap_image::Image;
 use xmap_link::{ImageState, Retry, features};
 use xmap_sim::Script;
-use xtask::linux::Store;
+use xmap_tools::linux::Store;
 
 use crate::act::{Follower, script};
 use crate::played::{Played, driving};

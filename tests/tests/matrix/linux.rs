@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use xmap_client::{Client, PortName};
-use xtask::linux::{Guest, GuestFile, Machine, Root};
-use xtask::service;
+use xmap_tools::linux::{Guest, GuestFile, Machine, Root};
+use xmap_tools::service;
 
 use crate::device::{self, patient};
 use crate::{Compiled, Run};

@@ -6,7 +6,7 @@ use std::fs;
 use hmac_sha256::Hash;
 use xmap_boards::{LineSet, RPI4B};
 use xmap_sim::{Access, Script, Sim};
-use xtask::linux::Store;
+use xmap_tools::linux::Store;
 
 use crate::act::script;
 use crate::{Compiled, Run};

@@ -1,7 +1,7 @@
 //! `cargo xtask bench`
 
 use anyhow::Result;
-use xtask::figures::{self, Figures, GOALS};
+use xmap_tools::figures::{self, Figures, GOALS};
 
 /// Counts, prints, and compares with what is committed, or writes that anew.
 pub(crate) fn run(bless: bool) -> Result<()> {

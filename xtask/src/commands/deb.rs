@@ -3,7 +3,7 @@
 use std::fs;
 
 use anyhow::Result;
-use xtask::{deb, service};
+use xmap_tools::{deb, service};
 
 /// Builds the package and says where it is.
 pub(crate) fn run() -> Result<()> {

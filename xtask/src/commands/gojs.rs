@@ -7,8 +7,8 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
-use xtask::go::Go;
-use xtask::{cargo, process, root, target_dir};
+use xmap_tools::go::Go;
+use xmap_tools::{cargo, process, root, target_dir};
 
 /// What is run where no package is named.
 const PACKAGES: [&str; 21] = [

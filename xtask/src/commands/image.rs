@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use xmap_boards::BOOT_MEDIA;
+use xmap_tools::firmware::{self, Owner, VENDOR_FILES};
+use xmap_tools::panel;
 use xmap_trust::TrustPolicy;
-use xtask::firmware::{self, Owner, VENDOR_FILES};
-use xtask::panel;
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {

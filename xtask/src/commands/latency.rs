@@ -11,8 +11,8 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Result, bail, ensure};
-use xtask::linux::{GuestFile, Machine, Root};
-use xtask::{cargo, process, root, service};
+use xmap_tools::linux::{GuestFile, Machine, Root};
+use xmap_tools::{cargo, process, root, service};
 
 use super::peers::{document, machine};
 

@@ -3,7 +3,7 @@
 use std::fs;
 
 use anyhow::Result;
-use xtask::service;
+use xmap_tools::service;
 
 /// Builds the service and says where it is.
 pub(crate) fn run() -> Result<()> {

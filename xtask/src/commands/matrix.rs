@@ -3,7 +3,7 @@
 use std::process::{Command, Stdio};
 
 use anyhow::{Result, ensure};
-use xtask::{cargo, root};
+use xmap_tools::{cargo, root};
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {

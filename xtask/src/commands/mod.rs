@@ -2,11 +2,14 @@
 
 pub(crate) mod bench;
 pub(crate) mod deb;
+pub(crate) mod fuzz;
 pub(crate) mod gojs;
 pub(crate) mod image;
 pub(crate) mod latency;
 pub(crate) mod linux;
 pub(crate) mod matrix;
+pub(crate) mod miri;
+pub(crate) mod package;
 pub(crate) mod peers;
 pub(crate) mod qemu;
 pub(crate) mod setup;

@@ -14,7 +14,7 @@ use std::time::Duration;
 use std::{env, fs};
 
 use anyhow::{Context as _, Result, ensure};
-use xtask::{apt, cargo, process, root, target_dir};
+use xmap_tools::{apt, cargo, process, root, target_dir};
 
 use measure::Figures;
 

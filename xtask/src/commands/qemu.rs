@@ -4,8 +4,8 @@ use std::net::TcpListener;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
-use xtask::emulator::Machine;
-use xtask::{firmware, panel};
+use xmap_tools::emulator::Machine;
+use xmap_tools::{firmware, panel};
 
 use super::image::Owned;
 

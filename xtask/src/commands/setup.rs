@@ -1,9 +1,9 @@
 //! `cargo xtask setup`
 
 use anyhow::Result;
-use xtask::go::Go;
-use xtask::toolchain::Toolchain;
-use xtask::{emulator, guests, linux, node, service};
+use xmap_tools::go::Go;
+use xmap_tools::toolchain::Toolchain;
+use xmap_tools::{emulator, guests, linux, node, service};
 
 /// Says in one line for each part what was there or where it came from.
 pub(crate) fn run() -> Result<()> {

@@ -4,14 +4,14 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
-use xtask::firmware::{self, Program};
-use xtask::toolchain::Toolchain;
-use xtask::{cargo, process, root};
+use xmap_tools::firmware::{self, Program};
+use xmap_tools::toolchain::Toolchain;
+use xmap_tools::{cargo, process, root};
 
 const LIMIT: Duration = Duration::from_secs(30 * 60);
 
 /// The features with which everything is compiled that there is.
-const EMULATOR: [&str; 2] = ["--features", "xtask/emulator,xmap-tests/emulator"];
+const EMULATOR: [&str; 2] = ["--features", "xmap-tools/emulator,xmap-tests/emulator"];
 /// The program that times calls under Linux, which no other build has.
 const LATENCY: [&str; 2] = ["--features", "xmapd/latency"];
 
@@ -34,6 +34,7 @@ pub(crate) fn run() -> Result<()> {
             println!("lints of the firmware: left out, as clippy cannot read what Debian's compiler builds");
         }
     }
+    step("packages", || super::package::run(&super::package::Arguments::default()))?;
     step("firmware", || firmware::build(Program::Firmware).map(drop))?;
     step("tests", || open(&["test", "--workspace"]))?;
     step("tests of the build for integers", || {
@@ -53,7 +54,7 @@ pub(crate) fn run() -> Result<()> {
         open(&[&differential[..], &["--seeds", "0..30000"]].concat())
     })?;
     // With the same features as the lints and the tests before, so that nothing is compiled twice.
-    let tests = ["test", "-p", "xtask", "-p", "xmap-tests"];
+    let tests = ["test", "-p", "xmap-tools", "-p", "xmap-tests"];
     let emulated = ["--test", "emulator", "--test", "linux"];
     step("tests in the emulator", || open(&[&tests[..], &emulated, &EMULATOR].concat()))?;
     step("one trace on three targets", || open(&[&tests[..], &["--test", "matrix"], &EMULATOR].concat()))?;

@@ -5,9 +5,9 @@ use xmap_compiler::diagnostic::Diagnostics;
 use xmap_compiler::manifest::Manifest;
 
 /// The panel's manifest; its module was compiled from `tests/panels/demo/stairwell.c`.
-pub(super) const MANIFEST: &str = include_str!("../../../../tests/panels/demo/panel.toml");
+pub(super) const MANIFEST: &str = include_str!("../../files/demo.toml");
 /// The module as clang emitted it.
-const MODULE: &[u8] = include_bytes!("../../../../tests/panels/demo/stairwell.wasm");
+const MODULE: &[u8] = include_bytes!("../../files/demo.wasm");
 
 /// Compiles it.
 ///

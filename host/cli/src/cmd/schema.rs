@@ -35,7 +35,7 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Done {
     let schema = match args.file {
         File::Panel => xmap_compiler::manifest::schema(),
         File::Policy => xmap_keys::policy_schema(),
-        File::Xmapd => include_str!("../../../../docs/schema/xmapd.schema.json").to_string(),
+        File::Xmapd => include_str!("../../files/xmapd.schema.json").to_string(),
     };
     Ok(write!(out, "{schema}")?)
 }

@@ -3,7 +3,7 @@
 use std::fs;
 
 use anyhow::{Context as _, Result};
-use xtask::root;
+use xmap_tools::root;
 
 /// The section of the peers.
 const PEERS: &str = "peers";

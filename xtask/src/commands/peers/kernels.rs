@@ -11,7 +11,7 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
 use serde::Deserialize;
-use xtask::{process, root, target_dir};
+use xmap_tools::{process, root, target_dir};
 
 use super::measure::{count_instructions, median};
 use super::table::short;

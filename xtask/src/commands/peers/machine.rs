@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::Result;
-use xtask::process;
+use xmap_tools::process;
 
 use super::measure::valgrind;
 

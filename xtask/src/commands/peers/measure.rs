@@ -7,7 +7,7 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result};
 use object::{Object as _, ObjectSection as _};
-use xtask::process;
+use xmap_tools::process;
 
 use super::{PEERS, Peer, Programs, RUN_LIMIT};
 

@@ -6,7 +6,7 @@ use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpStream};
 use std::time::Duration;
 
-use xtask::linux::{GuestFile, Machine, Output, Root, Store};
+use xmap_tools::linux::{GuestFile, Machine, Output, Root, Store};
 
 const LIMIT: Duration = Duration::from_secs(60);
 

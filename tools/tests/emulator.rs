@@ -7,8 +7,8 @@ use std::io::Write as _;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use xtask::emulator::Machine;
-use xtask::firmware::{self, Built, Program};
+use xmap_tools::emulator::Machine;
+use xmap_tools::firmware::{self, Built, Program};
 
 const LIMIT: Duration = Duration::from_secs(60);
 

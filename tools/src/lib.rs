@@ -1,5 +1,5 @@
 #![forbid(unsafe_code)]
-//! What the developer commands are made of, for `cargo xtask` and for tests that run firmware.
+//! What the developer commands are made of, and what tests that run firmware depend on.
 
 pub mod apt;
 pub mod deb;

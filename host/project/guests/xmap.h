@@ -1,0 +1,1 @@
+../../../guests/c/xmap.h
