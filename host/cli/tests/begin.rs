@@ -1,5 +1,5 @@
-//! A new panel in each language: what `xmap new` writes compiles, passes its tests and runs. A language whose
-//! compiler is not on this machine is named.
+//! A panel in each language: what `xmap new` writes, and what docs/guest.md and `examples/panels` show,
+//! compiles, passes its tests and runs. A language whose compiler is not on this machine is named.
 
 use std::env;
 use std::ffi::OsString;
@@ -102,6 +102,88 @@ fn a_new_panel_of_each_language_compiles_and_passes_its_tests() {
         built.push(word);
     }
     assert!(built.contains(&"wat"), "the text of a module needs no compiler");
+}
+
+/// The folder of `examples/panels` and the section of docs/guest.md for a language, and the source there.
+const fn example(language: Language) -> [&'static str; 3] {
+    match language {
+        Language::C => ["c", "C and C++", "panel.c"],
+        Language::Rust => ["rust", "Rust", "src/lib.rs"],
+        Language::Zig => ["zig", "Zig", "panel.zig"],
+        Language::AssemblyScript => ["assemblyscript", "AssemblyScript", "panel.ts"],
+        Language::Go => ["go", "Go", "panel.go"],
+        Language::Wat => ["wat", "WebAssembly text", "panel.wat"],
+    }
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// The first block of a kind in a section of docs/guest.md.
+fn block<'a>(guide: &'a str, section: &str, kind: &str) -> &'a str {
+    let section = guide.split_once(&format!("\n## {section}\n")).unwrap().1;
+    let section = section.split_once("\n## ").map_or(section, |(section, _)| section);
+    let block = section.split_once(&format!("```{kind}\n")).unwrap().1;
+    block.split_once("```").unwrap().0
+}
+
+#[test]
+fn the_guide_has_the_sources_and_the_flags_of_the_examples() {
+    let guide = fs::read_to_string(root().join("docs/guest.md")).unwrap();
+    for language in Language::ALL {
+        let [folder, section, source] = example(language);
+        let folder = root().join("examples/panels").join(folder);
+        let kind = source.rsplit(['.', '/']).next().unwrap();
+        let kind = if kind == "rs" { "rust" } else { kind };
+        // The guide's text of a module is shorter: it shows that one import is a panel.
+        if language == Language::Wat {
+            continue;
+        }
+        assert_eq!(
+            fs::read_to_string(folder.join(source)).unwrap(),
+            block(&guide, section, kind),
+            "{section}"
+        );
+        // One command, whose words are those of `[build]`.
+        let manifest = fs::read_to_string(folder.join("panel.toml")).unwrap();
+        let command = manifest.split_once("command = [").unwrap().1.split_once(']').unwrap().0;
+        let words: Vec<&str> = command.split('"').skip(1).step_by(2).collect();
+        let words = words.join(" ").replace("../../../guests", "guests");
+        let shown = block(&guide, section, "sh").replace("\\\n", " ").replace('"', "");
+        let shown = shown.lines().last().unwrap().split_whitespace().collect::<Vec<_>>().join(" ");
+        assert_eq!(words, shown, "{section}");
+    }
+}
+
+#[test]
+fn each_example_compiles_and_passes_its_script() {
+    let folder = tempfile::tempdir().unwrap();
+    copy(&root().join("examples/panels"), &folder.path().join("examples/panels"));
+    copy(&root().join("guests"), &folder.path().join("guests"));
+    for language in Language::ALL {
+        let [name, ..] = example(language);
+        if let Some(why) = missing(language) {
+            println!("skipped examples/panels/{name}: {why}");
+            continue;
+        }
+        let tested = good(folder.path(), &format!("xmap test examples/panels/{name}"));
+        assert!(tested.ends_with("1 passed, 0 failed\n"), "{name}: {tested}");
+    }
+}
+
+/// Copies a folder; a link becomes the file that it leads to. What was built there stays behind.
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap();
+        if path.is_dir() && name != "target" {
+            copy(&path, &to.join(name));
+        } else if path.is_file() && !name.to_str().unwrap().starts_with("panel.wasm") {
+            fs::copy(&path, to.join(name)).unwrap();
+        }
+    }
 }
 
 /// The commands of docs/tutorial.md, as they stand there.

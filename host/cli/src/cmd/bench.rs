@@ -3,9 +3,9 @@
 use std::io::Write;
 use std::time::Duration;
 
+use xmap_floors::{Figures, calls, verify_and_load};
 use xmap_image::Image;
 
-use super::floors::{Figures, calls, verify_and_load};
 use super::{Done, demo_panel};
 
 /// Batches of each kind.

@@ -10,7 +10,7 @@ use xmap_project::ScriptFile;
 use xmap_sim::Sim;
 
 use super::load::{Loaded, tell};
-use super::{Done, bench, beside, demo_panel, floors, sim};
+use super::{Done, bench, beside, demo_panel, sim};
 
 /// Batches of each kind: enough for two digits.
 const ROUNDS: usize = 201;
@@ -103,7 +103,7 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Done {
 
     writeln!(out, "\n3. What a call costs here, against the least that it can cost:\n")?;
     out.flush()?;
-    let figures = floors::calls(image.image(), ROUNDS);
+    let figures = xmap_floors::calls(image.image(), ROUNDS);
     bench::table(&figures, out)?;
     if cfg!(debug_assertions) {
         writeln!(out, "\nThis is a debug build: `cargo run --release -- demo` has figures of use.")?;

@@ -19,7 +19,6 @@ mod dis;
 mod doctor;
 mod events;
 mod firmware_log;
-mod floors;
 mod init;
 mod inspect;
 mod keygen;

@@ -1,4 +1,7 @@
+#![forbid(unsafe_code)]
 //! What a call costs on this machine, against the least that a call can cost.
+//!
+//! Begin with [`calls`]: it measures the image of a panel that exports `lamp_on` and `call_gpio_set`.
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -87,7 +90,7 @@ fn gpio_set(board: &mut Board, args: &[u64]) -> Result<(), u32> {
 
 /// Nanoseconds of one call, and the share of the mapper in them.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Figures {
+pub struct Figures {
     /// A store, inlined into the loop.
     pub store: f64,
     /// `lamp_on` through a table of function pointers.
@@ -102,7 +105,10 @@ pub(super) struct Figures {
 
 /// Measures the image of the demo panel: medians of `rounds` batches of each kind, one after the
 /// other, so that whatever else the machine does meets all of them alike.
-pub(super) fn calls(image: Image<'_>, rounds: usize) -> Figures {
+///
+/// # Panics
+/// Where the image does not export `lamp_on` and `call_gpio_set`.
+pub fn calls(image: Image<'_>, rounds: usize) -> Figures {
     let (mut stack, mut memory) =
         (vec![0; image.stack_slots()], vec![0; image.header().memory_bytes as usize]);
     let mut globals = vec![0; image.slots()];
@@ -141,8 +147,12 @@ fn time(mut run: impl FnMut()) -> f64 {
     start.elapsed().as_nanos() as f64 / f64::from(BATCH)
 }
 
-/// How long verification, an admission (with the hash and the manifest block) and a load take: medians.
-pub(super) fn verify_and_load(words: &[Word], rounds: usize) -> [Duration; 3] {
+/// Measures how long verification, an admission (with the hash and the manifest block) and a load take:
+/// medians.
+///
+/// # Panics
+/// Where the words do not verify.
+pub fn verify_and_load(words: &[Word], rounds: usize) -> [Duration; 3] {
     let image = Image::verify(words).expect("it was verified before");
     let (mut stack, mut memory) =
         (vec![0; image.stack_slots()], vec![0; image.header().memory_bytes as usize]);
@@ -169,39 +179,4 @@ fn median(mut times: Vec<f64>) -> f64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_floors_and_the_mapper_do_the_same() {
-        let compiled = super::super::demo_panel::build().unwrap();
-        let image = Image::verify(&compiled.words).unwrap();
-        for name in ["lamp_on", "call_gpio_set"] {
-            assert!(image.exports()[usize::from(image.find(name).unwrap().0)].is_direct(), "{name}");
-        }
-        let (mut stack, mut memory) =
-            (vec![0; image.stack_slots()], vec![0; image.header().memory_bytes as usize]);
-        let mut globals = vec![0; image.slots()];
-        let store = Store { stack: &mut stack, memory: &mut memory, globals: &mut globals };
-        let mut mapper = Mapper::load(image, Registers::default(), store).unwrap();
-        // The lines of two banks are one word here, as on the board.
-        let writable = u64::try_from(image.writable().bits()).unwrap_or(u64::MAX);
-        let mut board = Board { port: Registers::default(), writable };
-        let set = image.find("call_gpio_set").unwrap();
-        for args in [[17, 1], [17, 0], [27, 1], [64, 1], [17, 2], [24, 1], [5, 0]] {
-            let refused = gpio_set(&mut board, &args).is_err();
-            assert_eq!(mapper.call(set, &args).is_err(), refused, "{args:?}");
-            assert_eq!(mapper.port().set, board.port.set);
-            assert_eq!(mapper.port().clear, board.port.clear);
-        }
-        mapper.call(image.find("lamp_on").unwrap(), &[]).unwrap();
-        lamp_on(&mut board, &[]).unwrap();
-        assert_eq!(mapper.port().set, board.port.set);
-    }
-
-    #[test]
-    fn a_median_is_in_the_middle() {
-        assert_eq!(median(vec![3.0, 1.0, 2.0]), 2.0);
-        assert!(median(Vec::new()).is_nan());
-    }
-}
+mod tests;

@@ -1,0 +1,1 @@
+../../../guests/assemblyscript/xmap.ts
