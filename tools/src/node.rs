@@ -1,6 +1,6 @@
-//! Compilers of TypeScript, Kotlin and AssemblyScript and a linter of OpenAPI, as packages of npm in
-//! `target/node`: tests compile the clients that `xmap sdk` writes, ask the compilers about types (`xmap
-//! lint`), and hold what `xmap openapi` writes against another tool.
+//! Compilers of TypeScript, Kotlin and AssemblyScript, React, and linters of OpenAPI and of pages, from npm
+//! in `target/node`: tests compile the clients that `xmap sdk` writes, ask the compilers about types
+//! (`xmap lint`), and hold what `xmap openapi` writes against another tool.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -9,9 +9,13 @@ use std::time::Duration;
 use crate::{process, target_dir};
 
 /// The packages, in the versions that the tests are made for.
-const PACKAGES: [&str; 5] = [
+const PACKAGES: [&str; 9] = [
     "typescript@7.0.2",
     "@types/node@26.6.7",
+    "@types/react@19.3.3",
+    "react@19.3.1",
+    "react-test-renderer@19.3.1",
+    "axe-core@4.14.1",
     "kotlin-compiler@2.4.20",
     "@redocly/cli@2.77.0",
     "assemblyscript@0.28.20",
@@ -31,6 +35,9 @@ pub fn set_up() -> String {
         "typescript/bin/tsc",
         "kotlin-compiler/bin/kotlinc",
         "@redocly/cli/bin/cli.js",
+        "@types/react/index.d.ts",
+        "react-test-renderer/index.js",
+        "axe-core/axe.min.js",
         "assemblyscript/bin/asc.js",
     ];
     let there = || all.iter().all(|path| has(path));

@@ -303,6 +303,18 @@ fn a_panels_document_is_valid_for_another_tool() {
     assert_eq!(operations.len(), 13);
     assert!(operations.iter().all(|operation| operation.panel));
     assert_eq!(operations.iter().filter(|operation| operation.idempotent).count(), 7);
+    // A client of it in Swift has its session and its screen, which the grammar reads.
+    let swift = write(&api, Language::Swift);
+    let mut parser = tree_sitter::Parser::new();
+    parser.set_language(&tree_sitter_swift::LANGUAGE.into()).unwrap();
+    for (name, text) in &swift {
+        assert!(!parser.parse(text, None).unwrap().root_node().has_error(), "{name}:\n{text}");
+    }
+    let code = &swift.iter().find(|(name, _)| name.ends_with("/Api.swift")).unwrap().1;
+    assert!(code.contains("public func connect(\n") && code.contains("\"hall.take_0:"), "{code}");
+    assert!(
+        swift.iter().any(|(name, text)| name.ends_with("Lifecycle.swift") && text.contains(".onDisappear {"))
+    );
     let linter = |folder: PathBuf| Some(folder.join("@redocly/cli/bin/cli.js")).filter(|path| path.is_file());
     let Some(linter) = node_modules().and_then(linter) else {
         println!("skipped the linter of OpenAPI: no redocly (`npm install @redocly/cli` in target/node)");

@@ -46,8 +46,8 @@ impl Hold {
     /// Holds exports of a device for the holder of a token.
     ///
     /// # Errors
-    /// X1504 where the token may not call one, X0909 where there is none, X1606 where it is another one, X1510
-    /// where the device has no handle left for it.
+    /// X1504 where the token may not call one, X0909 where there is none, X1606 where it is another one,
+    /// X1510 where the device has no handle left for it.
     pub fn of(device: &Device, token: &Token, uses: Vec<Use>) -> Result<Self, Problem> {
         for (key, hash) in &uses {
             made_for(device, token, key, &xmap_client::hex(hash))?;

@@ -38,7 +38,9 @@ impl Browser {
     /// Starts one; `None` where there is none, which it says.
     fn start() -> Option<Self> {
         let Some(program) = chromium() else {
-            eprintln!("browser: left out, there is no chromium on this machine");
+            eprintln!(
+                "browser: SKIPPED, there is no chromium on this machine: `apt install chromium`, or CHROMIUM=PATH"
+            );
             return None;
         };
         let profile = tempfile::tempdir().unwrap();
@@ -203,8 +205,16 @@ fn a_person_presses_and_sees_the_store() {
         ),
         true
     );
-    if let Some(axe) = std::env::var_os("AXE") {
-        browser.run(&(std::fs::read_to_string(axe).unwrap() + "; 0"));
+    // What `cargo xtask setup` installs, or another one.
+    let installed =
+        concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/node/node_modules/axe-core/axe.min.js");
+    let axe = std::env::var_os("AXE").map_or_else(|| installed.into(), std::path::PathBuf::from);
+    let Ok(axe) = std::fs::read_to_string(&axe) else {
+        eprintln!("browser: SKIPPED axe on the page, there is no {}", axe.display());
+        return;
+    };
+    {
+        browser.run(&(axe + "; 0"));
         let found = browser
             .run("axe.run().then((found) => found.violations.map((of) => of.id + ': ' + of.nodes[0].html))");
         assert_eq!(found, json!([]));
@@ -315,4 +325,101 @@ fn base64(text: &str) -> Vec<u8> {
         }
     }
     bytes
+}
+
+/// Serves a folder's files as `python3 -m http.server` does. Returns the origin.
+fn serve(folder: PathBuf) -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let origin = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let mut line = String::new();
+            let mut lines = BufReader::new(stream.try_clone().unwrap());
+            _ = lines.read_line(&mut line);
+            let mut rest = String::new();
+            while lines.read_line(&mut rest).is_ok_and(|read| read > 2) {
+                rest.clear();
+            }
+            let path = line.split(' ').nth(1).unwrap_or("/").trim_start_matches('/').to_string();
+            let path = if path.is_empty() { "index.html" } else { &path };
+            let kind = if path.ends_with(".js") { "text/javascript" } else { "text/html; charset=utf-8" };
+            let (status, body) = match std::fs::read(folder.join(path)) {
+                Ok(body) => ("200 OK", body),
+                Err(_) => ("404 Not Found", Vec::new()),
+            };
+            let head = format!(
+                "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+                body.len()
+            );
+            _ = stream.write_all(&[head.as_bytes(), &body].concat());
+        }
+    });
+    origin
+}
+
+/// Does what docs/web-button.md says, with its HTML.
+#[test]
+fn the_page_of_the_tutorial_presses_the_panel() {
+    use xmap_contract::{openapi, sdk};
+    let modules = root().join("target/node/node_modules");
+    let modules = std::env::var_os("XMAP_NODE_MODULES").map_or(modules, PathBuf::from);
+    let compiler = modules.join("typescript/bin/tsc");
+    if !compiler.is_file() || !modules.join("@types/react/index.d.ts").is_file() {
+        eprintln!("browser: SKIPPED the tutorial's page, there is no tsc or no React");
+        return;
+    }
+    let Some(mut browser) = Browser::start() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let hall = folder.path().join("hall");
+    xmap_project::begin(&hall, xmap_project::Language::Wat, &xmap_boards::RPI4B).unwrap();
+    let manifest = hall.join("panel.toml");
+    let built = xmap_project::build(&manifest, None, &mut |_| ()).unwrap();
+    let place = xmap_compiler::diagnostic::Place::File("panel.toml".into());
+    let document = openapi::document(&built.compiled.contract, &place).unwrap();
+    let client = folder.path().join("web/client");
+    let api = sdk::model::Api::read(&document).unwrap_or_else(|error| panic!("{}", error.why));
+    for (name, text) in sdk::write(&api, sdk::Language::TypeScript) {
+        std::fs::create_dir_all(client.join(&name).parent().unwrap()).unwrap();
+        std::fs::write(client.join(name), text).unwrap();
+    }
+    std::os::unix::fs::symlink(modules.canonicalize().unwrap(), client.join("node_modules")).unwrap();
+    let compiled =
+        Command::new("node").arg(&compiler).args(["-p", "."]).current_dir(&client).output().unwrap();
+    assert!(compiled.status.success(), "{}", String::from_utf8_lossy(&compiled.stdout));
+    let origin = serve(folder.path().join("web"));
+    let gateway = Gateway::start(&["--sim", manifest.to_str().unwrap(), "--origin", &origin]);
+    let page = std::fs::read_to_string(root().join("docs/web-button.md")).unwrap();
+    let (_, page) = page.split_once("```html\n").unwrap();
+    let (page, _) = page.split_once("```").unwrap();
+    assert!(page.contains("http://127.0.0.1:8021/"));
+    let page = page.replace("127.0.0.1:8021", &gateway.address);
+    std::fs::write(folder.path().join("web/index.html"), page).unwrap();
+
+    browser.ask("Page.navigate", json!({ "url": format!("{origin}/#{}", gateway.token) }));
+    browser.wait("document.getElementById('state').textContent === 'open'");
+    gateway.wait("/v1/devices/sim", |device| device["uses"].as_array().unwrap().len() == 4);
+    browser.run("document.getElementById('blink').click()");
+    browser.wait("document.getElementById('blink').textContent === 'Stop'");
+    let lit = |levels: &Json| levels["lines"][0]["high"] == true;
+    gateway.wait("/v1/devices/sim/levels", lit);
+    // Somebody presses the panel's own button.
+    for level in [false, true] {
+        let body = format!("{{\"level\":{level}}}");
+        assert_eq!(gateway.ask("POST", "/v1/devices/sim/lines/button", body.as_bytes()).status, 200);
+        gateway.wait("/v1/devices/sim/levels", |levels| levels["lines"][1]["high"] == level);
+    }
+    browser.wait("document.getElementById('presses').textContent === '1'");
+    // A page that is left holds nothing.
+    browser.ask("Page.navigate", json!({ "url": "about:blank" }));
+    gateway.wait("/v1/devices/sim", |device| device["uses"] == json!([]));
+    // Without --origin the same page is shut out.
+    let closed = Gateway::start(&["--sim", manifest.to_str().unwrap()]);
+    closed.wait("/v1/devices/sim", |device| device["online"] == true);
+    browser.ask("Page.navigate", json!({ "url": format!("{origin}/") }));
+    browser.wait("document.getElementById('blink')");
+    let ask = format!(
+        "fetch('http://{}/v1/devices', {{ headers: {{ Authorization: 'Bearer {}' }} }}).then(() => 'read', () => 'shut')",
+        closed.address, closed.token
+    );
+    assert_eq!(browser.run(&ask), "shut");
 }

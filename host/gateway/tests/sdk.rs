@@ -1,6 +1,7 @@
-//! A client that `xmap sdk` made of a panel's document, against the gateway with that panel on the simulated
-//! board: what it stores is what the command line stores. Where there is no compiler of TypeScript the test
-//! says so and ends: `npm install typescript @types/node` in target/node, or XMAP_NODE_MODULES=FOLDER.
+//! Clients that `xmap sdk` made of a panel's document, against the gateway with that panel on the simulated
+//! board: what they store is what the command line stores, and what they hold at the device is given back
+//! when a screen goes away, by the device's own count. Where a compiler is missing a test says so and ends:
+//! `cargo xtask setup` installs them in target/node, or XMAP_NODE_MODULES=FOLDER has them.
 
 #[path = "gateway/rig.rs"]
 mod rig;
@@ -31,32 +32,52 @@ assert.ok(TrapError.name);
 console.log("done");
 "#;
 
-fn node_modules() -> Option<PathBuf> {
+/// The folder of npm's packages, where it has all of these files.
+fn node_modules(files: &[&str]) -> Option<PathBuf> {
     let given = std::env::var_os("XMAP_NODE_MODULES").map(PathBuf::from);
-    let local = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/node/node_modules");
-    given.into_iter().chain([local]).find(|folder| folder.join("typescript/bin/tsc").is_file())
+    let local =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/node/node_modules").canonicalize().ok();
+    let mut folders = given.into_iter().chain(local);
+    folders.find(|folder| files.iter().all(|file| folder.join(file).is_file()))
 }
 
-#[test]
-fn a_client_stores_what_the_command_line_stores() {
+/// Writes the client of the stairwell in a language.
+fn write(folder: &Path, language: sdk::Language) -> xmap_compiler::compile::Compiled {
     let built = xmap_project::build(Path::new(&stairwell()), None, &mut |_| ()).unwrap();
     let document = openapi::document(&built.compiled.contract, &Place::File("panel.toml".into())).unwrap();
     let api =
         sdk::model::Api::read(&document).unwrap_or_else(|error| panic!("{}: {}", error.pointer, error.why));
-    let files = sdk::write(&api, sdk::Language::TypeScript);
-    let Some(modules) = node_modules() else {
-        println!("skipped the client in TypeScript: no tsc");
+    for (name, text) in sdk::write(&api, language) {
+        fs::create_dir_all(folder.join(&name).parent().unwrap()).unwrap();
+        fs::write(folder.join(name), text).unwrap();
+    }
+    built.compiled
+}
+
+fn example(name: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../contract/examples/stairs").join(name);
+    fs::read_to_string(path).unwrap()
+}
+
+#[test]
+fn a_client_stores_what_the_command_line_stores() {
+    let files = ["typescript/bin/tsc", "@types/react/index.d.ts", "react-test-renderer/index.js"];
+    let Some(modules) = node_modules(&files) else {
+        println!("skipped the client in TypeScript: no tsc or no React");
         return;
     };
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
-    for (name, text) in
-        files.iter().map(|(name, text)| (name.as_str(), text.as_str())).chain([("caller.ts", CALLER)])
-    {
-        fs::create_dir_all(folder.join(name).parent().unwrap()).unwrap();
-        fs::write(folder.join(name), text.replace("\"include\": [", "\"include\": [\"caller.ts\", "))
-            .unwrap();
-    }
+    let compiled = write(folder, sdk::Language::TypeScript);
+    // The example's screen is compiled as an application compiles it, by the package's name.
+    fs::create_dir(folder.join("app")).unwrap();
+    fs::write(folder.join("app/App.tsx"), example("App.tsx")).unwrap();
+    fs::write(folder.join("caller.ts"), CALLER).unwrap();
+    fs::write(folder.join("hook.mjs"), include_str!("sdk/hook.mjs")).unwrap();
+    let config = fs::read_to_string(folder.join("tsconfig.json")).unwrap();
+    let config = config.replace("\"include\": [", "\"include\": [\"caller.ts\", \"app\", ");
+    let config = config.replace("\"compilerOptions\": {", "\"compilerOptions\": { \"jsx\": \"react-jsx\", ");
+    fs::write(folder.join("tsconfig.json"), config).unwrap();
     std::os::unix::fs::symlink(&modules, folder.join("node_modules")).unwrap();
     let run = |command: &mut Command| {
         let output = command.current_dir(folder).output().unwrap();
@@ -79,7 +100,7 @@ fn a_client_stores_what_the_command_line_stores() {
     let said = run(Command::new("node").args(["dist/caller.js", &gateway.address, &gateway.token]));
     assert!(said.contains("done"), "{said}");
     // The same calls on the simulator, as `xmap sim` makes them.
-    let mut sim = Sim::from_words(built.compiled.words).unwrap();
+    let mut sim = Sim::from_words(compiled.words).unwrap();
     let from = sim.board().accesses().count();
     sim.call("lamp_on", &[]).unwrap();
     sim.call("floor_light", &[Value::U8(2), Value::Bool(true)]).unwrap();
@@ -89,4 +110,46 @@ fn a_client_stores_what_the_command_line_stores() {
     for store in expected {
         events.until("store", |found| found["text"] == store.as_str());
     }
+    // A component connects, subscribes and cleans up by itself.
+    let said = run(Command::new("node").args(["hook.mjs", &gateway.address, &gateway.token]));
+    assert!(said.contains("done"), "{said}");
+}
+
+#[test]
+fn a_screen_in_kotlin_gives_back_what_it_holds() {
+    let java = Command::new("java").arg("-version").output().is_ok_and(|output| output.status.success());
+    let Some(modules) = node_modules(&["kotlin-compiler/bin/kotlinc"]).filter(|_| java) else {
+        println!("skipped the client in Kotlin: no kotlinc or no java");
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    write(folder, sdk::Language::Kotlin);
+    let mut sources: Vec<String> = ["Api", "Runtime", "Session"]
+        .map(|name| format!("src/main/kotlin/xmap/stairwell/{name}.kt"))
+        .into_iter()
+        .chain(["android/Lifecycle.kt".to_string()])
+        .collect();
+    for (name, text) in [
+        ("Main.kt", include_str!("sdk/Main.kt").to_string()),
+        ("App.kt", example("App.kt")),
+        ("androidx.kt", include_str!("sdk/androidx.kt").to_string()),
+        ("compose.kt", include_str!("sdk/compose.kt").to_string()),
+        ("material.kt", include_str!("sdk/material.kt").to_string()),
+    ] {
+        fs::write(folder.join(name), text).unwrap();
+        sources.push(name.to_string());
+    }
+    let run = |command: &mut Command| {
+        let output = command.current_dir(folder).output().unwrap();
+        let text = String::from_utf8_lossy(&[&output.stdout[..], &output.stderr].concat()).into_owned();
+        assert!(output.status.success(), "{command:?}\n{text}");
+        text
+    };
+    let kotlin = modules.join("kotlin-compiler");
+    run(Command::new("bash").arg(kotlin.join("bin/kotlinc")).args(["-d", "out"]).args(&sources));
+    let gateway = Gateway::stairwell();
+    let classes = format!("out:{}", kotlin.join("lib/kotlin-stdlib.jar").display());
+    let main = ["-cp", &classes, "xmap.stairwell.MainKt", &gateway.address, &gateway.token];
+    assert_eq!(run(Command::new("java").args(main)), "done\n");
 }

@@ -84,7 +84,7 @@ pub(super) fn write(api: &Api) -> Vec<File> {
          useJUnitPlatform()\n}}\n",
         api.version
     );
-    vec![
+    let mut files = vec![
         ("settings.gradle.kts".into(), format!("rootProject.name = \"{name}\"\n")),
         ("build.gradle.kts".into(), build),
         (
@@ -93,7 +93,19 @@ pub(super) fn write(api: &Api) -> Vec<File> {
         ),
         (format!("src/main/kotlin/{folder}/Api.kt"), code(api, &package)),
         (format!("src/test/kotlin/{folder}/ClientTest.kt"), test(api, &package)),
-    ]
+    ];
+    if api.panel().is_some() {
+        files.push((
+            format!("src/main/kotlin/{folder}/Session.kt"),
+            head(api, &package) + include_str!("../../templates/kotlin/Session.kt"),
+        ));
+        // For the module of an app, which has androidx: this one is for every machine of Java.
+        files.push((
+            "android/Lifecycle.kt".into(),
+            head(api, &package) + include_str!("../../templates/kotlin/Lifecycle.kt"),
+        ));
+    }
+    files
 }
 
 fn type_name(name: &str) -> String {
@@ -173,6 +185,17 @@ fn code(api: &Api, package: &str) -> String {
         "/** Where the document says that the server is. */\nconst val BASE_URL: String = {}",
         quoted(&api.base)
     );
+    if let Some((_, uses)) = api.panel() {
+        _ = write!(
+            out,
+            "\n/** The exports that this client was made for, with the hashes of their contracts. */\n\
+             val USES: List<String> = listOf({})\n\n\
+             /** Connects to the panel: says what happens, and holds exports, of [USES], until the session is closed. */\n\
+             fun connect(options: Options = Options(), listener: SessionListener = object : SessionListener {{}}, held: List<String> = USES): Session =\n    \
+             Session(options, \"${{(options.baseUrl ?: BASE_URL).trimEnd('/')}}/events?uses=${{held.joinToString(\",\")}}\", listener)\n",
+            uses.iter().map(|of| quoted(of)).collect::<Vec<_>>().join(", ")
+        );
+    }
     api.types.iter().for_each(|named| declare(&mut out, named));
     let mut errors: Vec<&Type> =
         api.groups.values().flatten().filter_map(|operation| operation.error.as_ref()).collect();

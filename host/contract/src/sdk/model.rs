@@ -20,6 +20,19 @@ pub struct Api {
     pub types: Vec<Named>,
 }
 
+impl Api {
+    /// The class of a panel's calls, and the exports that a client of it was made for, each `KEY:HASH`;
+    /// `None` where the document is no panel's.
+    pub fn panel(&self) -> Option<(&str, Vec<String>)> {
+        let is_panel = |operation: &&Operation| operation.panel;
+        let (group, operations) = self.groups.iter().find(|(_, all)| all.iter().any(|of| of.panel))?;
+        let of = |operation: &Operation| {
+            Some(format!("{}:{}", operation.path.strip_prefix("/exports/")?, operation.contract.as_ref()?))
+        };
+        Some((group, operations.iter().filter(is_panel).filter_map(of).collect()))
+    }
+}
+
 /// A call.
 #[derive(Clone, Debug)]
 pub struct Operation {

@@ -81,7 +81,7 @@ pub(super) fn write(api: &Api) -> Vec<File> {
          platforms: [.iOS(.v15), .macOS(.v12)],\n    products: [.library(name: \"{name}\", targets: [\"{name}\"])],\n    \
          targets: [\n        .target(name: \"{name}\"),\n        .testTarget(name: \"{name}Tests\", dependencies: [\"{name}\"]),\n    ]\n)\n"
     );
-    vec![
+    let mut files = vec![
         ("Package.swift".into(), package),
         (
             format!("Sources/{name}/Runtime.swift"),
@@ -89,7 +89,18 @@ pub(super) fn write(api: &Api) -> Vec<File> {
         ),
         (format!("Sources/{name}/Api.swift"), code(api)),
         (format!("Tests/{name}Tests/ClientTests.swift"), test(api, &name)),
-    ]
+    ];
+    if api.panel().is_some() {
+        files.push((
+            format!("Sources/{name}/Session.swift"),
+            head(api) + include_str!("../../templates/swift/Session.swift"),
+        ));
+        files.push((
+            format!("Sources/{name}/Lifecycle.swift"),
+            head(api) + include_str!("../../templates/swift/Lifecycle.swift"),
+        ));
+    }
+    files
 }
 
 fn type_name(name: &str) -> String {
@@ -164,6 +175,21 @@ fn code(api: &Api) -> String {
         "/// Where the document says that the server is.\npublic let baseURL = {}",
         quoted(&api.base)
     );
+    if let Some((_, uses)) = api.panel() {
+        _ = write!(
+            out,
+            "\n/// The exports that this client was made for, with the hashes of their contracts.\n\
+             public let uses: [String] = [{}]\n\n#if !canImport(FoundationNetworking)\n\
+             /// Connects to the panel: says what happens, and holds exports, of `uses`, until the session is
+             /// closed.\n\
+             public func connect(\n    _ options: Options = Options(), held: [String] = uses,\n    \
+             onState: @escaping @MainActor @Sendable (SessionState) -> Void = {{ _ in }},\n    \
+             onNews: @escaping @MainActor @Sendable (News) -> Void = {{ _ in }}\n) -> Session {{\n    \
+             let url = \"\\(options.baseURL ?? baseURL)/events?uses=\\(held.joined(separator: \",\"))\"\n    \
+             return Session(options: options, url: url, onState: onState, onNews: onNews)\n}}\n#endif\n",
+            uses.iter().map(|of| quoted(of)).collect::<Vec<_>>().join(", ")
+        );
+    }
     api.types.iter().for_each(|named| declare(api, &mut out, named));
     for (group, operations) in &api.groups {
         _ = writeln!(

@@ -23,7 +23,8 @@ fn head(api: &Api) -> String {
 pub(super) fn write(api: &Api) -> Vec<File> {
     let name = words(&api.title).join("-");
     let version = if api.version.split('.').count() == 3 { api.version.clone() } else { "0.1.0".into() };
-    let package = json!({
+    let panel = api.panel();
+    let mut package = json!({
         "name": if name.is_empty() { "client".into() } else { name }, "version": version, "type": "module", "private": true,
         "exports": "./dist/src/index.js", "types": "./dist/src/index.d.ts", "files": ["dist"],
         "scripts": { "build": "tsc -p .", "test": "tsc -p . && node --test dist/test/client.test.js" },
@@ -36,13 +37,29 @@ pub(super) fn write(api: &Api) -> Vec<File> {
         },
         "include": ["src", "test"],
     });
-    vec![
+    if panel.is_some() {
+        package["exports"] = json!({ ".": "./dist/src/index.js", "./react": "./dist/src/react.js" });
+        package["peerDependencies"] = json!({ "react": ">=18" });
+        package["peerDependenciesMeta"] = json!({ "react": { "optional": true } });
+        package["devDependencies"]["react"] = json!(">=18");
+        package["devDependencies"]["@types/react"] = json!(">=18");
+    }
+    let mut files = vec![
         ("package.json".into(), format!("{package:#}\n")),
         ("tsconfig.json".into(), format!("{config:#}\n")),
         ("src/runtime.ts".into(), head(api) + include_str!("../../templates/typescript/runtime.ts")),
         ("src/index.ts".into(), index(api)),
         ("test/client.test.ts".into(), test(api)),
-    ]
+    ];
+    if let Some((class, _)) = panel {
+        let react = include_str!("../../templates/typescript/react.ts").replace("PANEL", &type_name(class));
+        files.push((
+            "src/session.ts".into(),
+            head(api) + include_str!("../../templates/typescript/session.ts"),
+        ));
+        files.push(("src/react.ts".into(), head(api) + &react));
+    }
+    files
 }
 
 fn type_name(name: &str) -> String {
@@ -78,6 +95,24 @@ fn index(api: &Api) -> String {
         "/** Where the document says that the server is. */\nexport const BASE_URL = {:?};",
         api.base
     );
+    if let Some((_, uses)) = api.panel() {
+        out = out.replacen(
+            "import * as runtime from \"./runtime.js\";\n",
+            "import * as runtime from \"./runtime.js\";\nimport { Session, type SessionHandlers } from \"./session.js\";\n",
+            1,
+        );
+        _ = write!(
+            out,
+            "\nexport type {{ News, Session, SessionHandlers, SessionState }} from \"./session.js\";\n\n\
+             /** The exports that this client was made for, with the hashes of their contracts. */\n\
+             export const USES = {};\n\n\
+             /** Connects to the panel: says what happens, and holds exports, of {{@link USES}}, until the session is closed. */\n\
+             export function connect(options: runtime.Options = {{}}, handlers: SessionHandlers = {{}}, held: readonly string[] = USES): Session {{\n  \
+             const base = (options.baseUrl ?? BASE_URL).replace(/\\/+$/, \"\");\n  \
+             return new Session(options, `${{base}}/events?uses=${{held.join(\",\")}}`, handlers);\n}}\n",
+            json!(uses)
+        );
+    }
     api.types.iter().for_each(|named| declare(&mut out, named));
     for (group, operations) in &api.groups {
         _ = write!(

@@ -1,5 +1,5 @@
-//! What clients over HTTP were made for: held at the device while their streams are open, asked for at a swap,
-//! given back at their end; and pages of other origins.
+//! What clients over HTTP were made for: held at the device while their streams are open, asked for at a
+//! swap, given back at their end; and pages of other origins.
 
 use std::io::Write;
 use std::net::TcpStream;
