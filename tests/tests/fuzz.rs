@@ -1,23 +1,10 @@
 //! The bodies of the compiler's fuzz targets (`tests/fuzz`) on stable Rust: over the committed corpus, over
 //! changes to it, and over seeded inputs.
 
-#[path = "../fuzz/src/changes.rs"]
-#[allow(unreachable_pub)]
-mod changes;
-#[path = "../fuzz/src/compiler.rs"]
-#[allow(unreachable_pub)]
-mod compiler;
-#[path = "../fuzz/src/entropy.rs"]
-#[allow(dead_code, unreachable_pub)]
-mod entropy;
-#[path = "../fuzz/src/seeds.rs"]
-#[allow(unreachable_pub)]
-mod seeds;
-
-use changes::change;
-use compiler::{Got, manifest, module, policy_text, smith};
-use entropy::Entropy;
-use seeds::seeds;
+use xmap_bodies::Entropy;
+use xmap_bodies::changes::change;
+use xmap_bodies::compiler::{Got, manifest, module, policy_text, smith};
+use xmap_bodies::seeds::seeds;
 
 /// Runs a body over its corpus, and over as many changes to each part of it. How often it got how far.
 fn over(target: &str, changes: u32, body: fn(&[u8]) -> Got) -> [u32; 3] {

@@ -1,15 +1,8 @@
 //! The body of the fuzz target `link_operate` (`tests/fuzz`) on stable Rust: some hundred sessions of two
 //! hosts with one device, and a long run.
 
-#[path = "../../../tests/fuzz/src/entropy.rs"]
-#[allow(dead_code, unreachable_pub)]
-mod entropy;
-#[path = "../../../tests/fuzz/src/operate.rs"]
-#[allow(unreachable_pub)]
-mod operate;
-
-use entropy::Entropy;
-use operate::{Reached, link_operate};
+use xmap_bodies::Entropy;
+use xmap_bodies::operate::{Reached, link_operate, operate};
 
 #[test]
 #[cfg_attr(miri, ignore = "thousands of inputs")]
@@ -37,7 +30,7 @@ fn two_million_steps_with_two_hundred_thousand_swaps() {
     let mut all = Reached::default();
     for seed in 0..STEPS / SESSION {
         let data = (seed | 1 << 31).to_le_bytes();
-        all.add(operate::operate(&mut Entropy::of(&data), SESSION));
+        all.add(operate(&mut Entropy::of(&data), SESSION));
     }
     println!("{STEPS} steps: {all:?}");
     assert!(all.swapped >= 200_000, "{all:?}");

@@ -3,29 +3,12 @@
 
 mod common;
 
-#[path = "../../../tests/fuzz/src/link.rs"]
-#[allow(unreachable_pub)]
-mod bodies;
-
-#[path = "../../../tests/fuzz/src/changes.rs"]
-#[allow(unreachable_pub)]
-mod changes;
-#[path = "../../../tests/fuzz/src/entropy.rs"]
-#[allow(dead_code, unreachable_pub)]
-mod entropy;
-#[path = "../../../tests/fuzz/src/guard.rs"]
-#[allow(unreachable_pub)]
-mod guard;
-#[path = "../../../tests/fuzz/src/seeds.rs"]
-#[allow(unreachable_pub)]
-mod seeds;
-
-use bodies::{link_device, link_host};
-use guard::{Guarded, link_guard, role_keys};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
-use seeds::seeds;
+use xmap_bodies::guard::{Guarded, link_guard, role_keys};
+use xmap_bodies::link::{link_device, link_host};
+use xmap_bodies::seeds::seeds;
 use xmap_link::limits::MAX_FRAME;
 use xmap_link::*;
 

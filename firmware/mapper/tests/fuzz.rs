@@ -1,15 +1,9 @@
 //! The bodies of the fuzz targets (`tests/fuzz`) on stable Rust: over the committed seeds, over
 //! mutations of them, and over generated images.
 
-#[path = "../../../tests/fuzz/src/lib.rs"]
-#[allow(dead_code, unreachable_pub, missing_docs)]
-mod bodies;
-#[path = "../../../tests/fuzz/src/seeds.rs"]
-#[allow(unreachable_pub)]
-mod seeds;
-
-use bodies::{Entropy, generate, image_run, image_verify, mutate};
-use seeds::seeds;
+use xmap_bodies::image::{image_run, image_verify, mutate, verifies};
+use xmap_bodies::seeds::seeds;
+use xmap_bodies::{Entropy, generate};
 
 fn bytes(words: &[u32]) -> Vec<u8> {
     words.iter().flat_map(|word| word.to_le_bytes()).collect()
@@ -111,7 +105,7 @@ fn millions_of_images_hold() {
         let data = bytes(&words);
         let outcome = std::panic::catch_unwind(|| {
             // Writing an image again takes longer than all the rest: one of sixteen.
-            let verifies = if n % 16 == 0 { image_verify(&data) } else { bodies::verifies(&data) };
+            let verifies = if n % 16 == 0 { image_verify(&data) } else { verifies(&data) };
             (verifies, verifies && image_run(&data))
         });
         let (verifies, runs) = outcome.unwrap_or_else(|_| panic!("image {n}"));

@@ -2,17 +2,9 @@
 //! Code that runs ops itself needs an AArch64 machine (`tests/tests/linux/machine_code.rs`).
 
 mod common;
-#[path = "../../../tests/fuzz/src/entropy.rs"]
-#[allow(unreachable_pub)]
-mod entropy;
-#[path = "../../../tests/fuzz/src/generate.rs"]
-#[allow(unreachable_pub)]
-mod generate;
-
 use common::Recorder;
-use entropy::Entropy;
-use generate::generate;
 use tiny_mapper::{Frame, Machine, Mapper, Store};
+use xmap_bodies::{Entropy, generate};
 use xmap_image::{ExportId, Image};
 
 /// Runs nothing.

@@ -2,15 +2,7 @@
 //! leaves an op to the interpreter. That both run to the same results is shown where there is an AArch64
 //! machine (`tests/tests/linux/machine_code.rs`).
 
-#[path = "../../../tests/fuzz/src/entropy.rs"]
-#[allow(unreachable_pub)]
-mod entropy;
-#[path = "../../../tests/fuzz/src/generate.rs"]
-#[allow(unreachable_pub)]
-mod generate;
-
-use entropy::Entropy;
-use generate::generate;
+use xmap_bodies::{Entropy, generate};
 use xmap_image::{Image, Word};
 use xmap_native::{NoCode, Why, check, translate};
 

@@ -1,13 +1,6 @@
 //! The body of the fuzz target `store_card` (`tests/fuzz`) on stable Rust, over seeded inputs.
 
-#[path = "../../../tests/fuzz/src/entropy.rs"]
-#[allow(dead_code, unreachable_pub)]
-mod entropy;
-#[path = "../../../tests/fuzz/src/store.rs"]
-#[allow(unreachable_pub)]
-mod store;
-
-use store::{Stored, store_card};
+use xmap_bodies::store::{Stored, store_card};
 
 #[test]
 fn whatever_stands_on_a_card_a_record_is_what_its_header_says() {

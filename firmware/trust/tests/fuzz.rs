@@ -1,25 +1,9 @@
 //! The bodies of the fuzz targets `seal_check` and `policy_signed` (`tests/fuzz`) on stable Rust: over the
 //! committed corpus, over changes to it, and over seeded inputs.
 
-#[path = "../../../tests/fuzz/src/changes.rs"]
-#[allow(unreachable_pub)]
-mod changes;
-#[path = "../../../tests/fuzz/src/entropy.rs"]
-#[allow(dead_code, unreachable_pub)]
-mod entropy;
-#[path = "../../../tests/fuzz/src/policy.rs"]
-#[allow(unreachable_pub)]
-mod policy;
-#[path = "../../../tests/fuzz/src/seal.rs"]
-#[allow(unreachable_pub)]
-mod seal;
-#[path = "../../../tests/fuzz/src/seeds.rs"]
-#[allow(unreachable_pub)]
-mod seeds;
-
-use policy::{Opened, policy_signed, sample};
-use seal::{Checked, seal_check};
-use seeds::seeds;
+use xmap_bodies::policy::{Opened, policy_signed, sample};
+use xmap_bodies::seal::{Checked, seal_check};
+use xmap_bodies::seeds::seeds;
 
 /// An input of a kind: a number makes the rest.
 fn input(kind: u8, seed: u32) -> Vec<u8> {

@@ -3,5 +3,5 @@
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     // What it tells, whether the input got anywhere, is for the stable test.
-    _ = xmap_fuzz::image_run(data);
+    _ = xmap_bodies::image::image_run(data);
 });

@@ -1,12 +1,7 @@
 //! Any bytes at the device's end of the link: the rules of a session hold.
 #![no_main]
 
-#[path = "../src/link.rs"]
-// The other target uses the rest.
-#[allow(dead_code)]
-mod link;
-
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     // What it tells, whether the input got anywhere, is for the stable test.
-    _ = link::link_device(data);
+    _ = xmap_bodies::link::link_device(data);
 });

@@ -1,12 +1,7 @@
 //! Any manifest: errors have places, and what is taken is held against a module.
 #![no_main]
 
-#[path = "../src/compiler.rs"]
-// The other targets use the rest.
-#[allow(dead_code)]
-mod compiler;
-
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     // How far it got is for the stable test.
-    _ = compiler::manifest(data);
+    _ = xmap_bodies::compiler::manifest(data);
 });

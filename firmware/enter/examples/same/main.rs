@@ -5,22 +5,16 @@
 //! such of one op in each function, `same image FILE...` those of files. `same flips FILE...` does the same
 //! for the machine code of files with each bit of it changed, where the checker admits that.
 
-#[path = "../../../../tests/fuzz/src/entropy.rs"]
-#[allow(unreachable_pub)]
-mod entropy;
 mod executable;
-#[path = "../../../../tests/fuzz/src/generate.rs"]
-#[allow(unreachable_pub)]
-mod generate;
 mod ops;
 mod port;
 
 use std::process::ExitCode;
 
-use entropy::Entropy;
 use executable::Executable;
 use port::Digest;
 use tiny_mapper::{Machine, Mapper, Store, Suspended};
+use xmap_bodies::{Entropy, generate};
 use xmap_enter::Code;
 use xmap_image::{ExportId, Image, Op, Word};
 use xmap_native::{check, translate};
@@ -295,8 +289,7 @@ fn main() -> ExitCode {
             for n in from..from + count {
                 let seed = n.to_le_bytes();
                 let mut entropy = Entropy::of(&seed);
-                let words =
-                    if kind == "ops" { ops::ops(&mut entropy) } else { generate::generate(&mut entropy) };
+                let words = if kind == "ops" { ops::ops(&mut entropy) } else { generate(&mut entropy) };
                 note(&format!("image {n}"), compare(&words, &mut executable, &mut entropy, &mut tally));
             }
         }

@@ -6,7 +6,7 @@ use xmap_image::{
     PinRow, Pull, Safe, Table, TypeRow, Word,
 };
 
-use crate::entropy::Entropy;
+use xmap_bodies::Entropy;
 
 /// Functions of an image.
 const FUNCTIONS: u16 = 24;

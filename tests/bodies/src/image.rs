@@ -1,16 +1,11 @@
-//! The bodies of the fuzz targets: functions of bytes that panic where a promise is broken.
-
-mod audit;
-mod entropy;
-mod generate;
+//! The image and the mapper under the eyes of a port that knows what an image may do.
 
 use xmap_boards::BoardId;
 use xmap_image::{
     ExportId, FORMAT, HEADER_WORDS, Image, ImageBuilder, MAGIC, Op, Word, decode, field, reseal,
 };
 
-pub use entropy::Entropy;
-pub use generate::generate;
+use super::{Entropy, audit, generate};
 
 /// Bytes as words, the last filled up with zeros.
 fn words_of(data: &[u8]) -> Vec<Word> {

@@ -1,7 +1,4 @@
 //! The link under the eyes of a host and of a device that believe nothing.
-//!
-//! Not part of `lib.rs`: its stable test is one of `xmap-link` (`firmware/link/tests/fuzz.rs`), which
-//! takes this file by its path and depends on nothing else.
 
 use xmap_link::limits::{MAX_CONTENT, MAX_FRAME, MAX_PAYLOAD};
 use xmap_link::*;

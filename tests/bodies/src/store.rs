@@ -1,7 +1,4 @@
 //! Any bytes on a card under a store.
-//!
-//! Not part of `lib.rs`: its stable test is one of `xmap-store` (`firmware/store/tests/fuzz.rs`), which takes
-//! this file by its path.
 
 use std::collections::BTreeMap;
 

@@ -1,6 +1,4 @@
 //! The compiler under the eyes of somebody who believes neither the module nor the manifest.
-//!
-//! Not part of `lib.rs`: its stable test is `tests/tests/fuzz.rs`, which takes this file by its path.
 
 use std::path::Path;
 use std::sync::LazyLock;

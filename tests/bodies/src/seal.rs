@@ -1,7 +1,4 @@
 //! Sealed images under the eyes of an owner who knows what his keys signed.
-//!
-//! Not part of `lib.rs`: its stable test is one of `xmap-trust` (`firmware/trust/tests/fuzz.rs`), which takes
-//! this file by its path.
 
 use xmap_boards::{BoardId, Line, LineSet, RPI4B};
 use xmap_image::{

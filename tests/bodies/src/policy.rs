@@ -1,7 +1,4 @@
 //! Signed policies under the eyes of an owner who knows what he signed.
-//!
-//! Not part of `lib.rs`: its stable test is one of `xmap-trust` (`firmware/trust/tests/fuzz.rs`), which takes
-//! this file by its path.
 
 use ed25519_dalek::{Signer, SigningKey};
 use xmap_boards::LineSet;

@@ -1,7 +1,4 @@
 //! A whole device at the end of the link, and hosts that ask for anything in any order.
-//!
-//! Not part of `lib.rs`: its stable test is one of `xmap-device` (`firmware/device/tests/fuzz.rs`), which
-//! takes this file by its path.
 
 use std::collections::{BTreeMap, VecDeque};
 

@@ -1,7 +1,4 @@
 //! An honest host and a guarded device with somebody between them who has no key.
-//!
-//! Not part of `lib.rs`: its stable test is one of `xmap-link` (`firmware/link/tests/fuzz.rs`), which takes
-//! this file by its path.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! The committed corpus of a target, for the stable tests of the bodies, which take this file by its path.
+//! The committed corpus of a target, for the stable tests of the bodies.
 
 use std::fs;
 use std::path::{Path, PathBuf};

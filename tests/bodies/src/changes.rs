@@ -3,7 +3,7 @@
 use super::entropy::Entropy;
 
 /// Up to eight changes that the choices name: bits, bytes, stretches that go, come or are written again.
-pub(crate) fn change(bytes: &mut Vec<u8>, entropy: &mut Entropy<'_>) {
+pub fn change(bytes: &mut Vec<u8>, entropy: &mut Entropy<'_>) {
     for _ in 0..entropy.below(9) {
         let len = bytes.len() as u32;
         if len == 0 {
