@@ -156,6 +156,19 @@ export function log(level: i32, text: string): void {
   logMessage(level, scratch, n);
 }
 
+/** Bytes that a host's call may bring. */
+const ARGUMENT_BYTES: i32 = 256;
+
+const argumentBytes: usize = memory.data(256);
+
+/**
+ * Lets hosts call functions with `str` and `bytes` parameters, where the panel exports it:
+ * `export { on_arguments } from "./xmap"`. What a call brings is the module's until the next call.
+ */
+export function on_arguments(bytes: i32): usize {
+  return <u32>bytes <= <u32>ARGUMENT_BYTES ? argumentBytes : 0;
+}
+
 /** What a panel is mounted with. */
 export class Context {
   constructor(

@@ -110,6 +110,16 @@ XMAP_IMPORT_(i2c, write_read) int32_t xmap_i2c_write_read(int32_t device, const 
 /* The bit of a line in the masks of xmap_gpio_write and xmap_gpio_read, within the line's bank. */
 #define XMAP_BIT(pin) (UINT32_C(1) << ((pin) & 31))
 
+/*
+ * Lets hosts call functions with `str` and `bytes` parameters: makes the export on_arguments with a buffer of
+ * `size` bytes, into which the device copies what a call brings. It is the module's until the next call.
+ */
+#define XMAP_ARGUMENTS(size) \
+    static unsigned char xmap_arguments_[size]; \
+    XMAP_EXPORT(on_arguments) void *xmap_on_arguments_(uint32_t bytes) { \
+        return bytes <= sizeof xmap_arguments_ ? xmap_arguments_ : 0; \
+    }
+
 /* What a panel is mounted with. */
 struct xmap_context {
     int64_t now_us; /* microseconds since boot */

@@ -89,6 +89,33 @@ func Log(level Level, text string) {
 	logMessage(int32(level), unsafe.Pointer(unsafe.StringData(text)), int32(len(text)))
 }
 
+// Most bytes that a call of a host may bring.
+const argumentBytes = 4096
+
+var arguments []byte
+
+// onArguments lets hosts call functions with `str` and `bytes` parameters: what a call brings stands in a slice
+// of its own, which is the module's until the next call.
+//
+//go:wasmexport on_arguments
+func onArguments(bytes uint32) uint32 {
+	if bytes > argumentBytes {
+		return 0
+	}
+	if uint32(len(arguments)) < bytes {
+		arguments = make([]byte, bytes)
+	}
+	return uint32(uintptr(unsafe.Pointer(unsafe.SliceData(arguments))))
+}
+
+// Bytes returns what stands at the address and of the length of a `bytes` parameter; it is not a copy.
+func Bytes(address, length uint32) []byte {
+	return unsafe.Slice((*byte)(unsafe.Pointer(uintptr(address))), length)
+}
+
+// Text returns a copy of what stands at the address and of the length of a `str` parameter.
+func Text(address, length uint32) string { return string(Bytes(address, length)) }
+
 func bit(b bool) int32 {
 	if b {
 		return 1

@@ -143,6 +143,20 @@ pub inline fn bit(pin: Pin) u32 {
     return @as(u32, 1) << @truncate(pin);
 }
 
+/// Lets hosts call functions with `str` and `bytes` parameters: makes the export on_arguments with a buffer of so
+/// many bytes, into which the device copies what a call brings: `comptime { xmap.arguments(256); }`. It is the
+/// module's until the next call.
+pub fn arguments(comptime size: usize) void {
+    const exports = struct {
+        var buffer: [size]u8 = undefined;
+
+        fn place(bytes: usize) callconv(.c) ?[*]u8 {
+            return if (bytes <= size) &buffer else null;
+        }
+    };
+    @export(&exports.place, .{ .name = "on_arguments" });
+}
+
 /// What a panel is mounted with.
 pub const Context = struct {
     /// Microseconds since boot.

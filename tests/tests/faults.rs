@@ -190,7 +190,7 @@ fn act(sim: &mut Sim, step: &Step) -> bool {
     let before = rests(sim);
     match &step.action {
         Action::Call { export, args, .. } => {
-            let outcome = sim.call_raw(*export, args);
+            let outcome = sim.call_raw(*export, &args.raw);
             assert!(!before || outcome.is_err(), "a module that rests takes no calls");
         }
         Action::Level { line, high } => sim.set_input(*line, *high).unwrap(),

@@ -118,7 +118,7 @@ codes! {
         "The manifest maps a function that the module does not export. Compilers leave out functions that are not marked for export.",
         "hall.wasm does not export a function `call_gpio_sett`";
     RuntimeSignature = 204, "an export that the runtime calls has another signature",
-        "The runtime itself calls `_initialize()`, `on_mount() -> i32`, `on_unmount()` and `export_cleanup(handle: u32)`; their types are fixed.",
+        "The runtime itself calls `_initialize()`, `on_mount() -> i32`, `on_unmount()`, `export_cleanup(handle: u32)` and `on_arguments(bytes: u32) -> u32`; their types are fixed.",
         "on_mount: expected () -> (i32), found (i32) -> ()";
     HandlerSignature = 205, "a handler has parameters or results",
         "A function with `on` is called by the runtime, which has no arguments for it, and nobody to give results to.",

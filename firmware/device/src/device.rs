@@ -18,7 +18,9 @@ use crate::queue::Waiting;
 use crate::scheduler::{Account, Scheduler};
 use crate::sources::Schedules;
 use crate::transfer::Uploads;
-use crate::{Board, Development, Failure, Handle, HostId, ModuleExport, Ram, SlotMemory, Trust};
+use crate::{
+    Board, Development, Failure, Handle, HostId, ModuleExport, Panel, Ram, SlotMemory, Trust, Unplaced,
+};
 
 /// Microseconds of events and last calls that a host's call or a swap lets go before it. Beyond that it goes
 /// ahead of the others, so that a turn of the main loop is bounded by a few calls, whatever waits.
@@ -33,6 +35,8 @@ pub enum NotCalled {
     Stale,
     /// The module is faulted, and takes no calls.
     Faulted,
+    /// The bytes of the arguments found no place in the module.
+    Unplaced(Unplaced),
     /// The call itself.
     Call(CallError),
 }
@@ -181,6 +185,23 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
         self.call_reading(target, args, results, &mut |_| {})
     }
 
+    /// Calls an export as [`Device::call_reading`], with the content of its `bytes` and `str` arguments:
+    /// `bytes` has it, one behind the other, and of each `args` has the length behind a number that does not
+    /// count and becomes the address.
+    ///
+    /// # Errors
+    /// As [`Device::call`]; [`NotCalled::Unplaced`].
+    pub fn call_placing(
+        &mut self,
+        target: ModuleExport,
+        args: &mut [u64],
+        bytes: &[u8],
+        results: &mut [u64],
+        each: &mut dyn FnMut(&[u8]),
+    ) -> Result<usize, NotCalled> {
+        self.call_with(target, args, results, each, |panel, args| panel.place(target.export, args, bytes))
+    }
+
     /// Calls an export as [`Device::call`]. Before anything else of the module runs, `each` is given the
     /// bytes of each result of the types `bytes` and `str`, in their order.
     ///
@@ -193,6 +214,18 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
         results: &mut [u64],
         each: &mut dyn FnMut(&[u8]),
     ) -> Result<usize, NotCalled> {
+        self.call_with(target, args, results, each, |_, _| Ok(()))
+    }
+
+    /// Calls an export, when `place` has seen to its arguments.
+    fn call_with<A: AsRef<[u64]>>(
+        &mut self,
+        target: ModuleExport,
+        mut args: A,
+        results: &mut [u64],
+        each: &mut dyn FnMut(&[u8]),
+        place: impl FnOnce(&mut Panel<'_, &mut B>, &mut A) -> Result<(), NotCalled>,
+    ) -> Result<usize, NotCalled> {
         self.run_queued();
         let id = ModuleId::new(target.module).ok_or(NotCalled::Unknown)?;
         let module = &mut self.modules[id];
@@ -202,7 +235,8 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
             _ => return Err(NotCalled::Unknown),
         }
         let outcome = module.with(&mut self.board, |panel| {
-            let values = panel.call(target.export, args)?;
+            place(panel, &mut args)?;
+            let values = panel.call(target.export, args.as_ref()).map_err(NotCalled::Call)?;
             results.iter_mut().zip(values).for_each(|(to, from)| *to = *from);
             let count = values.len();
             // A `bytes` or `str` is two results.
@@ -216,16 +250,19 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
             None => Err(NotCalled::Unknown),
             Some(Ok(count)) => Ok(count),
             Some(Err(error)) => {
-                if let CallError::Trap(trap) = error {
+                if let NotCalled::Call(CallError::Trap(trap)) = error {
+                    let args = args.as_ref();
                     let image = module.image();
                     let signature = image.as_ref().and_then(|image| image.signature(target.export));
-                    if signature.is_some_and(|signature| is_mistake(trap, &signature, args)) {
+                    // What finds a place for bytes is the module's own, whatever it is given.
+                    let own = trap.export != target.export.0;
+                    if !own && signature.is_some_and(|signature| is_mistake(trap, &signature, args)) {
                         self.mistake(id, trap);
                     } else {
                         self.fault(id, trap);
                     }
                 }
-                Err(NotCalled::Call(error))
+                Err(error)
             }
         }
     }

@@ -54,7 +54,7 @@ pub use lines::{ReservedLine, check_lines, make_safe, prepare_lines};
 pub use module::ModuleExport;
 pub use modules::ModuleId;
 pub use mount::{Failure, Hook, MountError};
-pub use panel::{Panel, Suspended};
+pub use panel::{Panel, Suspended, Unplaced};
 pub use queue::{QUEUE, SHARE, Waiting};
 pub use ram::{Borrowed, MachineCode, Ram, SlotMemory};
 pub use recorder::{Record, RecordLayer, Recorder};

@@ -1,15 +1,38 @@
 //! A loaded image in hand: its calls, and the functions that the device calls by itself.
 
-use tiny_mapper::{CallError, Counters, LoadError, Mapper, Port, Store};
-use xmap_image::{ExportId, Image, Ty};
+use core::fmt;
 
-use crate::{Handle, Hook, MountError};
+use tiny_mapper::{CallError, Counters, LoadError, Mapper, Port, Store};
+use xmap_image::{ExportId, Image, ON_ARGUMENTS, Ty};
+
+use crate::{Handle, Hook, MountError, NotCalled};
 
 /// A loaded image with the board that it drives. A device makes one for each event from what rests in the
 /// slot ([`Panel::resume`]) and takes it apart again ([`Panel::suspend`]); the module notices nothing.
 #[derive(Debug)]
 pub struct Panel<'a, P> {
     mapper: Mapper<'a, P>,
+}
+
+/// Why the bytes of a call's arguments have no place in the module. Nothing of the export has run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unplaced {
+    /// The lengths among the arguments do not add up to the bytes.
+    Lengths,
+    /// The module takes none: it has no `on_arguments`.
+    NoArguments,
+    /// The module has no room for them.
+    NoRoom,
+}
+
+impl fmt::Display for Unplaced {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Lengths => "the lengths do not add up to the bytes",
+            Self::NoArguments => "the module takes no text or bytes: it exports no `on_arguments`",
+            Self::NoRoom => "the module has no room for this text or these bytes",
+        })
+    }
 }
 
 /// What a panel knows beside its image, its port and its store, between [`Panel::suspend`] and
@@ -89,6 +112,61 @@ impl<'a, P: Port> Panel<'a, P> {
     #[inline]
     pub fn call(&mut self, id: ExportId, args: &[u64]) -> Result<&[u64], CallError> {
         self.mapper.call(id, args)
+    }
+
+    /// Copies the bytes of a call's `bytes` and `str` arguments to where the module wants them, as its
+    /// `on_arguments` says, and puts their addresses into `args`.
+    ///
+    /// # Errors
+    /// [`NotCalled::Unplaced`]; [`NotCalled::Call`] where `on_arguments` traps.
+    pub fn place(&mut self, id: ExportId, args: &mut [u64], bytes: &[u8]) -> Result<(), NotCalled> {
+        const WRONG: NotCalled = NotCalled::Unplaced(Unplaced::Lengths);
+        let image = *self.mapper.image();
+        let signature = image.signature(id).ok_or(NotCalled::Unknown)?;
+        let is_pointer = |ty| matches!(ty, Ty::BytesPtr | Ty::StrPtr);
+        let (expected, given) = (signature.params().len(), args.len());
+        if expected != given {
+            return Err(NotCalled::Call(CallError::ArgumentCount { expected, given }));
+        }
+        let pairs = signature.params().zip(args.windows(2)).filter(|(ty, _)| is_pointer(*ty));
+        let all = pairs.map(|(_, pair)| pair.get(1).copied().unwrap_or(0));
+        if all.fold(0, u64::saturating_add) != bytes.len() as u64 {
+            return Err(WRONG);
+        }
+        let mut address = self.room(bytes.len() as u32)?;
+        let end = (address as usize).checked_add(bytes.len());
+        let room = end.and_then(|end| self.mapper.memory_mut().get_mut(address as usize..end));
+        room.ok_or(NotCalled::Unplaced(Unplaced::NoRoom))?.copy_from_slice(bytes);
+        for (n, ty) in signature.params().enumerate() {
+            let len = args.get(n + 1).copied();
+            if let (true, Some(arg), Some(len)) = (is_pointer(ty), args.get_mut(n), len) {
+                *arg = u64::from(address);
+                address = address.wrapping_add(len as u32);
+            }
+        }
+        Ok(())
+    }
+
+    /// Asks the module for room for so many bytes of a host; the address. None takes no room.
+    fn room(&mut self, bytes: u32) -> Result<u32, NotCalled> {
+        if bytes == 0 {
+            return Ok(0);
+        }
+        let image = self.mapper.image();
+        let is_word = |ty| !matches!(ty, Ty::I64 | Ty::U64 | Ty::F32 | Ty::F64);
+        let id = image.find_name(ON_ARGUMENTS).filter(|id| {
+            image.signature(*id).is_some_and(|of| {
+                of.params().len() == 1
+                    && of.results().len() == 1
+                    && of.params().chain(of.results()).all(is_word)
+            })
+        });
+        let id = id.ok_or(NotCalled::Unplaced(Unplaced::NoArguments))?;
+        let results = self.mapper.call(id, &[u64::from(bytes)]).map_err(NotCalled::Call)?;
+        match results.first().map(|address| *address as u32) {
+            None | Some(0) => Err(NotCalled::Unplaced(Unplaced::NoRoom)),
+            Some(address) => Ok(address),
+        }
     }
 
     /// The image.

@@ -13,7 +13,7 @@ use xmap_link::{
 use crate::access::{Access, may_call};
 use crate::device::report;
 use crate::module::{capped, image_info};
-use crate::{Board, Cue, Device, Handle, HostId, ModuleExport, NotCalled, Ram, Record, Trust};
+use crate::{Board, Cue, Device, Handle, HostId, ModuleExport, NotCalled, Ram, Record, Trust, Unplaced};
 
 /// A stream of bytes to a host: a UART, a socket, a buffer in a test.
 pub trait Wire {
@@ -388,12 +388,18 @@ fn operate<R: Ram, B: Board, T: Trust>(
             let export = callable(device, &export, true)?;
             may_call(caller, device, export)?;
             let mut bytes = ResultBytes::new();
-            let mut each = |of: &[u8]| {
-                let room = bytes.capacity() - bytes.len();
-                // No more than there is room for.
-                _ = bytes.extend_from_slice(of.get(..room).unwrap_or(of));
-            };
+            let mut each = |of: &[u8]| take(&mut bytes, of);
             match outcome(|results| device.call_reading(export, &args, results, &mut each))? {
+                Response::Returned { results } => Response::ReturnedBytes { results, bytes },
+                other => other,
+            }
+        }
+        Request::CallWith { export, mut args, bytes: content } => {
+            let export = callable(device, &export, true)?;
+            may_call(caller, device, export)?;
+            let mut bytes = ResultBytes::new();
+            let mut each = |of: &[u8]| take(&mut bytes, of);
+            match outcome(|results| device.call_placing(export, &mut args, &content, results, &mut each))? {
                 Response::Returned { results } => Response::ReturnedBytes { results, bytes },
                 other => other,
             }
@@ -494,6 +500,12 @@ fn operate<R: Ram, B: Board, T: Trust>(
     })
 }
 
+/// Adds bytes of a result, no more than there is room for.
+fn take(bytes: &mut ResultBytes, of: &[u8]) {
+    let room = bytes.capacity() - bytes.len();
+    _ = bytes.extend_from_slice(of.get(..room).unwrap_or(of));
+}
+
 fn swapped<R: Ram, B: Board, T: Trust>(
     device: &mut Device<R, B, T>,
     module: u8,
@@ -547,6 +559,9 @@ fn outcome(call: impl FnOnce(&mut [u64]) -> Result<usize, NotCalled>) -> Result<
         }
         Err(NotCalled::Stale) => Err(Refusal::StaleHandle),
         Err(NotCalled::Faulted) => Err(Refusal::Faulted),
+        Err(NotCalled::Unplaced(Unplaced::Lengths)) => Err(Refusal::BadMessage),
+        Err(NotCalled::Unplaced(Unplaced::NoArguments)) => Err(Refusal::NoArguments),
+        Err(NotCalled::Unplaced(Unplaced::NoRoom)) => Err(Refusal::NoRoom),
         Err(NotCalled::Unknown | NotCalled::Call(_)) => Err(Refusal::UnknownExport),
     }
 }

@@ -58,7 +58,7 @@ pub use intact::{check_intact, content_hash};
 pub use layout::{
     Extension, FORMAT, HASH_WORD, HASH_WORDS, HEADER_WORDS, Header, MAGIC, NO_START, SECTIONS, Section, field,
 };
-pub use manifest::{Event, EventSource, HOOKS, MAX_EVENTS, Manifest, PinName};
+pub use manifest::{Event, EventSource, HOOKS, MAX_EVENTS, Manifest, ON_ARGUMENTS, PinName};
 pub use op::{Field, Fields, Immediate, Op, Shape, Word, branch_targets, decode, opcode};
 #[cfg(feature = "build")]
 pub use owned::OwnedImage;

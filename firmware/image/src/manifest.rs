@@ -8,7 +8,11 @@ use crate::{ALL_DAYS, DAY_MINUTES, FaultPolicy, Image, Keep, is_plain, limits};
 
 /// Exports that the runtime itself calls, in each module that has them, in the order of a module's life.
 /// They keep these names as their keys.
-pub const HOOKS: [&str; 4] = ["_initialize", "on_mount", "export_cleanup", "on_unmount"];
+pub const HOOKS: [&str; 5] = ["_initialize", "on_mount", "export_cleanup", "on_unmount", ON_ARGUMENTS];
+
+/// The export that says where the bytes of a host's `bytes` and `str` arguments are placed: it takes how many
+/// there are, and returns an address, or 0 where it has no room.
+pub const ON_ARGUMENTS: &str = "on_arguments";
 /// Handlers that a manifest may declare.
 pub const MAX_EVENTS: usize = 32;
 

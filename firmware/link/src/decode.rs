@@ -59,11 +59,11 @@ impl fmt::Display for DecodeError {
 impl core::error::Error for DecodeError {}
 
 /// Kinds of [`Request`]; a test holds it to the enum.
-const REQUESTS: u32 = 32;
+const REQUESTS: u32 = 33;
 /// Kinds of [`Response`]; a test holds it to the enum.
 const RESPONSES: u32 = 25;
 /// Variants of [`crate::Refusal`]; a test holds it to the enum.
-const REFUSALS: u32 = 24;
+const REFUSALS: u32 = 26;
 /// The kind of [`Response::Refused`].
 const REFUSED: u32 = 1;
 
@@ -165,6 +165,7 @@ mod tests {
             Request::Uses { .. } => 29,
             Request::Clock => 30,
             Request::SetClock { .. } => 31,
+            Request::CallWith { .. } => 32,
         }
     }
 
@@ -195,6 +196,8 @@ mod tests {
             Refusal::ExportNotAllowed => 21,
             Refusal::NoRandom => 22,
             Refusal::OtherContract => 23,
+            Refusal::NoArguments => 24,
+            Refusal::NoRoom => 25,
         }
     }
 
@@ -225,6 +228,8 @@ mod tests {
             Refusal::ExportNotAllowed,
             Refusal::NoRandom,
             Refusal::OtherContract,
+            Refusal::NoArguments,
+            Refusal::NoRoom,
         ];
         assert_eq!(refusals.len(), REFUSALS as usize);
         let mut buffer = [0; 64];
@@ -241,7 +246,7 @@ mod tests {
         let later = DecodeError::UnknownRefusal { seq: 1, refusal: REFUSALS };
         assert_eq!(decode_response(&[1, 0, 1, REFUSALS as u8]), Err(later));
         assert_eq!(decode_response(&[1, 0, 1, REFUSALS as u8, 0xff, 3]), Err(later));
-        assert_eq!(later.to_string(), "a refusal of unknown number 24");
+        assert_eq!(later.to_string(), "a refusal of unknown number 26");
     }
 
     /// The kind that docs/link.md gives each response.
@@ -311,6 +316,7 @@ mod tests {
             Request::Uses { from: 0 },
             Request::Clock,
             Request::SetClock { unix_us: 1 },
+            Request::CallWith { export: Export::Id(1), args: Args::new(), bytes: ArgumentBytes::new() },
         ];
         assert_eq!(requests.len(), REQUESTS as usize);
         for (kind, request) in requests.iter().enumerate() {

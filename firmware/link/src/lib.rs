@@ -68,9 +68,9 @@ pub use kept::{KeepFault, KeepStatus, Thing};
 pub use keys::{KEYS_FORMAT, KEYS_MAGIC, KeysError, MAX_KEYS_BYTES, Pattern, RoleKey, RoleKeys};
 pub use lock::{Nonce, Nonces, RoleKeyId, Secret, Tag};
 pub use message::{
-    Access, Args, Boot, Chunk, ClockStatus, Described, EDITION, Export, Hello, ImageInfo, ImageState,
-    MAX_POSITION, Name, PROTOCOL, Refusal, Request, Response, ResultBytes, Status, Trace, TraceEntries,
-    TraceEntry, TrapReport, Types, export_id, features, split_export_id,
+    Access, Args, ArgumentBytes, Boot, Chunk, ClockStatus, Described, EDITION, Export, Hello, ImageInfo,
+    ImageState, MAX_POSITION, Name, PROTOCOL, Refusal, Request, Response, ResultBytes, Status, Trace,
+    TraceEntries, TraceEntry, TrapReport, Types, export_id, features, split_export_id,
 };
 pub use operate::{
     DeviceEvent, DeviceEventKind, DeviceEvents, HostCounts, Life, ModuleStatus, RollbackReason,

@@ -20,6 +20,10 @@ pub const MAX_ARGS: usize = 16;
 /// Bytes of all `bytes` and `str` results of a call: with sixteen results they fit a tagged frame.
 pub const MAX_RESULT_BYTES: usize = 256;
 
+/// Bytes of all `bytes` and `str` arguments of a call: with sixteen arguments and a name they fit a tagged
+/// frame.
+pub const MAX_ARGUMENT_BYTES: usize = 240;
+
 /// Bytes of a name in a message. An export with a longer key is called by its number.
 pub const MAX_NAME: usize = 64;
 

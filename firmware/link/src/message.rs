@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::kept::KeepStatus;
 use crate::limits::{
-    CONTRACT_BYTES, MAX_ARGS, MAX_BANKS, MAX_CHUNK, MAX_LIMITS, MAX_NAME, MAX_RESULT_BYTES,
-    MAX_TRACE_ENTRIES, MAX_USES, MAX_VERSION,
+    CONTRACT_BYTES, MAX_ARGS, MAX_ARGUMENT_BYTES, MAX_BANKS, MAX_CHUNK, MAX_LIMITS, MAX_NAME,
+    MAX_RESULT_BYTES, MAX_TRACE_ENTRIES, MAX_USES, MAX_VERSION,
 };
 use crate::operate::{DeviceEvents, HostCounts, ModuleStatus};
 use crate::trust::{PolicyState, TrustStatus};
@@ -234,7 +234,21 @@ pub enum Request {
         /// Microseconds since 1970, UTC.
         unix_us: i64,
     },
+    /// Kind 32: run an export with the content of its `bytes` and `str` arguments, which the device places
+    /// where the module's `on_arguments` says. Answered as [`Request::CallBytes`]; refused with
+    /// [`Refusal::NoArguments`] or [`Refusal::NoRoom`].
+    CallWith {
+        /// Which one.
+        export: Export,
+        /// Its arguments: of each `bytes` and `str` anything in the place of the address, then its length.
+        args: Args,
+        /// The bytes of each `bytes` and `str`, one behind the other.
+        bytes: ArgumentBytes,
+    },
 }
+
+/// The bytes of arguments.
+pub type ArgumentBytes = Vec<u8, MAX_ARGUMENT_BYTES>;
 
 /// The bytes of results.
 pub type ResultBytes = Vec<u8, MAX_RESULT_BYTES>;
@@ -565,6 +579,10 @@ pub enum Refusal {
     NoRandom,
     /// The export is not what the host was made for: its contract has another hash.
     OtherContract,
+    /// The module takes no bytes of a host: it has no `on_arguments`.
+    NoArguments,
+    /// The module has no room for the bytes of the arguments.
+    NoRoom,
 }
 
 impl fmt::Display for Refusal {
@@ -599,6 +617,10 @@ impl fmt::Display for Refusal {
             Self::ExportNotAllowed => f.write_str("the export is not on the key's list"),
             Self::NoRandom => f.write_str("it has no random numbers for a session"),
             Self::OtherContract => f.write_str("the export is not what this client was made for"),
+            Self::NoArguments => {
+                f.write_str("the module takes no text or bytes: it exports no `on_arguments`")
+            }
+            Self::NoRoom => f.write_str("the module has no room for this text or these bytes"),
         }
     }
 }

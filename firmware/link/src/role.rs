@@ -67,6 +67,7 @@ impl Request {
             | Self::Clock => Role::Observe,
             Self::Call { .. }
             | Self::CallBytes { .. }
+            | Self::CallWith { .. }
             | Self::Bind { .. }
             | Self::BindContract { .. }
             | Self::CallHandle { .. }

@@ -189,6 +189,10 @@ fn each_role_may_what_it_says_and_what_those_below_it_may() {
         (Role::Observe, Request::Clock),
         (Role::Call, call()),
         (Role::Call, Request::CallBytes { export: Export::Id(0), args: Args::new() }),
+        (
+            Role::Call,
+            Request::CallWith { export: Export::Id(0), args: Args::new(), bytes: ArgumentBytes::new() },
+        ),
         (Role::Call, Request::Bind { export: Export::Id(0) }),
         (Role::Operate, Request::Begin { module: 0, bytes: 4, hash: [0; 32], token: 1 }),
         (Role::Operate, Request::Confirm { module: 0 }),

@@ -129,7 +129,11 @@ fn the_largest_messages_fit() {
         assert!(encode_response(u16::MAX, response, &mut [0; 160]).is_ok());
     }
     assert!(encode_response(u16::MAX, responses.last().unwrap(), &mut [0; 160]).is_ok());
-    let call = Request::CallBytes { export: Export::Name(name), args };
+    let call = Request::CallWith {
+        export: Export::Name(name),
+        args,
+        bytes: [0xff; MAX_ARGUMENT_BYTES].into_iter().collect(),
+    };
     let data: Chunk = [0xff; MAX_CHUNK].into_iter().collect();
     let requests = [
         call,

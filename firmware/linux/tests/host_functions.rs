@@ -8,7 +8,7 @@ use std::time::UNIX_EPOCH;
 
 use common::{Device, build};
 use tiny_mapper::TrapCode;
-use xmap_client::{ErrorCode, Outcome};
+use xmap_client::{ErrorCode, Outcome, run_call};
 use xmap_link::{DeviceEventKind, Export};
 
 #[test]
@@ -28,6 +28,20 @@ fn random_numbers_are_the_kernels() {
     words.sort_unstable();
     words.dedup();
     assert_eq!(words.len(), 4);
+}
+
+#[test]
+fn text_of_a_host_lands_in_the_module() {
+    let manifest = "module = { name = \"hall\", board = \"rpi4b\", wasm = \"hall.wasm\" }\n\
+                    [exports]\necho = { params = [\"text: str\"], results = [\"str\"] }\n";
+    let wat = r#"(module (memory 1)
+        (func (export "on_arguments") (param i32) (result i32) (i32.const 1024))
+        (func (export "echo") (param i32 i32) (result i32 i32) (local.get 0) (local.get 1)))"#;
+    let mut device = Device::new(&build(manifest, wat));
+    device.start();
+    let mut host = device.host();
+    let called = run_call(&mut host.0, "echo", &["gr\u{fc}n".into()]).unwrap();
+    assert_eq!(called.to_string(), "echo -> \"gr\u{fc}n\"");
 }
 
 #[test]

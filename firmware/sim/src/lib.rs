@@ -25,6 +25,7 @@
 //! wins: a store makes the line follow it, a level from outside overrides that until the next store, and
 //! a `gpio.direction` call settles it for good ([`Gpio::set_auto`]).
 
+mod arguments;
 mod board;
 mod gpio;
 mod i2c;
@@ -38,6 +39,7 @@ mod svg;
 mod value;
 mod waveform;
 
+pub use arguments::{ArgumentError, Arguments};
 pub use board::SimBoard;
 pub use gpio::{Contention, Gpio};
 pub use i2c::{Eeprom, I2cDevice, I2cFault, Pcf8574, RegisterFile, Rtc, Tmp105, Transfer};

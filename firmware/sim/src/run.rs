@@ -5,12 +5,13 @@ use std::fmt;
 
 use tiny_mapper::{CallError, LogLevel, Trap};
 use xmap_boards::Line;
+use xmap_device::{NotCalled, Unplaced};
 use xmap_image::{ExportId, Plain, Stamp};
 use xmap_link::Life;
 
 use crate::script::{Action, ChipStep, Step, When};
 use crate::value::parse_whole;
-use crate::{Access, Contention, EventKind, Script, Sim, Standstill, Value, time};
+use crate::{Access, Arguments, Contention, EventKind, Script, Sim, Standstill, Value, time};
 
 /// Runs a script and shows, in order, what the plain trace of the run has: first what the module did since
 /// the simulation began or was last asked ([`Sim::show_new`]), so for a new simulation its start function,
@@ -248,7 +249,7 @@ impl<'p> Player<'p> {
         sim: &mut Sim,
         name: &str,
         export: ExportId,
-        args: &[u64],
+        args: &Arguments,
         results: &Option<Vec<String>>,
     ) -> Result<Acted, StepErrorKind> {
         // A swap in a loop, or an image that was taken back, has changed what runs.
@@ -257,14 +258,14 @@ impl<'p> Player<'p> {
         }
         let image = sim.image();
         let fits = image.find(name) == Some(export)
-            && image.signature(export).is_some_and(|signature| signature.params().len() == args.len());
+            && image.signature(export).is_some_and(|signature| signature.params().len() == args.raw.len());
         if !fits {
             return Err(StepErrorKind::OtherImage { name: name.to_owned() });
         }
         let key = image.key(export).unwrap_or_default().to_owned();
         // A host asked for it.
         sim.device().heard();
-        let outcome = call(sim, name, export, args);
+        let outcome = call(sim, name, export, args)?;
         let passed = sim.pass(0).map_err(StepErrorKind::Standstill);
         self.outcomes.insert(key.clone(), outcome.clone());
         let held = match results {
@@ -384,14 +385,15 @@ fn is_place(place: &str, file: &str, line: u32) -> bool {
     ends && number.and_then(|number| number.parse().ok()) == Some(line)
 }
 
-fn call(sim: &mut Sim, name: &str, export: ExportId, args: &[u64]) -> Shown {
+fn call(sim: &mut Sim, name: &str, export: ExportId, args: &Arguments) -> Result<Shown, StepErrorKind> {
     let name = name.to_owned();
-    match sim.call_alone(export, args) {
+    Ok(match sim.call_alone(export, args) {
         Ok(values) => Shown::Returned { name, values },
-        Err(CallError::Trap(trap)) => Shown::Trapped { name, trap },
+        Err(NotCalled::Call(CallError::Trap(trap))) => Shown::Trapped { name, trap },
+        Err(NotCalled::Unplaced(why)) => return Err(StepErrorKind::Unplaced { name, why }),
         Err(_) if sim.status().life == Life::Faulted => Shown::Faulted { name },
-        Err(error) => unreachable!("the script was checked against the image: {error}"),
-    }
+        Err(error) => unreachable!("the script was checked against the image: {error:?}"),
+    })
 }
 
 impl Shown {
@@ -462,6 +464,13 @@ pub enum StepErrorKind {
         /// The export, as the script names it.
         name: String,
     },
+    /// The bytes of the arguments found no place in the module.
+    Unplaced {
+        /// The export, as the script names it.
+        name: String,
+        /// Why not.
+        why: Unplaced,
+    },
     /// The panel was unmounted.
     NoPanel,
     /// A device on a bus has not what a step names.
@@ -493,6 +502,7 @@ impl fmt::Display for StepErrorKind {
             Self::OtherImage { name } => {
                 write!(f, "the image that runs by now has no export `{name}` with these parameters")
             }
+            Self::Unplaced { name, why } => write!(f, "`{name}`: {why}"),
             Self::NoPanel => f.write_str("the panel was unmounted"),
             Self::Device { name, why } => write!(f, "`{name}`: {why}"),
         }

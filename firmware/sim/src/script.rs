@@ -20,6 +20,8 @@ use tiny_mapper::TrapCode;
 use xmap_boards::Line;
 use xmap_image::{ExportId, Image, OwnedImage};
 
+use crate::Arguments;
+
 pub use chips::{Chip, ChipStep};
 pub use error::{ScriptError, ScriptErrorKind};
 pub use read::{MAX_STEPS, parse_args};
@@ -48,8 +50,8 @@ pub enum Action {
         name: String,
         /// The export.
         export: ExportId,
-        /// The arguments, as registers hold them.
-        args: Vec<u64>,
+        /// The arguments.
+        args: Arguments,
         /// The results that it must have, as they are printed.
         results: Option<Vec<String>>,
     },

@@ -5,12 +5,14 @@ use std::fmt;
 
 use tiny_mapper::{Counters, LogLevel, Trap, TrapCode};
 use xmap_boards::Line;
-use xmap_device::{Device, Failure, Limits, ModuleExport, MountError, NotCalled, Ram, SlotMemory};
+use xmap_device::{Device, Failure, Limits, ModuleExport, MountError, NotCalled, Ram, SlotMemory, Unplaced};
 use xmap_image::{ExportId, Image, OwnedImage, PinMode, PinRow, VerifyError, Word, limits};
 use xmap_link::{DeviceEvent, DeviceEventKind, Life, ModuleStatus};
 
 use crate::value::Unfit;
-use crate::{Access, Contention, EventKind, Shown, Signal, SimBoard, StepErrorKind, Value};
+use crate::{
+    Access, ArgumentError, Arguments, Contention, EventKind, Shown, Signal, SimBoard, StepErrorKind, Value,
+};
 
 /// A panel on a simulated board.
 ///
@@ -169,6 +171,8 @@ pub enum CallError {
     },
     /// The call stopped. The panel can be called again, unless its policy says otherwise.
     Trap(Trap),
+    /// The bytes of the arguments found no place in the module.
+    Unplaced(Unplaced),
     /// The module is faulted: its outputs are safe, and it takes no calls.
     Faulted,
 }
@@ -182,6 +186,7 @@ impl fmt::Display for CallError {
             }
             Self::Argument { position, unfit } => write!(f, "argument {position}: {unfit}"),
             Self::Trap(trap) => trap.fmt(f),
+            Self::Unplaced(why) => why.fmt(f),
             Self::Faulted => f.write_str("the module is faulted, and takes no calls"),
         }
     }
@@ -349,22 +354,17 @@ impl Sim {
         let image = self.image();
         let export = image.find(name).and_then(|id| Some((id, image.signature(id)?)));
         let (id, signature) = export.ok_or_else(|| CallError::UnknownExport(name.to_owned()))?;
-        let (expected, given) = (signature.params().len(), args.len());
-        if expected != given {
-            return Err(CallError::ArgumentCount { expected, given });
-        }
-        let raw = signature.params().zip(args).enumerate().map(|(position, (ty, value))| {
-            value.to_raw(ty).map_err(|unfit| CallError::Argument { position, unfit })
-        });
-        let raw: Vec<u64> = raw.collect::<Result<_, _>>()?;
-        let outcome = self.call_alone(id, &raw);
+        let params: Vec<_> = signature.params().collect();
+        let args = Arguments::of_values(&params, args).map_err(|error| match error {
+            ArgumentError::Count { expected } => CallError::ArgumentCount { expected, given: args.len() },
+            ArgumentError::Unfit { position, unfit } => CallError::Argument { position, unfit },
+        })?;
+        let outcome = self.call_alone(id, &args);
         self.advance(0);
         match outcome {
             Ok(results) => Ok(results),
-            Err(tiny_mapper::CallError::Trap(trap)) => Err(CallError::Trap(trap)),
-            Err(tiny_mapper::CallError::ArgumentCount { expected, given }) => {
-                Err(CallError::ArgumentCount { expected, given })
-            }
+            Err(NotCalled::Call(tiny_mapper::CallError::Trap(trap))) => Err(CallError::Trap(trap)),
+            Err(NotCalled::Unplaced(why)) => Err(CallError::Unplaced(why)),
             Err(_) if self.device.life(0) == Life::Faulted => Err(CallError::Faulted),
             Err(_) => Err(CallError::UnknownExport(name.to_owned())),
         }
@@ -378,17 +378,17 @@ impl Sim {
     /// # Panics
     /// As [`Sim::advance`].
     pub fn call_raw(&mut self, id: ExportId, args: &[u64]) -> Result<Vec<u64>, tiny_mapper::CallError> {
-        let outcome = self.run_export(id, args, &mut |_| {});
+        let args = Arguments { raw: args.to_vec(), content: None };
+        let outcome = self.run_export(id, &args, &mut |_| {});
         self.advance(0);
-        outcome
+        outcome.map_err(|error| match error {
+            NotCalled::Call(error) => error,
+            _ => tiny_mapper::CallError::UnknownExport,
+        })
     }
 
-    /// Calls an export with arguments as registers hold them; what falls due by it still waits.
-    pub(crate) fn call_alone(
-        &mut self,
-        id: ExportId,
-        args: &[u64],
-    ) -> Result<Vec<Value>, tiny_mapper::CallError> {
+    /// Calls an export; what falls due by it still waits.
+    pub(crate) fn call_alone(&mut self, id: ExportId, args: &Arguments) -> Result<Vec<Value>, NotCalled> {
         let mut bytes = Vec::new();
         let raw = self.run_export(id, args, &mut |of| bytes.push(of.to_vec()))?;
         let image = self.image();
@@ -399,17 +399,19 @@ impl Sim {
     fn run_export(
         &mut self,
         id: ExportId,
-        args: &[u64],
+        args: &Arguments,
         each: &mut dyn FnMut(&[u8]),
-    ) -> Result<Vec<u64>, tiny_mapper::CallError> {
+    ) -> Result<Vec<u64>, NotCalled> {
         let mut results = [0; limits::MAX_PARAMS];
         self.reach(0, id);
         let export = ModuleExport { module: 0, export: id };
-        match self.device.call_reading(export, args, &mut results, each) {
-            Ok(count) => Ok(results[..count].to_vec()),
-            Err(NotCalled::Call(error)) => Err(error),
-            Err(_) => Err(tiny_mapper::CallError::UnknownExport),
-        }
+        let count = match &args.content {
+            None => self.device.call_reading(export, &args.raw, &mut results, each),
+            Some(content) => {
+                self.device.call_placing(export, &mut args.raw.clone(), content, &mut results, each)
+            }
+        }?;
+        Ok(results[..count].to_vec())
     }
 
     /// The line that the manifest gives this name.

@@ -32,9 +32,9 @@ pub enum Value {
     F32(f32),
     /// `f64`.
     F64(f64),
-    /// `bytes`, as a result.
+    /// `bytes`.
     Bytes(Vec<u8>),
-    /// `str`, as a result.
+    /// `str`.
     Str(String),
 }
 
@@ -67,7 +67,8 @@ pub(crate) fn expected(ty: Ty) -> &'static str {
         Ty::I64 => "an i64: -9223372036854775808 to 18446744073709551615",
         Ty::F32 => "an f32: a decimal number",
         Ty::F64 => "an f64: a decimal number",
-        Ty::BytesPtr | Ty::StrPtr => "an address in the module's memory: 0 to 4294967295",
+        Ty::BytesPtr => "bytes as 0x and two digits each, or an address and a length",
+        Ty::StrPtr => "a text, or an address and a length",
         Ty::Len => "a length in bytes: 0 to 4294967295",
     }
 }
@@ -222,6 +223,40 @@ pub(crate) fn parse_whole(text: &str) -> Option<i128> {
     Some(if negative { -n } else { n })
 }
 
+/// The text between quotes; `None` where a quote or an escape is wrong.
+pub(crate) fn unquoted(word: &str) -> Option<String> {
+    let inner = word.strip_prefix('"')?.strip_suffix('"').filter(|_| word.len() > 1)?;
+    let mut text = String::new();
+    let mut chars = inner.chars();
+    while let Some(c) = chars.next() {
+        text.push(match c {
+            '"' => return None,
+            '\\' => match chars.next()? {
+                'n' => '\n',
+                'r' => '\r',
+                't' => '\t',
+                '0' => '\0',
+                c @ ('"' | '\\' | '\'') => c,
+                'u' => {
+                    let (digits, rest) = chars.as_str().strip_prefix('{')?.split_once('}')?;
+                    chars = rest.chars();
+                    char::from_u32(u32::from_str_radix(digits, 16).ok()?)?
+                }
+                _ => return None,
+            },
+            c => c,
+        });
+    }
+    Some(text)
+}
+
+/// The bytes of `0x` and two digits each.
+pub(crate) fn bytes(word: &str) -> Option<Vec<u8>> {
+    let (pairs, rest) = word.strip_prefix("0x")?.as_bytes().as_chunks::<2>();
+    let byte = |pair: &[u8; 2]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
+    if rest.is_empty() { pairs.iter().map(byte).collect() } else { None }
+}
+
 /// A bool as `true` or `false`, a whole number as a decimal, a float as the shortest decimal that reads back
 /// as the same float of its type. Bytes are hexadecimal digits behind `0x`; a text stands in quotes, with
 /// what would end its line escaped as Rust does it.
@@ -344,6 +379,18 @@ mod tests {
         assert_eq!(Value::from(1).to_raw(Ty::F32), Err(Unfit { ty: Ty::F32 }));
         assert_eq!(Value::from(1.5).to_raw(Ty::I32), Err(Unfit { ty: Ty::I32 }));
         assert_eq!(Value::from(0.1).to_raw(Ty::F32), Ok(u64::from(0.1f32.to_bits())));
+    }
+
+    #[test]
+    fn a_text_in_quotes_is_what_is_printed() {
+        for text in ["", "a b", "\"\\\n\t\r\0'", "\u{e9}\u{200b}"] {
+            assert_eq!(unquoted(&format!("{text:?}")).as_deref(), Some(text));
+        }
+        for bad in ["", "\"", "a", "\"a", "\"\\x\"", "\"\\u{110000}\"", "\"\\\""] {
+            assert_eq!(unquoted(bad), None, "{bad}");
+        }
+        assert_eq!(bytes("0x00Ff"), Some(vec![0, 0xff]));
+        assert_eq!((bytes("0x"), bytes("0x0"), bytes("0xg0"), bytes("00")), (Some(vec![]), None, None, None));
     }
 
     proptest! {

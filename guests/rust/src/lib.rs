@@ -302,5 +302,8 @@ macro_rules! panic_is_trap {
     };
 }
 
+mod arguments;
 mod lifecycle;
+
+pub use arguments::{Arguments, bytes, text};
 pub use lifecycle::{Context, Error, Handle, Lifecycle};

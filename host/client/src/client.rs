@@ -4,10 +4,10 @@ use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
 use xmap_boards::{Board, BoardId, RPI4B};
-use xmap_link::limits::MAX_ARGS;
+use xmap_link::limits::{MAX_ARGS, MAX_ARGUMENT_BYTES};
 use xmap_link::{
-    Args, Described, EDITION, Export, Hello, PROTOCOL, Refusal, Request, Response, Role, Status, Trace,
-    TraceEntry, TrapReport, export_id, features,
+    Args, ArgumentBytes, Described, EDITION, Export, Hello, PROTOCOL, Refusal, Request, Response, Role,
+    Status, Trace, TraceEntry, TrapReport, export_id, features,
 };
 
 use crate::error::{Error, ErrorCode};
@@ -177,6 +177,36 @@ impl Client {
     pub fn call_bytes(&mut self, export: &Export, args: &[u64]) -> Result<(Outcome, Vec<u8>), Error> {
         let args = self.fitting(args)?;
         match self.session.ask(&Request::CallBytes { export: export.clone(), args })? {
+            Response::ReturnedBytes { results, bytes } => {
+                Ok((Outcome::Returned(results.to_vec()), bytes.to_vec()))
+            }
+            Response::Trapped(trap) => Ok((Outcome::Trapped(trap), Vec::new())),
+            other => Err(self.unwanted(&other)),
+        }
+    }
+
+    /// Runs an export with the content of its `bytes` and `str` arguments, as [`Client::call_bytes`]:
+    /// `content` has it, one behind the other, and `args` of each its length behind a 0.
+    ///
+    /// # Errors
+    ///
+    /// As [`Client::call`]; more than [`MAX_ARGUMENT_BYTES`] are [`ErrorCode::CallArgument`], and a module
+    /// that does not take them [`ErrorCode::DeviceRefused`].
+    pub fn call_with(
+        &mut self,
+        export: &Export,
+        args: &[u64],
+        content: &[u8],
+    ) -> Result<(Outcome, Vec<u8>), Error> {
+        let args = self.fitting(args)?;
+        let bytes = ArgumentBytes::from_slice(content).map_err(|_| {
+            let message = format!(
+                "{} bytes of text and bytes, at most {MAX_ARGUMENT_BYTES} fit a call over the link",
+                content.len()
+            );
+            self.error(ErrorCode::CallArgument, &message)
+        })?;
+        match self.session.ask(&Request::CallWith { export: export.clone(), args, bytes })? {
             Response::ReturnedBytes { results, bytes } => {
                 Ok((Outcome::Returned(results.to_vec()), bytes.to_vec()))
             }

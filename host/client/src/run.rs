@@ -5,7 +5,7 @@ use std::fmt;
 use tiny_mapper::TrapCode;
 use xmap_image::Ty;
 use xmap_link::{Described, Export, MAX_POSITION, ModuleStatus, TrapReport, export_id, split_export_id};
-use xmap_sim::Value;
+use xmap_sim::{ArgumentError, Arguments, Value};
 
 use crate::client::{Client, Outcome};
 use crate::error::{Error, ErrorCode};
@@ -69,19 +69,22 @@ pub fn run_call_in(
     let params = types(client, &export.params)?;
     let results = types(client, &export.results)?;
     let misfit = |message: String| client.error(ErrorCode::CallArgument, &format!("{name}: {message}"));
-    if params.len() != args.len() {
-        let plural = if params.len() == 1 { "" } else { "s" };
-        return Err(misfit(format!("expected {} argument{plural}, found {}", params.len(), args.len())));
-    }
-    let mut raw = Vec::new();
-    for (position, (ty, text)) in params.iter().zip(args).enumerate() {
-        let value = Value::parse(*ty, text).and_then(|value| value.to_raw(*ty));
-        raw.push(value.map_err(|error| misfit(format!("argument {position}: {error}, found `{text}`")))?);
-    }
+    let texts: Vec<&str> = args.iter().map(String::as_str).collect();
+    let Arguments { raw, content } =
+        Arguments::parse(&params, &texts, false).map_err(|error| match error {
+            ArgumentError::Count { expected } => {
+                let plural = if expected == 1 { "" } else { "s" };
+                misfit(format!("expected {expected} argument{plural}, found {}", args.len()))
+            }
+            ArgumentError::Unfit { position, unfit } => {
+                misfit(format!("argument {position}: {unfit}, found `{}`", texts[position]))
+            }
+        })?;
     let id = Export::Id(export.id);
-    let outcome = match results.iter().any(is_pointer) {
-        true => client.call_bytes(&id, &raw),
-        false => client.call(&id, &raw).map(|outcome| (outcome, Vec::new())),
+    let outcome = match content {
+        Some(content) => client.call_with(&id, &raw, &content),
+        None if results.iter().any(is_pointer) => client.call_bytes(&id, &raw),
+        None => client.call(&id, &raw).map(|outcome| (outcome, Vec::new())),
     };
     let (outcome, bytes) = outcome.map_err(|mut error| {
         // The list has keys, and the caller may have said a number or the name in the module.

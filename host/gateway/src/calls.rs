@@ -81,8 +81,9 @@ fn same_contract(device: &Device, export: &ExportOf, asked: &str) -> Result<(), 
     Ok(())
 }
 
-/// Arguments as the client takes them. A boolean is for a `bool`, a number or a text of one for any other
-/// type: JSON has no infinities, and many readers of it no whole numbers of 64 bits.
+/// Arguments as the client takes them. A boolean is for a `bool`, a text for a `str`, a text of `0x` and two
+/// digits each for `bytes`, a number or a text of one for any other type: JSON has no infinities, and many
+/// readers of it no whole numbers of 64 bits.
 fn texts(export: &ExportOf, args: &[Json]) -> Result<Vec<String>, Problem> {
     let misfit = |detail: String| {
         Problem::new(
@@ -91,21 +92,25 @@ fn texts(export: &ExportOf, args: &[Json]) -> Result<Vec<String>, Problem> {
             format!("{}: {detail}", export.key),
         )
     };
-    let takes = export.params.len();
-    if args.len() != takes {
+    // A `bytes` or `str` is one value, or an address in the module's memory and a length.
+    let values: Vec<&str> = export.params.iter().copied().filter(|ty| *ty != "len").collect();
+    let types = if args.len() == export.params.len() { &export.params } else { &values };
+    let takes = values.len();
+    if args.len() != types.len() {
         let plural = if takes == 1 { "" } else { "s" };
         return Err(misfit(format!("expected {takes} argument{plural}, found {}", args.len())));
     }
     let one = |(position, (arg, ty)): (usize, (&Json, &&str))| match arg {
         Json::Bool(value) if *ty == "bool" => Ok(value.to_string()),
         Json::Number(number) if *ty != "bool" => Ok(number.to_string()),
+        Json::String(text) if *ty == "str" || *ty == "bytes" => Ok(text.clone()),
         Json::String(text) if *ty != "bool" && text.len() <= 64 => Ok(text.clone()),
         other => {
             let shown: String = other.to_string().chars().take(40).collect();
             Err(misfit(format!("argument {position}: expected {ty}, found {shown}")))
         }
     };
-    args.iter().zip(&export.params).enumerate().map(one).collect()
+    args.iter().zip(types).enumerate().map(one).collect()
 }
 
 /// A level for an input of a simulated device, by the line's name or number.

@@ -12,7 +12,7 @@ use xmap::uses::broken;
 use xmap_boards::{Board, LineSet, RegisterKind};
 use xmap_client::{Client, Error, ErrorCode, Incoming, Switch, hex, run_call};
 use xmap_compiler::codes::Code;
-use xmap_image::{Image, Ty};
+use xmap_image::{HOOKS, Image, Ty};
 use xmap_link::{Access, DeviceEventKind, Export, ModuleStatus, TraceEntry, export_id, features};
 use xmap_trust::{SEAL_WORDS, Seal};
 
@@ -35,8 +35,6 @@ const MOST_EXPORTS: u16 = 256;
 /// Stores that are told in one look; a panel that drives a line as fast as it can has far more, and is not to
 /// keep the device from its jobs.
 const MOST_STORES: usize = 96;
-/// Exports that a device calls by itself.
-const HOOKS: [&str; 4] = ["_initialize", "on_mount", "on_unmount", "export_cleanup"];
 
 /// The thread's side of a device.
 pub(crate) struct Task {

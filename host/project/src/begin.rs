@@ -129,6 +129,7 @@ impl Language {
                 (".cargo/config.toml", include_str!("../templates/rust/config.toml")),
                 ("xmap-guest/Cargo.toml", include_str!("../guests/guest.toml")),
                 ("xmap-guest/src/lib.rs", include_str!("../guests/lib.rs")),
+                ("xmap-guest/src/arguments.rs", include_str!("../guests/arguments.rs")),
                 ("xmap-guest/src/lifecycle.rs", include_str!("../guests/lifecycle.rs")),
                 ("xmap-guest/src/state.rs", include_str!("../guests/state.rs")),
             ],

@@ -232,7 +232,7 @@ fn no_panel_exceeds_what_xmap_build_prints() {
                 How::Bounded(_) if waits => continue,
                 _ => {}
             }
-            calls.push(Call { export: export.0, args: args.clone() });
+            calls.push(Call { export: export.0, args: args.raw.clone() });
             bounds.push((image.name(*export).unwrap(), report.bound().1.unwrap()));
         }
         let measured = bench.run(What::Return, &compiled.words, &calls).unwrap();

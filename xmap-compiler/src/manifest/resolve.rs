@@ -6,7 +6,7 @@ use std::{
 };
 
 use xmap_image::{
-    EventSource, HOOKS, Plain, Ty,
+    EventSource, HOOKS, ON_ARGUMENTS, Plain, Ty,
     limits::{MAX_EXPORTS, MAX_PARAMS, MAX_STRING_BYTES},
 };
 
@@ -144,6 +144,7 @@ fn hook(name: &str) -> Option<(&'static [WasmTy], &'static [WasmTy])> {
     match name {
         "on_mount" => Some((&[], &[WasmTy::I32])),
         CLEANUP => Some((&[WasmTy::I32], &[])),
+        ON_ARGUMENTS => Some((&[WasmTy::I32], &[WasmTy::I32])),
         "_initialize" | "on_unmount" => Some((&[], &[])),
         _ => None,
     }

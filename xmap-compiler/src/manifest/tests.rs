@@ -314,11 +314,12 @@ fn what_the_runtime_calls_has_its_types() {
         function("_initialize", &[], &[]),
         function("on_mount", &[], &[I32]),
         function("export_cleanup", &[I32], &[]),
+        function("on_arguments", &[I32], &[I32]),
         function("on_unmount", &[], &[]),
     ];
     let mapped = resolve_exports(&bare, &good).unwrap();
     let keys: Vec<_> = mapped.iter().map(|m| m.key.as_str()).collect();
-    assert_eq!(keys, ["_initialize", "export_cleanup", "on_mount", "on_unmount"]);
+    assert_eq!(keys, ["_initialize", "export_cleanup", "on_arguments", "on_mount", "on_unmount"]);
     // Every handle is an argument that fits.
     assert_eq!((&mapped[1].params[..], &mapped[1].param_names[..]), (&[Ty::U32][..], &["handle".into()][..]));
 
@@ -329,6 +330,7 @@ fn what_the_runtime_calls_has_its_types() {
         ("export_cleanup", &[], &[], "expected (i32) -> (), found () -> ()"),
         ("export_cleanup", &[I64], &[], "expected (i32) -> (), found (i64) -> ()"),
         ("export_cleanup", &[I32], &[I32], "expected (i32) -> (), found (i32) -> (i32)"),
+        ("on_arguments", &[I32], &[], "expected (i32) -> (i32), found (i32) -> ()"),
     ] {
         let errors = resolve_exports(&bare, &[function(name, params, results)]).unwrap_err();
         assert_eq!(errors.0[0].message, format!("{name}: {expected}"));

@@ -5,8 +5,8 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use xmap_link::limits::{
-    MAX_ARGS, MAX_CHUNK, MAX_HAPPENINGS, MAX_MODULE_NAME, MAX_NAME, MAX_REASON, MAX_RESULT_BYTES,
-    MAX_TRACE_ENTRIES, MAX_USES, MAX_VERSION,
+    MAX_ARGS, MAX_ARGUMENT_BYTES, MAX_CHUNK, MAX_HAPPENINGS, MAX_MODULE_NAME, MAX_NAME, MAX_REASON,
+    MAX_RESULT_BYTES, MAX_TRACE_ENTRIES, MAX_USES, MAX_VERSION,
 };
 use xmap_link::*;
 
@@ -89,6 +89,9 @@ pub fn operation() -> impl Strategy<Value = Request> {
         any::<u16>().prop_map(|from| Request::Uses { from }),
         Just(Request::Clock),
         any::<i64>().prop_map(|unix_us| Request::SetClock { unix_us }),
+        (export(), args(), vec(any::<u8>(), 0..=MAX_ARGUMENT_BYTES)).prop_map(|(export, args, bytes)| {
+            Request::CallWith { export, args, bytes: bytes.into_iter().collect() }
+        }),
     ]
 }
 
@@ -161,6 +164,8 @@ fn refusal() -> impl Strategy<Value = Refusal> {
         Just(Refusal::ExportNotAllowed),
         Just(Refusal::NoRandom),
         Just(Refusal::OtherContract),
+        Just(Refusal::NoArguments),
+        Just(Refusal::NoRoom),
     ]
 }
 

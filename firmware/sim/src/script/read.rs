@@ -8,7 +8,8 @@ use xmap_image::{ExportId, Image, OwnedImage, PinMode, Signature, Stamp, Ty};
 use super::chips;
 use super::words::{Place, Words};
 use super::{Action, Drive, ScriptError, ScriptErrorKind, Step, When};
-use crate::value::{Value, expected, parse_whole};
+use crate::arguments::{ArgumentError, Arguments};
+use crate::value::{Value, bytes, expected, parse_whole, unquoted};
 
 /// Steps of a script as they are played: what `repeat` makes more of takes minutes.
 pub const MAX_STEPS: u64 = 1_000_000;
@@ -336,19 +337,20 @@ pub fn parse_args(
     name: &str,
     signature: Signature<'_>,
     args: &[&str],
-) -> Result<Vec<u64>, (usize, ScriptErrorKind)> {
+) -> Result<Arguments, (usize, ScriptErrorKind)> {
     let params: Vec<Ty> = signature.params().collect();
-    if params.len() != args.len() {
-        let at = params.len().min(args.len());
-        let kind = ScriptErrorKind::Arguments { name: name.to_owned(), expected: params, given: args.len() };
-        return Err((at, kind));
-    }
-    let read = |(n, (ty, text)): (usize, (&Ty, &&str))| {
-        Value::parse(*ty, text)
-            .and_then(|value| value.to_raw(*ty))
-            .map_err(|_| (n, ScriptErrorKind::Argument { found: (*text).to_owned(), ty: *ty }))
-    };
-    params.iter().zip(args).enumerate().map(read).collect()
+    Arguments::parse(&params, args, true).map_err(|error| match error {
+        ArgumentError::Count { expected } => {
+            let expected_types = params.iter().copied().filter(|ty| *ty != Ty::Len).collect();
+            let name = name.to_owned();
+            let kind = ScriptErrorKind::Arguments { name, expected: expected_types, given: args.len() };
+            (expected.min(args.len()), kind)
+        }
+        ArgumentError::Unfit { position, unfit } => {
+            let found = args.get(position).map_or("", |text| text).to_owned();
+            (position, ScriptErrorKind::Argument { found, ty: unfit.ty })
+        }
+    })
 }
 
 /// The results that an export must have, as they are printed.
@@ -433,39 +435,6 @@ fn time_from(words: &mut Words<'_>, plus: bool) -> Place<u64> {
     plain.or_else(|| quantity(text, TIME).ok()).ok_or_else(|| unfit(word))
 }
 
-/// The text between quotes; `None` where a quote or an escape is wrong.
-fn unquoted(word: &str) -> Option<String> {
-    let inner = word.strip_prefix('"')?.strip_suffix('"').filter(|_| word.len() > 1)?;
-    let mut text = String::new();
-    let mut chars = inner.chars();
-    while let Some(c) = chars.next() {
-        text.push(match c {
-            '"' => return None,
-            '\\' => match chars.next()? {
-                'n' => '\n',
-                'r' => '\r',
-                't' => '\t',
-                '0' => '\0',
-                c @ ('"' | '\\' | '\'') => c,
-                'u' => {
-                    let (digits, rest) = chars.as_str().strip_prefix('{')?.split_once('}')?;
-                    chars = rest.chars();
-                    char::from_u32(u32::from_str_radix(digits, 16).ok()?)?
-                }
-                _ => return None,
-            },
-            c => c,
-        });
-    }
-    Some(text)
-}
-
-fn bytes(word: &str) -> Option<Vec<u8>> {
-    let (pairs, rest) = word.strip_prefix("0x")?.as_bytes().as_chunks::<2>();
-    let byte = |pair: &[u8; 2]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
-    if rest.is_empty() { pairs.iter().map(byte).collect() } else { None }
-}
-
 /// Characters of a name that is compared with others.
 const MOST_COMPARED: usize = 64;
 
@@ -488,21 +457,4 @@ pub(super) fn nearest<'n>(found: &str, names: impl Iterator<Item = &'n str>) -> 
         .filter(|(distance, name)| *distance * 2 <= name.chars().count().min(found.chars().count()))
         .min()
         .map(|(_, name)| name.to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_text_in_quotes_is_what_is_printed() {
-        for text in ["", "a b", "\"\\\n\t\r\0'", "\u{e9}\u{200b}"] {
-            assert_eq!(unquoted(&format!("{text:?}")).as_deref(), Some(text));
-        }
-        for bad in ["", "\"", "a", "\"a", "\"\\x\"", "\"\\u{110000}\"", "\"\\\""] {
-            assert_eq!(unquoted(bad), None, "{bad}");
-        }
-        assert_eq!(bytes("0x00Ff"), Some(vec![0, 0xff]));
-        assert_eq!((bytes("0x"), bytes("0x0"), bytes("0xg0"), bytes("00")), (Some(vec![]), None, None, None));
-    }
 }

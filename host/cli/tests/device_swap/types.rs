@@ -5,8 +5,10 @@
 use std::fmt::Write;
 use std::path::PathBuf;
 
-use xmap_client::{Client, Options, run_call};
-use xmap_sim::{Script, Sim, run};
+use xmap_client::{Client, ErrorCode, Options, Outcome, run_call};
+use xmap_image::ExportId;
+use xmap_link::Export;
+use xmap_sim::{CallError, Script, Sim, Value, run};
 
 use crate::rig::{Panels, Rig, done};
 
@@ -224,4 +226,115 @@ fn a_long_result_says_what_is_missing() {
     let json: serde_json::Value = serde_json::from_str(&out).unwrap();
     assert_eq!(json["missing_bytes"], 54);
     assert_eq!(json["results"][1], format!("0x{}", "00".repeat(246)));
+}
+
+/// A module that takes up to 64 bytes of a host at address 4096, and gives back what it was given.
+fn taking() -> Panel {
+    let mut panel = Panel::default();
+    panel.functions += "(func (export \"on_arguments\") (param i32) (result i32)
+        (if (i32.eq (local.get 0) (i32.const 13)) (then unreachable))
+        (if (i32.eq (local.get 0) (i32.const 14)) (then (return (i32.const 65530))))
+        (select (i32.const 0) (i32.const 4096) (i32.gt_u (local.get 0) (i32.const 64))))\n";
+    let rows = [
+        ("echo", "\"text: str\"", "\"str\"", "i32 i32", "i32 i32", "(local.get 0) (local.get 1)"),
+        (
+            "two",
+            "\"n: u8\", \"a: own bytes\", \"b: copy str\", \"m: i64\"",
+            "\"str\", \"i64\", \"bytes\", \"u8\"",
+            "i32 i32 i32 i32 i32 i64",
+            "i32 i32 i64 i32 i32 i32",
+            "(local.get 3) (local.get 4) (local.get 5) (local.get 1) (local.get 2) (local.get 0)",
+        ),
+    ];
+    for (name, params, results, takes, gives, body) in rows {
+        writeln!(panel.functions, "(func (export \"{name}\") (param {takes}) (result {gives}) {body})")
+            .unwrap();
+        writeln!(panel.exports, "{name} = {{ params = [{params}], results = [{results}] }}").unwrap();
+    }
+    panel
+}
+
+/// Calls with their texts, and what they print in the simulator and over the link alike.
+#[test]
+fn text_and_bytes_of_a_host_land_in_the_module() {
+    let long = "\u{e9}".repeat(32);
+    let rows: [(&str, &[&str], String); 5] = [
+        ("echo", &[TEXT], format!("echo -> {TEXT:?}")),
+        ("echo", &[""], "echo -> \"\"".into()),
+        ("echo", &[&long], format!("echo -> {long:?}")),
+        ("two", &["255", "0x00ff80", "\u{1f980} 2", "-5"], "two -> \"\u{1f980} 2\" -5 0x00ff80 255".into()),
+        ("two", &["1", "0x", "", "0"], "two -> \"\" 0 0x 1".into()),
+    ];
+    let panels = Panels::new();
+    let image = taking().build(&panels);
+    let mut sim = Sim::load(&std::fs::read(&image).unwrap()).unwrap();
+    let rig = Rig::start(&[&image]);
+    let mut client = Client::connect(&rig.port.parse().unwrap(), &Options::default()).unwrap();
+    for (name, words, expected) in &rows {
+        let places = [(*name == "echo").then_some(0), (*name == "two").then_some(2)];
+        let quoted = |(n, word): (usize, &&str)| match places.contains(&Some(n)) {
+            true => format!("{word:?}"),
+            false => (*word).to_string(),
+        };
+        let line: Vec<String> = words.iter().enumerate().map(quoted).collect();
+        let script = format!("call {name} {}", line.join(" "));
+        let script = Script::parse(&script, &sim.image()).unwrap_or_else(|e| panic!("{e}"));
+        let mut shown = Vec::new();
+        run(&mut sim, &script, &mut |what| shown.push(what.to_string())).unwrap();
+        assert_eq!(shown, [expected.clone()], "in the simulator");
+        let given: Vec<String> = words.iter().map(|word| (*word).to_string()).collect();
+        let called = run_call(&mut client, name, &given).unwrap_or_else(|e| panic!("{e}"));
+        assert_eq!(called.to_string(), *expected, "over the link");
+        let mut arguments = vec!["call", "--port", &rig.port, "--", name];
+        arguments.extend(words.iter().copied());
+        assert_eq!(done(&arguments), format!("{expected}\n"), "from the command line");
+    }
+    rig.stop();
+}
+
+/// What finds no place runs nothing, and the module goes on.
+#[test]
+fn what_finds_no_place_is_refused() {
+    let panels = Panels::new();
+    let image = taking().build(&panels);
+    let mut sim = Sim::load(&std::fs::read(&image).unwrap()).unwrap();
+    let rig = Rig::start(&[&image]);
+    let mut client = Client::connect(&rig.port.parse().unwrap(), &Options::default()).unwrap();
+    let echo = |sim: &mut Sim, bytes: usize| sim.call("echo", &[Value::Str("x".repeat(bytes))]);
+    let mut ask = |bytes: usize| run_call(&mut client, "echo", &["x".repeat(bytes)]);
+    // The module says that it has no room; the place that it names is not in its memory.
+    for bytes in [65, 14] {
+        assert!(matches!(echo(&mut sim, bytes), Err(CallError::Unplaced(_))), "{bytes}");
+        let error = ask(bytes).unwrap_err();
+        assert_eq!(error.code, ErrorCode::DeviceRefused);
+        assert!(error.message.contains("has no room for this text"), "{}", error.message);
+    }
+    let error = ask(241).unwrap_err();
+    assert_eq!(error.code, ErrorCode::CallArgument);
+    assert!(error.message.contains("241 bytes of text and bytes, at most 240"), "{}", error.message);
+    // A trap of `on_arguments` is one of the module, and not of the host's arguments.
+    assert!(matches!(echo(&mut sim, 13), Err(CallError::Trap(_))));
+    assert_eq!(ask(13).unwrap().to_string(), "echo trap unreachable");
+    let trap = sim.call("echo", &[1.into(), 2.into()]);
+    assert_eq!(trap, Ok(vec![Value::Str("\0\0".into())]), "an address and a length are taken, too");
+    assert_eq!(ask(64).unwrap().to_string(), format!("echo -> {:?}", "x".repeat(64)));
+    // What no `xmap` sends: a text that is none, and lengths that do not add up.
+    let export = Export::name("echo").unwrap();
+    assert!(matches!(client.call_with(&export, &[0, 2], &[0xc3, 0x28]), Ok((Outcome::Trapped(_), _))));
+    for lengths in [3, 1, u64::MAX] {
+        let refused = client.call_with(&export, &[0, lengths], b"xx").unwrap_err();
+        assert_eq!(refused.code, ErrorCode::DeviceRefused);
+    }
+    assert_eq!(client.call_with(&export, &[0, 2], b"ok").unwrap().1, b"ok");
+    rig.stop();
+
+    let mut none = Panel::default();
+    none.functions += "(func (export \"echo\") (param i32 i32) (result i32) (local.get 1))";
+    none.exports += "echo = { params = [\"text: str\"] }\n";
+    let panels = Panels::new();
+    let image = none.build(&panels);
+    let mut sim = Sim::load(&std::fs::read(&image).unwrap()).unwrap();
+    assert!(echo(&mut sim, 2).unwrap_err().to_string().contains("exports no `on_arguments`"));
+    assert_eq!(echo(&mut sim, 0), Ok(vec![Value::I32(0)]), "nothing needs no place");
+    assert_eq!(sim.image().find("echo"), Some(ExportId(0)));
 }

@@ -1,0 +1,58 @@
+//! The languages of panels in a test: their compilers, and `xmap` run in a folder.
+#![allow(dead_code)]
+
+use std::env;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use xmap_project::{Language, tools};
+
+pub(crate) fn xmap(folder: &Path, line: &str) -> Output {
+    let words: Vec<&str> = line.split_whitespace().skip(1).collect();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_xmap"));
+    // What the tests themselves are built with is not for the panel.
+    for name in
+        ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_TARGET_DIR", "CARGO_BUILD_TARGET", "RUSTC_WRAPPER"]
+    {
+        command.env_remove(name);
+    }
+    // The Go toolchain that `cargo xtask setup` has fetched, and nothing from elsewhere.
+    command.env("PATH", path()).envs([("GOTOOLCHAIN", "local"), ("GOPROXY", "off")]);
+    command.args(words).current_dir(folder).stdin(Stdio::null()).output().unwrap()
+}
+
+/// The PATH, with the folder of the fetched Go where there is one.
+fn path() -> OsString {
+    let path = env::var_os("PATH").unwrap_or_default();
+    env::join_paths(fetched_go().into_iter().chain(env::split_paths(&path))).unwrap()
+}
+
+/// The folder of the newest Go that the set-up has fetched.
+fn fetched_go() -> Option<PathBuf> {
+    let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/go");
+    let versions = target.read_dir().ok()?.flatten().map(|entry| entry.path().join("go/bin"));
+    versions.filter(|folder| folder.join("go").is_file()).max()
+}
+
+/// What a command printed; it has to end well.
+pub(crate) fn good(folder: &Path, line: &str) -> String {
+    let output = xmap(folder, line);
+    let [out, err] =
+        [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+    assert!(output.status.success(), "{line}\n{out}{err}");
+    out
+}
+
+/// Why a language cannot be built here.
+pub(crate) fn missing(language: Language) -> Option<String> {
+    let tool = |name: &&'static str| {
+        let tool = tools::tool(name).unwrap();
+        let here = tools::command(tool.name, Path::new(".")).is_some();
+        (!here && !(*name == "go" && fetched_go().is_some()))
+            .then(|| format!("no `{}`: {}", tool.name, tool.get))
+    };
+    let target = language == Language::Rust && tools::has_rust_target() != Some(true);
+    let target = target.then(|| format!("no target {}", tools::RUST_TARGET));
+    language.tools().iter().find_map(tool).or(target)
+}
