@@ -47,14 +47,7 @@ impl Bench {
 
     /// The frames that come back for these bytes.
     fn exchange(&mut self, bytes: &[u8]) -> Vec<(u8, Vec<u8>)> {
-        self.wire.to_device.extend(bytes);
-        while self.service.poll(&mut self.wire, &mut self.device) {}
-        let mut reader: FrameReader = FrameReader::new();
-        let mut frames = Vec::new();
-        for byte in self.wire.to_host.drain(..) {
-            frames.extend(reader.feed(byte).map(|frame| (frame.channel, frame.payload.to_vec())));
-        }
-        frames
+        self.wire.exchange(&mut self.service, &mut self.device, bytes)
     }
 
     /// Without a session, as anybody can.

@@ -36,14 +36,7 @@ impl Host {
     }
 
     fn exchange(&mut self, device: &mut Device<Heap, Board>, bytes: &[u8]) -> (u8, Vec<u8>) {
-        self.wire.to_device.extend(bytes);
-        while self.service.poll(&mut self.wire, device) {}
-        let mut reader: FrameReader = FrameReader::new();
-        let mut frames = Vec::new();
-        for byte in self.wire.to_host.drain(..) {
-            frames.extend(reader.feed(byte).map(|frame| (frame.channel, frame.payload.to_vec())));
-        }
-        frames.pop().expect("an answer")
+        self.wire.exchange(&mut self.service, device, bytes).pop().expect("an answer")
     }
 
     fn plainly(&mut self, device: &mut Device<Heap, Board>, request: &Request) -> Response {

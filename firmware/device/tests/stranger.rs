@@ -7,8 +7,8 @@ use xmap_device::{Device, Identity, Recorder, Service};
 use xmap_image::{FaultPolicy, PinMode, Pull, Safe};
 use xmap_link::limits::MAX_FRAME;
 use xmap_link::{
-    AuthResponder, Boot, Channel, Export, FrameReader, Life, Nonces, Opening, PROTOCOL, Refusal, Request,
-    Response, Role, RoleKey, RoleKeys, Secret, Session, decode_response, encode_request,
+    AuthResponder, Boot, Channel, Export, Life, Nonces, Opening, PROTOCOL, Refusal, Request, Response, Role,
+    RoleKey, RoleKeys, Secret, Session, decode_response, encode_request,
 };
 use xmap_sim::{Heap, SimBoard};
 
@@ -23,14 +23,7 @@ struct Bench {
 impl Bench {
     /// The frames that come back.
     fn exchange(&mut self, bytes: &[u8]) -> Vec<(u8, Vec<u8>)> {
-        self.wire.to_device.extend(bytes);
-        while self.service.poll(&mut self.wire, &mut self.device) {}
-        let mut reader: FrameReader = FrameReader::new();
-        let mut frames = Vec::new();
-        for byte in self.wire.to_host.drain(..) {
-            frames.extend(reader.feed(byte).map(|frame| (frame.channel, frame.payload.to_vec())));
-        }
-        frames
+        self.wire.exchange(&mut self.service, &mut self.device, bytes)
     }
 
     fn plain(&mut self, request: &Request) -> Response {

@@ -1,8 +1,8 @@
 //! The device program on this board, and what it is made of.
 
 use xmap_boards::BoardId;
-use xmap_device::{Device, Identity, Recorder, Rehearsal};
-use xmap_link::{Boot, features};
+use xmap_device::{Device, Identity, Recorder, Rehearsal, Stored};
+use xmap_link::{Boot, KeepFault, KeepStatus, Thing, features};
 
 use crate::board::{LinuxBoard, Sight};
 use crate::clock::{self, Clock};
@@ -10,6 +10,7 @@ use crate::config::{Config, RegistersAt};
 use crate::edges::Edges;
 use crate::error::Result;
 use crate::guard::{Watch, Watchdog};
+use crate::keep::Source;
 use crate::levels::Levels;
 use crate::overheard::Overheard;
 use crate::owner::Owner;
@@ -26,6 +27,33 @@ const TEXT_BYTES: usize = 16_384;
 pub type Wrapped = Overheard<Rehearsal<Recorder<LinuxBoard, TRACE_ENTRIES, TEXT_BYTES>>>;
 /// The device program on this board.
 pub type LinuxDevice = Device<Heap, Wrapped, Owner>;
+
+/// The storage keeps this device.
+impl Source for LinuxDevice {
+    fn stored(&self, module: u8) -> Option<Stored<'_>> {
+        self.stored(module)
+    }
+
+    fn name(&self, module: u8) -> Option<String> {
+        Some(self.image(module)?.manifest().ok()?.module.to_owned())
+    }
+
+    fn kept(&self, module: u8, each: &mut dyn FnMut(&[u8])) -> Option<u32> {
+        self.kept(module, each)
+    }
+
+    fn note_kept(&mut self, module: u8, thing: Thing, fault: Option<KeepFault>) {
+        self.note_kept(module, thing, fault);
+    }
+
+    fn keep_status(&self) -> KeepStatus {
+        self.keep_status()
+    }
+
+    fn set_keep_status(&mut self, status: KeepStatus) {
+        self.set_keep_status(status);
+    }
+}
 
 /// The board of a device.
 pub fn board(device: &mut LinuxDevice) -> &mut LinuxBoard {

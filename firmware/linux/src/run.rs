@@ -187,7 +187,7 @@ impl Daemon {
             rehearse: config.rehearse,
         };
         if let Some(keeper) = &mut daemon.keeper {
-            keeper.mounted(&daemon.device, &kept, clock.now_us());
+            keeper.mounted(&*daemon.device, &kept, clock.now_us());
         }
         let modules = (0..MAX_MODULES as u8).filter(|number| daemon.device.image(*number).is_some()).count();
         let status = format!("serving, {modules} of {MAX_MODULES} modules mounted");
@@ -367,7 +367,7 @@ impl Daemon {
     /// Gives the disk what counts as good now.
     fn keep(&mut self) {
         if let Some(keeper) = &mut self.keeper {
-            keeper.look(&self.device, self.clock.now_us());
+            keeper.look(&*self.device, self.clock.now_us());
         }
     }
 
@@ -399,7 +399,7 @@ impl Daemon {
                 Fate::Failed => host.release_unkept(),
             }
         }
-        keeper.tell(&mut self.device, now_us);
+        keeper.tell(&mut *self.device, now_us);
         next_us
     }
 
@@ -500,7 +500,7 @@ impl Daemon {
         let now_us = self.clock.now_us();
         self.hosts.iter_mut().for_each(Host::send);
         if let Some(keeper) = self.keeper.take() {
-            keeper.finish(&self.device, now_us);
+            keeper.finish(&*self.device, now_us);
         }
         if let Some(starts) = &self.starts {
             starts.good();

@@ -1,46 +1,14 @@
 //! The verbs with role keys, against the device's own service behind a socket: what runs on the board, but
 //! for the registers and the random numbers.
 
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output};
-use std::thread;
-use std::time::Duration;
 
 use tempfile::TempDir;
-use tiny_mapper::STACK_SLOTS;
-use xmap_compiler::compile::compile;
-use xmap_compiler::input;
-use xmap_compiler::manifest::Manifest;
-use xmap_device::{Device, Identity, Recorder, Service, SlotMemory, Wire};
-use xmap_image::OwnedImage;
+use xmap_device::Service;
 use xmap_keys::roles;
-use xmap_link::{AuthResponder, Boot, Nonces, features};
-use xmap_sim::{Heap, SimBoard};
-
-const IDENTITY: Identity = Identity {
-    board: 1,
-    boot: Boot::Normal,
-    features: features::TRACE | features::TEXT,
-    clock_hz: 54_000_000,
-    firmware: "0.1.0",
-};
-
-/// A socket as the device's wire.
-struct Socket(TcpStream);
-
-impl Wire for Socket {
-    fn read(&mut self) -> Option<u8> {
-        let mut byte = [0];
-        matches!(self.0.read(&mut byte), Ok(1)).then_some(byte[0])
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        // Where the host is gone, the next read says so.
-        _ = self.0.write_all(bytes);
-    }
-}
+use xmap_link::{AuthResponder, Nonces};
+use xmap_rig::{IDENTITY, manifest, panel};
 
 /// A device with a panel, its table of keys, and a folder with the files of both sides.
 struct Rig {
@@ -70,26 +38,12 @@ impl Rig {
             assert!(added.status.success(), "{}", text(&added.stderr));
         }
         let keys = roles::read_role_keys(Path::new(&rig("device.keys"))).unwrap();
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = format!("tcp:{}", listener.local_addr().unwrap());
-        thread::spawn(move || {
-            let words = lamp();
-            let mut device: Device<Heap, _> = device(words);
-            for start in 0u8.. {
-                let (stream, _) = listener.accept().unwrap();
-                stream.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
-                let mut wire = Socket(stream);
-                let seed: [u8; 32] = std::array::from_fn(|n| n as u8 ^ start);
-                let nonces = if how == Start::Guarded { Nonces::from_seed(&seed) } else { None };
-                let mut service = match how {
-                    Start::Open => Service::new(IDENTITY),
-                    _ => Service::guarded(IDENTITY, AuthResponder::new(keys.clone(), nonces)),
-                };
-                // Nothing behind what was read is the end of the stream; a pause is an error, and no end.
-                while !matches!(wire.0.peek(&mut [0]), Ok(0)) {
-                    while service.poll(&mut wire, &mut device) {}
-                    service.send_texts(&mut wire, &mut device);
-                }
+        let port = xmap_rig::serve(panel("lamp").words, usize::MAX, move |start| {
+            let seed: [u8; 32] = std::array::from_fn(|n| n as u8 ^ start as u8);
+            let nonces = if how == Start::Guarded { Nonces::from_seed(&seed) } else { None };
+            match how {
+                Start::Open => Service::new(IDENTITY),
+                _ => Service::guarded(IDENTITY, AuthResponder::new(keys.clone(), nonces)),
             }
         });
         Self { folder, port }
@@ -104,28 +58,6 @@ impl Rig {
         let key = self.file(key);
         xmap(&[&[verb, "--port", &self.port, "--key", &key], args].concat())
     }
-}
-
-fn panel() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/panels/lamp/panel.toml")
-}
-
-fn lamp() -> Vec<u32> {
-    let manifest = Manifest::read(&panel()).unwrap();
-    compile(&manifest, &input::read_module(&manifest.wasm_path()).unwrap()).unwrap().words
-}
-
-fn device(words: Vec<u32>) -> Device<Heap, Recorder<SimBoard, 64, 512>> {
-    // Rooms as large as a device's, for any image that is swapped in.
-    let room = || SlotMemory {
-        words: vec![0; 1 << 16],
-        stack: vec![0; STACK_SLOTS],
-        globals: vec![0; 1 << 12],
-        memory: vec![0; 1 << 16],
-    };
-    let mut device = Device::new(Recorder::new(SimBoard::new()), std::array::from_fn(|_| [room(), room()]));
-    device.install(0, OwnedImage::new(words).unwrap().image().bytes()).unwrap();
-    device
 }
 
 fn xmap(args: &[&str]) -> Output {
@@ -166,7 +98,7 @@ fn each_role_does_what_it_may_and_nothing_above() {
         ],
     );
     let image = rig.file("lamp.xmap");
-    done(&xmap(&["build", panel().to_str().unwrap(), "-o", &image]));
+    done(&xmap(&["build", manifest("lamp").to_str().unwrap(), "-o", &image]));
 
     for verb in [&["status"][..], &["events"], &["call", "lamp_on"], &["confirm"], &["reset", "--device"]] {
         let args = [&verb[..1], &["--port", &rig.port], &verb[1..]].concat();

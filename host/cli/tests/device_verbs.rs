@@ -1,79 +1,14 @@
 //! `xmap call`, `status` and `monitor` against the device's own service, behind a socket: what runs on the
 //! board, but for the registers, which are the simulator's.
 
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
-use std::path::Path;
 use std::process::{Command, Output};
-use std::thread;
-use std::time::Duration;
 
-use tiny_mapper::STACK_SLOTS;
-use xmap_compiler::compile::{Compiled, compile};
-use xmap_compiler::input;
-use xmap_compiler::manifest::Manifest;
-use xmap_device::{Device, Identity, Recorder, Service, SlotMemory, Wire};
-use xmap_image::OwnedImage;
-use xmap_link::{Boot, features};
-use xmap_sim::{Heap, SimBoard};
+use xmap_device::Service;
+use xmap_rig::{IDENTITY, panel};
 
-const IDENTITY: Identity = Identity {
-    board: 1,
-    boot: Boot::Normal,
-    features: features::TRACE | features::TEXT,
-    clock_hz: 54_000_000,
-    firmware: "0.1.0",
-};
-
-fn lamp() -> Compiled {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/panels/lamp/panel.toml");
-    let manifest = Manifest::read(&path).unwrap();
-    compile(&manifest, &input::read_module(&manifest.wasm_path()).unwrap()).unwrap()
-}
-
-/// A socket as the device's wire.
-struct Socket(TcpStream);
-
-impl Wire for Socket {
-    fn read(&mut self) -> Option<u8> {
-        let mut byte = [0];
-        matches!(self.0.read(&mut byte), Ok(1)).then_some(byte[0])
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        // Where the host is gone, the next read says so.
-        _ = self.0.write_all(bytes);
-    }
-}
-
-/// Serves `hosts` connections, one after the other, with one panel; says where.
+/// Serves so many connections, one after the other, with one panel; says where.
 fn device(words: Vec<u32>, hosts: usize) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = format!("tcp:{}", listener.local_addr().unwrap());
-    thread::spawn(move || {
-        // Rooms as large as a device's, for any image that is swapped in.
-        let room = || SlotMemory {
-            words: vec![0; 1 << 16],
-            stack: vec![0; STACK_SLOTS],
-            globals: vec![0; 1 << 12],
-            memory: vec![0; 1 << 16],
-        };
-        let port: Recorder<SimBoard, 64, 512> = Recorder::new(SimBoard::new());
-        let mut device: Device<Heap, _> = Device::new(port, std::array::from_fn(|_| [room(), room()]));
-        device.install(0, OwnedImage::new(words).unwrap().image().bytes()).unwrap();
-        for _ in 0..hosts {
-            let (stream, _) = listener.accept().unwrap();
-            stream.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
-            let mut wire = Socket(stream);
-            let mut service = Service::new(IDENTITY);
-            // Nothing behind what was read is the end of the stream; a pause is an error, and no end.
-            while !matches!(wire.0.peek(&mut [0]), Ok(0)) {
-                while service.poll(&mut wire, &mut device) {}
-                service.send_texts(&mut wire, &mut device);
-            }
-        }
-    });
-    port
+    xmap_rig::serve(words, hosts, |_| Service::new(IDENTITY))
 }
 
 fn xmap(args: &[&str]) -> Output {
@@ -86,7 +21,7 @@ fn text(bytes: &[u8]) -> &str {
 
 #[test]
 fn a_panel_is_called_over_a_socket() {
-    let compiled = lamp();
+    let compiled = panel("lamp");
     let folder = tempfile::tempdir().unwrap();
     let map = folder.path().join("lamp.map");
     std::fs::write(&map, compiled.map.to_json()).unwrap();

@@ -7,9 +7,9 @@ mod small;
 use std::collections::VecDeque;
 
 pub use small::{Small, hall, line, put, ret};
-use xmap_device::{Board, Device, ModuleExport, NotCalled, SlotMemory, Trust, Wire};
+use xmap_device::{Board, Device, ModuleExport, NotCalled, Record, Service, SlotMemory, Trust, Wire};
 use xmap_image::{Event, EventSource, FaultPolicy, Image, Op, PinMode, Pull, Safe, Ty, limits};
-use xmap_link::{DeviceEvent, DeviceEventKind};
+use xmap_link::{DeviceEvent, DeviceEventKind, FrameReader};
 use xmap_sim::{Heap, SimBoard};
 use xmap_trust::{Limit, Limits};
 
@@ -27,6 +27,25 @@ impl Wire for Memory {
 
     fn write(&mut self, bytes: &[u8]) {
         self.to_host.extend_from_slice(bytes);
+    }
+}
+
+impl Memory {
+    /// Sends bytes to a service, and returns the frames that come back: channel and payload of each.
+    pub fn exchange<B: Board + Record, T: Trust>(
+        &mut self,
+        service: &mut Service,
+        device: &mut Device<Heap, B, T>,
+        bytes: &[u8],
+    ) -> Vec<(u8, Vec<u8>)> {
+        self.to_device.extend(bytes);
+        while service.poll(self, device) {}
+        let mut reader: FrameReader = FrameReader::new();
+        let mut frames = Vec::new();
+        for byte in self.to_host.drain(..) {
+            frames.extend(reader.feed(byte).map(|frame| (frame.channel, frame.payload.to_vec())));
+        }
+        frames
     }
 }
 

@@ -13,6 +13,7 @@ mod items;
 mod memory;
 pub mod pair;
 pub mod records;
+mod source;
 mod starts;
 #[cfg(test)]
 mod tests;
@@ -34,10 +35,10 @@ use self::items::{Items, Place, places};
 pub use self::memory::DiskMemory;
 use self::pair::{Found, Pair};
 use self::records::{ImageRecord, Parts, STATE_BYTES_MAX, StateRecord, TrustRecord};
+pub use self::source::Source;
 pub use self::starts::Starts;
 use self::writer::{Ended, WriteError, Writer};
 use crate::config::{Config, Forget};
-use crate::device::LinuxDevice;
 use crate::error::{Code, Error, Result};
 use crate::log;
 use crate::mount::hash_of;
@@ -166,7 +167,7 @@ impl Keeper {
 
     /// The device was mounted from what was kept, or from the default panel: what it runs now, a restart
     /// would mount too, as long as the default panel stays.
-    pub fn mounted(&mut self, device: &LinuxDevice, kept: &Kept, now_us: u64) {
+    pub fn mounted(&mut self, device: &impl Source, kept: &Kept, now_us: u64) {
         for module in 0..MAX_MODULES {
             self.images[module] = device.stored(module as u8).map(|stored| stored.hash);
             let newest = kept.images[module][0].as_ref().and_then(|image| hash_of(&image.bytes));
@@ -199,7 +200,7 @@ impl Keeper {
     /// Looks at what counts as good now, and gives the writer what a restart should find: first the policy,
     /// which what an operator does cannot keep off the disk, then images, then the versions of the images
     /// that are there.
-    pub fn look(&mut self, device: &LinuxDevice, now_us: u64) {
+    pub fn look(&mut self, device: &impl Source, now_us: u64) {
         self.note_changes(device);
         let again = self.retry_us != 0 && now_us >= self.retry_us;
         if again {
@@ -221,7 +222,7 @@ impl Keeper {
         }
     }
 
-    fn note_changes(&mut self, device: &LinuxDevice) {
+    fn note_changes(&mut self, device: &impl Source) {
         for module in 0..MAX_MODULES as u8 {
             let Some(stored) = device.stored(module) else {
                 // A policy took the image away: what comes next is new, whatever it is.
@@ -247,7 +248,7 @@ impl Keeper {
         self.seen = now;
     }
 
-    fn give_trust(&mut self, device: &LinuxDevice, again: bool) {
+    fn give_trust(&mut self, device: &impl Source, again: bool) {
         let [policy, versions] = [(Thing::Policy, 0), (Thing::Versions, 0)];
         let due = [policy, versions].map(|place| self.items.at(place).is_due(again));
         if due == [false; 2] {
@@ -255,7 +256,7 @@ impl Keeper {
         }
         let waiting: Vec<_> = (0..MAX_MODULES as u8)
             .filter(|module| !self.items.at((Thing::Image, *module)).is_kept())
-            .filter_map(|module| name(device, module))
+            .filter_map(|module| device.name(module))
             .collect();
         let draft = self.memory.draft(&waiting);
         let mut things = vec![policy];
@@ -275,7 +276,7 @@ impl Keeper {
         missing.peek().is_some() && missing.all(|item| item.fault.is_some() && !item.flying)
     }
 
-    fn give_image(&mut self, device: &LinuxDevice, module: u8, again: bool, now_us: u64) {
+    fn give_image(&mut self, device: &impl Source, module: u8, again: bool, now_us: u64) {
         let place = (Thing::Image, module);
         let Some(stored) = device.stored(module).filter(|stored| !stored.on_trial) else { return };
         if !self.items.at(place).is_due(again || self.is_fed(place)) {
@@ -283,7 +284,7 @@ impl Keeper {
         }
         // A version that its owner has signed and that is higher than any before is written whatever
         // operators have used up: there are no more of those than seals.
-        let newer = !stored.seal.is_empty() && name(device, module).is_some_and(|n| self.memory.is_ahead(&n));
+        let newer = !stored.seal.is_empty() && device.name(module).is_some_and(|n| self.memory.is_ahead(&n));
         if !newer && !self.may_write(place, now_us) {
             return;
         }
@@ -293,7 +294,7 @@ impl Keeper {
         self.give(module.into(), record.encode(), &[place], None);
     }
 
-    fn note_state(&mut self, device: &LinuxDevice, module: u8) {
+    fn note_state(&mut self, device: &impl Source, module: u8) {
         // The state of an image on trial would not fit the one that a restart brings.
         let good = device.stored(module).is_some_and(|stored| !stored.on_trial);
         let known = &mut self.states[usize::from(module)];
@@ -410,7 +411,7 @@ impl Keeper {
 
     /// Tells a device what became of its things since this was last called, and what of it outlives a
     /// restart.
-    pub fn tell(&mut self, device: &mut LinuxDevice, now_us: u64) {
+    pub fn tell(&mut self, device: &mut impl Source, now_us: u64) {
         for (place, fault) in std::mem::take(&mut self.news) {
             device.note_kept(place.1, place.0, fault);
         }
@@ -440,7 +441,7 @@ impl Keeper {
     }
 
     /// Writes what has changed, and waits for it: the service ends. Whether all of it was kept.
-    pub fn finish(mut self, device: &LinuxDevice, now_us: u64) -> bool {
+    pub fn finish(mut self, device: &impl Source, now_us: u64) -> bool {
         // The end is one more write for each module, whatever was written before.
         (self.budget, self.starved) = (Budget::default(), false);
         self.states_us = 0;
@@ -511,16 +512,11 @@ fn describe((thing, module): Place) -> String {
     }
 }
 
-/// The name of a module's active image in its manifest.
-fn name(device: &LinuxDevice, module: u8) -> Option<String> {
-    Some(device.image(module)?.manifest().ok()?.module.to_owned())
-}
-
 /// What the active image of a module retains now.
 ///
 /// # Errors
 /// Where that is more than a record has room for.
-fn state(device: &LinuxDevice, module: u8) -> Result<Option<StateRecord>, KeepFault> {
+fn state(device: &impl Source, module: u8) -> Result<Option<StateRecord>, KeepFault> {
     let mut total = 0;
     if device.kept(module, &mut |row| total += row.len()).is_none() {
         return Ok(None);
@@ -534,7 +530,7 @@ fn state(device: &LinuxDevice, module: u8) -> Result<Option<StateRecord>, KeepFa
 }
 
 /// Whether a module's state is still this one. Nothing is copied.
-fn is_same(device: &LinuxDevice, module: u8, known: &StateRecord) -> bool {
+fn is_same(device: &impl Source, module: u8, known: &StateRecord) -> bool {
     let (mut left, mut same) = (&known.bytes[..], true);
     let layout = device.kept(module, &mut |row| {
         same &= left.starts_with(row);

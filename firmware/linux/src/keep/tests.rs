@@ -13,7 +13,7 @@ use super::budget::{BURST, REFILL_US};
 use super::fake::{Fake, Fate as Left};
 use super::*;
 use crate::config::{Arguments, Config};
-use crate::device::open;
+use crate::device::{LinuxDevice, open};
 use crate::guard::{Watch, Watchdog};
 
 /// What disks answer: EINTR, EIO, ENOSPC, EROFS.

@@ -1,7 +1,7 @@
 //! A device behind a socket: the program of the board, on the simulated board, for any number of hosts at a
 //! time.
 
-use std::io::{ErrorKind, Read, Write};
+use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -11,57 +11,12 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
-use tiny_mapper::STACK_SLOTS;
-use xmap_device::{Device, Identity, Owned, Recorder, Service, SlotMemory, Volatile, Wire};
-use xmap_link::{Boot, features};
+use xmap_device::{Device, Owned, Recorder, Service, Volatile};
+use xmap_rig::{Board, IDENTITY, Socket, listen, room};
 use xmap_sim::{Heap, SimBoard};
-
-const IDENTITY: Identity = Identity {
-    board: 1,
-    boot: Boot::Normal,
-    features: features::TRACE | features::TEXT,
-    clock_hz: 54_000_000,
-    firmware: "0.1.0",
-};
 
 /// Words of a slot in these tests.
 pub(crate) const SLOT_WORDS: usize = 4096;
-
-/// A socket as the device's wire; a byte at a time, and no waiting.
-struct Socket {
-    stream: TcpStream,
-    open: bool,
-}
-
-impl Wire for Socket {
-    fn read(&mut self) -> Option<u8> {
-        let mut byte = [0];
-        match self.stream.read(&mut byte) {
-            Ok(1) => Some(byte[0]),
-            Err(error) if error.kind() == ErrorKind::WouldBlock => None,
-            // The host is gone.
-            _ => {
-                self.open = false;
-                None
-            }
-        }
-    }
-
-    fn origin(&self) -> &'static str {
-        "uart"
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        let mut rest = bytes;
-        while !rest.is_empty() && self.open {
-            match self.stream.write(rest) {
-                Ok(written) => rest = &rest[written..],
-                Err(error) if error.kind() == ErrorKind::WouldBlock => thread::yield_now(),
-                Err(_) => self.open = false,
-            }
-        }
-    }
-}
 
 /// What the device did, once it is over.
 pub(crate) struct Record {
@@ -90,9 +45,8 @@ impl Rig {
 
     /// The same of a device that has an owner; its images come from a stick.
     pub(crate) fn of_owner(images: &[&Path], owner: Option<Owned<Volatile>>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let (listener, port) = listen();
         listener.set_nonblocking(true).unwrap();
-        let port = format!("tcp:{}", listener.local_addr().unwrap());
         let stop = Arc::new(AtomicBool::new(false));
         let images: Vec<Vec<u8>> = images.iter().map(|path| std::fs::read(path).unwrap()).collect();
         let ahead_us = Arc::new(AtomicU64::new(0));
@@ -119,15 +73,6 @@ impl Drop for Rig {
     }
 }
 
-fn room() -> SlotMemory<Heap> {
-    SlotMemory {
-        words: vec![0; SLOT_WORDS],
-        stack: vec![0; STACK_SLOTS],
-        globals: vec![0; 1 << 10],
-        memory: vec![0; 1 << 16],
-    }
-}
-
 fn run(
     listener: &TcpListener,
     images: &[Vec<u8>],
@@ -135,11 +80,11 @@ fn run(
     owner: Option<Owned<Volatile>>,
     stop: &AtomicBool,
 ) -> Record {
-    let mut board: Recorder<SimBoard, 64, 512> = Recorder::new(SimBoard::new());
+    let mut board: Board = Recorder::new(SimBoard::new());
     let began = Instant::now();
     board.port_mut().record(true);
     let mut device: Device<Heap, _, _> =
-        Device::with_trust(board, std::array::from_fn(|_| [room(), room()]), owner);
+        Device::with_trust(board, std::array::from_fn(|_| [room(SLOT_WORDS), room(SLOT_WORDS)]), owner);
     for (module, image) in (0..).zip(images) {
         device.install_from(module, image, "usb").unwrap();
     }
@@ -148,14 +93,14 @@ fn run(
         if let Ok((stream, _)) = listener.accept() {
             stream.set_nonblocking(true).unwrap();
             stream.set_nodelay(true).unwrap();
-            hosts.push((Socket { stream, open: true }, Service::new(IDENTITY)));
+            hosts.push((Socket::new(stream), Service::new(IDENTITY)));
         }
         let mut served = false;
         for (wire, service) in &mut hosts {
             served |= service.poll(wire, &mut device);
             service.send_texts(wire, &mut device);
         }
-        hosts.retain(|(wire, _)| wire.open);
+        hosts.retain(|(wire, _)| wire.is_open());
         let target_us = began.elapsed().as_micros() as u64 + ahead_us.load(Ordering::SeqCst);
         let now_us = device.board_mut().port_mut().time_us();
         device.pass(target_us.saturating_sub(now_us), |board, us| board.port_mut().advance(us));
@@ -227,8 +172,7 @@ pub(crate) enum Fate {
 impl Between {
     /// One connection to the device at `port`, with this fate for one frame.
     pub(crate) fn start(port: &str, frame: usize, fate: Fate) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let here = format!("tcp:{}", listener.local_addr().unwrap());
+        let (listener, here) = listen();
         let device = port.strip_prefix("tcp:").unwrap().to_string();
         thread::spawn(move || {
             let (mut host, _) = listener.accept().unwrap();
