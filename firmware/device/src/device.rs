@@ -5,13 +5,15 @@ use xmap_image::{ExportId, Image};
 use xmap_link::EDITION;
 use xmap_link::limits::MAX_MODULES;
 use xmap_link::{
-    ClockStatus, DeviceEventKind, DeviceEvents, ImageState, KeepStatus, Life, ModuleStatus, TrapReport,
+    ClockStatus, DeviceEventKind, DeviceEvents, ExportMetrics, ImageState, KeepStatus, Life, ModuleStatus,
+    TrapReport,
 };
 
 use crate::fault::is_mistake;
 use crate::gate::Gate;
 use crate::handles::Handles;
 use crate::journal::Journal;
+use crate::metrics::Call;
 use crate::module::{Module, capped};
 use crate::modules::{ModuleId, Modules};
 use crate::queue::Waiting;
@@ -166,6 +168,11 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
             tally.missed = tally.missed.saturating_add(1);
         }
         let outcome = module.with(&mut self.board, |panel| panel.call(event.export, &[]).map(|_| ()));
+        let late_us = now_us.saturating_sub(event.due_us);
+        let call = Call { export: event.export, began_us: now_us, late_us };
+        if let Some(outcome) = &outcome {
+            call.count(outcome.as_ref().err(), module, &mut self.board);
+        }
         if let Some(Err(CallError::Trap(trap))) = outcome {
             self.fault(event.module, trap);
         }
@@ -234,6 +241,7 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
             Life::Faulted => return Err(NotCalled::Faulted),
             _ => return Err(NotCalled::Unknown),
         }
+        let call = Call { export: target.export, began_us: self.board.now_us(), late_us: 0 };
         let outcome = module.with(&mut self.board, |panel| {
             place(panel, &mut args)?;
             let values = panel.call(target.export, args.as_ref()).map_err(NotCalled::Call)?;
@@ -246,6 +254,11 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
             }
             Ok(count)
         });
+        match &outcome {
+            Some(Ok(_)) => call.count(None, module, &mut self.board),
+            Some(Err(NotCalled::Call(error))) => call.count(Some(error), module, &mut self.board),
+            _ => {}
+        }
         match outcome {
             None => Err(NotCalled::Unknown),
             Some(Ok(count)) => Ok(count),
@@ -279,6 +292,11 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
                 break;
             }
         }
+    }
+
+    /// What was counted of the exports that were called, module by module.
+    pub fn metrics(&self) -> impl Iterator<Item = ExportMetrics> + '_ {
+        self.modules.iter().flat_map(|(id, module)| module.metrics.rows(id.number()))
     }
 
     /// The export with this key or, where no module has one, with this wasm name.

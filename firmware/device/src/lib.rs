@@ -24,6 +24,7 @@ mod keeping;
 mod lifecycle;
 mod lines;
 mod meter;
+mod metrics;
 mod module;
 mod modules;
 mod mount;

@@ -3,6 +3,7 @@
 use xmap_image::{ExportId, FaultPolicy, Image};
 use xmap_link::{ImageInfo, ImageState, Life, ModuleStatus, TrapReport, export_id, split_export_id};
 
+use crate::metrics::Metrics;
 use crate::slot::Slot;
 use crate::{Board, Panel, Ram, SlotMemory};
 
@@ -66,6 +67,8 @@ pub(crate) struct Module<R: Ram> {
     /// Grows with each image that becomes active.
     pub(crate) generation: u16,
     pub(crate) tally: Tally,
+    /// What was counted of the exports of the active image.
+    pub(crate) metrics: Metrics,
     /// When the trial of the active image ends.
     pub(crate) trial_us: Option<u64>,
     /// Whether the active image failed its trial and stays all the same, as nothing may take its place. It
@@ -90,6 +93,7 @@ impl<R: Ram> Module<R> {
             state: ImageState::None,
             generation: 0,
             tally: Tally::default(),
+            metrics: Metrics::default(),
             trial_us: None,
             failed: false,
             previous: false,
@@ -147,6 +151,7 @@ impl<R: Ram> Module<R> {
     pub(crate) fn vacate(&mut self, state: ImageState) {
         self.settle_counters();
         self.forget_previous();
+        self.metrics.clear();
         self.active_mut().clear();
         (self.trial_us, self.host_lost, self.restarts, self.state) = (None, false, 0, state);
         self.failed = false;
@@ -161,6 +166,7 @@ impl<R: Ram> Module<R> {
     /// Makes the other slot the active one: handles of the image before are stale from here on.
     pub(crate) fn turn(&mut self) {
         self.settle_counters();
+        self.metrics.clear();
         self.active = 1 - (self.active & 1);
         self.generation = self.generation.wrapping_add(1);
         self.restarts = 0;

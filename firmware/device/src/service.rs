@@ -5,9 +5,9 @@ use xmap_boards::{Bank, LineSet};
 use xmap_image::{ContractHash, Ty};
 use xmap_link::limits::{MAX_ARGS, MAX_BANKS};
 use xmap_link::{
-    Args, AuthResponder, Boot, Channel, Described, EDITION, Export, FULL_RETRY_MS, FrameCounters,
-    FrameReader, Hello, HostCounts, PROTOCOL, PolicyState, Refusal, Request, Response, ResultBytes, Role,
-    RoleKey, Status, Thing, features,
+    Args, AuthResponder, Boot, Channel, Described, EDITION, Export, ExportMetrics, FULL_RETRY_MS,
+    FrameCounters, FrameReader, Hello, HostCounts, MAX_METRICS, MetricsPage, PROTOCOL, PolicyState, Refusal,
+    Request, Response, ResultBytes, Role, RoleKey, Status, Thing, features,
 };
 
 use crate::access::{Access, may_call};
@@ -295,6 +295,7 @@ impl Context<'_> {
                 device,
                 &Cue { lines: LineSet::from_banks(&lines), levels: LineSet::from_banks(&levels), advance_us },
             ),
+            Request::Metrics { from } => Response::Metrics(metrics(device, from)),
             Request::Hosts => Response::Hosts(HostCounts {
                 mistakes: capped(device.mistakes()),
                 texts_lost: device.board().texts_lost(),
@@ -346,6 +347,14 @@ impl Context<'_> {
             trace_lost: board.lost(),
         }
     }
+}
+
+/// A page of what was counted of exports.
+fn metrics<R: Ram, B: Board, T: Trust>(device: &Device<R, B, T>, from: u16) -> MetricsPage {
+    let mut rows = device.metrics().skip(from.into());
+    let exports: heapless::Vec<ExportMetrics, MAX_METRICS> = rows.by_ref().take(MAX_METRICS).collect();
+    let next = if rows.next().is_some() { from.saturating_add(exports.len() as u16) } else { 0 };
+    MetricsPage { next, exports }
 }
 
 fn levels<P: Gpio + Clock>(port: &mut P) -> Response {
@@ -496,6 +505,7 @@ fn operate<R: Ram, B: Board, T: Trust>(
         | Request::Limits
         | Request::Clock
         | Request::SetClock { .. }
+        | Request::Metrics { .. }
         | Request::Rehearse { .. } => return Err(Refusal::Unsupported),
     })
 }

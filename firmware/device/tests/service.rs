@@ -9,8 +9,8 @@ use xmap_device::{Board, Device, Identity, MountError, Record, Recorder, Service
 use xmap_image::{Image, Op, Ty};
 use xmap_link::limits::{MAX_FRAME, MAX_TRACE_ENTRIES};
 use xmap_link::{
-    Access, Boot, Channel, ClockStatus, Export, FrameReader, ImageState, PROTOCOL, Refusal, Request,
-    Response, decode_response, decode_text, encode_request, features,
+    Access, Boot, Channel, ClockStatus, Export, FrameReader, ImageState, MetricsPage, PROTOCOL, Refusal,
+    Request, Response, decode_response, decode_text, encode_request, features,
 };
 use xmap_sim::{Heap, SimBoard};
 
@@ -261,6 +261,36 @@ fn a_host_sets_the_clock_and_hears_what_it_says() {
     let refused = Response::Refused(Refusal::Unsupported);
     assert_eq!(bench.ask(Request::SetClock { unix_us: -1 }), refused);
     assert_eq!(bench.ask(Request::Clock), Response::Clock(set), "nothing has happened");
+}
+
+#[test]
+fn exports_are_counted_in_pages() {
+    // More exports than a page has.
+    let codes = [common::ret()];
+    let mut small = hall();
+    for name in ["a", "b", "c", "d", "e", "f"] {
+        small = small.code(name, &[], &[], &codes);
+    }
+    with_panel(&small, |mut bench| {
+        for (n, name) in ["a", "b", "c", "d", "e", "f"].into_iter().enumerate() {
+            (0..=n).for_each(|_| assert_eq!(bench.call(name, &[]), returned(&[])));
+        }
+        assert!(matches!(bench.call("lamp", &[2]), Response::Trapped(_)), "2 is no bool");
+        let (mut from, mut rows) = (0, Vec::new());
+        loop {
+            let Response::Metrics(page) = bench.ask(Request::Metrics { from }) else { panic!() };
+            rows.extend(page.exports);
+            from = page.next;
+            if from == 0 {
+                break;
+            }
+        }
+        let counts: Vec<_> = rows.iter().map(|row| (row.calls, row.traps, row.times.iter().sum())).collect();
+        assert_eq!(counts, [(1, 0, 1), (2, 0, 2), (3, 0, 3), (4, 0, 4), (5, 0, 5), (6, 0, 6), (1, 1, 1)]);
+        assert!(rows[5].fuel > 0 && rows[5].fuel == 6 * u64::from(rows[5].fuel_max));
+        let behind = bench.ask(Request::Metrics { from: 100 });
+        assert_eq!(behind, Response::Metrics(MetricsPage::default()));
+    });
 }
 
 #[test]

@@ -59,9 +59,9 @@ impl fmt::Display for DecodeError {
 impl core::error::Error for DecodeError {}
 
 /// Kinds of [`Request`]; a test holds it to the enum.
-const REQUESTS: u32 = 33;
+const REQUESTS: u32 = 34;
 /// Kinds of [`Response`]; a test holds it to the enum.
-const RESPONSES: u32 = 25;
+const RESPONSES: u32 = 26;
 /// Variants of [`crate::Refusal`]; a test holds it to the enum.
 const REFUSALS: u32 = 26;
 /// The kind of [`Response::Refused`].
@@ -166,6 +166,7 @@ mod tests {
             Request::Clock => 30,
             Request::SetClock { .. } => 31,
             Request::CallWith { .. } => 32,
+            Request::Metrics { .. } => 33,
         }
     }
 
@@ -277,6 +278,7 @@ mod tests {
             Response::Contract { .. } => 22,
             Response::Uses { .. } => 23,
             Response::Clock(_) => 24,
+            Response::Metrics(_) => 25,
         }
     }
 
@@ -317,6 +319,7 @@ mod tests {
             Request::Clock,
             Request::SetClock { unix_us: 1 },
             Request::CallWith { export: Export::Id(1), args: Args::new(), bytes: ArgumentBytes::new() },
+            Request::Metrics { from: 0 },
         ];
         assert_eq!(requests.len(), REQUESTS as usize);
         for (kind, request) in requests.iter().enumerate() {
@@ -375,6 +378,7 @@ mod tests {
             Response::Contract { id: 1, hash: [1; 8] },
             Response::Uses { next: 0, exports: Default::default() },
             Response::Clock(ClockStatus::default()),
+            Response::Metrics(MetricsPage::default()),
         ];
         assert_eq!(responses.len(), RESPONSES as usize);
         for (kind, response) in responses.iter().enumerate() {

@@ -51,6 +51,8 @@ mod keys;
 pub mod limits;
 mod lock;
 mod message;
+mod metrics;
+pub mod openmetrics;
 mod operate;
 mod respond;
 mod role;
@@ -72,6 +74,7 @@ pub use message::{
     ImageState, MAX_POSITION, Name, PROTOCOL, Refusal, Request, Response, ResultBytes, Status, Trace,
     TraceEntries, TraceEntry, TrapReport, Types, export_id, features, split_export_id,
 };
+pub use metrics::{BOUNDS_US, BUCKETS, ExportMetrics, MAX_METRICS, MetricsPage};
 pub use operate::{
     DeviceEvent, DeviceEventKind, DeviceEvents, HostCounts, Life, ModuleStatus, RollbackReason,
 };

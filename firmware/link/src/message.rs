@@ -14,6 +14,7 @@ use crate::limits::{
     CONTRACT_BYTES, MAX_ARGS, MAX_ARGUMENT_BYTES, MAX_BANKS, MAX_CHUNK, MAX_LIMITS, MAX_NAME,
     MAX_RESULT_BYTES, MAX_TRACE_ENTRIES, MAX_USES, MAX_VERSION,
 };
+use crate::metrics::MetricsPage;
 use crate::operate::{DeviceEvents, HostCounts, ModuleStatus};
 use crate::trust::{PolicyState, TrustStatus};
 use crate::{Nonce, Role, RoleKeyId, Tag};
@@ -245,6 +246,11 @@ pub enum Request {
         /// The bytes of each `bytes` and `str`, one behind the other.
         bytes: ArgumentBytes,
     },
+    /// Kind 33: what was counted of exports? Answered by [`Response::Metrics`].
+    Metrics {
+        /// The first place wanted; places are numbered from 0.
+        from: u16,
+    },
 }
 
 /// The bytes of arguments.
@@ -395,6 +401,8 @@ pub enum Response {
     },
     /// Kind 24: answers [`Request::Clock`] and [`Request::SetClock`].
     Clock(ClockStatus),
+    /// Kind 25: answers [`Request::Metrics`].
+    Metrics(MetricsPage),
 }
 
 /// Who a device is. The first two fields never change, in any protocol version.

@@ -64,7 +64,8 @@ impl Request {
             | Self::Limits
             | Self::Contract { .. }
             | Self::Uses { .. }
-            | Self::Clock => Role::Observe,
+            | Self::Clock
+            | Self::Metrics { .. } => Role::Observe,
             Self::Call { .. }
             | Self::CallBytes { .. }
             | Self::CallWith { .. }

@@ -59,6 +59,8 @@ fn the_numbers_are_those_of_the_code() {
         format!("`data: bytes` (at most {MAX_CHUNK})"),
         format!("`name: text` (cut to {MAX_MODULE_NAME} bytes)"),
         format!("module: u8, what }}` (at most {MAX_HAPPENINGS})"),
+        format!("times: [u32; {BUCKETS}] }}` (at most {MAX_METRICS})"),
+        format!("up to {} microseconds each, and longer", BOUNDS_US.map(|us| us.to_string()).join(", ")),
         format!("<-   staging {{ next: {MAX_CHUNK} }}"),
         format!("`firmware: text` (at most {MAX_VERSION} bytes)"),
         format!("`text: text` (at most {MAX_REASON} bytes)"),
@@ -125,7 +127,7 @@ fn the_tables_name_every_kind() {
             .collect();
         assert_eq!(kinds(heading), named);
     }
-    assert_eq!((kinds("Requests").len(), kinds("Responses").len()), (33, 25));
+    assert_eq!((kinds("Requests").len(), kinds("Responses").len()), (34, 26));
 }
 
 /// What stands behind `- \`NAME\`: ` in the list of enums, whole.

@@ -117,6 +117,23 @@ fn the_largest_messages_fit() {
         Response::Policy(PolicyState::Refused { code: u8::MAX, details: [u32::MAX; 2] }),
         Response::Hosts(HostCounts { mistakes: u32::MAX, texts_lost: u32::MAX, lines_lost: u32::MAX }),
         Response::Limits { values: [u32::MAX; 16].into_iter().collect() },
+        Response::Metrics(MetricsPage {
+            next: u16::MAX,
+            exports: [ExportMetrics {
+                module: u8::MAX,
+                export: Some(u16::MAX),
+                calls: u32::MAX,
+                traps: u32::MAX,
+                refused: u32::MAX,
+                time_us: u64::MAX,
+                fuel: u64::MAX,
+                fuel_max: u32::MAX,
+                late_us_max: u32::MAX,
+                times: [u32::MAX; BUCKETS],
+            }; MAX_METRICS]
+                .into_iter()
+                .collect(),
+        }),
         Response::Contract { id: u16::MAX, hash: [0xff; CONTRACT_BYTES] },
         Response::Uses { next: u16::MAX, exports: [u16::MAX; MAX_USES].into_iter().collect() },
     ];

@@ -124,6 +124,8 @@ pub struct Config {
     pub socket_mode: u32,
     /// The TCP address; `None` listens on none.
     pub tcp: Option<SocketAddr>,
+    /// The loopback address where metrics are read over HTTP; `None` serves none.
+    pub metrics: Option<SocketAddr>,
     /// The table of role keys; without one the device is open.
     pub keys: Option<PathBuf>,
     /// Whose images are taken; without it, anybody's.
@@ -214,6 +216,7 @@ struct WrittenLink {
     socket: Option<String>,
     socket_mode: Option<String>,
     tcp: Option<String>,
+    metrics: Option<String>,
     keys: Option<PathBuf>,
 }
 
@@ -293,6 +296,19 @@ impl Config {
                 ))
             })?),
         };
+        let metrics = match link.metrics.as_deref() {
+            None | Some("") => None,
+            Some(text) => {
+                let address: Option<SocketAddr> = text.parse().ok();
+                // Nobody is asked for a key there, so it is for programs of this machine alone.
+                Some(address.filter(|address| address.ip().is_loopback()).ok_or_else(|| {
+                    wrong(format!(
+                        "link.metrics = \"{text}\": expected a loopback address and a port, such as \
+                         \"127.0.0.1:9464\""
+                    ))
+                })?)
+            }
+        };
         let socket = match link.socket.as_deref() {
             None => Some("/run/xmap/xmapd.sock".into()),
             Some("") => None,
@@ -336,6 +352,7 @@ impl Config {
             socket: named(&arguments.socket, socket),
             socket_mode,
             tcp: arguments.tcp.or(tcp),
+            metrics,
             keys: link.keys,
             trust,
             limits,

@@ -85,6 +85,12 @@ impl Host {
         }
     }
 
+    /// The frames that came from it: good ones, bad ones.
+    pub fn frames(&self) -> [u32; 2] {
+        let counters = self.service.frames();
+        [counters.good, counters.bad()]
+    }
+
     /// Says up to which role there is no room for a new session.
     pub fn set_full(&mut self, full: Option<Role>) {
         self.service.set_full(full);

@@ -36,5 +36,6 @@ pub mod realtime;
 pub mod registers;
 pub mod rooms;
 pub mod run;
+pub mod scrape;
 pub mod sockets;
 pub mod wake;

@@ -8,8 +8,10 @@ use std::sync::Arc;
 use rustix::event::PollFlags;
 use xmap_bcm2711::safe_stores;
 use xmap_device::{GOOD_US, Identity, ModuleId, Record as _, Turns, make_safe};
-use xmap_link::Role;
+use xmap_image::ExportId;
 use xmap_link::limits::MAX_MODULES;
+use xmap_link::openmetrics::{self, Snapshot};
+use xmap_link::{ExportMetrics, HostCounts, Role};
 
 use crate::clock::Clock;
 use crate::config::{Config, RegistersAt};
@@ -24,6 +26,7 @@ use crate::mount::{DefaultPanel, Mounting, Unusable};
 use crate::notify::{self, Manager};
 use crate::owner::{Door, owner};
 use crate::places;
+use crate::scrape::Scrapes;
 use crate::sockets::Listener;
 use crate::wake::{Signals, Timer, wait};
 use crate::{detect, log, realtime};
@@ -51,6 +54,10 @@ struct Daemon {
     _desk: Desk,
     listeners: Arc<Vec<Listener>>,
     hosts: Vec<Host>,
+    /// Who reads metrics.
+    scrapes: Option<Scrapes>,
+    /// Frames of hosts that are gone: good ones, bad ones.
+    frames: [u32; 2],
     keeper: Option<Keeper>,
     timer: Timer,
     manager: Manager,
@@ -151,6 +158,7 @@ impl Daemon {
         if let Some(address) = config.tcp {
             listeners.push(Listener::tcp(address)?);
         }
+        let scrapes = config.metrics.map(Scrapes::open).transpose()?;
         let timer = Timer::new()?;
         let door = Door::open(config)?;
         let guard = Watchdog::new();
@@ -164,6 +172,9 @@ impl Daemon {
         for listener in listeners.iter() {
             log::info(format_args!("listening on {}", listener.port()));
         }
+        if let Some(address) = scrapes.as_ref().and_then(|scrapes| scrapes.address().ok()) {
+            log::info(format_args!("metrics on http://{address}/metrics"));
+        }
         mount(config, default, &kept, (&mut device, &guard, starts.as_ref()));
         let clock = board(&mut device).clock();
         let mut daemon = Self {
@@ -174,6 +185,8 @@ impl Daemon {
             _desk: desk,
             listeners,
             hosts: Vec::new(),
+            scrapes,
+            frames: [0; 2],
             keeper,
             timer,
             manager: Manager::from_environment(),
@@ -235,7 +248,7 @@ impl Daemon {
         if self.hosts.iter().any(Host::wants_reset) {
             return true;
         }
-        let deadline_us = self.clear_places();
+        let deadline_us = self.clear_places().min(self.serve_metrics());
         // In a rehearsal the host's cues are the device's time.
         let wake_us = match self.shares.ends_us(self.heard_us(self.clock.now_us())) {
             Some(ends_us) => ends_us,
@@ -419,6 +432,44 @@ impl Daemon {
         board.count_unread(unread);
     }
 
+    /// Answers those who read metrics. When the first of them has had its time.
+    fn serve_metrics(&mut self) -> u64 {
+        let Some(mut scrapes) = self.scrapes.take() else { return u64::MAX };
+        scrapes.serve(self.clock.now_us(), &mut || self.metrics());
+        self.scrapes.insert(scrapes).deadline_us()
+    }
+
+    /// What the device has counted, in OpenMetrics' text format.
+    fn metrics(&mut self) -> String {
+        let rows: Vec<_> = self.device.metrics().collect();
+        let key = |row: &ExportMetrics| {
+            let image = self.device.image(row.module)?;
+            Some(image.key(ExportId(row.export?))?.to_owned())
+        };
+        let keys: Vec<String> = rows.iter().map(|row| key(row).unwrap_or_default()).collect();
+        let exports: Vec<_> = keys.iter().map(String::as_str).zip(rows).collect();
+        let modules: Vec<_> =
+            ModuleId::ALL.into_iter().filter_map(|id| self.device.status(id.number())).collect();
+        let capped = |count: u64| u32::try_from(count).unwrap_or(u32::MAX);
+        let (calls, mistakes) = (self.device.calls(), capped(self.device.mistakes()));
+        let frames = self.hosts.iter().map(Host::frames).fold(self.frames, add);
+        let board = self.device.board_mut();
+        let hosts = HostCounts { mistakes, texts_lost: board.texts_lost(), lines_lost: board.lines_lost() };
+        let mut text = String::new();
+        let snapshot = Snapshot {
+            uptime_us: self.clock.now_us(),
+            calls: [capped(calls.0), capped(calls.1)],
+            accesses: board.next(),
+            frames,
+            refused: None,
+            hosts: &hosts,
+            modules: &modules,
+            exports: &exports,
+        };
+        openmetrics::write(&mut text, &snapshot).expect("a string takes any text");
+        text
+    }
+
     /// Ends the connections that are over, and those of strangers that have had their time. When the next one
     /// is due.
     fn clear_places(&mut self) -> u64 {
@@ -431,10 +482,11 @@ impl Daemon {
                 None => {}
             }
         }
-        let device = &mut self.device;
+        let (device, frames) = (&mut self.device, &mut self.frames);
         self.hosts.retain_mut(|host| {
             if host.is_gone() {
                 host.end(device);
+                *frames = add(*frames, host.frames());
             }
             !host.is_gone()
         });
@@ -466,6 +518,7 @@ impl Daemon {
             sources.push((host.as_fd(), reads | when(host.has_unsent(), PollFlags::OUT)));
         }
         let waiting = self.hosts.iter().any(|host| host.has_received() && host.held().is_none());
+        sources.extend(self.scrapes.iter().flat_map(Scrapes::sources));
         sources.extend(board(&mut self.device).fds().into_iter().map(|fd| (fd, PollFlags::IN)));
         let woken = wait(&sources, !busy && !waiting);
         for (host, woken) in self.hosts.iter_mut().zip(woken.iter().skip(first_host)) {
@@ -506,4 +559,9 @@ impl Daemon {
             starts.good();
         }
     }
+}
+
+/// Two counts of frames together.
+fn add([a, b]: [u32; 2], [c, d]: [u32; 2]) -> [u32; 2] {
+    [a.saturating_add(c), b.saturating_add(d)]
 }

@@ -25,7 +25,7 @@ fn a_panel_is_called_over_a_socket() {
     let folder = tempfile::tempdir().unwrap();
     let map = folder.path().join("lamp.map");
     std::fs::write(&map, compiled.map.to_json()).unwrap();
-    let port = device(compiled.words, 8);
+    let port = device(compiled.words, 10);
     let port = port.as_str();
     let call = |args: &[&str]| xmap(&[&["call", "--port", port], args].concat());
 
@@ -52,4 +52,22 @@ fn a_panel_is_called_over_a_socket() {
     for line in ["board     rpi4b", "state     mounted", "calls     6, 1 trapped"] {
         assert!(shown.contains(line), "{line} is not in\n{shown}{}", text(&status.stderr));
     }
+
+    let metrics = xmap(&["metrics", "--port", port]);
+    let shown = text(&metrics.stdout);
+    for line in [
+        "xmap_calls_total 6",
+        "xmap_module_running{module=\"0\",name=\"lamp\"} 1",
+        "xmap_export_calls_total{module=\"0\",export=\"lamp.off\"} 1",
+        "xmap_export_traps_total{module=\"0\",export=\"lamp.blinks_per_minute\"} 1",
+        "xmap_export_time_seconds_count{module=\"0\",export=\"lamp.blinks_per_minute\"} 1",
+    ] {
+        assert!(shown.contains(&format!("{line}\n")), "{line} is not in\n{shown}{}", text(&metrics.stderr));
+    }
+    assert!(shown.ends_with("\n# EOF\n"));
+    let metrics = xmap(&["metrics", "--port", port, "--json"]);
+    let metrics: serde_json::Value = serde_json::from_slice(&metrics.stdout).unwrap();
+    let traps = |export: &serde_json::Value| (export["export"].clone(), export["traps"].clone());
+    let traps: Vec<_> = metrics["exports"].as_array().unwrap().iter().map(traps).collect();
+    assert!(traps.contains(&("lamp.blinks_per_minute".into(), 1.into())), "{metrics}");
 }

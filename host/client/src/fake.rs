@@ -376,9 +376,11 @@ impl Device {
                 })
             }
             Request::Levels => Response::Levels { time_us: 5, banks: [0x2_0000, 0] },
-            Request::Rehearse { .. } | Request::Limits | Request::Clock | Request::SetClock { .. } => {
-                Response::Refused(Refusal::Unsupported)
-            }
+            Request::Rehearse { .. }
+            | Request::Limits
+            | Request::Clock
+            | Request::SetClock { .. }
+            | Request::Metrics { .. } => Response::Refused(Refusal::Unsupported),
             Request::Describe { export } => match find(&export) {
                 Some(id) => Response::Described(Described {
                     id: id as u16,

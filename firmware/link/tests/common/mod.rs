@@ -92,6 +92,7 @@ pub fn operation() -> impl Strategy<Value = Request> {
         (export(), args(), vec(any::<u8>(), 0..=MAX_ARGUMENT_BYTES)).prop_map(|(export, args, bytes)| {
             Request::CallWith { export, args, bytes: bytes.into_iter().collect() }
         }),
+        any::<u16>().prop_map(|from| Request::Metrics { from }),
     ]
 }
 
@@ -357,7 +358,18 @@ pub fn response() -> impl Strategy<Value = Response> {
         any::<(i64, u8, i64)>().prop_map(|(unix_us, schedules, next_us)| {
             Response::Clock(ClockStatus { unix_us, schedules, next_us })
         }),
+        (any::<u16>(), vec(export_metrics(), 0..=MAX_METRICS)).prop_map(|(next, rows)| Response::Metrics(
+            MetricsPage { next, exports: rows.into_iter().collect() }
+        )),
     ]
+}
+
+fn export_metrics() -> impl Strategy<Value = ExportMetrics> {
+    let numbers = any::<(u8, Option<u16>, [u32; 5], [u64; 2], [u32; BUCKETS])>();
+    numbers.prop_map(|(module, export, numbers, [time_us, fuel], times)| {
+        let [calls, traps, refused, fuel_max, late_us_max] = numbers;
+        ExportMetrics { module, export, calls, traps, refused, time_us, fuel, fuel_max, late_us_max, times }
+    })
 }
 
 /// What came out of a stream: channel and payload of each frame.

@@ -26,6 +26,7 @@ mod keys;
 mod link;
 mod load;
 mod map_store;
+mod metrics;
 mod monitor;
 mod new;
 mod norm;
@@ -94,6 +95,7 @@ enum Verb {
     Clock(clock::Args),
     Rollback(rollback::Args),
     Events(events::Args),
+    Metrics(metrics::Args),
     Monitor(monitor::Args),
     Reset(reset::Args),
     /// A verb of a program beside this one.
@@ -269,6 +271,7 @@ fn run(verb: &Verb, out: &mut dyn Write) -> Done {
         Verb::Clock(args) => clock::run(args, out),
         Verb::Rollback(args) => rollback::run(args, out),
         Verb::Events(args) => events::run(args, out),
+        Verb::Metrics(args) => metrics::run(args, out),
         Verb::Monitor(args) => monitor::run(args, out),
         Verb::Reset(args) => reset::run(args, out),
         // It has run in the place of this program.

@@ -6,8 +6,8 @@
 use serde_json::{Value as Json, json};
 use tiny_mapper::TrapCode;
 use xmap_link::{
-    Boot, ClockStatus, DeviceEvent, DeviceEventKind, Hello, HostCounts, ImageInfo, ImageState, KeepStatus,
-    ModuleStatus, RollbackReason, Status, TrapReport, TrustStatus,
+    BOUNDS_US, Boot, ClockStatus, DeviceEvent, DeviceEventKind, ExportMetrics, Hello, HostCounts, ImageInfo,
+    ImageState, KeepStatus, ModuleStatus, RollbackReason, Status, TrapReport, TrustStatus,
 };
 use xmap_sim::Value;
 
@@ -16,6 +16,7 @@ pub use super::report::board_name;
 use super::report::features_of;
 use xmap_client::Admission;
 use xmap_client::Called;
+use xmap_client::Metrics;
 use xmap_client::Swapped;
 use xmap_compiler::map::hex;
 use xmap_trust::Limit;
@@ -35,6 +36,36 @@ pub fn hosts(counts: &HostCounts) -> Json {
         "mistakes": counts.mistakes,
         "texts_lost": counts.texts_lost,
         "lines_lost": counts.lines_lost,
+    })
+}
+
+/// What a device counts.
+pub fn metrics(metrics: &Metrics) -> Json {
+    let export = |(key, of): &(String, ExportMetrics)| {
+        let times: Vec<Json> = of
+            .times
+            .iter()
+            .zip(BOUNDS_US.iter().map(Some).chain([None]))
+            .map(|(count, bound)| json!({ "le_us": bound, "calls": count }))
+            .collect();
+        json!({
+            "module": of.module,
+            "export": of.export.map(|_| key),
+            "calls": of.calls,
+            "traps": of.traps,
+            "refused": of.refused,
+            "time_us": of.time_us,
+            "times": times,
+            "fuel": of.fuel,
+            "fuel_max": of.fuel_max,
+            "late_us_max": of.late_us_max,
+        })
+    };
+    json!({
+        "status": status(&metrics.status, &Maps::default()),
+        "hosts": hosts(&metrics.hosts),
+        "modules": metrics.modules.iter().map(|of| module(of, &Maps::default())).collect::<Vec<_>>(),
+        "exports": metrics.exports.iter().map(export).collect::<Vec<_>>(),
     })
 }
 

@@ -1,0 +1,29 @@
+//! `xmap metrics`: what a device counts.
+
+use std::io::Write;
+
+use xmap::text::json;
+
+use super::Done;
+use super::reach::Device;
+
+/// Show what a device counts: calls, traps, times and fuel of each export, events, frames
+///
+/// In OpenMetrics' text format, which Prometheus and others read; with --json as one object. Numbers of an
+/// export begin anew with each image that becomes active.
+#[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  xmap metrics --port /dev/ttyUSB0
+  xmap metrics --port unix:/run/xmapd/xmapd.sock > /var/lib/node_exporter/xmap.prom
+  xmap metrics --port /dev/ttyUSB0 --json | jq '.exports[] | {export, calls}'")]
+pub(super) struct Args {
+    #[command(flatten)]
+    device: Device,
+}
+
+pub(super) fn run(args: &Args, out: &mut dyn Write) -> Done {
+    let metrics = args.device.connect()?.metrics()?;
+    let text = metrics.text();
+    args.device.print(out, &json::metrics(&metrics), text.trim_end())
+}
