@@ -102,6 +102,42 @@ impl I2cBus {
     }
 }
 
+/// An SPI bus of a board: where it is connected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SpiBus {
+    /// The number, as the chip's documentation and Linux (`/dev/spidevN.M`) have it.
+    pub number: u8,
+    /// The line that carries the clock.
+    pub sclk: Line,
+    /// The line that carries what the board sends.
+    pub mosi: Line,
+    /// The line that carries what the board receives.
+    pub miso: Line,
+    /// The lines that select a device, by their numbers; low selects.
+    pub selects: &'static [Line],
+    /// The number of the lines' alternate function that is the bus: 0 to 5.
+    pub alt: u8,
+}
+
+impl SpiBus {
+    /// Returns the lines of the bus, those that select a device left out.
+    pub const fn lines(&self) -> LineSet {
+        let [clock, out, input] = [LineSet::of(self.sclk), LineSet::of(self.mosi), LineSet::of(self.miso)];
+        LineSet::from_bits(clock.bits() | out.bits() | input.bits())
+    }
+}
+
+/// A line that a PWM channel can drive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PwmLine {
+    /// The line.
+    pub line: Line,
+    /// The number of the channel; several lines may have one.
+    pub channel: u8,
+    /// The number of the line's alternate function that is the channel: 0 to 5.
+    pub alt: u8,
+}
+
 /// One board.
 #[derive(Debug)]
 pub struct Board {
@@ -121,6 +157,10 @@ pub struct Board {
     pub gpio: RegisterMap,
     /// The I2C buses that a module may use, by their numbers.
     pub i2c: &'static [I2cBus],
+    /// The SPI buses that a module may use, by their numbers.
+    pub spi: &'static [SpiBus],
+    /// The lines with a PWM channel that a module may use.
+    pub pwm: &'static [PwmLine],
     /// The shortest period of a timer, in microseconds: so long that a handler of a few ops and what the
     /// device does around it take a small part of it.
     pub shortest_period_us: u32,
@@ -158,6 +198,16 @@ impl Board {
     /// Returns the I2C bus with this number, if modules may use one.
     pub fn i2c_bus(&self, number: u8) -> Option<&'static I2cBus> {
         self.i2c.iter().find(|bus| bus.number == number)
+    }
+
+    /// Returns the SPI bus with this number, if modules may use one.
+    pub fn spi_bus(&self, number: u8) -> Option<&'static SpiBus> {
+        self.spi.iter().find(|bus| bus.number == number)
+    }
+
+    /// Returns the lines that a PWM channel can drive.
+    pub fn pwm_lines(&self, channel: u8) -> LineSet {
+        self.pwm.iter().filter(|of| of.channel == channel).map(|of| of.line).collect()
     }
 
     /// Returns the board's banks, each with its first and its last line.

@@ -1,6 +1,8 @@
 //! Raspberry Pi 4 Model B.
 
-use crate::{Board, BoardId, I2cBus, Limits, Line, LineSet, RegisterMap, Registers, Reserved, line};
+use crate::{
+    Board, BoardId, I2cBus, Limits, Line, LineSet, PwmLine, RegisterMap, Registers, Reserved, SpiBus, line,
+};
 
 mod costs;
 
@@ -23,6 +25,10 @@ const POWER: Option<Line> = None;
 
 const fn i2c(number: u8, sda: u8, scl: u8, alt: u8) -> I2cBus {
     I2cBus { number, sda: line(sda), scl: line(scl), alt }
+}
+
+const fn pwm(number: u8, channel: u8, alt: u8) -> PwmLine {
+    PwmLine { line: line(number), channel, alt }
 }
 
 /// Raspberry Pi 4 Model B: 40-pin header with lines 0 to 27; the others serve the board
@@ -71,6 +77,17 @@ pub const RPI4B: Board = Board {
     // Section 5.3 ("Alternative Function Assignments"). Bus 0 is that of the HAT's EEPROM, 2 and 7 are the
     // board's own. Where a bus can be on other lines too, these are those of Linux' overlays.
     i2c: &[i2c(1, 2, 3, 0), i2c(3, 4, 5, 5), i2c(4, 8, 9, 5), i2c(5, 12, 13, 5), i2c(6, 22, 23, 5)],
+    // PWM0, of the same section; the lines of PWM1 are the board's own.
+    pwm: &[pwm(12, 0, 0), pwm(13, 1, 0), pwm(18, 0, 5), pwm(19, 1, 5)],
+    // SPI0, of the same section.
+    spi: &[SpiBus {
+        number: 0,
+        sclk: line(11),
+        mosi: line(10),
+        miso: line(9),
+        selects: &[line(8), line(7)],
+        alt: 0,
+    }],
     limits: Limits {
         // 4 MiB: a panel of Go brings its runtime, and has 1.5 to 3; other large panels have 12 KiB.
         image_bytes: 4 << 20,

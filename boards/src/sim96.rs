@@ -28,6 +28,8 @@ pub const SIM96: Board = Board {
         pull: Registers { name: "PUD", offset: 0x90, bits: 2 },
     },
     i2c: &[],
+    spi: &[],
+    pwm: &[],
     limits: RPI4B.limits,
     shortest_period_us: RPI4B.shortest_period_us,
     reserved: &[Reserved { line: line(0), reason: "the simulator's own tests" }],

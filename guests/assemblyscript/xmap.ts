@@ -84,6 +84,28 @@ export namespace i2c {
   export declare function writeRead(device: i32, wptr: usize, wlen: i32, rptr: usize, rlen: i32): i32;
 }
 
+export namespace spi {
+  /**
+   * Sends `wlen` bytes to an SPI device and takes `rlen` of those that come meanwhile, with zeros behind what is
+   * sent. `device` is the index of a table [spi.NAME] of the manifest, from 0. Returns a `Bus`. The two ranges
+   * may overlap.
+   */
+  @external("spi", "transfer")
+  export declare function transfer(device: i32, wptr: usize, wlen: i32, rptr: usize, rlen: i32): i32;
+}
+
+export namespace pwm {
+  /**
+   * Sets how much of each period a PWM channel is high: 0 nothing, 65535 all of it. `channel` is the index of a
+   * table [pwm.NAME] of the manifest, from 0.
+   */
+  @external("pwm", "duty")
+  export declare function duty(channel: i32, duty: i32): void;
+  /** Sets how many microseconds of each period a PWM channel is high; more than the period is a trap. */
+  @external("pwm", "pulse_us")
+  export declare function pulseUs(channel: i32, us: i32): void;
+}
+
 /** How a transfer on a bus ended. */
 export const enum Bus {
   Ok = 0,

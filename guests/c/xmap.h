@@ -104,6 +104,23 @@ enum xmap_bus {
 XMAP_IMPORT_(i2c, write_read) int32_t xmap_i2c_write_read(int32_t device, const void *wptr, uint32_t wlen,
                                                           void *rptr, uint32_t rlen);
 
+/*
+ * Sends `wlen` bytes to an SPI device and takes `rlen` of those that come meanwhile: as many clocks as the longer
+ * of both needs, with zeros behind what is sent. `device` is the index of a table [spi.NAME] of the manifest,
+ * from 0. Returns enum xmap_bus. The two ranges may overlap.
+ */
+XMAP_IMPORT_(spi, transfer) int32_t xmap_spi_transfer(int32_t device, const void *wptr, uint32_t wlen,
+                                                      void *rptr, uint32_t rlen);
+
+/*
+ * Sets how much of each period a PWM channel is high: 0 nothing, 65535 all of it. `channel` is the index of a
+ * table [pwm.NAME] of the manifest, from 0.
+ */
+XMAP_IMPORT_(pwm, duty) void xmap_pwm_duty(int32_t channel, int32_t duty);
+
+/* Sets how many microseconds of each period a PWM channel is high; more than the period is a trap. */
+XMAP_IMPORT_(pwm, pulse_us) void xmap_pwm_pulse_us(int32_t channel, uint32_t us);
+
 /* Logs a string literal: its length is known to the compiler, so no strlen is linked in. */
 #define XMAP_LOG(level, literal) xmap_log_message((level), "" literal, sizeof(literal) - 1)
 

@@ -84,6 +84,20 @@ func I2CWriteRead(device int32, write, read []byte) Bus {
 		unsafe.Pointer(unsafe.SliceData(read)), int32(len(read))))
 }
 
+// SPITransfer sends bytes to an SPI device and takes as many as read holds of those that come meanwhile, with
+// zeros behind what is sent. device is the index of a table [spi.NAME] of the manifest, from 0.
+func SPITransfer(device int32, write, read []byte) Bus {
+	return Bus(spiTransfer(device, unsafe.Pointer(unsafe.SliceData(write)), int32(len(write)),
+		unsafe.Pointer(unsafe.SliceData(read)), int32(len(read))))
+}
+
+// PWMDuty sets how much of each period a PWM channel is high: 0 nothing, 65535 all of it. channel is the index of
+// a table [pwm.NAME] of the manifest, from 0.
+func PWMDuty(channel int32, duty uint16) { pwmDuty(channel, int32(duty)) }
+
+// PWMPulseUs sets how many microseconds of each period a PWM channel is high; more than the period is a trap.
+func PWMPulseUs(channel int32, us uint32) { pwmPulseUs(channel, int32(us)) }
+
 // Log sends a line of text to the host.
 func Log(level Level, text string) {
 	logMessage(int32(level), unsafe.Pointer(unsafe.StringData(text)), int32(len(text)))
@@ -164,3 +178,12 @@ func callRefuse(reason int32)
 
 //go:wasmimport i2c write_read
 func i2cWriteRead(device int32, wptr unsafe.Pointer, wlen int32, rptr unsafe.Pointer, rlen int32) int32
+
+//go:wasmimport spi transfer
+func spiTransfer(device int32, wptr unsafe.Pointer, wlen int32, rptr unsafe.Pointer, rlen int32) int32
+
+//go:wasmimport pwm duty
+func pwmDuty(channel int32, duty int32)
+
+//go:wasmimport pwm pulse_us
+func pwmPulseUs(channel int32, us int32)

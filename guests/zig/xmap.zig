@@ -38,6 +38,13 @@ pub const abi = struct {
     pub const i2c = struct {
         pub extern "i2c" fn write_read(device: i32, wptr: [*]const u8, wlen: usize, rptr: [*]u8, rlen: usize) i32;
     };
+    pub const pwm = struct {
+        pub extern "pwm" fn duty(channel: i32, duty: i32) void;
+        pub extern "pwm" fn pulse_us(channel: i32, us: u32) void;
+    };
+    pub const spi = struct {
+        pub extern "spi" fn transfer(device: i32, wptr: [*]const u8, wlen: usize, rptr: [*]u8, rlen: usize) i32;
+    };
 };
 
 /// A GPIO line number of the board.
@@ -128,7 +135,28 @@ pub const BusError = error{ Nack, Timeout, ArbitrationLost, Busy, Overrun };
 /// Writes bytes to an I2C device, then reads some after a repeated start; without either it sends the address
 /// alone. `device` is the index of a table [i2c.NAME] of the manifest, from 0.
 pub inline fn i2cWriteRead(device: i32, bytes: []const u8, buffer: []u8) BusError!void {
-    return switch (abi.i2c.write_read(device, bytes.ptr, bytes.len, buffer.ptr, buffer.len)) {
+    return ended(abi.i2c.write_read(device, bytes.ptr, bytes.len, buffer.ptr, buffer.len));
+}
+
+/// Sends bytes to an SPI device and takes as many as the buffer holds of those that come meanwhile, with
+/// zeros behind what is sent. `device` is the index of a table [spi.NAME] of the manifest, from 0.
+pub inline fn spiTransfer(device: i32, bytes: []const u8, buffer: []u8) BusError!void {
+    return ended(abi.spi.transfer(device, bytes.ptr, bytes.len, buffer.ptr, buffer.len));
+}
+
+/// Sets how much of each period a PWM channel is high: 0 nothing, 65535 all of it. `channel` is the index of
+/// a table [pwm.NAME] of the manifest, from 0.
+pub inline fn pwmDuty(channel: i32, duty: u16) void {
+    abi.pwm.duty(channel, duty);
+}
+
+/// Sets how many microseconds of each period a PWM channel is high; more than the period is a trap.
+pub inline fn pwmPulseUs(channel: i32, us: u32) void {
+    abi.pwm.pulse_us(channel, us);
+}
+
+inline fn ended(status: i32) BusError!void {
+    return switch (status) {
         0 => {},
         1 => error.Nack,
         2 => error.Timeout,

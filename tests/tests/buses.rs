@@ -16,7 +16,7 @@ use xmap_trust::{Limit, OpClass, class_of};
 
 #[test]
 fn the_simulator_leaves_the_committed_traces() {
-    for name in ["thermostat", "settings"] {
+    for name in ["thermostat", "settings", "level", "flash", "dimmer"] {
         let panel = BusPanel::open(name);
         let mut sim = Sim::from_words(panel.words.clone()).unwrap();
         let script = Script::parse(&panel.script, &sim.image()).unwrap_or_else(|e| panic!("{name}: {e}"));
@@ -87,6 +87,84 @@ fn a_build_says_what_the_bus_takes() {
         "i2c temp, bus 1 at 0x48, 400000 Hz: writes up to 2, reads up to 2; 143 us on the wire, 5030 us";
     assert!(report.contains(device), "{report}");
     assert_eq!(Limit::Time.asked(&image), Some(1_000_000), "a transfer is a wait");
+}
+
+#[test]
+fn a_build_says_what_the_spi_bus_takes() {
+    let panel = BusPanel::open("level");
+    let report = Report::of(&Image::verify(&panel.words).unwrap(), None).to_string();
+    let device =
+        "spi adc, bus 0 select 0, mode 0, 1000000 Hz: up to 3 bytes; 25 us on the wire, 1050 us at most";
+    assert!(report.contains(device), "{report}");
+    let line = report.lines().find(|line| line.starts_with("level.on_tick")).unwrap();
+    assert!(line.ends_with(" 1050"), "{line}");
+}
+
+#[test]
+fn constants_of_a_transfer_are_proven() {
+    let manifest = "module = { name = \"a\", board = \"rpi4b\", wasm = \"a.wasm\" }\n\
+                    [spi.adc]\nbus = 0\ncs = 0\nmax_bytes = 3\n";
+    let declared = Manifest::parse("a.toml", manifest).unwrap();
+    let text = MODULE.replace("\"i2c\" \"write_read\"", "\"spi\" \"transfer\"");
+    let build = |device: &str, write: &str, read: &str, manifest: &Manifest| {
+        let text = text.replace("DEVICE", device).replace("FROM", "0").replace("WRITE", write);
+        compile(manifest, &wat::parse_str(text.replace("READ", read)).unwrap())
+    };
+    let words = build("0", "3", "3", &declared).unwrap().words;
+    let image = Image::verify(&words).unwrap();
+    let class = xmap_image::decode(image.code()).find_map(|(_, op, words)| class_of(op, words[0]));
+    assert_eq!(class, Some(OpClass::Spi));
+    let bare = Manifest::bare(&RPI4B, "a.wasm".as_ref());
+    for (device, write, read, manifest, code, message) in [
+        ("1", "1", "1", &declared, Code::UndeclaredDevice, "uses device 1: the manifest declares 1"),
+        ("0", "4", "1", &declared, Code::LongTransfer, "writes 4 bytes to `adc`, max_bytes is 3"),
+        ("0", "1", "4", &declared, Code::LongTransfer, "reads 4 bytes from `adc`, max_bytes is 3"),
+        ("0", "1", "1", &bare, Code::UndeclaredDevice, "no SPI device is declared"),
+    ] {
+        let errors = build(device, write, read, manifest).unwrap_err();
+        assert_eq!(errors.0[0].code, code, "{errors}");
+        assert!(errors.to_string().contains(message), "{errors}");
+    }
+}
+
+#[test]
+fn constants_of_a_channel_are_proven() {
+    let manifest = "module = { name = \"a\", board = \"rpi4b\", wasm = \"a.wasm\" }\n\
+                    [pwm.lamp]\nline = 18\nperiod_us = 1000\n";
+    let declared = Manifest::parse("a.toml", manifest).unwrap();
+    let build = |name: &str, channel: &str, value: &str, manifest: &Manifest| {
+        let text = format!(
+            "(module (import \"pwm\" \"{name}\" (func $f (param i32 i32)))
+                (func (export \"g\") (call $f (i32.const {channel}) (i32.const {value}))))"
+        );
+        compile(manifest, &wat::parse_str(text).unwrap())
+    };
+    let words = build("duty", "0", "65535", &declared).unwrap().words;
+    let report = Report::of(&Image::verify(&words).unwrap(), None).to_string();
+    assert!(
+        report.contains("pwm lamp, line 18, 1000 us; safe duty 0") && !report.contains("bus us"),
+        "{report}"
+    );
+    build("pulse_us", "0", "1000", &declared).unwrap();
+    let bare = Manifest::bare(&RPI4B, "a.wasm".as_ref());
+    for (name, channel, value, manifest, code, message) in [
+        ("duty", "1", "0", &declared, Code::UndeclaredDevice, "sets channel 1: the manifest declares 1"),
+        ("pulse_us", "-1", "0", &declared, Code::UndeclaredDevice, "sets channel -1"),
+        ("duty", "0", "65536", &declared, Code::ConstantTrap, "pwm.duty with 65536: a duty is 0 to 65535"),
+        (
+            "pulse_us",
+            "0",
+            "1001",
+            &declared,
+            Code::ConstantTrap,
+            "with 1001: the period of `lamp` is 1000 us",
+        ),
+        ("duty", "0", "0", &bare, Code::UndeclaredDevice, "no PWM channel is declared"),
+    ] {
+        let errors = build(name, channel, value, manifest).unwrap_err();
+        assert_eq!(errors.0[0].code, code, "{errors}");
+        assert!(errors.to_string().contains(message), "{errors}");
+    }
 }
 
 const MODULE: &str = r#"(module

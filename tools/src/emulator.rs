@@ -97,9 +97,9 @@ pub struct Machine<'a> {
     pub restarts: bool,
     /// The emulator traces stores to the GPIO registers ([`Emulator::stores`]).
     pub watched: bool,
-    /// The chips on I2C bus 1, as QEMU's option `-device` takes them: `tmp105,address=0x48`. With any, the
-    /// emulator traces what the bus carries ([`Emulator::bus`]), and what a chip has can be set
-    /// ([`Emulator::set`]).
+    /// The chips on I2C bus 1, as QEMU's option `-device` takes them: `tmp105,address=0x48`; one on another
+    /// bus names it, `m25p80,bus=spi`. With any, the emulator traces what the I2C bus carries
+    /// ([`Emulator::bus`]), and what a chip has can be set ([`Emulator::set`]).
     pub chips: &'a [&'a str],
 }
 
@@ -142,7 +142,8 @@ impl<'a> Machine<'a> {
             qemu.args(["-append", arguments.trim_end()]);
         }
         for chip in self.chips {
-            qemu.args(["-device", &format!("{chip},bus=i2c-bus.1")]);
+            let bus = if chip.contains("bus=") { "" } else { ",bus=i2c-bus.1" };
+            qemu.args(["-device", &format!("{chip}{bus}")]);
         }
         if self.counting {
             qemu.args(["-icount", "shift=0,sleep=off"]);

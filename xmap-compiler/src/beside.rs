@@ -74,7 +74,8 @@ impl<'a> Panel<'a> {
         self.place(|manifest| match manifest.pin(line.number()) {
             Some(pin) => Some(&pin.line.span),
             None => {
-                Some(&manifest.i2c.iter().find(|device| device.bus.value.lines().contains(line))?.bus.span)
+                let devices = manifest.devices();
+                Some(devices.into_iter().find(|device| device.claim.lines.contains(line))?.place)
             }
         })
     }
@@ -180,6 +181,12 @@ fn tell(left: &Panel<'_>, right: &Panel<'_>, conflict: Conflict) -> Diagnostic {
                 note,
                 "a device belongs to one module: declare it in that one alone",
             )
+        }
+        Conflict::Claim(line) => {
+            let message = format!("line {line}: `{ours}` and `{theirs}` each have a device that takes it");
+            let note = format!("`{ours}` has one");
+            let help = "only one of the two can take the line: put the other elsewhere";
+            (Code::BusLineTaken, message, both(&|panel| panel.line_or_bus(line)), note, help)
         }
         Conflict::Key { left: export, right: other } => {
             let (a, b) = (left.export(export), right.export(other));

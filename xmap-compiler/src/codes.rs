@@ -591,8 +591,14 @@ codes! {
         "A device belongs to one module, which knows what it has set there.",
         "I2C bus 1: `hall` and `porch` both have the device at 0x48";
     TooManyDevices = 1310, "too many devices",
-        "An image has room for 16 I2C devices.",
+        "An image has room for 16 I2C devices, 8 SPI devices and 8 PWM channels.",
         "17 I2C devices, at most 16";
+    LineOfTwo = 1311, "a line that two devices take",
+        "A bus has its lines alone, a line that selects a device selects one, and a PWM channel drives one line. The help of X1301 lists the lines of each bus.",
+        "i2c temp and spi adc both take line 9";
+    NoPwm = 1312, "a line without a PWM channel",
+        "A PWM channel is a part of the chip that a few lines can be connected to.",
+        "pwm dimmer: line 17 of rpi4b has no PWM channel";
     BadZone = 1351, "a zone that is not known",
         "`[clock] zone` is the name of a zone in the IANA data base, or a rule as POSIX's `TZ` writes it: the offset of standard time, and for daylight saving time the two changes of each year, in whole minutes. Zones that change by the lunar calendar, or are about to change their rule, have none: give the rule of the year.",
         "zone: `Europe/Berlinn`: neither a zone of the IANA data base nor a rule";

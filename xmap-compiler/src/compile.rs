@@ -6,10 +6,11 @@ use xmap_abi::HostFunction;
 use xmap_boards::BoardId;
 use xmap_image::limits::DEFAULT_FUEL;
 use xmap_image::{
-    Entry, Event, Export, FaultPolicy, I2cRow, Image, ImageBuilder, Manifest as Block, Op, PinName, PinRow,
-    Plain, Ty, Word, Zone, limits,
+    Entry, Event, Export, FaultPolicy, Image, ImageBuilder, Manifest as Block, Op, PinName, PinRow, Plain,
+    Ty, Word, Zone, limits,
 };
 
+use crate::bounds::BusTimes;
 use crate::bounds::{self, Bound, Unbounded};
 use crate::codes::Code;
 use crate::contract::{self, Contract};
@@ -197,9 +198,9 @@ fn assemble(parts: &Parts<'_, '_>) -> Result<Compiled, Diagnostics> {
     let references: u64 = tables.iter().map(|table| u64::from(table.capacity) + 1).sum();
     let slots = references + (globals.len() + elements.len() + module.data.len()) as u64;
     let memory_bytes = u64::from(memory.bytes).max(u64::from(memory.max_pages) << 16);
-    let i2c: Vec<I2cRow> = manifest.i2c.iter().map(|device| device.row).collect();
+    let buses = BusTimes::of_manifest(manifest);
     let program = bounds::Program {
-        i2c: &i2c,
+        buses: &buses,
         costs: manifest.board().id.costs(),
         memory_bytes,
         slots,
@@ -238,6 +239,8 @@ fn assemble(parts: &Parts<'_, '_>) -> Result<Compiled, Diagnostics> {
         stack_pointer: parts.shadow.pointer(linked),
         i2c: manifest.i2c.iter().map(|device| (device.name.value.clone(), device.row)).collect(),
         i2c_registers: manifest.i2c.iter().filter_map(|device| device.registers).collect(),
+        pwm: manifest.pwm.iter().map(|channel| (channel.name.value.clone(), channel.row)).collect(),
+        spi: manifest.spi.iter().map(|device| (device.name.value.clone(), device.row)).collect(),
         contracts: contract::carried(parts.exports),
         zone: manifest.zone.as_ref().map_or(Zone::UTC, |zone| zone.value),
         manifest: block(parts, &kept),

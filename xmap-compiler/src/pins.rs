@@ -1,15 +1,15 @@
 //! What the compiler proves about pins: a host call whose line is constant names a line that
 //! the manifest declares for it. Lines that only a call knows are left to the mapper's masks.
 
-use xmap_abi::{Cost, HostFunction};
+use xmap_abi::{Capability, Cost, HostFunction};
 use xmap_boards::{Bank, Line};
-use xmap_image::{PinMode, limits};
+use xmap_image::{FULL_DUTY, PinMode, limits};
 
 use crate::codes::Code;
 use crate::compile::too_complex;
 use crate::diagnostic::{Diagnostic, Place};
 use crate::ir::Func;
-use crate::manifest::{Manifest, and, lines_text};
+use crate::manifest::{At, I2cDevice, Manifest, SpiDevice, and, lines_text};
 use crate::wasm::{LineTable, WasmModule};
 use crate::work::Exhausted;
 
@@ -160,23 +160,40 @@ impl PinCheck<'_> {
         lengths: [Option<u64>; 2],
         offset: u32,
     ) -> Result<(), Diagnostic> {
-        let devices = &self.manifest.i2c;
+        // Of each device its name, and for writes and reads the most bytes and the key that says them.
+        type Declared<'m> = (&'m At<String>, [(u32, &'static str); 2]);
+        let (kind, table, keys) = match function.row().capability {
+            Capability::Spi => ("SPI", "spi", "`bus`, `cs` and `max_bytes`"),
+            _ => ("I2C", "i2c", "`bus`, `address`, `write_max` and `read_max`"),
+        };
+        let devices: Vec<Declared<'_>> = match function.row().capability {
+            Capability::Spi => {
+                let of = |device: &'_ SpiDevice| [(device.row.max_bytes(), "max_bytes"); 2];
+                self.manifest.spi.iter().map(|device| (&device.name, of(device))).collect()
+            }
+            _ => {
+                let of = |device: &'_ I2cDevice| {
+                    [(device.row.write_max(), "write_max"), (device.row.read_max(), "read_max")]
+                };
+                self.manifest.i2c.iter().map(|device| (&device.name, of(device))).collect()
+            }
+        };
         let declared = || match devices.first() {
-            Some(first) => (self.manifest.place(&first.name.span), "devices are declared from here on"),
+            Some((name, _)) => (self.manifest.place(&name.span), "devices are declared from here on"),
             None => {
                 (self.manifest.place(&self.manifest.module.name.span), "this manifest declares no device")
             }
         };
-        let help = "declare it: `[i2c.NAME]` with `bus`, `address`, `write_max` and `read_max`";
+        let help = format!("declare it: `[{table}.NAME]` with {keys}");
         if devices.is_empty() {
-            let message = format!("{function}: no I2C device is declared");
+            let message = format!("{function}: no {kind} device is declared");
             let (place, note) = declared();
             let error = Diagnostic::new(Code::UndeclaredDevice, self.place(offset), message);
             let error = if self.manifest.is_bare() { error } else { error.note(place, note) };
-            return Err(error.help(help.to_string()));
+            return Err(error.help(help));
         }
         let Some(index) = device else { return Ok(()) };
-        let Some(device) = usize::try_from(index).ok().and_then(|index| devices.get(index)) else {
+        let Some((name, most)) = usize::try_from(index).ok().and_then(|index| devices.get(index)) else {
             let message = format!(
                 "{function} uses device {}: the manifest declares {}, counted from 0",
                 index as u32 as i32,
@@ -184,21 +201,64 @@ impl PinCheck<'_> {
             );
             let (place, note) = declared();
             let error = Diagnostic::new(Code::UndeclaredDevice, self.place(offset), message);
-            return Err(error.note(place, note).help(help.to_string()));
+            return Err(error.note(place, note).help(help));
         };
-        let most = [device.row.write_max(), device.row.read_max()];
-        let words = [("writes", "to", "write_max"), ("reads", "from", "read_max")];
-        for ((len, most), (verb, to, key)) in lengths.into_iter().zip(most).zip(words) {
-            if let Some(len) = len.filter(|len| *len > u64::from(most)) {
-                let name = &device.name.value;
-                let message = format!("{function} {verb} {len} bytes {to} `{name}`, {key} is {most}");
-                let note = self.manifest.place(&device.name.span);
+        let words = [("writes", "to"), ("reads", "from")];
+        for ((len, (most, key)), (verb, to)) in lengths.into_iter().zip(most).zip(words) {
+            if let Some(len) = len.filter(|len| *len > u64::from(*most)) {
+                let (text, note) = (&name.value, self.manifest.place(&name.span));
+                let message = format!("{function} {verb} {len} bytes {to} `{text}`, {key} is {most}");
                 return Err(Diagnostic::new(Code::LongTransfer, self.place(offset), message)
-                    .note(note, format!("`{name}` is declared here"))
+                    .note(note, format!("`{text}` is declared here"))
                     .help(format!("raise `{key}`, or transfer less at once")));
             }
         }
         Ok(())
+    }
+
+    /// The constant channel and value of a call that sets a PWM channel.
+    ///
+    /// # Errors
+    /// X1306 where the manifest declares no such channel, X0506 where the value is beyond what there is.
+    pub fn channel(
+        &self,
+        function: HostFunction,
+        channel: Option<u64>,
+        value: Option<u64>,
+        offset: u32,
+    ) -> Result<(), Diagnostic> {
+        let channels = &self.manifest.pwm;
+        let help = "declare it: `[pwm.NAME]` with `line` and `period_us`";
+        let undeclared = |message: String| {
+            Err(Diagnostic::new(Code::UndeclaredDevice, self.place(offset), message).help(help.to_string()))
+        };
+        if channels.is_empty() {
+            return undeclared(format!("{function}: no PWM channel is declared"));
+        }
+        let known = match channel.map(|index| usize::try_from(index).ok().and_then(|n| channels.get(n))) {
+            Some(None) => {
+                let index = channel.unwrap_or_default() as u32 as i32;
+                let all = channels.len();
+                return undeclared(format!(
+                    "{function} sets channel {index}: the manifest declares {all}, counted from 0"
+                ));
+            }
+            Some(known) => known,
+            None => None,
+        };
+        let Some(value) = value else { return Ok(()) };
+        let (most, what) = match (function, known) {
+            (HostFunction::PwmDuty, _) => (u64::from(FULL_DUTY), "a duty is 0 to 65535".to_string()),
+            (_, Some(channel)) => {
+                let period_us = channel.row.period_us();
+                (period_us.into(), format!("the period of `{}` is {period_us} us", channel.name.value))
+            }
+            (_, None) => return Ok(()),
+        };
+        if value <= most {
+            return Ok(());
+        }
+        Err(self.constant_trap(offset, format!("{function} with {}: {what}", value as u32)))
     }
 
     /// A constant argument that only can trap.

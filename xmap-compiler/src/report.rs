@@ -5,11 +5,11 @@ use std::fmt;
 use xmap_boards::BoardId;
 use xmap_image::limits;
 use xmap_image::{
-    ExportId, Extension, FaultPolicy, Function, FunctionRow, HEADER_WORDS, I2cRow, Image, NoRoom, Op,
-    Section, Ty, Word,
+    ExportId, Extension, FaultPolicy, Function, FunctionRow, HEADER_WORDS, I2cRow, Image, NoRoom, Op, Plain,
+    PwmRow, Section, SpiRow, Ty, Word,
 };
 
-use crate::bounds::{self, Bound, Program, Unbounded, Why};
+use crate::bounds::{self, Bound, BusTimes, Program, Unbounded, Why};
 use crate::codes::Code;
 use crate::diagnostic::{Diagnostic, Place};
 use crate::map::SourceMap;
@@ -81,6 +81,10 @@ pub struct Report {
     pub kept: Vec<String>,
     /// The I2C devices with their names, by their indices.
     pub i2c: Vec<(String, I2cRow)>,
+    /// The SPI devices with their names, by their indices.
+    pub spi: Vec<(String, SpiRow)>,
+    /// The PWM channels with their names and lines, by their indices.
+    pub pwm: Vec<(String, PwmRow)>,
     /// Microseconds that a call may wait, transfers included.
     pub time_us: u32,
 }
@@ -110,7 +114,9 @@ impl Report {
             functions,
             policy: policy_of(&image),
             kept,
-            i2c: devices(&image),
+            i2c: i2c(&image),
+            spi: spi(&image),
+            pwm: pwm(&image),
             time_us: image.header().time_us,
         }
     }
@@ -126,7 +132,7 @@ impl Report {
         let memory_bytes = u64::from(image.header().memory_max_pages) << 16;
         let most = memory_bytes.max(image.header().memory_bytes.into());
         let bounds = bounds::bounds(Program {
-            i2c: image.i2c(),
+            buses: &BusTimes::of(image),
             costs: image.board().costs(),
             memory_bytes: most,
             slots: image.slots() as u64,
@@ -177,7 +183,9 @@ impl Report {
             functions: (0..functions.len()).map(one).collect(),
             policy: policy_of(image),
             kept: map.map(|map| map.kept.clone()).unwrap_or_default(),
-            i2c: devices(image),
+            i2c: i2c(image),
+            spi: spi(image),
+            pwm: pwm(image),
             time_us: image.header().time_us,
         }
     }
@@ -233,8 +241,8 @@ impl Report {
     /// Bytes of the image's parts by what they are for, with a few words on each; their sum is the total.
     pub fn parts(&self) -> [(&'static str, u32, &'static str); 6] {
         use Extension::{
-            ElementItems, Elements, I2c, I2cRegisters, PassiveData, PassiveElements, Stack, StackPointer,
-            Tables, Types, Zone,
+            ElementItems, Elements, I2c, I2cRegisters, PassiveData, PassiveElements, Pwm, Spi, Stack,
+            StackPointer, Tables, Types, Zone,
         };
         use Section::{
             Code, Data, DataRows, Exports, Functions, Globals, Manifest, Names, Pins, Signatures, Strings,
@@ -256,6 +264,8 @@ impl Report {
                 StackPointer,
                 I2c,
                 I2cRegisters,
+                Spi,
+                Pwm,
                 Zone,
             ]);
         let code = sum(&[Code]);
@@ -274,12 +284,57 @@ impl Report {
 }
 
 /// The I2C devices of an image, each with its name.
-fn devices(image: &Image<'_>) -> Vec<(String, I2cRow)> {
+fn i2c(image: &Image<'_>) -> Vec<(String, I2cRow)> {
     image.i2c().iter().map(|row| (image.i2c_name(row).to_string(), *row)).collect()
 }
 
-/// Says what an image may do to an I2C device: `temp, bus 1 at 0x48, 400000 Hz: writes up to 1, ...`.
-pub fn device_text(name: &str, row: &I2cRow) -> String {
+/// The SPI devices of an image, each with its name.
+fn spi(image: &Image<'_>) -> Vec<(String, SpiRow)> {
+    image.spi().iter().map(|row| (image.spi_name(row).to_string(), *row)).collect()
+}
+
+/// The PWM channels of an image, each with its name.
+fn pwm(image: &Image<'_>) -> Vec<(String, PwmRow)> {
+    image.pwm().iter().map(|row| (image.pwm_name(row).to_string(), *row)).collect()
+}
+
+/// Says what an image may do to each of its devices and channels, with the kind.
+pub fn device_texts(image: &Image<'_>) -> Vec<(&'static str, String)> {
+    texts_of(&i2c(image), &spi(image), &pwm(image))
+}
+
+fn texts_of(
+    i2c: &[(String, I2cRow)],
+    spi: &[(String, SpiRow)],
+    pwm: &[(String, PwmRow)],
+) -> Vec<(&'static str, String)> {
+    let i2c = i2c.iter().map(|(name, row)| ("i2c", i2c_text(&Plain(name).to_string(), row)));
+    let spi = spi.iter().map(|(name, row)| ("spi", spi_text(&Plain(name).to_string(), row)));
+    let pwm = pwm.iter().map(|(name, row)| ("pwm", pwm_text(&Plain(name).to_string(), row)));
+    i2c.chain(spi).chain(pwm).collect()
+}
+
+/// `dimmer, line 18, 1000 us; safe duty 0`.
+fn pwm_text(name: &str, row: &PwmRow) -> String {
+    format!("{name}, line {}, {} us; safe duty {}", row.line_number(), row.period_us(), row.safe())
+}
+
+/// `adc, bus 0 select 0, mode 0, 1000000 Hz: up to 3 bytes; 25 us on the wire, 1050 us at most`.
+fn spi_text(name: &str, row: &SpiRow) -> String {
+    format!(
+        "{name}, bus {} select {}, mode {}, {} Hz: up to {} bytes; {} us on the wire, {} us at most",
+        row.bus_number(),
+        row.select(),
+        row.mode(),
+        row.clock_hz(),
+        row.max_bytes(),
+        row.wire_us(row.max_bytes()),
+        row.timeout_us(),
+    )
+}
+
+/// `temp, bus 1 at 0x48, 400000 Hz: writes up to 1, reads up to 2; 120 us on the wire, 1030 us at most`.
+fn i2c_text(name: &str, row: &I2cRow) -> String {
     let (write, read) = (row.write_max(), row.read_max());
     format!(
         "{name}, bus {} at {:#04x}, {} Hz: writes up to {write}, reads up to {read}; {} us on the wire, {} us \
@@ -423,9 +478,8 @@ impl Report {
     /// The most microseconds that transfers of a call of an export take: what would be longer is refused
     /// before it begins.
     pub fn bus_us(&self, export: &ExportReport) -> u64 {
-        let rows: Vec<I2cRow> = self.i2c.iter().map(|(_, row)| *row).collect();
         let most = match export.how {
-            How::Direct(Op::HostCall) => bounds::longest_us(&rows, None),
+            How::Direct(Op::HostCall) => self.buses().longest_of_all_us(),
             How::Direct(_) => 0,
             How::Bounded(bound) => bound.bus_us,
             How::Fuelled(_) => u64::MAX,
@@ -433,9 +487,20 @@ impl Report {
         most.min(self.time_us.into())
     }
 
+    fn buses(&self) -> BusTimes {
+        let i2c: Vec<I2cRow> = self.i2c.iter().map(|(_, row)| *row).collect();
+        let spi: Vec<SpiRow> = self.spi.iter().map(|(_, row)| *row).collect();
+        BusTimes::of_rows(&i2c, &spi)
+    }
+
+    /// Whether the image has devices on buses, whose transfers take time.
+    pub fn has_buses(&self) -> bool {
+        !self.buses().is_empty()
+    }
+
     fn write_exports(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let width = self.exports.iter().map(|e| e.key.chars().count()).max().unwrap_or(0).max(6);
-        let has_buses = !self.i2c.is_empty();
+        let has_buses = self.has_buses();
         let head = if has_buses { "     bus us" } else { "" };
         writeln!(
             f,
@@ -456,8 +521,9 @@ impl Report {
         writeln!(f, "ops and insns: of one call, at most")?;
         if has_buses {
             writeln!(f, "bus us: of its transfers, at most, whatever the devices do; no insns are in it")?;
-            self.i2c.iter().try_for_each(|(name, row)| writeln!(f, "  i2c {}", device_text(name, row)))?;
         }
+        let devices = texts_of(&self.i2c, &self.spi, &self.pwm);
+        devices.iter().try_for_each(|(kind, text)| writeln!(f, "  {kind} {text}"))?;
         let unbounded: Vec<_> = self
             .exports
             .iter()

@@ -23,11 +23,15 @@ pub enum OpClass {
     Random = 6,
     /// Transfers on an I2C bus, to the devices that the image declares.
     I2c = 7,
+    /// Transfers on an SPI bus, to the devices that the image declares.
+    Spi = 8,
+    /// Sets the PWM channels that the image declares.
+    Pwm = 9,
 }
 
 impl OpClass {
     /// Every class, by number.
-    pub const ALL: [OpClass; 8] = [
+    pub const ALL: [OpClass; 10] = [
         Self::GpioWrite,
         Self::GpioRead,
         Self::GpioConfigure,
@@ -36,6 +40,8 @@ impl OpClass {
         Self::Log,
         Self::Random,
         Self::I2c,
+        Self::Spi,
+        Self::Pwm,
     ];
 
     /// Returns its bit in a policy's set of classes.
@@ -54,6 +60,8 @@ impl OpClass {
             Self::Log => "log",
             Self::Random => "random",
             Self::I2c => "i2c",
+            Self::Spi => "spi",
+            Self::Pwm => "pwm",
         }
     }
 }

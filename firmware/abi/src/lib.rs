@@ -74,6 +74,10 @@ pub enum Capability {
     I2c,
     /// The call that is running: no part of a board.
     Call,
+    /// SPI buses.
+    Spi,
+    /// PWM channels.
+    Pwm,
 }
 
 impl Capability {
@@ -86,6 +90,8 @@ impl Capability {
             Self::Random => "random",
             Self::I2c => "I2C",
             Self::Call => "call",
+            Self::Spi => "SPI",
+            Self::Pwm => "PWM",
         }
     }
 

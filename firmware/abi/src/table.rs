@@ -69,7 +69,7 @@ const FILLED: Cost = Cost::Range { start: 0, len: 1, free: 0, writes: true };
 const TEXT: Cost = Cost::Range { start: 1, len: 2, free: 256, writes: false };
 
 /// What a transfer on a bus is charged.
-const I2C: Cost = Cost::Transfer { device: 0, write: [1, 2], read: [3, 4] };
+const TRANSFER: Cost = Cost::Transfer { device: 0, write: [1, 2], read: [3, 4] };
 
 host_functions! {
     /// Drives a line high where `val` is not 0, else low.
@@ -96,13 +96,20 @@ host_functions! {
     10 RandomGet "random" "get" (ptr: I32, len: I32) -> (), Random, Random, FILLED, Row;
     /// Writes to an I2C device, then reads from it; returns how it ended (0 done).
     11 I2cWriteRead "i2c" "write_read" (device: I32, wptr: I32, wlen: I32, rptr: I32, rlen: I32) -> (I32),
-        I2c, I2c, I2C, Row;
+        I2c, I2c, TRANSFER, Row;
+    /// Writes to an SPI device and reads from it at once; returns how it ended (0 done).
+    12 SpiTransfer "spi" "transfer" (device: I32, wptr: I32, wlen: I32, rptr: I32, rlen: I32) -> (I32),
+        Spi, Spi, TRANSFER, Row;
     /// Returns the microseconds since 1970, UTC; negative while the time is not known.
     20 TimeUnixUs "time" "unix_us" () -> (I64), Clock, TimeNow, Cost::Fixed, Row;
     /// Returns the minute of the local day, 0 to 1439; -1 while the time is not known.
     21 TimeLocalMinute "time" "local_minute" () -> (I32), Clock, TimeNow, Cost::Fixed, Row;
     /// Ends the call with the trap `refused`, whose detail is `reason`; does not return.
     22 CallRefuse "call" "refuse" (reason: I32) -> (), Call, None, Cost::Fixed, Row;
+    /// Sets how much of each period a PWM channel is high: 0 nothing, 65535 all of it.
+    23 PwmDuty "pwm" "duty" (channel: I32, duty: I32) -> (), Pwm, Pwm, Cost::Fixed, Row;
+    /// Sets how many microseconds of each period a PWM channel is high.
+    24 PwmPulseUs "pwm" "pulse_us" (channel: I32, us: I32) -> (), Pwm, Pwm, Cost::Fixed, Row;
     #[cfg(feature = "uptime")]
     /// Returns the seconds since boot.
     255 TimeUptimeS "time" "uptime_s" () -> (I32), Clock, TimeNow, Cost::Fixed, Row;

@@ -11,7 +11,8 @@ use safe_mmio::{
 use tiny_mapper::{BusStatus, I2cRow};
 use xmap_boards::{I2cBus, Line};
 
-use crate::{Clock, Counter, Gpio, PinFunction};
+use crate::gpio::alternate;
+use crate::{Apart, Clock, Counter, Gpio, PinFunction};
 
 /// The registers of a controller (section 3.2).
 #[derive(Debug)]
@@ -63,9 +64,6 @@ const TA: u32 = 1;
 const CORE_HZ: u32 = 500_000_000;
 /// Clocks with which a recovery frees a device that waits in the middle of a byte (UM10204, section 3.1.16).
 const RECOVERY_CLOCKS: u32 = 9;
-
-/// Runs what changes `GPFSEL` while no interrupt handler may.
-pub type Apart = fn(&mut dyn FnMut());
 
 /// A register of a controller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -367,18 +365,6 @@ impl<C: Counter> Wire<'_, '_, C> {
 /// Whether a status is that of a transfer whose stop condition was sent.
 const fn is_over(status: u32) -> bool {
     status & DONE != 0 && status & TA == 0
-}
-
-/// The value of an alternate function's number.
-const fn alternate(number: u8) -> PinFunction {
-    match number {
-        0 => PinFunction::Alt0,
-        1 => PinFunction::Alt1,
-        2 => PinFunction::Alt2,
-        3 => PinFunction::Alt3,
-        4 => PinFunction::Alt4,
-        _ => PinFunction::Alt5,
-    }
 }
 
 #[cfg(test)]

@@ -61,6 +61,21 @@ pub enum PinFunction {
     Alt5 = 0b010,
 }
 
+/// Runs what changes `GPFSEL` while no interrupt handler may.
+pub type Apart = fn(&mut dyn FnMut());
+
+/// The value of an alternate function's number.
+pub(crate) const fn alternate(number: u8) -> PinFunction {
+    match number {
+        0 => PinFunction::Alt0,
+        1 => PinFunction::Alt1,
+        2 => PinFunction::Alt2,
+        3 => PinFunction::Alt3,
+        4 => PinFunction::Alt4,
+        _ => PinFunction::Alt5,
+    }
+}
+
 /// The GPIO block's driver: every method is one or two accesses to its registers.
 #[derive(Debug)]
 pub struct Gpio<'a> {

@@ -25,22 +25,26 @@ mod peripherals;
 mod pi;
 #[cfg(all(target_arch = "aarch64", target_os = "none"))]
 mod pmu;
+mod pwm;
 mod safe_port;
+mod spi;
 mod uart;
 mod watchdog;
 
-pub use bsc::{Apart, Block, Bsc, BscRegisters, ChipBsc, Register, Registers};
+pub use bsc::{Block, Bsc, BscRegisters, ChipBsc, Register, Registers};
 pub use clock::{Clock, Counter};
 #[cfg(all(target_arch = "aarch64", target_os = "none"))]
 pub use core_registers::{Fault, GenericTimer, exception_level, halt, take_interrupts, wait_for_interrupt};
 pub use gic::{CoreRegisters, DistributorRegisters, Gic, Interrupt, Pending, Taken};
-pub use gpio::{Gpio, GpioRegisters, PinFunction};
+pub use gpio::{Apart, Gpio, GpioRegisters, PinFunction};
 pub use lasting::{LASTING_PLACE, LASTING_WORDS, Lasting, LastingRegisters};
 pub use pads::{Pads, Prepared, SafeStores, Seen, rose};
 pub use peripherals::{GPIO_ADDRESS, I2C_BUSES, Peripherals, UNCACHED};
 pub use pi::Pi;
 #[cfg(all(target_arch = "aarch64", target_os = "none"))]
 pub use pmu::{Count, Pmu};
+pub use pwm::{ChipPwm, ChipPwmBlock, PwmBlock, PwmClockRegisters, PwmController, PwmRegister, PwmRegisters};
 pub use safe_port::{SafePort, safe_stores};
+pub use spi::{ChipBlock, ChipSpi, SpiBlock, SpiController, SpiRegister, SpiRegisters};
 pub use uart::{Receiver, Uart, UartError};
 pub use watchdog::{Watchdog, WatchdogRegisters};

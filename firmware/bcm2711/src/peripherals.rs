@@ -4,7 +4,10 @@ use core::ptr::NonNull;
 
 use safe_mmio::UniqueMmioPointer;
 
-use crate::{ChipBsc, Gic, Gpio, LASTING_PLACE, Lasting, Pads, Receiver, Uart, Watchdog};
+use crate::{
+    ChipBsc, ChipPwm, ChipPwmBlock, ChipSpi, Gic, Gpio, LASTING_PLACE, Lasting, Pads, Receiver, Uart,
+    Watchdog,
+};
 
 /// Section 5.2.
 const GPIO: usize = 0xfe20_0000;
@@ -14,6 +17,12 @@ pub const GPIO_ADDRESS: u64 = GPIO as u64;
 /// which has that of bus 5 at another place than the manual, and is right).
 const I2C: [(u8, usize); I2C_BUSES] =
     [(1, 0xfe80_4000), (3, 0xfe20_5600), (4, 0xfe20_5800), (5, 0xfe20_5a00), (6, 0xfe20_5c00)];
+/// PWM0 (section 8.6).
+const PWM: usize = 0xfe20_c000;
+/// The clock of both PWM controllers (Linux' `clk-bcm2835.c`: `CM_PWMCTL`).
+const PWM_CLOCK: usize = 0xfe10_10a0;
+/// SPI0 (section 9.5).
+const SPI: usize = 0xfe20_4000;
 /// I2C buses that modules may use.
 pub const I2C_BUSES: usize = 5;
 /// UART0 (section 11.5).
@@ -37,6 +46,10 @@ pub struct Peripherals {
     pub pads: Pads<'static>,
     /// The I2C controllers, each with the number of its bus.
     pub i2c: [(u8, ChipBsc); I2C_BUSES],
+    /// The SPI controller.
+    pub spi: ChipSpi,
+    /// The PWM controller.
+    pub pwm: ChipPwm,
     /// The first PL011, not yet enabled.
     pub uart: Uart<'static>,
     /// Its receiving half.
@@ -66,6 +79,12 @@ impl Peripherals {
         let pads = unsafe { block(GPIO) };
         // SAFETY: as above.
         let i2c = I2C.map(|(bus, address)| (bus, ChipBsc::from(unsafe { block(address) })));
+        // SAFETY: as above.
+        let spi = unsafe { block(SPI) };
+        // SAFETY: as above.
+        let pwm = unsafe { block(PWM) };
+        // SAFETY: as above.
+        let pwm_clock = unsafe { block(PWM_CLOCK) };
         // SAFETY: as above, for the UART's halves.
         let uart = unsafe { block(UART0) };
         // SAFETY: as above.
@@ -82,6 +101,8 @@ impl Peripherals {
             gpio: Gpio::new(gpio),
             pads: Pads::new(pads),
             i2c,
+            spi: ChipSpi::from(spi),
+            pwm: ChipPwm::new(ChipPwmBlock::new(pwm, pwm_clock)),
             uart: Uart::new(uart),
             receiver: Receiver::new(receiver),
             gic: Gic::new(distributor, core),

@@ -5,8 +5,8 @@ use xmap_boards::{Bank, Line, LineSet, PinMask};
 
 use crate::SafeStores;
 
-/// The stores that `work` makes on a port, if it only stores and selects. `xmap_device::make_safe` for each
-/// mounted image is such work, so that there is one meaning of safe.
+/// The stores that `work` makes on a port, if it only stores and selects. `xmap_device::make_safe_by_lines`
+/// for each mounted image is such work, so that there is one meaning of safe.
 pub fn safe_stores(work: impl FnOnce(&mut SafePort)) -> SafeStores {
     let mut port = SafePort(SafeStores::NONE);
     work(&mut port);

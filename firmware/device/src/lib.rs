@@ -51,7 +51,7 @@ pub use handles::{Handle, HostId, MAX_HANDLES, MAX_HOSTS};
 pub use history::HISTORY;
 pub use keeping::{Kept, Stored};
 pub use lifecycle::{Step, next};
-pub use lines::{ReservedLine, check_lines, make_safe, prepare_lines};
+pub use lines::{ReservedLine, check_lines, make_safe, make_safe_by_lines, prepare_lines};
 pub use module::ModuleExport;
 pub use modules::ModuleId;
 pub use mount::{Failure, Hook, MountError};

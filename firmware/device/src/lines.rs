@@ -23,14 +23,17 @@
 //! that its pull alone holds does not move in between. A line that is an output keeps what was stored last;
 //! its level may be another one where it is overloaded.
 //!
+//! A PWM channel has its safe duty from the load on, and whenever outputs become safe; in a swap, one that
+//! both images declare alike goes on.
+//!
 //! A module without a manifest (`any`) says nothing about its lines, so those that it has made outputs become
 //! inputs, which is what they are after a reset.
 
 use core::fmt;
 
-use tiny_mapper::{Function, Gpio};
+use tiny_mapper::{Function, Gpio, Port};
 use xmap_boards::{Bank, Line, LineSet};
-use xmap_image::{Image, PinMode, PinRow, Safe};
+use xmap_image::{Image, PinMode, PinRow, PwmRow, Safe};
 
 /// A line that the board needs for itself, and that an image declares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,9 +57,11 @@ impl fmt::Display for ReservedLine {
 /// The first such line.
 pub fn check_lines(image: &Image<'_>) -> Result<(), ReservedLine> {
     let board = image.board().board();
-    image.pins().iter().map(PinRow::line).try_for_each(|line| match board.reserved(line) {
-        Some(reason) => Err(ReservedLine { line, reason }),
-        None => Ok(()),
+    image.pins().iter().map(PinRow::line).chain(image.bus_lines().iter()).try_for_each(|line| {
+        match board.reserved(line) {
+            Some(reason) => Err(ReservedLine { line, reason }),
+            None => Ok(()),
+        }
     })
 }
 
@@ -90,27 +95,39 @@ impl Before {
 }
 
 /// Brings the lines of an image into their state at load; see the table above.
-pub fn prepare_lines<P: Gpio>(image: &Image<'_>, port: &mut P) {
+pub fn prepare_lines<P: Port>(image: &Image<'_>, port: &mut P) {
     let before = Before::of(image.pins().iter(), port);
     image.pins().iter().for_each(|pin| prepare(pin, &before, port));
+    image.pwm().iter().for_each(|channel| set_safe(channel, port));
+}
+
+/// Gives a channel its safe duty. A board without channels has none: a call of the module says so.
+fn set_safe<P: Port>(channel: &PwmRow, port: &mut P) {
+    if let Some(pwm) = port.pwm() {
+        pwm.set(channel, channel.safe_ns());
+    }
 }
 
 /// Brings the lines from one image's declaration to another's. A line that both declare in the same mode
 /// keeps function and level; its pull is set where it differs. Other lines of `old` become safe as it says,
 /// other lines of `new` get their state at load. `rests` says that the outputs of `old` are in their safe
 /// state.
-pub(crate) fn change_lines<P: Gpio>(old: &Image<'_>, new: &Image<'_>, rests: bool, port: &mut P) {
+pub(crate) fn change_lines<P: Port>(old: &Image<'_>, new: &Image<'_>, rests: bool, port: &mut P) {
     let before = Before::of(new.pins().iter().filter(|pin| stays(pin, old, rests).is_none()), port);
     change(old, new, rests, &before, port);
 }
 
 /// The same where `new` was active before and comes back with the state that it had: an output that holds has
 /// again what was stored last, and not what the line shows since it is another image's input.
-pub(crate) fn bring_back_lines<P: Gpio>(old: &Image<'_>, new: &Image<'_>, rests: bool, port: &mut P) {
+pub(crate) fn bring_back_lines<P: Port>(old: &Image<'_>, new: &Image<'_>, rests: bool, port: &mut P) {
     change(old, new, rests, &Before::STORED, port);
 }
 
-fn change<P: Gpio>(old: &Image<'_>, new: &Image<'_>, rests: bool, before: &Before, port: &mut P) {
+fn change<P: Port>(old: &Image<'_>, new: &Image<'_>, rests: bool, before: &Before, port: &mut P) {
+    // A channel that both declare alike goes on.
+    let is_in = |channel: &&PwmRow, image: &Image<'_>| image.pwm().iter().any(|other| other.is_same(channel));
+    old.pwm().iter().filter(|channel| !is_in(channel, new)).for_each(|channel| set_safe(channel, port));
+    new.pwm().iter().filter(|channel| !is_in(channel, old)).for_each(|channel| set_safe(channel, port));
     for pin in old.pins() {
         if stays(pin, new, false).is_none() {
             make_pin_safe(pin, port);
@@ -174,9 +191,19 @@ pub(crate) fn release_lines<P: Gpio>(before: Option<(&Image<'_>, bool)>, image: 
     }
 }
 
-/// Brings the outputs of an image into their safe state; see the table above.
-pub fn make_safe<P: Gpio>(image: &Image<'_>, port: &mut P) {
+/// Brings the outputs of an image into their safe state, see the table above, and its channels to their safe
+/// duty.
+pub fn make_safe<P: Port>(image: &Image<'_>, port: &mut P) {
     image.pins().iter().for_each(|pin| make_pin_safe(pin, port));
+    image.pwm().iter().for_each(|channel| set_safe(channel, port));
+}
+
+/// The same for who has nothing but the lines, as an interrupt handler: the line of a channel becomes an
+/// input, which it is after the reset that follows.
+pub fn make_safe_by_lines<P: Gpio>(image: &Image<'_>, port: &mut P) {
+    image.pins().iter().for_each(|pin| make_pin_safe(pin, port));
+    let channels = image.pwm().iter().filter_map(|channel| channel.line(image.board()));
+    channels.for_each(|channel| port.select(channel.line, Function::Input));
 }
 
 fn make_pin_safe<P: Gpio>(pin: &PinRow, port: &mut P) {

@@ -110,7 +110,7 @@ impl MountError {
             Self::Load(LoadError::Globals { needed, .. }) => rejected(259, *needed),
             Self::Load(LoadError::Unsupported) => rejected(261, 0),
             Self::Signature(hook) => rejected(260, *hook as usize),
-            // 271 to 278, and 281 to 288 for an image that may come back; the other module stands in the
+            // 271 to 279, and 281 to 289 for an image that may come back; the other module stands in the
             // upper half, a line, the other's export, or a bus with an address in the lower.
             Self::Conflict { with, returning, conflict } => {
                 let place = match conflict {

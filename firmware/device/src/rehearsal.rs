@@ -1,7 +1,7 @@
 //! A port whose inputs and clock are a host's, so that a script runs where nobody can press a button.
 
 use heapless::Deque;
-use tiny_mapper::{BusStatus, Function, I2c, I2cRow, Layer, Port, Pull};
+use tiny_mapper::{BusStatus, Function, I2c, I2cRow, Layer, Port, Pull, Spi, SpiRow};
 use xmap_boards::{Bank, Line, LineSet, PinMask};
 
 use crate::{Board, BoardLayer, Edge, Record, RecordLayer, Wall};
@@ -139,6 +139,13 @@ impl<P: Port> Layer for Rehearsal<P> {
         }
     }
 
+    fn spi(&mut self) -> Option<&mut dyn Spi> {
+        match self.port.spi() {
+            Some(_) => Some(self),
+            None => None,
+        }
+    }
+
     fn unix_us(&mut self) -> i64 {
         match &self.stage {
             None => self.port.unix_us(),
@@ -164,6 +171,21 @@ impl<P: Port> I2c for Rehearsal<P> {
                 // An address that nobody has.
                 BusStatus::Nack => device.wire_us(0, 0),
                 _ => device.worst_us(),
+            };
+            stage.now_us = stage.now_us.saturating_add(us.into());
+        }
+        Some(status)
+    }
+}
+
+/// As for the I2C buses.
+impl<P: Port> Spi for Rehearsal<P> {
+    fn transfer(&mut self, device: &SpiRow, write: &[u8], read: &mut [u8]) -> Option<BusStatus> {
+        let status = self.port.spi()?.transfer(device, write, read)?;
+        if let Some(stage) = &mut self.stage {
+            let us = match status {
+                BusStatus::Ok => device.wire_us(write.len().max(read.len()) as u32),
+                _ => device.timeout_us(),
             };
             stage.now_us = stage.now_us.saturating_add(us.into());
         }

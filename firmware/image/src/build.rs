@@ -11,7 +11,7 @@ use crate::layout::{Extension, FORMAT, HASH_WORD, HASH_WORDS, HEADER_WORDS, MAGI
 use crate::op::Word;
 use crate::{
     ContractHash, DataRow, ElementRow, ExportRow, FunctionRow, I2cRegisters, I2cRow, Image, Manifest,
-    NameRow, PassiveRow, PinRow, TableRow, Ty, TypeRow, VerifyError, Zone, limits,
+    NameRow, PassiveRow, PinRow, PwmRow, SpiRow, TableRow, Ty, TypeRow, VerifyError, Zone, limits,
 };
 
 /// An export on its way into an image.
@@ -124,6 +124,10 @@ pub struct ImageBuilder<'a> {
     pub i2c: Vec<(String, I2cRow)>,
     /// The registers that devices with [`I2cRow::with_registers`] may name, in their order.
     pub i2c_registers: Vec<I2cRegisters>,
+    /// The SPI devices, each with its name, in the order of their indices.
+    pub spi: Vec<(String, SpiRow)>,
+    /// The PWM channels, each with its name, in the order of their indices.
+    pub pwm: Vec<(String, PwmRow)>,
     /// What callers of each export go by, in the order of `exports` *as sorted by key*; empty where the types
     /// say all of it.
     pub contracts: Vec<ContractHash>,
@@ -182,6 +186,8 @@ impl<'a> ImageBuilder<'a> {
             stack_pointer: None,
             i2c: Vec::new(),
             i2c_registers: Vec::new(),
+            spi: Vec::new(),
+            pwm: Vec::new(),
             contracts: Vec::new(),
             zone: Zone::UTC,
             manifest: Manifest::default(),
@@ -251,6 +257,8 @@ impl<'a> ImageBuilder<'a> {
             stack_pointer: image.stack_pointer().map(|index| index as u32),
             i2c: image.i2c().iter().map(|row| (image.i2c_name(row).into(), row.named(0))).collect(),
             i2c_registers: image.i2c().iter().filter_map(|row| image.i2c_registers(row).copied()).collect(),
+            spi: image.spi().iter().map(|row| (image.spi_name(row).into(), row.named(0))).collect(),
+            pwm: image.pwm().iter().map(|row| (image.pwm_name(row).into(), row.named(0))).collect(),
             contracts: image.carried_contracts().to_vec(),
             zone: image.zone(),
             manifest: image.manifest()?,
@@ -303,12 +311,19 @@ impl<'a> ImageBuilder<'a> {
         }
 
         most("I2C devices", self.i2c.len(), limits::MAX_I2C_DEVICES)?;
-        let mut i2c = Vec::new();
-        for (name, row) in &self.i2c {
+        most("SPI devices", self.spi.len(), limits::MAX_SPI_DEVICES)?;
+        most("PWM channels", self.pwm.len(), limits::MAX_PWM_CHANNELS)?;
+        let mut reference = |name: &str| {
             let at = strings.place(name.as_bytes());
             most("bytes of names", strings.bytes.len(), limits::MAX_STRING_BYTES)?;
-            i2c.push(row.named(at as u32 | (name.len() as u32) << 16));
-        }
+            Ok(at as u32 | (name.len() as u32) << 16)
+        };
+        let i2c = self.i2c.iter().map(|(name, row)| Ok(row.named(reference(name)?)));
+        let i2c = i2c.collect::<Result<Vec<_>, _>>()?;
+        let spi = self.spi.iter().map(|(name, row)| Ok(row.named(reference(name)?)));
+        let spi = spi.collect::<Result<Vec<_>, _>>()?;
+        let pwm = self.pwm.iter().map(|(name, row)| Ok(row.named(reference(name)?)));
+        let pwm = pwm.collect::<Result<Vec<_>, _>>()?;
 
         let mut code: Vec<Word> = Vec::new();
         let mut functions = Vec::new();
@@ -333,7 +348,7 @@ impl<'a> ImageBuilder<'a> {
         let stack: Vec<Word> =
             Some(self.stack_slots).filter(|s| *s > limits::STACK_SLOTS).into_iter().collect();
         let zone = Some(self.zone).filter(|zone| *zone != Zone::UTC).map(Zone::to_words);
-        let extensions: [&[u8]; Extension::I2cRegisters as usize + 1] = [
+        let extensions: [&[u8]; Extension::Pwm as usize + 1] = [
             bytemuck::cast_slice(&self.types),
             bytemuck::cast_slice(&rows_of.tables),
             bytemuck::cast_slice(&rows_of.elements),
@@ -346,6 +361,8 @@ impl<'a> ImageBuilder<'a> {
             bytemuck::cast_slice(&self.contracts),
             bytemuck::cast_slice(zone.as_slice()),
             bytemuck::cast_slice(&self.i2c_registers),
+            bytemuck::cast_slice(&spi),
+            bytemuck::cast_slice(&pwm),
         ];
         let manifest = self.manifest.encode().map_err(|_| BuildError::Manifest)?;
 

@@ -34,6 +34,9 @@ pub enum Conflict {
         /// The address.
         address: u8,
     },
+    /// Each has a device that takes the line, and only one can: a line that selects one device, or a line of
+    /// two buses.
+    Claim(Line),
     /// An export of each has the same key, and it is not one of [`HOOKS`], which every module may have.
     Key {
         /// The first image's export.
@@ -55,13 +58,18 @@ impl Conflict {
             Self::Key { .. } => 6,
             Self::Bus(_) => 7,
             Self::Device { .. } => 8,
+            Self::Claim(_) => 9,
         }
     }
 
     /// The line that both declare, where it is about a line.
     pub const fn line(&self) -> Option<Line> {
         match self {
-            Self::Line(line) | Self::Pull(line) | Self::Edges { line, .. } | Self::Bus(line) => Some(*line),
+            Self::Line(line)
+            | Self::Pull(line)
+            | Self::Edges { line, .. }
+            | Self::Bus(line)
+            | Self::Claim(line) => Some(*line),
             Self::Board | Self::Module | Self::Key { .. } | Self::Device { .. } => None,
         }
     }
@@ -81,6 +89,7 @@ impl core::fmt::Display for Conflict {
             Self::Device { bus, address } => {
                 write!(f, "both have the device at {address:#04x} of I2C bus {bus}")
             }
+            Self::Claim(line) => write!(f, "each has a device on a bus that takes line {line} for itself"),
             Self::Key { .. } => write!(f, "an export of each has the same key"),
         }
     }
@@ -129,7 +138,8 @@ fn lines<'a>(
     })
 }
 
-/// Lines of buses that one has devices on and the other declares, and devices that both have.
+/// Lines of buses that one has devices on and the other declares, devices that both have, and lines that only
+/// one of two devices can take.
 fn buses<'a>(left: &Image<'a>, right: &Image<'a>) -> impl Iterator<Item = Conflict> + use<'a> {
     let taken = left.bus_lines() & right.declared() | right.bus_lines() & left.declared();
     let lines = (0..Line::COUNT).filter_map(Line::new).filter(move |line| taken.contains(*line));
@@ -139,7 +149,11 @@ fn buses<'a>(left: &Image<'a>, right: &Image<'a>) -> impl Iterator<Item = Confli
         let same = theirs.iter().any(|other| (other.bus_number(), other.address()) == (bus, address));
         same.then_some(Conflict::Device { bus, address })
     });
-    lines.map(Conflict::Bus).chain(devices)
+    let mut disputed = LineSet::EMPTY;
+    for claim in left.claims() {
+        right.claims().for_each(|other| disputed |= claim.disputed(&other));
+    }
+    lines.map(Conflict::Bus).chain(devices).chain(disputed.iter().map(Conflict::Claim))
 }
 
 /// Lines whose edges both handle, but for those that have their error already.

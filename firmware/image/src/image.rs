@@ -8,7 +8,7 @@ use crate::op::Word;
 use crate::parts::{Part, part};
 use crate::{
     DataRow, ElementRow, ExportRow, FunctionRow, I2cRegisters, I2cRow, Manifest, NameRow, PassiveRow,
-    PinMode, PinRow, Signature, TableRow, TypeRow, VerifyError, Zone,
+    PinMode, PinRow, PwmRow, Signature, SpiRow, TableRow, TypeRow, VerifyError, Zone,
 };
 
 /// Which export, as an index into the image's table.
@@ -162,10 +162,29 @@ impl<'a> Image<'a> {
         text(self.names().string(row.name))
     }
 
-    /// The lines of the buses that the image has devices on.
-    pub fn bus_lines(&self) -> LineSet {
-        let lines = self.i2c().iter().filter_map(|row| Some(row.bus(self.board())?.lines()));
-        lines.fold(LineSet::EMPTY, |all, lines| all | lines)
+    /// The SPI devices that calls may name, by their indices.
+    #[inline(never)]
+    pub fn spi(&self) -> &'a [SpiRow] {
+        self.part(Extension::Spi.part()).rows::<_, 5>()
+    }
+
+    /// The PWM channels that calls may name, by their indices.
+    #[inline(never)]
+    pub fn pwm(&self) -> &'a [PwmRow] {
+        if !crate::HOST_CALLS {
+            return &[];
+        }
+        self.part(Extension::Pwm.part()).rows::<_, 3>()
+    }
+
+    /// The name of a PWM channel of the image.
+    pub fn pwm_name(&self, row: &PwmRow) -> &'a str {
+        text(self.names().string(row.name))
+    }
+
+    /// The name of an SPI device of the image.
+    pub fn spi_name(&self, row: &SpiRow) -> &'a str {
+        text(self.names().string(row.name))
     }
 
     /// Slots of RAM for globals, tables and the lengths of passive segments.

@@ -118,11 +118,15 @@ pub enum Extension {
     Zone = 10,
     /// [`crate::I2cRegisters`]: the registers of I2C devices that transfers may name.
     I2cRegisters = 11,
+    /// [`crate::SpiRow`]s: the SPI devices that calls name.
+    Spi = 12,
+    /// [`crate::PwmRow`]s: the PWM channels that calls name.
+    Pwm = 13,
 }
 
 /// How many extension sections there are. A build without host calls takes no image that has devices,
 /// hashes of contracts or a zone.
-pub(crate) const EXTENSIONS: usize = if crate::HOST_CALLS { 12 } else { 8 };
+pub(crate) const EXTENSIONS: usize = if crate::HOST_CALLS { 14 } else { 8 };
 
 impl Extension {
     /// Every extension section in its order.
@@ -143,6 +147,10 @@ impl Extension {
         Extension::Zone,
         #[cfg(feature = "host-calls")]
         Extension::I2cRegisters,
+        #[cfg(feature = "host-calls")]
+        Extension::Spi,
+        #[cfg(feature = "host-calls")]
+        Extension::Pwm,
     ];
 }
 

@@ -20,6 +20,7 @@ pub(crate) const HOST_CALLS: bool = cfg!(feature = "host-calls");
 mod build;
 mod bundle;
 pub mod calendar;
+mod claim;
 mod conflict;
 mod contract;
 mod error;
@@ -34,9 +35,11 @@ mod op;
 mod owned;
 mod parts;
 mod policy;
+mod pwm;
 mod room;
 mod rows;
 mod shapes;
+mod spi;
 #[cfg(feature = "build")]
 mod stamp;
 mod text;
@@ -49,6 +52,7 @@ mod zone;
 #[cfg(feature = "build")]
 pub use build::{BuildError, Elements, Entry, Export, Function, ImageBuilder, Table, reseal};
 pub use bundle::{Bundle, bundle};
+pub use claim::Claim;
 pub use conflict::{Conflict, conflict, conflicts};
 pub use contract::{ContractHash, contract_hash};
 pub use error::VerifyError;
@@ -64,11 +68,13 @@ pub use op::{Field, Fields, Immediate, Op, Shape, Word, branch_targets, decode, 
 pub use owned::OwnedImage;
 pub use owned::VerifiedImage;
 pub use policy::{Confirm, FaultPolicy, Keep, MAX_KEEP, OnFault, OnOverrun};
+pub use pwm::{FULL_DUTY, PwmRow};
 pub use room::NoRoom;
 pub use rows::{
     DataRow, ElementRow, ExportRow, FunctionRow, NO_FUNCTION, NameRow, PassiveRow, PinMode, PinRow,
     PinRowError, Safe, TableRow, TypeRow, reference,
 };
+pub use spi::SpiRow;
 #[cfg(feature = "build")]
 pub use stamp::Stamp;
 pub use text::{Plain, acts, is_plain};

@@ -63,6 +63,17 @@ pub const MAX_I2C_BYTES: usize = 256;
 pub const I2C_ADDRESSES: core::ops::RangeInclusive<u8> = 0x08..=0x77;
 /// Rates of an I2C bus: up to fast mode, and slow enough for any device.
 pub const I2C_SPEED_HZ: core::ops::RangeInclusive<u32> = 10_000..=400_000;
+/// SPI devices of an image: a bus has a few lines that select a device.
+pub const MAX_SPI_DEVICES: usize = 8;
+/// Bytes of a transfer on an SPI bus: a page of a flash memory with its command and address, and a row of a
+/// display. A device copies what it writes.
+pub const MAX_SPI_BYTES: usize = 512;
+/// Rates of an SPI bus: what wires of some centimetres carry, and slow enough for any device.
+pub const SPI_CLOCK_HZ: core::ops::RangeInclusive<u32> = 10_000..=32_000_000;
+/// PWM channels of an image: a board has a few.
+pub const MAX_PWM_CHANNELS: usize = 8;
+/// Periods of a PWM channel in microseconds: what a lamp's driver takes, and what an eye sees.
+pub const PWM_PERIOD_US: core::ops::RangeInclusive<u32> = 10..=1_000_000;
 /// Microseconds after which a transfer on a bus is ended at the latest: what SMBus gives a device that holds
 /// the clock, three times. Nothing else of a panel runs meanwhile.
 pub const MAX_BUS_TIMEOUT_US: u32 = 100_000;

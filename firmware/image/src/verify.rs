@@ -65,7 +65,7 @@ impl<'a> Image<'a> {
         image.check_pins(&parts)?;
         image.check_names(&parts)?;
         #[cfg(feature = "host-calls")]
-        image.check_i2c(&parts)?;
+        image.check_devices(&parts)?;
         image.check_memory(&parts)?;
         #[cfg(feature = "full")]
         image.check_tables(&parts)?;
@@ -117,10 +117,10 @@ impl<'a> Image<'a> {
         Ok(())
     }
 
-    /// I2C devices: what the board has, each once, on lines that the image does not have otherwise.
+    /// Devices and channels: what the board has, each once, on lines that the image does not have otherwise.
     #[cfg(feature = "host-calls")]
     #[inline(never)]
-    fn check_i2c(&self, parts: &Parts<'_>) -> Result<()> {
+    fn check_devices(&self, parts: &Parts<'_>) -> Result<()> {
         let rows: &[crate::I2cRow] = parts[Extension::I2c.part()].rows::<_, 5>();
         let strings = core::str::from_utf8(parts[Section::Strings as usize].bytes()).unwrap_or_default();
         // Devices name the rows of registers in their order, each once.
@@ -129,15 +129,31 @@ impl<'a> Image<'a> {
         if !numbers.eq(1..=registers.len()) {
             return Err(VerifyError::Extension(Extension::I2cRegisters));
         }
+        let is_named = |name: u32| {
+            let [from, len] = NameRow::place(name);
+            strings.get(from..from + len).is_some_and(|name| !name.is_empty())
+        };
+        let board = self.board();
         for (n, row) in rows.iter().enumerate() {
-            let [from, len] = NameRow::place(row.name);
-            let named = strings.get(from..from + len).is_some_and(|name| !name.is_empty());
-            let free = row.bus(self.board()).is_some_and(|bus| (bus.lines() & self.declared).is_empty());
             let same = |other: &crate::I2cRow| {
                 (other.bus_number(), other.address()) == (row.bus_number(), row.address())
             };
-            if !(named && free && row.check(self.board())) || rows.iter().take(n).any(same) {
+            if !(is_named(row.name) && row.check(board)) || rows.iter().take(n).any(same) {
                 return Err(VerifyError::Extension(Extension::I2c));
+            }
+        }
+        let spi: &[crate::SpiRow] = parts[Extension::Spi.part()].rows::<_, 5>();
+        if !spi.iter().all(|row| is_named(row.name) && row.check(board)) {
+            return Err(VerifyError::Extension(Extension::Spi));
+        }
+        let pwm: &[crate::PwmRow] = parts[Extension::Pwm.part()].rows::<_, 3>();
+        if !pwm.iter().all(|row| is_named(row.name) && row.check(board)) {
+            return Err(VerifyError::Extension(Extension::Pwm));
+        }
+        for (n, claim) in self.claims().enumerate() {
+            let is_disputed = |other: crate::Claim| !claim.disputed(&other).is_empty();
+            if !(claim.lines & self.declared).is_empty() || self.claims().take(n).any(is_disputed) {
+                return Err(VerifyError::Extension(claim.section));
             }
         }
         Ok(())

@@ -109,6 +109,8 @@ fn extensions() -> String {
                 (4, "slots of the register stack beside a window, where more than 192 are needed")
             }
             Extension::I2cRegisters => (64, "registers of I2C devices that transfers may name"),
+            Extension::Pwm => (12, "PWM channels, in the order of their indices"),
+            Extension::Spi => (20, "SPI devices, in the order of their indices"),
             Extension::I2c => (20, "I2C devices, in the order of their indices"),
             Extension::StackPointer => (4, "the global that is the pointer of the module's shadow stack"),
             Extension::Contracts => {
@@ -197,6 +199,7 @@ fn conflicts() -> String {
         Conflict::Key { left, right },
         Conflict::Bus(line),
         Conflict::Device { bus: 1, address: 0x48 },
+        Conflict::Claim(line),
     ];
     let mut out = "| number | conflict |\n| --- | --- |\n".to_string();
     for (n, conflict) in all.iter().enumerate() {

@@ -3,17 +3,19 @@
 use std::os::fd::BorrowedFd;
 
 use rustix::rand::{GetRandomFlags, getrandom};
-use tiny_mapper::{BusStatus, Function, I2c, I2cRow, LogLevel, Pull, Random};
+use tiny_mapper::{BusStatus, Function, I2c, I2cRow, LogLevel, Pull, Pwm, PwmRow, Random, Spi, SpiRow};
 use xmap_boards::{Bank, BoardId, Line, PinMask};
 use xmap_device::{Board, Edge};
 
 use crate::clock::{self, Clock};
 use crate::edges::Edges;
 use crate::guard::Watchdog;
-use crate::i2c::Buses;
+use crate::i2c;
 use crate::levels::Levels;
 use crate::notify;
+use crate::pwm;
 use crate::registers::Registers;
+use crate::spi;
 
 /// The longest part of a wait after which systemd is told that the service still runs.
 const FEED_US: u32 = 100_000;
@@ -29,10 +31,18 @@ pub struct LinuxBoard {
     sight: Sight,
     clock: Clock,
     guard: Watchdog,
-    /// The kernel's I2C buses; none where a file stands in for the chip.
+    /// The kernel's buses; none where a file stands in for the chip.
     buses: Option<Buses>,
     /// What is left of [`FED_US_MAX`].
     feeds_us: u32,
+}
+
+/// The kernel's buses and channels.
+#[derive(Debug, Default)]
+struct Buses {
+    i2c: i2c::Buses,
+    spi: spi::Devices,
+    pwm: pwm::Channels,
 }
 
 /// Who sees edges.
@@ -50,7 +60,7 @@ impl LinuxBoard {
         Self { registers, sight, clock, guard, buses: None, feeds_us: FED_US_MAX }
     }
 
-    /// The same board with the kernel's I2C buses.
+    /// The same board with the kernel's buses.
     pub fn with_buses(self) -> Self {
         Self { buses: Some(Buses::default()), ..self }
     }
@@ -169,7 +179,20 @@ impl Random for LinuxBoard {
 impl I2c for LinuxBoard {
     fn write_read(&mut self, device: &I2cRow, write: &[u8], read: &mut [u8]) -> Option<BusStatus> {
         self.feed_in_wait(device.worst_us());
-        self.buses.as_mut()?.write_read(device, write, read)
+        self.buses.as_mut()?.i2c.write_read(device, write, read)
+    }
+}
+
+impl Pwm for LinuxBoard {
+    fn set(&mut self, channel: &PwmRow, high_ns: u32) -> bool {
+        self.buses.as_mut().is_some_and(|buses| buses.pwm.set(channel, high_ns))
+    }
+}
+
+impl Spi for LinuxBoard {
+    fn transfer(&mut self, device: &SpiRow, write: &[u8], read: &mut [u8]) -> Option<BusStatus> {
+        self.feed_in_wait(device.timeout_us());
+        self.buses.as_mut()?.spi.transfer(device, write, read)
     }
 }
 
@@ -179,6 +202,20 @@ impl tiny_mapper::Port for LinuxBoard {
     }
 
     fn i2c(&mut self) -> Option<&mut dyn I2c> {
+        match self.buses {
+            Some(_) => Some(self),
+            None => None,
+        }
+    }
+
+    fn pwm(&mut self) -> Option<&mut dyn Pwm> {
+        match self.buses {
+            Some(_) => Some(self),
+            None => None,
+        }
+    }
+
+    fn spi(&mut self) -> Option<&mut dyn Spi> {
         match self.buses {
             Some(_) => Some(self),
             None => None,

@@ -31,6 +31,7 @@ pub mod notify;
 pub mod overheard;
 pub mod owner;
 pub mod places;
+pub mod pwm;
 pub mod realtime;
 #[allow(unsafe_code)]
 pub mod registers;
@@ -38,4 +39,5 @@ pub mod rooms;
 pub mod run;
 pub mod scrape;
 pub mod sockets;
+pub mod spi;
 pub mod wake;

@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use xmap_bcm2711::safe_stores;
-use xmap_device::{Failure, Kept, check_lines, make_safe, prepare_lines};
+use xmap_device::{Failure, Kept, check_lines, make_safe_by_lines, prepare_lines};
 use xmap_image::{HASH_WORD, HASH_WORDS, Image, VerifyError};
 use xmap_link::ImageState;
 use xmap_link::limits::MAX_MODULES;
@@ -168,9 +168,9 @@ impl Mounting<'_> {
         let device = &*self.device;
         self.guard.set_safe(safe_stores(|port| {
             (0..MAX_MODULES as u8).filter_map(|number| device.image(number)).for_each(|image| {
-                make_safe(&image, port);
+                make_safe_by_lines(&image, port);
             });
-            with_image(bytes, |image| make_safe(image, port));
+            with_image(bytes, |image| make_safe_by_lines(image, port));
         }));
     }
 

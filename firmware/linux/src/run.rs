@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use rustix::event::PollFlags;
 use xmap_bcm2711::safe_stores;
-use xmap_device::{GOOD_US, Identity, ModuleId, Record as _, Turns, make_safe};
+use xmap_device::{GOOD_US, Identity, ModuleId, Record as _, Turns, make_safe_by_lines};
 use xmap_image::ExportId;
 use xmap_link::limits::MAX_MODULES;
 use xmap_link::openmetrics::{self, Snapshot};
@@ -305,7 +305,7 @@ impl Daemon {
         }
         self.guard.set_safe(safe_stores(|port| {
             let images = modules.iter().filter_map(|number| self.device.image(*number));
-            images.for_each(|image| make_safe(&image, port));
+            images.for_each(|image| make_safe_by_lines(&image, port));
         }));
     }
 

@@ -28,11 +28,19 @@ impl<P: Port> Native<'_, P> {
         const TIME_UPTIME_S: u8 = HostFunction::TimeUptimeS as u8;
         const CALL_REFUSE: u8 = HostFunction::CallRefuse as u8;
         const I2C_WRITE_READ: u8 = HostFunction::I2cWriteRead as u8;
+        const PWM_DUTY: u8 = HostFunction::PwmDuty as u8;
+        const PWM_PULSE_US: u8 = HostFunction::PwmPulseUs as u8;
+        const SPI_TRANSFER: u8 = HostFunction::SpiTransfer as u8;
         let arguments: [u32; 5] = [1, 2, 3, 4, 5].map(|n| window[usize::from(base.wrapping_add(n))] as u32);
         let [first, second, ..] = arguments;
         match row {
             I2C_WRITE_READ => {
                 let status = self.i2c_write_read(arguments, memory)?;
+                window[usize::from(base.wrapping_add(1))] = u64::from(status as u8);
+                Ok(fuel)
+            }
+            SPI_TRANSFER => {
+                let status = self.spi_transfer(arguments, memory)?;
                 window[usize::from(base.wrapping_add(1))] = u64::from(status as u8);
                 Ok(fuel)
             }
@@ -43,6 +51,10 @@ impl<P: Port> Native<'_, P> {
                 let left = paid(fuel, COST.fuel(second))?;
                 let filled = self.port.random().is_some_and(|random| random.fill(bytes));
                 if filled { Ok(left) } else { Err(unavailable(row)) }
+            }
+            PWM_DUTY | PWM_PULSE_US => {
+                self.pwm_set(row, first, second)?;
+                Ok(fuel)
             }
             TIME_UNIX_US => {
                 window[usize::from(base.wrapping_add(1))] = self.port.unix_us() as u64;

@@ -12,6 +12,8 @@ mod groups;
 mod arith;
 #[cfg(feature = "full")]
 mod bulk;
+#[cfg(feature = "host-calls")]
+mod bus;
 mod call;
 mod entry;
 mod exec;
@@ -20,14 +22,14 @@ mod float;
 mod hal;
 #[cfg(feature = "host-calls")]
 mod host;
-#[cfg(feature = "host-calls")]
-mod i2c;
 mod layer;
 mod machine;
 mod mapper;
 mod memory;
 mod native;
 mod port;
+#[cfg(feature = "host-calls")]
+mod pwm;
 mod suspend;
 mod trap;
 mod window;
@@ -42,10 +44,10 @@ pub use hal::{HalError, HalHost, HalPin, HalPort, InOut};
 pub use layer::Over;
 pub use machine::{Frame, Machine};
 pub use mapper::{Counters, LoadError, Mapper, STACK_SLOTS, Store};
-pub use port::{Clock, Function, Gpio, I2c, Layer, Log, LogLevel, Port, Pull, Random};
+pub use port::{Clock, Function, Gpio, I2c, Layer, Log, LogLevel, Port, Pull, Pwm, Random, Spi};
 pub use suspend::Suspended;
 pub(crate) use trap::Fault;
 pub use trap::{Trap, TrapCode};
 // What a board with buses is given, and answers.
 pub use xmap_abi::BusStatus;
-pub use xmap_image::I2cRow;
+pub use xmap_image::{I2cRow, PwmRow, SpiRow};

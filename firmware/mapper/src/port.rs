@@ -6,8 +6,8 @@
 
 use xmap_abi::BusStatus;
 use xmap_boards::{Bank, Line, PinMask};
-use xmap_image::I2cRow;
 pub use xmap_image::Pull;
+use xmap_image::{I2cRow, PwmRow, SpiRow};
 
 use crate::Over;
 
@@ -81,6 +81,10 @@ crate::layered! {
             fn random() -> Option<&mut dyn Random> = |_| None;
             /// Returns the I2C buses, on a board that has any.
             fn i2c() -> Option<&mut dyn I2c> = |_| None;
+            /// Returns the SPI buses, on a board that has any.
+            fn spi() -> Option<&mut dyn Spi> = |_| None;
+            /// Returns the PWM channels, on a board that has any.
+            fn pwm() -> Option<&mut dyn Pwm> = |_| None;
         }
     }
 }
@@ -102,6 +106,27 @@ pub trait I2c {
     /// What was read before a transfer that failed may stand in `read`. `None` where the board cannot reach
     /// the bus.
     fn write_read(&mut self, device: &I2cRow, write: &[u8], read: &mut [u8]) -> Option<BusStatus>;
+}
+
+/// The SPI buses of a board.
+///
+/// The mapper calls it with a device that the image declares and with no more bytes than that says.
+pub trait Spi {
+    /// Selects the device, sends bytes and takes as many, and ends the selection: as many as the longer of
+    /// both has, with zeros for what `write` lacks, while what `read` has no room for is dropped. Returns how
+    /// it ended, [`SpiRow::timeout_us`] after the call at the latest. `None` where the board cannot reach the
+    /// bus.
+    fn transfer(&mut self, device: &SpiRow, write: &[u8], read: &mut [u8]) -> Option<BusStatus>;
+}
+
+/// The PWM channels of a board.
+///
+/// The mapper calls it with a channel that the image declares.
+pub trait Pwm {
+    /// Lets a channel drive its line with the period that it declares, high for so many nanoseconds from the
+    /// beginning of each, from now on or from the next period on; no more than the period. Returns whether
+    /// the board could.
+    fn set(&mut self, channel: &PwmRow, high_ns: u32) -> bool;
 }
 
 /// A borrowed port is one: the owner has it back when the borrower is gone.

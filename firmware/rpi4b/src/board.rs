@@ -1,7 +1,10 @@
 //! The board as the device program sees it.
 
-use tiny_mapper::{BusStatus, Clock as _, Function, Gpio as _, I2c, I2cRow, Layer, LogLevel, Random};
-use xmap_bcm2711::{ChipBsc, Clock, GenericTimer, Gpio, I2C_BUSES, Pi};
+use tiny_mapper::{
+    BusStatus, Clock as _, Function, Gpio as _, I2c, I2cRow, Layer, LogLevel, Pwm, PwmRow, Random, Spi,
+    SpiRow,
+};
+use xmap_bcm2711::{ChipBsc, ChipPwm, ChipSpi, Clock, GenericTimer, Gpio, I2C_BUSES, Pi};
 use xmap_boards::{BoardId, Line};
 use xmap_device::{Edge, Wall};
 
@@ -20,8 +23,16 @@ pub struct Board {
     wall: Wall,
 }
 
-/// The I2C controllers, each with the number of its bus.
-pub type Buses = [(u8, ChipBsc); I2C_BUSES];
+/// The controllers of buses.
+#[derive(Debug)]
+pub struct Buses {
+    /// Those of I2C, each with the number of its bus.
+    pub i2c: [(u8, ChipBsc); I2C_BUSES],
+    /// That of SPI bus 0.
+    pub spi: ChipSpi,
+    /// That of the PWM channels.
+    pub pwm: ChipPwm,
+}
 
 /// The board's registers and its counter.
 type Registers = Pi<'static, GenericTimer, fn(LogLevel, &str)>;
@@ -32,7 +43,7 @@ pub fn board(gpio: Gpio<'static>, timer: GenericTimer) -> Board {
 }
 
 impl Board {
-    /// The same board with its I2C buses.
+    /// The same board with its buses.
     pub fn with_buses(self, buses: Buses) -> Self {
         Self { buses: Some(buses), ..self }
     }
@@ -59,6 +70,14 @@ impl Layer for Board {
     }
 
     fn i2c(&mut self) -> Option<&mut dyn I2c> {
+        self.buses.is_some().then_some(self)
+    }
+
+    fn pwm(&mut self) -> Option<&mut dyn Pwm> {
+        self.buses.is_some().then_some(self)
+    }
+
+    fn spi(&mut self) -> Option<&mut dyn Spi> {
         self.buses.is_some().then_some(self)
     }
 
@@ -90,12 +109,33 @@ impl I2c for Board {
     fn write_read(&mut self, device: &I2cRow, write: &[u8], read: &mut [u8]) -> Option<BusStatus> {
         let bus = device.bus(BoardId::Rpi4b)?;
         let controllers = self.buses.as_mut()?;
-        let (_, controller) = controllers.iter_mut().find(|(number, _)| *number == bus.number)?;
+        let (_, controller) = controllers.i2c.iter_mut().find(|(number, _)| *number == bus.number)?;
         // A transfer that an image's manifest allows is no hang.
         interrupts::feed_in_wait(device.worst_us());
-        let apart = |f: &mut dyn FnMut()| critical_section::with(|_| f());
         Some(controller.write_read(self.registers.parts(), (bus, apart), device, write, read))
     }
+}
+
+impl Pwm for Board {
+    fn set(&mut self, channel: &PwmRow, high_ns: u32) -> bool {
+        let Some(line) = channel.line(BoardId::Rpi4b) else { return false };
+        let Some(buses) = &mut self.buses else { return false };
+        buses.pwm.set(self.registers.parts(), (line, apart), channel, high_ns)
+    }
+}
+
+impl Spi for Board {
+    fn transfer(&mut self, device: &SpiRow, write: &[u8], read: &mut [u8]) -> Option<BusStatus> {
+        let (bus, select) = (device.bus(BoardId::Rpi4b)?, device.select_line(BoardId::Rpi4b)?);
+        let controller = &mut self.buses.as_mut().filter(|_| bus.number == 0)?.spi;
+        interrupts::feed_in_wait(device.timeout_us());
+        Some(controller.transfer(self.registers.parts(), (bus, select, apart), device, write, read))
+    }
+}
+
+/// Runs what changes `GPFSEL` while no interrupt handler may.
+fn apart(f: &mut dyn FnMut()) {
+    critical_section::with(|_| f());
 }
 
 impl xmap_device::Board for Board {

@@ -4,7 +4,7 @@ use xmap_bcm2711::{Clock, Counter as _, GenericTimer, Uart, safe_stores};
 use xmap_boards::BoardId;
 use xmap_device::{
     Borrowed, Device, Failure, GOOD_US, Identity, ImageHash, Recorder, Rehearsal, Service, Starts,
-    Trust as _, Turns, Wire, check_lines, make_safe,
+    Trust as _, Turns, Wire, check_lines, make_safe_by_lines,
 };
 use xmap_image::{HASH_WORD, HASH_WORDS, Image, words_of};
 use xmap_link::{Boot, Channel, ImageState, features};
@@ -71,7 +71,7 @@ pub type Pi4b<T = Owner> = Device<Borrowed<'static>, Wrapped<Board>, T>;
 
 /// Mounts what was handed over, and serves whoever asks.
 pub fn run(start: Start, rooms: [[SlotMemory; SLOTS_A_MODULE]; MODULES]) -> ! {
-    let Start { gpio, i2c, uart, timer, image, arguments, origin, seed } = start;
+    let Start { gpio, buses, uart, timer, image, arguments, origin, seed } = start;
     let options = Options::of(arguments);
     defmt::info!("xmap {=str} on rpi4b, counter {=u32} Hz", env!("CARGO_PKG_VERSION"), timer.hz());
     if options.rehearse {
@@ -87,7 +87,7 @@ pub fn run(start: Start, rooms: [[SlotMemory; SLOTS_A_MODULE]; MODULES]) -> ! {
         clock_hz: timer.hz(),
         firmware: env!("CARGO_PKG_VERSION"),
     };
-    let port = Rehearsal::new(Recorder::new(board(gpio, timer).with_buses(i2c)), options.rehearse);
+    let port = Rehearsal::new(Recorder::new(board(gpio, timer).with_buses(buses)), options.rehearse);
     let mut device = Device::with_trust(port, rooms, owner::owner());
     match device.trust().policy() {
         Some(policy) => {
@@ -181,12 +181,12 @@ fn stated_hash(words: &[u32]) -> ImageHash {
 fn make_known(words: &[u32], device: &Pi4b) {
     interrupts::set_safe(safe_stores(|port| {
         (0..MODULES as u8).filter_map(|number| device.image(number)).for_each(|image| {
-            make_safe(&image, port);
+            make_safe_by_lines(&image, port);
         });
         if let Ok(image) = Image::verify(words)
             && check_lines(&image).is_ok()
         {
-            make_safe(&image, port);
+            make_safe_by_lines(&image, port);
         }
     }));
 }
@@ -322,7 +322,7 @@ impl MainLoop {
         }
         let before = self.running.replace(now);
         let images = || modules.iter().filter_map(|number| device.image(*number));
-        interrupts::set_safe(safe_stores(|port| images().for_each(|image| make_safe(&image, port))));
+        interrupts::set_safe(safe_stores(|port| images().for_each(|image| make_safe_by_lines(&image, port))));
         let Some(before) = before else { return };
         self.starts.set_running(images().map(|image| image.hash()));
         interrupts::keep_starts(&self.starts);

@@ -81,8 +81,8 @@ unsafe extern "C" {
 pub struct Start {
     /// The lines.
     pub gpio: xmap_bcm2711::Gpio<'static>,
-    /// The I2C controllers.
-    pub i2c: crate::board::Buses,
+    /// The controllers of buses.
+    pub buses: crate::board::Buses,
     /// The console and the link, enabled at [`BAUD`].
     pub uart: Uart<'static>,
     /// The counter behind the clock.
@@ -108,7 +108,7 @@ pub unsafe fn start(device_tree: u64) -> Start {
     // own addresses and the first GiB where it says, as the program's first act this is the only user of the
     // blocks, and nothing is put where the lasting words are: no section, no room, nothing that was handed
     // over.
-    let Peripherals { mut gpio, pads, i2c, uart, receiver, gic, watchdog, lasting } =
+    let Peripherals { mut gpio, pads, i2c, spi, pwm, uart, receiver, gic, watchdog, lasting } =
         unsafe { Peripherals::new() };
     gpio.pull(TXD0, Pull::None);
     gpio.pull(RXD0, Pull::Up);
@@ -139,7 +139,8 @@ pub unsafe fn start(device_tree: u64) -> Start {
         // nothing of this program writes there.
         unsafe { slice::from_raw_parts(first, place.len()) }
     };
-    Start { gpio, i2c, uart, timer, image: image.map(|place| place.map(bytes)), arguments, origin, seed }
+    let buses = crate::board::Buses { i2c, spi, pwm };
+    Start { gpio, buses, uart, timer, image: image.map(|place| place.map(bytes)), arguments, origin, seed }
 }
 
 /// Addresses where nothing that was handed over may be.

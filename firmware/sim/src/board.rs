@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use tiny_mapper::{Function, I2c, LogLevel, Pull, Random};
+use tiny_mapper::{Function, I2c, LogLevel, Pull, Pwm, Random, Spi};
 use xmap_boards::{Bank, BoardId, Line, LineSet, PinMask, Register, RegisterKind};
 use xmap_device::{Board, Edge, Wall};
 
 use crate::i2c::Buses;
+use crate::pwm::Channels;
+use crate::spi::SpiBuses;
 use crate::{Access, Change, Contention, Drive, Event, EventKind, Gpio};
 
 /// A board's GPIO block with virtual time and a record of everything that happens to it.
@@ -55,6 +57,8 @@ pub struct SimBoard {
     /// The first scheduled level that met an output.
     contention: Option<Contention>,
     pub(crate) buses: Buses,
+    pub(crate) spi: SpiBuses,
+    pub(crate) pwm: Channels,
 }
 
 /// The places in the record where a module's own part begins, and the levels there.
@@ -96,6 +100,8 @@ impl SimBoard {
             schedules: 0,
             contention: None,
             buses: Buses::default(),
+            spi: SpiBuses::default(),
+            pwm: Channels::default(),
         }
     }
 
@@ -417,6 +423,14 @@ impl tiny_mapper::Port for SimBoard {
     }
 
     fn i2c(&mut self) -> Option<&mut dyn I2c> {
+        Some(self)
+    }
+
+    fn pwm(&mut self) -> Option<&mut dyn Pwm> {
+        Some(self)
+    }
+
+    fn spi(&mut self) -> Option<&mut dyn Spi> {
         Some(self)
     }
 }

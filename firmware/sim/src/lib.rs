@@ -12,7 +12,8 @@
 //! - [`draw`] and [`write_vcd`] show levels over time: in a terminal, and in GTKWave.
 //!
 //! - [`SimBoard::attach`] connects an [`I2cDevice`] to a bus: a register file, a chip, or one that a test
-//!   writes; [`SimBoard::disturb`] lets something go wrong at a clock of a transfer.
+//!   writes; [`SimBoard::disturb`] lets something go wrong at a clock of a transfer. [`SimBoard::attach_spi`]
+//!   connects an [`SpiDevice`].
 //!
 //! # What is not simulated
 //!
@@ -30,11 +31,13 @@ mod board;
 mod gpio;
 mod i2c;
 mod passing;
+mod pwm;
 mod record;
 mod run;
 mod script;
 mod signal;
 mod sim;
+mod spi;
 mod svg;
 mod value;
 mod waveform;
@@ -44,14 +47,16 @@ pub use board::SimBoard;
 pub use gpio::{Contention, Gpio};
 pub use i2c::{Eeprom, I2cDevice, I2cFault, Pcf8574, RegisterFile, Rtc, Tmp105, Transfer};
 pub use passing::{MAX_EVENTS, MAX_EVENTS_AT_ONCE, MAX_TIME_US, Standstill};
+pub use pwm::Wave;
 pub use record::{Access, Change, Event, EventKind, trace_line};
 pub use run::{Places, Player, Shown, StepError, StepErrorKind, Unexpected, run};
 pub use script::{
-    Action, Chip, ChipStep, Drive, MAX_STEPS, Script, ScriptError, ScriptErrorKind, Step, Unrolled, When,
-    parse_args,
+    Action, Chip, ChipPlace, ChipStep, Drive, MAX_STEPS, Script, ScriptError, ScriptErrorKind, Step,
+    Unrolled, When, parse_args,
 };
 pub use signal::{Signal, write_vcd};
 pub use sim::{CallError, Heap, Sim, SimError};
+pub use spi::{Flash, Mcp3008, SpiDevice, SpiTransfer};
 pub use svg::{escaped, svg};
 pub use value::{Unfit, Value};
 pub use waveform::{draw, time};

@@ -5,7 +5,7 @@ use std::fmt;
 use tiny_mapper::LogLevel;
 use xmap_boards::{Line, Register};
 
-use crate::Transfer;
+use crate::{SpiTransfer, Transfer, Wave};
 
 /// Something that happened, and when.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +37,10 @@ pub enum EventKind {
     },
     /// A transfer on a bus ended; its time is that of its beginning.
     Transfer(Transfer),
+    /// A transfer on an SPI bus ended; its time is that of its beginning.
+    SpiTransfer(SpiTransfer),
+    /// A PWM channel has something else from now on.
+    Wave(Wave),
 }
 
 /// One access to a register of the GPIO block.
@@ -73,6 +77,8 @@ pub fn trace_line(event: &Event) -> Option<String> {
             Some(format!("{:>10}us {direction} {access}", event.time_us))
         }
         EventKind::Transfer(transfer) => Some(format!("{:>10}us {transfer}", event.time_us)),
+        EventKind::SpiTransfer(transfer) => Some(format!("{:>10}us {transfer}", event.time_us)),
+        EventKind::Wave(wave) => Some(format!("{:>10}us {wave}", event.time_us)),
         EventKind::Log { .. } | EventKind::Driven { .. } => None,
     }
 }

@@ -9,7 +9,7 @@ use xmap_device::{NotCalled, Unplaced};
 use xmap_image::{ExportId, Plain, Stamp};
 use xmap_link::Life;
 
-use crate::script::{Action, ChipStep, Step, When};
+use crate::script::{Action, ChipPlace, ChipStep, Step, When};
 use crate::value::parse_whole;
 use crate::{Access, Arguments, Contention, EventKind, Script, Sim, Standstill, Value, time};
 
@@ -211,7 +211,7 @@ impl<'p> Player<'p> {
                 let holds = self.messages.iter().any(|message| message.contains(text));
                 (None, holds_or(holds, || (format!("a message with {text:?}"), found())))
             }
-            Action::Device { name, bus, address, step } => (None, device(sim, name, (*bus, *address), step)),
+            Action::Device { name, at, step } => (None, device(sim, name, *at, step)),
             Action::Swap { file, image } => {
                 sim.device().heard();
                 let swapped = sim.swap(&image.image());
@@ -350,20 +350,46 @@ fn expect_level(sim: &mut Sim, line: Line, high: bool, within_us: Option<u64>) -
 }
 
 /// Does something to a device on a bus, or asks for something of it.
-fn device(sim: &mut Sim, name: &str, (bus, address): (u8, u8), step: &ChipStep) -> Result<(), StepErrorKind> {
+fn device(sim: &mut Sim, name: &str, at: ChipPlace, step: &ChipStep) -> Result<(), StepErrorKind> {
     let error = |why: String| StepErrorKind::Device { name: name.to_owned(), why };
+    let not_connected = || error(NOT_CONNECTED.into());
     let board = sim.board_mut();
-    match step {
-        ChipStep::Connect(chip) => board.attach_boxed(bus, address, chip.device()),
-        ChipStep::Disturb { clock, fault } => board.disturb(bus, *clock, *fault),
-        ChipStep::Restore => board.bring_back(bus),
-        ChipStep::Set { what, value } => {
-            let device = board.device(bus, address).ok_or_else(|| error(NOT_CONNECTED.into()))?;
-            device.set(what, value).map_err(error)?;
+    match (step, at) {
+        // The script was checked: a chip is one of its bus.
+        (ChipStep::Connect(chip), ChipPlace::I2c { bus, address }) => {
+            chip.device().into_iter().for_each(|chip| board.attach_boxed(bus, address, chip));
         }
-        ChipStep::Expect { what, value } => {
-            let device = board.device(bus, address).ok_or_else(|| error(NOT_CONNECTED.into()))?;
-            let found = device.get(what).ok_or_else(|| error(format!("it has no `{what}`")))?;
+        (ChipStep::Connect(chip), ChipPlace::Spi { bus, select }) => {
+            chip.spi_device().into_iter().for_each(|chip| board.attach_spi_boxed(bus, select, chip));
+        }
+        (ChipStep::Disturb { clock, fault }, ChipPlace::I2c { bus, .. }) => {
+            board.disturb(bus, *clock, *fault);
+        }
+        (ChipStep::Restore, ChipPlace::I2c { bus, .. }) => board.bring_back(bus),
+        (ChipStep::Disturb { .. } | ChipStep::Restore, _) | (ChipStep::Connect(_), ChipPlace::Pwm(_)) => {}
+        (ChipStep::Set { what, value }, at) => match at {
+            ChipPlace::Pwm(_) => return Err(error("a channel is set by the module".into())),
+            ChipPlace::I2c { bus, address } => {
+                board.device(bus, address).ok_or_else(not_connected)?.set(what, value).map_err(error)?;
+            }
+            ChipPlace::Spi { bus, select } => {
+                board.spi_device(bus, select).ok_or_else(not_connected)?.set(what, value).map_err(error)?;
+            }
+        },
+        (ChipStep::Expect { what, value }, at) => {
+            let found = match at {
+                ChipPlace::Pwm(line) => {
+                    let wave = board.wave(line).ok_or_else(|| error("it was not set yet".into()))?;
+                    wave.get(what)
+                }
+                ChipPlace::I2c { bus, address } => {
+                    board.device(bus, address).ok_or_else(not_connected)?.get(what)
+                }
+                ChipPlace::Spi { bus, select } => {
+                    board.spi_device(bus, select).ok_or_else(not_connected)?.get(what)
+                }
+            };
+            let found = found.ok_or_else(|| error(format!("it has no `{what}`")))?;
             let same =
                 found == *value || parse_whole(&found).is_some_and(|found| parse_whole(value) == Some(found));
             return holds_or(same, || (format!("{name} {what} {value}"), format!("it is {found}")));

@@ -22,7 +22,7 @@ use xmap_image::{ExportId, Image, OwnedImage};
 
 use crate::Arguments;
 
-pub use chips::{Chip, ChipStep};
+pub use chips::{Chip, ChipPlace, ChipStep};
 pub use error::{ScriptError, ScriptErrorKind};
 pub use read::{MAX_STEPS, parse_args};
 
@@ -132,10 +132,8 @@ pub enum Action {
     Device {
         /// Its name in the manifest.
         name: String,
-        /// Its bus.
-        bus: u8,
-        /// Its address.
-        address: u8,
+        /// Where it is.
+        at: ChipPlace,
         /// What is done.
         step: ChipStep,
     },

@@ -79,8 +79,11 @@ pub struct Sim {
     traps: Vec<(String, Trap)>,
     /// The lines that the images of module 0 declared, each with its name.
     lines: Vec<(Line, Option<String>)>,
-    /// The lines of the buses that they have devices on, each with its name.
-    bus_lines: Vec<(Line, String)>,
+    /// The lines of the buses that they have devices on, each with its name and its level before the first
+    /// transfer.
+    bus_lines: Vec<(Line, String, bool)>,
+    /// The lines of their PWM channels, each with its name.
+    pwm_lines: Vec<(Line, String)>,
     /// Whether one of them was without a manifest.
     bare: bool,
     /// The exports that were called or run as handlers: the beginnings of their images' hashes, and their
@@ -229,7 +232,7 @@ impl Sim {
                 let shown = device.board().ready().events;
                 let (told, trapped, traps, lines) = (0, 0, Vec::new(), Vec::new());
                 let (reached, reached_keys) = (BTreeSet::new(), BTreeSet::new());
-                let (bus_lines, bare) = (Vec::new(), false);
+                let (bus_lines, pwm_lines, bare) = (Vec::new(), Vec::new(), false);
                 let mut sim = Self {
                     device,
                     shown,
@@ -238,6 +241,7 @@ impl Sim {
                     traps,
                     lines,
                     bus_lines,
+                    pwm_lines,
                     bare,
                     reached,
                     reached_keys,
@@ -290,10 +294,26 @@ impl Sim {
         self.bare |= image.is_bare();
         for bus in image.i2c().iter().filter_map(|row| row.bus(image.board())) {
             for (line, what) in [(bus.sda, "sda"), (bus.scl, "scl")] {
-                if self.bus_lines.iter().all(|(known, _)| *known != line) {
-                    self.bus_lines.push((line, format!("i2c{}_{what}", bus.number)));
-                }
+                // The lines of these buses are pulled up.
+                self.note_bus_line(line, format!("i2c{}_{what}", bus.number), true);
             }
+        }
+        for row in image.pwm() {
+            if let Some(line) = row.line(image.board()).map(|of| of.line)
+                && self.pwm_lines.iter().all(|(known, _)| *known != line)
+            {
+                self.pwm_lines.push((line, image.pwm_name(row).to_owned()));
+            }
+        }
+        for row in image.spi() {
+            let (Some(bus), Some(select)) = (row.bus(image.board()), row.select_line(image.board())) else {
+                continue;
+            };
+            let number = bus.number;
+            for (line, what) in [(bus.sclk, "sclk"), (bus.mosi, "mosi"), (bus.miso, "miso")] {
+                self.note_bus_line(line, format!("spi{number}_{what}"), false);
+            }
+            self.note_bus_line(select, format!("spi{number}_ce{}", row.select()), true);
         }
         for pin in image.pins() {
             let line = pin.line();
@@ -303,6 +323,12 @@ impl Sim {
                 Some((_, known)) => *known = name.or(known.take()),
                 None => self.lines.push((line, name)),
             }
+        }
+    }
+
+    fn note_bus_line(&mut self, line: Line, name: String, high: bool) {
+        if self.bus_lines.iter().all(|(known, ..)| *known != line) {
+            self.bus_lines.push((line, name, high));
         }
     }
 
@@ -507,14 +533,17 @@ impl Sim {
             changes: of(line),
         });
         let signals = signals.filter(|signal| !self.bare || !signal.changes.is_empty());
-        // The lines of buses are pulled up.
-        let buses = self.bus_lines.iter().map(|(line, name)| Signal {
+        let buses = self.bus_lines.iter().map(|(line, name, high)| Signal {
             name: name.clone(),
             line: *line,
-            initial: true,
+            initial: *high,
             changes: of(*line),
         });
-        signals.chain(buses).collect()
+        let channels = self.pwm_lines.iter().map(|(line, name)| {
+            let changes = self.board().wave_changes(*line);
+            Signal { name: name.clone(), line: *line, initial: false, changes }
+        });
+        signals.chain(buses).chain(channels).collect()
     }
 
     /// The module's linear memory.

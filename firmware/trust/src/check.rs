@@ -168,7 +168,7 @@ fn wanted(
 
 /// That the image keeps to the lines and operations of its key.
 fn within(image: &Image<'_>, key: &TrustedKey) -> Result<(), Reject> {
-    let lines = image.pins().iter().map(|pin| pin.line());
+    let lines = image.pins().iter().map(|pin| pin.line()).chain(image.bus_lines().iter());
     if let Some(line) = lines.into_iter().find(|line| !key.lines.contains(*line)) {
         return Err(Reject::Line(line.number()));
     }

@@ -96,12 +96,26 @@ mod abi {
         #[link_name = "write_read"]
         pub(crate) fn i2c_write_read(device: i32, wptr: *const u8, wlen: usize, rptr: *mut u8, rlen: usize) -> i32;
     }
+
+    // SAFETY: names and types are those of the guest ABI, and numbers alone are passed.
+    #[link(wasm_import_module = "pwm")]
+    unsafe extern "C" {
+        #[link_name = "duty"]
+        pub(crate) safe fn pwm_duty(channel: i32, duty: i32);
+        #[link_name = "pulse_us"]
+        pub(crate) safe fn pwm_pulse_us(channel: i32, us: u32);
+    }
+
+    // SAFETY: as above for `random`: it reads the first range and writes the second one.
+    #[link(wasm_import_module = "spi")]
+    unsafe extern "C" {
+        #[link_name = "transfer"]
+        pub(crate) fn spi_transfer(device: i32, wptr: *const u8, wlen: usize, rptr: *mut u8, rlen: usize) -> i32;
+    }
 }
 
-/// Devices on I2C buses.
-pub mod i2c {
-    use crate::abi;
-
+/// Buses, whatever their kind.
+pub mod bus {
     /// Why a transfer did not end well.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     #[repr(i32)]
@@ -118,6 +132,63 @@ pub mod i2c {
         Overrun = 5,
     }
 
+    impl Error {
+        pub(crate) fn of(status: i32) -> Result<(), Self> {
+            match status {
+                0 => Ok(()),
+                1 => Err(Self::Nack),
+                2 => Err(Self::Timeout),
+                3 => Err(Self::ArbitrationLost),
+                4 => Err(Self::Busy),
+                _ => Err(Self::Overrun),
+            }
+        }
+    }
+}
+
+/// PWM channels.
+pub mod pwm {
+    use crate::abi;
+
+    /// Sets how much of each period a channel is high: 0 nothing, 65535 all of it. `channel` is the index of
+    /// a table `[pwm.NAME]` of the manifest, from 0.
+    #[inline]
+    pub fn duty(channel: i32, duty: u16) {
+        abi::pwm_duty(channel, duty.into());
+    }
+
+    /// Sets how many microseconds of each period a channel is high; more than the period is a trap.
+    #[inline]
+    pub fn pulse_us(channel: i32, us: u32) {
+        abi::pwm_pulse_us(channel, us);
+    }
+}
+
+/// Devices on SPI buses.
+pub mod spi {
+    use crate::abi;
+
+    pub use crate::bus::Error;
+
+    /// Sends bytes to a device and takes as many as `read` holds of those that come meanwhile, with zeros
+    /// behind what is sent. `device` is the index of a table `[spi.NAME]` of the manifest, from 0.
+    ///
+    /// # Errors
+    /// How the transfer ended, where it did not end well.
+    #[inline]
+    pub fn transfer(device: i32, write: &[u8], read: &mut [u8]) -> Result<(), Error> {
+        let (rptr, rlen) = (read.as_mut_ptr(), read.len());
+        // SAFETY: both ranges are those of live slices, which are borrowed for this call alone.
+        Error::of(unsafe { abi::spi_transfer(device, write.as_ptr(), write.len(), rptr, rlen) })
+    }
+}
+
+/// Devices on I2C buses.
+pub mod i2c {
+    use crate::abi;
+
+    pub use crate::bus::Error;
+
     /// Writes bytes to a device, then reads some after a repeated start; without either it sends the address
     /// alone. `device` is the index of a table `[i2c.NAME]` of the manifest, from 0.
     ///
@@ -127,14 +198,7 @@ pub mod i2c {
     pub fn write_read(device: i32, write: &[u8], read: &mut [u8]) -> Result<(), Error> {
         let (rptr, rlen) = (read.as_mut_ptr(), read.len());
         // SAFETY: both ranges are those of live slices, which are borrowed for this call alone.
-        match unsafe { abi::i2c_write_read(device, write.as_ptr(), write.len(), rptr, rlen) } {
-            0 => Ok(()),
-            1 => Err(Error::Nack),
-            2 => Err(Error::Timeout),
-            3 => Err(Error::ArbitrationLost),
-            4 => Err(Error::Busy),
-            _ => Err(Error::Overrun),
-        }
+        Error::of(unsafe { abi::i2c_write_read(device, write.as_ptr(), write.len(), rptr, rlen) })
     }
 
     /// Writes bytes to a device.

@@ -290,6 +290,12 @@ fn imports(engine: &Engine) -> Result<Linker<Host>, wasmi::Error> {
     linker.func_wrap("i2c", "write_read", |_: Guest<'_>, _: u32, _: u32, _: u32, _: u32, _: u32| {
         Err::<u32, _>(stop("bad_argument"))
     })?;
+    for name in ["duty", "pulse_us"] {
+        linker.func_wrap("pwm", name, |_: Guest<'_>, _: u32, _: u32| Err::<(), _>(stop("bad_argument")))?;
+    }
+    linker.func_wrap("spi", "transfer", |_: Guest<'_>, _: u32, _: u32, _: u32, _: u32, _: u32| {
+        Err::<u32, _>(stop("bad_argument"))
+    })?;
     linker.func_wrap("random", "get", |mut c: Guest<'_>, at: u32, len: u32| {
         let memory = c.get_export("memory").and_then(Extern::into_memory).or(c.data().memory);
         let there = memory.as_ref().map_or(0, |memory| memory.data(&c).len());

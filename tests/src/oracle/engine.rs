@@ -272,6 +272,12 @@ fn imports(engine: &Engine) -> Result<Linker<Board>> {
     linker.func_wrap("i2c", "write_read", move |_: Host<'_>, _: u32, _: u32, _: u32, _: u32, _: u32| {
         Err::<u32, _>(stop(BAD_ARGUMENT))
     })?;
+    for name in ["duty", "pulse_us"] {
+        linker.func_wrap("pwm", name, move |_: Host<'_>, _: u32, _: u32| Err::<(), _>(stop(BAD_ARGUMENT)))?;
+    }
+    linker.func_wrap("spi", "transfer", move |_: Host<'_>, _: u32, _: u32, _: u32, _: u32, _: u32| {
+        Err::<u32, _>(stop(BAD_ARGUMENT))
+    })?;
     linker.func_wrap("random", "get", move |mut c: Host<'_>, ptr: u32, len: u32| {
         let own = c.get_export("memory").and_then(Extern::into_memory);
         let memory = own.or(c.data().memory);

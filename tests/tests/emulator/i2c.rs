@@ -8,7 +8,7 @@ use xmap_client::{Client, HandlerTraps, Outcome, PortName, Recorder};
 use xmap_compiler::compile::compile;
 use xmap_compiler::manifest::Manifest;
 use xmap_link::Export;
-use xmap_sim::{Action, Chip, ChipStep, Eeprom, Rtc, Script, Sim, Tmp105, Transfer};
+use xmap_sim::{Action, Chip, ChipPlace, ChipStep, Eeprom, Rtc, Script, Sim, Tmp105, Transfer};
 use xmap_tests::buses::BusPanel;
 use xmap_tools::emulator::{Emulator, Machine};
 
@@ -205,7 +205,11 @@ fn panels_leave_the_committed_traces() {
             xmap_sim::run(&mut sim, &script, &mut |_| {}).unwrap_or_else(|error| panic!("{name}: {error}"));
             match &script.steps()[0].action {
                 // The emulator's chip is there from the start. Its memory is zeros where nothing was written.
-                Action::Device { bus, address, step: ChipStep::Connect(Chip::Eeprom(_)), .. } => {
+                Action::Device {
+                    at: ChipPlace::I2c { bus, address },
+                    step: ChipStep::Connect(Chip::Eeprom(_)),
+                    ..
+                } => {
                     let chip = sim.board_mut().device(*bus, *address).unwrap();
                     ["0x120", "0x121", "0x122"].iter().for_each(|at| chip.set(at, "0").unwrap());
                 }

@@ -14,5 +14,6 @@ mod log;
 mod operate;
 mod panels;
 mod spec;
+mod spi;
 mod swap;
 mod trust;

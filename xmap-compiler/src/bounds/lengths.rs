@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 
 use xmap_abi::{Cost, HostFunction};
-use xmap_image::{Field, Fields, I2cRow, Op, Word, branch_targets, fuel};
+use xmap_image::{Field, Fields, Op, Word, branch_targets, fuel};
 
 use super::{Bound, Program};
 
@@ -21,8 +21,8 @@ pub(super) enum Length {
     Pages,
     /// References.
     References,
-    /// None: the device of a transfer, whose time limit it is.
-    Device,
+    /// None: the device of a transfer by this function, whose time limit it is.
+    Device(HostFunction),
 }
 
 impl Length {
@@ -31,7 +31,7 @@ impl Length {
         match op {
             Op::LogMessage => Some(Self::Text),
             Op::HostCall if op.host_function(first) == Some(HostFunction::RandomGet) => Some(Self::Random),
-            Op::HostCall if is_transfer(op, first) => Some(Self::Device),
+            Op::HostCall => transfer(op, first).map(Self::Device),
             Op::MemoryCopy | Op::MemoryFill | Op::MemoryInit => Some(Self::Bytes),
             Op::MemoryGrow => Some(Self::Pages),
             Op::TableGrow | Op::TableFill | Op::TableCopy | Op::TableInit => Some(Self::References),
@@ -44,8 +44,8 @@ impl Length {
     pub(super) fn cost(self, program: Program<'_>, known: Option<u32>) -> Bound {
         let most = |all: u64| known.map_or(all, |known| u64::from(known).min(all));
         let costs = program.costs;
-        if self == Self::Device {
-            return Bound { bus_us: longest_us(program.i2c, known), ..Bound::default() };
+        if let Self::Device(function) = self {
+            return Bound { bus_us: program.buses.longest_us(function, known), ..Bound::default() };
         }
         let (fuel, insns) = match self {
             // Its instructions are those of the text.
@@ -69,21 +69,15 @@ impl Length {
                 let references = most(program.slots);
                 (references, references * costs.reference)
             }
-            Self::Device => (0, 0),
+            Self::Device(_) => (0, 0),
         };
         Bound { insns: insns + if insns > 0 { costs.stretch } else { 0 }, fuel, ..Bound::default() }
     }
 }
 
-/// Whether an op transfers on a bus.
-fn is_transfer(op: Op, first: Word) -> bool {
-    op.host_function(first).is_some_and(|function| matches!(function.row().cost, Cost::Transfer { .. }))
-}
-
-/// The longest that a transfer can take: of the device with this index, else of any.
-pub(crate) fn longest_us(devices: &[I2cRow], index: Option<u32>) -> u64 {
-    let known = index.and_then(|index| devices.get(index as usize)).map(std::slice::from_ref);
-    known.unwrap_or(devices).iter().map(|row| u64::from(row.worst_us())).max().unwrap_or(0)
+/// Returns the function by which an op transfers on a bus, if it does.
+fn transfer(op: Op, first: Word) -> Option<HostFunction> {
+    op.host_function(first).filter(|function| matches!(function.row().cost, Cost::Transfer { .. }))
 }
 
 /// The constant lengths of ops that have one, by the op's number.

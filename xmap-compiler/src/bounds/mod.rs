@@ -5,6 +5,7 @@
 //! (by the board's own table, [`xmap_boards::Costs`]), and the fuel that the mapper will charge. Everything
 //! else runs on the fuel of the manifest, and [`Unbounded`] says why.
 
+mod buses;
 mod calls;
 mod lengths;
 mod paths;
@@ -15,9 +16,9 @@ use std::collections::HashSet;
 use calls::{Called, Calls};
 use paths::longest_path;
 use xmap_boards::{BoardId, Costs};
-use xmap_image::{Function, I2cRow, decode};
+use xmap_image::{Function, decode};
 
-pub(crate) use lengths::longest_us;
+pub(crate) use buses::BusTimes;
 pub use stack::stack_slots;
 
 /// Why a function has no bound.
@@ -105,9 +106,11 @@ pub struct Program<'a> {
     pub memory_bytes: u64,
     /// Slots for globals, references and the lengths of passive segments.
     pub slots: u64,
-    /// The I2C devices, by their indices.
-    pub i2c: &'a [I2cRow],
+    /// What transfers take at most.
+    pub buses: &'a BusTimes,
 }
+
+static NO_BUSES: BusTimes = BusTimes::NONE;
 
 impl Default for Program<'_> {
     fn default() -> Self {
@@ -120,7 +123,7 @@ impl Default for Program<'_> {
             loops: &[],
             memory_bytes: 0,
             slots: 0,
-            i2c: &[],
+            buses: &NO_BUSES,
         }
     }
 }
@@ -162,7 +165,7 @@ fn recursion(program: Program<'_>, calls: &Calls, nodes: &[usize]) -> Unbounded 
 
 #[cfg(test)]
 mod tests {
-    use xmap_image::{Op, Word};
+    use xmap_image::{I2cRow, Op, SpiRow, Word};
 
     use super::*;
 
@@ -371,14 +374,19 @@ mod tests {
         let call = Op::HostCall.abc(1, xmap_abi::HostFunction::I2cWriteRead as u8, 0);
         let rows =
             [I2cRow::new(1, 0x48, 400_000, [1, 2], 1_000), I2cRow::new(1, 0x50, 100_000, [8, 8], 9_000)];
+        let buses = BusTimes::of_rows(&rows, &[SpiRow::new([0; 3], 1_000_000, 4, 700)]);
         // The device stands behind the base.
         let known = |index| vec![Op::Const32.a16(2, index), call, call, Op::Ret.abc(0, 0, 0)];
         let functions = [function(known(0)), function(known(1)), function(vec![call, Op::Ret.abc(0, 0, 0)])];
-        let program = Program { functions: &functions, i2c: &rows, ..Program::default() };
+        let program = Program { functions: &functions, buses: &buses, ..Program::default() };
         let bus_us: Vec<_> = bounds(program).into_iter().map(|bound| bound.unwrap().bus_us).collect();
         let [temp, memory] = [1_000 + 30, 9_000 + 120];
         // The first call writes its result where the device stood.
         assert_eq!(bus_us, [temp + memory, 2 * memory, memory]);
+        let call = Op::HostCall.abc(1, xmap_abi::HostFunction::SpiTransfer as u8, 0);
+        let functions = [function(vec![call, Op::Ret.abc(0, 0, 0)])];
+        let program = Program { functions: &functions, buses: &buses, ..Program::default() };
+        assert_eq!(bounds(program)[0].unwrap().bus_us, 700);
     }
 
     #[test]

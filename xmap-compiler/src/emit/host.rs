@@ -1,7 +1,7 @@
 //! Host calls: with constant lines they are resolved and proven here, with others the mapper
 //! checks them against the declared masks.
 
-use xmap_abi::{Call, Cost, HostFunction};
+use xmap_abi::{Call, Capability, Cost, HostFunction};
 use xmap_image::Op;
 
 use super::select::{Callee, Machine, NONE, Selection, Slot};
@@ -29,6 +29,9 @@ pub(super) fn select(
                 to.pins.range(function, start, len, offset)?;
             }
         }
+    }
+    if function.row().capability == Capability::Pwm {
+        to.pins.channel(function, constant(0), constant(1), offset)?;
     }
     match function {
         HostFunction::GpioSet => match (constant(0), constant(1)) {

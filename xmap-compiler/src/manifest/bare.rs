@@ -39,6 +39,8 @@ impl Manifest {
             },
             pins,
             i2c: Vec::new(),
+            spi: Vec::new(),
+            pwm: Vec::new(),
             exports: None,
             limits: Limits {
                 max_bytes: nowhere(board.limits.image_bytes as u32),

@@ -6,20 +6,18 @@ use toml::{Spanned, de::DeValue};
 use xmap_boards::{Board, I2cBus};
 use xmap_image::{
     I2cRegisters, I2cRow,
-    limits::{I2C_ADDRESSES, I2C_SPEED_HZ, MAX_BUS_TIMEOUT_US, MAX_I2C_BYTES, MAX_I2C_DEVICES},
+    limits::{I2C_ADDRESSES, I2C_SPEED_HZ, MAX_I2C_BYTES, MAX_I2C_DEVICES},
 };
 
 use super::{
-    At, Pin,
-    measure::{SPEED, TIMEOUT},
+    At, devices,
+    measure::SPEED,
     reader::{Reader, Table},
 };
-use crate::{diagnostic::Code, names};
+use crate::diagnostic::Code;
 
 /// The clock's rate where the manifest says none: standard mode, which every device takes.
 pub(super) const DEFAULT_SPEED_HZ: u32 = 100_000;
-/// What a time limit has beyond twice the time on the wire where the manifest says none, in microseconds.
-const SLACK_US: u32 = 1_000;
 
 /// One device of `[i2c]`. Its index, which calls name, is its place in the manifest.
 #[derive(Clone, Debug)]
@@ -35,24 +33,14 @@ pub struct I2cDevice {
 }
 
 /// The devices that could be read, in the order of the text.
-pub(super) fn parse(
-    reader: &mut Reader<'_>,
-    root: &Table<'_>,
-    board: &Board,
-    pins: &[Pin],
-) -> Vec<I2cDevice> {
+pub(super) fn parse(reader: &mut Reader<'_>, root: &Table<'_>, board: &Board) -> Vec<I2cDevice> {
     let Some(table) = reader.sub_table(root, "i2c", "[i2c]".into()) else { return Vec::new() };
-    let entries = table.in_order();
-    if entries.len() > MAX_I2C_DEVICES {
-        let message = format!("{} I2C devices, at most {MAX_I2C_DEVICES}", entries.len());
-        reader.error(Code::TooManyDevices, &table.span, message);
-    }
+    let entries = devices::tables(reader, &table, ("I2C devices", MAX_I2C_DEVICES));
     let all = entries.into_iter().filter_map(|(name, value)| device(reader, &name, value, board));
     let mut devices: Vec<I2cDevice> = all.collect();
     let narrowed = devices.iter_mut().filter(|device| device.registers.is_some());
     (1..).zip(narrowed).for_each(|(number, device)| device.row = device.row.with_registers(number));
     same(reader, &devices);
-    taken_lines(reader, &devices, pins);
     devices
 }
 
@@ -62,8 +50,7 @@ fn device(
     value: &Spanned<DeValue<'_>>,
     board: &Board,
 ) -> Option<I2cDevice> {
-    let who = format!("i2c {}", key.value);
-    let table = reader.table(who.clone(), value)?;
+    let table = reader.table(format!("i2c {}", key.value), value)?;
     reader.only(
         &table,
         &[
@@ -79,7 +66,7 @@ fn device(
         ],
     );
     reader.required(&table, &["bus", "address", "write_max", "read_max"]);
-    let name = name(reader, key);
+    let name = devices::name(reader, "i2c", key);
     let bus = bus(reader, &table, board);
     let address = address(reader, &table);
     let most = MAX_I2C_BYTES as u32;
@@ -91,35 +78,13 @@ fn device(
     };
     let narrowed = table.has("registers");
     let registers = registers(reader, &table);
-    let given = TIMEOUT.keys().any(|key| table.has(key));
-    let timeout = reader.measure32(&table, &TIMEOUT, 1..=MAX_BUS_TIMEOUT_US);
-    if given && timeout.is_none() {
-        return None;
-    }
     let (bus, speed_hz) = (bus?, speed?);
     let most = [write_max?.value as u16, read_max?.value as u16];
     let row =
         |timeout_us| I2cRow::new(bus.value.number, address.unwrap_or_default(), speed_hz, most, timeout_us);
     let wire_us = row(0).wire_us(most[0].into(), most[1].into());
-    let timeout_us = match timeout {
-        Some(timeout) if timeout.value < wire_us => {
-            let message =
-                format!("{who}: the longest transfer takes {wire_us} us, timeout_us is {}", timeout.value);
-            reader.error(Code::ShortTimeout, &timeout.span, message).help =
-                Some("raise `timeout_us` or `speed_hz`, or lower `write_max` or `read_max`".into());
-            return None;
-        }
-        Some(timeout) => timeout.value,
-        None => (2 * wire_us + SLACK_US).min(MAX_BUS_TIMEOUT_US),
-    };
-    if wire_us > timeout_us {
-        let message = format!(
-            "{who}: the longest transfer takes {wire_us} us, a time limit is {MAX_BUS_TIMEOUT_US} at most"
-        );
-        reader.error(Code::ShortTimeout, &table.span, message).help =
-            Some("raise `speed_hz`, or lower `write_max` or `read_max`".into());
-        return None;
-    }
+    let lengths = "`write_max` or `read_max`";
+    let timeout_us = devices::timeout(reader, &table, wire_us, ["speed_hz", lengths])?;
     address?;
     if narrowed && registers.is_none() {
         return None;
@@ -165,17 +130,6 @@ fn number(text: &str) -> Option<u8> {
     }
 }
 
-/// The name of a device: that of its table.
-fn name(reader: &mut Reader<'_>, key: &At<&str>) -> Option<At<String>> {
-    let name = At::new(key.value.to_string(), key.span.clone());
-    if names::word(key.value).is_none() {
-        let message = format!("[i2c]: `{}` has no letter or digit", key.value);
-        reader.error(Code::BadName, &key.span, message);
-        return None;
-    }
-    reader.short("[i2c]", &name).then_some(name)
-}
-
 fn bus(reader: &mut Reader<'_>, table: &Table<'_>, board: &Board) -> Option<At<&'static I2cBus>> {
     let number = reader.integer(table, "bus", 0..=u64::MAX)?;
     if let Some(bus) = u8::try_from(number.value).ok().and_then(|number| board.i2c_bus(number)) {
@@ -208,7 +162,7 @@ fn address(reader: &mut Reader<'_>, table: &Table<'_>) -> Option<u8> {
     None
 }
 
-/// A bus has one device at an address, and a name is one after normalisation too.
+/// A bus has one device at an address.
 fn same(reader: &mut Reader<'_>, devices: &[I2cDevice]) {
     for (n, device) in devices.iter().enumerate() {
         let place = |device: &I2cDevice| (device.row.bus_number(), device.row.address());
@@ -221,29 +175,5 @@ fn same(reader: &mut Reader<'_>, devices: &[I2cDevice]) {
             let note = (reader.place(&first.name.span), "the first one".to_string());
             reader.error(Code::SameDevice, &device.name.span, message).notes.push(note);
         }
-        let word = |device: &I2cDevice| names::word(&device.name.value);
-        if let Some(first) = devices[..n].iter().find(|first| word(first) == word(device)) {
-            let message = format!("i2c {} and i2c {} have one name", first.name.value, device.name.value);
-            let note = (reader.place(&first.name.span), "the first one".to_string());
-            reader.error(Code::SameDevice, &device.name.span, message).notes.push(note);
-        }
-    }
-}
-
-/// The lines of a bus are no lines of the module.
-fn taken_lines(reader: &mut Reader<'_>, devices: &[I2cDevice], pins: &[Pin]) {
-    for pin in pins {
-        let line = pin.line.value;
-        let Some(device) = devices.iter().find(|device| device.bus.value.lines().contains(line)) else {
-            continue;
-        };
-        let bus = device.bus.value;
-        let what = if line == bus.sda { "data line (SDA)" } else { "clock line (SCL)" };
-        let message = format!("line {line} is the {what} of I2C bus {}", bus.number);
-        let note =
-            (reader.place(&device.bus.span), format!("i2c {} is on bus {}", device.name.value, bus.number));
-        let error = reader.error(Code::BusLine, &pin.line.span, message);
-        error.notes.push(note);
-        error.help = Some("leave the line out of [pins], or put the device on another bus".into());
     }
 }

@@ -43,6 +43,10 @@ pub(super) const TIMEOUT: Measure = us("timeout_us", "timeout");
 /// `speed_hz`, `speed`.
 pub(super) const SPEED: Measure =
     Measure { key: "speed_hz", short: Some("speed"), units: FREQUENCY, per: 1, often: false };
+/// `clock_hz`, `clock`.
+pub(super) const CLOCK: Measure = Measure { key: "clock_hz", short: Some("clock"), ..SPEED };
+/// `period_us`, `period`.
+pub(super) const PERIOD: Measure = Measure { often: true, ..us("period_us", "period") };
 /// `max_bytes`.
 pub(super) const MAX_BYTES: Measure = bytes("max_bytes");
 /// `memory_bytes`.

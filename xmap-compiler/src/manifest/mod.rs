@@ -7,6 +7,7 @@
 mod bare;
 mod build;
 mod clock;
+mod devices;
 mod exports;
 mod hooks;
 mod i2c;
@@ -15,9 +16,11 @@ mod measure;
 mod module;
 mod pins;
 pub(crate) mod policy;
+mod pwm;
 pub mod reader;
 mod resolve;
 mod schema;
+mod spi;
 mod toml_errors;
 mod value;
 mod wasi;
@@ -36,11 +39,14 @@ use xmap_image::{EventSource, FaultPolicy, PinMode, Pull, Safe, Zone};
 
 pub use bare::{and, lines_text};
 pub use build::{BINDINGS, Recipe};
+pub use devices::Device;
 pub use hooks::ExportHooks;
 pub use i2c::I2cDevice;
 pub use keep::{Keep, KeptFrom, KeptMemory};
+pub use pwm::PwmChannel;
 pub use resolve::{ExportedFunction, MappedExport, WasmTy, resolve_exports};
 pub use schema::schema;
+pub use spi::SpiDevice;
 pub use value::{Owner, Param, Typed, Value, ValueRange};
 pub use wasi::Wasi;
 
@@ -81,6 +87,10 @@ pub struct Manifest {
     pub pins: Vec<Pin>,
     /// The I2C devices, in the order of the manifest: their indices.
     pub i2c: Vec<I2cDevice>,
+    /// The SPI devices, in the order of the manifest: their indices.
+    pub spi: Vec<SpiDevice>,
+    /// The PWM channels, in the order of the manifest: their indices.
+    pub pwm: Vec<PwmChannel>,
     /// The exports in the order of the manifest; `None` maps every exported function.
     pub exports: Option<Vec<Export>>,
     /// What the module may use.

@@ -4,18 +4,21 @@ use xmap_boards::{BOARDS, Board, RPI4B, by_name};
 use xmap_image::limits::{DEFAULT_FUEL, DEFAULT_IMAGE_BYTES, DEFAULT_TIME_US};
 
 use super::{
-    At, Keys, Limits, Manifest, Module, build, clock, exports, hooks, i2c, keep,
+    At, Keys, Limits, Manifest, Module, build, clock, devices, exports, hooks, i2c, keep,
     measure::{MAX_BYTES, MEMORY_BYTES, WAITS},
-    pins, policy,
+    pins, policy, pwm,
     reader::{Reader, Table},
-    wasi,
+    spi, wasi,
 };
 use crate::{diagnostic::Code, names};
 
 pub(super) fn tables(reader: &mut Reader<'_>, root: &Table<'_>) -> Option<Manifest> {
     reader.only(
         root,
-        &["module", "build", "pins", "i2c", "exports", "limits", "policy", "keep", "clock", "wasi", "hooks"],
+        &[
+            "module", "build", "pins", "i2c", "spi", "pwm", "exports", "limits", "policy", "keep", "clock",
+            "wasi", "hooks",
+        ],
     );
     if !root.has("module") && !reader.is_meant(root, "module") {
         let help =
@@ -37,7 +40,10 @@ pub(super) fn tables(reader: &mut Reader<'_>, root: &Table<'_>) -> Option<Manife
         .map_or(Vec::new(), |table| pins::parse(reader, &table, board_of_pins));
     // A line whose entry is wrong is declared all the same.
     let all_pins = reader.errors.len() == errors;
-    let i2c = i2c::parse(reader, root, board_of_pins, &pins);
+    let i2c = i2c::parse(reader, root, board_of_pins);
+    let spi = spi::parse(reader, root, board_of_pins);
+    let pwm = pwm::parse(reader, root, board_of_pins);
+    devices::check(reader, board_of_pins, &devices::all(board_of_pins, &i2c, &spi, &pwm), &pins);
     let exports = reader.sub_table(root, "exports", "[exports]".into()).map(|table| {
         let namespace = namespace.as_ref().map_or("default", |n| n.value.as_str());
         let lines = exports::Lines { pins: &pins, all: all_pins, board: board_of_pins };
@@ -64,6 +70,8 @@ pub(super) fn tables(reader: &mut Reader<'_>, root: &Table<'_>) -> Option<Manife
         },
         pins,
         i2c,
+        spi,
+        pwm,
         exports,
         limits,
         policy,

@@ -3,12 +3,16 @@
 
 use serde_json::{Map, Value, json};
 use xmap_boards::{BOARDS, LAST_LINE};
-use xmap_image::limits::{DEFAULT_FUEL, DEFAULT_IMAGE_BYTES, DEFAULT_TIME_US, I2C_ADDRESSES, MAX_I2C_BYTES};
+use xmap_image::FULL_DUTY;
+use xmap_image::limits::{
+    DEFAULT_FUEL, DEFAULT_IMAGE_BYTES, DEFAULT_TIME_US, I2C_ADDRESSES, MAX_I2C_BYTES, MAX_SPI_BYTES,
+};
 
 use super::build::BINDINGS;
 use super::exports::EDGES;
 use super::measure::{
-    AFTER, DEBOUNCE, EVERY, LINK_TIMEOUT, MAX_BYTES, MEMORY_BYTES, Measure, SPEED, TIMEOUT, TRIAL, WAITS,
+    AFTER, CLOCK, DEBOUNCE, EVERY, LINK_TIMEOUT, MAX_BYTES, MEMORY_BYTES, Measure, PERIOD, SPEED, TIMEOUT,
+    TRIAL, WAITS,
 };
 use super::pins::{MODES, PULLS, SAFE};
 use super::policy::{CONFIRM, ON_FAULT, ON_OVERRUN};
@@ -93,6 +97,25 @@ pub fn schema() -> String {
     device.insert("registers".into(), sets);
     let mut device = object("A device on an I2C bus that the module may reach.", device);
     device["required"] = json!(["bus", "address", "write_max", "read_max"]);
+    let mut spi = Map::new();
+    spi.insert("bus".into(), whole("The number of the bus.", 0, u8::MAX.into()));
+    spi.insert("cs".into(), whole("The number of the line that selects the device.", 0, u8::MAX.into()));
+    spi.insert("mode".into(), whole("The mode, 0 unless set: CPOL * 2 + CPHA.", 0, 3));
+    measure(&mut spi, &CLOCK, "The rate of the clock, 1 MHz unless set.");
+    spi.insert("max_bytes".into(), whole("Bytes that a transfer has at most.", 1, MAX_SPI_BYTES as u64));
+    measure(&mut spi, &TIMEOUT, "When a transfer that is not done is ended.");
+    let mut spi = object("A device on an SPI bus that the module may reach.", spi);
+    spi["required"] = json!(["bus", "cs", "max_bytes"]);
+    let mut pwm = Map::new();
+    pwm.insert("line".into(), whole("The line, which has a PWM channel.", 0, LAST_LINE.into()));
+    measure(&mut pwm, &PERIOD, "The time from one rising edge to the next.");
+    pwm.insert("frequency_hz".into(), whole("Periods in a second, in the place of `period`.", 1, 100_000));
+    pwm.insert(
+        "safe".into(),
+        whole("The duty where the module cannot say, 0 unless set.", 0, FULL_DUTY.into()),
+    );
+    let mut pwm = object("A PWM channel that the module sets.", pwm);
+    pwm["required"] = json!(["line"]);
     let mut on = Map::new();
     on.insert(
         "pin".into(),
@@ -212,6 +235,14 @@ pub fn schema() -> String {
                 "description": "The devices on I2C buses, by their names.", "type": "object",
                 "additionalProperties": device,
             },
+            "spi": {
+                "description": "The devices on SPI buses, by their names.", "type": "object",
+                "additionalProperties": spi,
+            },
+            "pwm": {
+                "description": "The PWM channels, by their names.", "type": "object",
+                "additionalProperties": pwm,
+            },
             "exports": {
                 "description": "The mapped functions, by their names in the module.", "type": "object",
                 "additionalProperties": export,
@@ -316,6 +347,8 @@ mod tests {
                 "[i2c]\na = { registers = { qqqqqqqqqqqqqqq = 1 } }",
                 "/properties/i2c/additionalProperties/properties/registers",
             ),
+            ("[spi]\na = { qqqqqqqqqqqqqqq = 1 }", "/properties/spi/additionalProperties"),
+            ("[pwm]\na = { qqqqqqqqqqqqqqq = 1 }", "/properties/pwm/additionalProperties"),
             ("[exports]\na = { qqqqqqqqqqqqqqq = 1 }", "/properties/exports/additionalProperties"),
             (
                 "[exports]\na = { on = { qqqqqqqqqqqqqqq = 1 } }",

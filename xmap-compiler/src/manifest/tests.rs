@@ -567,3 +567,31 @@ fn devices_on_buses_have_their_indices_and_defaults() {
     );
     assert_eq!(manifest.i2c[1].row.registers(), 1);
 }
+
+#[test]
+fn spi_devices_have_their_indices_and_defaults() {
+    let text = format!(
+        "{HALL}\n[spi.adc]\nbus = 0\ncs = 1\nmax_bytes = 3\n\
+         [spi.flash]\nbus = 0\ncs = 0\nmode = 3\nclock = \"8 MHz\"\nmax_bytes = 260\ntimeout = \"5ms\"\n"
+    );
+    let manifest = parse(&text).unwrap();
+    let rows: Vec<_> = manifest.spi.iter().map(|device| (&*device.name.value, device.row)).collect();
+    // Twice the 25 us of 25 clocks, and 1 ms.
+    let adc = xmap_image::SpiRow::new([0, 1, 0], 1_000_000, 3, 1_050);
+    assert_eq!(rows, [("adc", adc), ("flash", xmap_image::SpiRow::new([0, 0, 3], 8_000_000, 260, 5_000))]);
+    let lines: Vec<_> = manifest.devices().iter().map(|device| lines_text(device.claim.lines)).collect();
+    assert_eq!(lines, ["7 and 9-11", "8-11"]);
+}
+
+#[test]
+fn channels_have_their_indices_and_defaults() {
+    let text = format!(
+        "{HALL}\n[pwm.lamp]\nline = 18\nperiod = \"1 kHz\"\nsafe = 6554\n\
+         [pwm.flap]\nline = 13\nfrequency_hz = 50\n"
+    );
+    let manifest = parse(&text).unwrap();
+    let rows: Vec<_> = manifest.pwm.iter().map(|channel| (&*channel.name.value, channel.row)).collect();
+    let line = |n| xmap_boards::Line::new(n).unwrap();
+    let lamp = xmap_image::PwmRow::new(line(18), 1_000, 6_554);
+    assert_eq!(rows, [("lamp", lamp), ("flap", xmap_image::PwmRow::new(line(13), 20_000, 0))]);
+}

@@ -4,13 +4,14 @@
 pub mod transcript;
 
 use tiny_mapper::{
-    CallError, Clock, Counters, Function as Direction, Gpio, I2c, Log, LogLevel, Mapper, Port, Pull, Random,
-    Store, Trap,
+    CallError, Clock, Counters, Function as Direction, Gpio, I2c, Log, LogLevel, Mapper, Port, Pull, Pwm,
+    Random, Spi, Store, Trap,
 };
 use xmap_abi::BusStatus;
 use xmap_boards::{BANKS, Bank, BoardId, Line, PinMask};
 use xmap_image::{
-    Entry, Export, ExportId, Function, I2cRow, Image, ImageBuilder, Op, PinMode, PinRow, Safe, Ty, Word,
+    Entry, Export, ExportId, Function, I2cRow, Image, ImageBuilder, Op, PinMode, PinRow, PwmRow, Safe,
+    SpiRow, Ty, Word,
 };
 
 /// What a port was asked to do.
@@ -23,6 +24,8 @@ pub enum Did {
     Delay(u32),
     Log(LogLevel, String),
     Random(usize),
+    /// A line, and how long each period is high, in nanoseconds.
+    Pwm(u8, u32),
     /// Bus, address, what is written, how much is read.
     Bus(u8, u8, Vec<u8>, usize),
 }
@@ -37,6 +40,8 @@ pub struct Recorder {
     pub random: Option<u8>,
     /// How transfers end, on a board that has buses.
     pub bus: Option<BusStatus>,
+    /// Whether the board has PWM channels.
+    pub has_pwm: bool,
     /// Whether no bus that is named is there.
     pub no_such_bus: bool,
 }
@@ -96,8 +101,34 @@ impl Port for Recorder {
         self.random.is_some().then_some(self as &mut dyn Random)
     }
 
+    fn pwm(&mut self) -> Option<&mut dyn Pwm> {
+        self.has_pwm.then_some(self as &mut dyn Pwm)
+    }
+
+    fn spi(&mut self) -> Option<&mut dyn Spi> {
+        self.bus.is_some().then_some(self as &mut dyn Spi)
+    }
+
     fn i2c(&mut self) -> Option<&mut dyn I2c> {
         self.bus.is_some().then_some(self as &mut dyn I2c)
+    }
+}
+
+impl Pwm for Recorder {
+    fn set(&mut self, channel: &PwmRow, high_ns: u32) -> bool {
+        self.did.push(Did::Pwm(channel.line_number(), high_ns));
+        true
+    }
+}
+
+impl Spi for Recorder {
+    fn transfer(&mut self, device: &SpiRow, write: &[u8], read: &mut [u8]) -> Option<BusStatus> {
+        if self.no_such_bus {
+            return None;
+        }
+        self.did.push(Did::Bus(device.bus_number(), device.select(), write.into(), read.len()));
+        read.fill(0x5a);
+        self.bus
     }
 }
 

@@ -59,6 +59,7 @@ fn act(did: &Did) -> String {
         Did::Pull(line, Pull::Up) => format!("pull {line} up"),
         Did::Pull(line, Pull::Down) => format!("pull {line} down"),
         Did::Delay(us) => format!("delay {us}"),
+        Did::Pwm(..) => unreachable!("no panel of the transcript has channels"),
         Did::Bus(bus, address, write, read) => format!("bus {bus} {address:#04x} {write:02x?} {read}"),
         Did::Random(len) => format!("random {len}"),
         Did::Log(level, text) => format!("log {} {text}", level.name()),

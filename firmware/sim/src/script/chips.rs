@@ -1,11 +1,13 @@
 //! Steps about the devices on simulated buses: chips are connected, set, asked and disturbed.
 
+use xmap_boards::Line;
 use xmap_image::Image;
 
 use super::read::{nearest, time};
 use super::words::{Place, Words};
 use super::{Action, ScriptErrorKind};
 use crate::i2c::{Eeprom, I2cDevice, I2cFault, Pcf8574, RegisterFile, Rtc, Tmp105};
+use crate::spi::{Flash, Mcp3008, SpiDevice};
 use crate::value::parse_whole;
 
 /// What a step does to the device at an address of a bus.
@@ -38,6 +40,27 @@ pub enum ChipStep {
     Restore,
 }
 
+/// Where a device is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChipPlace {
+    /// On an I2C bus.
+    I2c {
+        /// The bus.
+        bus: u8,
+        /// The address.
+        address: u8,
+    },
+    /// On an SPI bus.
+    Spi {
+        /// The bus.
+        bus: u8,
+        /// The number of the line that selects it.
+        select: u8,
+    },
+    /// A PWM channel, whose line this is.
+    Pwm(Line),
+}
+
 /// A ready chip.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Chip {
@@ -53,10 +76,14 @@ pub enum Chip {
     Eeprom(usize),
     /// [`Pcf8574`].
     Pcf8574,
+    /// [`Mcp3008`], on an SPI bus.
+    Mcp3008,
+    /// [`Flash`] of the SPI buses, with this identification and this many bytes.
+    Flash([u8; 3], usize),
 }
 
 /// The chips by their names.
-const CHIPS: [(&str, Chip); 17] = [
+const CHIPS: [(&str, Chip); 20] = [
     ("registers8", Chip::Bytes),
     ("registers16", Chip::Words),
     ("tmp105", Chip::Tmp105),
@@ -71,52 +98,88 @@ const CHIPS: [(&str, Chip); 17] = [
     ("24c256", Chip::Eeprom(32_768)),
     ("24c512", Chip::Eeprom(65_536)),
     ("pcf8574", Chip::Pcf8574),
+    ("mcp3008", Chip::Mcp3008),
+    // The identifications of the makers' data sheets, as QEMU has them.
+    ("m25p80", Chip::Flash([0x20, 0x20, 0x14], 1 << 20)),
+    ("w25q80", Chip::Flash([0xef, 0x40, 0x14], 1 << 20)),
     ("at24c32", Chip::Eeprom(4_096)),
     ("at24c64", Chip::Eeprom(8_192)),
     ("at24c256", Chip::Eeprom(32_768)),
 ];
 
 impl Chip {
-    /// Makes one, as it is after power-on.
-    pub fn device(self) -> Box<dyn I2cDevice> {
-        match self {
+    /// Makes one for an I2C bus, as it is after power-on; `None` where it is for another bus.
+    pub fn device(self) -> Option<Box<dyn I2cDevice>> {
+        Some(match self {
             Self::Bytes => Box::new(RegisterFile::bytes()),
             Self::Words => Box::new(RegisterFile::words()),
             Self::Tmp105 => Box::new(Tmp105::default()),
             Self::Rtc => Box::new(Rtc::default()),
             Self::Eeprom(bytes) => Box::new(Eeprom::new(bytes)),
             Self::Pcf8574 => Box::new(Pcf8574::default()),
-        }
+            Self::Mcp3008 | Self::Flash(..) => return None,
+        })
+    }
+
+    /// Makes one for an SPI bus; `None` where it is for another bus.
+    pub fn spi_device(self) -> Option<Box<dyn SpiDevice>> {
+        Some(match self {
+            Self::Mcp3008 => Box::new(Mcp3008::default()),
+            Self::Flash(id, bytes) => Box::new(Flash::new(id, bytes)),
+            _ => return None,
+        })
     }
 }
 
 /// Reads a step that begins with this command; the device follows.
 pub(super) fn read(command: &str, image: &Image<'_>, words: &mut Words<'_>) -> Place<Action> {
     let (column, name) = words.word("a device of the manifest")?;
-    let Some(row) = image.i2c().iter().find(|row| image.i2c_name(row) == name) else {
-        let names = image.i2c().iter().map(|row| image.i2c_name(row));
+    let i2c = image.i2c().iter().map(|row| {
+        let at = ChipPlace::I2c { bus: row.bus_number(), address: row.address() };
+        (image.i2c_name(row), at)
+    });
+    let spi = image.spi().iter().map(|row| {
+        let at = ChipPlace::Spi { bus: row.bus_number(), select: row.select() };
+        (image.spi_name(row), at)
+    });
+    let pwm = image.pwm().iter().filter_map(|row| {
+        let line = row.line(image.board())?.line;
+        Some((image.pwm_name(row), ChipPlace::Pwm(line)))
+    });
+    let Some((_, at)) = i2c.clone().chain(spi.clone()).chain(pwm.clone()).find(|(known, _)| *known == name)
+    else {
+        let names = i2c.chain(spi).chain(pwm).map(|(name, _)| name);
         let kind = ScriptErrorKind::Device { found: name.to_owned(), nearest: nearest(name, names) };
         return Err((column, kind));
     };
     let step = match command {
-        "connect" => ChipStep::Connect(chip(words)?),
+        "connect" => ChipStep::Connect(chip(words, at)?),
         "set" | "expect" => {
             let (_, what) = words.word("what of it, then its value")?;
             let (_, value) = words.word("the value")?;
             let (what, value) = (what.to_owned(), value.to_owned());
             if command == "set" { ChipStep::Set { what, value } } else { ChipStep::Expect { what, value } }
         }
-        "disturb" => disturb(words)?,
+        "disturb" if matches!(at, ChipPlace::I2c { .. }) => disturb(words)?,
+        "disturb" | "restore" if !matches!(at, ChipPlace::I2c { .. }) => {
+            let kind = ScriptErrorKind::Word { expected: "a device on an I2C bus", found: name.to_owned() };
+            return Err((column, kind));
+        }
         _ => ChipStep::Restore,
     };
-    Ok(Action::Device { name: name.to_owned(), bus: row.bus_number(), address: row.address(), step })
+    Ok(Action::Device { name: name.to_owned(), at, step })
 }
 
-fn chip(words: &mut Words<'_>) -> Place<Chip> {
-    const EXPECTED: &str = "a chip: tmp105, ds1338, 24c32, pcf8574, registers8, registers16 or another of \
-                            docs/scripts.md";
+fn chip(words: &mut Words<'_>, at: ChipPlace) -> Place<Chip> {
+    const EXPECTED: &str = "a chip of the device's bus: tmp105, ds1338, 24c32, pcf8574, registers8, \
+                            registers16, mcp3008, m25p80 or another of docs/scripts.md";
     let (column, word) = words.word(EXPECTED)?;
-    let found = CHIPS.iter().find(|(name, _)| *name == word).map(|(_, chip)| *chip);
+    let fits = |chip: Chip| match at {
+        ChipPlace::I2c { .. } => chip.device().is_some(),
+        ChipPlace::Spi { .. } => chip.spi_device().is_some(),
+        ChipPlace::Pwm(_) => false,
+    };
+    let found = CHIPS.iter().find(|(name, chip)| *name == word && fits(*chip)).map(|(_, chip)| *chip);
     found.ok_or_else(|| (column, ScriptErrorKind::Word { expected: EXPECTED, found: word.to_owned() }))
 }
 

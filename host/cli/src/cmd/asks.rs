@@ -2,7 +2,7 @@
 //! waits, memory, function selects and pulls, and the limits that it is beyond.
 
 use xmap_boards::Line;
-use xmap_compiler::report::device_text;
+use xmap_compiler::report::device_texts;
 use xmap_image::{Days, EventSource, ExportId, Image, Op, PinMode, PinRow, Pull, Zone, decode};
 use xmap_trust::{Limit, Limits};
 
@@ -60,8 +60,7 @@ pub(super) fn facts(image: &Image<'_>) -> Vec<(&'static str, String)> {
         ("memory", format!("{memory}; {} slots, {} of the stack", image.slots(), image.stack_slots())),
         ("limits", beyond),
     ];
-    let devices = image.i2c().iter().map(|row| device_text(&one_line(image.i2c_name(row)), row));
-    facts.extend(devices.map(|device| ("i2c", device)));
+    facts.extend(device_texts(image));
     if image.zone() != Zone::UTC
         || manifest.events.iter().any(|event| matches!(event.source, EventSource::At { .. }))
     {

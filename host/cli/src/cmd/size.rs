@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use serde_json::{Value as Json, json};
 use xmap_compiler::diagnostic::{Code, Diagnostic, Place};
 use xmap_compiler::report::{How, Report};
-use xmap_image::{Extension, I2cRow, Section};
+use xmap_image::{Extension, I2cRow, PwmRow, Section, SpiRow};
 use xmap_project::treemap;
 use xmap_trust::SEAL_WORDS;
 
@@ -82,7 +82,7 @@ pub(super) fn object(report: &Report, name: &str) -> Json {
                 "key": export.key, "name": export.name, "bytes": export.bytes, "kind": kind, "ops": ops,
                 "insns": insns, "fuel": fuel, "unbounded": export.unbounded,
             });
-            if !report.i2c.is_empty() {
+            if report.has_buses() {
                 object["bus_us"] = json!(report.bus_us(export));
             }
             object
@@ -109,6 +109,23 @@ pub(super) fn object(report: &Report, name: &str) -> Json {
             })
         };
         object["i2c"] = report.i2c.iter().map(device).collect();
+    }
+    if !report.spi.is_empty() {
+        let device = |(name, row): &(String, SpiRow)| {
+            json!({
+                "name": name, "bus": row.bus_number(), "cs": row.select(), "mode": row.mode(),
+                "clock_hz": row.clock_hz(), "max_bytes": row.max_bytes(), "timeout_us": row.timeout_us(),
+            })
+        };
+        object["spi"] = report.spi.iter().map(device).collect();
+    }
+    if !report.pwm.is_empty() {
+        let channel = |(name, row): &(String, PwmRow)| {
+            json!({
+                "name": name, "line": row.line_number(), "period_us": row.period_us(), "safe": row.safe(),
+            })
+        };
+        object["pwm"] = report.pwm.iter().map(channel).collect();
     }
     object
 }

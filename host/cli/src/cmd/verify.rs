@@ -246,6 +246,8 @@ pub(super) fn extension_name(section: Extension) -> &'static str {
         Extension::StackPointer => "stack pointer",
         Extension::I2c => "i2c",
         Extension::I2cRegisters => "i2c registers",
+        Extension::Spi => "spi",
+        Extension::Pwm => "pwm",
         Extension::Contracts => "contracts",
         Extension::Zone => "zone",
     }

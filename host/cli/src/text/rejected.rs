@@ -59,6 +59,7 @@ fn conflict_of(code: u16, detail: u32) -> Option<(u32, bool, Conflict)> {
         6 => Conflict::Key { left, right },
         7 => Conflict::Bus(line()?),
         8 => Conflict::Device { bus: (place >> 8) as u8, address: place as u8 },
+        9 => Conflict::Claim(line()?),
         _ => return None,
     };
     Some((with, returning, conflict))

@@ -3,7 +3,7 @@
 use xmap_compiler::manifest::Value;
 use xmap_image::{PinMode, Ty};
 
-use super::{Export, Names, camel, free, scalar};
+use super::{Export, Kind, Names, camel, free, scalar, uncapitalised};
 
 const INLINE: &str = "  // @ts-ignore: decorator\n  @inline\n";
 
@@ -13,8 +13,13 @@ pub(super) fn write(names: &Names<'_>) -> String {
     if !names.lines.is_empty() {
         uses.push("gpio");
     }
-    if !names.devices.is_empty() {
-        uses.push("i2c");
+    for kind in [Kind::I2c, Kind::Spi] {
+        if names.devices.iter().any(|device| device.kind == kind) {
+            uses.push(kind.table());
+        }
+    }
+    if !names.channels.is_empty() {
+        uses.push("pwm");
     }
     let mut out = format!("// {}\n", names.title);
     if !uses.is_empty() {
@@ -43,11 +48,21 @@ pub(super) fn write(names: &Names<'_>) -> String {
         push("}\n".into());
     }
     for device in &names.devices {
+        let (title, kind) = (device.kind.title(), device.kind.table());
+        let function = uncapitalised(&camel(device.kind.function()));
         push(format!(
-            "\n/** I2C device {0}. */\nexport namespace i2c_{1} {{\n  export const device: i32 = {0};\n\n{INLINE}  \
-             export function writeRead(wptr: usize, wlen: i32, rptr: usize, rlen: i32): i32 {{\n    \
-             return i2c.writeRead(device, wptr, wlen, rptr, rlen);\n  }}\n}}\n",
+            "\n/** {title} device {0}. */\nexport namespace {kind}_{1} {{\n  export const device: i32 = {0};\n\n\
+             {INLINE}  export function {function}(wptr: usize, wlen: i32, rptr: usize, rlen: i32): i32 {{\n    \
+             return {kind}.{function}(device, wptr, wlen, rptr, rlen);\n  }}\n}}\n",
             device.index, device.word
+        ));
+    }
+    for channel in &names.channels {
+        push(format!(
+            "\n/** PWM channel {0}. */\nexport namespace pwm_{1} {{\n  export const channel: i32 = {0};\n\n\
+             {INLINE}  export function duty(value: u16): void {{\n    pwm.duty(channel, value);\n  }}\n\n\
+             {INLINE}  export function pulseUs(us: u32): void {{\n    pwm.pulseUs(channel, us);\n  }}\n}}\n",
+            channel.index, channel.word
         ));
     }
     let types: Vec<String> = names.exports.iter().filter_map(of).collect();

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use xmap_compiler::manifest::Value;
 use xmap_image::{PinMode, Ty};
 
-use super::{Export, Names};
+use super::{DeviceName, Export, Names};
 
 /// Writes the header.
 pub(super) fn write(names: &Names<'_>) -> String {
@@ -37,18 +37,32 @@ pub(super) fn write(names: &Names<'_>) -> String {
             ));
         }
     }
+    let constant =
+        |device: &DeviceName| format!("{}_{}", device.kind.title(), device.word.to_ascii_uppercase());
     if !names.devices.is_empty() {
-        push("\n/* I2C devices. */\nenum {\n".into());
+        push("\n/* Devices on buses. */\nenum {\n".into());
         for device in &names.devices {
-            push(format!("    I2C_{} = {},\n", device.word.to_ascii_uppercase(), device.index));
+            push(format!("    {} = {},\n", constant(device), device.index));
         }
         push("};\n".into());
     }
     for device in &names.devices {
-        let (word, index) = (&device.word, format!("I2C_{}", device.word.to_ascii_uppercase()));
+        let (word, index, function) = (&device.word, constant(device), device.kind.function());
         push(format!(
-            "\nstatic inline int32_t {word}_write_read(const void *wptr, uint32_t wlen, void *rptr, uint32_t \
-             rlen) {{\n    return xmap_i2c_write_read({index}, wptr, wlen, rptr, rlen);\n}}\n"
+            "\nstatic inline int32_t {word}_{function}(const void *wptr, uint32_t wlen, void *rptr, uint32_t \
+             rlen) {{\n    return xmap_{}_{function}({index}, wptr, wlen, rptr, rlen);\n}}\n",
+            device.kind.table()
+        ));
+    }
+    for channel in &names.channels {
+        let (word, index) = (&channel.word, channel.index);
+        let constant = format!("PWM_{}", word.to_ascii_uppercase());
+        push(format!("\n/* PWM channel {index}. */\nenum {{ {constant} = {index} }};\n"));
+        push(format!(
+            "static inline void {word}_duty(uint16_t duty) {{ xmap_pwm_duty({constant}, duty); }}\n"
+        ));
+        push(format!(
+            "static inline void {word}_pulse_us(uint32_t us) {{ xmap_pwm_pulse_us({constant}, us); }}\n"
         ));
     }
     let prototypes: Vec<String> = names.exports.iter().filter_map(prototype).collect();

@@ -71,6 +71,7 @@ struct Names<'m> {
     module: String,
     lines: Vec<LineName>,
     devices: Vec<DeviceName>,
+    channels: Vec<ChannelName>,
     exports: Vec<Export<'m>>,
 }
 
@@ -92,10 +93,50 @@ impl LineName {
     }
 }
 
-/// A device on an I2C bus.
+/// A device on a bus.
 struct DeviceName {
+    kind: Kind,
     word: String,
     index: usize,
+}
+
+/// A PWM channel.
+struct ChannelName {
+    word: String,
+    index: usize,
+}
+
+/// A kind of device, which says what functions it has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    I2c,
+    Spi,
+}
+
+impl Kind {
+    /// The table of the manifest.
+    const fn table(self) -> &'static str {
+        match self {
+            Self::I2c => "i2c",
+            Self::Spi => "spi",
+        }
+    }
+
+    /// The name for people.
+    const fn title(self) -> &'static str {
+        match self {
+            Self::I2c => "I2C",
+            Self::Spi => "SPI",
+        }
+    }
+
+    /// The function of a transfer.
+    const fn function(self) -> &'static str {
+        match self {
+            Self::I2c => "write_read",
+            Self::Spi => "transfer",
+        }
+    }
 }
 
 /// A function of `[exports]` whose types the manifest says.
@@ -112,13 +153,19 @@ impl<'m> Names<'m> {
             Some(LineName { word, line: pin.line.value, mode: pin.mode.value })
         });
         let mut devices: Vec<DeviceName> = Vec::new();
-        for (index, device) in manifest.i2c.iter().enumerate() {
-            let mut word = word(&device.name.value);
+        let i2c = manifest.i2c.iter().map(|device| &device.name.value).enumerate();
+        let spi = manifest.spi.iter().map(|device| &device.name.value).enumerate();
+        let all = i2c.map(|name| (Kind::I2c, name)).chain(spi.map(|name| (Kind::Spi, name)));
+        for (kind, (index, name)) in all {
+            let mut word = word(name);
             if devices.iter().any(|other| other.word == word) {
                 word = format!("{word}_{index}");
             }
-            devices.push(DeviceName { word, index });
+            devices.push(DeviceName { kind, word, index });
         }
+        let channels = manifest.pwm.iter().enumerate();
+        let channels =
+            channels.map(|(index, channel)| ChannelName { word: word(&channel.name.value), index });
         let exports = manifest.exports.iter().flatten().filter_map(|export| {
             // A handler has no types; neither has what says none.
             let handler = export.on.is_some();
@@ -143,6 +190,7 @@ impl<'m> Names<'m> {
             module,
             lines: lines.collect(),
             devices,
+            channels: channels.collect(),
             exports: exports.collect(),
         }
     }
@@ -171,6 +219,12 @@ fn camel(word: &str) -> String {
             first.to_ascii_uppercase() + rest
         })
         .collect()
+}
+
+/// `WriteRead` as `writeRead`.
+fn uncapitalised(name: &str) -> String {
+    let mut chars = name.chars();
+    chars.next().map_or(String::new(), |first| first.to_lowercase().chain(chars).collect())
 }
 
 /// An identifier that no keyword of these languages is.

@@ -30,12 +30,22 @@ pub(super) fn write(names: &Names<'_>) -> String {
         push("}\n".into());
     }
     for device in &names.devices {
-        let word = format!("i2c_{}", device.word);
+        let (title, kind, function) = (device.kind.title(), device.kind.table(), device.kind.function());
         push(format!(
-            "\n/// I2C device {0}.\npub mod {word} {{\n    use xmap_guest::i2c;\n\n    pub const DEVICE: i32 = {0};\n\n    \
-             #[inline]\n    pub fn write_read(write: &[u8], read: &mut [u8]) -> Result<(), i2c::Error> {{\n        \
-             i2c::write_read(DEVICE, write, read)\n    }}\n}}\n",
-            device.index
+            "\n/// {title} device {0}.\npub mod {kind}_{1} {{\n    use xmap_guest::{kind};\n\n    \
+             pub const DEVICE: i32 = {0};\n\n    #[inline]\n    \
+             pub fn {function}(write: &[u8], read: &mut [u8]) -> Result<(), {kind}::Error> {{\n        \
+             {kind}::{function}(DEVICE, write, read)\n    }}\n}}\n",
+            device.index, device.word
+        ));
+    }
+    for channel in &names.channels {
+        push(format!(
+            "\n/// PWM channel {0}.\npub mod pwm_{1} {{\n    use xmap_guest::pwm;\n\n    \
+             pub const CHANNEL: i32 = {0};\n\n    #[inline]\n    pub fn duty(duty: u16) {{\n        \
+             pwm::duty(CHANNEL, duty);\n    }}\n\n    #[inline]\n    pub fn pulse_us(us: u32) {{\n        \
+             pwm::pulse_us(CHANNEL, us);\n    }}\n}}\n",
+            channel.index, channel.word
         ));
     }
     let checks: Vec<String> = names.exports.iter().filter_map(check).collect();

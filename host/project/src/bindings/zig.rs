@@ -3,7 +3,7 @@
 use xmap_compiler::manifest::Value;
 use xmap_image::{PinMode, Ty};
 
-use super::{Export, Names, camel, scalar};
+use super::{Export, Names, camel, scalar, uncapitalised};
 
 /// Writes the file.
 pub(super) fn write(names: &Names<'_>) -> String {
@@ -32,11 +32,22 @@ pub(super) fn write(names: &Names<'_>) -> String {
         push("};\n".into());
     }
     for device in &names.devices {
+        let (title, kind) = (device.kind.title(), device.kind.table());
+        let function = camel(device.kind.function());
+        let own = uncapitalised(&function);
         push(format!(
-            "\n/// I2C device {0}.\npub const i2c_{1} = struct {{\n    pub const device: i32 = {0};\n    \
-             pub inline fn writeRead(bytes: []const u8, buffer: []u8) xmap.BusError!void {{\n        \
-             return xmap.i2cWriteRead(device, bytes, buffer);\n    }}\n}};\n",
+            "\n/// {title} device {0}.\npub const {kind}_{1} = struct {{\n    pub const device: i32 = {0};\n    \
+             pub inline fn {own}(bytes: []const u8, buffer: []u8) xmap.BusError!void {{\n        \
+             return xmap.{kind}{function}(device, bytes, buffer);\n    }}\n}};\n",
             device.index, device.word
+        ));
+    }
+    for channel in &names.channels {
+        push(format!(
+            "\n/// PWM channel {0}.\npub const pwm_{1} = struct {{\n    pub const channel: i32 = {0};\n    \
+             pub inline fn duty(value: u16) void {{\n        xmap.pwmDuty(channel, value);\n    }}\n    \
+             pub inline fn pulseUs(us: u32) void {{\n        xmap.pwmPulseUs(channel, us);\n    }}\n}};\n",
+            channel.index, channel.word
         ));
     }
     let types: Vec<String> = names.exports.iter().filter_map(of).collect();

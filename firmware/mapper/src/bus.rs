@@ -1,4 +1,4 @@
-//! `i2c.write_read`: what is checked before a board is asked.
+//! Transfers on buses: what is checked before a board is asked.
 
 use xmap_abi::{BusStatus, HostFunction};
 use xmap_image::limits;
@@ -35,9 +35,39 @@ impl<P: Port> Native<'_, P> {
         if registers.is_some_and(|registers| !registers.allow(write, read_len != 0)) {
             return Err(bad(write.first().copied().unwrap_or(0).into()));
         }
-        let worst_us = device.worst_us();
-        self.time_us = self.time_us.checked_sub(worst_us).ok_or(Fault::new(TrapCode::Time, worst_us))?;
+        self.charge_us(device.worst_us())?;
         let status = self.port.i2c().and_then(|i2c| i2c.write_read(device, write, read));
         status.ok_or(unavailable(HostFunction::I2cWriteRead as u8))
+    }
+
+    /// `spi.transfer`: everything is checked before the device is selected.
+    ///
+    /// # Errors
+    /// As [`Native::i2c_write_read`].
+    pub(crate) fn spi_transfer(
+        &mut self,
+        [index, from, write_len, to, read_len]: [u32; 5],
+        memory: &mut [u8],
+    ) -> Result<BusStatus, Fault> {
+        let bad = |value: u32| Fault::new(TrapCode::BadArgument, value);
+        let device = self.image.spi().get(index as usize).ok_or(bad(index))?;
+        let most = device.max_bytes();
+        if let Some(len) = [write_len, read_len].into_iter().find(|len| *len > most) {
+            return Err(bad(len));
+        }
+        // What is read may lie where the written bytes do.
+        let mut copy = [0; limits::MAX_SPI_BYTES];
+        let write = copy.get_mut(..write_len as usize).ok_or(bad(write_len))?;
+        write.copy_from_slice(memory::range(memory, from, write_len)?);
+        let read = memory::range_mut(memory, to, read_len)?;
+        self.charge_us(device.timeout_us())?;
+        let status = self.port.spi().and_then(|spi| spi.transfer(device, write, read));
+        status.ok_or(unavailable(HostFunction::SpiTransfer as u8))
+    }
+
+    /// Takes the longest that a transfer can last from what the call may wait.
+    fn charge_us(&mut self, worst_us: u32) -> Result<(), Fault> {
+        self.time_us = self.time_us.checked_sub(worst_us).ok_or(Fault::new(TrapCode::Time, worst_us))?;
+        Ok(())
     }
 }

@@ -1,0 +1,61 @@
+//! The longest that transfers of the declared devices take.
+
+use xmap_abi::{Capability, HostFunction};
+use xmap_image::{I2cRow, Image, SpiRow};
+
+use crate::manifest::Manifest;
+
+/// Microseconds that a transfer takes at most, for each kind of bus by the device's index.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BusTimes {
+    i2c: Vec<u32>,
+    spi: Vec<u32>,
+}
+
+impl BusTimes {
+    /// Those of a module without devices.
+    pub const NONE: Self = Self { i2c: Vec::new(), spi: Vec::new() };
+
+    /// Those of the devices of an image.
+    pub fn of(image: &Image<'_>) -> Self {
+        Self::of_rows(image.i2c(), image.spi())
+    }
+
+    /// Those of these devices.
+    pub fn of_rows(i2c: &[I2cRow], spi: &[SpiRow]) -> Self {
+        Self {
+            i2c: i2c.iter().map(I2cRow::worst_us).collect(),
+            spi: spi.iter().map(SpiRow::timeout_us).collect(),
+        }
+    }
+
+    /// Those of the devices that a manifest declares.
+    pub fn of_manifest(manifest: &Manifest) -> Self {
+        Self {
+            i2c: manifest.i2c.iter().map(|device| device.row.worst_us()).collect(),
+            spi: manifest.spi.iter().map(|device| device.row.timeout_us()).collect(),
+        }
+    }
+
+    /// Returns whether there are no devices.
+    pub fn is_empty(&self) -> bool {
+        self.i2c.is_empty() && self.spi.is_empty()
+    }
+
+    /// Returns the longest that a transfer of any device takes.
+    pub fn longest_of_all_us(&self) -> u64 {
+        self.i2c.iter().chain(&self.spi).max().copied().unwrap_or(0).into()
+    }
+
+    /// Returns the longest that a call of a host function takes: with the device of this index, else with
+    /// any.
+    pub fn longest_us(&self, function: HostFunction, index: Option<u32>) -> u64 {
+        let times = match function.row().capability {
+            Capability::I2c => &self.i2c[..],
+            Capability::Spi => &self.spi,
+            _ => &[],
+        };
+        let known = index.and_then(|index| times.get(index as usize)).map(std::slice::from_ref);
+        known.unwrap_or(times).iter().max().copied().unwrap_or(0).into()
+    }
+}
