@@ -8,6 +8,7 @@ use crate::gate::{code, state};
 use crate::lifecycle::Step;
 use crate::lines::make_safe;
 use crate::modules::ModuleId;
+use crate::slot::Slot;
 use crate::transfer::Target;
 use crate::{Board, Device, Failure, Ram, Trust};
 
@@ -51,6 +52,11 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
     pub fn set_limits(&mut self, limits: Limits) {
         self.gate.configure(limits);
         self.limit_texts();
+    }
+
+    /// Returns the machine code of all slots, or what stands in its place.
+    pub fn codes(&self) -> impl Iterator<Item = &R::Code> {
+        self.modules.iter().flat_map(|(_, module)| [module.active(), module.inactive()]).map(Slot::code)
     }
 
     /// Lets images that are loaded from now on run as machine code, where the target has such.

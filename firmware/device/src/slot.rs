@@ -99,6 +99,11 @@ impl<R: Ram> Slot<R> {
         self.makes_code = on;
     }
 
+    /// The machine code of the image.
+    pub(crate) const fn code(&self) -> &R::Code {
+        &self.code
+    }
+
     /// Whether the image runs as machine code.
     pub(crate) fn runs_machine_code(&self) -> bool {
         self.code.machine().is_some()

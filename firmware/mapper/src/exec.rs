@@ -169,7 +169,11 @@ impl<P: Port> Run<'_, '_, P> {
             pc = at as usize;
             // Behind the end, the interpreter finds no code. That is the op's or, where machine code has come
             // to nothing but short runs of late, the function's.
-            let end = if short > SHORT_RUNS { self.function_end(pc) } else { op_end(code, pc) };
+            let end = if short > SHORT_RUNS && !machine.sees_all() {
+                self.function_end(pc)
+            } else {
+                op_end(code, pc)
+            };
             self.code = code.get(..end).unwrap_or_default();
             match self.execute(pc) {
                 RETURNED => return Ok(()),

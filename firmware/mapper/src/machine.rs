@@ -12,6 +12,11 @@ pub trait Machine: fmt::Debug {
     /// Runs from the op [`Frame::op`] until the outermost function has returned, or up to an op that it
     /// leaves to the interpreter. Of an image that is not its own it leaves every op.
     fn run(&self, frame: &mut Frame<'_>);
+
+    /// Whether it is asked at each op, however few it runs itself: one that watches runs none.
+    fn sees_all(&self) -> bool {
+        false
+    }
 }
 
 /// The state of a call between two ops. Only the mapper makes one, so that what stands on the stack is what

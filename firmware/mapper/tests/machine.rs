@@ -2,6 +2,8 @@
 //! Code that runs ops itself needs an AArch64 machine (`tests/tests/linux/machine_code.rs`).
 
 mod common;
+use std::cell::Cell;
+
 use common::Recorder;
 use tiny_mapper::{Frame, Machine, Mapper, Store};
 use xmap_bodies::{Entropy, generate};
@@ -13,6 +15,22 @@ struct Leaves;
 
 impl Machine for Leaves {
     fn run(&self, _: &mut Frame<'_>) {}
+}
+
+/// Runs nothing, and sees each op.
+#[derive(Debug, Default)]
+struct Watches(Cell<u32>);
+
+impl Machine for Watches {
+    fn run(&self, frame: &mut Frame<'_>) {
+        let op = frame.op().expect("a call goes on with an op");
+        assert!((op as usize) < frame.image().code().len());
+        self.0.set(self.0.get() + 1);
+    }
+
+    fn sees_all(&self) -> bool {
+        true
+    }
 }
 
 /// What calls of each export give and leave behind.
@@ -41,12 +59,17 @@ fn trace(image: Image<'_>, machine: Option<&dyn Machine>, entropy: &mut Entropy<
 
 #[test]
 fn ops_one_by_one_are_ops_in_one_go() {
+    let mut seen = 0;
     for seed in 0..300u32 {
         let seed = seed.to_le_bytes();
         let mut entropy = Entropy::of(&seed);
         let words = generate(&mut entropy);
         let image = Image::verify(&words).expect("a generated image verifies");
         let expected = trace(image, None, &mut entropy.clone());
+        let watches = Watches::default();
+        assert_eq!(trace(image, Some(&watches), &mut entropy.clone()), expected, "image {seed:?}");
         assert_eq!(trace(image, Some(&Leaves), &mut entropy), expected, "image {seed:?}");
+        seen += watches.0.get();
     }
+    assert!(seen > 10_000, "{seen} ops");
 }

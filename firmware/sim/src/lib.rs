@@ -35,6 +35,7 @@ mod pwm;
 mod record;
 mod run;
 mod script;
+mod seen;
 mod signal;
 mod sim;
 mod spi;
@@ -54,6 +55,7 @@ pub use script::{
     Action, Chip, ChipPlace, ChipStep, Drive, MAX_STEPS, Script, ScriptError, ScriptErrorKind, Step,
     Unrolled, When, parse_args,
 };
+pub use seen::SeenOps;
 pub use signal::{Signal, write_vcd};
 pub use sim::{CallError, Heap, Sim, SimError};
 pub use spi::{Flash, Mcp3008, SpiDevice, SpiTransfer};

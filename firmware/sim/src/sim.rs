@@ -9,6 +9,7 @@ use xmap_device::{Device, Failure, Limits, ModuleExport, MountError, NotCalled, 
 use xmap_image::{ExportId, Image, OwnedImage, PinMode, PinRow, VerifyError, Word, limits};
 use xmap_link::{DeviceEvent, DeviceEventKind, Life, ModuleStatus};
 
+use crate::seen::SeenOps;
 use crate::value::Unfit;
 use crate::{
     Access, ArgumentError, Arguments, Contention, EventKind, Shown, Signal, SimBoard, StepErrorKind, Value,
@@ -100,7 +101,7 @@ pub struct Heap;
 impl Ram for Heap {
     type Words = Vec<u32>;
     type Slots = Vec<u64>;
-    type Code = ();
+    type Code = SeenOps;
     type Bytes = Vec<u8>;
 }
 
@@ -219,6 +220,18 @@ impl Sim {
     /// # Errors
     /// [`SimError::Mount`].
     pub fn from_image(image: OwnedImage) -> Result<Self, SimError> {
+        Self::mount(image, false)
+    }
+
+    /// [`Sim::from_image`], which notes each op that runs ([`Sim::seen_ops`]). It takes some times as long.
+    ///
+    /// # Errors
+    /// [`SimError::Mount`].
+    pub fn watched(image: OwnedImage) -> Result<Self, SimError> {
+        Self::mount(image, true)
+    }
+
+    fn mount(image: OwnedImage, watched: bool) -> Result<Self, SimError> {
         let view = image.image();
         let mut board = SimBoard::of(view.board());
         let bare = view.pins().iter().filter(|pin| pin.mode() == PinMode::Any);
@@ -227,6 +240,7 @@ impl Sim {
         // Whoever simulates a panel owns it: `xmap verify` says what a device takes by default.
         device.set_limits(Limits::none());
         device.set_room(0, room(&view));
+        device.set_machine_code(watched);
         match device.install(0, view.bytes()) {
             Ok(()) => {
                 let shown = device.board().ready().events;
@@ -268,6 +282,14 @@ impl Sim {
         self.install(0, image)?;
         self.note_lines(image);
         Ok(())
+    }
+
+    /// Returns which words of an image's code began an op that ran, where the simulation notes them. Direct
+    /// entries have no code.
+    pub fn seen_ops(&self, image: &Image<'_>) -> Vec<bool> {
+        let mut seen = vec![false; image.code().len()];
+        self.device.codes().for_each(|of| of.add_to(image, &mut seen));
+        seen
     }
 
     /// Whether module 0 has an image: it has one until it is unloaded.

@@ -9,6 +9,7 @@ use xmap_compiler::map::SourceMap;
 use xmap_image::{HOOKS, OwnedImage};
 use xmap_sim::{Player, Sim, SimError, Unexpected};
 
+use crate::lines::Lines;
 use crate::{Note, ScriptFile, traps};
 
 /// What a script's run has shown.
@@ -28,19 +29,30 @@ pub struct Played {
     pub trace: String,
     /// The trace was written anew.
     pub updated: bool,
+    /// The source lines that ran, where they were asked for.
+    pub lines: Lines,
 }
 
-/// Plays a script. Where a trace stands beside it, the run is held against that; with `update` it is written.
+/// What a script is played for beside its expectations.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct For {
+    /// Its trace is written.
+    pub update: bool,
+    /// The source lines that ran are noted ([`Played::lines`]).
+    pub lines: bool,
+}
+
+/// Plays a script. Where a trace stands beside it, the run is held against that, unless it is to be written.
 pub fn play(
     image: &OwnedImage,
     map: Option<&SourceMap>,
     panel: &Path,
     script: &Path,
-    update: bool,
+    what: For,
     note: &mut dyn FnMut(Note<'_>),
 ) -> Played {
     let mut played = Played { script: script.to_path_buf(), ..Played::default() };
-    let done = run(image, map, panel, &mut played, update, note);
+    let done = run(image, map, panel, &mut played, what, note);
     played.failures.extend(done.err().into_iter().flat_map(|errors| errors.0));
     played
 }
@@ -60,11 +72,12 @@ fn run(
     map: Option<&SourceMap>,
     panel: &Path,
     played: &mut Played,
-    update: bool,
+    what: For,
     note: &mut dyn FnMut(Note<'_>),
 ) -> Result<(), Diagnostics> {
     let file = ScriptFile::read(&played.script, &image.image(), note)?;
-    let mut sim = match Sim::from_image(image.clone()) {
+    let began = if what.lines { Sim::watched(image.clone()) } else { Sim::from_image(image.clone()) };
+    let mut sim = match began {
         Ok(sim) => sim,
         Err(SimError::Mount { error, .. }) => return Err(traps::refused(panel, map, &error).into()),
         Err(error) => {
@@ -95,10 +108,13 @@ fn run(
     }
     played.virtual_us = sim.time_us();
     played.reached = sim.reached().clone();
+    if let Some(map) = map.filter(|_| what.lines) {
+        played.lines = Lines::of(map, &sim.seen_ops(&image.image()));
+    }
     played.trace = trace;
     let trace = &played.trace;
     let path = trace_path(&played.script);
-    if update {
+    if what.update {
         fs::write(&path, trace).map_err(|error| Diagnostic::writing(&path, &error))?;
         played.updated = true;
     }

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use xmap_compiler::diagnostic::Diagnostics;
-use xmap_project::{Counted, Coverage, Panel, Played, find, junit, panel, play, tap};
+use xmap_project::{Counted, Coverage, For, Lines, Panel, Played, find, junit, panel, play, tap};
 use xmap_sim::time;
 
 use super::load::tell;
@@ -24,6 +24,7 @@ Examples:
   xmap test hall
   xmap test hall/tests/night.txt      one script
   xmap test --junit report.xml        for a build server
+  xmap test --coverage                says which lines of the source did not run
   xmap test --update                  writes the traces anew
 
 Exit status: 0 all passed, 1 one failed.")]
@@ -37,6 +38,12 @@ pub(super) struct Args {
     /// Print the Test Anything Protocol, and nothing else
     #[arg(long)]
     tap: bool,
+    /// Say which source lines have run, and which have not
+    #[arg(long)]
+    coverage: bool,
+    /// Write which source lines have run, as LCOV's tools and editors read it
+    #[arg(long, value_name = "FILE")]
+    lcov: Option<PathBuf>,
     /// Write the traces of the scripts anew
     #[arg(long)]
     update: bool,
@@ -46,6 +53,7 @@ pub(super) struct Args {
 struct Tested {
     manifest: PathBuf,
     played: Vec<Played>,
+    lines: Lines,
 }
 
 pub(super) fn run(args: &Args, out: &mut dyn Write) -> Done {
@@ -61,6 +69,11 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Done {
         all.iter().map(|tested| Counted { panel: &tested.manifest, played: &tested.played }).collect();
     if let Some(path) = &args.junit {
         write_file(path, junit(&counted).as_bytes())?;
+    }
+    if let Some(path) = &args.lcov {
+        let mut lines = Lines::default();
+        all.iter().for_each(|tested| lines.join(&tested.lines));
+        write_file(path, lines.lcov().as_bytes())?;
     }
     if args.tap {
         write!(out, "{}", tap(&counted))?;
@@ -81,18 +94,24 @@ fn one(args: &Args, of: &Panel, out: &mut dyn Write) -> Result<Tested, Failure> 
         // A compiler may take its time, and writes to the standard error.
         out.flush()?;
     }
-    let mut tested = Tested { manifest: of.manifest.clone(), played: Vec::new() };
+    let mut tested = Tested { manifest: of.manifest.clone(), played: Vec::new(), lines: Lines::default() };
+    let what = For { update: args.update, lines: args.coverage || args.lcov.is_some() };
     match panel(&of.manifest, &mut tell) {
         Ok((image, map)) => {
             for script in &of.scripts {
-                let played = play(&image, map.as_ref(), &of.manifest, script, args.update, &mut tell);
+                let played = play(&image, map.as_ref(), &of.manifest, script, what, &mut tell);
+                tested.lines.join(&played.lines);
                 if show {
                     line(&played, out)?;
                 }
                 tested.played.push(played);
             }
             if show {
-                writeln!(out, "  {}\n", Coverage::of(&image, &tested.played))?;
+                writeln!(out, "  {}", Coverage::of(&image, &tested.played))?;
+                if args.coverage {
+                    lines(&tested.lines, out)?;
+                }
+                writeln!(out)?;
             }
         }
         Err(errors) => {
@@ -108,6 +127,14 @@ fn one(args: &Args, of: &Panel, out: &mut dyn Write) -> Result<Tested, Failure> 
         }
     }
     Ok(tested)
+}
+
+/// Says which lines have run; none are known of a module without debug information.
+fn lines(of: &Lines, out: &mut dyn Write) -> Done {
+    if of.0.is_empty() {
+        return Ok(writeln!(out, "  no source lines are known: the module has no debug information (-g)")?);
+    }
+    of.to_string().lines().try_for_each(|line| Ok(writeln!(out, "  {line}")?))
 }
 
 fn line(played: &Played, out: &mut dyn Write) -> Done {

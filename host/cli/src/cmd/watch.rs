@@ -12,7 +12,7 @@ use xmap_compiler::manifest::Manifest;
 use xmap_compiler::map::SourceMap;
 use xmap_compiler::report::{How, Report};
 use xmap_image::OwnedImage;
-use xmap_project::{Built, Note, Played, build, find, play, sources};
+use xmap_project::{Built, For, Note, Played, build, find, play, sources};
 
 use super::load::tell;
 use super::output::{count, stderr_has_colours};
@@ -127,7 +127,7 @@ fn tests(image: &OwnedImage, map: &SourceMap, manifest: &Path) -> Vec<Played> {
     // A panel without scripts is one all the same.
     let scripts = find(&[manifest.to_path_buf()])
         .map_or(Vec::new(), |panels| panels.into_iter().flat_map(|panel| panel.scripts).collect());
-    let one = |script: &PathBuf| play(image, Some(map), manifest, script, false, &mut tell);
+    let one = |script: &PathBuf| play(image, Some(map), manifest, script, For::default(), &mut tell);
     scripts.iter().map(one).collect()
 }
 
