@@ -24,7 +24,7 @@ struct Declaration {
 }
 
 impl Declaration {
-    /// What the table says, with the name that a language has for it.
+    /// Returns what the table says, with the name that a language has for it.
     fn of(function: HostFunction, name: fn(&str, &str) -> String) -> Self {
         let row = function.row();
         Self {
@@ -63,7 +63,7 @@ fn behind_colon(param: &str) -> &str {
     param.split_once(':').expect("a name and a type").1
 }
 
-/// What stands between two texts, and what follows.
+/// Returns what stands between two texts, and what follows.
 fn between<'t>(text: &'t str, from: &str, to: &str) -> Option<(&'t str, &'t str)> {
     text.split_once(from)?.1.split_once(to)
 }

@@ -117,8 +117,8 @@ fn foreign(metadata: &Metadata) -> Result<Vec<Foreign>> {
     Ok(others.collect())
 }
 
-/// What is linked into the programs of a device, and what runs at their build inside of the compiler: all
-/// that they depend on but for tests and build scripts.
+/// Returns what is linked into the programs of a device, and what runs at their build inside of the compiler:
+/// all that they depend on but for tests and build scripts.
 fn linked(metadata: &Metadata) -> Result<BTreeSet<PackageId>> {
     let nodes = &metadata.resolve.as_ref().context("cargo resolved nothing")?.nodes;
     let is_program = |id: &PackageId| {
@@ -143,7 +143,7 @@ fn linked(metadata: &Metadata) -> Result<BTreeSet<PackageId>> {
     Ok(seen)
 }
 
-/// What does not hold, a line for each.
+/// Returns what does not hold, a line for each.
 fn judge(rules: &Licenses, packages: &[Foreign]) -> Result<Vec<String>> {
     let allowed = licensees(&rules.allow)?;
     let exceptions = rules

@@ -150,7 +150,7 @@ fn calls(bench: &Bench) -> Result<Figures> {
     Ok(figures)
 }
 
-/// What has grown against the committed figures; empty where nothing has. Figures that are missing on
+/// Returns what has grown against the committed figures; empty where nothing has. Figures that are missing on
 /// either side count as grown.
 pub fn grown(committed: &Figures, counted: &Figures) -> Vec<String> {
     let mut lines = Vec::new();
@@ -187,9 +187,9 @@ pub fn check(counted: &Figures) -> Result<()> {
     Ok(())
 }
 
-/// What is committed for a figure: what bounds are made of has a sixteenth more, so that the compiler's
-/// choice of registers somewhere else does not change every bound; so have long stretches of the device
-/// program, whose counts differ by a few with the folder that it is built in.
+/// Returns what is committed for a figure: what bounds are made of has a sixteenth more, so that the
+/// compiler's choice of registers somewhere else does not change every bound; so have long stretches of the
+/// device program, whose counts differ by a few with the folder that it is built in.
 fn stated(name: &str, counted: u64) -> u64 {
     let loose = ["op.", "direct.", "call.", "swap.", "irq.", "link.", "trust."]
         .iter()

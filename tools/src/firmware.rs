@@ -58,7 +58,7 @@ impl Program {
         }
     }
 
-    /// Whether it ends the emulator by itself.
+    /// Returns whether it ends the emulator by itself.
     pub(crate) const fn semihosting(self) -> bool {
         !matches!(self, Self::Firmware)
     }

@@ -13,7 +13,7 @@ use crate::swaps;
 
 const LIMIT: Duration = Duration::from_secs(300);
 
-/// What was counted, by the names that the program's documentation has.
+/// Returns what was counted, by the names that the program's documentation has.
 ///
 /// # Errors
 /// The program cannot be built, or says something else than numbers.

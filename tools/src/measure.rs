@@ -101,9 +101,9 @@ impl Bench {
         Ok(sent)
     }
 
-    /// What interrupts cost, by name: instructions of the timer's handler (`handler`), and by how many
-    /// nanoseconds the main loop, asleep, runs again after an alarm's time (`late_ns_min`, `late_ns_max`; an
-    /// instruction takes one).
+    /// Returns what interrupts cost, by name: instructions of the timer's handler (`handler`), and by how
+    /// many nanoseconds the main loop, asleep, runs again after an alarm's time (`late_ns_min`,
+    /// `late_ns_max`; an instruction takes one).
     ///
     /// # Errors
     /// As [`Bench::run`].

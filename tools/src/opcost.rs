@@ -185,7 +185,7 @@ fn texts() -> Vec<[u64; PARAMS]> {
     places.flat_map(|at| lengths().map(move |len| [1, at, len])).collect()
 }
 
-/// Whether a call with these operands is beyond what the cost of an op is stated for.
+/// Returns whether a call with these operands is beyond what the cost of an op is stated for.
 fn is_excluded(op: Op, [x, y, z]: [u64; PARAMS]) -> bool {
     let bulk = [Op::TableFill, Op::TableCopy, Op::TableInit, Op::MemoryCopy, Op::MemoryFill, Op::MemoryInit];
     match op {
@@ -399,7 +399,7 @@ fn direct_shape(op: Op) -> (usize, usize) {
     }
 }
 
-/// How many registers an op without a result reads, counted from the first.
+/// Returns how many registers an op without a result reads, counted from the first.
 fn used(op: Op) -> usize {
     match op.shape().fields {
         Fields::Abc(a, b, c) => {
@@ -536,8 +536,8 @@ fn check_fuel(measured: &[(Subject, u64, bool)], plain: &[u64]) -> Result<()> {
     Ok(())
 }
 
-/// What `log.message` costs by its text's length: a line above everything that was measured. It is as steep
-/// as the steepest kind of text is over its length.
+/// Returns what `log.message` costs by its text's length: a line above everything that was measured. It is as
+/// steep as the steepest kind of text is over its length.
 fn text_cost(measured: &[(Subject, u64, bool)], plain: &[u64]) -> (u64, u64) {
     let all = || {
         measured.iter().filter_map(|(subject, insns, trapped)| match subject {

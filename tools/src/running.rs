@@ -28,7 +28,7 @@ impl Wire {
         Ok(Self(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?))
     }
 
-    /// Where the emulator has to connect, as its options `-serial` and `-monitor` take it.
+    /// Returns where the emulator has to connect, as its options `-serial` and `-monitor` take it.
     ///
     /// # Errors
     ///
@@ -89,7 +89,7 @@ impl Running {
         }
     }
 
-    /// What the emulator itself printed so far.
+    /// Returns what the emulator itself printed so far.
     pub(crate) fn messages(&mut self) -> String {
         let mut text = String::new();
         _ = self.messages.rewind();

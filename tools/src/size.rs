@@ -50,7 +50,7 @@ fn sections(program: Program) -> Result<Size> {
     of(&firmware::build(program)?)
 }
 
-/// What a program takes.
+/// Returns what a program takes.
 ///
 /// # Errors
 /// Its file cannot be read.

@@ -43,7 +43,7 @@ impl fmt::Display for Toolchain {
 }
 
 impl Toolchain {
-    /// What this machine has.
+    /// Returns what this machine has.
     ///
     /// # Errors
     ///
@@ -161,7 +161,7 @@ fn sysroot(rustc: &Path) -> Result<PathBuf> {
     Ok(PathBuf::from(printed.lines().last().unwrap_or("").trim()))
 }
 
-/// Whether the target's ready-made `core` is there.
+/// Returns whether the target's ready-made `core` is there.
 fn has_core(sysroot: &Path) -> bool {
     let folder = sysroot.join("lib/rustlib").join(TARGET).join("lib");
     folder.read_dir().is_ok_and(|mut entries| {

@@ -23,7 +23,7 @@ fn program(program: Program) -> &'static Built {
     .get_or_init(|| firmware::build(program).unwrap_or_else(|error| panic!("{error:#}")))
 }
 
-/// What the self-test prints for this command line, and whether it ended well.
+/// Returns what the self-test prints for this command line, and whether it ended well.
 fn selftest(arguments: &str) -> (String, bool) {
     let machine = Machine { arguments, ..Machine::new(program(Program::SelfTest)) };
     let (sent, status) = machine.start().unwrap().finish(LIMIT).unwrap();

@@ -202,7 +202,7 @@ impl Diagnostic {
         self
     }
 
-    /// What the operating system said when a file was read.
+    /// Returns what the operating system said when a file was read.
     pub fn reading(path: &Path, error: &io::Error) -> Self {
         let (code, what) = match error.kind() {
             io::ErrorKind::NotFound => (Code::NoSuchFile, "no such file".to_string()),
@@ -221,7 +221,7 @@ impl Diagnostic {
         error.help(if code == Code::NoSuchFile { instead(path) } else { None })
     }
 
-    /// What the operating system said when a file was written.
+    /// Returns what the operating system said when a file was written.
     pub fn writing(path: &Path, error: &io::Error) -> Self {
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.exists());
         let (what, help) = match folder {
@@ -282,7 +282,7 @@ fn at<'a>(group: Group<'a>, place: &'a Place) -> Group<'a> {
 /// Names of a folder that are compared with one that is not there.
 const COMPARED_NAMES: usize = 1000;
 
-/// What may have been meant by a path at which nothing stands.
+/// Returns what may have been meant by a path at which nothing stands.
 fn instead(path: &Path) -> Option<String> {
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
@@ -316,8 +316,8 @@ pub(crate) fn reason(error: &io::Error) -> String {
 /// Bytes of a message that are printed, so that a name of a megabyte does not flood a terminal.
 const MOST_BYTES: usize = 4096;
 
-/// Whether a character does something to a terminal, or to the text around it: control characters but line
-/// feeds and tabs, and those that change the direction of writing.
+/// Returns whether a character does something to a terminal, or to the text around it: control characters but
+/// line feeds and tabs, and those that change the direction of writing.
 pub fn acts_on_terminal(c: char) -> bool {
     xmap_image::acts(c) && !matches!(c, '\n' | '\t')
 }
@@ -368,7 +368,7 @@ impl Diagnostics {
         texts.join("\n\n")
     }
 
-    /// Whether one of the errors has this code.
+    /// Returns whether one of the errors has this code.
     pub fn has(&self, code: Code) -> bool {
         self.0.iter().any(|d| d.code == code)
     }

@@ -96,14 +96,15 @@ impl Hooked {
     }
 }
 
-/// Whether a function calls another one with its own arguments, returns its results, and does nothing else.
+/// Returns whether a function calls another one with its own arguments, returns its results, and does nothing
+/// else.
 fn forwards(func: &Func, to: u32) -> bool {
     let entry = func.at(ENTRY);
     let ([inst], Term::Return(results)) = (&entry.insts[..], &entry.term) else { return false };
     inst.kind == Kind::Call(to) && inst.args == func.params && inst.results == *results
 }
 
-/// Where a function begins in the module: what stands for it in the map.
+/// Returns where a function begins in the module: what stands for it in the map.
 fn position(module: &WasmModule<'_>, function: u32) -> u32 {
     module.body(function).map_or(0, |body| body.range().start as u32)
 }

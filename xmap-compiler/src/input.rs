@@ -97,8 +97,8 @@ pub fn read(path: &Path) -> Result<Content, Diagnostic> {
     content(path, read_at_most(path, MAX_MODULE_BYTES)?)
 }
 
-/// What the bytes of a file are; of the path, only its ending and its name for messages count. Never panics,
-/// whatever the bytes are.
+/// Returns what the bytes of a file are; of the path, only its ending and its name for messages count. Never
+/// panics, whatever the bytes are.
 ///
 /// # Errors
 /// As [`read`], but for those of the operating system.

@@ -67,7 +67,7 @@ pub fn word(name: &str) -> Option<String> {
     (!word.is_empty()).then_some(word)
 }
 
-/// Whether `text` may stand in front of keys: words of `a-z0-9_` with single dots between them.
+/// Returns whether `text` may stand in front of keys: words of `a-z0-9_` with single dots between them.
 pub fn is_namespace(text: &str) -> bool {
     text.split('.').all(|part| {
         !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')

@@ -103,7 +103,7 @@ fn plain(at: usize, op: Op, words: &[Word], name: &dyn Fn(u8) -> String) -> Stri
     if operands.is_empty() { op.text().to_string() } else { format!("{} {}", op.text(), operands.join(", ")) }
 }
 
-/// Whether an op loads from or stores to memory at a register's address.
+/// Returns whether an op loads from or stores to memory at a register's address.
 fn is_access(op: Op) -> bool {
     (opcode::Ld8U..=opcode::Ld64W).contains(&(op as u8))
         || (opcode::St8..=opcode::St64W).contains(&(op as u8))

@@ -26,7 +26,8 @@ pub fn policy(policy: &FaultPolicy) -> Vec<(&'static str, String)> {
     all.into_iter().filter_map(|(key, value)| Some((key, value?))).collect()
 }
 
-/// What an image keeps over a swap, a line for each part. `names` are the manifest's, as the map has them.
+/// Returns what an image keeps over a swap, a line for each part. `names` are the manifest's, as the map has
+/// them.
 pub fn kept(policy: &FaultPolicy, names: &[String]) -> Vec<String> {
     let name = |n: usize| names.get(n).filter(|name| !name.is_empty()).map(|name| format!("  {name}"));
     let one = |(n, keep): (usize, &Keep)| {

@@ -179,7 +179,7 @@ impl FileKind {
         Self::Text
     }
 
-    /// What it is, as a noun phrase.
+    /// Returns what it is, as a noun phrase.
     pub fn is(self) -> String {
         match self {
             Self::Empty => "an empty file".to_string(),
@@ -203,7 +203,7 @@ impl FileKind {
         }
     }
 
-    /// Which verb takes it, or what has to be done first.
+    /// Returns which verb takes it, or what has to be done first.
     pub fn help(self, path: &Path) -> Option<String> {
         let path = path.display();
         Some(match self {
@@ -242,8 +242,8 @@ pub(crate) const LINK_IT: &str =
 pub(crate) const CORE_MODULE: &str = "build a core module: for wasm32-unknown-unknown (rustc) and not wasm32-wasip2, without \
                                       `wasm-tools component new`, `cargo component` or `jco componentize`";
 
-/// Whether a module has what a linker takes away: its custom sections stand behind the code, so all are
-/// looked at.
+/// Returns whether a module has what a linker takes away: its custom sections stand behind the code, so all
+/// are looked at.
 fn is_object(bytes: &[u8]) -> bool {
     let names = Parser::new(0).parse_all(bytes).map_while(Result::ok).filter_map(|payload| match payload {
         Payload::CustomSection(section) => Some(section.name().to_string()),

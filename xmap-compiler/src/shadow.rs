@@ -145,7 +145,7 @@ fn moved(module: &WasmModule<'_>, funcs: &Inlined) -> BTreeMap<u32, usize> {
     moved
 }
 
-/// Whether a value is computed from the global's own.
+/// Returns whether a value is computed from the global's own.
 fn is_own(definitions: &HashMap<Value, &Inst>, value: Value, index: u32) -> bool {
     // A frame's size, and the alignment of one that is aligned to more than 16 bytes.
     const STEPS: usize = 4;
@@ -225,12 +225,12 @@ impl Conduct {
         conduct
     }
 
-    /// Whether it is the pointer of a shadow stack.
+    /// Returns whether it is the pointer of a shadow stack.
     fn is_stack(&self) -> bool {
         self.balanced && (self.address || self.passed && !self.unaligned)
     }
 
-    /// Whether it is like one, but for the functions that move it: none of them moves it back.
+    /// Returns whether it is like one, but for the functions that move it: none of them moves it back.
     fn moves_apart(&self) -> bool {
         self.address && self.left == [true; 2]
     }

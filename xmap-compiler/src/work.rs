@@ -29,7 +29,7 @@ pub enum Phase {
 }
 
 impl Phase {
-    /// What the phase does, for messages.
+    /// Returns what the phase does, for messages.
     pub fn name(self) -> &'static str {
         match self {
             Phase::Lowering => "lowering it",

@@ -154,7 +154,7 @@ pub struct Pending<'a> {
 pub struct Taken(u32);
 
 impl Taken {
-    /// Which it is; `None` where this crate does not know it.
+    /// Returns which it is; `None` where this crate does not know it.
     pub const fn interrupt(&self) -> Option<Interrupt> {
         Interrupt::new(self.0 & NUMBER)
     }

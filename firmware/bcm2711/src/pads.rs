@@ -136,7 +136,7 @@ impl<'a> Pads<'a> {
     }
 }
 
-/// Whether an edge rose: what was asked for says so where it was one of the two; the level otherwise,
+/// Returns whether an edge rose: what was asked for says so where it was one of the two; the level otherwise,
 /// which is that after the last edge where several came at once.
 pub const fn rose(rising: bool, falling: bool, high: bool) -> bool {
     match (rising, falling) {

@@ -59,12 +59,13 @@ impl Pmu {
         pmu
     }
 
-    /// What `work` costs as a function of its own, beyond what an empty function costs.
+    /// Returns what `work` costs as a function of its own, beyond what an empty function costs.
     pub fn count<W: FnOnce()>(&self, work: W) -> Count {
         self.count_from(work).0
     }
 
-    /// How many instructions have been retired since start-up, modulo 2^32; this reading itself is the next.
+    /// Returns how many instructions have been retired since start-up, modulo 2^32; this reading itself is
+    /// the next.
     #[inline(always)]
     pub fn retired() -> u32 {
         let retired: u64;

@@ -83,7 +83,7 @@ impl<'a> Receiver<'a> {
         self.pl011.set_interrupt_masks(Interrupts::empty());
     }
 
-    /// Whether no byte waits.
+    /// Returns whether no byte waits.
     pub fn is_empty(&self) -> bool {
         self.pl011.is_rx_fifo_empty()
     }

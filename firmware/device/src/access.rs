@@ -60,7 +60,7 @@ impl Access {
         }
     }
 
-    /// Whether anybody may read what goes unasked.
+    /// Returns whether anybody may read what goes unasked.
     pub(crate) const fn has_reader(&self) -> bool {
         match self {
             Self::Open(_) => true,
@@ -83,7 +83,7 @@ impl Access {
         }
     }
 
-    /// Whether a session was asked for by somebody who knows a key's id.
+    /// Returns whether a session was asked for by somebody who knows a key's id.
     pub(crate) const fn is_opened(&self) -> bool {
         matches!(self, Self::Guarded(guard) if guard.is_opened())
     }
@@ -117,8 +117,8 @@ impl Access {
     }
 }
 
-/// Whether the caller may run an export: one that its key's list names. On a device that is open everybody
-/// may.
+/// Returns whether the caller may run an export: one that its key's list names. On a device that is open
+/// everybody may.
 pub(crate) fn may_call<R: Ram, B: Board, T: Trust>(
     caller: Option<&RoleKey>,
     device: &Device<R, B, T>,

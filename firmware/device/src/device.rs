@@ -116,8 +116,8 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
         (event, more)
     }
 
-    /// When the device has to be polled next, in microseconds since boot, if the board sees nothing before.
-    /// `u64::MAX` is never.
+    /// Returns when the device has to be polled next, in microseconds since boot, if the board sees nothing
+    /// before. `u64::MAX` is never.
     pub fn next_wake_us(&self) -> u64 {
         let trials = self.modules.iter().filter_map(|(_, module)| module.trial_us);
         let hosts = self.modules.iter().filter_map(|(_, module)| self.host_deadline_us(module));
@@ -294,7 +294,7 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
         }
     }
 
-    /// What was counted of the exports that were called, module by module.
+    /// Returns what was counted of the exports that were called, module by module.
     pub fn metrics(&self) -> impl Iterator<Item = ExportMetrics> + '_ {
         self.modules.iter().flat_map(|(id, module)| module.metrics.rows(id.number()))
     }
@@ -382,19 +382,19 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
         self.modules.get(module).map_or(0, |module| module.generation)
     }
 
-    /// Where a module is in its life.
+    /// Returns where a module is in its life.
     pub fn life(&self, module: u8) -> Life {
         self.modules.get(module).map_or(Life::Unloaded, Module::life)
     }
 
-    /// How a module is; `None` where there is none with this number.
+    /// Returns how a module is; `None` where there is none with this number.
     pub fn status(&mut self, module: u8) -> Option<ModuleStatus> {
         let now_us = self.board.now_us();
         self.modules.get(module).map(|of| of.status(module, now_us))
     }
 
-    /// What became of the image that the device was given: mounted where any module has one, else the last
-    /// one's fate.
+    /// Returns what became of the image that the device was given: mounted where any module has one, else the
+    /// last one's fate.
     pub fn image_state(&self) -> ImageState {
         let lives = self.modules.iter().any(|(_, module)| module.life() != Life::Unloaded);
         let failed =
@@ -421,7 +421,7 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
         self.modules.iter().map(|(_, module)| module.tally.mistakes).sum()
     }
 
-    /// What a module's calls used and counted since it was loaded.
+    /// Returns what a module's calls used and counted since it was loaded.
     pub fn counters(&self, module: u8) -> tiny_mapper::Counters {
         self.modules.get(module).map(|of| of.active().counters()).unwrap_or_default()
     }
@@ -448,7 +448,7 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
         self.modules.get(module).map(|of| of.active().memory()).unwrap_or_default()
     }
 
-    /// What happened, from number `from` on.
+    /// Returns what happened, from number `from` on.
     pub fn happened(&self, from: u32) -> DeviceEvents {
         self.journal.page(from, EDITION)
     }

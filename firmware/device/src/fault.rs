@@ -12,9 +12,9 @@ use crate::module::Module;
 use crate::modules::ModuleId;
 use crate::{Board, Device, Ram, Trust};
 
-/// Whether a host's own arguments made its call trap: one that its declared type refuses, before the first op
-/// (an address where no such bytes or text are is one, too), or one that is the id of the line which the
-/// image does not declare for this use. A `bool` is no id of a line.
+/// Returns whether a host's own arguments made its call trap: one that its declared type refuses, before the
+/// first op (an address where no such bytes or text are is one, too), or one that is the id of the line which
+/// the image does not declare for this use. A `bool` is no id of a line.
 pub(crate) fn is_mistake(trap: Trap, signature: &Signature<'_>, args: &[u64]) -> bool {
     match trap.code {
         TrapCode::BadArgument => trap.op == Trap::NO_OP && trap.detail & Trap::RESULT == 0,
@@ -169,7 +169,7 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
         }
     }
 
-    /// When a module gives its host up; `None` where it needs none, or rests already.
+    /// Returns when a module gives its host up; `None` where it needs none, or rests already.
     pub(crate) fn host_deadline_us(&self, module: &Module<R>) -> Option<u64> {
         let ms = module.policy().link_timeout_ms;
         let waits = ms != 0 && module.life() == Life::Running;

@@ -32,7 +32,7 @@ impl<T: Trust> Gate<T> {
         &self.trust
     }
 
-    /// Whether it takes any image, whoever made it.
+    /// Returns whether it takes any image, whoever made it.
     pub(crate) fn is_open(&self) -> bool {
         self.trust.policy().is_none()
     }
@@ -45,8 +45,8 @@ impl<T: Trust> Gate<T> {
         }
     }
 
-    /// What an image may ask for: what the owner's policy says, or less where the device's configuration says
-    /// less. A development device has its configuration, or the defaults.
+    /// Returns what an image may ask for: what the owner's policy says, or less where the device's
+    /// configuration says less. A development device has its configuration, or the defaults.
     pub(crate) fn limits(&self) -> Limits {
         match (self.trust.policy(), self.configured) {
             (Some(policy), None) => policy.limits,
@@ -130,7 +130,7 @@ impl<T: Trust> Gate<T> {
     }
 }
 
-/// What became of an image that the policy refused.
+/// Returns what became of an image that the policy refused.
 pub(crate) fn state(reject: &Reject) -> ImageState {
     ImageState::Rejected { code: code(reject), detail: reject.details().0[0] }
 }

@@ -51,7 +51,7 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
         self.modules[ModuleId::new(number)?].active().kept(each)
     }
 
-    /// What outlives a restart, for a host that asks.
+    /// Returns what outlives a restart, for a host that asks.
     pub fn keep_status(&self) -> KeepStatus {
         self.kept
     }

@@ -27,7 +27,7 @@ impl Step {
         [Step::Verify, Step::Mount, Step::Run, Step::Fault, Step::Reset, Step::Unmount, Step::Unload];
 }
 
-/// Where a step leads; `None` where it cannot be taken.
+/// Returns where a step leads; `None` where it cannot be taken.
 pub const fn next(life: Life, step: Step) -> Option<Life> {
     Some(match (life, step) {
         (Life::Unloaded, Step::Verify) => Life::Verified,

@@ -22,7 +22,7 @@ impl Meter {
         self.left = self.left.min(per_s);
     }
 
-    /// Whether time would fill it.
+    /// Returns whether time would fill it.
     pub(crate) const fn is_full(&self) -> bool {
         self.left == self.per_s
     }

@@ -179,7 +179,7 @@ impl<'a, P: Port> Panel<'a, P> {
         self.mapper.memory()
     }
 
-    /// What has been counted since the load.
+    /// Returns what has been counted since the load.
     pub fn counters(&self) -> Counters {
         self.mapper.counters()
     }

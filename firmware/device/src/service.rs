@@ -23,8 +23,8 @@ pub trait Wire {
     /// Sends bytes; waits until they are on their way.
     fn write(&mut self, bytes: &[u8]);
 
-    /// Where an image that comes over this wire comes from, for the owner's policy: `uart`, `unix`. The name
-    /// of a wire that does not say more is no name that a policy has.
+    /// Returns where an image that comes over this wire comes from, for the owner's policy: `uart`, `unix`.
+    /// The name of a wire that does not say more is no name that a policy has.
     fn origin(&self) -> &'static str {
         "link"
     }
@@ -194,7 +194,7 @@ impl Service {
         false
     }
 
-    /// Whether a host has asked for a restart of the device. The answer is on its way.
+    /// Returns whether a host has asked for a restart of the device. The answer is on its way.
     pub const fn wants_reset(&self) -> bool {
         self.reset
     }
@@ -212,7 +212,7 @@ impl Service {
         if self.access.is_guarded() { self.access.role() } else { self.session.admitted.then_some(Role::Own) }
     }
 
-    /// Whether a session was asked for by somebody who knows a key's id.
+    /// Returns whether a session was asked for by somebody who knows a key's id.
     pub const fn is_opened(&self) -> bool {
         self.access.is_opened()
     }
@@ -224,8 +224,8 @@ impl Service {
         }
     }
 
-    /// What the latest request made count as good, by [`Thing::bit`]: a device that has a storage answers
-    /// when it is there. 0 where the request was another one, or came to nothing.
+    /// Returns what the latest request made count as good, by [`Thing::bit`]: a device that has a storage
+    /// answers when it is there. 0 where the request was another one, or came to nothing.
     pub const fn touched(&self) -> u16 {
         self.touched
     }
@@ -235,7 +235,7 @@ impl Service {
         self.edition
     }
 
-    /// How frames fared so far.
+    /// Returns how frames fared so far.
     pub const fn frames(&self) -> FrameCounters {
         self.reader.counters()
     }
@@ -250,7 +250,7 @@ impl Service {
         self.access.send_texts(wire, device.board_mut());
     }
 
-    /// Whether anybody may read what [`Service::send_bytes`] sends.
+    /// Returns whether anybody may read what [`Service::send_bytes`] sends.
     pub const fn has_reader(&self) -> bool {
         self.access.has_reader()
     }

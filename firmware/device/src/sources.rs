@@ -219,7 +219,7 @@ impl Sources {
         })
     }
 
-    /// Whether the wall clock has to be looked at in each turn.
+    /// Returns whether the wall clock has to be looked at in each turn.
     #[inline]
     pub(crate) fn has_schedules(&self) -> bool {
         self.look_us != NEVER
@@ -251,7 +251,7 @@ impl Sources {
         self.refresh();
     }
 
-    /// When the next source, or the wall clock, has to be looked at.
+    /// Returns when the next source, or the wall clock, has to be looked at.
     #[inline]
     pub(crate) fn wake_us(&self) -> u64 {
         self.earliest_us.min(self.look_us)
@@ -269,7 +269,7 @@ impl Sources {
         })
     }
 
-    /// Whether a module has a handler of an edge.
+    /// Returns whether a module has a handler of an edge.
     pub(crate) fn has_edges(&self, module: ModuleId) -> bool {
         self.rows.iter().any(|row| row.module == module && matches!(row.trigger, Trigger::Edge { .. }))
     }
@@ -298,7 +298,7 @@ impl Sources {
         self.refresh();
     }
 
-    /// When the next source has to be looked at.
+    /// Returns when the next source has to be looked at.
     #[inline]
     pub(crate) fn earliest_us(&self) -> u64 {
         self.earliest_us

@@ -58,7 +58,7 @@ pub(crate) struct Uploads {
 }
 
 impl Uploads {
-    /// When what is on its way is given up; `None` where nothing is.
+    /// Returns when what is on its way is given up; `None` where nothing is.
     pub(crate) fn deadline_us(&self) -> Option<u64> {
         self.current.as_ref().map(Transfer::deadline_us)
     }
@@ -223,7 +223,7 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
         Ok(end)
     }
 
-    /// Whether the transfer with this token is that of a policy.
+    /// Returns whether the transfer with this token is that of a policy.
     pub fn is_policy(&self, token: u32) -> bool {
         self.uploads.with(token).is_some_and(|transfer| transfer.target == Target::Policy)
     }
@@ -235,7 +235,8 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
         }
     }
 
-    /// Whether the transfer with this token is this session's. A session that begins it again takes it over.
+    /// Returns whether the transfer with this token is this session's. A session that begins it again takes
+    /// it over.
     pub fn owns_transfer(&self, host: HostId, token: u32) -> bool {
         self.uploads.with(token).is_some_and(|transfer| transfer.host == host)
     }

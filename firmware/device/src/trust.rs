@@ -9,7 +9,7 @@ use xmap_trust::{MAX_POLICY_BYTES, ModuleName, PolicyError, PublicKey, Reject, T
 /// What a device knows of its owner. [`Development`] knows none and takes any image; [`Owned`] has a policy.
 /// `Option<T>` is either, for a program that decides when it starts.
 pub trait Trust {
-    /// What images are held against; `None` on a development device.
+    /// Returns what images are held against; `None` on a development device.
     fn policy(&self) -> Option<&TrustPolicy>;
 
     /// The highest version of a module that counted as good here; 0 where none did.
@@ -205,7 +205,7 @@ impl<M: Memory> Owned<M> {
         Self { root, policy: TrustPolicy::default(), memory, staging: [0; MAX_POLICY_BYTES] }
     }
 
-    /// What outlives a restart.
+    /// Returns what outlives a restart.
     pub fn memory(&self) -> &M {
         &self.memory
     }

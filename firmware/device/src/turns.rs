@@ -56,8 +56,8 @@ impl Turns {
         self.events_us = 0;
     }
 
-    /// When a turn of hosts ends in which nothing comes, in microseconds since boot: the loop has to wake
-    /// then. `None` where it is the events' turn.
+    /// Returns when a turn of hosts ends in which nothing comes, in microseconds since boot: the loop has to
+    /// wake then. `None` where it is the events' turn.
     pub fn ends_us(&self, heard_us: Option<u64>) -> Option<u64> {
         let quiet_us = heard_us.unwrap_or(0).saturating_add(EXPECTED_US);
         self.until_us.map(|until_us| until_us.min(quiet_us))

@@ -35,8 +35,8 @@ fn plain(name: &'static str, version: u32) -> Small {
     small
 }
 
-/// What the first image of module 0 has beside a plain one, what an image for module 1 has, and the code of
-/// their conflict.
+/// Returns what the first image of module 0 has beside a plain one, what an image for module 1 has, and the
+/// code of their conflict.
 fn kinds() -> Vec<(Small, Small, u16, u32)> {
     let reads = |small: Small, pull| small.pin(20, "", PinMode::In, Safe::Hold, pull);
     let beat = |mut small: Small, key: &str| {

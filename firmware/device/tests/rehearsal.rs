@@ -15,7 +15,7 @@ fn device(rehearse: bool) -> Device {
     Rehearsal::new(Recorder::new(SimBoard::new()), rehearse)
 }
 
-/// What a cue does to one line of bank 0.
+/// Returns what a cue does to one line of bank 0.
 fn press(number: u8, high: bool) -> Cue {
     let levels = if high { LineSet::below(Line::COUNT) } else { LineSet::EMPTY };
     Cue { lines: LineSet::of(line(number)), levels, advance_us: 0 }

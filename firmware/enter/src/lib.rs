@@ -31,7 +31,7 @@ impl Identity {
         Self { place: words.as_ptr(), words: words.len(), hash }
     }
 
-    /// Whether it is that of an image. Asked each time that the code is entered.
+    /// Returns whether it is that of an image. Asked each time that the code is entered.
     #[cfg_attr(not(target_arch = "aarch64"), allow(dead_code))]
     fn is_of(&self, image: &Image<'_>) -> bool {
         let words = image.words();
@@ -74,8 +74,8 @@ impl<T: AsRef<[u32]>> Code<T> {
         self.words
     }
 
-    /// Whether the state of a call is what the checker has relied on: the image is the one whose code it is,
-    /// and stack, slots and memory are as large as verification has it.
+    /// Returns whether the state of a call is what the checker has relied on: the image is the one whose code
+    /// it is, and stack, slots and memory are as large as verification has it.
     #[cfg_attr(not(target_arch = "aarch64"), allow(dead_code))]
     fn is_for(&self, frame: &mut Frame<'_>) -> bool {
         let windows = frame.last_base() as usize + limits::WINDOW;

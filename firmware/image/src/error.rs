@@ -116,7 +116,8 @@ impl core::fmt::Display for VerifyError {
 impl core::error::Error for VerifyError {}
 
 impl VerifyError {
-    /// What it points at: an index, or what was found instead; `None` where there is only one place for it.
+    /// Returns what it points at: an index, or what was found instead; `None` where there is only one place
+    /// for it.
     pub const fn place(&self) -> Option<u32> {
         match *self {
             Self::Format(n)

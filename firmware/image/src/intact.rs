@@ -26,7 +26,7 @@ impl<'a> Image<'a> {
     }
 }
 
-/// Whether the words are those that the content hash in their header was computed of.
+/// Returns whether the words are those that the content hash in their header was computed of.
 ///
 /// # Errors
 /// What does not hold of the header, else [`VerifyError::Hash`].

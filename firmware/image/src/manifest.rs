@@ -104,7 +104,7 @@ impl EventSource {
         }
     }
 
-    /// Whether its numbers are in their ranges.
+    /// Returns whether its numbers are in their ranges.
     const fn is_sound(&self) -> bool {
         match self {
             Self::At { minute, days } => *minute < DAY_MINUTES && *days != 0 && *days & !ALL_DAYS == 0,
@@ -138,7 +138,7 @@ impl<'a> Manifest<'a> {
         Ok(block)
     }
 
-    /// Whether everything that it names is in the image, and no name acts on what shows it.
+    /// Returns whether everything that it names is in the image, and no name acts on what shows it.
     pub(crate) fn fits(&self, image: &Image<'_>) -> bool {
         let declared = |line: u8| image.declared().has(line.into());
         let events = self.events.iter().all(|event| {

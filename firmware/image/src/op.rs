@@ -142,18 +142,18 @@ macro_rules! ops {
                 match byte { $($number => Some(Op::$name),)* _ => None }
             }
 
-            /// What a disassembly calls it.
+            /// Returns what a disassembly calls it.
             pub const fn text(self) -> &'static str {
                 match self { $(Op::$name => $text,)* }
             }
 
-            /// What it does, in a sentence: its documentation.
+            /// Returns what it does, in a sentence: its documentation.
             #[cfg(feature = "build")]
             pub const fn meaning(self) -> &'static str {
                 match self { $(Op::$name => concat!($($doc),*).trim_ascii(),)* }
             }
 
-            /// What its fields mean.
+            /// Returns what its fields mean.
             pub const fn shape(self) -> Shape {
                 match self { $(Op::$name => $shape,)* }
             }
@@ -671,13 +671,13 @@ ops! {
 }
 
 impl Op {
-    /// Whether it works on floats, tables (and so the functions that they hold) or stretches of memory:
-    /// mapper and verifier may be built without those.
+    /// Returns whether it works on floats, tables (and so the functions that they hold) or stretches of
+    /// memory: mapper and verifier may be built without those.
     pub const fn is_beyond_integers(self) -> bool {
         Self::is_number_beyond_integers(self as u8)
     }
 
-    /// How many words an op with this first word takes. The targets of a `br_table` are counted.
+    /// Returns how many words an op with this first word takes. The targets of a `br_table` are counted.
     pub const fn words(self, first: Word) -> usize {
         let shape = self.shape();
         match shape.fields {
@@ -686,7 +686,7 @@ impl Op {
         }
     }
 
-    /// Whether it is one of the native operations of the guest ABI, which a direct entry may hold.
+    /// Returns whether it is one of the native operations of the guest ABI, which a direct entry may hold.
     pub const fn is_native(self) -> bool {
         Self::is_native_number(self as u8)
     }
@@ -716,17 +716,17 @@ impl Op {
         number >= Op::FAdd32 as u8 || number >= Op::CallIndirect as u8 && number <= Op::RefFunc as u8
     }
 
-    /// Whether a number is that of a native operation.
+    /// Returns whether a number is that of a native operation.
     pub(crate) const fn is_native_number(number: u8) -> bool {
         number >= Op::LineSet as u8 && number <= Op::HostCall as u8
     }
 
-    /// Whether it works on floats.
+    /// Returns whether it works on floats.
     pub const fn is_float(self) -> bool {
         self as u8 >= Op::FAdd32 as u8
     }
 
-    /// Whether control never goes on to the op behind it.
+    /// Returns whether control never goes on to the op behind it.
     pub const fn ends_block(self) -> bool {
         matches!(self, Op::Unreachable | Op::Br | Op::BrTable | Op::Ret | Op::RetV)
     }

@@ -100,7 +100,7 @@ impl FaultPolicy {
         self.keep.iter().map(|keep| keep.bytes()).sum()
     }
 
-    /// Whether no global and no byte is kept twice.
+    /// Returns whether no global and no byte is kept twice.
     pub(crate) fn keeps_once(&self) -> bool {
         let apart = |n: usize, one: &Keep| self.keep.iter().skip(n + 1).all(|other| !one.overlaps(other));
         self.keep.iter().enumerate().all(|(n, one)| apart(n, one))
@@ -116,7 +116,7 @@ impl Keep {
         }
     }
 
-    /// Whether both keep the same global, or the same byte.
+    /// Returns whether both keep the same global, or the same byte.
     fn overlaps(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Global(one), Self::Global(other)) => one == other,

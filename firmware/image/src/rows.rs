@@ -45,26 +45,26 @@ impl ExportRow {
         }
     }
 
-    /// Whether the row holds the operation itself.
+    /// Returns whether the row holds the operation itself.
     #[inline(always)]
     pub const fn is_direct(&self) -> bool {
         self.head & Self::DIRECT != 0
     }
 
-    /// Whether the row holds the operation itself, takes this many parameters and has no result:
-    /// one comparison, for the mapper's fast path.
+    /// Returns whether the row holds the operation itself, takes this many parameters and has no result: one
+    /// comparison, for the mapper's fast path.
     #[inline(always)]
     pub const fn is_operation_of(&self, params: usize) -> bool {
         self.head as usize == Self::DIRECT as usize | params << 8
     }
 
-    /// How many parameters a call takes.
+    /// Returns how many parameters a call takes.
     #[inline(always)]
     pub const fn params(&self) -> usize {
         (self.head >> 8) as u8 as usize
     }
 
-    /// How many results it leaves.
+    /// Returns how many results it leaves.
     #[inline(always)]
     pub const fn results(&self) -> usize {
         (self.head >> 16) as u8 as usize
@@ -95,7 +95,7 @@ impl FunctionRow {
         Self { start, len: words as u32, shape: frame as u32 | (params as u32) << 8 | (results as u32) << 16 }
     }
 
-    /// How many words of code: also what a call of it costs in fuel.
+    /// Returns how many words of code: also what a call of it costs in fuel.
     #[inline(always)]
     pub const fn words(&self) -> u32 {
         self.len & 0xffff
@@ -293,7 +293,7 @@ impl PinRow {
         }
     }
 
-    /// What the module may do with it.
+    /// Returns what the module may do with it.
     pub const fn mode(&self) -> PinMode {
         match self.mode {
             0 => PinMode::In,

@@ -52,19 +52,19 @@ const BACK: u32 = 25;
 pub(crate) struct Packed(u32);
 
 impl Packed {
-    /// What the fields must be, 5 bits each, and more above.
+    /// Returns what the fields must be, 5 bits each, and more above.
     #[inline(always)]
     pub(crate) const fn fields(self) -> u32 {
         self.0
     }
 
-    /// How many words follow the first; the targets of a `br_table` are not counted.
+    /// Returns how many words follow the first; the targets of a `br_table` are not counted.
     #[inline(always)]
     pub(crate) const fn words(self) -> usize {
         (self.0 >> 15 & 3) as usize
     }
 
-    /// What the first word behind means, as [`Immediate`] has it.
+    /// Returns what the first word behind means, as [`Immediate`] has it.
     #[inline(always)]
     pub(crate) const fn immediate(self) -> u32 {
         self.0 >> 17 & 7
@@ -80,19 +80,19 @@ impl Packed {
         }
     }
 
-    /// Whether it is an op with a branch, the targets of a `br_table` left out.
+    /// Returns whether it is an op with a branch, the targets of a `br_table` left out.
     #[inline(always)]
     pub(crate) const fn is_branch(self) -> bool {
         self.0 >> 20 & 31 != 0
     }
 
-    /// Whether control never goes on to the op behind it.
+    /// Returns whether control never goes on to the op behind it.
     #[inline(always)]
     pub(crate) const fn ends_block(self) -> bool {
         self.0 >> 25 & 1 != 0
     }
 
-    /// Whether it leaves the function.
+    /// Returns whether it leaves the function.
     #[inline(always)]
     pub(crate) const fn returns(self) -> bool {
         self.0 >> 26 & 1 != 0
@@ -148,7 +148,7 @@ const NONE: u8 = u8::MAX;
 /// An op that this build does without.
 const LEFT_OUT: u8 = NONE - 1;
 
-/// Whether this build does without an op.
+/// Returns whether this build does without an op.
 const fn is_op_left_out(op: Op) -> bool {
     !FULL && op.is_beyond_integers() || !HOST_CALLS && op as u8 == Op::HostCall as u8
 }
@@ -203,7 +203,7 @@ pub(crate) fn packed(opcode: u8) -> Option<Packed> {
     PACKED.get(usize::from(NUMBERS[usize::from(opcode)])).copied()
 }
 
-/// Whether this is the number of an op that this build does without.
+/// Returns whether this is the number of an op that this build does without.
 pub(crate) fn is_left_out(opcode: u8) -> bool {
     !(FULL && HOST_CALLS) && NUMBERS[usize::from(opcode)] == LEFT_OUT
 }

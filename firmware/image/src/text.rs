@@ -18,15 +18,15 @@ const ACTING: [u32; 8] = [
     0xf3a0_8007, // U+E0000 to U+E01FF
 ];
 
-/// Whether a character does something to a terminal, to the end of a line or to the order of the text around
-/// it, or is not seen at all: control characters (line feeds and tabs among them), separators of lines, marks
-/// of direction, characters of no width.
+/// Returns whether a character does something to a terminal, to the end of a line or to the order of the text
+/// around it, or is not seen at all: control characters (line feeds and tabs among them), separators of
+/// lines, marks of direction, characters of no width.
 pub fn acts(c: char) -> bool {
     !is_plain(c.encode_utf8(&mut [0; 4]))
 }
 
-/// Whether nothing in a text [`acts`] on what shows it: the names of an image are so, and those of a seal. It
-/// is on every device, so it looks at the bytes of characters and decodes none.
+/// Returns whether nothing in a text [`acts`] on what shows it: the names of an image are so, and those of a
+/// seal. It is on every device, so it looks at the bytes of characters and decodes none.
 pub fn is_plain(text: &str) -> bool {
     // The bytes of the character so far.
     let mut latest = 0u32;

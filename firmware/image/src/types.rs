@@ -80,7 +80,7 @@ impl Ty {
         }
     }
 
-    /// Whether a register's 64 bits are a value of this type. 32-bit types stand zero-extended.
+    /// Returns whether a register's 64 bits are a value of this type. 32-bit types stand zero-extended.
     #[inline]
     pub fn fits(self, raw: u64) -> bool {
         let (bits, signed) = (BITS[self as usize].unsigned_abs(), BITS[self as usize] < 0);
@@ -150,7 +150,7 @@ pub enum Misfit {
 const BYTES_PTR: u8 = Ty::BytesPtr as u8;
 const STR_PTR: u8 = Ty::StrPtr as u8;
 
-/// Whether it is the first of the two that `bytes` and `str` take.
+/// Returns whether it is the first of the two that `bytes` and `str` take.
 pub(crate) const fn is_pointer(ty: u8) -> bool {
     ty == BYTES_PTR || ty == STR_PTR
 }

@@ -38,7 +38,7 @@ fn length(section: Section, by: i32) -> Vec<Word> {
     })
 }
 
-/// What each mutation of the sample is refused with.
+/// Returns what each mutation of the sample is refused with.
 fn refused() -> Vec<(Vec<Word>, VerifyError)> {
     use Section::*;
     use VerifyError as E;

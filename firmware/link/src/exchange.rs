@@ -51,12 +51,12 @@ impl Exchange {
         self.seq
     }
 
-    /// How often the request was sent.
+    /// Returns how often the request was sent.
     pub const fn sent(&self) -> u32 {
         self.sent
     }
 
-    /// What to do at this time, in microseconds of a clock that does not go back. After
+    /// Returns what to do at this time, in microseconds of a clock that does not go back. After
     /// [`Step::Send`] the caller sends, and asks again.
     pub fn step(&mut self, now_us: u64) -> Step {
         if self.sent > 0 && now_us < self.deadline_us {

@@ -150,7 +150,7 @@ impl<const N: usize> FrameReader<N> {
         Some(Frame { channel: *channel, payload, checksum })
     }
 
-    /// How frames fared so far.
+    /// Returns how frames fared so far.
     pub const fn counters(&self) -> FrameCounters {
         self.counters
     }

@@ -104,17 +104,17 @@ impl AuthResponder {
         }
     }
 
-    /// How many requests were refused, by these rules or by `serve`.
+    /// Returns how many requests were refused, by these rules or by `serve`.
     pub const fn refused(&self) -> u32 {
         self.refused
     }
 
-    /// Whether a session is under way.
+    /// Returns whether a session is under way.
     pub const fn in_session(&self) -> bool {
         self.active.is_some()
     }
 
-    /// Whether the holder of a key, or whoever knows a key's id, has asked for a session.
+    /// Returns whether the holder of a key, or whoever knows a key's id, has asked for a session.
     pub const fn is_opened(&self) -> bool {
         self.next.is_some() || self.active.is_some()
     }

@@ -35,7 +35,8 @@ impl Pattern {
         &self.0
     }
 
-    /// Whether an export's key is one of these. Takes at most as many steps as the product of both lengths.
+    /// Returns whether an export's key is one of these. Takes at most as many steps as the product of both
+    /// lengths.
     pub fn matches(&self, key: &str) -> bool {
         let (mut pattern, mut rest) = (self.0.as_bytes(), key.as_bytes());
         // Behind the last star, and what that star has not yet been taken for.
@@ -71,7 +72,7 @@ pub struct RoleKey {
 }
 
 impl RoleKey {
-    /// Whether its holder may call this export.
+    /// Returns whether its holder may call this export.
     pub fn allows(&self, export: &str) -> bool {
         self.role >= Role::Call && self.exports.iter().any(|pattern| pattern.matches(export))
     }

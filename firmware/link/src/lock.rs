@@ -97,7 +97,7 @@ impl Lock {
         half(&mac.finalize())
     }
 
-    /// Whether this is the message's tag; takes the same time wherever they differ.
+    /// Returns whether this is the message's tag; takes the same time wherever they differ.
     pub(crate) fn holds(&self, channel: Channel, counter: u64, message: &[u8], tag: &Tag) -> bool {
         self.tag(channel, counter, message).ct_eq(tag).into()
     }

@@ -669,7 +669,7 @@ pub struct Trace {
 }
 
 impl Trace {
-    /// How many of the entries asked for were overwritten before they could be read.
+    /// Returns how many of the entries asked for were overwritten before they could be read.
     pub const fn lost(&self, from: u32) -> u32 {
         self.first.saturating_sub(from)
     }

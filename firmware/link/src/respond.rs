@@ -28,7 +28,7 @@ impl Responder {
         Self { greeted: false, answered: None, answer: [0; MAX_FRAME], answer_len: 0, refused: 0 }
     }
 
-    /// How many requests were refused, by these rules or by `serve`.
+    /// Returns how many requests were refused, by these rules or by `serve`.
     pub const fn refused(&self) -> u32 {
         self.refused
     }

@@ -32,7 +32,7 @@ impl Opening {
         Self { secret, nonce }
     }
 
-    /// What to ask the device.
+    /// Returns what to ask the device.
     pub fn request(&self) -> Request {
         Request::Open { key: self.secret.id(), nonce: self.nonce }
     }

@@ -27,7 +27,7 @@ impl<'a> Tagged<'a> {
         Some(Self { counter: u64::from_le_bytes(*counter), message, tag })
     }
 
-    /// Whether the other side wrote this.
+    /// Returns whether the other side wrote this.
     pub(crate) fn holds(&self, channel: Channel, lock: &Lock) -> bool {
         lock.holds(channel, self.counter, self.message, self.tag)
     }

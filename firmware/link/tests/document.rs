@@ -130,7 +130,7 @@ fn the_tables_name_every_kind() {
     assert_eq!((kinds("Requests").len(), kinds("Responses").len()), (34, 26));
 }
 
-/// What stands behind `- \`NAME\`: ` in the list of enums, whole.
+/// Returns what stands behind `- \`NAME\`: ` in the list of enums, whole.
 fn entry(name: &str) -> String {
     let document = document();
     let after = document.split_once(&format!("\n- `{name}`: ")).unwrap().1;

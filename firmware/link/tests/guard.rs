@@ -62,7 +62,7 @@ impl Device {
         out
     }
 
-    /// What was run, greetings left out.
+    /// Returns what was run, greetings left out.
     fn run(&self) -> usize {
         self.served.iter().filter(|(_, request)| !matches!(request, Request::Hello { .. })).count()
     }

@@ -113,7 +113,7 @@ impl Edges {
         }
     }
 
-    /// What becomes readable when an edge came.
+    /// Returns what becomes readable when an edge came.
     pub fn fds(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
         self.lines.iter().map(|watched| watched.request.as_fd())
     }

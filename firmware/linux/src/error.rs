@@ -64,7 +64,7 @@ impl Error {
         Self { code, message: message.into(), help: None }
     }
 
-    /// What the operating system refused.
+    /// Returns what the operating system refused.
     pub fn system(what: &str, error: impl fmt::Display) -> Self {
         Self::new(Code::System, format!("{what}: {error}"))
     }

@@ -122,12 +122,12 @@ impl Watchdog {
         monotonic_ns().saturating_sub(self.0.turned_ns.load(Ordering::Relaxed)) / 1000
     }
 
-    /// Whether the main loop has hung since this was last asked.
+    /// Returns whether the main loop has hung since this was last asked.
     pub fn take_hung(&self) -> bool {
         self.0.hung.swap(false, Ordering::Relaxed)
     }
 
-    /// What makes outputs safe from now on.
+    /// Sets what makes outputs safe from now on.
     pub fn set_safe(&self, stores: SafeStores) {
         *lock(&self.0.safe) = stores.into();
     }

@@ -64,12 +64,12 @@ impl Host {
         }
     }
 
-    /// Whether it has a session, and with it a place.
+    /// Returns whether it has a session, and with it a place.
     pub fn is_served(&self) -> bool {
         self.service.role().is_some()
     }
 
-    /// What its place depends on.
+    /// Returns what its place depends on.
     pub fn seat(&self) -> Seat {
         Seat {
             role: self.service.role(),
@@ -96,12 +96,12 @@ impl Host {
         self.service.set_full(full);
     }
 
-    /// When it came, or was answered last.
+    /// Returns when it came, or was answered last.
     pub const fn heard_us(&self) -> u64 {
         self.heard_us
     }
 
-    /// Whether the connection is over.
+    /// Returns whether the connection is over.
     pub const fn is_gone(&self) -> bool {
         self.gone
     }
@@ -116,12 +116,12 @@ impl Host {
         self.service.end(device);
     }
 
-    /// Whether there is something to do for it that nothing has to come for.
+    /// Returns whether there is something to do for it that nothing has to come for.
     pub fn has_received(&self) -> bool {
         !self.received.is_empty()
     }
 
-    /// Whether something waits until the host reads.
+    /// Returns whether something waits until the host reads.
     pub fn has_unsent(&self) -> bool {
         !self.sending.is_empty()
     }
@@ -148,7 +148,7 @@ impl Host {
         answered
     }
 
-    /// What the latest request made count as good, by [`xmap_link::Thing::bit`].
+    /// Returns what the latest request made count as good, by [`xmap_link::Thing::bit`].
     pub fn touched(&self) -> u16 {
         self.service.touched()
     }
@@ -161,7 +161,7 @@ impl Host {
         self.held = Some(Held { things, upto, answer });
     }
 
-    /// What its answer waits for: things, and the number of the change.
+    /// Returns what its answer waits for: things, and the number of the change.
     pub fn held(&self) -> Option<(u16, u64)> {
         self.held.as_ref().map(|held| (held.things, held.upto))
     }
@@ -183,7 +183,7 @@ impl Host {
         }
     }
 
-    /// Whether it has asked for a restart of the device.
+    /// Returns whether it has asked for a restart of the device.
     pub const fn wants_reset(&self) -> bool {
         self.service.wants_reset()
     }

@@ -51,8 +51,8 @@ const fn limit_ms(us: u32) -> u32 {
     us.div_ceil(STEP_US) * (STEP_US / 1000)
 }
 
-/// How a transfer ended by the kernel's error (its `Documentation/i2c/fault-codes.rst`); `None` where no
-/// transfer began.
+/// Returns how a transfer ended by the kernel's error (its `Documentation/i2c/fault-codes.rst`); `None` where
+/// no transfer began.
 fn status(error: &io::Error) -> Option<BusStatus> {
     use rustix::io::Errno;
 

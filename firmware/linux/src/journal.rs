@@ -162,7 +162,7 @@ impl Journal {
     }
 }
 
-/// Who causes a line, and how much it matters.
+/// Returns who causes a line, and how much it matters.
 const fn kind(what: &DeviceEventKind) -> (Cause, Level) {
     match what {
         DeviceEventKind::Mounted | DeviceEventKind::Policy { .. } => (Cause::Service, Level::Info),

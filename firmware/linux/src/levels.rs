@@ -32,7 +32,7 @@ impl Levels {
         self.came.retain(|edge| edge.line != line);
     }
 
-    /// Whether edges of any line are wanted.
+    /// Returns whether edges of any line are wanted.
     pub fn wants_any(&self) -> bool {
         !(self.wanted[0] | self.wanted[1]).is_empty()
     }

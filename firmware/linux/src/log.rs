@@ -34,7 +34,7 @@ pub enum Level {
     Error = 3,
     /// It works, and not as it should.
     Warning = 4,
-    /// What an operator wants to know once.
+    /// Writes what an operator wants to know once.
     Info = 6,
     /// What a module says for its author.
     Debug = 7,
@@ -144,18 +144,19 @@ pub fn warn(text: impl Display) {
     log(Cause::Service, Level::Warning, text);
 }
 
-/// What an operator wants to know once.
+/// Writes what an operator wants to know once.
 pub fn info(text: impl Display) {
     log(Cause::Service, Level::Info, text);
 }
 
-/// What ends the program, and its way out on a line of its own.
+/// Writes what ends the program, and its way out on a line of its own.
 pub fn failure(error: &Error) {
     self::error(format_args!("error[X{:04}]: {}", error.code as u16, error.message));
     error.help.iter().for_each(|help| self::error(format_args!("help: {help}")));
 }
 
-/// Whether standard error is the journal: it reads the level from the line's beginning (sd-daemon(3)).
+/// Returns whether standard error is the journal: it reads the level from the line's beginning
+/// (sd-daemon(3)).
 fn journal() -> bool {
     static JOURNAL: OnceLock<bool> = OnceLock::new();
     *JOURNAL.get_or_init(|| env::var_os("JOURNAL_STREAM").is_some())

@@ -13,7 +13,7 @@ pub struct Manager {
 }
 
 impl Manager {
-    /// What the environment says that the manager expects.
+    /// Returns what the environment says that the manager expects.
     pub fn from_environment() -> Self {
         Self::new(sd_notify::watchdog_enabled())
     }

@@ -95,7 +95,7 @@ impl Door {
         Ok(Self(Some(keys)))
     }
 
-    /// Whether a session needs a key.
+    /// Returns whether a session needs a key.
     pub const fn is_guarded(&self) -> bool {
         self.0.is_some()
     }

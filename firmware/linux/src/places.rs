@@ -62,8 +62,8 @@ pub fn full(seats: impl Iterator<Item = Seat> + Clone, now_us: u64) -> Option<Ro
     hosts.filter_map(|host| host.role).min()
 }
 
-/// Who goes, as this host has just begun a session: the one that has been idle for longest, or else one of
-/// the lowest role. `None` where there is room.
+/// Returns who goes, as this host has just begun a session: the one that has been idle for longest, or else
+/// one of the lowest role. `None` where there is room.
 pub fn goes_for(seats: impl Iterator<Item = Seat> + Clone, new: usize, now_us: u64) -> Option<usize> {
     let hosts = seats.enumerate().filter(|(_, seat)| seat.role.is_some());
     if hosts.clone().count() <= MAX_HOSTS {
@@ -85,14 +85,14 @@ pub struct Room {
 }
 
 impl Room {
-    /// Whether a connection can be taken now.
+    /// Returns whether a connection can be taken now.
     pub const fn is_there(&self) -> bool {
         self.free > 0 || !self.may_go.is_empty()
     }
 }
 
-/// What there is for new connections of a socket. Each is taken, if not at once: it waits in the kernel while
-/// all strangers have just come.
+/// Returns what there is for new connections of a socket. Each is taken, if not at once: it waits in the
+/// kernel while all strangers have just come.
 pub fn room(seats: impl Iterator<Item = Seat>, socket: usize, now_us: u64) -> Room {
     let of_socket = |(_, seat): &(usize, Seat)| seat.role.is_none() && seat.socket == socket;
     let strangers: Vec<_> = seats.enumerate().filter(of_socket).collect();
@@ -108,7 +108,7 @@ pub fn room(seats: impl Iterator<Item = Seat>, socket: usize, now_us: u64) -> Ro
     }
 }
 
-/// When a connection goes for what it does not do; `None` is that it may stay.
+/// Returns when a connection goes for what it does not do; `None` is that it may stay.
 pub fn deadline_us(seat: &Seat) -> Option<u64> {
     seat.role.is_none().then(|| seat.since_us.saturating_add(STRANGER_US))
 }

@@ -116,7 +116,7 @@ impl Registers {
         Ok(Mapped { registers: Self::Simulated(chip), pads })
     }
 
-    /// Whether a file stands in for the chip.
+    /// Returns whether a file stands in for the chip.
     pub const fn simulated(&self) -> bool {
         matches!(self, Self::Simulated(_))
     }
@@ -168,7 +168,7 @@ impl Registers {
         }
     }
 
-    /// Whether a line is an output.
+    /// Returns whether a line is an output.
     pub fn is_output(&self, line: Line) -> bool {
         match self {
             Self::Chip(gpio, _) => gpio.is_output(line),

@@ -52,7 +52,7 @@ impl Scrapes {
         })
     }
 
-    /// Where it listens.
+    /// Returns where it listens.
     ///
     /// # Errors
     /// The system's.
@@ -60,7 +60,7 @@ impl Scrapes {
         self.listener.local_addr()
     }
 
-    /// What a rest is ended by.
+    /// Returns what a rest is ended by.
     pub fn sources(&self) -> Vec<(BorrowedFd<'_>, PollFlags)> {
         let room = if self.visitors.len() < MOST { PollFlags::IN } else { PollFlags::empty() };
         let visitors = self.visitors.iter().map(|visitor| {
@@ -70,7 +70,7 @@ impl Scrapes {
         std::iter::once((self.listener.as_fd(), room)).chain(visitors).collect()
     }
 
-    /// When the first connection has had its time; `u64::MAX` where there is none.
+    /// Returns when the first connection has had its time; `u64::MAX` where there is none.
     pub fn deadline_us(&self) -> u64 {
         self.visitors.iter().map(|visitor| visitor.ends_us).min().unwrap_or(u64::MAX)
     }

@@ -93,7 +93,8 @@ impl Signals {
         self.stop.clone()
     }
 
-    /// Whether the end was asked for. What woke a rest is left in the pipe: nothing comes after the end.
+    /// Returns whether the end was asked for. What woke a rest is left in the pipe: nothing comes after the
+    /// end.
     pub fn stop(&self) -> bool {
         self.stop.load(std::sync::atomic::Ordering::Relaxed)
     }

@@ -79,7 +79,7 @@ impl<'p, E: embedded_hal::digital::Error, D: DelayNs, H: HalHost, const N: usize
         self.error.take()
     }
 
-    /// What stands beside the pins.
+    /// Returns what stands beside the pins.
     pub fn host(&mut self) -> &mut H {
         &mut self.host
     }

@@ -26,7 +26,7 @@ pub struct Store<'m> {
 }
 
 impl Store<'_> {
-    /// Whether an image can be loaded into it; [`Mapper::load`] asks the same.
+    /// Returns whether an image can be loaded into it; [`Mapper::load`] asks the same.
     ///
     /// # Errors
     /// What it has too little of.
@@ -228,7 +228,7 @@ impl<'a, P: Port> Mapper<'a, P> {
         self.globals.get(..self.globals_len).unwrap_or_default()
     }
 
-    /// What has been counted since the load.
+    /// Returns what has been counted since the load.
     pub fn counters(&self) -> Counters {
         self.counters
     }

@@ -89,7 +89,7 @@ impl<'m> Memory<'m> {
     }
 }
 
-/// Where an access of a register and an offset begins.
+/// Returns where an access of a register and an offset begins.
 #[inline(always)]
 pub(crate) const fn address(register: u64, offset: u32) -> u64 {
     (register as u32) as u64 + offset as u64

@@ -124,7 +124,7 @@ pub(crate) struct Native<'r, P> {
 }
 
 impl<P: Port> Native<'_, P> {
-    /// Whether the line at a place is high.
+    /// Returns whether the line at a place is high.
     #[inline(always)]
     pub(crate) fn is_high(&mut self, (bank, mask): Place) -> bool {
         self.port.level(bank) & mask != 0

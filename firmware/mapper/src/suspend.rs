@@ -26,7 +26,7 @@ pub struct Suspended {
 }
 
 impl Suspended {
-    /// What had been counted.
+    /// Returns what had been counted.
     pub const fn counters(&self) -> Counters {
         self.counters
     }

@@ -173,7 +173,7 @@ fn roots_and_rounding() {
     }
 }
 
-/// What a conversion that traps gives, by whole numbers: `least` to `most` fit.
+/// Returns what a conversion that traps gives, by whole numbers: `least` to `most` fit.
 fn truncated(x: f64, least: i128, most: i128, bits: u32) -> Result<u64, TrapCode> {
     if x.is_nan() {
         return Err(TrapCode::InvalidConversion);

@@ -32,7 +32,7 @@ impl tiny_mapper::Log for Nothing {
 
 impl tiny_mapper::Port for Nothing {}
 
-/// What becomes of `f(x, y)` with this op between.
+/// Returns what becomes of `f(x, y)` with this op between.
 fn call(op: Op, x: u64, y: u64) -> Result<u64, LoadError> {
     let mut builder = ImageBuilder::new(BoardId::Rpi4b);
     let code: Vec<Word> = vec![op.abc(1, 1, 2), Op::Ret.abc(0, 0, 0)];

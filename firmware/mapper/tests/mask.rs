@@ -45,7 +45,7 @@ fn words(op: Op, line: u8) -> Vec<Word> {
     words
 }
 
-/// What the registers hold: the line, or its bank and masks, whatever of it the op takes for what.
+/// Returns what the registers hold: the line, or its bank and masks, whatever of it the op takes for what.
 fn arguments(line: u8) -> [[u64; 3]; 5] {
     let (bank, bit) = (u64::from(line / 32), 1 << (line % 32));
     let masks = [[bank, bit, 0], [bank, 0, bit], [bank, 0xffff_ffff, 0x5555_5555]];
@@ -65,7 +65,7 @@ fn image(board: &Board, mine: Option<u8>) -> ImageBuilder<'static> {
     builder
 }
 
-/// What reached the port of an image, with all arguments. Nothing, where it does not verify.
+/// Returns what reached the port of an image, with all arguments. Nothing, where it does not verify.
 fn run(builder: &ImageBuilder<'_>, line: u8) -> Option<Vec<Did>> {
     let words = builder.build().ok()?;
     let image = Image::verify(&words).expect("the builder has verified it");

@@ -97,7 +97,7 @@ impl<'c> Checked<'c> {
         self.slots
     }
 
-    /// Where the code of an op begins, if it is one.
+    /// Returns where the code of an op begins, if it is one.
     pub fn place(&self, op: u32) -> Option<u32> {
         self.table.get(op as usize).copied().filter(|place| *place != 0)
     }
@@ -194,7 +194,7 @@ impl Checker<'_> {
         loads.fold(0, |all, registers| all | registers)
     }
 
-    /// Where the code of an op begins for a branch: behind the loads of the window.
+    /// Returns where the code of an op begins for a branch: behind the loads of the window.
     fn body(&self, at: usize) -> usize {
         let from = self.entry(at);
         let rest = self.words.get(from..).unwrap_or_default();
@@ -270,7 +270,7 @@ impl Checker<'_> {
         usize::try_from(place.at as i64 + 1 + i64::from(op.offset)).map_err(|_| Why::Branch)
     }
 
-    /// Whether everything but the fuel is as the op leaves it.
+    /// Returns whether everything but the fuel is as the op leaves it.
     fn is_done(&mut self, op: &Op, place: Place, state: &State) -> Result<bool, Why> {
         for need in op.needs {
             let holds = match need {

@@ -199,7 +199,7 @@ impl<'f, 'b> Function<'f, 'b> {
         }
     }
 
-    /// Where an op's code begins for a branch: behind the loads of the window.
+    /// Returns where an op's code begins for a branch: behind the loads of the window.
     fn body(&self, at: usize) -> usize {
         let mut to = self.table.get(self.start as usize + at).copied().unwrap_or(0) as usize;
         while is_window_load(self.out.get(to)) {
@@ -332,8 +332,8 @@ impl<'f, 'b> Function<'f, 'b> {
     }
 }
 
-/// Whether a word loads registers of the window that have a machine register: what stands in front of an op
-/// that is gone on with from elsewhere.
+/// Returns whether a word loads registers of the window that have a machine register: what stands in front of
+/// an op that is gone on with from elsewhere.
 fn is_window_load(word: u32) -> bool {
     let from_window = word >> 5 & 31 == WINDOW;
     from_window

@@ -31,7 +31,7 @@ impl Deadlines {
         self.starved = at;
     }
 
-    /// When the timer has to interrupt.
+    /// Returns when the timer has to interrupt.
     pub fn next(&self) -> Option<u64> {
         match (self.alarm, self.starved) {
             (Some(one), Some(other)) => Some(one.min(other)),
@@ -39,7 +39,7 @@ impl Deadlines {
         }
     }
 
-    /// What has come at this count.
+    /// Returns what has come at this count.
     pub fn take(&mut self, now: u64) -> Due {
         let take = |at: &mut Option<u64>| at.take_if(|at| *at <= now).is_some();
         Due { alarm: take(&mut self.alarm), starved: take(&mut self.starved) }

@@ -110,7 +110,7 @@ mod tests {
     const ROOMS: Range<usize> = 0x1000_0000..0x1a00_0000;
     const LASTING: Range<usize> = 0x0b00_0000..0x0b00_1000;
 
-    /// What a tree with these properties in `/chosen` hands over.
+    /// Returns what a tree with these properties in `/chosen` hands over.
     fn read(properties: &[(&str, &[u8])]) -> Result<(Option<Range<usize>>, String), HandoverError> {
         let mut chosen = DeviceTreeNode::builder("chosen").unwrap();
         for &(name, value) in properties {

@@ -172,7 +172,7 @@ pub fn receive() -> Option<u8> {
     })
 }
 
-/// Whether bytes of the link wait.
+/// Returns whether bytes of the link wait.
 pub fn has_received() -> bool {
     with(|state| !state.notes.bytes.is_empty())
 }
@@ -202,7 +202,7 @@ pub fn lost_edges() -> u32 {
     with(|state| state.notes.take_lost_edges())
 }
 
-/// What makes the outputs safe where the main loop cannot: from now on, in the place of any before.
+/// Sets what makes the outputs safe where the main loop cannot: from now on, in the place of any before.
 pub fn set_safe(stores: SafeStores) {
     let prepared = Prepared::from(stores);
     with(|state| state.safe = Some(prepared));
@@ -275,8 +275,8 @@ impl State {
     }
 }
 
-/// How often the main loop did not feed in time, and the outputs were made safe without it, since this was
-/// last asked.
+/// Returns how often the main loop did not feed in time, and the outputs were made safe without it, since
+/// this was last asked.
 pub fn take_starved() -> u32 {
     with(|state| mem::take(&mut state.notes.starved))
 }

@@ -37,7 +37,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// What the compiler makes of a module with two exports: `follow`, which drives the lamp by the
+/// Returns what the compiler makes of a module with two exports: `follow`, which drives the lamp by the
 /// button, and `blink`, which drives it for 5 ms three times.
 fn panel() -> Result<Vec<Word>, Box<dyn Error>> {
     let mut builder = ImageBuilder::new(BoardId::Rpi4b);

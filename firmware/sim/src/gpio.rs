@@ -154,7 +154,7 @@ impl Gpio {
         Ok(())
     }
 
-    /// What is connected to a line from outside.
+    /// Returns what is connected to a line from outside.
     pub fn connected(&self, line: Line) -> Option<bool> {
         self.driven.contains(line).then_some(self.external.contains(line))
     }

@@ -53,7 +53,7 @@ impl fmt::Display for Unfit {
 
 impl std::error::Error for Unfit {}
 
-/// What a parameter takes, for messages.
+/// Returns what a parameter takes, for messages.
 pub(crate) fn expected(ty: Ty) -> &'static str {
     match ty {
         Ty::Bool => "a bool: true, false, 1 or 0",
@@ -102,7 +102,7 @@ fn raw_of(ty: Ty, n: i128) -> Result<u64, Unfit> {
 }
 
 impl Value {
-    /// What a register holds, read as this type. Bits that the type does not have are dropped.
+    /// Returns what a register holds, read as this type. Bits that the type does not have are dropped.
     pub const fn from_raw(ty: Ty, raw: u64) -> Self {
         match ty {
             Ty::Bool => Self::Bool(raw as u32 != 0),

@@ -42,7 +42,7 @@ fn a_transfer_is_recorded_and_takes_its_time_on_the_wire() {
     assert_eq!(board.write_read(&I2cRow::new(2, 0x48, 100_000, [1, 1], 1_000), &[], &mut []), None);
 }
 
-/// What a logic analyser finds in the levels of the two lines.
+/// Returns what a logic analyser finds in the levels of the two lines.
 fn decoded(board: &SimBoard) -> String {
     let [sda, scl] = [2, 3].map(|n| Line::new(n).unwrap());
     let (mut data, mut clock) = (true, true);

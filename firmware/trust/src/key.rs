@@ -31,15 +31,15 @@ impl PublicKey {
         KeyId(id)
     }
 
-    /// Whether the bytes are a point of the curve that is fit for a key: not one of small order, for which
-    /// anybody can make signatures.
+    /// Returns whether the bytes are a point of the curve that is fit for a key: not one of small order, for
+    /// which anybody can make signatures.
     pub fn is_sound(&self) -> bool {
         VerifyingKey::from_bytes(&self.0).is_ok_and(|key| !key.is_weak())
     }
 
-    /// Whether this is the key's signature over the message, by the strict rules: a canonical scalar, no
-    /// point of small order, and the equation without a cofactor. So no signature can be changed into another
-    /// one that holds, too.
+    /// Returns whether this is the key's signature over the message, by the strict rules: a canonical scalar,
+    /// no point of small order, and the equation without a cofactor. So no signature can be changed into
+    /// another one that holds, too.
     pub(crate) fn verifies(&self, message: &[u8], signature: &[u8; 64]) -> bool {
         let key = VerifyingKey::from_bytes(&self.0);
         key.is_ok_and(|key| key.verify_strict(message, &Signature::from_bytes(signature)).is_ok())

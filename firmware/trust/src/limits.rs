@@ -69,8 +69,8 @@ impl Limit {
         Self::ALL.get(usize::from(number)).copied()
     }
 
-    /// What holds where no owner says otherwise, on every target, so that a call and its waits end before a
-    /// watchdog does.
+    /// Returns what holds where no owner says otherwise, on every target, so that a call and its waits end
+    /// before a watchdog does.
     pub const fn default(self) -> u32 {
         match self {
             // What a slot holds.
@@ -90,12 +90,12 @@ impl Limit {
         }
     }
 
-    /// Whether it is a least, and not a most.
+    /// Returns whether it is a least, and not a most.
     pub const fn is_least(self) -> bool {
         matches!(self, Self::Period)
     }
 
-    /// What an image asks for of it; `None` where it has no use for it, or does not say.
+    /// Returns what an image asks for of it; `None` where it has no use for it, or does not say.
     pub fn asked(self, image: &Image<'_>) -> Option<u32> {
         let capped = |n: u64| u32::try_from(n).unwrap_or(u32::MAX);
         let header = image.header();
@@ -129,7 +129,7 @@ impl fmt::Display for Limit {
     }
 }
 
-/// Whether an image has an op that waits, or that transfers on a bus, which is charged as a wait.
+/// Returns whether an image has an op that waits, or that transfers on a bus, which is charged as a wait.
 fn waits(image: &Image<'_>) -> bool {
     let timed = |op: Op, first| {
         let cost = op.host_function(first).map(|function| function.row().cost);

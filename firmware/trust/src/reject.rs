@@ -98,7 +98,7 @@ impl Reject {
         }
     }
 
-    /// What a host needs beside the number to tell the same: two numbers and a text.
+    /// Returns what a host needs beside the number to tell the same: two numbers and a text.
     pub fn details(&self) -> ([u32; 2], &str) {
         match self {
             Self::Seal(SealError::Length) => ([1, 0], ""),

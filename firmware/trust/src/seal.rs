@@ -144,7 +144,7 @@ impl Seal {
         part(&self.to_bytes(), 0)
     }
 
-    /// Whether the signature is this key's, by the strict rules of Ed25519.
+    /// Returns whether the signature is this key's, by the strict rules of Ed25519.
     pub fn is_signed_by(&self, key: &PublicKey) -> bool {
         key.verifies(&self.message(), &self.signature)
     }
@@ -175,8 +175,8 @@ fn text<const N: usize>(bytes: &[u8; N]) -> Option<String<N>> {
     String::try_from(text).ok()
 }
 
-/// Whether a name or an origin may stand in a seal: it is printed where an image is refused, so nothing in it
-/// acts on what shows it.
+/// Returns whether a name or an origin may stand in a seal: it is printed where an image is refused, so
+/// nothing in it acts on what shows it.
 pub fn is_well_formed(text: &str) -> bool {
     !text.is_empty() && is_plain(text)
 }

@@ -376,7 +376,7 @@ fn a_process_with_little_memory_is_enough() {
     }
 }
 
-/// What `xmap` says within a minute, and that it is an error of the input.
+/// Returns what `xmap` says within a minute, and that it is an error of the input.
 fn refused(arguments: &[&str], folder: &Path) -> String {
     let mut child = Command::new(env!("CARGO_BIN_EXE_xmap"))
         .args(arguments)

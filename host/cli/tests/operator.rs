@@ -19,7 +19,7 @@ use xmap_client::PortName;
 use xmap_image::OwnedImage;
 use xmap_link::{DeviceEvent, DeviceEventKind, ImageState, RollbackReason, TrapReport};
 
-/// What a verb printed on both outputs, and its exit status. The port reads `PORT`.
+/// Returns what a verb printed on both outputs, and its exit status. The port reads `PORT`.
 fn xmap(fake: &Fake, args: &[&str]) -> (String, String, i32) {
     let port = fake.port.to_string();
     let args = args.iter().map(|arg| if *arg == "PORT" { port.as_str() } else { *arg });

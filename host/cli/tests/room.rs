@@ -26,7 +26,7 @@ fn tables(count: usize) -> Vec<u8> {
     image(|builder| builder.tables = vec![Table { initial: 65_535, capacity: 65_535 }; count])
 }
 
-/// What a verb prints of a file, and its status.
+/// Returns what a verb prints of a file, and its status.
 fn xmap(verb: &str, file: &Path) -> (String, Option<i32>) {
     let output = Command::new(env!("CARGO_BIN_EXE_xmap")).arg(verb).arg(file).output().unwrap();
     let text = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap());

@@ -57,7 +57,7 @@ fn shown(arguments: &[&str]) -> (String, i32) {
     (String::from_utf8([output.stdout, output.stderr].concat()).unwrap(), output.status.code().unwrap())
 }
 
-/// Whether nothing in it acts, but the line feeds between its lines.
+/// Returns whether nothing in it acts, but the line feeds between its lines.
 fn is_calm(text: &str) -> bool {
     text.lines().all(xmap_image::is_plain)
 }

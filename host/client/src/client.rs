@@ -88,7 +88,7 @@ impl Client {
         Ok(&self.hello)
     }
 
-    /// Who the device said it is.
+    /// Returns who the device said it is.
     pub fn hello(&self) -> &Hello {
         &self.hello
     }
@@ -98,7 +98,7 @@ impl Client {
         BoardId::from_u16(self.hello.board).map_or(&RPI4B, BoardId::board)
     }
 
-    /// Who may ask the device what.
+    /// Returns who may ask the device what.
     pub fn admission(&self) -> Admission {
         match self.session.role() {
             Some(role) => Admission::Role(role),
@@ -142,7 +142,7 @@ impl Client {
         self.session.port()
     }
 
-    /// How the device is.
+    /// Returns how the device is.
     ///
     /// # Errors
     ///
@@ -335,7 +335,7 @@ impl Client {
         }
     }
 
-    /// What came unasked since the last time, oldest first; waits for nothing.
+    /// Returns what came unasked since the last time, oldest first; waits for nothing.
     pub fn take_incoming(&mut self) -> impl Iterator<Item = Incoming> + use<> {
         self.session.take_incoming().into_iter()
     }
@@ -354,7 +354,7 @@ impl Client {
         self.session.ask(request)
     }
 
-    /// What is left of the time for everything ([`Options::total`]).
+    /// Returns what is left of the time for everything ([`Options::total`]).
     pub(super) fn left(&self) -> Option<Duration> {
         self.session.left()
     }

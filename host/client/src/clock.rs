@@ -14,7 +14,7 @@ pub fn now_us() -> i64 {
 }
 
 impl Client {
-    /// What the wall clock says, and what waits for it; `None` where the firmware knows none.
+    /// Returns what the wall clock says, and what waits for it; `None` where the firmware knows none.
     ///
     /// # Errors
     ///

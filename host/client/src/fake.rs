@@ -46,7 +46,8 @@ pub(super) struct Faults {
 }
 
 impl Faults {
-    /// How often to ask: until an answer comes, however late a busy machine makes it, where one comes at all.
+    /// Returns how often to ask: until an answer comes, however late a busy machine makes it, where one comes
+    /// at all.
     pub(super) fn attempts(&self) -> u32 {
         if self.echo || self.lose_requests.len() > 8 { 3 } else { 100 }
     }
@@ -124,7 +125,7 @@ impl Fake {
         Self { port, calls, served: Some(served) }
     }
 
-    /// What the slots of the device came to. Waits until its client is gone.
+    /// Returns what the slots of the device came to. Waits until its client is gone.
     pub(super) fn slots(&mut self) -> Slots {
         self.served.take().unwrap().join().unwrap().unwrap()
     }

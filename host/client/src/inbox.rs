@@ -39,7 +39,7 @@ pub(super) struct Inbox {
 }
 
 impl Inbox {
-    /// What came on a channel, or would have come on it without a session.
+    /// Takes what came on a channel, or would have come on it without a session.
     pub(super) fn unasked(&mut self, channel: u8, payload: &[u8]) {
         match Channel::from_u8(channel) {
             Some(Channel::Defmt) => self.defmt(payload),

@@ -14,7 +14,7 @@ const POLL: Duration = Duration::from_millis(50);
 const PATIENCE: Duration = Duration::from_secs(20);
 
 impl Client {
-    /// What of the device outlives a restart; `None` where its firmware does not say.
+    /// Returns what of the device outlives a restart; `None` where its firmware does not say.
     ///
     /// # Errors
     ///
@@ -29,8 +29,8 @@ impl Client {
         }
     }
 
-    /// Whether things ([`Thing::bit`]) that count as good are on the device's storage; waits while one is
-    /// being written. `None` where the device has no storage: it promises nothing.
+    /// Returns whether things ([`Thing::bit`]) that count as good are on the device's storage; waits while
+    /// one is being written. `None` where the device has no storage: it promises nothing.
     ///
     /// # Errors
     ///

@@ -44,7 +44,7 @@ impl Metrics {
 }
 
 impl Client {
-    /// What the device has counted.
+    /// Returns what the device has counted.
     ///
     /// # Errors
     ///

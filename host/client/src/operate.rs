@@ -28,7 +28,7 @@ pub struct Swapped {
 pub type Switch = Result<Swapped, ImageState>;
 
 impl Client {
-    /// Whether the device's firmware has modules that can be swapped.
+    /// Returns whether the device's firmware has modules that can be swapped.
     pub fn has_modules(&self) -> bool {
         self.hello().features & features::SWAP != 0
     }
@@ -44,7 +44,7 @@ impl Client {
         Err(self.error(ErrorCode::NoFeature, message).help(help.to_string()))
     }
 
-    /// How a module is; `None` where the device has no module with this number.
+    /// Returns how a module is; `None` where the device has no module with this number.
     ///
     /// # Errors
     ///
@@ -58,7 +58,7 @@ impl Client {
         }
     }
 
-    /// How each module is, by number.
+    /// Returns how each module is, by number.
     ///
     /// # Errors
     ///
@@ -121,8 +121,8 @@ impl Client {
         self.done(&Request::Reset { module })
     }
 
-    /// What happened from number `from` on, each with its number, and the number that the next will have.
-    /// Where some are no longer held, the numbers begin later.
+    /// Returns what happened from number `from` on, each with its number, and the number that the next will
+    /// have. Where some are no longer held, the numbers begin later.
     ///
     /// # Errors
     ///

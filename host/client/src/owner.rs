@@ -9,8 +9,8 @@ use crate::client::Client;
 use crate::error::{Error, ErrorCode};
 
 impl Client {
-    /// Whether the device has an owner, and takes images with a seal alone. Without one it is a development
-    /// build.
+    /// Returns whether the device has an owner, and takes images with a seal alone. Without one it is a
+    /// development build.
     pub fn takes_seals(&self) -> bool {
         self.hello().features & features::TRUST != 0
     }
@@ -25,7 +25,7 @@ impl Client {
         Err(self.error(ErrorCode::NoFeature, "a development build, which has no policy").help(help))
     }
 
-    /// How hosts fare; nothing was counted on a device that does not know the question.
+    /// Returns how hosts fare; nothing was counted on a device that does not know the question.
     ///
     /// # Errors
     ///
@@ -38,7 +38,7 @@ impl Client {
         }
     }
 
-    /// What the device trusts; a development device has nothing to say.
+    /// Returns what the device trusts; a development device has nothing to say.
     ///
     /// # Errors
     ///
@@ -63,8 +63,8 @@ impl Client {
         status.last.filter(|last| u16::from(last.code) == code)
     }
 
-    /// What an image may ask the device for, by limit; `None` where its firmware has no limits. Those that
-    /// are not known here are left out.
+    /// Returns what an image may ask the device for, by limit; `None` where its firmware has no limits. Those
+    /// that are not known here are left out.
     ///
     /// # Errors
     ///

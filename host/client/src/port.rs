@@ -261,7 +261,7 @@ fn help(port: &PortName, error: &io::Error) -> Option<String> {
     }
 }
 
-/// What to do about a serial port that cannot be opened, by the operating system's words.
+/// Returns what to do about a serial port that cannot be opened, by the operating system's words.
 fn serial_help(reason: &str) -> String {
     if reason.contains("typewriter") || reason.contains("inappropriate ioctl") {
         "it is a file, and no serial port; `xmap devices --list` has the ports of this machine"

@@ -33,7 +33,7 @@ impl Recorder {
         Self { next }
     }
 
-    /// What happened since the last time, in order: `GPSET0 0x00020000` for each store to a set or
+    /// Returns what happened since the last time, in order: `GPSET0 0x00020000` for each store to a set or
     /// clear register, `log LEVEL TEXT` for each message. defmt frames are dropped.
     ///
     /// # Errors

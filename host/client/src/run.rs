@@ -117,7 +117,7 @@ pub fn run_call_in(
     Ok(Called { name: name.into(), export, outcome, missing })
 }
 
-/// Whether it is the first of the two that `bytes` and `str` take.
+/// Returns whether it is the first of the two that `bytes` and `str` take.
 fn is_pointer(ty: &Ty) -> bool {
     matches!(ty, Ty::BytesPtr | Ty::StrPtr)
 }

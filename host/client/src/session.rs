@@ -171,7 +171,7 @@ impl Session {
         }
     }
 
-    /// What is left of the time for everything; `None` where there is no limit.
+    /// Returns what is left of the time for everything; `None` where there is no limit.
     pub(super) fn left(&self) -> Option<Duration> {
         self.total.map(|total| total.saturating_sub(self.started.elapsed()))
     }

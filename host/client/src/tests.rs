@@ -8,7 +8,7 @@ use super::fake::{Fake, Faults};
 use super::*;
 use crate::error::{Error, ErrorCode};
 
-/// Where something is lost on purpose, the test has to wait for it. Where nothing is, a busy machine
+/// Returns where something is lost on purpose, the test has to wait for it. Where nothing is, a busy machine
 /// must not make the client ask twice.
 fn options(faults: &Faults) -> Options {
     let lossy = faults.echo || !faults.lose_requests.is_empty() || !faults.lose_answers.is_empty();

@@ -130,7 +130,7 @@ impl Client {
         }
     }
 
-    /// Why a module's image was taken back: the latest reason since then.
+    /// Returns why a module's image was taken back: the latest reason since then.
     fn why(&mut self, module: u8, since: u32) -> Result<Option<RollbackReason>, Error> {
         let (happenings, _) = self.happenings(since)?;
         let reason = |happening: &DeviceEvent| match happening.what {

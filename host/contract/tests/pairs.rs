@@ -385,7 +385,7 @@ fn of_bits(ty: Ty, bits: u64) -> Number {
     }
 }
 
-/// Whether a client that was made for `old` fares with the new panel as with the old one.
+/// Returns whether a client that was made for `old` fares with the new panel as with the old one.
 fn works_on_the_wire(old: &ContractExport, new: Option<&ContractExport>, words: &[u32]) -> bool {
     let Some(new) = new else { return false };
     let mut rounds = old.params.iter().map(|p| meant(&p.ty).len()).max().unwrap_or(0);
@@ -490,7 +490,7 @@ fn works_once(old: &ContractExport, new: &ContractExport, words: &[u32], round: 
     old.results.len() <= new.results.len()
 }
 
-/// Whether bytes that a client gives are freed by one side, and changed by nobody who may not.
+/// Returns whether bytes that a client gives are freed by one side, and changed by nobody who may not.
 fn is_freed_once(client: &Typed, panel: &Typed) -> bool {
     let (Some(client), Some(panel)) = (client.value.owner(), panel.value.owner()) else { return false };
     let frees = usize::from(client != Owner::Own) + usize::from(panel == Owner::Own);

@@ -155,7 +155,7 @@ impl Device {
         Ok(Self { name, port, drivable, jobs, shared })
     }
 
-    /// What is known of it.
+    /// Returns what is known of it.
     pub fn state(&self) -> MutexGuard<'_, State> {
         self.shared.state()
     }
@@ -166,12 +166,12 @@ impl Device {
         Watch(self.shared.clone())
     }
 
-    /// What callers hold of it.
+    /// Returns what callers hold of it.
     pub(crate) fn held(&self) -> Arc<Held> {
         self.shared.held.clone()
     }
 
-    /// Whether there is a session.
+    /// Returns whether there is a session.
     ///
     /// # Errors
     /// X1506.

@@ -268,7 +268,7 @@ fn states(device: &Device, app: &App, prefix: &str) -> Vec<(String, String)> {
     all
 }
 
-/// What a message asks for.
+/// Returns what a message asks for.
 fn command<'a>(app: &'a App, config: &MqttConfig, message: &Publish) -> Result<(&'a Device, Ask), Problem> {
     if message.retain {
         return Err(Problem::bad("a command that a broker kept is nobody's wish any more"));

@@ -32,7 +32,7 @@ pub struct LineOf {
 }
 
 impl LineOf {
-    /// Whether somebody outside may drive it.
+    /// Returns whether somebody outside may drive it.
     pub fn is_input(&self) -> bool {
         self.mode != PinMode::Out
     }

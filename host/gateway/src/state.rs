@@ -144,7 +144,7 @@ impl State {
         banks.get(usize::from(line / 32)).map(|bank| bank >> (line % 32) & 1 != 0)
     }
 
-    /// How the device is, for lists.
+    /// Returns how the device is, for lists.
     pub fn brief(&self, name: &str, port: &str) -> Json {
         json!({
             "name": name,
@@ -171,7 +171,7 @@ impl State {
         })
     }
 
-    /// How the device is: its own counters and its modules.
+    /// Returns how the device is: its own counters and its modules.
     pub fn status_json(&self, shelf: &Shelf) -> Json {
         let maps = shelf.maps();
         json!({

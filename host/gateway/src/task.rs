@@ -478,7 +478,7 @@ impl From<Problem> for Failed {
     }
 }
 
-/// Whether the session is over with this error.
+/// Returns whether the session is over with this error.
 fn is_broken(error: &Error) -> bool {
     use ErrorCode::{BadAnswer, DeviceRestarted, LinkBroken, NoAnswer};
     matches!(error.code, LinkBroken | NoAnswer | DeviceRestarted | BadAnswer)

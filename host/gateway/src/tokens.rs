@@ -42,7 +42,7 @@ impl Token {
         Self { name: name.into(), hash, role: Role::Own, exports: vec![crate::config::any()], devices: None }
     }
 
-    /// Whether the holder may see a device.
+    /// Returns whether the holder may see a device.
     pub fn sees(&self, device: &str) -> bool {
         self.devices.as_ref().is_none_or(|devices| devices.iter().any(|name| name == device))
     }
@@ -60,7 +60,7 @@ impl Token {
         Err(Problem::new(StatusCode::FORBIDDEN, Code::TokenTooLow, detail))
     }
 
-    /// Whether the holder may call an export.
+    /// Returns whether the holder may call an export.
     pub fn may_call(&self, key: &str) -> bool {
         self.role >= Role::Call && self.exports.iter().any(|pattern| pattern.matches(key))
     }
@@ -90,7 +90,7 @@ impl Tokens {
         Self(tokens)
     }
 
-    /// Whether nobody may ask anything.
+    /// Returns whether nobody may ask anything.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

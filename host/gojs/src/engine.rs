@@ -237,7 +237,7 @@ fn module_error(error: wasmi::Error) -> Error {
     Error::Module(error.to_string())
 }
 
-/// Why the module stopped: what an import answered, or a trap.
+/// Returns why the module stopped: what an import answered, or a trap.
 fn stopped(error: wasmi::Error) -> Error {
     match error.downcast_ref::<Error>() {
         Some(error) => error.clone(),

@@ -59,7 +59,7 @@ impl Events {
         }
     }
 
-    /// Whether Go has not taken up this timeout yet.
+    /// Returns whether Go has not taken up this timeout yet.
     pub(crate) fn is_scheduled(&self, id: i32) -> bool {
         self.scheduled.contains_key(&id)
     }
@@ -104,7 +104,7 @@ impl Events {
         self.tasks.push_back(Task::Call(callback, args));
     }
 
-    /// When the next timer is due.
+    /// Returns when the next timer is due.
     pub(crate) fn next_due(&self) -> Option<u64> {
         self.timers.first_key_value().map(|((due_ns, _), _)| *due_ns)
     }
@@ -122,7 +122,7 @@ impl Events {
         Some(task)
     }
 
-    /// Whether nothing waits.
+    /// Returns whether nothing waits.
     pub(crate) fn is_empty(&self) -> bool {
         self.timers.is_empty() && self.tasks.is_empty()
     }

@@ -165,7 +165,7 @@ impl Program {
         Ok(self.state())
     }
 
-    /// How the program is.
+    /// Returns how the program is.
     pub fn state(&self) -> State {
         match self.host.exited.get() {
             Some(code) => State::Exited(code),

@@ -133,8 +133,8 @@ pub(crate) fn to_js(value: &Value) -> Result<JsValue, String> {
     }
 }
 
-/// What JavaScript returned: a value, or anything else as JSON has it; nothing for `undefined`
-/// and for `null`, which is a Go function's nil.
+/// Returns what JavaScript returned: a value, or anything else as JSON has it; nothing for `undefined` and
+/// for `null`, which is a Go function's nil.
 pub(crate) fn from_js(value: &JsValue, js: &mut Context) -> JsResult<Option<Answer>> {
     if value.is_null_or_undefined() {
         return Ok(None);

@@ -64,7 +64,7 @@ fn tables(reader: &mut Reader<'_>, root: &Table<'_>) -> TrustPolicy {
     policy
 }
 
-/// What a key may do. Everything has to be said: what is not named is not allowed.
+/// Returns what a key may do. Everything has to be said: what is not named is not allowed.
 fn key(reader: &mut Reader<'_>, table: &Table<'_>) -> Option<TrustedKey> {
     const KEYS: &[&str] = &["key", "origins", "modules", "boards", "lines", "ops"];
     reader.only(table, KEYS);

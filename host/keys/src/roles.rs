@@ -110,7 +110,7 @@ pub fn add_role_key(keys: &mut RoleKeys, path: &Path, key: RoleKey) -> Result<()
     })
 }
 
-/// Whether something stands at the path.
+/// Returns whether something stands at the path.
 pub fn exists(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok()
 }

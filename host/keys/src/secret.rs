@@ -132,7 +132,7 @@ pub(crate) fn not_a_key(path: &Path, text: &str, kind: FileKind, wanted: &str, w
     }
 }
 
-/// Whether a key's file is its owner's alone, where the system knows such a thing.
+/// Returns whether a key's file is its owner's alone, where the system knows such a thing.
 #[cfg(unix)]
 pub(crate) fn closed(path: &Path) -> Result<(), Diagnostic> {
     use std::os::unix::fs::PermissionsExt;

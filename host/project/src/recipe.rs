@@ -98,7 +98,7 @@ fn is_fresh(manifest: &Manifest, recipe: &Recipe) -> bool {
     !missing && newest(manifest).is_none_or(|time| time <= built)
 }
 
-/// When the source that was saved last was saved.
+/// Returns when the source that was saved last was saved.
 fn newest(manifest: &Manifest) -> Option<SystemTime> {
     sources(manifest).iter().filter_map(|path| modified(path)).max()
 }

@@ -152,7 +152,7 @@ fn mistake(source: &Arc<Source>, error: &ScriptError) -> Diagnostic {
     Diagnostic::new(code, Place::text(source, span), error.kind.to_string())
 }
 
-/// What lets time pass.
+/// Returns what lets time pass.
 fn way_out(standstill: &Standstill) -> &'static str {
     match standstill {
         Standstill::Feedback { line: Some(_), .. } => {

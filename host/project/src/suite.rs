@@ -61,7 +61,7 @@ fn is_same(a: &Path, b: &Path) -> bool {
     a == b || matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
 }
 
-/// Whether the file is a manifest, and not another text of TOML.
+/// Returns whether the file is a manifest, and not another text of TOML.
 fn is_manifest(path: &Path) -> bool {
     path.extension().is_some_and(|ending| ending == "toml")
         && fs::read(path).is_ok_and(|bytes| FileKind::of(path, &bytes) == FileKind::Manifest)

@@ -149,7 +149,7 @@ fn said(words: &[OsString], argument: &str) -> Option<String> {
     output.status.success().then(|| text.lines().next().unwrap_or_default().trim().to_owned())
 }
 
-/// Whether Rust has the target of panels; `None` where there is no Rust to ask.
+/// Returns whether Rust has the target of panels; `None` where there is no Rust to ask.
 pub fn has_rust_target() -> Option<bool> {
     let mut rustc = Command::new("rustc");
     rustc.args(["--print", "target-libdir", "--target", RUST_TARGET]);
@@ -159,7 +159,7 @@ pub fn has_rust_target() -> Option<bool> {
     Some(output.status.success() && filled)
 }
 
-/// What to do about a build that failed, by what the compiler said.
+/// Returns what to do about a build that failed, by what the compiler said.
 pub fn hint(program: &str, said: &str) -> Option<String> {
     let name = tool(program).map_or(program, |tool| tool.name);
     let has = |text: &str| said.contains(text);

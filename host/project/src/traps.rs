@@ -9,7 +9,7 @@ use xmap_compiler::map::{Origin, SourceMap};
 use xmap_device::{Hook, MountError};
 use xmap_image::limits::DEFAULT_FUEL;
 
-/// Why a call stopped, in words.
+/// Returns why a call stopped, in words.
 pub fn reason(trap: &Trap) -> String {
     let detail = trap.detail;
     match trap.code {
@@ -42,7 +42,7 @@ pub fn reason(trap: &Trap) -> String {
     }
 }
 
-/// Where a trap happened, through the map of its image.
+/// Returns where a trap happened, through the map of its image.
 pub fn origin<'m>(maps: impl IntoIterator<Item = &'m SourceMap>, trap: &Trap) -> Option<Origin> {
     if trap.op == Trap::NO_OP {
         return None;
@@ -58,7 +58,7 @@ pub fn places<'m>(maps: impl IntoIterator<Item = &'m SourceMap>, trap: &Trap) ->
     callers.into_iter().chain(source).chain(inlined).collect()
 }
 
-/// Why a panel was not mounted, and where in its source.
+/// Returns why a panel was not mounted, and where in its source.
 pub fn refused(path: &Path, map: Option<&SourceMap>, error: &MountError) -> Diagnostic {
     let shown = path.display();
     let file = Place::file(path);

@@ -36,7 +36,7 @@ impl Hall {
         Rig::from_manifest(self.manifest()).unwrap_or_else(|errors| panic!("{errors}"))
     }
 
-    /// What a test says that fails.
+    /// Returns what a test says that fails.
     fn failure(&self, test: impl FnOnce(&mut Rig)) -> String {
         let mut rig = self.rig();
         let error = catch_unwind(AssertUnwindSafe(|| test(&mut rig))).unwrap_err();

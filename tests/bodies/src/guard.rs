@@ -23,8 +23,8 @@ pub struct Guarded {
     pub fended_off: u32,
 }
 
-/// What the choices let happen: the host begins sessions and asks, frames are lost, and the one between sends
-/// what he has seen, what he has changed, and what he has made up.
+/// Returns what the choices let happen: the host begins sessions and asks, frames are lost, and the one
+/// between sends what he has seen, what he has changed, and what he has made up.
 ///
 /// Only what the host has asked is run, in its order, each once, and within its key's role; the host believes
 /// only what the device answered to that very request.

@@ -82,7 +82,7 @@ pub fn image_verify(data: &[u8]) -> bool {
     true
 }
 
-/// Whether the bytes verify once they are sealed.
+/// Returns whether the bytes verify once they are sealed.
 pub fn verifies(data: &[u8]) -> bool {
     Image::verify(&sealed(data)).is_ok()
 }

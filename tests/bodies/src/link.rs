@@ -3,8 +3,8 @@
 use xmap_link::limits::{MAX_CONTENT, MAX_FRAME, MAX_PAYLOAD};
 use xmap_link::*;
 
-/// What an input makes of itself: bytes as they are, or frames around them, whole or damaged, so that the
-/// fuzzer does not have to guess checksums.
+/// Sends what an input makes of itself: bytes as they are, or frames around them, whole or damaged, so that
+/// the fuzzer does not have to guess checksums.
 fn stream(data: &[u8], channel: Channel, mut wire: impl FnMut(&[u8])) {
     let mut rest = data;
     let mut frame = [0; MAX_FRAME];

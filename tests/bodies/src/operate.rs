@@ -415,7 +415,7 @@ impl Bench {
         }
     }
 
-    /// What holds between any two requests.
+    /// Checks what holds between any two requests.
     fn check(&mut self) {
         for module in 0..MAX_MODULES as u8 {
             let status = self.device.status(module).expect("each module has a status");
@@ -453,8 +453,8 @@ impl Bench {
         self.check_lines();
     }
 
-    /// What the active images have is theirs alone. Written down a second time here: the device has
-    /// [`xmap_image::conflict`] for it.
+    /// Checks that what the active images have is theirs alone. Written down a second time here: the device
+    /// has [`xmap_image::conflict`] for it.
     fn check_owners(&mut self) {
         let mut names = BTreeMap::new();
         let mut keys = BTreeMap::new();

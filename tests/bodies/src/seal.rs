@@ -86,7 +86,7 @@ fn hold(words: &[Word], policy: &TrustPolicy, origin: &str, have: u32) -> Checke
     checked
 }
 
-/// Whether all rules hold, in no order.
+/// Returns whether all rules hold, in no order.
 fn allowed(words: &[Word], policy: &TrustPolicy, origin: &str, have: u32) -> bool {
     let Some((image_words, seal_words)) = sealed(words) else { return false };
     let Ok(seal) = Seal::parse(seal_words) else { return false };

@@ -42,8 +42,8 @@ pub fn compare(case: &Case) -> Outcome {
     }
 }
 
-/// Whether the reference agrees with itself on a module and on the same module with more locals. Only a
-/// mismatch asks: in one of some ten thousand modules wasmi 2.0.0 computes with a value that nobody gave it
+/// Returns whether the reference agrees with itself on a module and on the same module with more locals. Only
+/// a mismatch asks: in one of some ten thousand modules wasmi 2.0.0 computes with a value that nobody gave it
 /// (`tests/unsteady`).
 fn is_steady(case: &Case) -> bool {
     let Ok(program) = Program::compile(&case.wasm) else { return true };
@@ -57,7 +57,7 @@ type Load = fn(&[u8]) -> Result<(Reference, End), Broken>;
 /// What a call made of the reference: how it ended, the globals, memory.
 type Said = (Option<End>, Vec<Option<u64>>, Vec<u8>);
 
-/// What the reference makes of each call.
+/// Returns what the reference makes of each call.
 fn alone(case: &Case, program: &Program, load: Load) -> Vec<Said> {
     let Ok((mut reference, _)) = load(&case.wasm) else { return Vec::new() };
     if !reference.is_alive() {

@@ -53,7 +53,7 @@ impl<'a> Shape<'a> {
     }
 }
 
-/// How many parameters each function has that is not imported.
+/// Returns how many parameters each function has that is not imported.
 pub(super) fn params(wasm: &[u8]) -> Vec<u32> {
     let shape = Shape::of(wasm);
     shape.functions.iter().map(|ty| shape.types[*ty as usize].params().len() as u32).collect()

@@ -72,7 +72,7 @@ impl Program {
     }
 }
 
-/// Whether a refusal is allowed: the first that is not decides.
+/// Returns whether a refusal is allowed: the first that is not decides.
 fn refusal(errors: Diagnostics) -> Refused {
     let mut refused = None;
     for error in &errors.0 {
@@ -184,7 +184,7 @@ impl<'a> Subject<'a> {
         self.mapper = Some(mapper.expect("the store was enough before"));
     }
 
-    /// What happened on the board.
+    /// Returns what happened on the board.
     pub(super) fn world(&self) -> &World {
         self.mapper().port()
     }

@@ -133,7 +133,7 @@ impl Board {
         }
     }
 
-    /// Whether a line is high.
+    /// Returns whether a line is high.
     pub(super) fn level(&self, line: u8) -> bool {
         self.lines[usize::from(line)].level()
     }

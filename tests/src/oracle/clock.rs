@@ -138,8 +138,8 @@ impl Clock {
         before.is_none_or(|before| (before - ahead_us).abs() > CORRECTION_US)
     }
 
-    /// When a schedule is called next, from now on or behind a time at which it was called; in microseconds
-    /// since 1970.
+    /// Returns when a schedule is called next, from now on or behind a time at which it was called; in
+    /// microseconds since 1970.
     pub(super) fn next(&self, daily: Daily, now_us: u64, called_us: Option<i64>) -> Option<i64> {
         self.ahead_us?;
         let now = self.unix_us(now_us);

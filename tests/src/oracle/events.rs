@@ -93,7 +93,7 @@ impl Events {
         }
     }
 
-    /// When the next handler's time comes.
+    /// Returns when the next handler's time comes.
     pub(super) fn next_us(&self) -> Option<u64> {
         self.handlers.iter().filter_map(|handler| handler.at_us).min()
     }

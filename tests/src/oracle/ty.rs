@@ -34,7 +34,7 @@ impl Ty {
         })
     }
 
-    /// Whether a number is a value of this type.
+    /// Returns whether a number is a value of this type.
     pub fn holds(self, n: i128) -> bool {
         match self {
             Ty::Bool => n == 0 || n == 1,

@@ -137,7 +137,7 @@ impl<'a> Found<'a> {
         self.copies = self.imports.iter().map(one).collect();
     }
 
-    /// What it imports of other modules and cannot have a copy of, if anything.
+    /// Returns what it imports of other modules and cannot have a copy of, if anything.
     fn shares(&self) -> Option<Shares> {
         let imports = self.imports.iter().zip(&self.copies);
         let others = imports.filter(|(import, copy)| import.module != "spectest" && copy.is_none());

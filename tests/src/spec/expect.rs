@@ -4,7 +4,7 @@ use tiny_mapper::TrapCode;
 use xmap_compiler::codes::Code;
 use xmap_compiler::diagnostic::Diagnostics;
 
-/// Whether a trap is the one that a message of `assert_trap` or `assert_exhaustion` means. The suite
+/// Returns whether a trap is the one that a message of `assert_trap` or `assert_exhaustion` means. The suite
 /// compares beginnings: `uninitialized element 2` is an `uninitialized element`.
 pub(super) fn is_trap(message: &str, code: TrapCode) -> bool {
     const KINDS: &[(&str, TrapCode)] = &[
@@ -22,7 +22,7 @@ pub(super) fn is_trap(message: &str, code: TrapCode) -> bool {
     KINDS.iter().find(|(text, _)| message.starts_with(text)).is_some_and(|(_, kind)| *kind == code)
 }
 
-/// Whether the compiler's refusal is the trap that instantiating the module would be: an active
+/// Returns whether the compiler's refusal is the trap that instantiating the module would be: an active
 /// segment that does not fit is found before there is an image.
 pub(super) fn is_refused_trap(message: &str, refusal: &Diagnostics) -> bool {
     match message {
@@ -32,7 +32,7 @@ pub(super) fn is_refused_trap(message: &str, refusal: &Diagnostics) -> bool {
     }
 }
 
-/// Whether the compiler refused a module for what it imports.
+/// Returns whether the compiler refused a module for what it imports.
 pub(super) fn is_import(refusal: &Diagnostics) -> bool {
     [Code::UnknownImport, Code::ImportSignature, Code::ImportKind].iter().any(|code| refusal.has(*code))
 }

@@ -93,7 +93,7 @@ impl Instance {
         }
     }
 
-    /// What was done with it.
+    /// Returns what was done with it.
     pub(super) fn into_play(self) -> Play {
         self.play
     }

@@ -46,7 +46,7 @@ pub(super) fn exported(wasm: &[u8], name: &str) -> Option<Stateless> {
     has_no_state(body).then(|| Stateless { ty, body: body.as_bytes().to_vec() })
 }
 
-/// Whether a body consists of instructions that name nothing outside it; a few are enough.
+/// Returns whether a body consists of instructions that name nothing outside it; a few are enough.
 fn has_no_state(body: &FunctionBody<'_>) -> bool {
     let Ok(ops) = body.get_operators_reader() else { return false };
     ops.into_iter().all(|op| {

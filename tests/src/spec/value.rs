@@ -20,7 +20,7 @@ pub(super) fn argument(arg: &WastArg<'_>) -> Result<u64, &'static str> {
     })
 }
 
-/// Whether a register holds what a script expects of a result of this type.
+/// Returns whether a register holds what a script expects of a result of this type.
 pub(super) fn is_expected(expected: &WastRet<'_>, ty: Ty, raw: u64) -> bool {
     let WastRet::Core(expected) = expected else { return false };
     core(expected, ty, raw)

@@ -21,8 +21,8 @@ pub(crate) const REHEARSE: &str = "xmap.rehearse=1";
 /// How long anything may take on a machine that does much else.
 pub(crate) const LIMIT: Duration = Duration::from_secs(120);
 
-/// How a board is asked: nothing is lost on the wire, so what is late is only late, and is not asked for
-/// again.
+/// Returns how a board is asked: nothing is lost on the wire, so what is late is only late, and is not asked
+/// for again.
 pub(crate) fn patient() -> Options {
     Options { retry: Retry { timeout_us: 20_000_000, attempts: 6 }, ..Options::default() }
 }
@@ -42,7 +42,7 @@ pub(crate) struct Board {
     pub(crate) emulator: Emulator,
 }
 
-/// What `cargo xtask image` lays out, built once.
+/// Returns what `cargo xtask image` lays out, built once.
 pub(crate) fn flashed() -> &'static Built {
     static FLASHED: OnceLock<Built> = OnceLock::new();
     FLASHED.get_or_init(|| {

@@ -11,7 +11,7 @@ use crate::act::{Follower, script};
 use crate::played::{Played, driving};
 use crate::{Compiled, Run};
 
-/// How a device is asked: with a patience that a machine with much else to do takes.
+/// Returns how a device is asked: with a patience that a machine with much else to do takes.
 pub(crate) fn patient() -> Options {
     Options { retry: Retry { timeout_us: 20_000_000, ..Retry::default() }, ..Options::default() }
 }

@@ -22,7 +22,7 @@ pub(crate) struct Played {
 }
 
 impl Played {
-    /// What is not as the committed trace and the reference have it, each in a line.
+    /// Returns what is not as the committed trace and the reference have it, each in a line.
     pub(crate) fn differences(&self, expected: &str, reference: Option<&Played>) -> Vec<String> {
         let mut found = Vec::new();
         let lines = |text: &str| text.lines().map(str::to_owned).collect::<Vec<_>>();

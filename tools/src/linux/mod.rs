@@ -37,7 +37,7 @@ const DEVICE_TREE: &str = "pi4b.dtb";
 /// Written last: all of it is there.
 const DONE: &str = "done";
 
-/// Where it is laid out.
+/// Returns where it is laid out.
 fn folder() -> PathBuf {
     target_dir().join(format!("emulated-linux-{RECIPE}"))
 }

@@ -15,7 +15,7 @@ const NEEDED: [&str; 4] = ["phy-generic", "dwc2", "cdc_ether", "bcm2835_wdt"];
 /// Every module of the kernel, by name with `_` for `-`.
 type Index = BTreeMap<String, PathBuf>;
 
-/// What is needed, dependencies first: the file's name and its contents.
+/// Returns what is needed, dependencies first: the file's name and its contents.
 ///
 /// # Errors
 ///

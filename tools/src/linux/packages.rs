@@ -162,8 +162,8 @@ fn paragraph(control: &str) -> Result<String> {
     Ok(format!("{name}\nStatus: install ok installed\n{}\n\n", rest.trim_end()))
 }
 
-/// What dpkg names a package's list of files by: one that may be there for two architectures has that one in
-/// it.
+/// Returns what dpkg names a package's list of files by: one that may be there for two architectures has that
+/// one in it.
 fn list_name(control: &str) -> Result<String> {
     let field = |name: &str| control.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
     let name = field("Package").context("a package without a name")?;

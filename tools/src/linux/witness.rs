@@ -59,7 +59,7 @@ impl Witness {
         lines.map(|line| parse(line).with_context(|| format!("QEMU traced {line:?}"))).collect()
     }
 
-    /// What the I2C buses carried since the trace was last asked.
+    /// Returns what the I2C buses carried since the trace was last asked.
     ///
     /// # Errors
     ///

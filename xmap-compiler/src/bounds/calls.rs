@@ -59,7 +59,7 @@ impl Calls {
         }
     }
 
-    /// How many nodes there are.
+    /// Returns how many nodes there are.
     pub(super) fn len(&self) -> usize {
         self.graph.len()
     }

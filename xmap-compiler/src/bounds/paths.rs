@@ -212,7 +212,7 @@ impl<'f> Paths<'f> {
         Ok(())
     }
 
-    /// How often control comes to a loop's head at most, each time that it enters the loop.
+    /// Returns how often control comes to a loop's head at most, each time that it enters the loop.
     fn rounds(&self, head: usize) -> Option<u64> {
         let at = self.ops[head].0;
         self.loops.iter().find(|(word, _)| *word as usize == at).map(|(_, rounds)| *rounds)

@@ -274,7 +274,7 @@ impl Comparison<'_> {
     }
 }
 
-/// Whether each value of one type is one of another.
+/// Returns whether each value of one type is one of another.
 fn is_within(small: Ty, large: Ty) -> bool {
     let whole = |ty| if ty == Ty::Bool { Some(ValueRange::Whole(0, 1)) } else { ValueRange::of(ty) };
     match (whole(small), whole(large)) {
@@ -283,7 +283,7 @@ fn is_within(small: Ty, large: Ty) -> bool {
     }
 }
 
-/// Whether each value that two types share has the same bits in a register, where 32-bit types stand
+/// Returns whether each value that two types share has the same bits in a register, where 32-bit types stand
 /// zero-extended.
 fn are_same_bits(a: Ty, b: Ty) -> bool {
     let is_long = |ty| matches!(ty, Ty::U64 | Ty::I64);

@@ -82,7 +82,7 @@ impl ContractExport {
         contract_hash(format_args!("{self}"))
     }
 
-    /// Whether the image's types say all of it.
+    /// Returns whether the image's types say all of it.
     fn is_plain(&self) -> bool {
         let mut types = self.params.iter().map(|p| &p.ty).chain(&self.results);
         types.all(|ty| ty.to_string() == ty.value.name()) && self.needs.is_empty() && !self.idempotent

@@ -20,7 +20,7 @@ macro_rules! rules {
                 match self { $(Rule::$rule => $name,)* }
             }
 
-            /// What falls under it.
+            /// Returns what falls under it.
             pub const fn meaning(self) -> &'static str {
                 match self { $(Rule::$rule => $meaning,)* }
             }

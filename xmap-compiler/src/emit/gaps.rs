@@ -68,7 +68,8 @@ impl<'s> Gaps<'s> {
         gaps
     }
 
-    /// Whether a branch leads back with moves: these stand behind it, and what it takes is the other edge.
+    /// Returns whether a branch leads back with moves: these stand behind it, and what it takes is the other
+    /// edge.
     fn turns(&self, n: usize, block: &MachineBlock) -> bool {
         match &block.end {
             End::Branch { condition, then, .. } => {
@@ -127,7 +128,7 @@ impl<'s> Gaps<'s> {
         label
     }
 
-    /// Whether stubs stand behind block `n`.
+    /// Returns whether stubs stand behind block `n`.
     pub(super) fn follows(&self, n: usize) -> bool {
         !self.stubs[n + 1].is_empty()
     }

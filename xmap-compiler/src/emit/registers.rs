@@ -105,7 +105,7 @@ fn least_words(selected: &Selected) -> usize {
     insts.sum::<usize>() - selected.blocks.iter().filter(|b| !b.insts.is_empty()).count()
 }
 
-/// Whether two lists of stretches, each in order, have a position in common.
+/// Returns whether two lists of stretches, each in order, have a position in common.
 pub(super) fn overlap(a: &[Range], b: &[Range]) -> bool {
     let (few, many) = if a.len() <= b.len() { (a, b) } else { (b, a) };
     if few.len() * 16 < many.len() {
@@ -156,7 +156,7 @@ impl Classes {
         Self { parent: (0..ranges.len() as u32).collect(), fixed: vec![None; ranges.len()], ranges }
     }
 
-    /// How many values there are.
+    /// Returns how many values there are.
     pub(super) fn count(&self) -> usize {
         self.parent.len()
     }

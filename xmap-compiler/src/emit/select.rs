@@ -189,7 +189,7 @@ pub(super) fn select(func: &Func, pins: &PinCheck<'_>) -> Result<Selected, Diagn
     Ok(Selected { blocks, params, constants, trips, spill_slots: 0, first_short, work })
 }
 
-/// How many loops each block of the order is in. A loop is the stretch from a block to the last one
+/// Returns how many loops each block of the order is in. A loop is the stretch from a block to the last one
 /// that leads back to it.
 fn depths(func: &Func, order: &[BlockId]) -> Vec<u32> {
     let mut place = vec![usize::MAX; func.blocks.len()];

@@ -28,7 +28,7 @@ impl Splits {
         Self { places, next: ids as u32, before: none(), behind: none(), from: 0, known: HashMap::new() }
     }
 
-    /// How many numbers of blocks there were at first.
+    /// Returns how many numbers of blocks there were at first.
     pub(super) fn ids(&self) -> usize {
         self.places.len()
     }

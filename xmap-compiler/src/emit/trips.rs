@@ -149,7 +149,7 @@ impl Loops<'_> {
         })
     }
 
-    /// Whether a parameter of the head is a counter.
+    /// Returns whether a parameter of the head is a counter.
     fn counter(&self, n: usize, param: Value, back: &Edge, entries: &[(BlockId, &Edge)]) -> Option<Counter> {
         let next = back.args[n];
         let (width, [a, b]) = self.definitions.get(&next)?;

@@ -76,7 +76,7 @@ impl Inspection {
         }
     }
 
-    /// What the file is and what to do, in one sentence.
+    /// Returns what the file is and what to do, in one sentence.
     pub fn sentence(&self) -> String {
         let file = &self.file;
         match (&self.errors, &self.way_out) {
@@ -98,7 +98,7 @@ impl Inspection {
         (self.errors.is_some() && self.way_out.is_some() && !self.rows.is_empty()).then(|| self.sentence())
     }
 
-    /// What stands in the way of compiling it.
+    /// Returns what stands in the way of compiling it.
     pub fn errors(&self) -> Option<&Diagnostics> {
         self.errors.as_ref()
     }

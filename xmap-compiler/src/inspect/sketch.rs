@@ -98,17 +98,17 @@ impl<'a> Sketch<'a> {
         }
     }
 
-    /// Whether something is imported from a module whose name this says.
+    /// Returns whether something is imported from a module whose name this says.
     pub(super) fn imports_from(&self, is: impl Fn(&str) -> bool) -> bool {
         self.imports.iter().any(|(module, ..)| is(module))
     }
 
-    /// Whether an import has a name that this says.
+    /// Returns whether an import has a name that this says.
     pub(super) fn imports_named(&self, is: impl Fn(&str, &str) -> bool) -> bool {
         self.imports.iter().any(|(module, name, _)| is(module, name))
     }
 
-    /// Whether something is exported under this name.
+    /// Returns whether something is exported under this name.
     pub(super) fn exports(&self, wanted: &str) -> bool {
         self.exports.iter().any(|(name, ..)| *name == wanted)
     }
@@ -174,7 +174,8 @@ fn memory_text(memory: &MemoryType, imported: bool) -> String {
     format!("{} {pages} of 64 KiB{most}{from}", memory.initial)
 }
 
-/// Whether a tool has this name, which a distribution may stand before and a part behind: `Debian clang`.
+/// Returns whether a tool has this name, which a distribution may stand before and a part behind:
+/// `Debian clang`.
 pub(super) fn is_tool(name: &str, tool: &str) -> bool {
     let name = name.to_lowercase();
     name.starts_with(tool) || name.strip_suffix(tool).is_some_and(|before| before.ends_with(' '))

@@ -278,7 +278,7 @@ impl Tool {
         Self { name, target: known.target, way_out: known.way_out }
     }
 
-    /// What the module is, as a noun phrase.
+    /// Returns what the module is, as a noun phrase.
     pub(super) fn is(&self, sketch: &Sketch<'_>) -> String {
         let cut = if sketch.cut { ", cut short," } else { "" };
         match &self.name[..] {
@@ -287,7 +287,7 @@ impl Tool {
         }
     }
 
-    /// What to change, where the module does not compile.
+    /// Returns what to change, where the module does not compile.
     pub(super) fn way_out(&self, sketch: &Sketch<'_>) -> Option<String> {
         if sketch.cut {
             return Some("the file ends too early: copy or compile the module again".to_string());

@@ -145,7 +145,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Whether an instruction may be removed when nothing reads its result. What can trap stays,
+    /// Returns whether an instruction may be removed when nothing reads its result. What can trap stays,
     /// since the trap is an effect.
     pub fn is_pure(self) -> bool {
         match self {
@@ -162,7 +162,7 @@ impl Kind {
         }
     }
 
-    /// Whether the result depends on the operands alone.
+    /// Returns whether the result depends on the operands alone.
     pub fn is_function_of_operands(self) -> bool {
         self.is_pure() && !matches!(self, Kind::GlobalGet(_) | Kind::MemorySize | Kind::Host(_))
     }
@@ -411,7 +411,7 @@ impl Func {
         self.constants[value.0 as usize] = None;
     }
 
-    /// How many values there are.
+    /// Returns how many values there are.
     pub fn values(&self) -> usize {
         self.constants.len()
     }

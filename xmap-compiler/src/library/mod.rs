@@ -24,7 +24,7 @@ const START: &str = "_start";
 /// The name of the modules of WASI preview 1.
 pub(crate) const WASI: &str = "wasi_snapshot_preview1";
 
-/// Whether the library has a function of this name.
+/// Returns whether the library has a function of this name.
 pub(crate) fn has(module: &str, name: &str) -> bool {
     let exported = |text: &str| {
         let mut names = text.split("export \"").skip(1).filter_map(|rest| rest.split(['"', ' ']).next());
@@ -63,7 +63,7 @@ pub(crate) fn link<'a>(module: &mut WasmModule<'a>, bytes: &'a [u8]) {
     }
 }
 
-/// Whether a module is a program of WASI: its `_start` runs once.
+/// Returns whether a module is a program of WASI: its `_start` runs once.
 fn is_command(module: &WasmModule<'_>) -> bool {
     let exports = |name: &str| module.exports.iter().find(|export| export.name == name);
     let wasi = |import: &Import<'_>| match import {

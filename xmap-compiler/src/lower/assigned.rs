@@ -44,7 +44,7 @@ impl Assigned {
     }
 }
 
-/// Whether a body calls its own function in the place of a return.
+/// Returns whether a body calls its own function in the place of a return.
 pub(super) fn calls_itself_last(body: &FunctionBody<'_>, is_itself: impl Fn(u32) -> bool) -> bool {
     let operators = body.get_operators_reader().expect("the module validates");
     let mut last = operators.into_iter().map(|op| op.expect("the module validates"));

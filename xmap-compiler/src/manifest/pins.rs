@@ -110,7 +110,7 @@ fn line_of_entry(reader: &mut Reader<'_>, table: &Table<'_>, board: &Board) -> O
     Some(At::new(line, at.span))
 }
 
-/// What to write in the place of a key that is no plain number: `GPIO17`, `pin 11`, `017`, `lamp`.
+/// Returns what to write in the place of a key that is no plain number: `GPIO17`, `pin 11`, `017`, `lamp`.
 fn number_help(key: &str, board: &Board) -> String {
     let digits = key.trim_start_matches(|c: char| !c.is_ascii_digit());
     let number: Option<usize> = digits.parse().ok();

@@ -94,7 +94,7 @@ pub enum ValueRange {
 }
 
 impl ValueRange {
-    /// Whether each value of `other` is one of these.
+    /// Returns whether each value of `other` is one of these.
     pub fn covers(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Whole(a, b), Self::Whole(c, d)) => a <= c && d <= b,
@@ -251,7 +251,7 @@ impl Value {
         }
     }
 
-    /// Whose the bytes are, where there are any.
+    /// Returns whose the bytes are, where there are any.
     pub const fn owner(self) -> Option<Owner> {
         match self {
             Value::Bytes(owner) | Value::Str(owner) => Some(owner),

@@ -4,7 +4,7 @@ use super::fold::holds;
 use crate::ir::{Block, BlockId, Compare, ENTRY, Edge, Func, Term, Value, Width};
 use crate::work::Exhausted;
 
-/// Whether anything changed.
+/// Returns whether anything changed.
 pub(super) fn simplify(func: &mut Func) -> Result<bool, Exhausted> {
     let mut changed = false;
     for block in func.order() {
@@ -90,7 +90,7 @@ fn thread(func: &mut Func) -> Result<bool, Exhausted> {
     Ok(changed)
 }
 
-/// Where a block without instructions leads when it is entered by this edge, if that is known.
+/// Returns where a block without instructions leads when it is entered by this edge, if that is known.
 fn leads_to<'f>(func: &Func, block: &'f Block, homes: &Homes, edge: &Edge) -> Option<&'f Edge> {
     let constant = |v: Value| func.as_constant(homes.substitute(v, edge));
     match &block.term {
@@ -135,7 +135,7 @@ impl Homes {
         Self { of, used_outside }
     }
 
-    /// What a value of the block at the end of an edge is, when control comes along that edge.
+    /// Returns what a value of the block at the end of an edge is, when control comes along that edge.
     fn substitute(&self, value: Value, edge: &Edge) -> Value {
         match self.of[value.0 as usize] {
             Some((home, n)) if home == edge.to => edge.args[n as usize],

@@ -5,7 +5,7 @@ use crate::work::Exhausted;
 
 use super::params::remove_params;
 
-/// Whether anything changed.
+/// Returns whether anything changed.
 pub(super) fn remove(func: &mut Func) -> Result<bool, Exhausted> {
     let (live, steps) = live(func);
     func.work.spend(steps)?;

@@ -10,7 +10,7 @@ use super::range::largest;
 use crate::ir::{Binary, BlockId, Compare, Func, Inst, Kind, Term, Unary, Value, Width};
 use crate::work::Exhausted;
 
-/// Whether anything changed.
+/// Returns whether anything changed.
 pub(super) fn fold(func: &mut Func, ranges: &ParamRanges) -> Result<bool, Exhausted> {
     let mut folding = Folding {
         is: (0..func.values() as u32).map(Value).collect(),
@@ -504,7 +504,7 @@ fn mask(width: Width) -> u64 {
     }
 }
 
-/// Whether a comparison of two constants holds.
+/// Returns whether a comparison of two constants holds.
 pub(crate) fn holds(compare: Compare, width: Width, x: u64, y: u64) -> bool {
     let signed = |v: u64| match width {
         Width::W32 => i64::from(v as u32 as i32),

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use crate::ir::{BlockId, Func, Value};
 use crate::work::Exhausted;
 
-/// Whether anything changed.
+/// Returns whether anything changed.
 pub(super) fn prune(func: &mut Func) -> Result<bool, Exhausted> {
     let order = func.order();
     func.work.spend(func.values() + order.len())?;

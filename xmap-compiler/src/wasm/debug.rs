@@ -41,7 +41,7 @@ impl<'a> LineTable<'a> {
         Self { map, ..self }
     }
 
-    /// Whether the module has a line table.
+    /// Returns whether the module has a line table.
     pub fn exist(&self) -> bool {
         self.context.is_some() || self.map.is_some()
     }

@@ -83,7 +83,7 @@ impl<'a> Origin<'a> {
     }
 }
 
-/// Whether a table or a global is for a loader that puts several modules into one memory.
+/// Returns whether a table or a global is for a loader that puts several modules into one memory.
 pub(super) fn is_of_a_loader(module: &str, name: &str) -> bool {
     matches!(module, "GOT.mem" | "GOT.func") || matches!(name, "__memory_base" | "__table_base")
 }
@@ -180,7 +180,7 @@ pub(crate) fn errors(
 /// Notes of an error that say what reaches an import.
 const MOST_NOTES: usize = 3;
 
-/// What to do about an import that does not exist, by the toolchain that writes it.
+/// Returns what to do about an import that does not exist, by the toolchain that writes it.
 fn way_out(module: &WasmModule<'_>, import: &Foreign<'_>) -> String {
     let (from, name) = (import.module, import.name);
     let all: Vec<String> = HostFunction::ALL.iter().map(HostFunction::to_string).collect();
@@ -258,7 +258,7 @@ fn is_emscripten_import(import: &Import<'_>) -> bool {
     matches!(import, Import::Foreign(import) if is_emscripten(import.module, import.name))
 }
 
-/// Whether Emscripten's JavaScript provides it; `-O3` shortens its modules and names to letters.
+/// Returns whether Emscripten's JavaScript provides it; `-O3` shortens its modules and names to letters.
 fn is_emscripten(from: &str, name: &str) -> bool {
     const PREFIXES: [&str; 12] = [
         "emscripten_",

@@ -165,7 +165,7 @@ impl<'a> WasmModule<'a> {
         self.joined.as_ref().map_or(self.globals.len() as u32, |joined| joined.globals)
     }
 
-    /// Whether control never comes back from a function.
+    /// Returns whether control never comes back from a function.
     pub fn ends(&self, function: u32) -> bool {
         matches!(
             self.imports.get(function as usize),

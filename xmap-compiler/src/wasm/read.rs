@@ -195,7 +195,8 @@ impl<'a> WasmModule<'a> {
         }
     }
 
-    /// What can be read of a module that does not validate: enough to say in which function an offset is.
+    /// Returns what can be read of a module that does not validate: enough to say in which function an offset
+    /// is.
     fn sketch(bytes: &'a [u8]) -> Self {
         let mut module = Self::empty(bytes);
         for payload in Parser::new(0).parse_all(bytes).map_while(Result::ok) {

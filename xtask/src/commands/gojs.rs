@@ -160,7 +160,7 @@ fn play(host: &[String], test: &Path, flags: &[&str], folder: &Path) -> Result<O
     })
 }
 
-/// What each test said: lines such as `    --- PASS: TestX/case (0.00s)`.
+/// Returns what each test said: lines such as `    --- PASS: TestX/case (0.00s)`.
 fn said(text: &str) -> BTreeMap<String, String> {
     let lines = text.lines().filter_map(|line| line.trim_start().strip_prefix("--- "));
     let said = lines.filter_map(|line| {

@@ -120,7 +120,7 @@ fn in_the_emulated_pi(programs: &Path, panel: &[u8]) -> Result<String> {
     Ok(said)
 }
 
-/// What the program printed as a table. What a service logs is no line of it.
+/// Returns what the program printed as a table. What a service logs is no line of it.
 fn table(printed: &str) -> Result<String> {
     let mut table = String::from(
         "| way | calls | p50, ns | p99, ns | p99.9, ns | longest, ns |\n| --- | ---: | ---: | ---: | ---: | ---: |\n",

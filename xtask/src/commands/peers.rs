@@ -46,17 +46,17 @@ pub(crate) struct Arguments {
 }
 
 impl Arguments {
-    /// Whether other engines are what is asked for.
+    /// Returns whether other engines are what is asked for.
     pub(crate) const fn peers(&self) -> bool {
         self.peers || self.kernels
     }
 
-    /// Whether calls under Linux are.
+    /// Returns whether calls under Linux are.
     pub(crate) const fn linux(&self) -> bool {
         self.linux
     }
 
-    /// Whether the figures are to be committed.
+    /// Returns whether the figures are to be committed.
     pub(crate) const fn bless(&self) -> bool {
         self.bless
     }

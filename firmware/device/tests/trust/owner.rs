@@ -69,7 +69,7 @@ pub(crate) fn sealed(small: &Small) -> Vec<u8> {
     sealed_by(small, WIRE, &signer())
 }
 
-/// What [`signer`] may: `hall`, over the wire and from a stick.
+/// Returns what [`signer`] may: `hall`, over the wire and from a stick.
 pub(crate) fn policy() -> TrustPolicy {
     let key = TrustedKey {
         key: signer().public(),

@@ -77,7 +77,7 @@ fn first_op(code: &[Word]) -> Option<(Packed, &[Word])> {
     Some((shape, code.get(..1 + shape.words() + targets)?))
 }
 
-/// Why no op is at the beginning of `code`.
+/// Returns why no op is at the beginning of `code`.
 fn not_an_op(code: &[Word], place: u32) -> VerifyError {
     match code.first().is_some_and(|word| is_left_out(*word as u8)) {
         true => VerifyError::Unsupported,
@@ -85,7 +85,7 @@ fn not_an_op(code: &[Word], place: u32) -> VerifyError {
     }
 }
 
-/// Whether the upper half of the op's first word is this.
+/// Returns whether the upper half of the op's first word is this.
 const fn is(shape: Packed, half: u32) -> bool {
     shape.fields() >> 5 & 31 == half
 }

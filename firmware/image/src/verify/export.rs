@@ -35,7 +35,7 @@ impl Image<'_> {
         Ok(())
     }
 
-    /// Whether a direct row holds a native operation on its arguments, and on nothing else.
+    /// Returns whether a direct row holds a native operation on its arguments, and on nothing else.
     fn is_operation(&self, parts: &Parts<'_>, row: &ExportRow, types: &[u8]) -> bool {
         let [opcode, a, b, c] = row.first.to_le_bytes();
         let Some(shape) = packed(opcode).filter(|_| Op::is_native_number(opcode)) else { return false };
@@ -72,7 +72,7 @@ impl Image<'_> {
     }
 }
 
-/// Whether every byte is a type, and a length stands behind each pointer and nowhere else.
+/// Returns whether every byte is a type, and a length stands behind each pointer and nowhere else.
 fn are_types(types: &[u8], params: usize) -> bool {
     let mut pointer = false;
     for (n, ty) in types.iter().enumerate() {

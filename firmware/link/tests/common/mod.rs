@@ -372,7 +372,7 @@ fn export_metrics() -> impl Strategy<Value = ExportMetrics> {
     })
 }
 
-/// What came out of a stream: channel and payload of each frame.
+/// Returns what came out of a stream: channel and payload of each frame.
 pub fn read_all<const N: usize>(reader: &mut FrameReader<N>, bytes: &[u8]) -> Vec<(u8, Vec<u8>)> {
     let mut frames = Vec::new();
     for byte in bytes {

@@ -145,7 +145,7 @@ fn in_process(arguments: &Arguments) -> Result<Vec<u64>> {
     })
 }
 
-/// What a call over the socket cannot be faster than: as many bytes to another process and back.
+/// Returns what a call over the socket cannot be faster than: as many bytes to another process and back.
 fn there_and_back(arguments: &Arguments) -> Result<Vec<u64>> {
     let socket = arguments.work.join("echo.sock");
     let listener = UnixListener::bind(&socket)?;

@@ -32,7 +32,7 @@ impl Budget {
         taken
     }
 
-    /// When there is one again, in microseconds.
+    /// Returns when there is one again, in microseconds.
     pub const fn next_us(&self) -> u64 {
         self.since_us.saturating_add(REFILL_US)
     }

@@ -14,7 +14,7 @@ use crate::error::{Code, Error, Result};
 /// the power goes. Until [`Disk::sync`] has returned, what was written may be lost, in part too; until
 /// [`Disk::sync_folder`] has, a rename may be undone.
 pub trait Disk {
-    /// What a file has; `None` where there is none.
+    /// Returns what a file has; `None` where there is none.
     ///
     /// # Errors
     /// Those of the system; a file that is none of this program's, such as a link or a pipe, is one.

@@ -40,18 +40,18 @@ pub enum Fate {
 }
 
 impl Item {
-    /// Whether the disk has the latest change.
+    /// Returns whether the disk has the latest change.
     pub(super) const fn is_kept(&self) -> bool {
         self.kept == self.changed
     }
 
-    /// Whether the writer has to be given it: a change that it never had, or, `again`, one that it could not
-    /// write.
+    /// Returns whether the writer has to be given it: a change that it never had, or, `again`, one that it
+    /// could not write.
     pub(super) const fn is_due(&self, again: bool) -> bool {
         !self.is_kept() && !self.flying && (self.given != self.changed || again)
     }
 
-    /// How the change of number `upto` fares, or the latest before it.
+    /// Returns how the change of number `upto` fares, or the latest before it.
     pub(super) const fn fate(&self, upto: u64) -> Fate {
         let wanted = if self.changed < upto { self.changed } else { upto };
         if self.kept >= wanted {

@@ -47,13 +47,13 @@ impl DiskMemory {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How often the policy and the versions changed since the start.
+    /// Returns how often the policy and the versions changed since the start.
     pub(super) fn changes(&self) -> (u64, u64) {
         let shared = self.shared();
         (shared.policies, shared.versions)
     }
 
-    /// Whether a module's version is higher than the one on the disk.
+    /// Returns whether a module's version is higher than the one on the disk.
     pub(super) fn is_ahead(&self, module: &str) -> bool {
         let shared = self.shared();
         shared.record.highest.get(module) > shared.written.highest.get(module)

@@ -105,7 +105,7 @@ fn file_name(name: &str, file: usize) -> String {
     format!("{name}.{}", if file == 0 { 'a' } else { 'b' })
 }
 
-/// What stands before and behind the parts of what is kept.
+/// Returns what stands before and behind the parts of what is kept.
 fn frame(number: u64, kept: &[&[u8]]) -> ([u8; HEAD], [u8; SUM]) {
     let len: usize = kept.iter().map(|part| part.len()).sum();
     let mut head = [0; HEAD];

@@ -11,8 +11,8 @@ pub trait Source {
     /// Returns the name of the active image of a module in its manifest.
     fn name(&self, module: u8) -> Option<String>;
 
-    /// Hands out the state that the active image of a module keeps, in pieces. Returns its layout; `None` where
-    /// it keeps none.
+    /// Hands out the state that the active image of a module keeps, in pieces. Returns its layout; `None`
+    /// where it keeps none.
     fn kept(&self, module: u8, each: &mut dyn FnMut(&[u8])) -> Option<u32>;
 
     /// Records that a thing is not on the storage, or is there again.

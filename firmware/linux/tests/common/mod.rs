@@ -199,7 +199,7 @@ impl Device {
         false
     }
 
-    /// Whether the program ends within a moment.
+    /// Returns whether the program ends within a moment.
     pub fn has_ended_soon(&mut self) -> bool {
         let start = Instant::now();
         while start.elapsed() < Duration::from_millis(300) {
@@ -228,7 +228,7 @@ impl Device {
         self.until(&format!("{what:?}"), || said.lock().unwrap().contains(what));
     }
 
-    /// What the program said since it was started.
+    /// Returns what the program said since it was started.
     pub fn said(&self) -> String {
         self.said.lock().unwrap().clone()
     }
@@ -302,7 +302,7 @@ impl Device {
         self.register(file::LEVELS)
     }
 
-    /// Whether a line is an output.
+    /// Returns whether a line is an output.
     pub fn is_output(&self, line: u32) -> bool {
         self.register(u64::from(line / 10 * 4)) >> (line % 10 * 3) & 0b111 == 1
     }
@@ -358,7 +358,7 @@ impl Host {
     }
 }
 
-/// Whether a folder has a file.
+/// Returns whether a folder has a file.
 pub fn has(folder: &Path, name: &str) -> bool {
     folder.join(name).exists()
 }

@@ -64,7 +64,7 @@ pub(super) struct Walk<'w> {
 }
 
 impl Walk<'_> {
-    /// What a register holds, the zero register included.
+    /// Returns what a register holds, the zero register included.
     fn read(&mut self, state: &State, machine: u32) -> Result<Id> {
         if machine == ZERO {
             return self.terms.number(0);
@@ -93,7 +93,7 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// Where the window of the function that the op calls is.
+    /// Returns where the window of the function that the op calls is.
     pub(super) fn above(&mut self) -> Result<Id> {
         let bytes = self.terms.number(u64::from(self.op.base) * 8)?;
         self.terms.of_two(X | kind::ADD, fixed(WINDOW), bytes)
@@ -429,7 +429,7 @@ impl Walk<'_> {
         self.store(state, Stored { kind: kind::GLOBAL, at, value })
     }
 
-    /// Whether the conditions of the path say that bytes at an address are inside the memory.
+    /// Returns whether the conditions of the path say that bytes at an address are inside the memory.
     fn is_inside(&mut self, state: &State, at: Id, bytes: u32) -> Result<bool> {
         for (flags, cond) in state.conditions() {
             let Term { kind, of: [first, second, third], .. } = self.terms.get(*flags);
@@ -448,7 +448,7 @@ impl Walk<'_> {
         Ok(false)
     }
 
-    /// Whether a sum of 32 bits was compared with the last place where it did not wrap.
+    /// Returns whether a sum of 32 bits was compared with the last place where it did not wrap.
     pub(super) fn has_fitted(&mut self, state: &State, sum: Id) -> Result<bool> {
         for (flags, cond) in state.conditions() {
             let Term { kind, of: [before, compared, _], .. } = self.terms.get(*flags);
@@ -460,13 +460,13 @@ impl Walk<'_> {
         Ok(false)
     }
 
-    /// Whether the flags are those of the sum of 32 bits that a term is.
+    /// Returns whether the flags are those of the sum of 32 bits that a term is.
     fn is_sum(&mut self, sum: Id, flags: Id) -> Result<bool> {
         let Term { kind, of: [a, b, _], .. } = self.terms.get(sum);
         Ok(kind == kind::ADD && self.terms.of_two(kind::ADDS, a, b)? == flags)
     }
 
-    /// Whether a term is below 2^63 whatever registers hold: 32 bits, or an item of a table.
+    /// Returns whether a term is below 2^63 whatever registers hold: 32 bits, or an item of a table.
     fn is_address(&self, id: Id) -> bool {
         let Term { kind, of: [table, item, _], .. } = self.terms.get(id);
         let is_item = kind == X | kind::ADD | 2 << 10
@@ -475,7 +475,7 @@ impl Walk<'_> {
         self.terms.is_narrow(id) || is_item
     }
 
-    /// How many bytes there are from the last place for an access on.
+    /// Returns how many bytes there are from the last place for an access on.
     fn bytes_from(&mut self, last: Id) -> Result<u32> {
         const ONE: Id = fixed(LESS_1);
         const FOUR: Id = fixed(LESS_4);

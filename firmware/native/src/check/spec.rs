@@ -87,7 +87,7 @@ pub(super) struct Op {
 }
 
 impl Op {
-    /// Whether the op writes a register.
+    /// Returns whether the op writes a register.
     pub(super) fn is_def(&self, register: u8) -> bool {
         self.def.is_some_and(|(def, _)| def == register)
     }

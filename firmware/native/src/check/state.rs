@@ -71,7 +71,7 @@ impl State {
         }
     }
 
-    /// What a machine register holds.
+    /// Returns what a machine register holds.
     pub(super) fn register(&self, machine: u32) -> Id {
         self.registers.get(machine as usize).copied().unwrap_or(UNKNOWN)
     }
@@ -100,7 +100,7 @@ impl State {
         self.conditions.get(..self.conditions_len).unwrap_or_default()
     }
 
-    /// Whether a condition holds.
+    /// Returns whether a condition holds.
     pub(super) fn holds(&self, flags: Id, cond: u32) -> bool {
         self.conditions().contains(&(flags, cond))
     }
@@ -111,8 +111,8 @@ impl State {
         (self.floats, self.flags) = ([UNKNOWN; 2], UNKNOWN);
     }
 
-    /// Whether nothing of the window and the fuel has changed since the op began: machine registers, and
-    /// those without; `register` may hold another value.
+    /// Returns whether nothing of the window and the fuel has changed since the op began: machine registers,
+    /// and those without; `register` may hold another value.
     pub(super) fn is_as_before(&self, used: u32, except: Option<(u8, Id)>) -> bool {
         let before = Self::new(used);
         let expected = |register: u8| match except {

@@ -9,12 +9,12 @@ pub(super) type Id = u16;
 /// What a register holds of which nothing is known.
 pub(super) const UNKNOWN: Id = 0;
 
-/// What a register of the window holds when the op begins.
+/// Returns what a register of the window holds when the op begins.
 pub(super) const fn window(register: u8) -> Id {
     register as Id
 }
 
-/// What a machine register that the code only reads holds.
+/// Returns what a machine register that the code only reads holds.
 pub(super) const fn fixed(machine: u32) -> Id {
     256 + machine as Id
 }
@@ -119,7 +119,7 @@ impl Terms {
         (term.kind == kind::NUMBER).then_some(term.number)
     }
 
-    /// Whether no bit from 32 up is set, whatever the registers hold.
+    /// Returns whether no bit from 32 up is set, whatever the registers hold.
     pub(super) fn is_narrow(&self, id: Id) -> bool {
         let Term { kind, number, .. } = self.get(id);
         match kind {
@@ -143,7 +143,7 @@ impl Terms {
         }
     }
 
-    /// What an instruction on the lower half may take as well.
+    /// Returns what an instruction on the lower half may take as well.
     fn narrowed(&mut self, id: Id) -> Result<Id, Why> {
         let Term { kind, of: [inner, ..], number } = self.get(id);
         match kind {

@@ -149,7 +149,7 @@ mod device {
     }
 
     impl<P: Port + 'static> Calls<'_, P> {
-        /// What was counted, the counter in front of it, and what came back.
+        /// Returns what was counted, the counter in front of it, and what came back.
         #[inline(never)]
         fn make(&mut self, enter: Enter<P>, export: ExportId, args: &[u64]) -> (u32, u32, u64) {
             let mut outcome = 0;
@@ -225,7 +225,7 @@ mod device {
             Self { port, at: None }
         }
 
-        /// What the counter said after the first store since this was last asked.
+        /// Returns what the counter said after the first store since this was last asked.
         pub(crate) fn take(&mut self) -> Option<u32> {
             self.at.take()
         }

@@ -29,7 +29,7 @@ impl Pointer {
         (self.at, self.has_come) = (0, read);
     }
 
-    /// Whether a byte that is written is the pointer; it is taken then.
+    /// Returns whether a byte that is written is the pointer; it is taken then.
     fn takes(&mut self, byte: u8) -> bool {
         let is_pointer = !self.has_come;
         if is_pointer {
@@ -376,12 +376,12 @@ impl Eeprom {
         }
     }
 
-    /// What it holds.
+    /// Returns what it holds.
     pub fn content(&self) -> &[u8] {
         &self.bytes
     }
 
-    /// What it holds, to change it.
+    /// Returns what it holds, to change it.
     pub fn content_mut(&mut self) -> &mut [u8] {
         &mut self.bytes
     }

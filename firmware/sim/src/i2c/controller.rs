@@ -198,7 +198,7 @@ impl Controller<'_> {
         Ok(level)
     }
 
-    /// What comes at this clock.
+    /// Returns what comes at this clock.
     fn clock_begins(&mut self) -> Result<(), BusStatus> {
         let clock = self.clock;
         self.clock += 1;

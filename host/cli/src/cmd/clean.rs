@@ -56,7 +56,7 @@ pub(super) fn one_line(text: &str) -> String {
     xmap_image::Plain(text).to_string()
 }
 
-/// Whether some bytes behind these could make a character of them.
+/// Returns whether some bytes behind these could make a character of them.
 fn is_beginning(bytes: &[u8]) -> bool {
     std::str::from_utf8(bytes).is_err_and(|error| error.error_len().is_none())
 }

@@ -240,7 +240,7 @@ fn function(
     Ok(())
 }
 
-/// Where an op came from: its source line, else its offset in the module.
+/// Returns where an op came from: its source line, else its offset in the module.
 fn origin(map: &MapFunction, at: usize) -> Option<String> {
     let n = map.ops.partition_point(|op| op.at as usize <= at).checked_sub(1)?;
     let MapOp { wasm, source, .. } = &map.ops[n];

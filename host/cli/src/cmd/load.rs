@@ -233,12 +233,12 @@ pub(super) fn beside(all: &[Loaded]) -> Result<(), Diagnostics> {
     check(&all.iter().map(one).collect::<Vec<_>>())
 }
 
-/// Where the map of an image stands: `panel.xmap.map`.
+/// Returns where the map of an image stands: `panel.xmap.map`.
 pub(super) fn map_path(image: &Path) -> PathBuf {
     behind(image, ".map")
 }
 
-/// Where the map of a bundle's image stands, the first one being 0: `home.xmap.1.map`.
+/// Returns where the map of a bundle's image stands, the first one being 0: `home.xmap.1.map`.
 pub(super) fn map_path_of(bundle: &Path, n: usize) -> PathBuf {
     behind(bundle, &format!(".{}.map", n + 1))
 }

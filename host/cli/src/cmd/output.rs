@@ -18,7 +18,7 @@ pub(super) fn stdout() -> Clean<BufWriter<StdoutLock<'static>>> {
     Clean::new(BufWriter::new(io::stdout().lock()))
 }
 
-/// Whether errors are shown in colours: on a terminal that has them, unless `NO_COLOR` is set.
+/// Returns whether errors are shown in colours: on a terminal that has them, unless `NO_COLOR` is set.
 pub(super) fn stderr_has_colours() -> bool {
     let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
@@ -101,7 +101,7 @@ impl Staged {
         Ok(())
     }
 
-    /// Whether there is a place beside this one: a device has none.
+    /// Returns whether there is a place beside this one: a device has none.
     pub(super) fn is_file(&self) -> bool {
         matches!(self.content, Content::Whole(_))
     }

@@ -125,7 +125,7 @@ impl MapFiles {
         Ok(maps)
     }
 
-    /// Whether none was given.
+    /// Returns whether none was given.
     pub(super) fn is_empty(&self) -> bool {
         self.files.is_empty()
     }
@@ -178,7 +178,7 @@ pub(super) fn learn_keys(
     Ok(())
 }
 
-/// Whether a module runs the image of a trap now.
+/// Returns whether a module runs the image of a trap now.
 fn runs(client: &mut Client, module: u8, trap: &TrapReport) -> Result<bool, xmap_client::Error> {
     let image = if client.has_modules() {
         client.module(module)?.and_then(|module| module.image)
@@ -240,8 +240,8 @@ pub(super) fn image_things(module: u8) -> u16 {
     Thing::Image.bit(module) | Thing::Versions.bit(module)
 }
 
-/// What a swap or a rollback came to. Where the image does not run, that is an error; `what` is the image's
-/// name and the word for what was to be done with it.
+/// Returns what a swap or a rollback came to. Where the image does not run, that is an error; `what` is the
+/// image's name and the word for what was to be done with it.
 ///
 /// # Errors
 /// X0914; X1106 where the device's policy does not allow the image.

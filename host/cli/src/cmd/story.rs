@@ -11,7 +11,7 @@ use super::Done;
 use super::load::Loaded;
 use super::output::{self, count};
 
-/// What was loaded.
+/// Returns what was loaded.
 pub(super) fn loaded(loaded: &Loaded, out: &mut dyn Write) -> Done {
     let image = loaded.image.image();
     let header = image.header();
@@ -57,7 +57,7 @@ pub(super) fn step(
     Ok(played.map_err(|error| file.diagnose(&error))?)
 }
 
-/// What the module did.
+/// Returns what the module did.
 pub(super) fn shown(
     sim: &Sim,
     loaded: &Loaded,
@@ -113,7 +113,7 @@ fn one(sim: &Sim, shown: &Shown, out: &mut dyn Write) -> Done {
     Ok(writeln!(out, "{INDENT}{text}")?)
 }
 
-/// What a store does to the lines, by their names: `lamp high`.
+/// Returns what a store does to the lines, by their names: `lamp high`.
 fn effect(sim: &Sim, access: &Access) -> String {
     let level = match access.register.kind {
         RegisterKind::Set => "high",

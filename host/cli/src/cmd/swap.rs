@@ -62,7 +62,7 @@ pub(super) struct Args {
 }
 
 impl Args {
-    /// What another verb asks for: the panel of a manifest, without waiting for the end of its trial.
+    /// Returns what another verb asks for: the panel of a manifest, without waiting for the end of its trial.
     pub(super) fn of(device: Device, module: Module, file: PathBuf) -> Self {
         let (sign, origin) = (None, None);
         let (wait, confirm, replace, force) = (false, false, false, false);

@@ -4,7 +4,7 @@ use serde_json::{Value as Json, json};
 use xmap_image::Stamp;
 use xmap_link::ClockStatus;
 
-/// What the clock says, in one line.
+/// Returns what the clock says, in one line.
 pub fn clock_text(status: &ClockStatus) -> String {
     let ClockStatus { unix_us, schedules, next_us } = *status;
     let plural = if schedules == 1 { "" } else { "s" };

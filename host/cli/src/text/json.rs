@@ -21,7 +21,7 @@ use xmap_client::Swapped;
 use xmap_compiler::map::hex;
 use xmap_trust::Limit;
 
-/// What a device trusts; null on a development device.
+/// Returns what a device trusts; null on a development device.
 pub fn trust(trust: Option<&TrustStatus>) -> Json {
     let Some(TrustStatus { policy, rejected, last }) = trust else { return Json::Null };
     let last = last.as_ref().map(|last| {
@@ -30,7 +30,7 @@ pub fn trust(trust: Option<&TrustStatus>) -> Json {
     json!({ "policy": policy, "rejected": rejected, "last": last })
 }
 
-/// How hosts fare.
+/// Returns how hosts fare.
 pub fn hosts(counts: &HostCounts) -> Json {
     json!({
         "mistakes": counts.mistakes,
@@ -39,7 +39,7 @@ pub fn hosts(counts: &HostCounts) -> Json {
     })
 }
 
-/// What a device counts.
+/// Returns what a device counts.
 pub fn metrics(metrics: &Metrics) -> Json {
     let export = |(key, of): &(String, ExportMetrics)| {
         let times: Vec<Json> = of
@@ -74,19 +74,19 @@ pub fn clock(status: Option<&ClockStatus>) -> Json {
     super::clock::clock_json(status)
 }
 
-/// What a restart of the device brings; null where it has no storage.
+/// Returns what a restart of the device brings; null where it has no storage.
 pub fn kept(status: Option<&KeepStatus>, modules: &[ModuleStatus]) -> Json {
     super::kept::kept_json(status, modules)
 }
 
-/// What an image may ask for, by the names of the limits.
+/// Returns what an image may ask for, by the names of the limits.
 pub fn limits(limits: Option<&[(Limit, u32)]>) -> Json {
     limits.map_or(Json::Null, |limits| {
         limits.iter().map(|(limit, value)| (limit.name(), json!(value))).collect()
     })
 }
 
-/// Who a device is.
+/// Returns who a device is.
 pub fn hello(hello: &Hello) -> Json {
     json!({
         "board": board_name(hello),
@@ -99,7 +99,7 @@ pub fn hello(hello: &Hello) -> Json {
     })
 }
 
-/// Who may ask it.
+/// Returns who may ask it.
 pub fn access(admission: Admission) -> Json {
     json!(match admission {
         Admission::Open => "open",
@@ -108,7 +108,7 @@ pub fn access(admission: Admission) -> Json {
     })
 }
 
-/// How a device is.
+/// Returns how a device is.
 pub fn status(status: &Status, maps: &Maps) -> Json {
     json!({
         "uptime_us": status.uptime_us,
@@ -123,7 +123,7 @@ pub fn status(status: &Status, maps: &Maps) -> Json {
     })
 }
 
-/// How a module is.
+/// Returns how a module is.
 pub fn module(module: &ModuleStatus, maps: &Maps) -> Json {
     json!({
         "module": module.module,
@@ -155,7 +155,7 @@ pub fn swapped(name: &str, swapped: &Swapped) -> Json {
     })
 }
 
-/// What became of an image.
+/// Returns what became of an image.
 pub fn state(state: &ImageState, maps: &Maps) -> Json {
     let (kind, more) = match state {
         ImageState::None => ("none", Json::Null),
@@ -219,7 +219,7 @@ pub fn happening(number: u32, happening: &DeviceEvent, name: &str, maps: &Maps) 
     })
 }
 
-/// Why an image was taken back.
+/// Returns why an image was taken back.
 pub fn why(why: &RollbackReason, maps: &Maps) -> Json {
     match why {
         RollbackReason::Trap(t) => json!({ "because": "trap", "detail": trap(t, maps) }),

@@ -24,7 +24,7 @@ fn named(missing: u16, modules: &[ModuleStatus]) -> String {
     all.collect::<Vec<_>>().join(", ")
 }
 
-/// What a restart brings, as `xmap status` says it.
+/// Returns what a restart brings, as `xmap status` says it.
 pub fn kept_report(status: Option<&KeepStatus>, modules: &[ModuleStatus]) -> String {
     let Some(status) = status.filter(|status| status.storage) else { return String::new() };
     let mut text = String::new();

@@ -9,7 +9,7 @@ use super::modules::{Maps, state_text};
 use xmap_client::Admission;
 use xmap_compiler::map::hex;
 
-/// What a device said of itself, a line for each fact.
+/// Returns what a device said of itself, a line for each fact.
 pub fn report(
     hello: &Hello,
     admission: Admission,

@@ -8,7 +8,7 @@ use xmap_trust::Limit;
 use super::modules::rejection_text;
 use super::report::uptime;
 
-/// What a device trusts, as `xmap status` says it.
+/// Returns what a device trusts, as `xmap status` says it.
 pub fn trust_report(trust: Option<&TrustStatus>) -> String {
     let Some(TrustStatus { policy, rejected, last }) = trust else {
         return "trust     DEVELOPMENT build: any image is taken, whoever made it\n".into();
@@ -22,7 +22,7 @@ pub fn trust_report(trust: Option<&TrustStatus>) -> String {
     text
 }
 
-/// What an image may ask a device for, as `xmap status` says it.
+/// Returns what an image may ask a device for, as `xmap status` says it.
 pub fn limits_report(limits: &[(Limit, u32)]) -> String {
     let one = |(limit, value): &(Limit, u32)| format!("{limit} {value}");
     let all: Vec<String> = limits.iter().map(one).collect();

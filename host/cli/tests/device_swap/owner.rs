@@ -63,7 +63,7 @@ impl Desk {
     }
 }
 
-/// What a verb says that the device refuses: its output, and the line on its error output.
+/// Checks what a verb says that the device refuses: its output, and the line on its error output.
 fn refused(args: &[&str], line: &str, code: &str) {
     let (out, error, status) = xmap(args);
     assert_eq!((out.trim_end(), status), (line, 1), "{args:?}: {error}");

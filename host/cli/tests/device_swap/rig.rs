@@ -141,14 +141,14 @@ impl Panels {
     }
 }
 
-/// What a verb printed on both outputs, and its exit status.
+/// Returns what a verb printed on both outputs, and its exit status.
 pub(crate) fn xmap(args: &[&str]) -> (String, String, i32) {
     let output = Command::new(env!("CARGO_BIN_EXE_xmap")).env("XMAP_MAPS", "").args(args).output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     (text(output.stdout), text(output.stderr), output.status.code().unwrap())
 }
 
-/// What a verb printed that has to succeed.
+/// Returns what a verb printed that has to succeed.
 pub(crate) fn done(args: &[&str]) -> String {
     let (out, error, status) = xmap(args);
     assert_eq!((error.as_str(), status), ("", 0), "{args:?}: {out}");

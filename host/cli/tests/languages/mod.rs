@@ -35,7 +35,7 @@ fn fetched_go() -> Option<PathBuf> {
     versions.filter(|folder| folder.join("go").is_file()).max()
 }
 
-/// What a command printed; it has to end well.
+/// Returns what a command printed; it has to end well.
 pub(crate) fn good(folder: &Path, line: &str) -> String {
     let output = xmap(folder, line);
     let [out, err] =
@@ -44,7 +44,7 @@ pub(crate) fn good(folder: &Path, line: &str) -> String {
     out
 }
 
-/// Why a language cannot be built here.
+/// Returns why a language cannot be built here.
 pub(crate) fn missing(language: Language) -> Option<String> {
     let tool = |name: &&'static str| {
         let tool = tools::tool(name).unwrap();

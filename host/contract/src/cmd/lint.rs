@@ -87,7 +87,7 @@ fn panel(path: &Path) -> Result<(Contract, Option<Manifest>), Diagnostics> {
     Ok((built.compiled.contract, Some(built.manifest)))
 }
 
-/// Where an export is: its entry in the manifest, or the file.
+/// Returns where an export is: its entry in the manifest, or the file.
 fn place(path: &Path, manifest: Option<&Manifest>, name: &str) -> Place {
     let entry = manifest.and_then(|manifest| {
         let export = manifest.exports.iter().flatten().find(|export| export.name.value == name)?;

@@ -223,7 +223,7 @@ struct Check<'a> {
     findings: Vec<Finding>,
 }
 
-/// What stands in a type's place in messages.
+/// Returns what stands in a type's place in messages.
 fn shown(ty: &Declared) -> &str {
     &ty.text
 }
@@ -469,7 +469,7 @@ impl<'a> Check<'a> {
     }
 }
 
-/// Whether two values that follow each other are an address and a length.
+/// Returns whether two values that follow each other are an address and a length.
 fn is_pair(ty: &Typed, first: &Shape, second: Option<&Shape>) -> bool {
     let length = |shape: Option<&Shape>| match shape {
         Some(Shape::Int { bits: 32, .. }) => true,
@@ -482,7 +482,7 @@ fn is_pair(ty: &Typed, first: &Shape, second: Option<&Shape>) -> bool {
     ty.value.owner().is_some() && address && length(second)
 }
 
-/// Whether two words differ in two places at most.
+/// Returns whether two words differ in two places at most.
 fn differs_little(a: &str, b: &str) -> bool {
     let common = a.bytes().zip(b.bytes()).take_while(|(a, b)| a == b).count();
     let rest = |text: &str| text.len() - common;
@@ -490,7 +490,7 @@ fn differs_little(a: &str, b: &str) -> bool {
     rest(a).saturating_sub(behind) <= 2 && rest(b).saturating_sub(behind) <= 2
 }
 
-/// What a type is in each language.
+/// Returns what a type is in each language.
 fn natural(ty: &Typed) -> String {
     let names = match ty.value {
         Value::Bytes(_) => ["const uint8_t * and uint32_t", "ByteArray", "[UInt8]", "Uint8Array", "&[u8]"],

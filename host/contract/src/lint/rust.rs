@@ -81,7 +81,7 @@ fn function(at: At<'_>, name: At<'_>, aliases: &HashMap<&str, Shape>) -> Declara
     Declaration { name: name.text().to_string(), params, result, span: name.span(), owners: at.owners(&[]) }
 }
 
-/// What a `Result` has where all went well.
+/// Returns what a `Result` has where all went well.
 fn result_of(at: At<'_>) -> At<'_> {
     let is = at.kind() == "generic_type"
         && at.field("type").is_some_and(|ty| ty.text().rsplit("::").next() == Some("Result"));

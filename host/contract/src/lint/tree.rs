@@ -140,8 +140,8 @@ fn function(node: Node<'_>) -> Option<Node<'_>> {
     std::iter::successors(node.parent(), Node::parent).find(|node| FUNCTIONS.contains(&node.kind()))
 }
 
-/// Whether brackets, or marks that nest as well, stand deeper in one another than anybody writes: parsers go
-/// down as deep.
+/// Returns whether brackets, or marks that nest as well, stand deeper in one another than anybody writes:
+/// parsers go down as deep.
 pub(super) fn nests_deeply(text: &str) -> bool {
     const MOST: u32 = 500;
     let (mut depth, mut angles, mut marks) = (0u32, 0u32, 0u32);

@@ -93,7 +93,7 @@ fn function(at: At<'_>, whole: At<'_>, name: At<'_>, aliases: &HashMap<&str, Sha
     Declaration { name, params, result, span, owners: whole.owners(&WRAPPERS) }
 }
 
-/// What a promise is of.
+/// Returns what a promise is of.
 fn promised(at: At<'_>) -> At<'_> {
     let is_promise = at.kind() == "generic_type" && at.text().starts_with("Promise<");
     let inner = is_promise.then(|| at.child("type_arguments")?.children().into_iter().next()).flatten();

@@ -139,7 +139,7 @@ struct Reader<'a> {
 /// Lists that lead to one another by references at most: each is read within the one before.
 const MOST_OPEN: usize = 16;
 
-/// Whether a schema takes `null`.
+/// Returns whether a schema takes `null`.
 fn is_nullable(schema: &Json) -> bool {
     let kinds = schema.get("type").and_then(Json::as_array);
     kinds.is_some_and(|kinds| kinds.iter().any(|kind| kind == "null")) || schema["nullable"] == true
@@ -174,7 +174,7 @@ const SCHEMA_KEYS: [&str; 25] = [
 ];
 
 impl<'a> Reader<'a> {
-    /// What a reference leads to, and its pointer.
+    /// Returns what a reference leads to, and its pointer.
     fn resolve(&self, value: &'a Json, pointer: &str) -> Result<(&'a Json, String)> {
         let (mut value, mut at) = (value, pointer.to_string());
         for _ in 0..32 {

@@ -138,7 +138,7 @@ fn comment(text: &str, indent: &str) -> String {
     if text.is_empty() { String::new() } else { format!("{indent}/// {text}\n") }
 }
 
-/// Whether a type has itself in a field that is no list: a value cannot.
+/// Returns whether a type has itself in a field that is no list: a value cannot.
 fn is_recursive(api: &Api, name: &str) -> bool {
     let mut open = vec![name.to_string()];
     let mut seen = Vec::new();

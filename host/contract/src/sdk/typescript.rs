@@ -14,7 +14,7 @@ const TAKEN: [&str; 12] = [
     "BigInt", "Map",
 ];
 
-/// What stands above every file.
+/// Returns what stands above every file.
 fn head(api: &Api) -> String {
     format!("// Written by `xmap sdk` from {:?} {}: what is changed here is lost.\n", api.title, api.version)
 }
@@ -148,7 +148,7 @@ fn declare(out: &mut String, named: &Named) {
     }
 }
 
-/// What a call gives: one result of a panel stands alone.
+/// Returns what a call gives: one result of a panel stands alone.
 fn result(operation: &Operation) -> String {
     match (&operation.result, operation.panel) {
         (None, _) => "void".into(),

@@ -118,7 +118,7 @@ pub(super) async fn call(
     device.ask(ask).await.map(|answer| json(&answer))
 }
 
-/// What a call is given: a body of nothing, or an object with `args` and `contract`.
+/// Returns what a call is given: a body of nothing, or an object with `args` and `contract`.
 fn given(body: &[u8]) -> Result<Given, Problem> {
     if body.iter().all(u8::is_ascii_whitespace) {
         return Ok(Given::default());

@@ -33,7 +33,7 @@ pub(super) struct Args {
 }
 
 impl Args {
-    /// Whether `go test` runs a package's tests by this program, without a word on what they may use.
+    /// Returns whether `go test` runs a package's tests by this program, without a word on what they may use.
     fn is_test(&self) -> bool {
         let is_test = self.args.first().is_some_and(|first| first.starts_with("-test."));
         is_test && self.given.dir.is_empty() && self.given.env.is_empty() && self.board.is_none()

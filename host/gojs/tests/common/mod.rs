@@ -156,7 +156,7 @@ impl Bench {
         self.call("syscall/js.valueSet").unwrap();
     }
 
-    /// What was written, as text.
+    /// Returns what was written, as text.
     pub(crate) fn texts(&self) -> Vec<(i32, String)> {
         let written = self.written.lock().unwrap();
         written.iter().map(|(fd, bytes)| (*fd, String::from_utf8_lossy(bytes).into_owned())).collect()

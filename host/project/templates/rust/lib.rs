@@ -23,7 +23,7 @@ extern "C" fn blink(on: bool) {
     }
 }
 
-/// How often the button was pressed.
+/// Returns how often the button was pressed.
 #[unsafe(no_mangle)]
 extern "C" fn presses() -> u32 {
     PRESSED.get()

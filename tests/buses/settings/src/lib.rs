@@ -63,7 +63,7 @@ extern "C" fn percent_now() -> u8 {
     LEVEL.get()
 }
 
-/// Whether the chip answers.
+/// Returns whether the chip answers.
 #[unsafe(no_mangle)]
 extern "C" fn is_there() -> bool {
     i2c::write(MEMORY, &[]).is_ok()

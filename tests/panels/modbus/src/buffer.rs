@@ -36,7 +36,7 @@ impl Buffer {
         self.len.get()
     }
 
-    /// Whether bytes were lost since `clear`.
+    /// Returns whether bytes were lost since `clear`.
     pub(crate) fn overran(&self) -> bool {
         self.overran.get()
     }

@@ -51,7 +51,7 @@ pub fn clear_line(bank: usize, mask: u32) {
     CLEAR[bank].store(mask, Relaxed);
 }
 
-/// What was stored last in GPSET0 and GPCLR0; both are zero from then on.
+/// Returns what was stored last in GPSET0 and GPCLR0; both are zero from then on.
 pub fn cleared() -> (u32, u32) {
     (SET[0].swap(0, Relaxed), CLEAR[0].swap(0, Relaxed))
 }

@@ -24,7 +24,7 @@ impl Task {
     pub const ALL: [Task; 6] =
         [Task::Call, Task::Blink, Task::BlinkLine, Task::Fib, Task::Crc, Task::FirstCall];
 
-    /// What the command line and the output call it.
+    /// Returns what the command line and the output call it.
     pub const fn name(self) -> &'static str {
         match self {
             Task::Call => "call",
@@ -40,7 +40,7 @@ impl Task {
 /// An engine. Each method loads what its task needs and returns the task as a closure, or `None` where
 /// the engine cannot do it. A closure is called many times, and panics where the engine fails.
 pub trait Peer {
-    /// What the command line and the output call it.
+    /// Returns what the command line and the output call it.
     fn name(&self) -> &'static str;
 
     /// `call_gpio_set(line, value)`.

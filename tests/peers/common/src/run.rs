@@ -99,7 +99,7 @@ fn time(peer: &impl Peer) {
     }
 }
 
-/// How many first calls a repetition has.
+/// Returns how many first calls a repetition has.
 fn first_call_batch(first_call: &mut impl FnMut()) -> u32 {
     first_call();
     let one = nanoseconds(&mut *first_call).max(1.0);

@@ -30,7 +30,7 @@ impl Wasmtime {
         Ok(Self(Engine::new(&config)?, how))
     }
 
-    /// What `bytes` is loaded from: itself, or the module compiled.
+    /// Returns what `bytes` is loaded from: itself, or the module compiled.
     fn prepared(&self, bytes: &[u8]) -> Vec<u8> {
         match self.1 {
             How::Precompiled => self.0.precompile_module(bytes).expect("the module compiles"),
@@ -111,7 +111,7 @@ impl Peer for Wasmtime {
         Some(move || self.call_once(&prepared).expect("the call ends well"))
     }
 
-    /// What wasmtime maps (its code and its linear memory) is not on the heap.
+    /// Returns what wasmtime maps (its code and its linear memory) is not on the heap.
     fn hold(&self) -> Option<(impl Sized + use<>, usize)> {
         Some((self.load(&self.prepared(modules::PANEL)).ok()?, 0))
     }

@@ -121,7 +121,7 @@ impl Body<'_, '_> {
         }
     }
 
-    /// What compilers make of narrow types: values whose range is known, and what such a range decides.
+    /// Makes what compilers make of narrow types: values whose range is known, and what such a range decides.
     fn narrow(&mut self, ty: ValType, depth: usize) {
         let wide = ty == ValType::I64;
         let constant = |n: i64| if wide { I::I64Const(n) } else { I::I32Const(n as i32) };

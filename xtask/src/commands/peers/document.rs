@@ -24,7 +24,7 @@ pub(crate) fn write_section(name: &str, section: &str) -> Result<()> {
     fs::write(&path, text).with_context(file)
 }
 
-/// What stands around a section.
+/// Returns what stands around a section.
 fn markers(name: &str) -> (String, String) {
     (format!("<!-- {name} -->\n"), format!("<!-- end of {name} -->"))
 }

@@ -112,7 +112,7 @@ fn measure(programs: &Programs, folder: &Path, name: &str, n: u32, rounds: u32) 
     Ok(kernel)
 }
 
-/// What runs a kernel in an engine, but for the number of rounds.
+/// Returns what runs a kernel in an engine, but for the number of rounds.
 fn engine(programs: &Programs, peer: Peer, module: &Path) -> Vec<PathBuf> {
     let mut arguments = vec![programs.path(peer, "")];
     arguments.extend(programs.how(peer));

@@ -67,7 +67,7 @@ impl Figures {
         self.0.get(name)
     }
 
-    /// Whether instructions were counted.
+    /// Returns whether instructions were counted.
     pub(super) fn has_counts(&self) -> bool {
         self.0.values().any(|measured| !measured.counts.is_empty())
     }
