@@ -5,8 +5,8 @@ use xmap_image::{ExportId, Image};
 use xmap_link::EDITION;
 use xmap_link::limits::MAX_MODULES;
 use xmap_link::{
-    ClockStatus, DeviceEventKind, DeviceEvents, ExportMetrics, ImageState, KeepStatus, Life, ModuleStatus,
-    TrapReport,
+    Callers, ClockStatus, DeviceEventKind, DeviceEvents, ExportMetrics, ImageState, KeepStatus, Life,
+    ModuleStatus, TrapReport,
 };
 
 use crate::fault::is_mistake;
@@ -292,6 +292,11 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
                 break;
             }
         }
+    }
+
+    /// Returns by which calls a module came to its latest trap.
+    pub fn callers(&self, module: u8) -> Option<&Callers> {
+        Some(&self.modules.get(module)?.callers)
     }
 
     /// Returns what was counted of the exports that were called, module by module.

@@ -47,13 +47,17 @@ pub(crate) struct Call {
 }
 
 impl Call {
-    /// Counts the call, which is over: with `error`, unless it returned. One that did not begin is none.
+    /// Counts the call, which is over: with `error`, unless it returned. One that did not begin is none. Of a
+    /// trap the call stack is noted.
     pub(crate) fn count<R: Ram, B: Board>(
         self,
         error: Option<&CallError>,
         module: &mut Module<R>,
         board: &mut B,
     ) {
+        if let Some(CallError::Trap(trap)) = error {
+            module.note_callers(*trap);
+        }
         let ended = match error {
             None => Ended::Returned,
             Some(CallError::Trap(trap)) if trap.code == TrapCode::Refused => Ended::Refused,

@@ -1,8 +1,11 @@
 //! A module of a device: two slots, of which one is active, and what is known of both.
 
+use tiny_mapper::Trap;
 use xmap_image::{ExportId, FaultPolicy, Image};
-use xmap_link::{ImageInfo, ImageState, Life, ModuleStatus, TrapReport, export_id, split_export_id};
+use xmap_link::limits::MAX_CALLERS;
+use xmap_link::{Callers, ImageInfo, ImageState, Life, ModuleStatus, TrapReport, export_id, split_export_id};
 
+use crate::device::report;
 use crate::metrics::Metrics;
 use crate::slot::Slot;
 use crate::{Board, Panel, Ram, SlotMemory};
@@ -67,6 +70,8 @@ pub(crate) struct Module<R: Ram> {
     /// Grows with each image that becomes active.
     pub(crate) generation: u16,
     pub(crate) tally: Tally,
+    /// How it came to its latest trap.
+    pub(crate) callers: Callers,
     /// What was counted of the exports of the active image.
     pub(crate) metrics: Metrics,
     /// When the trial of the active image ends.
@@ -93,6 +98,7 @@ impl<R: Ram> Module<R> {
             state: ImageState::None,
             generation: 0,
             tally: Tally::default(),
+            callers: Callers::default(),
             metrics: Metrics::default(),
             trial_us: None,
             failed: false,
@@ -191,6 +197,19 @@ impl<R: Ram> Module<R> {
 
     pub(crate) fn life(&self) -> Life {
         self.active().life()
+    }
+
+    /// Notes by which calls the active image came to a trap, before anything else of it runs.
+    #[cold]
+    pub(crate) fn note_callers(&mut self, trap: Trap) {
+        if trap.op == Trap::NO_OP {
+            return;
+        }
+        let mut links = self.slots[self.active & 1].callers();
+        let ops = links.by_ref().take(MAX_CALLERS).collect();
+        let more = links.next().is_some();
+        drop(links);
+        self.callers = Callers { trap: Some(report(trap)), ops, more };
     }
 
     #[inline]

@@ -295,6 +295,10 @@ impl Context<'_> {
                 device,
                 &Cue { lines: LineSet::from_banks(&lines), levels: LineSet::from_banks(&levels), advance_us },
             ),
+            Request::Callers { module } => match device.callers(module) {
+                Some(callers) => Response::Callers(callers.clone()),
+                None => Response::Refused(Refusal::NoModule),
+            },
             Request::Metrics { from } => Response::Metrics(metrics(device, from)),
             Request::Hosts => Response::Hosts(HostCounts {
                 mistakes: capped(device.mistakes()),
@@ -506,6 +510,7 @@ fn operate<R: Ram, B: Board, T: Trust>(
         | Request::Clock
         | Request::SetClock { .. }
         | Request::Metrics { .. }
+        | Request::Callers { .. }
         | Request::Rehearse { .. } => return Err(Refusal::Unsupported),
     })
 }

@@ -236,6 +236,11 @@ impl<R: Ram> Slot<R> {
         self.state.map(|state| state.counters()).unwrap_or_default()
     }
 
+    /// The ops that called the functions which were running at the latest trap, as long as nothing else runs.
+    pub(crate) fn callers(&self) -> impl Iterator<Item = u32> + '_ {
+        tiny_mapper::callers(&self.stack, self.counters().trapped_base)
+    }
+
     /// Calls and traps that are not in the module's accounts yet.
     pub(crate) fn unsettled(&self) -> (u64, u64) {
         let now = self.counters();

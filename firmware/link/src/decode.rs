@@ -59,9 +59,9 @@ impl fmt::Display for DecodeError {
 impl core::error::Error for DecodeError {}
 
 /// Kinds of [`Request`]; a test holds it to the enum.
-const REQUESTS: u32 = 34;
+const REQUESTS: u32 = 35;
 /// Kinds of [`Response`]; a test holds it to the enum.
-const RESPONSES: u32 = 26;
+const RESPONSES: u32 = 27;
 /// Variants of [`crate::Refusal`]; a test holds it to the enum.
 const REFUSALS: u32 = 26;
 /// The kind of [`Response::Refused`].
@@ -167,6 +167,7 @@ mod tests {
             Request::SetClock { .. } => 31,
             Request::CallWith { .. } => 32,
             Request::Metrics { .. } => 33,
+            Request::Callers { .. } => 34,
         }
     }
 
@@ -279,6 +280,7 @@ mod tests {
             Response::Uses { .. } => 23,
             Response::Clock(_) => 24,
             Response::Metrics(_) => 25,
+            Response::Callers(_) => 26,
         }
     }
 
@@ -320,6 +322,7 @@ mod tests {
             Request::SetClock { unix_us: 1 },
             Request::CallWith { export: Export::Id(1), args: Args::new(), bytes: ArgumentBytes::new() },
             Request::Metrics { from: 0 },
+            Request::Callers { module: 0 },
         ];
         assert_eq!(requests.len(), REQUESTS as usize);
         for (kind, request) in requests.iter().enumerate() {
@@ -379,6 +382,7 @@ mod tests {
             Response::Uses { next: 0, exports: Default::default() },
             Response::Clock(ClockStatus::default()),
             Response::Metrics(MetricsPage::default()),
+            Response::Callers(Callers::default()),
         ];
         assert_eq!(responses.len(), RESPONSES as usize);
         for (kind, response) in responses.iter().enumerate() {

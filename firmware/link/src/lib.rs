@@ -76,7 +76,7 @@ pub use message::{
 };
 pub use metrics::{BOUNDS_US, BUCKETS, ExportMetrics, MAX_METRICS, MetricsPage};
 pub use operate::{
-    DeviceEvent, DeviceEventKind, DeviceEvents, HostCounts, Life, ModuleStatus, RollbackReason,
+    Callers, DeviceEvent, DeviceEventKind, DeviceEvents, HostCounts, Life, ModuleStatus, RollbackReason,
 };
 pub use respond::Responder;
 pub use role::Role;

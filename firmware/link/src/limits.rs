@@ -82,3 +82,5 @@ pub const MAX_LIMITS: usize = 16;
 pub const CONTRACT_BYTES: usize = 8;
 /// Uses of one page: three bytes each, and a page is short.
 pub const MAX_USES: usize = 32;
+/// Functions of a call stack in a message: the innermost, and one that calls itself may have more.
+pub const MAX_CALLERS: usize = 16;

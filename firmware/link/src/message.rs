@@ -15,7 +15,7 @@ use crate::limits::{
     MAX_RESULT_BYTES, MAX_TRACE_ENTRIES, MAX_USES, MAX_VERSION,
 };
 use crate::metrics::MetricsPage;
-use crate::operate::{DeviceEvents, HostCounts, ModuleStatus};
+use crate::operate::{Callers, DeviceEvents, HostCounts, ModuleStatus};
 use crate::trust::{PolicyState, TrustStatus};
 use crate::{Nonce, Role, RoleKeyId, Tag};
 
@@ -251,6 +251,11 @@ pub enum Request {
         /// The first place wanted; places are numbered from 0.
         from: u16,
     },
+    /// Kind 34: by which calls did a module come to its latest trap? Answered by [`Response::Callers`].
+    Callers {
+        /// Its number.
+        module: u8,
+    },
 }
 
 /// The bytes of arguments.
@@ -403,6 +408,8 @@ pub enum Response {
     Clock(ClockStatus),
     /// Kind 25: answers [`Request::Metrics`].
     Metrics(MetricsPage),
+    /// Kind 26: answers [`Request::Callers`].
+    Callers(Callers),
 }
 
 /// Who a device is. The first two fields never change, in any protocol version.

@@ -3,7 +3,7 @@
 use heapless::{String, Vec};
 use serde::{Deserialize, Serialize};
 
-use crate::limits::{MAX_HAPPENINGS, MAX_MODULE_NAME};
+use crate::limits::{MAX_CALLERS, MAX_HAPPENINGS, MAX_MODULE_NAME};
 use crate::{ImageInfo, ImageState, KeepFault, Thing, TrapReport};
 
 /// Where a module is in its life (`docs/lifecycle.md`).
@@ -84,6 +84,18 @@ pub struct HostCounts {
     pub texts_lost: u32,
     /// Lines of the program's own log that were left out.
     pub lines_lost: u32,
+}
+
+/// The call stack of a module's latest trap.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Callers {
+    /// The trap; none where no call of the module has trapped in its code.
+    pub trap: Option<TrapReport>,
+    /// The ops that called the functions which were running, by their indices in the code section, the
+    /// innermost first.
+    pub ops: Vec<u32, MAX_CALLERS>,
+    /// Whether there were more.
+    pub more: bool,
 }
 
 /// One page of what happened.

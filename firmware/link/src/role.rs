@@ -65,7 +65,8 @@ impl Request {
             | Self::Contract { .. }
             | Self::Uses { .. }
             | Self::Clock
-            | Self::Metrics { .. } => Role::Observe,
+            | Self::Metrics { .. }
+            | Self::Callers { .. } => Role::Observe,
             Self::Call { .. }
             | Self::CallBytes { .. }
             | Self::CallWith { .. }

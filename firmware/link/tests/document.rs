@@ -60,6 +60,7 @@ fn the_numbers_are_those_of_the_code() {
         format!("`name: text` (cut to {MAX_MODULE_NAME} bytes)"),
         format!("module: u8, what }}` (at most {MAX_HAPPENINGS})"),
         format!("times: [u32; {BUCKETS}] }}` (at most {MAX_METRICS})"),
+        format!("`ops: list of u32` (at most {MAX_CALLERS})"),
         format!("up to {} microseconds each, and longer", BOUNDS_US.map(|us| us.to_string()).join(", ")),
         format!("<-   staging {{ next: {MAX_CHUNK} }}"),
         format!("`firmware: text` (at most {MAX_VERSION} bytes)"),
@@ -127,7 +128,7 @@ fn the_tables_name_every_kind() {
             .collect();
         assert_eq!(kinds(heading), named);
     }
-    assert_eq!((kinds("Requests").len(), kinds("Responses").len()), (34, 26));
+    assert_eq!((kinds("Requests").len(), kinds("Responses").len()), (35, 27));
 }
 
 /// Returns what stands behind `- \`NAME\`: ` in the list of enums, whole.

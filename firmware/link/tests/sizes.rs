@@ -134,6 +134,11 @@ fn the_largest_messages_fit() {
                 .into_iter()
                 .collect(),
         }),
+        Response::Callers(Callers {
+            trap: Some(longest_trap()),
+            ops: [u32::MAX; MAX_CALLERS].into_iter().collect(),
+            more: true,
+        }),
         Response::Contract { id: u16::MAX, hash: [0xff; CONTRACT_BYTES] },
         Response::Uses { next: u16::MAX, exports: [u16::MAX; MAX_USES].into_iter().collect() },
     ];

@@ -164,6 +164,10 @@ impl<P: Port> Mapper<'_, P> {
         #[cfg(not(feature = "machine-code"))]
         let outcome = run.run(entry.pc);
         self.counters.fuel = (entry.left.wrapping_sub(run.fuel as u32)).wrapping_add(entry.words);
+        #[cfg(feature = "host-calls")]
+        if outcome.is_err() {
+            self.counters.trapped_base = run.base;
+        }
         // A direct entry is no place in the code.
         outcome.map_err(|stop| if entry.is_direct { before(stop.fault) } else { stop })
     }

@@ -45,7 +45,7 @@ pub use layer::Over;
 pub use machine::{Frame, Machine};
 pub use mapper::{Counters, LoadError, Mapper, STACK_SLOTS, Store};
 pub use port::{Clock, Function, Gpio, I2c, Layer, Log, LogLevel, Port, Pull, Pwm, Random, Spi};
-pub use suspend::Suspended;
+pub use suspend::{Suspended, callers};
 pub(crate) use trap::Fault;
 pub use trap::{Trap, TrapCode};
 // What a board with buses is given, and answers.

@@ -101,6 +101,9 @@ pub struct Counters {
     /// Fuel that the last call or start used, in words of code. A direct entry uses some for a long text
     /// alone.
     pub fuel: u32,
+    /// Where on the stack the window was that the last trap of code happened in: [`crate::callers`] begins
+    /// there. A mapper without host calls does not note it.
+    pub trapped_base: u32,
 }
 
 /// A loaded image that can be called.

@@ -37,6 +37,18 @@ impl Suspended {
     }
 }
 
+/// Returns the ops that called the functions which were running when a call trapped, the innermost first:
+/// until the next call their links stand on the stack. `base` is [`Counters::trapped_base`].
+pub fn callers(stack: &[u64], base: u32) -> impl Iterator<Item = u32> + '_ {
+    let mut at = Some(base as usize);
+    core::iter::from_fn(move || {
+        let link = *stack.get(at?)?;
+        // The outermost link leads nowhere, as does none.
+        at = at?.checked_sub(usize::from(link as u8)).filter(|_| link as u8 != 0);
+        at.map(|_| (link >> 8) as u32)
+    })
+}
+
 impl<'a, P: Port> Mapper<'a, P> {
     /// Takes the mapper apart. The store holds the module's state.
     pub fn suspend(self) -> (P, Store<'a>, Suspended) {

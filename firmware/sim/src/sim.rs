@@ -7,7 +7,8 @@ use tiny_mapper::{Counters, LogLevel, Trap, TrapCode};
 use xmap_boards::Line;
 use xmap_device::{Device, Failure, Limits, ModuleExport, MountError, NotCalled, Ram, SlotMemory, Unplaced};
 use xmap_image::{ExportId, Image, OwnedImage, PinMode, PinRow, VerifyError, Word, limits};
-use xmap_link::{DeviceEvent, DeviceEventKind, Life, ModuleStatus};
+use xmap_link::limits::MAX_MODULES;
+use xmap_link::{DeviceEvent, DeviceEventKind, Life, ModuleStatus, TrapReport};
 
 use crate::seen::SeenOps;
 use crate::value::Unfit;
@@ -615,6 +616,17 @@ impl Sim {
         self.trapped = next;
         let traps: Vec<_> = all.iter().filter_map(|happening| self.trap_of(happening)).collect();
         self.traps.extend(traps);
+    }
+
+    /// The ops that called the functions which were running at a trap, the innermost first: known of the
+    /// latest trap of each module.
+    pub fn callers(&self, trap: &Trap) -> &[u32] {
+        let is_it = |of: &TrapReport| {
+            (of.image, of.export, of.code, of.op, of.detail)
+                == (trap.image, trap.export, trap.code as u8, trap.op, trap.detail)
+        };
+        let mut modules = (0..MAX_MODULES as u8).filter_map(|module| self.device.callers(module));
+        modules.find(|callers| callers.trap.as_ref().is_some_and(is_it)).map_or(&[], |callers| &callers.ops)
     }
 
     fn trap_of(&self, happening: &DeviceEvent) -> Option<(String, Trap)> {

@@ -381,7 +381,8 @@ impl Device {
             | Request::Limits
             | Request::Clock
             | Request::SetClock { .. }
-            | Request::Metrics { .. } => Response::Refused(Refusal::Unsupported),
+            | Request::Metrics { .. }
+            | Request::Callers { .. } => Response::Refused(Refusal::Unsupported),
             Request::Describe { export } => match find(&export) {
                 Some(id) => Response::Described(Described {
                     id: id as u16,

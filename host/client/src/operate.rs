@@ -1,7 +1,7 @@
 //! Modules of a device: how they are, what happened to them, and what an operator asks of them.
 
 use xmap_link::limits::MAX_MODULES;
-use xmap_link::{DeviceEvent, ImageState, ModuleStatus, Refusal, Request, Response, features};
+use xmap_link::{DeviceEvent, ImageState, ModuleStatus, Refusal, Request, Response, TrapReport, features};
 
 use crate::client::Client;
 use crate::error::{Error, ErrorCode};
@@ -42,6 +42,20 @@ impl Client {
         let message = "its firmware knows no modules: images cannot be swapped there";
         let help = "flash the firmware that belongs to this xmap (`cargo xtask image`)";
         Err(self.error(ErrorCode::NoFeature, message).help(help.to_string()))
+    }
+
+    /// Returns the ops that called the functions which were running at a trap, the innermost first: the call
+    /// stack of the module's latest trap. Empty where that was another one, or where the firmware keeps none.
+    ///
+    /// # Errors
+    ///
+    /// See [`Client`].
+    pub fn callers(&mut self, module: u8, trap: &TrapReport) -> Result<Vec<u32>, Error> {
+        match self.ask(&Request::Callers { module })? {
+            Response::Callers(callers) if callers.trap == Some(*trap) => Ok(callers.ops.to_vec()),
+            Response::Callers(_) | Response::Refused(_) => Ok(Vec::new()),
+            other => Err(self.unwanted(&other)),
+        }
     }
 
     /// Returns how a module is; `None` where the device has no module with this number.

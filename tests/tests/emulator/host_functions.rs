@@ -83,6 +83,16 @@ fn the_time_is_not_known_until_a_host_sets_it() {
     assert!((SET_US..SET_US + 60_000_000).contains(&unix), "{unix}");
     assert!([390, 391].contains(&call(&mut client, "minute")));
     assert!(call(&mut client, "unix") as i64 > unix, "it goes on");
+    // What it was called for is counted, with times of its own clock.
+    let metrics = client.metrics().unwrap();
+    let row = |name: &str| {
+        let row = metrics.exports.iter().find(|(key, _)| key.ends_with(name));
+        row.unwrap_or_else(|| panic!("{name}: {metrics:?}")).1
+    };
+    let (unix, minute) = (row("unix"), row("minute"));
+    assert_eq!((unix.calls, minute.calls, unix.traps), (3, 2, 0));
+    assert_eq!(unix.times.iter().sum::<u32>(), 3);
+    assert!(unix.time_us < 1_000_000, "{unix:?}");
 }
 
 #[test]
@@ -91,6 +101,29 @@ fn without_a_seed_there_are_none() {
     let [Outcome::Trapped(trap)] = &outcomes[..] else { panic!("{outcomes:?}") };
     let expected = (TrapCode::Unavailable as u8, HostFunction::RandomGet as u32);
     assert_eq!((trap.code, trap.detail), expected);
+}
+
+#[test]
+fn a_trap_has_the_calls_that_led_to_it() {
+    let text = r#"(module
+        (func $down (param i32) (result i32)
+            (if (result i32) (local.get 0)
+                (then (i32.add (i32.const 1) (call $down (i32.sub (local.get 0) (i32.const 1)))))
+                (else (unreachable))))
+        (func (export "five") (result i32) (call $down (i32.const 5))))"#;
+    let panel = panel(text);
+    let machine = Machine { panel: Some(panel.path()), ..Machine::new(flashed()) };
+    let emulator = machine.start().unwrap_or_else(|error| panic!("{error:#}"));
+    let port = PortName::Tcp { host: "127.0.0.1".into(), port: emulator.listen().unwrap() };
+    let mut client = Client::connect(&port, &patient()).unwrap_or_else(|error| panic!("{error}"));
+    let outcome = client.call(&Export::name("five").unwrap(), &[]).unwrap();
+    let Outcome::Trapped(trap) = outcome else { panic!("{outcome:?}") };
+    // As the simulator has it.
+    let bytes = std::fs::read(panel.path()).unwrap();
+    let mut sim = xmap_sim::Sim::load(&bytes).unwrap();
+    let Err(xmap_sim::CallError::Trap(same)) = sim.call("five", &[]) else { panic!("it traps") };
+    assert_eq!(client.callers(0, &trap).unwrap(), sim.callers(&same));
+    assert!(sim.callers(&same).len() >= 3);
 }
 
 #[test]

@@ -5,8 +5,8 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use xmap_link::limits::{
-    MAX_ARGS, MAX_ARGUMENT_BYTES, MAX_CHUNK, MAX_HAPPENINGS, MAX_MODULE_NAME, MAX_NAME, MAX_REASON,
-    MAX_RESULT_BYTES, MAX_TRACE_ENTRIES, MAX_USES, MAX_VERSION,
+    MAX_ARGS, MAX_ARGUMENT_BYTES, MAX_CALLERS, MAX_CHUNK, MAX_HAPPENINGS, MAX_MODULE_NAME, MAX_NAME,
+    MAX_REASON, MAX_RESULT_BYTES, MAX_TRACE_ENTRIES, MAX_USES, MAX_VERSION,
 };
 use xmap_link::*;
 
@@ -93,6 +93,7 @@ pub fn operation() -> impl Strategy<Value = Request> {
             Request::CallWith { export, args, bytes: bytes.into_iter().collect() }
         }),
         any::<u16>().prop_map(|from| Request::Metrics { from }),
+        any::<u8>().prop_map(|module| Request::Callers { module }),
     ]
 }
 
@@ -358,6 +359,9 @@ pub fn response() -> impl Strategy<Value = Response> {
         any::<(i64, u8, i64)>().prop_map(|(unix_us, schedules, next_us)| {
             Response::Clock(ClockStatus { unix_us, schedules, next_us })
         }),
+        (option::of(trap()), vec(any::<u32>(), 0..=MAX_CALLERS), any::<bool>()).prop_map(
+            |(trap, ops, more)| { Response::Callers(Callers { trap, ops: ops.into_iter().collect(), more }) }
+        ),
         (any::<u16>(), vec(export_metrics(), 0..=MAX_METRICS)).prop_map(|(next, rows)| Response::Metrics(
             MetricsPage { next, exports: rows.into_iter().collect() }
         )),

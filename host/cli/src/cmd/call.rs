@@ -5,6 +5,7 @@ use std::io::Write;
 use serde_json::json;
 use xmap::text::json;
 use xmap_client::{Recorder, run_call_in};
+use xmap_link::split_export_id;
 
 use super::reach::{Device, MapFiles};
 use super::{Done, Failure};
@@ -48,8 +49,15 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Done {
     let mut recorder = if args.trace { Some(Recorder::start(&mut client)?) } else { None };
     let called = run_call_in(&mut client, module.as_ref(), &args.name, &args.args)?;
     let lines = recorder.as_mut().map(|recorder| recorder.lines(&mut client)).transpose()?;
+    let callers = match &called.outcome {
+        Err(trap) => client.callers(split_export_id(called.export.id).0, trap)?,
+        Ok(_) => Vec::new(),
+    };
     if args.device.wire.json {
         let mut object = json::called(&called, &maps);
+        if let Err(trap) = &called.outcome {
+            object["trap"]["stack"] = json::callers(trap, &callers, &maps);
+        }
         if let Some(lines) = lines {
             object["trace"] = json!(lines);
         }
@@ -64,6 +72,9 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Done {
     if let Some(origin) = maps.origin(trap).filter(|_| !args.device.wire.json) {
         out.flush()?;
         _ = writeln!(std::io::stderr(), "at {origin}");
+        for caller in maps.callers(trap, &callers) {
+            _ = writeln!(std::io::stderr(), "called from {caller}");
+        }
     }
     Err(Failure::Trapped)
 }

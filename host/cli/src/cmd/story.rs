@@ -2,6 +2,7 @@
 
 use std::io::Write;
 
+use tiny_mapper::Trap;
 use xmap_boards::{Line, LineSet, RegisterKind};
 use xmap_compiler::manifest::lines_text;
 use xmap_project::{ScriptFile, traps};
@@ -71,6 +72,12 @@ pub(super) fn shown(
             && let Some(origin) = traps::origin(loaded.map.iter().chain(file.maps()), trap)
         {
             writeln!(out, "{INDENT}  at {origin}")?;
+            for op in sim.callers(trap) {
+                let called = Trap { op: *op, ..*trap };
+                if let Some(origin) = traps::origin(loaded.map.iter().chain(file.maps()), &called) {
+                    writeln!(out, "{INDENT}  called from {origin}")?;
+                }
+            }
         }
     }
     Ok(())

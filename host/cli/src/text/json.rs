@@ -181,6 +181,20 @@ pub fn trap(trap: &TrapReport, maps: &Maps) -> Json {
     })
 }
 
+/// The calls by which a trap was come to, the innermost first.
+pub fn callers(trap: &TrapReport, ops: &[u32], maps: &Maps) -> Json {
+    let origins = maps.callers(trap, ops);
+    let one = |(n, op): (usize, &u32)| {
+        let origin = origins.get(n).filter(|_| origins.len() == ops.len());
+        json!({
+            "op": op,
+            "source": origin.and_then(|origin| origin.source.clone()),
+            "function": origin.map(|origin| origin.function.clone()),
+        })
+    };
+    ops.iter().enumerate().map(one).collect()
+}
+
 /// Something that happened, with its number.
 pub fn happening(number: u32, happening: &DeviceEvent, name: &str, maps: &Maps) -> Json {
     let (kind, more) = match &happening.what {

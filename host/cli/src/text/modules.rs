@@ -64,6 +64,12 @@ impl Maps {
         self.with(trap, |map| map.find(trap.op, Some(trap.export)))?
     }
 
+    /// Returns where the calls were by which a trap was come to, if the map of its image is there.
+    pub fn callers(&self, trap: &TrapReport, ops: &[u32]) -> Vec<Origin> {
+        let find = |map: &SourceMap| ops.iter().filter_map(|op| map.find(*op, Some(trap.export))).collect();
+        self.with(trap, find).unwrap_or_default()
+    }
+
     /// Returns the key of a trap's export, if a map or the device has named it.
     pub fn key(&self, trap: &TrapReport) -> Option<String> {
         let named = self.with(trap, |map| map.exports.get(usize::from(trap.export)).cloned()).flatten();
