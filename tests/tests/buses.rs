@@ -83,6 +83,7 @@ fn a_build_says_what_the_bus_takes() {
     assert_eq!(line("thermostat.on_second"), "5030");
     assert_eq!(line("thermostat.precise"), "5030");
     assert_eq!(line("thermostat.want"), "0");
+    assert!(report.contains("bus time of timers: at most 0.6 % of all"), "{report}");
     let device =
         "i2c temp, bus 1 at 0x48, 400000 Hz: writes up to 2, reads up to 2; 143 us on the wire, 5030 us";
     assert!(report.contains(device), "{report}");
@@ -94,10 +95,10 @@ fn a_build_says_what_the_spi_bus_takes() {
     let panel = BusPanel::open("level");
     let report = Report::of(&Image::verify(&panel.words).unwrap(), None).to_string();
     let device =
-        "spi adc, bus 0 select 0, mode 0, 1000000 Hz: up to 3 bytes; 25 us on the wire, 1050 us at most";
+        "spi adc, bus 0 select 0, mode 0, 1000000 Hz: up to 3 bytes; 25 us on the wire, 150 us at most";
     assert!(report.contains(device), "{report}");
     let line = report.lines().find(|line| line.starts_with("level.on_tick")).unwrap();
-    assert!(line.ends_with(" 1050"), "{line}");
+    assert!(line.ends_with(" 150"), "{line}");
 }
 
 #[test]
@@ -125,6 +126,45 @@ fn constants_of_a_transfer_are_proven() {
         assert_eq!(errors.0[0].code, code, "{errors}");
         assert!(errors.to_string().contains(message), "{errors}");
     }
+}
+
+#[test]
+fn timers_take_no_more_time_on_buses_than_there_is() {
+    let build = |name: &str, timeout: u32, periods: [u32; 2]| {
+        let manifest = format!(
+            "module = {{ name = \"{name}\", board = \"rpi4b\", wasm = \"a.wasm\", namespace = \"{name}\" }}\n\
+             [spi.adc]\nbus = 0\ncs = {cs}\nmax_bytes = 3\ntimeout_us = {timeout}\n\
+             [exports]\nfast = {{ on = {{ every_us = {} }} }}\nslow = {{ on = {{ every_us = {} }} }}\n",
+            periods[0],
+            periods[1],
+            cs = u8::from(name == "other"),
+        );
+        let text = "(module (import \"spi\" \"transfer\" (func $spi (param i32 i32 i32 i32 i32) (result i32)))
+            (memory 1)
+            (func $once (drop (call $spi (i32.const 0) (i32.const 0) (i32.const 3) (i32.const 0) (i32.const 3))))
+            (func (export \"fast\") (call $once))
+            (func (export \"slow\") (call $once) (call $once)))";
+        let manifest = Manifest::parse("a.toml", &manifest).unwrap();
+        compile(&manifest, &wat::parse_str(text).unwrap()).map(|compiled| compiled.words)
+    };
+    // 500 of each 1,000 and 1,000 of each 2,000.
+    let full = build("one", 500, [1_000, 2_000]).unwrap();
+    let report = Report::of(&Image::verify(&full).unwrap(), None).to_string();
+    assert!(report.contains("bus time of timers: at most 100.0 % of all"), "{report}");
+    let errors = build("one", 501, [1_000, 2_000]).unwrap_err();
+    assert_eq!(errors.0[0].code, Code::BusTime, "{errors}");
+    let expected = "transfers of timers may take 100.2 % of the time: one.fast takes 501 us of each 1000 us, \
+                    one.slow takes 1002 us of each 2000 us";
+    assert!(errors.to_string().contains(expected), "{errors}");
+    // Two panels of one device.
+    let other = build("other", 100, [50_000, 50_000]).unwrap();
+    let panels = [("one.xmap", &full), ("other.xmap", &other)].map(|(file, words)| {
+        xmap_compiler::beside::Panel { file, image: Image::verify(words).unwrap(), manifest: None }
+    });
+    assert!(xmap_compiler::beside::check(&panels[..1]).is_ok());
+    let errors = xmap_compiler::beside::check(&panels).unwrap_err();
+    assert_eq!(errors.0[0].code, Code::BusTime, "{errors}");
+    assert!(errors.to_string().contains("100.6 % of the time") && errors.to_string().contains("other.slow"));
 }
 
 #[test]

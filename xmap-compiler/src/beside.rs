@@ -9,6 +9,8 @@ use xmap_image::{Conflict, ExportId, Image, Pull, limits::MAX_MODULES};
 use crate::codes::Code;
 use crate::diagnostic::{Diagnostic, Diagnostics, Place};
 use crate::manifest::{Export, Manifest};
+use crate::report::Report;
+use crate::timers::{self, bus_timers};
 
 /// One of the panels.
 #[derive(Clone, Copy, Debug)]
@@ -50,6 +52,9 @@ pub fn check(panels: &[Panel<'_>]) -> Result<(), Diagnostics> {
             errors.extend(found.map(|conflict| tell(left, right, conflict)));
         }
     }
+    let timers = panels.iter().flat_map(|panel| bus_timers(&panel.image, &Report::of(&panel.image, None)));
+    let last = panels.last().map_or("", |panel| panel.file);
+    errors.extend(timers::check(&timers.collect::<Vec<_>>(), Place::File(last.to_string())).err());
     if errors.is_empty() { Ok(()) } else { Err(Diagnostics(errors)) }
 }
 

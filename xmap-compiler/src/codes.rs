@@ -599,6 +599,9 @@ codes! {
     NoPwm = 1312, "a line without a PWM channel",
         "A PWM channel is a part of the chip that a few lines can be connected to.",
         "pwm dimmer: line 17 of rpi4b has no PWM channel";
+    BusTime = 1313, "timers that take more time on buses than there is",
+        "A device does one thing at a time. The transfers of all timers' handlers together, each as long as its time limit allows, have to fit the time, of one panel and of all panels of a device.",
+        "transfers of timers may take 120.0 % of the time: cellar.on_tick takes 1200 us of each 1000 us";
     BadZone = 1351, "a zone that is not known",
         "`[clock] zone` is the name of a zone in the IANA data base, or a rule as POSIX's `TZ` writes it: the offset of standard time, and for daylight saving time the two changes of each year, in whole minutes. Zones that change by the lunar calendar, or are about to change their rule, have none: give the rule of the year.",
         "zone: `Europe/Berlinn`: neither a zone of the IANA data base nor a rule";

@@ -30,6 +30,7 @@ use crate::pins::PinCheck;
 use crate::report::{ExportReport, FunctionReport, How, Report, texts};
 use crate::shadow::{Shadow, shadow};
 use crate::table;
+use crate::timers;
 use crate::wasm::{self, ConstExpr, Import, LineTable, SourceMapText, WasmModule, foreign};
 use crate::work::Exhausted;
 
@@ -265,6 +266,14 @@ fn assemble(parts: &Parts<'_, '_>) -> Result<Compiled, Diagnostics> {
         functions.collect(),
         kept.names,
     );
+    let timers = &report.timers;
+    let names = |timer: &timers::BusTimer| report.exports.iter().find(|export| export.key == timer.key);
+    let handler = timers.first().and_then(names).map(|export| export.name.clone());
+    let listed =
+        manifest.exports.iter().flatten().find(|export| Some(&export.name.value) == handler.as_ref());
+    let place =
+        listed.and_then(|export| export.on.as_ref()).map_or(&manifest.module.name.span, |on| &on.span);
+    timers::check(timers, manifest.place(place))?;
     Ok(Compiled {
         words,
         map,

@@ -14,6 +14,7 @@ use crate::codes::Code;
 use crate::diagnostic::{Diagnostic, Place};
 use crate::map::SourceMap;
 use crate::policy;
+use crate::timers::{BusTimer, bus_timers, percent as share};
 
 /// How an export is run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,6 +86,8 @@ pub struct Report {
     pub spi: Vec<(String, SpiRow)>,
     /// The PWM channels with their names and lines, by their indices.
     pub pwm: Vec<(String, PwmRow)>,
+    /// The timers whose handlers transfer on buses.
+    pub timers: Vec<BusTimer>,
     /// Microseconds that a call may wait, transfers included.
     pub time_us: u32,
 }
@@ -104,7 +107,7 @@ impl Report {
         // A module without a manifest has the board's own limit, which is no budget.
         let most = image.board().board().limits.image_bytes;
         let budget = Some(budget).filter(|budget| (*budget as usize) < most);
-        Self {
+        let mut report = Self {
             total: words.len() * 4,
             module: Some(module),
             budget,
@@ -118,7 +121,10 @@ impl Report {
             spi: spi(&image),
             pwm: pwm(&image),
             time_us: image.header().time_us,
-        }
+            timers: Vec::new(),
+        };
+        report.timers = bus_timers(&image, &report);
+        report
     }
 
     /// The report of an image that exists: the same figures, but for those of the module and the
@@ -173,7 +179,7 @@ impl Report {
             bytes: functions[n].code.len() * 4,
             bound: bounds[n].ok(),
         };
-        Self {
+        let mut report = Self {
             total: image.words().len() * 4,
             module: None,
             budget: None,
@@ -187,7 +193,10 @@ impl Report {
             spi: spi(image),
             pwm: pwm(image),
             time_us: image.header().time_us,
-        }
+            timers: Vec::new(),
+        };
+        report.timers = bus_timers(image, &report);
+        report
     }
 
     /// Checks the image's size against the budget.
@@ -521,6 +530,9 @@ impl Report {
         writeln!(f, "ops and insns: of one call, at most")?;
         if has_buses {
             writeln!(f, "bus us: of its transfers, at most, whatever the devices do; no insns are in it")?;
+            if !self.timers.is_empty() {
+                writeln!(f, "bus time of timers: at most {} of all", share(&self.timers))?;
+            }
         }
         let devices = texts_of(&self.i2c, &self.spi, &self.pwm);
         devices.iter().try_for_each(|(kind, text)| writeln!(f, "  {kind} {text}"))?;

@@ -14,9 +14,6 @@ use super::{
 };
 use crate::{diagnostic::Code, names};
 
-/// What a time limit has beyond twice the time on the wire where the manifest says none, in microseconds.
-const SLACK_US: u32 = 1_000;
-
 /// A device of the manifest, of any kind.
 #[derive(Clone, Debug)]
 pub struct Device<'m> {
@@ -168,12 +165,13 @@ pub(super) fn name(reader: &mut Reader<'_>, kind: &str, key: &At<&str>) -> Optio
 }
 
 /// The time limit of a transfer, which no longest one on the wire passes: what the table says, or twice that
-/// and some more. `keys` are those of the rate and of the lengths.
+/// and some more. The keys are those of the rate and of the lengths.
 pub(super) fn timeout(
     reader: &mut Reader<'_>,
     table: &Table<'_>,
     wire_us: u32,
     [rate, lengths]: [&str; 2],
+    slack_us: u32,
 ) -> Option<u32> {
     let who = &table.name;
     let given = TIMEOUT.keys().any(|key| table.has(key));
@@ -195,6 +193,6 @@ pub(super) fn timeout(
                 Some(format!("raise `{rate}`, or lower {lengths}"));
             None
         }
-        None => Some((2 * wire_us + SLACK_US).min(MAX_BUS_TIMEOUT_US)),
+        None => Some((2 * wire_us + slack_us).min(MAX_BUS_TIMEOUT_US)),
     }
 }

@@ -19,6 +19,10 @@ use crate::diagnostic::Code;
 /// The clock's rate where the manifest says none: standard mode, which every device takes.
 pub(super) const DEFAULT_SPEED_HZ: u32 = 100_000;
 
+/// What a time limit has beyond twice the time on the wire where the manifest says none, in microseconds: for
+/// a device that holds the clock.
+const SLACK_US: u32 = 1_000;
+
 /// One device of `[i2c]`. Its index, which calls name, is its place in the manifest.
 #[derive(Clone, Debug)]
 pub struct I2cDevice {
@@ -84,7 +88,7 @@ fn device(
         |timeout_us| I2cRow::new(bus.value.number, address.unwrap_or_default(), speed_hz, most, timeout_us);
     let wire_us = row(0).wire_us(most[0].into(), most[1].into());
     let lengths = "`write_max` or `read_max`";
-    let timeout_us = devices::timeout(reader, &table, wire_us, ["speed_hz", lengths])?;
+    let timeout_us = devices::timeout(reader, &table, wire_us, ["speed_hz", lengths], SLACK_US)?;
     address?;
     if narrowed && registers.is_none() {
         return None;

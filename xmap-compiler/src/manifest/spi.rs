@@ -17,6 +17,10 @@ use crate::diagnostic::Code;
 /// The clock's rate where the manifest says none: every device takes it.
 pub(super) const DEFAULT_CLOCK_HZ: u32 = 1_000_000;
 
+/// What a time limit has beyond twice the time on the wire where the manifest says none, in microseconds: no
+/// device can make a transfer longer.
+const SLACK_US: u32 = 100;
+
 /// One device of `[spi]`. Its index, which calls name, is its place in the manifest.
 #[derive(Clone, Debug)]
 pub struct SpiDevice {
@@ -59,7 +63,7 @@ fn device(
     };
     let (max_bytes, clock_hz) = (max_bytes?.value, clock_hz?);
     let wire_us = SpiRow::new([0; 3], clock_hz, max_bytes, 0).wire_us(max_bytes);
-    let timeout_us = devices::timeout(reader, &table, wire_us, ["clock_hz", "`max_bytes`"]);
+    let timeout_us = devices::timeout(reader, &table, wire_us, ["clock_hz", "`max_bytes`"], SLACK_US);
     let bus = bus?;
     let row = SpiRow::new([bus.value.number, select?, mode?], clock_hz, max_bytes, timeout_us?);
     Some(SpiDevice { name: name?, bus, row })

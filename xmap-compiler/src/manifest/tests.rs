@@ -576,8 +576,8 @@ fn spi_devices_have_their_indices_and_defaults() {
     );
     let manifest = parse(&text).unwrap();
     let rows: Vec<_> = manifest.spi.iter().map(|device| (&*device.name.value, device.row)).collect();
-    // Twice the 25 us of 25 clocks, and 1 ms.
-    let adc = xmap_image::SpiRow::new([0, 1, 0], 1_000_000, 3, 1_050);
+    // Twice the 25 us of 25 clocks, and 100 us.
+    let adc = xmap_image::SpiRow::new([0, 1, 0], 1_000_000, 3, 150);
     assert_eq!(rows, [("adc", adc), ("flash", xmap_image::SpiRow::new([0, 0, 3], 8_000_000, 260, 5_000))]);
     let lines: Vec<_> = manifest.devices().iter().map(|device| lines_text(device.claim.lines)).collect();
     assert_eq!(lines, ["7 and 9-11", "8-11"]);
