@@ -63,7 +63,7 @@ impl Registers {
     }
 }
 
-/// What a register of the GPIO block does.
+/// The kind of a register of the GPIO block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum RegisterKind {
     /// See [`RegisterMap::select`].

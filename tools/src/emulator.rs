@@ -1,5 +1,6 @@
 //! The emulated board: QEMU's `raspi4b`, started on a raw image, with its UART at hand.
 
+use std::collections::BTreeMap;
 use std::io::{self, Read as _};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
 use std::os::unix::process::CommandExt as _;
@@ -117,6 +118,20 @@ impl<'a> Machine<'a> {
             watched: false,
             chips: &[],
         }
+    }
+
+    /// Runs the program to its end. Returns the numbers that it prints, a name and a number on each line.
+    ///
+    /// # Errors
+    /// It does not end well within the limit, or prints something else.
+    pub fn numbers(self, limit: Duration) -> Result<BTreeMap<String, u64>> {
+        let (sent, status) = self.start()?.finish(limit)?;
+        ensure!(status.success(), "the program failed:\n{sent}");
+        let numbers = sent.lines().map(|line| {
+            let (name, number) = line.split_once(' ').with_context(|| format!("the line `{line}`"))?;
+            Ok((name.to_owned(), number.trim().parse().with_context(|| format!("the line `{line}`"))?))
+        });
+        numbers.collect()
     }
 
     /// QEMU's command line, with the UART at `serial` and this device tree.

@@ -75,7 +75,7 @@ pub struct Built {
     pub elf: PathBuf,
 }
 
-/// Whose device a program is for.
+/// The owner of the device that a program is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Owner<'a> {
     /// Nobody's: a development build, which takes any image and says so.

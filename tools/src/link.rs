@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::Result;
 use tempfile::NamedTempFile;
 
 use crate::emulator::Machine;
@@ -24,11 +24,5 @@ pub fn run() -> Result<BTreeMap<String, u64>> {
         image.write_all(&word.to_le_bytes())?;
     }
     let machine = Machine { panel: Some(image.path()), counting: true, ..Machine::new(&program) };
-    let (sent, status) = machine.start()?.finish(LIMIT)?;
-    ensure!(status.success(), "the program failed:\n{sent}");
-    let numbers = sent.lines().map(|line| {
-        let (name, number) = line.split_once(' ').with_context(|| format!("the line `{line}`"))?;
-        Ok((name.to_owned(), number.trim().parse().with_context(|| format!("the line `{line}`"))?))
-    });
-    numbers.collect()
+    machine.numbers(LIMIT)
 }

@@ -13,7 +13,7 @@ use crate::firmware::{self, Built, Program};
 /// A whole plan may take this long.
 const LIMIT: Duration = Duration::from_secs(300);
 
-/// What is counted, in AArch64 instructions: from the first of a function that is `Mapper::call` and
+/// The counts, in AArch64 instructions: from the first of a function that is `Mapper::call` and
 /// nothing else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum What {
@@ -38,7 +38,7 @@ pub struct Call {
     pub args: Vec<u64>,
 }
 
-/// What became of a call.
+/// The outcome of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Measured {
     /// Instructions; `None` where a store was to be counted, and there was none.

@@ -17,7 +17,7 @@ pub struct Size {
     pub data: u64,
 }
 
-/// What each part adds to the program before it.
+/// The bytes that each part adds to the program before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sizes {
     /// The verification of images, and the look-up of names.

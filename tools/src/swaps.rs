@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
 use tempfile::NamedTempFile;
 use xmap_boards::{BoardId, Line};
 use xmap_image::{
@@ -77,11 +77,5 @@ pub fn run(swaps: u32) -> Result<BTreeMap<String, u64>> {
         counting: true,
         ..Machine::new(&program)
     };
-    let (sent, status) = machine.start()?.finish(LIMIT)?;
-    ensure!(status.success(), "the program failed:\n{sent}");
-    let numbers = sent.lines().map(|line| {
-        let (name, number) = line.split_once(' ').with_context(|| format!("the line `{line}`"))?;
-        Ok((name.to_owned(), number.trim().parse().with_context(|| format!("the line `{line}`"))?))
-    });
-    numbers.collect()
+    machine.numbers(LIMIT)
 }

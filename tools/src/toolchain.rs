@@ -21,7 +21,7 @@ const DEBIAN_RUSTC: &str = "/usr/bin/rustc";
 const DEBIAN_PACKAGES: [&str; 2] = ["rustc-web", "rust-web-src"];
 const MIN_MINOR: u32 = 95;
 
-/// Where the target's `core` comes from.
+/// The source of the target's `core`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Toolchain {
     /// Ready-made, in the toolchain that also builds the host's programs.

@@ -75,7 +75,7 @@ impl fmt::Display for SourcePlace {
     }
 }
 
-/// Where something is.
+/// The place of a diagnostic.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Place {
     /// A whole file, a port or a device.
@@ -144,7 +144,7 @@ impl fmt::Display for Place {
     }
 }
 
-/// Whether something stands in the way.
+/// The severity of a diagnostic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Severity {
     /// Nothing was done.

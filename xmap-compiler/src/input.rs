@@ -22,7 +22,7 @@ pub const MAX_IMAGES_BYTES: u64 = ((MAX_IMAGE_BYTES + MAX_SEAL_BYTES) * MAX_MODU
 /// Bytes of a simulator's script that are read: some hundred thousand steps.
 pub const MAX_SCRIPT_BYTES: u64 = 16 << 20;
 
-/// What a file holds.
+/// The content of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Content {
     /// Bytes that start as an image does, or as a bundle of them.

@@ -63,7 +63,7 @@ pub struct MapFunction {
 /// The start function among exports, as traps have it.
 pub const START: u16 = u16::MAX;
 
-/// Where an op came from. Ops that follow each other from one instruction have one entry.
+/// The origin of an op. Ops that follow each other from one instruction have one entry.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MapOp {
     /// The index of the op's first word within the function.
@@ -82,11 +82,11 @@ pub struct MapOp {
     pub message: Option<String>,
 }
 
-/// What a module says before it gives up, where the text is a constant: by the offset of the call that ends
-/// it.
+/// The messages of a module before it gives up, where the text is a constant: by the offset of the call that
+/// ends it.
 pub type Messages = BTreeMap<u32, String>;
 
-/// Where a trap happened.
+/// The place of a trap in the source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Origin {
     /// The function's name in messages.

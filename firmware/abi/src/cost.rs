@@ -3,7 +3,7 @@
 /// Bytes that one word of fuel reads, writes, copies or fills.
 pub const BYTES_PER_WORD: u32 = 16;
 
-/// What a call is charged beside the words of code that lead to it.
+/// The charge of a call beside the words of code that lead to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cost {
     /// Nothing: its work is the same for all arguments.

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-/// How a transfer ended. The discriminant is what a host function returns.
+/// The outcome of a transfer. The discriminant is what a host function returns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum BusStatus {

@@ -23,7 +23,7 @@ pub struct Seen {
     pub levels: LineSet,
 }
 
-/// What makes outputs safe: stored as it is, without a look at anything.
+/// The stores that make outputs safe: written as they are, without a look at anything.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SafeStores {
     /// Lines that go high.

@@ -26,7 +26,7 @@ pub struct Pmu {
     overhead: Count,
 }
 
-/// What was counted between two readings.
+/// The counts between two readings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Count {
     /// Instructions retired.

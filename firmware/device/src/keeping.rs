@@ -25,7 +25,7 @@ pub struct Stored<'a> {
     pub previous: bool,
 }
 
-/// What an image kept, outside the device.
+/// The retained state of an image, outside the device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Kept<'a> {
     /// The layout (docs/manifest.md).

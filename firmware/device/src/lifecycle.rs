@@ -2,7 +2,7 @@
 
 use xmap_link::Life;
 
-/// What takes an image from one state to another.
+/// A step that takes an image from one state to another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
     /// It was verified.

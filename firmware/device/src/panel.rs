@@ -35,7 +35,7 @@ impl fmt::Display for Unplaced {
     }
 }
 
-/// What a panel knows beside its image, its port and its store, between [`Panel::suspend`] and
+/// The state of a panel beside its image, its port and its store, between [`Panel::suspend`] and
 /// [`Panel::resume`].
 pub type Suspended = tiny_mapper::Suspended;
 

@@ -7,7 +7,7 @@ use core::ops::DerefMut;
 use tiny_mapper::{Machine, Store};
 use xmap_image::Image;
 
-/// Where memory comes from.
+/// A source of memory.
 pub trait Ram {
     /// Words of an image.
     type Words: DerefMut<Target = [u32]> + Debug;

@@ -30,7 +30,7 @@ pub trait Wire {
     }
 }
 
-/// What a device says of itself, whatever is mounted.
+/// The identity of a device, whatever is mounted.
 #[derive(Clone, Copy, Debug)]
 pub struct Identity {
     /// The board, by its number in the image format.

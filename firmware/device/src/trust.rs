@@ -6,8 +6,8 @@ use core::fmt;
 use heapless::Vec;
 use xmap_trust::{MAX_POLICY_BYTES, ModuleName, PolicyError, PublicKey, Reject, TrustPolicy, open_policy};
 
-/// What a device knows of its owner. [`Development`] knows none and takes any image; [`Owned`] has a policy.
-/// `Option<T>` is either, for a program that decides when it starts.
+/// The trust of a device in images: it knows its owner, or none. [`Development`] knows none and takes any
+/// image; [`Owned`] has a policy. `Option<T>` is either, for a program that decides when it starts.
 pub trait Trust {
     /// Returns what images are held against; `None` on a development device.
     fn policy(&self) -> Option<&TrustPolicy>;
@@ -95,8 +95,8 @@ impl<T: Trust> Trust for Option<T> {
     }
 }
 
-/// What has to outlive a restart. Bare metal has no such place yet ([`Volatile`]); a service under Linux has
-/// its disk.
+/// A memory that outlives a restart. Bare metal has no such place yet ([`Volatile`]); a service under Linux
+/// has its disk.
 ///
 /// Numbers that were given are held in memory in any case: an error says only that a restart would forget
 /// them.

@@ -52,7 +52,7 @@ pub struct Event {
     pub source: EventSource,
 }
 
-/// What calls a handler.
+/// The source of an event, which calls a handler.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum EventSource {
     /// `on = { pin, edge = "rising", debounce_us }`.

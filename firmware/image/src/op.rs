@@ -14,7 +14,7 @@ use xmap_abi::HostFunction;
 /// One 32-bit unit of code.
 pub type Word = u32;
 
-/// What a field of an op's first word means.
+/// The meaning of a field of an op's first word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Field {
     /// Must be zero.
@@ -49,7 +49,7 @@ pub enum Field {
     Row,
 }
 
-/// What the fields `b` and `c` mean together, or all three.
+/// The meaning of the fields `b` and `c` together, or of all three.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fields {
     /// Three fields of their own.
@@ -83,7 +83,7 @@ pub struct Shape {
     pub word: Immediate,
 }
 
-/// What an op's first immediate word means. Halves are 16 bits each, low first.
+/// The meaning of an op's first immediate word. Halves are 16 bits each, low first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Immediate {
     /// A number.

@@ -51,7 +51,7 @@ impl Default for FaultPolicy {
     }
 }
 
-/// What follows a fault.
+/// The reaction to a fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum OnFault {
     /// `"hold"`: outputs stay as they are, and the module goes on with its next event.
@@ -62,7 +62,7 @@ pub enum OnFault {
     Restart,
 }
 
-/// Which event goes where a module's share of the queue is full.
+/// The event that goes where a module's share of the queue is full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum OnOverrun {
     /// `"drop_oldest"`: the one that has waited longest.
@@ -71,7 +71,7 @@ pub enum OnOverrun {
     DropNewest,
 }
 
-/// Who confirms an image at the end of its trial.
+/// The one who confirms an image at the end of its trial.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Confirm {
     /// `"device"`: the device itself, when there was no trap.

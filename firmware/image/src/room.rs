@@ -4,7 +4,7 @@ use core::fmt;
 
 use crate::{Image, limits};
 
-/// What an image needs and a slot does not have.
+/// A need of an image that a slot does not meet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoRoom {
     /// Bytes of the image, its seal included.

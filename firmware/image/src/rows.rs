@@ -135,7 +135,7 @@ impl FunctionRow {
     }
 }
 
-/// Where the names of an export stand in the string section: 8 bytes, one row for each export.
+/// The place of an export's names in the string section: 8 bytes, one row for each export.
 /// Exports are sorted by key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
@@ -224,7 +224,7 @@ pub const fn reference(item: u16) -> u64 {
     if item == NO_FUNCTION { 0 } else { item as u64 + 1 }
 }
 
-/// What a module may do with a line.
+/// The use of a line that a module declares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum PinMode {
@@ -238,7 +238,7 @@ pub enum PinMode {
     Any = 3,
 }
 
-/// What an output does when its module cannot say: before the first op, after a trap, without an image.
+/// The state of an output when its module cannot say: before the first op, after a trap, without an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 #[repr(u8)]
 pub enum Safe {

@@ -39,7 +39,7 @@ pub enum YearDay {
     Zero(u16),
 }
 
-/// When local time changes, each year.
+/// The yearly change of local time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Change {
     /// The day.

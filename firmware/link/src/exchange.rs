@@ -1,6 +1,6 @@
 //! The host's side of the rules: one request, its repetitions and its answer.
 
-/// How long to wait for an answer, and how often to ask.
+/// The time to wait for an answer, and the number of attempts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retry {
     /// Microseconds from each sending to the next. A call that runs longer is asked again while it
@@ -17,7 +17,7 @@ impl Default for Retry {
     }
 }
 
-/// What to do next.
+/// The next step of an exchange.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
     /// Send the request, again or for the first time.

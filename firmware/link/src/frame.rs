@@ -8,7 +8,7 @@ use crate::limits::{CHECKSUM_BYTES, MAX_CONTENT};
 /// The checksum: CRC-32 as in Ethernet and zip, over the channel byte and the payload.
 pub(crate) static CRC: Crc<u32> = Crc::<u32>::new(&CRC_32_ISO_HDLC);
 
-/// What a frame carries: its first byte. A receiver ignores a channel that it does not know.
+/// The channel of a frame: its first byte. A receiver ignores a channel that it does not know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum Channel {
@@ -57,7 +57,7 @@ pub struct Frame<'a> {
     pub checksum: u32,
 }
 
-/// How frames fared since the reader was made. Each counter stops at its largest value.
+/// Counters of frames since the reader was made. Each counter stops at its largest value.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FrameCounters {
     /// Frames handed out.

@@ -74,7 +74,7 @@ struct Opened {
     session: Session,
 }
 
-/// What there is to send, if anything.
+/// The frame to send, if any.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reply {
     /// Nothing: the frame was no request.

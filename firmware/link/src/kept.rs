@@ -78,7 +78,7 @@ impl fmt::Display for KeepFault {
     }
 }
 
-/// What of a device outlives a restart.
+/// The status of the storage of a device.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeepStatus {
     /// Whether the device has a storage. Without one a restart brings what it was given at boot.

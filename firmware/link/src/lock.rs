@@ -21,7 +21,7 @@ pub struct RoleKeyId(pub [u8; 8]);
 /// A number that is used once.
 pub type Nonce = [u8; NONCE_BYTES];
 
-/// What shows that a message is the other side's: the first half of an HMAC-SHA256 (RFC 2104, section 5,
+/// The proof that a message is the other side's: the first half of an HMAC-SHA256 (RFC 2104, section 5,
 /// allows as little).
 pub type Tag = [u8; TAG_BYTES];
 

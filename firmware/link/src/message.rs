@@ -30,7 +30,7 @@ pub const EDITION: u8 = 2;
 /// Arguments or results, as the mapper's registers hold them: 32-bit types stand zero-extended.
 pub type Args = Vec<u64, MAX_ARGS>;
 
-/// What the wall clock of a device says, and what waits for it.
+/// The wall clock of a device, and the schedules that wait for it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClockStatus {
     /// Microseconds since 1970, UTC; negative while the time is not known.
@@ -412,7 +412,7 @@ pub enum Response {
     Callers(Callers),
 }
 
-/// Who a device is. The first two fields never change, in any protocol version.
+/// The greeting of a device. The first two fields never change, in any protocol version.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hello {
     /// The version that the device speaks.
@@ -462,7 +462,7 @@ pub mod features {
     pub const MACHINE_CODE: u32 = 1 << 11;
 }
 
-/// What a device's program was started for.
+/// The purpose that a device's program was started for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Boot {
     /// To run the image that it was given.
@@ -482,7 +482,7 @@ pub struct ImageInfo {
     pub exports: u16,
 }
 
-/// What became of the image that the device was given.
+/// The state of the image that the device was given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ImageState {
     /// It was given none.
@@ -640,7 +640,7 @@ impl fmt::Display for Refusal {
     }
 }
 
-/// How a device is. Counters start at boot and stop at their largest value.
+/// The status of a device. Counters start at boot and stop at their largest value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Status {
     /// Microseconds since boot.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::limits::{MAX_CALLERS, MAX_HAPPENINGS, MAX_MODULE_NAME};
 use crate::{ImageInfo, ImageState, KeepFault, Thing, TrapReport};
 
-/// Where a module is in its life (`docs/lifecycle.md`).
+/// The state of a module in its life (`docs/lifecycle.md`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Life {
     /// It has no image.
@@ -38,7 +38,7 @@ impl Life {
     }
 }
 
-/// How a module is. Counters start at boot and stop at their largest value.
+/// The status of a module. Counters start at boot and stop at their largest value.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ModuleStatus {
     /// Its number.
@@ -75,7 +75,8 @@ pub struct ModuleStatus {
     pub trap: Option<TrapReport>,
 }
 
-/// How hosts fare, and what they do not get to see. Counters start at boot and stop at their largest value.
+/// Counters of hosts, and of what was not sent to them. Counters start at boot and stop at their largest
+/// value.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HostCounts {
     /// Calls that trapped because of the host's own arguments; [`ModuleStatus::traps`] has none of them.
@@ -120,7 +121,7 @@ pub struct DeviceEvent {
     pub what: DeviceEventKind,
 }
 
-/// What happened.
+/// The kind of an event of a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum DeviceEventKind {
     /// An image was mounted where none was.

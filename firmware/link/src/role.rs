@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Request;
 
-/// What a caller may do. Each role includes those before it.
+/// The role of a caller. Each role includes those before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Role {
     /// 0: read. Status, levels, the trace, modules, names of exports, what happened, the log.

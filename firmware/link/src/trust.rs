@@ -9,7 +9,7 @@ use crate::limits::MAX_REASON;
 /// [`Rejection::code`].
 pub const POLICY_CODES: u16 = 768;
 
-/// What a device trusts.
+/// The trust status of a device.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TrustStatus {
     /// The version of the policy that it holds images against; `None` on a development device, which takes
@@ -36,7 +36,7 @@ pub struct Rejection {
     pub text: String<MAX_REASON>,
 }
 
-/// What became of a policy that was sent.
+/// The state of a policy that was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum PolicyState {
     /// It holds from now on.

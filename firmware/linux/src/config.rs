@@ -63,7 +63,7 @@ pub struct Arguments {
     pub forget: Option<Forget>,
 }
 
-/// Which slots are to be forgotten.
+/// The slots to forget.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Forget {
     /// That of one module.
@@ -140,7 +140,7 @@ pub struct Config {
     pub safe: bool,
 }
 
-/// Where the registers are.
+/// The place of the registers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RegistersAt {
     /// The chip's, by this device; `None` takes what the kernel offers.

@@ -23,7 +23,7 @@ const TRACE_ENTRIES: usize = 16_384;
 /// Bytes of a module's messages between two answers, as on bare metal.
 const TEXT_BYTES: usize = 16_384;
 
-/// What stands between a panel and the board.
+/// The layers between a panel and the board.
 pub type Wrapped = Overheard<Rehearsal<Recorder<LinuxBoard, TRACE_ENTRIES, TEXT_BYTES>>>;
 /// The device program on this board.
 pub type LinuxDevice = Device<Heap, Wrapped, Owner>;

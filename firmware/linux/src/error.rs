@@ -55,7 +55,7 @@ pub struct Error {
     pub help: Option<String>,
 }
 
-/// What everything here that can fail gives back.
+/// The result of everything here that can fail.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {

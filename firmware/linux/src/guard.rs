@@ -38,7 +38,7 @@ struct Shared {
     safe: Mutex<Prepared>,
 }
 
-/// What the guard does beside making outputs safe.
+/// The tasks of the watchdog beside making outputs safe.
 #[derive(Debug, Default)]
 pub struct Watch {
     /// Priority of the main loop.

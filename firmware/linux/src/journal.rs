@@ -18,7 +18,7 @@ use crate::log::{Cause, Level, log};
 /// Images whose names are remembered: those that run, and those before them.
 const IMAGES: usize = 2 * MAX_MODULES;
 
-/// What was told of a device.
+/// The part of a device's events that was logged.
 #[derive(Debug, Default)]
 pub struct Journal {
     /// The number of the next happening.

@@ -27,7 +27,7 @@ const WAITING: usize = 256;
 /// How long what was left out is counted until it is said.
 const TELL_LOST: Duration = Duration::from_secs(1);
 
-/// How much a line matters; the numbers are those of syslog.
+/// The severity of a line; the numbers are those of syslog.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Level {
     /// Something does not work.
@@ -40,7 +40,7 @@ pub enum Level {
     Debug = 7,
 }
 
-/// Who causes a line, and so whose share of lines it takes.
+/// The cause of a line, whose share of lines it takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
     /// The service itself.

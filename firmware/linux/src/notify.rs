@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sd_notify::NotifyState;
 
-/// What the service manager expects.
+/// The expectations of the service manager.
 #[derive(Clone, Copy, Debug)]
 pub struct Manager {
     /// Microseconds between two signs of life, half of what the manager waits; `u64::MAX` where it does not.

@@ -17,7 +17,7 @@ use crate::log;
 /// Bytes that a table of keys or a signed policy may have: more than any has.
 const MOST_BYTES: u64 = 64 << 10;
 
-/// Whose images the device takes; `None` is a development device, which takes any.
+/// The owner whose images the device takes; `None` is a development device, which takes any.
 pub type Owner = Option<Owned<DiskMemory>>;
 
 /// The owner that the configuration names.
@@ -52,7 +52,7 @@ pub fn owner(config: &Config, memory: DiskMemory) -> Result<Owner> {
     Ok(Some(owner))
 }
 
-/// Who may ask: a session begins with one of these.
+/// The callers who may ask: a session begins with one of these.
 #[derive(Clone, Debug)]
 pub struct Door(Option<RoleKeys>);
 

@@ -19,7 +19,7 @@ pub const GRACE_US: [u64; 3] = [20_000, 50_000, 100_000];
 /// From when on a host that asks nothing may have to go, in microseconds.
 pub const IDLE_US: u64 = 10_000_000;
 
-/// What is known of a connection.
+/// A connection, as far as it is known.
 #[derive(Clone, Copy, Debug)]
 pub struct Seat {
     /// The role of its session; `None` is a stranger.
@@ -36,7 +36,7 @@ pub struct Seat {
     pub held: bool,
 }
 
-/// How far a stranger has come.
+/// The progress of an unauthenticated host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Progress {
     /// It has said nothing that is a frame.
@@ -73,7 +73,7 @@ pub fn goes_for(seats: impl Iterator<Item = Seat> + Clone, new: usize, now_us: u
     others.min_by_key(|(_, host)| (!host.is_idle(now_us), host.role, host.heard_us)).map(|(number, _)| number)
 }
 
-/// What there is for new connections of a socket.
+/// The room for new connections of a socket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Room {
     /// Places that are free.

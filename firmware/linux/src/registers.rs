@@ -247,7 +247,7 @@ pub mod file {
     pub const LATCH: u64 = 0x810;
 }
 
-/// What a chip does with stores, done for a file: outputs have the level that was stored last, also after the
+/// The effect of stores on a chip, for a file: outputs have the level that was stored last, also after the
 /// program was killed, and inputs the one that something outside drives them to, or that of their pull.
 #[derive(Debug)]
 pub struct Simulated {

@@ -61,7 +61,7 @@ impl AsFd for Timer {
     }
 }
 
-/// What a rest is ended by.
+/// The signals that end a rest.
 #[derive(Debug)]
 pub struct Signals {
     pipe: UnixStream,

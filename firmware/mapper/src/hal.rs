@@ -22,7 +22,7 @@ pub enum HalPin<'p, E> {
     InOut(&'p mut dyn InOut<Error = E>),
 }
 
-/// What a [`HalPort`] needs besides pins and a delay.
+/// The host of a [`HalPort`]: what it needs besides pins and a delay.
 pub trait HalHost {
     /// Microseconds since boot; never goes back.
     fn now_us(&mut self) -> u64;
@@ -33,7 +33,7 @@ pub trait HalHost {
     }
 }
 
-/// What went wrong on a pin: a [`Port`] cannot fail, so it is kept until [`HalPort::take_error`].
+/// An error of a pin: a [`Port`] cannot fail, so it is kept until [`HalPort::take_error`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HalError<E> {
     /// The pin's own error.

@@ -91,7 +91,7 @@ impl fmt::Display for LoadError {
 
 impl core::error::Error for LoadError {}
 
-/// What a mapper counts.
+/// The counters of a mapper.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
     /// Calls with the right number of arguments, those that trapped included.

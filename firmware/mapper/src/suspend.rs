@@ -10,7 +10,7 @@ use crate::memory::Memory;
 use crate::native::PinMasks;
 use crate::{Counters, LoadError, Mapper, Port, Store};
 
-/// What a mapper knows beside its image, its port and its store.
+/// The state of a mapper beside its image, its port and its store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Suspended {
     /// What follows from the image, and the first word of its hash, so that each event does not work it out

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-/// What stopped a call.
+/// The code of a trap: why a call was stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum TrapCode {

@@ -1,7 +1,7 @@
 //! The two times that one timer is for: the next thing that the main loop wants to do, and the last moment at
 //! which it must have said that it still runs.
 
-/// What has come.
+/// The deadlines that have come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Due {
     /// The alarm's time. It is asked for no longer.

@@ -10,7 +10,7 @@ use xmap_boards::boot_medium;
 /// Memory that start-up maps as ordinary memory: the first GiB, which every Pi 4B has.
 pub(crate) const MEMORY_END: usize = 1 << 30;
 
-/// What the device tree's `/chosen` node says.
+/// The contents of the device tree's `/chosen` node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Handover<'a> {
     /// Where `initramfs` (or the emulator's `-initrd`) put the panel's image; `None` where there is none.

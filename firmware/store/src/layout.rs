@@ -41,7 +41,7 @@ impl Kind {
     }
 }
 
-/// What a record is of: a kind, and a module where each module has its own.
+/// The place of a record: a kind, and a module where each module has its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place {
     /// The kind.

@@ -52,7 +52,7 @@ pub struct Record {
     pub sequence: u64,
 }
 
-/// What a store has seen and done since it was opened.
+/// The counters of a store since it was opened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
     /// Headers and bodies that were no records: passed over.

@@ -28,7 +28,7 @@ const HEAD: usize = 12;
 /// Bytes behind it.
 const SIGNATURE: usize = 64;
 
-/// What a device accepts. What it does not name, it does not allow.
+/// The trust policy of an owner: what a device accepts. What it does not name, it does not allow.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TrustPolicy {
     /// Grows with each policy of one owner, so that an old one cannot come back.

@@ -39,10 +39,10 @@ const _: () = assert!(at::SIGNATURE + 64 == BYTES);
 
 /// A module's name.
 pub type ModuleName = String<MAX_MODULE_BYTES>;
-/// Where an image comes from: `usb`, `uart`, `https://panels.example`. It is compared, never followed.
+/// The origin of an image: `usb`, `uart`, `https://panels.example`. It is compared, never followed.
 pub type Origin = String<MAX_ORIGIN_BYTES>;
 
-/// What a key says of an image. Only [`Seal::is_signed_by`] shows that the key did say it.
+/// The statement of a key about an image. Only [`Seal::is_signed_by`] shows that the key did say it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Seal {
     /// The board that the image is for, by its number; any.

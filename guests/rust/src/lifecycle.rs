@@ -3,14 +3,14 @@
 
 use core::num::NonZeroI32;
 
-/// What a panel is mounted with.
+/// The context in which a panel is mounted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Context {
     /// Microseconds since boot.
     pub now_us: i64,
 }
 
-/// What a panel calls its own from its mount to its unmount: any number.
+/// The handle that a panel has from its mount to its unmount: any number.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Handle(pub u32);
 

@@ -15,7 +15,7 @@ use crate::inbox::Incoming;
 use crate::port::{PortName, Wire};
 use crate::session::{KEY_HELP, Options, Session};
 
-/// How a call ended.
+/// The outcome of a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// It returned; results as registers hold them.
@@ -24,7 +24,7 @@ pub enum Outcome {
     Trapped(TrapReport),
 }
 
-/// Who may ask a device.
+/// The admission of hosts to a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Admission {
     /// Whoever reaches it: a development device.

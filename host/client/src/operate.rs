@@ -24,7 +24,7 @@ pub struct Swapped {
     pub trial_ms: u32,
 }
 
-/// Whether a swap or a rollback came about.
+/// The outcome of a swap or a rollback.
 pub type Switch = Result<Swapped, ImageState>;
 
 impl Client {

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crate::error::{Error, ErrorCode, reason};
 
-/// Where a device is.
+/// The place of a device.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PortName {
     /// `tcp:HOST:PORT`: the emulator's serial line, or a serial server.

@@ -14,7 +14,7 @@ use crate::error::{Error, ErrorCode, reason};
 use crate::inbox::{Inbox, Incoming};
 use crate::port::{PortName, Wire};
 
-/// How to talk to a device.
+/// The options of a session.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// Bits a second of a serial port; the firmware's UART runs at 115,200.

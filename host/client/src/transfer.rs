@@ -25,7 +25,7 @@ const POLL: Duration = Duration::from_millis(100);
 /// How much longer than announced a trial may take, for a device that is busy and a slow wire.
 const TRIAL_MARGIN: Duration = Duration::from_secs(5);
 
-/// How a trial ended.
+/// The outcome of a trial.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Trial {
     /// The image is confirmed.

@@ -13,7 +13,7 @@ use crate::shelf::Shelf;
 use crate::state::ExportOf;
 use crate::tokens::Token;
 
-/// What a caller gives.
+/// A value that a caller gives.
 #[derive(Clone, Debug, Default)]
 pub struct Given {
     /// The arguments.

@@ -36,7 +36,7 @@ const LONGEST_REST: Duration = Duration::from_secs(15);
 /// Stack of a device's thread: the client's buffers take some kilobytes.
 const STACK_BYTES: usize = 512 << 10;
 
-/// What a device is asked.
+/// A request to a device.
 pub enum Ask {
     /// Run an export, with its arguments as text.
     Call {
@@ -73,7 +73,7 @@ pub enum Ask {
     Reset(u8),
 }
 
-/// What became of it.
+/// The answer of a device.
 pub type Answer = Result<Json, Problem>;
 
 /// A request on its way to the device's thread.

@@ -22,7 +22,7 @@ pub struct Event {
     pub data: Json,
 }
 
-/// Where devices put events and listeners take them.
+/// The hub where devices put events and listeners take them.
 #[derive(Clone, Debug)]
 pub struct Hub {
     events: Sender<Arc<Event>>,

@@ -44,7 +44,7 @@ impl Bucket {
     }
 }
 
-/// What each token has asked and has open.
+/// The rates of tokens: what each has asked and has open.
 pub struct Rates(Vec<(Mutex<Bucket>, AtomicUsize)>);
 
 impl Rates {

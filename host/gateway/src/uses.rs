@@ -20,7 +20,7 @@ use crate::tokens::Token;
 /// An export's key, and the hash of the contract that a caller was made for.
 pub type Use = (String, ContractHash);
 
-/// What callers hold, and how many of them.
+/// The exports that callers hold, and how many callers hold each.
 #[derive(Debug, Default)]
 pub struct Held(Mutex<BTreeMap<Use, usize>>);
 

@@ -4,10 +4,10 @@ use std::cell::RefCell;
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// What was written: each write with its descriptor.
+/// The record of output: each write with its descriptor.
 pub type Record = Arc<Mutex<Vec<(i32, Vec<u8>)>>>;
 
-/// Where output goes.
+/// The destination of output.
 #[derive(Clone, Debug, Default)]
 pub enum Sink {
     /// The standard output and error of this process.

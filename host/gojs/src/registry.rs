@@ -32,7 +32,7 @@ pub struct Entry {
     target: Target,
 }
 
-/// How a function was registered.
+/// The way in which a function was registered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EntryKind {
     /// With `js.Global().Set`.

@@ -22,7 +22,7 @@ use crate::{Error, values};
 /// Times that a program is resumed for a timeout that it does not take up.
 const MOST_MISSED: u32 = 1000;
 
-/// How a program runs.
+/// The options of a program.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// The arguments, the program's name first.
@@ -83,7 +83,7 @@ impl HostHooks for Hooks {
     }
 }
 
-/// What a program does where nothing of it runs.
+/// The state of a program that does not run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
     /// It ended, with this code.

@@ -159,7 +159,7 @@ pub(crate) fn from_js(value: &JsValue, js: &mut Context) -> JsResult<Option<Answ
     Ok(Some(other))
 }
 
-/// What a function returned.
+/// The answer of a function.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Answer {
     /// A number, a bool or a text.

@@ -153,7 +153,7 @@ impl Language {
     }
 }
 
-/// What was written.
+/// The files that were written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Begun {
     /// The folder.

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use xmap_compiler::report::{How, Report};
 use xmap_sim::{Signal, escaped, svg, time};
 
-/// What a run has shown.
+/// The results of a run.
 #[derive(Clone, Copy, Debug)]
 pub struct Run<'r> {
     /// What ran: name, version, board.

@@ -5,19 +5,9 @@ use xmap_image::{
     ExportId, FORMAT, HEADER_WORDS, Image, ImageBuilder, MAGIC, Op, Word, decode, field, reseal,
 };
 
-use super::{Entropy, audit, generate};
+use super::{Entropy, audit, generate, words_of};
 
-/// Bytes as words, the last filled up with zeros.
-fn words_of(data: &[u8]) -> Vec<Word> {
-    let word = |chunk: &[u8]| {
-        let mut bytes = [0; 4];
-        bytes[..chunk.len()].copy_from_slice(chunk);
-        u32::from_le_bytes(bytes)
-    };
-    data.chunks(4).map(word).collect()
-}
-
-/// The same with the header fields that would end verification at once: magic, format, board,
+/// Bytes as words, with the header fields that would end verification at once: magic, format, board,
 /// length and hash.
 fn sealed(data: &[u8]) -> Vec<Word> {
     let mut words = words_of(data);

@@ -30,3 +30,14 @@ pub mod store;
 
 pub use entropy::Entropy;
 pub use generate::generate;
+
+#[cfg(any(feature = "mapper", feature = "trust"))]
+/// Returns bytes as words, the last filled up with zeros.
+fn words_of(data: &[u8]) -> Vec<xmap_image::Word> {
+    let word = |chunk: &[u8]| {
+        let mut bytes = [0; 4];
+        bytes[..chunk.len()].copy_from_slice(chunk);
+        u32::from_le_bytes(bytes)
+    };
+    data.chunks(4).map(word).collect()
+}

@@ -12,6 +12,7 @@ use xmap_trust::{
 
 use super::changes::change;
 use super::entropy::Entropy;
+use super::words_of;
 
 const MODULES: [&str; 3] = ["hall", "porch", "gärten"];
 const ORIGINS: [&str; 3] = ["https://panels.example", "usb", "uart"];
@@ -257,15 +258,6 @@ fn policy(entropy: &mut Entropy<'_>, words: &[Word]) -> TrustPolicy {
         }
     }
     policy
-}
-
-fn words_of(data: &[u8]) -> Vec<Word> {
-    let word = |chunk: &[u8]| {
-        let mut bytes = [0; 4];
-        bytes[..chunk.len()].copy_from_slice(chunk);
-        u32::from_le_bytes(bytes)
-    };
-    data.chunks(4).map(word).collect()
 }
 
 fn bytes_of(words: &[Word]) -> Vec<u8> {

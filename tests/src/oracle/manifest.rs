@@ -48,7 +48,7 @@ pub struct Pin {
     pub pull_up: bool,
 }
 
-/// What a module may do with a line.
+/// The use of a line that a module declares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Mode {
@@ -131,7 +131,7 @@ pub enum OnFault {
     Restart,
 }
 
-/// What calls a handler.
+/// The source of an event, which calls a handler.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum On {
     /// A level that changed and then held.

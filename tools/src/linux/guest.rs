@@ -28,7 +28,7 @@ const TRIES: u32 = 5;
 const GPIO: u32 = 0xfe20_0000;
 const GPLEV0: u32 = 0x34;
 
-/// What to boot.
+/// The guest to boot.
 #[derive(Clone, Debug)]
 pub struct Machine {
     /// The programs.

@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result};
 use super::cpio::Archive;
 use super::packages::{self, Packages};
 
-/// Which programs are in the guest.
+/// The programs that are in the guest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Root {
     /// busybox alone: up in seconds.

@@ -13,7 +13,7 @@ const MARK: u8 = 1;
 /// more comes: seen with QEMU 10 and Linux 6.1, on both UARTs. An empty line means nothing to a shell.
 const NUDGE: Duration = Duration::from_millis(100);
 
-/// How a command ended.
+/// The output and the status of a command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Output {
     /// Its exit status; 128 and a signal's number where that ended it.

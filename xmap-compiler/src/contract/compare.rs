@@ -11,7 +11,7 @@ use xmap_image::Ty;
 use super::{Contract, ContractExport};
 use crate::manifest::{Owner, Typed, Value, ValueRange};
 
-/// Whether clients of a kind go on working.
+/// The effect of a change on clients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Effect {
     /// They do.

@@ -34,7 +34,7 @@ pub struct Contract {
     pub logs: bool,
 }
 
-/// What callers of an export go by.
+/// The contract of one export.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ContractExport {
     /// The key.

@@ -25,7 +25,7 @@ const MOST_ERRORS: usize = 3;
 /// Characters of a message that are shown.
 const MOST_CHARS: usize = 4096;
 
-/// What there is to say of a file.
+/// The inspection of a file.
 #[derive(Clone, Debug)]
 pub struct Inspection {
     file: String,

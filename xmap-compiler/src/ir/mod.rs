@@ -74,7 +74,7 @@ pub enum Unary {
     Wrap,
 }
 
-/// What a load reads and how it fills the register.
+/// The width of a load and the way in which it fills the register.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs, reason = "width in bits, sign, and the type that it extends to")]
 pub enum Load {
@@ -87,7 +87,7 @@ pub enum Load {
     U64,
 }
 
-/// How many bits a store writes.
+/// The width of a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs, reason = "width in bits")]
 pub enum Store {
@@ -97,7 +97,7 @@ pub enum Store {
     B64,
 }
 
-/// What an instruction does. Operands are in [`Inst::args`].
+/// The kind of an instruction. Operands are in [`Inst::args`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
     /// Two operands.

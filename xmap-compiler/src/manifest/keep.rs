@@ -27,7 +27,7 @@ pub struct KeptMemory {
     pub bytes: At<u32>,
 }
 
-/// Where a stretch of memory begins.
+/// The beginning of a stretch of memory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum KeptFrom {
     /// `symbol`: the address that an exported global holds.

@@ -7,7 +7,7 @@ use xmap_image::Ty;
 use super::resolve::WasmTy;
 use crate::names;
 
-/// Whose the bytes behind an address are.
+/// The owner of the bytes behind an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Owner {
     /// The receiver's from now on: a parameter's bytes are the module's to free, a result's the caller's.

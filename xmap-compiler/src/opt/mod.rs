@@ -15,7 +15,7 @@ pub(crate) use range::largest_values;
 use crate::ir::Func;
 use crate::work::{Exhausted, Phase};
 
-/// What is known of a function's parameters: for each, the largest value that it can have.
+/// The known ranges of a function's parameters: for each, the largest value that it can have.
 pub type ParamRanges = Vec<u64>;
 
 /// Rounds of the passes. Each round feeds the next; real functions are done after two or three.

@@ -34,7 +34,7 @@ pub(super) struct Joined<'a> {
     position: u32,
 }
 
-/// What a call calls.
+/// The callee of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Callee {
     /// A function of the guest ABI.

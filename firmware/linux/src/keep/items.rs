@@ -28,7 +28,7 @@ pub(super) struct Item {
     pub(super) fault: Option<KeepFault>,
 }
 
-/// How a change fares.
+/// The fate of a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fate {
     /// It is on the disk.

@@ -39,7 +39,7 @@ pub struct Pair {
     number: u64,
 }
 
-/// What was found.
+/// The records that were found.
 #[derive(Debug)]
 pub struct Found {
     /// What is kept, the newest first: none, one, or one and the one before.

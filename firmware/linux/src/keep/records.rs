@@ -28,7 +28,7 @@ pub const RECORD_BYTES_MAX: u64 = {
     (most + OVERHEAD) as u64
 };
 
-/// What a record has in it: a small head and a body, which its owner may go on reading while it is written.
+/// The parts of a record: a small head and a body, which its owner may go on reading while it is written.
 #[derive(Clone, Debug, Default)]
 pub struct Parts {
     /// What stands before the body.
@@ -93,7 +93,7 @@ impl StateRecord {
     }
 }
 
-/// What a device with an owner has to remember.
+/// The memory of a device with an owner.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TrustRecord {

@@ -19,7 +19,7 @@ pub struct ScriptError {
     pub kind: ScriptErrorKind,
 }
 
-/// What can be wrong in a script.
+/// The kind of an error of a script.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ScriptErrorKind {

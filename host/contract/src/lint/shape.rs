@@ -35,7 +35,7 @@ pub enum Shape {
     Unknown(String),
 }
 
-/// How a declared type stands to the contract's.
+/// The relation of a declared type to the contract's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// The same values.

@@ -60,7 +60,7 @@ pub struct Operation {
     pub idempotent: bool,
 }
 
-/// What a caller gives.
+/// A value that a caller gives.
 #[derive(Clone, Debug)]
 pub struct Arg {
     /// Its name in the document.
@@ -75,7 +75,7 @@ pub struct Arg {
     pub place: Place,
 }
 
-/// Where an argument goes.
+/// The place of an argument.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
     /// Into the path.
@@ -86,7 +86,7 @@ pub enum Place {
     Body,
 }
 
-/// How arguments become a body.
+/// The body that arguments become.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Body {
     /// There is none.
@@ -131,7 +131,7 @@ pub struct Named {
     pub kind: Kind,
 }
 
-/// What a type of the client is.
+/// The kind of a type of the client.
 #[derive(Clone, Debug)]
 pub enum Kind {
     /// An object.
@@ -153,7 +153,7 @@ pub struct Field {
     pub required: bool,
 }
 
-/// What is refused: the JSON pointer, and why.
+/// A refusal: the JSON pointer, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refused {
     /// Where.

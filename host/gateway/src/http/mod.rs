@@ -56,7 +56,7 @@ pub struct App {
     pub origins: Vec<String>,
 }
 
-/// How MQTT fares.
+/// Counters of MQTT.
 #[derive(Default)]
 pub struct MqttCounts {
     /// Connections that the broker took.

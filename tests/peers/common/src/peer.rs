@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-/// What is measured.
+/// A task that is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Task {
     /// The host calls an export that calls `gpio.set`.
