@@ -1,6 +1,6 @@
 #![cfg_attr(not(test), no_std)]
-//! Registers of the BCM2711, the chip of the Raspberry Pi 4B: GPIO, clock, UART, I2C, interrupt controller,
-//! watchdog, and the core's performance counters. The crate where unsafe lives.
+//! Registers of the BCM2711, the chip of the Raspberry Pi 4B: GPIO, clock, UART, I2C, SD card, interrupt
+//! controller, watchdog, and the core's performance counters. The crate where unsafe lives.
 //!
 //! Sections are those of *BCM2711 ARM Peripherals*. Its addresses of the form `0x7eXX_XXXX` are the
 //! bus's; the cores see the same registers at `0xfeXX_XXXX` ("low peripheral" mode, section 1.2.4).
@@ -27,6 +27,7 @@ mod pi;
 mod pmu;
 mod pwm;
 mod safe_port;
+mod sd;
 mod spi;
 mod uart;
 mod watchdog;
@@ -45,6 +46,7 @@ pub use pi::Pi;
 pub use pmu::{Count, Pmu};
 pub use pwm::{ChipPwm, ChipPwmBlock, PwmBlock, PwmClockRegisters, PwmController, PwmRegister, PwmRegisters};
 pub use safe_port::{SafePort, safe_stores};
+pub use sd::{BLOCK, CardError, ChipHost, HostRegister, HostRegisters, SdBlock, SdCard, SdHost, SdRegisters};
 pub use spi::{ChipBlock, ChipSpi, SpiBlock, SpiController, SpiRegister, SpiRegisters};
 pub use uart::{Receiver, Uart, UartError};
 pub use watchdog::{Watchdog, WatchdogRegisters};

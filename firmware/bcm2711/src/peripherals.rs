@@ -5,7 +5,7 @@ use core::ptr::NonNull;
 use safe_mmio::UniqueMmioPointer;
 
 use crate::{
-    ChipBsc, ChipPwm, ChipPwmBlock, ChipSpi, Gic, Gpio, LASTING_PLACE, Lasting, Pads, Receiver, Uart,
+    ChipBsc, ChipPwm, ChipPwmBlock, ChipSpi, Gic, Gpio, LASTING_PLACE, Lasting, Pads, Receiver, SdBlock, Uart,
     Watchdog,
 };
 
@@ -25,6 +25,8 @@ const PWM_CLOCK: usize = 0xfe10_10a0;
 const SPI: usize = 0xfe20_4000;
 /// I2C buses that modules may use.
 pub const I2C_BUSES: usize = 5;
+/// EMMC2, the controller of the slot (Linux' `bcm2711.dtsi`: `mmc@7e340000`).
+const EMMC2: usize = 0xfe34_0000;
 /// UART0 (section 11.5).
 const UART0: usize = 0xfe20_1000;
 /// Linux' `bcm2711.dtsi`: `watchdog@7e100000`.
@@ -50,6 +52,8 @@ pub struct Peripherals {
     pub spi: ChipSpi,
     /// The PWM controller.
     pub pwm: ChipPwm,
+    /// The controller of the SD card's slot, as it was left by the earlier boot stage.
+    pub sd: SdBlock<'static>,
     /// The first PL011, not yet enabled.
     pub uart: Uart<'static>,
     /// Its receiving half.
@@ -85,6 +89,8 @@ impl Peripherals {
         let pwm = unsafe { block(PWM) };
         // SAFETY: as above.
         let pwm_clock = unsafe { block(PWM_CLOCK) };
+        // SAFETY: as above.
+        let sd = unsafe { block(EMMC2) };
         // SAFETY: as above, for the UART's halves.
         let uart = unsafe { block(UART0) };
         // SAFETY: as above.
@@ -103,6 +109,7 @@ impl Peripherals {
             i2c,
             spi: ChipSpi::from(spi),
             pwm: ChipPwm::new(ChipPwmBlock::new(pwm, pwm_clock)),
+            sd: SdBlock::new(sd),
             uart: Uart::new(uart),
             receiver: Receiver::new(receiver),
             gic: Gic::new(distributor, core),
