@@ -18,7 +18,7 @@ const ARROWS: [(&str, &[&str]); 32] = [
     ("xmap-trust", &["xmap-abi", "xmap-boards", "xmap-image"]),
     // Records on a card: what they are of is its caller's.
     ("xmap-store", &[]),
-    ("xmap-device", &["tiny-mapper", "xmap-boards", "xmap-image", "xmap-link", "xmap-trust"]),
+    ("xmap-device", &["tiny-mapper", "xmap-boards", "xmap-image", "xmap-link", "xmap-store", "xmap-trust"]),
     ("xmap-bcm2711", &["tiny-mapper", "xmap-boards"]),
     ("xmap-sim", &["tiny-mapper", "xmap-boards", "xmap-image", "xmap-link", "xmap-device"]),
     (
@@ -29,6 +29,7 @@ const ARROWS: [(&str, &[&str]); 32] = [
             "xmap-boards",
             "xmap-image",
             "xmap-link",
+            "xmap-store",
             "xmap-device",
             "xmap-trust",
         ],

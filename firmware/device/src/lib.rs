@@ -29,6 +29,7 @@ mod module;
 mod modules;
 mod mount;
 mod panel;
+mod persist;
 mod queue;
 mod ram;
 mod recorder;
@@ -56,6 +57,10 @@ pub use module::ModuleExport;
 pub use modules::ModuleId;
 pub use mount::{Failure, Hook, MountError};
 pub use panel::{Panel, Suspended, Unplaced};
+pub use persist::{
+    BURST, Budget, Fate, Item, Items, Keeper, Mounting, Place, REFILL_US, Remembered, SCRATCH_WORDS, Tried,
+    WRITES_A_DAY, install_counted, places,
+};
 pub use queue::{QUEUE, SHARE, Waiting};
 pub use ram::{Borrowed, MachineCode, Ram, SlotMemory};
 pub use recorder::{Record, RecordLayer, Recorder};

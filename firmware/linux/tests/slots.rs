@@ -8,9 +8,9 @@ use std::process::Command;
 
 use common::{Device, HELD, LOW, panel};
 use xmap_client::{Client, Error, ErrorCode, Options, Switch};
+use xmap_device::BURST;
 use xmap_image::OwnedImage;
 use xmap_link::{Life, Thing};
-use xmapd::keep::budget::BURST;
 
 /// What the answer to a swap of module 0 is about.
 const IMAGE: u16 = Thing::Image.bit(0) | Thing::Versions.bit(0);

@@ -65,6 +65,7 @@ const WP_VIOLATION: u32 = 1 << 26;
 #[derive(Debug)]
 pub struct SdCard<R, C> {
     host: SdHost<R, C>,
+    id: [u32; 4],
     rca: u32,
     blocks: u32,
     /// Whether it counts in blocks; one of up to 2 GB counts in bytes.
@@ -81,8 +82,16 @@ impl<R: HostRegisters, C: Counter> SdCard<R, C> {
     /// # Errors
     /// [`CardError::Absent`], [`CardError::Unknown`], and what else keeps it from becoming ready.
     pub fn start(host: SdHost<R, C>) -> Result<Self, CardError> {
-        let mut card =
-            Self { host, rca: 0, blocks: 0, in_blocks: false, protected: false, fast: false, gone: false };
+        let mut card = Self {
+            host,
+            id: [0; 4],
+            rca: 0,
+            blocks: 0,
+            in_blocks: false,
+            protected: false,
+            fast: false,
+            gone: false,
+        };
         card.again()?;
         Ok(card)
     }
@@ -126,7 +135,7 @@ impl<R: HostRegisters, C: Counter> SdCard<R, C> {
             }
         };
         self.in_blocks = conditions & IN_BLOCKS != 0;
-        self.send(2, 0, Wanted::Long)?;
+        self.id = self.send(2, 0, Wanted::Long)?;
         let [answer, ..] = self.send(3, 0, Wanted::Short)?;
         self.rca = answer & 0xffff_0000;
         let csd = self.send(9, self.rca, Wanted::Long)?;
@@ -174,6 +183,11 @@ impl<R: HostRegisters, C: Counter> SdCard<R, C> {
             _ => (bits(48, 22) + 1).saturating_mul(1024),
         };
         self.protected = bits(12, 2) != 0;
+    }
+
+    /// Returns what tells the card from every other one (its CID register).
+    pub const fn id(&self) -> [u32; 4] {
+        self.id
     }
 
     /// Returns how many blocks the card has.

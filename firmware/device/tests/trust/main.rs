@@ -3,6 +3,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod owner;
+mod persist;
 mod policies;
 
 use common::{bytes, call, happened, pass, stores};

@@ -5,11 +5,9 @@
 //! written, so a restart in the middle of a trial brings the image before it. An answer that says that
 //! something is good leaves when that is on the disk ([`Keeper::fate`]), or with the word that it is not.
 
-pub mod budget;
 pub mod disk;
 #[cfg(test)]
 mod fake;
-mod items;
 mod memory;
 pub mod pair;
 pub mod records;
@@ -25,13 +23,12 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
 use std::sync::Arc;
 
+pub use xmap_device::Fate;
+use xmap_device::{Budget, Items, Place, places};
 use xmap_link::limits::MAX_MODULES;
 use xmap_link::{KeepFault, KeepStatus, Thing};
 
-use self::budget::Budget;
 use self::disk::{Disk, Folder};
-pub use self::items::Fate;
-use self::items::{Items, Place, places};
 pub use self::memory::DiskMemory;
 use self::pair::{Found, Pair};
 use self::records::{ImageRecord, Parts, STATE_BYTES_MAX, StateRecord, TrustRecord};

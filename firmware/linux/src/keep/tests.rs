@@ -9,12 +9,12 @@ use tempfile::TempDir;
 use xmap_compiler::manifest::Manifest;
 use xmap_device::Memory as _;
 
-use super::budget::{BURST, REFILL_US};
 use super::fake::{Fake, Fate as Left};
 use super::*;
 use crate::config::{Arguments, Config};
 use crate::device::{LinuxDevice, open};
 use crate::guard::{Watch, Watchdog};
+use xmap_device::{BURST, REFILL_US};
 
 /// What disks answer: EINTR, EIO, ENOSPC, EROFS.
 const ERRNOS: [i32; 4] = [4, 5, 28, 30];

@@ -1,31 +1,31 @@
-//! What is known of each thing that is kept: the change that a restart has to find, and the one that it would
-//! find.
+//! What is known of each thing that outlives a restart: the change that a restart has to find, and the one
+//! that it would find.
 
 use xmap_link::limits::MAX_MODULES;
 use xmap_link::{KeepFault, Thing};
 
 /// A thing of a module, or one of the whole device (module 0).
-pub(super) type Place = (Thing, u8);
+pub type Place = (Thing, u8);
 
 /// Every thing, in the order of the bits of [`Thing::bit`].
-pub(super) fn places() -> impl Iterator<Item = Place> {
+pub fn places() -> impl Iterator<Item = Place> {
     let of = |thing| (0..MAX_MODULES as u8).map(move |module| (thing, module));
     of(Thing::Image).chain(of(Thing::State)).chain([(Thing::Versions, 0), (Thing::Policy, 0)])
 }
 
 /// One thing. Its changes are numbered, over all things together.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Item {
+pub struct Item {
     /// The latest change; 0 where none came since the start.
-    pub(super) changed: u64,
+    pub changed: u64,
     /// The change that was given to the writer last.
-    pub(super) given: u64,
+    pub given: u64,
     /// The change that is on the disk.
-    pub(super) kept: u64,
+    pub kept: u64,
     /// Whether the writer has not done with it yet.
-    pub(super) flying: bool,
+    pub flying: bool,
     /// Why it is not on the disk.
-    pub(super) fault: Option<KeepFault>,
+    pub fault: Option<KeepFault>,
 }
 
 /// The fate of a change.
@@ -41,18 +41,18 @@ pub enum Fate {
 
 impl Item {
     /// Returns whether the disk has the latest change.
-    pub(super) const fn is_kept(&self) -> bool {
+    pub const fn is_kept(&self) -> bool {
         self.kept == self.changed
     }
 
     /// Returns whether the writer has to be given it: a change that it never had, or, `again`, one that it
     /// could not write.
-    pub(super) const fn is_due(&self, again: bool) -> bool {
+    pub const fn is_due(&self, again: bool) -> bool {
         !self.is_kept() && !self.flying && (self.given != self.changed || again)
     }
 
     /// Returns how the change of number `upto` fares, or the latest before it.
-    pub(super) const fn fate(&self, upto: u64) -> Fate {
+    pub const fn fate(&self, upto: u64) -> Fate {
         let wanted = if self.changed < upto { self.changed } else { upto };
         if self.kept >= wanted {
             Fate::Kept
@@ -66,10 +66,10 @@ impl Item {
 
 /// All of them.
 #[derive(Debug, Default)]
-pub(super) struct Items {
+pub struct Items {
     items: [Item; 2 * MAX_MODULES + 2],
     /// The number of the latest change.
-    pub(super) latest: u64,
+    pub latest: u64,
 }
 
 impl Items {
@@ -77,29 +77,31 @@ impl Items {
         thing.bit(module).trailing_zeros() as usize
     }
 
-    pub(super) fn at(&self, place: Place) -> Item {
+    /// Returns what is known of a thing.
+    pub fn at(&self, place: Place) -> Item {
         self.items.get(Self::index(place)).copied().unwrap_or_default()
     }
 
-    pub(super) fn at_mut(&mut self, place: Place) -> &mut Item {
+    /// The same, to change it.
+    pub fn at_mut(&mut self, place: Place) -> &mut Item {
         // Every place has an index within: `places` names them all, and a test counts them.
         let last = self.items.len() - 1;
         &mut self.items[Self::index(place).min(last)]
     }
 
     /// Notes that a thing has changed.
-    pub(super) fn change(&mut self, place: Place) {
+    pub fn change(&mut self, place: Place) {
         self.latest += 1;
         self.at_mut(place).changed = self.latest;
     }
 
     /// The things that are not on the disk, by [`Thing::bit`].
-    pub(super) fn missing(&self) -> u16 {
+    pub fn missing(&self) -> u16 {
         places().filter(|place| !self.at(*place).is_kept()).map(|(thing, module)| thing.bit(module)).sum()
     }
 
     /// The worst fate of some things, by [`Thing::bit`].
-    pub(super) fn fate(&self, things: u16, upto: u64) -> Fate {
+    pub fn fate(&self, things: u16, upto: u64) -> Fate {
         let mut fates = places()
             .filter(|(thing, module)| things & thing.bit(*module) != 0)
             .map(|place| self.at(place).fate(upto));
@@ -120,8 +122,8 @@ mod tests {
 
     #[test]
     fn every_place_has_an_item_of_its_own() {
-        let indices: Vec<_> = places().map(Items::index).collect();
-        assert_eq!(indices, (0..Items::default().items.len()).collect::<Vec<_>>());
+        let indices: std::vec::Vec<_> = places().map(Items::index).collect();
+        assert_eq!(indices, (0..Items::default().items.len()).collect::<std::vec::Vec<_>>());
     }
 
     #[test]

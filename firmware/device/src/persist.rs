@@ -1,0 +1,639 @@
+//! Keeps a device in a store on a card, on a target without an operating system.
+//!
+//! What is in the store counted as good: an image on trial is not written, so a loss of power in the middle
+//! of a trial brings the image before it. A write goes on some sectors at a time, between two turns of the
+//! main loop; an answer that says that something is good waits for it ([`Keeper::fate`]).
+
+mod budget;
+mod items;
+mod remembered;
+
+use heapless::Vec;
+use xmap_link::limits::MAX_MODULES;
+use xmap_link::{KeepFault, KeepStatus, Thing};
+use xmap_store::{Disk, Header, Record, Store, StoreError, Writing, digest};
+
+pub use self::budget::{BURST, Budget, REFILL_US, WRITES_A_DAY};
+pub use self::items::{Fate, Item, Items, Place, places};
+pub use self::remembered::Remembered;
+use self::remembered::{Versions, decode, encode, highest};
+use crate::{Board, Device, Failure, ImageHash, Kept, Ram, Trust};
+
+/// Microseconds after a failed write until the next try, where nothing new comes.
+const PAUSE_US: u64 = 10_000_000;
+
+/// The errno of an input or output error: what a host knows of cards.
+const EIO: u16 = 5;
+
+/// Words of the buffer that a keeper works with: an image with its seal, and a state behind it.
+pub const SCRATCH_WORDS: usize = 2 * HALF;
+/// Words of each half: 4 MiB, and room for the seal.
+const HALF: usize = (4 << 20) / 4 + 64;
+
+/// What a target does while images are mounted.
+pub trait Mounting<D> {
+    /// Returns how many starts with an image have not gone well if those are enough to set it aside.
+    fn set_aside(&mut self, hash: &ImageHash) -> Option<u8>;
+
+    /// An image is about to be mounted, its seal behind it.
+    fn begin(&mut self, hash: &ImageHash, image: &[u8], device: &D);
+
+    /// What became of it.
+    fn ended(&mut self, module: u8, hash: &ImageHash, tried: Tried<'_>, device: &mut D);
+}
+
+/// What became of an image of a store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Tried<'f> {
+    /// It runs; `true` where it is not the newest of its module.
+    Mounted(bool),
+    /// It was not tried: so many starts with it did not end well.
+    SetAside(u8),
+    /// It was not mounted with the state that it kept, and is tried without.
+    Without,
+    /// It was not mounted.
+    Failed(&'f Failure),
+    /// The card does not have it any more.
+    Damaged,
+}
+
+/// A record on its way, and what it is of.
+#[derive(Debug)]
+struct Job {
+    writing: Writing,
+    thing: (Place, u64),
+    bytes: usize,
+    /// The versions, if it has those.
+    versions: Option<Versions>,
+}
+
+/// Keeps a device in a store.
+#[derive(Debug)]
+pub struct Keeper<'m, D> {
+    store: Store<D>,
+    scratch: &'m mut [u32],
+    items: Items,
+    job: Option<Job>,
+    /// The image of each module that a restart should bring, and whether the store has that one or is given
+    /// it.
+    images: [Option<ImageHash>; MAX_MODULES],
+    in_store: [bool; MAX_MODULES],
+    /// The digest of the state of each module that was looked at last.
+    states: [Option<[u8; 32]>; MAX_MODULES],
+    /// The versions that the store has.
+    written: Versions,
+    /// The changes of policy and versions that were seen.
+    seen: (u32, u32),
+    budget: Budget,
+    /// Writes wait for the budget.
+    starved: bool,
+    keep_every_us: u64,
+    /// When states are looked at next.
+    states_us: u64,
+    /// When failed writes are tried again; 0 where none failed.
+    retry_us: u64,
+    since_us: u64,
+    written_us: u64,
+    /// What is to be recorded: a thing that is not in the store, or is there again.
+    news: Vec<(Place, Option<KeepFault>), { 2 * MAX_MODULES + 2 }>,
+}
+
+impl<'m, D: Disk> Keeper<'m, D> {
+    /// A keeper of a store. `keep_every_us` is how often changed state is written at most. `scratch` has
+    /// [`SCRATCH_WORDS`].
+    pub fn new(store: Store<D>, scratch: &'m mut [u32], keep_every_us: u64) -> Self {
+        Self {
+            store,
+            scratch,
+            items: Items::default(),
+            job: None,
+            images: [None; MAX_MODULES],
+            in_store: [false; MAX_MODULES],
+            states: [None; MAX_MODULES],
+            written: Versions::new(),
+            seen: (0, 0),
+            budget: Budget::default(),
+            starved: false,
+            keep_every_us,
+            states_us: u64::MAX,
+            retry_us: 0,
+            since_us: 0,
+            written_us: 0,
+            news: Vec::new(),
+        }
+    }
+
+    /// Returns what the store has of an owner's memory.
+    pub fn remembered(&mut self) -> Remembered {
+        let (versions_half, policy_half) = halves(self.scratch);
+        let versions = newest(&mut self.store, xmap_store::Place::VERSIONS, versions_half);
+        let policy = newest(&mut self.store, xmap_store::Place::POLICY, policy_half);
+        self.written = decode(versions).unwrap_or_default();
+        Remembered::new(versions, policy)
+    }
+
+    /// Mounts what the store has: of each module the newest image, with its state, then, where that one cannot
+    /// be mounted, the one before it. All newest images come first, since they ran side by side: an older one
+    /// takes no line from them.
+    pub fn mount<R: Ram, B: Board, T: Trust>(
+        &mut self,
+        device: &mut Device<R, B, T>,
+        target: &mut impl Mounting<Device<R, B, T>>,
+    ) {
+        let records: [Vec<Record, 4>; MAX_MODULES] = core::array::from_fn(|module| {
+            self.store.records(xmap_store::Place::image(module as u8)).take(4).collect()
+        });
+        for age in 0..4 {
+            for (module, records) in (0..).zip(&records) {
+                if let Some(record) = records.get(age).filter(|_| device.image(module).is_none()) {
+                    self.mount_one((module, record), age > 0, device, target);
+                }
+            }
+        }
+        for module in 0..MAX_MODULES {
+            let newest = self.store.records(xmap_store::Place::image(module as u8)).next();
+            let newest = newest.and_then(|record| self.store.describe(&record).ok());
+            self.in_store[module] = newest.is_some_and(|header| {
+                device.stored(module as u8).is_some_and(|stored| header.meta().starts_with(&stored.hash))
+            });
+        }
+    }
+
+    fn mount_one<R: Ram, B: Board, T: Trust>(
+        &mut self,
+        (module, record): (u8, &Record),
+        older: bool,
+        device: &mut Device<R, B, T>,
+        target: &mut impl Mounting<Device<R, B, T>>,
+    ) {
+        let (image_half, state_half) = halves(self.scratch);
+        let Ok(header) = self.store.read(record, image_half) else {
+            return target.ended(module, &[0; 32], Tried::Damaged, device);
+        };
+        let Some((hash, origin)) = header.meta().split_first_chunk::<32>() else {
+            return target.ended(module, &[0; 32], Tried::Damaged, device);
+        };
+        let image = image_half.get(..header.length as usize).unwrap_or_default();
+        let kept = kept_state(&mut self.store, module, state_half);
+        install_counted((module, image), (hash, text(origin)), kept, older, (device, target));
+    }
+
+    /// Mounts an image that is not the store's, with the state that the store has of its module.
+    pub fn install<R: Ram, B: Board, T: Trust>(
+        &mut self,
+        image: (u8, &[u8]),
+        whose: (&ImageHash, &str),
+        device: &mut Device<R, B, T>,
+        target: &mut impl Mounting<Device<R, B, T>>,
+    ) {
+        let kept = kept_state(&mut self.store, image.0, halves(self.scratch).1);
+        install_counted(image, whose, kept, false, (device, target));
+    }
+
+    /// All that is to run is mounted, from the store or from elsewhere: a restart would mount it too.
+    pub fn mounted<R: Ram, B: Board, T: Trust>(&mut self, device: &Device<R, B, T>, now_us: u64) {
+        for module in 0..MAX_MODULES {
+            self.images[module] = device.stored(module as u8).map(|stored| stored.hash);
+            self.states[module] = state_digest(device, module as u8);
+        }
+        self.states_us = now_us.saturating_add(self.keep_every_us);
+    }
+
+    /// The number of the latest change of what counts as good.
+    pub const fn latest(&self) -> u64 {
+        self.items.latest
+    }
+
+    /// How the changes up to a number fare of some things, by [`Thing::bit`].
+    pub fn fate(&self, things: u16, upto: u64) -> Fate {
+        match self.items.fate(things, upto) {
+            Fate::Pending if things & Thing::Versions.bit(0) != 0 && self.is_stuck() => Fate::Failed,
+            fate => fate,
+        }
+    }
+
+    /// Tries once more what could not be written of some things, by [`Thing::bit`]: a host waits for it.
+    pub fn hurry(&mut self, things: u16) {
+        for place in places().filter(|(thing, module)| things & thing.bit(*module) != 0) {
+            self.items.at_mut(place).given = 0;
+        }
+    }
+
+    /// Whether a record is on its way: [`Keeper::step`] goes on with it.
+    pub const fn is_busy(&self) -> bool {
+        self.job.is_some()
+    }
+
+    /// When to look again at the latest, in microseconds.
+    pub fn next_us(&self) -> u64 {
+        let retry_us = if self.retry_us == 0 { u64::MAX } else { self.retry_us };
+        let budget_us = if self.starved { self.budget.next_us() } else { u64::MAX };
+        self.states_us.min(retry_us).min(budget_us)
+    }
+
+    /// Returns the store, for its counters and its card.
+    pub const fn store(&mut self) -> &mut Store<D> {
+        &mut self.store
+    }
+
+    /// Looks at what counts as good now, and begins to write what a restart should find: first the policy,
+    /// which what an operator does cannot keep off the card, then images, then the versions of the images that
+    /// are there, then states. `memory` is that of an owner's device.
+    pub fn look<R: Ram, B: Board, T: Trust>(
+        &mut self,
+        device: &Device<R, B, T>,
+        memory: Option<&Remembered>,
+        now_us: u64,
+    ) {
+        self.note_changes(device, memory);
+        if now_us >= self.states_us {
+            self.states_us = now_us.saturating_add(self.keep_every_us);
+            (0..MAX_MODULES as u8).for_each(|module| self.note_state(device, module));
+        }
+        if self.job.is_some() {
+            return;
+        }
+        let again = self.retry_us != 0 && now_us >= self.retry_us;
+        if again {
+            self.retry_us = 0;
+        }
+        if self.starved && now_us >= self.budget.next_us() {
+            self.starved = false;
+        }
+        self.give_policy(memory, again, now_us);
+        (0..MAX_MODULES as u8).for_each(|module| self.give_image(device, module, again, now_us));
+        self.give_versions(device, memory, again, now_us);
+        (0..MAX_MODULES as u8).for_each(|module| self.give_state(device, module, again, now_us));
+    }
+
+    fn note_changes<R: Ram, B: Board, T: Trust>(
+        &mut self,
+        device: &Device<R, B, T>,
+        memory: Option<&Remembered>,
+    ) {
+        for module in 0..MAX_MODULES {
+            let Some(stored) = device.stored(module as u8) else {
+                // A policy took the image away: what comes next is new, whatever it is.
+                self.images[module] = None;
+                continue;
+            };
+            // A host may send the very image that was mounted as the default panel.
+            let is_new =
+                self.images[module] != Some(stored.hash) || !self.in_store[module] && stored.previous;
+            if !stored.on_trial && is_new {
+                (self.images[module], self.in_store[module]) = (Some(stored.hash), true);
+                self.items.change((Thing::Image, module as u8));
+            }
+        }
+        let now = memory.map_or((0, 0), |memory| memory.changes);
+        if now.0 != self.seen.0 {
+            self.items.change((Thing::Policy, 0));
+        }
+        if now.1 != self.seen.1 {
+            self.items.change((Thing::Versions, 0));
+        }
+        self.seen = now;
+    }
+
+    /// Whether versions wait for images that are not on their way: those could not be written.
+    fn is_stuck(&self) -> bool {
+        let images = (0..MAX_MODULES as u8).map(|module| self.items.at((Thing::Image, module)));
+        let mut missing = images.filter(|item| !item.is_kept()).peekable();
+        missing.peek().is_some() && missing.all(|item| item.fault.is_some() && !item.flying)
+    }
+
+    fn give_policy(&mut self, memory: Option<&Remembered>, again: bool, now_us: u64) {
+        let place = (Thing::Policy, 0);
+        let Some(memory) = memory.filter(|_| self.is_due(place, again)) else { return };
+        let policy = crate::Memory::policy(memory);
+        self.put(0, policy);
+        self.give(xmap_store::Place::POLICY, &[], policy.len(), place, None, now_us);
+    }
+
+    fn give_image<R: Ram, B: Board, T: Trust>(
+        &mut self,
+        device: &Device<R, B, T>,
+        module: u8,
+        again: bool,
+        now_us: u64,
+    ) {
+        let place = (Thing::Image, module);
+        let Some(stored) = device.stored(module).filter(|stored| !stored.on_trial) else { return };
+        if !self.is_due(place, again || self.is_fed(place)) {
+            return;
+        }
+        // A version that its owner has signed and that is higher than any before is written whatever
+        // operators have used up: there are no more of those than seals.
+        let newer = !stored.seal.is_empty()
+            && device.image(module).is_some_and(|image| {
+                let version = image.header().version;
+                image.manifest().is_ok_and(|manifest| version > highest(&self.written, manifest.module))
+            });
+        if !newer && !self.may_write(place, now_us) {
+            return;
+        }
+        let (image, seal) = (bytemuck::cast_slice(stored.image), bytemuck::cast_slice(stored.seal));
+        let end = self.put(0, image);
+        let end = self.put(end, seal);
+        let mut meta: Vec<u8, 128> = Vec::from_slice(&stored.hash).unwrap_or_default();
+        // An origin has at most 64 bytes.
+        _ = meta.extend_from_slice(stored.origin.as_bytes());
+        self.give(xmap_store::Place::image(module), &meta, end, place, None, now_us);
+    }
+
+    fn give_versions<R: Ram, B: Board, T: Trust>(
+        &mut self,
+        device: &Device<R, B, T>,
+        memory: Option<&Remembered>,
+        again: bool,
+        now_us: u64,
+    ) {
+        let place = (Thing::Versions, 0);
+        let Some(memory) = memory.filter(|_| self.is_due(place, again)) else { return };
+        // With a version there and its image not, a restart would find an image that is older than it may be,
+        // and run none. So versions wait for their images.
+        let waits = |module: u8| {
+            if self.items.at((Thing::Image, module)).is_kept() {
+                return false;
+            }
+            let Some(image) = device.image(module) else { return false };
+            image.manifest().is_ok_and(|manifest| {
+                crate::Memory::highest(memory, manifest.module) > highest(&self.written, manifest.module)
+            })
+        };
+        if (0..MAX_MODULES as u8).any(waits) {
+            return;
+        }
+        let end = encode(&memory.versions, halves(self.scratch).0);
+        let versions = Some(memory.versions.clone());
+        self.give(xmap_store::Place::VERSIONS, &[], end, place, versions, now_us);
+    }
+
+    fn note_state<R: Ram, B: Board, T: Trust>(&mut self, device: &Device<R, B, T>, module: u8) {
+        // The state of an image on trial would not fit the one that a restart brings.
+        let good = device.stored(module).is_some_and(|stored| !stored.on_trial);
+        let now = state_digest(device, module).filter(|_| good);
+        let Some(known) = self.states.get_mut(usize::from(module)) else { return };
+        if now.is_some() && now != *known {
+            *known = now;
+            self.items.change((Thing::State, module));
+        }
+    }
+
+    fn give_state<R: Ram, B: Board, T: Trust>(
+        &mut self,
+        device: &Device<R, B, T>,
+        module: u8,
+        again: bool,
+        now_us: u64,
+    ) {
+        let place = (Thing::State, module);
+        let good = device.stored(module).is_some_and(|stored| !stored.on_trial);
+        if !good || !self.is_due(place, again || self.is_fed(place)) || !self.may_write(place, now_us) {
+            return;
+        }
+        let mut end = 0;
+        let Some(layout) = device.kept(module, &mut |row| end = self.put(end, row)) else { return };
+        self.give(xmap_store::Place::state(module), &layout.to_le_bytes(), end, place, None, now_us);
+    }
+
+    /// Whether a thing has to be written now: one at a time.
+    fn is_due(&self, place: Place, again: bool) -> bool {
+        self.job.is_none() && self.items.at(place).is_due(again)
+    }
+
+    /// Whether a thing waited for the budget, and there is some now.
+    fn is_fed(&self, place: Place) -> bool {
+        !self.starved && self.items.at(place).fault == Some(KeepFault::Budget)
+    }
+
+    fn may_write(&mut self, place: Place, now_us: u64) -> bool {
+        if !self.starved && self.budget.take(now_us) {
+            return true;
+        }
+        self.starved = true;
+        let item = self.items.at_mut(place);
+        item.given = item.changed;
+        self.fail(place, KeepFault::Budget);
+        false
+    }
+
+    /// Copies bytes to the buffer that a record is written from; returns where they end.
+    fn put(&mut self, at: usize, bytes: &[u8]) -> usize {
+        let end = at + bytes.len();
+        if let Some(to) = halves(self.scratch).0.get_mut(at..end) {
+            to.copy_from_slice(bytes);
+        }
+        end
+    }
+
+    /// Begins to write the first `bytes` of the buffer.
+    fn give(
+        &mut self,
+        to: xmap_store::Place,
+        meta: &[u8],
+        bytes: usize,
+        place: Place,
+        versions: Option<Versions>,
+        now_us: u64,
+    ) {
+        let item = self.items.at_mut(place);
+        (item.given, item.flying) = (item.changed, true);
+        let change = item.changed;
+        let length = u32::try_from(bytes).unwrap_or(u32::MAX);
+        match self.store.begin(to, meta, length) {
+            Ok(writing) => {
+                self.job = Some(Job { writing, thing: (place, change), bytes, versions });
+            }
+            Err(_) => self.note_failed(place, now_us),
+        }
+    }
+
+    fn fail(&mut self, place: Place, fault: KeepFault) {
+        let item = self.items.at_mut(place);
+        if item.fault.replace(fault) != Some(fault) {
+            self.note(place, Some(fault));
+        }
+    }
+
+    /// Adds to what is to be recorded: the latest word of each thing.
+    fn note(&mut self, place: Place, fault: Option<KeepFault>) {
+        self.news.retain(|(of, _)| *of != place);
+        // Each thing is there once.
+        _ = self.news.push((place, fault));
+    }
+
+    fn note_failed(&mut self, place: Place, now_us: u64) {
+        self.retry_us = now_us.saturating_add(PAUSE_US);
+        self.items.at_mut(place).flying = false;
+        if !self.items.at(place).is_kept() {
+            self.fail(place, KeepFault::System { errno: EIO });
+        }
+    }
+
+    /// Goes on with the record that is on its way, by some sectors.
+    ///
+    /// # Errors
+    /// Why the card did not take it: the record before stands, and the write is tried again later.
+    pub fn step(&mut self, now_us: u64) -> Result<(), StoreError<D::Error>> {
+        let Some(Job { mut writing, thing, bytes, versions }) = self.job.take() else { return Ok(()) };
+        let (place, change) = thing;
+        let body = halves(self.scratch).0.get(..bytes).unwrap_or_default();
+        let mut from = |at: u32, to: &mut [u8]| {
+            let at = at as usize;
+            if let Some(part) = body.get(at..at + to.len()) {
+                to.copy_from_slice(part);
+            }
+        };
+        match self.store.step(&mut writing, &mut from) {
+            Ok(false) => {
+                self.job = Some(Job { writing, thing, bytes, versions });
+                Ok(())
+            }
+            Ok(true) => {
+                self.written_us = now_us;
+                if let Some(versions) = versions {
+                    self.written = versions;
+                }
+                let item = self.items.at_mut(place);
+                (item.flying, item.kept) = (false, change);
+                // A later change that is not there yet has no fault of its own.
+                if item.fault.take().is_some() {
+                    self.note(place, None);
+                }
+                Ok(())
+            }
+            Err(error) => {
+                self.note_failed(place, now_us);
+                Err(error)
+            }
+        }
+    }
+
+    /// Tells a device what became of its things since this was last called, and what of it outlives a
+    /// restart.
+    pub fn report<R: Ram, B: Board, T: Trust>(&mut self, device: &mut Device<R, B, T>, now_us: u64) {
+        for (place, fault) in core::mem::take(&mut self.news) {
+            device.note_kept(place.1, place.0, fault);
+        }
+        let faults = places().filter_map(|place| self.items.at(place).fault);
+        let fault = faults.max_by_key(|fault| matches!(fault, KeepFault::System { .. }));
+        if fault.is_none() {
+            self.since_us = 0;
+        } else if self.since_us == 0 {
+            self.since_us = now_us.max(1);
+        }
+        let stuck = self.is_stuck();
+        let pending = places().any(|place| {
+            let item = self.items.at(place);
+            let waits = item.fault.is_none() && !(stuck && place.0 == Thing::Versions);
+            !item.is_kept() && (item.flying || waits)
+        });
+        let status = device.keep_status();
+        device.set_keep_status(KeepStatus {
+            storage: true,
+            missing: self.items.missing(),
+            pending,
+            fault,
+            since_us: self.since_us,
+            written_us: self.written_us,
+            ..status
+        });
+    }
+
+    /// Writes what has changed, and waits for it: the device is about to restart.
+    pub fn finish<R: Ram, B: Board, T: Trust>(
+        &mut self,
+        device: &Device<R, B, T>,
+        memory: Option<&Remembered>,
+        mut feed: impl FnMut() -> u64,
+    ) {
+        // The end is one more write for each module, whatever was written before.
+        (self.budget, self.starved) = (Budget::default(), false);
+        self.states_us = 0;
+        self.hurry(u16::MAX);
+        loop {
+            let now_us = feed();
+            self.look(device, memory, now_us);
+            if self.job.is_none() || self.step(now_us).is_err() {
+                // A write that fails is not given again.
+                break;
+            }
+            self.retry_us = 0;
+        }
+    }
+}
+
+/// Mounts an image with the state that its module kept, or without, where its `on_mount` does not take that;
+/// one whose starts did not go well is set aside.
+pub fn install_counted<R: Ram, B: Board, T: Trust>(
+    (module, image): (u8, &[u8]),
+    (hash, origin): (&ImageHash, &str),
+    kept: Option<Kept<'_>>,
+    older: bool,
+    (device, target): (&mut Device<R, B, T>, &mut impl Mounting<Device<R, B, T>>),
+) {
+    if let Some(starts) = target.set_aside(hash) {
+        // Its outputs become safe, and nothing of it runs.
+        _ = device.set_aside(module, image, origin, starts);
+        return target.ended(module, hash, Tried::SetAside(starts), device);
+    }
+    target.begin(hash, image, device);
+    let mut outcome = device.install_kept(module, image, origin, kept);
+    if kept.is_some() && matches!(outcome, Err(Failure::Mount(_))) {
+        target.ended(module, hash, Tried::Without, device);
+        outcome = device.install_from(module, image, origin);
+    }
+    match &outcome {
+        Ok(()) => target.ended(module, hash, Tried::Mounted(older), device),
+        Err(failure) => target.ended(module, hash, Tried::Failed(failure), device),
+    }
+}
+
+/// Returns what the newest image of a module kept.
+fn kept_state<'b, D: Disk>(store: &mut Store<D>, module: u8, into: &'b mut [u8]) -> Option<Kept<'b>> {
+    let (header, bytes) = newest_with(store, xmap_store::Place::state(module), into)?;
+    Some(Kept { layout: u32::from_le_bytes(header.meta().try_into().ok()?), bytes })
+}
+
+/// The two halves of the buffer, as bytes.
+fn halves(scratch: &mut [u32]) -> (&mut [u8], &mut [u8]) {
+    let half = scratch.len() / 2;
+    let (first, second) = scratch.split_at_mut(half);
+    (bytemuck::cast_slice_mut(first), bytemuck::cast_slice_mut(second))
+}
+
+/// Reads the newest record of a place that is not damaged; nothing where there is none.
+fn newest<'b, D: Disk>(store: &mut Store<D>, place: xmap_store::Place, into: &'b mut [u8]) -> &'b [u8] {
+    newest_with(store, place, into).map_or(&[], |(_, body)| body)
+}
+
+/// [`newest`] with its header.
+fn newest_with<'b, D: Disk>(
+    store: &mut Store<D>,
+    place: xmap_store::Place,
+    into: &'b mut [u8],
+) -> Option<(Header, &'b [u8])> {
+    // A damaged record is passed over from then on, and the next one is the newest.
+    let header = loop {
+        let record = store.records(place).next()?;
+        match store.read(&record, into) {
+            Ok(header) => break header,
+            Err(StoreError::TooLong) => return None,
+            Err(_) => {}
+        }
+    };
+    Some((header, into.get(..header.length as usize)?))
+}
+
+fn text(bytes: &[u8]) -> &str {
+    core::str::from_utf8(bytes).unwrap_or_default()
+}
+
+/// The digest of what the active image of a module retains now; `None` where it retains nothing.
+fn state_digest<R: Ram, B: Board, T: Trust>(device: &Device<R, B, T>, module: u8) -> Option<[u8; 32]> {
+    // Of digests, as nothing is copied: one that stands for all rows so far, and the next row.
+    let mut all = [0; 32];
+    let layout = device.kept(module, &mut |row| all = digest([&all[..], row]))?;
+    Some(digest([&all[..], &layout.to_le_bytes()]))
+}
