@@ -5,8 +5,8 @@ use core::ptr::NonNull;
 use safe_mmio::UniqueMmioPointer;
 
 use crate::{
-    ChipBsc, ChipPwm, ChipPwmBlock, ChipSpi, Gic, Gpio, LASTING_PLACE, Lasting, Pads, Receiver, SdBlock, Uart,
-    Watchdog,
+    ChipBsc, ChipPwm, ChipPwmBlock, ChipSpi, Gic, Gpio, LASTING_PLACE, Lasting, Pads, Receiver, SdBlock,
+    Uart, Watchdog,
 };
 
 /// Section 5.2.
