@@ -43,6 +43,41 @@ fn has_section(text: &str, wanted: &str) -> bool {
     headings.map(|line| anchor(line.trim_start_matches('#').trim())).any(|anchor| anchor == wanted)
 }
 
+/// The site has each page once, under its own title.
+#[test]
+fn the_summary_names_every_page() {
+    let docs = root().join("docs");
+    let summary = fs::read_to_string(docs.join("SUMMARY.md")).unwrap();
+    let listed: Vec<&str> = links(&summary).collect();
+    for file in files("md").into_iter().filter(|file| file.starts_with(&docs)) {
+        let path = file.strip_prefix(&docs).unwrap().to_str().unwrap();
+        if path == "SUMMARY.md" {
+            continue;
+        }
+        let text = fs::read_to_string(&file).unwrap();
+        let title = text.lines().next().unwrap().trim_start_matches("# ");
+        assert!(summary.contains(&format!("- [{title}]({path})\n")), "docs/SUMMARY.md lacks {path}: {title}");
+        assert_eq!(listed.iter().filter(|link| **link == path).count(), 1, "{path}");
+    }
+}
+
+/// The errors that a page names are in the list.
+#[test]
+fn every_error_that_a_page_names_exists() {
+    let list = fs::read_to_string(root().join("docs/errors.md")).unwrap();
+    let page = fs::read_to_string(root().join("docs/troubleshooting.md")).unwrap();
+    let codes: Vec<&str> =
+        page.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| is_code(word)).collect();
+    assert!(codes.len() > 5, "{codes:?}");
+    for code in codes {
+        assert!(list.contains(&format!("### {code}: ")), "docs/troubleshooting.md names {code}");
+    }
+}
+
+fn is_code(word: &str) -> bool {
+    word.len() == 5 && word.starts_with('X') && word[1..].bytes().all(|b| b.is_ascii_digit())
+}
+
 #[test]
 fn every_link_leads_somewhere() {
     let mut wrong = Vec::new();

@@ -5,13 +5,13 @@ mod languages;
 
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use xmap_project::Language;
 
-use languages::{good, missing, xmap};
+use languages::{copy, good, missing, root, xmap};
 
 #[test]
 fn a_new_panel_of_each_language_compiles_and_passes_its_tests() {
@@ -69,10 +69,6 @@ const fn example(language: Language) -> [&'static str; 3] {
     }
 }
 
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
-}
-
 /// The first block of a kind in a section of docs/guest.md.
 fn block<'a>(guide: &'a str, section: &str, kind: &str) -> &'a str {
     let section = guide.split_once(&format!("\n## {section}\n")).unwrap().1;
@@ -122,20 +118,6 @@ fn each_example_compiles_and_passes_its_script() {
         }
         let tested = good(folder.path(), &format!("xmap test examples/panels/{name}"));
         assert!(tested.ends_with("1 passed, 0 failed\n"), "{name}: {tested}");
-    }
-}
-
-/// Copies a folder; a link becomes the file that it leads to. What was built there stays behind.
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let path = entry.unwrap().path();
-        let name = path.file_name().unwrap();
-        if path.is_dir() && name != "target" {
-            copy(&path, &to.join(name));
-        } else if path.is_file() && !name.to_str().unwrap().starts_with("panel.wasm") {
-            fs::copy(&path, to.join(name)).unwrap();
-        }
     }
 }
 

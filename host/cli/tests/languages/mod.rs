@@ -3,6 +3,7 @@
 
 use std::env;
 use std::ffi::OsString;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -55,4 +56,23 @@ pub(crate) fn missing(language: Language) -> Option<String> {
     let target = language == Language::Rust && tools::has_rust_target() != Some(true);
     let target = target.then(|| format!("no target {}", tools::RUST_TARGET));
     language.tools().iter().find_map(tool).or(target)
+}
+
+/// The folder of the repository.
+pub(crate) fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// Copies a folder; a link becomes the file that it leads to. What was built there stays behind.
+pub(crate) fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap();
+        if path.is_dir() && name != "target" {
+            copy(&path, &to.join(name));
+        } else if path.is_file() && !name.to_str().unwrap().starts_with("panel.wasm") {
+            fs::copy(&path, to.join(name)).unwrap();
+        }
+    }
 }
