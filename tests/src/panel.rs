@@ -1,5 +1,5 @@
-//! The panels of `tests/panels` and `tests/hosted`: a manifest, a module, a script and the trace it must
-//! leave.
+//! The panels of `tests/panels`, `tests/hosted` and `tests/lives`: a manifest, a module, a script and the
+//! trace it must leave.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -40,6 +40,15 @@ impl Panel {
     /// As [`Panel::all`].
     pub fn hosted() -> Result<Vec<Panel>> {
         Panel::all_in("hosted")
+    }
+
+    /// The panel of one lifecycle in each language, sorted by name.
+    ///
+    /// # Errors
+    ///
+    /// As [`Panel::all`].
+    pub fn lives() -> Result<Vec<Panel>> {
+        Panel::all_in("lives")
     }
 
     fn all_in(folder: &str) -> Result<Vec<Panel>> {

@@ -12,9 +12,22 @@ use xmap_tests::{Panel, simulated};
 /// Runs a panel's script and returns the plain trace.
 type Runner = fn(&Panel) -> String;
 
-/// The panels of plain modules, and those with standard libraries.
+/// The panels of plain modules, those with standard libraries, and the one of each language's lifecycle.
 fn every() -> Vec<Panel> {
-    Panel::all().unwrap().into_iter().chain(Panel::hosted().unwrap()).collect()
+    [Panel::all(), Panel::hosted(), Panel::lives()].into_iter().flat_map(Result::unwrap).collect()
+}
+
+/// `cargo xtask matrix` holds each trace on three targets.
+#[test]
+fn one_life_in_four_languages_is_one_trace() {
+    let traces: BTreeSet<String> = Panel::lives()
+        .unwrap()
+        .iter()
+        .map(|panel| fs::read_to_string(panel.expected_path()).unwrap())
+        .collect();
+    assert_eq!((Panel::lives().unwrap().len(), traces.len()), (4, 1), "{traces:?}");
+    let trace = traces.first().unwrap();
+    assert!(trace.contains("mounted") && trace.lines().count() > 5, "{trace}");
 }
 
 /// Asserts that a runner leaves the committed trace of every panel; says for each that does not
@@ -84,7 +97,8 @@ fn the_simulator_leaves_the_committed_traces() {
 fn scripts_call_every_export_of_their_module() {
     for panel in every() {
         let ran = asked(&panel);
-        let mut called = BTreeSet::from(["_initialize", "_start", "on_mount"]);
+        // No script unmounts; `tests/swap.rs` does.
+        let mut called = BTreeSet::from(["_initialize", "_start", "on_mount", "on_unmount"]);
         called.extend(ran.handled.iter().map(String::as_str));
         for step in &panel.script.steps {
             if let Step::Call { name, .. } = step {

@@ -60,8 +60,10 @@ fn trace(source: &str, command: &str, output: &str) -> Vec<String> {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     let guests = guests();
-    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/life");
-    fs::copy(from.join(source), folder.join(source)).unwrap();
+    let lives = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/lives");
+    let from = fs::read_dir(lives).unwrap().map(|entry| entry.unwrap().path().join(source));
+    let from = from.into_iter().find(|path| path.is_file()).unwrap_or_else(|| panic!("no {source}"));
+    fs::copy(from, folder.join(source)).unwrap();
     fs::copy(guests.join("assemblyscript/xmap.ts"), folder.join("xmap.ts")).unwrap();
     if let Ok(packages) = node().join("node_modules").canonicalize() {
         std::os::unix::fs::symlink(packages, folder.join("node_modules")).unwrap();

@@ -70,6 +70,7 @@ fn main() -> ExitCode {
 fn compiled(wanted: &[String]) -> Result<Vec<Compiled>, String> {
     let mut panels = Panel::all().map_err(|error| format!("{error:#}"))?;
     panels.extend(Panel::hosted().map_err(|error| format!("{error:#}"))?);
+    panels.extend(Panel::lives().map_err(|error| format!("{error:#}"))?);
     let names: Vec<_> = panels.iter().map(|panel| panel.name.clone()).collect();
     if let Some(unknown) = wanted.iter().find(|name| !names.contains(name)) {
         return Err(format!("there is no test panel {unknown}: {}", names.join(", ")));

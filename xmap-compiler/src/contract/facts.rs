@@ -98,10 +98,21 @@ impl ContractExport {
 mod tests {
     use super::*;
 
-    const FILE: &str = "package xmap:hall@1.0.0;\ninterface exports {\n    /// - key: hall.duty\n    /// - name: duty\n    \
-                        /// - contract: 81f3c0a2b5d4e697\n    /// - param level: u8 0..=100 %\n    /// - result 0: bool\n    \
-                        /// - needs: hall.open\n    duty: func(level: u8) -> result<bool, trap>;\n}\n\n\
-                        /// - panel: hall\n/// - line 17: lamp\nworld panel {}\n";
+    const FILE: &str = r"package xmap:hall@1.0.0;
+interface exports {
+    /// - key: hall.duty
+    /// - name: duty
+    /// - contract: 81f3c0a2b5d4e697
+    /// - param level: u8 0..=100 %
+    /// - result 0: bool
+    /// - needs: hall.open
+    duty: func(level: u8) -> result<bool, trap>;
+}
+
+/// - panel: hall
+/// - line 17: lamp
+world panel {}
+";
 
     #[test]
     fn facts_are_the_line_that_the_hash_is_over() {
