@@ -13,6 +13,7 @@ pub mod guests;
 pub mod link;
 pub mod linux;
 pub mod measure;
+pub mod neighbours;
 pub mod node;
 pub mod opcost;
 pub mod panel;

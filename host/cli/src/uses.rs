@@ -46,7 +46,7 @@ pub fn broken(
 }
 
 /// The whole contract of an export, where the map of its image has it.
-fn line(maps: &Maps, image: &str, key: &str) -> Option<ContractExport> {
+pub fn line(maps: &Maps, image: &str, key: &str) -> Option<ContractExport> {
     let map = maps.of(image)?;
     map.contracts.iter().filter_map(|line| ContractExport::parse(line)).find(|export| export.key == key)
 }

@@ -1,10 +1,13 @@
 //! The configuration: devices, tokens and where to listen.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
 use serde::Deserialize;
+use tokio_rustls::rustls::{ClientConfig, ServerConfig};
 use xmap_client::{Options, PortName};
 use xmap_compiler::diagnostic::{Code, Diagnostic, Diagnostics, Place, Source};
 use xmap_compiler::input;
@@ -12,6 +15,7 @@ use xmap_keys::roles::read_role_key;
 use xmap_link::Pattern;
 
 use crate::panel::{Panel, load};
+use crate::tls;
 use crate::tokens::{Token, Tokens};
 
 /// Where the gateway listens unless it is told otherwise: this machine alone.
@@ -33,6 +37,8 @@ pub struct Config {
     pub tokens: Tokens,
     /// The broker.
     pub mqtt: Option<MqttConfig>,
+    /// The gateway's side of TLS.
+    pub tls: Option<Arc<ServerConfig>>,
     /// Origins of other pages whose scripts may ask: `https://hall.example`.
     pub origins: Vec<String>,
 }
@@ -51,7 +57,58 @@ pub struct MqttConfig {
     pub command_age_s: u64,
     /// What commands may do.
     pub token: Token,
+    /// The version that is spoken.
+    pub version: MqttVersion,
+    /// How the broker is known, where the connection is encrypted.
+    pub tls: Option<Arc<ClientConfig>>,
+    /// What `[ha]` says of lines and exports, by device and name.
+    pub ha: BTreeMap<(String, String), Entity>,
 }
+
+/// A version of MQTT.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MqttVersion {
+    /// 3.1.1.
+    Three,
+    /// 5.
+    Five,
+}
+
+/// What `[ha]` says of a line or an export.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Entity {
+    /// What people call it.
+    pub name: Option<String>,
+    /// The component: one of [`KINDS`].
+    pub kind: Option<String>,
+    /// Home Assistant's class of it: `door`, `temperature`.
+    pub device_class: Option<String>,
+    /// `mdi:lamp`.
+    pub icon: Option<String>,
+    /// What a number counts.
+    pub unit: Option<String>,
+    /// The least number.
+    pub min: Option<f64>,
+    /// The largest number.
+    pub max: Option<f64>,
+    /// The step of a number.
+    pub step: Option<f64>,
+    every_s: Option<u64>,
+    /// How often a sensor's export is called.
+    #[serde(skip)]
+    pub every: Option<Duration>,
+}
+
+impl Entity {
+    /// Whether it is an export that is called for its result.
+    pub fn is_sensor(&self) -> bool {
+        self.kind.as_deref() == Some("sensor")
+    }
+}
+
+/// Kinds of entities; `none` announces nothing.
+pub const KINDS: [&str; 7] = ["light", "switch", "binary_sensor", "sensor", "button", "number", "none"];
 
 /// A device.
 pub struct DeviceConfig {
@@ -83,13 +140,27 @@ struct File {
     tokens: Vec<TokenTable>,
     mqtt: Option<MqttTable>,
     #[serde(default)]
+    ha: BTreeMap<String, BTreeMap<String, Entity>>,
+    tls: Option<TlsTable>,
+    #[serde(default)]
     origins: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TlsTable {
+    certificate: PathBuf,
+    key: PathBuf,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct MqttTable {
     broker: String,
+    version: Option<String>,
+    ca: Option<PathBuf>,
+    tls_certificate: Option<PathBuf>,
+    tls_key: Option<PathBuf>,
     user: Option<String>,
     password_file: Option<PathBuf>,
     #[serde(default = "default_prefix")]
@@ -149,7 +220,10 @@ impl Config {
         };
         let folder = path.parent().unwrap_or(Path::new(""));
         let listen = file.listen.unwrap_or_else(default_listen);
-        check_listen(listen, file.beyond_this_machine, &path.display().to_string())?;
+        let beyond = file.beyond_this_machine || file.tls.is_some();
+        check_listen(listen, beyond, &path.display().to_string())?;
+        let tls = file.tls.map(|tls| tls::server(&folder.join(tls.certificate), &folder.join(tls.key)));
+        let tls = tls.transpose()?;
         if file.devices.is_empty() || file.devices.len() > MAX_DEVICES {
             let message = format!("{} devices, expected 1 to {MAX_DEVICES}", file.devices.len());
             return Err(wrong(message)
@@ -176,13 +250,19 @@ impl Config {
                 "`xmap keygen --role operate -o operator.key`, then a table [[token]] with name and key";
             return Err(wrong("no token: nobody could ask anything".into()).help(help.to_string()).into());
         }
-        let mqtt = file.mqtt.map(|table| table.read(folder, &wrong)).transpose()?;
+        let mut mqtt = file.mqtt.map(|table| table.read(folder, &wrong)).transpose()?;
+        let ha = entities(file.ha, &names, &wrong)?;
+        match &mut mqtt {
+            Some(mqtt) => mqtt.ha = ha,
+            None if ha.is_empty() => {}
+            None => return Err(wrong("[ha] without [mqtt], which it is for".into()).into()),
+        }
         if let Some(other) = file.origins.iter().find(|origin| !is_origin(origin)) {
             let help =
                 "the scheme, the host and the port where it is not the scheme's: \"https://hall.example\"";
             return Err(wrong(format!("{other:?} is no origin")).help(help.to_string()).into());
         }
-        Ok(Self { listen, devices, tokens, mqtt, origins: file.origins })
+        Ok(Self { listen, devices, tokens, mqtt, tls, origins: file.origins })
     }
 }
 
@@ -201,8 +281,8 @@ pub fn check_listen(listen: SocketAddr, beyond: bool, place: &str) -> Result<(),
         return Ok(());
     }
     let message = format!("{place}: {listen} is beyond this machine, and tokens would travel in the clear");
-    let help = "put a proxy with TLS in front of 127.0.0.1, or say `beyond_this_machine = true` where the \
-                network is trusted";
+    let help = "a table [tls] with certificate and key, or `beyond_this_machine = true` where the network is \
+                trusted";
     Err(Diagnostic::new(Code::GatewayConfig, Place::File(place.to_string()), message).help(help.to_string()))
 }
 
@@ -266,15 +346,75 @@ impl MqttTable {
             }
             (None, Some(_)) => return Err(wrong("a password without a user".into())),
         };
+        let version = match self.version.as_deref() {
+            None | Some("3.1.1") => MqttVersion::Three,
+            Some("5") => MqttVersion::Five,
+            Some(other) => {
+                let help = "version = \"5\", or \"3.1.1\", which it is where this is left out".to_string();
+                return Err(wrong(format!("no version {other:?} of MQTT")).help(help));
+            }
+        };
+        let own = match (&self.tls_certificate, &self.tls_key) {
+            (Some(certificate), Some(key)) => Some((folder.join(certificate), folder.join(key))),
+            (None, None) => None,
+            _ => return Err(wrong("`tls_certificate` and `tls_key` stand together".into())),
+        };
+        let tls = match self.ca {
+            Some(ca) => {
+                let own = own.as_ref().map(|(certificate, key)| (&**certificate, &**key));
+                Some(tls::client(&folder.join(ca), own)?)
+            }
+            None if own.is_some() => {
+                let help = "`ca` names who has signed the broker's certificate, and turns TLS on".to_string();
+                return Err(wrong("a certificate for the broker without `ca`".into()).help(help));
+            }
+            None => None,
+        };
         Ok(MqttConfig {
             broker,
             login,
             prefix: self.prefix,
             discovery: Some(self.discovery).filter(|discovery| !discovery.is_empty()),
             command_age_s: self.command_age_s,
+            version,
+            tls,
+            ha: BTreeMap::new(),
             token: Token::of_key("mqtt", &read_role_key(&folder.join(self.key))?, None),
         })
     }
+}
+
+/// Holds `[ha.DEVICE.NAME]` against the devices.
+fn entities(
+    tables: BTreeMap<String, BTreeMap<String, Entity>>,
+    names: &BTreeSet<String>,
+    wrong: &dyn Fn(String) -> Diagnostic,
+) -> Result<BTreeMap<(String, String), Entity>, Diagnostic> {
+    let mut all = BTreeMap::new();
+    for (device, entries) in tables {
+        if !names.contains(&device) {
+            let near = xmap_compiler::names::did_you_mean(&device, names.iter().map(String::as_str));
+            return Err(wrong(format!("[ha.{device}] is of a device that is not there")).help(near));
+        }
+        for (name, mut entity) in entries {
+            if let Some(kind) = entity.kind.as_deref().filter(|kind| !KINDS.contains(kind)) {
+                let near = xmap_compiler::names::did_you_mean(kind, KINDS)
+                    .unwrap_or_else(|| format!("the kinds are {}", KINDS.join(", ")));
+                return Err(wrong(format!("[ha.{device}] {name}: no kind {kind:?}")).help(near));
+            }
+            if entity.is_sensor() != entity.every_s.is_some() || entity.every_s == Some(0) {
+                let help = "kind = \"sensor\" calls an export without parameters; every_s says how often"
+                    .to_string();
+                return Err(wrong(format!(
+                    "[ha.{device}] {name}: a sensor has `every_s`, and nothing else has"
+                ))
+                .help(help));
+            }
+            entity.every = entity.every_s.map(Duration::from_secs);
+            all.insert((device.clone(), name), entity);
+        }
+    }
+    Ok(all)
 }
 
 impl TokenTable {

@@ -6,10 +6,12 @@
 
 use serde_json::{Value as Json, json};
 
-use crate::config::MqttConfig;
+use xmap::uses::line;
+
+use crate::config::{Entity, MqttConfig};
 use crate::device::Device;
 use crate::shelf::{LineOf, Shelf};
-use crate::state::ExportOf;
+use crate::state::{ExportOf, State};
 
 /// The largest whole number that a slider may have at either end.
 const SLIDER: f64 = 9_007_199_254_740_991.0;
@@ -39,7 +41,28 @@ pub fn entities(device: &Device, shelf: &Shelf, config: &MqttConfig) -> Vec<(Str
     let (name, prefix) = (&device.name, &config.prefix);
     let of = Common { name, prefix, firmware: state.hello["firmware"].as_str().unwrap_or_default() };
     let mut all = Vec::new();
-    let mut add = |component: &str, object: &str, own: Json| {
+    let mut add = |component: &str, object: &str, named: &str, mut own: Json| {
+        let said = config.ha.get(&(name.to_string(), named.to_owned()));
+        let component = said.and_then(|said| said.kind.as_deref()).unwrap_or(component);
+        if component == "none" {
+            return;
+        }
+        if let Some(said) = said {
+            let texts = [
+                ("name", &said.name),
+                ("device_class", &said.device_class),
+                ("icon", &said.icon),
+                ("unit_of_measurement", &said.unit),
+            ];
+            for (field, text) in texts.into_iter().filter_map(|(field, text)| Some((field, text.as_ref()?))) {
+                own[field] = text.as_str().into();
+            }
+            let numbers = [("min", said.min), ("max", said.max), ("step", said.step)];
+            numbers
+                .iter()
+                .filter_map(|(field, of)| Some((field, (*of)?)))
+                .for_each(|(field, of)| own[field] = of.into());
+        }
         let object: String = object.chars().map(|c| if c == '.' { '_' } else { c }).collect();
         let topic = format!("{discovery}/{component}/xmap_{name}/{object}/config");
         all.push((topic, of.entity(&object, own).to_string()));
@@ -59,7 +82,7 @@ pub fn entities(device: &Device, shelf: &Shelf, config: &MqttConfig) -> Vec<(Str
         if component != "binary_sensor" {
             own["command_topic"] = format!("{topic}/set").into();
         }
-        add(component, &format!("line_{}", line.name), own);
+        add(component, &format!("line_{}", line.name), &line.name, own);
     }
     for export in state.exports.iter().filter(|export| !export.hook && is_plain(&export.key)) {
         let call = format!("{prefix}/{name}/export/{}/call", export.key);
@@ -69,14 +92,23 @@ pub fn entities(device: &Device, shelf: &Shelf, config: &MqttConfig) -> Vec<(Str
                 add(
                     "button",
                     &object,
+                    &export.key,
                     json!({ "name": export.key, "command_topic": call, "payload_press": "[]" }),
                 );
+            }
+            [] if config.ha.get(&(name.to_string(), export.key.clone())).is_some_and(Entity::is_sensor) => {
+                let topic = format!("{prefix}/{name}/export/{}/value", export.key);
+                let mut own = json!({ "name": export.key, "state_topic": topic });
+                if let Some(unit) = unit(export, &state, shelf, false) {
+                    own["unit_of_measurement"] = unit.into();
+                }
+                add("sensor", &object, &export.key, own);
             }
             ["bool"] => {
                 let own = json!({
                     "name": export.key, "command_topic": call, "payload_on": "[true]", "payload_off": "[false]",
                 });
-                add("switch", &object, own);
+                add("switch", &object, &export.key, own);
             }
             [ty] => {
                 if let Some((least, most)) = range(ty) {
@@ -85,13 +117,26 @@ pub fn entities(device: &Device, shelf: &Shelf, config: &MqttConfig) -> Vec<(Str
                         "min": least, "max": most, "step": if ty.starts_with('f') { 0.001 } else { 1.0 },
                         "mode": "box",
                     });
-                    add("number", &object, own);
+                    let mut own = own;
+                    if let Some(unit) = unit(export, &state, shelf, true) {
+                        own["unit_of_measurement"] = unit.into();
+                    }
+                    add("number", &object, &export.key, own);
                 }
             }
             _ => {}
         }
     }
     all
+}
+
+/// The unit of an export's parameter or result, where the map of its image says it.
+fn unit(export: &ExportOf, state: &State, shelf: &Shelf, param: bool) -> Option<String> {
+    let module = state.modules.iter().find(|module| module.module == export.module())?;
+    let maps = shelf.maps();
+    let found = line(&maps, &xmap_compiler::map::hex(&module.image?.hash), &export.key)?;
+    let typed = if param { found.params.first().map(|param| &param.ty) } else { found.results.first() };
+    typed?.unit.clone()
 }
 
 /// The least and the largest number of a type.

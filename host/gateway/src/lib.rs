@@ -23,5 +23,6 @@ pub mod simulated;
 pub mod state;
 pub mod stream;
 mod task;
+pub mod tls;
 pub mod tokens;
 pub mod uses;

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use clap::{ArgGroup, Parser};
 use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
 use xmap_compiler::diagnostic::{Code, Diagnostic, Diagnostics, Place};
 use xmap_gateway::config::{
     Config, DeviceConfig, Reached, check_listen, default_listen, is_origin, options, parse_port,
@@ -137,11 +138,12 @@ fn config(arguments: &Arguments) -> Result<(Config, Option<String>), Diagnostics
     })?;
     let tokens = Tokens::new(vec![Token::of_text("page", &token)]);
     let origins = arguments.origin.clone();
-    Ok((Config { listen, devices: vec![device], tokens, mqtt: None, origins }, Some(token)))
+    Ok((Config { listen, devices: vec![device], tokens, mqtt: None, tls: None, origins }, Some(token)))
 }
 
 async fn serve(config: Config, token: Option<String>) -> Result<(), Diagnostics> {
-    let Config { listen, devices, tokens, mqtt, origins } = config;
+    let Config { listen, devices, tokens, mqtt, tls, origins } = config;
+    let scheme = if tls.is_some() { "https" } else { "http" };
     let listener = TcpListener::bind(listen).await.map_err(|error| refused(listen, &error))?;
     let listen = listener.local_addr().map_err(|error| refused(listen, &error))?;
     let (hub, shelf) = (Hub::default(), Arc::new(Shelf::default()));
@@ -158,9 +160,9 @@ async fn serve(config: Config, token: Option<String>) -> Result<(), Diagnostics>
     }
     // The token stands behind the #, which a browser sends to nobody.
     let token = token.map(|token| format!("#{token}")).unwrap_or_default();
-    println!("http://{listen}/{token}");
+    println!("{scheme}://{listen}/{token}");
     _ = io::stdout().flush();
-    tokio::spawn(server::serve(listener, router(&app)));
+    tokio::spawn(server::serve(listener, tls.map(TlsAcceptor::from), router(&app)));
     ended().await;
     Ok(())
 }

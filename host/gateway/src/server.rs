@@ -16,6 +16,7 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::Sleep;
+use tokio_rustls::TlsAcceptor;
 use tower_service::Service;
 
 use crate::http::Peer;
@@ -35,7 +36,7 @@ const LINGER: Duration = Duration::from_secs(1);
 const BUFFER_BYTES: usize = 16 << 10;
 
 /// Serves for ever.
-pub async fn serve(listener: TcpListener, router: Router) {
+pub async fn serve(listener: TcpListener, tls: Option<TlsAcceptor>, router: Router) {
     let served = Arc::new(Semaphore::new(CONNECTIONS));
     let refused = Arc::new(Semaphore::new(REFUSALS));
     loop {
@@ -48,11 +49,21 @@ pub async fn serve(listener: TcpListener, router: Router) {
             }
         };
         if let Ok(permit) = served.clone().try_acquire_owned() {
-            let router = router.clone();
+            let (router, tls) = (router.clone(), tls.clone());
             tokio::spawn(async move {
-                connection(stream, peer, router).await;
+                _ = stream.set_nodelay(true);
+                match tls {
+                    None => connection(stream, peer, router).await,
+                    Some(tls) => {
+                        if let Ok(Ok(stream)) = tokio::time::timeout(HEAD, tls.accept(stream)).await {
+                            connection(stream, peer, router).await;
+                        }
+                    }
+                }
                 drop(permit);
             });
+        } else if tls.is_some() {
+            // What is said before a handshake, no client of TLS reads.
         } else if let Ok(permit) = refused.clone().try_acquire_owned() {
             tokio::spawn(async move {
                 _ = tokio::time::timeout(LINGER, refuse(stream)).await;
@@ -62,8 +73,10 @@ pub async fn serve(listener: TcpListener, router: Router) {
     }
 }
 
-async fn connection(stream: TcpStream, peer: SocketAddr, router: Router) {
-    _ = stream.set_nodelay(true);
+async fn connection<S>(stream: S, peer: SocketAddr, router: Router)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let service = service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
         request.extensions_mut().insert(Peer(peer));
         let mut router = router.clone();
@@ -98,12 +111,12 @@ async fn refuse(mut stream: TcpStream) -> io::Result<()> {
 }
 
 /// A connection that breaks where the client takes nothing for a time.
-struct Timed {
-    stream: TcpStream,
+struct Timed<S> {
+    stream: S,
     stalled: Option<Pin<Box<Sleep>>>,
 }
 
-impl Timed {
+impl<S> Timed<S> {
     fn timed<T>(&mut self, context: &mut Context<'_>, polled: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if polled.is_ready() {
             self.stalled = None;
@@ -117,7 +130,7 @@ impl Timed {
     }
 }
 
-impl AsyncRead for Timed {
+impl<S: AsyncRead + Unpin> AsyncRead for Timed<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -127,7 +140,7 @@ impl AsyncRead for Timed {
     }
 }
 
-impl AsyncWrite for Timed {
+impl<S: AsyncWrite + Unpin> AsyncWrite for Timed<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,

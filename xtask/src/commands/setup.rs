@@ -3,7 +3,7 @@
 use anyhow::Result;
 use xmap_tools::go::Go;
 use xmap_tools::toolchain::Toolchain;
-use xmap_tools::{emulator, guests, linux, node, service};
+use xmap_tools::{emulator, guests, linux, neighbours, node, service};
 
 /// Says in one line for each part what was there or where it came from.
 pub(crate) fn run() -> Result<()> {
@@ -16,5 +16,6 @@ pub(crate) fn run() -> Result<()> {
     println!("{}", super::peers::set_up());
     println!("{}", Go::set_up());
     println!("{}", node::set_up());
+    println!("{}", neighbours::set_up());
     Ok(())
 }

@@ -127,6 +127,60 @@ fn a_gateway_that_is_killed_is_started_again_and_answers() {
     }
 }
 
+/// Once a second, or as often as KILLS says: `KILLS=60 cargo test -p xmap-gateway --test gateway every_second`.
+#[test]
+fn a_gateway_that_is_killed_every_second_under_load_touches_no_output() {
+    let kills: u32 = std::env::var("KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(6);
+    let port = format!("tcp:{}", device(lamp(1, "", "").0));
+    let (mut calls, mut slowest) = (0, Duration::ZERO);
+    for kill in 0..=kills {
+        let began = Instant::now();
+        let mut gateway = Gateway::start(&["--port", &port]);
+        let device = gateway.wait("/v1/devices/device", |device| device["online"] == true);
+        slowest = slowest.max(began.elapsed());
+        // It is lit in the first round alone; whoever wrote the line since would have put it out or lit it anew.
+        if kill == 0 {
+            assert_eq!(gateway.call("device", "hall.lamp_on", "").status, 200);
+        } else {
+            assert_eq!(device["levels"]["banks"][0].as_u64().unwrap() >> 17 & 1, 1, "after {kill} kills");
+        }
+        let address = gateway.address.clone();
+        let token = gateway.token.clone();
+        let load: Vec<_> = (0..4)
+            .map(|_| {
+                let (address, token) = (address.clone(), token.clone());
+                thread::spawn(move || {
+                    let request = format!(
+                        "POST /v1/devices/device/exports/hall.version HTTP/1.1\r\nHost: x\r\n\
+                         Authorization: Bearer {token}\r\nContent-Length: 0\r\n\r\n"
+                    );
+                    let (mut done, mut buffer) = (0, [0; 4096]);
+                    let Ok(mut stream) = TcpStream::connect(&address) else { return done };
+                    while stream.write_all(request.as_bytes()).is_ok()
+                        && matches!(stream.read(&mut buffer), Ok(read @ 1..) if buffer[..read].starts_with(b"HTTP/1.1 200"))
+                    {
+                        done += 1;
+                    }
+                    done
+                })
+            })
+            .collect();
+        let events = gateway.events("/v1/devices/device/events");
+        thread::sleep(Duration::from_secs(1));
+        gateway.process.kill().unwrap();
+        gateway.process.wait().unwrap();
+        calls += load.into_iter().map(|load| load.join().unwrap()).sum::<u32>();
+        drop(events);
+    }
+    let gateway = Gateway::start(&["--port", &port]);
+    let device = gateway.wait("/v1/devices/device", |device| device["online"] == true);
+    assert_eq!(device["levels"]["banks"][0].as_u64().unwrap() >> 17 & 1, 1);
+    let status = &device["status"];
+    assert_eq!((&status["traps"], &device["modules"][0]["generation"]), (&0.into(), &1.into()), "{status}");
+    eprintln!("{kills} kills, {calls} calls; there again after {slowest:?} at most");
+    assert!(calls > kills * 10, "{calls} calls");
+}
+
 /// A cable between the gateway and a device, which a test pulls.
 struct Cable {
     port: String,

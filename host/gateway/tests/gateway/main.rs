@@ -5,6 +5,7 @@ mod load;
 mod mqtt;
 mod rig;
 mod routes;
+mod tls;
 mod uses;
 
 use rig::{Gateway, lamp, root};

@@ -11,18 +11,19 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use rumqttc::{Client, Event, MqttOptions, Packet, QoS};
 use serde_json::{Value as Json, json};
 use tempfile::TempDir;
+use tokio_rustls::rustls::ClientConfig;
 use xmap_gateway::tokens::token_of;
 use xmap_keys::roles::make_role_key;
 use xmap_link::{Pattern, Role};
 
-use crate::rig::{Gateway, stairwell};
+use crate::rig::{Gateway, image, stairwell};
 
 fn mosquitto() -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let folders = std::env::split_paths(&path).chain([PathBuf::from("/usr/sbin")]);
     let found = folders.map(|folder| folder.join("mosquitto")).find(|path| path.is_file());
     if found.is_none() {
-        eprintln!("mqtt: left out, there is no mosquitto on this machine");
+        eprintln!("mqtt: SKIPPED, there is no mosquitto on this machine: `apt install mosquitto`");
     }
     found
 }
@@ -33,20 +34,55 @@ struct Broker {
     folder: TempDir,
     port: u16,
     process: Option<Child>,
+    /// What its configuration says of who may come.
+    access: String,
+    /// What clients believe, and their user and password.
+    secure: Option<(Arc<ClientConfig>, String, String)>,
 }
 
 impl Broker {
     fn start() -> Option<Self> {
+        let mut broker = Self::new()?;
+        broker.up();
+        Some(broker)
+    }
+
+    fn new() -> Option<Self> {
         let program = mosquitto()?;
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let mut broker = Self { program, folder: tempfile::tempdir().unwrap(), port, process: None };
+        let (folder, access) = (tempfile::tempdir().unwrap(), "allow_anonymous true\n".into());
+        Some(Self { program, folder, port, process: None, access, secure: None })
+    }
+
+    /// One that is known by a certificate and asks for a password.
+    fn secure() -> Option<Self> {
+        let mut broker = Self::new()?;
+        let folder = broker.folder.path().to_owned();
+        let tools = broker.program.parent().unwrap().join("../bin/mosquitto_passwd");
+        let tools = if tools.is_file() { tools } else { "mosquitto_passwd".into() };
+        certificates(&folder);
+        let file = folder.join("passwords");
+        let made =
+            Command::new(tools).args(["-b", "-c"]).arg(&file).args(["xmap", "pass word"]).output().unwrap();
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        let path = |name: &str| folder.join(name).display().to_string();
+        broker.access = format!(
+            "certfile {}\nkeyfile {}\nallow_anonymous false\npassword_file {}\n",
+            path("broker.pem"),
+            path("broker.key"),
+            file.display()
+        );
+        let tls = xmap_gateway::tls::client(&folder.join("ca.pem"), None).unwrap();
+        broker.secure = Some((tls, "xmap".into(), "pass word".into()));
         broker.up();
         Some(broker)
     }
 
     fn up(&mut self) {
         let file = self.folder.path().join("mosquitto.conf");
-        let text = format!("listener {} 127.0.0.1\nallow_anonymous true\npersistence false\n", self.port);
+        // As root it would take another user, which may not read the folder.
+        let user = "user root\npersistence false\n";
+        let text = format!("{user}listener {} 127.0.0.1\n{}", self.port, self.access);
         std::fs::write(&file, text).unwrap();
         let mut command = Command::new(&self.program);
         command.arg("-c").arg(&file).stdout(Stdio::null()).stderr(Stdio::null());
@@ -83,6 +119,12 @@ impl Listener {
         let mut options = MqttOptions::new(id, "127.0.0.1", broker.port);
         options.set_keep_alive(Duration::from_secs(5));
         options.set_max_packet_size(1 << 18, 1 << 18);
+        if let Some((tls, user, password)) = &broker.secure {
+            options.set_transport(rumqttc::Transport::tls_with_config(rumqttc::TlsConfiguration::Rustls(
+                tls.clone(),
+            )));
+            options.set_credentials(user, password);
+        }
         let (client, mut connection) = Client::new(options, 256);
         let topics: Arc<Mutex<HashMap<String, String>>> = Arc::default();
         let (told, again) = (topics.clone(), client.clone());
@@ -132,10 +174,12 @@ impl Listener {
     }
 }
 
-fn gateway(broker: &Broker, allow: &[&str]) -> Gateway {
+/// A gateway whose configuration says this more of MQTT, and this at its end.
+fn gateway_with(broker: &Broker, allow: &[&str], mqtt: &str, more: &str) -> Gateway {
     let config = format!(
-        "[[device]]\nname = \"sim\"\nsim = {:?}\n[[token]]\nname = \"all\"\nkey = \"all.key\"\n\
-         [mqtt]\nbroker = \"127.0.0.1:{}\"\nkey = \"mqtt.key\"\n",
+        "[[device]]\nname = \"sim\"\nsim = {:?}\n[[device]]\nname = \"marks\"\nsim = \"marks.xmap\"\n\
+         [[token]]\nname = \"all\"\nkey = \"all.key\"\n\
+         [mqtt]\nbroker = \"127.0.0.1:{}\"\nkey = \"mqtt.key\"\n{mqtt}\n{more}",
         stairwell(),
         broker.port
     );
@@ -144,11 +188,49 @@ fn gateway(broker: &Broker, allow: &[&str]) -> Gateway {
         let patterns = |allow: &[&str]| allow.iter().map(|of| Pattern::new(of).unwrap()).collect::<Vec<_>>();
         let all = make_role_key(&folder.join("all.key"), Role::Operate, &patterns(&["*"])).unwrap();
         make_role_key(&folder.join("mqtt.key"), Role::Operate, &patterns(allow)).unwrap();
+        std::fs::write(folder.join("marks.xmap"), marks()).unwrap();
+        std::fs::write(folder.join("mqtt.password"), "pass word\n").unwrap();
+        if let Ok(ca) = std::fs::read(broker.folder.path().join("ca.pem")) {
+            std::fs::write(folder.join("ca.pem"), ca).unwrap();
+        }
         token = token_of(&all);
     });
     gateway.token = token;
-    gateway.wait("/v1/devices/sim", |device| device["online"] == true);
+    for device in ["sim", "marks"] {
+        gateway.wait(&format!("/v1/devices/{device}"), |device| device["online"] == true);
+    }
     gateway
+}
+
+/// A panel that notes which commands it was given, and how many it was given again.
+fn marks() -> Vec<u8> {
+    let manifest = "[module]\nname = \"marks\"\nnamespace = \"marks\"\nboard = \"rpi4b\"\nwasm = \"marks.wat\"\n\
+                    [exports]\nmark = { params = [\"n: u16\"] }\nmarked = { results = [\"u32\"] }\n\
+                    again = { results = [\"u32\"] }\n";
+    let wat = r#"(module (memory 1) (global $marked (mut i32) (i32.const 0)) (global $again (mut i32) (i32.const 0))
+        (func (export "mark") (param $n i32)
+          (if (i32.load8_u (local.get $n))
+            (then (global.set $again (i32.add (global.get $again) (i32.const 1))))
+            (else (global.set $marked (i32.add (global.get $marked) (i32.const 1)))))
+          (i32.store8 (local.get $n) (i32.const 1)))
+        (func (export "marked") (result i32) (global.get $marked))
+        (func (export "again") (result i32) (global.get $again)))"#;
+    image(manifest, "marks.wat", wat).0
+}
+
+/// Writes a certificate of an authority, and one for a service on this machine that it has signed.
+pub(crate) fn certificates(folder: &Path) {
+    let ca_key = rcgen::KeyPair::generate().unwrap();
+    let mut ca = rcgen::CertificateParams::new(Vec::new()).unwrap();
+    ca.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let root = ca.self_signed(&ca_key).unwrap();
+    let issuer = rcgen::Issuer::new(ca, ca_key);
+    let key = rcgen::KeyPair::generate().unwrap();
+    let names = vec!["127.0.0.1".to_string(), "localhost".to_string()];
+    let own = rcgen::CertificateParams::new(names).unwrap().signed_by(&key, &issuer).unwrap();
+    std::fs::write(folder.join("ca.pem"), root.pem()).unwrap();
+    std::fs::write(folder.join("broker.pem"), own.pem()).unwrap();
+    std::fs::write(folder.join("broker.key"), key.serialize_pem()).unwrap();
 }
 
 /// Holds a discovery payload against what Home Assistant asks of its component.
@@ -159,7 +241,7 @@ fn is_entity(topic: &str, payload: &str) -> Json {
     let plain = |text: &str| text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'));
     assert!(plain(node) && plain(object), "{topic}");
     let needs: &[&str] = match component {
-        "binary_sensor" => &["state_topic"],
+        "binary_sensor" | "sensor" => &["state_topic"],
         "light" | "switch" | "number" | "button" => &["command_topic"],
         _ => panic!("{topic}"),
     };
@@ -174,9 +256,21 @@ fn is_entity(topic: &str, payload: &str) -> Json {
 #[test]
 fn states_commands_and_discovery() {
     let Some(broker) = Broker::start() else { return };
-    let somebody = Listener::at(&broker, "somebody");
-    let mut gateway =
-        gateway(&broker, &["stairs.lamp_*", "stairs.all_off", "stairs.floor_light", "stairs.chase_step"]);
+    says_and_takes_everything(&broker, "");
+}
+
+/// The same in MQTT 5, encrypted, with a password.
+#[test]
+fn states_commands_and_discovery_in_version_5_over_tls() {
+    let Some(broker) = Broker::secure() else { return };
+    let mqtt = "version = \"5\"\nca = \"ca.pem\"\nuser = \"xmap\"\npassword_file = \"mqtt.password\"\n";
+    says_and_takes_everything(&broker, mqtt);
+}
+
+fn says_and_takes_everything(broker: &Broker, mqtt: &str) {
+    let somebody = Listener::at(broker, "somebody");
+    let allow = ["stairs.lamp_*", "stairs.all_off", "stairs.floor_light", "stairs.chase_step"];
+    let mut gateway = gateway_with(broker, &allow, mqtt, "");
     somebody.wait("xmap/gateway", |payload| payload == "online");
     somebody.wait("xmap/sim/availability", |payload| payload == "online");
     somebody.wait("xmap/sim/line/lamp", |payload| payload == "OFF");
@@ -218,10 +312,10 @@ fn states_commands_and_discovery() {
     // Retained while nobody listens, and so given to whoever comes.
     gateway.process.kill().unwrap();
     gateway.process.wait().unwrap();
-    let somebody = Listener::at(&broker, "another");
+    let somebody = Listener::at(broker, "another");
     somebody.wait("xmap/gateway", |payload| payload == "offline");
     somebody.say("xmap/sim/export/stairs.lamp_on/call", true, "[]");
-    let again = self::gateway(&broker, &["*"]);
+    let again = gateway_with(broker, &["*"], mqtt, "");
     somebody.wait("xmap/gateway", |payload| payload == "online");
     let refused = |metrics: &str| metrics.contains("xmap_gateway_mqtt_total{what=\"refused\"} 1");
     let start = Instant::now();
@@ -233,9 +327,43 @@ fn states_commands_and_discovery() {
 }
 
 #[test]
+fn entities_are_as_the_configuration_says() {
+    let Some(broker) = Broker::start() else { return };
+    let more = "[ha.sim.lamp]\nname = \"Stairs\"\nicon = \"mdi:stairs\"\n[ha.sim.pump]\nkind = \"none\"\n\
+                [ha.sim.button]\nkind = \"binary_sensor\"\ndevice_class = \"door\"\n\
+                [ha.marks.\"marks.marked\"]\nkind = \"sensor\"\nevery_s = 1\nunit = \"marks\"\n\
+                [ha.marks.\"marks.mark\"]\nmax = 100\n";
+    let _gateway = gateway_with(&broker, &["*"], "", more);
+    let somebody = Listener::at(&broker, "somebody");
+    let entity = |topic: &str| is_entity(topic, &somebody.wait(topic, |_| true));
+    let lamp = entity("homeassistant/light/xmap_sim/line_lamp/config");
+    assert_eq!((&lamp["name"], &lamp["icon"]), (&json!("Stairs"), &json!("mdi:stairs")));
+    let button = entity("homeassistant/binary_sensor/xmap_sim/line_button/config");
+    assert_eq!(button["device_class"], "door");
+    assert_eq!(entity("homeassistant/number/xmap_marks/export_marks_mark/config")["max"], 100.0);
+    let sensor = entity("homeassistant/sensor/xmap_marks/export_marks_marked/config");
+    assert_eq!(sensor["unit_of_measurement"], "marks");
+    let value = sensor["state_topic"].as_str().unwrap();
+    assert_eq!(somebody.wait(value, |_| true), "0");
+    somebody.say("xmap/marks/export/marks.mark/call", false, "[7]");
+    somebody.wait(value, |payload| payload == "1");
+    let topics = somebody.topics.lock().unwrap();
+    assert!(!topics.keys().any(|topic| topic.contains("line_pump")), "{topics:?}");
+}
+
+#[test]
 fn a_broker_that_is_killed_twenty_times_ends_with_every_state() {
+    killed_twenty_times("");
+}
+
+#[test]
+fn a_broker_that_is_killed_twenty_times_ends_with_every_state_in_version_5() {
+    killed_twenty_times("version = \"5\"\n");
+}
+
+fn killed_twenty_times(mqtt: &str) {
     let Some(mut broker) = Broker::start() else { return };
-    let gateway = gateway(&broker, &["*"]);
+    let gateway = gateway_with(&broker, &["*"], mqtt, "");
     let somebody = Listener::at(&broker, "somebody");
     somebody.wait("xmap/sim/line/lamp", |_| true);
     let mut sent = 0;
@@ -250,12 +378,10 @@ fn a_broker_that_is_killed_twenty_times_ends_with_every_state() {
         thread::sleep(Duration::from_millis(30 * (round % 4)));
         broker.up();
         for _ in 0..20 {
-            _ = somebody.client.try_publish(
-                "xmap/sim/export/stairs.lamp_toggle/call",
-                QoS::AtMostOnce,
-                false,
-                "[]",
-            );
+            // Each is another one, so that the panel knows which comes again.
+            let payload = format!("[{sent}]");
+            let topic = "xmap/marks/export/marks.mark/call";
+            _ = somebody.client.try_publish(topic, QoS::AtMostOnce, false, payload);
             sent += 1;
             thread::sleep(Duration::from_millis(20));
         }
@@ -279,6 +405,9 @@ fn a_broker_that_is_killed_twenty_times_ends_with_every_state() {
     let commands = value("xmap_gateway_mqtt_total{what=\"commands\"}");
     let connects = value("xmap_gateway_mqtt_total{what=\"connects\"}");
     eprintln!("mqtt: {connects} connections, {commands} of {sent} commands came through");
+    let count = |key: &str| gateway.call("marks", key, "").json()["results"][0].as_u64().unwrap();
+    assert_eq!(count("marks.again"), 0, "no command was carried out twice");
+    assert_eq!(count("marks.marked"), u64::from(commands));
     assert!(commands > 0 && commands <= sent, "{commands} of {sent}");
     assert!(connects >= 2, "{connects}");
 }

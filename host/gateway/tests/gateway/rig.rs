@@ -41,7 +41,8 @@ impl Gateway {
             .unwrap();
         let mut line = String::new();
         BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let rest = line.trim().strip_prefix("http://").unwrap_or_else(|| panic!("{line:?}"));
+        let rest = line.trim().strip_prefix("https://").or(line.trim().strip_prefix("http://"));
+        let rest = rest.unwrap_or_else(|| panic!("{line:?}"));
         let (address, token) = rest.split_once('/').unwrap();
         let token = token.trim_start_matches('#').to_string();
         Self { process, address: address.to_string(), token, _folder: None }
@@ -220,8 +221,6 @@ pub(crate) fn lamp(version: u32, policy: &str, body: &str) -> (Vec<u8>, String) 
 
 /// The same, where the result of `version` has this type in the manifest and in the module.
 pub(crate) fn hall(version: u32, policy: &str, body: &str, ty: &str, wasm: &str) -> (Vec<u8>, String) {
-    use xmap_compiler::compile::compile;
-    use xmap_compiler::manifest::Manifest;
     let manifest = format!(
         "[module]\nname = \"hall\"\nnamespace = \"hall\"\nversion = {version}\nboard = \"rpi4b\"\nwasm = \"hall.wat\"\n\
          [pins]\n17 = {{ name = \"lamp\", mode = \"out\", safe = \"low\" }}\n\
@@ -234,8 +233,15 @@ pub(crate) fn hall(version: u32, policy: &str, body: &str, ty: &str, wasm: &str)
         (func (export "version") (result {wasm}) ({wasm}.const {version}))
         (func $tick (export "tick") {body}))"#
     );
-    let content = xmap_compiler::input::content(Path::new("hall.wat"), wat.into_bytes()).unwrap();
+    image(&manifest, "hall.wat", &wat)
+}
+
+/// An image of a manifest and a module's text, and its map.
+pub(crate) fn image(manifest: &str, file: &str, wat: &str) -> (Vec<u8>, String) {
+    use xmap_compiler::compile::compile;
+    use xmap_compiler::manifest::Manifest;
+    let content = xmap_compiler::input::content(Path::new(file), wat.as_bytes().to_vec()).unwrap();
     let xmap_compiler::input::Content::Module(wasm) = content else { panic!("not a module") };
-    let compiled = compile(&Manifest::parse("hall/panel.toml", &manifest).unwrap(), &wasm).unwrap();
+    let compiled = compile(&Manifest::parse("hall/panel.toml", manifest).unwrap(), &wasm).unwrap();
     (compiled.bytes(), compiled.map.to_json())
 }

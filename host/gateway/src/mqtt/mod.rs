@@ -5,18 +5,16 @@
 //! (QoS 0 in a clean session): a lamp that is toggled twice is worse than one that is not. What a broker
 //! retained, and what is older than it may be, is not carried out.
 
+mod wire;
+
 use std::collections::{BTreeSet, HashMap};
-use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use rumqttc::{AsyncClient, Event, EventLoop, LastWill, MqttOptions, Packet, Publish, QoS};
 use serde_json::{Value as Json, json};
 use tokio::sync::broadcast::error::RecvError;
-use tokio::sync::mpsc::{Receiver, Sender, channel};
-use xmap_compiler::codes::Code;
-use xmap_compiler::diagnostic::{Diagnostic, Diagnostics, Place};
+use tokio::sync::mpsc::{Receiver, channel};
 
 use crate::calls::{self, Given};
 use crate::config::MqttConfig;
@@ -25,95 +23,40 @@ use crate::homeassistant::{entities, is_plain, switch_of};
 use crate::http::App;
 use crate::problem::Problem;
 
-/// Messages that wait for the broker, and commands that wait for devices.
-const WAITING: usize = 512;
-/// Bytes of a message.
-const MOST_BYTES: usize = 64 << 10;
+use self::wire::{Message, News, WAITING, Wire};
+
 /// How often the states are compared with what the broker has.
 const AGAIN: Duration = Duration::from_secs(1);
-/// The shortest and the longest rest before another try to connect.
-const REST: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(10));
 /// Within this time after a connection everything is published again: a thousand gateways behind one broker
 /// do not do so at once.
 const JITTER_MS: u64 = 1000;
 
-/// News of the connection.
-enum News {
-    Connected,
-    Lost,
-    Message(Publish),
-}
-
 /// Starts the client; it goes on for as long as the program.
 pub fn start(app: &Arc<App>, config: MqttConfig) {
-    let (host, port) = config.broker.clone();
-    let mut random = [0; 4];
-    _ = getrandom::fill(&mut random);
-    let id = format!("xmap-{}", xmap_compiler::map::hex(&random));
-    let mut options = MqttOptions::new(id, host, port);
-    options.set_keep_alive(Duration::from_secs(15));
-    options.set_clean_session(true);
-    options.set_max_packet_size(MOST_BYTES, 4 * MOST_BYTES);
-    options.set_last_will(LastWill::new(
-        format!("{}/gateway", config.prefix),
-        "offline",
-        QoS::AtLeastOnce,
-        true,
-    ));
-    if let Some((user, password)) = &config.login {
-        options.set_credentials(user, password);
-    }
-    let (client, events) = AsyncClient::new(options, WAITING);
     let (news, received) = channel(WAITING);
-    let place = format!("{}:{}", config.broker.0, config.broker.1);
-    tokio::spawn(poll(events, news, place));
     let broker = Broker {
         app: app.clone(),
+        client: Wire::start(&config, news),
         config: Arc::new(config),
-        client,
         sent: HashMap::new(),
         announced: BTreeSet::new(),
         here: false,
+        asked: HashMap::new(),
     };
     tokio::spawn(broker.run(received));
-}
-
-/// Keeps the connection going.
-async fn poll(mut events: EventLoop, news: Sender<News>, place: String) {
-    let mut rest = REST.0;
-    let mut warned = false;
-    loop {
-        match events.poll().await {
-            Ok(Event::Incoming(Packet::ConnAck(_))) => {
-                (rest, warned) = (REST.0, false);
-                _ = news.send(News::Connected).await;
-            }
-            // A flood of commands is not kept.
-            Ok(Event::Incoming(Packet::Publish(message))) => _ = news.try_send(News::Message(message)),
-            Ok(_) => {}
-            Err(error) => {
-                _ = news.send(News::Lost).await;
-                if !std::mem::replace(&mut warned, true) {
-                    let message = format!("{place}: not connected: {error}");
-                    let warning = Diagnostic::warning(Code::NoBroker, Place::File(place.clone()), message);
-                    _ = writeln!(std::io::stderr(), "{}", Diagnostics(vec![warning]).render(false));
-                }
-                tokio::time::sleep(rest).await;
-                rest = (rest * 2).min(REST.1);
-            }
-        }
-    }
 }
 
 struct Broker {
     app: Arc<App>,
     config: Arc<MqttConfig>,
-    client: AsyncClient,
+    client: Wire,
     /// What the broker was sent since the connection began: topic and payload.
     sent: HashMap<String, String>,
     /// Topics of entities that were announced.
     announced: BTreeSet<String>,
     here: bool,
+    /// When exports that are sensors were asked last.
+    asked: HashMap<String, Instant>,
 }
 
 impl Broker {
@@ -132,7 +75,7 @@ impl Broker {
                     Ok(event) => {
                         if event.kind == "event" && self.here && is_plain(&event.device) {
                             let topic = format!("{}/{}/event", self.config.prefix, event.device);
-                            _ = self.client.try_publish(topic, QoS::AtMostOnce, false, event.data.to_string());
+                            self.client.say(topic, event.data.to_string());
                         }
                         if matches!(event.kind, "levels" | "online") {
                             self.publish(Some(&event.device));
@@ -141,7 +84,10 @@ impl Broker {
                     Err(RecvError::Lagged(_)) => {}
                     Err(RecvError::Closed) => return,
                 },
-                _ = again.tick() => self.publish(None),
+                _ = again.tick() => {
+                    self.publish(None);
+                    self.sense();
+                }
             }
         }
     }
@@ -155,7 +101,7 @@ impl Broker {
         topics.extend(self.config.discovery.as_ref().map(|discovery| format!("{discovery}/status")));
         // A broker that restarted knows none of them.
         for topic in topics {
-            _ = self.client.try_subscribe(topic, QoS::AtMostOnce);
+            self.client.subscribe(topic);
         }
         let mut random = [0; 2];
         _ = getrandom::fill(&mut random);
@@ -208,18 +154,48 @@ impl Broker {
         }
     }
 
+    /// Asks the exports that `[ha]` makes sensors of, each as often as it says, and publishes what they return.
+    fn sense(&mut self) {
+        if !self.here {
+            return;
+        }
+        let app = self.app.clone();
+        for ((device, key), entry) in &self.config.ha {
+            let Some(every) = entry.every.filter(|_| entry.is_sensor()) else { continue };
+            let topic = format!("{}/{device}/export/{key}/value", self.config.prefix);
+            let now = Instant::now();
+            if self.asked.get(&topic).is_some_and(|asked| now.duration_since(*asked) < every) {
+                continue;
+            }
+            let Some(found) = app.devices.iter().position(|of| *of.name == **device) else { continue };
+            let Ok(ask) = calls::call(&app.devices[found], &self.config.token, key, &Given::default()) else {
+                continue;
+            };
+            self.asked.insert(topic.clone(), now);
+            let (app, client) = (app.clone(), self.client.clone());
+            tokio::spawn(async move {
+                if let Ok(answer) = app.devices[found].ask(ask).await
+                    && let Some(value) = answer["results"].get(0)
+                {
+                    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+                    client.retain(&topic, &text);
+                }
+            });
+        }
+    }
+
     fn retain(&mut self, topic: String, payload: String) {
         if self.sent.get(&topic) == Some(&payload) {
             return;
         }
         // Where there is no room, the next look publishes it.
-        if self.client.try_publish(&topic, QoS::AtLeastOnce, true, payload.clone()).is_ok() {
+        if self.client.retain(&topic, &payload) {
             self.sent.insert(topic, payload);
         }
     }
 
     /// Carries out a command, without waiting for it.
-    fn message(&mut self, message: Publish) {
+    fn message(&mut self, message: Message) {
         if self.config.discovery.as_ref().is_some_and(|of| message.topic == format!("{of}/status")) {
             // Home Assistant has started, and wants to hear it again.
             if &message.payload[..] == b"online" {
@@ -238,7 +214,7 @@ impl Broker {
             counter.fetch_add(1, Ordering::Relaxed);
             if let Some(of) = message.topic.strip_suffix("/call").or(message.topic.strip_suffix("/set")) {
                 let result = answer.unwrap_or_else(|problem| problem.json());
-                _ = client.try_publish(format!("{of}/result"), QoS::AtMostOnce, false, result.to_string());
+                client.say(format!("{of}/result"), result.to_string());
             }
         });
     }
@@ -269,7 +245,7 @@ fn states(device: &Device, app: &App, prefix: &str) -> Vec<(String, String)> {
 }
 
 /// Returns what a message asks for.
-fn command<'a>(app: &'a App, config: &MqttConfig, message: &Publish) -> Result<(&'a Device, Ask), Problem> {
+fn command<'a>(app: &'a App, config: &MqttConfig, message: &Message) -> Result<(&'a Device, Ask), Problem> {
     if message.retain {
         return Err(Problem::bad("a command that a broker kept is nobody's wish any more"));
     }
