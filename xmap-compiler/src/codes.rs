@@ -55,6 +55,7 @@ pub const AREAS: &[(u16, &str)] = &[
     (14, "Go modules"),
     (15, "The gateway"),
     (16, "Contracts"),
+    (17, "The store of a device"),
 ];
 
 codes! {
@@ -710,6 +711,17 @@ codes! {
     NoClient = 1608, "a document that no client can be made of",
         "`xmap sdk` reads OpenAPI 3.0 and 3.1. What it does not support is refused with its JSON pointer: a client has everything of its document, or is not written. docs/contract.md lists what is supported.",
         "logging.yaml: /components/schemas/Level/anyOf: `anyOf` is not supported here";
+
+    // X17: what a device without an operating system keeps on its card.
+    NoStore = 1701, "no store in it",
+        "A device without an operating system can keep its images, their state, versions and policy in a partition of its card (type 7f). The file is no card with such a partition, no image of one, and no image of the partition; or the partition was never laid out.",
+        "card.img: no store in it";
+    NoRecord = 1702, "the store has no such record",
+        "Nothing of this kind counted as good on the device since the store was laid out, or it has fewer records than were asked for: three images of each module are kept at most.",
+        "card.img: no such record: it has 1 record of image:0";
+    DamagedRecord = 1703, "a record is damaged",
+        "The body of the record is not the one that its header was written for: a sector went bad, or the card lost what was written. A device passes the record over and takes the one before it.",
+        "card.img: the record is damaged";
 }
 
 impl Code {

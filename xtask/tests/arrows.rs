@@ -75,6 +75,7 @@ const ARROWS: [(&str, &[&str]); 32] = [
             "xmap-device",
             "xmap-project",
             "xmap-sim",
+            "xmap-store",
             "xmap-trust",
         ],
     ),

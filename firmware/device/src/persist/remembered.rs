@@ -20,9 +20,16 @@ pub struct Remembered {
 
 impl Remembered {
     /// The memory that these records were written of; what is none counts for an empty one.
-    pub(super) fn new(versions: &[u8], policy: &[u8]) -> Self {
+    pub fn new(versions: &[u8], policy: &[u8]) -> Self {
         let policy = Vec::from_slice(policy).unwrap_or_default();
         Self { versions: decode(versions).unwrap_or_default(), policy, changes: (0, 0) }
+    }
+}
+
+impl Remembered {
+    /// Returns the names of the modules whose versions are remembered.
+    pub fn modules(&self) -> impl Iterator<Item = &str> {
+        self.versions.iter().map(|(name, _)| name.as_str())
     }
 }
 

@@ -41,6 +41,7 @@ mod sign;
 mod sim;
 mod size;
 mod status;
+mod store;
 mod story;
 mod swap;
 mod test;
@@ -98,6 +99,7 @@ enum Verb {
     Metrics(metrics::Args),
     Monitor(monitor::Args),
     Reset(reset::Args),
+    Store(store::Args),
     /// A verb of a program beside this one.
     #[command(external_subcommand)]
     Other(Vec<OsString>),
@@ -274,6 +276,7 @@ fn run(verb: &Verb, out: &mut dyn Write) -> Done {
         Verb::Metrics(args) => metrics::run(args, out),
         Verb::Monitor(args) => monitor::run(args, out),
         Verb::Reset(args) => reset::run(args, out),
+        Verb::Store(args) => store::run(args, out),
         // It has run in the place of this program.
         Verb::Other(_) => Ok(()),
     }
