@@ -138,6 +138,19 @@ pub struct PwmLine {
     pub alt: u8,
 }
 
+/// A serial port of a board: where it is connected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UartPort {
+    /// The number, as the chip's documentation and Linux (`/dev/ttyAMAN`) have it.
+    pub number: u8,
+    /// The line that sends.
+    pub tx: Line,
+    /// The line that receives.
+    pub rx: Line,
+    /// The number of the lines' alternate function that is the port: 0 to 5.
+    pub alt: u8,
+}
+
 /// One board.
 #[derive(Debug)]
 pub struct Board {
@@ -161,6 +174,8 @@ pub struct Board {
     pub spi: &'static [SpiBus],
     /// The lines with a PWM channel that a module may use.
     pub pwm: &'static [PwmLine],
+    /// The serial ports that a module may use, by their numbers.
+    pub uart: &'static [UartPort],
     /// The shortest period of a timer, in microseconds: so long that a handler of a few ops and what the
     /// device does around it take a small part of it.
     pub shortest_period_us: u32,
@@ -203,6 +218,11 @@ impl Board {
     /// Returns the SPI bus with this number, if modules may use one.
     pub fn spi_bus(&self, number: u8) -> Option<&'static SpiBus> {
         self.spi.iter().find(|bus| bus.number == number)
+    }
+
+    /// Returns the serial port with this number, if modules may use one.
+    pub fn uart_port(&self, number: u8) -> Option<&'static UartPort> {
+        self.uart.iter().find(|port| port.number == number)
     }
 
     /// Returns the lines that a PWM channel can drive.

@@ -1,7 +1,8 @@
 //! Raspberry Pi 4 Model B.
 
 use crate::{
-    Board, BoardId, I2cBus, Limits, Line, LineSet, PwmLine, RegisterMap, Registers, Reserved, SpiBus, line,
+    Board, BoardId, I2cBus, Limits, Line, LineSet, PwmLine, RegisterMap, Registers, Reserved, SpiBus,
+    UartPort, line,
 };
 
 mod costs;
@@ -29,6 +30,10 @@ const fn i2c(number: u8, sda: u8, scl: u8, alt: u8) -> I2cBus {
 
 const fn pwm(number: u8, channel: u8, alt: u8) -> PwmLine {
     PwmLine { line: line(number), channel, alt }
+}
+
+const fn uart(number: u8, tx: u8, rx: u8) -> UartPort {
+    UartPort { number, tx: line(tx), rx: line(rx), alt: 4 }
 }
 
 /// Raspberry Pi 4 Model B: 40-pin header with lines 0 to 27; the others serve the board
@@ -79,6 +84,8 @@ pub const RPI4B: Board = Board {
     i2c: &[i2c(1, 2, 3, 0), i2c(3, 4, 5, 5), i2c(4, 8, 9, 5), i2c(5, 12, 13, 5), i2c(6, 22, 23, 5)],
     // PWM0, of the same section; the lines of PWM1 are the board's own.
     pwm: &[pwm(12, 0, 0), pwm(13, 1, 0), pwm(18, 0, 5), pwm(19, 1, 5)],
+    // UART3 to UART5; the lines of UART2 are those of a HAT's EEPROM.
+    uart: &[uart(3, 4, 5), uart(4, 8, 9), uart(5, 12, 13)],
     // SPI0, of the same section.
     spi: &[SpiBus {
         number: 0,

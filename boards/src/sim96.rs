@@ -30,6 +30,7 @@ pub const SIM96: Board = Board {
     i2c: &[],
     spi: &[],
     pwm: &[],
+    uart: &[],
     limits: RPI4B.limits,
     shortest_period_us: RPI4B.shortest_period_us,
     reserved: &[Reserved { line: line(0), reason: "the simulator's own tests" }],

@@ -106,6 +106,18 @@ export namespace pwm {
   export declare function pulseUs(channel: i32, us: i32): void;
 }
 
+export namespace uart {
+  /**
+   * Sends `len` bytes on a serial port, and returns when the last has left: a `Bus`. `device` is the index of a
+   * table [uart.NAME] of the manifest, from 0.
+   */
+  @external("uart", "write")
+  export declare function write(device: i32, ptr: usize, len: i32): i32;
+  /** Takes up to `len` of the bytes that a serial port has received; returns how many, and waits for none. */
+  @external("uart", "read")
+  export declare function read(device: i32, ptr: usize, len: i32): i32;
+}
+
 /** How a transfer on a bus ended. */
 export const enum Bus {
   Ok = 0,

@@ -121,6 +121,15 @@ XMAP_IMPORT_(pwm, duty) void xmap_pwm_duty(int32_t channel, int32_t duty);
 /* Sets how many microseconds of each period a PWM channel is high; more than the period is a trap. */
 XMAP_IMPORT_(pwm, pulse_us) void xmap_pwm_pulse_us(int32_t channel, uint32_t us);
 
+/*
+ * Sends `len` bytes on a serial port, and returns when the last has left: enum xmap_bus. `device` is the index of
+ * a table [uart.NAME] of the manifest, from 0.
+ */
+XMAP_IMPORT_(uart, write) int32_t xmap_uart_write(int32_t device, const void *ptr, uint32_t len);
+
+/* Takes up to `len` of the bytes that a serial port has received, and returns how many; it waits for none. */
+XMAP_IMPORT_(uart, read) int32_t xmap_uart_read(int32_t device, void *ptr, uint32_t len);
+
 /* Logs a string literal: its length is known to the compiler, so no strlen is linked in. */
 #define XMAP_LOG(level, literal) xmap_log_message((level), "" literal, sizeof(literal) - 1)
 

@@ -98,6 +98,18 @@ func PWMDuty(channel int32, duty uint16) { pwmDuty(channel, int32(duty)) }
 // PWMPulseUs sets how many microseconds of each period a PWM channel is high; more than the period is a trap.
 func PWMPulseUs(channel int32, us uint32) { pwmPulseUs(channel, int32(us)) }
 
+// UARTWrite sends bytes on a serial port, and returns when the last has left. device is the index of a table
+// [uart.NAME] of the manifest, from 0.
+func UARTWrite(device int32, bytes []byte) Bus {
+	return Bus(uartWrite(device, unsafe.Pointer(unsafe.SliceData(bytes)), int32(len(bytes))))
+}
+
+// UARTRead takes bytes that a serial port has received, as many as buffer holds, and returns how many; it waits
+// for none.
+func UARTRead(device int32, buffer []byte) int {
+	return int(uartRead(device, unsafe.Pointer(unsafe.SliceData(buffer)), int32(len(buffer))))
+}
+
 // Log sends a line of text to the host.
 func Log(level Level, text string) {
 	logMessage(int32(level), unsafe.Pointer(unsafe.StringData(text)), int32(len(text)))
@@ -187,3 +199,9 @@ func pwmDuty(channel int32, duty int32)
 
 //go:wasmimport pwm pulse_us
 func pwmPulseUs(channel int32, us int32)
+
+//go:wasmimport uart write
+func uartWrite(device int32, ptr unsafe.Pointer, len int32) int32
+
+//go:wasmimport uart read
+func uartRead(device int32, ptr unsafe.Pointer, len int32) int32

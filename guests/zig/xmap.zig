@@ -38,6 +38,10 @@ pub const abi = struct {
     pub const i2c = struct {
         pub extern "i2c" fn write_read(device: i32, wptr: [*]const u8, wlen: usize, rptr: [*]u8, rlen: usize) i32;
     };
+    pub const uart = struct {
+        pub extern "uart" fn write(device: i32, ptr: [*]const u8, len: usize) i32;
+        pub extern "uart" fn read(device: i32, ptr: [*]u8, len: usize) i32;
+    };
     pub const pwm = struct {
         pub extern "pwm" fn duty(channel: i32, duty: i32) void;
         pub extern "pwm" fn pulse_us(channel: i32, us: u32) void;
@@ -155,6 +159,18 @@ pub inline fn pwmPulseUs(channel: i32, us: u32) void {
     abi.pwm.pulse_us(channel, us);
 }
 
+/// Sends bytes on a serial port, and returns when the last has left. `device` is the index of a table
+/// [uart.NAME] of the manifest, from 0.
+pub inline fn uartWrite(device: i32, bytes: []const u8) BusError!void {
+    return ended(abi.uart.write(device, bytes.ptr, bytes.len));
+}
+
+/// Takes bytes that a serial port has received, as many as the buffer holds, and returns how many; it waits
+/// for none.
+pub inline fn uartRead(device: i32, buffer: []u8) usize {
+    return @intCast(abi.uart.read(device, buffer.ptr, buffer.len));
+}
+
 inline fn ended(status: i32) BusError!void {
     return switch (status) {
         0 => {},
@@ -171,9 +187,9 @@ pub inline fn bit(pin: Pin) u32 {
     return @as(u32, 1) << @truncate(pin);
 }
 
-/// Lets hosts call functions with `str` and `bytes` parameters: makes the export on_arguments with a buffer of so
-/// many bytes, into which the device copies what a call brings: `comptime { xmap.arguments(256); }`. It is the
-/// module's until the next call.
+/// Lets hosts call functions with `str` and `bytes` parameters: makes the export on_arguments with a buffer
+/// of so many bytes, into which the device copies what a call brings: `comptime { xmap.arguments(256); }`. It
+/// is the module's until the next call.
 pub fn arguments(comptime size: usize) void {
     const exports = struct {
         var buffer: [size]u8 = undefined;

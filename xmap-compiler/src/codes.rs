@@ -592,7 +592,7 @@ codes! {
         "A device belongs to one module, which knows what it has set there.",
         "I2C bus 1: `hall` and `porch` both have the device at 0x48";
     TooManyDevices = 1310, "too many devices",
-        "An image has room for 16 I2C devices, 8 SPI devices and 8 PWM channels.",
+        "An image has room for 16 I2C devices, 8 SPI devices, 8 PWM channels and 4 serial ports.",
         "17 I2C devices, at most 16";
     LineOfTwo = 1311, "a line that two devices take",
         "A bus has its lines alone, a line that selects a device selects one, and a PWM channel drives one line. The help of X1301 lists the lines of each bus.",
@@ -603,6 +603,9 @@ codes! {
     BusTime = 1313, "timers that take more time on buses than there is",
         "A device does one thing at a time. The transfers of all timers' handlers together, each as long as its time limit allows, have to fit the time, of one panel and of all panels of a device.",
         "transfers of timers may take 120.0 % of the time: cellar.on_tick takes 1200 us of each 1000 us";
+    BadFormat = 1314, "not the format of a serial port",
+        "A format is the data bits, 7 or 8, the parity, N, E or O, and the stop bits, 1 or 2, of a character.",
+        "format: expected data bits, parity and stop bits, found `9N1`";
     BadZone = 1351, "a zone that is not known",
         "`[clock] zone` is the name of a zone in the IANA data base, or a rule as POSIX's `TZ` writes it: the offset of standard time, and for daylight saving time the two changes of each year, in whole minutes. Zones that change by the lunar calendar, or are about to change their rule, have none: give the rule of the year.",
         "zone: `Europe/Berlinn`: neither a zone of the IANA data base nor a rule";

@@ -240,6 +240,7 @@ fn assemble(parts: &Parts<'_, '_>) -> Result<Compiled, Diagnostics> {
         stack_pointer: parts.shadow.pointer(linked),
         i2c: manifest.i2c.iter().map(|device| (device.name.value.clone(), device.row)).collect(),
         i2c_registers: manifest.i2c.iter().filter_map(|device| device.registers).collect(),
+        uart: manifest.uart.iter().map(|port| (port.name.value.clone(), port.row)).collect(),
         pwm: manifest.pwm.iter().map(|channel| (channel.name.value.clone(), channel.row)).collect(),
         spi: manifest.spi.iter().map(|device| (device.name.value.clone(), device.row)).collect(),
         contracts: contract::carried(parts.exports),

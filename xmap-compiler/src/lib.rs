@@ -36,7 +36,7 @@ pub mod report;
 mod shadow;
 mod table;
 mod text;
-mod timers;
+pub mod timers;
 pub mod wasm;
 pub mod work;
 pub mod zone;

@@ -9,7 +9,7 @@ use crate::codes::Code;
 use crate::compile::too_complex;
 use crate::diagnostic::{Diagnostic, Place};
 use crate::ir::Func;
-use crate::manifest::{At, I2cDevice, Manifest, SpiDevice, and, lines_text};
+use crate::manifest::{At, I2cDevice, Manifest, SpiDevice, Uart, and, lines_text};
 use crate::wasm::{LineTable, WasmModule};
 use crate::work::Exhausted;
 
@@ -142,6 +142,7 @@ impl PinCheck<'_> {
         let verb = match function.row().cost {
             Cost::Range { writes: true, .. } => "fills",
             Cost::Transfer { .. } => "uses",
+            _ if function == HostFunction::UartRead => "fills",
             _ => "reads",
         };
         let message =
@@ -163,13 +164,18 @@ impl PinCheck<'_> {
         // Of each device its name, and for writes and reads the most bytes and the key that says them.
         type Declared<'m> = (&'m At<String>, [(u32, &'static str); 2]);
         let (kind, table, keys) = match function.row().capability {
-            Capability::Spi => ("SPI", "spi", "`bus`, `cs` and `max_bytes`"),
-            _ => ("I2C", "i2c", "`bus`, `address`, `write_max` and `read_max`"),
+            Capability::Spi => ("SPI device", "spi", "`bus`, `cs` and `max_bytes`"),
+            Capability::Uart => ("serial port", "uart", "`port` and `baud`"),
+            _ => ("I2C device", "i2c", "`bus`, `address`, `write_max` and `read_max`"),
         };
         let devices: Vec<Declared<'_>> = match function.row().capability {
             Capability::Spi => {
                 let of = |device: &'_ SpiDevice| [(device.row.max_bytes(), "max_bytes"); 2];
                 self.manifest.spi.iter().map(|device| (&device.name, of(device))).collect()
+            }
+            Capability::Uart => {
+                let of = |device: &'_ Uart| [(device.row.write_max(), "write_max"); 2];
+                self.manifest.uart.iter().map(|device| (&device.name, of(device))).collect()
             }
             _ => {
                 let of = |device: &'_ I2cDevice| {
@@ -186,7 +192,7 @@ impl PinCheck<'_> {
         };
         let help = format!("declare it: `[{table}.NAME]` with {keys}");
         if devices.is_empty() {
-            let message = format!("{function}: no {kind} device is declared");
+            let message = format!("{function}: no {kind} is declared");
             let (place, note) = declared();
             let error = Diagnostic::new(Code::UndeclaredDevice, self.place(offset), message);
             let error = if self.manifest.is_bare() { error } else { error.note(place, note) };

@@ -6,7 +6,7 @@ use xmap_boards::BoardId;
 use xmap_image::limits;
 use xmap_image::{
     ExportId, Extension, FaultPolicy, Function, FunctionRow, HEADER_WORDS, I2cRow, Image, NoRoom, Op, Plain,
-    PwmRow, Section, SpiRow, Ty, Word,
+    PwmRow, Section, SpiRow, Ty, UartRow, Word,
 };
 
 use crate::bounds::{self, Bound, BusTimes, Program, Unbounded, Why};
@@ -86,6 +86,8 @@ pub struct Report {
     pub spi: Vec<(String, SpiRow)>,
     /// The PWM channels with their names and lines, by their indices.
     pub pwm: Vec<(String, PwmRow)>,
+    /// The serial ports with their names, by their indices.
+    pub uart: Vec<(String, UartRow)>,
     /// The timers whose handlers transfer on buses.
     pub timers: Vec<BusTimer>,
     /// Microseconds that a call may wait, transfers included.
@@ -120,6 +122,7 @@ impl Report {
             i2c: i2c(&image),
             spi: spi(&image),
             pwm: pwm(&image),
+            uart: uart(&image),
             time_us: image.header().time_us,
             timers: Vec::new(),
         };
@@ -192,6 +195,7 @@ impl Report {
             i2c: i2c(image),
             spi: spi(image),
             pwm: pwm(image),
+            uart: uart(image),
             time_us: image.header().time_us,
             timers: Vec::new(),
         };
@@ -251,7 +255,7 @@ impl Report {
     pub fn parts(&self) -> [(&'static str, u32, &'static str); 6] {
         use Extension::{
             ElementItems, Elements, I2c, I2cRegisters, PassiveData, PassiveElements, Pwm, Spi, Stack,
-            StackPointer, Tables, Types, Zone,
+            StackPointer, Tables, Types, Uart, Zone,
         };
         use Section::{
             Code, Data, DataRows, Exports, Functions, Globals, Manifest, Names, Pins, Signatures, Strings,
@@ -275,6 +279,7 @@ impl Report {
                 I2cRegisters,
                 Spi,
                 Pwm,
+                Uart,
                 Zone,
             ]);
         let code = sum(&[Code]);
@@ -309,18 +314,39 @@ fn pwm(image: &Image<'_>) -> Vec<(String, PwmRow)> {
 
 /// Says what an image may do to each of its devices and channels, with the kind.
 pub fn device_texts(image: &Image<'_>) -> Vec<(&'static str, String)> {
-    texts_of(&i2c(image), &spi(image), &pwm(image))
+    texts_of(&i2c(image), &spi(image), &pwm(image), &uart(image))
 }
 
 fn texts_of(
     i2c: &[(String, I2cRow)],
     spi: &[(String, SpiRow)],
     pwm: &[(String, PwmRow)],
+    uart: &[(String, UartRow)],
 ) -> Vec<(&'static str, String)> {
     let i2c = i2c.iter().map(|(name, row)| ("i2c", i2c_text(&Plain(name).to_string(), row)));
     let spi = spi.iter().map(|(name, row)| ("spi", spi_text(&Plain(name).to_string(), row)));
     let pwm = pwm.iter().map(|(name, row)| ("pwm", pwm_text(&Plain(name).to_string(), row)));
-    i2c.chain(spi).chain(pwm).collect()
+    let uart = uart.iter().map(|(name, row)| ("uart", uart_text(&Plain(name).to_string(), row)));
+    i2c.chain(spi).chain(pwm).chain(uart).collect()
+}
+
+/// The serial ports of an image, each with its name.
+fn uart(image: &Image<'_>) -> Vec<(String, UartRow)> {
+    image.uart().iter().map(|row| (image.uart_name(row).to_string(), *row)).collect()
+}
+
+/// `meter, port 3, 19200 8E1, drives line 17: writes up to 64, 256 wait; 54000 us at most`.
+fn uart_text(name: &str, row: &UartRow) -> String {
+    let de = row.de().map_or(String::new(), |line| format!(", drives line {line}"));
+    format!(
+        "{name}, port {}, {} {}{de}: writes up to {}, {} wait; {} us at most",
+        row.port_number(),
+        row.baud(),
+        row.format(),
+        row.write_max(),
+        row.rx_buffer(),
+        row.worst_us(),
+    )
 }
 
 /// `dimmer, line 18, 1000 us; safe duty 0`.
@@ -499,7 +525,8 @@ impl Report {
     fn buses(&self) -> BusTimes {
         let i2c: Vec<I2cRow> = self.i2c.iter().map(|(_, row)| *row).collect();
         let spi: Vec<SpiRow> = self.spi.iter().map(|(_, row)| *row).collect();
-        BusTimes::of_rows(&i2c, &spi)
+        let uart: Vec<UartRow> = self.uart.iter().map(|(_, row)| *row).collect();
+        BusTimes::of_rows(&i2c, &spi, &uart)
     }
 
     /// Whether the image has devices on buses, whose transfers take time.
@@ -534,7 +561,7 @@ impl Report {
                 writeln!(f, "bus time of timers: at most {} of all", share(&self.timers))?;
             }
         }
-        let devices = texts_of(&self.i2c, &self.spi, &self.pwm);
+        let devices = texts_of(&self.i2c, &self.spi, &self.pwm, &self.uart);
         devices.iter().try_for_each(|(kind, text)| writeln!(f, "  {kind} {text}"))?;
         let unbounded: Vec<_> = self
             .exports

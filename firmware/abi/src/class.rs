@@ -27,11 +27,13 @@ pub enum OpClass {
     Spi = 8,
     /// Sets the PWM channels that the image declares.
     Pwm = 9,
+    /// Sends and receives on the serial ports that the image declares.
+    Uart = 10,
 }
 
 impl OpClass {
     /// Every class, by number.
-    pub const ALL: [OpClass; 10] = [
+    pub const ALL: [OpClass; 11] = [
         Self::GpioWrite,
         Self::GpioRead,
         Self::GpioConfigure,
@@ -42,6 +44,7 @@ impl OpClass {
         Self::I2c,
         Self::Spi,
         Self::Pwm,
+        Self::Uart,
     ];
 
     /// Returns its bit in a policy's set of classes.
@@ -62,6 +65,7 @@ impl OpClass {
             Self::I2c => "i2c",
             Self::Spi => "spi",
             Self::Pwm => "pwm",
+            Self::Uart => "uart",
         }
     }
 }

@@ -31,8 +31,8 @@ pub enum Cost {
         device: u8,
         /// The parameters that are address and length of the bytes that are written.
         write: [u8; 2],
-        /// The same of those that are read.
-        read: [u8; 2],
+        /// The same of those that are read, where any are.
+        read: Option<[u8; 2]>,
     },
 }
 

@@ -78,6 +78,8 @@ pub enum Capability {
     Spi,
     /// PWM channels.
     Pwm,
+    /// Serial ports.
+    Uart,
 }
 
 impl Capability {
@@ -92,6 +94,7 @@ impl Capability {
             Self::Call => "call",
             Self::Spi => "SPI",
             Self::Pwm => "PWM",
+            Self::Uart => "UART",
         }
     }
 

@@ -69,7 +69,10 @@ const FILLED: Cost = Cost::Range { start: 0, len: 1, free: 0, writes: true };
 const TEXT: Cost = Cost::Range { start: 1, len: 2, free: 256, writes: false };
 
 /// What a transfer on a bus is charged.
-const TRANSFER: Cost = Cost::Transfer { device: 0, write: [1, 2], read: [3, 4] };
+const TRANSFER: Cost = Cost::Transfer { device: 0, write: [1, 2], read: Some([3, 4]) };
+
+/// What is charged for bytes that are sent alone.
+const SENT: Cost = Cost::Transfer { device: 0, write: [1, 2], read: None };
 
 host_functions! {
     /// Drives a line high where `val` is not 0, else low.
@@ -110,6 +113,10 @@ host_functions! {
     23 PwmDuty "pwm" "duty" (channel: I32, duty: I32) -> (), Pwm, Pwm, Cost::Fixed, Row;
     /// Sets how many microseconds of each period a PWM channel is high.
     24 PwmPulseUs "pwm" "pulse_us" (channel: I32, us: I32) -> (), Pwm, Pwm, Cost::Fixed, Row;
+    /// Sends `len` bytes on a serial port; returns how it ended (0 done).
+    25 UartWrite "uart" "write" (device: I32, ptr: I32, len: I32) -> (I32), Uart, Uart, SENT, Row;
+    /// Takes up to `len` of the bytes that a serial port has received; returns how many.
+    26 UartRead "uart" "read" (device: I32, ptr: I32, len: I32) -> (I32), Uart, Uart, Cost::Fixed, Row;
     #[cfg(feature = "uptime")]
     /// Returns the seconds since boot.
     255 TimeUptimeS "time" "uptime_s" () -> (I32), Clock, TimeNow, Cost::Fixed, Row;
@@ -164,7 +171,9 @@ mod tests {
                 Cost::Fixed => Vec::new(),
                 Cost::Wait { us } => vec![us],
                 Cost::Range { start, len, .. } => vec![start, len],
-                Cost::Transfer { device, write, read } => vec![device, write[0], write[1], read[0], read[1]],
+                Cost::Transfer { device, write, read } => {
+                    [&[device][..], &write[..], read.as_ref().map_or(&[][..], |read| &read[..])].concat()
+                }
             };
             for n in named {
                 assert_eq!(row.params[usize::from(n)].ty, I32, "{}.{}", row.module, row.name);

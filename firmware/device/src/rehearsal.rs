@@ -1,7 +1,7 @@
 //! A port whose inputs and clock are a host's, so that a script runs where nobody can press a button.
 
 use heapless::Deque;
-use tiny_mapper::{BusStatus, Function, I2c, I2cRow, Layer, Port, Pull, Spi, SpiRow};
+use tiny_mapper::{BusStatus, Function, I2c, I2cRow, Layer, Port, Pull, Spi, SpiRow, Uart, UartRow};
 use xmap_boards::{Bank, Line, LineSet, PinMask};
 
 use crate::{Board, BoardLayer, Edge, Record, RecordLayer, Wall};
@@ -139,6 +139,13 @@ impl<P: Port> Layer for Rehearsal<P> {
         }
     }
 
+    fn uart(&mut self) -> Option<&mut dyn Uart> {
+        match self.port.uart() {
+            Some(_) => Some(self),
+            None => None,
+        }
+    }
+
     fn spi(&mut self) -> Option<&mut dyn Spi> {
         match self.port.spi() {
             Some(_) => Some(self),
@@ -175,6 +182,25 @@ impl<P: Port> I2c for Rehearsal<P> {
             stage.now_us = stage.now_us.saturating_add(us.into());
         }
         Some(status)
+    }
+}
+
+/// What a write takes on the wire passes on the stage.
+impl<P: Port> Uart for Rehearsal<P> {
+    fn write(&mut self, device: &UartRow, bytes: &[u8]) -> Option<BusStatus> {
+        let status = self.port.uart()?.write(device, bytes)?;
+        if let Some(stage) = &mut self.stage {
+            let us = match status {
+                BusStatus::Ok => device.wire_us(bytes.len() as u32),
+                _ => device.worst_us(),
+            };
+            stage.now_us = stage.now_us.saturating_add(us.into());
+        }
+        Some(status)
+    }
+
+    fn read(&mut self, device: &UartRow, bytes: &mut [u8]) -> Option<usize> {
+        self.port.uart()?.read(device, bytes)
     }
 }
 

@@ -11,7 +11,7 @@ use crate::layout::{Extension, FORMAT, HASH_WORD, HASH_WORDS, HEADER_WORDS, MAGI
 use crate::op::Word;
 use crate::{
     ContractHash, DataRow, ElementRow, ExportRow, FunctionRow, I2cRegisters, I2cRow, Image, Manifest,
-    NameRow, PassiveRow, PinRow, PwmRow, SpiRow, TableRow, Ty, TypeRow, VerifyError, Zone, limits,
+    NameRow, PassiveRow, PinRow, PwmRow, SpiRow, TableRow, Ty, TypeRow, UartRow, VerifyError, Zone, limits,
 };
 
 /// An export on its way into an image.
@@ -128,6 +128,8 @@ pub struct ImageBuilder<'a> {
     pub spi: Vec<(String, SpiRow)>,
     /// The PWM channels, each with its name, in the order of their indices.
     pub pwm: Vec<(String, PwmRow)>,
+    /// The serial ports, each with its name, in the order of their indices.
+    pub uart: Vec<(String, UartRow)>,
     /// What callers of each export go by, in the order of `exports` *as sorted by key*; empty where the types
     /// say all of it.
     pub contracts: Vec<ContractHash>,
@@ -188,6 +190,7 @@ impl<'a> ImageBuilder<'a> {
             i2c_registers: Vec::new(),
             spi: Vec::new(),
             pwm: Vec::new(),
+            uart: Vec::new(),
             contracts: Vec::new(),
             zone: Zone::UTC,
             manifest: Manifest::default(),
@@ -259,6 +262,7 @@ impl<'a> ImageBuilder<'a> {
             i2c_registers: image.i2c().iter().filter_map(|row| image.i2c_registers(row).copied()).collect(),
             spi: image.spi().iter().map(|row| (image.spi_name(row).into(), row.named(0))).collect(),
             pwm: image.pwm().iter().map(|row| (image.pwm_name(row).into(), row.named(0))).collect(),
+            uart: image.uart().iter().map(|row| (image.uart_name(row).into(), row.named(0))).collect(),
             contracts: image.carried_contracts().to_vec(),
             zone: image.zone(),
             manifest: image.manifest()?,
@@ -313,6 +317,7 @@ impl<'a> ImageBuilder<'a> {
         most("I2C devices", self.i2c.len(), limits::MAX_I2C_DEVICES)?;
         most("SPI devices", self.spi.len(), limits::MAX_SPI_DEVICES)?;
         most("PWM channels", self.pwm.len(), limits::MAX_PWM_CHANNELS)?;
+        most("serial ports", self.uart.len(), limits::MAX_UART_PORTS)?;
         let mut reference = |name: &str| {
             let at = strings.place(name.as_bytes());
             most("bytes of names", strings.bytes.len(), limits::MAX_STRING_BYTES)?;
@@ -324,6 +329,8 @@ impl<'a> ImageBuilder<'a> {
         let spi = spi.collect::<Result<Vec<_>, _>>()?;
         let pwm = self.pwm.iter().map(|(name, row)| Ok(row.named(reference(name)?)));
         let pwm = pwm.collect::<Result<Vec<_>, _>>()?;
+        let uart = self.uart.iter().map(|(name, row)| Ok(row.named(reference(name)?)));
+        let uart = uart.collect::<Result<Vec<_>, _>>()?;
 
         let mut code: Vec<Word> = Vec::new();
         let mut functions = Vec::new();
@@ -348,7 +355,7 @@ impl<'a> ImageBuilder<'a> {
         let stack: Vec<Word> =
             Some(self.stack_slots).filter(|s| *s > limits::STACK_SLOTS).into_iter().collect();
         let zone = Some(self.zone).filter(|zone| *zone != Zone::UTC).map(Zone::to_words);
-        let extensions: [&[u8]; Extension::Pwm as usize + 1] = [
+        let extensions: [&[u8]; Extension::Uart as usize + 1] = [
             bytemuck::cast_slice(&self.types),
             bytemuck::cast_slice(&rows_of.tables),
             bytemuck::cast_slice(&rows_of.elements),
@@ -363,6 +370,7 @@ impl<'a> ImageBuilder<'a> {
             bytemuck::cast_slice(&self.i2c_registers),
             bytemuck::cast_slice(&spi),
             bytemuck::cast_slice(&pwm),
+            bytemuck::cast_slice(&uart),
         ];
         let manifest = self.manifest.encode().map_err(|_| BuildError::Manifest)?;
 

@@ -4,7 +4,7 @@
 use xmap_boards::{BoardId, LineSet};
 
 use crate::layout::Extension;
-use crate::{I2cRow, Image, PwmRow, SpiRow};
+use crate::{I2cRow, Image, PwmRow, SpiRow, UartRow};
 
 /// What one device takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,13 +57,24 @@ impl PwmRow {
     }
 }
 
+impl UartRow {
+    /// Returns what the port takes; `None` where the board has none with its number.
+    pub fn claim(&self, board: BoardId) -> Option<Claim> {
+        let port = self.port(board)?;
+        let de = self.de().map_or(LineSet::EMPTY, LineSet::of);
+        let own = LineSet::of(port.tx) | LineSet::of(port.rx) | de;
+        Some(Claim { section: Extension::Uart, bus: port.number, lines: own, own })
+    }
+}
+
 impl<'a> Image<'a> {
     /// Returns what each device of the image takes, kind by kind.
     pub fn claims(&self) -> impl Iterator<Item = Claim> + use<'a> {
         let board = self.board();
         let i2c = self.i2c().iter().filter_map(move |row| row.claim(board));
         let spi = self.spi().iter().filter_map(move |row| row.claim(board));
-        i2c.chain(spi).chain(self.pwm().iter().filter_map(move |row| row.claim(board)))
+        let pwm = self.pwm().iter().filter_map(move |row| row.claim(board));
+        i2c.chain(spi).chain(pwm).chain(self.uart().iter().filter_map(move |row| row.claim(board)))
     }
 
     /// Returns the lines that the image's devices take.

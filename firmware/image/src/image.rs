@@ -8,7 +8,7 @@ use crate::op::Word;
 use crate::parts::{Part, part};
 use crate::{
     DataRow, ElementRow, ExportRow, FunctionRow, I2cRegisters, I2cRow, Manifest, NameRow, PassiveRow,
-    PinMode, PinRow, PwmRow, Signature, SpiRow, TableRow, TypeRow, VerifyError, Zone,
+    PinMode, PinRow, PwmRow, Signature, SpiRow, TableRow, TypeRow, UartRow, VerifyError, Zone,
 };
 
 /// Which export, as an index into the image's table.
@@ -179,6 +179,17 @@ impl<'a> Image<'a> {
 
     /// The name of a PWM channel of the image.
     pub fn pwm_name(&self, row: &PwmRow) -> &'a str {
+        text(self.names().string(row.name))
+    }
+
+    /// The serial ports that calls may name, by their indices.
+    #[inline(never)]
+    pub fn uart(&self) -> &'a [UartRow] {
+        self.part(Extension::Uart.part()).rows::<_, 4>()
+    }
+
+    /// The name of a serial port of the image.
+    pub fn uart_name(&self, row: &UartRow) -> &'a str {
         text(self.names().string(row.name))
     }
 

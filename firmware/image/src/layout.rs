@@ -122,11 +122,13 @@ pub enum Extension {
     Spi = 12,
     /// [`crate::PwmRow`]s: the PWM channels that calls name.
     Pwm = 13,
+    /// [`crate::UartRow`]s: the serial ports that calls name.
+    Uart = 14,
 }
 
 /// How many extension sections there are. A build without host calls takes no image that has devices,
 /// hashes of contracts or a zone.
-pub(crate) const EXTENSIONS: usize = if crate::HOST_CALLS { 14 } else { 8 };
+pub(crate) const EXTENSIONS: usize = if crate::HOST_CALLS { 15 } else { 8 };
 
 impl Extension {
     /// Every extension section in its order.
@@ -151,6 +153,8 @@ impl Extension {
         Extension::Spi,
         #[cfg(feature = "host-calls")]
         Extension::Pwm,
+        #[cfg(feature = "host-calls")]
+        Extension::Uart,
     ];
 }
 

@@ -44,6 +44,7 @@ mod spi;
 mod stamp;
 mod text;
 mod types;
+mod uart;
 #[cfg(feature = "build")]
 pub mod units;
 mod verify;
@@ -79,6 +80,7 @@ pub use spi::SpiRow;
 pub use stamp::Stamp;
 pub use text::{Plain, acts, is_plain};
 pub use types::{Misfit, Pull, Signature, Ty};
+pub use uart::{Format, Parity, UartRow};
 pub use zone::{
     ALL_DAYS, Change, DAY_MINUTES, DAY_NAMES, Days, MAX_CHANGE_MINUTES, MAX_OFFSET_MINUTES, YearDay, Zone,
 };

@@ -74,6 +74,16 @@ pub const SPI_CLOCK_HZ: core::ops::RangeInclusive<u32> = 10_000..=32_000_000;
 pub const MAX_PWM_CHANNELS: usize = 8;
 /// Periods of a PWM channel in microseconds: what a lamp's driver takes, and what an eye sees.
 pub const PWM_PERIOD_US: core::ops::RangeInclusive<u32> = 10..=1_000_000;
+/// Serial ports of an image: a board has a few.
+pub const MAX_UART_PORTS: usize = 4;
+/// Bytes that a write to a serial port has, and that wait to be read: a frame of Modbus, the longest that it
+/// has.
+pub const MAX_UART_BYTES: usize = 256;
+/// Rates of a serial port, in bits a second.
+pub const UART_BAUD: core::ops::RangeInclusive<u32> = 300..=1_000_000;
+/// Microseconds that a write to a serial port takes at most: the longest frame of Modbus at 9600 bits a
+/// second. Nothing else of a panel runs meanwhile.
+pub const MAX_UART_WRITE_US: u32 = 320_000;
 /// Microseconds after which a transfer on a bus is ended at the latest: what SMBus gives a device that holds
 /// the clock, three times. Nothing else of a panel runs meanwhile.
 pub const MAX_BUS_TIMEOUT_US: u32 = 100_000;

@@ -150,6 +150,10 @@ impl<'a> Image<'a> {
         if !pwm.iter().all(|row| is_named(row.name) && row.check(board)) {
             return Err(VerifyError::Extension(Extension::Pwm));
         }
+        let uart: &[crate::UartRow] = parts[Extension::Uart.part()].rows::<_, 4>();
+        if !uart.iter().all(|row| is_named(row.name) && row.check(board)) {
+            return Err(VerifyError::Extension(Extension::Uart));
+        }
         for (n, claim) in self.claims().enumerate() {
             let is_disputed = |other: crate::Claim| !claim.disputed(&other).is_empty();
             if !(claim.lines & self.declared).is_empty() || self.claims().take(n).any(is_disputed) {

@@ -109,6 +109,7 @@ fn extensions() -> String {
                 (4, "slots of the register stack beside a window, where more than 192 are needed")
             }
             Extension::I2cRegisters => (64, "registers of I2C devices that transfers may name"),
+            Extension::Uart => (16, "serial ports, in the order of their indices"),
             Extension::Pwm => (12, "PWM channels, in the order of their indices"),
             Extension::Spi => (20, "SPI devices, in the order of their indices"),
             Extension::I2c => (20, "I2C devices, in the order of their indices"),

@@ -1,9 +1,12 @@
 //! The board as the device program sees it.
 
+use std::collections::BTreeMap;
 use std::os::fd::BorrowedFd;
 
 use rustix::rand::{GetRandomFlags, getrandom};
-use tiny_mapper::{BusStatus, Function, I2c, I2cRow, LogLevel, Pull, Pwm, PwmRow, Random, Spi, SpiRow};
+use tiny_mapper::{
+    BusStatus, Function, I2c, I2cRow, LogLevel, Pull, Pwm, PwmRow, Random, Spi, SpiRow, Uart, UartRow,
+};
 use xmap_boards::{Bank, BoardId, Line, PinMask};
 use xmap_device::{Board, Edge};
 
@@ -16,6 +19,7 @@ use crate::notify;
 use crate::pwm;
 use crate::registers::Registers;
 use crate::spi;
+use crate::uart::Ports;
 
 /// The longest part of a wait after which systemd is told that the service still runs.
 const FEED_US: u32 = 100_000;
@@ -33,6 +37,7 @@ pub struct LinuxBoard {
     guard: Watchdog,
     /// The kernel's buses; none where a file stands in for the chip.
     buses: Option<Buses>,
+    ports: Ports,
     /// What is left of [`FED_US_MAX`].
     feeds_us: u32,
 }
@@ -57,7 +62,20 @@ pub enum Sight {
 impl LinuxBoard {
     /// The board, from its parts.
     pub const fn new(registers: Registers, sight: Sight, clock: Clock, guard: Watchdog) -> Self {
-        Self { registers, sight, clock, guard, buses: None, feeds_us: FED_US_MAX }
+        Self {
+            registers,
+            sight,
+            clock,
+            guard,
+            buses: None,
+            ports: Ports::new(BTreeMap::new(), false),
+            feeds_us: FED_US_MAX,
+        }
+    }
+
+    /// The same board with these serial ports.
+    pub fn with_ports(self, ports: Ports) -> Self {
+        Self { ports, ..self }
     }
 
     /// The same board with the kernel's buses.
@@ -189,6 +207,29 @@ impl Pwm for LinuxBoard {
     }
 }
 
+impl Uart for LinuxBoard {
+    fn write(&mut self, device: &UartRow, bytes: &[u8]) -> Option<BusStatus> {
+        self.feed_in_wait(device.worst_us());
+        let (registers, guard) = (&mut self.registers, &self.guard);
+        self.ports.write(device, bytes, &mut |high| {
+            let Some(line) = device.de() else { return };
+            // Low before it is an output, so that nobody is driven off the bus.
+            match high {
+                true => {
+                    registers.clear(line.bank(), line.mask());
+                    guard.apart(|| registers.select(line, Function::Output));
+                    registers.set(line.bank(), line.mask());
+                }
+                false => registers.clear(line.bank(), line.mask()),
+            }
+        })
+    }
+
+    fn read(&mut self, device: &UartRow, bytes: &mut [u8]) -> Option<usize> {
+        self.ports.read(device, bytes)
+    }
+}
+
 impl Spi for LinuxBoard {
     fn transfer(&mut self, device: &SpiRow, write: &[u8], read: &mut [u8]) -> Option<BusStatus> {
         self.feed_in_wait(device.timeout_us());
@@ -213,6 +254,10 @@ impl tiny_mapper::Port for LinuxBoard {
             Some(_) => Some(self),
             None => None,
         }
+    }
+
+    fn uart(&mut self) -> Option<&mut dyn Uart> {
+        if self.ports.is_empty() { None } else { Some(self) }
     }
 
     fn spi(&mut self) -> Option<&mut dyn Spi> {

@@ -1,5 +1,6 @@
 //! What the service is told: a file, and flags that go before it.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -105,6 +106,8 @@ fn path() -> impl TypedValueParser<Value = PathBuf> {
 pub struct Config {
     /// Where the registers are.
     pub registers: RegistersAt,
+    /// The files of serial ports, by the ports' numbers; the others are the kernel's own.
+    pub uarts: BTreeMap<u8, PathBuf>,
     /// The character device of the chip's lines; `None` is found.
     pub gpiochip: Option<PathBuf>,
     /// What is mounted where no slot has an image.
@@ -169,6 +172,7 @@ struct Written {
     keep_every_s: Option<u32>,
     realtime_priority: Option<u8>,
     native: bool,
+    uart: BTreeMap<String, PathBuf>,
     link: WrittenLink,
     trust: Option<WrittenTrust>,
     limits: WrittenLimits,
@@ -262,6 +266,7 @@ impl Config {
             keep_every_s,
             realtime_priority,
             native,
+            uart,
             link,
             trust,
             limits,
@@ -330,7 +335,12 @@ impl Config {
             Some(path) => Some(path.clone()).filter(|path| !path.as_os_str().is_empty()),
             None => file,
         };
+        let uarts = uart.into_iter().map(|(number, file)| match number.parse() {
+            Ok(number) => Ok((number, file)),
+            Err(_) => Err(wrong(format!("uart: `{number}` is not the number of a port"))),
+        });
         let config = Self {
+            uarts: uarts.collect::<Result<_>>()?,
             registers: match &arguments.registers {
                 Some(file) => RegistersAt::File(file.clone()),
                 None => RegistersAt::Chip(chip(registers)),

@@ -16,6 +16,7 @@ use crate::overheard::Overheard;
 use crate::owner::Owner;
 use crate::registers::{Mapped, Registers};
 use crate::rooms::{Heap, rooms};
+use crate::uart::Ports;
 use crate::{detect, log};
 
 /// Register stores that are held for the host, as on bare metal.
@@ -94,6 +95,7 @@ pub fn open(
     let board = LinuxBoard::new(registers, sight, clock, guard.clone());
     // A machine that only has a file of registers may have buses of its own, with other devices on them.
     let board = if simulated { board } else { board.with_buses() };
+    let board = board.with_ports(Ports::new(config.uarts.clone(), !simulated));
     let port = Overheard::new(Rehearsal::new(Recorder::new(board), config.rehearse));
     let optional = |on, bit| if on { bit } else { 0 };
     let identity = Identity {

@@ -40,4 +40,5 @@ pub mod run;
 pub mod scrape;
 pub mod sockets;
 pub mod spi;
+pub mod uart;
 pub mod wake;

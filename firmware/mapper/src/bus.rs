@@ -65,6 +65,34 @@ impl<P: Port> Native<'_, P> {
         status.ok_or(unavailable(HostFunction::SpiTransfer as u8))
     }
 
+    /// `uart.write` and `uart.read`: returns how the write ended, or how many bytes were read.
+    ///
+    /// # Errors
+    /// As [`Native::i2c_write_read`]; a read may ask for more than there can be.
+    pub(crate) fn uart(
+        &mut self,
+        row: u8,
+        [index, at, len, ..]: [u32; 5],
+        memory: &mut [u8],
+    ) -> Result<u32, Fault> {
+        let bad = |value: u32| Fault::new(TrapCode::BadArgument, value);
+        let device = self.image.uart().get(index as usize).ok_or(bad(index))?;
+        let bytes = memory::range_mut(memory, at, len)?;
+        if row == HostFunction::UartRead as u8 {
+            let most = device.rx_buffer() as usize;
+            let len = bytes.len().min(most);
+            let bytes = bytes.get_mut(..len).unwrap_or_default();
+            let count = self.port.uart().and_then(|uart| uart.read(device, bytes));
+            return count.map(|count| count as u32).ok_or(unavailable(row));
+        }
+        if len > device.write_max() {
+            return Err(bad(len));
+        }
+        self.charge_us(device.worst_us())?;
+        let status = self.port.uart().and_then(|uart| uart.write(device, bytes));
+        status.map(|status| u32::from(status as u8)).ok_or(unavailable(row))
+    }
+
     /// Takes the longest that a transfer can last from what the call may wait.
     fn charge_us(&mut self, worst_us: u32) -> Result<(), Fault> {
         self.time_us = self.time_us.checked_sub(worst_us).ok_or(Fault::new(TrapCode::Time, worst_us))?;

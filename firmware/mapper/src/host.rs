@@ -30,6 +30,8 @@ impl<P: Port> Native<'_, P> {
         const I2C_WRITE_READ: u8 = HostFunction::I2cWriteRead as u8;
         const PWM_DUTY: u8 = HostFunction::PwmDuty as u8;
         const PWM_PULSE_US: u8 = HostFunction::PwmPulseUs as u8;
+        const UART_WRITE: u8 = HostFunction::UartWrite as u8;
+        const UART_READ: u8 = HostFunction::UartRead as u8;
         const SPI_TRANSFER: u8 = HostFunction::SpiTransfer as u8;
         let arguments: [u32; 5] = [1, 2, 3, 4, 5].map(|n| window[usize::from(base.wrapping_add(n))] as u32);
         let [first, second, ..] = arguments;
@@ -51,6 +53,11 @@ impl<P: Port> Native<'_, P> {
                 let left = paid(fuel, COST.fuel(second))?;
                 let filled = self.port.random().is_some_and(|random| random.fill(bytes));
                 if filled { Ok(left) } else { Err(unavailable(row)) }
+            }
+            UART_WRITE | UART_READ => {
+                let result = self.uart(row, arguments, memory)?;
+                window[usize::from(base.wrapping_add(1))] = u64::from(result);
+                Ok(fuel)
             }
             PWM_DUTY | PWM_PULSE_US => {
                 self.pwm_set(row, first, second)?;

@@ -44,10 +44,10 @@ pub use hal::{HalError, HalHost, HalPin, HalPort, InOut};
 pub use layer::Over;
 pub use machine::{Frame, Machine};
 pub use mapper::{Counters, LoadError, Mapper, STACK_SLOTS, Store};
-pub use port::{Clock, Function, Gpio, I2c, Layer, Log, LogLevel, Port, Pull, Pwm, Random, Spi};
+pub use port::{Clock, Function, Gpio, I2c, Layer, Log, LogLevel, Port, Pull, Pwm, Random, Spi, Uart};
 pub use suspend::{Suspended, callers};
 pub(crate) use trap::Fault;
 pub use trap::{Trap, TrapCode};
 // What a board with buses is given, and answers.
 pub use xmap_abi::BusStatus;
-pub use xmap_image::{I2cRow, PwmRow, SpiRow};
+pub use xmap_image::{I2cRow, PwmRow, SpiRow, UartRow};

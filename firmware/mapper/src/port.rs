@@ -7,7 +7,7 @@
 use xmap_abi::BusStatus;
 use xmap_boards::{Bank, Line, PinMask};
 pub use xmap_image::Pull;
-use xmap_image::{I2cRow, PwmRow, SpiRow};
+use xmap_image::{I2cRow, PwmRow, SpiRow, UartRow};
 
 use crate::Over;
 
@@ -85,6 +85,8 @@ crate::layered! {
             fn spi() -> Option<&mut dyn Spi> = |_| None;
             /// Returns the PWM channels, on a board that has any.
             fn pwm() -> Option<&mut dyn Pwm> = |_| None;
+            /// Returns the serial ports, on a board that has any.
+            fn uart() -> Option<&mut dyn Uart> = |_| None;
         }
     }
 }
@@ -127,6 +129,20 @@ pub trait Pwm {
     /// beginning of each, from now on or from the next period on; no more than the period. Returns whether
     /// the board could.
     fn set(&mut self, channel: &PwmRow, high_ns: u32) -> bool;
+}
+
+/// The serial ports of a board.
+///
+/// The mapper calls it with a port that the image declares and with no more bytes than that says. A port is
+/// set up by its first call, and receives from then on.
+pub trait Uart {
+    /// Sends bytes, with the declared line high meanwhile. Returns how it ended, [`UartRow::worst_us`] after
+    /// the call at the latest. `None` where the board cannot reach the port.
+    fn write(&mut self, device: &UartRow, bytes: &[u8]) -> Option<BusStatus>;
+
+    /// Takes bytes that were received, the oldest first, and returns how many; it waits for none. `None`
+    /// where the board cannot reach the port.
+    fn read(&mut self, device: &UartRow, bytes: &mut [u8]) -> Option<usize>;
 }
 
 /// A borrowed port is one: the owner has it back when the borrower is gone.

@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use tiny_mapper::{Function, I2c, LogLevel, Pull, Pwm, Random, Spi};
+use tiny_mapper::{Function, I2c, LogLevel, Pull, Pwm, Random, Spi, Uart};
 use xmap_boards::{Bank, BoardId, Line, LineSet, PinMask, Register, RegisterKind};
 use xmap_device::{Board, Edge, Wall};
 
 use crate::i2c::Buses;
 use crate::pwm::Channels;
 use crate::spi::SpiBuses;
+use crate::uart::Ports;
 use crate::{Access, Change, Contention, Drive, Event, EventKind, Gpio};
 
 /// A board's GPIO block with virtual time and a record of everything that happens to it.
@@ -59,6 +60,7 @@ pub struct SimBoard {
     pub(crate) buses: Buses,
     pub(crate) spi: SpiBuses,
     pub(crate) pwm: Channels,
+    pub(crate) uart: Ports,
 }
 
 /// The places in the record where a module's own part begins, and the levels there.
@@ -102,6 +104,7 @@ impl SimBoard {
             buses: Buses::default(),
             spi: SpiBuses::default(),
             pwm: Channels::default(),
+            uart: Ports::default(),
         }
     }
 
@@ -427,6 +430,10 @@ impl tiny_mapper::Port for SimBoard {
     }
 
     fn pwm(&mut self) -> Option<&mut dyn Pwm> {
+        Some(self)
+    }
+
+    fn uart(&mut self) -> Option<&mut dyn Uart> {
         Some(self)
     }
 

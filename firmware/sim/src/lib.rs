@@ -40,6 +40,7 @@ mod signal;
 mod sim;
 mod spi;
 mod svg;
+mod uart;
 mod value;
 mod waveform;
 
@@ -60,5 +61,6 @@ pub use signal::{Signal, write_vcd};
 pub use sim::{CallError, Heap, Sim, SimError};
 pub use spi::{Flash, Mcp3008, SpiDevice, SpiTransfer};
 pub use svg::{escaped, svg};
+pub use uart::Sent;
 pub use value::{Unfit, Value};
 pub use waveform::{draw, time};

@@ -5,7 +5,7 @@ use std::fmt;
 use tiny_mapper::LogLevel;
 use xmap_boards::{Line, Register};
 
-use crate::{SpiTransfer, Transfer, Wave};
+use crate::{Sent, SpiTransfer, Transfer, Wave};
 
 /// Something that happened, and when.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +41,8 @@ pub enum EventKind {
     SpiTransfer(SpiTransfer),
     /// A PWM channel has something else from now on.
     Wave(Wave),
+    /// A serial port has sent bytes; its time is that of its beginning.
+    Sent(Sent),
 }
 
 /// One access to a register of the GPIO block.
@@ -78,6 +80,7 @@ pub fn trace_line(event: &Event) -> Option<String> {
         }
         EventKind::Transfer(transfer) => Some(format!("{:>10}us {transfer}", event.time_us)),
         EventKind::SpiTransfer(transfer) => Some(format!("{:>10}us {transfer}", event.time_us)),
+        EventKind::Sent(sent) => Some(format!("{:>10}us {sent}", event.time_us)),
         EventKind::Wave(wave) => Some(format!("{:>10}us {wave}", event.time_us)),
         EventKind::Log { .. } | EventKind::Driven { .. } => None,
     }

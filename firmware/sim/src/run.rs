@@ -366,9 +366,15 @@ fn device(sim: &mut Sim, name: &str, at: ChipPlace, step: &ChipStep) -> Result<(
             board.disturb(bus, *clock, *fault);
         }
         (ChipStep::Restore, ChipPlace::I2c { bus, .. }) => board.bring_back(bus),
-        (ChipStep::Disturb { .. } | ChipStep::Restore, _) | (ChipStep::Connect(_), ChipPlace::Pwm(_)) => {}
+        (ChipStep::Disturb { .. } | ChipStep::Restore, _)
+        | (ChipStep::Connect(_), ChipPlace::Pwm(_) | ChipPlace::Uart(_)) => {}
         (ChipStep::Set { what, value }, at) => match at {
             ChipPlace::Pwm(_) => return Err(error("a channel is set by the module".into())),
+            ChipPlace::Uart(row) if what == "receive" => {
+                let bytes = bytes_of(value).ok_or_else(|| error(UNFIT_BYTES.into()))?;
+                board.receive(&row, &bytes);
+            }
+            ChipPlace::Uart(_) => return Err(error("it has `receive`".into())),
             ChipPlace::I2c { bus, address } => {
                 board.device(bus, address).ok_or_else(not_connected)?.set(what, value).map_err(error)?;
             }
@@ -378,6 +384,14 @@ fn device(sim: &mut Sim, name: &str, at: ChipPlace, step: &ChipStep) -> Result<(
         },
         (ChipStep::Expect { what, value }, at) => {
             let found = match at {
+                ChipPlace::Uart(row) if what == "sent" => {
+                    let wanted = bytes_of(value).ok_or_else(|| error(UNFIT_BYTES.into()))?;
+                    let found = board.take_sent(row.port_number());
+                    return holds_or(found == wanted, || {
+                        (format!("{name} sent {value}"), format!("it sent 0x{}", hex(&found)))
+                    });
+                }
+                ChipPlace::Uart(_) => None,
                 ChipPlace::Pwm(line) => {
                     let wave = board.wave(line).ok_or_else(|| error("it was not set yet".into()))?;
                     wave.get(what)
@@ -396,6 +410,19 @@ fn device(sim: &mut Sim, name: &str, at: ChipPlace, step: &ChipStep) -> Result<(
         }
     }
     Ok(())
+}
+
+/// What a step needs for bytes.
+const UNFIT_BYTES: &str = "bytes are `0x` and two digits for each";
+
+/// Bytes as a step has them: `0x0103`.
+fn bytes_of(text: &str) -> Option<Vec<u8>> {
+    let digits = text.strip_prefix("0x").filter(|digits| digits.is_ascii() && digits.len() % 2 == 0)?;
+    (0..digits.len()).step_by(2).map(|at| u8::from_str_radix(&digits[at..at + 2], 16).ok()).collect()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// What helps where a step asks for a chip that is not there.

@@ -328,6 +328,13 @@ impl Sim {
                 self.pwm_lines.push((line, image.pwm_name(row).to_owned()));
             }
         }
+        for row in image.uart() {
+            let Some(port) = row.port(image.board()) else { continue };
+            self.note_bus_line(port.tx, format!("uart{}_txd", port.number), true);
+            if let Some(de) = row.de() {
+                self.note_bus_line(de, format!("uart{}_de", port.number), false);
+            }
+        }
         for row in image.spi() {
             let (Some(bus), Some(select)) = (row.bus(image.board()), row.select_line(image.board())) else {
                 continue;

@@ -97,6 +97,15 @@ mod abi {
         pub(crate) fn i2c_write_read(device: i32, wptr: *const u8, wlen: usize, rptr: *mut u8, rlen: usize) -> i32;
     }
 
+    // SAFETY: names and types are those of the guest ABI: `write` reads its range, `read` writes it.
+    #[link(wasm_import_module = "uart")]
+    unsafe extern "C" {
+        #[link_name = "write"]
+        pub(crate) fn uart_write(device: i32, ptr: *const u8, len: usize) -> i32;
+        #[link_name = "read"]
+        pub(crate) fn uart_read(device: i32, ptr: *mut u8, len: usize) -> i32;
+    }
+
     // SAFETY: names and types are those of the guest ABI, and numbers alone are passed.
     #[link(wasm_import_module = "pwm")]
     unsafe extern "C" {
@@ -143,6 +152,31 @@ pub mod bus {
                 _ => Err(Self::Overrun),
             }
         }
+    }
+}
+
+/// Serial ports.
+pub mod uart {
+    use crate::abi;
+
+    pub use crate::bus::Error;
+
+    /// Sends bytes, and returns when the last has left. `device` is the index of a table `[uart.NAME]` of the
+    /// manifest, from 0.
+    ///
+    /// # Errors
+    /// How the write ended, where it did not end well.
+    #[inline]
+    pub fn write(device: i32, bytes: &[u8]) -> Result<(), Error> {
+        // SAFETY: the range is that of a live slice, which is borrowed for this call alone.
+        Error::of(unsafe { abi::uart_write(device, bytes.as_ptr(), bytes.len()) })
+    }
+
+    /// Takes bytes that were received, as many as the buffer holds, and returns how many; it waits for none.
+    #[inline]
+    pub fn read(device: i32, buffer: &mut [u8]) -> usize {
+        // SAFETY: the range is that of a live slice, which is borrowed for this call alone.
+        (unsafe { abi::uart_read(device, buffer.as_mut_ptr(), buffer.len()) }) as usize
     }
 }
 

@@ -29,6 +29,10 @@ address = 0x48
 write_max = 2
 read_max = 2
 
+[uart.meter]
+port = 3
+baud = 19200
+
 [pwm.dimmer]
 line = 18
 period = "1ms"
@@ -131,7 +135,7 @@ fn a_header_of_c_compiles_and_holds_functions() {
         void on_press(void) { lamp_toggle(); n74hc595_data_direction(true); switch_pull(XMAP_PULL_UP); }\n\
         uint16_t dim(uint8_t level, bool fast) { lamp_set(level > 9 || fast); return PIN_LAMP + switch_get(); }\n\
         void show(const char *text, uint32_t text_len, const uint8_t *raw, uint32_t raw_len) {\n\
-        uint8_t two[2]; temp_write_read(text, text_len + raw_len, two, sizeof two); adc_transfer(two, 2, two, 2); dimmer_duty(9); dimmer_pulse_us(1); (void)raw; }\n";
+        uint8_t two[2]; temp_write_read(text, text_len + raw_len, two, sizeof two); adc_transfer(two, 2, two, 2); dimmer_duty(9); dimmer_pulse_us(1); meter_write(two, (uint32_t)meter_read(two, 2)); (void)raw; }\n";
     let arguments =
         ["--target=wasm32", "-nostdlib", "-Wall", "-Wextra", "-Werror", "-c", "panel.c", "-o", "panel.o"];
     holds(
@@ -150,13 +154,13 @@ fn a_module_of_rust_compiles_and_holds_functions() {
         println!("skipped the bindings of rust: no target {}", tools::RUST_TARGET);
         return;
     }
-    let source = "#![no_std]\nmod names;\nuse names::{i2c_temp, lamp, pwm_dimmer, spi_adc, n74hc595_data, switch_};\n\
+    let source = "#![no_std]\nmod names;\nuse names::{i2c_temp, lamp, pwm_dimmer, spi_adc, uart_meter, n74hc595_data, switch_};\n\
         xmap_guest::panic_is_trap!();\nnames::check_exports!();\n\
         #[unsafe(no_mangle)]\nextern \"C\" fn on_press() { lamp::toggle(); n74hc595_data::direction(true); }\n\
         #[unsafe(no_mangle)]\nextern \"C\" fn dim(level: u8, fast: bool) -> u16 {\n\
         lamp::set(level > 9 || fast); u16::from(lamp::LINE) + u16::from(switch_::get()) }\n\
         #[unsafe(no_mangle)]\nextern \"C\" fn wide(a: i64, _: u64, _: f32, _: f64, _: i8, _: i16, _: u32, _: i32) -> i64 {\n\
-        let mut two = [0; 2]; _ = spi_adc::transfer(&[1], &mut two); pwm_dimmer::duty(9); pwm_dimmer::pulse_us(1); i2c_temp::write_read(&[0], &mut two).map_or(a, |()| i64::from(two[0])) }\n\
+        let mut two = [0; 2]; _ = spi_adc::transfer(&[1], &mut two); pwm_dimmer::duty(9); pwm_dimmer::pulse_us(1); uart_meter::read(&mut two); _ = uart_meter::write(&two); i2c_temp::write_read(&[0], &mut two).map_or(a, |()| i64::from(two[0])) }\n\
         #[unsafe(no_mangle)]\nextern \"C\" fn show(_: *const u8, _: usize, _: *const u8, _: usize) {}\n";
     let arguments = ["build", "--quiet", "--offline", "--target", "wasm32-unknown-unknown"];
     holds(Bindings::Rust, "names.rs", "panel.rs", source, ("level: u8", "level: u16"), ("cargo", &arguments));
@@ -165,7 +169,7 @@ fn a_module_of_rust_compiles_and_holds_functions() {
 #[test]
 fn a_file_of_zig_compiles_and_holds_functions() {
     let source = "const names = @import(\"names.zig\");\n\
-        export fn on_press() void { names.spi_adc.transfer(&.{1}, &.{}) catch {}; names.pwm_dimmer.duty(9); names.pwm_dimmer.pulseUs(1); names.lamp.toggle(); names.n74hc595_data.direction(true); }\n\
+        export fn on_press() void { names.spi_adc.transfer(&.{1}, &.{}) catch {}; names.pwm_dimmer.duty(9); names.pwm_dimmer.pulseUs(1); names.uart_meter.write(&.{1}) catch {}; _ = names.uart_meter.read(&.{}); names.lamp.toggle(); names.n74hc595_data.direction(true); }\n\
         export fn dim(level: u8, fast: bool) u16 {\n\
         names.lamp.set(level > 9 or fast); return @as(u16, names.lamp.line) + @intFromBool(names.@\"switch\".get()); }\n\
         comptime { _ = @as(*const names.exports.Dim, &dim); _ = @as(*const names.exports.OnPress, &on_press); }\n";
@@ -190,10 +194,10 @@ fn a_file_of_zig_compiles_and_holds_functions() {
 
 #[test]
 fn a_file_of_assemblyscript_compiles_and_holds_functions() {
-    let source = "import { lamp, switch_, n74hc595_data, i2c_temp, spi_adc, pwm_dimmer, Dim } from \"./names\";\n\
+    let source = "import { lamp, switch_, n74hc595_data, i2c_temp, spi_adc, pwm_dimmer, uart_meter, Dim } from \"./names\";\n\
         export function on_press(): void { lamp.toggle(); n74hc595_data.direction(true); }\n\
         export function dim(level: u8, fast: bool): u16 {\n\
-        lamp.set(level > 9 || fast); i2c_temp.writeRead(0, 0, 0, 0); spi_adc.transfer(0, 0, 0, 0); pwm_dimmer.duty(9); pwm_dimmer.pulseUs(1); return <u16>(lamp.line + i32(switch_.get())); }\n\
+        lamp.set(level > 9 || fast); i2c_temp.writeRead(0, 0, 0, 0); spi_adc.transfer(0, 0, 0, 0); pwm_dimmer.duty(9); pwm_dimmer.pulseUs(1); uart_meter.write(0, uart_meter.read(0, 1)); return <u16>(lamp.line + i32(switch_.get())); }\n\
         const held: Dim = dim;\nexport function same(): bool { return held(1, true) == 17; }\n";
     let arguments = ["panel.ts", "--outFile", "panel.wasm", "--runtime", "stub", "--use", "abort="];
     holds(

@@ -293,6 +293,11 @@ fn imports(engine: &Engine) -> Result<Linker<Host>, wasmi::Error> {
     for name in ["duty", "pulse_us"] {
         linker.func_wrap("pwm", name, |_: Guest<'_>, _: u32, _: u32| Err::<(), _>(stop("bad_argument")))?;
     }
+    for name in ["write", "read"] {
+        linker.func_wrap("uart", name, |_: Guest<'_>, _: u32, _: u32, _: u32| {
+            Err::<u32, _>(stop("bad_argument"))
+        })?;
+    }
     linker.func_wrap("spi", "transfer", |_: Guest<'_>, _: u32, _: u32, _: u32, _: u32, _: u32| {
         Err::<u32, _>(stop("bad_argument"))
     })?;

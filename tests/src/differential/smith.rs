@@ -39,8 +39,9 @@ pub(super) fn all_imports() -> Vec<u8> {
 /// does not compile (X1306).
 fn imports_without_devices() -> Vec<u8> {
     let functions = HostFunction::ALL.iter().map(|function| function.row());
-    let imports = functions
-        .filter(|row| !matches!(row.capability, Capability::I2c | Capability::Spi | Capability::Pwm));
+    let imports = functions.filter(|row| {
+        !matches!(row.capability, Capability::I2c | Capability::Spi | Capability::Pwm | Capability::Uart)
+    });
     let text: String = imports.map(|row| row.import().to_string()).collect();
     wat::parse_str(format!("(module {text})")).expect("it is valid")
 }

@@ -275,6 +275,11 @@ fn imports(engine: &Engine) -> Result<Linker<Board>> {
     for name in ["duty", "pulse_us"] {
         linker.func_wrap("pwm", name, move |_: Host<'_>, _: u32, _: u32| Err::<(), _>(stop(BAD_ARGUMENT)))?;
     }
+    for name in ["write", "read"] {
+        linker.func_wrap("uart", name, move |_: Host<'_>, _: u32, _: u32, _: u32| {
+            Err::<u32, _>(stop(BAD_ARGUMENT))
+        })?;
+    }
     linker.func_wrap("spi", "transfer", move |_: Host<'_>, _: u32, _: u32, _: u32, _: u32, _: u32| {
         Err::<u32, _>(stop(BAD_ARGUMENT))
     })?;

@@ -1,7 +1,7 @@
 //! The longest that transfers of the declared devices take.
 
 use xmap_abi::{Capability, HostFunction};
-use xmap_image::{I2cRow, Image, SpiRow};
+use xmap_image::{I2cRow, Image, SpiRow, UartRow};
 
 use crate::manifest::Manifest;
 
@@ -10,22 +10,24 @@ use crate::manifest::Manifest;
 pub struct BusTimes {
     i2c: Vec<u32>,
     spi: Vec<u32>,
+    uart: Vec<u32>,
 }
 
 impl BusTimes {
     /// Those of a module without devices.
-    pub const NONE: Self = Self { i2c: Vec::new(), spi: Vec::new() };
+    pub const NONE: Self = Self { i2c: Vec::new(), spi: Vec::new(), uart: Vec::new() };
 
     /// Those of the devices of an image.
     pub fn of(image: &Image<'_>) -> Self {
-        Self::of_rows(image.i2c(), image.spi())
+        Self::of_rows(image.i2c(), image.spi(), image.uart())
     }
 
     /// Those of these devices.
-    pub fn of_rows(i2c: &[I2cRow], spi: &[SpiRow]) -> Self {
+    pub fn of_rows(i2c: &[I2cRow], spi: &[SpiRow], uart: &[UartRow]) -> Self {
         Self {
             i2c: i2c.iter().map(I2cRow::worst_us).collect(),
             spi: spi.iter().map(SpiRow::timeout_us).collect(),
+            uart: uart.iter().map(UartRow::worst_us).collect(),
         }
     }
 
@@ -34,17 +36,18 @@ impl BusTimes {
         Self {
             i2c: manifest.i2c.iter().map(|device| device.row.worst_us()).collect(),
             spi: manifest.spi.iter().map(|device| device.row.timeout_us()).collect(),
+            uart: manifest.uart.iter().map(|device| device.row.worst_us()).collect(),
         }
     }
 
     /// Returns whether there are no devices.
     pub fn is_empty(&self) -> bool {
-        self.i2c.is_empty() && self.spi.is_empty()
+        self.i2c.is_empty() && self.spi.is_empty() && self.uart.is_empty()
     }
 
     /// Returns the longest that a transfer of any device takes.
     pub fn longest_of_all_us(&self) -> u64 {
-        self.i2c.iter().chain(&self.spi).max().copied().unwrap_or(0).into()
+        self.i2c.iter().chain(&self.spi).chain(&self.uart).max().copied().unwrap_or(0).into()
     }
 
     /// Returns the longest that a call of a host function takes: with the device of this index, else with
@@ -53,6 +56,7 @@ impl BusTimes {
         let times = match function.row().capability {
             Capability::I2c => &self.i2c[..],
             Capability::Spi => &self.spi,
+            Capability::Uart => &self.uart,
             _ => &[],
         };
         let known = index.and_then(|index| times.get(index as usize)).map(std::slice::from_ref);

@@ -374,7 +374,7 @@ mod tests {
         let call = Op::HostCall.abc(1, xmap_abi::HostFunction::I2cWriteRead as u8, 0);
         let rows =
             [I2cRow::new(1, 0x48, 400_000, [1, 2], 1_000), I2cRow::new(1, 0x50, 100_000, [8, 8], 9_000)];
-        let buses = BusTimes::of_rows(&rows, &[SpiRow::new([0; 3], 1_000_000, 4, 700)]);
+        let buses = BusTimes::of_rows(&rows, &[SpiRow::new([0; 3], 1_000_000, 4, 700)], &[]);
         // The device stands behind the base.
         let known = |index| vec![Op::Const32.a16(2, index), call, call, Op::Ret.abc(0, 0, 0)];
         let functions = [function(known(0)), function(known(1)), function(vec![call, Op::Ret.abc(0, 0, 0)])];

@@ -22,12 +22,19 @@ pub(super) fn select(
         to.pins.range(function, start, len, offset)?;
     }
     if let Cost::Transfer { device, write, read } = function.row().cost {
-        let lengths = [write[1], read[1]].map(|len| constant(len.into()));
+        let ranges = [Some(write), read];
+        let lengths = ranges.map(|range| range.and_then(|[_, len]| constant(len.into())));
         to.pins.transfer(function, constant(device.into()), lengths, offset)?;
-        for ([start, _], len) in [write, read].into_iter().zip(lengths) {
-            if let (Some(start), Some(len)) = (constant(start.into()), len) {
+        for (range, len) in ranges.into_iter().zip(lengths) {
+            if let (Some(start), Some(len)) = (range.and_then(|[start, _]| constant(start.into())), len) {
                 to.pins.range(function, start, len, offset)?;
             }
+        }
+    }
+    if function == HostFunction::UartRead {
+        to.pins.transfer(function, constant(0), [None, None], offset)?;
+        if let (Some(start), Some(len)) = (constant(1), constant(2)) {
+            to.pins.range(function, start, len, offset)?;
         }
     }
     if function.row().capability == Capability::Pwm {

@@ -41,6 +41,7 @@ impl Manifest {
             i2c: Vec::new(),
             spi: Vec::new(),
             pwm: Vec::new(),
+            uart: Vec::new(),
             exports: None,
             limits: Limits {
                 max_bytes: nowhere(board.limits.image_bytes as u32),

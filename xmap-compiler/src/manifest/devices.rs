@@ -8,7 +8,7 @@ use xmap_boards::{Board, Line};
 use xmap_image::{Claim, Extension, limits::MAX_BUS_TIMEOUT_US};
 
 use super::{
-    At, I2cDevice, Manifest, Pin, PwmChannel, SpiDevice,
+    At, I2cDevice, Manifest, Pin, PwmChannel, SpiDevice, Uart,
     measure::TIMEOUT,
     reader::{Reader, Table},
 };
@@ -35,6 +35,14 @@ impl Device<'_> {
             return format!("the line of PWM channel {number}");
         }
         let role = match self.claim.section {
+            Extension::Uart => {
+                let port = board.uart_port(number);
+                return match port {
+                    Some(port) if port.tx == line => format!("the sending line (TXD) of UART {number}"),
+                    Some(port) if port.rx == line => format!("the receiving line (RXD) of UART {number}"),
+                    _ => format!("the line of UART {number} that drives its bus (DE)"),
+                };
+            }
             Extension::Spi => {
                 let bus = board.spi_bus(number);
                 let is = |of: fn(&xmap_boards::SpiBus) -> Line| bus.is_some_and(|bus| of(bus) == line);
@@ -61,6 +69,7 @@ pub(super) fn all<'m>(
     i2c: &'m [I2cDevice],
     spi: &'m [SpiDevice],
     pwm: &'m [PwmChannel],
+    uart: &'m [Uart],
 ) -> Vec<Device<'m>> {
     let i2c = i2c.iter().filter_map(|device| {
         let claim = device.row.claim(board.id)?;
@@ -74,13 +83,17 @@ pub(super) fn all<'m>(
         let claim = channel.row.claim(board.id)?;
         Some(Device { kind: "pwm", name: &channel.name, place: &channel.line.span, claim })
     });
-    i2c.chain(spi).chain(pwm).collect()
+    let uart = uart.iter().filter_map(|port| {
+        let claim = port.row.claim(board.id)?;
+        Some(Device { kind: "uart", name: &port.name, place: &port.port.span, claim })
+    });
+    i2c.chain(spi).chain(pwm).chain(uart).collect()
 }
 
 impl Manifest {
     /// Returns the devices on buses and the channels, kind by kind.
     pub fn devices(&self) -> Vec<Device<'_>> {
-        all(self.board(), &self.i2c, &self.spi, &self.pwm)
+        all(self.board(), &self.i2c, &self.spi, &self.pwm, &self.uart)
     }
 }
 
@@ -126,7 +139,7 @@ pub(super) fn check(reader: &mut Reader<'_>, board: &Board, devices: &[Device<'_
         let Some(device) = devices.iter().find(|device| device.claim.lines.contains(line)) else { continue };
         let message = format!("line {line} is {}", device.role(board, line));
         let what = match device.claim.section {
-            Extension::Pwm => format!("{} {} has it", device.kind, device.name.value),
+            Extension::Pwm | Extension::Uart => format!("{} {} has it", device.kind, device.name.value),
             _ => format!("{} {} is on bus {}", device.kind, device.name.value, device.claim.bus),
         };
         let note = (reader.place(device.place), what);

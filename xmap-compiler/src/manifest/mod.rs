@@ -22,6 +22,7 @@ mod resolve;
 mod schema;
 mod spi;
 mod toml_errors;
+mod uart;
 mod value;
 mod wasi;
 
@@ -47,6 +48,7 @@ pub use pwm::PwmChannel;
 pub use resolve::{ExportedFunction, MappedExport, WasmTy, resolve_exports};
 pub use schema::schema;
 pub use spi::SpiDevice;
+pub use uart::Uart;
 pub use value::{Owner, Param, Typed, Value, ValueRange};
 pub use wasi::Wasi;
 
@@ -91,6 +93,8 @@ pub struct Manifest {
     pub spi: Vec<SpiDevice>,
     /// The PWM channels, in the order of the manifest: their indices.
     pub pwm: Vec<PwmChannel>,
+    /// The serial ports, in the order of the manifest: their indices.
+    pub uart: Vec<Uart>,
     /// The exports in the order of the manifest; `None` maps every exported function.
     pub exports: Option<Vec<Export>>,
     /// What the module may use.

@@ -8,7 +8,7 @@ use super::{
     measure::{MAX_BYTES, MEMORY_BYTES, WAITS},
     pins, policy, pwm,
     reader::{Reader, Table},
-    spi, wasi,
+    spi, uart, wasi,
 };
 use crate::{diagnostic::Code, names};
 
@@ -16,8 +16,8 @@ pub(super) fn tables(reader: &mut Reader<'_>, root: &Table<'_>) -> Option<Manife
     reader.only(
         root,
         &[
-            "module", "build", "pins", "i2c", "spi", "pwm", "exports", "limits", "policy", "keep", "clock",
-            "wasi", "hooks",
+            "module", "build", "pins", "i2c", "spi", "pwm", "uart", "exports", "limits", "policy", "keep",
+            "clock", "wasi", "hooks",
         ],
     );
     if !root.has("module") && !reader.is_meant(root, "module") {
@@ -43,7 +43,8 @@ pub(super) fn tables(reader: &mut Reader<'_>, root: &Table<'_>) -> Option<Manife
     let i2c = i2c::parse(reader, root, board_of_pins);
     let spi = spi::parse(reader, root, board_of_pins);
     let pwm = pwm::parse(reader, root, board_of_pins);
-    devices::check(reader, board_of_pins, &devices::all(board_of_pins, &i2c, &spi, &pwm), &pins);
+    let uart = uart::parse(reader, root, board_of_pins);
+    devices::check(reader, board_of_pins, &devices::all(board_of_pins, &i2c, &spi, &pwm, &uart), &pins);
     let exports = reader.sub_table(root, "exports", "[exports]".into()).map(|table| {
         let namespace = namespace.as_ref().map_or("default", |n| n.value.as_str());
         let lines = exports::Lines { pins: &pins, all: all_pins, board: board_of_pins };
@@ -72,6 +73,7 @@ pub(super) fn tables(reader: &mut Reader<'_>, root: &Table<'_>) -> Option<Manife
         i2c,
         spi,
         pwm,
+        uart,
         exports,
         limits,
         policy,

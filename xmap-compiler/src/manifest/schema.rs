@@ -6,6 +6,7 @@ use xmap_boards::{BOARDS, LAST_LINE};
 use xmap_image::FULL_DUTY;
 use xmap_image::limits::{
     DEFAULT_FUEL, DEFAULT_IMAGE_BYTES, DEFAULT_TIME_US, I2C_ADDRESSES, MAX_I2C_BYTES, MAX_SPI_BYTES,
+    MAX_UART_BYTES, UART_BAUD,
 };
 
 use super::build::BINDINGS;
@@ -116,6 +117,24 @@ pub fn schema() -> String {
     );
     let mut pwm = object("A PWM channel that the module sets.", pwm);
     pwm["required"] = json!(["line"]);
+    let mut uart = Map::new();
+    uart.insert("port".into(), whole("The number of the port.", 0, u8::MAX.into()));
+    let [slowest, fastest] = [UART_BAUD.start(), UART_BAUD.end()].map(|baud| u64::from(*baud));
+    uart.insert("baud".into(), whole("Bits in a second.", slowest, fastest));
+    uart.insert(
+        "format".into(),
+        json!({
+            "description": "Data bits, parity, stop bits: 8N1 unless set.",
+            "type": "string", "pattern": "^[78][NEOneo][12]$",
+        }),
+    );
+    let most = MAX_UART_BYTES as u64;
+    uart.insert("write_max".into(), whole("Bytes that a write has at most, 256 unless set.", 1, most));
+    uart.insert("rx_buffer".into(), whole("Received bytes that wait at most, 256 unless set.", 1, most));
+    let de = whole("The line that is high while the port sends.", 0, LAST_LINE.into());
+    uart.insert("rs485".into(), table("The port drives an RS-485 bus.", [("de", de)], &["de"]));
+    let mut uart = object("A serial port of the module.", uart);
+    uart["required"] = json!(["port", "baud"]);
     let mut on = Map::new();
     on.insert(
         "pin".into(),
@@ -243,6 +262,10 @@ pub fn schema() -> String {
                 "description": "The PWM channels, by their names.", "type": "object",
                 "additionalProperties": pwm,
             },
+            "uart": {
+                "description": "The serial ports, by their names.", "type": "object",
+                "additionalProperties": uart,
+            },
             "exports": {
                 "description": "The mapped functions, by their names in the module.", "type": "object",
                 "additionalProperties": export,
@@ -349,6 +372,11 @@ mod tests {
             ),
             ("[spi]\na = { qqqqqqqqqqqqqqq = 1 }", "/properties/spi/additionalProperties"),
             ("[pwm]\na = { qqqqqqqqqqqqqqq = 1 }", "/properties/pwm/additionalProperties"),
+            ("[uart]\na = { qqqqqqqqqqqqqqq = 1 }", "/properties/uart/additionalProperties"),
+            (
+                "[uart]\na = { rs485 = { qqqqqqqqqqqqqqq = 1 } }",
+                "/properties/uart/additionalProperties/properties/rs485",
+            ),
             ("[exports]\na = { qqqqqqqqqqqqqqq = 1 }", "/properties/exports/additionalProperties"),
             (
                 "[exports]\na = { on = { qqqqqqqqqqqqqqq = 1 } }",

@@ -1,7 +1,7 @@
 //! Steps about the devices on simulated buses: chips are connected, set, asked and disturbed.
 
 use xmap_boards::Line;
-use xmap_image::Image;
+use xmap_image::{Image, UartRow};
 
 use super::read::{nearest, time};
 use super::words::{Place, Words};
@@ -59,6 +59,8 @@ pub enum ChipPlace {
     },
     /// A PWM channel, whose line this is.
     Pwm(Line),
+    /// A serial port, as it is declared.
+    Uart(UartRow),
 }
 
 /// A ready chip.
@@ -146,9 +148,10 @@ pub(super) fn read(command: &str, image: &Image<'_>, words: &mut Words<'_>) -> P
         let line = row.line(image.board())?.line;
         Some((image.pwm_name(row), ChipPlace::Pwm(line)))
     });
-    let Some((_, at)) = i2c.clone().chain(spi.clone()).chain(pwm.clone()).find(|(known, _)| *known == name)
-    else {
-        let names = i2c.chain(spi).chain(pwm).map(|(name, _)| name);
+    let uart = image.uart().iter().map(|row| (image.uart_name(row), ChipPlace::Uart(*row)));
+    let all = i2c.chain(spi).chain(pwm).chain(uart);
+    let Some((_, at)) = all.clone().find(|(known, _)| *known == name) else {
+        let names = all.map(|(name, _)| name);
         let kind = ScriptErrorKind::Device { found: name.to_owned(), nearest: nearest(name, names) };
         return Err((column, kind));
     };
@@ -177,7 +180,7 @@ fn chip(words: &mut Words<'_>, at: ChipPlace) -> Place<Chip> {
     let fits = |chip: Chip| match at {
         ChipPlace::I2c { .. } => chip.device().is_some(),
         ChipPlace::Spi { .. } => chip.spi_device().is_some(),
-        ChipPlace::Pwm(_) => false,
+        ChipPlace::Pwm(_) | ChipPlace::Uart(_) => false,
     };
     let found = CHIPS.iter().find(|(name, chip)| *name == word && fits(*chip)).map(|(_, chip)| *chip);
     found.ok_or_else(|| (column, ScriptErrorKind::Word { expected: EXPECTED, found: word.to_owned() }))

@@ -11,9 +11,9 @@ use super::{Done, output};
 /// Write constants and typed functions for the names of a manifest
 ///
 /// For the source of a panel: a constant and functions for each line of [pins] that has a name and for each
-/// device of [i2c] and [spi] and channel of [pwm], and the types of the functions of [exports], so that no
-/// number stands twice and a function with other types than the manifest says does not compile. docs/guest.md
-/// says how each language takes it.
+/// device of [i2c] and [spi], channel of [pwm] and port of [uart], and the types of the functions of
+/// [exports], so that no number stands twice and a function with other types than the manifest says does not
+/// compile. docs/guest.md says how each language takes it.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:

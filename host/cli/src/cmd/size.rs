@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use serde_json::{Value as Json, json};
 use xmap_compiler::diagnostic::{Code, Diagnostic, Place};
 use xmap_compiler::report::{How, Report};
-use xmap_image::{Extension, I2cRow, PwmRow, Section, SpiRow};
+use xmap_image::{Extension, I2cRow, PwmRow, Section, SpiRow, UartRow};
 use xmap_project::treemap;
 use xmap_trust::SEAL_WORDS;
 
@@ -118,6 +118,16 @@ pub(super) fn object(report: &Report, name: &str) -> Json {
             })
         };
         object["spi"] = report.spi.iter().map(device).collect();
+    }
+    if !report.uart.is_empty() {
+        let port = |(name, row): &(String, UartRow)| {
+            json!({
+                "name": name, "port": row.port_number(), "baud": row.baud(), "format": row.format().to_string(),
+                "de": row.de().map(|line| line.number()), "write_max": row.write_max(),
+                "rx_buffer": row.rx_buffer(), "worst_us": row.worst_us(),
+            })
+        };
+        object["uart"] = report.uart.iter().map(port).collect();
     }
     if !report.pwm.is_empty() {
         let channel = |(name, row): &(String, PwmRow)| {

@@ -248,6 +248,7 @@ pub(super) fn extension_name(section: Extension) -> &'static str {
         Extension::I2cRegisters => "i2c registers",
         Extension::Spi => "spi",
         Extension::Pwm => "pwm",
+        Extension::Uart => "uart",
         Extension::Contracts => "contracts",
         Extension::Zone => "zone",
     }

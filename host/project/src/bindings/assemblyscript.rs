@@ -21,6 +21,9 @@ pub(super) fn write(names: &Names<'_>) -> String {
     if !names.channels.is_empty() {
         uses.push("pwm");
     }
+    if !names.ports.is_empty() {
+        uses.push("uart");
+    }
     let mut out = format!("// {}\n", names.title);
     if !uses.is_empty() {
         out += &format!("import {{ {} }} from \"./xmap\";\n", uses.join(", "));
@@ -63,6 +66,14 @@ pub(super) fn write(names: &Names<'_>) -> String {
              {INLINE}  export function duty(value: u16): void {{\n    pwm.duty(channel, value);\n  }}\n\n\
              {INLINE}  export function pulseUs(us: u32): void {{\n    pwm.pulseUs(channel, us);\n  }}\n}}\n",
             channel.index, channel.word
+        ));
+    }
+    for port in &names.ports {
+        push(format!(
+            "\n/** Serial port {0}. */\nexport namespace uart_{1} {{\n  export const device: i32 = {0};\n\n\
+             {INLINE}  export function write(ptr: usize, len: i32): i32 {{\n    return uart.write(device, ptr, len);\n  }}\n\n\
+             {INLINE}  export function read(ptr: usize, len: i32): i32 {{\n    return uart.read(device, ptr, len);\n  }}\n}}\n",
+            port.index, port.word
         ));
     }
     let types: Vec<String> = names.exports.iter().filter_map(of).collect();

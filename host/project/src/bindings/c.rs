@@ -65,6 +65,19 @@ pub(super) fn write(names: &Names<'_>) -> String {
             "static inline void {word}_pulse_us(uint32_t us) {{ xmap_pwm_pulse_us({constant}, us); }}\n"
         ));
     }
+    for port in &names.ports {
+        let (word, index) = (&port.word, port.index);
+        let constant = format!("UART_{}", word.to_ascii_uppercase());
+        push(format!("\n/* Serial port {index}. */\nenum {{ {constant} = {index} }};\n"));
+        push(format!(
+            "static inline int32_t {word}_write(const void *ptr, uint32_t len) {{\n    \
+             return xmap_uart_write({constant}, ptr, len);\n}}\n"
+        ));
+        push(format!(
+            "static inline int32_t {word}_read(void *ptr, uint32_t len) {{\n    \
+             return xmap_uart_read({constant}, ptr, len);\n}}\n"
+        ));
+    }
     let prototypes: Vec<String> = names.exports.iter().filter_map(prototype).collect();
     if !prototypes.is_empty() {
         push("\n/* Functions of [exports]: a definition that differs does not compile. */\n".into());

@@ -71,7 +71,8 @@ struct Names<'m> {
     module: String,
     lines: Vec<LineName>,
     devices: Vec<DeviceName>,
-    channels: Vec<ChannelName>,
+    channels: Vec<IndexName>,
+    ports: Vec<IndexName>,
     exports: Vec<Export<'m>>,
 }
 
@@ -100,8 +101,8 @@ struct DeviceName {
     index: usize,
 }
 
-/// A PWM channel.
-struct ChannelName {
+/// A PWM channel, or a serial port.
+struct IndexName {
     word: String,
     index: usize,
 }
@@ -164,8 +165,9 @@ impl<'m> Names<'m> {
             devices.push(DeviceName { kind, word, index });
         }
         let channels = manifest.pwm.iter().enumerate();
-        let channels =
-            channels.map(|(index, channel)| ChannelName { word: word(&channel.name.value), index });
+        let channels = channels.map(|(index, channel)| IndexName { word: word(&channel.name.value), index });
+        let ports = manifest.uart.iter().enumerate();
+        let ports = ports.map(|(index, port)| IndexName { word: word(&port.name.value), index });
         let exports = manifest.exports.iter().flatten().filter_map(|export| {
             // A handler has no types; neither has what says none.
             let handler = export.on.is_some();
@@ -191,6 +193,7 @@ impl<'m> Names<'m> {
             lines: lines.collect(),
             devices,
             channels: channels.collect(),
+            ports: ports.collect(),
             exports: exports.collect(),
         }
     }

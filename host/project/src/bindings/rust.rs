@@ -48,6 +48,15 @@ pub(super) fn write(names: &Names<'_>) -> String {
             channel.index, channel.word
         ));
     }
+    for port in &names.ports {
+        push(format!(
+            "\n/// Serial port {0}.\npub mod uart_{1} {{\n    use xmap_guest::uart;\n\n    \
+             pub const DEVICE: i32 = {0};\n\n    #[inline]\n    \
+             pub fn write(bytes: &[u8]) -> Result<(), uart::Error> {{\n        uart::write(DEVICE, bytes)\n    }}\n\n    \
+             #[inline]\n    pub fn read(buffer: &mut [u8]) -> usize {{\n        uart::read(DEVICE, buffer)\n    }}\n}}\n",
+            port.index, port.word
+        ));
+    }
     let checks: Vec<String> = names.exports.iter().filter_map(check).collect();
     if !checks.is_empty() {
         push(format!(

@@ -50,6 +50,15 @@ pub(super) fn write(names: &Names<'_>) -> String {
             channel.index, channel.word
         ));
     }
+    for port in &names.ports {
+        push(format!(
+            "\n/// Serial port {0}.\npub const uart_{1} = struct {{\n    pub const device: i32 = {0};\n    \
+             pub inline fn write(bytes: []const u8) xmap.BusError!void {{\n        \
+             return xmap.uartWrite(device, bytes);\n    }}\n    \
+             pub inline fn read(buffer: []u8) usize {{\n        return xmap.uartRead(device, buffer);\n    }}\n}};\n",
+            port.index, port.word
+        ));
+    }
     let types: Vec<String> = names.exports.iter().filter_map(of).collect();
     if !types.is_empty() {
         push(
