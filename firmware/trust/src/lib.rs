@@ -31,7 +31,7 @@ pub use ops::class_of;
 pub use pieces::{Piece, Pieces, pieces};
 pub use policy::{
     HashPin, MAX_KEY_MODULES, MAX_KEYS, MAX_ORIGINS, MAX_POLICY_BYTES, MAX_RULES, MinimumVersion,
-    POLICY_FORMAT, POLICY_MAGIC, PolicyError, TrustPolicy, TrustedKey, open_policy,
+    POLICY_FORMAT, POLICY_MAGIC, PolicyError, TrustPolicy, TrustedKey, open_policy, peek_policy,
 };
 pub use reject::Reject;
 pub use seal::{

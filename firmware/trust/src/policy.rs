@@ -175,20 +175,7 @@ impl PolicyError {
 /// # Panics
 /// Never, for any bytes.
 pub fn open_policy(bytes: &[u8], root: &PublicKey, have: u32) -> Result<TrustPolicy, PolicyError> {
-    let head = bytes.first_chunk::<HEAD>().ok_or(PolicyError::Form)?;
-    if head[..4] != POLICY_MAGIC {
-        return Err(PolicyError::Form);
-    }
-    let format = u16::from_le_bytes([head[4], head[5]]);
-    if format != POLICY_FORMAT {
-        return Err(PolicyError::Format(format));
-    }
-    let len = u32::from_le_bytes([head[8], head[9], head[10], head[11]]) as usize;
-    let (signed, signature) = bytes.split_last_chunk::<SIGNATURE>().ok_or(PolicyError::Form)?;
-    let block = signed.get(HEAD..).ok_or(PolicyError::Form)?;
-    if bytes.len() > MAX_POLICY_BYTES || block.len() != len || head[6..8] != [0, 0] {
-        return Err(PolicyError::Form);
-    }
+    let Frame { signed, block, signature } = Frame::of(bytes)?;
     if !root.verifies(signed, signature) {
         return Err(PolicyError::BadSignature);
     }
@@ -197,6 +184,43 @@ pub fn open_policy(bytes: &[u8], root: &PublicKey, have: u32) -> Result<TrustPol
         return Err(PolicyError::Rollback { found: policy.version, have });
     }
     Ok(policy)
+}
+
+/// Reads a signed policy, whoever has signed it: for a look at what is in one. No device goes by it.
+///
+/// # Errors
+/// [`PolicyError::Form`], [`PolicyError::Format`], [`PolicyError::Content`].
+pub fn peek_policy(bytes: &[u8]) -> Result<TrustPolicy, PolicyError> {
+    decode(Frame::of(bytes)?.block).ok_or(PolicyError::Content)
+}
+
+/// The parts of a signed policy.
+struct Frame<'b> {
+    /// What is signed: the head and the block.
+    signed: &'b [u8],
+    /// The content.
+    block: &'b [u8],
+    signature: &'b [u8; SIGNATURE],
+}
+
+impl<'b> Frame<'b> {
+    fn of(bytes: &'b [u8]) -> Result<Self, PolicyError> {
+        let head = bytes.first_chunk::<HEAD>().ok_or(PolicyError::Form)?;
+        if head[..4] != POLICY_MAGIC {
+            return Err(PolicyError::Form);
+        }
+        let format = u16::from_le_bytes([head[4], head[5]]);
+        if format != POLICY_FORMAT {
+            return Err(PolicyError::Format(format));
+        }
+        let len = u32::from_le_bytes([head[8], head[9], head[10], head[11]]) as usize;
+        let (signed, signature) = bytes.split_last_chunk::<SIGNATURE>().ok_or(PolicyError::Form)?;
+        let block = signed.get(HEAD..).ok_or(PolicyError::Form)?;
+        if bytes.len() > MAX_POLICY_BYTES || block.len() != len || head[6..8] != [0, 0] {
+            return Err(PolicyError::Form);
+        }
+        Ok(Self { signed, block, signature })
+    }
 }
 
 /// Reads what is signed.

@@ -9,7 +9,7 @@ use tempfile::NamedTempFile;
 use tiny_mapper::TrapCode;
 use xmap_abi::HostFunction;
 use xmap_boards::RPI4B;
-use xmap_client::{Client, Outcome, PortName};
+use xmap_client::{Client, Outcome, PortName, run_call};
 use xmap_compiler::compile::compile;
 use xmap_compiler::manifest::Manifest;
 use xmap_link::Export;
@@ -55,6 +55,25 @@ fn random_numbers_come_from_the_seed_of_the_start() {
     words.sort_unstable();
     words.dedup();
     assert_eq!(words.len(), 3);
+}
+
+#[test]
+fn text_of_a_host_lands_in_the_module() {
+    const MANIFEST: &str = "module = { name = \"echo\", board = \"rpi4b\", wasm = \"echo.wasm\" }\n\
+                            exports = { echo = { params = [\"text: str\"], results = [\"str\"] } }\n";
+    const ECHO: &str = r#"(module (memory 1)
+        (func (export "on_arguments") (param i32) (result i32) (i32.const 1024))
+        (func (export "echo") (param i32 i32) (result i32 i32) (local.get 0) (local.get 1)))"#;
+    let manifest = Manifest::parse("panel.toml", MANIFEST).unwrap_or_else(|e| panic!("{e}"));
+    let compiled = compile(&manifest, &wat::parse_str(ECHO).unwrap()).unwrap_or_else(|e| panic!("{e}"));
+    let mut panel = NamedTempFile::new().unwrap();
+    panel.write_all(&bytes(&compiled.words)).unwrap();
+    let machine = Machine { panel: Some(panel.path()), ..Machine::new(flashed()) };
+    let emulator = machine.start().unwrap_or_else(|error| panic!("{error:#}"));
+    let port = PortName::Tcp { host: "127.0.0.1".into(), port: emulator.listen().unwrap() };
+    let mut client = Client::connect(&port, &patient()).unwrap_or_else(|error| panic!("{error}"));
+    let called = run_call(&mut client, "echo", &["gr\u{fc}n".into()]).unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!(called.to_string(), "echo -> \"gr\u{fc}n\"");
 }
 
 #[test]

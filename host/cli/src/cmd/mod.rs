@@ -38,6 +38,7 @@ mod reset;
 mod rollback;
 mod schema;
 mod sign;
+mod signed_policy;
 mod sim;
 mod size;
 mod status;

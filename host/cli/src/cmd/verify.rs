@@ -10,24 +10,26 @@ use xmap_compiler::map::hex;
 use xmap_compiler::policy;
 use xmap_image::{Extension, FORMAT, Image, Op, Section, Word, decode};
 use xmap_keys as keys;
-use xmap_trust::{Reject, Seal, SealError, TrustPolicy, check_sealed, sealed};
+use xmap_trust::{POLICY_MAGIC, PublicKey, Reject, Seal, SealError, TrustPolicy, check_sealed, sealed};
 
 use super::asks::facts;
 use super::load::{self, Loaded};
-use super::{Done, clean::one_line, output::count};
+use super::{Done, clean::one_line, output::count, signed_policy};
 
 /// Check every byte of an image, and show what it may do to the board
 ///
 /// An image that passes is what a device accepts: every op, branch, register, mask and section bound
-/// is checked, and the content hash. The images of a bundle are held against each other, too.
+/// is checked, and the content hash. The images of a bundle are held against each other, too. Of a signed
+/// policy it shows what it allows, and with --root whether that key has signed it.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
   xmap verify panel.xmap
   xmap verify /media/boot/panel.xmap     after a copy
-  xmap verify panel.xmap --policy policy.toml --origin usb --have 7")]
+  xmap verify panel.xmap --policy policy.toml --origin usb --have 7
+  xmap verify panel.policy --root 8a88e3dd...     a policy of `xmap policy sign`")]
 pub(super) struct Args {
-    /// An image or a bundle (.xmap)
+    /// An image or a bundle (.xmap), or a signed policy
     file: PathBuf,
     /// Hold the image and its seal against this policy (policy.toml); the last line is the verdict
     #[arg(long, value_name = "FILE")]
@@ -38,10 +40,25 @@ pub(super) struct Args {
     /// The highest version of the module that the device has seen
     #[arg(long, value_name = "VERSION", requires = "policy", default_value_t = 0)]
     have: u32,
+    /// The public root key that a signed policy is held against: 64 hexadecimal digits
+    #[arg(long, value_name = "KEY", conflicts_with = "policy", value_parser = root)]
+    root: Option<PublicKey>,
+}
+
+fn root(text: &str) -> Result<PublicKey, String> {
+    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+    let byte = |pair: &[u8; 2]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
+    let bytes: Option<Vec<u8>> = pairs.iter().map(byte).collect();
+    let key =
+        bytes.filter(|_| rest.is_empty() && !text.contains('+')).and_then(|bytes| bytes.try_into().ok());
+    key.map(PublicKey).ok_or_else(|| "a public key has 64 hexadecimal digits".to_string())
 }
 
 pub(super) fn run(args: &Args, out: &mut dyn Write) -> Done {
     let bytes = input::read_at_most(&args.file, input::MAX_IMAGES_BYTES)?;
+    if args.policy.is_none() && (args.root.is_some() || bytes.starts_with(&POLICY_MAGIC)) {
+        return signed_policy::show(&args.file, &bytes, args.root.as_ref(), out);
+    }
     if let Some(path) = &args.policy {
         judge(args, &keys::read_policy(path)?, &bytes, out)?;
     }
