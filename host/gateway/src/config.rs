@@ -14,6 +14,7 @@ use xmap_compiler::input;
 use xmap_keys::roles::read_role_key;
 use xmap_link::Pattern;
 
+use crate::fleet::{self, FleetConfig};
 use crate::panel::{Panel, load};
 use crate::tls;
 use crate::tokens::{Token, Tokens};
@@ -37,6 +38,8 @@ pub struct Config {
     pub tokens: Tokens,
     /// The broker.
     pub mqtt: Option<MqttConfig>,
+    /// The server of rollouts.
+    pub fleet: Option<FleetConfig>,
     /// The gateway's side of TLS.
     pub tls: Option<Arc<ServerConfig>>,
     /// Origins of other pages whose scripts may ask: `https://hall.example`.
@@ -142,8 +145,29 @@ struct File {
     #[serde(default)]
     ha: BTreeMap<String, BTreeMap<String, Entity>>,
     tls: Option<TlsTable>,
+    fleet: Option<FleetTable>,
     #[serde(default)]
     origins: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FleetTable {
+    server: String,
+    #[serde(default = "default_tenant")]
+    tenant: String,
+    token_file: PathBuf,
+    ca: Option<PathBuf>,
+    #[serde(default = "default_state")]
+    state: PathBuf,
+}
+
+fn default_tenant() -> String {
+    "DEFAULT".into()
+}
+
+fn default_state() -> PathBuf {
+    "fleet".into()
 }
 
 #[derive(Deserialize)]
@@ -262,7 +286,8 @@ impl Config {
                 "the scheme, the host and the port where it is not the scheme's: \"https://hall.example\"";
             return Err(wrong(format!("{other:?} is no origin")).help(help.to_string()).into());
         }
-        Ok(Self { listen, devices, tokens, mqtt, tls, origins: file.origins })
+        let fleet = file.fleet.map(|table| table.read(folder, &wrong)).transpose()?;
+        Ok(Self { listen, devices, tokens, mqtt, fleet, tls, origins: file.origins })
     }
 }
 
@@ -381,6 +406,30 @@ impl MqttTable {
             ha: BTreeMap::new(),
             token: Token::of_key("mqtt", &read_role_key(&folder.join(self.key))?, None),
         })
+    }
+}
+
+impl FleetTable {
+    fn read(self, folder: &Path, wrong: &dyn Fn(String) -> Diagnostic) -> Result<FleetConfig, Diagnostic> {
+        let server = self.server.trim_end_matches('/').to_owned();
+        if !fleet::is_server(&server) {
+            let help = "the address of the server's DDI: \"https://hawkbit.example\"".to_string();
+            return Err(wrong(format!("{:?} is no server", self.server)).help(help));
+        }
+        let tls = self.ca.map(|ca| tls::client(&folder.join(ca), None)).transpose()?;
+        if server.starts_with("https:") && tls.is_none() {
+            let help = "`ca` names who has signed the server's certificate".to_string();
+            return Err(wrong("[fleet] with https and without `ca`".into()).help(help));
+        }
+        if !is_name(&self.tenant) {
+            return Err(wrong(format!(
+                "the tenant {:?} is not of letters, digits, `-` and `_`",
+                self.tenant
+            )));
+        }
+        let token = input::read_text(&folder.join(self.token_file), 4096)?.trim().to_owned();
+        let state = folder.join(self.state);
+        Ok(FleetConfig { server, tenant: self.tenant, token, tls, state })
     }
 }
 

@@ -9,6 +9,7 @@
 pub mod calls;
 pub mod config;
 pub mod device;
+pub mod fleet;
 pub mod homeassistant;
 pub mod http;
 pub mod hub;

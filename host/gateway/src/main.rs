@@ -138,11 +138,14 @@ fn config(arguments: &Arguments) -> Result<(Config, Option<String>), Diagnostics
     })?;
     let tokens = Tokens::new(vec![Token::of_text("page", &token)]);
     let origins = arguments.origin.clone();
-    Ok((Config { listen, devices: vec![device], tokens, mqtt: None, tls: None, origins }, Some(token)))
+    Ok((
+        Config { listen, devices: vec![device], tokens, mqtt: None, fleet: None, tls: None, origins },
+        Some(token),
+    ))
 }
 
 async fn serve(config: Config, token: Option<String>) -> Result<(), Diagnostics> {
-    let Config { listen, devices, tokens, mqtt, tls, origins } = config;
+    let Config { listen, devices, tokens, mqtt, fleet, tls, origins } = config;
     let scheme = if tls.is_some() { "https" } else { "http" };
     let listener = TcpListener::bind(listen).await.map_err(|error| refused(listen, &error))?;
     let listen = listener.local_addr().map_err(|error| refused(listen, &error))?;
@@ -157,6 +160,9 @@ async fn serve(config: Config, token: Option<String>) -> Result<(), Diagnostics>
     let app = Arc::new(App::new(devices, tokens, shelf, hub, origins));
     if let Some(mqtt) = mqtt {
         xmap_gateway::mqtt::start(&app, mqtt);
+    }
+    if let Some(fleet) = fleet {
+        xmap_gateway::fleet::start(&app, fleet);
     }
     // The token stands behind the #, which a browser sends to nobody.
     let token = token.map(|token| format!("#{token}")).unwrap_or_default();

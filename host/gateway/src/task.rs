@@ -387,7 +387,10 @@ impl Task {
                 {
                     return Err(breaks(message).into());
                 }
-                self.swap(client, module, &image.image(), seal.as_deref())
+                let swapped = self.swap(client, module, &image.image(), seal.as_deref())?;
+                // Who is answered sees what runs now; a link that broke is noticed by the next look.
+                _ = self.modules(client);
+                Ok(swapped)
             }
             Ask::Hold => {
                 self.hold(client)?;

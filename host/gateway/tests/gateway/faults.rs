@@ -254,7 +254,7 @@ impl Cable {
 }
 
 /// A device behind a socket, for any number of connections one after another.
-fn device(image: Vec<u8>) -> String {
+pub(crate) fn device(image: Vec<u8>) -> String {
     use xmap_gateway::panel::Panel;
     use xmap_gateway::simulated::Simulated;
     let image = xmap_image::OwnedImage::from_bytes(&image).unwrap();

@@ -1,6 +1,7 @@
 //! The gateway as a program, over real sockets.
 
 mod faults;
+mod fleet;
 mod load;
 mod mqtt;
 mod rig;
