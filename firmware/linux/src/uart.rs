@@ -162,7 +162,7 @@ mod tests {
         near.read_exact(&mut got).unwrap();
         assert_eq!(got, all);
         near.write_all(&all).unwrap();
-        let mut got = Vec::new();
+        let mut got: Vec<u8> = Vec::new();
         while got.len() < 256 {
             let count = ports.read(&row, &mut bytes).unwrap();
             got.extend(&bytes[..count]);
