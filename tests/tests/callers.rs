@@ -93,3 +93,52 @@ fn a_trap_before_the_first_op_leaves_the_one_before() {
     };
     assert!(sim.callers(&other).is_empty(), "the stack of one trap is none of another");
 }
+
+/// Panics of Rust and assertions of C, as compilers call them: with constants for text and place.
+const PANICS: &str = r#"(module
+    (import "gpio" "get" (func $get (param i32) (result i32)))
+    (memory 1)
+    (data (i32.const 16) "p.rs\00no lamp\00n < 3\00")
+    (data (i32.const 64) "\10\00\00\00\04\00\00\00\09\00\00\00\3d\00\00\00")
+    (func $_RNvNtCsgXGp5Oqx2Ny_4core9panicking9panic_fmt (param i32 i32 i32) (drop (call $get (i32.const 4))) unreachable)
+    (func $core::option::expect_failed::h0123456789abcdef (param i32 i32 i32)
+        (call $_RNvNtCsgXGp5Oqx2Ny_4core9panicking9panic_fmt (local.get 0) (local.get 1) (local.get 2)))
+    (func $_ZN4core9panicking18panic_bounds_check17h0123456789abcdefE (param i32 i32 i32)
+        (call $_RNvNtCsgXGp5Oqx2Ny_4core9panicking9panic_fmt (i32.const 0) (i32.const 0) (local.get 2)))
+    (func $_RNvNtCsgXGp5Oqx2Ny_4core6option13unwrap_failed (param i32)
+        (call $_RNvNtCsgXGp5Oqx2Ny_4core9panicking9panic_fmt (i32.const 0) (i32.const 0) (local.get 0)))
+    (func $__assert_fail (param i32 i32 i32 i32) (drop (call $get (i32.const 4))) unreachable)
+    (func $core::panicking::panic (param i32) unreachable)
+    (func (export "expect") (call $core::option::expect_failed::h0123456789abcdef (i32.const 21) (i32.const 7) (i32.const 64)))
+    (func (export "index") (param i32)
+        (call $_ZN4core9panicking18panic_bounds_check17h0123456789abcdefE (local.get 0) (i32.const 4) (i32.const 64)))
+    (func (export "unwrap") (call $_RNvNtCsgXGp5Oqx2Ny_4core6option13unwrap_failed (i32.const 64)))
+    (func (export "panic")
+        (call $_RNvNtCsgXGp5Oqx2Ny_4core9panicking9panic_fmt (i32.const 21) (i32.const 15) (i32.const 64)))
+    (func (export "formatted") (param i32)
+        (call $_RNvNtCsgXGp5Oqx2Ny_4core9panicking9panic_fmt (i32.const 21) (local.get 0) (i32.const 64)))
+    (func (export "assert") (call $__assert_fail (i32.const 29) (i32.const 16) (i32.const 12) (i32.const 16)))
+    (func (export "nowhere") (call $core::panicking::panic (i32.const 16))))"#;
+
+#[test]
+fn a_panic_says_what_it_says() {
+    let manifest = Manifest::bare(&RPI4B, "p.wasm".as_ref());
+    let built = compile(&manifest, &wat::parse_str(PANICS).unwrap()).unwrap_or_else(|e| panic!("{e}"));
+    let mut sim = Sim::from_words(built.words.clone()).unwrap();
+    let mut said = |export: &str, args: &[Value]| {
+        let Err(CallError::Trap(trap)) = sim.call(export, args) else { panic!("{export}") };
+        let ops: Vec<u32> = std::iter::once(trap.op).chain(sim.callers(&trap).iter().copied()).collect();
+        ops.into_iter().find_map(|op| built.map.find(op, Some(trap.export)).unwrap().message)
+    };
+    for (export, args, expected) in [
+        ("expect", &[][..], Some("no lamp in p.rs:9:61")),
+        ("index", &[Value::I32(9)], Some("index out of bounds in p.rs:9:61")),
+        ("unwrap", &[], Some("called `Option::unwrap()` on a `None` value in p.rs:9:61")),
+        ("panic", &[], Some("no lamp in p.rs:9:61")),
+        ("formatted", &[Value::I32(1)], Some("a panic in p.rs:9:61")),
+        ("assert", &[], Some("assertion failed: n < 3 in p.rs:12")),
+        ("nowhere", &[], None),
+    ] {
+        assert_eq!(said(export, args).as_deref(), expected, "{export}");
+    }
+}

@@ -256,8 +256,8 @@ fn assemble(parts: &Parts<'_, '_>) -> Result<Compiled, Diagnostics> {
         bytes: function.code.len() * 4,
         bound: bound.ok(),
     });
-    let map = SourceMap::of(&words, module, linked, parts.lines, parts.exports, kept.names.clone())
-        .with_messages(parts.messages);
+    let map =
+        SourceMap::of(&words, module, linked, parts.lines, parts.exports, kept.names.clone(), parts.messages);
     let map = map.with_contracts(contract::lines(parts.exports));
     let report = Report::new(
         &words,

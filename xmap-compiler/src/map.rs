@@ -154,6 +154,7 @@ impl SourceMap {
         lines: &LineTable<'_>,
         exports: &[MappedExport],
         kept: Vec<String>,
+        messages: &Messages,
     ) -> Self {
         let mut start = 0;
         let mut functions = Vec::new();
@@ -172,7 +173,7 @@ impl SourceMap {
                         wasm,
                         source: chain.source,
                         inlined: chain.inlined,
-                        message: None,
+                        message: message(messages, source, *position),
                     });
                 }
             }
@@ -202,17 +203,6 @@ impl SourceMap {
             contracts: Vec::new(),
         }
         .plain()
-    }
-
-    /// Says what the module says at some calls that end it.
-    #[must_use]
-    pub(crate) fn with_messages(mut self, messages: &Messages) -> Self {
-        if !messages.is_empty() {
-            for op in self.functions.iter_mut().flat_map(|function| &mut function.ops) {
-                op.message = messages.get(&op.wasm).cloned();
-            }
-        }
-        self.plain()
     }
 
     /// Keeps the lines of the contracts whose hashes the image carries.
@@ -272,6 +262,13 @@ impl SourceMap {
         }
         self
     }
+}
+
+/// What the module says of a trap at an op: at its instruction, or at one of the calls that it is within.
+fn message(messages: &Messages, source: &Function, position: u32) -> Option<String> {
+    let calls = Site::calls(&source.sites, position);
+    let mut offsets = std::iter::once(Site::offset(&source.sites, position)).chain(calls);
+    offsets.find_map(|offset| messages.get(&offset)).cloned()
 }
 
 /// The lines of an op.

@@ -294,7 +294,7 @@ impl Lowering<'_, '_> {
         };
         let args = self.pop_many(params);
         let ends = matches!(kind, Kind::Call(function) if self.module.ends(function));
-        if let (true, Kind::Call(function)) = (ends, kind) {
+        if let Kind::Call(function) = kind {
             let constants: Vec<Option<u64>> = args.iter().map(|arg| self.func.as_constant(*arg)).collect();
             let message = ending(self.module, function, &constants);
             self.func.messages.extend(message.map(|message| (self.offset, message)));

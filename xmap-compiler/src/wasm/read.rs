@@ -481,6 +481,11 @@ impl<'a> WasmModule<'a> {
         FunctionName { index: function, name: name.map(str::to_string) }
     }
 
+    /// Returns what the name section calls a function, as it stands there.
+    pub(crate) fn written_name(&self, function: u32) -> Option<&'a str> {
+        self.names.get(&function).copied()
+    }
+
     /// Adds a function of the compiler's own, before the library is joined. Returns its number.
     pub(crate) fn add_function(&mut self, name: &'a str, ty: FuncType, body: FunctionBody<'a>) -> u32 {
         let number = self.functions.len() as u32;
