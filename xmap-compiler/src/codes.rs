@@ -310,7 +310,7 @@ codes! {
         "An image names at most 32 globals and stretches of memory that it keeps.",
         "33 parts of state, at most 32";
     KeptTooLarge = 614, "too much kept state",
-        "All of `[keep]` together has at most 4 MiB, a global with 8 bytes: a device that has a disk reads no more back after a restart. An owner may allow less (`kept_bytes` in [limits] of the policy).",
+        "All of `[keep]` together has at most 4 MiB, a global with 8 bytes: a device that has a disk reads no more back after a restart. An owner may allow less (`kept_bytes` in `[limits]` of the policy).",
         "[keep] has 5000000 bytes in all, at most 4194304";
     TooComplex = 615, "a function is too complex",
         "Compiling a function takes time and memory in proportion to its size. One that takes far more than code of its size does, as no compiler's output but a module made for it does, is refused before it takes them.",
@@ -571,7 +571,7 @@ codes! {
         "An address has 7 bits, without the bit for reading: 0x08 to 0x77. A data sheet that says 0x90 and 0x91 means 0x48.",
         "i2c temp: 0x90 is no 7-bit address";
     BusLine = 1303, "a line that a bus takes",
-        "The lines of a bus are the bus's alone, so [pins] cannot declare them where a device on the bus is declared.",
+        "The lines of a bus are the bus's alone, so `[pins]` cannot declare them where a device on the bus is declared.",
         "line 2 is the data line (SDA) of I2C bus 1";
     SameDevice = 1304, "a device is declared twice",
         "A bus has one device at an address, and a device has one name.",

@@ -456,7 +456,7 @@ pub mod features {
     pub const LINUX: u32 = 1 << 8;
     /// A file stands in for the chip's registers: no pin moves.
     pub const SIMULATED: u32 = 1 << 9;
-    /// The device takes [`Request::Edition`] and answers [`Request::Kept`].
+    /// The device takes [`crate::Request::Edition`] and answers [`crate::Request::Kept`].
     pub const EDITION: u32 = 1 << 10;
     /// An image runs as machine code; without this bit all images are interpreted.
     pub const MACHINE_CODE: u32 = 1 << 11;

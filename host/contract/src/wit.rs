@@ -181,7 +181,7 @@ const fn wit_type(value: Value) -> &'static str {
     }
 }
 
-/// Reads a contract that [`print`] wrote.
+/// Reads a contract that [`print()`] wrote.
 ///
 /// # Errors
 /// X1603 with what is wrong.

@@ -89,7 +89,7 @@ impl Features {
 pub enum Generator {
     /// `wasm-smith`, with exports renamed and most addresses and lines brought into range.
     Smith,
-    /// [`program`]: loops that end, walks through memory, many live values, calls.
+    /// The module `program`: loops that end, walks through memory, many live values, calls.
     Program,
 }
 
