@@ -281,7 +281,7 @@ fn text_and_bytes_of_a_host_land_in_the_module() {
         let script = Script::parse(&script, &sim.image()).unwrap_or_else(|e| panic!("{e}"));
         let mut shown = Vec::new();
         run(&mut sim, &script, &mut |what| shown.push(what.to_string())).unwrap();
-        assert_eq!(shown, [expected.clone()], "in the simulator");
+        assert_eq!(shown, std::slice::from_ref(expected), "in the simulator");
         let given: Vec<String> = words.iter().map(|word| (*word).to_string()).collect();
         let called = run_call(&mut client, name, &given).unwrap_or_else(|e| panic!("{e}"));
         assert_eq!(called.to_string(), *expected, "over the link");

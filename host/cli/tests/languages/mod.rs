@@ -50,8 +50,8 @@ pub(crate) fn missing(language: Language) -> Option<String> {
     let tool = |name: &&'static str| {
         let tool = tools::tool(name).unwrap();
         let here = tools::command(tool.name, Path::new(".")).is_some();
-        (!here && !(*name == "go" && fetched_go().is_some()))
-            .then(|| format!("no `{}`: {}", tool.name, tool.get))
+        let fetched = *name == "go" && fetched_go().is_some();
+        (!here && !fetched).then(|| format!("no `{}`: {}", tool.name, tool.get))
     };
     let target = language == Language::Rust && tools::has_rust_target() != Some(true);
     let target = target.then(|| format!("no target {}", tools::RUST_TARGET));
