@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Says, Small, bytes, call, device, line, pass, put, ret};
-use tiny_mapper::{Function, Gpio};
+use tiny_mapper::{Clock, Function, Gpio, Log, LogLevel, Port};
 use xmap_boards::{Bank, Line, PinMask, RegisterKind};
 use xmap_device::{Device, prepare_lines};
 use xmap_image::{EventSource, FaultPolicy, Image, OnFault, Op, PinMode, Pull, Safe, Ty};
@@ -269,6 +269,19 @@ impl Gpio for Overloaded {
         self.did.push("pull");
     }
 }
+
+impl Clock for Overloaded {
+    fn now_us(&mut self) -> u64 {
+        0
+    }
+    fn delay_us(&mut self, _: u32) {}
+}
+
+impl Log for Overloaded {
+    fn log(&mut self, _: LogLevel, _: &str) {}
+}
+
+impl Port for Overloaded {}
 
 #[test]
 fn an_output_keeps_its_latch_whatever_its_pad_shows() {
