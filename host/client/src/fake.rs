@@ -1,4 +1,5 @@
-//! A device in a thread of the test, behind a real socket, with a wire that can misbehave.
+//! The device of [`super::panel`] in a thread of the test, behind a real socket, with a wire that can
+//! misbehave.
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -6,12 +7,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::{self, JoinHandle};
 
-use xmap_image::Ty;
-use xmap_link::limits::{MAX_FRAME, MAX_TRACE_ENTRIES};
+use xmap_link::limits::MAX_FRAME;
 use xmap_link::*;
 
 use super::PortName;
 use super::fake_slots::Slots;
+use super::panel::Panel;
 
 /// What goes wrong. Requests are counted from 0, the greeting included.
 #[derive(Clone, Default)]
@@ -229,7 +230,7 @@ fn serve(mut stream: impl Read + Write, mut device: Device, faults: &Faults) -> 
             }
             noise(this, &mut out);
         }
-        for text in device.texts.drain(..) {
+        for text in device.panel.texts.drain(..) {
             for piece in pieces(text.0, Level::Info, &text.1) {
                 out.extend_from_slice(&rules.text(&piece));
             }
@@ -311,135 +312,39 @@ fn noise(number: u32, out: &mut Vec<u8>) {
     }
 }
 
-/// What the device keeps of its trace.
-const HELD: usize = 60;
-
-/// The panel: `panel.lamp(bool)`, `panel.add(i8, u16) -> i32`, `panel.count() -> u32` (how often it was
-/// called), `panel.fail()`, `panel.scale(f32) -> f32, bool`.
+/// The device program, and slots that a test scripts in the place of its own.
 struct Device {
-    calls: Arc<AtomicU32>,
-    trace: Vec<TraceEntry>,
-    texts: Vec<(u32, String)>,
+    panel: Panel,
     slots: Option<Slots>,
 }
-
-const EXPORTS: [(&str, &[Ty], &[Ty]); 5] = [
-    ("panel.add", &[Ty::I8, Ty::U16], &[Ty::I32]),
-    ("panel.count", &[], &[Ty::U32]),
-    ("panel.fail", &[], &[]),
-    ("panel.lamp", &[Ty::Bool], &[]),
-    ("panel.scale", &[Ty::F32], &[Ty::F32, Ty::Bool]),
-];
 
 impl Device {
     fn new(faults: &Faults) -> (Self, Arc<AtomicU32>) {
         let calls = Arc::new(AtomicU32::new(0));
-        let slots = faults.swaps.clone();
-        (Self { calls: calls.clone(), trace: Vec::new(), texts: Vec::new(), slots }, calls)
+        (Self { panel: Panel::new(calls.clone()), slots: faults.swaps.clone() }, calls)
     }
 
     fn serve(&mut self, request: Request) -> Response {
         match request {
-            Request::Hello { nonce, .. } => Response::Hello(Hello {
-                protocol: PROTOCOL,
-                nonce,
-                board: 1,
-                boot: Boot::Normal,
-                features: features::TRACE
-                    | features::TEXT
-                    | self.slots.as_ref().map_or(0, |_| features::SWAP),
-                clock_hz: 62_500_000,
-                firmware: "0.1.0".try_into().unwrap(),
-                image: Some(ImageInfo { hash: [7; 32], version: 3, exports: 5 }),
-            }),
-            Request::Status => Response::Status(Status {
-                uptime_us: 1,
-                image: ImageState::Mounted,
-                calls: self.calls.load(Ordering::SeqCst),
-                traps: 0,
-                refused: 0,
-                frames_good: 0,
-                frames_bad: 0,
-                trace_next: self.trace.len() as u32,
-                trace_lost: self.trace.len().saturating_sub(HELD) as u32,
-            }),
-            Request::Call { export, args } => match find(&export) {
-                Some(id) if EXPORTS[id].1.len() == args.len() => self.call(id, &args),
-                Some(id) => Response::Refused(Refusal::ArgumentCount { expected: EXPORTS[id].1.len() as u8 }),
-                None => Response::Refused(Refusal::UnknownExport),
+            // A device of earlier firmware has no slots, and says so.
+            Request::Hello { .. } => match self.panel.serve(&request) {
+                Response::Hello(mut hello) => {
+                    hello.features &= features::TRACE | features::TEXT;
+                    hello.features |= self.slots.as_ref().map_or(0, |_| features::SWAP);
+                    Response::Hello(hello)
+                }
+                other => other,
             },
-            Request::Trace { from } => {
-                let first = (from as usize).clamp(self.trace.len().saturating_sub(HELD), self.trace.len());
-                Response::Trace(Trace {
-                    first: first as u32,
-                    next: self.trace.len() as u32,
-                    entries: self.trace[first..].iter().take(MAX_TRACE_ENTRIES).copied().collect(),
-                })
-            }
-            Request::Levels => Response::Levels { time_us: 5, banks: [0x2_0000, 0] },
-            Request::Rehearse { .. }
-            | Request::Limits
-            | Request::Clock
-            | Request::SetClock { .. }
-            | Request::Metrics { .. }
-            | Request::Callers { .. } => Response::Refused(Refusal::Unsupported),
-            Request::Describe { export } => match find(&export) {
-                Some(id) => Response::Described(Described {
-                    id: id as u16,
-                    key: EXPORTS[id].0.try_into().unwrap(),
-                    params: EXPORTS[id].1.iter().map(|ty| *ty as u8).collect(),
-                    results: EXPORTS[id].2.iter().map(|ty| *ty as u8).collect(),
-                }),
-                None => Response::Refused(Refusal::UnknownExport),
-            },
+            Request::Status
+            | Request::Call { .. }
+            | Request::Trace { .. }
+            | Request::Levels
+            | Request::Rehearse { .. }
+            | Request::Describe { .. } => self.panel.serve(&request),
             other => match &mut self.slots {
                 Some(slots) => slots.serve(other),
                 None => Response::Refused(Refusal::Unsupported),
             },
         }
-    }
-
-    fn call(&mut self, id: usize, args: &[u64]) -> Response {
-        let count = self.calls.fetch_add(1, Ordering::SeqCst) + 1;
-        let results: &[u64] = match id {
-            0 => &[u64::from((args[0] as i32).wrapping_add(args[1] as i32) as u32)],
-            1 => {
-                // More than a page of the trace, as a shift register would be.
-                (0..count * 30).for_each(|n| self.store(0x1c + 0xc * (n as u16 % 2), 1 << 5));
-                &[u64::from(count)]
-            }
-            2 => {
-                self.store(0x1c, 1);
-                return Response::Trapped(TrapReport {
-                    image: 0x0707_0707,
-                    export: 2,
-                    code: tiny_mapper::TrapCode::Unreachable as u8,
-                    op: 12,
-                    detail: 0,
-                });
-            }
-            3 => {
-                self.texts.push((self.trace.len() as u32, "lämp ".repeat(200)));
-                self.store(if args[0] == 0 { 0x28 } else { 0x1c }, 0x2_0000);
-                self.texts.push((self.trace.len() as u32, "done".into()));
-                &[]
-            }
-            _ => &[u64::from((f32::from_bits(args[0] as u32) * 0.1).to_bits()), 1],
-        };
-        Response::Returned { results: results.iter().copied().collect() }
-    }
-
-    fn store(&mut self, offset: u16, value: u32) {
-        let time_us = self.trace.len() as u64;
-        self.trace.push(TraceEntry { time_us, access: Access::Write, offset, value });
-    }
-}
-
-fn find(export: &Export) -> Option<usize> {
-    match export {
-        Export::Id(id) => (usize::from(*id) < EXPORTS.len()).then_some(usize::from(*id)),
-        Export::Name(name) => EXPORTS
-            .iter()
-            .position(|(key, ..)| *key == name.as_str() || key.strip_prefix("panel.") == Some(name.as_str())),
     }
 }

@@ -45,4 +45,6 @@ mod fake_slots;
 #[cfg(test)]
 mod operate_tests;
 #[cfg(test)]
+mod panel;
+#[cfg(test)]
 mod tests;
