@@ -183,8 +183,8 @@ pub struct Board {
     pub limits: Limits,
 }
 
-/// What a module may have of a device on this board. Every target of the board has the same, so that all take
-/// the same images.
+/// The share of a device on this board that a module may have. Every target of the board has the same, so
+/// that all take the same images.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Bytes of a slot: of an image with its seal.

@@ -115,8 +115,8 @@ impl Subject {
         }
     }
 
-    /// What the board has recorded is what the undisturbed panel does up to some point, then the stores that
-    /// make its outputs safe, and nothing else.
+    /// Checks that what the board has recorded is what the undisturbed panel does up to some point, then the
+    /// stores that make its outputs safe, and nothing else.
     fn check_safe(&self, image: &Image<'_>, board: &SimBoard, place: &str, tally: &mut Tally) {
         let chip = image.board().board();
         let mut record: Vec<Access> = board.accesses().copied().collect();

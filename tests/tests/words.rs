@@ -1,4 +1,5 @@
-//! Holds the words of documents and comments: the glossary names what is there.
+//! Holds the words of documents and comments: the glossary names what is there, and summaries begin as the
+//! style says.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -79,4 +80,73 @@ fn every_word_of_the_glossary_is_in_the_code() {
     once.sort_unstable();
     once.dedup();
     assert_eq!(once.len(), words.len(), "a word has one meaning");
+}
+
+/// Words that begin a clause, and so no summary.
+const CLAUSES: [&str; 8] = ["What", "Whether", "Where", "How", "When", "Who", "Whose", "Which"];
+
+/// An item with a comment: the number and the words of its first line, and the line of its declaration.
+struct Documented<'a> {
+    line: usize,
+    summary: &'a str,
+    item: &'a str,
+}
+
+/// Returns the items of a source that have a comment.
+fn documented(text: &str) -> Vec<Documented<'_>> {
+    let lines: Vec<&str> = text.lines().map(str::trim).collect();
+    let mut found = Vec::new();
+    let mut at = 0;
+    while at < lines.len() {
+        let Some(summary) = lines[at].strip_prefix("/// ") else {
+            at += 1;
+            continue;
+        };
+        let line = at + 1;
+        let mut is_test = false;
+        while lines.get(at).is_some_and(|line| line.starts_with("///") || line.starts_with("#[")) {
+            is_test |= lines[at] == "#[test]";
+            at += 1;
+        }
+        // The comment of a test is a sentence about what holds.
+        if let Some(item) = lines.get(at).filter(|_| !is_test) {
+            found.push(Documented { line, summary, item });
+        }
+    }
+    found
+}
+
+/// Returns the declaration behind visibility and qualifiers.
+fn bare(item: &str) -> &str {
+    let item = item.strip_prefix("pub").map_or(item, |rest| match rest.strip_prefix('(') {
+        Some(rest) => rest.split_once(')').map_or(rest, |(_, rest)| rest),
+        None => rest,
+    });
+    let mut item = item.trim_start();
+    for word in ["default ", "const fn", "async fn", "unsafe fn"] {
+        if let Some(rest) = item.strip_prefix(word) {
+            item = if word.ends_with("fn") { &item[word.len() - 2..] } else { rest };
+        }
+    }
+    item
+}
+
+#[test]
+fn a_summary_of_a_function_begins_with_a_verb() {
+    let mut wrong = Vec::new();
+    let mut seen = 0;
+    for source in sources(root()) {
+        let text = fs::read_to_string(&source).unwrap();
+        for documented in
+            documented(&text).iter().filter(|documented| bare(documented.item).starts_with("fn "))
+        {
+            seen += 1;
+            let first = documented.summary.split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default();
+            if CLAUSES.contains(&first) {
+                wrong.push(format!("{}:{}: {}", source.display(), documented.line, documented.summary));
+            }
+        }
+    }
+    assert!(seen > 2000, "{seen} functions");
+    assert!(wrong.is_empty(), "begin these with a verb (\"Returns whether ...\"):\n{}", wrong.join("\n"));
 }

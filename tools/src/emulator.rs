@@ -76,7 +76,7 @@ fn major(printed: &str) -> Option<u32> {
 /// Bytes of the seed in the device tree. (QEMU itself changes them once more.)
 const SEED_BYTES: usize = 64;
 
-/// What to run.
+/// The program to run, and the machine around it.
 #[derive(Clone, Copy, Debug)]
 pub struct Machine<'a> {
     /// The program.
@@ -293,8 +293,8 @@ impl Emulator {
         self.witness.as_mut().map_or(Ok(Vec::new()), Witness::stores)
     }
 
-    /// What I2C bus 1 carried since this was last asked, as the emulator saw it: `start 48`, `w 00`, `r 19`,
-    /// `stop`, each with the chip's address or the byte.
+    /// Returns what I2C bus 1 carried since this was last asked, as the emulator saw it: `start 48`, `w 00`,
+    /// `r 19`, `stop`, each with the chip's address or the byte.
     ///
     /// # Errors
     ///
@@ -312,7 +312,7 @@ impl Emulator {
         self.chips.as_mut().context("the machine has no chips")?.set(id, property, value)
     }
 
-    /// What the board sends up to and with `text`.
+    /// Returns what the board sends up to and with `text`.
     ///
     /// # Errors
     ///
@@ -330,7 +330,7 @@ impl Emulator {
         Ok(sent)
     }
 
-    /// What the board sends until it ends, and QEMU's exit status.
+    /// Returns what the board sends until it ends, and QEMU's exit status.
     ///
     /// # Errors
     ///

@@ -22,7 +22,7 @@ pub fn set_up() -> String {
     format!("broker and browser of the gateway's tests: {}", PROGRAMS.map(one).join(", "))
 }
 
-/// Whether a program is on the PATH, or where Debian puts those of the system.
+/// Returns whether a program is on the PATH, or where Debian puts those of the system.
 fn is_there(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let folders = std::env::split_paths(&path).chain([PathBuf::from("/usr/sbin")]);

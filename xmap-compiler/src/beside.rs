@@ -74,7 +74,7 @@ impl<'a> Panel<'a> {
         self.place(|manifest| Some(&manifest.pin(line.number())?.line.span))
     }
 
-    /// Where a line is declared, or a device on the line's bus.
+    /// Returns where a line is declared, or a device on the line's bus.
     fn line_or_bus(&self, line: Line) -> Place {
         self.place(|manifest| match manifest.pin(line.number()) {
             Some(pin) => Some(&pin.line.span),
@@ -99,7 +99,7 @@ impl<'a> Panel<'a> {
         self.place(|manifest| Some(&self.listed(manifest, id)?.on.as_ref()?.span))
     }
 
-    /// Where a key comes from: the export's entry, else the namespace.
+    /// Returns where a key comes from: the export's entry, else the namespace.
     fn key(&self, id: ExportId) -> Place {
         self.place(|manifest| {
             let listed = self.listed(manifest, id).map(|export| &export.key.span);

@@ -19,12 +19,12 @@ macro_rules! codes {
             /// Every code, by number.
             pub const ALL: &[Code] = &[$(Code::$name),*];
 
-            /// What it is about, in a few words.
+            /// Returns what it is about, in a few words.
             pub const fn title(self) -> &'static str {
                 match self { $(Code::$name => $title,)* }
             }
 
-            /// What it means and what to do about it.
+            /// Returns what it means and what to do about it.
             pub const fn explanation(self) -> &'static str {
                 match self { $(Code::$name => $explanation,)* }
             }

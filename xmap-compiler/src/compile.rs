@@ -34,7 +34,7 @@ use crate::timers;
 use crate::wasm::{self, ConstExpr, Import, LineTable, SourceMapText, WasmModule, foreign};
 use crate::work::Exhausted;
 
-/// What a compilation gives.
+/// The result of a compilation.
 #[derive(Clone, Debug)]
 pub struct Compiled {
     /// The image.
@@ -117,8 +117,8 @@ fn start_as_hook(module: &mut WasmModule<'_>) {
     module.exports.extend(start);
 }
 
-/// Whether an image's start function may take more fuel than a device gives it: its bound, `None` where it
-/// has none.
+/// Returns whether an image's start function may take more fuel than a device gives it: its bound, `None`
+/// where it has none.
 fn start_beyond(compiled: &Compiled) -> Option<Option<u64>> {
     let image = Image::verify(&compiled.words).expect("the builder has verified what it built");
     let function = compiled.report.functions.get(image.header().start? as usize)?;
@@ -288,7 +288,7 @@ fn assemble(parts: &Parts<'_, '_>) -> Result<Compiled, Diagnostics> {
     })
 }
 
-/// Whether a module imports `log.message`.
+/// Returns whether a module imports `log.message`.
 fn logs(module: &WasmModule<'_>) -> bool {
     let is_log = |import: &Import<'_>| matches!(import, Import::Host(f) if *f == HostFunction::LogMessage);
     module.imports.iter().any(is_log)
@@ -337,7 +337,7 @@ fn entries(parts: &Parts<'_, '_>, bounds: &[Result<Bound, Unbounded>]) -> Vec<Ex
     parts.exports.iter().map(one).collect()
 }
 
-/// What the report says of each row of the export table.
+/// Returns what the report says of each row of the export table.
 fn reports(
     board: BoardId,
     exports: &[Export],
@@ -572,7 +572,7 @@ struct Reach<'a, 'm> {
 }
 
 impl Reach<'_, '_> {
-    /// What reaches a function, and where; `None` for an import that is mapped itself.
+    /// Returns what reaches a function, and where; `None` for an import that is mapped itself.
     fn note(&self, index: u32) -> Option<(Place, String)> {
         Some(self.at(*self.by.get(&index)?, "calls"))
     }
@@ -645,7 +645,7 @@ fn forwarder(module: &WasmModule<'_>, index: u32) -> Func {
     func
 }
 
-/// What the declared types say of each exported function's parameters.
+/// Returns what the declared types say of each exported function's parameters.
 fn ranges(exports: &[MappedExport]) -> HashMap<u32, ParamRanges> {
     let largest = |ty: &Ty| match ty {
         Ty::Bool => 1,

@@ -264,7 +264,8 @@ impl SourceMap {
     }
 }
 
-/// What the module says of a trap at an op: at its instruction, or at one of the calls that it is within.
+/// Returns what the module says of a trap at an op: at its instruction, or at one of the calls that it is
+/// within.
 fn message(messages: &Messages, source: &Function, position: u32) -> Option<String> {
     let calls = Site::calls(&source.sites, position);
     let mut offsets = std::iter::once(Site::offset(&source.sites, position)).chain(calls);

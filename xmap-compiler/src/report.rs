@@ -16,7 +16,7 @@ use crate::map::SourceMap;
 use crate::policy;
 use crate::timers::{BusTimer, bus_timers, percent as share};
 
-/// How an export is run.
+/// The way in which an export is run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum How {
     /// Its row holds the operation, this one.
@@ -59,7 +59,7 @@ pub struct FunctionReport {
     pub bound: Option<Bound>,
 }
 
-/// What an image takes.
+/// The size report of an image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
     /// Bytes of the image.
@@ -393,7 +393,8 @@ fn function(image: &Image<'_>, row: &FunctionRow) -> Function {
     Function { frame: row.frame(), params: row.params(), results: row.results(), code }
 }
 
-/// How many values are texts, and the bytes that each may have in a module whose memory reaches so many.
+/// Returns how many values are texts, and the bytes that each may have in a module whose memory reaches so
+/// many.
 pub(crate) fn texts(types: impl Iterator<Item = Ty>, memory_bytes: u64) -> (u64, u64) {
     (types.filter(|ty| *ty == Ty::StrPtr).count() as u64, memory_bytes.min(limits::MAX_TEXT_BYTES as u64))
 }
@@ -413,7 +414,7 @@ impl How {
         }
     }
 
-    /// How an export with code runs, with fuel `fuel`, and why it has no bound.
+    /// Returns how an export with code runs, with fuel `fuel`, and why it has no bound.
     pub(crate) fn of(
         bound: Result<Bound, Unbounded>,
         fuel: u32,
@@ -498,7 +499,7 @@ impl fmt::Display for Report {
 }
 
 impl Report {
-    /// What of the policy differs from the default, and what is kept: mostly nothing.
+    /// Returns what of the policy differs from the default, and what is kept: mostly nothing.
     pub fn policy_text(&self) -> String {
         let heading = |title: String, rows: Vec<String>| match rows.is_empty() {
             true => String::new(),
@@ -529,7 +530,7 @@ impl Report {
         BusTimes::of_rows(&i2c, &spi, &uart)
     }
 
-    /// Whether the image has devices on buses, whose transfers take time.
+    /// Returns whether the image has devices on buses, whose transfers take time.
     pub fn has_buses(&self) -> bool {
         !self.buses().is_empty()
     }

@@ -2,8 +2,8 @@
 
 use core::fmt;
 
-/// What a host function does to the world outside the module. Operations that only compute have no class: a
-/// policy has nothing to say about them, since fuel and memory bound them.
+/// The class of a host function: its effect on the world outside the module. Operations that only compute
+/// have no class: a policy has nothing to say about them, since fuel and memory bound them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum OpClass {

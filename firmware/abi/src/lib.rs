@@ -58,8 +58,8 @@ pub struct Param {
     pub ty: WasmType,
 }
 
-/// What a host function works on: a part of a board, or the call itself. Every board has the first three
-/// parts; any other is a trait of the mapper that a board has or has not.
+/// The part that a host function works on: a part of a board, or the call itself. Every board has the first
+/// three parts; any other is a trait of the mapper that a board has or has not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Capability {
     /// Lines that are read and driven.
@@ -104,7 +104,7 @@ impl Capability {
     }
 }
 
-/// How an image names a host function.
+/// The form in which an image names a host function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Call {
     /// By ops of its own: with constant lines they have less to check.
@@ -113,7 +113,7 @@ pub enum Call {
     Row,
 }
 
-/// What the table says of a host function.
+/// A row of the table: one host function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Row {
     /// The import's module.

@@ -362,7 +362,7 @@ impl<C: Counter> Wire<'_, '_, C> {
     }
 }
 
-/// Whether a status is that of a transfer whose stop condition was sent.
+/// Returns whether a status is that of a transfer whose stop condition was sent.
 const fn is_over(status: u32) -> bool {
     status & DONE != 0 && status & TA == 0
 }

@@ -39,7 +39,7 @@ pub struct GpioRegisters {
     pup_pdn_cntrl: [ReadPureWrite<u32>; 4],
 }
 
-/// What a line is connected to: the values of a `GPFSEL` field (section 5.2).
+/// The function that a line is connected to: the values of a `GPFSEL` field (section 5.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u32)]
 pub enum PinFunction {
@@ -120,12 +120,12 @@ impl<'a> Gpio<'a> {
         }
     }
 
-    /// Whether a line is an input, and so driven by nobody here.
+    /// Returns whether a line is an input, and so driven by nobody here.
     pub fn is_input(&self, line: Line) -> bool {
         self.function(line) == PinFunction::Input as u32
     }
 
-    /// Whether a line is an output, and not what an alternate function drives.
+    /// Returns whether a line is an output, and not what an alternate function drives.
     pub fn is_output(&self, line: Line) -> bool {
         self.function(line) == PinFunction::Output as u32
     }

@@ -13,17 +13,17 @@ use crate::transfer::Target;
 use crate::{Board, Device, Failure, Ram, Trust};
 
 impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
-    /// Whose images the device takes.
+    /// Returns whose images the device takes.
     pub fn trust(&self) -> &T {
         self.gate.trust()
     }
 
-    /// Whether it takes any image, whoever made it.
+    /// Returns whether it takes any image, whoever made it.
     pub fn is_development(&self) -> bool {
         self.gate.is_open()
     }
 
-    /// What it trusts, and what it has refused.
+    /// Returns what it trusts, and what it has refused.
     pub fn trust_status(&self) -> TrustStatus {
         self.gate.status()
     }
@@ -41,8 +41,8 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
         self.gate.admit(self.modules[id].inactive_mut(), bytes, (announced, origin), board)
     }
 
-    /// What an image may ask for: what the owner's policy says, or less where the device's configuration says
-    /// less. A development device has its configuration, or the defaults.
+    /// Returns what an image may ask for: what the owner's policy says, or less where the device's
+    /// configuration says less. A development device has its configuration, or the defaults.
     pub fn limits(&self) -> Limits {
         self.gate.limits()
     }

@@ -40,7 +40,7 @@ impl Hook {
         }
     }
 
-    /// How many results it has.
+    /// Returns how many results it has.
     pub const fn results(self) -> usize {
         matches!(self, Self::OnMount) as usize
     }
@@ -99,7 +99,7 @@ impl fmt::Display for MountError {
 impl core::error::Error for MountError {}
 
 impl MountError {
-    /// What became of the image, as a status reports it.
+    /// Returns what became of the image, as a status reports it.
     pub fn state(&self) -> ImageState {
         // What verification cannot show, and a mount found, has codes of its own from 256 on.
         let rejected = |code, detail: usize| ImageState::Rejected { code, detail: detail as u32 };
@@ -141,7 +141,7 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// What became of the image, as a status reports it.
+    /// Returns what became of the image, as a status reports it.
     pub fn state(&self) -> ImageState {
         match self {
             Self::Image(error) => {

@@ -112,7 +112,7 @@ impl<'m, D: Disk> Keeper<'m, D> {
         self.items.latest
     }
 
-    /// How the changes up to a number fare of some things, by [`Thing::bit`].
+    /// Returns how the changes up to a number fare of some things, by [`Thing::bit`].
     pub fn fate(&self, things: u16, upto: u64) -> Fate {
         match self.items.fate(things, upto) {
             Fate::Pending if things & Thing::Versions.bit(0) != 0 && self.is_stuck() => Fate::Failed,
@@ -127,12 +127,12 @@ impl<'m, D: Disk> Keeper<'m, D> {
         }
     }
 
-    /// Whether a record is on its way: [`Keeper::step`] goes on with it.
+    /// Returns whether a record is on its way: [`Keeper::step`] goes on with it.
     pub const fn is_busy(&self) -> bool {
         self.job.is_some()
     }
 
-    /// When to look again at the latest, in microseconds.
+    /// Returns when to look again at the latest, in microseconds.
     pub fn next_us(&self) -> u64 {
         let retry_us = if self.retry_us == 0 { u64::MAX } else { self.retry_us };
         let budget_us = if self.starved { self.budget.next_us() } else { u64::MAX };
@@ -145,8 +145,8 @@ impl<'m, D: Disk> Keeper<'m, D> {
     }
 
     /// Looks at what counts as good now, and begins to write what a restart should find: first the policy,
-    /// which what an operator does cannot keep off the card, then images, then the versions of the images that
-    /// are there, then states. `memory` is that of an owner's device.
+    /// which what an operator does cannot keep off the card, then images, then the versions of the images
+    /// that are there, then states. `memory` is that of an owner's device.
     pub fn look<R: Ram, B: Board, T: Trust>(
         &mut self,
         device: &Device<R, B, T>,
@@ -203,7 +203,7 @@ impl<'m, D: Disk> Keeper<'m, D> {
         self.seen = now;
     }
 
-    /// Whether versions wait for images that are not on their way: those could not be written.
+    /// Returns whether versions wait for images that are not on their way: those could not be written.
     fn is_stuck(&self) -> bool {
         let images = (0..MAX_MODULES as u8).map(|module| self.items.at((Thing::Image, module)));
         let mut missing = images.filter(|item| !item.is_kept()).peekable();
@@ -305,12 +305,12 @@ impl<'m, D: Disk> Keeper<'m, D> {
         self.give(xmap_store::Place::state(module), &layout.to_le_bytes(), end, place, None, now_us);
     }
 
-    /// Whether a thing has to be written now: one at a time.
+    /// Returns whether a thing has to be written now: one at a time.
     fn is_due(&self, place: Place, again: bool) -> bool {
         self.job.is_none() && self.items.at(place).is_due(again)
     }
 
-    /// Whether a thing waited for the budget, and there is some now.
+    /// Returns whether a thing waited for the budget, and there is some now.
     fn is_fed(&self, place: Place) -> bool {
         !self.starved && self.items.at(place).fault == Some(KeepFault::Budget)
     }

@@ -6,7 +6,7 @@ use xmap_boards::{Bank, Line, LineSet, PinMask};
 
 use crate::{Board, BoardLayer, Edge, Record, RecordLayer, Wall};
 
-/// What a host makes of the world in one step of a rehearsal ([`xmap_link::Request::Rehearse`]).
+/// The world that a host makes in one step of a rehearsal ([`xmap_link::Request::Rehearse`]).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cue {
     /// The lines that `levels` are for.

@@ -104,7 +104,7 @@ impl<R: Ram> Slot<R> {
         &self.code
     }
 
-    /// Whether the image runs as machine code.
+    /// Returns whether the image runs as machine code.
     pub(crate) fn runs_machine_code(&self) -> bool {
         self.code.machine().is_some()
     }
@@ -155,7 +155,8 @@ impl<R: Ram> Slot<R> {
         self.origin.clone_from(origin);
     }
 
-    /// Whether the image was allowed by the policy of this version, with this highest version of its module.
+    /// Returns whether the image was allowed by the policy of this version, with this highest version of its
+    /// module.
     pub(crate) fn is_allowed_by(&self, policy: u32, highest: u32) -> bool {
         self.allowed == Some((policy, highest))
     }
@@ -171,7 +172,7 @@ impl<R: Ram> Slot<R> {
         Some((image.image(), image.behind(), &self.origin))
     }
 
-    /// What the image's manifest block says; the default, where there was none yet.
+    /// Returns what the image's manifest block says; the default, where there was none yet.
     pub(crate) fn declared(&self) -> &Declared {
         &self.declared
     }
@@ -181,7 +182,7 @@ impl<R: Ram> Slot<R> {
         self.image.as_ref().map(VerifiedImage::image)
     }
 
-    /// Whether the image can be loaded here.
+    /// Returns whether the image can be loaded here.
     pub(crate) fn fits(&mut self) -> Result<(), LoadError> {
         let Some(image) = &self.image else { return Ok(()) };
         let store = Store { stack: &mut self.stack, memory: &mut self.memory, globals: &mut self.globals };
@@ -231,7 +232,7 @@ impl<R: Ram> Slot<R> {
         self.texts.set(per_s);
     }
 
-    /// What the module has counted since it was loaded.
+    /// Returns what the module has counted since it was loaded.
     pub(crate) fn counters(&self) -> tiny_mapper::Counters {
         self.state.map(|state| state.counters()).unwrap_or_default()
     }

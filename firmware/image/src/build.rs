@@ -29,7 +29,7 @@ pub struct Export {
     pub entry: Entry,
 }
 
-/// What a call of an export does.
+/// The action of an export.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Entry {
     /// Runs a function, with this much fuel.

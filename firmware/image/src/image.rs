@@ -11,7 +11,7 @@ use crate::{
     PinMode, PinRow, PwmRow, Signature, SpiRow, TableRow, TypeRow, UartRow, VerifyError, Zone,
 };
 
-/// Which export, as an index into the image's table.
+/// The id of an export: an index into the image's table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ExportId(pub u16);
 
@@ -266,7 +266,7 @@ impl<'a> Image<'a> {
         &[]
     }
 
-    /// What stands in tables at load: the table's row, the first index and the items.
+    /// Returns what stands in tables at load: the table's row, the first index and the items.
     pub fn elements(&self) -> impl ExactSizeIterator<Item = (&'a TableRow, u32, &'a [u16])> + use<'a> {
         let (tables, items) = (self.tables(), self.element_items());
         self.element_rows().iter().map(move |row| {
@@ -378,7 +378,7 @@ impl<'a> Image<'a> {
         core::array::from_fn(|n| if present >> n & 1 != 0 { lens.next().copied().unwrap_or(0) } else { 0 })
     }
 
-    /// Whether any of its code works on floats, tables or stretches of memory, as
+    /// Returns whether any of its code works on floats, tables or stretches of memory, as
     /// [`crate::Op::is_beyond_integers`] says.
     pub fn is_beyond_integers(&self) -> bool {
         #[cfg(feature = "full")]
@@ -387,7 +387,8 @@ impl<'a> Image<'a> {
         false
     }
 
-    /// Whether the module was compiled without a manifest: it left the function select of its lines alone.
+    /// Returns whether the module was compiled without a manifest: it left the function select of its lines
+    /// alone.
     pub fn is_bare(&self) -> bool {
         self.pins().iter().any(|pin| pin.mode() == PinMode::Any)
     }

@@ -245,12 +245,12 @@ impl Budget {
     }
 }
 
-/// Whether a stretch is part of `all`.
+/// Returns whether a stretch is part of `all`.
 fn inside(first: u32, len: u32, all: usize) -> bool {
     u64::from(first) + u64::from(len) <= all as u64
 }
 
-/// Whether the header is one of an image of this length.
+/// Returns whether the header is one of an image of this length.
 pub(crate) fn check_header(words: &[Word]) -> Result<()> {
     let head = words.first_chunk::<HEADER_WORDS>().ok_or(VerifyError::TooShort)?;
     if head[field::MAGIC].to_le_bytes() != MAGIC {

@@ -50,7 +50,7 @@ struct Buses {
     pwm: pwm::Channels,
 }
 
-/// Who sees edges.
+/// The source of edges.
 #[derive(Debug)]
 pub enum Sight {
     /// The kernel.
@@ -97,7 +97,7 @@ impl LinuxBoard {
         self.clock
     }
 
-    /// What becomes readable when an edge came.
+    /// Returns what becomes readable when an edge came.
     pub fn fds(&self) -> Vec<BorrowedFd<'_>> {
         match &self.sight {
             Sight::Kernel(edges) => edges.fds().collect(),

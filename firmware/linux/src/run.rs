@@ -263,7 +263,7 @@ impl Daemon {
         false
     }
 
-    /// When a host was last heard; now, where a request waits. In a rehearsal time is the host's.
+    /// Returns when a host was last heard; now, where a request waits. In a rehearsal time is the host's.
     fn heard_us(&self, now_us: u64) -> Option<u64> {
         let waits = |host: &Host| host.has_received() && host.held().is_none();
         let heard = |host: &Host| if waits(host) { now_us } else { host.heard_us() };
@@ -439,7 +439,7 @@ impl Daemon {
         self.scrapes.insert(scrapes).deadline_us()
     }
 
-    /// What the device has counted, in OpenMetrics' text format.
+    /// Returns what the device has counted, in OpenMetrics' text format.
     fn metrics(&mut self) -> String {
         let rows: Vec<_> = self.device.metrics().collect();
         let key = |row: &ExportMetrics| {
@@ -548,7 +548,7 @@ impl Daemon {
         }
     }
 
-    /// What changed is kept, and the answer to who asked for the end leaves.
+    /// Keeps what changed, and sends the answer to who asked for the end.
     fn finish(mut self) {
         let now_us = self.clock.now_us();
         self.hosts.iter_mut().for_each(Host::send);

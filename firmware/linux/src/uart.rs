@@ -30,7 +30,7 @@ impl Ports {
         Self { files, others, open: Vec::new() }
     }
 
-    /// Whether there may be any.
+    /// Returns whether there may be any.
     pub fn is_empty(&self) -> bool {
         self.files.is_empty() && !self.others
     }

@@ -13,7 +13,7 @@ pub trait Machine: fmt::Debug {
     /// leaves to the interpreter. Of an image that is not its own it leaves every op.
     fn run(&self, frame: &mut Frame<'_>);
 
-    /// Whether it is asked at each op, however few it runs itself: one that watches runs none.
+    /// Returns whether it is asked at each op, however few it runs itself: one that watches runs none.
     fn sees_all(&self) -> bool {
         false
     }
@@ -55,7 +55,7 @@ impl<'f> Frame<'f> {
         self.slots
     }
 
-    /// Where the window is on the stack.
+    /// Returns where the window is on the stack.
     pub fn base(&self) -> u32 {
         self.base
     }
@@ -65,7 +65,7 @@ impl<'f> Frame<'f> {
         self.last_base
     }
 
-    /// What `memory.size` says.
+    /// Returns what `memory.size` says.
     pub fn pages(&self) -> u32 {
         self.pages
     }

@@ -11,7 +11,7 @@ use xmap_image::{I2cRow, PwmRow, SpiRow, UartRow};
 
 use crate::Over;
 
-/// What a line does: input or output. ALT functions are set up by the panel, not by a module.
+/// The function of a line: input or output. ALT functions are set up by the panel, not by a module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum Function {

@@ -33,7 +33,7 @@ impl Machine for Watches {
     }
 }
 
-/// What calls of each export give and leave behind.
+/// Returns what calls of each export give and leave behind.
 fn trace(image: Image<'_>, machine: Option<&dyn Machine>, entropy: &mut Entropy<'_>) -> String {
     let mut stack = vec![0; image.stack_slots()];
     let mut memory = vec![0; image.header().memory_bytes as usize + 65_536];

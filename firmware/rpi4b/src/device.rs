@@ -191,7 +191,7 @@ fn make_known(words: &[u32], device: &Pi4b) {
     }));
 }
 
-/// What is given to the device of an image and its seal: both, where anybody looks at seals.
+/// Returns what is given to the device of an image and its seal: both, where anybody looks at seals.
 fn taken<'p>(piece: &Piece<'p>, number: u8, development: bool) -> &'p [u32] {
     if !development {
         return piece.whole;
@@ -282,7 +282,7 @@ impl MainLoop {
         }
     }
 
-    /// When a host was last heard; now, where bytes wait. In a rehearsal time is the host's.
+    /// Returns when a host was last heard; now, where bytes wait. In a rehearsal time is the host's.
     fn heard_us(&self, now_us: u64) -> Option<u64> {
         let heard_us = if interrupts::has_received() { Some(now_us) } else { self.heard_us };
         heard_us.filter(|_| !self.rehearse)
@@ -364,7 +364,7 @@ impl HandoverError {
         }
     }
 
-    /// What it points at: the start of an image in the wrong place.
+    /// Returns what it points at: the start of an image in the wrong place.
     pub const fn detail(&self) -> u32 {
         match self {
             Self::BadPlace(start, _) => *start as u32,

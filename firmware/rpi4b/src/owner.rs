@@ -10,7 +10,7 @@ mod release {
     /// The owner's root key: this policy is signed with it, and so is each that follows.
     static ROOT: &[u8; 32] = include_bytes!(concat!(env!("OUT_DIR"), "/root"));
 
-    /// Whose images this device takes.
+    /// The owner whose images this device takes.
     pub type Owner = Owned<Volatile>;
 
     /// The owner. Where the policy does not open, which `cargo xtask image` excludes, no image is taken until
@@ -28,7 +28,7 @@ mod release {
 mod development {
     use xmap_device::Development;
 
-    /// Whose images this device takes: anybody's.
+    /// No owner: this device takes anybody's images.
     pub type Owner = Development;
 
     /// Nobody.

@@ -108,7 +108,7 @@ impl SimBoard {
         }
     }
 
-    /// Whether what happens is recorded from now on: it is, unless a benchmark or a long test, that
+    /// Sets whether what happens is recorded from now on: it is, unless a benchmark or a long test, that
     /// looks at levels only, says otherwise. A record takes some 50 bytes for each access.
     pub fn record(&mut self, recording: bool) {
         self.recording = recording;
@@ -143,7 +143,8 @@ impl SimBoard {
         self.scheduled.insert((time_us, self.schedules), (line, drive));
     }
 
-    /// When something is scheduled next, in microseconds since the board was made; `u64::MAX` is never.
+    /// Returns when something is scheduled next, in microseconds since the board was made; `u64::MAX` is
+    /// never.
     pub fn next_scheduled_us(&self) -> u64 {
         self.scheduled.first_key_value().map_or(u64::MAX, |((time_us, _), _)| *time_us)
     }
@@ -204,12 +205,12 @@ impl SimBoard {
         self.note_changes();
     }
 
-    /// Whether a line is high.
+    /// Returns whether a line is high.
     pub fn is_high(&self, line: Line) -> bool {
         self.gpio.levels().contains(line)
     }
 
-    /// Whether a line drives its pad.
+    /// Returns whether a line drives its pad.
     pub fn is_output(&self, line: Line) -> bool {
         self.gpio.driving().contains(line)
     }
@@ -306,7 +307,7 @@ impl SimBoard {
         &self.changes
     }
 
-    /// Where the part of the first module's image begins.
+    /// Returns where the part of the first module's image begins.
     pub(crate) fn ready(&self) -> Ready {
         self.ready.unwrap_or_default()
     }

@@ -56,7 +56,7 @@ pub(crate) struct Channels(BTreeMap<Line, (Wave, u64)>);
 const MAX_EDGES: usize = 1 << 20;
 
 impl SimBoard {
-    /// What the channel of a line has, once it was set.
+    /// Returns what the channel of a line has, once it was set.
     pub fn wave(&self, line: Line) -> Option<Wave> {
         Some(self.pwm.0.get(&line)?.0)
     }

@@ -16,7 +16,7 @@ pub struct Event {
     pub kind: EventKind,
 }
 
-/// What can happen.
+/// The kind of an event in the record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EventKind {
     /// A register was loaded from or stored to.

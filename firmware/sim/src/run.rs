@@ -85,7 +85,7 @@ impl<'p> Player<'p> {
         Self::default()
     }
 
-    /// Where a trap is in the source, for `expect trap CODE at FILE:LINE`.
+    /// Returns where a trap is in the source, for `expect trap CODE at FILE:LINE`.
     pub fn with_places(self, places: &'p Places<'p>) -> Self {
         Self { places: Some(places), ..self }
     }
@@ -151,7 +151,7 @@ impl<'p> Player<'p> {
         std::mem::take(&mut self.unexpected)
     }
 
-    /// What was not expected up to here is not expected any more.
+    /// Forgets what was not expected up to here.
     fn settle(&mut self) {
         let line = self.at;
         self.unexpected.extend(self.traps.drain(..).map(|(name, trap)| Unexpected { line, name, trap }));
@@ -428,7 +428,8 @@ fn hex(bytes: &[u8]) -> String {
 /// What helps where a step asks for a chip that is not there.
 const NOT_CONNECTED: &str = "nothing is connected there: `connect` a chip first";
 
-/// Whether a place `file:line:column` is this line of a file with this path, or with this end of its path.
+/// Returns whether a place `file:line:column` is this line of a file with this path, or with this end of its
+/// path.
 fn is_place(place: &str, file: &str, line: u32) -> bool {
     let mut parts = place.rsplitn(3, ':');
     let (_, number, path) = (parts.next(), parts.next(), parts.next().unwrap_or_default());
@@ -450,7 +451,7 @@ fn call(sim: &mut Sim, name: &str, export: ExportId, args: &Arguments) -> Result
 }
 
 impl Shown {
-    /// What the plain trace shows of an event: stores to set and clear registers, and messages.
+    /// Returns what the plain trace shows of an event: stores to set and clear registers, and messages.
     pub(crate) fn of(kind: &EventKind) -> Option<Self> {
         match kind {
             EventKind::Access(access) if access.drives() => Some(Self::Store(*access)),
@@ -469,7 +470,7 @@ pub struct StepError {
     pub kind: StepErrorKind,
 }
 
-/// What is in the way of a step.
+/// The kind of an error of a step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum StepErrorKind {

@@ -41,7 +41,7 @@ pub struct Step {
     pub action: Action,
 }
 
-/// What a step does.
+/// The action of a step.
 #[derive(Clone, Debug)]
 pub enum Action {
     /// Calls an export.
@@ -165,7 +165,7 @@ pub enum Action {
 }
 
 impl Action {
-    /// Whether it only looks at what the steps before it did.
+    /// Returns whether it only looks at what the steps before it did.
     pub const fn expects(&self) -> bool {
         matches!(
             self,
@@ -187,7 +187,7 @@ pub enum When {
     In(u64),
 }
 
-/// What is done to a line from outside.
+/// A drive of a line from outside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Drive {
     /// A level is connected.

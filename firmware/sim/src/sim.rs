@@ -293,7 +293,7 @@ impl Sim {
         seen
     }
 
-    /// Whether module 0 has an image: it has one until it is unloaded.
+    /// Returns whether module 0 has an image: it has one until it is unloaded.
     pub fn is_mounted(&self) -> bool {
         self.device.image(0).is_some()
     }
@@ -362,7 +362,7 @@ impl Sim {
         }
     }
 
-    /// What a line is called: `lamp (line 17)`, or `line 17`.
+    /// Returns what a line is called: `lamp (line 17)`, or `line 17`.
     pub(crate) fn line_name(&self, line: Line) -> String {
         self.name_of(line).map_or_else(|| format!("line {line}"), |name| format!("{name} (line {line})"))
     }
@@ -477,7 +477,7 @@ impl Sim {
         manifest.pins.iter().find(|pin| pin.name == name).and_then(|pin| Line::new(pin.line))
     }
 
-    /// Whether a line is high.
+    /// Returns whether a line is high.
     pub fn level(&self, line: Line) -> bool {
         self.board().is_high(line)
     }
@@ -581,17 +581,17 @@ impl Sim {
         self.device.memory(0)
     }
 
-    /// What has been counted since the mount.
+    /// Returns what has been counted since the mount.
     pub fn counters(&self) -> Counters {
         self.device.counters(0)
     }
 
-    /// How the module is: where in its life, its events, its trial.
+    /// Returns how the module is: where in its life, its events, its trial.
     pub fn status(&mut self) -> ModuleStatus {
         self.device.status(0).expect("every device has a module 0")
     }
 
-    /// What happened to the modules since this was last asked: traps, restarts, swaps.
+    /// Returns what happened to the modules since this was last asked: traps, restarts, swaps.
     pub fn happened(&mut self) -> Vec<DeviceEvent> {
         let (all, next) = self.happenings(self.told);
         self.told = next;

@@ -51,7 +51,7 @@ pub fn line(maps: &Maps, image: &str, key: &str) -> Option<ContractExport> {
     map.contracts.iter().filter_map(|line| ContractExport::parse(line)).find(|export| export.key == key)
 }
 
-/// What the device itself says of an export: its types.
+/// Returns what the device itself says of an export: its types.
 fn from_types(key: &str, described: &xmap_link::Described) -> Option<ContractExport> {
     let list = |types: &[u8]| {
         let types = types.iter().map(|ty| xmap_image::Ty::from_u8(*ty)).collect::<Option<Vec<_>>>()?;

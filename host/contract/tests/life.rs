@@ -46,7 +46,7 @@ const LANGUAGES: [(&str, &str, &str, &str); 4] = [
     ),
 ];
 
-/// Where the set-up puts packages of npm (`cargo xtask setup`).
+/// Returns where the set-up puts packages of npm (`cargo xtask setup`).
 fn node() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/node")
 }
@@ -55,7 +55,7 @@ fn guests() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../guests").canonicalize().unwrap()
 }
 
-/// What the panel did: messages and stores, to its unmount.
+/// Returns what the panel did: messages and stores, to its unmount.
 fn trace(source: &str, command: &str, output: &str) -> Vec<String> {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();

@@ -28,7 +28,7 @@ const MAX_DEVICES: usize = 1000;
 /// Bytes of a device's name.
 const MAX_NAME: usize = 64;
 
-/// What the gateway does.
+/// The configuration of the gateway.
 pub struct Config {
     /// Where it listens.
     pub listen: SocketAddr,
@@ -104,7 +104,7 @@ pub struct Entity {
 }
 
 impl Entity {
-    /// Whether it is an export that is called for its result.
+    /// Returns whether it is an export that is called for its result.
     pub fn is_sensor(&self) -> bool {
         self.kind.as_deref() == Some("sensor")
     }
@@ -123,7 +123,7 @@ pub struct DeviceConfig {
     pub panels: Vec<Panel>,
 }
 
-/// Where a device is.
+/// The place of a device.
 pub enum Reached {
     /// Behind a port.
     Port(PortName, Box<Options>),
@@ -311,7 +311,7 @@ pub fn check_listen(listen: SocketAddr, beyond: bool, place: &str) -> Result<(),
     Err(Diagnostic::new(Code::GatewayConfig, Place::File(place.to_string()), message).help(help.to_string()))
 }
 
-/// Whether a text is what a browser sends as an origin: scheme, host and port, in lower case.
+/// Returns whether a text is what a browser sends as an origin: scheme, host and port, in lower case.
 pub fn is_origin(text: &str) -> bool {
     let Some((scheme, host)) = text.split_once("://") else { return false };
     let plain =
@@ -319,7 +319,7 @@ pub fn is_origin(text: &str) -> bool {
     matches!(scheme, "http" | "https") && !host.is_empty() && host.chars().all(plain)
 }
 
-/// Whether a text may be a device's name: it stands in paths, labels and topics.
+/// Returns whether a text may be a device's name: it stands in paths, labels and topics.
 fn is_name(text: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
     (1..=MAX_NAME).contains(&text.len()) && text.chars().all(plain)
@@ -498,7 +498,7 @@ pub fn parse_port(text: &str) -> Result<PortName, Diagnostic> {
     })
 }
 
-/// How to talk to a device.
+/// Returns how to talk to a device.
 ///
 /// # Errors
 /// What is wrong with the key's file.

@@ -384,7 +384,7 @@ fn text_of(id: &Json) -> Result<String, String> {
     Ok(text)
 }
 
-/// Whether a text is an address of a server.
+/// Returns whether a text is an address of a server.
 pub fn is_server(text: &str) -> bool {
     let uri: Option<Uri> = text.parse().ok();
     uri.is_some_and(|uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some())

@@ -16,7 +16,7 @@ use crate::state::{ExportOf, State};
 /// The largest whole number that a slider may have at either end.
 const SLIDER: f64 = 9_007_199_254_740_991.0;
 
-/// Whether a name can stand in a topic and in an object's id.
+/// Returns whether a name can stand in a topic and in an object's id.
 pub fn is_plain(name: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
     !name.is_empty() && name.chars().all(plain)

@@ -109,7 +109,7 @@ fn run(arguments: &Arguments) -> Result<(), Diagnostics> {
     runtime.block_on(serve(config, shown))
 }
 
-/// What to serve, and the token to print where this start made one.
+/// Returns what to serve, and the token to print where this start made one.
 fn config(arguments: &Arguments) -> Result<(Config, Option<String>), Diagnostics> {
     if let Some(path) = &arguments.config {
         let mut config = Config::read(path)?;

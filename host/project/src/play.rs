@@ -12,7 +12,7 @@ use xmap_sim::{Player, Sim, SimError, Unexpected};
 use crate::lines::Lines;
 use crate::{Note, ScriptFile, traps};
 
-/// What a script's run has shown.
+/// The results of a script's run.
 #[derive(Clone, Debug, Default)]
 pub struct Played {
     /// The script.
@@ -57,7 +57,7 @@ pub fn play(
     played
 }
 
-/// Where the trace of a script stands: beside it, with the ending `.trace`; of `script.txt` it may be
+/// Returns where the trace of a script stands: beside it, with the ending `.trace`; of `script.txt` it may be
 /// `expected.trace`.
 fn trace_path(script: &Path) -> PathBuf {
     let expected = script.with_file_name("expected.trace");
@@ -160,7 +160,7 @@ fn difference(path: &Path, kept: &str, trace: &str) -> Option<Diagnostic> {
     None
 }
 
-/// How much of a panel its scripts have reached.
+/// The part of a panel that its scripts have reached.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Coverage {
     /// The exports that a host can call, and whether one was.

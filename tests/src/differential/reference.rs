@@ -103,7 +103,7 @@ impl Reference {
         }
     }
 
-    /// Whether there is an instance: not where the start function trapped.
+    /// Returns whether there is an instance: not where the start function trapped.
     pub(super) fn is_alive(&self) -> bool {
         self.instance.is_some()
     }
@@ -154,7 +154,7 @@ impl Reference {
         self.instance?.get_global(&self.store, &format!("g{index}"))
     }
 
-    /// What happened on the board.
+    /// Returns what happened on the board.
     pub(super) fn world(&self) -> &World {
         &self.store.data().world
     }
@@ -185,7 +185,7 @@ fn bits(value: &Val) -> u64 {
     }
 }
 
-/// How a call ended that did not return. The names are those of `tiny_mapper::TrapCode`.
+/// Returns how a call ended that did not return. The names are those of `tiny_mapper::TrapCode`.
 fn end(error: &wasmi::Error) -> Option<End> {
     if let Some(stop) = error.downcast_ref::<Stop>() {
         return Some(End::Trap(stop.0.to_string()));

@@ -60,7 +60,7 @@ impl Guest {
         Ok(Guest { module, linker, store, instance: None, fuel: (manifest.fuel * 4).max(FUEL) })
     }
 
-    /// Whether the module has this function.
+    /// Returns whether the module has this function.
     pub(super) fn has(&self, name: &str) -> bool {
         self.func(name).is_ok()
     }

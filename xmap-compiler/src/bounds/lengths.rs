@@ -26,7 +26,7 @@ pub(super) enum Length {
 }
 
 impl Length {
-    /// What an op's length counts, if it has one.
+    /// Returns what an op's length counts, if it has one.
     pub(super) fn of(op: Op, first: Word) -> Option<Self> {
         match op {
             Op::LogMessage => Some(Self::Text),

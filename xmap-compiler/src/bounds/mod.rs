@@ -86,7 +86,7 @@ impl Bound {
     }
 }
 
-/// What the bounds are read off.
+/// The program that bounds are read off.
 #[derive(Clone, Copy, Debug)]
 pub struct Program<'a> {
     /// The costs of ops on the board.

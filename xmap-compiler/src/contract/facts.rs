@@ -9,7 +9,7 @@ use super::{ContractExport, ContractParam};
 use crate::diagnostic::{Code, Diagnostic, Place};
 use crate::manifest::Typed;
 
-/// What a contract's file says of its panel in facts.
+/// The facts of a panel in a contract's file.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Stated {
     /// The module's name.

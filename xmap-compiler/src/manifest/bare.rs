@@ -11,9 +11,9 @@ use xmap_image::{
 use super::{At, Keep, Keys, Limits, Manifest, Module, Pin, Wasi};
 
 impl Manifest {
-    /// What a bare `.wasm` or `.wat` may do on a board: use every line of the header but those that the board
-    /// needs, in both directions, without names and safe states. Exports are mapped under their own names in
-    /// the namespace `default`. No budget holds but what the board has.
+    /// Returns what a bare `.wasm` or `.wat` may do on a board: use every line of the header but those that
+    /// the board needs, in both directions, without names and safe states. Exports are mapped under their own
+    /// names in the namespace `default`. No budget holds but what the board has.
     pub fn bare(board: &'static Board, wasm: &Path) -> Self {
         let stem = wasm.file_stem().map_or("module".into(), |s| s.to_string_lossy());
         let name = Plain(&stem).to_string().chars().take(super::MAX_NAME_CHARS).collect();

@@ -118,7 +118,7 @@ pub struct Manifest {
     source: Option<Arc<Source>>,
 }
 
-/// How the keys of exports that `[exports]` does not list come from their names.
+/// The rule by which exports that `[exports]` does not list get their keys.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Keys {
     /// As docs/manifest.md says: normalised, behind the namespace, with the runtime's own names apart.
@@ -267,7 +267,7 @@ impl Manifest {
         }
     }
 
-    /// Where a value of this manifest stands; for a bare module, which has no manifest, its file.
+    /// Returns where a value of this manifest stands; for a bare module, which has no manifest, its file.
     pub fn place(&self, span: &Range<usize>) -> Place {
         match &self.source {
             Some(source) => Place::text(source, span.clone()),
@@ -275,7 +275,7 @@ impl Manifest {
         }
     }
 
-    /// Whether there is no manifest's text behind this: [`Manifest::bare`].
+    /// Returns whether there is no manifest's text behind this: [`Manifest::bare`].
     pub fn is_bare(&self) -> bool {
         self.source.is_none()
     }

@@ -311,7 +311,7 @@ impl<R: HostRegisters, C: Counter> SdCard<R, C> {
     }
 }
 
-/// Whether an error is what the wires saw, and not the card's word.
+/// Returns whether an error is what the wires saw, and not the card's word.
 const fn is_wire(error: CardError) -> bool {
     matches!(error, CardError::Timeout(_) | CardError::Crc(_) | CardError::Controller)
 }

@@ -15,7 +15,7 @@ pub trait Mounting<D> {
     /// An image is about to be mounted, its seal behind it.
     fn begin(&mut self, hash: &ImageHash, image: &[u8], device: &D);
 
-    /// What became of it.
+    /// Takes note of what became of it.
     fn ended(&mut self, module: u8, hash: &ImageHash, tried: Tried<'_>, device: &mut D);
 }
 
@@ -35,9 +35,9 @@ pub enum Tried<'f> {
 }
 
 impl<D: Disk> Keeper<'_, D> {
-    /// Mounts what the store has: of each module the newest image, with its state, then, where that one cannot
-    /// be mounted, the one before it. All newest images come first, since they ran side by side: an older one
-    /// takes no line from them.
+    /// Mounts what the store has: of each module the newest image, with its state, then, where that one
+    /// cannot be mounted, the one before it. All newest images come first, since they ran side by side: an
+    /// older one takes no line from them.
     pub fn mount<R: Ram, B: Board, T: Trust>(
         &mut self,
         device: &mut Device<R, B, T>,

@@ -1,5 +1,5 @@
-//! What an owner's device remembers, as a store has it: the policy that was sent last, and the highest version
-//! of each module.
+//! What an owner's device remembers, as a store has it: the policy that was sent last, and the highest
+//! version of each module.
 
 use heapless::Vec;
 use xmap_trust::{MAX_POLICY_BYTES, ModuleName};

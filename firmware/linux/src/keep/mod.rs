@@ -50,7 +50,7 @@ pub const PAUSE_US: u64 = 10_000_000;
 /// The errno of a file that is too large.
 const EFBIG: u16 = 27;
 
-/// What was on the disk when the service started.
+/// The records on the disk when the service started.
 #[derive(Debug, Default)]
 pub struct Kept {
     /// For each module its newest image, and the one before.
@@ -157,7 +157,7 @@ impl Keeper {
         Ok((keeper, Kept { images, states }))
     }
 
-    /// What an owner's device remembers, kept here.
+    /// Returns what an owner's device remembers, kept here.
     pub fn memory(&self) -> DiskMemory {
         self.memory.clone()
     }
@@ -179,7 +179,7 @@ impl Keeper {
         self.items.latest
     }
 
-    /// How the changes up to a number fare of some things, by [`Thing::bit`].
+    /// Returns how the changes up to a number fare of some things, by [`Thing::bit`].
     pub fn fate(&self, things: u16, upto: u64) -> Fate {
         match self.items.fate(things, upto) {
             Fate::Pending if things & Thing::Versions.bit(0) != 0 && self.is_stuck() => Fate::Failed,
@@ -266,7 +266,7 @@ impl Keeper {
         }
     }
 
-    /// Whether versions wait for images that are not on their way: those could not be written.
+    /// Returns whether versions wait for images that are not on their way: those could not be written.
     fn is_stuck(&self) -> bool {
         let images = (0..MAX_MODULES as u8).map(|module| self.items.at((Thing::Image, module)));
         let mut missing = images.filter(|item| !item.is_kept()).peekable();
@@ -320,7 +320,7 @@ impl Keeper {
         }
     }
 
-    /// Whether a thing waited for the budget, and there is some now.
+    /// Returns whether a thing waited for the budget, and there is some now.
     fn is_fed(&self, place: Place) -> bool {
         !self.starved && self.items.at(place).fault == Some(KeepFault::Budget)
     }
@@ -509,7 +509,7 @@ fn describe((thing, module): Place) -> String {
     }
 }
 
-/// What the active image of a module retains now.
+/// Returns what the active image of a module retains now.
 ///
 /// # Errors
 /// Where that is more than a record has room for.
@@ -526,7 +526,7 @@ fn state(device: &impl Source, module: u8) -> Result<Option<StateRecord>, KeepFa
     Ok(layout.map(|layout| StateRecord { layout, bytes: Arc::new(bytes) }))
 }
 
-/// Whether a module's state is still this one. Nothing is copied.
+/// Returns whether a module's state is still this one. Nothing is copied.
 fn is_same(device: &impl Source, module: u8, known: &StateRecord) -> bool {
     let (mut left, mut same) = (&known.bytes[..], true);
     let layout = device.kept(module, &mut |row| {

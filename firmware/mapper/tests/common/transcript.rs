@@ -48,7 +48,7 @@ pub fn transcript(words: &[Word], script: &str) -> String {
     out
 }
 
-/// What a port was asked, as a word of its own and not as this crate's types print themselves.
+/// Returns what a port was asked, as a word of its own and not as this crate's types print themselves.
 fn act(did: &Did) -> String {
     match did {
         Did::Set(bank, mask) => format!("GPSET{bank} 0x{mask:08x}"),

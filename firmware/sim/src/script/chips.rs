@@ -10,7 +10,7 @@ use crate::i2c::{Eeprom, I2cDevice, I2cFault, Pcf8574, RegisterFile, Rtc, Tmp105
 use crate::spi::{Flash, Mcp3008, SpiDevice};
 use crate::value::parse_whole;
 
-/// What a step does to the device at an address of a bus.
+/// The step of a device at an address of a bus.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ChipStep {
     /// Connects a chip, in the place of the one that is there.
@@ -40,7 +40,7 @@ pub enum ChipStep {
     Restore,
 }
 
-/// Where a device is.
+/// The place of a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ChipPlace {
     /// On an I2C bus.

@@ -25,7 +25,7 @@ impl Mcp3008 {
         }
     }
 
-    /// What a conversion of this command gives: of one channel, or of two, one against the other.
+    /// Returns what a conversion of this command gives: of one channel, or of two, one against the other.
     fn convert(&self) -> u16 {
         let channel = usize::from(self.command & 7);
         let [plus, minus] = [channel, channel ^ 1].map(|n| self.channels.get(n).copied().unwrap_or(0));

@@ -8,7 +8,7 @@ use xmap_trust::{Limit, Limits};
 
 use super::clean::one_line;
 
-/// When a handler is called.
+/// Returns when a handler is called.
 pub(super) fn trigger(source: EventSource) -> String {
     let edge = |edge: &str, line: u8, debounce_us: u32| match debounce_us {
         0 => format!("{edge} edge of line {line}"),

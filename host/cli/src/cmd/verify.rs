@@ -233,7 +233,7 @@ pub(super) fn seal_text(seal: &Seal, genuine: bool) -> String {
     format!("key {}, origin {}; signature {checked}", seal.key, seal.origin)
 }
 
-/// What a section is called in tables.
+/// Returns what a section is called in tables.
 pub(super) fn section_name(section: Section) -> &'static str {
     match section {
         Section::Exports => "exports",
@@ -250,7 +250,7 @@ pub(super) fn section_name(section: Section) -> &'static str {
     }
 }
 
-/// What an extension section is called in tables.
+/// Returns what an extension section is called in tables.
 pub(super) fn extension_name(section: Extension) -> &'static str {
     match section {
         Extension::Types => "types",

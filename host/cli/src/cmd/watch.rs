@@ -188,7 +188,7 @@ fn stays(args: &Args, was_good: bool, out: &mut dyn Write) -> Done {
     Ok(())
 }
 
-/// What is another than in the round before.
+/// Returns what is another than in the round before.
 fn difference(round: &Round, before: Option<&Round>, out: &mut dyn Write) -> Done {
     let Some(before) = before else {
         return Ok(writeln!(out, "{}", count(round.report.total, "byte"))?);

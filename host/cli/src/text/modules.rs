@@ -116,7 +116,7 @@ pub fn trap_text(trap: &TrapReport, maps: &Maps) -> String {
     format!("{export}: trap {code}{op}, detail {}{origin}", trap.detail)
 }
 
-/// What became of an image.
+/// Returns what became of an image.
 pub fn state_text(state: &ImageState, maps: &Maps) -> String {
     match state {
         ImageState::None => "no image was given".into(),
@@ -134,7 +134,7 @@ pub fn state_text(state: &ImageState, maps: &Maps) -> String {
     }
 }
 
-/// Why a policy refused an image, as far as one number says it; [`rejection_text`] has all of it.
+/// Returns why a policy refused an image, as far as one number says it; [`rejection_text`] has all of it.
 fn policy_text(code: u16, detail: u32) -> String {
     match u8::try_from(code).ok().and_then(|code| Reject::from_parts(code, [detail, 0], "")) {
         Some(Reject::UntrustedOrigin(_)) => "reject: untrusted origin".into(),
@@ -149,7 +149,7 @@ fn policy_text(code: u16, detail: u32) -> String {
     }
 }
 
-/// Why a policy refused an image: the line that `xmap verify --policy` prints for it.
+/// Returns why a policy refused an image: the line that `xmap verify --policy` prints for it.
 pub fn rejection_text(rejection: &Rejection) -> String {
     let Rejection { code, details, text, .. } = rejection;
     match Reject::from_parts(*code, *details, text) {
@@ -158,7 +158,7 @@ pub fn rejection_text(rejection: &Rejection) -> String {
     }
 }
 
-/// Why an image was taken back.
+/// Returns why an image was taken back.
 pub fn why_text(why: &RollbackReason, maps: &Maps) -> String {
     match why {
         RollbackReason::Trap(trap) => trap_text(trap, maps),
@@ -219,7 +219,7 @@ pub fn swapped_text(verb: &str, name: &str, swapped: &Swapped) -> String {
     text
 }
 
-/// How the modules are: a row for each, then their counters and their latest traps.
+/// Returns how the modules are: a row for each, then their counters and their latest traps.
 pub fn module_table(modules: &[ModuleStatus], maps: &Maps) -> String {
     let head = ["module", "name", "life", "image", "version", "generation", "trial", "previous"];
     let rows = modules.iter().map(|m| {

@@ -154,7 +154,8 @@ impl Broker {
         }
     }
 
-    /// Asks the exports that `[ha]` makes sensors of, each as often as it says, and publishes what they return.
+    /// Asks the exports that `[ha]` makes sensors of, each as often as it says, and publishes what they
+    /// return.
     fn sense(&mut self) {
         if !self.here {
             return;

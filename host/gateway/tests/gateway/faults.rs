@@ -127,7 +127,8 @@ fn a_gateway_that_is_killed_is_started_again_and_answers() {
     }
 }
 
-/// Once a second, or as often as KILLS says: `KILLS=60 cargo test -p xmap-gateway --test gateway every_second`.
+/// Once a second, or as often as KILLS says:
+/// `KILLS=60 cargo test -p xmap-gateway --test gateway every_second`.
 #[test]
 fn a_gateway_that_is_killed_every_second_under_load_touches_no_output() {
     let kills: u32 = std::env::var("KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(6);
@@ -138,7 +139,8 @@ fn a_gateway_that_is_killed_every_second_under_load_touches_no_output() {
         let mut gateway = Gateway::start(&["--port", &port]);
         let device = gateway.wait("/v1/devices/device", |device| device["online"] == true);
         slowest = slowest.max(began.elapsed());
-        // It is lit in the first round alone; whoever wrote the line since would have put it out or lit it anew.
+        // It is lit in the first round alone; whoever wrote the line since would have put it out or lit it
+        // anew.
         if kill == 0 {
             assert_eq!(gateway.call("device", "hall.lamp_on", "").status, 200);
         } else {

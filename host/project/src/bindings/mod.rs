@@ -199,7 +199,7 @@ impl<'m> Names<'m> {
     }
 }
 
-/// What a function returns: of so many bytes the address alone.
+/// Returns what a function returns: of so many bytes the address alone.
 fn returned(result: &Typed) -> Value {
     match (result.value, result.fixed) {
         (Value::Bytes(_), Some(_)) => Value::Scalar(Ty::BytesPtr),

@@ -111,7 +111,7 @@ pub(crate) fn bytes_are_received(timer: GenericTimer) {
     assert!(busy > 32, "the FIFO alone would have kept {busy} for a busy loop");
 }
 
-/// Where the main loop does not feed, the outputs are made safe by the handler, after half the time.
+/// Checks that the handler makes the outputs safe where the main loop does not feed, after half the time.
 pub(crate) fn a_loop_that_hangs_is_noticed(mut gpio: Gpio<'static>, timer: GenericTimer) {
     const TIMEOUT_MS: u32 = 400;
     let mut clock = Clock::new(timer);
