@@ -4,8 +4,8 @@ import androidx.lifecycle.DefaultLifecycleObserver
 import androidx.lifecycle.LifecycleOwner
 
 /**
- * Connects in `onCreate` and gives everything back in `onDestroy`: `lifecycle.addObserver(PanelObserver(options, this))`.
- * The listener is called on the session's thread.
+ * Connects in `onCreate` and gives everything back in `onDestroy`:
+ * `lifecycle.addObserver(PanelObserver(options, this))`. The listener is called on the session's thread.
  */
 class PanelObserver(private val options: Options, private val listener: SessionListener) : DefaultLifecycleObserver {
     private var session: Session? = null
