@@ -4,10 +4,7 @@ use super::*;
 
 #[test]
 fn the_floors_and_the_mapper_do_the_same() {
-    let text = include_str!("../../../tests/panels/demo/panel.toml");
-    let module = include_bytes!("../../../tests/panels/demo/stairwell.wasm");
-    let manifest = xmap_compiler::manifest::Manifest::parse("demo/panel.toml", text).unwrap();
-    let compiled = xmap_compiler::compile::compile(&manifest, module).unwrap();
+    let compiled = xmap_rig::panel("demo");
     let image = Image::verify(&compiled.words).unwrap();
     for name in ["lamp_on", "call_gpio_set"] {
         assert!(image.exports()[usize::from(image.find(name).unwrap().0)].is_direct(), "{name}");
