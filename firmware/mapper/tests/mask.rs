@@ -86,7 +86,7 @@ fn written(did: &Did) -> LineSet {
     match *did {
         Did::Set(bank, mask) | Did::Clear(bank, mask) => LineSet::of_bank(Bank::nth(bank as usize), mask),
         Did::Select(line, _) | Did::Pull(line, _) => LineSet::of(line_of(line)),
-        Did::Delay(_) | Did::Log(..) | Did::Random(_) | Did::Bus(..) => LineSet::EMPTY,
+        Did::Delay(_) | Did::Log(..) | Did::Random(_) | Did::Bus(..) | Did::Pwm(..) => LineSet::EMPTY,
     }
 }
 
