@@ -89,6 +89,7 @@ pub(crate) fn unary(word: Word, register: u64) -> Result<u64, Fault> {
     let (x, y) = (f32_of(register), f64_of(register));
     // Every f32 is an f64, so one conversion serves both.
     let wide = f64::from(x);
+    let of = |double| if word as u8 == double { y } else { wide };
     Ok(match word as u8 {
         op::FSqrt32 => of_f32(libm::sqrtf(x)),
         op::FCeil32 => of_f32(libm::ceilf(x)),
@@ -100,14 +101,10 @@ pub(crate) fn unary(word: Word, register: u64) -> Result<u64, Fault> {
         op::FFloor64 => of_f64(libm::floor(y)),
         op::FTrunc64 => of_f64(libm::trunc(y)),
         op::FNearest64 => of_f64(libm::rint(y)),
-        op::I32TruncF32S => trunc_i32(wide)?,
-        op::I32TruncF32U => trunc_u32(wide)?,
-        op::I32TruncF64S => trunc_i32(y)?,
-        op::I32TruncF64U => trunc_u32(y)?,
-        op::I64TruncF32S => trunc_i64(wide)?,
-        op::I64TruncF32U => trunc_u64(wide)?,
-        op::I64TruncF64S => trunc_i64(y)?,
-        op::I64TruncF64U => trunc_u64(y)?,
+        op::I32TruncF32S | op::I32TruncF64S => trunc_i32(of(op::I32TruncF64S))?,
+        op::I32TruncF32U | op::I32TruncF64U => trunc_u32(of(op::I32TruncF64U))?,
+        op::I64TruncF32S | op::I64TruncF64S => trunc_i64(of(op::I64TruncF64S))?,
+        op::I64TruncF32U | op::I64TruncF64U => trunc_u64(of(op::I64TruncF64U))?,
         // Casts of Rust saturate, and make 0 of NaN.
         op::I32SatF32S => u64::from(x as i32 as u32),
         op::I32SatF32U => u64::from(x as u32),
