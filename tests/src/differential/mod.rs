@@ -10,6 +10,7 @@
 
 mod calls;
 mod compare;
+mod found;
 mod opaque;
 mod program;
 mod reference;
@@ -24,10 +25,11 @@ use std::fmt;
 
 pub use calls::Call;
 pub use compare::compare;
+pub use found::found;
 pub use rng::Rng;
 pub use tally::Tally;
 
-/// Pages of linear memory that a module may grow to, on both sides.
+/// Pages of linear memory that a module of a generator may grow to, on both sides.
 const MAX_PAGES: u32 = 6;
 
 /// Bytes of stack for a thread that compares: wasmi 2.0 makes a call of its own for each
@@ -169,6 +171,11 @@ pub struct Case {
     pub calls: Vec<Call>,
     /// The fuel of `wasm-smith`.
     pub fuel: Option<Fuel>,
+    /// Pages of linear memory that the module may grow to, on both sides.
+    pub max_pages: u32,
+    /// Whether a NaN of results and memory is any NaN: the specification lets engines choose, and what others have
+    /// written does not make it canonical.
+    pub any_nan: bool,
 }
 
 impl Case {
@@ -187,7 +194,12 @@ impl Case {
         }
         let fuel = lines(";; fuel ").next().map(|line| line.parse::<Call>()).transpose()?;
         let fuel = fuel.and_then(|fuel| Some((fuel.name.parse().ok()?, *fuel.args.first()? as u32)));
-        Ok(Self { wasm, calls, fuel })
+        Ok(Self { wasm, calls, fuel, max_pages: MAX_PAGES, any_nan: false })
+    }
+
+    /// Bytes of linear memory that the module may grow to.
+    const fn memory_bytes(&self) -> usize {
+        self.max_pages as usize * 65_536
     }
 }
 
@@ -199,7 +211,7 @@ pub fn case(seed: u64, features: &Features, generator: Generator) -> Option<Case
         Generator::Program => (program::module(&mut rng, features), None),
     };
     let calls = calls::random(&mut rng, &wasm);
-    Some(Case { wasm, calls, fuel })
+    Some(Case { wasm, calls, fuel, max_pages: MAX_PAGES, any_nan: false })
 }
 
 /// Makes the module of a seed and compares both sides.

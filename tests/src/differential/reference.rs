@@ -5,13 +5,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use tiny_mapper::{Clock as _, Function, Gpio as _, Log as _, LogLevel, Random as _};
 use wasmi::errors::HostError;
 use wasmi::{
-    Caller, Config, Engine, Extern, Global, Instance, Linker, Memory, Module, Store, StoreLimits,
-    StoreLimitsBuilder, TrapCode, Val,
+    Caller, Config, Engine, Extern, ExternType, Func, Global, Instance, Linker, Memory, Module, Store,
+    StoreLimits, StoreLimitsBuilder, TrapCode, Val,
 };
 use xmap_boards::{Bank, Line, RPI4B};
 use xmap_image::{Pull, limits};
 
-use super::compare::{End, MEMORY_BYTES, TABLE, panic_text};
+use super::compare::{End, TABLE, panic_text};
 use super::opaque::through_locals;
 use super::world::World;
 
@@ -59,23 +59,24 @@ pub(super) struct Reference {
 }
 
 impl Reference {
-    /// Instantiates a module and runs its start function. The second part says how that ended.
+    /// Instantiates a module, whose memory may grow to so many bytes, and runs its start function. The second
+    /// part says how that ended.
     ///
     /// # Errors
     /// Where the module cannot even be instantiated.
-    pub(super) fn load(wasm: &[u8]) -> Result<(Self, End), Broken> {
-        caught(|| Self::instantiate(&through_locals(wasm)?))?.map_err(Broken::Stopped)
+    pub(super) fn load(wasm: &[u8], memory_bytes: usize) -> Result<(Self, End), Broken> {
+        caught(|| Self::instantiate(&through_locals(wasm)?, memory_bytes))?.map_err(Broken::Stopped)
     }
 
     /// The same without what works around wasmi: it may say something else, and then one of the two is wrong.
     ///
     /// # Errors
     /// As [`Reference::load`].
-    pub(super) fn load_as_it_is(wasm: &[u8]) -> Result<(Self, End), Broken> {
-        caught(|| Self::instantiate(wasm))?.map_err(Broken::Stopped)
+    pub(super) fn load_as_it_is(wasm: &[u8], memory_bytes: usize) -> Result<(Self, End), Broken> {
+        caught(|| Self::instantiate(wasm, memory_bytes))?.map_err(Broken::Stopped)
     }
 
-    fn instantiate(wasm: &[u8]) -> Result<(Self, End), String> {
+    fn instantiate(wasm: &[u8], memory_bytes: usize) -> Result<(Self, End), String> {
         let mut config = Config::default();
         config.consume_fuel(true);
         let engine = Engine::new(&config);
@@ -84,12 +85,13 @@ impl Reference {
             world: World::default(),
             left_us: limits::DEFAULT_TIME_US,
             memory: None,
-            limits: StoreLimitsBuilder::new().memory_size(MEMORY_BYTES).build(),
+            limits: StoreLimitsBuilder::new().memory_size(memory_bytes).build(),
         };
         let mut store = Store::new(&engine, host);
         store.limiter(|host| &mut host.limits);
         store.set_fuel(FUEL).map_err(|e| e.to_string())?;
-        let linker = imports(&engine).map_err(|e| e.to_string())?;
+        let mut linker = imports(&engine).map_err(|e| e.to_string())?;
+        unlinked(&mut linker, &mut store, &module);
         match linker.instantiate_and_start(&mut store, &module) {
             Ok(instance) => {
                 let memory = instance.get_memory(&store, "memory");
@@ -126,6 +128,21 @@ impl Reference {
         match caught(|| func.call(&mut self.store, &args, &mut results))? {
             Ok(()) => Ok(End::Results(results.iter().map(bits).collect())),
             Err(error) => end(&error).ok_or_else(|| Broken::Stopped(error.to_string())),
+        }
+    }
+
+    /// Puts the reference's NaN into `other` wherever both are one.
+    pub(super) fn take_nans(&self, name: &str, mine: &[u64], other: &mut [u64]) {
+        let Some(func) = self.instance.and_then(|i| i.get_func(&self.store, name)) else { return };
+        for ((ty, mine), other) in func.ty(&self.store).results().iter().zip(mine).zip(other) {
+            let is_nan = |bits: u64| match ty {
+                wasmi::ValType::F32 => f32::from_bits(bits as u32).is_nan(),
+                wasmi::ValType::F64 => f64::from_bits(bits).is_nan(),
+                _ => false,
+            };
+            if is_nan(*mine) && is_nan(*other) {
+                *other = *mine;
+            }
         }
     }
 
@@ -188,6 +205,9 @@ fn bits(value: &Val) -> u64 {
 /// Returns how a call ended that did not return. The names are those of `tiny_mapper::TrapCode`.
 fn end(error: &wasmi::Error) -> Option<End> {
     if let Some(stop) = error.downcast_ref::<Stop>() {
+        if stop.0 == UNLINKED {
+            return Some(End::Stopped);
+        }
         return Some(End::Trap(stop.0.to_string()));
     }
     let name = match error.as_trap_code()? {
@@ -318,6 +338,29 @@ fn imports(engine: &Engine) -> Result<Linker<Host>, wasmi::Error> {
     Ok(linker)
 }
 
+/// The name of a stop in a function that is not of the guest ABI.
+const UNLINKED: &str = "unlinked";
+
+/// Gives a module the functions that it imports beside the guest ABI: what they would do, this side does not
+/// know, so that a call which comes to one is not compared. A memory that it imports is empty, as the compiler
+/// has it.
+fn unlinked(linker: &mut Linker<Host>, store: &mut Store<Host>, module: &Module) {
+    for import in module.imports() {
+        let item = match import.ty() {
+            ExternType::Func(ty) => {
+                Extern::from(Func::new(&mut *store, ty.clone(), |_, _, _| Err(stop(UNLINKED))))
+            }
+            ExternType::Memory(ty) => match Memory::new(&mut *store, *ty) {
+                Ok(memory) => memory.into(),
+                Err(_) => continue,
+            },
+            _ => continue,
+        };
+        // One that is there already stays.
+        _ = linker.define(import.module(), import.name(), item);
+    }
+}
+
 fn stop(name: &'static str) -> wasmi::Error {
     wasmi::Error::host(Stop(name))
 }
@@ -344,7 +387,7 @@ mod tests {
 
     #[test]
     fn the_reference_has_the_whole_guest_abi() {
-        let loaded = Reference::load(&super::super::smith::all_imports());
+        let loaded = Reference::load(&super::super::smith::all_imports(), 65_536);
         assert!(matches!(loaded, Ok((_, End::Results(_)))));
     }
 }

@@ -13,7 +13,7 @@ use xmap_compiler::report::How;
 use xmap_image::{Op, OwnedImage, fuel};
 
 use super::Skip;
-use super::compare::{End, MEMORY_BYTES, TABLE};
+use super::compare::{End, TABLE};
 use super::world::World;
 
 /// Words of code that a call without a bound may run.
@@ -26,6 +26,8 @@ pub(super) struct Program {
     image: OwnedImage,
     /// For each global of the image, its index in the module.
     pub(super) globals: Vec<u32>,
+    /// Bytes that linear memory may grow to.
+    memory_bytes: usize,
     /// By export: the most fuel that a call can use, where the compiler knows it.
     bounds: HashMap<String, u64>,
 }
@@ -41,13 +43,13 @@ pub(super) enum Refused {
 }
 
 impl Program {
-    /// Compiles a module without a manifest.
+    /// Compiles a module without a manifest, whose memory may grow to so many bytes.
     ///
     /// # Errors
     /// Where the compiler refuses it, or has made an image that does not verify.
-    pub(super) fn compile(wasm: &[u8]) -> Result<Self, Refused> {
+    pub(super) fn compile(wasm: &[u8], memory_bytes: usize) -> Result<Self, Refused> {
         let mut manifest = Manifest::bare(&xmap_boards::RPI4B, Path::new("module.wasm"));
-        manifest.limits.memory_bytes.value = MEMORY_BYTES as u64;
+        manifest.limits.memory_bytes.value = memory_bytes as u64;
         manifest.limits.fuel.value = FUEL;
         let compiled = compile(&manifest, wasm).map_err(refusal)?;
         let globals = compiled.map.globals;
@@ -55,10 +57,10 @@ impl Program {
             How::Bounded(bound) => Some((export.name.clone(), bound.fuel)),
             // A direct entry pays for a long text alone.
             How::Direct(Op::LogMessage) => {
-                Some((export.name.clone(), fuel::of_text(MEMORY_BYTES as u32).into()))
+                Some((export.name.clone(), fuel::of_text(memory_bytes as u32).into()))
             }
             How::Direct(Op::HostCall) => {
-                let most = |function: &HostFunction| function.row().cost.fuel(MEMORY_BYTES as u32);
+                let most = |function: &HostFunction| function.row().cost.fuel(memory_bytes as u32);
                 let most = HostFunction::ALL.iter().map(most).max().unwrap_or(0);
                 Some((export.name.clone(), most.into()))
             }
@@ -68,7 +70,12 @@ impl Program {
         let bounds = bounds.collect();
         let image = OwnedImage::new(compiled.words)
             .map_err(|error| Refused::Wrong(format!("the image does not verify: {error}")))?;
-        Ok(Self { image, globals, bounds })
+        Ok(Self { image, globals, memory_bytes, bounds })
+    }
+
+    /// The slot of the shadow stack's pointer among the image's globals, where it is known.
+    pub(super) fn stack_pointer(&self) -> Option<usize> {
+        self.image.image().stack_pointer()
     }
 }
 
@@ -106,7 +113,7 @@ impl Ram {
     pub(super) fn new(program: &Program) -> Self {
         let globals = vec![0; program.image.image().slots()];
         // What was there before must not matter.
-        Self { stack: vec![u64::MAX; STACK_SLOTS], memory: vec![0xa5; MEMORY_BYTES], globals }
+        Self { stack: vec![u64::MAX; STACK_SLOTS], memory: vec![0xa5; program.memory_bytes], globals }
     }
 }
 

@@ -1,6 +1,7 @@
 //! One file per command.
 
 pub(crate) mod bench;
+pub(crate) mod corpus;
 pub(crate) mod deb;
 pub(crate) mod fuzz;
 pub(crate) mod gojs;
