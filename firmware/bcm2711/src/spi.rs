@@ -236,7 +236,8 @@ mod tests {
             match register {
                 SpiRegister::Control => {
                     if value & CLEAR != 0 {
-                        (self.out.clear(), self.input.clear());
+                        self.out.clear();
+                        self.input.clear();
                     }
                     self.control = value & !CLEAR;
                 }
