@@ -108,7 +108,7 @@ pub unsafe fn start(device_tree: u64) -> Start {
     // own addresses and the first GiB where it says, as the program's first act this is the only user of the
     // blocks, and nothing is put where the lasting words are: no section, no room, nothing that was handed
     // over.
-    let Peripherals { mut gpio, pads, i2c, spi, pwm, uart, receiver, gic, watchdog, lasting } =
+    let Peripherals { mut gpio, pads, i2c, spi, pwm, uart, receiver, gic, watchdog, lasting, .. } =
         unsafe { Peripherals::new() };
     gpio.pull(TXD0, Pull::None);
     gpio.pull(RXD0, Pull::Up);

@@ -8,6 +8,9 @@ mod fake;
 #[path = "../../client/src/fake_slots.rs"]
 #[allow(dead_code)]
 mod fake_slots;
+#[path = "../../client/src/panel.rs"]
+#[allow(dead_code)]
+mod panel;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

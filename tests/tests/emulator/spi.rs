@@ -24,7 +24,7 @@ fn a_flash_memory_says_what_it_is() {
         chips: &["w25q80,bus=spi"],
         ..Machine::new(flashed())
     };
-    let mut emulator = machine.start().unwrap_or_else(|error| panic!("{error:#}"));
+    let emulator = machine.start().unwrap_or_else(|error| panic!("{error:#}"));
     let port = PortName::Tcp { host: "127.0.0.1".into(), port: emulator.listen().unwrap() };
     let mut client = Client::connect(&port, &patient()).unwrap_or_else(|error| panic!("{error}"));
     let mut follower = Follower { recorder: Recorder::since(0), handler_traps: HandlerTraps::since(0) };
