@@ -1,6 +1,7 @@
 #![forbid(unsafe_code)]
-//! Holds the modules of published packages against what tests/corpus.toml expects of each: that it compiles, or
-//! the exact diagnosis. Those that compile are run beside wasmi. `cargo xtask corpus` fetches the packages.
+//! Holds the modules of published packages against what tests/corpus.toml expects of each: that it compiles,
+//! or the exact diagnosis. Those that compile are run beside wasmi. `cargo xtask corpus` fetches the
+//! packages.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -137,7 +138,7 @@ fn main() -> Result<ExitCode> {
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// What there is to say of a module.
+/// Says what a module is, and what became of it.
 fn answer(file: &str, bytes: &[u8]) -> Module {
     let inspection = Inspection::of(Path::new("module.wasm"), bytes.to_vec());
     let sha256 = hmac_sha256::Hash::hash(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
@@ -145,7 +146,7 @@ fn answer(file: &str, bytes: &[u8]) -> Module {
     Module { file: file.into(), sha256, says: inspection.sentence(), ran }
 }
 
-/// What becomes of calls of a module that compiles.
+/// Calls the exports of a module that compiles, and says what became of it.
 fn ran(bytes: &[u8]) -> String {
     let (mut calls, mut traps, mut stopped) = (0, 0, 0);
     for seed in 0..SEEDS {

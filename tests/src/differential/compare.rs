@@ -166,7 +166,7 @@ struct Pair<'a> {
     any_nan: bool,
 }
 
-/// Whether the byte at `at` is part of a NaN on both sides.
+/// Returns whether the byte at `at` is part of a NaN on both sides.
 fn is_nan(mine: &[u8], other: &[u8], at: usize) -> bool {
     let both = |bytes: usize, is_nan: fn(&[u8]) -> bool| {
         let first = at / bytes * bytes;

@@ -23,6 +23,8 @@ mod world;
 
 use std::fmt;
 
+use xmap_abi::{Capability, Row};
+
 pub use calls::Call;
 pub use compare::compare;
 pub use found::found;
@@ -159,6 +161,12 @@ impl fmt::Display for Skip {
     }
 }
 
+/// Whether a host function is of a device or channel that a manifest declares: a module without one does not
+/// compile when it calls it (X1306).
+fn is_of_a_device(row: &Row) -> bool {
+    matches!(row.capability, Capability::I2c | Capability::Spi | Capability::Pwm | Capability::Uart)
+}
+
 /// The index of a mutable global that is set before each call, and the value.
 pub type Fuel = (u32, u32);
 
@@ -173,8 +181,8 @@ pub struct Case {
     pub fuel: Option<Fuel>,
     /// Pages of linear memory that the module may grow to, on both sides.
     pub max_pages: u32,
-    /// Whether a NaN of results and memory is any NaN: the specification lets engines choose, and what others have
-    /// written does not make it canonical.
+    /// Whether a NaN of results and memory is any NaN: the specification lets engines choose, and what others
+    /// have written does not make it canonical.
     pub any_nan: bool,
 }
 

@@ -342,8 +342,8 @@ fn imports(engine: &Engine) -> Result<Linker<Host>, wasmi::Error> {
 const UNLINKED: &str = "unlinked";
 
 /// Gives a module the functions that it imports beside the guest ABI: what they would do, this side does not
-/// know, so that a call which comes to one is not compared. A memory that it imports is empty, as the compiler
-/// has it.
+/// know, so that a call which comes to one is not compared. A memory that it imports is empty, as the
+/// compiler has it.
 fn unlinked(linker: &mut Linker<Host>, store: &mut Store<Host>, module: &Module) {
     for import in module.imports() {
         let item = match import.ty() {

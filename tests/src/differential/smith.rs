@@ -2,7 +2,7 @@
 
 use arbitrary::Unstructured;
 use wasm_smith::{Config, Module};
-use xmap_abi::{Capability, HostFunction};
+use xmap_abi::HostFunction;
 
 use super::rewrite::rewrite;
 use super::rng::Rng;
@@ -39,9 +39,7 @@ pub(super) fn all_imports() -> Vec<u8> {
 /// does not compile (X1306).
 fn imports_without_devices() -> Vec<u8> {
     let functions = HostFunction::ALL.iter().map(|function| function.row());
-    let imports = functions.filter(|row| {
-        !matches!(row.capability, Capability::I2c | Capability::Spi | Capability::Pwm | Capability::Uart)
-    });
+    let imports = functions.filter(|row| !super::is_of_a_device(row));
     let text: String = imports.map(|row| row.import().to_string()).collect();
     wat::parse_str(format!("(module {text})")).expect("it is valid")
 }

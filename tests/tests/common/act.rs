@@ -31,7 +31,9 @@ impl Follower {
         let (mut own, mut outcome) = (None, None);
         match action {
             Action::Call { name, .. } => {
-                let args: Vec<String> = line.split_whitespace().skip(2).map(str::to_owned).collect();
+                // What a script expects of a call is in the trace.
+                let args = line.split_whitespace().skip(2).take_while(|word| *word != "->");
+                let args: Vec<String> = args.map(str::to_owned).collect();
                 outcome = Some(match run_call(client, name, &args) {
                     Ok(called) => {
                         own = called.outcome.as_ref().err().copied();

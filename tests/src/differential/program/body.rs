@@ -220,7 +220,7 @@ impl<'p, 'r> Body<'p, 'r> {
         let function = self.below(HostFunction::ALL.len());
         let row = HostFunction::ALL[function].row();
         // A module without a manifest has no device on a bus.
-        if matches!(row.cost, Cost::Transfer { .. }) {
+        if super::super::is_of_a_device(row) {
             return self.assign();
         }
         // A range of memory that is there, mostly.
