@@ -102,6 +102,8 @@ pub struct Machine<'a> {
     /// bus names it, `m25p80,bus=spi`. With any, the emulator traces what the I2C bus carries
     /// ([`Emulator::bus`]), and what a chip has can be set ([`Emulator::set`]).
     pub chips: &'a [&'a str],
+    /// The image of the SD card in the slot: its size is a power of two.
+    pub card: Option<&'a Path>,
 }
 
 impl<'a> Machine<'a> {
@@ -117,6 +119,7 @@ impl<'a> Machine<'a> {
             restarts: false,
             watched: false,
             chips: &[],
+            card: None,
         }
     }
 
@@ -155,6 +158,9 @@ impl<'a> Machine<'a> {
         }
         if !arguments.is_empty() {
             qemu.args(["-append", arguments.trim_end()]);
+        }
+        if let Some(card) = self.card {
+            qemu.args(["-drive", &format!("if=sd,format=raw,file={}", card.display())]);
         }
         for chip in self.chips {
             let bus = if chip.contains("bus=") { "" } else { ",bus=i2c-bus.1" };

@@ -134,6 +134,7 @@ const ARROWS: [(&str, &[&str]); 32] = [
             "xmap-image",
             "xmap-keys",
             "xmap-sim",
+            "xmap-store",
         ],
     ),
 ];

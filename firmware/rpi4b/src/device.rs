@@ -1,17 +1,20 @@
 //! The device program: mounts the panel and serves the link, for ever.
 
+use heapless::Vec;
 use xmap_bcm2711::{Clock, Counter as _, GenericTimer, Uart, safe_stores};
 use xmap_boards::BoardId;
 use xmap_device::{
-    Borrowed, Device, Failure, GOOD_US, Identity, ImageHash, Recorder, Rehearsal, Service, Starts,
-    Trust as _, Turns, Wire, check_lines, make_safe_by_lines,
+    Borrowed, Device, Failure, Fate, GOOD_US, Identity, ImageHash, Keeper, Mounting, Recorder, Rehearsal,
+    Service, Starts, Tried, Trust as _, Turns, Wire, check_lines, install_counted, make_safe_by_lines,
 };
 use xmap_image::{HASH_WORD, HASH_WORDS, Image, words_of};
+use xmap_link::limits::MAX_FRAME;
 use xmap_link::{Boot, Channel, ImageState, features};
 use xmap_trust::{Piece, pieces};
 
 pub use crate::board::{Board, board};
 use crate::callers;
+use crate::card::{self, StoreDisk};
 use crate::interrupts;
 use crate::limits::{MODULES, SLOTS_A_MODULE, TEXT_BYTES, TRACE_ENTRIES, WATCHDOG_MS};
 use crate::owner::{self, Owner};
@@ -66,12 +69,15 @@ pub fn touch_bytes(bytes: &[u8]) {
 /// Microseconds between two feedings of the watchdog while nothing else happens.
 const FEED_US: u64 = 1_000_000;
 
+/// Microseconds between two writes of retained state that changes, at least: as the service under Linux.
+const KEEP_EVERY_US: u64 = 300_000_000;
+
 /// The device program on this board.
 pub type Pi4b<T = Owner> = Device<Borrowed<'static>, Wrapped<Board>, T>;
 
 /// Mounts what was handed over, and serves whoever asks.
-pub fn run(start: Start, rooms: [[SlotMemory; SLOTS_A_MODULE]; MODULES]) -> ! {
-    let Start { gpio, buses, uart, timer, image, arguments, origin, seed } = start;
+pub fn run(start: Start, rooms: [[SlotMemory; SLOTS_A_MODULE]; MODULES], scratch: &'static mut [u32]) -> ! {
+    let Start { gpio, buses, sd, uart, timer, image, arguments, origin, seed } = start;
     let options = Options::of(arguments);
     defmt::info!("xmap {=str} on rpi4b, counter {=u32} Hz", env!("CARGO_PKG_VERSION"), timer.hz());
     if options.rehearse {
@@ -88,7 +94,10 @@ pub fn run(start: Start, rooms: [[SlotMemory; SLOTS_A_MODULE]; MODULES]) -> ! {
         firmware: env!("CARGO_PKG_VERSION"),
     };
     let port = Rehearsal::new(Recorder::new(board(gpio, timer).with_buses(buses)), options.rehearse);
-    let mut device = Device::with_trust(port, rooms, owner::owner());
+    let store = if options.no_store { None } else { card::open(sd, timer) };
+    let mut keeper = store.map(|store| Keeper::new(store, scratch, KEEP_EVERY_US));
+    let memory = keeper.as_mut().map(Keeper::remembered).unwrap_or_default();
+    let mut device = Device::with_trust(port, rooms, owner::owner(memory));
     match device.trust().policy() {
         Some(policy) => {
             defmt::info!("policy {=u32}: images need a seal; this one is from {=str}", policy.version, origin)
@@ -100,8 +109,14 @@ pub fn run(start: Start, rooms: [[SlotMemory; SLOTS_A_MODULE]; MODULES]) -> ! {
     let mut starts = interrupts::starts();
     // From here on: what hangs in its mount is no reason to stay down.
     interrupts::watch(WATCHDOG_MS, !options.no_watchdog);
+    let mut target = AtBoot { starts: &mut starts };
+    if let Some(keeper) = keeper.as_mut().filter(|_| !options.safe) {
+        keeper.mount(&mut device, &mut target);
+    }
     match image {
-        Ok(Some(bytes)) if !options.safe => install(bytes, origin, &mut device, &mut starts),
+        Ok(Some(bytes)) if !options.safe => {
+            install(bytes, origin, &mut device, keeper.as_mut(), &mut target);
+        }
         Ok(_) => defmt::warn!("no image"),
         Err(error) => {
             defmt::error!("hand-over: {=u16}", error.code());
@@ -111,9 +126,14 @@ pub fn run(start: Start, rooms: [[SlotMemory; SLOTS_A_MODULE]; MODULES]) -> ! {
     starts.mounted();
     interrupts::keep_starts(&starts);
     let mut clock = Clock::new(timer);
+    if let Some(keeper) = &mut keeper {
+        keeper.mounted(&device, clock.now_us());
+    }
     let main_loop = MainLoop {
         service,
-        wire: LinkUart { uart },
+        wire: LinkUart { uart, answer: None },
+        keeper,
+        held: None,
         good_us: Some(clock.now_us() + GOOD_US),
         clock,
         rehearse: options.rehearse,
@@ -126,46 +146,104 @@ pub fn run(start: Start, rooms: [[SlotMemory; SLOTS_A_MODULE]; MODULES]) -> ! {
     main_loop.serve()
 }
 
-/// Puts the images that were handed over into modules, in their order: one, or a bundle of several, each with
-/// its seal behind it. An image whose starts did not go well is set aside.
-fn install(bytes: &[u8], origin: &str, device: &mut Pi4b, starts: &mut Starts) {
+/// What happens while images are mounted: starts are counted, the interrupt handler knows the safe states,
+/// and the log has what became of each.
+struct AtBoot<'s> {
+    starts: &'s mut Starts,
+}
+
+impl Mounting<Pi4b> for AtBoot<'_> {
+    fn set_aside(&mut self, hash: &ImageHash) -> Option<u8> {
+        self.starts.set_aside(hash)
+    }
+
+    fn begin(&mut self, hash: &ImageHash, image: &[u8], device: &Pi4b) {
+        self.starts.begin(hash);
+        interrupts::keep_starts(self.starts);
+        if let Some(Ok(piece)) = words_of(image).ok().and_then(|words| pieces(words).next()) {
+            make_known(piece.image, device);
+        }
+        interrupts::feed();
+    }
+
+    fn ended(&mut self, module: u8, hash: &ImageHash, tried: Tried<'_>, device: &mut Pi4b) {
+        match tried {
+            Tried::SetAside(unclean) => {
+                defmt::error!("module {=u8} set aside: {=u8} starts did not end well", module, unclean);
+            }
+            Tried::Damaged => defmt::error!("module {=u8}: a record of the store is damaged", module),
+            Tried::Without => {
+                defmt::warn!("module {=u8}: not mounted with the state that it kept, tried without", module);
+            }
+            Tried::Mounted(older) => {
+                let image = device.image(module);
+                let (prefix, exports) =
+                    image.map_or((0, 0), |i| (i.hash_prefix().swap_bytes(), i.exports().len()));
+                defmt::info!("module {=u8} mounted {=u32:08x}: {=usize} exports", module, prefix, exports);
+                if older {
+                    defmt::warn!("module {=u8}: that is not the newest image of the store", module);
+                }
+            }
+            Tried::Failed(failure) => {
+                self.starts.gave_up(hash);
+                let state = failure.state();
+                device.set_image_state(state);
+                if let ImageState::Rejected { code, detail } = state {
+                    defmt::error!("module {=u8} rejected: reason {=u16}, at {=u32}", module, code, detail);
+                } else {
+                    defmt::error!("module {=u8} not mounted", module);
+                }
+            }
+        }
+    }
+}
+
+/// Puts the images that were handed over into modules that have none, in their order: one, or a bundle of
+/// several, each with its seal behind it.
+fn install(
+    bytes: &[u8],
+    origin: &str,
+    device: &mut Pi4b,
+    mut keeper: Option<&mut Keeper<'static, StoreDisk>>,
+    target: &mut AtBoot<'_>,
+) {
     // An image says its own length, so what the boot stage hands over may end with padding of its own.
     let words = match words_of(bytes) {
         Ok(words) => words,
         Err(error) => return device.set_image_state(Failure::Image(error).state()),
     };
     for (number, piece) in (0..).zip(pieces(words)) {
-        let outcome = piece.map_err(Failure::Image).and_then(|piece| {
-            let bytes = bytemuck::cast_slice(taken(&piece, number, device.is_development()));
-            let hash = stated_hash(piece.image);
-            if let Some(unclean) = starts.set_aside(&hash) {
-                defmt::error!("module {=u8} set aside: {=u8} starts did not end well", number, unclean);
-                return device.set_aside(number, bytes, origin, unclean).map(|()| false);
+        let piece = match piece {
+            Ok(piece) => piece,
+            Err(error) => {
+                let failure = Failure::Image(error);
+                target.ended(number, &[0; 32], Tried::Failed(&failure), device);
+                continue;
             }
-            starts.begin(&hash);
-            interrupts::keep_starts(starts);
-            make_known(piece.image, device);
-            interrupts::feed();
-            device.install_from(number, bytes, origin).inspect_err(|_| starts.gave_up(&hash)).map(|()| true)
-        });
-        match outcome {
-            Ok(false) => {}
-            Ok(true) => {
-                let image = device.image(number);
-                let (prefix, exports) =
-                    image.map_or((0, 0), |i| (i.hash_prefix().swap_bytes(), i.exports().len()));
-                defmt::info!("module {=u8} mounted {=u32:08x}: {=usize} exports", number, prefix, exports);
-            }
-            Err(failure) => {
-                let state = failure.state();
-                device.set_image_state(state);
-                if let ImageState::Rejected { code, detail } = state {
-                    defmt::error!("module {=u8} rejected: reason {=u16}, at {=u32}", number, code, detail);
-                } else {
-                    defmt::error!("module {=u8} not mounted", number);
-                }
-            }
+        };
+        if device.image(number).is_some() {
+            compare(piece.image, number, device);
+            continue;
         }
+        let image = (number, bytemuck::cast_slice(taken(&piece, number, device.is_development())));
+        let hash = stated_hash(piece.image);
+        match &mut keeper {
+            Some(keeper) => keeper.install(image, (&hash, origin), device, target),
+            None => install_counted(image, (&hash, origin), None, false, (&mut *device, &mut *target)),
+        }
+    }
+}
+
+/// Takes note where the card's own panel is newer than what the store has: the store wins.
+fn compare(words: &[u32], number: u8, device: &mut Pi4b) {
+    let (Ok(own), Some(running)) = (Image::verify(words), device.image(number)) else { return };
+    let name = |image: &Image<'_>| {
+        image.manifest().is_ok_and(|own| running.manifest().is_ok_and(|m| m.module == own.module))
+    };
+    let newer = name(&own) && own.header().version > running.header().version;
+    if newer {
+        device.note_newer_default(number);
+        defmt::warn!("module {=u8}: panel.xmap is newer than the image of the store, which runs", number);
     }
 }
 
@@ -209,6 +287,10 @@ struct MainLoop {
     clock: Clock<GenericTimer>,
     rehearse: bool,
     device: Pi4b,
+    /// Keeps the device in the card's store, where it has one.
+    keeper: Option<Keeper<'static, StoreDisk>>,
+    /// What the latest answer waits for, by [`xmap_link::Thing::bit`], and the number of the change.
+    held: Option<(u16, u64)>,
     starts: Starts,
     /// When the start has gone well, unless a host is served before; `None` after that.
     good_us: Option<u64>,
@@ -237,11 +319,13 @@ impl MainLoop {
                     false => self.turns.rested(),
                 }
             }
-            let asked = self.service.poll(&mut self.wire, &mut self.device);
+            let asked = self.answer();
+            let writes = self.keep();
             self.service.send_texts(&mut self.wire, &mut self.device);
             self.note_start(asked);
             if self.service.wants_reset() {
                 self.device.make_all_safe();
+                self.finish();
                 interrupts::reset(&mut self.wire.uart);
             }
             self.note_images();
@@ -267,7 +351,7 @@ impl MainLoop {
             if self.service.has_reader() {
                 logger::drain(|part| self.service.send_bytes(&mut self.wire, Channel::Defmt, part));
             }
-            if !busy && !asked {
+            if !busy && !asked && !writes {
                 let now_us = self.clock.now_us();
                 // In a rehearsal the host's cues are the device's time.
                 let wake_us = match self.turns.ends_us(self.heard_us(now_us)) {
@@ -276,9 +360,65 @@ impl MainLoop {
                     None => self.device.next_wake_us(),
                 };
                 let good_us = self.good_us.unwrap_or(u64::MAX);
-                interrupts::set_alarm(Some(wake_us.min(now_us + FEED_US).min(good_us)));
+                let keep_us = self.keeper.as_ref().map_or(u64::MAX, Keeper::next_us);
+                interrupts::set_alarm(Some(wake_us.min(now_us + FEED_US).min(good_us).min(keep_us)));
                 interrupts::idle();
             }
+        }
+    }
+
+    /// Answers a request. What it made count as good is on the card before the answer leaves.
+    fn answer(&mut self) -> bool {
+        if self.held.is_some() {
+            return false;
+        }
+        self.wire.answer = Some(Vec::new());
+        let asked = self.service.poll(&mut self.wire, &mut self.device);
+        let things = self.service.touched();
+        if let Some(keeper) = self.keeper.as_mut().filter(|_| asked && things != 0) {
+            keeper.hurry(things);
+            keeper.look(&self.device, owner::memory(self.device.trust()), self.clock.now_us());
+            let upto = keeper.latest();
+            self.held = (keeper.fate(things, upto) != Fate::Kept).then_some((things, upto));
+        }
+        if self.held.is_none() {
+            self.wire.release();
+        }
+        asked
+    }
+
+    /// Writes some of what a restart should find, and lets an answer go that waited for it. Returns whether
+    /// there is more to write.
+    fn keep(&mut self) -> bool {
+        let Some(keeper) = &mut self.keeper else { return false };
+        let now_us = self.clock.now_us();
+        keeper.look(&self.device, owner::memory(self.device.trust()), now_us);
+        if let Err(error) = keeper.step(now_us) {
+            card::log(error);
+        }
+        if let Some((things, upto)) = self.held {
+            match keeper.fate(things, upto) {
+                Fate::Pending => {}
+                // A host that knows how to ask what is kept gets its answer; any other would take it for the
+                // whole truth, and gets none.
+                Fate::Failed if self.service.edition() == 0 => (self.held, self.wire.answer) = (None, None),
+                Fate::Kept | Fate::Failed => {
+                    self.held = None;
+                    self.wire.release();
+                }
+            }
+        }
+        keeper.report(&mut self.device, now_us);
+        keeper.is_busy()
+    }
+
+    /// Writes what has changed, and waits for it: the device restarts.
+    fn finish(&mut self) {
+        if let Some(keeper) = &mut self.keeper {
+            keeper.finish(&self.device, owner::memory(self.device.trust()), || {
+                interrupts::feed();
+                self.clock.now_us()
+            });
         }
     }
 
@@ -337,6 +477,18 @@ impl MainLoop {
 /// The UART as the link's wire.
 struct LinkUart {
     uart: Uart<'static>,
+    /// The latest frame of a request's answer, while it is made and held back; what is written before it is
+    /// on its way.
+    answer: Option<Vec<u8, MAX_FRAME>>,
+}
+
+impl LinkUart {
+    /// Sends the answer that was held back.
+    fn release(&mut self) {
+        if let Some(answer) = self.answer.take() {
+            self.uart.write(&answer);
+        }
+    }
 }
 
 impl Wire for LinkUart {
@@ -345,7 +497,13 @@ impl Wire for LinkUart {
     }
 
     fn write(&mut self, bytes: &[u8]) {
-        self.uart.write(bytes);
+        let Some(answer) = &mut self.answer else { return self.uart.write(bytes) };
+        self.uart.write(answer);
+        answer.clear();
+        if answer.extend_from_slice(bytes).is_err() {
+            // None is longer than a frame.
+            self.uart.write(bytes);
+        }
     }
 
     fn origin(&self) -> &'static str {

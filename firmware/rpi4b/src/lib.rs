@@ -10,6 +10,8 @@
 pub mod board;
 #[cfg(target_os = "none")]
 mod callers;
+#[cfg(target_os = "none")]
+mod card;
 mod deadlines;
 #[cfg(target_os = "none")]
 pub mod device;

@@ -14,7 +14,8 @@ mod start {
         // SAFETY: the first and only call, with x0 as it came.
         let start = unsafe { startup::start(device_tree) };
         let Some(rooms) = arena::take() else { unreachable!("nobody has taken them") };
-        device::run(start, rooms)
+        let Some(scratch) = arena::scratch() else { unreachable!("nobody has taken it") };
+        device::run(start, rooms, scratch)
     }
 }
 

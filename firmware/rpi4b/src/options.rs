@@ -12,6 +12,8 @@ pub struct Options {
     /// `xmap.watchdog=0`: a device that hangs makes its outputs safe, and is not reset. The emulator takes
     /// the start of the watchdog for its end.
     pub no_watchdog: bool,
+    /// `xmap.store=0`: the store on the card is neither read nor written; the card's own panel runs.
+    pub no_store: bool,
 }
 
 impl Options {
@@ -22,6 +24,7 @@ impl Options {
             rehearse: given("xmap.rehearse=1"),
             safe: given("xmap.safe=1"),
             no_watchdog: given("xmap.watchdog=0"),
+            no_store: given("xmap.store=0"),
         }
     }
 }
@@ -36,8 +39,8 @@ mod tests {
         let line = "coherent_pool=1M xmap.rehearse=1\nconsole=ttyS0,115200";
         assert_eq!(Options::of(line), Options { rehearse: true, ..Options::default() });
         assert_eq!(
-            Options::of("xmap.safe=1 xmap.watchdog=0 xmap.rehearse=1"),
-            Options { rehearse: true, safe: true, no_watchdog: true }
+            Options::of("xmap.safe=1 xmap.watchdog=0 xmap.rehearse=1 xmap.store=0"),
+            Options { rehearse: true, safe: true, no_watchdog: true, no_store: true }
         );
     }
 
@@ -50,6 +53,7 @@ mod tests {
             "noxmap.rehearse=1",
             "XMAP.REHEARSE=1",
             "xmap.watchdog=1",
+            "xmap.store=1",
         ] {
             assert_eq!(Options::of(line), Options::default(), "{line}");
         }

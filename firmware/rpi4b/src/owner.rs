@@ -2,7 +2,7 @@
 
 #[cfg(owned)]
 mod release {
-    use xmap_device::{Owned, Volatile};
+    use xmap_device::{Owned, Remembered};
     use xmap_trust::PublicKey;
 
     /// The policy that was compiled in, signed by the root key.
@@ -11,33 +11,44 @@ mod release {
     static ROOT: &[u8; 32] = include_bytes!(concat!(env!("OUT_DIR"), "/root"));
 
     /// The owner whose images this device takes.
-    pub type Owner = Owned<Volatile>;
+    pub type Owner = Owned<Remembered>;
 
-    /// The owner. Where the policy does not open, which `cargo xtask image` excludes, no image is taken until
-    /// one comes that does.
-    pub fn owner() -> Owner {
+    /// The owner, with what the store has of an owner's memory. Where a policy does not open, which
+    /// `cargo xtask image` excludes for the one that was compiled in, no image is taken until one comes that
+    /// does.
+    pub fn owner(memory: Remembered) -> Owner {
         let root = PublicKey(*ROOT);
-        Owned::new(root, POLICY, Volatile::default()).unwrap_or_else(|error| {
-            defmt::error!("the policy that was compiled in does not open: reason {=u8}", error.parts().0);
-            Owned::closed(root, Volatile::default())
+        Owned::new(root, POLICY, memory.clone()).unwrap_or_else(|error| {
+            defmt::error!("the policy does not open: reason {=u8}", error.parts().0);
+            Owned::closed(root, memory)
         })
+    }
+
+    /// What an owner's device remembers.
+    pub fn memory(owner: &Owner) -> Option<&Remembered> {
+        Some(owner.memory())
     }
 }
 
 #[cfg(not(owned))]
 mod development {
-    use xmap_device::Development;
+    use xmap_device::{Development, Remembered};
 
     /// No owner: this device takes anybody's images.
     pub type Owner = Development;
 
     /// Nobody.
-    pub const fn owner() -> Owner {
+    pub fn owner(_: Remembered) -> Owner {
         Development
+    }
+
+    /// Nothing.
+    pub const fn memory(_: &Owner) -> Option<&Remembered> {
+        None
     }
 }
 
 #[cfg(not(owned))]
-pub use development::{Owner, owner};
+pub use development::{Owner, memory, owner};
 #[cfg(owned)]
-pub use release::{Owner, owner};
+pub use release::{Owner, memory, owner};

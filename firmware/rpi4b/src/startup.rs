@@ -83,6 +83,8 @@ pub struct Start {
     pub gpio: xmap_bcm2711::Gpio<'static>,
     /// The controllers of buses.
     pub buses: crate::board::Buses,
+    /// The controller of the SD card.
+    pub sd: xmap_bcm2711::SdBlock<'static>,
     /// The console and the link, enabled at [`BAUD`].
     pub uart: Uart<'static>,
     /// The counter behind the clock.
@@ -108,7 +110,7 @@ pub unsafe fn start(device_tree: u64) -> Start {
     // own addresses and the first GiB where it says, as the program's first act this is the only user of the
     // blocks, and nothing is put where the lasting words are: no section, no room, nothing that was handed
     // over.
-    let Peripherals { mut gpio, pads, i2c, spi, pwm, uart, receiver, gic, watchdog, lasting, .. } =
+    let Peripherals { mut gpio, pads, i2c, spi, pwm, sd, uart, receiver, gic, watchdog, lasting } =
         unsafe { Peripherals::new() };
     gpio.pull(TXD0, Pull::None);
     gpio.pull(RXD0, Pull::Up);
@@ -140,7 +142,17 @@ pub unsafe fn start(device_tree: u64) -> Start {
         unsafe { slice::from_raw_parts(first, place.len()) }
     };
     let buses = crate::board::Buses { i2c, spi, pwm };
-    Start { gpio, buses, uart, timer, image: image.map(|place| place.map(bytes)), arguments, origin, seed }
+    Start {
+        gpio,
+        buses,
+        sd,
+        uart,
+        timer,
+        image: image.map(|place| place.map(bytes)),
+        arguments,
+        origin,
+        seed,
+    }
 }
 
 /// Addresses where nothing that was handed over may be.

@@ -1,6 +1,7 @@
 //! A running board and its host.
 
 use std::io::Write as _;
+use std::path::Path;
 use std::sync::OnceLock;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -52,13 +53,18 @@ pub(crate) fn flashed() -> &'static Built {
 
 /// Boots with these bytes as `panel.xmap`, or without one, and this command line.
 pub(crate) fn boot(image: Option<&[u8]>, arguments: &str) -> Board {
+    boot_with(image, arguments, None)
+}
+
+/// [`boot`] with an SD card in the slot.
+pub(crate) fn boot_with(image: Option<&[u8]>, arguments: &str, card: Option<&Path>) -> Board {
     let file = image.map(|bytes| {
         let mut file = NamedTempFile::new().unwrap();
         file.write_all(bytes).unwrap();
         file
     });
     let panel = file.as_ref().map(NamedTempFile::path);
-    let machine = Machine { panel, arguments, ..Machine::new(flashed()) };
+    let machine = Machine { panel, arguments, card, ..Machine::new(flashed()) };
     let emulator = machine.start().unwrap_or_else(|error| panic!("{error:#}"));
     let port = emulator.listen().unwrap();
     let name = PortName::Tcp { host: "127.0.0.1".into(), port };

@@ -15,5 +15,6 @@ mod operate;
 mod panels;
 mod spec;
 mod spi;
+mod store;
 mod swap;
 mod trust;

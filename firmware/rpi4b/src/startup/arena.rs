@@ -5,7 +5,7 @@
 
 use core::sync::atomic::{AtomicBool, Ordering};
 
-use xmap_device::Borrowed;
+use xmap_device::{Borrowed, SCRATCH_WORDS};
 
 use crate::limits::{IMAGE_WORDS, MEMORY_BYTES, MODULES, SLOTS, SLOTS_A_MODULE, STACK_SLOTS};
 
@@ -32,7 +32,7 @@ pub fn take() -> Option<[[SlotMemory; SLOTS_A_MODULE]; MODULES]> {
     if TAKEN.swap(true, Ordering::Relaxed) {
         return None;
     }
-    let mut free = Free { place: place() };
+    let mut free = Free { place: place().start..scratch_place().start };
     Some(core::array::from_fn(|_| {
         core::array::from_fn(|_| SlotMemory {
             words: free.cut(IMAGE_WORDS),
@@ -41,6 +41,21 @@ pub fn take() -> Option<[[SlotMemory; SLOTS_A_MODULE]; MODULES]> {
             memory: free.cut(MEMORY_BYTES),
         })
     }))
+}
+
+/// The buffer that the store works with, behind the rooms.
+fn scratch_place() -> core::ops::Range<usize> {
+    let core::ops::Range { end, .. } = place();
+    end - SCRATCH_WORDS * size_of::<u32>()..end
+}
+
+/// The buffer that the store works with. `None` where somebody has it already.
+pub fn scratch() -> Option<&'static mut [u32]> {
+    static TAKEN: AtomicBool = AtomicBool::new(false);
+    if TAKEN.swap(true, Ordering::Relaxed) {
+        return None;
+    }
+    Some(Free { place: scratch_place() }.cut(SCRATCH_WORDS))
 }
 
 /// What is left of the memory.
@@ -66,7 +81,8 @@ impl Free {
         // SAFETY: the memory is mapped as ordinary memory and belongs to no object of this program: the
         // linker script puts nothing there, and start-up refuses what an earlier boot stage put there.
         // It is no variable that nobody has initialised: it holds what the memory chips hold, and any
-        // bits make a value of `T`. `take` runs once and `cut` moves on, so that no byte is given twice;
+        // bits make a value of `T`. `take` and `scratch` run once each, over parts that do not overlap, and
+        // `cut` moves on, so that no byte is given twice;
         // the address is aligned to 64 bytes and not null.
         unsafe { core::slice::from_raw_parts_mut(first, len) }
     }

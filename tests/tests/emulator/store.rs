@@ -1,0 +1,145 @@
+//! What a board was given outlives the power: the emulator is killed, and started again with the same card.
+
+use std::fs::File;
+use std::io::{Seek as _, SeekFrom, Write as _};
+use std::path::Path;
+use std::thread;
+use std::time::Duration;
+
+use tempfile::TempDir;
+use xmap_client::{Client, Outcome};
+use xmap_compiler::compile::compile;
+use xmap_compiler::input;
+use xmap_compiler::manifest::Manifest;
+use xmap_image::OwnedImage;
+use xmap_link::Export;
+use xmap_store::{AREA_SECTORS, PARTITION_TYPE, area_sector};
+
+use crate::board::{Board, boot_with, until};
+
+/// Where the partition begins.
+const FIRST: u32 = 8192;
+const LAMP: u8 = 17;
+
+/// A card with an empty store.
+fn card() -> (TempDir, std::path::PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("card.img");
+    let mut table = [0; 512];
+    table[446 + 4] = PARTITION_TYPE;
+    table[454..458].copy_from_slice(&FIRST.to_le_bytes());
+    table[458..462].copy_from_slice(&AREA_SECTORS.to_le_bytes());
+    table[510..].copy_from_slice(&[0x55, 0xaa]);
+    let mut file = File::create(&path).unwrap();
+    file.write_all(&table).unwrap();
+    for at in [0, 128] {
+        file.seek(SeekFrom::Start(u64::from(FIRST + at) * 512)).unwrap();
+        file.write_all(&area_sector()).unwrap();
+    }
+    file.set_len(256 << 20).unwrap();
+    (folder, path)
+}
+
+/// A lamp, presses that are kept, and a version. A host says what is good.
+fn image(version: u32) -> OwnedImage {
+    let wat = format!(
+        r#"(module
+  (import "gpio" "set" (func $set (param i32 i32)))
+  (global $presses (mut i32) (i32.const 0))
+  (func (export "lamp_on") (call $set (i32.const 17) (i32.const 1)))
+  (func (export "press") (global.set $presses (i32.add (global.get $presses) (i32.const 1))))
+  (func (export "presses") (result i32) (global.get $presses))
+  (func (export "version") (result i32) (i32.const {version})))"#
+    );
+    let toml = format!(
+        "[module]\nname = 'hall'\nboard = 'rpi4b'\nwasm = 'hall.wat'\nversion = {version}\n[pins]\n17 = {{ name = 'lamp', \
+         mode = 'out', safe = 'low' }}\n[exports]\nlamp_on = {{}}\npress = {{}}\npresses = {{}}\nversion = {{}}\n[keep]\n\
+         globals = ['presses']\n[policy]\nconfirm = 'host'\nconfirm_ms = 600000\n"
+    );
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("hall.wat"), wat).unwrap();
+    std::fs::write(folder.path().join("panel.toml"), toml).unwrap();
+    let manifest = Manifest::read(&folder.path().join("panel.toml")).unwrap();
+    let module = input::read_module(&manifest.wasm_path()).unwrap();
+    OwnedImage::new(compile(&manifest, &module).unwrap_or_else(|errors| panic!("{errors}")).words).unwrap()
+}
+
+fn call(client: &mut Client, name: &str) -> u64 {
+    match client.call(&Export::name(name).unwrap(), &[]).unwrap() {
+        Outcome::Returned(results) => results.first().copied().unwrap_or(0),
+        Outcome::Trapped(trap) => panic!("{name}: {trap:?}"),
+    }
+}
+
+fn swap(client: &mut Client, image: &OwnedImage) {
+    client.swap(0, &image.image(), &mut |_| {}).unwrap().unwrap_or_else(|state| panic!("{state:?}"));
+}
+
+/// Starts the board with the card; it was flashed with version 1.
+fn start(card: &Path, arguments: &str) -> Board {
+    boot_with(Some(image(1).image().bytes()), arguments, Some(card))
+}
+
+#[test]
+fn what_was_confirmed_runs_after_a_loss_of_power_and_a_trial_goes_back() {
+    let (_folder, card) = card();
+    let mut board = start(&card, "");
+    let client = &mut board.client;
+    assert!(client.kept().unwrap().unwrap().storage);
+    call(client, "lamp_on");
+    call(client, "press");
+    swap(client, &image(2));
+    client.confirm(0).unwrap();
+    assert_ne!(client.levels().unwrap()[0] & 1 << LAMP, 0, "the lamp stayed on");
+    let kept = client.kept().unwrap().unwrap();
+    assert_eq!((kept.missing, kept.pending, kept.fault), (0, false, None));
+    drop(board);
+
+    let mut board = start(&card, "");
+    assert_eq!(call(&mut board.client, "version"), 2);
+    swap(&mut board.client, &image(3));
+    assert_eq!(call(&mut board.client, "version"), 3);
+    drop(board);
+    let mut board = start(&card, "");
+    assert_eq!(call(&mut board.client, "version"), 2, "the trial went back");
+    drop(board);
+    let mut board = start(&card, "xmap.store=0");
+    assert_eq!(call(&mut board.client, "version"), 1, "without the store the card's own panel runs");
+    assert!(!board.client.kept().unwrap().is_some_and(|kept| kept.storage));
+}
+
+#[test]
+fn state_lasts_over_an_orderly_restart() {
+    let (_folder, card) = card();
+    let mut board = start(&card, "");
+    for _ in 0..3 {
+        call(&mut board.client, "press");
+    }
+    // The emulator ends with it, once what has changed was written.
+    board.client.reset(None).unwrap();
+    until("the restart", || board.client.status().is_err());
+    drop(board);
+    let mut board = start(&card, "");
+    assert_eq!(call(&mut board.client, "presses"), 3);
+}
+
+#[test]
+fn killed_at_any_moment_the_old_or_the_new_image_runs() {
+    let (_folder, card) = card();
+    let mut good = 1;
+    for round in 0..6u64 {
+        let mut board = start(&card, "");
+        let runs = call(&mut board.client, "version");
+        assert!((good..=good + 1).contains(&runs), "round {round}: {runs} after {good}");
+        good = runs;
+        call(&mut board.client, "lamp_on");
+        swap(&mut board.client, &image(good as u32 + 1));
+        let Board { mut client, emulator } = board;
+        let confirms = thread::spawn(move || client.confirm(0).is_ok());
+        thread::sleep(Duration::from_micros(round * 1500));
+        drop(emulator);
+        if confirms.join().unwrap() {
+            good += 1;
+        }
+    }
+}
