@@ -27,6 +27,9 @@ const SPI: usize = 0xfe20_4000;
 pub const I2C_BUSES: usize = 5;
 /// EMMC2, the controller of the slot (Linux' `bcm2711.dtsi`: `mmc@7e340000`).
 const EMMC2: usize = 0xfe34_0000;
+/// EMMC, the older controller of the same kind (`mmcnr@7e300000`): the radio on a board, and where QEMU's raspi4b
+/// has the card.
+const EMMC: usize = 0xfe30_0000;
 /// UART0 (section 11.5).
 const UART0: usize = 0xfe20_1000;
 /// Linux' `bcm2711.dtsi`: `watchdog@7e100000`.
@@ -54,6 +57,8 @@ pub struct Peripherals {
     pub pwm: ChipPwm,
     /// The controller of the SD card's slot, as it was left by the earlier boot stage.
     pub sd: SdBlock<'static>,
+    /// EMMC, which is a board's radio and the emulator's card.
+    pub emmc: SdBlock<'static>,
     /// The first PL011, not yet enabled.
     pub uart: Uart<'static>,
     /// Its receiving half.
@@ -91,6 +96,8 @@ impl Peripherals {
         let pwm_clock = unsafe { block(PWM_CLOCK) };
         // SAFETY: as above.
         let sd = unsafe { block(EMMC2) };
+        // SAFETY: as above.
+        let emmc = unsafe { block(EMMC) };
         // SAFETY: as above, for the UART's halves.
         let uart = unsafe { block(UART0) };
         // SAFETY: as above.
@@ -110,6 +117,7 @@ impl Peripherals {
             spi: ChipSpi::from(spi),
             pwm: ChipPwm::new(ChipPwmBlock::new(pwm, pwm_clock)),
             sd: SdBlock::new(sd),
+            emmc: SdBlock::new(emmc),
             uart: Uart::new(uart),
             receiver: Receiver::new(receiver),
             gic: Gic::new(distributor, core),

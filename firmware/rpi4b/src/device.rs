@@ -77,7 +77,7 @@ pub type Pi4b<T = Owner> = Device<Borrowed<'static>, Wrapped<Board>, T>;
 
 /// Mounts what was handed over, and serves whoever asks.
 pub fn run(start: Start, rooms: [[SlotMemory; SLOTS_A_MODULE]; MODULES], scratch: &'static mut [u32]) -> ! {
-    let Start { gpio, buses, sd, uart, timer, image, arguments, origin, seed } = start;
+    let Start { gpio, buses, sd, emmc, uart, timer, image, arguments, origin, seed } = start;
     let options = Options::of(arguments);
     defmt::info!("xmap {=str} on rpi4b, counter {=u32} Hz", env!("CARGO_PKG_VERSION"), timer.hz());
     if options.rehearse {
@@ -94,7 +94,11 @@ pub fn run(start: Start, rooms: [[SlotMemory; SLOTS_A_MODULE]; MODULES], scratch
         firmware: env!("CARGO_PKG_VERSION"),
     };
     let port = Rehearsal::new(Recorder::new(board(gpio, timer).with_buses(buses)), options.rehearse);
-    let store = if options.no_store { None } else { card::open(sd, timer) };
+    let store = if options.no_store {
+        None
+    } else {
+        card::open(if options.card_behind_emmc { emmc } else { sd }, timer)
+    };
     let mut keeper = store.map(|store| Keeper::new(store, scratch, KEEP_EVERY_US));
     let memory = keeper.as_mut().map(Keeper::remembered).unwrap_or_default();
     let mut device = Device::with_trust(port, rooms, owner::owner(memory));

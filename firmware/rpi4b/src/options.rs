@@ -14,6 +14,9 @@ pub struct Options {
     pub no_watchdog: bool,
     /// `xmap.store=0`: the store on the card is neither read nor written; the card's own panel runs.
     pub no_store: bool,
+    /// `xmap.card=emmc`: the card is behind the older controller, where the emulator has it. On a board the
+    /// radio is there.
+    pub card_behind_emmc: bool,
 }
 
 impl Options {
@@ -25,6 +28,7 @@ impl Options {
             safe: given("xmap.safe=1"),
             no_watchdog: given("xmap.watchdog=0"),
             no_store: given("xmap.store=0"),
+            card_behind_emmc: given("xmap.card=emmc"),
         }
     }
 }
@@ -39,8 +43,8 @@ mod tests {
         let line = "coherent_pool=1M xmap.rehearse=1\nconsole=ttyS0,115200";
         assert_eq!(Options::of(line), Options { rehearse: true, ..Options::default() });
         assert_eq!(
-            Options::of("xmap.safe=1 xmap.watchdog=0 xmap.rehearse=1 xmap.store=0"),
-            Options { rehearse: true, safe: true, no_watchdog: true, no_store: true }
+            Options::of("xmap.safe=1 xmap.watchdog=0 xmap.rehearse=1 xmap.store=0 xmap.card=emmc"),
+            Options { rehearse: true, safe: true, no_watchdog: true, no_store: true, card_behind_emmc: true }
         );
     }
 

@@ -85,6 +85,8 @@ pub struct Start {
     pub buses: crate::board::Buses,
     /// The controller of the SD card.
     pub sd: xmap_bcm2711::SdBlock<'static>,
+    /// The older controller of the same kind.
+    pub emmc: xmap_bcm2711::SdBlock<'static>,
     /// The console and the link, enabled at [`BAUD`].
     pub uart: Uart<'static>,
     /// The counter behind the clock.
@@ -110,7 +112,7 @@ pub unsafe fn start(device_tree: u64) -> Start {
     // own addresses and the first GiB where it says, as the program's first act this is the only user of the
     // blocks, and nothing is put where the lasting words are: no section, no room, nothing that was handed
     // over.
-    let Peripherals { mut gpio, pads, i2c, spi, pwm, sd, uart, receiver, gic, watchdog, lasting } =
+    let Peripherals { mut gpio, pads, i2c, spi, pwm, sd, emmc, uart, receiver, gic, watchdog, lasting } =
         unsafe { Peripherals::new() };
     gpio.pull(TXD0, Pull::None);
     gpio.pull(RXD0, Pull::Up);
@@ -146,6 +148,7 @@ pub unsafe fn start(device_tree: u64) -> Start {
         gpio,
         buses,
         sd,
+        emmc,
         uart,
         timer,
         image: image.map(|place| place.map(bytes)),

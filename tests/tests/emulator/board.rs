@@ -64,6 +64,10 @@ pub(crate) fn boot_with(image: Option<&[u8]>, arguments: &str, card: Option<&Pat
         file
     });
     let panel = file.as_ref().map(NamedTempFile::path);
+    let arguments = match card {
+        Some(_) => &format!("{arguments} xmap.card=emmc"),
+        None => arguments,
+    };
     let machine = Machine { panel, arguments, card, ..Machine::new(flashed()) };
     let emulator = machine.start().unwrap_or_else(|error| panic!("{error:#}"));
     let port = emulator.listen().unwrap();
