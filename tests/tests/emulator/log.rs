@@ -73,6 +73,7 @@ fn boot_mount_trap_and_bad_frames_are_logged() {
         [
             format!("info xmap {version} on rpi4b, counter 62500000 Hz"),
             "warn rehearsal: inputs and clock are the host's".into(),
+            "warn no card: 00010000: nothing outlives a restart".into(),
             "warn DEVELOPMENT build: any image is taken, whoever made it".into(),
             "warn OPEN link: whoever reaches it may call and swap".into(),
             format!("info module 0 mounted {prefix}: 1 exports"),
