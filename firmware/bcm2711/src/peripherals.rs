@@ -27,8 +27,8 @@ const SPI: usize = 0xfe20_4000;
 pub const I2C_BUSES: usize = 5;
 /// EMMC2, the controller of the slot (Linux' `bcm2711.dtsi`: `mmc@7e340000`).
 const EMMC2: usize = 0xfe34_0000;
-/// EMMC, the older controller of the same kind (`mmcnr@7e300000`): the radio on a board, and where QEMU's raspi4b
-/// has the card.
+/// EMMC, the older controller of the same kind (`mmcnr@7e300000`): the radio on a board, and where QEMU's
+/// raspi4b has the card.
 const EMMC: usize = 0xfe30_0000;
 /// UART0 (section 11.5).
 const UART0: usize = 0xfe20_1000;

@@ -24,7 +24,7 @@ mod release {
         })
     }
 
-    /// What an owner's device remembers.
+    /// Returns what an owner's device remembers.
     pub fn memory(owner: &Owner) -> Option<&Remembered> {
         Some(owner.memory())
     }

@@ -307,7 +307,7 @@ fn calls_are_objects_for_scripts() {
     );
     let trapped: serde_json::Value = serde_json::from_str(&ended(&["--trace", "fail"], 3)).unwrap();
     assert_eq!((&trapped["trap"]["code"], &trapped["trap"]["op"]), (&"unreachable".into(), &22.into()));
-    assert_eq!(trapped["trace"], serde_json::json!(["GPSET0 0x00000001"]));
+    assert_eq!(trapped["trace"], serde_json::json!(["GPSET0 0x00000010"]));
     // An export of one module where several have it: the fake's first module has them all.
     let fake = with(|_| {});
     let (out, ..) = xmap(&fake, &["call", "--port", "PORT", "--module", "hall", "add", "1", "2"]);

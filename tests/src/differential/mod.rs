@@ -161,8 +161,8 @@ impl fmt::Display for Skip {
     }
 }
 
-/// Whether a host function is of a device or channel that a manifest declares: a module without one does not
-/// compile when it calls it (X1306).
+/// Returns whether a host function is of a device or channel that a manifest declares: a module without one
+/// does not compile when it calls it (X1306).
 fn is_of_a_device(row: &Row) -> bool {
     matches!(row.capability, Capability::I2c | Capability::Spi | Capability::Pwm | Capability::Uart)
 }
