@@ -21,7 +21,8 @@ fn a_flash_memory_says_what_it_is() {
     let machine = Machine {
         panel: Some(file.path()),
         arguments: REHEARSE,
-        chips: &["w25q80,bus=spi"],
+        // The emulator has 0xef5014 for what it calls w25q80.
+        chips: &["w25q80bl,bus=spi"],
         ..Machine::new(flashed())
     };
     let emulator = machine.start().unwrap_or_else(|error| panic!("{error:#}"));
