@@ -9,10 +9,10 @@ use crate::costs::{Costs, by_op};
 
 /// The costs on the Raspberry Pi 4B.
 pub(crate) const COSTS: Costs = Costs {
-    call: 288,
+    call: 286,
     param: 134,
     result: 135,
-    text: 332,
+    text: 335,
     text_byte: 15,
     byte: 8,
     reference: 48,
@@ -26,7 +26,7 @@ pub(crate) const COSTS: Costs = Costs {
 /// The costs of one op, by its number in the image format.
 #[rustfmt::skip]
 const OPS: &[(u8, u16)] = &[
-    (0x00, 37), // unreachable
+    (0x00, 43), // unreachable
     (0x01, 16), // br
     (0x02, 20), // br_if
     (0x03, 20), // br_ifz
@@ -109,7 +109,7 @@ const OPS: &[(u8, u16)] = &[
     (0x54, 17), // shr_u.i32.imm
     (0x55, 17), // rotl.i32.imm
     (0x56, 17), // add.i64.imm
-    (0x57, 27), // shl.i64.imm
+    (0x57, 17), // shl.i64.imm
     (0x58, 17), // shr_s.i64.imm
     (0x59, 17), // shr_u.i64.imm
     (0x5a, 17), // rotl.i64.imm
@@ -131,7 +131,7 @@ const OPS: &[(u8, u16)] = &[
     (0x6a, 16), // extend32_s.i64
     (0x6b, 16), // wrap.i64
     (0x6c, 14), // memory.size
-    (0x6d, 112), // memory.grow
+    (0x6d, 114), // memory.grow
     (0x6e, 30), // spill
     (0x6f, 27), // fill
     (0x70, 23), // load8_u
@@ -168,23 +168,23 @@ const OPS: &[(u8, u16)] = &[
     (0x90, 27), // store16.w
     (0x91, 27), // store32.w
     (0x92, 27), // store64.w
-    (0x93, 17), // store8.at
+    (0x93, 21), // store8.at
     (0x94, 19), // store16.at
     (0x95, 19), // store32.at
     (0x96, 19), // store64.at
     (0x97, 65), // call_indirect
-    (0x98, 119), // table.get
-    (0x99, 116), // table.set
-    (0x9a, 111), // table.size
-    (0x9b, 133), // table.grow
-    (0x9c, 128), // table.fill
-    (0x9d, 167), // table.copy
-    (0x9e, 156), // table.init
-    (0x9f, 112), // elem.drop
-    (0xa0, 142), // memory.copy
-    (0xa1, 124), // memory.fill
-    (0xa2, 158), // memory.init
-    (0xa3, 100), // data.drop
+    (0x98, 122), // table.get
+    (0x99, 118), // table.set
+    (0x9a, 113), // table.size
+    (0x9b, 135), // table.grow
+    (0x9c, 130), // table.fill
+    (0x9d, 169), // table.copy
+    (0x9e, 158), // table.init
+    (0x9f, 114), // elem.drop
+    (0xa0, 144), // memory.copy
+    (0xa1, 126), // memory.fill
+    (0xa2, 160), // memory.init
+    (0xa3, 102), // data.drop
     (0xa4, 15), // ref.func
     (0xa5, 33), // spill.enter
     (0xa6, 0), // spill.leave
@@ -192,7 +192,7 @@ const OPS: &[(u8, u16)] = &[
     (0xa9, 65), // gpio.clear_line
     (0xaa, 76), // gpio.put_line
     (0xab, 88), // gpio.toggle_line
-    (0xac, 30), // gpio.get_line
+    (0xac, 31), // gpio.get_line
     (0xad, 75), // gpio.set_mask
     (0xae, 74), // gpio.clear_mask
     (0xaf, 30), // gpio.read_bank
@@ -202,51 +202,51 @@ const OPS: &[(u8, u16)] = &[
     (0xb3, 99), // gpio.toggle
     (0xb4, 54), // gpio.get
     (0xb5, 46), // gpio.read
-    (0xb6, 173), // gpio.write
-    (0xb7, 112), // gpio.direction
-    (0xb8, 105), // gpio.pull
+    (0xb6, 176), // gpio.write
+    (0xb7, 114), // gpio.direction
+    (0xb8, 108), // gpio.pull
     (0xb9, 39), // time.now_us
-    (0xba, 97), // time.delay_us
-    (0xbb, 3981), // log.message
-    (0xbc, 134), // host_call
-    (0xc0, 26), // add.f32
-    (0xc1, 26), // sub.f32
-    (0xc2, 26), // mul.f32
-    (0xc3, 25), // div.f32
-    (0xc4, 33), // min.f32
-    (0xc5, 33), // max.f32
+    (0xba, 100), // time.delay_us
+    (0xbb, 3984), // log.message
+    (0xbc, 150), // host_call
+    (0xc0, 25), // add.f32
+    (0xc1, 25), // sub.f32
+    (0xc2, 34), // mul.f32
+    (0xc3, 24), // div.f32
+    (0xc4, 36), // min.f32
+    (0xc5, 36), // max.f32
     (0xc6, 22), // eq.f32
-    (0xc7, 31), // ne.f32
+    (0xc7, 22), // ne.f32
     (0xc8, 22), // lt.f32
     (0xc9, 22), // le.f32
-    (0xca, 48), // sqrt.f32
+    (0xca, 47), // sqrt.f32
     (0xcb, 65), // ceil.f32
     (0xcc, 65), // floor.f32
     (0xcd, 61), // trunc.f32
     (0xce, 48), // nearest.f32
-    (0xcf, 33), // add.f64
-    (0xd0, 23), // sub.f64
-    (0xd1, 33), // mul.f64
-    (0xd2, 22), // div.f64
-    (0xd3, 41), // min.f64
-    (0xd4, 32), // max.f64
+    (0xcf, 25), // add.f64
+    (0xd0, 24), // sub.f64
+    (0xd1, 28), // mul.f64
+    (0xd2, 25), // div.f64
+    (0xd3, 37), // min.f64
+    (0xd4, 36), // max.f64
     (0xd5, 20), // eq.f64
     (0xd6, 29), // ne.f64
-    (0xd7, 23), // lt.f64
+    (0xd7, 20), // lt.f64
     (0xd8, 29), // le.f64
-    (0xd9, 77), // sqrt.f64
+    (0xd9, 131), // sqrt.f64
     (0xda, 64), // ceil.f64
     (0xdb, 66), // floor.f64
     (0xdc, 57), // trunc.f64
     (0xdd, 49), // nearest.f64
-    (0xde, 50), // trunc_f32_s.i32
-    (0xdf, 49), // trunc_f32_u.i32
-    (0xe0, 54), // trunc_f64_s.i32
-    (0xe1, 50), // trunc_f64_u.i32
-    (0xe2, 48), // trunc_f32_s.i64
-    (0xe3, 49), // trunc_f32_u.i64
-    (0xe4, 53), // trunc_f64_s.i64
-    (0xe5, 50), // trunc_f64_u.i64
+    (0xde, 55), // trunc_f32_s.i32
+    (0xdf, 53), // trunc_f32_u.i32
+    (0xe0, 55), // trunc_f64_s.i32
+    (0xe1, 53), // trunc_f64_u.i32
+    (0xe2, 54), // trunc_f32_s.i64
+    (0xe3, 53), // trunc_f32_u.i64
+    (0xe4, 54), // trunc_f64_s.i64
+    (0xe5, 53), // trunc_f64_u.i64
     (0xe6, 43), // trunc_sat_f32_s.i32
     (0xe7, 43), // trunc_sat_f32_u.i32
     (0xe8, 44), // trunc_sat_f64_s.i32
@@ -270,23 +270,23 @@ const OPS: &[(u8, u16)] = &[
 const DIRECT: &[(u8, u16)] = &[
     (0xa8, 85), // gpio.set_line
     (0xa9, 82), // gpio.clear_line
-    (0xaa, 587), // gpio.put_line
-    (0xab, 410), // gpio.toggle_line
-    (0xac, 690), // gpio.get_line
-    (0xad, 397), // gpio.set_mask
-    (0xae, 396), // gpio.clear_mask
-    (0xaf, 690), // gpio.read_bank
-    (0xb0, 535), // gpio.set
-    (0xb1, 535), // gpio.clear
-    (0xb2, 591), // gpio.put
-    (0xb3, 549), // gpio.toggle
-    (0xb4, 713), // gpio.get
-    (0xb5, 706), // gpio.read
-    (0xb6, 711), // gpio.write
+    (0xaa, 585), // gpio.put_line
+    (0xab, 407), // gpio.toggle_line
+    (0xac, 689), // gpio.get_line
+    (0xad, 395), // gpio.set_mask
+    (0xae, 394), // gpio.clear_mask
+    (0xaf, 688), // gpio.read_bank
+    (0xb0, 533), // gpio.set
+    (0xb1, 533), // gpio.clear
+    (0xb2, 589), // gpio.put
+    (0xb3, 547), // gpio.toggle
+    (0xb4, 711), // gpio.get
+    (0xb5, 704), // gpio.read
+    (0xb6, 712), // gpio.write
     (0xb7, 614), // gpio.direction
-    (0xb8, 606), // gpio.pull
-    (0xb9, 699), // time.now_us
-    (0xba, 547), // time.delay_us
-    (0xbb, 4519), // log.message
-    (0xbc, 636), // host_call
+    (0xb8, 607), // gpio.pull
+    (0xb9, 696), // time.now_us
+    (0xba, 548), // time.delay_us
+    (0xbb, 4520), // log.message
+    (0xbc, 650), // host_call
 ];
