@@ -133,7 +133,7 @@ fn next(program: Option<&Path>) -> String {
     };
     // WebAssembly's text needs no compiler.
     format!(
-        "  {xmap} new lamp --lang wat        or c, rust, zig, as: `{xmap} doctor` says which compilers are here\n  \
+        "  {xmap} new lamp --lang wat        or c, rust, zig, as, go: `{xmap} doctor` says which compilers are here\n  \
          {xmap} test lamp\n  \
          {xmap} sim lamp/panel.toml --script lamp/tests/press.txt"
     )
