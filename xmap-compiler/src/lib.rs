@@ -3,7 +3,7 @@
 //!
 //! The way of the data, one module for each arrow:
 //! [`wasm`] reads and validates, [`manifest`] maps exports and declares pins, [`lower`] makes SSA of
-//! each body, [`opt`] simplifies and inlines, `emit` chooses ops and registers (and [`pins`] proves
+//! each body, [`opt`] simplifies and inlines (`program` collects what is needed), `emit` chooses ops and registers (and [`pins`] proves
 //! constant lines), `link` resolves references, [`bounds`] finds the longest paths, and [`compile`]
 //! puts the image together with its [`map`] and its [`report`].
 
@@ -31,6 +31,7 @@ pub mod opt;
 pub mod optext;
 pub mod pins;
 pub mod policy;
+mod program;
 pub mod recognize;
 pub mod report;
 mod shadow;

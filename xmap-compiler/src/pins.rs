@@ -6,10 +6,10 @@ use xmap_boards::{Bank, Line};
 use xmap_image::{FULL_DUTY, PinMode, limits};
 
 use crate::codes::Code;
-use crate::compile::too_complex;
 use crate::diagnostic::{Diagnostic, Place};
 use crate::ir::Func;
 use crate::manifest::{At, I2cDevice, Manifest, SpiDevice, Uart, and, lines_text};
+use crate::program::too_complex;
 use crate::wasm::{LineTable, WasmModule};
 use crate::work::Exhausted;
 
