@@ -369,31 +369,15 @@ const fn is_over(status: u32) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use core::ptr::NonNull;
     use std::collections::VecDeque;
     use std::fmt::Write as _;
 
     use xmap_boards::RPI4B;
 
     use super::*;
-    use crate::GpioRegisters;
+    use crate::model::{LINES, Steps, block};
 
-    const LINES: usize = size_of::<GpioRegisters>() / 4;
     const DEVICE: I2cRow = I2cRow::new(1, 0x48, 100_000, [20, 20], 5_000);
-
-    /// A counter that advances by one with every read, at 1 MHz.
-    struct Steps(u64);
-
-    impl Counter for Steps {
-        fn ticks(&mut self) -> u64 {
-            self.0 += 1;
-            self.0
-        }
-
-        fn hz(&self) -> u32 {
-            1_000_000
-        }
-    }
 
     /// A controller with a device that sends 1, 2, 3, as the manual and the chip have it: a transfer is one
     /// step further with each load of the status, and the FIFO is one for both directions.
@@ -499,10 +483,8 @@ mod tests {
     #[test]
     fn lines_have_the_function_of_the_board() {
         let mut lines = [0u32; LINES];
-        let mut clock = Clock::new(Steps(0));
-        // SAFETY: as in `run`.
-        let block = unsafe { UniqueMmioPointer::new(NonNull::from(&mut lines).cast::<GpioRegisters>()) };
-        let mut gpio = Gpio::new(block);
+        let mut clock = Clock::new(Steps::US);
+        let mut gpio = Gpio::new(block(&mut lines));
         for bus in RPI4B.i2c {
             let mut wire =
                 Wire { clock: &mut clock, gpio: &mut gpio, bus, apart: |f| f(), half: 1, deadline: u64::MAX };
@@ -530,11 +512,8 @@ mod tests {
     ) -> (BusStatus, u64, Model, [u32; LINES]) {
         let mut lines = [0u32; LINES];
         lines[0x34 / 4] = levels;
-        let mut clock = Clock::new(Steps(0));
-        // SAFETY: the words are borrowed for longer than the driver lives, are as large and as aligned as
-        // the block, and any bit pattern is a valid register.
-        let block = unsafe { UniqueMmioPointer::new(NonNull::from(&mut lines).cast::<GpioRegisters>()) };
-        let mut gpio = Gpio::new(block);
+        let mut clock = Clock::new(Steps::US);
+        let mut gpio = Gpio::new(block(&mut lines));
         let bus = RPI4B.i2c_bus(1).unwrap();
         let mut bsc = Bsc::new(model);
         let parts = (&mut gpio, &mut clock);

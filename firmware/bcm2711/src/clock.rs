@@ -74,6 +74,7 @@ const fn ticks_of(us: u32, hz: u32) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Steps;
 
     /// The board's rate, and the emulator's.
     const RATES: [u32; 2] = [54_000_000, 62_500_000];
@@ -102,20 +103,6 @@ mod tests {
             assert!(ticks_from(u64::MAX, hz) >= u64::MAX / 1_000_000, "far away, not soon: {hz}");
         }
         assert_eq!(ticks_from(u64::MAX, 54_000_000), u64::MAX);
-    }
-
-    /// A counter that advances by one with every read.
-    struct Steps(u64, u32);
-
-    impl Counter for Steps {
-        fn ticks(&mut self) -> u64 {
-            self.0 += 1;
-            self.0
-        }
-
-        fn hz(&self) -> u32 {
-            self.1
-        }
     }
 
     #[test]

@@ -156,16 +156,10 @@ mod tests {
     use core::mem::offset_of;
 
     use super::*;
+    use crate::model::{LINES, block};
 
-    /// The block as ordinary memory; word *n* is the register at offset 4*n*.
-    const WORDS: usize = size_of::<GpioRegisters>() / 4;
-
-    fn with_block(words: &mut [u32; WORDS], test: impl FnOnce(&mut Gpio<'_>)) {
-        let block = core::ptr::NonNull::from(words).cast::<GpioRegisters>();
-        // SAFETY: the words are borrowed for longer than the driver lives, are as large and as
-        // aligned as the block, and any bit pattern is a valid register.
-        let registers = unsafe { UniqueMmioPointer::new(block) };
-        test(&mut Gpio::new(registers));
+    fn with_block(words: &mut [u32; LINES], test: impl FnOnce(&mut Gpio<'_>)) {
+        test(&mut Gpio::new(block(words)));
     }
 
     fn line(number: u8) -> Line {
@@ -186,14 +180,14 @@ mod tests {
 
     #[test]
     fn set_and_clear_store_the_mask_and_touch_nothing_else() {
-        let mut words = [0; WORDS];
+        let mut words = [0; LINES];
         with_block(&mut words, |gpio| {
             gpio.set(Bank::Zero, 1 << 17);
             gpio.set(Bank::One, 1 << 3);
             gpio.clear(Bank::Zero, 0x0fff_fffc);
             gpio.clear(Bank::One, 1);
         });
-        let mut expected = [0; WORDS];
+        let mut expected = [0; LINES];
         expected[0x1c / 4] = 1 << 17;
         expected[0x20 / 4] = 1 << 3;
         expected[0x28 / 4] = 0x0fff_fffc;
@@ -203,7 +197,7 @@ mod tests {
 
     #[test]
     fn level_hides_lines_that_do_not_exist() {
-        let mut words = [0; WORDS];
+        let mut words = [0; LINES];
         words[0x34 / 4] = 0xdead_beef;
         words[0x38 / 4] = u32::MAX;
         with_block(&mut words, |gpio| {
@@ -214,7 +208,7 @@ mod tests {
 
     #[test]
     fn select_and_pull_keep_the_neighbours() {
-        let mut words = [u32::MAX; WORDS];
+        let mut words = [u32::MAX; LINES];
         with_block(&mut words, |gpio| {
             gpio.select(line(17), PinFunction::Output);
             gpio.select(line(14), PinFunction::Alt0);
@@ -224,7 +218,7 @@ mod tests {
             gpio.pull(line(17), Pull::Down);
             gpio.pull(line(18), Pull::None);
         });
-        let mut expected = [u32::MAX; WORDS];
+        let mut expected = [u32::MAX; LINES];
         expected[1] = !(0b110 << 21) & !(0b011 << 12) & !(0b111 << 24);
         expected[0xe8 / 4] = !(0b01 << 2) & !(0b11 << 4);
         assert_eq!(words, expected);

@@ -20,6 +20,8 @@ mod gic;
 mod gpio;
 mod lasting;
 mod mmio;
+#[cfg(test)]
+mod model;
 mod pads;
 mod peripherals;
 mod pi;

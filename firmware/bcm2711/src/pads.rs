@@ -149,15 +149,10 @@ pub const fn rose(rising: bool, falling: bool, high: bool) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::{LINES, block};
 
-    const WORDS: usize = size_of::<GpioRegisters>() / 4;
-
-    fn with_block<R>(words: &mut [u32; WORDS], test: impl FnOnce(&mut Pads<'_>) -> R) -> R {
-        let block = core::ptr::NonNull::from(words).cast::<GpioRegisters>();
-        // SAFETY: the words are borrowed for longer than the driver lives, are as large and as
-        // aligned as the block, and any bit pattern is a valid register.
-        let registers = unsafe { UniqueMmioPointer::new(block) };
-        test(&mut Pads::new(registers))
+    fn with_block<R>(words: &mut [u32; LINES], test: impl FnOnce(&mut Pads<'_>) -> R) -> R {
+        test(&mut Pads::new(block(words)))
     }
 
     fn line(number: u8) -> Line {
@@ -170,14 +165,14 @@ mod tests {
 
     #[test]
     fn detection_is_asked_for_line_by_line() {
-        let mut words = [0; WORDS];
+        let mut words = [0; LINES];
         words[0x4c / 4] = 1 << 3;
         words[0x58 / 4] = 1 << 17;
         with_block(&mut words, |pads| {
             pads.detect(line(17), true, false);
             pads.detect(line(40), true, true);
         });
-        let mut expected = [0; WORDS];
+        let mut expected = [0; LINES];
         expected[0x4c / 4] = 1 << 3 | 1 << 17;
         expected[0x50 / 4] = 1 << 8;
         expected[0x5c / 4] = 1 << 8;
@@ -191,7 +186,7 @@ mod tests {
 
     #[test]
     fn edges_are_taken_with_the_levels_after_them() {
-        let mut words = [0; WORDS];
+        let mut words = [0; LINES];
         (words[0x40 / 4], words[0x44 / 4]) = (1 << 17 | 1, 0);
         (words[0x34 / 4], words[0x38 / 4]) = (0xffff_0000, 7);
         let seen = with_block(&mut words, |pads| pads.take());
@@ -201,7 +196,7 @@ mod tests {
 
     #[test]
     fn safe_stores_touch_their_lines_alone() {
-        let mut words = [0; WORDS];
+        let mut words = [0; LINES];
         // Outputs all, but for an alternate function of line 8 and an input.
         words[..6].fill(0o11_1111_1111);
         words[0] = 0o14_1111_1110;
@@ -211,7 +206,7 @@ mod tests {
             float: lines(1 << 27 | 1 << 9 | 1 << 8 | 1, 1 << 25),
         };
         with_block(&mut words, |pads| pads.make_safe(&stores.into()));
-        let mut expected = [0; WORDS];
+        let mut expected = [0; LINES];
         expected[..6].fill(0o11_1111_1111);
         expected[0] = 0o04_1111_1110;
         expected[2] &= !(0b111 << 21);
@@ -220,9 +215,9 @@ mod tests {
         expected[0x28 / 4] = 1 << 4;
         expected[0x2c / 4] = 1 << 8;
         assert_eq!(words, expected);
-        let mut untouched = [0x1234_5678; WORDS];
+        let mut untouched = [0x1234_5678; LINES];
         with_block(&mut untouched, |pads| pads.make_safe(&SafeStores::NONE.into()));
-        assert_eq!(untouched, [0x1234_5678; WORDS]);
+        assert_eq!(untouched, [0x1234_5678; LINES]);
     }
 
     #[test]

@@ -191,28 +191,13 @@ const fn clocks(ns: u32) -> u32 {
 #[cfg(test)]
 mod tests {
     use core::mem::offset_of;
-    use core::ptr::NonNull;
     use std::collections::BTreeMap;
     use std::vec::Vec;
 
     use xmap_boards::{BoardId, RPI4B};
 
     use super::*;
-    use crate::GpioRegisters;
-
-    /// A counter that advances by one with every read, at 1 MHz.
-    struct Steps(u64);
-
-    impl Counter for Steps {
-        fn ticks(&mut self) -> u64 {
-            self.0 += 1;
-            self.0
-        }
-
-        fn hz(&self) -> u32 {
-            1_000_000
-        }
-    }
+    use crate::model::{LINES, Steps, block};
 
     /// The registers as the chip has them: a store to the controller is lost while its clock does not run.
     #[derive(Default)]
@@ -261,12 +246,8 @@ mod tests {
     }
 
     fn set(pwm: &mut PwmController<Model>, row: &PwmRow, high_ns: u32) -> (bool, [u32; 6]) {
-        const LINES: usize = size_of::<GpioRegisters>() / 4;
         let mut lines = [0u32; LINES];
-        // SAFETY: the words are borrowed for longer than the driver lives, are as large and as aligned as
-        // the block, and any bit pattern is a valid register.
-        let block = unsafe { UniqueMmioPointer::new(NonNull::from(&mut lines).cast::<GpioRegisters>()) };
-        let (mut gpio, mut clock) = (Gpio::new(block), Clock::new(Steps(0)));
+        let (mut gpio, mut clock) = (Gpio::new(block(&mut lines)), Clock::new(Steps::US));
         let place = (row.line(BoardId::Rpi4b).unwrap(), (|f| f()) as Apart);
         let is_set = pwm.set((&mut gpio, &mut clock), place, row, high_ns);
         assert!(clock.now_us() < 50, "it does not wait for ever");

@@ -171,30 +171,13 @@ fn divider(hz: u32) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use core::ptr::NonNull;
     use std::collections::VecDeque;
     use std::vec::Vec;
 
     use xmap_boards::RPI4B;
 
     use super::*;
-    use crate::GpioRegisters;
-
-    const LINES: usize = size_of::<GpioRegisters>() / 4;
-
-    /// A counter that advances by one with every read, at 1 MHz.
-    struct Steps(u64);
-
-    impl Counter for Steps {
-        fn ticks(&mut self) -> u64 {
-            self.0 += 1;
-            self.0
-        }
-
-        fn hz(&self) -> u32 {
-            1_000_000
-        }
-    }
+    use crate::model::{LINES, Steps, block};
 
     /// A controller with a device that answers each byte with its complement, one for each load of the
     /// status.
@@ -259,11 +242,8 @@ mod tests {
         read: &mut [u8],
     ) -> (BusStatus, u64, Model, [u32; LINES]) {
         let mut lines = [0u32; LINES];
-        let mut clock = Clock::new(Steps(0));
-        // SAFETY: the words are borrowed for longer than the driver lives, are as large and as aligned as
-        // the block, and any bit pattern is a valid register.
-        let block = unsafe { UniqueMmioPointer::new(NonNull::from(&mut lines).cast::<GpioRegisters>()) };
-        let mut gpio = Gpio::new(block);
+        let mut clock = Clock::new(Steps::US);
+        let mut gpio = Gpio::new(block(&mut lines));
         let bus = RPI4B.spi_bus(0).unwrap();
         let mut spi = SpiController::new(model);
         let place = (bus, bus.selects[usize::from(row.select())], (|f| f()) as Apart);
