@@ -4,15 +4,13 @@
 //! while the one before still shifts its last byte; a device that holds the clock in the middle of a byte can
 //! make the controller misread it, which no driver can mend.
 
-use safe_mmio::{
-    UniqueMmioPointer, field,
-    fields::{ReadPureWrite, ReadWrite},
-};
+use safe_mmio::fields::{ReadPureWrite, ReadWrite};
 use tiny_mapper::{BusStatus, I2cRow};
 use xmap_boards::{I2cBus, Line};
 
 use crate::gpio::alternate;
-use crate::{Apart, Clock, Counter, Gpio, PinFunction};
+use crate::registers::chip_block;
+use crate::{Apart, Clock, Counter, Gpio, PinFunction, Registers};
 
 /// The registers of a controller (section 3.2).
 #[derive(Debug)]
@@ -67,7 +65,7 @@ const RECOVERY_CLOCKS: u32 = 9;
 
 /// A register of a controller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Register {
+pub enum BscRegister {
     /// `C`.
     Control,
     /// `S`.
@@ -86,44 +84,18 @@ pub enum Register {
     Stretch,
 }
 
-/// The registers of a controller: those of the chip, or of a model in a test.
-pub trait Registers {
-    /// Loads from a register.
-    fn load(&mut self, register: Register) -> u32;
-
-    /// Stores to a register.
-    fn store(&mut self, register: Register, value: u32);
-}
-
-/// The registers of a controller of the chip.
-#[derive(Debug)]
-pub struct Block<'a>(UniqueMmioPointer<'a, BscRegisters>);
-
-impl Registers for Block<'_> {
-    fn load(&mut self, register: Register) -> u32 {
-        match register {
-            Register::Control => field!(self.0, control).read(),
-            Register::Status => field!(self.0, status).read(),
-            Register::Length => field!(self.0, length).read(),
-            Register::Address => field!(self.0, address).read(),
-            Register::Fifo => field!(self.0, fifo).read(),
-            Register::Divider => field!(self.0, divider).read(),
-            Register::Delay => field!(self.0, delay).read(),
-            Register::Stretch => field!(self.0, stretch).read(),
-        }
-    }
-
-    fn store(&mut self, register: Register, value: u32) {
-        match register {
-            Register::Control => field!(self.0, control).write(value),
-            Register::Status => field!(self.0, status).write(value),
-            Register::Length => field!(self.0, length).write(value),
-            Register::Address => field!(self.0, address).write(value),
-            Register::Fifo => field!(self.0, fifo).write(value),
-            Register::Divider => field!(self.0, divider).write(value),
-            Register::Delay => field!(self.0, delay).write(value),
-            Register::Stretch => field!(self.0, stretch).write(value),
-        }
+chip_block! {
+    /// The registers of a controller of the chip.
+    pub struct BscBlock { registers: BscRegisters }
+    BscRegister {
+        Control => registers.control,
+        Status => registers.status,
+        Length => registers.length,
+        Address => registers.address,
+        Fifo => registers.fifo,
+        Divider => registers.divider,
+        Delay => registers.delay,
+        Stretch => registers.stretch,
     }
 }
 
@@ -134,13 +106,7 @@ pub struct Bsc<R> {
 }
 
 /// A controller of the chip.
-pub type ChipBsc = Bsc<Block<'static>>;
-
-impl<'a> From<UniqueMmioPointer<'a, BscRegisters>> for Bsc<Block<'a>> {
-    fn from(registers: UniqueMmioPointer<'a, BscRegisters>) -> Self {
-        Self::new(Block(registers))
-    }
-}
+pub type ChipBsc = Bsc<BscBlock<'static>>;
 
 /// What one transfer needs beside the controller: the clock, the lines, and when it has to be over.
 struct Wire<'w, 'a, C> {
@@ -153,7 +119,7 @@ struct Wire<'w, 'a, C> {
     deadline: u64,
 }
 
-impl<R: Registers> Bsc<R> {
+impl<R: Registers<Register = BscRegister>> Bsc<R> {
     /// The driver for this block.
     pub const fn new(registers: R) -> Self {
         Self { registers }
@@ -199,7 +165,7 @@ impl<R: Registers> Bsc<R> {
         read: &mut [u8],
     ) -> Result<(), BusStatus> {
         self.set_rate(device.speed_hz());
-        self.registers.store(Register::Address, device.address().into());
+        self.registers.store(BscRegister::Address, device.address().into());
         let writes = !write.is_empty() || read.is_empty();
         if writes {
             self.begin(write.len(), CLEAR);
@@ -209,7 +175,7 @@ impl<R: Registers> Bsc<R> {
                 if status & DONE != 0 && status & TA == 0 {
                     return Err(BusStatus::Nack);
                 }
-                self.registers.store(Register::Fifo, (*byte).into());
+                self.registers.store(BscRegister::Fifo, (*byte).into());
             }
             if read.is_empty() {
                 return self.until(wire, is_over).map(drop);
@@ -224,16 +190,16 @@ impl<R: Registers> Bsc<R> {
             if status & RXD == 0 {
                 return Err(BusStatus::Nack);
             }
-            *byte = self.registers.load(Register::Fifo) as u8;
+            *byte = self.registers.load(BscRegister::Fifo) as u8;
         }
         self.until(wire, is_over).map(drop)
     }
 
     /// Starts a transfer of this many bytes.
     fn begin(&mut self, bytes: usize, control: u32) {
-        self.registers.store(Register::Status, CLKT | ERR | DONE);
-        self.registers.store(Register::Length, bytes as u32);
-        self.registers.store(Register::Control, I2CEN | ST | control);
+        self.registers.store(BscRegister::Status, CLKT | ERR | DONE);
+        self.registers.store(BscRegister::Length, bytes as u32);
+        self.registers.store(BscRegister::Control, I2CEN | ST | control);
     }
 
     /// Polls the status until it is as wanted.
@@ -248,7 +214,7 @@ impl<R: Registers> Bsc<R> {
         loop {
             // The clock first: what came before the limit is taken, however late this program looks.
             let late = wire.is_late();
-            let status = self.registers.load(Register::Status);
+            let status = self.registers.load(BscRegister::Status);
             if status & ERR != 0 {
                 return Err(BusStatus::Nack);
             }
@@ -264,18 +230,18 @@ impl<R: Registers> Bsc<R> {
 
     /// Switches the controller off and forgets what it has.
     fn end(&mut self) {
-        self.registers.store(Register::Control, CLEAR);
-        self.registers.store(Register::Status, CLKT | ERR | DONE);
+        self.registers.store(BscRegister::Control, CLEAR);
+        self.registers.store(BscRegister::Status, CLKT | ERR | DONE);
     }
 
     /// Sets the rate of the clock: an even divider, so that the bus is not faster.
     fn set_rate(&mut self, hz: u32) {
         let divider = CORE_HZ.div_ceil(hz.max(1)).next_multiple_of(2).min(0xfffe);
-        self.registers.store(Register::Divider, divider);
+        self.registers.store(BscRegister::Divider, divider);
         // Sampled a quarter of a clock after the rising edge, changed a sixteenth after the falling one.
-        self.registers.store(Register::Delay, (divider / 16).max(1) << 16 | (divider / 4).max(1));
+        self.registers.store(BscRegister::Delay, (divider / 16).max(1) << 16 | (divider / 4).max(1));
         // The time limit is kept by the clock.
-        self.registers.store(Register::Stretch, 0);
+        self.registers.store(BscRegister::Stretch, 0);
     }
 }
 
@@ -438,23 +404,25 @@ mod tests {
     }
 
     impl Registers for Model {
-        fn load(&mut self, register: Register) -> u32 {
+        type Register = BscRegister;
+
+        fn load(&mut self, register: BscRegister) -> u32 {
             match register {
-                Register::Status => {
+                BscRegister::Status => {
                     self.step();
                     self.flags
                         | if self.active.is_some() { TA } else { 0 }
                         | if self.fifo.is_empty() { TXE } else { RXD }
                         | if self.fifo.len() < 16 { TXD } else { 0 }
                 }
-                Register::Fifo => self.fifo.pop_front().unwrap_or(0xff),
+                BscRegister::Fifo => self.fifo.pop_front().unwrap_or(0xff),
                 _ => panic!("nobody asks for {register:?}"),
             }
         }
 
-        fn store(&mut self, register: Register, value: u32) {
+        fn store(&mut self, register: BscRegister, value: u32) {
             match register {
-                Register::Control => {
+                BscRegister::Control => {
                     if value & CLEAR != 0 {
                         self.fifo.clear();
                     }
@@ -466,16 +434,16 @@ mod tests {
                         self.active = Some((value & READ != 0, self.length, true));
                     }
                 }
-                Register::Status => self.flags &= !value,
-                Register::Length => self.length = value,
-                Register::Address => self.address = value,
-                Register::Fifo => {
+                BscRegister::Status => self.flags &= !value,
+                BscRegister::Length => self.length = value,
+                BscRegister::Address => self.address = value,
+                BscRegister::Fifo => {
                     assert!(self.fifo.len() < 16);
                     self.fifo.push_back(value);
                 }
-                Register::Divider => self.divider = value,
-                Register::Delay => self.delay = value,
-                Register::Stretch => assert_eq!(value, 0),
+                BscRegister::Divider => self.divider = value,
+                BscRegister::Delay => self.delay = value,
+                BscRegister::Stretch => assert_eq!(value, 0),
             }
         }
     }

@@ -1,6 +1,6 @@
 #![cfg_attr(not(test), no_std)]
-//! Registers of the BCM2711, the chip of the Raspberry Pi 4B: GPIO, clock, UART, I2C, SD card, interrupt
-//! controller, watchdog, and the core's performance counters. The crate where unsafe lives.
+//! Registers of the BCM2711, the chip of the Raspberry Pi 4B: GPIO, clock, UART, I2C, SPI, PWM, SD card,
+//! interrupt controller, watchdog, and the core's performance counters. The crate where unsafe lives.
 //!
 //! Sections are those of *BCM2711 ARM Peripherals*. Its addresses of the form `0x7eXX_XXXX` are the
 //! bus's; the cores see the same registers at `0xfeXX_XXXX` ("low peripheral" mode, section 1.2.4).
@@ -28,13 +28,14 @@ mod pi;
 #[cfg(all(target_arch = "aarch64", target_os = "none"))]
 mod pmu;
 mod pwm;
+mod registers;
 mod safe_port;
 mod sd;
 mod spi;
 mod uart;
 mod watchdog;
 
-pub use bsc::{Block, Bsc, BscRegisters, ChipBsc, Register, Registers};
+pub use bsc::{Bsc, BscBlock, BscRegister, BscRegisters, ChipBsc};
 pub use clock::{Clock, Counter};
 #[cfg(all(target_arch = "aarch64", target_os = "none"))]
 pub use core_registers::{Fault, GenericTimer, exception_level, halt, take_interrupts, wait_for_interrupt};
@@ -46,9 +47,10 @@ pub use peripherals::{GPIO_ADDRESS, I2C_BUSES, Peripherals, UNCACHED};
 pub use pi::Pi;
 #[cfg(all(target_arch = "aarch64", target_os = "none"))]
 pub use pmu::{Count, Pmu};
-pub use pwm::{ChipPwm, ChipPwmBlock, PwmBlock, PwmClockRegisters, PwmController, PwmRegister, PwmRegisters};
+pub use pwm::{ChipPwm, PwmBlock, PwmClockRegisters, PwmController, PwmRegister, PwmRegisters};
+pub use registers::Registers;
 pub use safe_port::{SafePort, safe_stores};
-pub use sd::{BLOCK, CardError, ChipHost, HostRegister, HostRegisters, SdBlock, SdCard, SdHost, SdRegisters};
-pub use spi::{ChipBlock, ChipSpi, SpiBlock, SpiController, SpiRegister, SpiRegisters};
+pub use sd::{BLOCK, CardError, ChipHost, HostRegister, SdBlock, SdCard, SdHost, SdRegisters};
+pub use spi::{ChipSpi, SpiBlock, SpiController, SpiRegister, SpiRegisters};
 pub use uart::{Receiver, Uart, UartError};
 pub use watchdog::{Watchdog, WatchdogRegisters};

@@ -5,8 +5,8 @@ use core::ptr::NonNull;
 use safe_mmio::UniqueMmioPointer;
 
 use crate::{
-    ChipBsc, ChipPwm, ChipPwmBlock, ChipSpi, Gic, Gpio, LASTING_PLACE, Lasting, Pads, Receiver, SdBlock,
-    Uart, Watchdog,
+    BscBlock, ChipBsc, ChipPwm, ChipSpi, Gic, Gpio, LASTING_PLACE, Lasting, Pads, PwmBlock, Receiver,
+    SdBlock, SpiBlock, Uart, Watchdog,
 };
 
 /// Section 5.2.
@@ -87,7 +87,7 @@ impl Peripherals {
         // SAFETY: as above.
         let pads = unsafe { block(GPIO) };
         // SAFETY: as above.
-        let i2c = I2C.map(|(bus, address)| (bus, ChipBsc::from(unsafe { block(address) })));
+        let i2c = I2C.map(|(bus, address)| (bus, ChipBsc::new(BscBlock::new(unsafe { block(address) }))));
         // SAFETY: as above.
         let spi = unsafe { block(SPI) };
         // SAFETY: as above.
@@ -114,8 +114,8 @@ impl Peripherals {
             gpio: Gpio::new(gpio),
             pads: Pads::new(pads),
             i2c,
-            spi: ChipSpi::from(spi),
-            pwm: ChipPwm::new(ChipPwmBlock::new(pwm, pwm_clock)),
+            spi: ChipSpi::new(SpiBlock::new(spi)),
+            pwm: ChipPwm::new(PwmBlock::new(pwm, pwm_clock)),
             sd: SdBlock::new(sd),
             emmc: SdBlock::new(emmc),
             uart: Uart::new(uart),

@@ -5,12 +5,13 @@
 //! is lost, so the clock comes first; and the mode that spreads pulses (PDM) is unfit for servos, so each
 //! channel is in mark-space mode.
 
-use safe_mmio::{UniqueMmioPointer, field, fields::ReadPureWrite};
+use safe_mmio::fields::ReadPureWrite;
 use tiny_mapper::PwmRow;
 use xmap_boards::{Line, PwmLine};
 
 use crate::gpio::alternate;
-use crate::{Apart, Clock, Counter, Gpio};
+use crate::registers::chip_block;
+use crate::{Apart, Clock, Counter, Gpio, Registers};
 
 /// The registers of the controller (section 8.6).
 #[derive(Debug)]
@@ -72,51 +73,17 @@ pub enum PwmRegister {
     ClockDivider,
 }
 
-/// The registers: those of the chip, or of a model in a test.
-pub trait PwmBlock {
-    /// Loads from a register.
-    fn load(&mut self, register: PwmRegister) -> u32;
-
-    /// Stores to a register.
-    fn store(&mut self, register: PwmRegister, value: u32);
-}
-
-/// The registers of the chip.
-#[derive(Debug)]
-pub struct ChipPwmBlock<'a> {
-    controller: UniqueMmioPointer<'a, PwmRegisters>,
-    clock: UniqueMmioPointer<'a, PwmClockRegisters>,
-}
-
-impl<'a> ChipPwmBlock<'a> {
-    /// The registers at these places.
-    pub const fn new(
-        controller: UniqueMmioPointer<'a, PwmRegisters>,
-        clock: UniqueMmioPointer<'a, PwmClockRegisters>,
-    ) -> Self {
-        Self { controller, clock }
-    }
-
-    fn of(&mut self, register: PwmRegister) -> UniqueMmioPointer<'_, ReadPureWrite<u32>> {
-        match register {
-            PwmRegister::Control => field!(self.controller, control),
-            PwmRegister::Range(0) => field!(self.controller, range_1),
-            PwmRegister::Data(0) => field!(self.controller, data_1),
-            PwmRegister::Range(_) => field!(self.controller, range_2),
-            PwmRegister::Data(_) => field!(self.controller, data_2),
-            PwmRegister::ClockControl => field!(self.clock, control),
-            PwmRegister::ClockDivider => field!(self.clock, divider),
-        }
-    }
-}
-
-impl PwmBlock for ChipPwmBlock<'_> {
-    fn load(&mut self, register: PwmRegister) -> u32 {
-        self.of(register).read()
-    }
-
-    fn store(&mut self, register: PwmRegister, value: u32) {
-        self.of(register).write(value);
+chip_block! {
+    /// The registers of the chip's controller, and of its clock.
+    pub struct PwmBlock { controller: PwmRegisters, clock: PwmClockRegisters }
+    PwmRegister {
+        Control => controller.control,
+        Range(0) => controller.range_1,
+        Data(0) => controller.data_1,
+        Range(_) => controller.range_2,
+        Data(_) => controller.data_2,
+        ClockControl => clock.control,
+        ClockDivider => clock.divider,
     }
 }
 
@@ -129,9 +96,9 @@ pub struct PwmController<R> {
 }
 
 /// The controller of the chip.
-pub type ChipPwm = PwmController<ChipPwmBlock<'static>>;
+pub type ChipPwm = PwmController<PwmBlock<'static>>;
 
-impl<R: PwmBlock> PwmController<R> {
+impl<R: Registers<Register = PwmRegister>> PwmController<R> {
     /// The driver for these registers.
     pub const fn new(registers: R) -> Self {
         Self { registers, is_clocked: false }
@@ -208,7 +175,9 @@ mod tests {
         stuck: Option<bool>,
     }
 
-    impl PwmBlock for Model {
+    impl Registers for Model {
+        type Register = PwmRegister;
+
         fn load(&mut self, register: PwmRegister) -> u32 {
             let value = self.registers.get(&register).copied().unwrap_or(0);
             match (register, self.stuck) {

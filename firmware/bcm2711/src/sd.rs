@@ -14,7 +14,7 @@ mod tests;
 use core::fmt;
 
 pub use card::{BLOCK, SdCard};
-pub use host::{ChipHost, HostRegister, HostRegisters, SdBlock, SdHost, SdRegisters};
+pub use host::{ChipHost, HostRegister, SdBlock, SdHost, SdRegisters};
 
 /// Why a card did not do what it was asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,14 +1,12 @@
 //! The SPI controller (section 9, "SPI0"), polled against the clock.
 
-use safe_mmio::{
-    UniqueMmioPointer, field,
-    fields::{ReadPureWrite, ReadWrite},
-};
+use safe_mmio::fields::{ReadPureWrite, ReadWrite};
 use tiny_mapper::{BusStatus, Pull, SpiRow};
 use xmap_boards::{Line, SpiBus};
 
 use crate::gpio::alternate;
-use crate::{Apart, Clock, Counter, Gpio, PinFunction};
+use crate::registers::chip_block;
+use crate::{Apart, Clock, Counter, Gpio, PinFunction, Registers};
 
 /// The registers of the controller (section 9.5).
 #[derive(Debug)]
@@ -51,34 +49,13 @@ pub enum SpiRegister {
     Divider,
 }
 
-/// The registers of a controller: those of the chip, or of a model in a test.
-pub trait SpiBlock {
-    /// Loads from a register.
-    fn load(&mut self, register: SpiRegister) -> u32;
-
-    /// Stores to a register.
-    fn store(&mut self, register: SpiRegister, value: u32);
-}
-
-/// The registers of the chip's controller.
-#[derive(Debug)]
-pub struct ChipBlock<'a>(UniqueMmioPointer<'a, SpiRegisters>);
-
-impl SpiBlock for ChipBlock<'_> {
-    fn load(&mut self, register: SpiRegister) -> u32 {
-        match register {
-            SpiRegister::Control => field!(self.0, control).read(),
-            SpiRegister::Fifo => field!(self.0, fifo).read(),
-            SpiRegister::Divider => field!(self.0, divider).read(),
-        }
-    }
-
-    fn store(&mut self, register: SpiRegister, value: u32) {
-        match register {
-            SpiRegister::Control => field!(self.0, control).write(value),
-            SpiRegister::Fifo => field!(self.0, fifo).write(value),
-            SpiRegister::Divider => field!(self.0, divider).write(value),
-        }
+chip_block! {
+    /// The registers of the chip's controller.
+    pub struct SpiBlock { registers: SpiRegisters }
+    SpiRegister {
+        Control => registers.control,
+        Fifo => registers.fifo,
+        Divider => registers.divider,
     }
 }
 
@@ -89,15 +66,9 @@ pub struct SpiController<R> {
 }
 
 /// The controller of the chip.
-pub type ChipSpi = SpiController<ChipBlock<'static>>;
+pub type ChipSpi = SpiController<SpiBlock<'static>>;
 
-impl<'a> From<UniqueMmioPointer<'a, SpiRegisters>> for SpiController<ChipBlock<'a>> {
-    fn from(registers: UniqueMmioPointer<'a, SpiRegisters>) -> Self {
-        Self::new(ChipBlock(registers))
-    }
-}
-
-impl<R: SpiBlock> SpiController<R> {
+impl<R: Registers<Register = SpiRegister>> SpiController<R> {
     /// The driver for this block.
     pub const fn new(registers: R) -> Self {
         Self { registers }
@@ -192,7 +163,9 @@ mod tests {
         stops: Option<usize>,
     }
 
-    impl SpiBlock for Model {
+    impl Registers for Model {
+        type Register = SpiRegister;
+
         fn load(&mut self, register: SpiRegister) -> u32 {
             match register {
                 SpiRegister::Control => {

@@ -1,8 +1,8 @@
 //! What is said to a card: who it is, and its blocks (SD Physical Layer, sections 4.2, 4.3 and 4.7).
 
 use super::host::Data;
-use super::{CardError, HostRegisters, SdHost};
-use crate::Counter;
+use super::{CardError, HostRegister, SdHost};
+use crate::{Counter, Registers};
 
 /// Bytes of a block.
 pub const BLOCK: usize = 512;
@@ -76,7 +76,7 @@ pub struct SdCard<R, C> {
     gone: bool,
 }
 
-impl<R: HostRegisters, C: Counter> SdCard<R, C> {
+impl<R: Registers<Register = HostRegister>, C: Counter> SdCard<R, C> {
     /// Gets the card ready.
     ///
     /// # Errors

@@ -3,14 +3,12 @@
 //! Registers are read and written as words of 32 bits: EMMC2 takes no narrower access (Linux'
 //! `drivers/mmc/host/sdhci-iproc.c`).
 
-use safe_mmio::{
-    UniqueMmioPointer, field,
-    fields::{ReadPure, ReadPureWrite, ReadWrite},
-};
+use safe_mmio::fields::{ReadPure, ReadPureWrite, ReadWrite};
 
 use super::card::BLOCK;
 use super::{CardError, card::Wanted};
-use crate::{Clock, Counter};
+use crate::registers::chip_block;
+use crate::{Clock, Counter, Registers};
 
 /// The controller's registers.
 #[derive(Debug)]
@@ -20,7 +18,10 @@ pub struct SdRegisters {
     blocks: ReadPureWrite<u32>,
     argument: ReadPureWrite<u32>,
     command: ReadPureWrite<u32>,
-    response: [ReadPure<u32>; 4],
+    response_0: ReadPure<u32>,
+    response_1: ReadPure<u32>,
+    response_2: ReadPure<u32>,
+    response_3: ReadPure<u32>,
     data: ReadWrite<u32>,
     present: ReadPure<u32>,
     control: ReadPureWrite<u32>,
@@ -61,60 +62,27 @@ pub enum HostRegister {
     Capabilities,
 }
 
-/// The registers of a controller: those of the chip, or of a model in a test.
-pub trait HostRegisters {
-    /// Loads from a register.
-    fn load(&mut self, register: HostRegister) -> u32;
-
-    /// Stores to a register.
-    fn store(&mut self, register: HostRegister, value: u32);
-}
-
-/// The registers of the chip's controller.
-#[derive(Debug)]
-pub struct SdBlock<'a>(UniqueMmioPointer<'a, SdRegisters>);
-
-impl<'a> SdBlock<'a> {
-    /// The registers at this place.
-    pub const fn new(registers: UniqueMmioPointer<'a, SdRegisters>) -> Self {
-        Self(registers)
+chip_block! {
+    /// The registers of the chip's controller.
+    pub struct SdBlock { registers: SdRegisters }
+    HostRegister {
+        Blocks => registers.blocks,
+        Argument => registers.argument,
+        Command => registers.command,
+        Data => registers.data,
+        Control => registers.control,
+        Clock => registers.clock,
+        Status => registers.status,
+        Enable => registers.enable,
+        Signal => registers.signal,
     }
-}
-
-impl HostRegisters for SdBlock<'_> {
-    fn load(&mut self, register: HostRegister) -> u32 {
-        match register {
-            HostRegister::Blocks => field!(self.0, blocks).read(),
-            HostRegister::Argument => field!(self.0, argument).read(),
-            HostRegister::Command => field!(self.0, command).read(),
-            HostRegister::Response(number) => {
-                let mut all = field!(self.0, response);
-                all.get(number.into()).map_or(0, |word| word.read())
-            }
-            HostRegister::Data => field!(self.0, data).read(),
-            HostRegister::Present => field!(self.0, present).read(),
-            HostRegister::Control => field!(self.0, control).read(),
-            HostRegister::Clock => field!(self.0, clock).read(),
-            HostRegister::Status => field!(self.0, status).read(),
-            HostRegister::Enable => field!(self.0, enable).read(),
-            HostRegister::Signal => field!(self.0, signal).read(),
-            HostRegister::Capabilities => field!(self.0, capabilities).read(),
-        }
-    }
-
-    fn store(&mut self, register: HostRegister, value: u32) {
-        match register {
-            HostRegister::Blocks => field!(self.0, blocks).write(value),
-            HostRegister::Argument => field!(self.0, argument).write(value),
-            HostRegister::Command => field!(self.0, command).write(value),
-            HostRegister::Data => field!(self.0, data).write(value),
-            HostRegister::Control => field!(self.0, control).write(value),
-            HostRegister::Clock => field!(self.0, clock).write(value),
-            HostRegister::Status => field!(self.0, status).write(value),
-            HostRegister::Enable => field!(self.0, enable).write(value),
-            HostRegister::Signal => field!(self.0, signal).write(value),
-            HostRegister::Response(_) | HostRegister::Present | HostRegister::Capabilities => {}
-        }
+    reads {
+        Response(0) => registers.response_0,
+        Response(1) => registers.response_1,
+        Response(2) => registers.response_2,
+        Response(_) => registers.response_3,
+        Present => registers.present,
+        Capabilities => registers.capabilities,
     }
 }
 
@@ -197,7 +165,7 @@ pub struct SdHost<R, C> {
 /// The controller of the chip.
 pub type ChipHost<C> = SdHost<SdBlock<'static>, C>;
 
-impl<R: HostRegisters, C: Counter> SdHost<R, C> {
+impl<R: Registers<Register = HostRegister>, C: Counter> SdHost<R, C> {
     /// The driver for these registers.
     pub const fn new(registers: R, counter: C) -> Self {
         Self { registers, clock: Clock::new(counter), control: POWER }

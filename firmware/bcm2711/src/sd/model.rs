@@ -5,10 +5,10 @@ use std::vec::Vec;
 
 use super::BLOCK;
 use super::host::{
-    CLOCK_ON, CLOCK_STABLE, COMMAND_COMPLETE, HostRegister, HostRegisters, READ_READY, RESET_ALL,
-    RESET_LINES, TRANSFER_COMPLETE, WRITE_READY,
+    CLOCK_ON, CLOCK_STABLE, COMMAND_COMPLETE, HostRegister, READ_READY, RESET_ALL, RESET_LINES,
+    TRANSFER_COMPLETE, WRITE_READY,
 };
-use crate::Counter;
+use crate::{Counter, Registers};
 
 /// A counter of microseconds, of which each look takes some.
 #[derive(Clone, Copy, Debug, Default)]
@@ -184,7 +184,9 @@ impl Model {
     }
 }
 
-impl HostRegisters for Model {
+impl Registers for Model {
+    type Register = HostRegister;
+
     fn load(&mut self, register: HostRegister) -> u32 {
         match register {
             HostRegister::Blocks => self.sizes,
