@@ -161,17 +161,18 @@ impl<'m, D: Disk> Keeper<'m, D> {
         if self.job.is_some() {
             return;
         }
-        let again = self.retry_us != 0 && now_us >= self.retry_us;
-        if again {
+        if self.retry_us != 0 && now_us >= self.retry_us {
             self.retry_us = 0;
+            // One write begins at a time: what else failed stays due until its turn comes.
+            self.hurry(u16::MAX);
         }
         if self.starved && now_us >= self.budget.next_us() {
             self.starved = false;
         }
-        self.give_policy(memory, again, now_us);
-        (0..MAX_MODULES as u8).for_each(|module| self.give_image(device, module, again, now_us));
-        self.give_versions(device, memory, again, now_us);
-        (0..MAX_MODULES as u8).for_each(|module| self.give_state(device, module, again, now_us));
+        self.give_policy(memory, now_us);
+        (0..MAX_MODULES as u8).for_each(|module| self.give_image(device, module, now_us));
+        self.give_versions(device, memory, now_us);
+        (0..MAX_MODULES as u8).for_each(|module| self.give_state(device, module, now_us));
     }
 
     fn note_changes<R: Ram, B: Board, T: Trust>(
@@ -210,24 +211,18 @@ impl<'m, D: Disk> Keeper<'m, D> {
         missing.peek().is_some() && missing.all(|item| item.fault.is_some() && !item.flying)
     }
 
-    fn give_policy(&mut self, memory: Option<&Remembered>, again: bool, now_us: u64) {
+    fn give_policy(&mut self, memory: Option<&Remembered>, now_us: u64) {
         let place = (Thing::Policy, 0);
-        let Some(memory) = memory.filter(|_| self.is_due(place, again)) else { return };
+        let Some(memory) = memory.filter(|_| self.is_due(place)) else { return };
         let policy = crate::Memory::policy(memory);
         self.put(0, policy);
         self.give(xmap_store::Place::POLICY, &[], policy.len(), place, None, now_us);
     }
 
-    fn give_image<R: Ram, B: Board, T: Trust>(
-        &mut self,
-        device: &Device<R, B, T>,
-        module: u8,
-        again: bool,
-        now_us: u64,
-    ) {
+    fn give_image<R: Ram, B: Board, T: Trust>(&mut self, device: &Device<R, B, T>, module: u8, now_us: u64) {
         let place = (Thing::Image, module);
         let Some(stored) = device.stored(module).filter(|stored| !stored.on_trial) else { return };
-        if !self.is_due(place, again || self.is_fed(place)) {
+        if !self.is_due(place) {
             return;
         }
         // A version that its owner has signed and that is higher than any before is written whatever
@@ -253,11 +248,10 @@ impl<'m, D: Disk> Keeper<'m, D> {
         &mut self,
         device: &Device<R, B, T>,
         memory: Option<&Remembered>,
-        again: bool,
         now_us: u64,
     ) {
         let place = (Thing::Versions, 0);
-        let Some(memory) = memory.filter(|_| self.is_due(place, again)) else { return };
+        let Some(memory) = memory.filter(|_| self.is_due(place)) else { return };
         // With a version there and its image not, a restart would find an image that is older than it may be,
         // and run none. So versions wait for their images.
         let waits = |module: u8| {
@@ -288,16 +282,10 @@ impl<'m, D: Disk> Keeper<'m, D> {
         }
     }
 
-    fn give_state<R: Ram, B: Board, T: Trust>(
-        &mut self,
-        device: &Device<R, B, T>,
-        module: u8,
-        again: bool,
-        now_us: u64,
-    ) {
+    fn give_state<R: Ram, B: Board, T: Trust>(&mut self, device: &Device<R, B, T>, module: u8, now_us: u64) {
         let place = (Thing::State, module);
         let good = device.stored(module).is_some_and(|stored| !stored.on_trial);
-        if !good || !self.is_due(place, again || self.is_fed(place)) || !self.may_write(place, now_us) {
+        if !good || !self.is_due(place) || !self.may_write(place, now_us) {
             return;
         }
         let mut end = 0;
@@ -306,8 +294,8 @@ impl<'m, D: Disk> Keeper<'m, D> {
     }
 
     /// Returns whether a thing has to be written now: one at a time.
-    fn is_due(&self, place: Place, again: bool) -> bool {
-        self.job.is_none() && self.items.at(place).is_due(again)
+    fn is_due(&self, place: Place) -> bool {
+        self.job.is_none() && self.items.at(place).is_due(self.is_fed(place))
     }
 
     /// Returns whether a thing waited for the budget, and there is some now.

@@ -332,6 +332,27 @@ fn a_card_that_refuses_is_told_and_tried_again() {
     assert_eq!(boot(&card, &mut scratch, Starts::default()).version(), 2);
 }
 
+/// The policy and an image are refused; the card is well again. One write begins at a time, and none of the two
+/// is forgotten behind the other.
+#[test]
+fn all_that_a_card_refused_is_tried_again() {
+    let mut scratch = vec![0; SCRATCH_WORDS];
+    let mut running = boot(&Card::new(1), &mut scratch, Starts::default());
+    running.work().unwrap();
+    let all = RINGS.iter().flat_map(|ring| (0..ring.cells).map(|cell| ring.sector(cell)));
+    running.keeper.store().disk_mut().bad.extend(all);
+    let policy = TrustPolicy { version: 4, ..policy() };
+    assert!(matches!(send(&mut running.device, &signed(&policy)).unwrap(), PolicyState::Taken { .. }));
+    assert!(bring(&mut running, 2).is_err());
+    while running.work().is_err() {}
+    let things = Thing::Image.bit(0) | Thing::Versions.bit(0) | Thing::Policy.bit(0);
+    assert_eq!(running.device.keep_status().missing & things, things);
+    running.keeper.store().disk_mut().bad.clear();
+    pass(&mut running.device, 11_000_000);
+    running.work().unwrap();
+    assert_eq!(running.device.keep_status().missing, 0);
+}
+
 #[test]
 #[cfg_attr(miri, ignore = "a day under Miri")]
 fn a_day_of_changing_state_stays_within_the_budget() {
