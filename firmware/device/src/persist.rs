@@ -451,10 +451,11 @@ impl<'m, D: Disk> Keeper<'m, D> {
         loop {
             let now_us = feed();
             self.look(device, memory, now_us);
-            if self.job.is_none() || self.step(now_us).is_err() {
-                // A write that fails is not given again.
+            if self.job.is_none() {
                 break;
             }
+            // A write that fails is not given again; what is behind it is written all the same.
+            _ = self.step(now_us);
             self.retry_us = 0;
         }
     }

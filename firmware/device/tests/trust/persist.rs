@@ -353,6 +353,25 @@ fn all_that_a_card_refused_is_tried_again() {
     assert_eq!(running.device.keep_status().missing, 0);
 }
 
+/// The device restarts on a card of which one cell is bad: what is written behind that cell is kept.
+#[test]
+fn the_end_writes_what_a_bad_cell_stands_before() {
+    let mut scratch = vec![0; SCRATCH_WORDS];
+    let mut running = boot(&Card::new(1), &mut scratch, Starts::default());
+    bring(&mut running, 2).unwrap();
+    pass(&mut running.device, 2 * KEEP_US);
+    let ticks = running.ticks();
+    let ring = RINGS.iter().find(|ring| ring.place == Place::POLICY).unwrap();
+    running.keeper.store().disk_mut().bad.insert(ring.sector(0));
+    let policy = TrustPolicy { version: 4, ..policy() };
+    assert!(matches!(send(&mut running.device, &signed(&policy)).unwrap(), PolicyState::Taken { .. }));
+    let now_us = xmap_device_now(&mut running.device);
+    running.keeper.finish(&running.device, Some(running.device.trust().memory()), || now_us);
+    let card = running.card();
+    drop(running);
+    assert_eq!(boot(&card, &mut scratch, Starts::default()).ticks(), ticks);
+}
+
 #[test]
 #[cfg_attr(miri, ignore = "a day under Miri")]
 fn a_day_of_changing_state_stays_within_the_budget() {
