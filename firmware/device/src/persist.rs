@@ -11,18 +11,15 @@ mod remembered;
 
 use heapless::Vec;
 use xmap_link::limits::MAX_MODULES;
-use xmap_link::{KeepFault, KeepStatus, Thing};
+use xmap_link::{KeepFault, Thing};
 use xmap_store::{Disk, Header, Store, StoreError, Writing, digest};
 
-pub use self::budget::{BURST, Budget, REFILL_US, WRITES_A_DAY};
+pub use self::budget::{BURST, Budget, PAUSE_US, REFILL_US, WRITES_A_DAY};
 pub use self::items::{Fate, Item, Items, Place, places};
 pub use self::mount::{Mounting, Tried, install_counted};
 pub use self::remembered::Remembered;
 use self::remembered::{Versions, decode, encode, highest};
 use crate::{Board, Device, ImageHash, Ram, Trust};
-
-/// Microseconds after a failed write until the next try, where nothing new comes.
-const PAUSE_US: u64 = 10_000_000;
 
 /// The errno of an input or output error: what a host knows of cards.
 const EIO: u16 = 5;
@@ -67,8 +64,6 @@ pub struct Keeper<'m, D> {
     states_us: u64,
     /// When failed writes are tried again; 0 where none failed.
     retry_us: u64,
-    since_us: u64,
-    written_us: u64,
     /// What is to be recorded: a thing that is not in the store, or is there again.
     news: Vec<(Place, Option<KeepFault>), { 2 * MAX_MODULES + 2 }>,
 }
@@ -92,8 +87,6 @@ impl<'m, D: Disk> Keeper<'m, D> {
             keep_every_us,
             states_us: u64::MAX,
             retry_us: 0,
-            since_us: 0,
-            written_us: 0,
             news: Vec::new(),
         }
     }
@@ -114,17 +107,12 @@ impl<'m, D: Disk> Keeper<'m, D> {
 
     /// Returns how the changes up to a number fare of some things, by [`Thing::bit`].
     pub fn fate(&self, things: u16, upto: u64) -> Fate {
-        match self.items.fate(things, upto) {
-            Fate::Pending if things & Thing::Versions.bit(0) != 0 && self.is_stuck() => Fate::Failed,
-            fate => fate,
-        }
+        self.items.fate(things, upto)
     }
 
     /// Tries once more what could not be written of some things, by [`Thing::bit`]: a host waits for it.
     pub fn hurry(&mut self, things: u16) {
-        for place in places().filter(|(thing, module)| things & thing.bit(*module) != 0) {
-            self.items.at_mut(place).given = 0;
-        }
+        self.items.hurry(things);
     }
 
     /// Returns whether a record is on its way: [`Keeper::step`] goes on with it.
@@ -202,13 +190,6 @@ impl<'m, D: Disk> Keeper<'m, D> {
             self.items.change((Thing::Versions, 0));
         }
         self.seen = now;
-    }
-
-    /// Returns whether versions wait for images that are not on their way: those could not be written.
-    fn is_stuck(&self) -> bool {
-        let images = (0..MAX_MODULES as u8).map(|module| self.items.at((Thing::Image, module)));
-        let mut missing = images.filter(|item| !item.is_kept()).peekable();
-        missing.peek().is_some() && missing.all(|item| item.fault.is_some() && !item.flying)
     }
 
     fn give_policy(&mut self, memory: Option<&Remembered>, now_us: u64) {
@@ -346,8 +327,7 @@ impl<'m, D: Disk> Keeper<'m, D> {
     }
 
     fn fail(&mut self, place: Place, fault: KeepFault) {
-        let item = self.items.at_mut(place);
-        if item.fault.replace(fault) != Some(fault) {
+        if self.items.note_fault(place, fault) {
             self.note(place, Some(fault));
         }
     }
@@ -387,14 +367,10 @@ impl<'m, D: Disk> Keeper<'m, D> {
                 Ok(())
             }
             Ok(true) => {
-                self.written_us = now_us;
                 if let Some(versions) = versions {
                     self.written = versions;
                 }
-                let item = self.items.at_mut(place);
-                (item.flying, item.kept) = (false, change);
-                // A later change that is not there yet has no fault of its own.
-                if item.fault.take().is_some() {
+                if self.items.note_kept(place, change, now_us) {
                     self.note(place, None);
                 }
                 Ok(())
@@ -412,29 +388,8 @@ impl<'m, D: Disk> Keeper<'m, D> {
         for (place, fault) in core::mem::take(&mut self.news) {
             device.note_kept(place.1, place.0, fault);
         }
-        let faults = places().filter_map(|place| self.items.at(place).fault);
-        let fault = faults.max_by_key(|fault| matches!(fault, KeepFault::System { .. }));
-        if fault.is_none() {
-            self.since_us = 0;
-        } else if self.since_us == 0 {
-            self.since_us = now_us.max(1);
-        }
-        let stuck = self.is_stuck();
-        let pending = places().any(|place| {
-            let item = self.items.at(place);
-            let waits = item.fault.is_none() && !(stuck && place.0 == Thing::Versions);
-            !item.is_kept() && (item.flying || waits)
-        });
-        let status = device.keep_status();
-        device.set_keep_status(KeepStatus {
-            storage: true,
-            missing: self.items.missing(),
-            pending,
-            fault,
-            since_us: self.since_us,
-            written_us: self.written_us,
-            ..status
-        });
+        let status = self.items.status(device.keep_status(), now_us);
+        device.set_keep_status(status);
     }
 
     /// Writes what has changed, and waits for it: the device is about to restart.

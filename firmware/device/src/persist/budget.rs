@@ -1,5 +1,8 @@
 //! How often the disk is written at most: memory cards wear.
 
+/// Microseconds after a failed write until the next try, where nothing new comes.
+pub const PAUSE_US: u64 = 10_000_000;
+
 /// Writes that may follow one another at once: an afternoon of a developer's swaps.
 pub const BURST: u32 = 60;
 /// Microseconds after which there is one more.

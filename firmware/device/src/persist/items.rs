@@ -2,7 +2,7 @@
 //! that it would find.
 
 use xmap_link::limits::MAX_MODULES;
-use xmap_link::{KeepFault, Thing};
+use xmap_link::{KeepFault, KeepStatus, Thing};
 
 /// A thing of a module, or one of the whole device (module 0).
 pub type Place = (Thing, u8);
@@ -70,6 +70,10 @@ pub struct Items {
     items: [Item; 2 * MAX_MODULES + 2],
     /// The number of the latest change.
     pub latest: u64,
+    /// Since when things are missing for a fault, in microseconds; 0 where none is.
+    since_us: u64,
+    /// When a thing was written last, in microseconds.
+    written_us: u64,
 }
 
 impl Items {
@@ -100,19 +104,71 @@ impl Items {
         places().filter(|place| !self.at(*place).is_kept()).map(|(thing, module)| thing.bit(module)).sum()
     }
 
-    /// The worst fate of some things, by [`Thing::bit`].
+    /// Tries once more what could not be written of some things, by [`Thing::bit`].
+    pub fn hurry(&mut self, things: u16) {
+        for place in places().filter(|(thing, module)| things & thing.bit(*module) != 0) {
+            self.at_mut(place).given = 0;
+        }
+    }
+
+    /// Notes that a change is on the disk; returns whether its thing had a fault until now.
+    pub fn note_kept(&mut self, place: Place, change: u64, now_us: u64) -> bool {
+        self.written_us = now_us;
+        let item = self.at_mut(place);
+        (item.flying, item.kept) = (false, change);
+        // A later change that is not there yet has no fault of its own.
+        item.fault.take().is_some()
+    }
+
+    /// Notes why a thing is not on the disk; returns whether it had another reason until now, or none.
+    pub fn note_fault(&mut self, place: Place, fault: KeepFault) -> bool {
+        self.at_mut(place).fault.replace(fault) != Some(fault)
+    }
+
+    /// Returns whether versions wait for images that are not on their way: those could not be written.
+    fn is_stuck(&self) -> bool {
+        let images = (0..MAX_MODULES as u8).map(|module| self.at((Thing::Image, module)));
+        let mut missing = images.filter(|item| !item.is_kept()).peekable();
+        missing.peek().is_some() && missing.all(|item| item.fault.is_some() && !item.flying)
+    }
+
+    /// Returns how the changes up to a number fare of some things, by [`Thing::bit`]: the worst fate.
     pub fn fate(&self, things: u16, upto: u64) -> Fate {
         let mut fates = places()
             .filter(|(thing, module)| things & thing.bit(*module) != 0)
             .map(|place| self.at(place).fate(upto));
         // One that failed is not waited for, though another one is on its way.
-        fates
+        let worst = fates
             .try_fold(Fate::Kept, |all, one| match (all, one) {
                 (_, Fate::Failed) => Err(Fate::Failed),
                 (Fate::Kept, one) => Ok(one),
                 (all, _) => Ok(all),
             })
-            .unwrap_or_else(|failed| failed)
+            .unwrap_or_else(|failed| failed);
+        match worst {
+            Fate::Pending if things & Thing::Versions.bit(0) != 0 && self.is_stuck() => Fate::Failed,
+            worst => worst,
+        }
+    }
+
+    /// Returns the status of the storage, for a host that asks. `before` is the one until now: what a start
+    /// found stays in it.
+    pub fn status(&mut self, before: KeepStatus, now_us: u64) -> KeepStatus {
+        let faults = places().filter_map(|place| self.at(place).fault);
+        let fault = faults.max_by_key(|fault| matches!(fault, KeepFault::System { .. }));
+        if fault.is_none() {
+            self.since_us = 0;
+        } else if self.since_us == 0 {
+            self.since_us = now_us.max(1);
+        }
+        let stuck = self.is_stuck();
+        let pending = places().any(|place| {
+            let item = self.at(place);
+            let waits = item.fault.is_none() && !(stuck && place.0 == Thing::Versions);
+            !item.is_kept() && (item.flying || waits)
+        });
+        let (since_us, written_us, missing) = (self.since_us, self.written_us, self.missing());
+        KeepStatus { storage: true, missing, pending, fault, since_us, written_us, ..before }
     }
 }
 

@@ -23,10 +23,10 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
 use std::sync::Arc;
 
-pub use xmap_device::Fate;
 use xmap_device::{Budget, Items, Place, places};
+pub use xmap_device::{Fate, PAUSE_US};
 use xmap_link::limits::MAX_MODULES;
-use xmap_link::{KeepFault, KeepStatus, Thing};
+use xmap_link::{KeepFault, Thing};
 
 use self::disk::{Disk, Folder};
 pub use self::memory::DiskMemory;
@@ -43,9 +43,6 @@ use crate::mount::hash_of;
 /// The pairs in the order of [`Writer::write`]: images, states, the memory of trust.
 const STATES: usize = MAX_MODULES;
 const TRUST: usize = 2 * MAX_MODULES;
-
-/// Microseconds after a failed write until the next try, where nothing new comes.
-pub const PAUSE_US: u64 = 10_000_000;
 
 /// The errno of a file that is too large.
 const EFBIG: u16 = 27;
@@ -90,8 +87,6 @@ pub struct Keeper {
     retry_us: u64,
     /// Writes wait for the budget.
     starved: bool,
-    since_us: u64,
-    written_us: u64,
     /// What is to be told: a thing that is not on the disk, or is there again.
     news: Vec<(Place, Option<KeepFault>)>,
 }
@@ -150,8 +145,6 @@ impl Keeper {
             states_us: 0,
             retry_us: 0,
             starved: false,
-            since_us: 0,
-            written_us: 0,
             news: Vec::new(),
         };
         Ok((keeper, Kept { images, states }))
@@ -181,17 +174,12 @@ impl Keeper {
 
     /// Returns how the changes up to a number fare of some things, by [`Thing::bit`].
     pub fn fate(&self, things: u16, upto: u64) -> Fate {
-        match self.items.fate(things, upto) {
-            Fate::Pending if things & Thing::Versions.bit(0) != 0 && self.is_stuck() => Fate::Failed,
-            fate => fate,
-        }
+        self.items.fate(things, upto)
     }
 
     /// Tries once more what could not be written of some things, by [`Thing::bit`]: a host waits for it.
     pub fn hurry(&mut self, things: u16) {
-        for place in places().filter(|(thing, module)| things & thing.bit(*module) != 0) {
-            self.items.at_mut(place).given = 0;
-        }
+        self.items.hurry(things);
     }
 
     /// Looks at what counts as good now, and gives the writer what a restart should find: first the policy,
@@ -264,13 +252,6 @@ impl Keeper {
         if due[0] || draft.whole {
             self.give(TRUST, draft.record.encode(), &things, Some(draft.record));
         }
-    }
-
-    /// Returns whether versions wait for images that are not on their way: those could not be written.
-    fn is_stuck(&self) -> bool {
-        let images = (0..MAX_MODULES as u8).map(|module| self.items.at((Thing::Image, module)));
-        let mut missing = images.filter(|item| !item.is_kept()).peekable();
-        missing.peek().is_some() && missing.all(|item| item.fault.is_some() && !item.flying)
     }
 
     fn give_image(&mut self, device: &impl Source, module: u8, again: bool, now_us: u64) {
@@ -353,8 +334,7 @@ impl Keeper {
     }
 
     fn fail(&mut self, place: Place, fault: KeepFault) {
-        let item = self.items.at_mut(place);
-        if item.fault.replace(fault) != Some(fault) {
+        if self.items.note_fault(place, fault) {
             self.news.push((place, Some(fault)));
         }
     }
@@ -373,20 +353,13 @@ impl Keeper {
         let Some(Job { things, trust, .. }) = self.jobs.pop_front().filter(|job| job.ticket == ticket) else {
             return;
         };
-        for (place, _) in &things {
-            self.items.at_mut(*place).flying = false;
-        }
         match error {
             None => {
-                self.written_us = now_us;
                 if let Some(record) = trust {
                     self.memory.note_written(record);
                 }
                 for (place, change) in things {
-                    let item = self.items.at_mut(place);
-                    item.kept = change;
-                    // A later change that is not there yet has no fault of its own.
-                    if item.fault.take().is_some() {
+                    if self.items.note_kept(place, change, now_us) {
                         self.news.push((place, None));
                     }
                 }
@@ -398,6 +371,7 @@ impl Keeper {
                 }
                 self.retry_us = now_us.saturating_add(PAUSE_US);
                 for (place, _) in things {
+                    self.items.at_mut(place).flying = false;
                     if !self.items.at(place).is_kept() {
                         self.fail(place, KeepFault::System { errno });
                     }
@@ -412,29 +386,8 @@ impl Keeper {
         for (place, fault) in std::mem::take(&mut self.news) {
             device.note_kept(place.1, place.0, fault);
         }
-        let faults = places().filter_map(|place| self.items.at(place).fault);
-        let fault = faults.max_by_key(|fault| matches!(fault, KeepFault::System { .. }));
-        if fault.is_none() {
-            self.since_us = 0;
-        } else if self.since_us == 0 {
-            self.since_us = now_us.max(1);
-        }
-        let stuck = self.is_stuck();
-        let pending = places().any(|place| {
-            let item = self.items.at(place);
-            let waits = item.fault.is_none() && !(stuck && place.0 == Thing::Versions);
-            !item.is_kept() && (item.flying || waits)
-        });
-        let status = device.keep_status();
-        device.set_keep_status(KeepStatus {
-            storage: true,
-            missing: self.items.missing(),
-            pending,
-            fault,
-            since_us: self.since_us,
-            written_us: self.written_us,
-            ..status
-        });
+        let status = self.items.status(device.keep_status(), now_us);
+        device.set_keep_status(status);
     }
 
     /// Writes what has changed, and waits for it: the service ends. Whether all of it was kept.
