@@ -58,7 +58,7 @@ pub use modules::ModuleId;
 pub use mount::{Failure, Hook, MountError};
 pub use panel::{Panel, Suspended, Unplaced};
 pub use persist::{
-    BURST, Budget, Fate, Item, Items, Keeper, Mounting, PAUSE_US, Place, REFILL_US, Remembered,
+    BURST, Budget, Fate, Images, Item, Items, Keeper, Mounting, PAUSE_US, Place, REFILL_US, Remembered,
     SCRATCH_WORDS, Tried, WRITES_A_DAY, install_counted, places,
 };
 pub use queue::{QUEUE, SHARE, Waiting};

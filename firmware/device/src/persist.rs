@@ -5,6 +5,7 @@
 //! main loop; an answer that says that something is good waits for it ([`Keeper::fate`]).
 
 mod budget;
+mod images;
 mod items;
 mod mount;
 mod remembered;
@@ -15,11 +16,12 @@ use xmap_link::{KeepFault, Thing};
 use xmap_store::{Disk, Header, Store, StoreError, Writing, digest};
 
 pub use self::budget::{BURST, Budget, PAUSE_US, REFILL_US, WRITES_A_DAY};
+pub use self::images::Images;
 pub use self::items::{Fate, Item, Items, Place, places};
 pub use self::mount::{Mounting, Tried, install_counted};
 pub use self::remembered::Remembered;
 use self::remembered::{Versions, decode, encode, highest};
-use crate::{Board, Device, ImageHash, Ram, Trust};
+use crate::{Board, Device, Ram, Trust};
 
 /// The errno of an input or output error: what a host knows of cards.
 const EIO: u16 = 5;
@@ -46,10 +48,7 @@ pub struct Keeper<'m, D> {
     scratch: &'m mut [u32],
     items: Items,
     job: Option<Job>,
-    /// The image of each module that a restart should bring, and whether the store has that one or is given
-    /// it.
-    images: [Option<ImageHash>; MAX_MODULES],
-    in_store: [bool; MAX_MODULES],
+    images: Images,
     /// The digest of the state of each module that was looked at last.
     states: [Option<[u8; 32]>; MAX_MODULES],
     /// The versions that the store has.
@@ -77,8 +76,7 @@ impl<'m, D: Disk> Keeper<'m, D> {
             scratch,
             items: Items::default(),
             job: None,
-            images: [None; MAX_MODULES],
-            in_store: [false; MAX_MODULES],
+            images: Images::default(),
             states: [None; MAX_MODULES],
             written: Versions::new(),
             seen: (0, 0),
@@ -168,18 +166,9 @@ impl<'m, D: Disk> Keeper<'m, D> {
         device: &Device<R, B, T>,
         memory: Option<&Remembered>,
     ) {
-        for module in 0..MAX_MODULES {
-            let Some(stored) = device.stored(module as u8) else {
-                // A policy took the image away: what comes next is new, whatever it is.
-                self.images[module] = None;
-                continue;
-            };
-            // A host may send the very image that was mounted as the default panel.
-            let is_new =
-                self.images[module] != Some(stored.hash) || !self.in_store[module] && stored.previous;
-            if !stored.on_trial && is_new {
-                (self.images[module], self.in_store[module]) = (Some(stored.hash), true);
-                self.items.change((Thing::Image, module as u8));
+        for module in 0..MAX_MODULES as u8 {
+            if self.images.is_new(module, device.stored(module).as_ref()) {
+                self.items.change((Thing::Image, module));
             }
         }
         let now = memory.map_or((0, 0), |memory| memory.changes);

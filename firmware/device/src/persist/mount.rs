@@ -53,13 +53,6 @@ impl<D: Disk> Keeper<'_, D> {
                 }
             }
         }
-        for module in 0..MAX_MODULES {
-            let newest = self.store.records(xmap_store::Place::image(module as u8)).next();
-            let newest = newest.and_then(|record| self.store.describe(&record).ok());
-            self.in_store[module] = newest.is_some_and(|header| {
-                device.stored(module as u8).is_some_and(|stored| header.meta().starts_with(&stored.hash))
-            });
-        }
     }
 
     fn mount_one<R: Ram, B: Board, T: Trust>(
@@ -95,9 +88,14 @@ impl<D: Disk> Keeper<'_, D> {
 
     /// All that is to run is mounted, from the store or from elsewhere: a restart would mount it too.
     pub fn mounted<R: Ram, B: Board, T: Trust>(&mut self, device: &Device<R, B, T>, now_us: u64) {
-        for module in 0..MAX_MODULES {
-            self.images[module] = device.stored(module as u8).map(|stored| stored.hash);
-            self.states[module] = state_digest(device, module as u8);
+        for (module, state) in (0..).zip(&mut self.states) {
+            let hash = device.stored(module).map(|stored| stored.hash);
+            let newest =
+                self.store.records(xmap_store::Place::image(module)).next().filter(|_| hash.is_some());
+            let newest = newest.and_then(|record| self.store.describe(&record).ok());
+            let in_store = newest.zip(hash).is_some_and(|(header, hash)| header.meta().starts_with(&hash));
+            self.images.mounted(module, hash, in_store);
+            *state = state_digest(device, module);
         }
         self.states_us = now_us.saturating_add(self.keep_every_us);
     }

@@ -23,7 +23,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
 use std::sync::Arc;
 
-use xmap_device::{Budget, Items, Place, places};
+use xmap_device::{Budget, Images, Items, Place, places};
 pub use xmap_device::{Fate, PAUSE_US};
 use xmap_link::limits::MAX_MODULES;
 use xmap_link::{KeepFault, Thing};
@@ -72,10 +72,8 @@ pub struct Keeper {
     memory: DiskMemory,
     items: Items,
     jobs: VecDeque<Job>,
-    /// The image of each module that a restart should bring, whether its slot has that one or is given it (it
-    /// has no default panel), and the state that was given to the writer last.
-    images: [Option<[u8; 32]>; MAX_MODULES],
-    in_slot: [bool; MAX_MODULES],
+    images: Images,
+    /// The state of each module that was given to the writer last.
     states: [Option<StateRecord>; MAX_MODULES],
     /// The changes of policy and versions that were seen.
     seen: (u64, u64),
@@ -136,8 +134,7 @@ impl Keeper {
             memory: DiskMemory::new(trust.unwrap_or_default()),
             items: Items::default(),
             jobs: VecDeque::new(),
-            images: [None; MAX_MODULES],
-            in_slot: [false; MAX_MODULES],
+            images: Images::default(),
             states: Default::default(),
             seen: (0, 0),
             budget: Budget::default(),
@@ -159,9 +156,9 @@ impl Keeper {
     /// would mount too, as long as the default panel stays.
     pub fn mounted(&mut self, device: &impl Source, kept: &Kept, now_us: u64) {
         for module in 0..MAX_MODULES {
-            self.images[module] = device.stored(module as u8).map(|stored| stored.hash);
+            let hash = device.stored(module as u8).map(|stored| stored.hash);
             let newest = kept.images[module][0].as_ref().and_then(|image| hash_of(&image.bytes));
-            self.in_slot[module] = newest.is_some() && newest == self.images[module];
+            self.images.mounted(module as u8, hash, newest.is_some() && newest == hash);
             self.states[module] = state(device, module as u8).ok().flatten();
         }
         self.states_us = now_us.saturating_add(self.keep_every_us);
@@ -209,17 +206,7 @@ impl Keeper {
 
     fn note_changes(&mut self, device: &impl Source) {
         for module in 0..MAX_MODULES as u8 {
-            let Some(stored) = device.stored(module) else {
-                // A policy took the image away: what comes next is new, whatever it is.
-                self.images[usize::from(module)] = None;
-                continue;
-            };
-            let (known, in_slot) =
-                (&mut self.images[usize::from(module)], &mut self.in_slot[usize::from(module)]);
-            // A host may send the very image that was mounted as the default panel.
-            let is_new = *known != Some(stored.hash) || !*in_slot && stored.previous;
-            if !stored.on_trial && is_new {
-                (*known, *in_slot) = (Some(stored.hash), true);
+            if self.images.is_new(module, device.stored(module).as_ref()) {
                 self.items.change((Thing::Image, module));
             }
         }
