@@ -11,7 +11,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use base64::Engine as _;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
@@ -79,6 +79,7 @@ fn main() -> Result<ExitCode> {
         if args.packages.is_empty() || args.packages.contains(&package.name) {
             let place = args.folder.join(format!("{}-{}", package.name.replace('/', "+"), package.version));
             let modules = modules(&place.join("package")).with_context(|| place.display().to_string())?;
+            ensure!(!modules.is_empty(), "{} {} has no module", package.name, package.version);
             tasks.extend(modules.into_iter().map(|(file, bytes)| (index, file, bytes)));
         }
     }
