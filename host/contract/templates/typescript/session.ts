@@ -7,7 +7,7 @@ export interface News {
 }
 
 /** `connecting` also where a connection was lost; `refused` where another try would be refused, too. */
-export type SessionState = "connecting" | "open" | "refused" | "closed";
+export type SessionState = "connecting" | "open" | "refused";
 
 /** What is called while a session goes on; nothing is after it was closed. */
 export interface SessionHandlers {
@@ -65,9 +65,12 @@ export class Session {
   }
 
   private async stream(opened: () => void): Promise<void> {
+    const { signal } = this.controller;
+    // A handler may have closed it, and a signal says only once that it is aborted.
+    if (signal.aborted) return;
     const attempt = new AbortController();
     const abort = () => attempt.abort();
-    this.controller.signal.addEventListener("abort", abort);
+    signal.addEventListener("abort", abort);
     let timer = setTimeout(abort, SILENCE_MS);
     try {
       const headers: Record<string, string> = { Accept: "text/event-stream" };
@@ -93,7 +96,7 @@ export class Session {
       }
     } finally {
       clearTimeout(timer);
-      this.controller.signal.removeEventListener("abort", abort);
+      signal.removeEventListener("abort", abort);
       attempt.abort();
     }
   }
@@ -121,6 +124,7 @@ function json(text: string): unknown {
 
 function sleep(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
+    if (signal.aborted) return resolve();
     const done = () => {
       clearTimeout(timer);
       signal.removeEventListener("abort", done);

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { StrictMode, createElement } from "react";
 import renderer, { act } from "react-test-renderer";
-import { USES } from "./dist/src/index.js";
+import { USES, connect } from "./dist/src/index.js";
 import { usePanel } from "./dist/src/react.js";
 
 globalThis.IS_REACT_ACT_ENVIRONMENT = true;
@@ -60,5 +60,19 @@ await act(async () => root.update(mounted(options)));
 await until("open again", () => root.toJSON().children[0] === "open");
 await act(async () => root.unmount());
 await until("given back again", async () => (await inUse()) === 0);
+
+// One that is closed by its first word ends, and holds nothing.
+const states = [];
+const session = connect(options, {
+  onState: (state) => {
+    states.push(state);
+    session.close();
+  },
+});
+let ended = false;
+session.ended.then(() => (ended = true));
+await until("ended", () => ended);
+assert.deepEqual(states, ["connecting"]);
+assert.equal(await inUse(), 0);
 console.log("done");
 process.exit(0);
