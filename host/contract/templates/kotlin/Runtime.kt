@@ -97,11 +97,7 @@ internal class Client(private val options: Options, base: String) {
         val query = request.query.filter { it.second != null }
             .joinToString("&") { "${segment(it.first)}=${segment(it.second)}" }
         val url = base + request.path + (if (query.isEmpty()) "" else "?$query")
-        val connection = try {
-            URI(url).toURL().openConnection() as HttpURLConnection
-        } catch (error: Exception) {
-            throw NetworkException("$url is no address", error)
-        }
+        val connection = connection(url)
         try {
             cancel?.begin(connection)
             connection.requestMethod = request.method
@@ -130,6 +126,13 @@ internal class Client(private val options: Options, base: String) {
             connection.disconnect()
         }
     }
+}
+
+/** A connection to an address that is not opened yet. */
+internal fun connection(url: String): HttpURLConnection = try {
+    URI(url).toURL().openConnection() as HttpURLConnection
+} catch (error: Exception) {
+    throw NetworkException("$url is no address", error)
 }
 
 /** A value of a path or a query. */

@@ -1,6 +1,5 @@
 import java.io.IOException
 import java.net.HttpURLConnection
-import java.net.URI
 import java.util.concurrent.CountDownLatch
 import java.util.concurrent.TimeUnit
 import java.util.concurrent.atomic.AtomicReference
@@ -48,6 +47,12 @@ class Session internal constructor(
     }
 
     private fun run() {
+        try {
+            connection(url)
+        } catch (error: NetworkException) {
+            // An address that is none stays none.
+            return to(SessionState.Refused, error)
+        }
         var rest = FIRST_REST_MS
         while (!isClosed) {
             to(SessionState.Connecting)
@@ -66,7 +71,7 @@ class Session internal constructor(
     }
 
     private fun stream(opened: () -> Unit) {
-        val connection = URI(url).toURL().openConnection() as HttpURLConnection
+        val connection = connection(url)
         open.set(connection)
         try {
             if (isClosed) return

@@ -55,6 +55,12 @@ fun main(args: Array<String>) {
     refused.onCreate(owner)
     until("refused") { SessionState.Refused in states }
     refused.onDestroy(owner)
+
+    states.clear()
+    val nowhere = PanelObserver(options.copy(baseUrl = "http://no address"), listener)
+    nowhere.onCreate(owner)
+    until("an address that is none is refused") { SessionState.Refused in states }
+    nowhere.onDestroy(owner)
     println("done")
     kotlin.system.exitProcess(0)
 }
