@@ -311,7 +311,10 @@ fn a_panels_document_is_valid_for_another_tool() {
         assert!(!parser.parse(text, None).unwrap().root_node().has_error(), "{name}:\n{text}");
     }
     let code = &swift.iter().find(|(name, _)| name.ends_with("/Api.swift")).unwrap().1;
-    assert!(code.contains("public func connect(\n") && code.contains("\"hall.take_0:"), "{code}");
+    assert!(
+        code.contains("\n/// closed.\npublic func connect(\n") && code.contains("\"hall.take_0:"),
+        "{code}"
+    );
     assert!(
         swift.iter().any(|(name, text)| name.ends_with("Lifecycle.swift") && text.contains(".onDisappear {"))
     );

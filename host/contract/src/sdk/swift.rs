@@ -180,7 +180,7 @@ fn code(api: &Api) -> String {
             out,
             "\n/// The exports that this client was made for, with the hashes of their contracts.\n\
              public let uses: [String] = [{}]\n\n#if !canImport(FoundationNetworking)\n\
-             /// Connects to the panel: says what happens, and holds exports, of `uses`, until the session is
+             /// Connects to the panel: says what happens, and holds exports, of `uses`, until the session is\n\
              /// closed.\n\
              public func connect(\n    _ options: Options = Options(), held: [String] = uses,\n    \
              onState: @escaping @MainActor @Sendable (SessionState) -> Void = {{ _ in }},\n    \

@@ -18,6 +18,9 @@ public enum SessionState: Sendable {
 /// A connection to a panel: while it is open, the device holds the exports that this client was made for. It
 /// ends with `close()`, and where nothing refers to it any more.
 public final class Session: Sendable {
+    private static let firstRestMs: UInt64 = 200
+    private static let longestRestMs: UInt64 = 15_000
+
     private let task: Task<Void, Never>
 
     init(
@@ -25,12 +28,12 @@ public final class Session: Sendable {
         onNews: @escaping @MainActor @Sendable (News) -> Void
     ) {
         task = Task {
-            var rest: UInt64 = 200
+            var rest = Session.firstRestMs
             while !Task.isCancelled {
                 await onState(.connecting)
                 do {
-                    try await Session.stream(options: options, url: url, onState: onState, onNews: onNews)
-                    rest = 200
+                    try await Session.stream(
+                        options: options, url: url, rest: &rest, onState: onState, onNews: onNews)
                 } catch let error as ClientError {
                     if case .api(let status, _) = error, status < 500, status != 429 {
                         if !Task.isCancelled { await onState(.refused(error)) }
@@ -40,7 +43,7 @@ public final class Session: Sendable {
                     // It is tried again.
                 }
                 try? await Task.sleep(nanoseconds: rest * 1_000_000)
-                rest = min(rest * 2, 15_000)
+                rest = min(rest * 2, Session.longestRestMs)
             }
         }
     }
@@ -55,8 +58,8 @@ public final class Session: Sendable {
     }
 
     private static func stream(
-        options: Options, url: String, onState: @MainActor @Sendable (SessionState) -> Void,
-        onNews: @MainActor @Sendable (News) -> Void
+        options: Options, url: String, rest: inout UInt64,
+        onState: @MainActor @Sendable (SessionState) -> Void, onNews: @MainActor @Sendable (News) -> Void
     ) async throws {
         guard let address = URL(string: url) else { throw URLError(.badURL) }
         var request = URLRequest(url: address)
@@ -75,6 +78,7 @@ public final class Session: Sendable {
             }
             throw ClientError.api(status: status, body: body)
         }
+        rest = firstRestMs
         await onState(.open)
         var kind = ""
         for try await line in bytes.lines {
