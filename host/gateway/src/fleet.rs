@@ -7,7 +7,7 @@
 
 use std::fs;
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -174,11 +174,15 @@ impl Controller {
             return Err(Fetch::Wrong(format!("the artifact has {size} bytes, and no image has")));
         }
         let bytes = self.ask(Method::GET, href, None, MOST_IMAGE).await.map_err(Fetch::Again)?;
+        if bytes.len() as u64 != size {
+            return Err(Fetch::Wrong(format!(
+                "the artifact has {} bytes, and {size} were said",
+                bytes.len()
+            )));
+        }
         let digest = hex(&Hash::hash(&bytes));
         match artifact["hashes"]["sha256"].as_str() {
-            Some(said) if said.eq_ignore_ascii_case(&digest) && bytes.len() as u64 == size => {
-                Ok((module, bytes))
-            }
+            Some(said) if said.eq_ignore_ascii_case(&digest) => Ok((module, bytes)),
             Some(said) => {
                 Err(Fetch::Wrong(format!("the artifact's SHA-256 is {digest}, and {said} was said")))
             }
@@ -371,7 +375,8 @@ where
 fn rest_of(text: &str) -> Option<Duration> {
     let parts: Vec<u64> = text.split(':').map(|part| part.parse().ok()).collect::<Option<_>>()?;
     let &[h, m, s] = &parts[..] else { return None };
-    Some(Duration::from_secs(h.checked_mul(3600)?.checked_add(m * 60 + s)?))
+    let minutes = h.checked_mul(60)?.checked_add(m)?;
+    Some(Duration::from_secs(minutes.checked_mul(60)?.checked_add(s)?))
 }
 
 /// An id: a text in the protocol, and a number with some servers.
@@ -388,7 +393,6 @@ fn text_of(id: &Json) -> Result<String, String> {
 pub fn is_server(text: &str) -> bool {
     let uri: Option<Uri> = text.parse().ok();
     uri.is_some_and(|uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some())
-        && !Path::new(text).ends_with("/")
 }
 
 #[cfg(test)]
@@ -399,6 +403,10 @@ mod tests {
     fn times_and_ids_are_read_as_the_protocol_has_them() {
         assert_eq!(rest_of("00:05:30"), Some(Duration::from_secs(330)));
         assert_eq!((rest_of(""), rest_of("5"), rest_of("a:b:c")), (None, None, None));
+        let most = u64::MAX;
+        for long in [format!("{most}:0:0"), format!("0:{most}:0"), format!("0:1:{most}")] {
+            assert_eq!(rest_of(&long), None, "{long}");
+        }
         assert_eq!(text_of(&json!("12")).unwrap(), "12");
         assert_eq!(text_of(&json!(12)).unwrap(), "12");
         assert!(text_of(&json!("../x")).is_err() && text_of(&Json::Null).is_err());
