@@ -5,7 +5,6 @@
 //! a switch. Exports with results alone may have effects, so nothing calls them by itself.
 
 use serde_json::{Value as Json, json};
-
 use xmap::uses::line;
 
 use crate::config::{Entity, MqttConfig};
@@ -112,12 +111,11 @@ pub fn entities(device: &Device, shelf: &Shelf, config: &MqttConfig) -> Vec<(Str
             }
             [ty] => {
                 if let Some((least, most)) = range(ty) {
-                    let own = json!({
+                    let mut own = json!({
                         "name": export.key, "command_topic": call, "command_template": "[{{ value }}]",
                         "min": least, "max": most, "step": if ty.starts_with('f') { 0.001 } else { 1.0 },
                         "mode": "box",
                     });
-                    let mut own = own;
                     if let Some(unit) = unit(export, &state, shelf, true) {
                         own["unit_of_measurement"] = unit.into();
                     }
