@@ -10,6 +10,7 @@ use axum::http::StatusCode;
 use percent_encoding::percent_decode_str;
 use xmap_compiler::codes::Code;
 use xmap_image::ContractHash;
+use xmap_keys::from_hex;
 use xmap_link::limits::MAX_USES;
 
 use crate::calls::made_for;
@@ -97,7 +98,7 @@ pub fn of_query(query: Option<&str>) -> Result<Vec<Use>, Problem> {
         let value = percent_decode_str(value).decode_utf8().map_err(|_| bad(value))?;
         for text in value.split(',').filter(|text| !text.is_empty()) {
             let (key, hash) = text.rsplit_once(':').ok_or_else(|| bad(text))?;
-            let hash = hash_of(hash).ok_or_else(|| bad(text))?;
+            let hash = from_hex(hash).ok_or_else(|| bad(text))?;
             uses.push((key.to_owned(), hash));
         }
     }
@@ -128,17 +129,6 @@ pub fn force_of(query: Option<&str>) -> Result<bool, Problem> {
 fn pairs(query: Option<&str>) -> impl Iterator<Item = (&str, &str)> {
     let pairs = query.unwrap_or_default().split('&').filter(|pair| !pair.is_empty());
     pairs.map(|pair| pair.split_once('=').unwrap_or((pair, "")))
-}
-
-fn hash_of(text: &str) -> Option<ContractHash> {
-    let mut hash = ContractHash::default();
-    if text.len() != hash.len() * 2 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return None;
-    }
-    for (n, byte) in hash.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(&text[2 * n..2 * n + 2], 16).ok()?;
-    }
-    Some(hash)
 }
 
 /// The problem of an image that breaks somebody who is connected.

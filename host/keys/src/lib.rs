@@ -11,7 +11,7 @@ mod secret;
 
 pub use policy::parse_policy;
 pub use schema::policy_schema;
-pub use secret::{key_id, make_key, read_key, read_policy};
+pub use secret::{from_hex, key_id, make_key, read_key, read_policy};
 
 #[cfg(test)]
 mod tests {

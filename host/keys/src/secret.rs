@@ -157,8 +157,8 @@ pub fn key_id(text: &str) -> Option<[u8; 8]> {
     from_hex(text)
 }
 
-/// Bytes from exactly as many hexadecimal digits as they need.
-pub(crate) fn from_hex<const N: usize>(text: &str) -> Option<[u8; N]> {
+/// Reads bytes from exactly as many hexadecimal digits as they need.
+pub fn from_hex<const N: usize>(text: &str) -> Option<[u8; N]> {
     let digits = text.as_bytes();
     let mut bytes = [0; N];
     if digits.len() != 2 * N {

@@ -46,12 +46,7 @@ pub(super) struct Args {
 }
 
 fn root(text: &str) -> Result<PublicKey, String> {
-    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
-    let byte = |pair: &[u8; 2]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
-    let bytes: Option<Vec<u8>> = pairs.iter().map(byte).collect();
-    let key =
-        bytes.filter(|_| rest.is_empty() && !text.contains('+')).and_then(|bytes| bytes.try_into().ok());
-    key.map(PublicKey).ok_or_else(|| "a public key has 64 hexadecimal digits".to_string())
+    keys::from_hex(text).map(PublicKey).ok_or_else(|| "a public key has 64 hexadecimal digits".to_string())
 }
 
 pub(super) fn run(args: &Args, out: &mut dyn Write) -> Done {
