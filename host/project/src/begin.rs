@@ -206,10 +206,6 @@ fn files(name: &str, language: Language, board: &Board) -> Vec<(String, String)>
     let (build, ignored) = language.build();
     let own = language.files();
     let source = own.first().map_or("", |(path, _)| path);
-    let names = match build.split_once("bindings = \"").and_then(|(_, rest)| rest.split_once('"')) {
-        Some((file, _)) => format!(", whose names the build writes to `{file}` for the source"),
-        None => String::new(),
-    };
     let fill = |text: &str| {
         text.replace("@NAME@", name)
             .replace("@BOARD@", board.name)
@@ -218,24 +214,24 @@ fn files(name: &str, language: Language, board: &Board) -> Vec<(String, String)>
             .replace("@BUTTON@", &button.to_string())
             .replace("@LANGUAGE@", language.name())
             .replace("@SOURCE@", source)
-            .replace("@NAMES@", &names)
     };
-    let common = [("panel.toml", MANIFEST), ("README.md", README)];
-    let mut files: Vec<(String, String)> = common
-        .iter()
-        .chain(own)
-        .chain(&SCRIPTS)
-        .map(|(path, text)| ((*path).to_string(), fill(text)))
-        .collect();
-    files.push((".gitignore".into(), format!("{IGNORED}{ignored}")));
+    let manifest = fill(MANIFEST);
     // What the first build would write, so that an editor knows the names before.
-    let manifest = files.first().and_then(|(path, text)| Manifest::parse(path, text).ok());
-    if let Some(manifest) = manifest
-        && let Some(file) = manifest.build.as_ref().and_then(|recipe| recipe.bindings.as_ref())
-        && let Some(bindings) = Bindings::of_file(Path::new(&file.value))
-    {
-        files.push((file.value.clone(), bindings.of(&manifest)));
-    }
+    let bindings = Manifest::parse("panel.toml", &manifest).ok().and_then(|manifest| {
+        let file = manifest.build.as_ref()?.bindings.as_ref()?.value.clone();
+        let text = Bindings::of_file(Path::new(&file))?.of(&manifest);
+        Some((file, text))
+    });
+    let names = bindings.as_ref().map_or_else(String::new, |(file, _)| {
+        format!(", whose names the build writes to `{file}` for the source")
+    });
+    let mut files = vec![
+        ("panel.toml".to_string(), manifest),
+        ("README.md".into(), fill(README).replace("@NAMES@", &names)),
+    ];
+    files.extend(own.iter().chain(&SCRIPTS).map(|(path, text)| ((*path).to_string(), fill(text))));
+    files.push((".gitignore".into(), format!("{IGNORED}{ignored}")));
+    files.extend(bindings);
     files
 }
 

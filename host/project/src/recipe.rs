@@ -26,7 +26,7 @@ const MOST_FILES: usize = 10_000;
 /// it ran.
 ///
 /// # Errors
-/// X0112 to X0114.
+/// X0106 where the names cannot be written, X0112 to X0114.
 pub(crate) fn refresh(manifest: &Manifest, note: &mut dyn FnMut(Note<'_>)) -> Result<bool, Diagnostic> {
     let Some(recipe) = &manifest.build else { return Ok(false) };
     if std::env::var_os(NO_BUILD).is_some_and(|value| !value.is_empty()) || is_fresh(manifest, recipe) {
