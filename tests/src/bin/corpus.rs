@@ -18,6 +18,7 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use clap::Parser;
 use serde::{Deserialize, Serialize};
 use xmap_compiler::inspect::Inspection;
+use xmap_compiler::map::hex;
 use xmap_tests::differential::{Outcome, STACK_BYTES, compare, found};
 
 /// Pages that a module's memory may grow to: the 16 MiB of a board.
@@ -142,7 +143,7 @@ fn main() -> Result<ExitCode> {
 /// Says what a module is, and what became of it.
 fn answer(file: &str, bytes: &[u8]) -> Module {
     let inspection = Inspection::of(Path::new("module.wasm"), bytes.to_vec());
-    let sha256 = hmac_sha256::Hash::hash(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    let sha256 = hex(&hmac_sha256::Hash::hash(bytes));
     let ran = inspection.errors().is_none().then(|| ran(bytes));
     Module { file: file.into(), sha256, says: inspection.sentence(), ran }
 }

@@ -1,98 +1,26 @@
 //! Modules that others have written, made ready to be compared.
 
-use wasm_encoder::{ExportKind, ExportSection, RawSection, SectionId};
-use wasmparser::{Parser, Payload, TypeRef, ValType};
+use wasm_encoder::{ExportKind, ExportSection, RawSection};
+use wasmparser::{BinaryReaderError, Parser, Payload, ValType};
 
 use super::rng::Rng;
+use super::shape::{Shape, is_behind_exports};
 use super::{Case, calls};
 
-/// What of a module its new exports need.
-#[derive(Default)]
-struct Shape {
-    types: Vec<wasmparser::FuncType>,
-    /// The type of each function, imported ones first.
-    functions: Vec<u32>,
-    /// Functions that the module exports, each once, in its order.
-    exported: Vec<u32>,
-    /// Mutable globals by index, imported ones counted.
-    globals: Vec<u32>,
-    all_globals: u32,
-    has_memory: bool,
-}
-
-impl Shape {
-    fn of(wasm: &[u8]) -> Result<Self, wasmparser::BinaryReaderError> {
-        let mut shape = Self::default();
-        for payload in Parser::new(0).parse_all(wasm) {
-            match payload? {
-                Payload::TypeSection(section) => {
-                    shape.types = section.into_iter_err_on_gc_types().collect::<Result<_, _>>()?;
-                }
-                Payload::ImportSection(section) => {
-                    for import in section.into_imports() {
-                        match import?.ty {
-                            TypeRef::Func(ty) => shape.functions.push(ty),
-                            TypeRef::Global(ty) => shape.global(ty.mutable),
-                            TypeRef::Memory(_) => shape.has_memory = true,
-                            _ => {}
-                        }
-                    }
-                }
-                Payload::FunctionSection(section) => {
-                    for ty in section {
-                        shape.functions.push(ty?);
-                    }
-                }
-                Payload::MemorySection(section) => shape.has_memory |= section.count() > 0,
-                Payload::GlobalSection(section) => {
-                    for global in section {
-                        shape.global(global?.ty.mutable);
-                    }
-                }
-                Payload::ExportSection(section) => {
-                    for export in section {
-                        let export = export?;
-                        if export.kind == wasmparser::ExternalKind::Func
-                            && !shape.exported.contains(&export.index)
-                        {
-                            shape.exported.push(export.index);
-                        }
-                    }
-                }
-                _ => {}
-            }
+/// The module's functions under names that the compiler takes, and what the reference shows.
+fn exports(shape: &Shape<'_>) -> ExportSection {
+    let mut exports = ExportSection::new();
+    for function in &shape.exported {
+        let ty = shape.ty(*function);
+        // A caller outside has no references and no vectors to give.
+        let is_number =
+            |ty: &ValType| matches!(ty, ValType::I32 | ValType::I64 | ValType::F32 | ValType::F64);
+        if ty.params().iter().chain(ty.results()).all(is_number) {
+            exports.export(&format!("e{function}"), ExportKind::Func, *function);
         }
-        Ok(shape)
     }
-
-    fn global(&mut self, mutable: bool) {
-        if mutable {
-            self.globals.push(self.all_globals);
-        }
-        self.all_globals += 1;
-    }
-
-    /// The module's functions under names that the compiler takes, memory and mutable globals so that the
-    /// reference shows them.
-    fn exports(&self) -> ExportSection {
-        let mut exports = ExportSection::new();
-        for function in &self.exported {
-            let ty = &self.types[self.functions[*function as usize] as usize];
-            // A caller outside has no references and no vectors to give.
-            let is_number =
-                |ty: &ValType| matches!(ty, ValType::I32 | ValType::I64 | ValType::F32 | ValType::F64);
-            if ty.params().iter().chain(ty.results()).all(is_number) {
-                exports.export(&format!("e{function}"), ExportKind::Func, *function);
-            }
-        }
-        if self.has_memory {
-            exports.export("memory", ExportKind::Memory, 0);
-        }
-        for global in &self.globals {
-            exports.export(&format!("g{global}"), ExportKind::Global, *global);
-        }
-        exports
-    }
+    shape.export_state(&mut exports);
+    exports
 }
 
 /// The case of a module that is valid: one to three calls of each function that it exports and that takes and
@@ -106,25 +34,22 @@ pub fn found(wasm: &[u8], seed: u64, max_pages: u32) -> Result<Case, String> {
     Ok(Case { wasm, calls, fuel: None, max_pages, any_nan: true })
 }
 
-fn exported(wasm: &[u8]) -> Result<Vec<u8>, wasmparser::BinaryReaderError> {
+fn exported(wasm: &[u8]) -> Result<Vec<u8>, BinaryReaderError> {
     let shape = Shape::of(wasm)?;
     let mut module = wasm_encoder::Module::new();
     let mut done = false;
     for payload in Parser::new(0).parse_all(wasm) {
         let payload = payload?;
         let section = payload.as_section();
-        // Custom sections stand anywhere; of them names count, by which a stack pointer is known.
-        let behind = section.as_ref().is_some_and(|(id, _)| {
-            let known = [SectionId::Start, SectionId::Element, SectionId::Code, SectionId::Data];
-            *id == SectionId::DataCount as u8 || known.iter().any(|known| *known as u8 == *id)
-        });
+        let behind = section.as_ref().is_some_and(|(id, _)| is_behind_exports(*id));
         if (behind || matches!(payload, Payload::End(_))) && !done {
-            module.section(&shape.exports());
+            module.section(&exports(&shape));
             done = true;
         }
         if matches!(payload, Payload::ExportSection(_) | Payload::CodeSectionEntry(_)) {
             continue;
         }
+        // Custom sections are kept: of them names count, by which a stack pointer is known.
         if let Some((id, range)) = section {
             module.section(&RawSection { id, data: &wasm[range.start as usize..range.end as usize] });
         }

@@ -16,6 +16,7 @@ mod program;
 mod reference;
 mod rewrite;
 mod rng;
+mod shape;
 mod smith;
 mod subject;
 mod tally;

@@ -4,70 +4,30 @@
 
 use wasm_encoder::reencode::{Reencode, RoundtripReencoder};
 use wasm_encoder::{
-    CodeSection, ExportKind, ExportSection, Function, FunctionSection, Instruction, RawSection, SectionId,
+    CodeSection, ExportKind, ExportSection, Function, FunctionSection, Instruction, RawSection,
 };
-use wasmparser::{FunctionBody, Operator, Parser, Payload, TypeRef, ValType};
+use wasmparser::{FunctionBody, Operator, Parser, Payload, ValType};
 
 use super::rng::Rng;
+use super::shape::{Shape, is_behind_exports};
 
-/// What of a module the rewriting needs to know.
-#[derive(Default)]
-struct Shape<'a> {
-    types: Vec<wasmparser::FuncType>,
-    /// For each imported function: module, name and type.
-    imports: Vec<(&'a str, &'a str, u32)>,
-    /// The types of the functions that are not imported.
-    functions: Vec<u32>,
-    /// Indices of mutable globals.
-    globals: Vec<u32>,
-    has_memory: bool,
-}
-
-impl<'a> Shape<'a> {
-    fn of(wasm: &'a [u8]) -> Self {
-        let mut shape = Self::default();
-        for payload in Parser::new(0).parse_all(wasm).map_while(Result::ok) {
-            match payload {
-                Payload::TypeSection(section) => {
-                    shape.types = section.into_iter_err_on_gc_types().map_while(Result::ok).collect();
-                }
-                Payload::ImportSection(section) => {
-                    for import in section.into_imports().map_while(Result::ok) {
-                        if let TypeRef::Func(ty) = import.ty {
-                            shape.imports.push((import.module, import.name, ty));
-                        }
-                    }
-                }
-                Payload::FunctionSection(section) => {
-                    shape.functions = section.into_iter().map_while(Result::ok).collect();
-                }
-                Payload::MemorySection(section) => shape.has_memory = section.count() > 0,
-                Payload::GlobalSection(section) => {
-                    let mutable = section.into_iter().map_while(Result::ok).map(|global| global.ty.mutable);
-                    shape.globals = (0..).zip(mutable).filter(|(_, m)| *m).map(|(n, _)| n).collect();
-                }
-                _ => {}
-            }
-        }
-        shape
-    }
-}
+const VALID: &str = "wasm-smith makes valid modules";
 
 /// Returns how many parameters each function has that is not imported.
 pub(super) fn params(wasm: &[u8]) -> Vec<u32> {
-    let shape = Shape::of(wasm);
+    let shape = Shape::of(wasm).expect(VALID);
     shape.functions.iter().map(|ty| shape.types[*ty as usize].params().len() as u32).collect()
 }
 
 /// Rewrites a module that validates.
 pub(super) fn rewrite(rng: &mut Rng, wasm: &[u8]) -> Vec<u8> {
-    let shape = Shape::of(wasm);
+    let shape = Shape::of(wasm).expect(VALID);
     let mut module = wasm_encoder::Module::new();
     let mut code = CodeSection::new();
     let mut exported = false;
     for payload in Parser::new(0).parse_all(wasm).map_while(Result::ok) {
         let section = payload.as_section();
-        let behind = section.as_ref().is_some_and(|(id, _)| *id > SectionId::Export as u8);
+        let behind = section.as_ref().is_some_and(|(id, _)| is_behind_exports(*id));
         if (behind || matches!(payload, Payload::End(_))) && !exported {
             module.section(&exports(rng, &shape));
             exported = true;
@@ -110,13 +70,8 @@ fn exports(rng: &mut Rng, shape: &Shape<'_>) -> ExportSection {
     let all = imports + shape.functions.len() as u32 + wrappers;
     for function in 0..all {
         let own = function >= imports && function < all - wrappers;
-        // A caller outside has no references to give.
-        let ty = match shape.imports.get(function as usize) {
-            Some((_, _, ty)) => *ty,
-            None if function < all - wrappers => shape.functions[(function - imports) as usize],
-            None => shape.imports[(function - (all - wrappers)) as usize].2,
-        };
-        let ty = &shape.types[ty as usize];
+        // A caller outside has no references to give. A wrapper has the type of its import.
+        let ty = shape.ty(if function < all - wrappers { function } else { function - (all - wrappers) });
         if ty.params().iter().chain(ty.results()).any(|ty| matches!(ty, ValType::Ref(_))) {
             continue;
         }
@@ -124,12 +79,7 @@ fn exports(rng: &mut Rng, shape: &Shape<'_>) -> ExportSection {
             exports.export(&format!("e{function}"), ExportKind::Func, function);
         }
     }
-    if shape.has_memory {
-        exports.export("memory", ExportKind::Memory, 0);
-    }
-    for global in &shape.globals {
-        exports.export(&format!("g{global}"), ExportKind::Global, *global);
-    }
+    shape.export_state(&mut exports);
     exports
 }
 
@@ -157,7 +107,6 @@ fn wrapper(from: &str, name: &str, import: u32, params: u32) -> Function {
 }
 
 fn rewrite_body(rng: &mut Rng, shape: &Shape<'_>, params: u32, body: &FunctionBody<'_>) -> Function {
-    const VALID: &str = "wasm-smith makes valid modules";
     let reencoder = &mut RoundtripReencoder;
     let mut locals = Vec::new();
     for local in body.get_locals_reader().expect(VALID) {
