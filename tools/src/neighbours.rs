@@ -1,6 +1,6 @@
 //! Programs that the gateway's tests talk to: a broker of MQTT, and a browser.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use crate::apt;
 
@@ -25,6 +25,6 @@ pub fn set_up() -> String {
 /// Returns whether a program is on the PATH, or where Debian puts those of the system.
 fn is_there(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let folders = std::env::split_paths(&path).chain([PathBuf::from("/usr/sbin")]);
-    folders.into_iter().any(|folder| Path::new(&folder).join(program).is_file())
+    let mut folders = std::env::split_paths(&path).chain([PathBuf::from("/usr/sbin")]);
+    folders.any(|folder| folder.join(program).is_file())
 }

@@ -4,7 +4,7 @@
 //! (`tests/corpus.toml`). What was fetched stays in `target/corpus`.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -69,14 +69,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
 }
 
 /// Fetches a package, where it is not there, and unpacks it to `FOLDER/NAME-VERSION/`.
-fn fetch(package: &Package, folder: &Path, bless: bool) -> Result<PathBuf> {
+fn fetch(package: &Package, folder: &Path, bless: bool) -> Result<()> {
     let Package { name, version, integrity } = package;
     let place = folder.join(format!("{}-{version}", name.replace('/', "+")));
     let known = place.join("integrity");
     if let Ok(there) = fs::read_to_string(&known)
         && (integrity.as_ref() == Some(&there) || (integrity.is_none() && bless))
     {
-        return Ok(place);
+        return Ok(());
     }
     fs::create_dir_all(&place)?;
     let mut npm = Command::new("npm");
@@ -97,6 +97,5 @@ fn fetch(package: &Package, folder: &Path, bless: bool) -> Result<PathBuf> {
     let mut tar = Command::new("tar");
     process::run(tar.arg("-xzf").arg(&archive).arg("-C").arg(&place), FETCH_LIMIT)?;
     fs::remove_file(&archive)?;
-    fs::write(known, &packed.integrity)?;
-    Ok(place)
+    Ok(fs::write(known, &packed.integrity)?)
 }

@@ -2,18 +2,15 @@
 
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, ExitStatus};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
-use xmap_tools::root;
+use xmap_tools::{process, root};
 
 /// The crates that both read what strangers send and run on a device. The register blocks of `xmap-bcm2711`
 /// are no memory of Rust's.
 const PACKAGES: [&str; 6] =
     ["xmap-image", "tiny-mapper", "xmap-link", "xmap-trust", "xmap-device", "xmap-native"];
-/// How often a running program is looked at.
-const POLL: Duration = Duration::from_millis(200);
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -63,16 +60,11 @@ fn test(toolchain: &str, package: &str, end: Instant) -> Result<Option<ExitStatu
         // A group of its own, so that what cargo has started ends with it.
         .process_group(0);
     let mut child = miri.spawn().context("Miri needs `rustup`")?;
-    loop {
-        if let Some(status) = child.try_wait()? {
-            return Ok(Some(status));
-        }
-        if Instant::now() >= end {
-            stop(&mut child)?;
-            return Ok(None);
-        }
-        thread::sleep(POLL);
+    let status = process::wait(&mut child, end.saturating_duration_since(Instant::now()))?;
+    if status.is_none() {
+        stop(&mut child)?;
     }
+    Ok(status)
 }
 
 /// Ends a program and all that it has started.
