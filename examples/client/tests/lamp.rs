@@ -22,4 +22,5 @@ fn it_calls_an_export_and_says_what_is_wrong() {
     assert!(text.contains("blinks_per_minute trapped: "), "{text}");
     assert_eq!(status, Some(3));
     assert_eq!(run(&["lamp_onn"]).1, Some(1));
+    assert_eq!(run(&["lamp_on", "x"]).1, Some(2));
 }
