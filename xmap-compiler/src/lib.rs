@@ -3,9 +3,9 @@
 //!
 //! The way of the data, one module for each arrow:
 //! [`wasm`] reads and validates, [`manifest`] maps exports and declares pins, [`lower`] makes SSA of
-//! each body, [`opt`] simplifies and inlines (`program` collects what is needed), `emit` chooses ops and registers (and [`pins`] proves
-//! constant lines), `link` resolves references, [`bounds`] finds the longest paths, and [`compile`]
-//! puts the image together with its [`map`] and its [`report`].
+//! each body, [`opt`] simplifies and inlines (`program` collects what is needed), `emit` chooses ops and
+//! registers (and [`pins`] proves constant lines), `link` resolves references, [`bounds`] finds the longest
+//! paths, and [`compile`] puts the image together with its [`map`] and its [`report`].
 
 pub mod beside;
 pub mod bounds;

@@ -1,4 +1,5 @@
-//! From the exports to all that they need: which functions of a module are compiled, in the intermediate form.
+//! From the exports to all that they need: which functions of a module are compiled, in the intermediate
+//! form.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 

@@ -332,8 +332,8 @@ fn a_card_that_refuses_is_told_and_tried_again() {
     assert_eq!(boot(&card, &mut scratch, Starts::default()).version(), 2);
 }
 
-/// The policy and an image are refused; the card is well again. One write begins at a time, and none of the two
-/// is forgotten behind the other.
+/// The policy and an image are refused; the card is well again. One write begins at a time, and none of the
+/// two is forgotten behind the other.
 #[test]
 fn all_that_a_card_refused_is_tried_again() {
     let mut scratch = vec![0; SCRATCH_WORDS];
