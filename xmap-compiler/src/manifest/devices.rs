@@ -3,7 +3,6 @@
 
 use std::ops::Range;
 
-use toml::{Spanned, de::DeValue};
 use xmap_boards::{Board, Line};
 use xmap_image::{Claim, Extension, limits::MAX_BUS_TIMEOUT_US};
 
@@ -152,18 +151,48 @@ pub(super) fn check(reader: &mut Reader<'_>, board: &Board, devices: &[Device<'_
     }
 }
 
-/// The tables of a kind of device, in the order of the text.
-pub(super) fn tables<'t>(
+/// The devices of a kind that could be read, in the order of the text; `device` reads one from its key and
+/// its table.
+pub(super) fn parse<T>(
     reader: &mut Reader<'_>,
-    table: &'t Table<'_>,
-    (kind, most): (&str, usize),
-) -> Vec<(At<&'t str>, &'t Spanned<DeValue<'t>>)> {
+    root: &Table<'_>,
+    (kind, devices, most): (&str, &str, usize),
+    mut device: impl FnMut(&mut Reader<'_>, &At<&str>, &Table<'_>) -> Option<T>,
+) -> Vec<T> {
+    let Some(table) = reader.sub_table(root, kind, format!("[{kind}]")) else { return Vec::new() };
     let entries = table.in_order();
     if entries.len() > most {
-        let message = format!("{} {kind}, at most {most}", entries.len());
+        let message = format!("{} {devices}, at most {most}", entries.len());
         reader.error(Code::TooManyDevices, &table.span, message);
     }
-    entries
+    let all = entries.into_iter().filter_map(|(key, value)| {
+        let table = reader.table(format!("{kind} {}", key.value), value)?;
+        device(reader, &key, &table)
+    });
+    all.collect()
+}
+
+/// The bus or port of a device, of which a key has the number: what `find` finds. `known` are those of the
+/// board, and `one` and `many` what messages call them.
+pub(super) fn place<T>(
+    reader: &mut Reader<'_>,
+    (table, board): (&Table<'_>, &Board),
+    (key, one, many): (&str, &str, &str),
+    find: impl Fn(u8) -> Option<&'static T>,
+    known: &[String],
+) -> Option<At<&'static T>> {
+    let number = reader.integer(table, key, 0..=u64::MAX)?;
+    if let Some(found) = u8::try_from(number.value).ok().and_then(find) {
+        return Some(At::new(found, number.span));
+    }
+    let message = format!("{}: {} has no {one} {} for modules", table.name, board.name, number.value);
+    let help = match known {
+        [] => "it has none".to_string(),
+        [only] => format!("its {key} is {only}"),
+        known => format!("its {many} are {}", super::and(known)),
+    };
+    reader.error(Code::NoSuchBus, &number.span, message).help = Some(help);
+    None
 }
 
 /// The name of a device: that of its table.

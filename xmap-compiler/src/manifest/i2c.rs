@@ -38,25 +38,18 @@ pub struct I2cDevice {
 
 /// The devices that could be read, in the order of the text.
 pub(super) fn parse(reader: &mut Reader<'_>, root: &Table<'_>, board: &Board) -> Vec<I2cDevice> {
-    let Some(table) = reader.sub_table(root, "i2c", "[i2c]".into()) else { return Vec::new() };
-    let entries = devices::tables(reader, &table, ("I2C devices", MAX_I2C_DEVICES));
-    let all = entries.into_iter().filter_map(|(name, value)| device(reader, &name, value, board));
-    let mut devices: Vec<I2cDevice> = all.collect();
+    let kind = ("i2c", "I2C devices", MAX_I2C_DEVICES);
+    let mut devices =
+        devices::parse(reader, root, kind, |reader, key, table| device(reader, key, table, board));
     let narrowed = devices.iter_mut().filter(|device| device.registers.is_some());
     (1..).zip(narrowed).for_each(|(number, device)| device.row = device.row.with_registers(number));
     same(reader, &devices);
     devices
 }
 
-fn device(
-    reader: &mut Reader<'_>,
-    key: &At<&str>,
-    value: &Spanned<DeValue<'_>>,
-    board: &Board,
-) -> Option<I2cDevice> {
-    let table = reader.table(format!("i2c {}", key.value), value)?;
+fn device(reader: &mut Reader<'_>, key: &At<&str>, table: &Table<'_>, board: &Board) -> Option<I2cDevice> {
     reader.only(
-        &table,
+        table,
         &[
             "bus",
             "address",
@@ -69,26 +62,24 @@ fn device(
             "registers",
         ],
     );
-    reader.required(&table, &["bus", "address", "write_max", "read_max"]);
+    reader.required(table, &["bus", "address", "write_max", "read_max"]);
     let name = devices::name(reader, "i2c", key);
-    let bus = bus(reader, &table, board);
-    let address = address(reader, &table);
+    let bus = bus(reader, table, board);
+    let address = address(reader, table);
     let most = MAX_I2C_BYTES as u32;
-    let write_max = reader.integer32(&table, "write_max", 0..=most);
-    let read_max = reader.integer32(&table, "read_max", 0..=most);
-    let speed = match reader.measure32(&table, &SPEED, I2C_SPEED_HZ) {
-        Some(speed) => Some(speed.value),
-        None => (!SPEED.keys().any(|key| table.has(key))).then_some(DEFAULT_SPEED_HZ),
-    };
+    let write_max = reader.integer32(table, "write_max", 0..=most);
+    let read_max = reader.integer32(table, "read_max", 0..=most);
+    let speed = reader.measure32(table, &SPEED, I2C_SPEED_HZ);
+    let speed = table.or(SPEED.keys(), speed, DEFAULT_SPEED_HZ);
     let narrowed = table.has("registers");
-    let registers = registers(reader, &table);
+    let registers = registers(reader, table);
     let (bus, speed_hz) = (bus?, speed?);
     let most = [write_max?.value as u16, read_max?.value as u16];
     let row =
         |timeout_us| I2cRow::new(bus.value.number, address.unwrap_or_default(), speed_hz, most, timeout_us);
     let wire_us = row(0).wire_us(most[0].into(), most[1].into());
     let lengths = "`write_max` or `read_max`";
-    let timeout_us = devices::timeout(reader, &table, wire_us, ["speed_hz", lengths], SLACK_US)?;
+    let timeout_us = devices::timeout(reader, table, wire_us, ["speed_hz", lengths], SLACK_US)?;
     address?;
     if narrowed && registers.is_none() {
         return None;
@@ -135,20 +126,9 @@ fn number(text: &str) -> Option<u8> {
 }
 
 fn bus(reader: &mut Reader<'_>, table: &Table<'_>, board: &Board) -> Option<At<&'static I2cBus>> {
-    let number = reader.integer(table, "bus", 0..=u64::MAX)?;
-    if let Some(bus) = u8::try_from(number.value).ok().and_then(|number| board.i2c_bus(number)) {
-        return Some(At::new(bus, number.span));
-    }
-    let message = format!("{}: {} has no I2C bus {} for modules", table.name, board.name, number.value);
     let buses = board.i2c.iter().map(|bus| format!("{} (lines {} and {})", bus.number, bus.sda, bus.scl));
-    let buses: Vec<String> = buses.collect();
-    let help = if buses.is_empty() {
-        "it has none".to_string()
-    } else {
-        format!("its buses are {}", super::and(&buses))
-    };
-    reader.error(Code::NoSuchBus, &number.span, message).help = Some(help);
-    None
+    let find = |number| board.i2c_bus(number);
+    devices::place(reader, (table, board), ("bus", "I2C bus", "buses"), find, &buses.collect::<Vec<_>>())
 }
 
 fn address(reader: &mut Reader<'_>, table: &Table<'_>) -> Option<u8> {

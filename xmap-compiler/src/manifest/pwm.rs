@@ -1,6 +1,5 @@
 //! `[pwm.NAME]`: the PWM channels that the module sets, each with its period and its safe duty.
 
-use toml::{Spanned, de::DeValue};
 use xmap_boards::{Board, PwmLine};
 use xmap_image::{
     FULL_DUTY, PwmRow,
@@ -27,29 +26,20 @@ pub struct PwmChannel {
 
 /// The channels that could be read, in the order of the text.
 pub(super) fn parse(reader: &mut Reader<'_>, root: &Table<'_>, board: &Board) -> Vec<PwmChannel> {
-    let Some(table) = reader.sub_table(root, "pwm", "[pwm]".into()) else { return Vec::new() };
-    let entries = devices::tables(reader, &table, ("PWM channels", MAX_PWM_CHANNELS));
-    entries.into_iter().filter_map(|(name, value)| channel(reader, &name, value, board)).collect()
+    let kind = ("pwm", "PWM channels", MAX_PWM_CHANNELS);
+    devices::parse(reader, root, kind, |reader, key, table| channel(reader, key, table, board))
 }
 
-fn channel(
-    reader: &mut Reader<'_>,
-    key: &At<&str>,
-    value: &Spanned<DeValue<'_>>,
-    board: &Board,
-) -> Option<PwmChannel> {
-    let table = reader.table(format!("pwm {}", key.value), value)?;
-    reader.only(&table, &["line", "period_us", "period", "frequency_hz", "safe"]);
-    reader.required(&table, &["line"]);
+fn channel(reader: &mut Reader<'_>, key: &At<&str>, table: &Table<'_>, board: &Board) -> Option<PwmChannel> {
+    reader.only(table, &["line", "period_us", "period", "frequency_hz", "safe"]);
+    reader.required(table, &["line"]);
     let name = devices::name(reader, "pwm", key);
-    let line = line(reader, &table, board);
-    let period_us = period(reader, &table);
-    let safe = match reader.integer32(&table, "safe", 0..=FULL_DUTY.into()) {
-        None if table.has("safe") => None,
-        safe => Some(safe.map_or(0, |safe| safe.value as u16)),
-    };
+    let line = line(reader, table, board);
+    let period_us = period(reader, table);
+    let safe = reader.integer32(table, "safe", 0..=FULL_DUTY.into());
+    let safe = table.or(["safe"], safe, 0);
     let line = line?;
-    let row = PwmRow::new(line.value.line, period_us?, safe?);
+    let row = PwmRow::new(line.value.line, period_us?, safe? as u16);
     Some(PwmChannel { name: name?, line, row })
 }
 

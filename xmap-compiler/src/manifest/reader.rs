@@ -72,6 +72,20 @@ impl<'a> Table<'a> {
     pub fn has(&self, key: &str) -> bool {
         self.entries.contains_key(key)
     }
+
+    /// Returns the value that was read under one of these keys, or `default` where the table has none of
+    /// them; nothing where a value was reported.
+    pub fn or<'k, T>(
+        &self,
+        keys: impl IntoIterator<Item = &'k str>,
+        value: Option<At<T>>,
+        default: T,
+    ) -> Option<T> {
+        match value {
+            Some(value) => Some(value.value),
+            None => (!keys.into_iter().any(|key| self.has(key))).then_some(default),
+        }
+    }
 }
 
 /// The text and the errors found so far.

@@ -1,6 +1,5 @@
 //! `[spi.NAME]`: the devices on SPI buses that the module may reach, each with its bounds.
 
-use toml::{Spanned, de::DeValue};
 use xmap_boards::{Board, SpiBus};
 use xmap_image::{
     SpiRow,
@@ -34,55 +33,34 @@ pub struct SpiDevice {
 
 /// The devices that could be read, in the order of the text.
 pub(super) fn parse(reader: &mut Reader<'_>, root: &Table<'_>, board: &Board) -> Vec<SpiDevice> {
-    let Some(table) = reader.sub_table(root, "spi", "[spi]".into()) else { return Vec::new() };
-    let entries = devices::tables(reader, &table, ("SPI devices", MAX_SPI_DEVICES));
-    entries.into_iter().filter_map(|(name, value)| device(reader, &name, value, board)).collect()
+    let kind = ("spi", "SPI devices", MAX_SPI_DEVICES);
+    devices::parse(reader, root, kind, |reader, key, table| device(reader, key, table, board))
 }
 
-fn device(
-    reader: &mut Reader<'_>,
-    key: &At<&str>,
-    value: &Spanned<DeValue<'_>>,
-    board: &Board,
-) -> Option<SpiDevice> {
-    let table = reader.table(format!("spi {}", key.value), value)?;
+fn device(reader: &mut Reader<'_>, key: &At<&str>, table: &Table<'_>, board: &Board) -> Option<SpiDevice> {
     let keys = ["bus", "cs", "mode", "clock_hz", "clock", "max_bytes", "timeout_us", "timeout"];
-    reader.only(&table, &keys);
-    reader.required(&table, &["bus", "cs", "max_bytes"]);
+    reader.only(table, &keys);
+    reader.required(table, &["bus", "cs", "max_bytes"]);
     let name = devices::name(reader, "spi", key);
-    let bus = bus(reader, &table, board);
-    let select = bus.as_ref().and_then(|bus| select(reader, &table, bus.value));
-    let mode = match reader.integer32(&table, "mode", 0..=3) {
-        None if table.has("mode") => None,
-        mode => Some(mode.map_or(0, |mode| mode.value as u8)),
-    };
-    let max_bytes = reader.integer32(&table, "max_bytes", 1..=MAX_SPI_BYTES as u32);
-    let clock_hz = match reader.measure32(&table, &CLOCK, SPI_CLOCK_HZ) {
-        None if CLOCK.keys().any(|key| table.has(key)) => None,
-        clock => Some(clock.map_or(DEFAULT_CLOCK_HZ, |clock| clock.value)),
-    };
+    let bus = bus(reader, table, board);
+    let select = bus.as_ref().and_then(|bus| select(reader, table, bus.value));
+    let mode = reader.integer32(table, "mode", 0..=3);
+    let mode = table.or(["mode"], mode, 0);
+    let max_bytes = reader.integer32(table, "max_bytes", 1..=MAX_SPI_BYTES as u32);
+    let clock_hz = reader.measure32(table, &CLOCK, SPI_CLOCK_HZ);
+    let clock_hz = table.or(CLOCK.keys(), clock_hz, DEFAULT_CLOCK_HZ);
     let (max_bytes, clock_hz) = (max_bytes?.value, clock_hz?);
     let wire_us = SpiRow::new([0; 3], clock_hz, max_bytes, 0).wire_us(max_bytes);
-    let timeout_us = devices::timeout(reader, &table, wire_us, ["clock_hz", "`max_bytes`"], SLACK_US);
+    let timeout_us = devices::timeout(reader, table, wire_us, ["clock_hz", "`max_bytes`"], SLACK_US);
     let bus = bus?;
-    let row = SpiRow::new([bus.value.number, select?, mode?], clock_hz, max_bytes, timeout_us?);
+    let row = SpiRow::new([bus.value.number, select?, mode? as u8], clock_hz, max_bytes, timeout_us?);
     Some(SpiDevice { name: name?, bus, row })
 }
 
 fn bus(reader: &mut Reader<'_>, table: &Table<'_>, board: &Board) -> Option<At<&'static SpiBus>> {
-    let number = reader.integer(table, "bus", 0..=u64::MAX)?;
-    if let Some(bus) = u8::try_from(number.value).ok().and_then(|number| board.spi_bus(number)) {
-        return Some(At::new(bus, number.span));
-    }
-    let message = format!("{}: {} has no SPI bus {} for modules", table.name, board.name, number.value);
     let buses: Vec<String> = board.spi.iter().map(|bus| bus.number.to_string()).collect();
-    let help = match &buses[..] {
-        [] => "it has none".to_string(),
-        [bus] => format!("its bus is {bus}"),
-        buses => format!("its buses are {}", super::and(buses)),
-    };
-    reader.error(Code::NoSuchBus, &number.span, message).help = Some(help);
-    None
+    let find = |number| board.spi_bus(number);
+    devices::place(reader, (table, board), ("bus", "SPI bus", "buses"), find, &buses)
 }
 
 /// The number of the line that selects the device.

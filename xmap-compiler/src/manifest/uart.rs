@@ -1,6 +1,5 @@
 //! `[uart.NAME]`: the serial ports of the module, each with its bounds.
 
-use toml::{Spanned, de::DeValue};
 use xmap_boards::{Board, Line, UartPort};
 use xmap_image::{
     Format, UartRow,
@@ -26,32 +25,23 @@ pub struct Uart {
 
 /// The ports that could be read, in the order of the text.
 pub(super) fn parse(reader: &mut Reader<'_>, root: &Table<'_>, board: &Board) -> Vec<Uart> {
-    let Some(table) = reader.sub_table(root, "uart", "[uart]".into()) else { return Vec::new() };
-    let entries = devices::tables(reader, &table, ("serial ports", MAX_UART_PORTS));
-    entries.into_iter().filter_map(|(name, value)| uart(reader, &name, value, board)).collect()
+    let kind = ("uart", "serial ports", MAX_UART_PORTS);
+    devices::parse(reader, root, kind, |reader, key, table| uart(reader, key, table, board))
 }
 
-fn uart(
-    reader: &mut Reader<'_>,
-    key: &At<&str>,
-    value: &Spanned<DeValue<'_>>,
-    board: &Board,
-) -> Option<Uart> {
-    let table = reader.table(format!("uart {}", key.value), value)?;
-    reader.only(&table, &["port", "baud", "format", "rs485", "write_max", "rx_buffer"]);
-    reader.required(&table, &["port", "baud"]);
+fn uart(reader: &mut Reader<'_>, key: &At<&str>, table: &Table<'_>, board: &Board) -> Option<Uart> {
+    reader.only(table, &["port", "baud", "format", "rs485", "write_max", "rx_buffer"]);
+    reader.required(table, &["port", "baud"]);
     let name = devices::name(reader, "uart", key);
-    let port = port(reader, &table, board);
-    let baud = reader.integer32(&table, "baud", UART_BAUD);
-    let format = format(reader, &table);
+    let port = port(reader, table, board);
+    let baud = reader.integer32(table, "baud", UART_BAUD);
+    let format = format(reader, table);
     let errors = reader.errors.len();
-    let de = de(reader, &table, board);
+    let de = de(reader, table, board);
     let most = ["write_max", "rx_buffer"].map(|key| {
         let most = MAX_UART_BYTES as u32;
-        match reader.integer32(&table, key, 1..=most) {
-            None if table.has(key) => None,
-            found => Some(found.map_or(most, |found| found.value) as u16),
-        }
+        let found = reader.integer32(table, key, 1..=most);
+        table.or([key], found, most).map(|found| found as u16)
     });
     if reader.errors.len() > errors {
         return None;
@@ -71,19 +61,9 @@ fn uart(
 }
 
 fn port(reader: &mut Reader<'_>, table: &Table<'_>, board: &Board) -> Option<At<&'static UartPort>> {
-    let number = reader.integer(table, "port", 0..=u64::MAX)?;
-    if let Some(port) = u8::try_from(number.value).ok().and_then(|number| board.uart_port(number)) {
-        return Some(At::new(port, number.span));
-    }
-    let message = format!("{}: {} has no UART {} for modules", table.name, board.name, number.value);
     let ports = board.uart.iter().map(|port| format!("{} (lines {} and {})", port.number, port.tx, port.rx));
-    let ports: Vec<String> = ports.collect();
-    let help = match ports.is_empty() {
-        true => "it has none".to_string(),
-        false => format!("its ports are {}", super::and(&ports)),
-    };
-    reader.error(Code::NoSuchBus, &number.span, message).help = Some(help);
-    None
+    let find = |number| board.uart_port(number);
+    devices::place(reader, (table, board), ("port", "UART", "ports"), find, &ports.collect::<Vec<_>>())
 }
 
 /// `format = "8N1"`, which it is unless said.
