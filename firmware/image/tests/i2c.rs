@@ -2,21 +2,17 @@
 
 mod common;
 
-use common::line;
+use common::{between, each_changed_bit, line, named, with_devices};
 use xmap_boards::BoardId;
 use xmap_image::{
-    BuildError, Conflict, Extension, I2cRegisters, I2cRow, Image, ImageBuilder, Manifest, PinMode, PinRow,
-    Pull, Safe, VerifyError, Word, conflicts, field, limits, reseal,
+    BuildError, Conflict, Extension, I2cRegisters, I2cRow, Image, ImageBuilder, VerifyError, Word, field,
+    limits,
 };
 
 const TEMP: I2cRow = I2cRow::new(1, 0x48, 400_000, [1, 2], 1_000);
 
 fn module(name: &'static str, devices: &[(&str, I2cRow)], pins: &[u8]) -> Result<Vec<Word>, BuildError> {
-    let mut b = ImageBuilder::new(BoardId::Rpi4b);
-    b.manifest = Manifest { module: name, namespace: "demo", ..Manifest::default() };
-    b.i2c = devices.iter().map(|(name, row)| (name.to_string(), *row)).collect();
-    b.pins = pins.iter().map(|n| PinRow::new(line(*n), PinMode::In, Safe::Hold, Pull::None)).collect();
-    b.build()
+    with_devices(name, pins, |b| b.i2c = named(devices))
 }
 
 #[test]
@@ -47,20 +43,13 @@ fn rows_that_mean_nothing_do_not_verify() {
     assert_eq!(module("a", &many, &[]), Err(BuildError::TooMany("I2C devices", 17, most)));
     // Any change of a word of the section is a row that holds or none.
     let words = module("a", &[("temp", TEMP)], &[]).unwrap();
-    for word in words.len() - 5..words.len() {
-        for bit in 0..32 {
-            let mut words = words.clone();
-            words[word] ^= 1 << bit;
-            reseal(&mut words);
-            if let Ok(image) = Image::verify(&words) {
-                let row = image.i2c()[0];
-                assert!(row.bus(BoardId::Rpi4b).is_some() && row.write_max() <= 256 && row.read_max() <= 256);
-                assert!((10_000..=400_000).contains(&row.speed_hz()) && row.timeout_us() <= 100_000);
-                assert!(row.timeout_us() >= row.wire_us(row.write_max(), row.read_max()));
-                assert!(!image.i2c_name(&row).is_empty());
-            }
-        }
-    }
+    each_changed_bit(&words, 5, |image| {
+        let row = image.i2c()[0];
+        assert!(row.bus(BoardId::Rpi4b).is_some() && row.write_max() <= 256 && row.read_max() <= 256);
+        assert!((10_000..=400_000).contains(&row.speed_hz()) && row.timeout_us() <= 100_000);
+        assert!(row.timeout_us() >= row.wire_us(row.write_max(), row.read_max()));
+        assert!(!image.i2c_name(&row).is_empty());
+    });
 }
 
 #[test]
@@ -94,12 +83,7 @@ fn devices_name_their_registers_in_order() {
 fn a_bus_is_shared_and_a_device_is_not() {
     let other = I2cRow::new(1, 0x49, 100_000, [1, 2], 1_000);
     let left = module("left", &[("temp", TEMP)], &[]).unwrap();
-    let between = |right: Vec<Word>| {
-        let [left, right] = [&left, &right].map(|words| Image::verify(words).unwrap());
-        let found: Vec<_> = conflicts(&left, &right).collect();
-        assert_eq!(conflicts(&right, &left).collect::<Vec<_>>(), found);
-        found
-    };
+    let between = |right: Vec<Word>| between(&left, &right);
     assert_eq!(between(module("right", &[("other", other)], &[4]).unwrap()), []);
     let device = Conflict::Device { bus: 1, address: 0x48 };
     assert_eq!(between(module("right", &[("other", other), ("t", TEMP)], &[]).unwrap()), [device]);

@@ -2,23 +2,16 @@
 
 mod common;
 
-use common::line;
+use common::{between, each_changed_bit, line, named, with_devices};
 use xmap_boards::BoardId;
-use xmap_image::{
-    BuildError, Conflict, Extension, I2cRow, Image, ImageBuilder, Manifest, PinMode, PinRow, Pull, PwmRow,
-    Safe, VerifyError, Word, conflicts, reseal,
-};
+use xmap_image::{BuildError, Conflict, Extension, I2cRow, Image, ImageBuilder, PwmRow, VerifyError, Word};
 
 fn row(number: u8) -> PwmRow {
     PwmRow::new(line(number), 1_000, 7)
 }
 
 fn module(name: &'static str, channels: &[(&str, PwmRow)], pins: &[u8]) -> Result<Vec<Word>, BuildError> {
-    let mut b = ImageBuilder::new(BoardId::Rpi4b);
-    b.manifest = Manifest { module: name, namespace: "demo", ..Manifest::default() };
-    b.pwm = channels.iter().map(|(name, row)| (name.to_string(), *row)).collect();
-    b.pins = pins.iter().map(|n| PinRow::new(line(*n), PinMode::In, Safe::Hold, Pull::None)).collect();
-    b.build()
+    with_devices(name, pins, |b| b.pwm = named(channels))
 }
 
 #[test]
@@ -43,29 +36,17 @@ fn rows_that_mean_nothing_do_not_verify() {
     b.i2c = vec![("chip".into(), I2cRow::new(5, 0x48, 400_000, [1, 2], 1_000))];
     assert_eq!(b.build(), refused, "a line of an I2C bus");
     let words = module("a", &[("lamp", row(18))], &[]).unwrap();
-    for word in words.len() - 3..words.len() {
-        for bit in 0..32 {
-            let mut words = words.clone();
-            words[word] ^= 1 << bit;
-            reseal(&mut words);
-            if let Ok(image) = Image::verify(&words) {
-                let row = image.pwm()[0];
-                assert!(row.line(BoardId::Rpi4b).is_some() && (10..=1_000_000).contains(&row.period_us()));
-                assert!(!image.pwm_name(&row).is_empty());
-            }
-        }
-    }
+    each_changed_bit(&words, 3, |image| {
+        let row = image.pwm()[0];
+        assert!(row.line(BoardId::Rpi4b).is_some() && (10..=1_000_000).contains(&row.period_us()));
+        assert!(!image.pwm_name(&row).is_empty());
+    });
 }
 
 #[test]
 fn a_channel_has_one_module() {
     let left = module("left", &[("lamp", row(18))], &[]).unwrap();
-    let between = |right: Vec<Word>| {
-        let [left, right] = [&left, &right].map(|words| Image::verify(words).unwrap());
-        let found: Vec<_> = conflicts(&left, &right).collect();
-        assert_eq!(conflicts(&right, &left).collect::<Vec<_>>(), found);
-        found
-    };
+    let between = |right: Vec<Word>| between(&left, &right);
     assert_eq!(between(module("right", &[("fan", row(13))], &[12]).unwrap()), []);
     assert_eq!(between(module("right", &[], &[18]).unwrap()), [Conflict::Bus(line(18))]);
     let both = [12, 18].map(|n| Conflict::Claim(line(n)));

@@ -2,11 +2,10 @@
 
 mod common;
 
-use common::line;
+use common::{between, each_changed_bit, line, named, with_devices};
 use xmap_boards::BoardId;
 use xmap_image::{
-    BuildError, Conflict, Extension, I2cRow, Image, ImageBuilder, Manifest, PinMode, PinRow, Pull, Safe,
-    SpiRow, VerifyError, Word, conflicts, limits, reseal,
+    BuildError, Conflict, Extension, I2cRow, Image, ImageBuilder, SpiRow, VerifyError, Word, limits,
 };
 
 const ADC: SpiRow = SpiRow::new([0, 0, 0], 1_000_000, 3, 1_000);
@@ -18,12 +17,10 @@ fn module(
     i2c: &[I2cRow],
     pins: &[u8],
 ) -> Result<Vec<Word>, BuildError> {
-    let mut b = ImageBuilder::new(BoardId::Rpi4b);
-    b.manifest = Manifest { module: name, namespace: "demo", ..Manifest::default() };
-    b.spi = devices.iter().map(|(name, row)| (name.to_string(), *row)).collect();
-    b.i2c = i2c.iter().map(|row| ("chip".to_string(), *row)).collect();
-    b.pins = pins.iter().map(|n| PinRow::new(line(*n), PinMode::In, Safe::Hold, Pull::None)).collect();
-    b.build()
+    with_devices(name, pins, |b| {
+        b.spi = named(devices);
+        b.i2c = i2c.iter().map(|row| ("chip".to_string(), *row)).collect();
+    })
 }
 
 #[test]
@@ -55,31 +52,19 @@ fn rows_that_mean_nothing_do_not_verify() {
     assert_eq!(module("a", &many, &[], &[]), Err(BuildError::TooMany("SPI devices", 9, most)));
     // Any change of a word of the section is a row that holds or none.
     let words = module("a", &[("adc", ADC)], &[], &[]).unwrap();
-    for word in words.len() - 5..words.len() {
-        for bit in 0..32 {
-            let mut words = words.clone();
-            words[word] ^= 1 << bit;
-            reseal(&mut words);
-            if let Ok(image) = Image::verify(&words) {
-                let row = image.spi()[0];
-                assert!(row.select_line(BoardId::Rpi4b).is_some() && (1..=512).contains(&row.max_bytes()));
-                assert!((10_000..=32_000_000).contains(&row.clock_hz()) && row.mode() < 4);
-                assert!(row.timeout_us() <= 100_000 && row.timeout_us() >= row.wire_us(row.max_bytes()));
-                assert!(!image.spi_name(&row).is_empty());
-            }
-        }
-    }
+    each_changed_bit(&words, 5, |image| {
+        let row = image.spi()[0];
+        assert!(row.select_line(BoardId::Rpi4b).is_some() && (1..=512).contains(&row.max_bytes()));
+        assert!((10_000..=32_000_000).contains(&row.clock_hz()) && row.mode() < 4);
+        assert!(row.timeout_us() <= 100_000 && row.timeout_us() >= row.wire_us(row.max_bytes()));
+        assert!(!image.spi_name(&row).is_empty());
+    });
 }
 
 #[test]
 fn a_bus_is_shared_and_a_select_line_is_not() {
     let left = module("left", &[("adc", ADC)], &[], &[]).unwrap();
-    let between = |right: Vec<Word>| {
-        let [left, right] = [&left, &right].map(|words| Image::verify(words).unwrap());
-        let found: Vec<_> = conflicts(&left, &right).collect();
-        assert_eq!(conflicts(&right, &left).collect::<Vec<_>>(), found);
-        found
-    };
+    let between = |right: Vec<Word>| between(&left, &right);
     assert_eq!(between(module("right", &[("flash", FLASH)], &[], &[4]).unwrap()), []);
     let claim = |n: u8| Conflict::Claim(line(n));
     assert_eq!(between(module("right", &[("other", ADC)], &[], &[]).unwrap()), [claim(8)]);

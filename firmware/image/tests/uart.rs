@@ -2,11 +2,10 @@
 
 mod common;
 
-use common::line;
+use common::{between, each_changed_bit, line, named, with_devices};
 use xmap_boards::BoardId;
 use xmap_image::{
-    BuildError, Conflict, Extension, Format, Image, ImageBuilder, Manifest, PinMode, PinRow, Pull, PwmRow,
-    Safe, UartRow, VerifyError, Word, conflicts, reseal,
+    BuildError, Conflict, Extension, Format, Image, ImageBuilder, PwmRow, UartRow, VerifyError, Word,
 };
 
 fn row(port: u8, de: Option<u8>) -> UartRow {
@@ -14,11 +13,7 @@ fn row(port: u8, de: Option<u8>) -> UartRow {
 }
 
 fn module(name: &'static str, ports: &[(&str, UartRow)], pins: &[u8]) -> Result<Vec<Word>, BuildError> {
-    let mut b = ImageBuilder::new(BoardId::Rpi4b);
-    b.manifest = Manifest { module: name, namespace: "demo", ..Manifest::default() };
-    b.uart = ports.iter().map(|(name, row)| (name.to_string(), *row)).collect();
-    b.pins = pins.iter().map(|n| PinRow::new(line(*n), PinMode::In, Safe::Hold, Pull::None)).collect();
-    b.build()
+    with_devices(name, pins, |b| b.uart = named(ports))
 }
 
 #[test]
@@ -45,30 +40,18 @@ fn rows_that_mean_nothing_do_not_verify() {
     b.pwm = vec![("fan".into(), PwmRow::new(line(13), 1_000, 0))];
     assert_eq!(b.build(), refused, "a line of a PWM channel");
     let words = module("a", &[("bus", row(3, Some(17)))], &[]).unwrap();
-    for word in words.len() - 4..words.len() {
-        for bit in 0..32 {
-            let mut words = words.clone();
-            words[word] ^= 1 << bit;
-            reseal(&mut words);
-            if let Ok(image) = Image::verify(&words) {
-                let row = image.uart()[0];
-                assert!(row.port(BoardId::Rpi4b).is_some() && (300..=1_000_000).contains(&row.baud()));
-                assert!((1..=256).contains(&row.write_max()) && (1..=256).contains(&row.rx_buffer()));
-                assert!(row.worst_us() <= 320_000 && !image.uart_name(&row).is_empty());
-            }
-        }
-    }
+    each_changed_bit(&words, 4, |image| {
+        let row = image.uart()[0];
+        assert!(row.port(BoardId::Rpi4b).is_some() && (300..=1_000_000).contains(&row.baud()));
+        assert!((1..=256).contains(&row.write_max()) && (1..=256).contains(&row.rx_buffer()));
+        assert!(row.worst_us() <= 320_000 && !image.uart_name(&row).is_empty());
+    });
 }
 
 #[test]
 fn a_port_has_one_module() {
     let left = module("left", &[("bus", row(3, Some(17)))], &[]).unwrap();
-    let between = |right: Vec<Word>| {
-        let [left, right] = [&left, &right].map(|words| Image::verify(words).unwrap());
-        let found: Vec<_> = conflicts(&left, &right).collect();
-        assert_eq!(conflicts(&right, &left).collect::<Vec<_>>(), found);
-        found
-    };
+    let between = |right: Vec<Word>| between(&left, &right);
     assert_eq!(between(module("right", &[("bus", row(4, Some(18)))], &[]).unwrap()), []);
     assert_eq!(
         between(module("right", &[("bus", row(4, Some(17)))], &[]).unwrap()),

@@ -3,8 +3,9 @@
 
 use xmap_boards::{BoardId, Line};
 use xmap_image::{
-    Elements, Entry, Event, EventSource, Export, Extension, Function, HEADER_WORDS, ImageBuilder, Manifest,
-    NO_FUNCTION, Op, PinMode, PinName, PinRow, Pull, Safe, Section, Table, Ty, TypeRow, Word, field, reseal,
+    BuildError, Conflict, Elements, Entry, Event, EventSource, Export, Extension, Function, HEADER_WORDS,
+    Image, ImageBuilder, Manifest, NO_FUNCTION, Op, PinMode, PinName, PinRow, Pull, Safe, Section, Table, Ty,
+    TypeRow, Word, conflicts, field, reseal,
 };
 
 /// A line that exists.
@@ -16,6 +17,46 @@ pub fn line(number: u8) -> Line {
 pub fn export(name: &str, params: &[Ty], results: &[Ty], entry: Entry) -> Export {
     let (params, results) = (params.to_vec(), results.to_vec());
     Export { key: format!("demo.{name}"), name: name.into(), params, results, entry }
+}
+
+/// An image of a module with these input lines and the devices that `put` gives it.
+pub fn with_devices(
+    name: &'static str,
+    pins: &[u8],
+    put: impl FnOnce(&mut ImageBuilder<'static>),
+) -> Result<Vec<Word>, BuildError> {
+    let mut b = ImageBuilder::new(BoardId::Rpi4b);
+    b.manifest = Manifest { module: name, namespace: "demo", ..Manifest::default() };
+    b.pins = pins.iter().map(|n| PinRow::new(line(*n), PinMode::In, Safe::Hold, Pull::None)).collect();
+    put(&mut b);
+    b.build()
+}
+
+/// Devices with their names, as a builder has them.
+pub fn named<R: Copy>(rows: &[(&str, R)]) -> Vec<(String, R)> {
+    rows.iter().map(|(name, row)| (name.to_string(), *row)).collect()
+}
+
+/// Checks every image that verifies with one bit of its last words changed.
+pub fn each_changed_bit(words: &[Word], last: usize, check: impl Fn(&Image<'_>)) {
+    for word in words.len() - last..words.len() {
+        for bit in 0..32 {
+            let mut words = words.to_vec();
+            words[word] ^= 1 << bit;
+            reseal(&mut words);
+            if let Ok(image) = Image::verify(&words) {
+                check(&image);
+            }
+        }
+    }
+}
+
+/// Returns what two images may not both have, which is the same from either side.
+pub fn between(left: &[Word], right: &[Word]) -> Vec<Conflict> {
+    let [left, right] = [left, right].map(|words| Image::verify(words).unwrap());
+    let found: Vec<_> = conflicts(&left, &right).collect();
+    assert_eq!(conflicts(&right, &left).collect::<Vec<_>>(), found);
+    found
 }
 
 /// Words of [`sample`]'s code, by the index that a [`xmap_image::VerifyError`] names.
