@@ -524,10 +524,11 @@ impl Report {
     }
 
     fn buses(&self) -> BusTimes {
-        let i2c: Vec<I2cRow> = self.i2c.iter().map(|(_, row)| *row).collect();
-        let spi: Vec<SpiRow> = self.spi.iter().map(|(_, row)| *row).collect();
-        let uart: Vec<UartRow> = self.uart.iter().map(|(_, row)| *row).collect();
-        BusTimes::of_rows(&i2c, &spi, &uart)
+        BusTimes::of_rows(
+            self.i2c.iter().map(|(_, row)| row),
+            self.spi.iter().map(|(_, row)| row),
+            self.uart.iter().map(|(_, row)| row),
+        )
     }
 
     /// Returns whether the image has devices on buses, whose transfers take time.

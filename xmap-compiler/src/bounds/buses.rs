@@ -23,21 +23,25 @@ impl BusTimes {
     }
 
     /// Those of these devices.
-    pub fn of_rows(i2c: &[I2cRow], spi: &[SpiRow], uart: &[UartRow]) -> Self {
+    pub fn of_rows<'r>(
+        i2c: impl IntoIterator<Item = &'r I2cRow>,
+        spi: impl IntoIterator<Item = &'r SpiRow>,
+        uart: impl IntoIterator<Item = &'r UartRow>,
+    ) -> Self {
         Self {
-            i2c: i2c.iter().map(I2cRow::worst_us).collect(),
-            spi: spi.iter().map(SpiRow::timeout_us).collect(),
-            uart: uart.iter().map(UartRow::worst_us).collect(),
+            i2c: i2c.into_iter().map(I2cRow::worst_us).collect(),
+            spi: spi.into_iter().map(SpiRow::timeout_us).collect(),
+            uart: uart.into_iter().map(UartRow::worst_us).collect(),
         }
     }
 
     /// Those of the devices that a manifest declares.
     pub fn of_manifest(manifest: &Manifest) -> Self {
-        Self {
-            i2c: manifest.i2c.iter().map(|device| device.row.worst_us()).collect(),
-            spi: manifest.spi.iter().map(|device| device.row.timeout_us()).collect(),
-            uart: manifest.uart.iter().map(|device| device.row.worst_us()).collect(),
-        }
+        Self::of_rows(
+            manifest.i2c.iter().map(|device| &device.row),
+            manifest.spi.iter().map(|device| &device.row),
+            manifest.uart.iter().map(|port| &port.row),
+        )
     }
 
     /// Returns whether there are no devices.
