@@ -21,8 +21,8 @@ pub struct Cue {
 ///
 /// Without a rehearsal everything passes through. In one, stores, function selects and pulls still go
 /// to the port within, and the level of an output is read back there; the level of an input is what
-/// the host connected, or that of its pull; time begins at 0, and passes by [`Record::rehearse`] and
-/// by the module's waits alone, which take no real time.
+/// the host connected, or that of its pull; time begins at 0, and passes by [`Record::rehearse`], by the
+/// module's waits, which take no real time, and by what its transfers on buses take on the wire.
 #[derive(Debug)]
 pub struct Rehearsal<P> {
     port: P,
@@ -71,7 +71,12 @@ impl Stage {
                 self.lost = self.lost.saturating_add(1);
             }
         }
-        self.now_us = self.now_us.saturating_add(cue.advance_us);
+        self.pass(cue.advance_us);
+    }
+
+    /// Lets time pass.
+    fn pass(&mut self, us: u64) {
+        self.now_us = self.now_us.saturating_add(us);
     }
 }
 
@@ -163,7 +168,7 @@ impl<P: Port> Layer for Rehearsal<P> {
     fn delay_us(&mut self, us: u32) {
         match &mut self.stage {
             None => self.port.delay_us(us),
-            Some(stage) => stage.now_us = stage.now_us.saturating_add(u64::from(us)),
+            Some(stage) => stage.pass(us.into()),
         }
     }
 }
@@ -179,7 +184,7 @@ impl<P: Port> I2c for Rehearsal<P> {
                 BusStatus::Nack => device.wire_us(0, 0),
                 _ => device.worst_us(),
             };
-            stage.now_us = stage.now_us.saturating_add(us.into());
+            stage.pass(us.into());
         }
         Some(status)
     }
@@ -194,7 +199,7 @@ impl<P: Port> Uart for Rehearsal<P> {
                 BusStatus::Ok => device.wire_us(bytes.len() as u32),
                 _ => device.worst_us(),
             };
-            stage.now_us = stage.now_us.saturating_add(us.into());
+            stage.pass(us.into());
         }
         Some(status)
     }
@@ -213,7 +218,7 @@ impl<P: Port> Spi for Rehearsal<P> {
                 BusStatus::Ok => device.wire_us(write.len().max(read.len()) as u32),
                 _ => device.timeout_us(),
             };
-            stage.now_us = stage.now_us.saturating_add(us.into());
+            stage.pass(us.into());
         }
         Some(status)
     }
