@@ -54,7 +54,7 @@ impl SimBoard {
         self.uart.0.get_mut(&port).map(|port| std::mem::take(&mut port.sent)).unwrap_or_default()
     }
 
-    /// Takes what has arrived by now into the buffer of the port, the newest first where it is full.
+    /// Takes what has arrived by now into the buffer of the port; what finds that full is lost.
     fn gather(&mut self, row: &UartRow) -> &mut Port {
         let now_us = self.time_us();
         let port = self.uart.0.entry(row.port_number()).or_default();

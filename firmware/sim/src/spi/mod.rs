@@ -111,7 +111,8 @@ impl SimBoard {
         self.note_bus(&changed);
     }
 
-    /// Half a clock passes, counted from the beginning of a transfer, so that nothing is rounded twice.
+    /// Lets time pass until so many half clocks after the beginning of a transfer, counted from there so
+    /// that nothing is rounded twice.
     fn spi_pass_to(&mut self, start_us: u64, halves: u64, clock_hz: u32) {
         let ns = (halves * 500_000_000).div_ceil(u64::from(clock_hz.max(1)));
         let us = (start_us + ns / 1000).saturating_sub(self.time_us());
