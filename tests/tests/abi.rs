@@ -233,7 +233,7 @@ fn functions() -> String {
             Cost::Fixed => "none".to_string(),
             Cost::Wait { us } => format!("`{}` of the call's `time_us`", name(us)),
             Cost::Transfer { device, .. } => {
-                format!("the time limit of `{}`, with recovery, of the call's `time_us`", name(device))
+                format!("the longest that `{}` can take, of the call's `time_us`", name(device))
             }
             Cost::Range { len, free: 0, .. } => {
                 format!("a word of fuel for each {BYTES_PER_WORD} bytes of `{}`", name(len))
