@@ -16,11 +16,18 @@ pub(crate) fn script(panel: &Panel) -> Vec<String> {
 
 /// What a device did since it was last asked.
 pub(crate) struct Follower {
-    pub(crate) recorder: Recorder,
-    pub(crate) handler_traps: HandlerTraps,
+    recorder: Recorder,
+    handler_traps: HandlerTraps,
 }
 
 impl Follower {
+    /// Follows a device from its boot on; gives what it has recorded up to now.
+    pub(crate) fn from_boot(client: &mut Client) -> Result<(Self, Vec<String>), Error> {
+        let mut follower = Self { recorder: Recorder::since(0), handler_traps: HandlerTraps::since(0) };
+        let lines = follower.recorder.lines(client)?;
+        Ok((follower, lines))
+    }
+
     /// Does on a device what a script's line says; gives the plain lines of it, and the levels after it.
     pub(crate) fn act(
         &mut self,

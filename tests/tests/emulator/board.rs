@@ -53,22 +53,27 @@ pub(crate) fn flashed() -> &'static Built {
 
 /// Boots with these bytes as `panel.xmap`, or without one, and this command line.
 pub(crate) fn boot(image: Option<&[u8]>, arguments: &str) -> Board {
-    boot_with(image, arguments, None)
+    start(image, arguments, None, &[])
 }
 
 /// [`boot`] with an SD card in the slot.
-pub(crate) fn boot_with(image: Option<&[u8]>, arguments: &str, card: Option<&Path>) -> Board {
+pub(crate) fn boot_with(image: Option<&[u8]>, arguments: &str, card: &Path) -> Board {
+    start(image, &format!("{arguments} xmap.card=emmc"), Some(card), &[])
+}
+
+/// [`boot`] with an image and chips on the board's buses.
+pub(crate) fn boot_with_chips(image: &[Word], arguments: &str, chips: &[&str]) -> Board {
+    start(Some(&bytes(image)), arguments, None, chips)
+}
+
+fn start(image: Option<&[u8]>, arguments: &str, card: Option<&Path>, chips: &[&str]) -> Board {
     let file = image.map(|bytes| {
         let mut file = NamedTempFile::new().unwrap();
         file.write_all(bytes).unwrap();
         file
     });
     let panel = file.as_ref().map(NamedTempFile::path);
-    let arguments = match card {
-        Some(_) => &format!("{arguments} xmap.card=emmc"),
-        None => arguments,
-    };
-    let machine = Machine { panel, arguments, card, ..Machine::new(flashed()) };
+    let machine = Machine { panel, arguments, card, chips, ..Machine::new(flashed()) };
     let emulator = machine.start().unwrap_or_else(|error| panic!("{error:#}"));
     let port = emulator.listen().unwrap();
     let name = PortName::Tcp { host: "127.0.0.1".into(), port };

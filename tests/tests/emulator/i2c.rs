@@ -1,19 +1,15 @@
 //! Chips on the emulated board's I2C bus, by the flashed program and in the simulator: the same results, and
 //! the same bytes on the bus, of which the emulator's own trace is the witness.
 
-use std::io::Write as _;
-
-use tempfile::NamedTempFile;
-use xmap_client::{Client, HandlerTraps, Outcome, PortName, Recorder};
+use xmap_client::Outcome;
 use xmap_compiler::compile::compile;
 use xmap_compiler::manifest::Manifest;
 use xmap_link::Export;
 use xmap_sim::{Action, Chip, ChipPlace, ChipStep, Eeprom, Rtc, Script, Sim, Tmp105, Transfer};
 use xmap_tests::buses::BusPanel;
-use xmap_tools::emulator::{Emulator, Machine};
 
 use crate::act::Follower;
-use crate::board::{REHEARSE, bytes, flashed, patient};
+use crate::board::{Board, REHEARSE, boot_with_chips};
 
 const MANIFEST: &str = r#"
 module = { name = "cellar", board = "rpi4b", wasm = "cellar.wasm" }
@@ -84,8 +80,7 @@ const MODULE: &str = r#"(module
 
 struct Pair {
     sim: Sim,
-    client: Client,
-    emulator: Emulator,
+    board: Board,
     /// Transfers of the simulator that were compared.
     compared: usize,
 }
@@ -94,13 +89,8 @@ impl Pair {
     fn new(chips: &[&str]) -> Self {
         let manifest = Manifest::parse("cellar.toml", MANIFEST).unwrap_or_else(|e| panic!("{e}"));
         let compiled = compile(&manifest, &wat::parse_str(MODULE).unwrap()).unwrap_or_else(|e| panic!("{e}"));
-        let mut file = NamedTempFile::new().unwrap();
-        file.write_all(&bytes(&compiled.words)).unwrap();
-        let machine = Machine { panel: Some(file.path()), chips, ..Machine::new(flashed()) };
-        let emulator = machine.start().unwrap_or_else(|error| panic!("{error:#}"));
-        let port = PortName::Tcp { host: "127.0.0.1".into(), port: emulator.listen().unwrap() };
-        let client = Client::connect(&port, &patient()).unwrap_or_else(|error| panic!("{error}"));
-        Self { sim: Sim::from_words(compiled.words).unwrap(), client, emulator, compared: 0 }
+        let board = boot_with_chips(&compiled.words, "", chips);
+        Self { sim: Sim::from_words(compiled.words).unwrap(), board, compared: 0 }
     }
 
     /// Calls an export on both, and compares the result and the bytes on the bus.
@@ -109,12 +99,12 @@ impl Pair {
         let id = image.find(name).unwrap();
         let expected = self.sim.call_raw(id, args).unwrap_or_else(|error| panic!("{name}: {error}"));
         let export = Export::name(name).unwrap();
-        let found = self.client.call(&export, args).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let found = self.board.client.call(&export, args).unwrap_or_else(|error| panic!("{name}: {error}"));
         assert_eq!(found, Outcome::Returned(expected.clone()), "{name}");
         let sim = self.sim.board().transfers().skip(self.compared);
         let wanted: Vec<String> = sim.flat_map(events).collect();
         self.compared = self.sim.board().transfers().count();
-        let bus = self.emulator.bus().unwrap_or_else(|error| panic!("{error:#}"));
+        let bus = self.board.emulator.bus().unwrap_or_else(|error| panic!("{error:#}"));
         let bus: Vec<String> = bus.into_iter().filter(|event| event != "stop").collect();
         assert_eq!(bus, wanted, "{name}");
         expected[0]
@@ -149,7 +139,10 @@ fn chips_answer_as_those_of_the_simulator_do() {
     board.attach(1, 0x50, memory);
     // 21.5 degrees, in steps of half a degree; then below zero, in steps of a sixteenth.
     for (millidegrees, degrees, raw) in [(21_500, "21.5", 0x1580), (-62, "-0.0625", 0xff80)] {
-        pair.emulator.set("temp", "temperature", millidegrees).unwrap_or_else(|error| panic!("{error:#}"));
+        pair.board
+            .emulator
+            .set("temp", "temperature", millidegrees)
+            .unwrap_or_else(|error| panic!("{error:#}"));
         pair.sim.board_mut().device(1, 0x48).unwrap().set("temperature", degrees).unwrap();
         assert_eq!(pair.call("temp", &[]), raw);
     }
@@ -184,21 +177,9 @@ fn panels_leave_the_committed_traces() {
     ] {
         let panel = BusPanel::open(name);
         let mut sim = Sim::from_words(panel.words.clone()).unwrap();
-        let mut file = NamedTempFile::new().unwrap();
-        file.write_all(&bytes(&panel.words)).unwrap();
-        let chips = [chip];
-        let machine = Machine {
-            panel: Some(file.path()),
-            arguments: REHEARSE,
-            chips: &chips,
-            ..Machine::new(flashed())
-        };
-        let mut emulator = machine.start().unwrap_or_else(|error| panic!("{error:#}"));
-        let port = PortName::Tcp { host: "127.0.0.1".into(), port: emulator.listen().unwrap() };
-        let mut client = Client::connect(&port, &patient()).unwrap_or_else(|error| panic!("{error}"));
-        let mut follower = Follower { recorder: Recorder::since(0), handler_traps: HandlerTraps::since(0) };
-        // The safe states at load.
-        follower.recorder.lines(&mut client).unwrap();
+        let Board { mut client, mut emulator } = boot_with_chips(&panel.words, REHEARSE, &[chip]);
+        // Without the safe states at load.
+        let (mut follower, _) = Follower::from_boot(&mut client).unwrap();
         let mut trace = String::new();
         for line in panel.lines() {
             let script = Script::parse(line, &sim.image()).unwrap_or_else(|error| panic!("{name}: {error}"));

@@ -2,7 +2,7 @@
 //! order with the same messages between them, and the same levels after each step.
 
 use xmap_boards::{Line, LineSet};
-use xmap_client::{HandlerTraps, Recorder, run_call};
+use xmap_client::run_call;
 use xmap_image::Image;
 use xmap_link::{ImageState, features};
 use xmap_sim::{Script, Sim};
@@ -34,8 +34,7 @@ impl Pair {
         // The simulator's record goes on to its own stores; those before are the safe states at load.
         let all: Vec<String> = sim.trace().filter(|a| a.drives()).map(ToString::to_string).collect();
         let at_load = all.len() - sim.stores().count();
-        let mut from_boot = Recorder::since(0);
-        let lines = from_boot.lines(&mut board.client).unwrap();
+        let (follower, lines) = Follower::from_boot(&mut board.client).unwrap();
         let stores: Vec<_> = lines.iter().filter(|line| !line.starts_with("log ")).cloned().collect();
         assert_eq!(stores, all, "{}: stores from boot to mount", panel.name);
 
@@ -49,7 +48,6 @@ impl Pair {
                 trace += &(line + "\n");
             }
         }
-        let follower = Follower { recorder: from_boot, handler_traps: HandlerTraps::since(0) };
         let mut pair = Self { name: panel.name.clone(), sim, board, follower, trace };
         let mut shown = String::new();
         pair.sim.show_new(&mut |line| shown += &format!("{line}\n"));

@@ -77,7 +77,7 @@ fn swap(client: &mut Client, image: &OwnedImage) {
 
 /// Starts the board with the card; it was flashed with version 1.
 fn start(card: &Path, arguments: &str) -> Board {
-    boot_with(Some(image(1).image().bytes()), arguments, Some(card))
+    boot_with(Some(image(1).image().bytes()), arguments, card)
 }
 
 #[test]

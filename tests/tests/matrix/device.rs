@@ -1,7 +1,7 @@
 //! A panel's script on a device that was mounted with it and rehearses.
 
 use xmap_boards::LineSet;
-use xmap_client::{Client, HandlerTraps, Options, Recorder};
+use xmap_client::{Client, Options};
 use xmap_image::Image;
 use xmap_link::{ImageState, Retry, features};
 use xmap_sim::Script;
@@ -34,8 +34,7 @@ pub(crate) fn play(
     if client.hello().image.as_ref().map(|image| image.hash) != Some(image.hash()) {
         return Err("the device has another image".into());
     }
-    let mut follower = Follower { recorder: Recorder::since(0), handler_traps: HandlerTraps::since(0) };
-    let mounted = follower.recorder.lines(client).map_err(|error| error.to_string())?;
+    let (mut follower, mounted) = Follower::from_boot(client).map_err(|error| error.to_string())?;
     // A safe state at load is a store for each output that has one; the panel's own lines are behind those.
     let mut left = at_load(compiled)?;
     let mut trace = String::new();
