@@ -9,7 +9,7 @@ use xmap_image::{
     PwmRow, Section, SpiRow, Ty, UartRow, Word,
 };
 
-use crate::bounds::{self, Bound, BusTimes, Program, Unbounded, Why};
+use crate::bounds::{self, Bound, BusTimes, Program, Shares, Unbounded, Why};
 use crate::codes::Code;
 use crate::diagnostic::{Diagnostic, Place};
 use crate::map::SourceMap;
@@ -133,24 +133,9 @@ impl Report {
     /// The report of an image that exists: the same figures, but for those of the module and the
     /// manifest, which an image does not have. Functions have their names from the map.
     pub fn of(image: &Image<'_>, map: Option<&SourceMap>) -> Self {
-        let functions: Vec<Function> = image.functions().iter().map(|row| function(image, row)).collect();
-        let types: Vec<u16> = image.functions().iter().map(|row| row.ty() as u16).collect();
-        let globals: Vec<u64> = image.globals().collect();
-        let loops: Vec<&[(u32, u64)]> =
-            map.map(|map| map.functions.iter().map(|f| &f.loops[..]).collect()).unwrap_or_default();
-        let memory_bytes = u64::from(image.header().memory_max_pages) << 16;
-        let most = memory_bytes.max(image.header().memory_bytes.into());
-        let bounds = bounds::bounds(Program {
-            buses: &BusTimes::of(image),
-            costs: image.board().costs(),
-            memory_bytes: most,
-            slots: image.slots() as u64,
-            functions: &functions,
-            types: if image.types().is_empty() { &[] } else { &types },
-            items: image.element_items(),
-            globals: &globals,
-            loops: &loops,
-        });
+        let program = OfImage::of(image, map);
+        let OfImage { functions, memory_bytes: most, .. } = &program;
+        let (most, bounds) = (*most, bounds::bounds(program.program()));
         let name = |n: usize| match map.and_then(|map| map.functions.get(n)) {
             Some(function) => function.name.clone(),
             None => format!("function {n}"),
@@ -294,6 +279,56 @@ impl Report {
             ("manifest", manifest, "names, handlers, policy"),
             ("padding", padding, "between sections"),
         ]
+    }
+}
+
+/// Finds what each op of an image has of the bounds: which ops a call runs at most, and how often.
+pub fn shares(image: &Image<'_>, map: Option<&SourceMap>) -> Shares {
+    Shares::of(OfImage::of(image, map).program())
+}
+
+/// What bounds are read off, of an image.
+struct OfImage<'m> {
+    board: BoardId,
+    buses: BusTimes,
+    memory_bytes: u64,
+    slots: u64,
+    functions: Vec<Function>,
+    types: Vec<u16>,
+    items: Vec<u16>,
+    globals: Vec<u64>,
+    loops: Vec<&'m [(u32, u64)]>,
+}
+
+impl<'m> OfImage<'m> {
+    fn of(image: &Image<'_>, map: Option<&'m SourceMap>) -> Self {
+        let memory_bytes = u64::from(image.header().memory_max_pages) << 16;
+        let types = || image.functions().iter().map(|row| row.ty() as u16).collect();
+        Self {
+            board: image.board(),
+            buses: BusTimes::of(image),
+            memory_bytes: memory_bytes.max(image.header().memory_bytes.into()),
+            slots: image.slots() as u64,
+            functions: image.functions().iter().map(|row| function(image, row)).collect(),
+            types: if image.types().is_empty() { Vec::new() } else { types() },
+            items: image.element_items().to_vec(),
+            globals: image.globals().collect(),
+            loops: map.map(|map| map.functions.iter().map(|f| &f.loops[..]).collect()).unwrap_or_default(),
+        }
+    }
+
+    fn program(&self) -> Program<'_> {
+        Program {
+            buses: &self.buses,
+            costs: self.board.costs(),
+            memory_bytes: self.memory_bytes,
+            slots: self.slots,
+            functions: &self.functions,
+            types: &self.types,
+            items: &self.items,
+            globals: &self.globals,
+            loops: &self.loops,
+        }
     }
 }
 

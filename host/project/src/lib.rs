@@ -7,6 +7,7 @@
 //! - [`Rig`] is a panel on the simulated board for tests in Rust.
 //! - [`begin()`] writes a new panel, [`describe()`] the manifest of a module that is there already.
 
+mod annotate;
 mod begin;
 mod bindings;
 mod build;
@@ -23,6 +24,7 @@ pub mod tools;
 pub mod traps;
 mod treemap;
 
+pub use annotate::{Annotated, ExportLines, LineShare, Sources, percent, place};
 pub use begin::{Begun, Language, begin};
 pub use bindings::Bindings;
 pub use build::{Built, Note, build, panel};

@@ -9,6 +9,7 @@ mod buses;
 mod calls;
 mod lengths;
 mod paths;
+mod shares;
 mod stack;
 
 use std::collections::HashSet;
@@ -19,6 +20,7 @@ use xmap_boards::{BoardId, Costs};
 use xmap_image::{Function, decode};
 
 pub(crate) use buses::BusTimes;
+pub use shares::{Share, Shares};
 pub use stack::stack_slots;
 
 /// Why a function has no bound.
@@ -56,9 +58,19 @@ pub struct Bound {
     pub bus_us: u64,
 }
 
-impl Bound {
-    fn plus(self, other: Bound) -> Bound {
-        Bound {
+/// A cost that paths are compared by.
+trait Cost: Copy {
+    const NOTHING: Self;
+    fn plus(self, other: Self) -> Self;
+    fn times(self, n: u64) -> Self;
+    fn most(self, other: Self) -> Self;
+}
+
+impl Cost for Bound {
+    const NOTHING: Self = Self { ops: 0, insns: 0, fuel: 0, bus_us: 0 };
+
+    fn plus(self, other: Self) -> Self {
+        Self {
             ops: self.ops.saturating_add(other.ops),
             insns: self.insns.saturating_add(other.insns),
             fuel: self.fuel.saturating_add(other.fuel),
@@ -66,8 +78,8 @@ impl Bound {
         }
     }
 
-    fn times(self, n: u64) -> Bound {
-        Bound {
+    fn times(self, n: u64) -> Self {
+        Self {
             ops: self.ops.saturating_mul(n),
             insns: self.insns.saturating_mul(n),
             fuel: self.fuel.saturating_mul(n),
@@ -76,8 +88,8 @@ impl Bound {
     }
 
     /// The larger of each figure: paths differ in what they cost most of.
-    fn most(self, other: Bound) -> Bound {
-        Bound {
+    fn most(self, other: Self) -> Self {
+        Self {
             ops: self.ops.max(other.ops),
             insns: self.insns.max(other.insns),
             fuel: self.fuel.max(other.fuel),
@@ -130,22 +142,27 @@ impl Default for Program<'_> {
 
 /// The bound of each function of an image, entering it included.
 pub fn bounds(program: Program<'_>) -> Vec<Result<Bound, Unbounded>> {
-    let calls = Calls::of(program);
+    let mut all = all_bounds(program, &Calls::of(program));
+    all.truncate(program.functions.len());
+    all
+}
+
+/// The bound of each function, and of each type of indirect calls.
+fn all_bounds(program: Program<'_>, calls: &Calls) -> Vec<Result<Bound, Unbounded>> {
     let mut all = vec![Ok(Bound::default()); calls.len()];
     for called in calls.callees_first() {
         match called {
-            Called::Function(n) => all[n] = longest_path(program, n, &calls, &all),
+            Called::Function(n) => all[n] = longest_path(program, n, calls, &all),
             Called::Type(n, functions) => {
                 let most = |most: Bound, n: usize| Ok(most.most(all[n]?));
                 all[n] = functions.into_iter().try_fold(Bound::default(), most);
             }
             Called::Cycle(nodes) => {
-                let unbounded = recursion(program, &calls, &nodes);
+                let unbounded = recursion(program, calls, &nodes);
                 nodes.into_iter().for_each(|n| all[n] = Err(unbounded));
             }
         }
     }
-    all.truncate(program.functions.len());
     all
 }
 

@@ -9,7 +9,7 @@ use xmap_image::{Function, Op, Word, branch_targets, decode};
 
 use super::calls::Calls;
 use super::lengths::{self, Length};
-use super::{Bound, Program, Unbounded, Why};
+use super::{Bound, Cost, Program, Unbounded, Why};
 use crate::graph::components;
 
 /// How deep loops may nest: with two rounds each, more than these take more fuel than a call can have.
@@ -22,36 +22,50 @@ pub(super) fn longest_path(
     calls: &Calls,
     all: &[Result<Bound, Unbounded>],
 ) -> Result<Bound, Unbounded> {
+    let entered = Bound { fuel: program.functions[number].code.len() as u64, ..Bound::NOTHING };
+    let end = longest(program, number, calls, all, |_, own, callee| own.plus(callee))?;
+    Ok(end.plus(entered))
+}
+
+/// The longest path by any kind of cost. `cost` is given an op's number in the function, what the op takes by
+/// itself, and the bound of what it calls.
+pub(super) fn longest<C: Cost>(
+    program: Program<'_>,
+    number: usize,
+    calls: &Calls,
+    all: &[Result<Bound, Unbounded>],
+    cost: impl FnMut(usize, Bound, Bound) -> C,
+) -> Result<C, Unbounded> {
     let function = &program.functions[number];
     let mut paths = Paths::new(function, number, program.loops.get(number).copied().unwrap_or_default());
     let nodes = paths.reachable();
-    paths.add_costs(&nodes, program, calls, all)?;
+    paths.add_costs(&nodes, program, calls, all, cost)?;
     paths.walk(&nodes, None, 0)?;
-    let entered = Bound { fuel: function.code.len() as u64, ..NOTHING };
     let end = paths.from.first().and_then(|ways| ways.end);
     // What never ends has no rounds, and came to no end of this kind before.
-    end.map(|end| end.plus(entered)).ok_or(Unbounded { function: number, at: None, why: Why::Loop })
+    end.ok_or(Unbounded { function: number, at: None, why: Why::Loop })
 }
 
 /// The longest ways on from an op, within the region that is walked; none where there is none of that kind.
-#[derive(Clone, Copy, Default)]
-struct Ways {
+#[derive(Clone, Copy)]
+struct Ways<C> {
     /// To the head of the loop that the region is.
-    again: Option<Bound>,
+    again: Option<C>,
     /// To an op outside the region, which is not counted.
-    out: Option<Bound>,
+    out: Option<C>,
     /// To the function's end.
-    end: Option<Bound>,
+    end: Option<C>,
 }
 
-impl Ways {
-    const AGAIN: Ways = Ways { again: Some(NOTHING), out: None, end: None };
-    const OUT: Ways = Ways { again: None, out: Some(NOTHING), end: None };
-    const END: Ways = Ways { again: None, out: None, end: Some(NOTHING) };
+impl<C: Cost> Ways<C> {
+    const NONE: Self = Self { again: None, out: None, end: None };
+    const AGAIN: Self = Self { again: Some(C::NOTHING), ..Self::NONE };
+    const OUT: Self = Self { out: Some(C::NOTHING), ..Self::NONE };
+    const END: Self = Self { end: Some(C::NOTHING), ..Self::NONE };
 
     /// Any of either.
-    fn or(self, other: Ways) -> Ways {
-        let most = |a: Option<Bound>, b: Option<Bound>| match (a, b) {
+    fn or(self, other: Self) -> Self {
+        let most = |a: Option<C>, b: Option<C>| match (a, b) {
             (Some(a), Some(b)) => Some(a.most(b)),
             (a, b) => a.or(b),
         };
@@ -63,29 +77,27 @@ impl Ways {
     }
 
     /// All of them, behind this.
-    fn behind(self, bound: Bound) -> Ways {
-        let plus = |way: Option<Bound>| way.map(|way| way.plus(bound));
+    fn behind(self, cost: C) -> Self {
+        let plus = |way: Option<C>| way.map(|way| way.plus(cost));
         Ways { again: plus(self.again), out: plus(self.out), end: plus(self.end) }
     }
 }
 
-const NOTHING: Bound = Bound { ops: 0, insns: 0, fuel: 0, bus_us: 0 };
-
 /// The ops of a function as a graph, and the ways from each in the innermost region that it is in.
-struct Paths<'f> {
+struct Paths<'f, C> {
     /// The function's number, for what has no bound.
     number: usize,
     loops: &'f [(u32, u64)],
     ops: Vec<(usize, Op, &'f [Word])>,
     /// The ops that each op goes on to.
     next: Vec<Vec<usize>>,
-    costs: Vec<Bound>,
-    from: Vec<Ways>,
+    costs: Vec<C>,
+    from: Vec<Ways<C>>,
     /// For each op, its place among the nodes of the region that was walked last.
     places: Vec<usize>,
 }
 
-impl<'f> Paths<'f> {
+impl<'f, C: Cost> Paths<'f, C> {
     fn new(function: &'f Function, number: usize, loops: &'f [(u32, u64)]) -> Self {
         let ops: Vec<_> = decode(&function.code).collect();
         let find = |word: i64| {
@@ -101,8 +113,8 @@ impl<'f> Paths<'f> {
             number,
             loops,
             next: ops.iter().map(next).collect(),
-            costs: vec![NOTHING; ops.len()],
-            from: vec![Ways::default(); ops.len()],
+            costs: vec![C::NOTHING; ops.len()],
+            from: vec![Ways::NONE; ops.len()],
             places: vec![0; ops.len()],
             ops,
         }
@@ -127,7 +139,9 @@ impl<'f> Paths<'f> {
         program: Program<'_>,
         calls: &Calls,
         all: &[Result<Bound, Unbounded>],
+        mut cost: impl FnMut(usize, Bound, Bound) -> C,
     ) -> Result<(), Unbounded> {
+        const NOTHING: Bound = Bound::NOTHING;
         let lengths = lengths::lengths(&self.ops);
         for n in nodes {
             let (at, op, words) = self.ops[*n];
@@ -144,7 +158,7 @@ impl<'f> Paths<'f> {
                 None => Bound { ops: 1, insns, fuel, bus_us: 0 },
             };
             let callee = calls.called(op, words).map_or(Ok(NOTHING), |callee| all[callee])?;
-            self.costs[*n] = more.plus(callee);
+            self.costs[*n] = cost(*n, more, callee);
         }
         Ok(())
     }
@@ -157,7 +171,7 @@ impl<'f> Paths<'f> {
         }
         // Where each node goes on within the region, but for the way back to its head; and what leaves it.
         let mut graph = vec![Vec::new(); nodes.len()];
-        let mut leaves = vec![Ways::default(); nodes.len()];
+        let mut leaves = vec![Ways::<C>::NONE; nodes.len()];
         for (place, n) in nodes.iter().enumerate() {
             for to in &self.next[*n] {
                 let there = self.places[*to];
@@ -182,7 +196,7 @@ impl<'f> Paths<'f> {
         for (number, mut component) in components.into_iter().enumerate().rev() {
             let inside = |place: &usize| component_of[*place] == number;
             // The ways behind the component.
-            let mut ways = Ways::default();
+            let mut ways = Ways::NONE;
             for place in &component {
                 ways = ways.or(leaves[*place]);
                 let on = graph[*place].iter().filter(|place| !inside(place));
@@ -206,8 +220,8 @@ impl<'f> Paths<'f> {
             self.walk(&all, Some(head), depth + 1)?;
             // A return ends the cycle, so it is behind the loop.
             let Ways { again, out, .. } = self.from[head];
-            let rounds = again.unwrap_or_default().times(rounds.saturating_sub(1));
-            self.from[head] = out.map_or(Ways::default(), |out| ways.behind(out.plus(rounds)));
+            let rounds = again.unwrap_or(C::NOTHING).times(rounds.saturating_sub(1));
+            self.from[head] = out.map_or(Ways::NONE, |out| ways.behind(out.plus(rounds)));
         }
         Ok(())
     }

@@ -16,7 +16,8 @@ use xmap_image::{
 
 use super::asks::trigger;
 use super::load::{Loaded, load_all};
-use super::{Done, output::count, verify::seal_text};
+use super::output::{count, write_file};
+use super::{Done, annotated, verify::seal_text};
 
 /// Names are aligned up to this many characters.
 const NAME_COLUMN: usize = 32;
@@ -28,23 +29,39 @@ const SOURCE_COLUMN: usize = 48;
 /// A direct entry holds its operation in the export table; `arg0` is the call's first argument. In code,
 /// `r1` is a register, `@12` the op with this index, which is how a trap names its place. Source lines
 /// come from the image's map (FILE.map).
+///
+/// With --annotate each line of source stands above its ops, with its share of the instructions that a call
+/// takes at most; the sources are looked for beside the file and in the folders above it.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
   xmap dis panel.xmap
   xmap dis panel.toml            compiles it first
-  xmap dis panel.xmap | grep direct")]
+  xmap dis panel.xmap | grep direct
+  xmap dis panel.toml --annotate            which line takes how much of the bound
+  xmap dis panel.toml --html panel.html     the same, as one page that opens anywhere")]
 pub(super) struct Args {
     /// An image or a bundle; a manifest or a module is compiled first
     file: PathBuf,
+    /// Show the lines of source above their ops, with their shares of the bounds
+    #[arg(long)]
+    annotate: bool,
+    /// Write the annotated image as a page, and print nothing
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
 }
 
 pub(super) fn run(args: &Args, out: &mut dyn Write) -> Done {
-    for (n, loaded) in load_all(&args.file)?.iter().enumerate() {
+    let all = load_all(&args.file)?;
+    if let Some(path) = &args.html {
+        all.iter().for_each(Loaded::warn_of_stale_map);
+        return Ok(write_file(path, annotated::page(&all).as_bytes())?);
+    }
+    for (n, loaded) in all.iter().enumerate() {
         if n > 0 {
             writeln!(out)?;
         }
-        one(loaded, out)?;
+        if args.annotate { annotated::text(loaded, out)? } else { one(loaded, out)? }
     }
     Ok(())
 }
@@ -65,7 +82,7 @@ fn one(loaded: &Loaded, out: &mut dyn Write) -> Done {
     Ok(())
 }
 
-fn header(loaded: &Loaded, image: &Image<'_>, out: &mut dyn Write) -> Done {
+pub(super) fn header(loaded: &Loaded, image: &Image<'_>, out: &mut dyn Write) -> Done {
     let header = image.header();
     let manifest = loaded.image.manifest();
     let bytes = image.words().len() * 4;
@@ -211,10 +228,6 @@ fn function(
     out: &mut dyn Write,
 ) -> Done {
     let start = row.start as usize;
-    let code = &image.code()[start..][..row.words() as usize];
-    let ops: Vec<(usize, Op, &[Word])> = decode(code).collect();
-    let targets: BTreeSet<i64> =
-        ops.iter().flat_map(|(at, op, words)| branch_targets(*at, *op, words)).collect();
     let name = map.map_or(String::new(), |map| format!(": {}", map.name));
     writeln!(
         out,
@@ -222,14 +235,11 @@ fn function(
         count(row.params().into(), "param"),
         count(row.results().into(), "result"),
         count(row.frame().into(), "register"),
-        count(code.len() * 4, "byte")
+        count(row.words() as usize * 4, "byte")
     )?;
     let mut shown = None;
-    for (at, op, words) in ops {
-        let mark = if targets.contains(&(at as i64)) { "@" } else { "" };
-        let index = format!("{mark}{}", start + at);
-        let text = optext::text(image.board().board(), start + at, op, words, &|n| format!("r{n}"));
-        let line = format!("{index:>8}: {text}");
+    for (index, line) in op_lines(image, row) {
+        let at = index as usize - start;
         let source = map.and_then(|map| origin(map, at)).filter(|source| shown.as_ref() != Some(source));
         match &source {
             Some(source) => writeln!(out, "{line:<SOURCE_COLUMN$}  ; {source}")?,
@@ -238,6 +248,22 @@ fn function(
         shown = source.or(shown);
     }
     Ok(())
+}
+
+/// The ops of a function: the index of each one's first word, and its text.
+pub(super) fn op_lines(image: &Image<'_>, row: &FunctionRow) -> Vec<(u32, String)> {
+    let start = row.start as usize;
+    let code = &image.code()[start..][..row.words() as usize];
+    let ops: Vec<(usize, Op, &[Word])> = decode(code).collect();
+    let targets: BTreeSet<i64> =
+        ops.iter().flat_map(|(at, op, words)| branch_targets(*at, *op, words)).collect();
+    let line = |(at, op, words): (usize, Op, &[Word])| {
+        let mark = if targets.contains(&(at as i64)) { "@" } else { "" };
+        let index = format!("{mark}{}", start + at);
+        let text = optext::text(image.board().board(), start + at, op, words, &|n| format!("r{n}"));
+        ((start + at) as u32, format!("{index:>8}: {text}"))
+    };
+    ops.into_iter().map(line).collect()
 }
 
 /// Returns where an op came from: its source line, else its offset in the module.
