@@ -3,12 +3,15 @@
 //! Errors, traps and the way in are those of the gateway's own document.
 
 use serde_json::{Map, Value as Json, json};
-use xmap_compiler::contract::{Contract, ContractExport};
+use xmap_compiler::contract::{Contract, ContractExport, ContractParam};
 use xmap_compiler::diagnostic::{Diagnostic, Place};
 use xmap_compiler::manifest::{Typed, Value, ValueRange};
 use xmap_image::Ty;
 
 use crate::names::{camel, distinct};
+
+/// Bytes of text and bytes that come with one call over the link (`MAX_ARGUMENT_BYTES` of `xmap-link`).
+const MOST_CONTENT: u32 = 240;
 
 /// The gateway's document, whose parts these are.
 const GATEWAY: &str = include_str!("../../gateway/openapi.json");
@@ -79,7 +82,7 @@ fn operation(contract: &Contract, export: &ContractExport, name: &str, call: &Js
         operation["description"] = json!(format!("Needs a call of {} before it.", needed.join(", ")));
         operation["x-needs"] = json!(export.needs);
     }
-    let args: Vec<Json> = export.params.iter().flat_map(|param| argument(&param.name, &param.ty)).collect();
+    let args: Vec<Json> = export.params.iter().map(argument).collect();
     let mut list = json!({ "type": "array", "minItems": args.len(), "maxItems": args.len() });
     if !args.is_empty() {
         list["prefixItems"] = json!(args);
@@ -109,38 +112,51 @@ fn answer(export: &ContractExport) -> Json {
                 "key": { "type": "string" },
                 "results": list,
                 "trap": { "oneOf": [{ "$ref": "#/components/schemas/Trap" }, { "type": "null" }] },
+                "missing_bytes": {
+                    "type": "integer", "minimum": 1,
+                    "description": "How many bytes of the results did not fit the device's answer",
+                },
             },
         } } },
     })
 }
 
-/// An argument; `bytes` and `str` are an address in the panel's memory and a length.
-fn argument(name: &str, ty: &Typed) -> Vec<Json> {
-    match ty.value {
-        Value::Scalar(scalar) => {
-            let mut schema = number(scalar, ty);
-            schema["title"] = json!(name);
-            vec![schema]
-        }
-        _ => [name.to_string(), format!("{name}_len")]
-            .into_iter()
-            .map(|title| {
-                let mut schema = number(Ty::U32, &Typed::from(Value::Scalar(Ty::U32)));
-                schema["title"] = json!(title);
-                schema
-            })
-            .collect(),
+/// An argument, with its name as the title.
+fn argument(param: &ContractParam) -> Json {
+    let mut schema = value(&param.ty);
+    match param.ty.value {
+        Value::Scalar(_) => {}
+        // A character has a byte or more.
+        Value::Str(_) => schema["maxLength"] = json!(MOST_CONTENT),
+        Value::Bytes(_) => schema["maxLength"] = json!(digits(MOST_CONTENT)),
     }
+    schema["title"] = json!(param.name);
+    schema
 }
 
 fn result(ty: &Typed) -> Json {
+    let mut schema = value(ty);
+    if let Some(fixed) = ty.fixed {
+        (schema["minLength"], schema["maxLength"]) = (json!(digits(fixed)), json!(digits(fixed)));
+    }
+    schema
+}
+
+/// A value as JSON has it: texts as they are, bytes as text of `0x` and two digits each.
+fn value(ty: &Typed) -> Json {
     match ty.value {
         Value::Scalar(scalar) => number(scalar, ty),
         Value::Str(_) => json!({ "type": "string" }),
-        Value::Bytes(_) => {
-            json!({ "type": "string", "description": "Bytes as hexadecimal digits behind 0x" })
-        }
+        Value::Bytes(_) => json!({
+            "type": "string", "pattern": "^0x([0-9a-fA-F]{2})*$", "x-xmap-bytes": true,
+            "description": "Bytes: 0x and two hexadecimal digits for each",
+        }),
     }
+}
+
+/// Characters of so many bytes.
+const fn digits(bytes: u32) -> u32 {
+    bytes.saturating_mul(2).saturating_add(2)
 }
 
 fn number(scalar: Ty, ty: &Typed) -> Json {

@@ -303,6 +303,16 @@ fn a_panels_document_is_valid_for_another_tool() {
     assert_eq!(operations.len(), 13);
     assert!(operations.iter().all(|operation| operation.panel));
     assert_eq!(operations.iter().filter(|operation| operation.idempotent).count(), 7);
+    // Texts and bytes are one value each, there and back.
+    let of = |n: usize, rest: &str| {
+        let body = "content/application~1json/schema/properties";
+        let at = format!("/paths/~1exports~1hall.take_{n}/post/{}", rest.replace("BODY", body));
+        document.pointer(&at).unwrap_or_else(|| panic!("{at}")).clone()
+    };
+    assert_eq!(of(11, "requestBody/BODY/args/maxItems"), 1);
+    assert_eq!(of(11, "requestBody/BODY/args/prefixItems/0/x-xmap-bytes"), true);
+    assert_eq!(of(11, "responses/200/BODY/results/prefixItems/0/x-xmap-bytes"), true);
+    assert_eq!(of(12, "requestBody/BODY/args/prefixItems/0/type"), "string");
     // A client of it in Swift has its session and its screen, which the grammar reads.
     let swift = write(&api, Language::Swift);
     let mut parser = tree_sitter::Parser::new();
@@ -311,6 +321,14 @@ fn a_panels_document_is_valid_for_another_tool() {
         assert!(!parser.parse(text, None).unwrap().root_node().has_error(), "{name}:\n{text}");
     }
     let code = &swift.iter().find(|(name, _)| name.ends_with("/Api.swift")).unwrap().1;
+    for part in [
+        "public func take11(level: Data, timeout: TimeInterval? = nil) async throws -> Data {",
+        "try all.encode(digits(level))",
+        "return try results[0].bytes()",
+        "public func take12(level: String, timeout: TimeInterval? = nil) async throws -> String {",
+    ] {
+        assert!(code.contains(part), "{part} is not in\n{code}");
+    }
     assert!(
         code.contains("\n/// closed.\npublic func connect(\n") && code.contains("\"hall.take_0:"),
         "{code}"

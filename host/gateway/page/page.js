@@ -6,7 +6,7 @@ const WINDOW_MS = 20000;
 const MOST_ROWS = 200;
 const RANGES = {
   u8: [0, 255], i8: [-128, 127], u16: [0, 65535], i16: [-32768, 32767],
-  u32: [0, 4294967295], i32: [-2147483648, 4294967295], bytes: [0, 4294967295], str: [0, 4294967295],
+  u32: [0, 4294967295], i32: [-2147483648, 4294967295],
 };
 
 const $ = (id) => document.getElementById(id);
@@ -249,7 +249,7 @@ function exports() {
   const all = device.exports.filter((of) => !of.hook);
   if (!changed("exports", all)) return;
   $("exports").replaceChildren(...all.map((of, n) => {
-    const fields = of.params.map((type, k) => field(type, `p-${n}-${k}`));
+    const fields = of.params.filter((type) => type !== "len").map((type, k) => field(type, `p-${n}-${k}`));
     const out = element("output", { "aria-live": "polite" });
     const button = element("button", {}, of.key);
     const form = element("form", {}, button, ...fields.map((made) => made.label), out);
@@ -279,6 +279,9 @@ function field(type, id) {
     input = element("input", { id, type: "number", step: "1", min: String(min), max: String(max), value: "0", required: true });
   } else if (type === "f32" || type === "f64") {
     input = element("input", { id, inputmode: "decimal", value: "0", required: true });
+  } else if (type === "str") input = element("input", { id });
+  else if (type === "bytes") {
+    input = element("input", { id, pattern: "0x([0-9a-fA-F]{2})*", value: "0x", required: true, spellcheck: "false" });
   } else input = element("input", { id, inputmode: "numeric", pattern: "-?[0-9]+|0x[0-9a-fA-F]+", value: "0", required: true });
   const range = RANGES[type] ? ` ${RANGES[type][0]} to ${RANGES[type][1]}` : "";
   const label = element("label", { for: id }, element("small", {}, `${type}${range} `), input);

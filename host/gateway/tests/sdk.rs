@@ -32,6 +32,33 @@ assert.ok(TrapError.name);
 console.log("done");
 "#;
 
+/// Texts, bytes and floats there and back, as the panel in `sdk/words` has them.
+const WORDS: &str = r#"
+import assert from "node:assert/strict";
+import { ApiError, CutError, Panel } from "./src/index.js";
+
+const panel = new Panel({ baseUrl: `http://${process.argv[2]}/v1/devices/sim`, token: process.argv[3]! });
+for (const text of ["", "\u00e9 \"x\" \u{1f600}\n", "0x00", "17", "x".repeat(240)]) {
+  assert.equal(await panel.echo({ text }), text);
+}
+await assert.rejects(panel.echo({ text: "x".repeat(241) }), (error: ApiError<{ code: string }>) => error.body?.code !== undefined);
+for (const first of [new Uint8Array(), new Uint8Array([0, 9, 127, 128, 255])]) {
+  const turned: [string, number, Uint8Array] = await panel.turn({ first, n: 7, then: "\u00e9" });
+  assert.deepEqual(turned, ["\u00e9", 7, first]);
+}
+assert.deepEqual(await panel.serial(), new Uint8Array([0, 255, 127, 128]));
+assert.equal((await panel.many({ count: 200 })).length, 200);
+await assert.rejects(panel.many({ count: 300 }), (error: CutError) => error instanceof CutError && error.missingBytes === 44);
+assert.equal(await panel.half({ of: 3 }), 1.5);
+for (const of of [Infinity, -Infinity, NaN, 0.1]) assert.deepEqual(await panel.pair({ of }), [of, -9007199254740993n]);
+console.log("done");
+"#;
+
+/// The panel that the program above is for.
+fn words() -> String {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sdk/words/panel.toml").display().to_string()
+}
+
 /// The folder of npm's packages, where it has all of these files.
 fn node_modules(files: &[&str]) -> Option<PathBuf> {
     let given = std::env::var_os("XMAP_NODE_MODULES").map(PathBuf::from);
@@ -41,9 +68,9 @@ fn node_modules(files: &[&str]) -> Option<PathBuf> {
     folders.find(|folder| files.iter().all(|file| folder.join(file).is_file()))
 }
 
-/// Writes the client of the stairwell in a language.
-fn write(folder: &Path, language: sdk::Language) -> xmap_compiler::compile::Compiled {
-    let built = xmap_project::build(Path::new(&stairwell()), None, &mut |_| ()).unwrap();
+/// Writes the client of a panel in a language.
+fn write(folder: &Path, panel: &str, language: sdk::Language) -> xmap_compiler::compile::Compiled {
+    let built = xmap_project::build(Path::new(panel), None, &mut |_| ()).unwrap();
     let document = openapi::document(&built.compiled.contract, &Place::File("panel.toml".into())).unwrap();
     let api =
         sdk::model::Api::read(&document).unwrap_or_else(|error| panic!("{}: {}", error.pointer, error.why));
@@ -52,6 +79,14 @@ fn write(folder: &Path, language: sdk::Language) -> xmap_compiler::compile::Comp
         fs::write(folder.join(name), text).unwrap();
     }
     built.compiled
+}
+
+/// Runs a program in a folder, and returns what it printed.
+fn run(folder: &Path, command: &mut Command) -> String {
+    let output = command.current_dir(folder).output().unwrap();
+    let text = String::from_utf8_lossy(&[&output.stdout[..], &output.stderr].concat()).into_owned();
+    assert!(output.status.success(), "{command:?}\n{text}");
+    text
 }
 
 fn example(name: &str) -> String {
@@ -68,7 +103,7 @@ fn a_client_stores_what_the_command_line_stores() {
     };
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
-    let compiled = write(folder, sdk::Language::TypeScript);
+    let compiled = write(folder, &stairwell(), sdk::Language::TypeScript);
     // The example's screen is compiled as an application compiles it, by the package's name.
     fs::create_dir(folder.join("app")).unwrap();
     fs::write(folder.join("app/App.tsx"), example("App.tsx")).unwrap();
@@ -79,12 +114,7 @@ fn a_client_stores_what_the_command_line_stores() {
     let config = config.replace("\"compilerOptions\": {", "\"compilerOptions\": { \"jsx\": \"react-jsx\", ");
     fs::write(folder.join("tsconfig.json"), config).unwrap();
     std::os::unix::fs::symlink(&modules, folder.join("node_modules")).unwrap();
-    let run = |command: &mut Command| {
-        let output = command.current_dir(folder).output().unwrap();
-        let text = String::from_utf8_lossy(&[&output.stdout[..], &output.stderr].concat()).into_owned();
-        assert!(output.status.success(), "{command:?}\n{text}");
-        text
-    };
+    let run = |command: &mut Command| run(folder, command);
     run(Command::new("node").arg(modules.join("typescript/bin/tsc")).args(["-p", "."]));
     let own = run(Command::new("node").args(["--test", "dist/test/client.test.js"]));
     assert!(own.contains("fail 0"), "{own}");
@@ -124,7 +154,7 @@ fn a_screen_in_kotlin_gives_back_what_it_holds() {
     };
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
-    write(folder, sdk::Language::Kotlin);
+    write(folder, &stairwell(), sdk::Language::Kotlin);
     let mut sources: Vec<String> = ["Api", "Runtime", "Session"]
         .map(|name| format!("src/main/kotlin/xmap/stairwell/{name}.kt"))
         .into_iter()
@@ -140,16 +170,60 @@ fn a_screen_in_kotlin_gives_back_what_it_holds() {
         fs::write(folder.join(name), text).unwrap();
         sources.push(name.to_string());
     }
-    let run = |command: &mut Command| {
-        let output = command.current_dir(folder).output().unwrap();
-        let text = String::from_utf8_lossy(&[&output.stdout[..], &output.stderr].concat()).into_owned();
-        assert!(output.status.success(), "{command:?}\n{text}");
-        text
-    };
+    let run = |command: &mut Command| run(folder, command);
     let kotlin = modules.join("kotlin-compiler");
     run(Command::new("bash").arg(kotlin.join("bin/kotlinc")).args(["-d", "out"]).args(&sources));
     let gateway = Gateway::stairwell();
     let classes = format!("out:{}", kotlin.join("lib/kotlin-stdlib.jar").display());
     let main = ["-cp", &classes, "xmap.stairwell.MainKt", &gateway.address, &gateway.token];
     assert_eq!(run(Command::new("java").args(main)), "done\n");
+}
+
+#[test]
+fn texts_and_bytes_are_texts_and_bytes_in_typescript() {
+    let Some(modules) = node_modules(&["typescript/bin/tsc", "@types/react/index.d.ts"]) else {
+        println!("skipped the client in TypeScript: no tsc or no React");
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    write(folder, &words(), sdk::Language::TypeScript);
+    fs::write(folder.join("caller.ts"), WORDS).unwrap();
+    let config = fs::read_to_string(folder.join("tsconfig.json")).unwrap();
+    fs::write(
+        folder.join("tsconfig.json"),
+        config.replace("\"include\": [", "\"include\": [\"caller.ts\", "),
+    )
+    .unwrap();
+    std::os::unix::fs::symlink(&modules, folder.join("node_modules")).unwrap();
+    run(folder, Command::new("node").arg(modules.join("typescript/bin/tsc")).args(["-p", "."]));
+    let own = run(folder, Command::new("node").args(["--test", "dist/test/client.test.js"]));
+    assert!(own.contains("fail 0"), "{own}");
+    let gateway = Gateway::start(&["--sim", &words()]);
+    gateway.wait("/v1/devices/sim", |device| device["online"] == true);
+    let said = run(folder, Command::new("node").args(["dist/caller.js", &gateway.address, &gateway.token]));
+    assert!(said.contains("done"), "{said}");
+}
+
+#[test]
+fn texts_and_bytes_are_texts_and_bytes_in_kotlin() {
+    let java = Command::new("java").arg("-version").output().is_ok_and(|output| output.status.success());
+    let Some(modules) = node_modules(&["kotlin-compiler/bin/kotlinc"]).filter(|_| java) else {
+        println!("skipped the client in Kotlin: no kotlinc or no java");
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    write(folder, &words(), sdk::Language::Kotlin);
+    fs::write(folder.join("Main.kt"), include_str!("sdk/words/Main.kt")).unwrap();
+    let sources = ["Api", "Runtime", "Session"].map(|name| format!("src/main/kotlin/xmap/words/{name}.kt"));
+    let kotlin = modules.join("kotlin-compiler");
+    let mut compiler = Command::new("bash");
+    compiler.arg(kotlin.join("bin/kotlinc")).args(["-d", "out", "Main.kt"]).args(&sources);
+    run(folder, &mut compiler);
+    let gateway = Gateway::start(&["--sim", &words()]);
+    gateway.wait("/v1/devices/sim", |device| device["online"] == true);
+    let classes = format!("out:{}", kotlin.join("lib/kotlin-stdlib.jar").display());
+    let main = ["-cp", &classes, "xmap.words.MainKt", &gateway.address, &gateway.token];
+    assert!(run(folder, Command::new("java").args(main)).ends_with("done\n"));
 }

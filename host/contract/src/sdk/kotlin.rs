@@ -42,14 +42,16 @@ const KEYWORDS: [&str; 30] = [
     "cancel",
 ];
 /// Names of the runtime's types and of Kotlin's own.
-const TAKEN: [&str; 20] = [
+const TAKEN: [&str; 24] = [
     "Any",
     "ApiException",
     "Boolean",
+    "ByteArray",
     "Cancel",
     "CancelledException",
     "Client",
     "ClientException",
+    "CutException",
     "Double",
     "Exception",
     "Json",
@@ -58,10 +60,12 @@ const TAKEN: [&str; 20] = [
     "Map",
     "NetworkException",
     "Options",
+    "Pair",
     "Request",
     "String",
     "TimeoutException",
     "TrapException",
+    "Triple",
     "Unit",
 ];
 
@@ -130,6 +134,7 @@ fn ty(of: &Type) -> String {
         Type::Long => "java.math.BigInteger".into(),
         Type::Float => "Double".into(),
         Type::Text => "String".into(),
+        Type::Bytes => "ByteArray".into(),
         Type::List(of) => format!("List<{}>", ty(of)),
         Type::Tuple(_) => "List<Any?>".into(),
         Type::Named(name) => type_name(name),
@@ -145,6 +150,7 @@ fn read(of: &Type, value: &str) -> String {
         Type::Long => format!("Json.long({value})"),
         Type::Float => format!("Json.float({value})"),
         Type::Text => format!("Json.text({value})"),
+        Type::Bytes => format!("Json.bytes({value})"),
         Type::List(of) => format!("Json.list({value}).map {{ item -> {} }}", read(of, "item")),
         Type::Tuple(_) => format!("Json.list({value})"),
         Type::Named(name) => format!("{}.read({value})", type_name(name)),
@@ -157,6 +163,7 @@ fn give(of: &Type, value: &str) -> String {
     match of {
         Type::List(of) => format!("{value}.map {{ item -> {} }}", give(of, "item")),
         Type::Named(_) => format!("{value}.write()"),
+        Type::Bytes => format!("Json.digits({value})"),
         Type::Nullable(of) => format!("{value}?.let {{ of -> {} }}", give(of, "of")),
         _ => value.to_string(),
     }
@@ -392,7 +399,24 @@ fn method(out: &mut String, operation: &Operation) {
             [one] => {
                 _ = writeln!(out, ": {} = {}", ty(one), read(one, &format!("{}.getOrNull(0)", call("panel"))))
             }
-            _ => _ = writeln!(out, ": List<Any?> = {}", call("panel")),
+            all => {
+                let class = match all.len() {
+                    2 => "Pair",
+                    3 => "Triple",
+                    _ => "List",
+                };
+                let types: Vec<String> = all.iter().map(ty).collect();
+                let of = if class == "List" { "Any?".into() } else { types.join(", ") };
+                let make = if class == "List" { "listOf" } else { class };
+                let read = |(n, of)| read(of, &format!("all.getOrNull({n})"));
+                let values: Vec<String> = all.iter().enumerate().map(read).collect();
+                _ = writeln!(
+                    out,
+                    ": {class}<{of}> {{\n        val all = {}\n        return {make}({})\n    }}",
+                    call("panel"),
+                    values.join(", ")
+                );
+            }
         },
     }
 }

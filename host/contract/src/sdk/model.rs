@@ -112,6 +112,8 @@ pub enum Type {
     Float,
     /// A text.
     Text,
+    /// Bytes of a panel, a text of `0x` and digits on the wire.
+    Bytes,
     /// A list.
     List(Box<Type>),
     /// Several values.

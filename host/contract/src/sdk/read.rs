@@ -281,7 +281,11 @@ impl<'a> Reader<'a> {
                     if is_panel {
                         self.schema(&schema["properties"]["trap"], &below(&at, "properties/trap"), "Trap")?;
                     }
-                    Some(self.schema(schema_of, &at, &format!("{base}{suffix}"))?)
+                    let mut ty = self.schema(schema_of, &at, &format!("{base}{suffix}"))?;
+                    if is_panel {
+                        mark_bytes(&mut ty, schema_of);
+                    }
+                    Some(ty)
                 }
                 None => None,
             };
@@ -366,7 +370,10 @@ impl<'a> Reader<'a> {
             for (n, item) in list["prefixItems"].as_array().into_iter().flatten().enumerate() {
                 let at = format!("{at}/prefixItems/{n}");
                 let title = item["title"].as_str().map_or_else(|| format!("arg{n}"), str::to_string);
-                let ty = self.schema(item, &at, &format!("{base}{n}"))?;
+                let mut ty = self.schema(item, &at, &format!("{base}{n}"))?;
+                if is_bytes(item) {
+                    ty = Type::Bytes;
+                }
                 args.push(Arg {
                     name: name(&title, &at)?,
                     wire: title,
@@ -581,6 +588,26 @@ impl<'a> Reader<'a> {
             None if map.get("maxItems") == Some(&Json::from(0)) => Ok(Type::Tuple(Vec::new())),
             _ => refused(pointer, "a list says what its items are"),
         }
+    }
+}
+
+/// Returns whether a text of a panel has bytes.
+fn is_bytes(schema: &Json) -> bool {
+    schema["x-xmap-bytes"] == true
+}
+
+/// Says which of a panel's results are bytes.
+fn mark_bytes(ty: &mut Type, schema: &Json) {
+    match ty {
+        Type::Nullable(of) => mark_bytes(of, schema),
+        Type::Tuple(all) => {
+            for (of, item) in all.iter_mut().zip(schema["prefixItems"].as_array().into_iter().flatten()) {
+                if is_bytes(item) {
+                    *of = Type::Bytes;
+                }
+            }
+        }
+        _ => {}
     }
 }
 

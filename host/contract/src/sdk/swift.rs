@@ -123,6 +123,7 @@ fn ty(of: &Type) -> String {
         Type::Long => "Decimal".into(),
         Type::Float => "Double".into(),
         Type::Text => "String".into(),
+        Type::Bytes => "Data".into(),
         Type::List(of) => format!("[{}]", ty(of)),
         Type::Tuple(_) => "[PanelValue]".into(),
         Type::Named(name) => type_name(name),
@@ -302,7 +303,7 @@ fn method(out: &mut String, operation: &Operation) {
         (Some(of), true) => match panel(of) {
             [] => String::new(),
             [one] => format!(" -> {}", ty(one)),
-            _ => " -> [PanelValue]".into(),
+            all => format!(" -> ({})", all.iter().map(ty).collect::<Vec<_>>().join(", ")),
         },
     };
     _ = writeln!(
@@ -333,7 +334,11 @@ fn method(out: &mut String, operation: &Operation) {
                     "{indent}func encode(to encoder: Encoder) throws {{\n{indent}    var all = encoder.unkeyedContainer()"
                 );
                 for arg in &fields {
-                    _ = writeln!(out, "{indent}    try all.encode({})", value_name(&arg.name));
+                    let value = value_name(&arg.name);
+                    _ = match arg.ty {
+                        Type::Bytes => writeln!(out, "{indent}    try all.encode(digits({value}))"),
+                        _ => writeln!(out, "{indent}    try all.encode({value})"),
+                    };
                 }
                 _ = writeln!(out, "{indent}}}\n            }}\n            let args: Args");
                 if let Some(hash) = &operation.contract {
@@ -367,7 +372,7 @@ fn method(out: &mut String, operation: &Operation) {
         parts.push(format!("query: [{}]", query.join(", ")));
     }
     if let Some(body) = body {
-        parts.push(format!("body: try JSONEncoder().encode({body})"));
+        parts.push(format!("body: try encoded({body})"));
     }
     parts.push(format!("idempotent: {}", operation.idempotent));
     _ = writeln!(out, "        let request = Request({})", parts.join(", "));
@@ -378,21 +383,30 @@ fn method(out: &mut String, operation: &Operation) {
         }
         (Some(of), true) => match panel(of) {
             [] => out.push_str("        _ = try await client.panel(request, timeout: timeout)\n"),
-            [one] => {
-                let read = match one {
-                    Type::Bool => "bool",
-                    Type::Int => "int",
-                    Type::Long => "long",
-                    Type::Float => "float",
-                    _ => "text",
-                };
+            all => {
                 out.push_str("        let results = try await client.panel(request, timeout: timeout)\n");
                 _ = writeln!(
                     out,
-                    "        guard let first = results.first else {{ throw ClientError.answer(URLError(.cannotParseResponse)) }}\n        return try first.{read}()"
+                    "        guard results.count == {} else {{ throw ClientError.answer(URLError(.cannotParseResponse)) }}",
+                    all.len()
                 );
+                let read = |(n, of): (usize, &Type)| {
+                    let read = match of {
+                        Type::Bool => "bool",
+                        Type::Int => "int",
+                        Type::Long => "long",
+                        Type::Float => "float",
+                        Type::Bytes => "bytes",
+                        _ => "text",
+                    };
+                    format!("try results[{n}].{read}()")
+                };
+                let values: Vec<String> = all.iter().enumerate().map(read).collect();
+                match &values[..] {
+                    [one] => _ = writeln!(out, "        return {one}"),
+                    all => _ = writeln!(out, "        return ({})", all.join(", ")),
+                }
             }
-            _ => out.push_str("        return try await client.panel(request, timeout: timeout)\n"),
         },
     }
     out.push_str("    }\n");

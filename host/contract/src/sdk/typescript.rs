@@ -73,6 +73,7 @@ fn ty(of: &Type) -> String {
         // A small one is read as a number.
         Type::Long => "number | bigint".into(),
         Type::Text => "string".into(),
+        Type::Bytes => "Uint8Array".into(),
         Type::List(of) => format!("Array<{}>", ty(of)),
         Type::Tuple(all) => format!("[{}]", all.iter().map(ty).collect::<Vec<_>>().join(", ")),
         Type::Named(name) => type_name(name),
@@ -87,8 +88,7 @@ fn comment(text: &str, indent: &str) -> String {
 fn index(api: &Api) -> String {
     let mut out = head(api);
     out += "import * as runtime from \"./runtime.js\";\n\n";
-    out +=
-        "export { ApiError, CancelledError, NetworkError, TimeoutError, TrapError } from \"./runtime.js\";\n";
+    out += "export { ApiError, CancelledError, CutError, NetworkError, TimeoutError, TrapError } from \"./runtime.js\";\n";
     out += "export type { CallOptions, Options } from \"./runtime.js\";\n\n";
     _ = writeln!(
         out,
@@ -198,7 +198,11 @@ fn request(operation: &Operation) -> String {
         Body::None => {}
         Body::Object => parts.push(format!("body: {{ {} }}", object(Place::Body))),
         Body::Args => {
-            let all: Vec<String> = of(Place::Body).map(value).collect();
+            let given = |arg: &Arg| match arg.ty {
+                Type::Bytes => format!("runtime.digits({})", value(arg)),
+                _ => value(arg),
+            };
+            let all: Vec<String> = of(Place::Body).map(given).collect();
             let contract = operation.contract.iter().map(|hash| format!(", \"contract\": {}", json!(hash)));
             parts.push(format!("body: {{ \"args\": [{}]{} }}", all.join(", "), contract.collect::<String>()));
         }
@@ -228,6 +232,8 @@ fn method(out: &mut String, operation: &Operation) {
         let all = operation.result.as_ref().map_or(&[][..], panel);
         let read = |n: usize, of: &Type| match of {
             Type::Long => format!("runtime.long(results[{n}])"),
+            Type::Float => format!("runtime.float(results[{n}])"),
+            Type::Bytes => format!("runtime.bytes(results[{n}])"),
             of => format!("results[{n}] as {}", ty(of)),
         };
         let all: Vec<String> = all.iter().enumerate().map(|(n, of)| read(n, of)).collect();
@@ -251,6 +257,7 @@ fn sample(api: &Api, of: &Type) -> String {
         Type::Int | Type::Float => "1".into(),
         Type::Long => "18446744073709551615n".into(),
         Type::Text => "\"\u{e9}\"".into(),
+        Type::Bytes => "new Uint8Array([0, 171])".into(),
         Type::List(_) => "[]".into(),
         Type::Tuple(all) => {
             format!("[{}]", all.iter().map(|of| sample(api, of)).collect::<Vec<_>>().join(", "))
@@ -304,7 +311,10 @@ fn test(api: &Api) -> String {
                 (Some(of), true) => {
                     let results: Vec<String> = panel(of)
                         .iter()
-                        .map(|of| sample(api, of).trim_end_matches('n').to_string())
+                        .map(|of| match of {
+                            Type::Bytes => "\"0x00ab\"".into(),
+                            of => sample(api, of).trim_end_matches('n').to_string(),
+                        })
                         .collect();
                     let body = format!(
                         "{{\"key\":\"k\",\"results\":[{}],\"trap\":null,\"newer\":1}}",

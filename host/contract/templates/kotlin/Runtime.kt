@@ -49,6 +49,10 @@ class ApiException(val status: Int, val body: Any?) : ClientException("the serve
 /** The call ran and trapped: it did not return. */
 class TrapException(val trap: Any?) : ClientException("the call trapped")
 
+/** The call ran, and so many bytes of its results did not fit the device's answer. */
+class CutException(val missingBytes: Long) :
+    ClientException("$missingBytes bytes of the results did not fit the answer")
+
 /** No answer came in time. Whether the call was done is not known. */
 class TimeoutException(ms: Int) : ClientException("no answer within $ms ms")
 
@@ -90,7 +94,9 @@ internal class Client(private val options: Options, base: String) {
     /** Calls an export of a panel: its results, or its trap as an error. */
     fun panel(request: Request, timeoutMs: Int?, cancel: Cancel?): List<Any?> {
         val answer = call(request, timeoutMs, cancel) as? Map<*, *> ?: throw NetworkException("the answer is no object")
-        return answer["results"] as? List<Any?> ?: throw TrapException(answer["trap"])
+        val results = answer["results"] as? List<Any?> ?: throw TrapException(answer["trap"])
+        answer["missing_bytes"]?.let { throw CutException(Json.int(it)) }
+        return results
     }
 
     private fun once(request: Request, timeoutMs: Int, cancel: Cancel?): Any? {
@@ -171,6 +177,8 @@ internal object Json {
                 }
                 to.append(']')
             }
+            // What JSON has no number for is text.
+            is Double -> if (value.isFinite()) to.append(value) else text(value.toString().replace("Infinity", "inf"), to)
             else -> to.append(value)
         }
     }
@@ -284,10 +292,27 @@ internal object Json {
     fun bool(value: Any?): Boolean = value as? Boolean ?: mismatch("a boolean", value)
     fun int(value: Any?): Long = (value as? BigInteger)?.toLong() ?: mismatch("a whole number", value)
     fun long(value: Any?): BigInteger = value as? BigInteger ?: (value as? String)?.toBigIntegerOrNull() ?: mismatch("a whole number", value)
-    fun float(value: Any?): Double = (value as? Number)?.toDouble() ?: mismatch("a number", value)
+    fun float(value: Any?): Double = when (value) {
+        is Number -> value.toDouble()
+        "inf" -> Double.POSITIVE_INFINITY
+        "-inf" -> Double.NEGATIVE_INFINITY
+        "NaN" -> Double.NaN
+        else -> mismatch("a number", value)
+    }
     fun text(value: Any?): String = value as? String ?: mismatch("a text", value)
     fun list(value: Any?): List<Any?> = value as? List<Any?> ?: mismatch("a list", value)
     fun map(value: Any?): Map<*, *> = value as? Map<*, *> ?: mismatch("an object", value)
+
+    /** The bytes of 0x and two digits each. */
+    fun bytes(value: Any?): ByteArray {
+        val digits = (value as? String)?.takeIf { it.startsWith("0x") && it.length % 2 == 0 } ?: mismatch("bytes", value)
+        return ByteArray(digits.length / 2 - 1) { n ->
+            digits.substring(2 * n + 2, 2 * n + 4).toIntOrNull(16)?.toByte() ?: mismatch("bytes", value)
+        }
+    }
+
+    /** Bytes as a panel takes them: 0x and two digits each. */
+    fun digits(value: ByteArray): String = value.joinToString("", "0x") { "%02x".format(it) }
 
     private fun mismatch(what: String, value: Any?): Nothing =
         throw NetworkException("the answer has ${if (value == null) "nothing" else "something else"} in the place of $what")

@@ -34,6 +34,8 @@ public enum ClientError: Error {
     case api(status: Int, body: Data)
     /// The call ran and trapped: it did not return.
     case trapped(body: Data)
+    /// The call ran, and so many bytes of its results did not fit the device's answer.
+    case cut(missingBytes: Int)
     /// No answer came in time. Whether the call was done is not known.
     case timeout
     /// The server cannot be reached.
@@ -103,7 +105,10 @@ struct Client: Sendable {
         let data = try await call(request, timeout: timeout)
         do {
             let answer = try JSONDecoder().decode(PanelAnswer.self, from: data)
+            if let missing = answer.missingBytes { throw ClientError.cut(missingBytes: missing) }
             if let results = answer.results { return results }
+        } catch let error as ClientError {
+            throw error
         } catch {
             throw ClientError.answer(error)
         }
@@ -140,6 +145,12 @@ struct Client: Sendable {
 
 struct PanelAnswer: Decodable {
     let results: [PanelValue]?
+    let missingBytes: Int?
+
+    enum CodingKeys: String, CodingKey {
+        case results
+        case missingBytes = "missing_bytes"
+    }
 }
 
 /// A result of a panel.
@@ -191,7 +202,32 @@ public enum PanelValue: Decodable, Sendable {
         return value
     }
 
+    func bytes() throws -> Data {
+        guard case .text(let value) = self, value.hasPrefix("0x"), value.utf8.count % 2 == 0 else { throw mismatch }
+        var data = Data()
+        var rest = value.dropFirst(2)
+        while !rest.isEmpty {
+            guard let byte = UInt8(rest.prefix(2), radix: 16) else { throw mismatch }
+            data.append(byte)
+            rest = rest.dropFirst(2)
+        }
+        return data
+    }
+
     private var mismatch: ClientError { .answer(URLError(.cannotParseResponse)) }
+}
+
+/// A body as JSON; what JSON has no number for is text.
+func encoded<Body: Encodable>(_ body: Body) throws -> Data {
+    let encoder = JSONEncoder()
+    encoder.nonConformingFloatEncodingStrategy = .convertToString(
+        positiveInfinity: "inf", negativeInfinity: "-inf", nan: "NaN")
+    return try encoder.encode(body)
+}
+
+/// Bytes as a panel takes them: 0x and two digits each.
+func digits(_ value: Data) -> String {
+    value.reduce("0x") { $0 + String(format: "%02x", $1) }
 }
 
 /// A value of a path or a query.

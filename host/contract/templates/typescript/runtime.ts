@@ -39,6 +39,14 @@ export class TrapError<Trap = unknown> extends Error {
   }
 }
 
+/** The call ran, and so many bytes of its results did not fit the device's answer. */
+export class CutError extends Error {
+  constructor(readonly missingBytes: number) {
+    super(`${missingBytes} bytes of the results did not fit the answer`);
+    this.name = "CutError";
+  }
+}
+
 /** No answer came in time. Whether the call was done is not known. */
 export class TimeoutError extends Error {
   constructor(ms: number) {
@@ -104,8 +112,10 @@ export class Client {
 
   /** Calls an export of a panel: its results, or its trap as an error. */
   async panel(request: Request, options: CallOptions = {}): Promise<unknown[]> {
-    const answer = await this.call<{ results: unknown[] | null; trap: unknown }>(request, options);
+    type Answer = { results: unknown[] | null; trap: unknown; missing_bytes?: number };
+    const answer = await this.call<Answer>(request, options);
     if (answer.results === null || answer.results === undefined) throw new TrapError(answer.trap);
+    if (answer.missing_bytes) throw new CutError(answer.missing_bytes);
     return answer.results;
   }
 
@@ -154,6 +164,25 @@ export function long(value: unknown): bigint {
   return typeof value === "bigint" ? value : BigInt(value as number | string);
 }
 
+/** A float; what JSON has no number for is a text. */
+export function float(value: unknown): number {
+  const texts: Record<string, number> = { inf: Infinity, "-inf": -Infinity, NaN };
+  return typeof value === "string" ? (texts[value] ?? Number(value)) : (value as number);
+}
+
+/** Bytes as a panel takes them: 0x and two digits each. */
+export function digits(value: Uint8Array): string {
+  return Array.from(value, (byte) => byte.toString(16).padStart(2, "0")).reduce((all, pair) => all + pair, "0x");
+}
+
+/** The bytes of 0x and two digits each. */
+export function bytes(value: unknown): Uint8Array {
+  if (typeof value !== "string" || !/^0x(?:[0-9a-fA-F]{2})*$/.test(value)) {
+    throw new NetworkError("the answer has something else in the place of bytes");
+  }
+  return Uint8Array.from(value.slice(2).match(/../g) ?? [], (pair) => parseInt(pair, 16));
+}
+
 function read(text: string): undefined {
   try {
     return parse(text) as undefined;
@@ -172,9 +201,13 @@ export function parse(text: string): unknown {
   });
 }
 
-/** Writes JSON; a bigint is written with its digits. */
+/** Writes JSON; a bigint is written with its digits, and what JSON has no number for as text. */
 export function stringify(value: unknown): string {
-  const text = JSON.stringify(value, (_, of) => (typeof of === "bigint" ? `\u0000${of}` : of));
+  const text = JSON.stringify(value, (_, of) => {
+    if (typeof of === "bigint") return `\u0000${of}`;
+    if (typeof of === "number" && !Number.isFinite(of)) return String(of).replace("Infinity", "inf");
+    return of;
+  });
   return text.replace(/"\\u0000(-?\d+)"/g, "$1");
 }
 

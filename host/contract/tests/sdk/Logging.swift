@@ -120,7 +120,7 @@ public struct Logger: Sendable {
                 case fields = "fields"
             }
         }
-        let request = Request(method: "POST", path: "/v1/log", body: try JSONEncoder().encode(Body(level: level, message: message, fields: fields)), idempotent: false)
+        let request = Request(method: "POST", path: "/v1/log", body: try encoded(Body(level: level, message: message, fields: fields)), idempotent: false)
         return try await client.value(request, timeout: timeout)
     }
 

@@ -1,0 +1,12 @@
+(module
+  (memory (export "memory") 1)
+  (data (i32.const 16) "\00\ff\7f\80")
+  (func (export "on_arguments") (param i32) (result i32)
+    (select (i32.const 1024) (i32.const 0) (i32.le_u (local.get 0) (i32.const 240))))
+  (func (export "echo") (param i32 i32) (result i32 i32) local.get 0 local.get 1)
+  (func (export "turn") (param i32 i32 i32 i32 i32) (result i32 i32 i32 i32 i32)
+    local.get 3 local.get 4 local.get 2 local.get 0 local.get 1)
+  (func (export "many") (param i32) (result i32 i32) i32.const 0 local.get 0)
+  (func (export "half") (param f32) (result f32) (f32.mul (local.get 0) (f32.const 0.5)))
+  (func (export "pair") (param f64) (result f64 i64) local.get 0 (i64.const -9007199254740993))
+  (func (export "serial") (result i32) i32.const 16))
