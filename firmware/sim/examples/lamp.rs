@@ -29,10 +29,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut sim = Sim::from_words(panel()?)?;
     let script = Script::parse(SCRIPT, &sim.image())?;
     run(&mut sim, &script, &mut |shown| println!("{shown}"))?;
-    println!("\n{}", draw(&sim.signals(), sim.time_us(), 72));
+    println!("\n{}", draw(&sim.signals(), &sim.traffic(), sim.time_us(), 72));
     if let Some(path) = std::env::args_os().nth(1) {
         let file = BufWriter::new(File::create(path)?);
-        write_vcd(file, "panel", &sim.signals(), sim.time_us())?;
+        write_vcd(file, "panel", &sim.signals(), &sim.traffic(), sim.time_us())?;
     }
     Ok(())
 }

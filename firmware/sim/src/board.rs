@@ -314,14 +314,14 @@ impl SimBoard {
 
     fn push(&mut self, kind: EventKind) {
         if self.recording {
-            self.events.push(Event { time_us: self.now_us, kind });
+            self.events.push(Event { time_us: self.now_us, end_us: self.now_us, kind });
         }
     }
 
-    /// Records something that began at an earlier time.
+    /// Records something that began at an earlier time and is over now.
     pub(crate) fn note_at(&mut self, time_us: u64, kind: EventKind) {
         if self.recording {
-            self.events.push(Event { time_us, kind });
+            self.events.push(Event { time_us, end_us: self.now_us, kind });
         }
     }
 

@@ -13,7 +13,8 @@
 //!
 //! - [`SimBoard::attach`] connects an [`I2cDevice`] to a bus: a register file, a chip, or one that a test
 //!   writes; [`SimBoard::disturb`] lets something go wrong at a clock of a transfer. [`SimBoard::attach_spi`]
-//!   connects an [`SpiDevice`].
+//!   connects an [`SpiDevice`], [`SimBoard::attach_pwm`] a [`PwmDevice`], [`SimBoard::attach_uart`] a
+//!   [`UartDevice`].
 //!
 //! # What is not simulated
 //!
@@ -31,6 +32,7 @@ mod board;
 mod gpio;
 mod i2c;
 mod passing;
+mod picture;
 mod pwm;
 mod record;
 mod run;
@@ -40,6 +42,7 @@ mod signal;
 mod sim;
 mod spi;
 mod svg;
+mod traffic;
 mod uart;
 mod value;
 mod waveform;
@@ -47,9 +50,12 @@ mod waveform;
 pub use arguments::{ArgumentError, Arguments};
 pub use board::SimBoard;
 pub use gpio::{Contention, Gpio};
-pub use i2c::{Eeprom, I2cDevice, I2cFault, Pcf8574, RegisterFile, Rtc, Tmp105, Transfer};
+pub use i2c::{
+    Eeprom, I2cDevice, I2cFault, Mcp23017, Pca9552, Pcf8574, RegisterFile, Rtc, Screen, Tmp105, Transfer,
+};
 pub use passing::{MAX_EVENTS, MAX_EVENTS_AT_ONCE, MAX_TIME_US, Standstill};
-pub use pwm::Wave;
+pub use picture::Picture;
+pub use pwm::{Fan, PwmDevice, Servo, Wave};
 pub use record::{Access, Change, Event, EventKind, trace_line};
 pub use run::{Places, Player, Shown, StepError, StepErrorKind, Unexpected, run};
 pub use script::{
@@ -61,6 +67,7 @@ pub use signal::{Signal, write_vcd};
 pub use sim::{CallError, Heap, Sim, SimError};
 pub use spi::{Flash, Mcp3008, SpiDevice, SpiTransfer};
 pub use svg::{escaped, svg};
-pub use uart::Sent;
+pub use traffic::{Span, Traffic};
+pub use uart::{Carried, ModbusSlave, UartDevice};
 pub use value::{Unfit, Value};
 pub use waveform::{draw, time};

@@ -5,13 +5,15 @@ use std::fmt;
 use tiny_mapper::LogLevel;
 use xmap_boards::{Line, Register};
 
-use crate::{Sent, SpiTransfer, Transfer, Wave};
+use crate::{Carried, SpiTransfer, Transfer, Wave};
 
 /// Something that happened, and when.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
     /// Virtual time, in microseconds since the board was made.
     pub time_us: u64,
+    /// When it was over: later where it took time.
+    pub end_us: u64,
     /// What it was.
     pub kind: EventKind,
 }
@@ -41,8 +43,8 @@ pub enum EventKind {
     SpiTransfer(SpiTransfer),
     /// A PWM channel has something else from now on.
     Wave(Wave),
-    /// A serial port has sent bytes; its time is that of its beginning.
-    Sent(Sent),
+    /// A serial port has sent bytes, and the time is that of the beginning; or a module has taken some.
+    Carried(Carried),
 }
 
 /// One access to a register of the GPIO block.
@@ -80,7 +82,7 @@ pub fn trace_line(event: &Event) -> Option<String> {
         }
         EventKind::Transfer(transfer) => Some(format!("{:>10}us {transfer}", event.time_us)),
         EventKind::SpiTransfer(transfer) => Some(format!("{:>10}us {transfer}", event.time_us)),
-        EventKind::Sent(sent) => Some(format!("{:>10}us {sent}", event.time_us)),
+        EventKind::Carried(carried) => Some(format!("{:>10}us {carried}", event.time_us)),
         EventKind::Wave(wave) => Some(format!("{:>10}us {wave}", event.time_us)),
         EventKind::Log { .. } | EventKind::Driven { .. } => None,
     }

@@ -362,19 +362,31 @@ fn device(sim: &mut Sim, name: &str, at: ChipPlace, step: &ChipStep) -> Result<(
         (ChipStep::Connect(chip), ChipPlace::Spi { bus, select }) => {
             chip.spi_device().into_iter().for_each(|chip| board.attach_spi_boxed(bus, select, chip));
         }
+        (ChipStep::Connect(chip), ChipPlace::Pwm(line)) => {
+            chip.pwm_device().into_iter().for_each(|chip| board.attach_pwm_boxed(line, chip));
+        }
+        (ChipStep::Connect(chip), ChipPlace::Uart(row)) => {
+            chip.uart_device().into_iter().for_each(|chip| board.attach_uart_boxed(row.port_number(), chip));
+        }
         (ChipStep::Disturb { clock, fault }, ChipPlace::I2c { bus, .. }) => {
             board.disturb(bus, *clock, *fault);
         }
         (ChipStep::Restore, ChipPlace::I2c { bus, .. }) => board.bring_back(bus),
-        (ChipStep::Disturb { .. } | ChipStep::Restore, _)
-        | (ChipStep::Connect(_), ChipPlace::Pwm(_) | ChipPlace::Uart(_)) => {}
+        (ChipStep::Disturb { .. } | ChipStep::Restore, _) => {}
         (ChipStep::Set { what, value }, at) => match at {
-            ChipPlace::Pwm(_) => return Err(error("a channel is set by the module".into())),
+            ChipPlace::Pwm(line) => {
+                let now_us = board.time_us();
+                let device = board.pwm_device(line);
+                device.ok_or_else(|| error(NO_LOAD.into()))?.set(what, value, now_us).map_err(error)?;
+            }
             ChipPlace::Uart(row) if what == "receive" => {
                 let bytes = bytes_of(value).ok_or_else(|| error(UNFIT_BYTES.into()))?;
                 board.receive(&row, &bytes);
             }
-            ChipPlace::Uart(_) => return Err(error("it has `receive`".into())),
+            ChipPlace::Uart(row) => {
+                let device = board.uart_device(row.port_number());
+                device.ok_or_else(|| error(NO_PEER.into()))?.set(what, value).map_err(error)?;
+            }
             ChipPlace::I2c { bus, address } => {
                 board.device(bus, address).ok_or_else(not_connected)?.set(what, value).map_err(error)?;
             }
@@ -391,10 +403,15 @@ fn device(sim: &mut Sim, name: &str, at: ChipPlace, step: &ChipStep) -> Result<(
                         (format!("{name} sent {value}"), format!("it sent 0x{}", hex(&found)))
                     });
                 }
-                ChipPlace::Uart(_) => None,
+                ChipPlace::Uart(row) => board.uart_device(row.port_number()).and_then(|peer| peer.get(what)),
                 ChipPlace::Pwm(line) => {
-                    let wave = board.wave(line).ok_or_else(|| error("it was not set yet".into()))?;
-                    wave.get(what)
+                    let now_us = board.time_us();
+                    let found = board.pwm_device(line).and_then(|load| load.get(what, now_us));
+                    match (found, board.wave(line)) {
+                        (Some(found), _) => Some(found),
+                        (None, Some(wave)) => wave.get(what),
+                        (None, None) => return Err(error("it was not set yet".into())),
+                    }
                 }
                 ChipPlace::I2c { bus, address } => {
                     board.device(bus, address).ok_or_else(not_connected)?.get(what)
@@ -427,6 +444,12 @@ fn hex(bytes: &[u8]) -> String {
 
 /// What helps where a step asks for a chip that is not there.
 const NOT_CONNECTED: &str = "nothing is connected there: `connect` a chip first";
+
+/// The same for a PWM channel, which only the module sets.
+const NO_LOAD: &str = "the module sets a channel: `connect` a servo or a fan to set something of that";
+
+/// The same for a serial port.
+const NO_PEER: &str = "it has `receive`, and what a device has that is connected: `connect` one first";
 
 /// Returns whether a place `file:line:column` is this line of a file with this path, or with this end of its
 /// path.

@@ -22,6 +22,7 @@ use xmap_image::{ExportId, Image, OwnedImage};
 
 use crate::Arguments;
 
+pub(crate) use chips::places;
 pub use chips::{Chip, ChipPlace, ChipStep};
 pub use error::{ScriptError, ScriptErrorKind};
 pub use read::{MAX_STEPS, parse_args};

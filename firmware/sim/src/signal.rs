@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use xmap_boards::Line;
 
-use crate::Change;
+use crate::{Change, Traffic};
 
 /// The levels of one line over time.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,14 +21,22 @@ pub struct Signal {
 }
 
 /// Writes a VCD file (IEEE 1364, section 18) with one wire for each signal, in microseconds, that
-/// GTKWave opens.
+/// GTKWave opens. What buses carried is in it, decoded, as a variable of texts for each, which is an
+/// extension of the viewers: a text stands from the beginning of a transfer to its end, with `_` for each
+/// space.
 ///
 /// A level that changed twice within a microsecond, because a module does not wait between two
 /// stores, has both changes in the file; viewers show the last of them.
 ///
 /// # Errors
 /// Where `out` fails.
-pub fn write_vcd(out: impl Write, module: &str, signals: &[Signal], end_us: u64) -> io::Result<()> {
+pub fn write_vcd(
+    out: impl Write,
+    module: &str,
+    signals: &[Signal],
+    traffic: &[Traffic],
+    end_us: u64,
+) -> io::Result<()> {
     let mut vcd = vcd::Writer::new(out);
     vcd.version(concat!("xmap ", env!("CARGO_PKG_VERSION")))?;
     vcd.timescale(1, vcd::TimescaleUnit::US)?;
@@ -43,6 +51,14 @@ pub fn write_vcd(out: impl Write, module: &str, signals: &[Signal], end_us: u64)
         }
         wires.push(vcd.add_wire(1, &name)?);
     }
+    let mut texts = Vec::with_capacity(traffic.len());
+    for of in traffic {
+        let mut name = identifier(&of.name, "bus");
+        while !names.insert(name.clone()) {
+            name += "_bus";
+        }
+        texts.push(vcd.add_var(vcd::VarType::String, 1, &name, None)?);
+    }
     vcd.upscope()?;
     vcd.enddefinitions()?;
 
@@ -51,25 +67,47 @@ pub fn write_vcd(out: impl Write, module: &str, signals: &[Signal], end_us: u64)
     for (wire, signal) in wires.iter().zip(signals) {
         vcd.change_scalar(*wire, signal.initial)?;
     }
+    for text in &texts {
+        vcd.change_string(*text, IDLE)?;
+    }
     vcd.end()?;
-    let mut changes: Vec<_> = wires
-        .iter()
-        .zip(signals)
-        .flat_map(|(wire, signal)| signal.changes.iter().map(|change| (*wire, change)))
-        .collect();
-    changes.sort_by_key(|(_, change)| (change.time_us, change.step));
+    let levels = wires.iter().zip(signals).flat_map(|(wire, signal)| {
+        signal.changes.iter().map(|change| (change.time_us, change.step, *wire, Now::Level(change.high)))
+    });
+    let carried = texts.iter().zip(traffic).flat_map(|(text, of)| {
+        let next = of.spans.iter().skip(1).map(|span| span.start_us).chain([u64::MAX]);
+        of.spans.iter().zip(next).flat_map(|(span, next_us)| {
+            let begin = (span.start_us, u32::MAX, *text, Now::Text(span.text.replace(' ', "_")));
+            let end = (span.end_us, u32::MAX, *text, Now::Text(IDLE.to_owned()));
+            std::iter::once(begin).chain((span.end_us < next_us && span.end_us < end_us).then_some(end))
+        })
+    });
+    let mut changes: Vec<_> = levels.chain(carried).collect();
+    changes.sort_by_key(|(time_us, step, ..)| (*time_us, *step));
     let mut now = 0;
-    for (wire, change) in changes {
-        if change.time_us != now {
-            now = change.time_us;
+    for (time_us, _, variable, value) in changes {
+        if time_us != now {
+            now = time_us;
             vcd.timestamp(now)?;
         }
-        vcd.change_scalar(wire, change.high)?;
+        match value {
+            Now::Level(high) => vcd.change_scalar(variable, high)?,
+            Now::Text(text) => vcd.change_string(variable, &text)?,
+        }
     }
     if end_us > now {
         vcd.timestamp(end_us)?;
     }
     vcd.flush()
+}
+
+/// The text of a bus that carries nothing.
+const IDLE: &str = "-";
+
+/// What a variable has from some time on.
+enum Now {
+    Level(bool),
+    Text(String),
 }
 
 /// A name as VCD takes it: printable ASCII without spaces.
@@ -83,6 +121,7 @@ fn identifier(name: &str, fallback: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Span;
     use vcd::{Command, Value};
 
     fn line(n: u8) -> Line {
@@ -106,13 +145,18 @@ mod tests {
             signal("button", 27, true, &[(120, 3, false)]),
             signal("button", 22, false, &[]),
         ];
+        let span = |start_us, end_us, text: &str| Span { start_us, end_us, text: text.into() };
+        let spans = vec![span(10, 30, "temp w 00 ok"), span(30, 120, "temp r 19 ok")];
+        let traffic = [Traffic { name: "i2c1".into(), spans }];
         let mut file = Vec::new();
-        write_vcd(&mut file, "hall 1", &signals, 500).unwrap();
+        write_vcd(&mut file, "hall 1", &signals, &traffic, 500).unwrap();
         let mut parser = vcd::Parser::new(file.as_slice());
         let header = parser.parse_header().unwrap();
         assert_eq!(header.timescale, Some((1, vcd::TimescaleUnit::US)));
         let code = |name: &str| header.find_var(&["hall_1", name]).unwrap().code;
         let (lamp, button, other) = (code("status_lamp"), code("button"), code("button_22"));
+        let bus = code("i2c1");
+        let text = |text: &str| Command::ChangeString(bus, text.into());
         let commands: Vec<Command> = parser.map(Result::unwrap).collect();
         let scalar = |id, high| Command::ChangeScalar(id, if high { Value::V1 } else { Value::V0 });
         assert_eq!(
@@ -123,12 +167,18 @@ mod tests {
                 scalar(lamp, false),
                 scalar(button, true),
                 scalar(other, false),
+                text("-"),
                 Command::End(vcd::SimulationCommand::Dumpvars),
                 scalar(lamp, true),
+                Command::Timestamp(10),
+                text("temp_w_00_ok"),
+                Command::Timestamp(30),
+                text("temp_r_19_ok"),
                 Command::Timestamp(120),
                 scalar(lamp, false),
                 scalar(button, false),
                 scalar(lamp, true),
+                text("-"),
                 Command::Timestamp(500),
             ]
         );

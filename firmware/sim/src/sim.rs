@@ -10,10 +10,12 @@ use xmap_image::{ExportId, Image, OwnedImage, PinMode, PinRow, VerifyError, Word
 use xmap_link::limits::MAX_MODULES;
 use xmap_link::{DeviceEvent, DeviceEventKind, Life, ModuleStatus, TrapReport};
 
+use crate::script::places;
 use crate::seen::SeenOps;
 use crate::value::Unfit;
 use crate::{
-    Access, ArgumentError, Arguments, Contention, EventKind, Shown, Signal, SimBoard, StepErrorKind, Value,
+    Access, ArgumentError, Arguments, ChipPlace, Contention, EventKind, Picture, Shown, Signal, SimBoard,
+    StepErrorKind, Value,
 };
 
 /// A panel on a simulated board.
@@ -84,8 +86,8 @@ pub struct Sim {
     /// The lines of the buses that they have devices on, each with its name and its level before the first
     /// transfer.
     bus_lines: Vec<(Line, String, bool)>,
-    /// The lines of their PWM channels, each with its name.
-    pwm_lines: Vec<(Line, String)>,
+    /// The names of their devices, channels and ports, and where these are.
+    devices: Vec<(String, ChipPlace)>,
     /// Whether one of them was without a manifest.
     bare: bool,
     /// The exports that were called or run as handlers: the beginnings of their images' hashes, and their
@@ -247,7 +249,7 @@ impl Sim {
                 let shown = device.board().ready().events;
                 let (told, trapped, traps, lines) = (0, 0, Vec::new(), Vec::new());
                 let (reached, reached_keys) = (BTreeSet::new(), BTreeSet::new());
-                let (bus_lines, pwm_lines, bare) = (Vec::new(), Vec::new(), false);
+                let (bus_lines, devices, bare) = (Vec::new(), Vec::new(), false);
                 let mut sim = Self {
                     device,
                     shown,
@@ -256,7 +258,7 @@ impl Sim {
                     traps,
                     lines,
                     bus_lines,
-                    pwm_lines,
+                    devices,
                     bare,
                     reached,
                     reached_keys,
@@ -321,11 +323,9 @@ impl Sim {
                 self.note_bus_line(line, format!("i2c{}_{what}", bus.number), true);
             }
         }
-        for row in image.pwm() {
-            if let Some(line) = row.line(image.board()).map(|of| of.line)
-                && self.pwm_lines.iter().all(|(known, _)| *known != line)
-            {
-                self.pwm_lines.push((line, image.pwm_name(row).to_owned()));
+        for (name, place) in places(image) {
+            if self.device_name(&place).is_none() {
+                self.devices.push((name.to_owned(), place));
             }
         }
         for row in image.uart() {
@@ -360,6 +360,20 @@ impl Sim {
         if self.bus_lines.iter().all(|(known, ..)| *known != line) {
             self.bus_lines.push((line, name, high));
         }
+    }
+
+    /// The name that a manifest gives the device, channel or port at a place.
+    pub(crate) fn device_name(&self, place: &ChipPlace) -> Option<&str> {
+        Some(&self.devices.iter().find(|(_, known)| known == place)?.0)
+    }
+
+    /// Returns what each display on an I2C bus shows, with its name in the manifest.
+    pub fn pictures(&self) -> Vec<(&str, Picture)> {
+        let shown = self.devices.iter().filter_map(|(name, place)| {
+            let ChipPlace::I2c { bus, address } = *place else { return None };
+            Some((name.as_str(), self.board().picture(bus, address)?))
+        });
+        shown.collect()
     }
 
     /// Returns what a line is called: `lamp (line 17)`, or `line 17`.
@@ -569,9 +583,14 @@ impl Sim {
             initial: *high,
             changes: of(*line),
         });
-        let channels = self.pwm_lines.iter().map(|(line, name)| {
-            let changes = self.board().wave_changes(*line);
-            Signal { name: name.clone(), line: *line, initial: false, changes }
+        let channels = self.devices.iter().filter_map(|(name, place)| {
+            let ChipPlace::Pwm(line) = *place else { return None };
+            Some(Signal {
+                name: name.clone(),
+                line,
+                initial: false,
+                changes: self.board().wave_changes(line),
+            })
         });
         signals.chain(buses).chain(channels).collect()
     }

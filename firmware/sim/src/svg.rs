@@ -3,7 +3,7 @@
 
 use std::fmt::Write;
 
-use crate::{Signal, time};
+use crate::{Signal, Traffic, time};
 
 /// Pixels of the whole picture, of its names and of a row.
 const WIDTH: f64 = 960.0;
@@ -12,19 +12,22 @@ const ROW: f64 = 30.0;
 /// Pixels of the axis below the rows, and of the margin around everything.
 const AXIS: f64 = 28.0;
 const MARGIN: f64 = 10.0;
+/// Pixels that a character takes at most.
+const CHARACTER: f64 = 7.5;
 /// Changes of a signal that are drawn: more than these are one grey stretch each to the eye.
 const MOST_CHANGES: usize = 20_000;
 
-/// Draws signals from time zero to `end_us`. Without signals it is an empty picture.
+/// Draws signals, and below them what buses carried, from time zero to `end_us`. Without any it is an empty
+/// picture.
 ///
 /// # Examples
 ///
 /// ```
-/// let svg = xmap_sim::svg(&[], 0);
+/// let svg = xmap_sim::svg(&[], &[], 0);
 /// assert!(svg.starts_with("<svg ") && svg.ends_with("</svg>\n"));
 /// ```
-pub fn svg(signals: &[Signal], end_us: u64) -> String {
-    let height = MARGIN * 2.0 + ROW * signals.len() as f64 + AXIS;
+pub fn svg(signals: &[Signal], traffic: &[Traffic], end_us: u64) -> String {
+    let height = MARGIN * 2.0 + ROW * (signals.len() + traffic.len()) as f64 + AXIS;
     let (left, right) = (MARGIN + LABEL, WIDTH - MARGIN);
     // A run in which no time passes has one column all the same.
     let scale = (right - left) / end_us.max(1) as f64;
@@ -32,6 +35,7 @@ pub fn svg(signals: &[Signal], end_us: u64) -> String {
     let mut text = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" font-family=\"monospace\" \
          font-size=\"12\">\n<style>.l{{fill:none;stroke:#2a7;stroke-width:1.5}}.t{{fill:#333}}.g{{stroke:#8883}}\
+         .b{{fill:#2a73;stroke:#2a7}}\
          @media(prefers-color-scheme:dark){{.t{{fill:#ddd}}.l{{stroke:#5d9}}}}</style>\n"
     );
     for us in ticks(end_us) {
@@ -57,6 +61,29 @@ pub fn svg(signals: &[Signal], end_us: u64) -> String {
         _ = write!(path, "H{right:.1}");
         let changes = signal.changes.len();
         _ = writeln!(text, "<path class=\"l\" d=\"{path}\"><title>{name}: {changes} changes</title></path>");
+    }
+    for (n, of) in traffic.iter().enumerate() {
+        let top = MARGIN + ROW * (signals.len() + n) as f64;
+        let (upper, middle) = (top + 6.0, top + ROW / 2.0 + 4.0);
+        let height = ROW - 12.0;
+        let name = escaped(&of.name);
+        _ = writeln!(text, "<text class=\"t\" x=\"{MARGIN}\" y=\"{middle}\">{name}</text>");
+        for span in of.spans.iter().take(MOST_CHANGES) {
+            let from = x(span.start_us);
+            // A short transfer is seen all the same.
+            let width = (x(span.end_us) - from).max(1.0);
+            let what = escaped(&span.text);
+            let since = time(span.start_us);
+            _ = writeln!(
+                text,
+                "<rect class=\"b\" x=\"{from:.1}\" y=\"{upper}\" width=\"{width:.1}\" height=\"{height}\">\
+                 <title>{since}: {what}</title></rect>"
+            );
+            if span.text.chars().count() as f64 * CHARACTER < width {
+                let from = from + 3.0;
+                _ = writeln!(text, "<text class=\"t\" x=\"{from:.1}\" y=\"{middle}\">{what}</text>");
+            }
+        }
     }
     text + "</svg>\n"
 }
@@ -106,7 +133,12 @@ mod tests {
         let change = |time_us, high| Change { time_us, step: 1, line, high };
         let changes = vec![change(250, true), change(750, false)];
         let signal = Signal { name: "lamp <1>".into(), line, initial: false, changes };
-        let drawn = svg(&[signal], 1000);
+        let span = |start_us, end_us| crate::Span { start_us, end_us, text: "a<b w 00 ok".into() };
+        let traffic = Traffic { name: "i2c1".into(), spans: vec![span(0, 500), span(600, 601)] };
+        let drawn = svg(&[signal], &[traffic], 1000);
+        // The text stands where it has room, and is a tip of the pointer where it has none.
+        assert_eq!(drawn.matches(">a&lt;b w 00 ok</text>").count(), 1, "{drawn}");
+        assert_eq!(drawn.matches("a&lt;b w 00 ok</title></rect>").count(), 2, "{drawn}");
         assert!(drawn.contains("d=\"M160.0 34.0H357.5V16.0H752.5V34.0H950.0\""), "{drawn}");
         assert!(drawn.contains(">lamp &lt;1&gt; 17</text>") && drawn.contains(">1ms</text>"), "{drawn}");
     }

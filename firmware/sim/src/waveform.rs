@@ -7,12 +7,14 @@
 //!           0      20ms    40ms         1.04s
 //! ```
 //!
+//! A bus has a row of what it carried, decoded, as far as there is room.
+//!
 //! Time runs to the right. Each instant at which something changed begins a new column, also where
 //! two follow each other within a microsecond, so that a clock pulse without a wait is seen.
 //! Stretches of equal length get equal room, but a stretch much longer than the usual one is
 //! shortened and marked with `≈`.
 
-use crate::{Change, Signal};
+use crate::{Change, Signal, Traffic};
 
 const LOW: char = '▁';
 const HIGH: char = '▇';
@@ -42,14 +44,15 @@ struct Stretch {
     shortened: bool,
 }
 
-/// Draws signals from time zero to `end_us` in lines of at most `width` characters (more, if the
-/// terminal is too narrow for names and a few columns). Every line ends with a newline. Without
-/// signals there is nothing to draw, and the text is empty.
-pub fn draw(signals: &[Signal], end_us: u64, width: usize) -> String {
+/// Draws signals, and below them what buses carried, from time zero to `end_us` in lines of at most `width`
+/// characters (more, if the terminal is too narrow for names and a few columns). Every line ends with a
+/// newline. Without signals there is nothing to draw, and the text is empty.
+pub fn draw(signals: &[Signal], traffic: &[Traffic], end_us: u64, width: usize) -> String {
     if signals.is_empty() {
         return String::new();
     }
-    let label = signals.iter().map(|s| s.name.chars().count().min(NAME_CHARS)).max().unwrap_or(0);
+    let names = signals.iter().map(|s| &s.name).chain(traffic.iter().map(|of| &of.name));
+    let label = names.map(|name| name.chars().count().min(NAME_CHARS)).max().unwrap_or(0);
     let before = label + 4;
     let columns = width.saturating_sub(before).max(LEAST_COLUMNS);
     let stretches = lay_out(signals, end_us, columns);
@@ -61,6 +64,11 @@ pub fn draw(signals: &[Signal], end_us: u64, width: usize) -> String {
         let row = row(signal, &stretches);
         mixed |= row.contains(MIXED);
         text.push_str(&format!("{name:<label$} {:>2} {row}\n", signal.line.number()));
+    }
+    for of in traffic {
+        let row = carried(of, &stretches);
+        mixed |= row.contains(MIXED);
+        text.push_str(&format!("{:<label$}    {row}\n", shorten(&of.name)));
     }
     let (axis, times) = scale(&stretches, end_us);
     text.push_str(&format!("{:before$}{axis}\n{:before$}{times}\n", "", ""));
@@ -147,6 +155,38 @@ fn row(signal: &Signal, stretches: &[Stretch]) -> String {
     row.into_iter().collect()
 }
 
+/// The row of a bus: each text from where it begins on, cut where it ends or the next one begins.
+fn carried(of: &Traffic, stretches: &[Stretch]) -> String {
+    let width: usize = stretches.iter().map(|stretch| stretch.columns).sum();
+    let mut row = vec![' '; width];
+    // The column of a time: that of the last stretch which began by then.
+    let column = |time_us: u64| {
+        let begun = stretches.iter().take_while(|stretch| stretch.from.0 <= time_us);
+        let columns: usize = begun.clone().map(|stretch| stretch.columns).sum();
+        columns - begun.last().map_or(0, |stretch| stretch.columns)
+    };
+    let nexts = of.spans.iter().skip(1).map(|span| Some(span.start_us)).chain([None]);
+    let mut free = 0;
+    for (span, next_us) in of.spans.iter().zip(nexts) {
+        let (from, end) = (column(span.start_us), next_us.map_or(width, column));
+        if from < free || end <= from {
+            // Several in one column.
+            row.get_mut(from.min(width.saturating_sub(1))).into_iter().for_each(|cell| *cell = MIXED);
+            continue;
+        }
+        let fits = end - from > span.text.chars().count() || end == width;
+        let room = if fits { end - from } else { end - from - 1 };
+        let mut text: Vec<char> = span.text.chars().take(room).collect();
+        if text.len() < span.text.chars().count() {
+            text.pop();
+            text.push('…');
+        }
+        row[from..from + text.len()].copy_from_slice(&text);
+        free = from + text.len().max(1);
+    }
+    row.into_iter().collect::<String>().trim_end().to_owned()
+}
+
 /// The axis and the times below it.
 fn scale(stretches: &[Stretch], end_us: u64) -> (String, String) {
     let width: usize = stretches.iter().map(|stretch| stretch.columns).sum();
@@ -227,7 +267,7 @@ button 27 ▇▇▇▇▇▇▇▇▁▁▁▁▁▁▁▁▁▁▇▇▇▇▇�
           ┬───────┬─────────┬────────┬────────
           0       20ms      40ms     60ms 80ms
 ";
-        assert_eq!(draw(&signals, 80_000, 46), expected);
+        assert_eq!(draw(&signals, &[], 80_000, 46), expected);
     }
 
     #[test]
@@ -238,13 +278,13 @@ clock  4 ▁▁▁▇▇▇▁▁▁▇▇▇▁▁▁
          ┬──────────────
          0
 ";
-        assert_eq!(draw(&signals, 0, 40), expected);
+        assert_eq!(draw(&signals, &[], 0, 40), expected);
     }
 
     #[test]
     fn a_long_stretch_is_shortened_and_says_so() {
         let signals = [signal("a", 5, false, &[(10, 1), (20, 2), (1_000_000, 3), (1_000_010, 4)])];
-        let text = draw(&signals, 1_000_020, 45);
+        let text = draw(&signals, &[], 1_000_020, 45);
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines[0], "a  5 ▁▁▁▁▁▇▇▇▇▇▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▇▇▇▇▇▁▁▁▁▁▁");
         assert_eq!(lines[1].chars().filter(|c| *c == SHORTENED).count(), 1);
@@ -254,7 +294,7 @@ clock  4 ▁▁▁▇▇▇▁▁▁▇▇▇▁▁▁
     #[test]
     fn more_changes_than_columns_are_marked() {
         let changes: Vec<(u64, u32)> = (1..=100).map(|n| (u64::from(n), n)).collect();
-        let text = draw(&[signal("a", 5, false, &changes), signal("b", 6, true, &[])], 101, 25);
+        let text = draw(&[signal("a", 5, false, &changes), signal("b", 6, true, &[])], &[], 101, 25);
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines[0], format!("a  5 {}", "▒".repeat(20)));
         assert_eq!(lines[1], format!("b  6 {}", "▇".repeat(20)));
@@ -263,7 +303,7 @@ clock  4 ▁▁▁▇▇▇▁▁▁▇▇▇▁▁▁
 
     #[test]
     fn nothing_to_draw_is_no_text() {
-        assert_eq!(draw(&[], 100, 80), "");
+        assert_eq!(draw(&[], &[], 100, 80), "");
     }
 
     #[test]
@@ -293,7 +333,7 @@ clock  4 ▁▁▁▇▇▇▁▁▁▇▇▇▁▁▁
             let signals: Vec<Signal> =
                 changes.iter().enumerate().map(|(n, c)| signal("x", n as u8, n == 1, c)).collect();
             let end = events.last().map_or(0, |(t, _)| *t) + tail;
-            let text = draw(&signals, end, width);
+            let text = draw(&signals, &[], end, width);
             let columns = width.saturating_sub(5).max(LEAST_COLUMNS);
             for (line, signal) in text.lines().zip(&signals) {
                 let row: Vec<char> = line.chars().skip(5).collect();

@@ -36,7 +36,7 @@ fn a_script_asks_what_a_channel_has() {
     for (script, message) in [
         ("expect device lamp duty 1", "lamp duty 1: it is 0"),
         ("expect device lamp angle 1", "`lamp`: it has no `angle`"),
-        ("set lamp duty 1", "a channel is set by the module"),
+        ("set lamp duty 1", "the module sets a channel"),
         ("connect lamp tmp105", "a chip of the device's bus"),
         ("disturb lamp nack", "a device on an I2C bus"),
         ("restore lamp", "a device on an I2C bus"),
@@ -72,7 +72,7 @@ fn record_and_waveform_have_the_channel() {
     let flap = signals.iter().find(|signal| signal.name == "flap").unwrap();
     assert_eq!(flap.changes, []);
     let mut vcd = Vec::new();
-    write_vcd(&mut vcd, "stairs", &signals, sim.time_us()).unwrap();
+    write_vcd(&mut vcd, "stairs", &signals, &sim.traffic(), sim.time_us()).unwrap();
     let vcd = String::from_utf8(vcd).unwrap();
     assert!(vcd.contains(" lamp $end") && vcd.contains("#1251\n") && vcd.contains("#3500\n"), "{vcd}");
     assert_eq!(sim.board().wave_level(line(18)), Some(false));

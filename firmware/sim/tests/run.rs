@@ -183,7 +183,7 @@ fn signals_begin_behind_the_load() {
         signals.iter().map(|s| (s.name.as_str(), s.initial, s.changes.len())).collect();
     assert_eq!(summary, [("lamp", false, 1), ("wire", false, 0), ("button", true, 1)]);
     let mut file = Vec::new();
-    write_vcd(&mut file, "hall", &signals, sim.time_us()).unwrap();
+    write_vcd(&mut file, "hall", &signals, &sim.traffic(), sim.time_us()).unwrap();
     let mut parser = vcd::Parser::new(file.as_slice());
     let header = parser.parse_header().unwrap();
     assert!(header.find_var(&["hall", "lamp"]).is_some());

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use xmap_compiler::report::{How, Report};
-use xmap_sim::{Signal, escaped, svg, time};
+use xmap_sim::{Signal, Traffic, escaped, svg, time};
 
 /// The results of a run.
 #[derive(Clone, Copy, Debug)]
@@ -12,6 +12,8 @@ pub struct Run<'r> {
     pub title: &'r str,
     /// The levels of its lines.
     pub signals: &'r [Signal],
+    /// What its buses carried.
+    pub traffic: &'r [Traffic],
     /// When it ended, in microseconds.
     pub end_us: u64,
     /// The steps: when each began, its text, and what it did, line by line.
@@ -31,7 +33,7 @@ pub fn page(run: &Run<'_>) -> String {
     let mut text = format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<title>{title}</title>\n<style>{STYLE}</style>\n\
          <h1>{title}</h1>\n{}",
-        svg(run.signals, run.end_us)
+        svg(run.signals, run.traffic, run.end_us)
     );
     text += "<h2>Steps</h2>\n<table>\n";
     for (time_us, step, lines) in run.steps {

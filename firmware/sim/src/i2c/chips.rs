@@ -447,60 +447,8 @@ impl I2cDevice for Eeprom {
     }
 }
 
-/// A PCF8574: eight pins, each of which it drives low or lets go of.
-#[derive(Clone, Copy, Debug)]
-pub struct Pcf8574 {
-    /// Ones let go.
-    latch: u8,
-    /// What something outside pulls low, as zeros.
-    outside: u8,
-}
-
-impl Default for Pcf8574 {
-    fn default() -> Self {
-        Self { latch: 0xff, outside: 0xff }
-    }
-}
-
-impl I2cDevice for Pcf8574 {
-    fn start(&mut self, _: bool, _: u64) -> bool {
-        true
-    }
-
-    fn write(&mut self, byte: u8) -> bool {
-        self.latch = byte;
-        true
-    }
-
-    fn read(&mut self) -> u8 {
-        self.latch & self.outside
-    }
-
-    fn stop(&mut self, _: u64) {}
-
-    fn set(&mut self, what: &str, value: &str) -> Result<(), String> {
-        if what != "inputs" {
-            return Err("it has `inputs`: a zero is a pin that something pulls low".into());
-        }
-        self.outside = whole(value, 0xff).ok_or("`inputs` are 0 to 255")? as u8;
-        Ok(())
-    }
-
-    fn get(&self, what: &str) -> Option<String> {
-        match what {
-            "outputs" => Some(format!("{:#04x}", self.latch)),
-            "inputs" => Some(format!("{:#04x}", self.outside)),
-            _ => None,
-        }
-    }
-
-    fn copied(&self) -> Box<dyn I2cDevice> {
-        Box::new(*self)
-    }
-}
-
 /// A whole number up to `most`, decimal or hexadecimal.
-fn whole(text: &str, most: u64) -> Option<u64> {
+pub(super) fn whole(text: &str, most: u64) -> Option<u64> {
     let number = crate::value::parse_whole(text)?;
     u64::try_from(number).ok().filter(|number| *number <= most)
 }

@@ -3,6 +3,8 @@
 
 mod chips;
 mod controller;
+mod expanders;
+mod screen;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,9 +12,11 @@ use std::fmt;
 use tiny_mapper::{BusStatus, I2c};
 use xmap_image::I2cRow;
 
-pub use chips::{Eeprom, Pcf8574, RegisterFile, Rtc, Tmp105};
+pub use chips::{Eeprom, RegisterFile, Rtc, Tmp105};
+pub use expanders::{Mcp23017, Pca9552, Pcf8574};
+pub use screen::Screen;
 
-use crate::{EventKind, SimBoard};
+use crate::{EventKind, Picture, SimBoard};
 
 /// A device on a simulated bus: what each byte does to it. A device that is written for a test implements
 /// this; [`RegisterFile`] and the other chips are ready.
@@ -37,6 +41,11 @@ pub trait I2cDevice: fmt::Debug + Send + Sync {
 
     /// Returns something of the device; `None` where it has not that.
     fn get(&self, what: &str) -> Option<String>;
+
+    /// Returns what the device shows; `None` where it is no display.
+    fn picture(&self) -> Option<Picture> {
+        None
+    }
 
     /// Returns the same device once more, for a board that is copied.
     fn copied(&self) -> Box<dyn I2cDevice>;
@@ -140,6 +149,11 @@ impl SimBoard {
     /// The device at an address of a bus.
     pub fn device(&mut self, bus: u8, address: u8) -> Option<&mut dyn I2cDevice> {
         Some(&mut *self.buses.0.get_mut(&bus)?.devices.get_mut(&address)?.device)
+    }
+
+    /// Returns what the display at an address of a bus shows.
+    pub fn picture(&self, bus: u8, address: u8) -> Option<Picture> {
+        self.buses.0.get(&bus)?.devices.get(&address)?.device.picture()
     }
 
     /// Lets something go wrong at a clock of the next transfer on a bus, counted from 0: nine for each

@@ -6,8 +6,12 @@ use xmap_image::{Image, UartRow};
 use super::read::{nearest, time};
 use super::words::{Place, Words};
 use super::{Action, ScriptErrorKind};
-use crate::i2c::{Eeprom, I2cDevice, I2cFault, Pcf8574, RegisterFile, Rtc, Tmp105};
+use crate::i2c::{
+    Eeprom, I2cDevice, I2cFault, Mcp23017, Pca9552, Pcf8574, RegisterFile, Rtc, Screen, Tmp105,
+};
+use crate::pwm::{Fan, PwmDevice, Servo};
 use crate::spi::{Flash, Mcp3008, SpiDevice};
+use crate::uart::{ModbusSlave, UartDevice};
 use crate::value::parse_whole;
 
 /// The step of a device at an address of a bus.
@@ -78,14 +82,28 @@ pub enum Chip {
     Eeprom(usize),
     /// [`Pcf8574`].
     Pcf8574,
+    /// [`Mcp23017`].
+    Mcp23017,
+    /// [`Pca9552`].
+    Pca9552,
+    /// [`Screen::ssd1306`], with this many rows.
+    Ssd1306(u8),
+    /// [`Screen::ssd0303`].
+    Ssd0303,
     /// [`Mcp3008`], on an SPI bus.
     Mcp3008,
     /// [`Flash`] of the SPI buses, with this identification and this many bytes.
     Flash([u8; 3], usize),
+    /// [`Servo`], on a PWM channel.
+    Servo,
+    /// [`Fan`], on a PWM channel.
+    Fan,
+    /// [`ModbusSlave`], at a serial port.
+    Modbus,
 }
 
 /// The chips by their names.
-const CHIPS: [(&str, Chip); 20] = [
+const CHIPS: [(&str, Chip); 28] = [
     ("registers8", Chip::Bytes),
     ("registers16", Chip::Words),
     ("tmp105", Chip::Tmp105),
@@ -100,6 +118,14 @@ const CHIPS: [(&str, Chip); 20] = [
     ("24c256", Chip::Eeprom(32_768)),
     ("24c512", Chip::Eeprom(65_536)),
     ("pcf8574", Chip::Pcf8574),
+    ("mcp23017", Chip::Mcp23017),
+    ("pca9552", Chip::Pca9552),
+    ("ssd1306", Chip::Ssd1306(64)),
+    ("ssd1306-32", Chip::Ssd1306(32)),
+    ("ssd0303", Chip::Ssd0303),
+    ("servo", Chip::Servo),
+    ("fan", Chip::Fan),
+    ("modbus", Chip::Modbus),
     ("mcp3008", Chip::Mcp3008),
     // The identifications of the makers' data sheets, as QEMU has them.
     ("m25p80", Chip::Flash([0x20, 0x20, 0x14], 1 << 20)),
@@ -119,7 +145,11 @@ impl Chip {
             Self::Rtc => Box::new(Rtc::default()),
             Self::Eeprom(bytes) => Box::new(Eeprom::new(bytes)),
             Self::Pcf8574 => Box::new(Pcf8574::default()),
-            Self::Mcp3008 | Self::Flash(..) => return None,
+            Self::Mcp23017 => Box::new(Mcp23017::default()),
+            Self::Pca9552 => Box::new(Pca9552::default()),
+            Self::Ssd1306(rows) => Box::new(Screen::ssd1306(rows)),
+            Self::Ssd0303 => Box::new(Screen::ssd0303()),
+            _ => return None,
         })
     }
 
@@ -131,11 +161,27 @@ impl Chip {
             _ => return None,
         })
     }
+
+    /// Makes one for a PWM channel; `None` where it is for another bus.
+    pub fn pwm_device(self) -> Option<Box<dyn PwmDevice>> {
+        Some(match self {
+            Self::Servo => Box::new(Servo::default()),
+            Self::Fan => Box::new(Fan::default()),
+            _ => return None,
+        })
+    }
+
+    /// Makes one for a serial port; `None` where it is for another bus.
+    pub fn uart_device(self) -> Option<Box<dyn UartDevice>> {
+        Some(match self {
+            Self::Modbus => Box::new(ModbusSlave::default()),
+            _ => return None,
+        })
+    }
 }
 
-/// Reads a step that begins with this command; the device follows.
-pub(super) fn read(command: &str, image: &Image<'_>, words: &mut Words<'_>) -> Place<Action> {
-    let (column, name) = words.word("a device of the manifest")?;
+/// The devices, channels and ports that an image declares: their names, and where they are.
+pub(crate) fn places<'i>(image: &'i Image<'_>) -> impl Iterator<Item = (&'i str, ChipPlace)> + Clone {
     let i2c = image.i2c().iter().map(|row| {
         let at = ChipPlace::I2c { bus: row.bus_number(), address: row.address() };
         (image.i2c_name(row), at)
@@ -149,7 +195,13 @@ pub(super) fn read(command: &str, image: &Image<'_>, words: &mut Words<'_>) -> P
         Some((image.pwm_name(row), ChipPlace::Pwm(line)))
     });
     let uart = image.uart().iter().map(|row| (image.uart_name(row), ChipPlace::Uart(*row)));
-    let all = i2c.chain(spi).chain(pwm).chain(uart);
+    i2c.chain(spi).chain(pwm).chain(uart)
+}
+
+/// Reads a step that begins with this command; the device follows.
+pub(super) fn read(command: &str, image: &Image<'_>, words: &mut Words<'_>) -> Place<Action> {
+    let (column, name) = words.word("a device of the manifest")?;
+    let all = places(image);
     let Some((_, at)) = all.clone().find(|(known, _)| *known == name) else {
         let names = all.map(|(name, _)| name);
         let kind = ScriptErrorKind::Device { found: name.to_owned(), nearest: nearest(name, names) };
@@ -175,12 +227,13 @@ pub(super) fn read(command: &str, image: &Image<'_>, words: &mut Words<'_>) -> P
 
 fn chip(words: &mut Words<'_>, at: ChipPlace) -> Place<Chip> {
     const EXPECTED: &str = "a chip of the device's bus: tmp105, ds1338, 24c32, pcf8574, registers8, \
-                            registers16, mcp3008, m25p80 or another of docs/scripts.md";
+                            ssd1306, mcp3008, m25p80, servo, modbus or another of docs/scripts.md";
     let (column, word) = words.word(EXPECTED)?;
     let fits = |chip: Chip| match at {
         ChipPlace::I2c { .. } => chip.device().is_some(),
         ChipPlace::Spi { .. } => chip.spi_device().is_some(),
-        ChipPlace::Pwm(_) | ChipPlace::Uart(_) => false,
+        ChipPlace::Pwm(_) => chip.pwm_device().is_some(),
+        ChipPlace::Uart(_) => chip.uart_device().is_some(),
     };
     let found = CHIPS.iter().find(|(name, chip)| *name == word && fits(*chip)).map(|(_, chip)| *chip);
     found.ok_or_else(|| (column, ScriptErrorKind::Word { expected: EXPECTED, found: word.to_owned() }))

@@ -51,6 +51,9 @@ pub(super) struct Args {
     /// Write the waveform as a picture
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
+    /// Write what each display shows at the end, NAME.txt and NAME.png, into this folder
+    #[arg(long, value_name = "FOLDER")]
+    displays: Option<PathBuf>,
     /// Write waveform, steps and bounds as one page that opens anywhere
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
@@ -98,7 +101,7 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Done {
     write_trace(args, sim.board())?;
     if let Some(path) = &args.vcd {
         let mut bytes = Vec::new();
-        write_vcd(&mut bytes, loaded.image.manifest().module, &sim.signals(), sim.time_us())?;
+        write_vcd(&mut bytes, loaded.image.manifest().module, &sim.signals(), &sim.traffic(), sim.time_us())?;
         output::write_file(path, &bytes)?;
     }
     played
@@ -166,7 +169,15 @@ fn lines(text: &[u8]) -> Vec<String> {
 /// steps.
 fn write_pictures(args: &Args, sim: &Sim, loaded: &Loaded, script: &ScriptFile, mut rows: Vec<Row>) -> Done {
     if let Some(path) = &args.svg {
-        output::write_file(path, svg(&sim.signals(), sim.time_us()).as_bytes())?;
+        output::write_file(path, svg(&sim.signals(), &sim.traffic(), sim.time_us()).as_bytes())?;
+    }
+    if let Some(folder) = &args.displays {
+        // A folder that cannot be made has files that cannot be written, which says where and why.
+        _ = std::fs::create_dir_all(folder);
+        for (name, picture) in sim.pictures() {
+            output::write_file(&folder.join(format!("{name}.txt")), picture.to_string().as_bytes())?;
+            output::write_file(&folder.join(format!("{name}.png")), &picture.png())?;
+        }
     }
     let Some(path) = &args.html else { return Ok(()) };
     if args.plain || args.json {
@@ -175,11 +186,18 @@ fn write_pictures(args: &Args, sim: &Sim, loaded: &Loaded, script: &ScriptFile, 
         // What is wrong with it was said by the first run.
         _ = told(&mut again, loaded, script, &mut rows, &mut std::io::sink());
     }
-    let (header, signals) = (loaded.image.image().header(), sim.signals());
+    let header = loaded.image.image().header();
+    let (signals, traffic) = (sim.signals(), sim.traffic());
     let name = loaded.image.manifest().module;
     let title = format!("{name} version {} on {}", header.version, header.board.board().name);
-    let run =
-        Run { title: &title, signals: &signals, end_us: sim.time_us(), steps: &rows, report: &loaded.report };
+    let run = Run {
+        title: &title,
+        signals: &signals,
+        traffic: &traffic,
+        end_us: sim.time_us(),
+        steps: &rows,
+        report: &loaded.report,
+    };
     Ok(output::write_file(path, page(&run).as_bytes())?)
 }
 

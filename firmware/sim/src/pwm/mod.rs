@@ -1,5 +1,7 @@
 //! Simulated PWM channels: what each has, and its level over time, which is worked out when it is asked for.
 
+mod devices;
+
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -7,7 +9,28 @@ use tiny_mapper::Pwm;
 use xmap_boards::Line;
 use xmap_image::{FULL_DUTY, PwmRow};
 
+pub use devices::{Fan, Servo};
+
 use crate::{Change, EventKind, SimBoard};
+
+/// A device that a PWM channel drives. A device that is written for a test implements this; [`Servo`] and
+/// [`Fan`] are ready.
+pub trait PwmDevice: fmt::Debug + Send + Sync {
+    /// The channel has this from now on.
+    fn drive(&mut self, wave: &Wave, now_us: u64);
+
+    /// Sets something of the device from outside, as a script does (`set vent blocked true`).
+    ///
+    /// # Errors
+    /// Why the device has not that, or not that value.
+    fn set(&mut self, what: &str, value: &str, now_us: u64) -> Result<(), String>;
+
+    /// Returns something of the device as it is at this time; `None` where it has not that.
+    fn get(&self, what: &str, now_us: u64) -> Option<String>;
+
+    /// Returns the same device once more, for a board that is copied.
+    fn copied(&self) -> Box<dyn PwmDevice>;
+}
 
 /// What a PWM channel has from some moment on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,22 +71,50 @@ impl Wave {
     }
 }
 
-/// The channels that were set, by their lines, each with the time at which its periods began.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Channels(BTreeMap<Line, (Wave, u64)>);
+/// The channels of a board, by their lines.
+#[derive(Debug, Default)]
+pub(crate) struct Channels {
+    /// Those that were set, each with the time at which its periods began.
+    waves: BTreeMap<Line, (Wave, u64)>,
+    devices: BTreeMap<Line, Box<dyn PwmDevice>>,
+}
+
+impl Clone for Channels {
+    fn clone(&self) -> Self {
+        let devices = self.devices.iter().map(|(line, device)| (*line, device.copied()));
+        Self { waves: self.waves.clone(), devices: devices.collect() }
+    }
+}
 
 /// Edges of a channel that a waveform has at most: beyond, the line stays as it is.
 const MAX_EDGES: usize = 1 << 20;
 
 impl SimBoard {
+    /// Connects a device to the channel of a line, in the place of the one that is there.
+    pub fn attach_pwm(&mut self, line: Line, device: impl PwmDevice + 'static) {
+        self.attach_pwm_boxed(line, Box::new(device));
+    }
+
+    pub(crate) fn attach_pwm_boxed(&mut self, line: Line, mut device: Box<dyn PwmDevice>) {
+        if let Some(wave) = self.wave(line) {
+            device.drive(&wave, self.time_us());
+        }
+        self.pwm.devices.insert(line, device);
+    }
+
+    /// The device that the channel of a line drives.
+    pub fn pwm_device(&mut self, line: Line) -> Option<&mut dyn PwmDevice> {
+        Some(&mut **self.pwm.devices.get_mut(&line)?)
+    }
+
     /// Returns what the channel of a line has, once it was set.
     pub fn wave(&self, line: Line) -> Option<Wave> {
-        Some(self.pwm.0.get(&line)?.0)
+        Some(self.pwm.waves.get(&line)?.0)
     }
 
     /// The level of the line of a channel, once it was set.
     pub fn wave_level(&self, line: Line) -> Option<bool> {
-        let (wave, since_us) = self.pwm.0.get(&line)?;
+        let (wave, since_us) = self.pwm.waves.get(&line)?;
         Some(wave.is_high(self.time_us() - since_us))
     }
 
@@ -127,14 +178,17 @@ impl Pwm for SimBoard {
     fn set(&mut self, channel: &PwmRow, high_ns: u32) -> bool {
         let Some(line) = channel.line(self.gpio().board().id) else { return false };
         let wave = Wave { line: line.line, period_us: channel.period_us(), high_ns };
-        let before = self.pwm.0.get(&wave.line).copied();
+        let before = self.pwm.waves.get(&wave.line).copied();
         if before.is_some_and(|(before, _)| before == wave) {
             return true;
         }
         let now_us = self.time_us();
         let same = before.filter(|(before, _)| before.period_us == wave.period_us);
         let since_us = same.map_or(now_us, |(_, since_us)| since_us);
-        self.pwm.0.insert(wave.line, (wave, since_us));
+        self.pwm.waves.insert(wave.line, (wave, since_us));
+        if let Some(device) = self.pwm.devices.get_mut(&wave.line) {
+            device.drive(&wave, now_us);
+        }
         self.note_at(now_us, EventKind::Wave(wave));
         true
     }
