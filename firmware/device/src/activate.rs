@@ -100,7 +100,6 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
 
         let module = &mut self.modules[id];
         let (old, new) = module.both_mut();
-        let confirm_ms = new.declared().policy.confirm_ms;
         let board = &mut self.board;
         match (old.image().filter(|_| had), new.image()) {
             (Some(old), Some(new)) => change_lines(&old, &new, rests, board),
@@ -120,8 +119,7 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
                 let now_us = board.now_us();
                 module.turn();
                 module.previous = had;
-                let trial = had && confirm_ms != 0;
-                module.trial_us = trial.then(|| now_us.saturating_add(u64::from(confirm_ms) * 1000));
+                let trial = had && module.begin_trial(now_us);
                 self.run(id, cleared, had.then_some(rests), (&phases, false));
                 self.tell(id, if had { DeviceEventKind::Swapped } else { DeviceEventKind::Mounted });
                 if !trial {
@@ -159,15 +157,22 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
         if let (Some(new), Some(old)) = (module.active().image(), module.inactive().image()) {
             bring_back_lines(&new, &old, rests, &mut self.board);
         }
+        let on_trial = module.unproven;
         module.turn();
-        module.trial_us = None;
         // One that failed is not kept to go forward to.
         module.previous = why == RollbackReason::Asked;
+        if on_trial {
+            // Whoever goes forward again has not said that it is good.
+            module.begin_trial(self.board.now_us());
+        }
         self.tell(id, DeviceEventKind::RolledBack(why));
         self.wake(id, Some(cleared), (&phases, false));
         let module = &mut self.modules[id];
         if !module.previous {
-            module.inactive_mut().clear();
+            module.forget_previous();
+        }
+        if self.modules[id].trial_us.is_none() {
+            self.count_as_good(id);
         }
     }
 

@@ -79,6 +79,8 @@ pub(crate) struct Module<R: Ram> {
     /// Whether the active image failed its trial and stays all the same, as nothing may take its place. It
     /// never counts as good.
     pub(crate) failed: bool,
+    /// Whether the image of the other slot never counted as good: a host broke its trial off, or it failed.
+    pub(crate) unproven: bool,
     /// Whether the image before the active one is kept to go back to.
     pub(crate) previous: bool,
     /// Restarts since the module last ran for a while without a fault, and when the last one was.
@@ -102,6 +104,7 @@ impl<R: Ram> Module<R> {
             metrics: Metrics::default(),
             trial_us: None,
             failed: false,
+            unproven: false,
             previous: false,
             restarts: 0,
             restarted_us: 0,
@@ -149,7 +152,7 @@ impl<R: Ram> Module<R> {
 
     /// Forgets the image before the active one: nothing goes back to it, and nothing of it is reserved.
     pub(crate) fn forget_previous(&mut self) {
-        self.previous = false;
+        (self.previous, self.unproven) = (false, false);
         self.inactive_mut().clear();
     }
 
@@ -171,12 +174,20 @@ impl<R: Ram> Module<R> {
 
     /// Makes the other slot the active one: handles of the image before are stale from here on.
     pub(crate) fn turn(&mut self) {
+        self.unproven = self.trial_us.take().is_some() || self.failed;
         self.settle_counters();
         self.metrics.clear();
         self.active = 1 - (self.active & 1);
         self.generation = self.generation.wrapping_add(1);
         self.restarts = 0;
         (self.host_lost, self.failed) = (false, false);
+    }
+
+    /// Begins the trial of the active image. Returns whether it wants one.
+    pub(crate) fn begin_trial(&mut self, now_us: u64) -> bool {
+        let confirm_ms = self.policy().confirm_ms;
+        self.trial_us = (confirm_ms != 0).then(|| now_us.saturating_add(u64::from(confirm_ms) * 1000));
+        self.trial_us.is_some()
     }
 
     /// Takes what the active image has counted to the accounts, before it counts anew or rests.

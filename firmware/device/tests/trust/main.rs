@@ -178,6 +178,32 @@ fn a_version_counts_when_it_is_confirmed_and_nothing_older_comes_after_it() {
     swap(&mut device, 0, &sealed(&on_trial(8, 5, Confirm::Device))).unwrap().unwrap();
 }
 
+/// A host goes back in the middle of a trial and forward again: the image has not become good by that.
+#[test]
+fn an_image_whose_trial_was_broken_off_has_it_anew_when_it_comes_back() {
+    let mut device = running(&on_trial(7, 50, Confirm::Host));
+    let state = |device: &mut Own| {
+        let stored = device.stored(0).unwrap().on_trial;
+        (device.image(0).unwrap().header().version, device.status(0).unwrap().trial_ms > 0, stored)
+    };
+    swap(&mut device, 0, &sealed(&on_trial(9, 50, Confirm::Host))).unwrap().unwrap();
+    assert_eq!(state(&mut device), (9, true, true));
+    device.rollback(0).unwrap().unwrap();
+    assert_eq!(state(&mut device), (7, false, false));
+    device.rollback(0).unwrap().unwrap();
+    assert_eq!(state(&mut device), (9, true, true), "nobody has confirmed it");
+    // Nobody does: the one before comes back, and a version between them is not too old.
+    pass(&mut device, 60_000);
+    assert_eq!(state(&mut device), (7, false, false));
+    swap(&mut device, 0, &sealed(&on_trial(8, 50, Confirm::Host))).unwrap().unwrap();
+    // Back, forward and confirmed: now it counts, and goes forward without a trial.
+    device.rollback(0).unwrap().unwrap();
+    device.rollback(0).unwrap().unwrap();
+    device.confirm(0).unwrap();
+    assert_eq!(state(&mut device), (8, false, false));
+    assert_eq!(device.rollback(0).unwrap().unwrap_err().to_string(), "reject: rollback 7 < 8");
+}
+
 #[test]
 fn an_image_that_does_not_mount_does_not_count() {
     let mut device = running(&hall(7));
