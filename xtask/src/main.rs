@@ -36,6 +36,8 @@ enum Command {
     Fuzz(commands::fuzz::Arguments),
     /// Run the tests of the device's crates under Miri for a time
     Miri(commands::miri::Arguments),
+    /// Play worlds of a device, its hosts, its lines and its card, with faults: one number makes one again
+    Vopr(commands::vopr::Arguments),
     /// Pack the crates that are published
     Package(commands::package::Arguments),
     /// Set up, then run every check and test of the project
@@ -57,6 +59,7 @@ fn main() -> ExitCode {
         Command::Corpus(arguments) => commands::corpus::run(&arguments),
         Command::Fuzz(arguments) => commands::fuzz::run(&arguments),
         Command::Miri(arguments) => commands::miri::run(&arguments),
+        Command::Vopr(arguments) => commands::vopr::run(&arguments),
         Command::Package(arguments) => commands::package::run(&arguments),
         Command::Test => commands::test::run(),
     };

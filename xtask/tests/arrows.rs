@@ -116,6 +116,20 @@ const ARROWS: [(&str, &[&str]); 32] = [
         ],
     ),
     ("xmap-rig", &["tiny-mapper", "xmap-compiler", "xmap-device", "xmap-image", "xmap-link", "xmap-sim"]),
+    (
+        "xmap-vopr",
+        &[
+            "tiny-mapper",
+            "xmap-bodies",
+            "xmap-boards",
+            "xmap-device",
+            "xmap-image",
+            "xmap-link",
+            "xmap-sim",
+            "xmap-store",
+            "xmap-trust",
+        ],
+    ),
     // As in anybody's crate: by published names.
     ("example-client", &["xmap-client", "xmap-link"]),
     ("example-host-test", &[]),

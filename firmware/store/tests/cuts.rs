@@ -1,12 +1,9 @@
 //! A card loses power at every write of random histories: what was on it is there, or what was being written.
 //! `XMAP_HISTORIES=1000` is the long form.
 
-#[allow(dead_code)]
-mod card;
-
 use std::env;
 
-use card::{Card, Fault, Random};
+use xmap_bodies::card::{Card, Fault, Random};
 use xmap_store::{Place, RINGS, Store, StoreError};
 
 /// A record that a history writes.

@@ -1,9 +1,6 @@
 //! What a store does on a card that is well, and where it refuses.
 
-#[allow(dead_code)]
-mod card;
-
-use card::{Card, Fault};
+use xmap_bodies::card::{Card, Fault};
 use xmap_store::{
     AREA_SECTORS, Disk, HEADER_MAGIC, Header, META_BYTES, PARTITION_TYPE, Place, RINGS, Ring, Store,
     StoreError, area_sector, find_partition,

@@ -7,6 +7,8 @@
 
 #[cfg(feature = "mapper")]
 mod audit;
+#[cfg(feature = "store")]
+pub mod card;
 pub mod changes;
 #[cfg(feature = "compiler")]
 pub mod compiler;
@@ -16,6 +18,8 @@ mod generate;
 pub mod guard;
 #[cfg(feature = "mapper")]
 pub mod image;
+#[cfg(feature = "device")]
+pub mod invariants;
 #[cfg(feature = "link")]
 pub mod link;
 #[cfg(feature = "device")]

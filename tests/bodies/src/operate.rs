@@ -1,18 +1,19 @@
 //! A whole device at the end of the link, and hosts that ask for anything in any order.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use xmap_boards::{BoardId, Line, LineSet};
 use xmap_device::{Device, Identity, Recorder, Service, SlotMemory, Wire};
 use xmap_image::{
-    Confirm, Entry, Event, EventSource, Export as Row, ExportId, FaultPolicy, Function, HOOKS, ImageBuilder,
-    Keep, OnFault, OnOverrun, Op, PinMode, PinRow, Pull, Safe, Ty, limits, reseal,
+    Confirm, Entry, Event, EventSource, Export as Row, FaultPolicy, Function, ImageBuilder, Keep, OnFault,
+    OnOverrun, Op, PinMode, PinRow, Pull, Safe, Ty, limits, reseal,
 };
 use xmap_link::limits::{MAX_CHUNK, MAX_FRAME, MAX_MODULES};
 use xmap_link::*;
 use xmap_sim::{Heap, SimBoard};
 
 use super::entropy::Entropy;
+use super::invariants;
 
 const IDENTITY: Identity =
     Identity { board: 1, boot: Boot::Normal, features: 0, clock_hz: 1_000_000, firmware: "0" };
@@ -449,45 +450,8 @@ impl Bench {
             self.happened = page.first + page.entries.len() as u32;
             page = self.device.happened(self.happened);
         }
-        self.check_owners();
+        self.reached.side_by_side += u32::from(invariants::check_owners(&self.device) > 1);
         self.check_lines();
-    }
-
-    /// Checks that what the active images have is theirs alone. Written down a second time here: the device
-    /// has [`xmap_image::conflict`] for it.
-    fn check_owners(&mut self) {
-        let mut names = BTreeMap::new();
-        let mut keys = BTreeMap::new();
-        let mut edges = BTreeMap::new();
-        let mut declared: BTreeMap<u8, Vec<(u8, PinMode, Pull)>> = BTreeMap::new();
-        let mut running = 0;
-        for module in 0..MAX_MODULES as u8 {
-            running += u32::from(self.device.life(module) == Life::Running);
-            let Some(image) = self.device.image(module) else { continue };
-            let manifest = image.manifest().expect("an image that was admitted");
-            let other = names.insert(manifest.module.to_owned(), module);
-            assert_eq!(other, None, "module {module} has the name {}, too", manifest.module);
-            for id in (0..image.exports().len() as u16).map(ExportId) {
-                let key = image.key(id).expect("each export has a key");
-                if !HOOKS.contains(&key) {
-                    let other = keys.insert(key.to_owned(), module);
-                    assert!(other.is_none_or(|other| other == module), "{key}: {other:?} and {module}");
-                }
-            }
-            for line in manifest.events.iter().filter_map(|event| event.source.line()) {
-                let other = edges.insert(line, module);
-                assert!(other.is_none_or(|other| other == module), "edges of {line}: {other:?} and {module}");
-            }
-            for pin in image.pins() {
-                declared.entry(pin.line().number()).or_default().push((module, pin.mode(), pin.pull()));
-            }
-        }
-        for (line, of) in &declared {
-            let driven = of.iter().any(|(_, mode, _)| *mode != PinMode::In);
-            assert!(!driven || of.len() == 1, "line {line} is driven, and declared by {of:?}");
-            assert!(of.iter().all(|(.., pull)| *pull == of[0].2), "pulls of line {line}: {of:?}");
-        }
-        self.reached.side_by_side += u32::from(running > 1);
     }
 
     /// The lines of a module that runs are what it declares, and those of a module that rests are safe.
@@ -498,28 +462,7 @@ impl Bench {
             assert_eq!(access.value & !ours.bank(bank), 0, "{access}");
         }
         self.device.board_mut().port_mut().forget();
-        for module in 0..MAX_MODULES as u8 {
-            let life = self.device.life(module);
-            self.reached.resting += u32::from(life == Life::Faulted);
-            let pins: Vec<PinRow> = self.device.image(module).map_or_else(Vec::new, |i| i.pins().to_vec());
-            let board = self.device.board_mut().port_mut();
-            for pin in pins {
-                let (drives, high) = (board.is_output(pin.line()), board.is_high(pin.line()));
-                let right = match (life, pin.mode(), pin.safe()) {
-                    (Life::Running, PinMode::Out, _) => drives,
-                    (_, PinMode::In, _) => !drives,
-                    (Life::Faulted, PinMode::Out, Safe::Low) => drives && !high,
-                    (Life::Faulted, PinMode::Out, Safe::High) => drives && high,
-                    (Life::Faulted, PinMode::Out, Safe::Hold) => drives,
-                    (Life::Faulted, PinMode::InOut, Safe::Low) => !drives || !high,
-                    (Life::Faulted, PinMode::InOut, Safe::High) => !drives || high,
-                    (Life::Faulted, PinMode::Out | PinMode::InOut, Safe::Float) => !drives,
-                    (Life::Faulted, PinMode::Any, _) => !drives,
-                    _ => true,
-                };
-                assert!(right, "module {module} is {life:?}, {pin:?}: drives {drives}, high {high}");
-            }
-        }
+        self.reached.resting += invariants::check_lines(&mut self.device);
     }
 }
 

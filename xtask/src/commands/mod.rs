@@ -15,3 +15,4 @@ pub(crate) mod peers;
 pub(crate) mod qemu;
 pub(crate) mod setup;
 pub(crate) mod test;
+pub(crate) mod vopr;

@@ -56,6 +56,7 @@ pub(crate) fn run() -> Result<()> {
     // With the same features as the lints and the tests before, so that nothing is compiled twice.
     let tests = ["test", "-p", "xmap-tools", "-p", "xmap-tests"];
     let emulated = ["--test", "emulator", "--test", "linux"];
+    step("worlds with faults", || super::vopr::run(&super::vopr::Arguments::default()))?;
     step("tests in the emulator", || open(&[&tests[..], &emulated, &EMULATOR].concat()))?;
     step("one trace on three targets", || open(&[&tests[..], &["--test", "matrix"], &EMULATOR].concat()))?;
     step("figures", super::bench::check)?;

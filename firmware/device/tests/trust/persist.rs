@@ -1,10 +1,6 @@
 //! What a restart brings back from a card, wherever the power was cut.
 
-#[path = "../../../store/tests/card/mod.rs"]
-#[allow(dead_code)]
-mod card;
-
-use card::{Card, Fault, Random};
+use xmap_bodies::card::{Card, Fault, Random};
 use xmap_device::{
     Fate, Keeper, Memory, Mounting, Owned, REFILL_US, Remembered, SCRATCH_WORDS, Starts, Tried,
     UNCLEAN_STARTS, WRITES_A_DAY,

@@ -6,28 +6,31 @@ use xmap_store::{AREA_SECTORS, Disk, SECTOR, Sector, area_sector};
 
 /// Random numbers: the same ones for the same seed (xorshift64*).
 #[derive(Clone, Debug)]
-pub(crate) struct Random(u64);
+pub struct Random(u64);
 
 impl Random {
-    pub(crate) fn new(seed: u64) -> Self {
+    /// Numbers of a seed.
+    pub fn new(seed: u64) -> Self {
         Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
     }
 
-    pub(crate) fn next(&mut self) -> u64 {
+    /// Returns the next number.
+    pub fn next(&mut self) -> u64 {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
         self.0 ^= self.0 >> 27;
         self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
     }
 
-    pub(crate) fn below(&mut self, end: u64) -> u64 {
+    /// Returns a number below an end; 0 where that is 0.
+    pub fn below(&mut self, end: u64) -> u64 {
         (self.next() >> 16) % end.max(1)
     }
 }
 
 /// Why a card did nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fault {
+pub enum Fault {
     /// It has no power.
     Off,
     /// The sector is bad.
@@ -36,28 +39,30 @@ pub(crate) enum Fault {
 
 /// A card.
 #[derive(Clone, Debug)]
-pub(crate) struct Card {
+pub struct Card {
     /// What outlives a loss of power.
-    pub(crate) kept: BTreeMap<u32, Sector>,
+    pub kept: BTreeMap<u32, Sector>,
     /// What was written since the last flush.
     waiting: Vec<(u32, Sector)>,
     /// Sector writes until the power goes.
-    pub(crate) cut_after: Option<u64>,
-    pub(crate) off: bool,
-    pub(crate) random: Random,
+    pub cut_after: Option<u64>,
+    /// It has no power.
+    pub off: bool,
+    /// What decides what a cut leaves.
+    pub random: Random,
     /// Sectors that give an error when they are written.
-    pub(crate) bad: BTreeSet<u32>,
+    pub bad: BTreeSet<u32>,
     /// Sectors that give an error when they are read.
-    pub(crate) unreadable: BTreeSet<u32>,
+    pub unreadable: BTreeSet<u32>,
     /// Sectors that take a write without an error, and keep what they had.
-    pub(crate) deaf: BTreeSet<u32>,
+    pub deaf: BTreeSet<u32>,
     /// Sectors that were written.
-    pub(crate) writes: u64,
+    pub writes: u64,
 }
 
 impl Card {
     /// A card whose area was laid out.
-    pub(crate) fn new(seed: u64) -> Self {
+    pub fn new(seed: u64) -> Self {
         let mut card = Self::blank(seed);
         card.kept.insert(0, area_sector());
         card.kept.insert(128, area_sector());
@@ -65,7 +70,7 @@ impl Card {
     }
 
     /// A card with nothing on it.
-    pub(crate) fn blank(seed: u64) -> Self {
+    pub fn blank(seed: u64) -> Self {
         Self {
             kept: BTreeMap::new(),
             waiting: Vec::new(),
@@ -79,8 +84,20 @@ impl Card {
         }
     }
 
+    /// The power goes while nothing is written: of what was not flushed some is there, in any order.
+    pub fn lose_power(&mut self) {
+        let mut waiting = std::mem::take(&mut self.waiting);
+        while !waiting.is_empty() {
+            let (at, now) = waiting.swap_remove(self.random.below(waiting.len() as u64) as usize);
+            if self.random.below(2) == 0 {
+                self.kept.insert(at, now);
+            }
+        }
+        self.off = true;
+    }
+
     /// The power comes back.
-    pub(crate) fn on(&mut self) {
+    pub fn on(&mut self) {
         (self.off, self.cut_after) = (false, None);
     }
 
@@ -103,15 +120,8 @@ impl Card {
             }
             _ => torn.iter_mut().for_each(|byte| *byte = self.random.next() as u8),
         }
-        let mut waiting = std::mem::take(&mut self.waiting);
-        while !waiting.is_empty() {
-            let (at, now) = waiting.swap_remove(self.random.below(waiting.len() as u64) as usize);
-            if self.random.below(2) == 0 {
-                self.kept.insert(at, now);
-            }
-        }
+        self.lose_power();
         self.kept.insert(sector, torn);
-        self.off = true;
     }
 }
 
