@@ -1,4 +1,5 @@
-//! `cargo xtask vopr`: worlds of a device, its hosts, its lines and its card, with faults, under one seed each.
+//! `cargo xtask vopr`: worlds of a device, its hosts, its lines and its card, with faults, each made of one
+//! number.
 
 use std::process::Command;
 
