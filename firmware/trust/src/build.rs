@@ -5,7 +5,7 @@ use xmap_image::Image;
 
 use crate::policy::write_policy;
 use crate::seal::is_well_formed;
-use crate::{ModuleName, Origin, PublicKey, Seal, SealError, TrustPolicy};
+use crate::{FirmwareSeal, ModuleName, Origin, PublicKey, Seal, SealError, TrustPolicy};
 
 /// The secret half of a key: 32 random bytes (RFC 8032's seed). It is wiped when it goes, and has no text.
 pub struct SecretKey(SigningKey);
@@ -62,6 +62,22 @@ pub fn seal(image: &Image<'_>, origin: &str, key: &SecretKey) -> Result<Seal, Se
         signature: [0; 64],
     };
     Ok(seal.signed(key))
+}
+
+/// Returns the seal of a firmware for a board. `None` where it has 4 GiB or more.
+pub fn seal_firmware(firmware: &[u8], board: u16, version: u32, root: &SecretKey) -> Option<FirmwareSeal> {
+    let mut seal = FirmwareSeal {
+        board,
+        key: root.public().id(),
+        version,
+        bytes: firmware.len().try_into().ok()?,
+        hash: hmac_sha256::Hash::hash(firmware),
+        signature: [0; 64],
+    };
+    let bytes = seal.to_bytes();
+    let (message, _) = bytes.split_last_chunk::<64>()?;
+    seal.signature = root.sign(message);
+    Some(seal)
 }
 
 /// A policy with the root key's signature around it, in a buffer of the caller: the bytes of it that are

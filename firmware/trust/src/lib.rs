@@ -14,6 +14,7 @@
 #[cfg(feature = "build")]
 mod build;
 mod check;
+mod firmware;
 mod key;
 mod limits;
 mod ops;
@@ -23,8 +24,11 @@ mod reject;
 mod seal;
 
 #[cfg(feature = "build")]
-pub use build::{SecretKey, seal, sign_policy};
+pub use build::{SecretKey, seal, seal_firmware, sign_policy};
 pub use check::{Accepted, Allowed, authenticate, check, check_sealed};
+pub use firmware::{
+    FIRMWARE_FORMAT, FIRMWARE_MAGIC, FIRMWARE_SEAL_BYTES, FirmwareReject, FirmwareSeal, sealed_firmware,
+};
 pub use key::{KeyId, PublicKey};
 pub use limits::{Exceeded, Limit, LimitValues, Limits};
 pub use ops::class_of;
