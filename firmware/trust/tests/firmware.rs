@@ -22,14 +22,8 @@ fn the_owners_seal_is_taken_and_each_reason_has_its_number() {
     assert_eq!(check(&other), Err(FirmwareReject::UnknownKey));
     assert_eq!(other.check(None, BOARD, 7, 100), Ok(()), "a development device asks for no owner");
     assert_eq!(check(&FirmwareSeal { key: seal.key, ..other }), Err(FirmwareReject::BadSignature));
-    assert_eq!(
-        seal.check(Some(&owner), 2, 7, 100),
-        Err(FirmwareReject::Board { found: BOARD, own: 2 })
-    );
-    assert_eq!(
-        seal.check(Some(&owner), BOARD, 8, 100),
-        Err(FirmwareReject::Rollback { found: 7, have: 8 })
-    );
+    assert_eq!(seal.check(Some(&owner), 2, 7, 100), Err(FirmwareReject::Board { found: BOARD, own: 2 }));
+    assert_eq!(seal.check(Some(&owner), BOARD, 8, 100), Err(FirmwareReject::Rollback { found: 7, have: 8 }));
     assert_eq!(seal.check(Some(&owner), BOARD, 7, 7), Err(FirmwareReject::Length { found: 8, most: 7 }));
     let empty = seal_firmware(b"", BOARD, 7, &root).unwrap();
     assert_eq!(check(&empty), Err(FirmwareReject::Length { found: 0, most: 100 }));

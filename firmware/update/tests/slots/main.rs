@@ -1,0 +1,5 @@
+//! Two firmwares on a model of a card.
+
+mod card;
+mod cuts;
+mod fat;
