@@ -99,7 +99,9 @@ build() {
     ../buses/thermostat) c ../buses/thermostat thermostat -Os ;;
     ../buses/level) c ../buses/level level -Os ;;
     ../buses/flash) c ../buses/flash flash -Os ;;
-    stepper | modbus | pump | ../buses/settings | ../buses/dimmer | ../buses/meter) rust "$1" ;;
+    ../buses/chips) c ../buses/chips chips -Os ;;
+    stepper | modbus | pump | ../buses/settings | ../buses/dimmer | ../buses/meter | \
+        ../buses/chips_rust) rust "$1" ;;
     traffic) assemblyscript traffic ;;
     *)
         echo "build.sh: no panel '$1' is compiled" >&2
@@ -111,7 +113,8 @@ build() {
 all=
 [ $# -gt 0 ] || all=1
 [ $# -gt 0 ] || set -- lamp keypad demo hall64 shift595 stepper modbus traffic stairs pump garden \
-    ../buses/thermostat ../buses/settings ../buses/level ../buses/flash ../buses/dimmer ../buses/meter
+    ../buses/thermostat ../buses/settings ../buses/level ../buses/flash ../buses/dimmer ../buses/meter \
+    ../buses/chips ../buses/chips_rust
 for panel; do
     build "$panel"
     chmod 644 "$panel"/*.wasm

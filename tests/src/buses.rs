@@ -11,7 +11,7 @@ use xmap_image::Word;
 /// One folder of `tests/buses`.
 #[derive(Debug)]
 pub struct BusPanel {
-    /// The folder.
+    /// The folder of the script.
     dir: PathBuf,
     /// The image.
     pub words: Vec<Word>,
@@ -25,8 +25,18 @@ impl BusPanel {
     /// # Panics
     /// Where a file is missing, or is not what it should be.
     pub fn open(name: &str) -> Self {
-        let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("buses").join(name);
-        let manifest = Manifest::read(&dir.join("panel.toml")).unwrap_or_else(|error| panic!("{error}"));
+        Self::of(name, name)
+    }
+
+    /// Compiles the panel of a folder, which has the script and the trace of another.
+    ///
+    /// # Panics
+    /// As [`BusPanel::open`].
+    pub fn of(name: &str, script_of: &str) -> Self {
+        let folders = Path::new(env!("CARGO_MANIFEST_DIR")).join("buses");
+        let dir = folders.join(script_of);
+        let manifest =
+            Manifest::read(&folders.join(name).join("panel.toml")).unwrap_or_else(|error| panic!("{error}"));
         let wasm = fs::read(manifest.wasm_path()).unwrap_or_else(|error| panic!("{name}: {error}"));
         let words = compile(&manifest, &wasm).unwrap_or_else(|error| panic!("{error}")).words;
         let script = fs::read_to_string(dir.join("script.txt")).unwrap_or_else(|e| panic!("{name}: {e}"));

@@ -30,6 +30,56 @@ fn the_simulator_leaves_the_committed_traces() {
     }
 }
 
+/// Plays a panel's script. Returns its trace and the transfers on its buses.
+fn run_all(panel: &BusPanel) -> (String, Vec<String>, Sim) {
+    let mut sim = Sim::from_words(panel.words.clone()).unwrap();
+    let script = Script::parse(&panel.script, &sim.image()).unwrap_or_else(|error| panic!("{error}"));
+    let mut trace = String::new();
+    run(&mut sim, &script, &mut |shown| trace += &format!("{shown}\n"))
+        .unwrap_or_else(|error| panic!("{error}"));
+    let carried = sim.traffic().into_iter().flat_map(|of| of.spans).map(|span| span.text).collect();
+    (trace, carried, sim)
+}
+
+/// The drivers of both languages with their chips: the script says what each must do, both send the same
+/// bytes, and the display shows the committed picture.
+#[test]
+fn drivers_serve_their_chips() {
+    let (c, rust) = (BusPanel::open("chips"), BusPanel::of("chips_rust", "chips"));
+    let ((trace, carried, sim), other) = (run_all(&c), run_all(&rust));
+    let pictures = sim.pictures();
+    let [(name, picture)] = &pictures[..] else { panic!("one display: {pictures:?}") };
+    let shown = c.expected_path().with_file_name(format!("{name}.txt"));
+    if std::env::var_os("BLESS").is_some() {
+        fs::write(c.expected_path(), &trace).unwrap();
+        fs::write(&shown, picture.to_string()).unwrap();
+    }
+    assert_eq!(trace, c.expected());
+    assert_eq!(picture.to_string(), fs::read_to_string(shown).unwrap());
+    assert_eq!((trace, carried), (other.0, other.1), "C and Rust");
+}
+
+/// No driver is without its chip: each is part of the panels of the test above.
+#[test]
+fn every_driver_is_in_a_panel() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let names = |folder: &str| {
+        let files = fs::read_dir(root.join(folder)).unwrap().map(|file| file.unwrap().path());
+        files.map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let c = fs::read_to_string(root.join("tests/buses/chips/chips.c")).unwrap();
+    let rust = fs::read_to_string(root.join("tests/buses/chips_rust/src/lib.rs")).unwrap().to_lowercase();
+    let (headers, modules) = (names("guests/c/drivers"), names("guests/rust/src/drivers"));
+    assert!(headers.len() >= 13 && modules.len() >= 13, "{headers:?} {modules:?}");
+    for name in headers.iter().filter(|name| *name != "font") {
+        assert!(c.contains(&format!("drivers/{name}.h")), "{name}");
+        assert!(modules.contains(name), "{name} has no twin in Rust");
+    }
+    for name in modules.iter().filter(|name| !["mod", "font"].contains(&name.as_str())) {
+        assert!(rust.contains(&format!(" {name}")) && headers.contains(name), "{name}");
+    }
+}
+
 /// Plays a script on the thermostat, and returns its trace.
 fn played(script: &str) -> Result<String, String> {
     let mut sim = Sim::from_words(BusPanel::open("thermostat").words).unwrap();

@@ -94,7 +94,13 @@ mod abi {
     #[link(wasm_import_module = "i2c")]
     unsafe extern "C" {
         #[link_name = "write_read"]
-        pub(crate) fn i2c_write_read(device: i32, wptr: *const u8, wlen: usize, rptr: *mut u8, rlen: usize) -> i32;
+        pub(crate) fn i2c_write_read(
+            device: i32,
+            wptr: *const u8,
+            wlen: usize,
+            rptr: *mut u8,
+            rlen: usize,
+        ) -> i32;
     }
 
     // SAFETY: names and types are those of the guest ABI: `write` reads its range, `read` writes it.
@@ -119,7 +125,13 @@ mod abi {
     #[link(wasm_import_module = "spi")]
     unsafe extern "C" {
         #[link_name = "transfer"]
-        pub(crate) fn spi_transfer(device: i32, wptr: *const u8, wlen: usize, rptr: *mut u8, rlen: usize) -> i32;
+        pub(crate) fn spi_transfer(
+            device: i32,
+            wptr: *const u8,
+            wlen: usize,
+            rptr: *mut u8,
+            rlen: usize,
+        ) -> i32;
     }
 }
 
@@ -401,6 +413,7 @@ macro_rules! panic_is_trap {
 }
 
 mod arguments;
+pub mod drivers;
 mod lifecycle;
 
 pub use arguments::{Arguments, bytes, text};
