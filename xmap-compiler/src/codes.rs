@@ -375,7 +375,7 @@ codes! {
     ScriptImage = 809, "a step that the panel does not allow at this point",
         "Behind `unmount` nothing can be called. Behind `swap` the image that runs may have other exports; the device may \
          also have refused it, or have gone back to the one before after a trap in its trial.",
-        "`new.toml` was not swapped in: the image is for another board";
+        "`new.toml` was not loaded: the image is for another board";
     ScriptTrap = 810, "a trap that the test does not expect",
         "In `xmap test` a call or a handler that traps fails the test, unless the next step is an `expect trap`, or the \
          script has a trace beside it that has the trap.",

@@ -5,8 +5,8 @@ use std::fmt;
 
 use tiny_mapper::{CallError, LogLevel, Trap};
 use xmap_boards::Line;
-use xmap_device::{NotCalled, Unplaced};
-use xmap_image::{ExportId, Plain, Stamp};
+use xmap_device::{ModuleExport, NotCalled, Unplaced};
+use xmap_image::{Plain, Stamp};
 use xmap_link::Life;
 
 use crate::script::{Action, ChipPlace, ChipStep, Step, When};
@@ -161,8 +161,9 @@ impl<'p> Player<'p> {
     fn act(&mut self, sim: &mut Sim, step: &Step) -> Result<Acted, StepErrorKind> {
         let passed = |sim: &mut Sim, us| (None, sim.pass(us).map_err(StepErrorKind::Standstill));
         Ok(match &step.action {
-            Action::Call { name, export, args, results } => {
-                return self.call(sim, name, *export, args, results);
+            Action::Call { module, name, export, args, results } => {
+                let of = ModuleExport { module: *module, export: *export };
+                return self.call(sim, name, of, args, results);
             }
             Action::Level { line, high } => {
                 sim.board_mut().drive(*line, Some(*high)).map_err(StepErrorKind::Contention)?;
@@ -212,9 +213,9 @@ impl<'p> Player<'p> {
                 (None, holds_or(holds, || (format!("a message with {text:?}"), found())))
             }
             Action::Device { name, at, step } => (None, device(sim, name, *at, step)),
-            Action::Swap { file, image } => {
+            Action::Beside { module, file, image } | Action::Swap { module, file, image } => {
                 sim.device().heard();
-                let swapped = sim.swap(&image.image());
+                let swapped = sim.load_as(*module, &image.image());
                 let refused = |error: xmap_device::Failure| StepErrorKind::NotSwapped {
                     file: file.clone(),
                     why: error.to_string(),
@@ -224,7 +225,9 @@ impl<'p> Player<'p> {
             }
             Action::Reset => {
                 sim.device().heard();
-                sim.device().reset(0).map_err(|_| StepErrorKind::NoPanel)?;
+                for module in sim.modules() {
+                    sim.device().reset(module).map_err(|_| StepErrorKind::NoPanel)?;
+                }
                 passed(sim, 0)
             }
             Action::Unmount => {
@@ -232,7 +235,9 @@ impl<'p> Player<'p> {
                     return Err(StepErrorKind::NoPanel);
                 }
                 // A trap of `on_unmount` is among those that happened.
-                _ = sim.device().unload(0);
+                for module in sim.modules() {
+                    _ = sim.device().unload(module);
+                }
                 passed(sim, 0)
             }
             Action::LoseHost { us } => passed(sim, *us),
@@ -248,15 +253,13 @@ impl<'p> Player<'p> {
         &mut self,
         sim: &mut Sim,
         name: &str,
-        export: ExportId,
+        of: ModuleExport,
         args: &Arguments,
         results: &Option<Vec<String>>,
     ) -> Result<Acted, StepErrorKind> {
         // A swap in a loop, or an image that was taken back, has changed what runs.
-        if !sim.is_mounted() {
-            return Err(StepErrorKind::NoPanel);
-        }
-        let image = sim.image();
+        let Some(image) = sim.image_of(of.module) else { return Err(StepErrorKind::NoPanel) };
+        let export = of.export;
         let fits = image.find(name) == Some(export)
             && image.signature(export).is_some_and(|signature| signature.params().len() == args.raw.len());
         if !fits {
@@ -265,7 +268,7 @@ impl<'p> Player<'p> {
         let key = image.key(export).unwrap_or_default().to_owned();
         // A host asked for it.
         sim.device().heard();
-        let outcome = call(sim, name, export, args)?;
+        let outcome = call(sim, name, of, args)?;
         let passed = sim.pass(0).map_err(StepErrorKind::Standstill);
         self.outcomes.insert(key.clone(), outcome.clone());
         let held = match results {
@@ -462,13 +465,13 @@ fn is_place(place: &str, file: &str, line: u32) -> bool {
     ends && number.and_then(|number| number.parse().ok()) == Some(line)
 }
 
-fn call(sim: &mut Sim, name: &str, export: ExportId, args: &Arguments) -> Result<Shown, StepErrorKind> {
+fn call(sim: &mut Sim, name: &str, of: ModuleExport, args: &Arguments) -> Result<Shown, StepErrorKind> {
     let name = name.to_owned();
-    Ok(match sim.call_alone(export, args) {
+    Ok(match sim.call_alone(of, args) {
         Ok(values) => Shown::Returned { name, values },
         Err(NotCalled::Call(CallError::Trap(trap))) => Shown::Trapped { name, trap },
         Err(NotCalled::Unplaced(why)) => return Err(StepErrorKind::Unplaced { name, why }),
-        Err(_) if sim.status().life == Life::Faulted => Shown::Faulted { name },
+        Err(_) if sim.device().life(of.module) == Life::Faulted => Shown::Faulted { name },
         Err(error) => unreachable!("the script was checked against the image: {error:?}"),
     })
 }
@@ -529,7 +532,7 @@ pub enum StepErrorKind {
         /// Its time.
         time_us: u64,
     },
-    /// The device does not run an image that was to be swapped in.
+    /// The device does not run an image that was to be loaded.
     NotSwapped {
         /// Its file.
         file: String,
@@ -575,7 +578,7 @@ impl fmt::Display for StepErrorKind {
             Self::NeverCame { time_us } => {
                 write!(f, "the script ends before {}, when this was to happen", time(*time_us))
             }
-            Self::NotSwapped { file, why } => write!(f, "`{file}` was not swapped in: {why}"),
+            Self::NotSwapped { file, why } => write!(f, "`{file}` was not loaded: {why}"),
             Self::OtherImage { name } => {
                 write!(f, "the image that runs by now has no export `{name}` with these parameters")
             }

@@ -47,6 +47,8 @@ pub struct Step {
 pub enum Action {
     /// Calls an export.
     Call {
+        /// The module that has it.
+        module: u8,
         /// The export, as the script names it.
         name: String,
         /// The export.
@@ -138,16 +140,27 @@ pub enum Action {
         /// What is done.
         step: ChipStep,
     },
-    /// Puts another image in the place of the one that runs.
-    Swap {
+    /// Loads another panel beside those that run, as the next module of the device.
+    Beside {
+        /// The module that it becomes.
+        module: u8,
         /// The file, as the script names it.
         file: String,
         /// The image.
         image: OwnedImage,
     },
-    /// Loads the module anew, as a host can ask for.
+    /// Puts another image in the place of the one that runs.
+    Swap {
+        /// The module: the one whose panel has the same name, else the first.
+        module: u8,
+        /// The file, as the script names it.
+        file: String,
+        /// The image.
+        image: OwnedImage,
+    },
+    /// Loads all modules anew, as a host can ask for.
     Reset,
-    /// Ends the panel: `on_unmount`, then the safe states.
+    /// Ends all panels: `on_unmount`, then the safe states.
     Unmount,
     /// Lets time pass until the module has given up its host.
     LoseHost {
@@ -207,20 +220,20 @@ impl Script {
     /// known only when the step runs.
     pub fn parse(text: &str, image: &Image<'_>) -> Result<Self, ScriptError> {
         let mut none = |_: &str| Err("this script is played without files".to_owned());
-        Self::read(text, image, &mut none).map_err(|mut errors| errors.swap_remove(0))
+        Self::read(text, &[*image], &mut none).map_err(|mut errors| errors.swap_remove(0))
     }
 
-    /// Reads a script and checks all of it against an image, and behind each `swap` against the one that
-    /// `open` gives for its file.
+    /// Reads a script and checks all of it against the images that run, by the numbers of their modules, and
+    /// behind each `swap` and `beside` against the one that `open` gives for its file.
     ///
     /// # Errors
     /// Every mistake, in the order of the text; at least one.
     pub fn read(
         text: &str,
-        image: &Image<'_>,
+        images: &[Image<'_>],
         open: &mut dyn FnMut(&str) -> Result<OwnedImage, String>,
     ) -> Result<Self, Vec<ScriptError>> {
-        read::read(text, image, open).map(|steps| Self { steps })
+        read::read(text, images, open).map(|steps| Self { steps })
     }
 
     /// The steps, in the order of the text.

@@ -74,6 +74,8 @@ use crate::{
 #[derive(Debug)]
 pub struct Sim {
     device: Device<Heap, SimBoard>,
+    /// Each op that runs is noted.
+    watched: bool,
     /// The place in the record up to which [`Sim::show_new`] has shown it.
     shown: usize,
     /// What happened up to where [`Sim::happened`] has told it, and [`Sim::new_traps`].
@@ -81,7 +83,7 @@ pub struct Sim {
     trapped: u32,
     /// Traps that [`Sim::new_traps`] has not shown yet: the device's own list is short.
     traps: Vec<(String, Trap)>,
-    /// The lines that the images of module 0 declared, each with its name.
+    /// The lines that the images declared, each with its name.
     lines: Vec<(Line, Option<String>)>,
     /// The lines of the buses that they have devices on, each with its name and its level before the first
     /// transfer.
@@ -252,6 +254,7 @@ impl Sim {
                 let (bus_lines, devices, bare) = (Vec::new(), Vec::new(), false);
                 let mut sim = Self {
                     device,
+                    watched,
                     shown,
                     told,
                     trapped,
@@ -282,9 +285,27 @@ impl Sim {
     /// # Errors
     /// Why it does not run; the one before goes on then.
     pub fn swap(&mut self, image: &Image<'_>) -> Result<(), Failure> {
-        self.install(0, image)?;
+        self.load_as(0, image)
+    }
+
+    /// Loads an image as a module, beside what else runs or in its place.
+    ///
+    /// # Errors
+    /// Why it does not run; nothing has changed then.
+    pub fn load_as(&mut self, module: u8, image: &Image<'_>) -> Result<(), Failure> {
+        self.install(module, image)?;
         self.note_lines(image);
         Ok(())
+    }
+
+    /// The modules that have an image.
+    pub fn modules(&self) -> Vec<u8> {
+        (0..MAX_MODULES as u8).filter(|module| self.image_of(*module).is_some()).collect()
+    }
+
+    /// The image of a module.
+    pub fn image_of(&self, module: u8) -> Option<Image<'_>> {
+        self.device.image(module)
     }
 
     /// Returns which words of an image's code began an op that ran, where the simulation notes them. Direct
@@ -405,6 +426,8 @@ impl Sim {
     /// Why it does not run; nothing of the device has changed then.
     pub fn install(&mut self, module: u8, image: &Image<'_>) -> Result<(), Failure> {
         self.device.set_room(module, room(image));
+        // A slot with other memory knows nothing of it.
+        self.device.set_machine_code(self.watched);
         self.device.install(module, image.bytes())
     }
 
@@ -429,7 +452,7 @@ impl Sim {
             ArgumentError::Count { expected } => CallError::ArgumentCount { expected, given: args.len() },
             ArgumentError::Unfit { position, unfit } => CallError::Argument { position, unfit },
         })?;
-        let outcome = self.call_alone(id, &args);
+        let outcome = self.call_alone(ModuleExport { module: 0, export: id }, &args);
         self.advance(0);
         match outcome {
             Ok(results) => Ok(results),
@@ -449,7 +472,7 @@ impl Sim {
     /// As [`Sim::advance`].
     pub fn call_raw(&mut self, id: ExportId, args: &[u64]) -> Result<Vec<u64>, tiny_mapper::CallError> {
         let args = Arguments { raw: args.to_vec(), content: None };
-        let outcome = self.run_export(id, &args, &mut |_| {});
+        let outcome = self.run_export(ModuleExport { module: 0, export: id }, &args, &mut |_| {});
         self.advance(0);
         outcome.map_err(|error| match error {
             NotCalled::Call(error) => error,
@@ -458,23 +481,26 @@ impl Sim {
     }
 
     /// Calls an export; what falls due by it still waits.
-    pub(crate) fn call_alone(&mut self, id: ExportId, args: &Arguments) -> Result<Vec<Value>, NotCalled> {
+    pub(crate) fn call_alone(&mut self, of: ModuleExport, args: &Arguments) -> Result<Vec<Value>, NotCalled> {
         let mut bytes = Vec::new();
-        let raw = self.run_export(id, args, &mut |of| bytes.push(of.to_vec()))?;
-        let image = self.image();
-        let types: Vec<_> = image.signature(id).into_iter().flat_map(|of| of.results()).collect();
+        let raw = self.run_export(of, args, &mut |of| bytes.push(of.to_vec()))?;
+        let image = self.image_of(of.module);
+        let types: Vec<_> = image
+            .and_then(|image| image.signature(of.export))
+            .into_iter()
+            .flat_map(|of| of.results())
+            .collect();
         Ok(Value::of_results(&types, &raw, bytes))
     }
 
     fn run_export(
         &mut self,
-        id: ExportId,
+        export: ModuleExport,
         args: &Arguments,
         each: &mut dyn FnMut(&[u8]),
     ) -> Result<Vec<u64>, NotCalled> {
         let mut results = [0; limits::MAX_PARAMS];
-        self.reach(0, id);
-        let export = ModuleExport { module: 0, export: id };
+        self.reach(export.module, export.export);
         let count = match &args.content {
             None => self.device.call_reading(export, &args.raw, &mut results, each),
             Some(content) => {

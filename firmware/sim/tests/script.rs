@@ -161,7 +161,7 @@ fn blocks_are_played_again() {
     assert_eq!(play(&mut sim, script).unwrap().len(), 6);
     assert_eq!(sim.time_us(), 6000);
     let errors = |text: &str| {
-        let read = Script::read(text, &sim.image(), &mut |_| Err("no".into())).unwrap_err();
+        let read = Script::read(text, &[sim.image()], &mut |_| Err("no".into())).unwrap_err();
         read.into_iter().map(|error| (error.line, error.kind)).collect::<Vec<_>>()
     };
     assert_eq!(errors("end"), [(1, ScriptErrorKind::NoBlock)]);
@@ -178,7 +178,7 @@ fn every_mistake_is_found() {
     let sim = hall().sim();
     let text = "cal\nlevel lamp 1\npress button 5ms\nexpect lamp\nexpect trap fule\nlose host\n\
                 call add 1 2 -> \nswap x.xmap\nat 5 call lamp_on\nexpect log text\nexpect button -> 2";
-    let errors = Script::read(text, &sim.image(), &mut |_| Err("no such file".into())).unwrap_err();
+    let errors = Script::read(text, &[sim.image()], &mut |_| Err("no such file".into())).unwrap_err();
     let texts: Vec<String> = errors.iter().map(ToString::to_string).collect();
     let expected = [
         "line 1, column 1: `cal` is no command; the nearest is `call`",
@@ -188,7 +188,7 @@ fn every_mistake_is_found() {
         "line 5, column 13: no trap is called `fule`; the nearest is `fuel`",
         "line 6, column 1: the manifest does not say how long a host may be silent (`link_timeout_ms`)",
         "line 7, column 16: add has 1 result, 0 expected",
-        "line 8, column 6: `x.xmap` cannot be swapped in: no such file",
+        "line 8, column 6: `x.xmap` cannot be loaded: no such file",
         "line 9, column 6: expected `level`, `release` or `press`, found `call`",
         "line 10, column 12: expected a text in quotes, found `text`",
         "line 11, column 18: expected a bool: true, false, 1 or 0, found `2`",
@@ -223,11 +223,11 @@ fn another_image_is_swapped_in() {
         _ => Err("no such file".into()),
     };
     let text = "call lamp_on\nswap \"b c.xmap\"\nexpect lamp high\ncall zz_second -> 7";
-    let script = Script::read(text, &image, &mut open).unwrap();
+    let script = Script::read(text, &[image], &mut open).unwrap();
     run(&mut sim, &script, &mut |_| {}).unwrap();
     // The export is known behind the swap alone.
     let early =
-        Script::read("call zz_second\nswap \"b c.xmap\"", &hall().sim().image(), &mut open).unwrap_err();
+        Script::read("call zz_second\nswap \"b c.xmap\"", &[hall().sim().image()], &mut open).unwrap_err();
     assert!(matches!(early[..], [ref one] if one.line == 1), "{early:?}");
 }
 

@@ -9,7 +9,8 @@ use xmap_compiler::diagnostic::{Code, Diagnostic, Diagnostics, Place};
 use xmap_compiler::input::{self, Content};
 use xmap_compiler::manifest::Manifest;
 use xmap_compiler::map::SourceMap;
-use xmap_image::OwnedImage;
+use xmap_image::{OwnedImage, VerifyError};
+use xmap_trust::pieces;
 
 use crate::recipe;
 
@@ -137,12 +138,51 @@ pub fn panel(
     };
     if let Content::Image(bytes) = input::read(path)? {
         let image = OwnedImage::from_bytes(&bytes).map_err(invalid)?;
-        let mut map = path.as_os_str().to_owned();
-        map.push(".map");
-        let map = std::fs::read_to_string(map).ok();
-        let map = map.and_then(|text| SourceMap::read(&text, &image.image()));
+        let map = map_beside(path, ".map", &image);
         return Ok((image, map));
     }
     let Compiled { words, map, .. } = build(path, None, note)?.compiled;
     Ok((OwnedImage::new(words).map_err(invalid)?, Some(map)))
+}
+
+/// The images of a panel or of a bundle, each with its map where there is one: as [`panel`], and of a bundle
+/// all of them, by the modules that they become.
+///
+/// # Errors
+/// Everything that is wrong with the input.
+pub fn panels(
+    path: &Path,
+    note: &mut dyn FnMut(Note<'_>),
+) -> Result<Vec<(OwnedImage, Option<SourceMap>)>, Diagnostics> {
+    let Content::Image(bytes) = input::read(path)? else { return Ok(vec![panel(path, note)?]) };
+    let images = bundled(&bytes).map_err(|error| {
+        let message = format!("{}: {error}", path.display());
+        Diagnostic::new(Code::ImageInvalid, Place::file(path), message)
+    })?;
+    if images.len() == 1 {
+        return Ok(vec![panel(path, note)?]);
+    }
+    let one = |(n, image): (usize, OwnedImage)| {
+        let map = map_beside(path, &format!(".{}.map", n + 1), &image);
+        (image, map)
+    };
+    Ok(images.into_iter().enumerate().map(one).collect())
+}
+
+/// The images of a bundle, without the seals behind them.
+pub(crate) fn bundled(bytes: &[u8]) -> Result<Vec<OwnedImage>, VerifyError> {
+    let (chunks, rest) = bytes.as_chunks::<4>();
+    if !rest.is_empty() {
+        return Err(VerifyError::Alignment);
+    }
+    let words: Vec<u32> = chunks.iter().map(|word| u32::from_le_bytes(*word)).collect();
+    pieces(&words).map(|piece| OwnedImage::new(piece?.image.to_vec())).collect()
+}
+
+/// The map of an image that stands beside it, unless it is another one's.
+fn map_beside(path: &Path, ending: &str, image: &OwnedImage) -> Option<SourceMap> {
+    let mut map = path.as_os_str().to_owned();
+    map.push(ending);
+    let text = std::fs::read_to_string(map).ok()?;
+    SourceMap::read(&text, &image.image())
 }

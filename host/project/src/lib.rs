@@ -27,7 +27,7 @@ mod treemap;
 pub use annotate::{Annotated, ExportLines, LineShare, Sources, percent, place};
 pub use begin::{Begun, Language, begin};
 pub use bindings::Bindings;
-pub use build::{Built, Note, build, panel};
+pub use build::{Built, Note, build, panel, panels};
 pub use describe::describe;
 pub use lines::Lines;
 pub use page::{Run, page};

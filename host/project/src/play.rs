@@ -43,16 +43,17 @@ pub struct For {
 }
 
 /// Plays a script. Where a trace stands beside it, the run is held against that, unless it is to be written.
+///
+/// `images` run as the modules of one device, by their places: those of a bundle, or one; each with its map.
 pub fn play(
-    image: &OwnedImage,
-    map: Option<&SourceMap>,
+    images: &[(OwnedImage, Option<SourceMap>)],
     panel: &Path,
     script: &Path,
     what: For,
     note: &mut dyn FnMut(Note<'_>),
 ) -> Played {
     let mut played = Played { script: script.to_path_buf(), ..Played::default() };
-    let done = run(image, map, panel, &mut played, what, note);
+    let done = run(images, panel, &mut played, what, note);
     played.failures.extend(done.err().into_iter().flat_map(|errors| errors.0));
     played
 }
@@ -68,14 +69,17 @@ fn trace_path(script: &Path) -> PathBuf {
 }
 
 fn run(
-    image: &OwnedImage,
-    map: Option<&SourceMap>,
+    images: &[(OwnedImage, Option<SourceMap>)],
     panel: &Path,
     played: &mut Played,
     what: For,
     note: &mut dyn FnMut(Note<'_>),
 ) -> Result<(), Diagnostics> {
-    let file = ScriptFile::read(&played.script, &image.image(), note)?;
+    let views: Vec<_> = images.iter().map(|(image, _)| image.image()).collect();
+    let maps = || images.iter().filter_map(|(_, map)| map.as_ref());
+    let file = ScriptFile::read(&played.script, &views, note)?;
+    let [(image, map), others @ ..] = images else { return Ok(()) };
+    let map = map.as_ref();
     let began = if what.lines { Sim::watched(image.clone()) } else { Sim::from_image(image.clone()) };
     let mut sim = match began {
         Ok(sim) => sim,
@@ -85,9 +89,15 @@ fn run(
             return Err(Diagnostic::new(Code::ImageInvalid, Place::file(panel), message).into());
         }
     };
+    for (module, (image, _)) in (1..).zip(others) {
+        sim.load_as(module, &image.image()).map_err(|error| {
+            let message = format!("{}, image {}: {error}", panel.display(), module + 1);
+            Diagnostic::new(Code::MountFailed, Place::file(panel), message)
+        })?;
+    }
     let mut trace = String::new();
     let mut show = |shown: xmap_sim::Shown| trace += &format!("{shown}\n");
-    let places = |trap: &tiny_mapper::Trap| traps::places(map.into_iter().chain(file.maps()), trap);
+    let places = |trap: &tiny_mapper::Trap| traps::places(maps().chain(file.maps()), trap);
     let mut player = Player::new(&mut sim, &mut show).with_places(&places);
     let mut ended = Ok(());
     for step in file.script().unrolled() {
@@ -108,8 +118,10 @@ fn run(
     }
     played.virtual_us = sim.time_us();
     played.reached = sim.reached().clone();
-    if let Some(map) = map.filter(|_| what.lines) {
-        played.lines = Lines::of(map, &sim.seen_ops(&image.image()));
+    for (image, map) in images.iter().filter(|_| what.lines) {
+        if let Some(map) = map {
+            played.lines.join(&Lines::of(map, &sim.seen_ops(&image.image())));
+        }
     }
     played.trace = trace;
     let trace = &played.trace;
@@ -122,17 +134,21 @@ fn run(
         Ok(kept) => played.failures.extend(difference(&path, &kept, trace)),
         Err(_) => {
             let trapped = player.unexpected();
-            played.failures.extend(trapped.iter().map(|trap| unexpected(&file, map, trap)));
+            played.failures.extend(trapped.iter().map(|trap| unexpected(&file, maps(), trap)));
         }
     }
     Ok(())
 }
 
-fn unexpected(file: &ScriptFile, map: Option<&SourceMap>, of: &Unexpected) -> Diagnostic {
+fn unexpected<'m>(
+    file: &'m ScriptFile,
+    maps: impl Iterator<Item = &'m SourceMap>,
+    of: &Unexpected,
+) -> Diagnostic {
     let Unexpected { line, name, trap } = of;
     let message = format!("{name} trap {}: {}", trap.code, traps::reason(trap));
     let error = Diagnostic::new(Code::ScriptTrap, file.place(*line), message);
-    let error = match traps::origin(map.into_iter().chain(file.maps()), trap) {
+    let error = match traps::origin(maps.chain(file.maps()), trap) {
         Some(origin) => error.note(Place::File(origin.to_string()), "it happened here"),
         None => error,
     };
@@ -171,19 +187,24 @@ pub struct Coverage {
 
 impl Coverage {
     /// Holds the keys that runs have reached against those that the image has.
-    pub fn of<'p>(image: &OwnedImage, played: impl IntoIterator<Item = &'p Played>) -> Self {
+    pub fn of<'p>(
+        images: &[(OwnedImage, Option<SourceMap>)],
+        played: impl IntoIterator<Item = &'p Played>,
+    ) -> Self {
         let reached: BTreeSet<&str> =
             played.into_iter().flat_map(|played| played.reached.iter().map(String::as_str)).collect();
-        let view = image.image();
-        let handlers: BTreeSet<u16> = image.manifest().events.iter().map(|event| event.export).collect();
         let mut coverage = Self::default();
-        for n in 0..view.exports().len() as u16 {
-            let key = view.key(xmap_image::ExportId(n)).unwrap_or_default();
-            if HOOKS.contains(&key) {
-                continue;
+        for (image, _) in images {
+            let view = image.image();
+            let handlers: BTreeSet<u16> = image.manifest().events.iter().map(|event| event.export).collect();
+            for n in 0..view.exports().len() as u16 {
+                let key = view.key(xmap_image::ExportId(n)).unwrap_or_default();
+                if HOOKS.contains(&key) {
+                    continue;
+                }
+                let list = if handlers.contains(&n) { &mut coverage.handlers } else { &mut coverage.exports };
+                list.push((key.to_owned(), reached.contains(key)));
             }
-            let list = if handlers.contains(&n) { &mut coverage.handlers } else { &mut coverage.exports };
-            list.push((key.to_owned(), reached.contains(key)));
         }
         coverage
     }

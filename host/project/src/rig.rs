@@ -156,7 +156,7 @@ impl Rig {
     #[track_caller]
     pub fn play(&mut self, script: &str) {
         let path = self.path.with_file_name("script");
-        let file = ScriptFile::parse(&path, script.to_owned(), &self.sim.image(), &mut |_| {});
+        let file = ScriptFile::parse(&path, script.to_owned(), &[self.sim.image()], &mut |_| {});
         let file = file.unwrap_or_else(|errors| panic!("{errors}"));
         let map = self.map.clone();
         let places = |trap: &Trap| traps::places(map.iter().chain(file.maps()), trap);

@@ -23,23 +23,27 @@ pub struct ScriptFile {
 }
 
 impl ScriptFile {
-    /// Reads a script and holds all of its lines against an image; `-` is the standard input. Panels that it
+    /// Reads a script and holds all of its lines against the images that run, by their modules; `-` is the standard input. Panels that it
     /// swaps in are compiled; their files are relative to the script's folder.
     ///
     /// # Errors
     /// Every line that is wrong, and what stops the reading.
-    pub fn read(path: &Path, image: &Image<'_>, note: &mut dyn FnMut(Note<'_>)) -> Result<Self, Diagnostics> {
+    pub fn read(
+        path: &Path,
+        images: &[Image<'_>],
+        note: &mut dyn FnMut(Note<'_>),
+    ) -> Result<Self, Diagnostics> {
         if path == Path::new("-") {
             let path = Path::new("standard input");
             let mut bytes = Vec::new();
             let read = std::io::stdin().lock().take(MAX_SCRIPT_BYTES).read_to_end(&mut bytes);
             read.map_err(|error| Diagnostic::reading(path, &error))?;
-            return Self::parse(path, input::text(path, bytes)?, image, note);
+            return Self::parse(path, input::text(path, bytes)?, images, note);
         }
         let bytes = input::read_at_most(path, MAX_SCRIPT_BYTES)?;
         match FileKind::of(path, &bytes) {
             FileKind::Script | FileKind::Text | FileKind::Empty | FileKind::Unknown | UTF_16 => {
-                Self::parse(path, input::text(path, bytes)?, image, note)
+                Self::parse(path, input::text(path, bytes)?, images, note)
             }
             _ => Err(not_this(Code::ScriptSyntax, path, &bytes, "a script").into()),
         }
@@ -52,7 +56,7 @@ impl ScriptFile {
     pub fn parse(
         path: &Path,
         text: String,
-        image: &Image<'_>,
+        images: &[Image<'_>],
         note: &mut dyn FnMut(Note<'_>),
     ) -> Result<Self, Diagnostics> {
         let source = Source::new(path.display().to_string(), text);
@@ -77,7 +81,7 @@ impl ScriptFile {
                 })
             })
         };
-        let script = Script::read(&source.text, image, &mut open);
+        let script = Script::read(&source.text, images, &mut open);
         match script {
             Ok(script) => Ok(Self { source, script, maps }),
             Err(errors) => Err(Diagnostics(errors.iter().map(|error| mistake(&source, error)).collect())),
@@ -132,16 +136,17 @@ fn start_of(text: &str, at: usize) -> usize {
 
 fn mistake(source: &Arc<Source>, error: &ScriptError) -> Diagnostic {
     let code = match &error.kind {
-        ScriptErrorKind::Export { .. } => Code::ScriptName,
+        ScriptErrorKind::Export { .. } | ScriptErrorKind::Ambiguous { .. } => Code::ScriptName,
         ScriptErrorKind::Arguments { .. }
         | ScriptErrorKind::Argument { .. }
         | ScriptErrorKind::Results { .. }
         | ScriptErrorKind::Result { .. } => Code::ScriptArgument,
         ScriptErrorKind::Line { .. } => Code::ScriptLine,
         ScriptErrorKind::Output { .. } => Code::ScriptContention,
-        ScriptErrorKind::Unmounted { .. } | ScriptErrorKind::File { .. } | ScriptErrorKind::NoTimeout => {
-            Code::ScriptImage
-        }
+        ScriptErrorKind::Unmounted { .. }
+        | ScriptErrorKind::File { .. }
+        | ScriptErrorKind::Full
+        | ScriptErrorKind::NoTimeout => Code::ScriptImage,
         _ => Code::ScriptSyntax,
     };
     let start = start_of(&source.text, error.line);

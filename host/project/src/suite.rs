@@ -5,6 +5,9 @@ use std::path::{Path, PathBuf};
 
 use xmap_compiler::diagnostic::{Code, Diagnostic, Diagnostics, Place};
 use xmap_compiler::recognize::FileKind;
+use xmap_image::MAGIC;
+
+use crate::build::bundled;
 
 /// A panel and its scripts.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,7 +35,7 @@ pub fn find(paths: &[PathBuf]) -> Result<Vec<Panel>, Diagnostics> {
         let metadata = fs::metadata(path).map_err(|error| Diagnostic::reading(path, &error))?;
         if metadata.is_dir() {
             walk(path, &mut panels);
-        } else if is_manifest(path) {
+        } else if is_manifest(path) || is_image(path) {
             panels.push(of_manifest(path));
         } else {
             let manifest = of_script(path).ok_or_else(|| {
@@ -67,6 +70,17 @@ fn is_manifest(path: &Path) -> bool {
         && fs::read(path).is_ok_and(|bytes| FileKind::of(path, &bytes) == FileKind::Manifest)
 }
 
+/// Returns whether the file is an image, or a bundle of them.
+fn is_image(path: &Path) -> bool {
+    path.extension().is_some_and(|ending| ending == "xmap")
+        && fs::read(path).is_ok_and(|bytes| bytes.starts_with(&MAGIC))
+}
+
+/// Returns whether the file is a bundle of several images.
+fn is_bundle(path: &Path) -> bool {
+    is_image(path) && fs::read(path).is_ok_and(|bytes| bundled(&bytes).is_ok_and(|images| images.len() > 1))
+}
+
 fn entries(folder: &Path) -> Vec<PathBuf> {
     let entries = folder.read_dir().into_iter().flatten().flatten();
     let mut entries: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
@@ -84,6 +98,9 @@ fn manifests(folder: &Path) -> Vec<PathBuf> {
 
 fn walk(folder: &Path, panels: &mut Vec<Panel>) {
     panels.extend(manifests(folder).iter().map(|manifest| of_manifest(manifest)));
+    // What was linked has scripts of its own; an image of one panel has those of its manifest.
+    let linked = entries(folder).into_iter().filter(|path| is_bundle(path));
+    panels.extend(linked.map(|path| of_manifest(&path)).filter(|panel| !panel.scripts.is_empty()));
     for path in entries(folder) {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let is_link = fs::symlink_metadata(&path).is_ok_and(|metadata| metadata.is_symlink());
@@ -137,9 +154,13 @@ fn of_script(script: &Path) -> Option<PathBuf> {
         return main_of(&shorter(&folder, &up(&folder)));
     }
     let above = full.parent()?.file_name()?;
-    let named = format!("{name}.toml");
     let panel = shorter(&folder, &up(&up(&folder)));
-    (above == "tests").then(|| manifests(&panel).into_iter().find(|path| path.ends_with(&named)))?
+    let named = |ending: &str| {
+        let named = format!("{name}.{ending}");
+        move |path: &PathBuf| path.ends_with(&named)
+    };
+    let linked = || entries(&panel).into_iter().filter(|path| is_image(path)).find(named("xmap"));
+    (above == "tests").then(|| manifests(&panel).into_iter().find(named("toml")).or_else(linked))?
 }
 
 /// `hall/tests/..` as `hall`.

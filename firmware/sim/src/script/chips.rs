@@ -199,9 +199,9 @@ pub(crate) fn places<'i>(image: &'i Image<'_>) -> impl Iterator<Item = (&'i str,
 }
 
 /// Reads a step that begins with this command; the device follows.
-pub(super) fn read(command: &str, image: &Image<'_>, words: &mut Words<'_>) -> Place<Action> {
+pub(super) fn read(command: &str, images: &[Image<'_>], words: &mut Words<'_>) -> Place<Action> {
     let (column, name) = words.word("a device of the manifest")?;
-    let all = places(image);
+    let all = images.iter().flat_map(|image| places(image));
     let Some((_, at)) = all.clone().find(|(known, _)| *known == name) else {
         let names = all.map(|(name, _)| name);
         let kind = ScriptErrorKind::Device { found: name.to_owned(), nearest: nearest(name, names) };

@@ -4,6 +4,7 @@ use std::fmt;
 
 use xmap_boards::Line;
 use xmap_image::Ty;
+use xmap_image::limits::MAX_MODULES;
 
 use super::MAX_STEPS;
 use crate::value::expected;
@@ -141,6 +142,15 @@ pub enum ScriptErrorKind {
         /// In this line.
         line: usize,
     },
+    /// Several panels have an export or a line with this name.
+    Ambiguous {
+        /// The name.
+        found: String,
+        /// The names that say which.
+        keys: Vec<String>,
+    },
+    /// A device has no room for another panel.
+    Full,
     /// The manifest does not say how long a host may be silent.
     NoTimeout,
     /// An `end` without a `repeat`.
@@ -208,7 +218,11 @@ impl fmt::Display for ScriptErrorKind {
                 write!(f, "no trap is called `{found}`")?;
                 hint(f, nearest)
             }
-            Self::File { found, why } => write!(f, "`{found}` cannot be swapped in: {why}"),
+            Self::File { found, why } => write!(f, "`{found}` cannot be loaded: {why}"),
+            Self::Ambiguous { found, keys } => {
+                write!(f, "several panels have a `{found}`: say {}", keys.join(" or "))
+            }
+            Self::Full => write!(f, "a device has room for {MAX_MODULES} panels"),
             Self::Unmounted { line } => write!(f, "the panel was unmounted in line {line}"),
             Self::NoTimeout => {
                 f.write_str("the manifest does not say how long a host may be silent (`link_timeout_ms`)")

@@ -1,9 +1,13 @@
 //! Reads a script and holds each of its lines against the image that runs there.
 
+use std::collections::BTreeMap;
+
 use tiny_mapper::TrapCode;
 use xmap_boards::Line;
+use xmap_device::ModuleExport;
+use xmap_image::limits::MAX_MODULES;
 use xmap_image::units::{TIME, quantity};
-use xmap_image::{ExportId, Image, OwnedImage, PinMode, Signature, Stamp, Ty};
+use xmap_image::{ExportId, Image, Manifest, OwnedImage, PinMode, Signature, Stamp, Ty};
 
 use super::chips;
 use super::words::{Place, Words};
@@ -15,9 +19,9 @@ use crate::value::{Value, bytes, expected, parse_whole, unquoted};
 pub const MAX_STEPS: u64 = 1_000_000;
 
 /// The first word of each step.
-const COMMANDS: [&str; 20] = [
+const COMMANDS: [&str; 21] = [
     "call", "level", "release", "press", "advance", "at", "wait", "expect", "connect", "set", "disturb",
-    "restore", "swap", "reset", "unmount", "lose", "find", "repeat", "end", "clock",
+    "restore", "beside", "swap", "reset", "unmount", "lose", "find", "repeat", "end", "clock",
 ];
 
 type Open<'o> = dyn FnMut(&str) -> Result<OwnedImage, String> + 'o;
@@ -25,14 +29,18 @@ type Open<'o> = dyn FnMut(&str) -> Result<OwnedImage, String> + 'o;
 /// Reads all lines.
 pub(super) fn read(
     text: &str,
-    image: &Image<'_>,
+    images: &[Image<'_>],
     open: &mut Open<'_>,
 ) -> Result<Vec<Step>, Vec<ScriptError>> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let mut reader =
-        Reader { swapped: None, unmounted: None, blocks: vec![Block::default()], errors: Vec::new() };
+    let mut reader = Reader {
+        loaded: BTreeMap::new(),
+        unmounted: None,
+        blocks: vec![Block::default()],
+        errors: Vec::new(),
+    };
     for (n, line) in text.lines().enumerate() {
-        reader.line(n + 1, line, image, open);
+        reader.line(n + 1, line, images, open);
     }
     let mut blocks = reader.blocks;
     let mut errors = reader.errors;
@@ -59,24 +67,30 @@ struct Block {
 }
 
 struct Reader {
-    /// What the latest `swap` put in the place of the first image.
-    swapped: Option<OwnedImage>,
-    /// The line that unmounted the panel.
+    /// What steps have loaded, by the modules that they are.
+    loaded: BTreeMap<u8, OwnedImage>,
+    /// The line that unmounted the panels.
     unmounted: Option<usize>,
     blocks: Vec<Block>,
     errors: Vec<ScriptError>,
 }
 
 impl Reader {
-    fn line(&mut self, at: usize, line: &str, first: &Image<'_>, open: &mut Open<'_>) {
+    fn line(&mut self, at: usize, line: &str, first: &[Image<'_>], open: &mut Open<'_>) {
         let mut words = Words::new(line);
         let Some((column, command)) = words.next() else { return };
         let done = match command {
             "repeat" => self.repeat(at, column, &mut words),
             "end" => words.finish().and_then(|()| self.end().map_err(|kind| (column, kind))),
             _ => {
-                let swapped = self.swapped.as_ref().map(OwnedImage::image);
-                let line = OneLine { image: swapped.as_ref().unwrap_or(first), unmounted: self.unmounted };
+                let mut images: Vec<Image<'_>> = first.to_vec();
+                for (module, image) in &self.loaded {
+                    match images.get_mut(usize::from(*module)) {
+                        Some(before) => *before = image.image(),
+                        None => images.push(image.image()),
+                    }
+                }
+                let line = OneLine { images: &images, unmounted: self.unmounted };
                 line.action(column, command, &mut words, open)
                     .and_then(|action| self.push(at, action).map_err(|kind| (column, kind)))
             }
@@ -88,8 +102,8 @@ impl Reader {
 
     fn push(&mut self, at: usize, action: Action) -> Result<(), ScriptErrorKind> {
         match &action {
-            Action::Swap { image, .. } => {
-                self.swapped = Some(image.clone());
+            Action::Swap { module, image, .. } | Action::Beside { module, image, .. } => {
+                self.loaded.insert(*module, image.clone());
                 self.unmounted = None;
             }
             Action::Unmount => self.unmounted = Some(at),
@@ -134,7 +148,8 @@ impl Reader {
 
 /// What a line is held against.
 struct OneLine<'i> {
-    image: &'i Image<'i>,
+    /// The images that run, by their modules; at least one.
+    images: &'i [Image<'i>],
     unmounted: Option<usize>,
 }
 
@@ -175,14 +190,15 @@ impl OneLine<'_> {
                 Action::Expect { line, high, within_us: Some(time(words)?) }
             }
             "expect" => self.expect(words)?,
-            "connect" | "set" | "disturb" | "restore" => chips::read(command, self.image, words)?,
+            "connect" | "set" | "disturb" | "restore" => chips::read(command, self.images, words)?,
+            "beside" => self.beside(words, open)?,
             "swap" => self.swap(words, open)?,
             "reset" => Action::Reset,
             "unmount" => Action::Unmount,
             "lose" => {
                 words.exactly("host", "`host`")?;
-                let manifest = self.image.manifest().unwrap_or_default();
-                match manifest.policy.link_timeout_ms {
+                let timeout = |image: &Image<'_>| image.manifest().unwrap_or_default().policy.link_timeout_ms;
+                match self.images.iter().map(timeout).max().unwrap_or(0) {
                     0 => return Err((column, ScriptErrorKind::NoTimeout)),
                     ms => Action::LoseHost { us: u64::from(ms) * 1000 },
                 }
@@ -201,12 +217,29 @@ impl OneLine<'_> {
     }
 
     /// An export and its types.
-    fn export(&self, words: &mut Words<'_>) -> Place<(String, ExportId, Signature<'_>)> {
+    fn export(&self, words: &mut Words<'_>) -> Place<(String, ModuleExport, Signature<'_>)> {
         let (column, name) = words.word("the name of an export")?;
-        let known = self.image.find(name).and_then(|export| Some((export, self.image.signature(export)?)));
+        let find = |(module, image): (u8, &'_ Image<'_>)| {
+            let export = image.find(name)?;
+            Some((ModuleExport { module, export }, image.key(export)?.to_owned()))
+        };
+        let found: Vec<_> = (0..).zip(self.images).filter_map(find).collect();
+        // A key is of one module alone; a wasm name may be of several.
+        let known = found.iter().find(|(_, key)| key == name).or(match &found[..] {
+            [one] => Some(one),
+            [] => None,
+            [..] => {
+                let keys = found.into_iter().map(|(_, key)| key).collect();
+                return Err((column, ScriptErrorKind::Ambiguous { found: name.to_owned(), keys }));
+            }
+        });
+        let known =
+            known.and_then(|(of, _)| Some((*of, self.images[usize::from(of.module)].signature(of.export)?)));
         let Some((export, signature)) = known else {
-            let ids = (0..self.image.exports().len()).map(|n| ExportId(n as u16));
-            let names = ids.flat_map(|id| [self.image.name(id), self.image.key(id)]).flatten();
+            let names = self.images.iter().flat_map(|image| {
+                let ids = (0..image.exports().len()).map(|n| ExportId(n as u16));
+                ids.flat_map(|id| [image.name(id), image.key(id)]).flatten()
+            });
             let kind = ScriptErrorKind::Export { found: name.to_owned(), nearest: nearest(name, names) };
             return Err((column, kind));
         };
@@ -214,13 +247,13 @@ impl OneLine<'_> {
     }
 
     fn call(&self, words: &mut Words<'_>) -> Place<Action> {
-        let (name, export, signature) = self.export(words)?;
+        let (name, ModuleExport { module, export }, signature) = self.export(words)?;
         let (given, arrow) = words.before_arrow();
         let (columns, texts): (Vec<usize>, Vec<&str>) = given.into_iter().unzip();
         let args = parse_args(&name, signature, &texts)
             .map_err(|(n, kind)| (columns.get(n).copied().unwrap_or(words.end()), kind))?;
         let results = if arrow { Some(results(&name, signature, words)?) } else { None };
-        Ok(Action::Call { name, export, args, results })
+        Ok(Action::Call { module, name, export, args, results })
     }
 
     fn at(&self, words: &mut Words<'_>) -> Place<Action> {
@@ -250,9 +283,9 @@ impl OneLine<'_> {
         let second = words.peek_second();
         match words.peek() {
             _ if second == Some("->") => {
-                let (name, export, signature) = self.export(words)?;
+                let (name, ModuleExport { module, export }, signature) = self.export(words)?;
                 words.exactly("->", "`->`")?;
-                let key = self.image.key(export).unwrap_or_default().to_owned();
+                let key = self.images[usize::from(module)].key(export).unwrap_or_default().to_owned();
                 Ok(Action::ExpectResults { results: results(&name, signature, words)?, name, key })
             }
             Some("trap") if second.and_then(high).is_none() => trap(words),
@@ -264,7 +297,7 @@ impl OneLine<'_> {
             }
             Some("device") if second.and_then(high).is_none() => {
                 words.exactly("device", EXPECTED)?;
-                chips::read("expect", self.image, words)
+                chips::read("expect", self.images, words)
             }
             _ => {
                 let line = self.any_line(words, EXPECTED)?;
@@ -281,21 +314,38 @@ impl OneLine<'_> {
         }
     }
 
-    fn swap(&self, words: &mut Words<'_>, open: &mut Open<'_>) -> Place<Action> {
+    fn file(words: &mut Words<'_>, open: &mut Open<'_>) -> Place<(String, OwnedImage)> {
         let (column, word) = words.word("the file of a panel")?;
         let file = unquoted(word).unwrap_or_else(|| word.to_owned());
         match open(&file) {
-            Ok(image) => Ok(Action::Swap { file, image }),
+            Ok(image) => Ok((file, image)),
             Err(why) => Err((column, ScriptErrorKind::File { found: file, why })),
         }
+    }
+
+    fn swap(&self, words: &mut Words<'_>, open: &mut Open<'_>) -> Place<Action> {
+        let (file, image) = Self::file(words, open)?;
+        let name = |image: &Image<'_>| image.manifest().unwrap_or_default().module.to_owned();
+        let new = name(&image.image());
+        let module = self.images.iter().position(|image| name(image) == new).unwrap_or(0) as u8;
+        Ok(Action::Swap { module, file, image })
+    }
+
+    fn beside(&self, words: &mut Words<'_>, open: &mut Open<'_>) -> Place<Action> {
+        let column = words.end();
+        if self.images.len() == MAX_MODULES {
+            return Err((column, ScriptErrorKind::Full));
+        }
+        let (file, image) = Self::file(words, open)?;
+        Ok(Action::Beside { module: self.images.len() as u8, file, image })
     }
 
     /// A line that something outside may drive.
     fn input(&self, words: &mut Words<'_>, expected: &'static str) -> Place<Line> {
         let (column, word) = words.word(expected)?;
         let line = self.find(word).map_err(|kind| (column, kind))?;
-        let pin = self.image.pins().iter().find(|pin| pin.line() == line);
-        if pin.is_some_and(|pin| pin.mode() == PinMode::Out) {
+        let mut pins = self.images.iter().flat_map(|image| image.pins()).filter(|pin| pin.line() == line);
+        if pins.any(|pin| pin.mode() == PinMode::Out) {
             return Err((column, ScriptErrorKind::Output { line }));
         }
         Ok(line)
@@ -309,14 +359,28 @@ impl OneLine<'_> {
     /// The line that a word names: a pin of the manifest, else a number.
     fn find(&self, word: &str) -> Result<Line, ScriptErrorKind> {
         // Without a block that holds there are no names, and numbers still serve.
-        let manifest = self.image.manifest().unwrap_or_default();
-        let named = manifest.pins.iter().find(|pin| pin.name == word).map(|pin| pin.line);
+        let manifests: Vec<_> =
+            self.images.iter().map(|image| image.manifest().unwrap_or_default()).collect();
+        let pins = || manifests.iter().flat_map(|manifest| manifest.pins.iter());
+        let is_it = |module: &str, name: &str| {
+            name == word || word.strip_suffix(name).and_then(|of| of.strip_suffix('.')) == Some(module)
+        };
+        let of_panel = |manifest: &Manifest<'_>| {
+            let named = manifest.pins.iter().find(|pin| is_it(manifest.module, pin.name))?;
+            Some((named.line, format!("{}.{}", manifest.module, named.name)))
+        };
+        let found: Vec<(u8, String)> = manifests.iter().filter_map(of_panel).collect();
+        if found.iter().any(|(line, _)| *line != found[0].0) {
+            let keys = found.into_iter().map(|(_, name)| name).collect();
+            return Err(ScriptErrorKind::Ambiguous { found: word.to_owned(), keys });
+        }
+        let named = found.first().map(|(line, _)| *line);
         let number = || parse_whole(word).and_then(|n| u8::try_from(n).ok());
-        let board = self.image.board().board();
+        let board = self.images[0].board().board();
         named.or_else(number).and_then(|number| board.line(number)).ok_or_else(|| ScriptErrorKind::Line {
             found: word.to_owned(),
             last: board.lines - 1,
-            nearest: nearest(word, manifest.pins.iter().map(|pin| pin.name)),
+            nearest: nearest(word, pins().map(|pin| pin.name)),
         })
     }
 }

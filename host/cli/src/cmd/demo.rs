@@ -97,7 +97,7 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Done {
         report: compiled.report,
     };
     let place = Path::new("the demo's scenario");
-    let script = ScriptFile::parse(place, SCENARIO.to_string(), &image.image(), &mut tell)?;
+    let script = ScriptFile::parse(place, SCENARIO.to_string(), &[image.image()], &mut tell)?;
     let mut sim = Sim::from_image(image.clone()).expect("the demo panel mounts");
     sim::told(&mut sim, &loaded, &script, &mut Vec::new(), out)?;
 

@@ -73,8 +73,8 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Done {
     // All of it is checked before any of it runs.
     let image = loaded.image.image();
     let script = match &args.script {
-        Some(path) => ScriptFile::read(path, &image, &mut tell)?,
-        None => ScriptFile::parse("".as_ref(), String::new(), &image, &mut tell)?,
+        Some(path) => ScriptFile::read(path, &[image], &mut tell)?,
+        None => ScriptFile::parse("".as_ref(), String::new(), &[image], &mut tell)?,
     };
     if !args.plain && !args.json {
         story::loaded(&loaded, out)?;

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use xmap_compiler::diagnostic::Diagnostics;
-use xmap_project::{Counted, Coverage, For, Lines, Panel, Played, find, junit, panel, play, tap};
+use xmap_project::{Counted, Coverage, For, Lines, Panel, Played, find, junit, panels, play, tap};
 use xmap_sim::time;
 
 use super::load::tell;
@@ -17,19 +17,22 @@ use super::{Done, Failure};
 /// plays each script on the simulated board, and says what was not as expected. A trap that no `expect trap`
 /// follows fails the test. Beside a script may stand its trace (day.trace beside day.txt), against which the
 /// run is held.
+///
+/// A bundle of `xmap link` has the scripts of its folder `tests/NAME`; its panels run beside each other.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
   xmap test                           everything below this folder
   xmap test hall
   xmap test hall/tests/night.txt      one script
+  xmap test home.xmap                 a bundle: tests/home/*.txt, on one device
   xmap test --junit report.xml        for a build server
   xmap test --coverage                says which lines of the source did not run
   xmap test --update                  writes the traces anew
 
 Exit status: 0 all passed, 1 one failed.")]
 pub(super) struct Args {
-    /// Folders, manifests or scripts [default: this folder]
+    /// Folders, manifests, bundles or scripts [default: this folder]
     #[arg(value_name = "PATH")]
     paths: Vec<PathBuf>,
     /// Write a report that JUnit's tools read
@@ -96,10 +99,10 @@ fn one(args: &Args, of: &Panel, out: &mut dyn Write) -> Result<Tested, Failure> 
     }
     let mut tested = Tested { manifest: of.manifest.clone(), played: Vec::new(), lines: Lines::default() };
     let what = For { update: args.update, lines: args.coverage || args.lcov.is_some() };
-    match panel(&of.manifest, &mut tell) {
-        Ok((image, map)) => {
+    match panels(&of.manifest, &mut tell) {
+        Ok(images) => {
             for script in &of.scripts {
-                let played = play(&image, map.as_ref(), &of.manifest, script, what, &mut tell);
+                let played = play(&images, &of.manifest, script, what, &mut tell);
                 tested.lines.join(&played.lines);
                 if show {
                     line(&played, out)?;
@@ -107,7 +110,7 @@ fn one(args: &Args, of: &Panel, out: &mut dyn Write) -> Result<Tested, Failure> 
                 tested.played.push(played);
             }
             if show {
-                writeln!(out, "  {}", Coverage::of(&image, &tested.played))?;
+                writeln!(out, "  {}", Coverage::of(&images, &tested.played))?;
                 if args.coverage {
                     lines(&tested.lines, out)?;
                 }

@@ -127,7 +127,8 @@ fn tests(image: &OwnedImage, map: &SourceMap, manifest: &Path) -> Vec<Played> {
     // A panel without scripts is one all the same.
     let scripts = find(&[manifest.to_path_buf()])
         .map_or(Vec::new(), |panels| panels.into_iter().flat_map(|panel| panel.scripts).collect());
-    let one = |script: &PathBuf| play(image, Some(map), manifest, script, For::default(), &mut tell);
+    let images = [(image.clone(), Some(map.clone()))];
+    let one = |script: &PathBuf| play(&images, manifest, script, For::default(), &mut tell);
     scripts.iter().map(one).collect()
 }
 
