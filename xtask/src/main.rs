@@ -30,6 +30,8 @@ enum Command {
     /// Run the tests of Go's standard library under Node, with Go's own host, and under `xmap go`, and
     /// compare
     Gojs(commands::gojs::Arguments),
+    /// Roll good and bad panels out to a fleet of simulated devices, and kill gateways meanwhile
+    Fleet(commands::fleet::Arguments),
     /// Fetch published modules from the npm registry, build each, and compare diagnoses and results
     Corpus(commands::corpus::Arguments),
     /// Run the fuzz targets in libFuzzer for a time
@@ -56,6 +58,7 @@ fn main() -> ExitCode {
         Command::Bench(arguments) if arguments.linux() => commands::latency::run(arguments.bless()),
         Command::Bench(arguments) => commands::bench::run(arguments.bless()),
         Command::Gojs(arguments) => commands::gojs::run(&arguments),
+        Command::Fleet(arguments) => commands::fleet::run(&arguments),
         Command::Corpus(arguments) => commands::corpus::run(&arguments),
         Command::Fuzz(arguments) => commands::fuzz::run(&arguments),
         Command::Miri(arguments) => commands::miri::run(&arguments),

@@ -121,7 +121,12 @@ pub struct DeviceConfig {
     pub source: Reached,
     /// What is known of its images: names of lines, source lines. Those of a simulated device run on it.
     pub panels: Vec<Panel>,
+    /// How often it is asked for news while nobody watches it.
+    pub look: Duration,
 }
+
+/// How often a device is asked for news unless its table says otherwise.
+pub const LOOK: Duration = Duration::from_secs(1);
 
 /// The place of a device.
 pub enum Reached {
@@ -217,6 +222,7 @@ struct DeviceTable {
     key: Option<PathBuf>,
     panel: Option<PathBuf>,
     sim: Option<PathBuf>,
+    look_s: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -327,7 +333,15 @@ fn is_name(text: &str) -> bool {
 
 impl DeviceTable {
     fn read(self, folder: &Path, wrong: &dyn Fn(String) -> Diagnostic) -> Result<DeviceConfig, Diagnostics> {
-        let Self { name, port, baud, key, panel, sim } = self;
+        let Self { name, port, baud, key, panel, sim, look_s } = self;
+        let look = match look_s {
+            None => LOOK,
+            Some(s @ 1..=3600) => Duration::from_secs(s),
+            Some(s) => {
+                let text = format!("device `{name}`: look_s = {s}, expected seconds from 1 to 3600");
+                return Err(wrong(text).into());
+            }
+        };
         let Some(sim) = sim else {
             let Some(port) = port else {
                 let help = "tcp:HOST:PORT, unix:PATH or the path of a serial port; `sim = \"panel.toml\"` simulates one";
@@ -336,15 +350,15 @@ impl DeviceTable {
             let port = parse_port(&port)?;
             let options = options(key.map(|key| folder.join(key)).as_deref(), baud)?;
             let panels = panel.map(|panel| load(&folder.join(panel))).transpose()?.unwrap_or_default();
-            return Ok(DeviceConfig { name, source: Reached::Port(port, Box::new(options)), panels });
+            return Ok(DeviceConfig { name, source: Reached::Port(port, Box::new(options)), panels, look });
         };
         if port.is_some() || baud.is_some() || key.is_some() || panel.is_some() {
-            let help = "a simulated device has `name` and `sim` alone".to_string();
+            let help = "a simulated device has `name`, `sim` and `look_s` alone".to_string();
             return Err(wrong(format!("device `{name}` has a port and a panel to simulate"))
                 .help(help)
                 .into());
         }
-        Ok(DeviceConfig { name, source: Reached::Simulated, panels: load(&folder.join(sim))? })
+        Ok(DeviceConfig { name, source: Reached::Simulated, panels: load(&folder.join(sim))?, look })
     }
 }
 

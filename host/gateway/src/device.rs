@@ -146,7 +146,7 @@ impl Device {
         let name: Arc<str> = config.name.into();
         let shared = Arc::new(Shared::default());
         let (jobs, received) = sync_channel(WAITING);
-        let task = Task::new(name.clone(), shared.clone(), hub.clone(), shelf.clone());
+        let task = Task::new(name.clone(), shared.clone(), hub.clone(), shelf.clone(), config.look);
         thread::Builder::new()
             .name(format!("device {name}"))
             .stack_size(STACK_BYTES)

@@ -3,11 +3,11 @@
 //! The engine decides who gets what and when to stop; here an assignment is fetched, its digest checked,
 //! swapped in as any image is, and its outcome reported with the reason. What was begun is noted on the disk
 //! before the device is asked, so that a gateway that dies at any moment goes on where it was: an image that
-//! came back while nobody looked is a failure, and is not tried again.
+//! came back while nobody looked is a failure, and is not tried again; one that never became active is.
 
 use std::fs;
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -42,6 +42,8 @@ const FAILED: Duration = Duration::from_secs(5);
 /// How often a trial is looked at, and for how long at most.
 const LOOK: Duration = Duration::from_millis(200);
 const TRIAL: Duration = Duration::from_secs(3600);
+/// How often an image is sent to a device whose transfer was cut short.
+const TRIES: u32 = 5;
 /// How long the event that says why an image was taken back may take.
 const REASON: Duration = Duration::from_secs(5);
 
@@ -77,6 +79,36 @@ struct Outcome {
 impl Outcome {
     fn bad(details: impl Into<String>) -> Self {
         Self { good: false, details: vec![details.into()] }
+    }
+}
+
+/// An action that was begun, and the device as it was then: a later gateway sees by it whether the image has
+/// become active since.
+#[derive(Debug, PartialEq, Eq)]
+struct Begun {
+    id: String,
+    /// Images of the module that had become active.
+    generation: u16,
+    uptime_us: u64,
+    /// The number of the next event.
+    event: u64,
+    tries: u32,
+}
+
+impl Begun {
+    fn text(&self) -> String {
+        let Self { id, generation, uptime_us, event, tries } = self;
+        format!("{id} {generation} {uptime_us} {event} {tries}\n")
+    }
+
+    /// Reads what was noted of this action.
+    fn read(path: &Path, id: &str) -> Option<Self> {
+        let text = fs::read_to_string(path).ok()?;
+        let words: Vec<&str> = text.split_whitespace().collect();
+        let &[of, generation, uptime_us, event, tries] = &words[..] else { return None };
+        let (generation, uptime_us) = (generation.parse().ok()?, uptime_us.parse().ok()?);
+        let (event, tries) = (event.parse().ok()?, tries.parse().ok()?);
+        (of == id).then(|| Self { id: of.to_owned(), generation, uptime_us, event, tries })
     }
 }
 
@@ -197,14 +229,23 @@ impl Controller {
             Err(why) => return Ok(Outcome::bad(format!("X0701: not an image: {why}"))),
         };
         let hash = image.image().hash();
-        let mut since = 0;
-        let begun = fs::read_to_string(self.note()).is_ok_and(|text| text == id);
+        let before = Begun::read(&self.note(), id);
+        let mut since = before.as_ref().map_or(0, |begun| begun.event);
         if self.runs(module, &hash).is_none() {
-            if begun {
-                return Ok(Outcome::bad(self.why_back(module, 0).await));
+            let now = self.now(id, module, before.as_ref().map_or(1, |begun| begun.tries + 1));
+            if let Some(before) = before {
+                let restarted = now.uptime_us < before.uptime_us;
+                if restarted || now.generation != before.generation {
+                    let since = if restarted { 0 } else { before.event };
+                    return Ok(Outcome::bad(self.why_back(module, since).await));
+                }
+                // No image has become active since: the transfer was cut short.
+                if before.tries >= TRIES {
+                    return Ok(Outcome::bad(format!("its transfer was cut short {TRIES} times")));
+                }
             }
-            self.begin(id).map_err(|error| format!("{}: {error}", self.note().display()))?;
-            since = self.next_event();
+            self.begin(&now).map_err(|error| format!("{}: {error}", self.note().display()))?;
+            since = now.event;
             let ask = Ask::Swap { module, image: Box::new(image), seal: seal.map(Box::new), force: false };
             if let Err(problem) = self.device().ask(ask).await {
                 if problem.retry_s.is_some() || problem.status.as_u16() == 504 {
@@ -272,12 +313,22 @@ impl Controller {
         self.config.state.join(&*self.device().name)
     }
 
+    /// Returns the state of the device, as it is noted before an image is sent.
+    fn now(&self, id: &str, module: u8, tries: u32) -> Begun {
+        let event = self.next_event();
+        let state = self.device().state();
+        let of = state.modules.iter().find(|of| of.module == module);
+        let generation = of.map_or(0, |of| of.generation);
+        let uptime_us = state.status.as_ref().map_or(0, |status| status.uptime_us);
+        Begun { id: id.to_owned(), generation, uptime_us, event, tries }
+    }
+
     /// Notes an action before anything is asked of the device; whole or not at all.
-    fn begin(&self, id: &str) -> std::io::Result<()> {
+    fn begin(&self, begun: &Begun) -> std::io::Result<()> {
         fs::create_dir_all(&self.config.state)?;
         let part = self.note().with_extension("part");
         let mut file = fs::File::create(&part)?;
-        file.write_all(id.as_bytes())?;
+        file.write_all(begun.text().as_bytes())?;
         file.sync_all()?;
         fs::rename(&part, self.note())?;
         fs::File::open(&self.config.state)?.sync_all()
@@ -411,5 +462,19 @@ mod tests {
         assert_eq!(text_of(&json!(12)).unwrap(), "12");
         assert!(text_of(&json!("../x")).is_err() && text_of(&Json::Null).is_err());
         assert!(is_server("https://hawkbit.example:8443") && !is_server("hawkbit.example"));
+    }
+
+    #[test]
+    fn what_was_begun_reads_back_for_its_own_action() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("hall");
+        assert_eq!(Begun::read(&path, "7"), None);
+        let begun = Begun { id: "7".into(), generation: 3, uptime_us: u64::MAX, event: 9, tries: 2 };
+        fs::write(&path, begun.text()).unwrap();
+        assert_eq!((Begun::read(&path, "7"), Begun::read(&path, "8")), (Some(begun), None));
+        for cut in ["", "7", "7 3 1", "7 x 1 9 2"] {
+            fs::write(&path, cut).unwrap();
+            assert_eq!(Begun::read(&path, "7"), None, "{cut}");
+        }
     }
 }

@@ -12,7 +12,7 @@ use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 use xmap_compiler::diagnostic::{Code, Diagnostic, Diagnostics, Place};
 use xmap_gateway::config::{
-    Config, DeviceConfig, Reached, check_listen, default_listen, is_origin, options, parse_port,
+    Config, DeviceConfig, LOOK, Reached, check_listen, default_listen, is_origin, options, parse_port,
 };
 use xmap_gateway::device::Device;
 use xmap_gateway::http::{App, router};
@@ -124,12 +124,15 @@ fn config(arguments: &Arguments) -> Result<(Config, Option<String>), Diagnostics
         None => None,
     };
     let device = match (simulated, &arguments.port) {
-        (Some(panels), _) => DeviceConfig { name: "sim".into(), source: Reached::Simulated, panels },
+        (Some(panels), _) => {
+            DeviceConfig { name: "sim".into(), source: Reached::Simulated, panels, look: LOOK }
+        }
         (None, port) => {
             let port = parse_port(port.as_deref().unwrap_or_default())?;
             let options = options(arguments.key.as_deref(), arguments.baud)?;
             let panels = arguments.panel.as_deref().map(load).transpose()?.unwrap_or_default();
-            DeviceConfig { name: "device".into(), source: Reached::Port(port, Box::new(options)), panels }
+            let source = Reached::Port(port, Box::new(options));
+            DeviceConfig { name: "device".into(), source, panels, look: LOOK }
         }
     };
     let token = random_token().map_err(|error| {

@@ -24,9 +24,8 @@ use crate::simulated::Simulated;
 use crate::state::{ExportOf, keep};
 use crate::uses::{Use, breaks};
 
-/// How often to look for news while somebody watches, and while nobody does.
+/// How often to look for news while somebody watches.
 const WATCHED: Duration = Duration::from_millis(100);
-const UNWATCHED: Duration = Duration::from_secs(1);
 /// How often to ask how a device and its modules are.
 const STATUS: Duration = Duration::from_secs(1);
 /// Exports that are listed of a module: as many as a module of ours has at most, and a second of a serial
@@ -42,6 +41,8 @@ pub(crate) struct Task {
     shared: Arc<Shared>,
     hub: Hub,
     shelf: Arc<Shelf>,
+    /// How often to look for news while nobody watches.
+    look: Duration,
     /// Numbers of the next event and the next store.
     next_event: u32,
     next_store: u32,
@@ -55,7 +56,13 @@ pub(crate) struct Task {
 }
 
 impl Task {
-    pub(crate) fn new(name: Arc<str>, shared: Arc<Shared>, hub: Hub, shelf: Arc<Shelf>) -> Self {
+    pub(crate) fn new(
+        name: Arc<str>,
+        shared: Arc<Shared>,
+        hub: Hub,
+        shelf: Arc<Shelf>,
+        look: Duration,
+    ) -> Self {
         let status_due = Instant::now();
         let (bound, lost) = (BTreeMap::new(), BTreeSet::new());
         Self {
@@ -63,6 +70,7 @@ impl Task {
             shared,
             hub,
             shelf,
+            look,
             next_event: 0,
             next_store: 0,
             status_due,
@@ -118,8 +126,18 @@ impl Task {
                 }
                 looked => looked?,
             }
-            due = Instant::now() + if self.shared.is_watched() { WATCHED } else { UNWATCHED };
+            due = Instant::now() + self.rest();
         }
+    }
+
+    /// Returns the time until the next look.
+    fn rest(&self) -> Duration {
+        if self.shared.is_watched() {
+            return WATCHED;
+        }
+        // How a trial ends is news that somebody waits for.
+        let tried = self.shared.state().modules.iter().any(|of| of.trial_ms > 0);
+        if tried { self.look.min(STATUS) } else { self.look }
     }
 
     /// Takes a device as it is at the beginning of a session.
