@@ -89,6 +89,11 @@ impl Queue {
         (before - self.waiting.len()) as u32
     }
 
+    /// Returns whether an event of a module waits that was due before a time.
+    pub(crate) fn waits_before(&self, module: ModuleId, end_us: u64) -> bool {
+        self.waiting.iter().any(|event| event.module == module && event.due_us < end_us)
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.waiting.is_empty()
     }

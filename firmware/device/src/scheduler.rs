@@ -52,6 +52,11 @@ impl Scheduler {
         if self.queue.is_empty() { self.sources.wake_us() } else { 0 }
     }
 
+    /// Returns whether an event of a module waits that was due before a time.
+    pub(crate) fn waits_before(&self, id: ModuleId, end_us: u64) -> bool {
+        self.queue.waits_before(id, end_us)
+    }
+
     /// Takes the event that came first.
     pub(crate) fn pop(&mut self) -> Option<Waiting> {
         self.queue.pop()

@@ -196,8 +196,10 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
     pub(crate) fn watch(&mut self, now_us: u64) {
         for id in ModuleId::ALL {
             let module = &self.modules[id];
-            if module.trial_us.is_some_and(|end_us| now_us >= end_us) {
+            if let Some(end_us) = module.trial_us.filter(|end_us| now_us >= *end_us) {
                 match module.policy().confirm {
+                    // After a pause the trial is over and has not been: what was due in it comes first.
+                    Confirm::Device if self.scheduler.waits_before(id, end_us) => {}
                     Confirm::Device => _ = self.confirm(id.number()),
                     Confirm::Host => self.end_trial(id, RollbackReason::Unconfirmed),
                 }

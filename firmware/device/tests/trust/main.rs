@@ -10,7 +10,7 @@ use common::{bytes, call, happened, pass, stores};
 use owner::*;
 use xmap_boards::Line;
 use xmap_device::{Device, Failure, Memory, NotKept, REMEMBERED, Volatile};
-use xmap_image::{Confirm, Op, PinMode, Pull, Safe};
+use xmap_image::{Confirm, EventSource, FaultPolicy, Op, PinMode, Pull, Safe};
 use xmap_link::{DeviceEventKind, ImageState, Life, POLICY_CODES, Refusal};
 use xmap_sim::SimBoard;
 use xmap_trust::{HashPin, Reject, SEAL_WORDS, SecretKey};
@@ -202,6 +202,29 @@ fn an_image_whose_trial_was_broken_off_has_it_anew_when_it_comes_back() {
     device.confirm(0).unwrap();
     assert_eq!(state(&mut device), (8, false, false));
     assert_eq!(device.rollback(0).unwrap().unwrap_err().to_string(), "reject: rollback 7 < 8");
+}
+
+/// The device does nothing for longer than the trial, as a machine that is busy, or that was stopped.
+#[test]
+fn a_pause_confirms_no_image_whose_events_have_not_run() {
+    let mut device = running(&on_trial(7, 50, Confirm::Device));
+    let fails = |trap: bool| {
+        let code = if trap { vec![Op::Unreachable.abc(0, 0, 0)] } else { vec![] };
+        let policy = FaultPolicy { confirm_ms: 50, confirm: Confirm::Device, ..FaultPolicy::default() };
+        let mut small = common::Small::new()
+            .pin(17, "lamp", PinMode::Out, Safe::Low, Pull::None)
+            .code("tick", &[], &[], &[code, vec![common::ret()]].concat())
+            .named("hall");
+        small.0.version = 8 + u32::from(!trap);
+        sealed(&small.on("tick", EventSource::Every { every_us: 20_000 }).policy(policy))
+    };
+    for (trap, version) in [(true, 7), (false, 9)] {
+        swap(&mut device, 0, &fails(trap)).unwrap().unwrap();
+        device.board_mut().advance(1_000_000);
+        while device.poll() {}
+        assert_eq!(device.image(0).unwrap().header().version, version);
+        assert_eq!(device.status(0).unwrap().trial_ms, 0);
+    }
 }
 
 #[test]
