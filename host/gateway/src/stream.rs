@@ -16,11 +16,12 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::Response;
 use hyper::body::Frame;
 use serde_json::json;
-use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::broadcast::{self, error::RecvError};
 use tokio::sync::mpsc::{self, Receiver, Sender};
 
 use crate::device::Watch;
 use crate::http::{App, Caller};
+use crate::hub::Event;
 use crate::problem::Problem;
 use crate::uses::Hold;
 
@@ -73,18 +74,24 @@ pub(crate) fn events(
     let watches = watched.map(crate::device::Device::watch).collect();
     let open = Open { app: app.clone(), caller, _watches: watches, _hold: hold };
     let (pieces, received) = mpsc::channel(WAITING);
-    tokio::spawn(feed(open, of, pieces));
+    // From here on: what happens after the answer has begun is in the stream.
+    let events = app.hub.listen();
+    tokio::spawn(feed(open, of, events, pieces));
     let mut response = Response::new(Body::new(Pieces(received)));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     Ok(response)
 }
 
 /// Sends events until the client is gone.
-async fn feed(open: Open, of: Option<String>, pieces: Sender<Bytes>) {
+async fn feed(
+    open: Open,
+    of: Option<String>,
+    mut events: broadcast::Receiver<Arc<Event>>,
+    pieces: Sender<Bytes>,
+) {
     let app = &open.app;
     let token = app.tokens.get(open.caller.0);
     let wanted = |device: &str| token.sees(device) && of.as_ref().is_none_or(|of| of == device);
-    let mut events = app.hub.listen();
     let last = app.hub.last();
     for device in app.devices.iter().filter(|device| wanted(&device.name)) {
         let state = match of {

@@ -10,6 +10,9 @@ use std::time::{Duration, Instant};
 use serde_json::Value as Json;
 use tempfile::TempDir;
 
+/// How long a test waits for what has to come, on a machine that does much else.
+const PATIENCE: Duration = Duration::from_secs(120);
+
 /// The repository.
 pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -118,7 +121,11 @@ impl Gateway {
         let mut stream = self.connect();
         let head = format!("GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\n\r\n", self.token);
         stream.write_all(head.as_bytes()).unwrap();
-        Events { lines: BufReader::new(stream), kind: String::new() }
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        let mut events = Events { lines: BufReader::new(stream), kind: String::new() };
+        // What happens once the answer has begun is in the stream.
+        while !events.line().trim().is_empty() {}
+        events
     }
 
     /// Megabytes that the process has in memory.
@@ -192,8 +199,7 @@ impl Events {
     /// The next event.
     pub(crate) fn next(&mut self) -> (String, Json) {
         loop {
-            let mut line = String::new();
-            assert!(self.lines.read_line(&mut line).unwrap() > 0, "the stream has ended");
+            let line = self.line();
             if let Some(kind) = line.strip_prefix("event: ") {
                 self.kind = kind.trim().to_string();
             }
@@ -203,9 +209,17 @@ impl Events {
         }
     }
 
+    fn line(&mut self) -> String {
+        let mut line = String::new();
+        assert!(self.lines.read_line(&mut line).unwrap() > 0, "the stream has ended");
+        line
+    }
+
     /// The next event of a kind for which this holds.
     pub(crate) fn until(&mut self, kind: &str, is: impl Fn(&Json) -> bool) -> Json {
+        let begun = Instant::now();
         loop {
+            assert!(begun.elapsed() < PATIENCE, "no such `{kind}` came");
             let (of, json) = self.next();
             if of == kind && is(&json["data"]) {
                 return json["data"].clone();
