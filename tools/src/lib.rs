@@ -3,7 +3,9 @@
 
 pub mod apt;
 pub mod deb;
+mod debian;
 pub mod dependencies;
+pub mod dist;
 pub mod emulator;
 pub mod figures;
 pub mod firmware;

@@ -324,6 +324,13 @@ codes! {
     StartFuel = 622, "the start function has a fuel of its own",
         "A device runs a module's start function with 1,000,000 of fuel. A start function that needs more, by its bound or by the manifest's `fuel`, becomes the hook `_initialize`; a module that exports a hook of that name already has both, and the start function has no more. An error where it is known to take more, else a warning.",
         "the start function has 1000000 of fuel, whatever the manifest says, and takes up to 3000012";
+    Grown = 623, "a figure has grown",
+        "`xmap size --against FILE` holds the bytes of an image, and the bounds of its exports, against those in the file. \
+         What grew by more than `--grow` percent is named, and so is a bound that is no more.",
+        "figures.json: more than 5 % above the figures: ops of hall.blink";
+    NoFigures = 624, "no figures of the panel",
+        "The file of `--against` has no line that `xmap size --json` or `xmap build --json` wrote for a panel of this name.",
+        "figures.json: no figures of the panel `hall`";
 
     // X07: images.
     ImageInvalid = 701, "the image does not verify",

@@ -19,6 +19,8 @@ enum Command {
     Linux,
     /// Pack that service with its unit, a default panel and a udev rule as a Debian package for arm64
     Deb,
+    /// Make what a release carries: static programs, packages, boot folder, checksums, bill of materials
+    Dist(commands::dist::Arguments),
     /// Build the boot folder and run it in the emulator
     Qemu(commands::qemu::Arguments),
     /// Count instructions in the emulator and compare them with the committed figures, or measure the
@@ -52,6 +54,7 @@ fn main() -> ExitCode {
         Command::Image(arguments) => commands::image::run(&arguments),
         Command::Linux => commands::linux::run(),
         Command::Deb => commands::deb::run(),
+        Command::Dist(arguments) => commands::dist::run(&arguments),
         Command::Matrix(arguments) => commands::matrix::run(&arguments),
         Command::Qemu(arguments) => commands::qemu::run(&arguments),
         Command::Bench(arguments) if arguments.peers() => commands::peers::run(&arguments),

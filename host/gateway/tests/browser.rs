@@ -371,7 +371,7 @@ fn the_page_of_the_tutorial_presses_the_panel() {
     let Some(mut browser) = Browser::start() else { return };
     let folder = tempfile::tempdir().unwrap();
     let hall = folder.path().join("hall");
-    xmap_project::begin(&hall, xmap_project::Language::Wat, &xmap_boards::RPI4B).unwrap();
+    xmap_project::begin(&hall, xmap_project::Language::Wat, &xmap_boards::RPI4B, None).unwrap();
     let manifest = hall.join("panel.toml");
     let built = xmap_project::build(&manifest, None, &mut |_| ()).unwrap();
     let place = xmap_compiler::diagnostic::Place::File("panel.toml".into());

@@ -158,7 +158,7 @@ mod tests {
     fn the_lines_of_an_export_are_its_bound() {
         let folder = tempfile::tempdir().unwrap();
         let hall = folder.path().join("hall");
-        begin(&hall, Language::Wat, BOARDS[0]).unwrap();
+        begin(&hall, Language::Wat, BOARDS[0], None).unwrap();
         let built = build(&hall.join("panel.toml"), None, &mut |_| {}).unwrap().compiled;
         let image = OwnedImage::new(built.words).unwrap();
         let annotated = Annotated::of(&image.image(), Some(&built.map), &built.report);

@@ -38,6 +38,36 @@ const SCRIPTS: [File; 2] = [
     ("tests/host.txt", include_str!("../templates/host.txt")),
 ];
 
+/// A service that builds and tests what is pushed to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ci {
+    /// GitHub Actions.
+    Github,
+    /// GitLab CI.
+    Gitlab,
+}
+
+impl Ci {
+    /// Both of them.
+    pub const ALL: [Self; 2] = [Self::Github, Self::Gitlab];
+
+    /// The word on the command line.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Github => "github",
+            Self::Gitlab => "gitlab",
+        }
+    }
+
+    /// The file that it reads, and the text.
+    const fn file(self) -> File {
+        match self {
+            Self::Github => (".github/workflows/panel.yml", include_str!("../templates/ci/github.yml")),
+            Self::Gitlab => (".gitlab-ci.yml", include_str!("../templates/ci/gitlab.yml")),
+        }
+    }
+}
+
 impl Language {
     /// All of them.
     pub const ALL: [Self; 6] = [Self::C, Self::Rust, Self::Zig, Self::AssemblyScript, Self::Go, Self::Wat];
@@ -75,6 +105,22 @@ impl Language {
             Self::AssemblyScript => &["asc"],
             Self::Go => &["go"],
             Self::Wat => &[],
+        }
+    }
+
+    /// The commands by which a machine of a CI service gets the tools, as a block of YAML has them.
+    const fn setup(self) -> &'static str {
+        match self {
+            Self::C => {
+                "command -v clang wasm-ld || ($(command -v sudo) sh -c 'apt-get update && apt-get install -y clang lld')\n"
+            }
+            Self::Rust => "rustup target add wasm32-unknown-unknown\n",
+            Self::Zig => {
+                "command -v zig || (pip install ziglang && ln -s \"$(python3 -c 'import ziglang; print(ziglang.__path__[0])')/zig\" /usr/local/bin/zig)\n"
+            }
+            Self::AssemblyScript => "npm install\n",
+            Self::Go => "go version\n",
+            Self::Wat => "echo \"WebAssembly's text needs no compiler\"\n",
         }
     }
 
@@ -162,12 +208,13 @@ pub struct Begun {
     pub files: Vec<PathBuf>,
 }
 
-/// Writes a new panel into a folder that is not there yet, or is empty; the panel has the folder's name.
+/// Writes a new panel into a folder that is not there yet, or is empty; the panel has the folder's name. With
+/// `ci` it is built and tested there when it is pushed.
 ///
 /// # Errors
 /// X0115 where something is there, X0408 where the name can be none, X0106 where a file cannot be written.
 /// Nothing that stood there is changed.
-pub fn begin(folder: &Path, language: Language, board: &Board) -> Result<Begun, Diagnostic> {
+pub fn begin(folder: &Path, language: Language, board: &Board, ci: Option<Ci>) -> Result<Begun, Diagnostic> {
     let place = || Place::file(folder);
     let name = folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     if names::word(&name).is_none()
@@ -188,7 +235,10 @@ pub fn begin(folder: &Path, language: Language, board: &Board) -> Result<Begun, 
         let help = "give another name, or `xmap init` for a module that is there".to_string();
         return Err(Diagnostic::new(Code::Occupied, place(), message).help(help));
     }
-    let files = files(&name, language, board);
+    let mut files = files(&name, language, board);
+    if let Some((path, text)) = ci.map(Ci::file) {
+        files.push((path.into(), text.replace("@NAME@", &name).replace("@SETUP@\n", language.setup())));
+    }
     let mut begun = Begun { folder: folder.to_path_buf(), files: Vec::new() };
     for (path, text) in files {
         let target = folder.join(&path);
@@ -279,16 +329,16 @@ mod tests {
     fn nothing_is_written_over() {
         let folder = tempfile::tempdir().unwrap();
         let hall = folder.path().join("hall");
-        let begun = begin(&hall, Language::Wat, BOARDS[0]).unwrap();
+        let begun = begin(&hall, Language::Wat, BOARDS[0], None).unwrap();
         assert_eq!(begun.files[..3], ["panel.toml", "README.md", "panel.wat"].map(PathBuf::from));
         fs::write(hall.join("panel.wat"), "mine").unwrap();
-        assert_eq!(begin(&hall, Language::C, BOARDS[0]).unwrap_err().code, Code::Occupied);
+        assert_eq!(begin(&hall, Language::C, BOARDS[0], None).unwrap_err().code, Code::Occupied);
         assert_eq!(fs::read_to_string(hall.join("panel.wat")).unwrap(), "mine");
         fs::create_dir(folder.path().join("empty")).unwrap();
-        assert!(begin(&folder.path().join("empty"), Language::Wat, BOARDS[0]).is_ok());
+        assert!(begin(&folder.path().join("empty"), Language::Wat, BOARDS[0], Some(Ci::Github)).is_ok());
         for bad in ["!!!", "a\"b", "a\nb"] {
             assert_eq!(
-                begin(&folder.path().join(bad), Language::Wat, BOARDS[0]).unwrap_err().code,
+                begin(&folder.path().join(bad), Language::Wat, BOARDS[0], None).unwrap_err().code,
                 Code::BadName
             );
         }

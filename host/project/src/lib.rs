@@ -25,7 +25,7 @@ pub mod traps;
 mod treemap;
 
 pub use annotate::{Annotated, ExportLines, LineShare, Sources, percent, place};
-pub use begin::{Begun, Language, begin};
+pub use begin::{Begun, Ci, Language, begin};
 pub use bindings::Bindings;
 pub use build::{Built, Note, build, panel, panels};
 pub use describe::describe;

@@ -23,8 +23,8 @@ pub struct ScriptFile {
 }
 
 impl ScriptFile {
-    /// Reads a script and holds all of its lines against the images that run, by their modules; `-` is the standard input. Panels that it
-    /// swaps in are compiled; their files are relative to the script's folder.
+    /// Reads a script and holds all of its lines against the images that run, by their modules; `-` is the
+    /// standard input. Panels that it loads are compiled; their files are relative to the script's folder.
     ///
     /// # Errors
     /// Every line that is wrong, and what stops the reading.

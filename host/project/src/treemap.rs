@@ -91,7 +91,7 @@ mod tests {
     fn areas_are_the_shares_of_their_bytes() {
         let folder = tempfile::tempdir().unwrap();
         let hall = folder.path().join("hall");
-        begin(&hall, Language::Wat, BOARDS[0]).unwrap();
+        begin(&hall, Language::Wat, BOARDS[0], None).unwrap();
         let built = build(&hall.join("panel.toml"), None, &mut |_| {}).unwrap();
         let report = built.compiled.report;
         let picture = treemap(&report);

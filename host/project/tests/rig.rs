@@ -18,7 +18,7 @@ impl Hall {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let hall = folder.path().join("hall");
-        begin(&hall, Language::Wat, BOARDS[0]).unwrap();
+        begin(&hall, Language::Wat, BOARDS[0], None).unwrap();
         let source = fs::read_to_string(hall.join("panel.wat")).unwrap();
         let source = source.trim_end().strip_suffix(')').unwrap().to_owned()
             + "\n(func (export \"fail\") unreachable))\n";

@@ -3,6 +3,7 @@
 pub(crate) mod bench;
 pub(crate) mod corpus;
 pub(crate) mod deb;
+pub(crate) mod dist;
 pub(crate) mod fleet;
 pub(crate) mod fuzz;
 pub(crate) mod gojs;

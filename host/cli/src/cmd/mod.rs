@@ -3,6 +3,7 @@
 //! Results go to the standard output, errors to the standard error. The exit status is 0 where a verb
 //! did what it was asked, 1 where its input was wrong and 2 where the command line was.
 
+mod against;
 mod annotated;
 mod asks;
 mod bench;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use xmap_boards::{BOARDS, Board, by_name};
-use xmap_project::{Language, begin, tools};
+use xmap_project::{Ci, Language, begin, tools};
 
 use super::Done;
 
@@ -18,7 +18,8 @@ use super::Done;
 Examples:
   xmap new hall --lang c
   xmap new hall --lang rust && xmap test hall
-  xmap new porch --lang wat --board rpi4b      needs no compiler")]
+  xmap new porch --lang wat --board rpi4b      needs no compiler
+  xmap new hall --lang c --ci github           built and tested where it is pushed")]
 pub(super) struct Args {
     /// The folder; its last part is the panel's name
     #[arg(value_name = "NAME")]
@@ -29,6 +30,14 @@ pub(super) struct Args {
     /// The board
     #[arg(short, long, default_value = "rpi4b", value_parser = board())]
     board: &'static Board,
+    /// Write what this service builds, tests, holds against the last run and signs by: github or gitlab
+    #[arg(long, value_name = "SERVICE", value_parser = ci)]
+    ci: Option<Ci>,
+}
+
+fn ci(word: &str) -> Result<Ci, String> {
+    let words = Ci::ALL.map(Ci::word).join(" and ");
+    Ci::ALL.into_iter().find(|ci| ci.word() == word).ok_or_else(|| format!("there are {words}"))
 }
 
 fn language(word: &str) -> Result<Language, String> {
@@ -43,7 +52,7 @@ fn board() -> impl TypedValueParser<Value = &'static Board> {
 }
 
 pub(super) fn run(args: &Args, out: &mut dyn Write) -> Done {
-    let begun = begin(&args.folder, args.lang, args.board)?;
+    let begun = begin(&args.folder, args.lang, args.board, args.ci)?;
     for file in &begun.files {
         writeln!(out, "wrote {}", begun.folder.join(file).display())?;
     }

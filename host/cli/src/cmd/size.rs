@@ -12,7 +12,7 @@ use xmap_project::treemap;
 use xmap_trust::SEAL_WORDS;
 
 use super::verify::{extension_name, section_name};
-use super::{Done, load::Loaded, load::load_all, output::write_file};
+use super::{Done, against, load::Loaded, load::load_all, output::write_file};
 
 /// Show where an image's bytes are: by section, by export and by function
 #[derive(clap::Args)]
@@ -20,7 +20,9 @@ use super::{Done, load::Loaded, load::load_all, output::write_file};
 Examples:
   xmap size panel.xmap
   xmap size panel.toml     compiles it first, and writes nothing
-  xmap size panel.toml --json | jq '.exports[].ops'")]
+  xmap size panel.toml --json | jq '.exports[].ops'
+  xmap size panel.toml --json > figures.json
+  xmap size panel.toml --against figures.json --grow 5     what has changed; fails where it grew")]
 pub(super) struct Args {
     /// An image or a bundle; a manifest or a module is compiled first
     file: PathBuf,
@@ -30,6 +32,12 @@ pub(super) struct Args {
     /// Draw the bytes as areas, into this file (SVG)
     #[arg(long, value_name = "FILE")]
     treemap: Option<PathBuf>,
+    /// Say what has changed since `--json` wrote this file, and fail where it grew
+    #[arg(long, value_name = "FILE", conflicts_with = "json")]
+    against: Option<PathBuf>,
+    /// The percent by which bytes and bounds may grow
+    #[arg(long, value_name = "PERCENT", default_value_t = 0, requires = "against")]
+    grow: u32,
 }
 
 pub(super) fn run(args: &Args, out: &mut dyn Write) -> Done {
@@ -42,6 +50,12 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Done {
             return Err(Diagnostic::new(Code::Bundle, Place::file(&args.file), message).help(help).into());
         };
         write_file(path, treemap(&loaded.report).as_bytes())?;
+    }
+    if let Some(path) = &args.against {
+        for loaded in &all {
+            against::hold(path, args.grow, &object(&loaded.report, loaded.image.manifest().module), out)?;
+        }
+        return Ok(());
     }
     if args.json {
         for loaded in &all {
