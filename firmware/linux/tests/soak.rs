@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use common::{Device, Host, panel};
 use xmap_client::{Client, Options, Outcome};
 use xmap_image::OwnedImage;
-use xmap_link::Export;
+use xmap_link::{Export, Retry};
 
 /// What the program takes up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -51,12 +51,17 @@ fn large(version: u32) -> OwnedImage {
     OwnedImage::from_bytes(&common::build(&manifest, wat)).unwrap()
 }
 
+/// The options of a host that shares its machine with much else, for an hour.
+fn patient() -> Options {
+    Options { retry: Retry { attempts: 40, ..Retry::default() }, ..Options::default() }
+}
+
 /// A host of a device that may be restarting.
 fn connect(device: &mut Device) -> Host {
     let port = device.port();
     let mut host = None;
     device.until("a host", || {
-        host = Client::connect(&port, &Options::default()).ok();
+        host = Client::connect(&port, &patient()).ok();
         host.as_mut().is_some_and(|host| host.module(0).is_ok())
     });
     Host(host.unwrap())
