@@ -1,6 +1,8 @@
 //! What has to hold in a world, whatever happens to it.
 
+use std::collections::{BTreeMap, BTreeSet};
 use xmap_boards::{Line, RPI4B, RegisterKind};
+
 use xmap_bodies::invariants;
 use xmap_link::limits::MAX_MODULES;
 
@@ -22,6 +24,12 @@ pub(crate) struct Belief {
     pub(crate) returned: u64,
     happened: u64,
     lamp: Lamp,
+    /// Images that a host has to confirm, by their hashes, which none has since they were sent.
+    unconfirmed: BTreeMap<[u8; 32], u8>,
+    /// Images that were good at any time.
+    proven: BTreeSet<[u8; 32]>,
+    /// Modules that had an image at the last look.
+    had: [bool; 2],
 }
 
 /// The lamp's latch and direction since the device has power.
@@ -43,6 +51,19 @@ impl Belief {
         }
     }
 
+    /// An image is on its way that is not good before a host has said so.
+    pub(crate) fn wants_confirmation(&mut self, module: u8, hash: [u8; 32]) {
+        // One that was good may run now.
+        if !self.proven.contains(&hash) {
+            self.unconfirmed.insert(hash, module);
+        }
+    }
+
+    /// A host confirms what a module runs.
+    pub(crate) fn confirms(&mut self, module: u8) {
+        self.unconfirmed.retain(|_, of| *of != module);
+    }
+
     /// Returns the version that a restart brings at least.
     pub(crate) fn floor(&self, module: u8) -> u32 {
         self.floor[usize::from(module) % 2]
@@ -55,6 +76,7 @@ impl Belief {
 
     /// Checks a device that has just mounted what its card has.
     pub(crate) fn check_boot(&mut self, machine: &mut Machine<'_>) {
+        self.had = [true; 2];
         self.check(machine);
         for module in 0..2u8 {
             let Some(version) = machine.version(module) else {
@@ -86,6 +108,19 @@ impl Belief {
     pub(crate) fn check(&mut self, machine: &mut Machine<'_>) {
         self.watch_lines(machine);
         for module in 0..2u8 {
+            if let Some(hash) = machine.good_hash(module) {
+                // The first image of a module has no trial: there is nothing to go back to.
+                if !self.had[usize::from(module)] {
+                    self.unconfirmed.remove(&hash);
+                }
+                assert!(
+                    !self.unconfirmed.contains_key(&hash),
+                    "an image of {} is good, and nobody has confirmed it",
+                    module_name(module)
+                );
+                self.proven.insert(hash);
+            }
+            self.had[usize::from(module)] = machine.version(module).is_some();
             if let Some(version) = machine.good(module) {
                 let good = &mut self.good[usize::from(module)];
                 if !good.contains(&version) {

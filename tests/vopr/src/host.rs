@@ -72,6 +72,8 @@ pub(crate) enum News {
     Pulsing,
     /// One returned.
     Pulsed,
+    /// A host is about to say that what a module runs is good.
+    Confirming(u8),
     /// An image runs.
     Swapped(What),
     /// An image does not.
@@ -160,6 +162,9 @@ impl Host {
             let frame = encode_request(self.seq, &request, &mut buffer).expect("a request fits").to_vec();
             if purpose == Purpose::Pulse {
                 news.push(News::Pulsing);
+            }
+            if let Request::Confirm { module } = request {
+                news.push(News::Confirming(module));
             }
             let exchange = Exchange::new(self.seq, Retry::default());
             self.asking = Some(Asking { request, frame, exchange, purpose, since_us: now_us });

@@ -185,6 +185,11 @@ impl<'m> Machine<'m> {
         self.version(module)
     }
 
+    /// Returns the hash of that image.
+    pub(crate) fn good_hash(&self, module: u8) -> Option<ImageHash> {
+        self.device.stored(module).filter(|stored| !stored.on_trial).map(|stored| stored.hash)
+    }
+
     /// Returns the policy's version, and the highest version of a module that is remembered.
     pub(crate) fn policy(&mut self) -> u32 {
         self.device.trust_status().policy.unwrap_or(0)

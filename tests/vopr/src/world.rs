@@ -7,7 +7,7 @@ use xmap_link::Request;
 use crate::HOSTS;
 use crate::belief::Belief;
 use crate::host::{Host, News, Sending, What, call};
-use crate::images::{Images, Kind};
+use crate::images::{Images, Kind, stated_hash};
 use crate::line::{Line, Weather};
 use crate::machine::Machine;
 
@@ -369,6 +369,9 @@ impl World<'_> {
         self.token = self.token.wrapping_add(1);
         let image = self.images.image(module, version, kind);
         let what = What::Image { module, version, kind };
+        if matches!(kind, Kind::Trial | Kind::Fails) {
+            self.belief.wants_confirmation(module, stated_hash(image));
+        }
         self.hosts[number].sending = Some(Sending::new(what, image, self.token));
         version
     }
@@ -386,6 +389,7 @@ impl World<'_> {
         match &news {
             News::Pulsing => self.belief.asked += 1,
             News::Pulsed => self.belief.returned += 1,
+            News::Confirming(module) => self.belief.confirms(*module),
             News::PolicyTaken(_) => self.played.policies += 1,
             News::NotSwapped(_) => self.played.not_swapped += 1,
             News::Swapped(what) => {
