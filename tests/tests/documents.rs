@@ -43,6 +43,26 @@ fn has_section(text: &str, wanted: &str) -> bool {
     headings.map(|line| anchor(line.trim_start_matches('#').trim())).any(|anchor| anchor == wanted)
 }
 
+/// The figures of engines on the page that compares are those that were measured.
+#[test]
+fn the_comparison_has_the_measured_figures() {
+    let page = |name: &str| fs::read_to_string(root().join("docs").join(name)).unwrap();
+    let cells = |line: &str| line.split('|').map(|cell| cell.trim().to_owned()).collect::<Vec<_>>();
+    let rows = |text: &str, head: &str| -> Vec<Vec<String>> {
+        let table = text.split_once(head).unwrap_or_else(|| panic!("no table {head}")).1;
+        table.lines().skip(2).take_while(|line| line.starts_with('|')).map(cells).collect()
+    };
+    let (compared, measured) = (page("compare.md"), page("benchmarks.md"));
+    // Call, heap and code of each engine.
+    let measured = rows(&measured, "| | (a) ns | (b) ns |");
+    let compared = rows(&compared, "| engine | one call, ns |");
+    assert!(compared.len() >= 8, "{compared:?}");
+    for row in compared {
+        let own = measured.iter().find(|own| own[1] == row[1]).unwrap_or_else(|| panic!("{row:?}"));
+        assert_eq!([&row[2], &row[3], &row[4]], [&own[2], &own[8], &own[9]], "{}", row[1]);
+    }
+}
+
 /// The site has each page once, under its own title.
 #[test]
 fn the_summary_names_every_page() {

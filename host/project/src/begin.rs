@@ -178,6 +178,20 @@ impl Language {
                 ("xmap-guest/src/arguments.rs", include_str!("../guests/arguments.rs")),
                 ("xmap-guest/src/lifecycle.rs", include_str!("../guests/lifecycle.rs")),
                 ("xmap-guest/src/state.rs", include_str!("../guests/state.rs")),
+                ("xmap-guest/src/drivers/at24.rs", include_str!("../guests/drivers/at24.rs")),
+                ("xmap-guest/src/drivers/ds1307.rs", include_str!("../guests/drivers/ds1307.rs")),
+                ("xmap-guest/src/drivers/fan.rs", include_str!("../guests/drivers/fan.rs")),
+                ("xmap-guest/src/drivers/font.rs", include_str!("../guests/drivers/font.rs")),
+                ("xmap-guest/src/drivers/lm75.rs", include_str!("../guests/drivers/lm75.rs")),
+                ("xmap-guest/src/drivers/mcp23017.rs", include_str!("../guests/drivers/mcp23017.rs")),
+                ("xmap-guest/src/drivers/mcp3008.rs", include_str!("../guests/drivers/mcp3008.rs")),
+                ("xmap-guest/src/drivers/mod.rs", include_str!("../guests/drivers/mod.rs")),
+                ("xmap-guest/src/drivers/modbus.rs", include_str!("../guests/drivers/modbus.rs")),
+                ("xmap-guest/src/drivers/pca9552.rs", include_str!("../guests/drivers/pca9552.rs")),
+                ("xmap-guest/src/drivers/pcf8574.rs", include_str!("../guests/drivers/pcf8574.rs")),
+                ("xmap-guest/src/drivers/registers.rs", include_str!("../guests/drivers/registers.rs")),
+                ("xmap-guest/src/drivers/servo.rs", include_str!("../guests/drivers/servo.rs")),
+                ("xmap-guest/src/drivers/ssd1306.rs", include_str!("../guests/drivers/ssd1306.rs")),
             ],
             Self::Zig => &[
                 ("panel.zig", include_str!("../templates/zig/panel.zig")),
@@ -322,6 +336,28 @@ mod tests {
                 let names = files.iter().find(|(path, _)| path.contains("names."));
                 assert_eq!(names.is_some(), language != Language::Wat);
             }
+        }
+    }
+
+    #[test]
+    fn a_panel_in_rust_has_all_of_the_bindings() {
+        fn sources(folder: &Path, below: &str, found: &mut Vec<String>) {
+            for entry in fs::read_dir(folder).unwrap() {
+                let entry = entry.unwrap();
+                let name = format!("{below}{}", entry.file_name().to_str().unwrap());
+                if entry.path().is_dir() {
+                    sources(&entry.path(), &format!("{name}/"), found);
+                } else {
+                    found.push(name);
+                }
+            }
+        }
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../guests/rust/src");
+        let mut all = Vec::new();
+        sources(&folder, "xmap-guest/src/", &mut all);
+        let written = Language::Rust.files();
+        for file in all {
+            assert!(written.iter().any(|(path, _)| *path == file), "`xmap new` does not write {file}");
         }
     }
 

@@ -1,0 +1,1 @@
+../../../../guests/rust/src/drivers/ds1307.rs

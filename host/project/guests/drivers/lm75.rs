@@ -1,0 +1,1 @@
+../../../../guests/rust/src/drivers/lm75.rs

@@ -1,0 +1,1 @@
+../../../../guests/rust/src/drivers/mcp23017.rs

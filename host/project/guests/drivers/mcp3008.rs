@@ -1,0 +1,1 @@
+../../../../guests/rust/src/drivers/mcp3008.rs

@@ -1,0 +1,1 @@
+../../../../guests/rust/src/drivers/ssd1306.rs
