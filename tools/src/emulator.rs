@@ -156,8 +156,12 @@ impl<'a> Machine<'a> {
             // The emulated watchdog resets the board when it is started, not when it runs out.
             arguments = format!("xmap.watchdog=0 {arguments}");
         }
+        if self.card.is_some() {
+            // The emulator has its card behind the older controller.
+            arguments += " xmap.card=emmc";
+        }
         if !arguments.is_empty() {
-            qemu.args(["-append", arguments.trim_end()]);
+            qemu.args(["-append", arguments.trim()]);
         }
         if let Some(card) = self.card {
             qemu.args(["-drive", &format!("if=sd,format=raw,file={}", card.display())]);

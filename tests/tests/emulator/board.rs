@@ -58,7 +58,7 @@ pub(crate) fn boot(image: Option<&[u8]>, arguments: &str) -> Board {
 
 /// [`boot`] with an SD card in the slot.
 pub(crate) fn boot_with(image: Option<&[u8]>, arguments: &str, card: &Path) -> Board {
-    start(image, &format!("{arguments} xmap.card=emmc"), Some(card), &[])
+    start(image, arguments, Some(card), &[])
 }
 
 /// [`boot`] with an image and chips on the board's buses.

@@ -6,13 +6,20 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use xmap_boards::BOOT_MEDIA;
 use xmap_tools::firmware::{self, Owner, VENDOR_FILES};
-use xmap_tools::panel;
+use xmap_tools::{card, panel};
 use xmap_trust::TrustPolicy;
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     /// The panel: an image or a bundle, or a manifest (panel.toml) or a module, which is compiled
     panel: Option<PathBuf>,
+    /// A whole card as a file: the folder as its boot partition, and an empty store behind it. What the file
+    /// had is gone, its store too
+    #[arg(long, value_name = "FILE")]
+    card: Option<PathBuf>,
+    /// The folder with the Raspberry Pi firmware's own files (`boot` of its repository), for the card
+    #[arg(long, value_name = "FOLDER", requires = "card")]
+    vendor: Option<PathBuf>,
     #[command(flatten)]
     owner: Owned,
 }
@@ -69,9 +76,19 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     if arguments.panel.is_none() {
         println!("No panel was given: add one as panel.xmap.");
     }
-    println!("Copy these onto the Pi's boot partition, beside the Raspberry Pi firmware's own files:");
-    for file in VENDOR_FILES {
-        println!("  {file}");
+    if let Some(path) = &arguments.card {
+        card::write(path, &boot, arguments.vendor.as_deref())?;
+        println!(
+            "{}: a card with these files and an empty store. Write it with `dd if={0} of=/dev/sdX bs=4M conv=fsync`,",
+            path.display()
+        );
+        println!("or try it with `cargo xtask qemu --card {}`.", path.display());
+    } else {
+        println!("Copy these onto the Pi's boot partition.");
+    }
+    if arguments.vendor.is_none() {
+        println!("The Pi needs the Raspberry Pi firmware's own files beside them:");
+        VENDOR_FILES.iter().for_each(|file| println!("  {file}"));
     }
     Ok(())
 }

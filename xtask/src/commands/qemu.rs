@@ -1,5 +1,6 @@
 //! `cargo xtask qemu`
 
+use std::fs::File;
 use std::net::TcpListener;
 use std::path::PathBuf;
 
@@ -17,6 +18,9 @@ pub(crate) struct Arguments {
     /// `xmap call --port` takes too
     #[arg(long)]
     port: Option<String>,
+    /// The card in the slot, as `cargo xtask image --card` makes it: what the device is given outlives it
+    #[arg(long, value_name = "FILE")]
+    card: Option<PathBuf>,
     #[command(flatten)]
     owner: Owned,
 }
@@ -38,7 +42,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     // What is run is what would be copied onto the board.
     let (flashed, boot) = firmware::boot_folder(panel.as_deref(), owner, arguments.owner.keys.as_deref())?;
     let panel = arguments.panel.as_ref().map(|_| boot.join("panel.xmap"));
-    let machine = Machine { panel: panel.as_deref(), ..Machine::new(&flashed) };
+    if let Some(card) = &arguments.card {
+        // The emulator would make no sense of what is wrong with it.
+        File::options().read(true).write(true).open(card).with_context(|| card.display().to_string())?;
+    }
+    let machine =
+        Machine { panel: panel.as_deref(), card: arguments.card.as_deref(), ..Machine::new(&flashed) };
     match &arguments.port {
         Some(port) => {
             eprintln!("The board starts when a program connects to {port} (`xmap status --port {port}`).")
