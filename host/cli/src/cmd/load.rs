@@ -16,6 +16,7 @@ use xmap_project::{Built, Note};
 use xmap_trust::{SEAL_MAGIC, SEAL_WORDS, Seal};
 
 use super::output::stderr_has_colours;
+use super::progress::Slow;
 
 /// Bytes of a map that are read: it has some ten times those of the largest image.
 pub(super) const MAX_MAP_BYTES: u64 = 256 << 20;
@@ -120,7 +121,9 @@ pub(super) fn load_all(path: &Path) -> Result<Vec<Loaded>, Diagnostics> {
 /// # Errors
 /// Everything that is wrong with the input; an image is none.
 pub(super) fn build(path: &Path, max_bytes: Option<u32>) -> Result<Built, Diagnostics> {
+    let slow = Slow::begin(format!("compiling {}", path.display()));
     let built = xmap_project::build(path, max_bytes, &mut tell)?;
+    drop(slow);
     built.keeps_contract()?;
     Ok(built)
 }
