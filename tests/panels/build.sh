@@ -70,16 +70,18 @@ rust() {
 
 zig() {
     version "$ZIG version" 0.17.0
+    name=$(basename "$1")
     (cd "$1" && ZIG_GLOBAL_CACHE_DIR="$scratch/zig" ZIG_LOCAL_CACHE_DIR="$scratch/zig" \
         $ZIG build-exe -target wasm32-freestanding -mcpu=mvp -O ReleaseSmall -fstrip \
         -fno-entry -rdynamic --stack 4096 --initial-memory=65536 --max-memory=65536 \
-        --dep xmap -Mroot="$1.zig" -Mxmap="$guests/zig/xmap.zig" -femit-bin="$scratch/$1.wasm")
-    cp "$scratch/$1.wasm" "$1/$1.wasm"
+        --dep xmap -Mroot="$name.zig" -Mxmap="$guests/zig/xmap.zig" -femit-bin="$scratch/$name.wasm")
+    cp "$scratch/$name.wasm" "$1/$name.wasm"
 }
 
 assemblyscript() {
     version "$ASC --version" 0.28.20
-    (cd "$1" && "$ASC" "$1.ts" --outFile "$1.wasm" --runtime stub --noAssert -O2 --converge \
+    name=$(basename "$1")
+    (cd "$1" && "$ASC" "$name.ts" --outFile "$name.wasm" --runtime stub --noAssert -O2 --converge \
         --initialMemory 1 --maximumMemory 1 --disable bulk-memory --disable sign-extension \
         --disable nontrapping-f2i --use abort=)
 }
@@ -91,7 +93,7 @@ build() {
     keypad) c keypad keypad -Oz ;;
     demo) c demo stairwell -O2 -g ;;
     hall64) c hall64 hall64 -Os ;;
-    shift595) zig shift595 ;;
+    shift595 | ../buses/clock) zig "$1" ;;
     stairs)
         EXPORTS=--export=presses
         c stairs stairs -Os
@@ -101,8 +103,8 @@ build() {
     ../buses/flash) c ../buses/flash flash -Os ;;
     ../buses/chips) c ../buses/chips chips -Os ;;
     stepper | modbus | pump | ../buses/settings | ../buses/dimmer | ../buses/meter | \
-        ../buses/chips_rust) rust "$1" ;;
-    traffic) assemblyscript traffic ;;
+        ../buses/chips_rust | ../buses/display) rust "$1" ;;
+    traffic | ../buses/leds) assemblyscript "$1" ;;
     *)
         echo "build.sh: no panel '$1' is compiled" >&2
         exit 2
@@ -114,7 +116,7 @@ all=
 [ $# -gt 0 ] || all=1
 [ $# -gt 0 ] || set -- lamp keypad demo hall64 shift595 stepper modbus traffic stairs pump garden \
     ../buses/thermostat ../buses/settings ../buses/level ../buses/flash ../buses/dimmer ../buses/meter \
-    ../buses/chips ../buses/chips_rust
+    ../buses/chips ../buses/chips_rust ../buses/clock ../buses/leds ../buses/display
 for panel; do
     build "$panel"
     chmod 644 "$panel"/*.wasm

@@ -16,7 +16,7 @@ use xmap_trust::{Limit, OpClass, class_of};
 
 #[test]
 fn the_simulator_leaves_the_committed_traces() {
-    for name in ["thermostat", "settings", "level", "flash", "dimmer", "meter"] {
+    for name in ["thermostat", "settings", "level", "flash", "dimmer", "meter", "clock", "leds", "display"] {
         let panel = BusPanel::open(name);
         let mut sim = Sim::from_words(panel.words.clone()).unwrap();
         let script = Script::parse(&panel.script, &sim.image()).unwrap_or_else(|e| panic!("{name}: {e}"));
