@@ -125,6 +125,18 @@ impl Host {
         self.asking.is_none() && self.sending.is_none() && self.next.is_empty()
     }
 
+    /// Gives up what is on its way to another module's place.
+    pub(crate) fn forget_misplaced(&mut self) {
+        self.sending.take_if(|sending| matches!(sending.what, What::Image { kind: Kind::Misplaced, .. }));
+    }
+
+    /// Gives up to ask for a restart of the device.
+    pub(crate) fn forget_restart(&mut self) {
+        let restarts = |request: &Request| matches!(request, Request::Reset { module: None });
+        self.next.retain(|request| !restarts(request));
+        self.asking.take_if(|asking| restarts(&asking.request));
+    }
+
     /// Takes a byte of the device's.
     pub(crate) fn hear(&mut self, byte: u8, now_us: u64, random: &mut Random, news: &mut Vec<News>) {
         let Some(frame) = self.reader.feed(byte) else { return };

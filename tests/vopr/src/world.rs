@@ -151,6 +151,10 @@ impl World<'_> {
         self.played.boots += 1;
         let mut machine = Machine::boot(card, starts, scratch, self.images);
         self.belief.check_boot(&mut machine);
+        if machine.version(0).is_none() {
+            // Its place is free: the lamp's image may run elsewhere, and would not be misplaced.
+            self.hosts.iter_mut().for_each(Host::forget_misplaced);
+        }
         let versions = format!("boots: {:?}", [0, 1].map(|module| machine.version(module)));
         self.tell(Some(&mut machine), &versions);
         machine
@@ -453,6 +457,7 @@ impl World<'_> {
         card.bad.clear();
         card.deaf.clear();
         self.lines.iter_mut().flatten().for_each(Line::clear);
+        self.hosts.iter_mut().for_each(Host::forget_restart);
     }
 
     /// Everything is answered, and a good image gets in and is kept. Returns its version.
