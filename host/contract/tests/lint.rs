@@ -333,6 +333,14 @@ fn what_cannot_be_read_is_not_fine() {
         let unknown = found.iter().any(|f| f.verdict == Some(Verdict::Unknown) || f.rule == Rule::ParamCount);
         assert!(unknown, "{text}{}", self::text(&found));
     }
+    // A file of another language, or of none, is not fine either; one without declarations is.
+    for language in Language::ALL {
+        for text in ["package xmap:hall@1.0.0; world panel { export p: func(%x: u8 }", &"\u{0}".repeat(999)] {
+            let found = findings(language, text);
+            assert!(found.iter().any(|finding| finding.rule == Rule::Unreadable), "{language:?} {text:.9}");
+        }
+        assert!(findings(language, "").is_empty());
+    }
     // Any text ends with findings or none, never with a panic.
     for language in Language::ALL {
         let all: String = exports().iter().map(|export| file(language, &parts(language, export))).collect();

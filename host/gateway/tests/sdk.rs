@@ -14,7 +14,7 @@ use xmap_compiler::diagnostic::Place;
 use xmap_contract::{openapi, sdk};
 use xmap_sim::{Sim, Value};
 
-use rig::{Gateway, stairwell};
+use rig::{Events, Gateway, stairwell};
 
 const CALLER: &str = r#"
 import assert from "node:assert/strict";
@@ -50,6 +50,9 @@ assert.deepEqual(await panel.serial(), new Uint8Array([0, 255, 127, 128]));
 assert.equal((await panel.many({ count: 200 })).length, 200);
 await assert.rejects(panel.many({ count: 300 }), (error: CutError) => error instanceof CutError && error.missingBytes === 44);
 assert.equal(await panel.half({ of: 3 }), 1.5);
+assert.equal(await panel.constructor_({ class: 9, client: 2 }), 7);
+assert.equal(await panel.client({ all: new Uint8Array([1, 2]), request: 3, timeout: 9, cancel: 1 }), 7);
+assert.equal(await panel.delete({ in: 1, fun: 1, timeoutMs: 2, options: 1, args: 9 }), 7);
 for (const of of [Infinity, -Infinity, NaN, 0.1]) assert.deepEqual(await panel.pair({ of }), [of, -9007199254740993n]);
 console.log("done");
 "#;
@@ -87,6 +90,20 @@ fn run(folder: &Path, command: &mut Command) -> String {
     let text = String::from_utf8_lossy(&[&output.stdout[..], &output.stderr].concat()).into_owned();
     assert!(output.status.success(), "{command:?}\n{text}");
     text
+}
+
+/// Holds what a board stored against the same calls on the simulator, as `xmap sim` makes them.
+fn stores_as_the_simulator(events: &mut Events, words: Vec<u32>) {
+    let mut sim = Sim::from_words(words).unwrap();
+    let from = sim.board().accesses().count();
+    sim.call("lamp_on", &[]).unwrap();
+    sim.call("floor_light", &[Value::U8(2), Value::Bool(true)]).unwrap();
+    let expected: Vec<String> =
+        sim.board().accesses().skip(from).filter(|access| access.drives()).map(ToString::to_string).collect();
+    assert!(expected.len() >= 2, "{expected:?}");
+    for store in expected {
+        events.until("store", |found| found["text"] == store.as_str());
+    }
 }
 
 fn example(name: &str) -> String {
@@ -129,17 +146,7 @@ fn a_client_stores_what_the_command_line_stores() {
     assert_eq!((other.status, other.code().as_str()), (409, "X1606"), "{}", other.body);
     let said = run(Command::new("node").args(["dist/caller.js", &gateway.address, &gateway.token]));
     assert!(said.contains("done"), "{said}");
-    // The same calls on the simulator, as `xmap sim` makes them.
-    let mut sim = Sim::from_words(compiled.words).unwrap();
-    let from = sim.board().accesses().count();
-    sim.call("lamp_on", &[]).unwrap();
-    sim.call("floor_light", &[Value::U8(2), Value::Bool(true)]).unwrap();
-    let expected: Vec<String> =
-        sim.board().accesses().skip(from).filter(|access| access.drives()).map(ToString::to_string).collect();
-    assert!(expected.len() >= 2, "{expected:?}");
-    for store in expected {
-        events.until("store", |found| found["text"] == store.as_str());
-    }
+    stores_as_the_simulator(&mut events, compiled.words);
     // A component connects, subscribes and cleans up by itself.
     let said = run(Command::new("node").args(["hook.mjs", &gateway.address, &gateway.token]));
     assert!(said.contains("done"), "{said}");
@@ -154,7 +161,7 @@ fn a_screen_in_kotlin_gives_back_what_it_holds() {
     };
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
-    write(folder, &stairwell(), sdk::Language::Kotlin);
+    let compiled = write(folder, &stairwell(), sdk::Language::Kotlin);
     let mut sources: Vec<String> = ["Api", "Runtime", "Session"]
         .map(|name| format!("src/main/kotlin/xmap/stairwell/{name}.kt"))
         .into_iter()
@@ -174,9 +181,12 @@ fn a_screen_in_kotlin_gives_back_what_it_holds() {
     let kotlin = modules.join("kotlin-compiler");
     run(Command::new("bash").arg(kotlin.join("bin/kotlinc")).args(["-d", "out"]).args(&sources));
     let gateway = Gateway::stairwell();
+    let mut events = gateway.events("/v1/devices/sim/events");
+    assert_eq!(events.next().0, "device");
     let classes = format!("out:{}", kotlin.join("lib/kotlin-stdlib.jar").display());
     let main = ["-cp", &classes, "xmap.stairwell.MainKt", &gateway.address, &gateway.token];
     assert_eq!(run(Command::new("java").args(main)), "done\n");
+    stores_as_the_simulator(&mut events, compiled.words);
 }
 
 #[test]

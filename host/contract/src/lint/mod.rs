@@ -107,6 +107,8 @@ struct Declarations {
     endings: Vec<Ending>,
     /// Names in stretches that the parser could not read.
     unread: Vec<(String, std::ops::Range<usize>)>,
+    /// Whether nothing of the file could be read.
+    foreign: bool,
 }
 
 xmap_compiler::rules! {
@@ -164,17 +166,18 @@ pub fn lint(
     language: Language,
     file: &Arc<Source>,
 ) -> Vec<Finding> {
+    let unreadable = |message: &str, help: &str| Finding {
+        rule: Rule::Unreadable,
+        verdict: Some(Verdict::Unknown),
+        key: String::new(),
+        message: message.to_string(),
+        help: help.to_string(),
+        place: Place::File(file.path.clone()),
+        other: place(""),
+    };
     if tree::nests_deeply(&file.text) {
-        let finding = Finding {
-            rule: Rule::Unreadable,
-            verdict: Some(Verdict::Unknown),
-            key: String::new(),
-            message: "the file's brackets stand too deep in one another".to_string(),
-            help: "leave it out, or write it flatter".to_string(),
-            place: Place::File(file.path.clone()),
-            other: place(""),
-        };
-        return vec![finding];
+        let message = "the file's brackets stand too deep in one another";
+        return vec![unreadable(message, "leave it out, or write it flatter")];
     }
     let declarations = match language {
         Language::C => c::read(&file.text),
@@ -205,6 +208,10 @@ pub fn lint(
             let help = "write the declaration so that the language's own compiler takes it".to_string();
             check.find(Rule::Unreadable, Some(Verdict::Unknown), Some(export), span, message, help);
         }
+    }
+    if declarations.foreign && check.findings.is_empty() {
+        let message = "nothing of the file can be read in the language of its ending";
+        return vec![unreadable(message, "leave it out, or give it the ending of its language")];
     }
     check.findings.sort_by_key(|finding| match &finding.place {
         Place::Text { span, .. } => span.start,

@@ -100,10 +100,12 @@ pub(super) fn nothing(span: Range<usize>) -> Declared {
 }
 
 /// The names in stretches that could not be read: those of an error, and of a function that has one in it.
+/// What the file declares has been read before.
 pub(super) fn unread(root: At<'_>, into: &mut Declarations) {
     if !root.node.has_error() {
         return;
     }
+    into.foreign = into.functions.is_empty() && into.endings.is_empty();
     let mut open = vec![root.node];
     while let Some(node) = open.pop() {
         if node.is_error() || node.is_missing() {

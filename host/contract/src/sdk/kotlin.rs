@@ -234,7 +234,7 @@ fn code(api: &Api, package: &str) -> String {
             comment(&format!("The calls of {}.", api.title), ""),
             type_name(group)
         );
-        out.push_str("    private val client = Client(options, BASE_URL)\n");
+        out.push_str("    private val _client = Client(options, BASE_URL)\n");
         operations.iter().for_each(|operation| method(&mut out, operation));
         out.push_str("}\n");
     }
@@ -382,7 +382,7 @@ fn method(out: &mut String, operation: &Operation) {
         "    fun {}({takes}timeoutMs: Int? = null, cancel: Cancel? = null)",
         value_name(&operation.name)
     );
-    let call = |kind: &str| format!("client.{kind}({request}, timeoutMs, cancel)");
+    let call = |kind: &str| format!("_client.{kind}({request}, timeoutMs, cancel)");
     match (&operation.result, operation.panel) {
         (None, _) => _ = writeln!(out, " {{\n        {}\n    }}", call("call")),
         (Some(of), false) => {

@@ -49,6 +49,8 @@ const KEYWORDS: [&str; 38] = [
     "throw",
     "where",
 ];
+/// Names that the methods themselves use.
+const OWN: [&str; 8] = ["all", "digits", "encoded", "encoder", "request", "results", "segment", "timeout"];
 /// Names of the runtime's types and of Swift's own.
 const TAKEN: [&str; 16] = [
     "Any",
@@ -110,6 +112,12 @@ fn type_name(name: &str) -> String {
 fn value_name(words: &[String]) -> String {
     let name = camel(words);
     if KEYWORDS.contains(&name.as_str()) { format!("`{name}`") } else { name }
+}
+
+/// The name of an argument: the methods' own names are taken.
+fn arg_name(words: &[String]) -> String {
+    let name = camel(words);
+    if OWN.contains(&name.as_str()) { format!("{name}Value") } else { value_name(words) }
 }
 
 fn quoted(text: &str) -> String {
@@ -199,7 +207,7 @@ fn code(api: &Api) -> String {
             api.title,
             type_name(group)
         );
-        out.push_str("    private let client: Client\n\n    public init(_ options: Options = Options()) {\n        client = Client(options: options, base: baseURL)\n    }\n");
+        out.push_str("    private let _client: Client\n\n    public init(_ options: Options = Options()) {\n        _client = Client(options: options, base: baseURL)\n    }\n");
         operations.iter().for_each(|operation| method(&mut out, operation));
         out.push_str("}\n");
     }
@@ -267,7 +275,7 @@ fn panel(of: &Type) -> &[Type] {
 
 /// A value of a path or a query as text.
 fn text(arg: &Arg) -> String {
-    let value = value_name(&arg.name);
+    let value = arg_name(&arg.name);
     match (&arg.ty, arg.required) {
         (Type::Text, _) => value,
         (Type::Named(_), true) => format!("{value}.rawValue"),
@@ -285,7 +293,7 @@ fn method(out: &mut String, operation: &Operation) {
         .map(|arg| {
             format!(
                 "{}: {}{}, ",
-                value_name(&arg.name),
+                arg_name(&arg.name),
                 optional(&arg.ty, arg.required),
                 if arg.required { "" } else { " = nil" }
             )
@@ -321,12 +329,7 @@ fn method(out: &mut String, operation: &Operation) {
             }
             let indent = if operation.body == Body::Args { "                " } else { "            " };
             for arg in &fields {
-                _ = writeln!(
-                    out,
-                    "{indent}let {}: {}",
-                    value_name(&arg.name),
-                    optional(&arg.ty, arg.required)
-                );
+                _ = writeln!(out, "{indent}let {}: {}", arg_name(&arg.name), optional(&arg.ty, arg.required));
             }
             if operation.body == Body::Args {
                 _ = writeln!(
@@ -334,7 +337,7 @@ fn method(out: &mut String, operation: &Operation) {
                     "{indent}func encode(to encoder: Encoder) throws {{\n{indent}    var all = encoder.unkeyedContainer()"
                 );
                 for arg in &fields {
-                    let value = value_name(&arg.name);
+                    let value = arg_name(&arg.name);
                     _ = match arg.ty {
                         Type::Bytes => writeln!(out, "{indent}    try all.encode(digits({value}))"),
                         _ => writeln!(out, "{indent}    try all.encode({value})"),
@@ -347,14 +350,14 @@ fn method(out: &mut String, operation: &Operation) {
             } else if !fields.is_empty() {
                 _ = writeln!(out, "{indent}enum CodingKeys: String, CodingKey {{");
                 for arg in &fields {
-                    _ = writeln!(out, "{indent}    case {} = {}", value_name(&arg.name), quoted(&arg.wire));
+                    _ = writeln!(out, "{indent}    case {} = {}", arg_name(&arg.name), quoted(&arg.wire));
                 }
                 _ = writeln!(out, "{indent}}}");
             }
             out.push_str("        }\n");
             let given = fields
                 .iter()
-                .map(|arg| format!("{}: {}", value_name(&arg.name), value_name(&arg.name)))
+                .map(|arg| format!("{}: {}", arg_name(&arg.name), arg_name(&arg.name)))
                 .collect::<Vec<_>>()
                 .join(", ");
             Some(if operation.body == Body::Args {
@@ -363,7 +366,7 @@ fn method(out: &mut String, operation: &Operation) {
                 format!("Body({given})")
             })
         }
-        Body::Whole => of(Place::Body).next().map(|arg| value_name(&arg.name)),
+        Body::Whole => of(Place::Body).next().map(|arg| arg_name(&arg.name)),
     };
     let mut parts = vec![format!("method: \"{}\"", operation.method), format!("path: {path}")];
     let query: Vec<String> =
@@ -377,14 +380,14 @@ fn method(out: &mut String, operation: &Operation) {
     parts.push(format!("idempotent: {}", operation.idempotent));
     _ = writeln!(out, "        let request = Request({})", parts.join(", "));
     match (&operation.result, operation.panel) {
-        (None, _) => out.push_str("        _ = try await client.call(request, timeout: timeout)\n"),
+        (None, _) => out.push_str("        _ = try await _client.call(request, timeout: timeout)\n"),
         (Some(_), false) => {
-            out.push_str("        return try await client.value(request, timeout: timeout)\n")
+            out.push_str("        return try await _client.value(request, timeout: timeout)\n")
         }
         (Some(of), true) => match panel(of) {
-            [] => out.push_str("        _ = try await client.panel(request, timeout: timeout)\n"),
+            [] => out.push_str("        _ = try await _client.panel(request, timeout: timeout)\n"),
             all => {
-                out.push_str("        let results = try await client.panel(request, timeout: timeout)\n");
+                out.push_str("        let results = try await _client.panel(request, timeout: timeout)\n");
                 _ = writeln!(
                     out,
                     "        guard results.count == {} else {{ throw ClientError.answer(URLError(.cannotParseResponse)) }}",

@@ -117,8 +117,8 @@ fn index(api: &Api) -> String {
     for (group, operations) in &api.groups {
         _ = write!(
             out,
-            "\n/** The calls of {}. */\nexport class {} {{\n  private readonly client: runtime.Client;\n\n  \
-             constructor(options: runtime.Options = {{}}) {{\n    this.client = new runtime.Client(options, BASE_URL);\n  }}\n",
+            "\n/** The calls of {}. */\nexport class {} {{\n  readonly #client: runtime.Client;\n\n  \
+             constructor(options: runtime.Options = {{}}) {{\n    this.#client = new runtime.Client(options, BASE_URL);\n  }}\n",
             api.title.replace("*/", "* /"),
             type_name(group)
         );
@@ -212,8 +212,14 @@ fn request(operation: &Operation) -> String {
     parts.join(", ")
 }
 
-fn method(out: &mut String, operation: &Operation) {
+/// The name of a call: a class has one constructor.
+fn method_name(operation: &Operation) -> String {
     let name = camel(&operation.name);
+    if name == "constructor" { format!("{name}_") } else { name }
+}
+
+fn method(out: &mut String, operation: &Operation) {
+    let name = method_name(operation);
     let result = result(operation);
     out.push('\n');
     let error = match &operation.error {
@@ -238,14 +244,14 @@ fn method(out: &mut String, operation: &Operation) {
         };
         let all: Vec<String> = all.iter().enumerate().map(|(n, of)| read(n, of)).collect();
         let keep = if all.is_empty() { "" } else { "const results = " };
-        _ = writeln!(out, "    {keep}await this.client.panel({{ {request} }}, options);");
+        _ = writeln!(out, "    {keep}await this.#client.panel({{ {request} }}, options);");
         match &all[..] {
             [] => {}
             [one] => _ = writeln!(out, "    return {one};"),
             all => _ = writeln!(out, "    return [{}];", all.join(", ")),
         }
     } else {
-        _ = writeln!(out, "    return this.client.call<{result}>({{ {request} }}, options);");
+        _ = writeln!(out, "    return this.#client.call<{result}>({{ {request} }}, options);");
     }
     out.push_str("  }\n");
 }
@@ -294,7 +300,7 @@ fn test(api: &Api) -> String {
             return { asked, options: { fetch, baseUrl: \"http://server\", token: \"t\" } };\n}\n";
     for (group, operations) in &api.groups {
         for operation in operations {
-            let name = camel(&operation.name);
+            let name = method_name(operation);
             let given: Vec<String> = operation
                 .args
                 .iter()

@@ -102,10 +102,10 @@ public struct Receipt: Codable, Sendable {
 
 /// The calls of Logging.
 public struct Logger: Sendable {
-    private let client: Client
+    private let _client: Client
 
     public init(_ options: Options = Options()) {
-        client = Client(options: options, base: baseURL)
+        _client = Client(options: options, base: baseURL)
     }
 
     /// Takes a message
@@ -121,12 +121,12 @@ public struct Logger: Sendable {
             }
         }
         let request = Request(method: "POST", path: "/v1/log", body: try encoded(Body(level: level, message: message, fields: fields)), idempotent: false)
-        return try await client.value(request, timeout: timeout)
+        return try await _client.value(request, timeout: timeout)
     }
 
     /// Returns a message that was taken
     public func getLog(id: String, minLevel: Level? = nil, timeout: TimeInterval? = nil) async throws -> Entry {
         let request = Request(method: "GET", path: "/v1/log/\(segment(id))", query: [("min-level", minLevel?.rawValue)], idempotent: true)
-        return try await client.value(request, timeout: timeout)
+        return try await _client.value(request, timeout: timeout)
     }
 }

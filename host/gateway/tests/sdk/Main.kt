@@ -41,6 +41,7 @@ fun main(args: Array<String>) {
     observer.onCreate(owner)
     until("held") { inUse() == USES.size }
     Panel(options).lampOn()
+    check(Panel(options).floorLight(2, true))
     until("levels") { "device" in kinds && "levels" in kinds }
     observer.onDestroy(owner)
     until("given back") { inUse() == 0 }

@@ -21,6 +21,9 @@ fun main(args: Array<String>) {
     check(panel.many(200).size == 200)
     check(fails<CutException> { panel.many(300) }.missingBytes == 44L)
     check(panel.half(3.0) == 1.5)
+    check(panel.constructor(9, 2) == 7L)
+    check(panel.client(byteArrayOf(1, 2), 3, 9, 1) == 7L)
+    check(panel.delete(1, 1, 2, 1, 9) == 7L)
     for (of in listOf(Double.POSITIVE_INFINITY, Double.NEGATIVE_INFINITY, Double.NaN, 0.1)) {
         val (back, long) = panel.pair(of)
         check(back.equals(of) && long == java.math.BigInteger("-9007199254740993")) { "$back $long" }

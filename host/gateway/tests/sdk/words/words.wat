@@ -9,4 +9,7 @@
   (func (export "many") (param i32) (result i32 i32) i32.const 0 local.get 0)
   (func (export "half") (param f32) (result f32) (f32.mul (local.get 0) (f32.const 0.5)))
   (func (export "pair") (param f64) (result f64 i64) local.get 0 (i64.const -9007199254740993))
-  (func (export "serial") (result i32) i32.const 16))
+  (func (export "serial") (result i32) i32.const 16)
+  (func (export "constructor") (param i32 i32) (result i32) (i32.sub (local.get 0) (local.get 1)))
+  (func (export "client") (param i32 i32 i32 i32 i32) (result i32) (i32.sub (local.get 3) (local.get 1)))
+  (func (export "delete") (param i32 i32 i32 i32 i32) (result i32) (i32.sub (local.get 4) (local.get 2))))
