@@ -9,6 +9,7 @@ mod images;
 mod items;
 mod mount;
 mod remembered;
+mod started;
 
 use heapless::Vec;
 use xmap_link::limits::MAX_MODULES;
@@ -21,6 +22,7 @@ pub use self::items::{Fate, Item, Items, Place, places};
 pub use self::mount::{Mounting, Tried, install_counted};
 pub use self::remembered::Remembered;
 use self::remembered::{Versions, decode, encode, highest};
+use self::started::Started;
 use crate::{Board, Device, Ram, Trust};
 
 /// The errno of an input or output error: what a host knows of cards.
@@ -35,8 +37,9 @@ const HALF: usize = (4 << 20) / 4 + 64;
 #[derive(Debug)]
 struct Job {
     writing: Writing,
-    thing: (Place, u64),
     bytes: usize,
+    /// The thing and its change; `None` for the account of starts.
+    thing: Option<(Place, u64)>,
     /// The versions, if it has those.
     versions: Option<Versions>,
 }
@@ -55,6 +58,8 @@ pub struct Keeper<'m, D> {
     written: Versions,
     /// The changes of policy and versions that were seen.
     seen: (u32, u32),
+    /// The account of starts.
+    started: Started,
     budget: Budget,
     /// Writes wait for the budget.
     starved: bool,
@@ -80,6 +85,7 @@ impl<'m, D: Disk> Keeper<'m, D> {
             states: [None; MAX_MODULES],
             written: Versions::new(),
             seen: (0, 0),
+            started: Started::default(),
             budget: Budget::default(),
             starved: false,
             keep_every_us,
@@ -151,10 +157,12 @@ impl<'m, D: Disk> Keeper<'m, D> {
             self.retry_us = 0;
             // One write begins at a time: what else failed stays due until its turn comes.
             self.hurry(u16::MAX);
+            self.started.hurry();
         }
         if self.starved && now_us >= self.budget.next_us() {
             self.starved = false;
         }
+        self.give_starts(now_us);
         self.give_policy(memory, now_us);
         (0..MAX_MODULES as u8).for_each(|module| self.give_image(device, module, now_us));
         self.give_versions(device, memory, now_us);
@@ -186,7 +194,7 @@ impl<'m, D: Disk> Keeper<'m, D> {
         let Some(memory) = memory.filter(|_| self.is_due(place)) else { return };
         let policy = crate::Memory::policy(memory);
         self.put(0, policy);
-        self.give(xmap_store::Place::POLICY, &[], policy.len(), place, None, now_us);
+        self.give(xmap_store::Place::POLICY, &[], policy.len(), place, now_us);
     }
 
     fn give_image<R: Ram, B: Board, T: Trust>(&mut self, device: &Device<R, B, T>, module: u8, now_us: u64) {
@@ -211,7 +219,7 @@ impl<'m, D: Disk> Keeper<'m, D> {
         let mut meta: Vec<u8, 128> = Vec::from_slice(&stored.hash).unwrap_or_default();
         // An origin has at most 64 bytes.
         _ = meta.extend_from_slice(stored.origin.as_bytes());
-        self.give(xmap_store::Place::image(module), &meta, end, place, None, now_us);
+        self.give(xmap_store::Place::image(module), &meta, end, place, now_us);
     }
 
     fn give_versions<R: Ram, B: Board, T: Trust>(
@@ -237,8 +245,11 @@ impl<'m, D: Disk> Keeper<'m, D> {
             return;
         }
         let end = encode(&memory.versions, halves(self.scratch).0);
-        let versions = Some(memory.versions.clone());
-        self.give(xmap_store::Place::VERSIONS, &[], end, place, versions, now_us);
+        self.give(xmap_store::Place::VERSIONS, &[], end, place, now_us);
+        if let Some(job) = &mut self.job {
+            // Nothing else was on its way.
+            job.versions = Some(memory.versions.clone());
+        }
     }
 
     fn note_state<R: Ram, B: Board, T: Trust>(&mut self, device: &Device<R, B, T>, module: u8) {
@@ -260,7 +271,7 @@ impl<'m, D: Disk> Keeper<'m, D> {
         }
         let mut end = 0;
         let Some(layout) = device.kept(module, &mut |row| end = self.put(end, row)) else { return };
-        self.give(xmap_store::Place::state(module), &layout.to_le_bytes(), end, place, None, now_us);
+        self.give(xmap_store::Place::state(module), &layout.to_le_bytes(), end, place, now_us);
     }
 
     /// Returns whether a thing has to be written now: one at a time.
@@ -294,22 +305,14 @@ impl<'m, D: Disk> Keeper<'m, D> {
     }
 
     /// Begins to write the first `bytes` of the buffer.
-    fn give(
-        &mut self,
-        to: xmap_store::Place,
-        meta: &[u8],
-        bytes: usize,
-        place: Place,
-        versions: Option<Versions>,
-        now_us: u64,
-    ) {
+    fn give(&mut self, to: xmap_store::Place, meta: &[u8], bytes: usize, place: Place, now_us: u64) {
         let item = self.items.at_mut(place);
         (item.given, item.flying) = (item.changed, true);
         let change = item.changed;
         let length = u32::try_from(bytes).unwrap_or(u32::MAX);
         match self.store.begin(to, meta, length) {
             Ok(writing) => {
-                self.job = Some(Job { writing, thing: (place, change), bytes, versions });
+                self.job = Some(Job { writing, bytes, thing: Some((place, change)), versions: None });
             }
             Err(_) => self.note_failed(place, now_us),
         }
@@ -341,8 +344,7 @@ impl<'m, D: Disk> Keeper<'m, D> {
     /// # Errors
     /// Why the card did not take it: the record before stands, and the write is tried again later.
     pub fn step(&mut self, now_us: u64) -> Result<(), StoreError<D::Error>> {
-        let Some(Job { mut writing, thing, bytes, versions }) = self.job.take() else { return Ok(()) };
-        let (place, change) = thing;
+        let Some(Job { mut writing, bytes, thing, versions }) = self.job.take() else { return Ok(()) };
         let body = halves(self.scratch).0.get(..bytes).unwrap_or_default();
         let mut from = |at: u32, to: &mut [u8]| {
             let at = at as usize;
@@ -350,12 +352,20 @@ impl<'m, D: Disk> Keeper<'m, D> {
                 to.copy_from_slice(part);
             }
         };
-        match self.store.step(&mut writing, &mut from) {
-            Ok(false) => {
-                self.job = Some(Job { writing, thing, bytes, versions });
-                Ok(())
+        let outcome = self.store.step(&mut writing, &mut from);
+        if let Ok(false) = outcome {
+            self.job = Some(Job { writing, bytes, thing, versions });
+            return Ok(());
+        }
+        let Some((place, change)) = thing else {
+            self.started.ended(outcome.is_ok());
+            if outcome.is_err() {
+                self.retry_us = now_us.saturating_add(PAUSE_US);
             }
-            Ok(true) => {
+            return outcome.map(drop);
+        };
+        match outcome {
+            Ok(_) => {
                 if let Some(versions) = versions {
                     self.written = versions;
                 }
@@ -392,6 +402,7 @@ impl<'m, D: Disk> Keeper<'m, D> {
         (self.budget, self.starved) = (Budget::default(), false);
         self.states_us = 0;
         self.hurry(u16::MAX);
+        self.started.hurry();
         loop {
             let now_us = feed();
             self.look(device, memory, now_us);

@@ -6,7 +6,8 @@
 //! set aside: what its device has before it is mounted, then nothing; the link is up in each case.
 //!
 //! This is the account alone. A disk (`firmware/linux`) or memory that a reset leaves alone
-//! (`firmware/rpi4b`) keeps [`Starts::rows`].
+//! (`firmware/rpi4b`) keeps [`Starts::rows`]. A card keeps [`Starts::ended`], which is written only where a
+//! start has found others than it has: a loss of power in the middle of a start is no fault of an image.
 
 use heapless::Vec;
 
@@ -45,9 +46,23 @@ impl Starts {
         Self { now: before.clone(), before, running: Vec::new() }
     }
 
+    /// Reads an account as a card has it; what is none counts for an empty one: it is only about starts.
+    pub fn from_record(bytes: &[u8]) -> Self {
+        decode(bytes).unwrap_or_default()
+    }
+
     /// The counts that the next start has to find.
     pub fn rows(&self) -> &[Count] {
         &self.now
+    }
+
+    /// The counts that a start after a loss of power has to find: those of starts that have ended. This one
+    /// counts once the next has seen that it did not end well.
+    pub fn ended(&self) -> Vec<Count, COUNTED> {
+        let ended = |(hash, counted): &Count| {
+            (*hash, if self.running.contains(hash) { count(&self.before, hash) } else { *counted })
+        };
+        self.now.iter().map(ended).filter(|(_, starts)| *starts > 0).collect()
     }
 
     /// The counts that it has to find if this start hangs from here on.
@@ -108,6 +123,32 @@ impl Starts {
         let starts = count(&self.before, hash).saturating_add(1);
         set(&mut self.now, hash, starts);
     }
+}
+
+/// Bytes of a row as a card has it: the hash, and the count behind it.
+const ROW_BYTES: usize = 33;
+
+/// Writes rows to the beginning of a buffer; returns how many bytes they take (docs/format.md).
+pub(crate) fn encode(rows: &[Count], into: &mut [u8]) -> usize {
+    let places = into.as_chunks_mut::<ROW_BYTES>().0;
+    let mut written = 0;
+    for ([hash @ .., starts], row) in places.iter_mut().zip(rows) {
+        hash.copy_from_slice(&row.0);
+        *starts = row.1;
+        written += ROW_BYTES;
+    }
+    written
+}
+
+/// Reads rows; `None` where they are none.
+fn decode(bytes: &[u8]) -> Option<Starts> {
+    let (rows, rest) = bytes.as_chunks::<ROW_BYTES>();
+    let row = |[hash @ .., starts]: &[u8; ROW_BYTES]| {
+        let mut of = [0; 32];
+        of.copy_from_slice(hash);
+        (of, *starts)
+    };
+    (rest.is_empty() && rows.len() <= COUNTED).then(|| Starts::new(rows.iter().map(row)))
 }
 
 fn count(rows: &[Count], hash: &ImageHash) -> u8 {
@@ -204,6 +245,44 @@ mod tests {
         starts.begin(&Y);
         starts.gave_up(&Y);
         assert_eq!(starts.rows(), [], "it was refused, and kept nobody down");
+    }
+
+    /// A loss of power: what the card has is all that is left.
+    fn cold(starts: &Starts) -> Starts {
+        let mut bytes = [0; COUNTED * ROW_BYTES];
+        let length = encode(&starts.ended(), &mut bytes);
+        let found = Starts::from_record(&bytes[..length]);
+        assert_eq!(found.rows(), &starts.ended()[..]);
+        found
+    }
+
+    #[test]
+    fn a_card_has_starts_that_have_ended_and_no_loss_of_power() {
+        let mut starts = Starts::default();
+        for _ in 0..9 {
+            // The power goes while it starts.
+            starts.begin(&X);
+            starts.mounted();
+            starts = cold(&starts);
+        }
+        assert_eq!(starts.set_aside(&X), None);
+        for _ in 0..UNCLEAN_STARTS {
+            assert_eq!(starts.set_aside(&X), None);
+            starts.begin(&X);
+            starts.mounted();
+            // It hangs; the next start finds that, and then the power goes.
+            starts = cold(&next(&starts));
+        }
+        assert_eq!(starts.set_aside(&X), Some(UNCLEAN_STARTS));
+        starts.begin(&Y);
+        starts.mounted();
+        starts.good();
+        starts = cold(&starts);
+        assert_eq!((starts.set_aside(&X), starts.set_aside(&Y)), (Some(UNCLEAN_STARTS), None));
+        starts.set_running([X].into_iter());
+        assert!(starts.ended().is_empty(), "a host has chosen it");
+        assert_eq!(Starts::from_record(&[1; ROW_BYTES - 1]), Starts::default());
+        assert_eq!(Starts::from_record(&[1; (COUNTED + 1) * ROW_BYTES]), Starts::default());
     }
 
     #[test]

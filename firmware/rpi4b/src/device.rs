@@ -110,9 +110,16 @@ pub fn run(start: Start, rooms: [[SlotMemory; SLOTS_A_MODULE]; MODULES], scratch
     }
     random::seed(seed);
     let service = callers::service(identity, seed);
-    let mut starts = interrupts::starts();
+    let on_card = keeper.as_mut().map(Keeper::starts).unwrap_or_default();
+    let mut starts = interrupts::starts().unwrap_or(on_card);
     // From here on: what hangs in its mount is no reason to stay down.
     interrupts::watch(WATCHDOG_MS, !options.no_watchdog);
+    let mut clock = Clock::new(timer);
+    if let Some(keeper) = &mut keeper
+        && let Err(error) = keeper.keep_starts(&starts, clock.now_us())
+    {
+        card::log(error);
+    }
     let mut target = AtBoot { starts: &mut starts };
     if let Some(keeper) = keeper.as_mut().filter(|_| !options.safe) {
         keeper.mount(&mut device, &mut target);
@@ -129,7 +136,6 @@ pub fn run(start: Start, rooms: [[SlotMemory; SLOTS_A_MODULE]; MODULES], scratch
     }
     starts.mounted();
     interrupts::keep_starts(&starts);
-    let mut clock = Clock::new(timer);
     if let Some(keeper) = &mut keeper {
         keeper.mounted(&device, clock.now_us());
     }
@@ -450,7 +456,15 @@ impl MainLoop {
         }
         if self.good_us.take_if(|good_us| *good_us <= now_us).is_some() {
             self.starts.good();
-            interrupts::keep_starts(&self.starts);
+            self.keep_starts();
+        }
+    }
+
+    /// Keeps the account of starts for the program after a reset, and for the one after a loss of power.
+    fn keep_starts(&mut self) {
+        interrupts::keep_starts(&self.starts);
+        if let Some(keeper) = &mut self.keeper {
+            keeper.note_starts(&self.starts);
         }
     }
 
@@ -469,7 +483,7 @@ impl MainLoop {
         interrupts::set_safe(safe_stores(|port| images().for_each(|image| make_safe_by_lines(&image, port))));
         let Some(before) = before else { return };
         self.starts.set_running(images().map(|image| image.hash()));
-        interrupts::keep_starts(&self.starts);
+        self.keep_starts();
         for ((number, before), now) in modules.into_iter().zip(before).zip(now) {
             if before != now && now.is_some() {
                 self.device.clear_notes(number);

@@ -208,8 +208,8 @@ pub fn set_safe(stores: SafeStores) {
     with(|state| state.safe = Some(prepared));
 }
 
-/// The account of starts as the program before a reset left it; an empty one after a loss of power.
-pub fn starts() -> Starts {
+/// The account of starts as the program before a reset left it; `None` after a loss of power.
+pub fn starts() -> Option<Starts> {
     let mut words = [0; LASTING_WORDS];
     with(|state| {
         if let Some(hardware) = &mut state.hardware {

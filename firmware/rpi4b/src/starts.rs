@@ -1,6 +1,6 @@
 //! The account of starts in memory that a reset leaves alone ([`xmap_bcm2711::LASTING_WORDS`]).
 //!
-//! After a loss of power it is empty: whoever takes the power away gives every image its starts again.
+//! After a loss of power there is none: the card's store may have one (`xmap_device::Keeper::starts`).
 
 use xmap_bcm2711::LASTING_WORDS;
 use xmap_device::{COUNTED, Count, Starts};
@@ -34,14 +34,14 @@ pub fn encode(starts: &Starts) -> Words {
     words
 }
 
-/// Reads an account; words that are none, as after a loss of power, count for an empty one.
-pub fn decode(words: &Words) -> Starts {
+/// Reads an account; `None` where the words are none, as after a loss of power.
+pub fn decode(words: &Words) -> Option<Starts> {
     let stated = u64::from(words[DIGEST_AT]) | u64::from(words[DIGEST_AT + 1]) << 32;
     if words[0] != MAGIC || stated != digest(words) {
-        return Starts::default();
+        return None;
     }
     let rows = words.get(HEAD_WORDS..DIGEST_AT).unwrap_or_default().as_chunks::<ROW_WORDS>().0;
-    Starts::new(rows.iter().take(words[1] as usize).take(COUNTED).map(row))
+    Some(Starts::new(rows.iter().take(words[1] as usize).take(COUNTED).map(row)))
 }
 
 fn row([hash_words @ .., starts]: &[u32; ROW_WORDS]) -> Count {
@@ -75,23 +75,23 @@ mod tests {
         for _ in 0..UNCLEAN_STARTS {
             assert_eq!(starts.set_aside(&[5; 32]), None);
             starts.begin(&[5; 32]);
-            starts = decode(&encode(&starts));
+            starts = decode(&encode(&starts)).unwrap();
         }
         assert_eq!(starts.set_aside(&[5; 32]), Some(UNCLEAN_STARTS));
         let full = Starts::new((0..=u8::MAX).map(|n| ([n; 32], n)));
-        assert_eq!(decode(&encode(&full)).rows(), full.rows());
+        assert_eq!(decode(&encode(&full)).unwrap().rows(), full.rows());
     }
 
     #[test]
-    fn what_is_no_account_counts_for_none() {
-        assert_eq!(decode(&[0; LASTING_WORDS]), Starts::default());
-        assert_eq!(decode(&[u32::MAX; LASTING_WORDS]), Starts::default());
+    fn what_is_no_account_is_none() {
+        assert_eq!(decode(&[0; LASTING_WORDS]), None);
+        assert_eq!(decode(&[u32::MAX; LASTING_WORDS]), None);
         let words = encode(&starts());
-        assert_eq!(decode(&words).rows().len(), 3);
+        assert_eq!(decode(&words).unwrap().rows().len(), 3);
         for bit in 0..LASTING_WORDS * 32 {
             let mut words = words;
             words[bit / 32] ^= 1 << (bit % 32);
-            assert_eq!(decode(&words), Starts::default(), "bit {bit}");
+            assert_eq!(decode(&words), None, "bit {bit}");
         }
     }
 }

@@ -16,6 +16,8 @@ pub enum Kind {
     Versions = 3,
     /// The owner's policy that was sent last, as it was signed.
     Policy = 4,
+    /// Images, and how many starts with each have not gone well.
+    Starts = 5,
 }
 
 impl Kind {
@@ -26,6 +28,7 @@ impl Kind {
             2 => Some(Self::State),
             3 => Some(Self::Versions),
             4 => Some(Self::Policy),
+            5 => Some(Self::Starts),
             _ => None,
         }
     }
@@ -37,6 +40,7 @@ impl Kind {
             Self::State => "state",
             Self::Versions => "versions",
             Self::Policy => "policy",
+            Self::Starts => "starts",
         }
     }
 }
@@ -55,6 +59,9 @@ impl Place {
     pub const VERSIONS: Self = Self { kind: Kind::Versions, module: 0 };
     /// The policy of the device.
     pub const POLICY: Self = Self { kind: Kind::Policy, module: 0 };
+
+    /// The account of starts of the device.
+    pub const STARTS: Self = Self { kind: Kind::Starts, module: 0 };
 
     /// The images of a module.
     pub const fn image(module: u8) -> Self {
@@ -99,13 +106,16 @@ const VERSIONS_BYTES: u32 = 4096;
 /// Bytes of a signed policy: the format's limit.
 const POLICY_BYTES: u32 = 8192;
 
+/// Bytes of the account of starts: more images than a device counts.
+const STARTS_BYTES: u32 = 4096;
+
 /// How many rings there are.
-const COUNT: usize = 2 * MODULES as usize + 2;
+const COUNT: usize = 2 * MODULES as usize + 3;
 
 /// The rings, in the order of the area.
 pub const RINGS: [Ring; COUNT] = rings();
 
-/// Sectors that a store takes: 115 MiB.
+/// Sectors that a store takes: 116 MiB.
 pub const AREA_SECTORS: u32 = {
     let last = RINGS[COUNT - 1];
     last.first + last.cells * last.cell_sectors
@@ -136,6 +146,8 @@ const fn rings() -> [Ring; COUNT] {
         rings[at] = ring(Place::state(module), end(rings[at - 1]), 4, STATE_BYTES);
         module += 1;
     }
+    let last = 2 + 2 * MODULES as usize;
+    rings[last] = ring(Place::STARTS, end(rings[last - 1]), 4, STARTS_BYTES);
     rings
 }
 

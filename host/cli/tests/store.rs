@@ -77,18 +77,23 @@ fn a_card_is_laid_out_read_and_erased() {
     store.write(Place::image(0), &[&hash[..], b"usb"].concat(), b"the image").unwrap();
     store.write(Place::state(3), &5u32.to_le_bytes(), &[]).unwrap();
     store.write(Place::VERSIONS, &[], b"\x04hall\x07\0\0\0").unwrap();
+    store.write(Place::STARTS, &[], &[&hash[..], &[3]].concat()).unwrap();
     drop(store);
     let expected = "record    sequence     bytes  what
 versions         4         9
 image:0          2         9  00010203 from usb
 image:0          1       600  00010203 from uart
 state:3          3         0  layout 00000005
-0 damaged records; 12 sectors written so far
+starts           5        33
+0 damaged records; 15 sectors written so far
 ";
     let expected = expected.replace("00010203", "0001020304050607");
     assert_eq!(xmap(&card, &["list"]), (Some(0), expected));
     let (status, text) = xmap(&card, &["show", "versions"]);
     assert!(status == Some(0) && text.ends_with("highest   hall, version 7\n"), "{text}");
+
+    let (status, text) = xmap(&card, &["show", "starts"]);
+    assert!(status == Some(0) && text.ends_with("unclean   0001020304050607, 3 starts\n"), "{text}");
 
     let out = folder.path().join("out");
     let to = out.to_str().unwrap();

@@ -286,6 +286,34 @@ fn starts_that_do_not_end_well_lead_to_the_image_before_and_then_to_safe_states(
     assert!(versions[3..].iter().all(|version| *version == 0), "{versions:?}");
 }
 
+/// The account of starts is written where it has changed, and a cut leaves the one before or the new one.
+#[test]
+fn the_account_of_starts_is_on_the_card() {
+    fn open<'m>(card: &Card, scratch: &'m mut [u32]) -> Keeper<'m, Card> {
+        let mut card = card.clone();
+        card.on();
+        Keeper::new(Store::open(card).unwrap(), scratch, KEEP_US)
+    }
+    let mut scratch = vec![0; SCRATCH_WORDS];
+    let failed = Starts::new([([7; 32], 2), ([8; 32], UNCLEAN_STARTS)]);
+    for cut in 0..4 {
+        let mut keeper = open(&Card::new(cut), &mut scratch);
+        assert_eq!(keeper.starts(), Starts::default());
+        keeper.keep_starts(&Starts::default(), 0).unwrap();
+        assert_eq!(keeper.store().disk_mut().writes, 0, "an ordinary start writes nothing");
+        keeper.store().disk_mut().cut_after = Some(cut);
+        assert_eq!(keeper.keep_starts(&failed, 0).is_ok(), cut == 3);
+        assert!(!keeper.is_busy());
+        let card = keeper.store().disk_mut().clone();
+        let mut keeper = open(&card, &mut scratch);
+        let found = keeper.starts();
+        assert!(found == failed || cut < 3 && found == Starts::default(), "{cut}: {found:?}");
+        keeper.keep_starts(&failed, 0).unwrap();
+        let card = keeper.store().disk_mut().clone();
+        assert_eq!(open(&card, &mut scratch).starts(), failed);
+    }
+}
+
 #[test]
 fn a_record_that_is_damaged_leads_to_the_one_before() {
     let mut scratch = vec![0; SCRATCH_WORDS];

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use xmap_compiler::diagnostic::{Code, Diagnostic, Place as Where};
 use xmap_compiler::map::hex;
-use xmap_device::{Memory as _, Remembered};
+use xmap_device::{Memory as _, Remembered, Starts};
 use xmap_store::{
     AREA_SECTORS, Disk, Header, Kind, MODULES, Place, RINGS, Record, Ring, SECTOR, Sector, Store, StoreError,
     area_sector, find_partition, is_area,
@@ -19,7 +19,7 @@ use super::output::{count, write_file};
 ///
 /// A device without an operating system can keep its images, their state, versions and the owner's policy in
 /// a partition of its card. FILE is the card (/dev/sdb), an image of it, or an image of the partition. A
-/// record is named `image:0` or `state:0`, with the module's number, `versions` or `policy`.
+/// record is named `image:0` or `state:0`, with the module's number, `versions`, `policy` or `starts`.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -44,7 +44,7 @@ enum Action {
     Show {
         /// The card, or an image of it
         file: PathBuf,
-        /// image:N, state:N, versions or policy
+        /// image:N, state:N, versions, policy or starts
         #[arg(value_parser = thing)]
         record: Place,
     },
@@ -52,7 +52,7 @@ enum Action {
     Export {
         /// The card, or an image of it
         file: PathBuf,
-        /// image:N, state:N, versions or policy
+        /// image:N, state:N, versions, policy or starts
         #[arg(value_parser = thing)]
         record: Place,
         /// Where it goes
@@ -66,7 +66,7 @@ enum Action {
     Erase {
         /// The card, or an image of it
         file: PathBuf,
-        /// image:N, state:N, versions or policy [default: everything]
+        /// image:N, state:N, versions, policy or starts [default: everything]
         #[arg(value_parser = thing)]
         record: Option<Place>,
     },
@@ -80,10 +80,11 @@ fn thing(text: &str) -> Result<Place, String> {
         ("state", Some(_)) => number().map(Place::state),
         ("versions", None) => Some(Place::VERSIONS),
         ("policy", None) => Some(Place::POLICY),
+        ("starts", None) => Some(Place::STARTS),
         _ => None,
     };
     place.ok_or_else(|| {
-        format!("expected image:N or state:N with N from 0 to {}, versions or policy", MODULES - 1)
+        format!("expected image:N or state:N with N from 0 to {}, versions, policy or starts", MODULES - 1)
     })
 }
 
@@ -91,7 +92,7 @@ fn thing(text: &str) -> Result<Place, String> {
 fn name(place: Place) -> String {
     match place.kind {
         Kind::Image | Kind::State => format!("{}:{}", place.kind.name(), place.module),
-        Kind::Versions | Kind::Policy => place.kind.name().into(),
+        Kind::Versions | Kind::Policy | Kind::Starts => place.kind.name().into(),
     }
 }
 
@@ -246,7 +247,7 @@ fn said(header: &Header) -> String {
             |_| "a layout that is none".into(),
             |layout| format!("layout {:08x}", u32::from_le_bytes(layout)),
         ),
-        Kind::Versions | Kind::Policy => String::new(),
+        Kind::Versions | Kind::Policy | Kind::Starts => String::new(),
     }
 }
 
@@ -270,6 +271,11 @@ fn show(path: &Path, place: Place, out: &mut dyn Write) -> Done {
             }
         }
         Kind::Policy => {}
+        Kind::Starts => {
+            for (hash, starts) in Starts::from_record(&body).rows() {
+                writeln!(out, "unclean   {}, {}", &hex(hash)[..16], count((*starts).into(), "start"))?;
+            }
+        }
         Kind::Image | Kind::State => writeln!(out, "what      {}", said(&header))?,
     }
     Ok(())
