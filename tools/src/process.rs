@@ -22,8 +22,8 @@ const TOLD: Duration = Duration::from_secs(30);
 const DRAWN: Duration = Duration::from_millis(200);
 
 /// Runs a program to its end and returns what it printed, on both streams in their order. One that takes its
-/// time is named on the standard error while it runs, with its latest line, and the seconds that it took: on a
-/// terminal in one line that is drawn over itself, else line by line.
+/// time is named on the standard error while it runs, with its latest line, and the seconds that it took: on
+/// a terminal in one line that is drawn over itself, else line by line.
 ///
 /// # Errors
 ///

@@ -1,0 +1,117 @@
+#![forbid(unsafe_code)]
+//! `xmap view`: a running panel in the terminal, on the simulated board or on a device.
+
+mod screen;
+mod source;
+
+use std::io::{self, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Parser;
+use ratatui::crossterm::event::{self, Event, KeyEventKind};
+use xmap_client::{Client, Options, PortName};
+use xmap_keys::roles::read_role_key;
+
+use screen::Screen;
+use source::{Remote, Simulated, Source};
+
+/// How long a key is waited for before the panel is looked at again.
+const TURN: Duration = Duration::from_millis(100);
+
+/// Show a running panel: lines, exports to call, events, metrics and log
+///
+/// Without --port the panel runs on the simulated board, where keys press its inputs. With --port the panel
+/// gives the lines their names.
+#[derive(Parser)]
+#[command(name = "xmap-view", bin_name = "xmap view", version)]
+#[command(after_help = "\
+Keys: tab changes the list, up and down move in it, enter presses a line or calls an export, space turns
+the level of an input, 1 to 9 press inputs, q ends it.
+
+Examples:
+  xmap view panel.toml
+  xmap view panel.toml --port /dev/ttyUSB0
+  xmap view --port unix:/run/xmapd/link.sock")]
+struct Args {
+    /// The panel: a manifest, a module or an image
+    #[arg(required_unless_present = "port")]
+    panel: Option<PathBuf>,
+    /// The device: tcp:HOST:PORT, unix:PATH, or the path of a serial port
+    #[arg(short, long)]
+    port: Option<String>,
+    /// Bits a second of a serial port
+    #[arg(long, value_name = "N", default_value_t = 115_200)]
+    baud: u32,
+    /// The role key that the device asks for [default: the file in the environment's XMAP_KEY]
+    #[arg(long, value_name = "FILE")]
+    key: Option<PathBuf>,
+}
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    if !io::stdout().is_terminal() {
+        _ = writeln!(
+            io::stderr(),
+            "error: the standard output is no terminal: `xmap sim` and `xmap status` print"
+        );
+        return ExitCode::from(2);
+    }
+    match source(&args).and_then(|mut source| show(&mut *source).map_err(|error| error.to_string())) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            _ = writeln!(io::stderr(), "{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn source(args: &Args) -> Result<Box<dyn Source>, String> {
+    let panel = args.panel.as_deref();
+    match &args.port {
+        Some(port) => Ok(Box::new(Remote::new(connect(args, port)?, panel)?)),
+        None => Ok(Box::new(Simulated::new(panel.unwrap_or(Path::new("panel.toml")))?)),
+    }
+}
+
+fn connect(args: &Args, port: &str) -> Result<Client, String> {
+    let default = || std::env::var_os("XMAP_KEY").filter(|file| !file.is_empty()).map(PathBuf::from);
+    let key = args.key.clone().or_else(default).map(|file| read_role_key(&file)).transpose();
+    let key = key.map_err(|error| error.to_string())?.map(|key| key.secret);
+    let text = |error: xmap_client::Error| error.to_string();
+    let port: PortName = port.parse().map_err(text)?;
+    let client = Client::connect(&port, &Options { baud: args.baud, key, ..Options::default() });
+    let client = client.map_err(text)?;
+    client.need_access().map_err(text)?;
+    Ok(client)
+}
+
+fn show(source: &mut dyn Source) -> io::Result<()> {
+    let mut screen = Screen::new(!has_utf8());
+    let mut terminal = ratatui::try_init()?;
+    let done = (|| {
+        loop {
+            screen.look(source);
+            terminal.draw(|frame| screen.draw(frame))?;
+            while event::poll(TURN)? {
+                if let Event::Key(key) = event::read()?
+                    && key.kind != KeyEventKind::Release
+                    && !screen.key(key.code, source)
+                {
+                    return Ok(());
+                }
+            }
+        }
+    })();
+    ratatui::restore();
+    done
+}
+
+/// Returns whether the terminal shows UTF-8, by what the first of the usual variables says.
+fn has_utf8() -> bool {
+    let set = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(set).unwrap_or_default();
+    let locale = locale.to_ascii_lowercase();
+    locale.contains("utf-8") || locale.contains("utf8")
+}
