@@ -1,6 +1,8 @@
-//! The Debian package of the service: program, unit, default panel, configuration, udev rule.
+//! The Debian packages for the Pi: the service with its unit, default panel, configuration and udev rule, and
+//! the gateway with its unit and configuration.
 //!
-//! What is in it stands in `firmware/linux/dist`; beside it come documents and sample panels.
+//! What is in them stands in `firmware/linux/dist` and `host/gateway/dist`; beside the service come documents
+//! and sample panels.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -25,6 +27,13 @@ const FILES: [(&str, &str); 6] = [
     ("debian/copyright", "usr/share/doc/xmapd/copyright"),
     ("debian/lintian-overrides", "usr/share/lintian/overrides/xmapd"),
 ];
+/// Files of `host/gateway/dist` and where they go.
+const GATEWAY: [(&str, &str); 4] = [
+    ("gateway.toml", "etc/xmap/gateway.toml"),
+    ("xmap-gateway.service", "usr/lib/systemd/system/xmap-gateway.service"),
+    ("xmap-gateway.sysusers", "usr/lib/sysusers.d/xmap-gateway.conf"),
+    ("debian/lintian-overrides", "usr/share/lintian/overrides/xmap-gateway"),
+];
 const SCRIPTS: [&str; 3] = ["postinst", "prerm", "postrm"];
 
 /// The manifest of the panel that comes along.
@@ -39,6 +48,15 @@ pub fn panel_manifest() -> PathBuf {
 /// Something cannot be built, or dpkg-deb is missing.
 pub fn build() -> Result<PathBuf> {
     pack(&service::build()?, &panel()?, &version())
+}
+
+/// Builds the gateway and packs it. Returns the package's path.
+///
+/// # Errors
+///
+/// As [`build`]; the compiler of C for the Pi is missing.
+pub fn build_gateway() -> Result<PathBuf> {
+    pack_gateway(&service::build_gateway()?, &version())
 }
 
 /// Packs a program and a panel's image as this version.
@@ -59,11 +77,36 @@ pub fn pack(program: &Path, panel: &[u8], version: &str) -> Result<PathBuf> {
     for (path, bytes) in documents("xmapd")? {
         stage.put(&path, &bytes, 0o644)?;
     }
-    let mut more = vec![("conffiles", read(&dist.join("debian/conffiles"))?, 0o644)];
-    for script in SCRIPTS {
-        more.push((script, read(&dist.join("debian").join(script))?, 0o755));
+    finish(&stage, &dist.join("debian"))
+}
+
+/// Packs the gateway as this version.
+///
+/// # Errors
+///
+/// As [`pack`].
+pub fn pack_gateway(program: &Path, version: &str) -> Result<PathBuf> {
+    let stage = Stage::new("xmap-gateway", version, "arm64")?;
+    let dist = root().join("host/gateway/dist");
+    for (from, to) in GATEWAY {
+        stage.put(to, &read(&dist.join(from))?, 0o644)?;
     }
-    stage.pack(&String::from_utf8(read(&dist.join("debian/control"))?)?, &more)
+    // It is licensed as the service is.
+    let copyright = read(&root().join("firmware/linux/dist/debian/copyright"))?;
+    stage.put("usr/share/doc/xmap-gateway/copyright", &copyright, 0o644)?;
+    let bytes = read(program)?;
+    stage.put("usr/bin/xmap-serve", &strip(&bytes).with_context(|| program.display().to_string())?, 0o755)?;
+    stage.put_packed("usr/share/man/man8/xmap-serve.8", &read(&dist.join("xmap-serve.8"))?)?;
+    finish(&stage, &dist.join("debian"))
+}
+
+/// Packs what was laid out, with the control files and scripts of a folder.
+fn finish(stage: &Stage, debian: &Path) -> Result<PathBuf> {
+    let mut more = vec![("conffiles", read(&debian.join("conffiles"))?, 0o644)];
+    for script in SCRIPTS {
+        more.push((script, read(&debian.join(script))?, 0o755));
+    }
+    stage.pack(&String::from_utf8(read(&debian.join("control"))?)?, &more)
 }
 
 /// The pages of `docs` and the panels of `examples`, by where a package has them.

@@ -14,6 +14,8 @@ use crate::{apt, cargo, process, root, target_dir};
 
 /// The service's target.
 pub const TARGET: &str = "aarch64-unknown-linux-musl";
+/// The compiler of the C in the gateway's TLS.
+const C_COMPILER: &str = "aarch64-linux-gnu-gcc";
 
 /// How long rustup may take to download the target.
 const DOWNLOAD_LIMIT: Duration = Duration::from_secs(180);
@@ -37,6 +39,22 @@ pub fn set_up() -> Result<String> {
         bail!("rustup added {TARGET} to another toolchain than this one");
     }
     Ok(format!("target {TARGET}: added by rustup"))
+}
+
+/// Installs the C compiler for the gateway's cryptography where it is missing, and says in one line whether
+/// it was there.
+///
+/// # Errors
+///
+/// apt cannot install it; the message has its reason.
+pub fn set_up_compiler() -> Result<String> {
+    let there = || Command::new(C_COMPILER).arg("--version").output().is_ok();
+    if there() {
+        return Ok(format!("{C_COMPILER}: already there"));
+    }
+    apt::install(&["gcc-aarch64-linux-gnu", "libc6-dev-arm64-cross"], None)
+        .with_context(|| format!("no {C_COMPILER}, and apt cannot install it"))?;
+    Ok(format!("{C_COMPILER}: installed"))
 }
 
 /// Installs strace where it can, with which a test ends the service at each call of the system, and says in
@@ -112,6 +130,19 @@ pub fn build_same() -> Result<PathBuf> {
     Ok(output().join("examples/same"))
 }
 
+/// Builds the gateway for the Pi: optimised and static. Returns the program's path.
+///
+/// # Errors
+///
+/// As [`build`]; the compiler of C is missing.
+pub fn build_gateway() -> Result<PathBuf> {
+    if Command::new(C_COMPILER).arg("--version").output().is_err() {
+        bail!("no {C_COMPILER}: `cargo xtask deb` installs it (Debian's gcc-aarch64-linux-gnu)");
+    }
+    cross_package("xmap-gateway", &["--bin", "xmap-serve"])?;
+    Ok(output().join("xmap-serve"))
+}
+
 fn cross(what: &[&str]) -> Result<()> {
     cross_package("xmapd", what)
 }
@@ -128,6 +159,7 @@ fn cross_package(package: &str, what: &[&str]) -> Result<()> {
         .env_remove("RUSTFLAGS")
         .env_remove("CARGO_ENCODED_RUSTFLAGS")
         .env("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_LINKER", "rust-lld")
+        .env("CC_aarch64_unknown_linux_musl", C_COMPILER)
         // The BCM2711's core. Static is what this target is by itself; here it is said, as the tests rely on
         // it.
         .env(

@@ -17,7 +17,8 @@ enum Command {
     Image(commands::image::Arguments),
     /// Build the service for Linux on a Raspberry Pi 4B: one static program, `xmapd`
     Linux,
-    /// Pack that service with its unit, a default panel and a udev rule as a Debian package for arm64
+    /// Pack that service with its unit, a default panel and a udev rule as a Debian package for arm64, and
+    /// the gateway as another one
     Deb,
     /// Make what a release carries: static programs, packages, boot folder, checksums, bill of materials
     Dist(commands::dist::Arguments),

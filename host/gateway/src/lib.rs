@@ -15,6 +15,8 @@ pub mod http;
 pub mod hub;
 pub mod metrics;
 pub mod mqtt;
+#[cfg(unix)]
+pub mod notify;
 pub mod panel;
 pub mod problem;
 pub mod rate;

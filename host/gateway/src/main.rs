@@ -21,7 +21,8 @@ use xmap_gateway::panel::{demo, load};
 use xmap_gateway::server;
 use xmap_gateway::shelf::Shelf;
 use xmap_gateway::tokens::{Token, Tokens, random_token, token_of};
-use xmap_keys::roles::read_role_key;
+use xmap_keys::roles::{make_role_key, read_role_key};
+use xmap_link::{Pattern, Role};
 
 /// Serve devices over HTTP, with a web page
 ///
@@ -33,7 +34,7 @@ use xmap_keys::roles::read_role_key;
     bin_name = "xmap serve",
     version,
     max_term_width = 100,
-    group(ArgGroup::new("what").required(true).args(["sim", "demo", "port", "config", "token_of"])),
+    group(ArgGroup::new("what").required(true).args(["sim", "demo", "port", "config", "token_of", "new_key"])),
     after_help = "\
 Examples:
   xmap serve --sim panel.toml                      a panel without any hardware
@@ -41,6 +42,7 @@ Examples:
   xmap serve --port /dev/ttyUSB0 --panel panel.toml
   xmap serve --config gateway.toml                 many devices, and tokens for people and programs
   xmap serve --token-of visitor.key                the token of a role key that gateway.toml names
+  xmap serve --new-key people.key                  such a key, for everything
 
 Exit status: 0 ended as it was asked to, 1 the input is wrong, 2 the command line is."
 )]
@@ -69,6 +71,9 @@ struct Arguments {
     /// Print the token of a role key, and end
     #[arg(long, value_name = "KEY")]
     token_of: Option<PathBuf>,
+    /// Make a role key whose token may operate every device and call every export, and end
+    #[arg(long, value_name = "FILE")]
+    new_key: Option<PathBuf>,
     /// Let scripts of this origin ask, as `origins` of a configuration does: http://127.0.0.1:8000
     #[arg(long, value_name = "ORIGIN", value_parser = origin, conflicts_with = "config")]
     origin: Vec<String>,
@@ -98,6 +103,12 @@ fn main() -> ExitCode {
 fn run(arguments: &Arguments) -> Result<(), Diagnostics> {
     if let Some(key) = &arguments.token_of {
         println!("{}", token_of(&read_role_key(key)?));
+        return Ok(());
+    }
+    if let Some(key) = &arguments.new_key {
+        // A list of all: who wants to allow less has `xmap keygen`.
+        let all = Pattern::new("*").map(|all| vec![all]).unwrap_or_default();
+        make_role_key(key, Role::Operate, &all)?;
         return Ok(());
     }
     let (config, shown) = config(arguments)?;
@@ -169,10 +180,15 @@ async fn serve(config: Config, token: Option<String>) -> Result<(), Diagnostics>
     }
     // The token stands behind the #, which a browser sends to nobody.
     let token = token.map(|token| format!("#{token}")).unwrap_or_default();
-    println!("{scheme}://{listen}/{token}");
-    _ = io::stdout().flush();
+    // An output that is closed or full is no reason not to serve.
+    let mut out = io::stdout();
+    _ = writeln!(out, "{scheme}://{listen}/{token}").and_then(|()| out.flush());
     tokio::spawn(server::serve(listener, tls.map(TlsAcceptor::from), router(&app)));
+    #[cfg(unix)]
+    xmap_gateway::notify::ready(&app, &listen.to_string());
     ended().await;
+    #[cfg(unix)]
+    xmap_gateway::notify::stopping();
     Ok(())
 }
 

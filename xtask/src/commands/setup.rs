@@ -12,6 +12,10 @@ pub(crate) fn run() -> Result<()> {
     println!("{}", linux::set_up()?);
     println!("{}", service::set_up()?);
     println!("{}", service::set_up_tracer());
+    match service::set_up_compiler() {
+        Ok(said) => println!("{said}"),
+        Err(error) => println!("the gateway is not packed for the Pi: {error:#}"),
+    }
     println!("{}", guests::set_up());
     println!("{}", super::peers::set_up());
     println!("{}", Go::set_up());

@@ -82,7 +82,7 @@ pub(crate) struct Report {
 }
 
 impl Report {
-    /// What the devices that failed said.
+    /// Returns what the devices that failed said.
     pub(crate) fn failures(&self) -> impl Iterator<Item = (&String, &String)> {
         self.told.iter().filter(|(_, (good, _))| !good).map(|(name, (_, why))| (name, why))
     }

@@ -232,6 +232,30 @@ fn an_assignment_is_swapped_in_and_its_outcome_has_a_reason() {
     assert_eq!(device["levels"]["banks"][0].as_u64().unwrap() >> 17 & 1, 1, "the lamp is on all the time");
 }
 
+/// What cannot be noted is not begun: the device is not asked, and all else is served.
+#[test]
+fn a_disk_that_takes_nothing_holds_a_rollout_up_and_nothing_else() {
+    let server = Server::start();
+    let port = format!("tcp:{}", crate::faults::device(lamp(1, "", "").0));
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join("state");
+    std::fs::write(&state, "no folder").unwrap();
+    let gateway = gateway(&server, &port, &state);
+    let version = || gateway.call("hall", "hall.version", "").json()["results"][0].clone();
+    server.assign(&lamp(2, TRIED, "").0);
+    let start = Instant::now();
+    let fetched = || server.state.lock().unwrap().asked.iter().filter(|of| of.ends_with("/image")).count();
+    while fetched() < 2 {
+        assert!(start.elapsed() < Duration::from_secs(60), "it is tried again");
+        assert_eq!(version(), 1);
+        thread::sleep(Duration::from_millis(100));
+    }
+    assert!(server.state.lock().unwrap().told.is_empty());
+    std::fs::remove_file(&state).unwrap();
+    assert_eq!(server.told(1)["status"]["result"]["finished"], "success");
+    assert_eq!(version(), 2);
+}
+
 /// Killed after each number of requests, with a good and a bad panel: one feedback, and the right one.
 #[test]
 fn a_gateway_that_dies_at_any_moment_goes_on_where_it_was() {
