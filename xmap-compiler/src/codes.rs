@@ -476,6 +476,15 @@ codes! {
         "`xmap swap` puts a new version in the place of a panel with the same name. Another name may be the wrong port or \
          the wrong module, so it is asked for (on a terminal) or refused.",
         "/dev/ttyUSB0: module 0 of the rpi4b has stairwell version 3, and this is blink version 1";
+    NoFirmwareSlots = 928, "the device takes no firmware over the link",
+        "A firmware is sent to a board without an operating system whose card was laid out for two (docs/firmware.md). A service under Linux is updated by its package.",
+        "unix:/run/xmap/xmapd.sock: a service under Linux, which its package updates";
+    FirmwareRefused = 929, "the device does not take the firmware",
+        "A device takes a firmware that its owner's root key has sealed for its board, not older than the one that counts as good, and no longer than a slot. The one that runs is not touched.",
+        "/dev/ttyUSB0: reject: rollback 6 < 7";
+    FirmwareBack = 930, "the firmware went back",
+        "The firmware was tried and did not prove itself: it was reset before, or a module was not mounted. The one before runs again.",
+        "/dev/ttyUSB0: the firmware of version 7 went back: it was reset before it counted as good";
 
     // X10: panels side by side.
     OtherBoard = 1001, "panels of different boards",
@@ -537,6 +546,9 @@ codes! {
     NotAPolicy = 1111, "not a signed policy",
         "A device takes what `xmap policy sign` wrote, not the text that it was made of.",
         "policy.toml: not a signed policy";
+    NotFirmware = 1112, "not a sealed firmware",
+        "`xmap firmware send` takes what `xmap firmware sign` wrote: the bytes of a kernel8.img, and a seal of 120 bytes behind them.",
+        "kernel8.img: not a sealed firmware";
 
     // X12: the service under Linux. `xmapd` reports these; firmware/linux/src/error.rs has the same numbers.
     ServiceConfig = 1201, "the service's configuration",

@@ -18,8 +18,8 @@ const ARROWS: [(&str, &[&str]); 34] = [
     ("xmap-trust", &["xmap-abi", "xmap-boards", "xmap-image"]),
     // Records on a card: what they are of is its caller's.
     ("xmap-store", &[]),
-    ("xmap-update", &["xmap-store", "xmap-trust"]),
     ("xmap-device", &["tiny-mapper", "xmap-boards", "xmap-image", "xmap-link", "xmap-store", "xmap-trust"]),
+    ("xmap-update", &["xmap-device", "xmap-link", "xmap-store", "xmap-trust"]),
     ("xmap-bcm2711", &["tiny-mapper", "xmap-boards"]),
     ("xmap-sim", &["tiny-mapper", "xmap-boards", "xmap-image", "xmap-link", "xmap-device"]),
     (
@@ -33,6 +33,7 @@ const ARROWS: [(&str, &[&str]); 34] = [
             "xmap-store",
             "xmap-device",
             "xmap-trust",
+            "xmap-update",
         ],
     ),
     (
@@ -116,7 +117,20 @@ const ARROWS: [(&str, &[&str]); 34] = [
             "xmap-trust",
         ],
     ),
-    ("xmap-rig", &["tiny-mapper", "xmap-compiler", "xmap-device", "xmap-image", "xmap-link", "xmap-sim"]),
+    (
+        "xmap-rig",
+        &[
+            "tiny-mapper",
+            "xmap-compiler",
+            "xmap-device",
+            "xmap-image",
+            "xmap-link",
+            "xmap-sim",
+            "xmap-store",
+            "xmap-trust",
+            "xmap-update",
+        ],
+    ),
     (
         "xmap-vopr",
         &[

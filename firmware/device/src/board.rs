@@ -2,6 +2,9 @@
 
 use tiny_mapper::{Layer, Over, Port};
 use xmap_boards::{BoardId, Line};
+use xmap_link::NoFirmware;
+
+use crate::Firmwares;
 
 /// An edge that the board saw.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +38,8 @@ tiny_mapper::layered! {
             /// Sets the wall clock, in microseconds since 1970. Returns whether the board has one that can be
             /// set, and to this time.
             fn set_unix_us(unix_us: i64) -> bool = |_| false;
+            /// Returns the board's firmwares, where it has two.
+            fn firmwares() -> Result<&mut dyn Firmwares, NoFirmware> = |_| Err(NoFirmware::NoSlots);
             /// Returns how many edges were seen and lost since this was last asked, because too many waited.
             fn lost_edges() -> u32 = |_| 0;
         }

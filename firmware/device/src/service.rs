@@ -6,8 +6,8 @@ use xmap_image::{ContractHash, Ty};
 use xmap_link::limits::{MAX_ARGS, MAX_BANKS};
 use xmap_link::{
     Args, AuthResponder, Boot, Channel, Described, EDITION, Export, ExportMetrics, FULL_RETRY_MS,
-    FrameCounters, FrameReader, Hello, HostCounts, MAX_METRICS, MetricsPage, PROTOCOL, PolicyState, Refusal,
-    Request, Response, ResultBytes, Role, RoleKey, Status, Thing, features,
+    FirmwareRequest, FrameCounters, FrameReader, Hello, HostCounts, MAX_METRICS, MetricsPage, PROTOCOL,
+    PolicyState, Refusal, Request, Response, ResultBytes, Role, RoleKey, Status, Thing, features,
 };
 
 use crate::access::{Access, may_call};
@@ -53,6 +53,8 @@ pub struct Service {
     access: Access,
     session: Session,
     reset: bool,
+    /// A host has asked for the trial of another firmware, and it can begin.
+    tries: bool,
     /// The edition of the messages that the host of this session knows.
     edition: u8,
     /// What the latest request made count as good.
@@ -117,6 +119,7 @@ impl Service {
             access,
             session: Session::NONE,
             reset: false,
+            tries: false,
             edition: 0,
             touched: 0,
         }
@@ -143,7 +146,7 @@ impl Service {
             if !context.guarded && (self.session.admitted || self.session.full.is_none()) {
                 device.heard();
             }
-            let Self { session, reset, edition, touched, .. } = self;
+            let Self { session, reset, tries, edition, touched, .. } = self;
             *touched = 0;
             let now_us = device.board_mut().now_us();
             let reply = self.access.respond(&frame, now_us, |caller, request| {
@@ -175,8 +178,10 @@ impl Service {
                     }
                     _ => {}
                 }
+                let is_try = matches!(request, Request::Firmware(FirmwareRequest::Try));
                 let confirms = if let Request::Confirm { module } = &request { Some(*module) } else { None };
                 let response = context.serve((caller.map(|caller| caller.key), host), request, device);
+                *tries |= is_try && matches!(response, Response::Done);
                 let image = |module| Thing::Image.bit(module) | Thing::Versions.bit(0);
                 *touched = match (&response, confirms) {
                     // An image on trial does not count as good yet.
@@ -197,6 +202,12 @@ impl Service {
     /// Returns whether a host has asked for a restart of the device. The answer is on its way.
     pub const fn wants_reset(&self) -> bool {
         self.reset
+    }
+
+    /// Returns whether a host has asked for a restart with the firmware that was written. The answer is on
+    /// its way.
+    pub const fn wants_trial(&self) -> bool {
+        self.tries
     }
 
     /// Says whether there is room for another session: none for those of a role up to `full`. They are
@@ -465,6 +476,11 @@ fn operate<R: Ram, B: Board, T: Trust>(
         {
             return Err(Refusal::NoTransfer);
         }
+        Request::Firmware(request) => device.firmware(host, &request)?,
+        Request::Chunk { token, offset, data } if device.is_firmware(token) => {
+            device.firmware_part(token, offset, &data)?
+        }
+        Request::Commit { token } if device.is_firmware(token) => device.commit_firmware(token)?,
         Request::Chunk { token, offset, data } => {
             Response::Staging { next: device.chunk(token, offset, &data)? }
         }

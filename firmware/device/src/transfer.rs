@@ -19,6 +19,8 @@ pub(crate) enum Target {
     Module(ModuleId),
     /// The owner's policy.
     Policy,
+    /// The firmware slot that does not run.
+    Firmware,
 }
 
 /// Something on its way.
@@ -46,7 +48,7 @@ impl Transfer {
     pub(crate) const fn module(&self) -> ModuleId {
         match self.target {
             Target::Module(module) => module,
-            Target::Policy => ModuleId::FIRST,
+            Target::Policy | Target::Firmware => ModuleId::FIRST,
         }
     }
 }
@@ -140,6 +142,32 @@ impl Uploads {
         })
     }
 
+    /// Passes a part on, once. Returns where the next begins, or why it was not taken there.
+    ///
+    /// # Errors
+    /// [`Refusal::NoTransfer`], [`Refusal::BadChunk`].
+    pub(crate) fn pass_on<E>(
+        &mut self,
+        token: u32,
+        offset: u32,
+        data: &[u8],
+        now_us: u64,
+        take: impl FnOnce(&[u8]) -> Result<(), E>,
+    ) -> Result<Result<u32, E>, Refusal> {
+        match self.part(token, offset, data.len(), now_us)? {
+            Part::Repeated { next } => Ok(Ok(next)),
+            Part::New { transfer, end } => {
+                transfer.next = end;
+                Ok(take(data).map(|()| end))
+            }
+        }
+    }
+
+    /// Returns whether the transfer with this token is for that.
+    pub(crate) fn is_for(&self, token: u32, target: Target) -> bool {
+        self.with(token).is_some_and(|transfer| transfer.target == target)
+    }
+
     fn with(&self, token: u32) -> Option<&Transfer> {
         self.current.as_ref().filter(|transfer| transfer.token == token)
     }
@@ -216,6 +244,8 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
                 bytemuck::cast_slice_mut::<u32, u8>(words.ok_or(Refusal::NoTransfer)?)
             }
             Target::Policy => self.gate.staging(),
+            // It does not stay in memory: `Device::firmware_part`.
+            Target::Firmware => return Err(Refusal::NoTransfer),
         };
         let place = place.get_mut(offset as usize..end as usize);
         place.ok_or(Refusal::BadChunk { expected })?.copy_from_slice(data);
@@ -225,7 +255,7 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
 
     /// Returns whether the transfer with this token is that of a policy.
     pub fn is_policy(&self, token: u32) -> bool {
-        self.uploads.with(token).is_some_and(|transfer| transfer.target == Target::Policy)
+        self.uploads.is_for(token, Target::Policy)
     }
 
     /// Makes the transfer with this token a session's own, which it ends with.

@@ -59,9 +59,9 @@ impl fmt::Display for DecodeError {
 impl core::error::Error for DecodeError {}
 
 /// Kinds of [`Request`]; a test holds it to the enum.
-const REQUESTS: u32 = 35;
+const REQUESTS: u32 = 36;
 /// Kinds of [`Response`]; a test holds it to the enum.
-const RESPONSES: u32 = 27;
+const RESPONSES: u32 = 28;
 /// Variants of [`crate::Refusal`]; a test holds it to the enum.
 const REFUSALS: u32 = 26;
 /// The kind of [`Response::Refused`].
@@ -168,6 +168,7 @@ mod tests {
             Request::CallWith { .. } => 32,
             Request::Metrics { .. } => 33,
             Request::Callers { .. } => 34,
+            Request::Firmware(_) => 35,
         }
     }
 
@@ -281,6 +282,7 @@ mod tests {
             Response::Clock(_) => 24,
             Response::Metrics(_) => 25,
             Response::Callers(_) => 26,
+            Response::Firmware(_) => 27,
         }
     }
 
@@ -323,6 +325,7 @@ mod tests {
             Request::CallWith { export: Export::Id(1), args: Args::new(), bytes: ArgumentBytes::new() },
             Request::Metrics { from: 0 },
             Request::Callers { module: 0 },
+            Request::Firmware(FirmwareRequest::Status),
         ];
         assert_eq!(requests.len(), REQUESTS as usize);
         for (kind, request) in requests.iter().enumerate() {
@@ -383,6 +386,7 @@ mod tests {
             Response::Clock(ClockStatus::default()),
             Response::Metrics(MetricsPage::default()),
             Response::Callers(Callers::default()),
+            Response::Firmware(FirmwareAnswer::None(NoFirmware::NoSlots)),
         ];
         assert_eq!(responses.len(), RESPONSES as usize);
         for (kind, response) in responses.iter().enumerate() {

@@ -44,6 +44,7 @@
 mod decode;
 mod encode;
 mod exchange;
+mod firmware;
 mod frame;
 mod guard;
 mod kept;
@@ -64,6 +65,10 @@ mod trust;
 pub use decode::{DecodeError, decode_request, decode_response};
 pub use encode::{EncodeError, encode_bytes, encode_request, encode_response, encode_text};
 pub use exchange::{Exchange, Retry, Step};
+pub use firmware::{
+    FirmwareAnswer, FirmwareBack, FirmwareContent, FirmwareRequest, FirmwareSlot, FirmwareStanding,
+    FirmwareStatus, NoFirmware,
+};
 pub use frame::{Channel, Frame, FrameCounters, FrameReader};
 pub use guard::{AuthResponder, Caller, FULL_RETRY_MS, Reply};
 pub use kept::{KeepFault, KeepStatus, Thing};

@@ -84,3 +84,5 @@ pub const CONTRACT_BYTES: usize = 8;
 pub const MAX_USES: usize = 32;
 /// Functions of a call stack in a message: the innermost, and one that calls itself may have more.
 pub const MAX_CALLERS: usize = 16;
+/// Bytes of a firmware's seal.
+pub const FIRMWARE_SEAL: usize = 120;

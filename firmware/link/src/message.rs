@@ -9,6 +9,7 @@ use core::fmt;
 use heapless::{String, Vec};
 use serde::{Deserialize, Serialize};
 
+use crate::firmware::{FirmwareAnswer, FirmwareRequest};
 use crate::kept::KeepStatus;
 use crate::limits::{
     CONTRACT_BYTES, MAX_ARGS, MAX_ARGUMENT_BYTES, MAX_BANKS, MAX_CHUNK, MAX_LIMITS, MAX_NAME,
@@ -256,6 +257,9 @@ pub enum Request {
         /// Its number.
         module: u8,
     },
+    /// Kind 35: which firmwares are there, and another one follows. Answered by [`Response::Firmware`] and by
+    /// what [`FirmwareRequest`] says.
+    Firmware(FirmwareRequest),
 }
 
 /// The bytes of arguments.
@@ -410,6 +414,8 @@ pub enum Response {
     Metrics(MetricsPage),
     /// Kind 26: answers [`Request::Callers`].
     Callers(Callers),
+    /// Kind 27: answers [`Request::Firmware`], and [`Request::Chunk`] and [`Request::Commit`] of a firmware.
+    Firmware(FirmwareAnswer),
 }
 
 /// The greeting of a device. The first two fields never change, in any protocol version.

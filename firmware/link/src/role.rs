@@ -4,7 +4,7 @@ use core::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Request;
+use crate::{FirmwareRequest, Request};
 
 /// The role of a caller. Each role includes those before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -66,7 +66,8 @@ impl Request {
             | Self::Uses { .. }
             | Self::Clock
             | Self::Metrics { .. }
-            | Self::Callers { .. } => Role::Observe,
+            | Self::Callers { .. }
+            | Self::Firmware(FirmwareRequest::Status) => Role::Observe,
             Self::Call { .. }
             | Self::CallBytes { .. }
             | Self::CallWith { .. }
@@ -83,7 +84,8 @@ impl Request {
             | Self::Rollback { .. }
             | Self::Reset { .. }
             | Self::SetClock { .. } => Role::Operate,
-            Self::Policy { .. } => Role::Own,
+            // A firmware decides who the owner is.
+            Self::Policy { .. } | Self::Firmware(_) => Role::Own,
         })
     }
 }

@@ -189,6 +189,7 @@ fn each_role_may_what_it_says_and_what_those_below_it_may() {
         (Role::Observe, Request::Clock),
         (Role::Observe, Request::Metrics { from: 0 }),
         (Role::Observe, Request::Callers { module: 0 }),
+        (Role::Observe, Request::Firmware(FirmwareRequest::Status)),
         (Role::Call, call()),
         (Role::Call, Request::CallBytes { export: Export::Id(0), args: Args::new() }),
         (
@@ -202,6 +203,8 @@ fn each_role_may_what_it_says_and_what_those_below_it_may() {
         (Role::Operate, Request::Reset { module: None }),
         (Role::Operate, Request::SetClock { unix_us: 0 }),
         (Role::Own, Request::Policy { bytes: 4, token: 1 }),
+        (Role::Own, Request::Firmware(FirmwareRequest::Begin { token: 1, seal: Default::default() })),
+        (Role::Own, Request::Firmware(FirmwareRequest::Try)),
     ];
     for role in Role::ALL {
         let mut device = Device::new(0);

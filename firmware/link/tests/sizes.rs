@@ -139,6 +139,18 @@ fn the_largest_messages_fit() {
             ops: [u32::MAX; MAX_CALLERS].into_iter().collect(),
             more: true,
         }),
+        Response::Firmware(FirmwareAnswer::Status(FirmwareStatus {
+            board: u16::MAX,
+            runs: u8::MAX,
+            standing: FirmwareStanding::Beside,
+            good: u8::MAX,
+            room: u32::MAX,
+            back: Some(FirmwareBack::Damaged),
+            slots: [FirmwareSlot {
+                partition: u8::MAX,
+                content: FirmwareContent::Sealed { version: u32::MAX, bytes: u32::MAX, hash: [0xff; 8] },
+            }; 2],
+        })),
         Response::Contract { id: u16::MAX, hash: [0xff; CONTRACT_BYTES] },
         Response::Uses { next: u16::MAX, exports: [u16::MAX; MAX_USES].into_iter().collect() },
     ];

@@ -8,7 +8,8 @@ use tiny_mapper::{
     BusStatus, Function, I2c, I2cRow, LogLevel, Pull, Pwm, PwmRow, Random, Spi, SpiRow, Uart, UartRow,
 };
 use xmap_boards::{Bank, BoardId, Line, PinMask};
-use xmap_device::{Board, Edge};
+use xmap_device::{Board, Edge, Firmwares};
+use xmap_link::NoFirmware;
 
 use crate::clock::{self, Clock};
 use crate::edges::Edges;
@@ -271,6 +272,10 @@ impl tiny_mapper::Port for LinuxBoard {
 impl Board for LinuxBoard {
     fn id(&self) -> BoardId {
         BoardId::Rpi4b
+    }
+
+    fn firmwares(&mut self) -> Result<&mut dyn Firmwares, NoFirmware> {
+        Err(NoFirmware::Package)
     }
 
     fn detect(&mut self, line: Line, rising: bool, falling: bool) {

@@ -165,6 +165,15 @@ fn a_reset_of_the_device_starts_it_anew() {
 }
 
 #[test]
+fn its_firmware_is_its_package() {
+    let mut device = Device::new(&panel(1, ""));
+    device.start();
+    let error = device.host().0.firmware().unwrap_err();
+    assert_eq!(error.code, ErrorCode::NoFirmwareSlots);
+    assert!(error.message.ends_with("a service under Linux, which its package updates"), "{error}");
+}
+
+#[test]
 fn the_link_speaks_tcp_too() {
     let mut device = Device::new(&panel(1, ""));
     // A port that was free a moment ago.

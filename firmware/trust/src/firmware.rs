@@ -14,6 +14,27 @@ pub const FIRMWARE_FORMAT: u16 = 1;
 /// Bytes of a seal.
 pub const FIRMWARE_SEAL_BYTES: usize = SIGNED + 64;
 
+/// What a firmware of xmap has somewhere, in front of its board's number.
+const MARK: [u8; 14] = *b"xmap-firmware:";
+
+/// Returns the mark of a firmware for a board: by it a host knows what it seals.
+pub const fn firmware_mark(board: u16) -> [u8; 16] {
+    let mut mark = [0; 16];
+    let mut at = 0;
+    while at < MARK.len() {
+        mark[at] = MARK[at];
+        at += 1;
+    }
+    [mark[14], mark[15]] = board.to_le_bytes();
+    mark
+}
+
+/// Returns the board that a firmware is for; `None` where these bytes are none of xmap.
+pub fn firmware_board(firmware: &[u8]) -> Option<u16> {
+    let mark = firmware.windows(16).find(|part| part.starts_with(&MARK))?;
+    Some(u16::from_le_bytes([mark[14], mark[15]]))
+}
+
 /// Bytes that the signature speaks for: all before it.
 const SIGNED: usize = 56;
 
@@ -183,6 +204,11 @@ impl FirmwareSeal {
         put(at::HASH, &self.hash);
         put(SIGNED, &self.signature);
         bytes
+    }
+
+    /// Returns whether these bytes are what was sealed.
+    pub fn is_of(&self, firmware: &[u8]) -> bool {
+        firmware.len() == self.bytes as usize && hmac_sha256::Hash::hash(firmware) == self.hash
     }
 
     /// Returns whether the signature is this key's, by the strict rules of Ed25519.

@@ -27,7 +27,8 @@ mod seal;
 pub use build::{SecretKey, seal, seal_firmware, sign_policy};
 pub use check::{Accepted, Allowed, authenticate, check, check_sealed};
 pub use firmware::{
-    FIRMWARE_FORMAT, FIRMWARE_MAGIC, FIRMWARE_SEAL_BYTES, FirmwareReject, FirmwareSeal, sealed_firmware,
+    FIRMWARE_FORMAT, FIRMWARE_MAGIC, FIRMWARE_SEAL_BYTES, FirmwareReject, FirmwareSeal, firmware_board,
+    firmware_mark, sealed_firmware,
 };
 pub use key::{KeyId, PublicKey};
 pub use limits::{Exceeded, Limit, LimitValues, Limits};

@@ -2,7 +2,8 @@
 
 use proptest::prelude::*;
 use xmap_trust::{
-    FIRMWARE_SEAL_BYTES, FirmwareReject, FirmwareSeal, SecretKey, seal_firmware, sealed_firmware,
+    FIRMWARE_SEAL_BYTES, FirmwareReject, FirmwareSeal, SecretKey, firmware_board, firmware_mark,
+    seal_firmware, sealed_firmware,
 };
 
 const BOARD: u16 = 1;
@@ -47,6 +48,13 @@ fn the_owners_seal_is_taken_and_each_reason_has_its_number() {
     }
     assert_eq!(codes, (1..=10).collect::<Vec<u8>>());
     assert_eq!(FirmwareReject::from_parts(11, [0; 2]), None);
+}
+
+#[test]
+fn a_firmware_says_its_board() {
+    assert_eq!(firmware_board(&[&[7; 99][..], &firmware_mark(0x201), b"more"].concat()), Some(0x201));
+    assert_eq!(firmware_board(&firmware_mark(1)[..15]), None);
+    assert_eq!(firmware_board(b""), None);
 }
 
 #[test]

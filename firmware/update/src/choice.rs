@@ -36,7 +36,7 @@ impl Content {
     fn good(&self) -> Option<u64> {
         match self.fate()? {
             Fate::Good(sequence) => Some(sequence),
-            Fate::Begun | Fate::Back(_) => None,
+            Fate::Begun(_) | Fate::Back(_) => None,
         }
     }
 }
@@ -111,7 +111,7 @@ impl Facts {
         let mend = self.default != Some(good);
         let standing = match self.of(start.slot).fate() {
             _ if start.slot == good => Standing::Good,
-            Some(Fate::Begun) if start.tryboot => Standing::Trial,
+            Some(Fate::Begun(_)) if start.tryboot => Standing::Trial,
             _ => Standing::Beside,
         };
         // On a trial the default is what it was: it is mended, and the trial goes on.
@@ -122,8 +122,8 @@ impl Facts {
     pub fn went_back(&self, choice: &Choice) -> Option<Back> {
         match self.of(choice.good.other()).fate()? {
             Fate::Back(back) => Some(back),
-            Fate::Begun if choice.standing != Standing::Trial => Some(Back::Reset),
-            Fate::Begun | Fate::Good(_) => None,
+            Fate::Begun(_) if choice.standing != Standing::Trial => Some(Back::Reset),
+            Fate::Begun(_) | Fate::Good(_) => None,
         }
     }
 }
@@ -134,7 +134,7 @@ pub const UNASKED_US: u64 = 600_000_000;
 /// What a firmware on trial has done so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Proof {
-    /// Every module of the card was mounted.
+    /// Every module that ran when its trial began runs again.
     pub mounted: bool,
     /// A host was answered over the link.
     pub asked: bool,

@@ -12,6 +12,7 @@
 
 mod autoboot;
 mod choice;
+mod device;
 mod fat;
 mod layout;
 mod slots;

@@ -13,6 +13,7 @@ use crate::tail::{Back, Fate, Note, Read, note, read_note, read_trailer, trailer
 const CHUNK: usize = 16;
 
 /// The firmwares of a card.
+#[derive(Debug)]
 pub struct Slots<D> {
     disk: D,
     layout: Layout,
@@ -27,6 +28,7 @@ pub struct Slots<D> {
 }
 
 /// A firmware on its way.
+#[derive(Debug)]
 struct Writing {
     seal: FirmwareSeal,
     /// Bytes that have come.
@@ -97,6 +99,16 @@ impl<D: Disk> Slots<D> {
     /// Returns the slot that runs.
     pub const fn runs(&self) -> Slot {
         self.start.slot
+    }
+
+    /// Returns the device's board, by its number.
+    pub const fn board(&self) -> u16 {
+        self.board
+    }
+
+    /// Returns the bytes of a firmware that the other slot has room for.
+    pub const fn room(&self) -> u32 {
+        self.layout.room(self.other())
     }
 
     /// Returns the version that a firmware has at least.
@@ -182,12 +194,13 @@ impl<D: Disk> Slots<D> {
         self.writing.is_some()
     }
 
-    /// Notes that the trial of the other slot begins: a reset with `tryboot` is to follow.
+    /// Notes that the trial of the other slot begins, while these modules run: a reset with `tryboot` is to
+    /// follow.
     ///
     /// # Errors
     /// [`FirmwareReject::Seal`] where that slot has no firmware, [`FirmwareReject::Rollback`] where it has an
     /// older one, [`FirmwareReject::OnTrial`], [`FirmwareReject::HashMismatch`], [`FirmwareReject::Card`].
-    pub fn begin_trial(&mut self) -> Result<(), FirmwareReject> {
+    pub fn begin_trial(&mut self, modules: u8) -> Result<(), FirmwareReject> {
         let slot = self.other();
         if self.choice.standing != Standing::Good {
             return Err(FirmwareReject::OnTrial);
@@ -201,7 +214,15 @@ impl<D: Disk> Slots<D> {
         if self.facts.default != Some(self.choice.good) && !self.write_default(self.choice.good) {
             return Err(FirmwareReject::Card);
         }
-        self.write_note(slot, Fate::Begun)
+        self.write_note(slot, Fate::Begun(modules))
+    }
+
+    /// Returns the modules that ran when the trial of the slot that runs began.
+    pub fn modules_before(&self) -> u8 {
+        match self.facts.of(self.start.slot).fate() {
+            Some(Fate::Begun(modules)) => modules,
+            _ => 0,
+        }
     }
 
     /// Takes note of what a firmware on trial has done, and decides about it.

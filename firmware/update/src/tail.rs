@@ -42,8 +42,8 @@ impl Back {
 /// What became of a firmware.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fate {
-    /// Its trial has begun.
-    Begun,
+    /// Its trial has begun, while these modules ran, bit *n* for module *n*.
+    Begun(u8),
     /// It counts as good since this change; they grow.
     Good(u64),
     /// It went back.
@@ -97,7 +97,7 @@ pub fn read_trailer(sector: &Sector) -> Read<FirmwareSeal> {
 pub fn note(note: &Note) -> Sector {
     let mut sector = [0; SECTOR];
     let (fate, back, sequence) = match note.fate {
-        Fate::Begun => (1, 0, 0),
+        Fate::Begun(modules) => (1, modules, 0),
         Fate::Good(sequence) => (2, 0, sequence),
         Fate::Back(back) => (3, back as u8, 0),
     };
@@ -112,7 +112,7 @@ pub fn note(note: &Note) -> Sector {
 pub fn read_note(sector: &Sector) -> Read<Note> {
     open(sector, &NOTE_MAGIC, |sector| {
         let fate = match (sector[8], sector[9]) {
-            (1, 0) => Fate::Begun,
+            (1, modules) => Fate::Begun(modules),
             (2, 0) => Fate::Good(u64::from_le_bytes(*sector[16..].first_chunk()?)),
             (3, back) => Fate::Back(Back::from_number(back)?),
             _ => return None,

@@ -52,6 +52,8 @@ pub enum ErrorCode {
     NotTheDevice = 925,
     /// What was asked for was done, and is not on the device's disk.
     NotKept = 926,
+    /// The device takes no firmware over the link.
+    NoFirmwareSlots = 928,
     /// The operating system gives no random numbers.
     NoRandom = 1107,
     /// The export is not what this client was made for.
@@ -60,7 +62,7 @@ pub enum ErrorCode {
 
 impl ErrorCode {
     /// Every kind.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 26] = [
         Self::PortUnavailable,
         Self::NoAnswer,
         Self::DeviceRefused,
@@ -84,6 +86,7 @@ impl ErrorCode {
         Self::DeviceIsOpen,
         Self::NotTheDevice,
         Self::NotKept,
+        Self::NoFirmwareSlots,
         Self::NoRandom,
         Self::OtherContract,
     ];

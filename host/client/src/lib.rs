@@ -12,6 +12,7 @@ mod client;
 mod clock;
 mod contract;
 mod error;
+mod firmware;
 mod inbox;
 mod kept;
 mod metrics;

@@ -14,6 +14,7 @@ use xmap_trust::Seal;
 
 use crate::client::Client;
 use crate::error::{Error, ErrorCode};
+use crate::firmware::Stopped;
 use crate::operate::{Swapped, Switch};
 
 /// How often a device may lose the transfer, by a restart or by losing patience, before it is an error.
@@ -77,7 +78,7 @@ impl Client {
             before: before.generation,
             bytes: &bytes,
             hash: image.hash(),
-            token: token(self),
+            token: self.token(),
         };
         let mut lost = 0;
         loop {
@@ -141,12 +142,24 @@ impl Client {
     }
 }
 
-/// A number for a transfer, which differs from host to host and from run to run.
-fn token(client: &Client) -> u32 {
-    RandomState::new().hash_one((client.port(), std::process::id())) as u32
-}
-
 impl Client {
+    /// Returns a number for a transfer, which differs from host to host and from run to run.
+    pub(crate) fn token(&self) -> u32 {
+        RandomState::new().hash_one((self.port(), std::process::id())) as u32
+    }
+
+    /// Sends bytes that are no image's, in a transfer that begins with this request. Whether they have come:
+    /// the device may know nothing of the transfer any more.
+    pub(crate) fn send_all(
+        &mut self,
+        bytes: &[u8],
+        token: u32,
+        begin: &Request,
+        progress: &mut dyn FnMut(usize),
+    ) -> Result<bool, Stopped> {
+        Transfer { module: 0, before: 0, bytes, hash: [0; 32], token }.send(self, begin, progress)
+    }
+
     /// Sends a signed policy. `progress` is told how many bytes the device has, after each chunk.
     ///
     /// # Errors
@@ -160,10 +173,9 @@ impl Client {
         progress: &mut dyn FnMut(usize),
     ) -> Result<PolicyState, Error> {
         self.need_owner()?;
-        let token = token(self);
-        let transfer = Transfer { module: 0, before: 0, bytes: signed, hash: [0; 32], token };
+        let token = self.token();
         let begin = Request::Policy { bytes: signed.len() as u32, token };
-        if !transfer.send(self, &begin, progress)? {
+        if !self.send_all(signed, token, &begin, progress).map_err(|stopped| stopped.error(self))? {
             let message = "the device lost the transfer: it restarts, or other hosts talk to it";
             return Err(self.error(ErrorCode::DeviceRestarted, message));
         }
@@ -206,7 +218,7 @@ impl Transfer<'_> {
             hash: self.hash,
             token: self.token,
         };
-        if !self.send(client, &begin, progress)? {
+        if !self.send(client, &begin, progress).map_err(|stopped| stopped.error(client))? {
             return Ok(Ended::Lost);
         }
         match client.switch(&Request::Commit { token: self.token }, self.module) {
@@ -232,7 +244,7 @@ impl Transfer<'_> {
         client: &mut Client,
         begin: &Request,
         progress: &mut dyn FnMut(usize),
-    ) -> Result<bool, Error> {
+    ) -> Result<bool, Stopped> {
         let Next::At(mut at) = self.step(client, begin)? else { return Ok(false) };
         let mut sent_back = 0;
         progress(at);
@@ -248,7 +260,7 @@ impl Transfer<'_> {
                 sent_back += 1;
                 if sent_back > SENT_BACK {
                     let message = format!("the device wants byte {next} again and again");
-                    return Err(client.error(ErrorCode::BadAnswer, &message));
+                    return Err(client.error(ErrorCode::BadAnswer, &message).into());
                 }
             }
             at = next;
@@ -261,7 +273,7 @@ impl Transfer<'_> {
         image.is_some_and(|image| image.hash == self.hash)
     }
 
-    fn step(&self, client: &mut Client, request: &Request) -> Result<Next, Error> {
+    fn step(&self, client: &mut Client, request: &Request) -> Result<Next, Stopped> {
         let answer = match client.ask(request) {
             Err(error) if error.code == ErrorCode::DeviceRestarted => return Ok(Next::Lost),
             answer => answer?,
@@ -269,18 +281,20 @@ impl Transfer<'_> {
         let next = match answer {
             Response::Staging { next } | Response::Refused(Refusal::BadChunk { expected: next }) => next,
             Response::Refused(Refusal::NoTransfer) => return Ok(Next::Lost),
-            Response::Refused(Refusal::Busy { retry_ms }) => return Err(client.busy(self.module, retry_ms)),
+            Response::Refused(Refusal::Busy { retry_ms }) => {
+                return Err(client.busy(self.module, retry_ms).into());
+            }
             Response::Refused(Refusal::NoModule) => {
                 let message = format!("no module {}", self.module);
-                return Err(client.error(ErrorCode::NoSuchModule, &message));
+                return Err(client.error(ErrorCode::NoSuchModule, &message).into());
             }
-            other => return Err(client.unwanted(&other)),
+            other => return Err(Stopped::Answer(other)),
         };
         match usize::try_from(next) {
             Ok(next) if next <= self.bytes.len() => Ok(Next::At(next)),
             _ => {
                 let message = format!("the device wants byte {next} of {}", self.bytes.len());
-                Err(client.error(ErrorCode::BadAnswer, &message))
+                Err(client.error(ErrorCode::BadAnswer, &message).into())
             }
         }
     }

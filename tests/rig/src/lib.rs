@@ -3,6 +3,8 @@
 //!
 //! Begin with [`serve`]. A test that has a main loop of its own takes [`Socket`], [`IDENTITY`] and [`room`].
 
+pub mod firmwares;
+
 use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};

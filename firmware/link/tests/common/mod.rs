@@ -5,8 +5,8 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use xmap_link::limits::{
-    MAX_ARGS, MAX_ARGUMENT_BYTES, MAX_CALLERS, MAX_CHUNK, MAX_HAPPENINGS, MAX_MODULE_NAME, MAX_NAME,
-    MAX_REASON, MAX_RESULT_BYTES, MAX_TRACE_ENTRIES, MAX_USES, MAX_VERSION,
+    FIRMWARE_SEAL, MAX_ARGS, MAX_ARGUMENT_BYTES, MAX_CALLERS, MAX_CHUNK, MAX_HAPPENINGS, MAX_MODULE_NAME,
+    MAX_NAME, MAX_REASON, MAX_RESULT_BYTES, MAX_TRACE_ENTRIES, MAX_USES, MAX_VERSION,
 };
 use xmap_link::*;
 
@@ -94,6 +94,14 @@ pub fn operation() -> impl Strategy<Value = Request> {
         }),
         any::<u16>().prop_map(|from| Request::Metrics { from }),
         any::<u8>().prop_map(|module| Request::Callers { module }),
+        prop_oneof![
+            Just(FirmwareRequest::Status),
+            Just(FirmwareRequest::Try),
+            (any::<u32>(), vec(any::<u8>(), 0..=FIRMWARE_SEAL)).prop_map(|(token, seal)| {
+                FirmwareRequest::Begin { token, seal: seal.into_iter().collect() }
+            }),
+        ]
+        .prop_map(Request::Firmware),
     ]
 }
 
@@ -365,6 +373,41 @@ pub fn response() -> impl Strategy<Value = Response> {
         (any::<u16>(), vec(export_metrics(), 0..=MAX_METRICS)).prop_map(|(next, rows)| Response::Metrics(
             MetricsPage { next, exports: rows.into_iter().collect() }
         )),
+        firmware().prop_map(Response::Firmware),
+    ]
+}
+
+fn firmware() -> impl Strategy<Value = FirmwareAnswer> {
+    let standing = prop_oneof![
+        Just(FirmwareStanding::Good),
+        Just(FirmwareStanding::Trial),
+        Just(FirmwareStanding::Beside)
+    ];
+    let back = || {
+        prop_oneof![Just(FirmwareBack::Reset), Just(FirmwareBack::NotMounted), Just(FirmwareBack::Damaged)]
+    };
+    let slot = || {
+        let content = prop_oneof![
+            Just(FirmwareContent::Unsealed),
+            Just(FirmwareContent::Damaged),
+            any::<(u32, u32, [u8; 8])>().prop_map(|(version, bytes, hash)| FirmwareContent::Sealed {
+                version,
+                bytes,
+                hash
+            }),
+        ];
+        (any::<u8>(), content).prop_map(|(partition, content)| FirmwareSlot { partition, content })
+    };
+    let status = (any::<(u16, u8, u8, u32)>(), standing, option::of(back()), slot(), slot());
+    prop_oneof![
+        status.prop_map(|((board, runs, good, room), standing, back, first, second)| {
+            let slots = [first, second];
+            FirmwareAnswer::Status(FirmwareStatus { board, runs, standing, good, room, back, slots })
+        }),
+        any::<(u8, u32)>().prop_map(|(partition, version)| FirmwareAnswer::Written { partition, version }),
+        any::<(u8, [u32; 2])>().prop_map(|(code, details)| FirmwareAnswer::Rejected { code, details }),
+        prop_oneof![Just(NoFirmware::NoSlots), Just(NoFirmware::NoBootLoader), Just(NoFirmware::Package)]
+            .prop_map(FirmwareAnswer::None),
     ]
 }
 

@@ -174,7 +174,7 @@ fn update(
         Some(Ok(_)) => assert!(version >= have),
     }
     let at = cut(random);
-    match pi.run(at, Slots::begin_trial) {
+    match pi.run(at, |slots| slots.begin_trial(1)) {
         None => return "cut before its trial",
         Some(begun) => begun.unwrap_or_else(|reject| panic!("{reject}")),
     }
@@ -240,7 +240,7 @@ fn every_cut_of_one_update_is_survived() {
                 let cut = |of: usize| (of == step).then_some(at);
                 let mut told = None;
                 if pi.run(cut(0), |slots| send(slots, &bytes, &seal)).is_some()
-                    && pi.run(cut(1), Slots::begin_trial).is_some()
+                    && pi.run(cut(1), |slots| slots.begin_trial(1)).is_some()
                 {
                     pi.tryboot = true;
                     told =
@@ -323,14 +323,18 @@ fn what_is_not_taken_writes_nothing() {
     let mut others = bytes.clone();
     others[7] ^= 1;
     assert_eq!(sent(&mut pi, &others), Err(FirmwareReject::HashMismatch));
-    assert_eq!(pi.run(None, Slots::begin_trial), Some(Err(FirmwareReject::Seal)), "there is nothing to try");
+    assert_eq!(
+        pi.run(None, |slots| slots.begin_trial(1)),
+        Some(Err(FirmwareReject::Seal)),
+        "there is nothing to try"
+    );
     assert_eq!(sent(&mut pi, &bytes), Ok(Slot::B));
     // A bit on the card changes before the trial.
     let first = Layout::find(&mut pi.card).unwrap().slots[1].first;
     let mut sector = pi.card.at(first);
     sector[9] ^= 1;
     pi.card.kept.insert(first, sector);
-    assert_eq!(pi.run(None, Slots::begin_trial), Some(Err(FirmwareReject::HashMismatch)));
+    assert_eq!(pi.run(None, |slots| slots.begin_trial(1)), Some(Err(FirmwareReject::HashMismatch)));
 }
 
 #[test]
@@ -338,11 +342,11 @@ fn a_firmware_on_trial_takes_no_other() {
     let mut pi = Pi::new(1);
     let (bytes, seal) = firmware(2, 5);
     assert_eq!(pi.run(None, |slots| send(slots, &bytes, &seal)), Some(Ok(Slot::B)));
-    assert_eq!(pi.run(None, Slots::begin_trial), Some(Ok(())));
+    assert_eq!(pi.run(None, |slots| slots.begin_trial(1)), Some(Ok(())));
     pi.tryboot = true;
     let refused = pi.run(None, |slots| {
         assert_eq!(slots.judge(&Proof { mounted: true, asked: false, ran_us: UNASKED_US - 1 }), Next::Stay);
-        (slots.begin(&seal.to_bytes()), slots.begin_trial())
+        (slots.begin(&seal.to_bytes()), slots.begin_trial(1))
     });
     assert_eq!(refused, Some((Err(FirmwareReject::OnTrial), Err(FirmwareReject::OnTrial))));
     // It is not confirmed: the next start has the one before, and knows how it ended.

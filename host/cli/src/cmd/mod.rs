@@ -20,6 +20,7 @@ mod devices;
 mod dis;
 mod doctor;
 mod events;
+mod firmware;
 mod firmware_log;
 mod init;
 mod inspect;
@@ -103,6 +104,7 @@ enum Verb {
     Monitor(monitor::Args),
     Reset(reset::Args),
     Store(store::Args),
+    Firmware(firmware::Args),
     /// A verb of a program beside this one.
     #[command(external_subcommand)]
     Other(Vec<OsString>),
@@ -280,6 +282,7 @@ fn run(verb: &Verb, out: &mut dyn Write) -> Done {
         Verb::Monitor(args) => monitor::run(args, out),
         Verb::Reset(args) => reset::run(args, out),
         Verb::Store(args) => store::run(args, out),
+        Verb::Firmware(args) => firmware::run(args, out),
         // It has run in the place of this program.
         Verb::Other(_) => Ok(()),
     }

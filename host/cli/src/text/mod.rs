@@ -1,6 +1,7 @@
 //! What a device said, as text for people and as JSON for scripts.
 
 mod clock;
+pub mod firmware;
 pub mod json;
 mod kept;
 mod modules;
