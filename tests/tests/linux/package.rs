@@ -119,7 +119,8 @@ fn dpkg_installs_it_and_systemd_keeps_it_running() {
         // Its default panel is another one, which the image in the slot goes before.
         packed(&program, &image(9), VERSIONS[1]),
     ];
-    let mut pi = Pi(Machine { root: Root::Debian, files, ports: vec![PORT] }.boot().unwrap());
+    let mut pi =
+        Pi(Machine { root: Root::Debian, files, ports: vec![PORT], chips: Vec::new() }.boot().unwrap());
 
     pi.install(VERSIONS[0]);
     is_what_the_unit_says(&mut pi);
