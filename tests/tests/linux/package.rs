@@ -35,6 +35,17 @@ fn packed(program: &Path, panel: &[u8], version: &str) -> GuestFile {
     GuestFile::new(format!("opt/{version}.deb"), std::fs::read(package).unwrap())
 }
 
+/// A program that asks the gateway for a path with a token.
+const ASKS: &str = r#"ask() {
+    perl -MIO::Socket::INET -e '
+        $socket = IO::Socket::INET->new("127.0.0.1:8021") or die "refused: $!";
+        print $socket "$ARGV[0] $ARGV[1] HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 0\r\n";
+        print $socket "Authorization: Bearer $ARGV[2]\r\n\r\n";
+        print while <$socket>' "$1" "$2" "$3"
+}
+token() { xmap-serve --token-of /etc/xmap/people.key; }
+"#;
+
 /// The machine that the package is installed on.
 struct Pi(Guest);
 
@@ -114,10 +125,13 @@ impl Pi {
 #[test]
 fn dpkg_installs_it_and_systemd_keeps_it_running() {
     let program = service::build().unwrap();
+    let gateway = service::build_gateway().and_then(|program| deb::pack_gateway(&program, VERSIONS[0]));
+    let gateway = gateway.unwrap_or_else(|error| panic!("{error:#}"));
     let files = vec![
         packed(&program, &of_the_package(), VERSIONS[0]),
         // Its default panel is another one, which the image in the slot goes before.
         packed(&program, &image(9), VERSIONS[1]),
+        GuestFile::new("opt/gateway.deb", std::fs::read(gateway).unwrap()),
     ];
     let mut pi =
         Pi(Machine { root: Root::Debian, files, ports: vec![PORT], chips: Vec::new() }.boot().unwrap());
@@ -125,6 +139,7 @@ fn dpkg_installs_it_and_systemd_keeps_it_running() {
     pi.install(VERSIONS[0]);
     is_what_the_unit_says(&mut pi);
     may_be_reached_by_its_group_alone(&mut pi);
+    serves_it_over_http(&mut pi);
 
     // The owner lets it listen on TCP.
     pi.sh("sed -i 's/^# tcp = .*/tcp = \"0.0.0.0:7000\"/' /etc/xmap/xmapd.toml
@@ -238,4 +253,52 @@ fn may_be_reached_by_its_group_alone(pi: &mut Pi) {
     for (group, expected) in [("xmap", "reached"), ("nogroup", "refused: Permission denied")] {
         assert_eq!(pi.sh(&format!("{AS_NOBODY}reached {group}")), expected);
     }
+}
+
+/// The gateway's package beside it: ready, held to what its unit says, started again when it is killed or
+/// hangs, and gone without a trace. The panel does not notice.
+fn serves_it_over_http(pi: &mut Pi) {
+    let panel = pi.pid();
+    pi.sh("dpkg -i /opt/gateway.deb");
+    assert_eq!(
+        pi.sh("systemctl is-active xmap-gateway; systemctl is-enabled xmap-gateway"),
+        "active\nenabled"
+    );
+    let properties = pi.sh("systemctl show xmap-gateway");
+    for property in [
+        "Type=notify",
+        "WatchdogUSec=30s",
+        "Restart=always",
+        "User=xmap-gateway",
+        "DevicePolicy=closed",
+        "StatusText=serving 1 devices at 127.0.0.1:8021",
+    ] {
+        assert!(properties.lines().any(|line| line == property), "no {property}:\n{properties}");
+    }
+    let pid = "$(systemctl show --value -p MainPID xmap-gateway)";
+    let status = pi.sh(&format!("cat /proc/{pid}/status"));
+    for line in ["CapEff:\t0000000000000000", "CapBnd:\t0000000000000000", "NoNewPrivs:\t1", "Seccomp:\t2"] {
+        assert!(status.lines().any(|of| of == line), "no {line}:\n{status}");
+    }
+    let here = format!(
+        "{ASKS}ask GET /v1/devices/here \"$(token)\" | grep '\"online\":true' || {{ sleep 0.5; false; }}"
+    );
+    pi.until(&here);
+    // Nobody is answered without the token, and its key is the gateway's alone.
+    pi.sh(&format!("{ASKS}ask GET /v1/devices nothing | grep '401 Unauthorized'"));
+    assert_eq!(pi.sh("stat -c '%U %a' /etc/xmap/people.key"), "xmap-gateway 600");
+    for (times, signal) in [(1, "KILL"), (2, "STOP")] {
+        pi.sh(&format!("kill -{signal} {pid}"));
+        pi.until(&format!(
+            "test $(systemctl show --value -p NRestarts xmap-gateway) = {times} &&
+            systemctl is-active xmap-gateway || {{ sleep 0.5; false; }}"
+        ));
+        pi.until(&here);
+    }
+    pi.sh("! journalctl --no-pager -o cat | grep -E 'xmap-gateway.service:[0-9]'");
+    pi.sh("dpkg -P xmap-gateway");
+    pi.sh(
+        "test ! -e /var/lib/xmap-gateway && test ! -e /etc/xmap/people.key && test -e /etc/xmap/xmapd.toml",
+    );
+    assert_eq!(pi.pid(), panel, "the panel did not notice");
 }
