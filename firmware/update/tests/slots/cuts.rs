@@ -57,7 +57,7 @@ impl Pi {
         Self { card, tryboot: false, told: 1 }
     }
 
-    /// What the boot loader does (*config.txt*, section *autoboot.txt*): the flag is cleared, the last
+    /// Boots as the boot loader does (*config.txt*, section *autoboot.txt*): the flag is cleared, the last
     /// `boot_partition` whose filter holds counts, and where there is none, the first partition with a
     /// `start4.elf`, which is the second.
     fn boot(&mut self) -> (Start, Vec<u8>) {

@@ -66,7 +66,7 @@ fn what_is_written_into_a_slot_is_the_file_that_a_pc_reads() {
     }
 }
 
-/// What is wrong with partition 2 of a card with this boot partition.
+/// Returns what is wrong with partition 2 of a card with this boot partition.
 fn misfit(boot: &[u8]) -> Misfit<Fault> {
     match Layout::find(&mut with(&first(), boot)) {
         Err(NoLayout::File(2, misfit)) => misfit,
