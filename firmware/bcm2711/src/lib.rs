@@ -19,6 +19,7 @@ mod critical;
 mod gic;
 mod gpio;
 mod lasting;
+mod mailbox;
 mod mmio;
 #[cfg(test)]
 mod model;
@@ -42,6 +43,7 @@ pub use core_registers::{Fault, GenericTimer, exception_level, halt, take_interr
 pub use gic::{CoreRegisters, DistributorRegisters, Gic, Interrupt, Pending, Taken};
 pub use gpio::{Apart, Gpio, GpioRegisters, PinFunction};
 pub use lasting::{LASTING_PLACE, LASTING_WORDS, Lasting, LastingRegisters};
+pub use mailbox::{Mailbox, MailboxError, MailboxRegisters, MailboxWords};
 pub use pads::{Pads, Prepared, SafeStores, Seen, rose};
 pub use peripherals::{GPIO_ADDRESS, I2C_BUSES, Peripherals, UNCACHED};
 pub use pi::Pi;

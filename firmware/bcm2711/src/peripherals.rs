@@ -5,8 +5,8 @@ use core::ptr::NonNull;
 use safe_mmio::UniqueMmioPointer;
 
 use crate::{
-    BscBlock, ChipBsc, ChipPwm, ChipSpi, Gic, Gpio, LASTING_PLACE, Lasting, Pads, PwmBlock, Receiver,
-    SdBlock, SpiBlock, Uart, Watchdog,
+    BscBlock, ChipBsc, ChipPwm, ChipSpi, Gic, Gpio, LASTING_PLACE, Lasting, Mailbox, Pads, PwmBlock,
+    Receiver, SdBlock, SpiBlock, Uart, Watchdog,
 };
 
 /// Section 5.2.
@@ -34,6 +34,11 @@ const EMMC: usize = 0xfe30_0000;
 const UART0: usize = 0xfe20_1000;
 /// Linux' `bcm2711.dtsi`: `watchdog@7e100000`.
 const POWER: usize = 0xfe10_0000;
+/// Linux' `bcm2711.dtsi`: `mailbox@7e00b880`.
+const MAILBOX: usize = 0xfe00_b880;
+/// The memory of its questions: behind the words that outlive a reset, on the same page.
+const MAILBOX_WORDS: usize = LASTING_PLACE.start + 0xc00;
+const _: () = assert!(LASTING_PLACE.start + 4 * crate::LASTING_WORDS <= MAILBOX_WORDS);
 /// The interrupt controller's distributor (section 6.5.1; Linux' `bcm2711.dtsi`:
 /// `interrupt-controller@40041000`).
 const GIC_DISTRIBUTOR: usize = 0xff84_1000;
@@ -69,6 +74,8 @@ pub struct Peripherals {
     pub watchdog: Watchdog<'static>,
     /// The words that outlive a reset.
     pub lasting: Lasting<'static>,
+    /// The mailbox to the VideoCore's firmware.
+    pub mailbox: Mailbox<'static>,
 }
 
 impl Peripherals {
@@ -110,6 +117,10 @@ impl Peripherals {
         let core = unsafe { block(GIC_CORE) };
         // SAFETY: as above; it is memory, of which any bits are words, and nothing reaches it by its address.
         let lasting = unsafe { block(UNCACHED + LASTING_PLACE.start) };
+        // SAFETY: as for the other blocks.
+        let mailbox = unsafe { block(MAILBOX) };
+        // SAFETY: as for the lasting words, behind which these are.
+        let words = unsafe { block(UNCACHED + MAILBOX_WORDS) };
         Self {
             gpio: Gpio::new(gpio),
             pads: Pads::new(pads),
@@ -123,6 +134,7 @@ impl Peripherals {
             gic: Gic::new(distributor, core),
             watchdog: Watchdog::new(power),
             lasting: Lasting::new(lasting),
+            mailbox: Mailbox::new(mailbox, words, MAILBOX_WORDS as u32),
         }
     }
 }

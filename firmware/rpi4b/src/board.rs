@@ -6,8 +6,11 @@ use tiny_mapper::{
 };
 use xmap_bcm2711::{ChipBsc, ChipPwm, ChipSpi, Clock, GenericTimer, Gpio, I2C_BUSES, Pi};
 use xmap_boards::{BoardId, Line};
-use xmap_device::{Edge, Wall};
+use xmap_device::{Edge, Firmwares, Wall};
+use xmap_link::NoFirmware;
+use xmap_update::Slots;
 
+use crate::card::WholeCard;
 use crate::{interrupts, random};
 
 /// The longest wait after which the main loop feeds the watchdog again.
@@ -21,6 +24,8 @@ pub struct Board {
     buses: Option<Buses>,
     /// The chip has no clock that runs without power: a host sets this one.
     wall: Wall,
+    /// The firmwares of the card, where it has two.
+    firmwares: Result<Slots<WholeCard>, NoFirmware>,
 }
 
 /// The controllers of buses.
@@ -39,13 +44,23 @@ type Registers = Pi<'static, GenericTimer, fn(LogLevel, &str)>;
 
 /// The board's port with its clock.
 pub fn board(gpio: Gpio<'static>, timer: GenericTimer) -> Board {
-    Board { registers: Pi::new(gpio, Clock::new(timer), |_, _| ()), buses: None, wall: Wall::default() }
+    Board {
+        registers: Pi::new(gpio, Clock::new(timer), |_, _| ()),
+        buses: None,
+        wall: Wall::default(),
+        firmwares: Err(NoFirmware::NoSlots),
+    }
 }
 
 impl Board {
     /// The same board with its buses.
     pub fn with_buses(self, buses: Buses) -> Self {
         Self { buses: Some(buses), ..self }
+    }
+
+    /// The same board with the firmwares of its card.
+    pub(crate) fn with_firmwares(self, firmwares: Result<Slots<WholeCard>, NoFirmware>) -> Self {
+        Self { firmwares, ..self }
     }
 
     /// A wait that an image's manifest allows is no hang: the watchdog is fed meanwhile, for a fixed time in
@@ -153,6 +168,13 @@ impl xmap_device::Board for Board {
 
     fn set_unix_us(&mut self, unix_us: i64) -> bool {
         self.wall.set(unix_us, self.registers.now_us())
+    }
+
+    fn firmwares(&mut self) -> Result<&mut dyn Firmwares, NoFirmware> {
+        match &mut self.firmwares {
+            Ok(slots) => Ok(slots),
+            Err(why) => Err(*why),
+        }
     }
 
     fn lost_edges(&mut self) -> u32 {

@@ -1,47 +1,79 @@
-//! The store's partition on the board's SD card.
+//! The board's SD card: the store's partition, and the firmware slots.
+
+use core::cell::RefCell;
 
 use xmap_bcm2711::{CardError, GenericTimer, SdBlock, SdCard, SdHost};
+use xmap_boards::BoardId;
+use xmap_link::NoFirmware;
 use xmap_store::{Disk, Sector, Store, StoreError, find_partition};
+use xmap_trust::PublicKey;
+use xmap_update::{Layout, Next, NoLayout, Slot, Slots, Standing, Start};
 
-/// The partition. The card's other sectors are never written.
+use crate::startup::once::Once;
+
+/// The card. The store and the firmware slots share it, one after the other.
 #[derive(Debug)]
-pub(crate) struct StoreDisk {
+pub(crate) struct Card {
     card: SdCard<SdBlock<'static>, GenericTimer>,
-    first: u32,
-    count: u32,
     id: [u32; 4],
     /// The card was lost, and is asked for anew before the next access.
     lost: bool,
 }
 
-/// Opens the store of the card, if there is one; where not, the log says why.
-pub(crate) fn open(sd: SdBlock<'static>, timer: GenericTimer) -> Option<Store<StoreDisk>> {
-    let mut card = match SdCard::start(SdHost::new(sd, timer)) {
-        Ok(card) => card,
+/// The card, for those who share it.
+pub(crate) type SharedCard = &'static RefCell<Card>;
+
+/// The store's partition. The sectors around it are not written through this.
+#[derive(Debug)]
+pub(crate) struct StoreDisk {
+    card: SharedCard,
+    first: u32,
+    count: u32,
+}
+
+/// All sectors of the card.
+#[derive(Debug)]
+pub(crate) struct WholeCard(pub(crate) SharedCard);
+
+/// Starts the card, if there is one; where not, the log says why.
+pub(crate) fn start(sd: SdBlock<'static>, timer: GenericTimer) -> Option<SharedCard> {
+    static CARD: Once<RefCell<Card>> = Once::new();
+    match SdCard::start(SdHost::new(sd, timer)) {
+        Ok(card) => {
+            let id = card.id();
+            CARD.set(RefCell::new(Card { card, id, lost: false }))
+        }
         Err(error) => {
             defmt::warn!("no card: {=u32:08x}: nothing outlives a restart", code(error));
-            return None;
-        }
-    };
-    let mut table = [[0; 512]];
-    let partition = match card.read(0, &mut table) {
-        Ok(()) => find_partition(&table[0]).filter(|partition| partition.end <= card.blocks()),
-        Err(error) => {
-            defmt::error!("the card cannot be read: {=u32:08x}", code(error));
             None
         }
+    }
+}
+
+/// Opens the store of the card, if there is one; where not, the log says why.
+pub(crate) fn open(shared: SharedCard) -> Option<Store<StoreDisk>> {
+    let (partition, blocks, fast) = {
+        let card = &mut shared.try_borrow_mut().ok()?.card;
+        let mut table = [[0; 512]];
+        let partition = match card.read(0, &mut table) {
+            Ok(()) => find_partition(&table[0]).filter(|partition| partition.end <= card.blocks()),
+            Err(error) => {
+                defmt::error!("the card cannot be read: {=u32:08x}", code(error));
+                None
+            }
+        };
+        if card.is_protected() {
+            defmt::warn!("the card is write-protected: what changes does not outlive a restart");
+        }
+        (partition, card.blocks(), card.is_fast())
     };
     let Some(partition) = partition else {
         defmt::warn!("the card has no store: nothing outlives a restart");
         return None;
     };
-    if card.is_protected() {
-        defmt::warn!("the card is write-protected: what changes does not outlive a restart");
-    }
-    let (blocks, fast, id) = (card.blocks(), card.is_fast(), card.id());
     let (first, count) = (partition.start, partition.end - partition.start);
-    let disk = StoreDisk { card, first, count, id, lost: false };
-    let store = Store::open(disk).inspect_err(|error| log(*error)).ok()?;
+    let store = Store::open(StoreDisk { card: shared, first, count });
+    let store = store.inspect_err(|error| log(*error)).ok()?;
     defmt::info!(
         "store: a card of {=u32} MiB, high speed {=bool}, {=u32} damaged records, {=u64} sectors written so far",
         blocks / 2048,
@@ -50,6 +82,39 @@ pub(crate) fn open(sd: SdBlock<'static>, timer: GenericTimer) -> Option<Store<St
         store.counters().written_ever
     );
     Some(store)
+}
+
+/// Opens the firmware slots of the card, if it has two.
+///
+/// # Errors
+/// Why no firmware is taken; the log says more.
+pub(crate) fn firmwares(
+    card: Option<SharedCard>,
+    booted: Option<(u32, bool)>,
+    root: Option<PublicKey>,
+) -> Result<(Slots<WholeCard>, Next), NoFirmware> {
+    let mut whole = WholeCard(card.ok_or(NoFirmware::NoSlots)?);
+    if let Err(error) = Layout::find(&mut whole) {
+        if let NoLayout::Disk(error) = error {
+            defmt::error!("the card: {=u32:08x}", code(error));
+        }
+        return Err(NoFirmware::NoSlots);
+    }
+    let Some((slot, tryboot)) = booted.and_then(|(number, trial)| Some((Slot::on(number)?, trial))) else {
+        defmt::warn!("the boot loader does not say which firmware runs: none is taken over the link");
+        return Err(NoFirmware::NoBootLoader);
+    };
+    let opened = Slots::open(whole, Start { slot, tryboot }, BoardId::Rpi4b as u16, root);
+    let (slots, next) = opened.map_err(|_| NoFirmware::NoSlots)?;
+    let (partition, version) = (slot.partition(), slots.have());
+    match slots.choice().standing {
+        Standing::Good => defmt::info!("firmware {=u32} on partition {=u8}", version, partition),
+        Standing::Trial => defmt::warn!("firmware on partition {=u8} is on trial", partition),
+        Standing::Beside => {
+            defmt::warn!("firmware on partition {=u8}: another one counts as good", partition)
+        }
+    }
+    Ok((slots, next))
 }
 
 /// Logs why the store did not do something.
@@ -77,21 +142,43 @@ const fn code(error: CardError) -> u32 {
     }
 }
 
-impl StoreDisk {
+impl Card {
     /// Does something with the card; one that was lost is asked for anew first, as it may have been put in
     /// again. Another card waits for a restart: what it has is not known.
     fn with<T>(
-        &mut self,
+        shared: SharedCard,
         work: impl FnOnce(&mut SdCard<SdBlock<'static>, GenericTimer>) -> Result<T, CardError>,
     ) -> Result<T, CardError> {
-        if self.lost {
-            self.card.again()?;
-            if self.card.id() != self.id {
+        // Nobody holds it between two accesses.
+        let this = &mut *shared.try_borrow_mut().map_err(|_| CardError::Controller)?;
+        if this.lost {
+            this.card.again()?;
+            if this.card.id() != this.id {
                 return Err(CardError::Unknown);
             }
-            self.lost = false;
+            this.lost = false;
         }
-        work(&mut self.card).inspect_err(|error| self.lost = matches!(error, CardError::Removed))
+        work(&mut this.card).inspect_err(|error| this.lost = matches!(error, CardError::Removed))
+    }
+}
+
+impl Disk for WholeCard {
+    type Error = CardError;
+
+    fn sectors(&self) -> u32 {
+        self.0.try_borrow().map_or(0, |card| card.card.blocks())
+    }
+
+    fn read(&mut self, first: u32, into: &mut [Sector]) -> Result<(), CardError> {
+        Card::with(self.0, |card| card.read(first, into))
+    }
+
+    fn write(&mut self, first: u32, sectors: &[Sector]) -> Result<(), CardError> {
+        Card::with(self.0, |card| card.write(first, sectors))
+    }
+
+    fn flush(&mut self) -> Result<(), CardError> {
+        Card::with(self.0, SdCard::finish)
     }
 }
 
@@ -104,17 +191,17 @@ impl Disk for StoreDisk {
 
     fn read(&mut self, first: u32, into: &mut [Sector]) -> Result<(), CardError> {
         let at = self.place(first, into.len())?;
-        self.with(|card| card.read(at, into))
+        Card::with(self.card, |card| card.read(at, into))
     }
 
     fn write(&mut self, first: u32, sectors: &[Sector]) -> Result<(), CardError> {
         let at = self.place(first, sectors.len())?;
-        self.with(|card| card.write(at, sectors))
+        Card::with(self.card, |card| card.write(at, sectors))
     }
 
     fn flush(&mut self) -> Result<(), CardError> {
         // A card has what was written when it is not busy any more, which every write waits for.
-        self.with(SdCard::finish)
+        Card::with(self.card, SdCard::finish)
     }
 }
 

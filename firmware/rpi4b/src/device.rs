@@ -1,7 +1,7 @@
 //! The device program: mounts the panel and serves the link, for ever.
 
 use heapless::Vec;
-use xmap_bcm2711::{Clock, Counter as _, GenericTimer, Uart, safe_stores};
+use xmap_bcm2711::{Clock, Counter as _, GenericTimer, Mailbox, Uart, safe_stores};
 use xmap_boards::BoardId;
 use xmap_device::{
     Borrowed, Device, Failure, Fate, GOOD_US, Identity, ImageHash, Keeper, Mounting, Recorder, Rehearsal,
@@ -11,6 +11,7 @@ use xmap_image::{HASH_WORD, HASH_WORDS, Image, words_of};
 use xmap_link::limits::MAX_FRAME;
 use xmap_link::{Boot, Channel, ImageState, features};
 use xmap_trust::{Piece, pieces};
+use xmap_update::Next;
 
 pub use crate::board::{Board, board};
 use crate::callers;
@@ -77,7 +78,8 @@ pub type Pi4b<T = Owner> = Device<Borrowed<'static>, Wrapped<Board>, T>;
 
 /// Mounts what was handed over, and serves whoever asks.
 pub fn run(start: Start, rooms: [[SlotMemory; SLOTS_A_MODULE]; MODULES], scratch: &'static mut [u32]) -> ! {
-    let Start { gpio, buses, sd, emmc, uart, timer, image, arguments, origin, seed } = start;
+    let Start { gpio, buses, sd, emmc, mut uart, timer, image, arguments, origin, seed, booted, mailbox } =
+        start;
     let options = Options::of(arguments);
     defmt::info!("xmap {=str} on rpi4b, counter {=u32} Hz", env!("CARGO_PKG_VERSION"), timer.hz());
     if options.rehearse {
@@ -93,12 +95,19 @@ pub fn run(start: Start, rooms: [[SlotMemory; SLOTS_A_MODULE]; MODULES], scratch
         clock_hz: timer.hz(),
         firmware: env!("CARGO_PKG_VERSION"),
     };
-    let port = Rehearsal::new(Recorder::new(board(gpio, timer).with_buses(buses)), options.rehearse);
-    let store = if options.no_store {
+    let card = if options.no_store {
         None
     } else {
-        card::open(if options.card_behind_emmc { emmc } else { sd }, timer)
+        card::start(if options.card_behind_emmc { emmc } else { sd }, timer)
     };
+    let firmwares = card::firmwares(card, booted, owner::root());
+    if let Ok((_, Next::Reset)) = &firmwares {
+        defmt::warn!("autoboot.txt was mended: the firmware that counts as good is next");
+        interrupts::reset(&mut uart);
+    }
+    let board = board(gpio, timer).with_buses(buses).with_firmwares(firmwares.map(|(slots, _)| slots));
+    let port = Rehearsal::new(Recorder::new(board), options.rehearse);
+    let store = card.and_then(card::open);
     let mut keeper = store.map(|store| Keeper::new(store, scratch, KEEP_EVERY_US));
     let memory = keeper.as_mut().map(Keeper::remembered).unwrap_or_default();
     let mut device = Device::with_trust(port, rooms, owner::owner(memory));
@@ -145,6 +154,8 @@ pub fn run(start: Start, rooms: [[SlotMemory; SLOTS_A_MODULE]; MODULES], scratch
         keeper,
         held: None,
         good_us: Some(clock.now_us() + GOOD_US),
+        began_us: clock.now_us(),
+        mailbox,
         clock,
         rehearse: options.rehearse,
         device,
@@ -309,6 +320,10 @@ struct MainLoop {
     turns: Turns,
     /// When a host was answered last.
     heard_us: Option<u64>,
+    /// When the main loop began.
+    began_us: u64,
+    /// The way to the next start, if that is a trial.
+    mailbox: Mailbox<'static>,
 }
 
 impl MainLoop {
@@ -338,6 +353,7 @@ impl MainLoop {
                 self.finish();
                 interrupts::reset(&mut self.wire.uart);
             }
+            self.judge_firmware(asked);
             self.note_images();
             if let Some(trap) = self.device.take_trap() {
                 defmt::warn!(
@@ -375,6 +391,25 @@ impl MainLoop {
                 interrupts::idle();
             }
         }
+    }
+
+    /// Restarts with the firmware that a host wants tried, or with the one before where this one does not
+    /// prove itself.
+    fn judge_firmware(&mut self, asked: bool) {
+        let tries = self.service.wants_trial();
+        // On a guarded device a greeting is anybody's.
+        let asked = asked && self.service.role().is_some();
+        let ran_us = self.clock.now_us() - self.began_us;
+        if !tries && !self.device.judge_firmware(asked, ran_us) {
+            return;
+        }
+        self.device.make_all_safe();
+        self.finish();
+        if tries && let Err(error) = self.mailbox.try_next() {
+            // The start that follows is one as any other, and says that the firmware went back.
+            defmt::error!("no trial: {=u8}", error as u8);
+        }
+        interrupts::reset(&mut self.wire.uart);
     }
 
     /// Answers a request. What it made count as good is on the card before the answer leaves.

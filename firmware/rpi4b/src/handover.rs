@@ -23,6 +23,9 @@ pub struct Handover<'a> {
     /// Random bytes for this start (`rng-seed`), as the Raspberry Pi's firmware has them of the chip's
     /// generator; empty where there are none.
     pub seed: &'a [u8],
+    /// The partition that the boot loader says it booted from, and whether it did so on a trial (`tryboot`).
+    /// Where it does not say, nobody knows which firmware runs.
+    pub booted: Option<(u32, bool)>,
 }
 
 /// Why the device tree cannot be used.
@@ -84,10 +87,13 @@ impl<'a> Handover<'a> {
             _ => None,
         };
         let seed = property("rng-seed").and_then(|value| value.value_as::<&[u8]>().ok()).unwrap_or_default();
-        let boot_mode = tree.find_node("/chosen/bootloader").and_then(|node| node.property("boot-mode"));
+        let loader = tree.find_node("/chosen/bootloader");
+        let says = |name| cells(loader?.property(name)?.value());
+        let booted = says("partition").and_then(|number| u32::try_from(number).ok());
+        let booted = booted.map(|partition| (partition, says("tryboot") == Some(1)));
         // Nobody needs it but a policy, which has no origin `boot` unless its owner means it.
-        let origin = boot_mode.and_then(|mode| cells(mode.value())).map_or("boot", boot_medium);
-        Ok(Self { image, arguments, origin, seed })
+        let origin = says("boot-mode").map_or("boot", boot_medium);
+        Ok(Self { image, arguments, origin, seed, booted })
     }
 }
 

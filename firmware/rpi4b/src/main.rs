@@ -9,6 +9,10 @@ mod start {
     use rpi4b::startup::{self, arena};
     use rpi4b::{device, limits};
 
+    /// By it a host knows the board of this program before it seals it.
+    #[used]
+    static MARK: [u8; 16] = xmap_trust::firmware_mark(xmap_boards::BoardId::Rpi4b as u16);
+
     entry!(main, { limits::STACK_PAGES });
     fn main(device_tree: u64, _: u64, _: u64, _: u64) -> ! {
         // SAFETY: the first and only call, with x0 as it came.

@@ -24,6 +24,11 @@ mod release {
         })
     }
 
+    /// The key that seals firmwares for this device.
+    pub const fn root() -> Option<PublicKey> {
+        Some(PublicKey(*ROOT))
+    }
+
     /// Returns what an owner's device remembers.
     pub fn memory(owner: &Owner) -> Option<&Remembered> {
         Some(owner.memory())
@@ -42,6 +47,11 @@ mod development {
         Development
     }
 
+    /// None: anybody seals firmwares for this device.
+    pub const fn root() -> Option<xmap_trust::PublicKey> {
+        None
+    }
+
     /// Nothing.
     pub const fn memory(_: &Owner) -> Option<&Remembered> {
         None
@@ -49,6 +59,6 @@ mod development {
 }
 
 #[cfg(not(owned))]
-pub use development::{Owner, memory, owner};
+pub use development::{Owner, memory, owner, root};
 #[cfg(owned)]
-pub use release::{Owner, memory, owner};
+pub use release::{Owner, memory, owner, root};

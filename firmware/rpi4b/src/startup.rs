@@ -6,6 +6,7 @@
 
 pub mod arena;
 pub mod logger;
+pub mod once;
 
 use core::arch::naked_asm;
 use core::fmt::Write as _;
@@ -99,6 +100,10 @@ pub struct Start {
     pub origin: &'static str,
     /// Random bytes for this start; empty where none could be read.
     pub seed: &'static [u8],
+    /// The partition that the boot loader says it booted from, and whether on a trial.
+    pub booted: Option<(u32, bool)>,
+    /// The mailbox to the VideoCore's firmware.
+    pub mailbox: xmap_bcm2711::Mailbox<'static>,
 }
 
 /// Takes the board over: console first, so that everything after it can say what is wrong. Interrupts are
@@ -112,8 +117,21 @@ pub unsafe fn start(device_tree: u64) -> Start {
     // own addresses and the first GiB where it says, as the program's first act this is the only user of the
     // blocks, and nothing is put where the lasting words are: no section, no room, nothing that was handed
     // over.
-    let Peripherals { mut gpio, pads, i2c, spi, pwm, sd, emmc, uart, receiver, gic, watchdog, lasting } =
-        unsafe { Peripherals::new() };
+    let Peripherals {
+        mut gpio,
+        pads,
+        i2c,
+        spi,
+        pwm,
+        sd,
+        emmc,
+        uart,
+        receiver,
+        gic,
+        watchdog,
+        lasting,
+        mailbox,
+    } = unsafe { Peripherals::new() };
     gpio.pull(TXD0, Pull::None);
     gpio.pull(RXD0, Pull::Up);
     gpio.select(TXD0, PinFunction::Alt0);
@@ -131,10 +149,12 @@ pub unsafe fn start(device_tree: u64) -> Start {
     // SAFETY: the caller passes the address on as it came.
     let handover = unsafe { device_tree_at(device_tree) }
         .and_then(|tree| Handover::read(tree, (&raw const dma_region).addr(), &taken()));
-    let (image, arguments, origin, seed) = match handover {
-        Ok(Handover { image, arguments, origin, seed }) => (Ok(image), arguments, origin, seed),
+    let (image, arguments, origin, seed, booted) = match handover {
+        Ok(Handover { image, arguments, origin, seed, booted }) => {
+            (Ok(image), arguments, origin, seed, booted)
+        }
         // Not the end: the program can still say so over the link.
-        Err(error) => (Err(error), "", "boot", &[][..]),
+        Err(error) => (Err(error), "", "boot", &[][..], None),
     };
     let bytes = |place: core::ops::Range<usize>| {
         let first = core::ptr::with_exposed_provenance(place.start);
@@ -155,6 +175,8 @@ pub unsafe fn start(device_tree: u64) -> Start {
         arguments,
         origin,
         seed,
+        booted,
+        mailbox,
     }
 }
 
