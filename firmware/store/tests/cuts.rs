@@ -20,8 +20,8 @@ fn history(random: &mut Random) -> Vec<Entry> {
         let place = RINGS[random.below(RINGS.len() as u64) as usize % 6].place;
         // From none to some sectors, and to the last byte of one.
         let length = [0, 1, 511, 512, 513, 1700][random.below(6) as usize];
-        let body = (0..length).map(|_| random.next() as u8).collect();
-        Entry { place, meta: vec![random.next() as u8; random.below(40) as usize], body }
+        let body = (0..length).map(|_| random.draw() as u8).collect();
+        Entry { place, meta: vec![random.draw() as u8; random.below(40) as usize], body }
     };
     (0..count).map(entry).collect()
 }

@@ -42,10 +42,12 @@ impl Client {
                 let help = "the firmware that runs is not touched; send it again".to_string();
                 return Err(self.error(ErrorCode::DeviceRestarted, message).help(help));
             }
-            Err(Stopped::Answer(Response::Firmware(FirmwareAnswer::Rejected { code, details }))) => {
-                return Ok(Err(FirmwareReject::from_parts(code, details)));
-            }
-            Err(Stopped::Answer(other)) => return Err(self.no_firmware(&other)),
+            Err(Stopped::Answer(answer)) => match *answer {
+                Response::Firmware(FirmwareAnswer::Rejected { code, details }) => {
+                    return Ok(Err(FirmwareReject::from_parts(code, details)));
+                }
+                other => return Err(self.no_firmware(&other)),
+            },
             Err(Stopped::Error(error)) => return Err(error),
         }
         match self.ask(&Request::Commit { token })? {
@@ -103,7 +105,7 @@ impl Client {
 /// Why a transfer does not go on.
 pub(crate) enum Stopped {
     /// The device answered this.
-    Answer(Response),
+    Answer(Box<Response>),
     /// The link's own reason.
     Error(Error),
 }

@@ -288,7 +288,7 @@ impl Transfer<'_> {
                 let message = format!("no module {}", self.module);
                 return Err(client.error(ErrorCode::NoSuchModule, &message).into());
             }
-            other => return Err(Stopped::Answer(other)),
+            other => return Err(Stopped::Answer(Box::new(other))),
         };
         match usize::try_from(next) {
             Ok(next) if next <= self.bytes.len() => Ok(Next::At(next)),

@@ -15,7 +15,7 @@ impl Random {
     }
 
     /// Returns the next number.
-    pub fn next(&mut self) -> u64 {
+    pub fn draw(&mut self) -> u64 {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
         self.0 ^= self.0 >> 27;
@@ -24,7 +24,7 @@ impl Random {
 
     /// Returns a number below an end; 0 where that is 0.
     pub fn below(&mut self, end: u64) -> u64 {
-        (self.next() >> 16) % end.max(1)
+        (self.draw() >> 16) % end.max(1)
     }
 }
 
@@ -118,7 +118,7 @@ impl Card {
                 let at = self.random.below(SECTOR as u64) as usize;
                 torn[..at].copy_from_slice(&new[..at]);
             }
-            _ => torn.iter_mut().for_each(|byte| *byte = self.random.next() as u8),
+            _ => torn.iter_mut().for_each(|byte| *byte = self.random.draw() as u8),
         }
         self.lose_power();
         self.kept.insert(sector, torn);

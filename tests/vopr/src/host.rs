@@ -159,7 +159,7 @@ impl Host {
     pub(crate) fn step(&mut self, now_us: u64, random: &mut Random, news: &mut Vec<News>) -> Option<Vec<u8>> {
         if self.asking.is_none() && now_us >= self.rests_until_us {
             let (purpose, request) = if !self.greeted {
-                (Purpose::Greet, Request::Hello { protocol: PROTOCOL, nonce: random.next() as u32 })
+                (Purpose::Greet, Request::Hello { protocol: PROTOCOL, nonce: random.draw() as u32 })
             } else if let Some(sending) = &self.sending {
                 (Purpose::Send, if sending.begun { sending.next() } else { sending.begin() })
             } else if let Some(request) = self.next.pop_front() {

@@ -33,7 +33,7 @@ impl Line {
         let last_us = self.bytes.back().map_or(0, |(time_us, _)| *time_us);
         let mut time_us = last_us.max(now_us + random.below(weather.late_us + 1));
         for _ in 0..random.below(weather.noise + 1) {
-            self.bytes.push_back((time_us, random.next() as u8));
+            self.bytes.push_back((time_us, random.draw() as u8));
             harm = true;
         }
         // 115,200 bit/s; the frame comes as a whole, when its last byte does.

@@ -359,7 +359,7 @@ mod tests {
             fs::write(from.join("one"), "1").unwrap();
             let path = archive(&out, "release", &[(&from, "files")]).unwrap();
             let names = process::run(Command::new("tar").arg("-tzf").arg(&path), LOCAL_LIMIT).unwrap();
-            checksums(&out, &[path.clone()]).unwrap();
+            checksums(&out, std::slice::from_ref(&path)).unwrap();
             (fs::read(&path).unwrap(), names, sums(&out).unwrap())
         };
         let (first, second) = (made(), made());

@@ -1,7 +1,7 @@
 //! `xmap firmware`: a new firmware for a device, sealed, sent, and tried.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -171,7 +171,7 @@ fn send(args: &Send, out: &mut dyn Write) -> Done {
 }
 
 /// Holds a file against its own seal: what is damaged here would be sent for nothing.
-fn undamaged(file: &PathBuf, firmware: &[u8], seal: &[u8; FIRMWARE_SEAL_BYTES]) -> Result<(), Diagnostic> {
+fn undamaged(file: &Path, firmware: &[u8], seal: &[u8; FIRMWARE_SEAL_BYTES]) -> Result<(), Diagnostic> {
     let why = match FirmwareSeal::parse(seal) {
         Ok(seal) if seal.is_of(firmware) => return Ok(()),
         Ok(_) => FirmwareReject::HashMismatch,

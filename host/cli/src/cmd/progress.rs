@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 /// Work that takes longer than this is named on a terminal.
 const SLOW: Duration = Duration::from_secs(1);
 /// Work that takes longer than this is named in a pipe, where each line is read.
-const SLOW_IN_A_PIPE: Duration = Duration::from_secs(10);
+const SLOW_IN_A_PIPE: Duration = Duration::from_secs(60);
 
 /// Names work on the standard error that takes its time, in a line of its own, and at its end its seconds.
 pub(super) struct Slow {

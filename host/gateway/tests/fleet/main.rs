@@ -95,7 +95,8 @@ impl Broker {
         let start = Instant::now();
         while !missing.is_empty() {
             let event = tokio::time::timeout(Duration::from_secs(120), events.poll()).await;
-            match event.unwrap_or_else(|_| panic!("the broker has no more, and lacks {missing:?}")) {
+            let Ok(event) = event else { panic!("the broker has no more, and lacks {missing:?}") };
+            match event {
                 Ok(Event::Incoming(Packet::ConnAck(_))) => {
                     client.subscribe("+/+/module/0", QoS::AtMostOnce).await.unwrap();
                 }
