@@ -402,13 +402,15 @@ fn the_page_of_the_tutorial_presses_the_panel() {
     browser.wait("document.getElementById('blink').textContent === 'Stop'");
     let lit = |levels: &Json| levels["lines"][0]["high"] == true;
     gateway.wait("/v1/devices/sim/levels", lit);
-    // Somebody presses the panel's own button.
-    for level in [false, true] {
+    // Somebody presses the panel's own button, and holds it until it has settled.
+    let level = |level: bool| {
         let body = format!("{{\"level\":{level}}}");
         assert_eq!(gateway.ask("POST", "/v1/devices/sim/lines/button", body.as_bytes()).status, 200);
         gateway.wait("/v1/devices/sim/levels", |levels| levels["lines"][1]["high"] == level);
-    }
+    };
+    level(false);
     browser.wait("document.getElementById('presses').textContent === '1'");
+    level(true);
     // A page that is left holds nothing.
     browser.ask("Page.navigate", json!({ "url": "about:blank" }));
     gateway.wait("/v1/devices/sim", |device| device["uses"] == json!([]));

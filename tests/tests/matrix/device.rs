@@ -17,7 +17,7 @@ pub(crate) trait Around {
     /// Stores to the GPIO block since this was last asked.
     fn stores(&mut self) -> anyhow::Result<Vec<Store>>;
 
-    /// What buses carried since this was last asked.
+    /// Takes what buses carried since this was last asked.
     fn bus(&mut self) -> anyhow::Result<Vec<String>>;
 
     /// Sets a property of a chip.
