@@ -59,7 +59,16 @@ const ARROWS: [(&str, &[&str]); 35] = [
     // A panel's folder on the host: no device, no terminal.
     (
         "xmap-project",
-        &["tiny-mapper", "xmap-abi", "xmap-boards", "xmap-compiler", "xmap-device", "xmap-image", "xmap-sim"],
+        &[
+            "tiny-mapper",
+            "xmap-abi",
+            "xmap-boards",
+            "xmap-compiler",
+            "xmap-device",
+            "xmap-image",
+            "xmap-sim",
+            "xmap-trust",
+        ],
     ),
     ("xmap-defmt", &[]),
     (
@@ -104,6 +113,7 @@ const ARROWS: [(&str, &[&str]); 35] = [
     (
         "xmap-view",
         &[
+            "xmap",
             "xmap-boards",
             "xmap-client",
             "xmap-compiler",
