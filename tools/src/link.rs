@@ -11,7 +11,7 @@ use crate::emulator::Machine;
 use crate::firmware::{self, Program};
 use crate::swaps;
 
-const LIMIT: Duration = Duration::from_secs(300);
+const LIMIT: Duration = Duration::from_secs(30 * 60);
 
 /// Returns what was counted, by the names that the program's documentation has.
 ///

@@ -11,7 +11,7 @@ use crate::emulator::Machine;
 use crate::firmware::{self, Built, Program};
 
 /// A whole plan may take this long.
-const LIMIT: Duration = Duration::from_secs(300);
+const LIMIT: Duration = Duration::from_secs(30 * 60);
 
 /// The counts, in AArch64 instructions: from the first of a function that is `Mapper::call` and
 /// nothing else.

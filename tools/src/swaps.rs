@@ -22,7 +22,7 @@ pub const PERIOD_US: u64 = 1000;
 const LAMP: u8 = 17;
 
 /// Ten thousand swaps take half a minute.
-const LIMIT: Duration = Duration::from_secs(300);
+const LIMIT: Duration = Duration::from_secs(30 * 60);
 
 /// A panel with a lamp and a timer that counts in a global which is kept.
 ///

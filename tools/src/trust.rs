@@ -20,7 +20,7 @@ use crate::figures::Figures;
 use crate::firmware::{self, Owner, Program};
 use crate::size;
 
-const LIMIT: Duration = Duration::from_secs(300);
+const LIMIT: Duration = Duration::from_secs(30 * 60);
 
 /// Where the images come from.
 const ORIGIN: &str = "usb";
