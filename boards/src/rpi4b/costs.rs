@@ -109,7 +109,7 @@ const OPS: &[(u8, u16)] = &[
     (0x54, 17), // shr_u.i32.imm
     (0x55, 17), // rotl.i32.imm
     (0x56, 17), // add.i64.imm
-    (0x57, 17), // shl.i64.imm
+    (0x57, 27), // shl.i64.imm
     (0x58, 17), // shr_s.i64.imm
     (0x59, 17), // shr_u.i64.imm
     (0x5a, 17), // rotl.i64.imm
@@ -234,7 +234,7 @@ const OPS: &[(u8, u16)] = &[
     (0xd6, 29), // ne.f64
     (0xd7, 20), // lt.f64
     (0xd8, 29), // le.f64
-    (0xd9, 131), // sqrt.f64
+    (0xd9, 141), // sqrt.f64
     (0xda, 64), // ceil.f64
     (0xdb, 66), // floor.f64
     (0xdc, 57), // trunc.f64
