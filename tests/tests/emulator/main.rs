@@ -7,8 +7,6 @@ mod access;
 mod act;
 mod board;
 mod bound;
-#[path = "../common/carried.rs"]
-mod carried;
 mod faults;
 mod host_functions;
 mod i2c;

@@ -2,7 +2,6 @@
 //! package, for the quick loop. Built with the feature `emulator` only: the machine needs QEMU, the target
 //! and Debian's arm64 packages, which `cargo xtask setup` brings.
 
-mod chips;
 mod machine_code;
 mod package;
 mod panel;

@@ -7,30 +7,22 @@ use xmap_link::{ImageState, Retry, features};
 use xmap_sim::Script;
 use xmap_tools::linux::Store;
 
-use crate::act::Follower;
-use crate::chips::{self, Step};
+use crate::act::{Follower, script};
 use crate::played::{Played, driving};
 use crate::{Compiled, Run};
-
-/// The emulator around the device: what it saw, and its chips.
-pub(crate) trait Around {
-    /// Stores to the GPIO block since this was last asked.
-    fn stores(&mut self) -> anyhow::Result<Vec<Store>>;
-
-    /// Takes what buses carried since this was last asked.
-    fn bus(&mut self) -> anyhow::Result<Vec<String>>;
-
-    /// Sets a property of a chip.
-    fn set(&mut self, id: &str, property: &str, value: i64) -> anyhow::Result<()>;
-}
 
 /// Returns how a device is asked: with a patience that a machine with much else to do takes.
 pub(crate) fn patient() -> Options {
     Options { retry: Retry { timeout_us: 20_000_000, ..Retry::default() }, ..Options::default() }
 }
 
-/// Runs the script; the emulator has seen everything from before the mount on.
-pub(crate) fn play(compiled: &Compiled, client: &mut Client, around: &mut dyn Around) -> Run {
+/// Runs the script; `stores` gives what the emulator saw from before the mount on, when it is asked after the
+/// script.
+pub(crate) fn play(
+    compiled: &Compiled,
+    client: &mut Client,
+    stores: impl FnOnce() -> Result<Vec<Store>, String>,
+) -> Run {
     let image = Image::verify(&compiled.words).map_err(|error| error.to_string())?;
     if client.hello().features & features::REHEARSAL == 0 {
         return Err("the device does not rehearse".into());
@@ -56,38 +48,18 @@ pub(crate) fn play(compiled: &Compiled, client: &mut Client, around: &mut dyn Ar
     let declared = image.declared();
     let together = |levels: [u32; 2]| LineSet::from_banks(&levels) & declared;
     let mut levels = vec![together(client.levels().map_err(|error| error.to_string())?)];
-    for line in compiled.lines() {
-        let step = Script::parse(line, &image).map_err(|error| error.to_string())?;
-        let action = &step.steps()[0].action;
-        let after = match chips::step(action) {
-            Some(Step::Connect) => client.levels().map_err(|error| error.to_string())?,
-            Some(Step::Set(id, property, value)) => {
-                around.set(id, property, value).map_err(|error| format!("{line}: {error:#}"))?;
-                client.levels().map_err(|error| error.to_string())?
-            }
-            None => {
-                let done = follower.act(client, line, action);
-                let (lines, after) = done.map_err(|error| format!("{line}: {error}"))?;
-                trace += &lines;
-                after
-            }
-        };
+    for line in script(&compiled.panel) {
+        let step = Script::parse(&line, &image).map_err(|error| error.to_string())?;
+        let done = follower.act(client, &line, &step.steps()[0].action);
+        let (lines, after) = done.map_err(|error| format!("{line}: {error}"))?;
+        trace += &lines;
         levels.push(together(after));
     }
     let status = client.status().map_err(|error| error.to_string())?;
     if (status.frames_bad, status.trace_lost) != (0, 0) {
         return Err(format!("{} bad frames, {} lost stores", status.frames_bad, status.trace_lost));
     }
-    let seen = |error: anyhow::Error| format!("{error:#}");
-    let stores = driving(&around.stores().map_err(seen)?);
-    let carried = match compiled.chip {
-        None => Vec::new(),
-        Some(_) => {
-            let carried = around.bus().map_err(seen)?.into_iter();
-            carried.filter(|event| event != "stop").collect()
-        }
-    };
-    Ok(Played { trace, levels, stores, carried })
+    Ok(Played { trace, levels, stores: driving(&stores()?) })
 }
 
 /// Stores of the mount before anything of the module's own ran, as the simulator does them.

@@ -3,22 +3,17 @@
 //! on any difference.
 //!
 //! What is compared: the plain trace (results, stores, messages and traps in their order) with the committed
-//! one, the levels of the declared lines after each step, the stores to the chip, and what its buses carried.
-//! Stores and traffic are not asked of the program under test: the emulator traces them. The chips on the
-//! buses are the emulator's.
+//! one, the levels of the declared lines after each step, and the stores to the chip. Those are not asked of
+//! the program under test: the emulator traces them.
 
 #[path = "../common/act.rs"]
 mod act;
 mod bare;
-#[path = "../common/carried.rs"]
-mod carried;
-mod chips;
 mod device;
 mod linux;
 mod played;
 
 use std::fs;
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::mpsc;
 use std::thread;
@@ -27,46 +22,16 @@ use xmap_compiler::compile::compile;
 use xmap_compiler::manifest::Manifest;
 use xmap_image::Word;
 use xmap_tests::Panel;
-use xmap_tests::buses::BusPanel;
 
-use chips::CHIPS;
 use played::Played;
 
 /// A panel, compiled.
-#[derive(Clone)]
 struct Compiled {
-    name: String,
+    panel: Panel,
     words: Vec<Word>,
-    script: String,
-    /// The file of the trace.
-    expected: PathBuf,
-    /// The chip that it has on a bus, as the emulator takes it.
-    chip: Option<&'static str>,
 }
 
 impl Compiled {
-    /// The script's lines with something on them.
-    fn lines(&self) -> impl Iterator<Item = &str> {
-        let lines = self.script.lines().map(|line| line.split('#').next().unwrap_or_default().trim());
-        lines.filter(|line| !line.is_empty())
-    }
-
-    /// Compiles one of `tests/panels` and its like.
-    fn of(panel: &Panel) -> Result<Self, String> {
-        let name = panel.name.clone();
-        let manifest = Manifest::read(&panel.manifest_path()).map_err(|error| format!("{name}: {error}"))?;
-        let words = compile(&manifest, &panel.wasm).map_err(|error| format!("{name}:\n{error}"))?.words;
-        let script = fs::read_to_string(panel.script_path()).map_err(|error| format!("{name}: {error}"))?;
-        Ok(Self { name, words, script, expected: panel.expected_path(), chip: None })
-    }
-
-    /// Compiles one of `tests/buses`.
-    fn with_chip(name: &str, chip: &'static str) -> Self {
-        let panel = BusPanel::open(name);
-        let expected = panel.expected_path();
-        Self { name: name.to_owned(), words: panel.words, script: panel.script, expected, chip: Some(chip) }
-    }
-
     /// The image as a file has it.
     fn bytes(&self) -> Vec<u8> {
         self.words.iter().flat_map(|word| word.to_le_bytes()).collect()
@@ -96,7 +61,7 @@ fn main() -> ExitCode {
             ("linux", linux.next().unwrap_or_else(|| Err("there was no run".into()))),
             ("bare", bare.next().unwrap_or_else(|| Err("there was no run".into()))),
         ];
-        identical &= row(compiled, &runs);
+        identical &= row(&compiled.panel, &runs);
     }
     if identical { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
@@ -106,30 +71,36 @@ fn compiled(wanted: &[String]) -> Result<Vec<Compiled>, String> {
     let mut panels = Panel::all().map_err(|error| format!("{error:#}"))?;
     panels.extend(Panel::hosted().map_err(|error| format!("{error:#}"))?);
     panels.extend(Panel::lives().map_err(|error| format!("{error:#}"))?);
-    let buses = CHIPS.map(|(name, _)| name.to_owned());
-    let names: Vec<_> = panels.iter().map(|panel| panel.name.clone()).chain(buses).collect();
+    let names: Vec<_> = panels.iter().map(|panel| panel.name.clone()).collect();
     if let Some(unknown) = wanted.iter().find(|name| !names.contains(name)) {
         return Err(format!("there is no test panel {unknown}: {}", names.join(", ")));
     }
-    let is_wanted = |name: &str| wanted.is_empty() || wanted.iter().any(|wanted| wanted == name);
-    panels.retain(|panel| is_wanted(&panel.name));
-    let mut all = panels.iter().map(Compiled::of).collect::<Result<Vec<_>, _>>()?;
-    let buses = CHIPS.into_iter().filter(|(name, _)| is_wanted(name));
-    all.extend(buses.map(|(name, chip)| Compiled::with_chip(name, chip)));
-    Ok(all)
+    panels.retain(|panel| wanted.is_empty() || wanted.contains(&panel.name));
+    let compile = |panel: Panel| {
+        let manifest = Manifest::read(&panel.manifest_path()).map_err(|e| format!("{}: {e}", panel.name))?;
+        let words = compile(&manifest, &panel.wasm).map_err(|e| format!("{}:\n{e}", panel.name))?.words;
+        Ok(Compiled { panel, words })
+    };
+    panels.into_iter().map(compile).collect()
 }
 
 /// Runs all panels on a target, beside what else is done; gives one after the other as it comes.
 fn on(panels: &[Compiled], play: fn(&[Compiled], &mut dyn FnMut(Run))) -> impl Iterator<Item = Run> + use<> {
     let (send, runs) = mpsc::channel();
-    let panels = panels.to_vec();
+    let panels: Vec<Compiled> = panels
+        .iter()
+        .map(|compiled| Compiled {
+            panel: Panel::open(&compiled.panel.dir).unwrap_or_else(|error| panic!("{error:#}")),
+            words: compiled.words.clone(),
+        })
+        .collect();
     thread::spawn(move || play(&panels, &mut |run| _ = send.send(run)));
     runs.into_iter()
 }
 
 /// Prints a panel's row, and under it each difference. Whether there was none.
-fn row(panel: &Compiled, runs: &[(&str, Run); 3]) -> bool {
-    let expected = fs::read_to_string(&panel.expected).unwrap_or_default();
+fn row(panel: &Panel, runs: &[(&str, Run); 3]) -> bool {
+    let expected = fs::read_to_string(panel.expected_path()).unwrap_or_default();
     let reference = runs[0].1.as_ref().ok();
     let mut differences = Vec::new();
     let mut verdicts = Vec::new();
@@ -145,11 +116,7 @@ fn row(panel: &Compiled, runs: &[(&str, Run); 3]) -> bool {
         Some(reference) if differences.is_empty() => {
             let (hash, stores) = (reference.hash(), reference.stores.len());
             let plural = if stores == 1 { "" } else { "s" };
-            let carried = match reference.carried.len() {
-                0 => String::new(),
-                events => format!(", {events} events on buses"),
-            };
-            format!("{stores} store{plural}{carried}, traces identical (sha256 {hash})")
+            format!("{stores} store{plural}, register traces identical (sha256 {hash})")
         }
         _ => "NOT identical".into(),
     };

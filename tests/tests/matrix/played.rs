@@ -1,14 +1,14 @@
 //! What a script left on a target, and the simulator's.
 
 use std::fmt::Write as _;
+use std::fs;
 
 use hmac_sha256::Hash;
 use xmap_boards::{LineSet, RPI4B};
 use xmap_sim::{Access, Script, Sim};
 use xmap_tools::linux::Store;
 
-use crate::carried::carried;
-use crate::chips::begin_alike;
+use crate::act::script;
 use crate::{Compiled, Run};
 
 /// What a script left.
@@ -19,8 +19,6 @@ pub(crate) struct Played {
     pub(crate) levels: Vec<LineSet>,
     /// Stores to set and clear registers from the first of the mount on: `GPSET0 0x00020000`.
     pub(crate) stores: Vec<String>,
-    /// What its buses carried, without stop conditions: the simulator has none of a chip that is not there.
-    pub(crate) carried: Vec<String>,
 }
 
 impl Played {
@@ -36,15 +34,13 @@ impl Played {
         let shown = |levels: &[LineSet]| levels.iter().map(|level| format!("{level:?}")).collect::<Vec<_>>();
         found.extend(difference("levels after step", &shown(&reference.levels), &shown(&self.levels)));
         found.extend(difference("store", &reference.stores, &self.stores));
-        found.extend(difference("on the buses, event", &reference.carried, &self.carried));
         found
     }
 
-    /// The SHA-256 of the stores and of what buses carried, one in a line.
+    /// The SHA-256 of the stores, one in a line.
     pub(crate) fn hash(&self) -> String {
         let mut text = self.stores.join("\n");
         text += "\n";
-        self.carried.iter().for_each(|event| text += &format!("{event}\n"));
         Hash::hash(text.as_bytes()).iter().fold(String::new(), |mut hash, byte| {
             _ = write!(hash, "{byte:02x}");
             hash
@@ -75,16 +71,15 @@ pub(crate) fn simulated(compiled: &Compiled) -> Run {
     let (mut trace, mut levels) = (String::new(), Vec::new());
     sim.show_new(&mut |line| trace += &format!("{line}\n"));
     levels.push(sim.board().levels() & declared);
-    for line in compiled.lines() {
-        let step = Script::parse(line, &sim.image()).map_err(|error| error.to_string())?;
+    for line in script(&compiled.panel) {
+        let step = Script::parse(&line, &sim.image()).map_err(|error| error.to_string())?;
         xmap_sim::run(&mut sim, &step, &mut |shown| trace += &format!("{shown}\n"))
             .map_err(|error| format!("{line}: {error}"))?;
-        begin_alike(&mut sim, &step.steps()[0].action);
         levels.push(sim.board().levels() & declared);
     }
     let stores = sim.trace().filter(|access| access.drives()).map(ToString::to_string).collect();
+    let whole = fs::read_to_string(compiled.panel.script_path()).map_err(|error| error.to_string())?;
     // The script as a whole is one that the simulator takes, too.
-    Script::parse(&compiled.script, &sim.image()).map_err(|error| error.to_string())?;
-    let carried = carried(&sim);
-    Ok(Played { trace, levels, stores, carried })
+    Script::parse(&whole, &sim.image()).map_err(|error| error.to_string())?;
+    Ok(Played { trace, levels, stores })
 }

@@ -7,14 +7,12 @@ use dtoolkit::model::{DeviceTree, DeviceTreeNode, DeviceTreeProperty};
 
 /// The devices of `/soc` that QEMU's raspi4b has and this kernel can use. The mini UART is not among them: as
 /// emulated it loses bytes that it receives, and as a console it hangs.
-const KEPT: [&str; 14] = [
+const KEPT: [&str; 12] = [
     "timer@7e003000",
     "cprman@7e101000",
     "mailbox@7e00b880",
     "gpio@7e200000",
     "serial@7e201000",
-    I2C,
-    SPI,
     "usb@7e980000",
     "local_intc@40000000",
     "interrupt-controller@40041000",
@@ -23,10 +21,6 @@ const KEPT: [&str; 14] = [
     "firmware",
     "power",
 ];
-
-/// The buses to which a test attaches chips: bus 1 of I2C, bus 0 of SPI.
-const I2C: &str = "i2c@7e804000";
-const SPI: &str = "spi@7e204000";
 
 /// Nodes with children that QEMU lacks, all of them.
 const BUSES: [&str; 2] = ["scb", "emmc2bus"];
@@ -52,32 +46,11 @@ pub(super) fn for_the_emulator(dtb: &[u8]) -> Result<Vec<u8>> {
             bus.children_mut().try_for_each(disable)?;
         }
     }
-    // Programs know the bus by its number on the board; without this the kernel counts from 0.
-    let aliases = tree.root.child_mut("aliases").context("no /aliases")?;
-    aliases.remove_property("i2c1");
-    aliases.add_property(DeviceTreeProperty::new("i2c1", format!("/soc/{I2C}"))?);
     let soc = tree.root.child_mut("soc").context("no /soc")?;
     for node in soc.children_mut() {
         if !KEPT.contains(&node.name()) {
             disable(node)?;
         }
-    }
-    for bus in [I2C, SPI] {
-        let bus = soc.child_mut(bus).with_context(|| format!("no {bus}"))?;
-        bus.remove_property("status");
-        bus.add_property(DeviceTreeProperty::new("status", "okay")?);
-    }
-    // As the overlay of `dtparam=spi=on` has them: both selections are programs' own.
-    let spi = soc.child_mut(SPI).context("no SPI bus")?;
-    for select in 0..2u32 {
-        spi.remove_child(&format!("spidev@{select}"));
-        let device = DeviceTreeNode::builder(format!("spidev@{select}"))?
-            // The kernel's driver takes no node that says `spidev`: that names no chip.
-            .property(DeviceTreeProperty::new("compatible", "micron,spi-authenta")?)
-            .property(DeviceTreeProperty::new("reg", select)?)
-            .property(DeviceTreeProperty::new("spi-max-frequency", 125_000_000u32)?)
-            .build();
-        spi.add_child(device);
     }
     let uart = soc.child_mut("serial@7e201000").context("no UART0")?;
     if let Some(bluetooth) = uart.child_mut("bluetooth") {

@@ -9,14 +9,8 @@ use anyhow::{Context as _, Result, bail, ensure};
 use object::{Object as _, ObjectSection as _};
 
 /// What the emulated board needs beside what is built in: USB and the network card on it, with the phy that
-/// the device tree names, the watchdog, by which the chip is reset, and the I2C and SPI buses. `spidev` is
-/// built in.
-const NEEDED: [&str; 7] =
-    ["phy-generic", "dwc2", "cdc_ether", "bcm2835_wdt", "i2c-bcm2835", "i2c-dev", "spi-bcm2835"];
-
-/// Drivers of chips on a bus, which a test loads where it wants them: their files are in `/chips`. That of
-/// clocks, `rtc-ds1307`, is built in.
-const CHIPS: [&str; 2] = ["lm75", "at24"];
+/// the device tree names, and the watchdog, by which the chip is reset.
+const NEEDED: [&str; 4] = ["phy-generic", "dwc2", "cdc_ether", "bcm2835_wdt"];
 
 /// Every module of the kernel, by name with `_` for `-`.
 type Index = BTreeMap<String, PathBuf>;
@@ -26,27 +20,14 @@ type Index = BTreeMap<String, PathBuf>;
 /// # Errors
 ///
 /// The kernel has no such module, or one cannot be read.
-pub(super) fn needed(folder: &Path) -> Result<Modules> {
+pub(super) fn needed(folder: &Path) -> Result<Vec<(String, Vec<u8>)>> {
     let mut index = Index::new();
     find(folder, &mut index)?;
-    let mut all = Vec::new();
+    let mut modules = Vec::new();
     for name in NEEDED {
-        add(&name.replace('-', "_"), &index, &mut all)?;
+        add(&name.replace('-', "_"), &index, &mut modules)?;
     }
-    let at_boot = all.len();
-    for name in CHIPS {
-        add(&name.replace('-', "_"), &index, &mut all)?;
-    }
-    let chips = all.split_off(at_boot);
-    Ok(Modules { at_boot: all, chips })
-}
-
-/// Modules of the kernel: each file's name and its contents, dependencies first.
-pub(super) struct Modules {
-    /// Those that are loaded at every boot.
-    pub(super) at_boot: Vec<(String, Vec<u8>)>,
-    /// Those that a test may load.
-    pub(super) chips: Vec<(String, Vec<u8>)>,
+    Ok(modules)
 }
 
 fn find(folder: &Path, index: &mut Index) -> Result<()> {

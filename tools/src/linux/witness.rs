@@ -28,16 +28,12 @@ pub struct Store {
 pub struct Witness {
     file: NamedTempFile,
     read: u64,
-    /// Stores and what buses carried, which were read and not asked for yet.
-    stores: Vec<Store>,
-    carried: Vec<String>,
 }
 
 impl Witness {
     /// A file for QEMU to write to.
     pub(crate) fn new() -> Result<Self> {
-        let file = NamedTempFile::with_prefix("xmap-witness-")?;
-        Ok(Self { file, read: 0, stores: Vec::new(), carried: Vec::new() })
+        Ok(Self { file: NamedTempFile::with_prefix("xmap-witness-")?, read: 0 })
     }
 
     /// QEMU's options: `on` from the start, or only once it is asked for.
@@ -58,31 +54,20 @@ impl Witness {
     ///
     /// The file cannot be read, or has a line in another form.
     pub fn stores(&mut self) -> Result<Vec<Store>> {
-        self.take_new()?;
-        Ok(std::mem::take(&mut self.stores))
+        let text = self.new_lines()?;
+        let lines = text.lines().filter(|line| line.contains(REGION));
+        lines.map(|line| parse(line).with_context(|| format!("QEMU traced {line:?}"))).collect()
     }
 
-    /// Returns what buses carried since this was last asked.
+    /// Returns what the I2C buses carried since the trace was last asked.
     ///
     /// # Errors
     ///
     /// The file cannot be read, or has a line in another form.
     pub(crate) fn bus(&mut self) -> Result<Vec<String>> {
-        self.take_new()?;
-        Ok(std::mem::take(&mut self.carried))
-    }
-
-    /// Takes what is new, of both kinds.
-    fn take_new(&mut self) -> Result<()> {
-        for line in self.new_lines()?.lines() {
-            let strange = || format!("QEMU traced {line:?}");
-            if line.contains(REGION) {
-                self.stores.push(parse(line).with_context(strange)?);
-            } else if line.contains("i2c_") || line.contains("m25p80_transfer") {
-                self.carried.push(parse_bus(line).with_context(strange)?);
-            }
-        }
-        Ok(())
+        let text = self.new_lines()?;
+        let lines = text.lines().filter(|line| line.contains("i2c_"));
+        lines.map(|line| parse_bus(line).with_context(|| format!("QEMU traced {line:?}"))).collect()
     }
 
     fn new_lines(&mut self) -> Result<String> {
@@ -97,13 +82,8 @@ impl Witness {
     }
 }
 
-/// `i2c_event start(addr:0x48)`, `i2c_send send(addr:0x48) data:0x00`,
-/// `m25p80_transfer [0x55] Transfer state 0x0 len 0x0 needed 0x0 pos 0x0 wr_addr 0x0 t 0x9f`
+/// `i2c_event start(addr:0x48)`, `i2c_send send(addr:0x48) data:0x00`
 fn parse_bus(line: &str) -> Option<String> {
-    if let Some((_, behind)) = line.split_once("m25p80_transfer ") {
-        let byte = u8::from_str_radix(behind.rsplit_once(" 0x")?.1.trim(), 16).ok()?;
-        return Some(format!("x {byte:02x}"));
-    }
     let rest = &line[line.find("i2c_")?..];
     let (event, behind) = rest.split_once(' ')?;
     let hex = |mark: &str| Some(behind.split_once(mark)?.1.get(..2)?.to_owned());
