@@ -144,6 +144,7 @@ const ARROWS: [(&str, &[&str]); 35] = [
         "xmap-rig",
         &[
             "tiny-mapper",
+            "xmap-bodies",
             "xmap-compiler",
             "xmap-device",
             "xmap-image",

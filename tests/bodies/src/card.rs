@@ -1,6 +1,7 @@
 //! A model of a card: it loses power at any write, and is wrong in the ways that cards are.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use xmap_store::{AREA_SECTORS, Disk, SECTOR, Sector, area_sector};
 
@@ -40,7 +41,10 @@ pub enum Fault {
 /// A card.
 #[derive(Clone, Debug)]
 pub struct Card {
-    /// What outlives a loss of power.
+    /// What it had when it was laid out; zeros behind it.
+    laid_out: Rc<Vec<u8>>,
+    sectors: u32,
+    /// What outlives a loss of power, where it is another than that.
     pub kept: BTreeMap<u32, Sector>,
     /// What was written since the last flush.
     waiting: Vec<(u32, Sector)>,
@@ -69,9 +73,16 @@ impl Card {
         card
     }
 
-    /// A card with nothing on it.
+    /// A card with nothing on it, as large as a store's area.
     pub fn blank(seed: u64) -> Self {
+        Self { sectors: AREA_SECTORS, ..Self::of(Vec::new(), seed) }
+    }
+
+    /// A card with these bytes, whole sectors.
+    pub fn of(bytes: Vec<u8>, seed: u64) -> Self {
         Self {
+            sectors: (bytes.len() / SECTOR) as u32,
+            laid_out: Rc::new(bytes),
             kept: BTreeMap::new(),
             waiting: Vec::new(),
             cut_after: None,
@@ -101,9 +112,16 @@ impl Card {
         (self.off, self.cut_after) = (false, None);
     }
 
-    fn at(&self, sector: u32) -> Sector {
-        let waiting = self.waiting.iter().rev().find(|(at, _)| *at == sector);
-        waiting.map(|(_, now)| *now).or_else(|| self.kept.get(&sector).copied()).unwrap_or([0; SECTOR])
+    /// Returns a sector as a read gives it.
+    pub fn at(&self, sector: u32) -> Sector {
+        let waiting = self.waiting.iter().rev().find(|(at, _)| *at == sector).map(|(_, now)| *now);
+        let laid_out = || self.laid_out.get(sector as usize * SECTOR..)?.first_chunk().copied();
+        waiting.or_else(|| self.kept.get(&sector).copied()).or_else(laid_out).unwrap_or([0; SECTOR])
+    }
+
+    /// Returns some sectors as a reader on a PC has them.
+    pub fn bytes(&self, first: u32, count: u32) -> Vec<u8> {
+        (first..first + count).flat_map(|sector| self.at(sector)).collect()
     }
 
     /// The power goes while this sector is written: of what was not flushed some is there, in any order, and
@@ -129,14 +147,14 @@ impl Disk for Card {
     type Error = Fault;
 
     fn sectors(&self) -> u32 {
-        AREA_SECTORS
+        self.sectors
     }
 
     fn read(&mut self, first: u32, into: &mut [Sector]) -> Result<(), Fault> {
         for (at, to) in (first..).zip(into) {
             match () {
                 () if self.off => return Err(Fault::Off),
-                () if at >= AREA_SECTORS || self.unreadable.contains(&at) => return Err(Fault::Bad),
+                () if at >= self.sectors || self.unreadable.contains(&at) => return Err(Fault::Bad),
                 () => *to = self.at(at),
             }
         }
@@ -154,7 +172,7 @@ impl Disk for Card {
             }
             self.cut_after = self.cut_after.map(|left| left - 1);
             self.writes += 1;
-            if at >= AREA_SECTORS || self.bad.contains(&at) {
+            if at >= self.sectors || self.bad.contains(&at) {
                 return Err(Fault::Bad);
             }
             if !self.deaf.contains(&at) {

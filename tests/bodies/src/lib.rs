@@ -13,6 +13,8 @@ pub mod changes;
 #[cfg(feature = "compiler")]
 pub mod compiler;
 mod entropy;
+#[cfg(feature = "firmwares")]
+pub mod firmwares;
 mod generate;
 #[cfg(feature = "link")]
 pub mod guard;

@@ -1,18 +1,17 @@
 //! A device whose card has two firmware slots, with the Raspberry Pi's boot loader as a model.
 
-use std::convert::Infallible;
-use std::io::{Cursor, Seek as _, SeekFrom, Write as _};
 use std::net::TcpListener;
 use std::thread;
 use std::time::Duration;
 
-use fatfs::{FatType, FileSystem, FormatVolumeOptions, FsOptions, format_volume};
 use tiny_mapper::{Layer, Over as _, over};
+use xmap_bodies::card::Card;
+use xmap_bodies::firmwares::{FatType, laid_out, partition};
 use xmap_device::{BoardLayer, Device, Firmwares, Recorder, Service};
 use xmap_image::OwnedImage;
 use xmap_link::NoFirmware;
 use xmap_sim::{Heap, SimBoard};
-use xmap_store::{Disk, SECTOR, Sector};
+use xmap_store::SECTOR;
 use xmap_trust::{SecretKey, seal_firmware};
 use xmap_update::{Layout, Next, Proof, Slot, Slots, Standing, Start, autoboot, default_of, trailer};
 
@@ -20,65 +19,19 @@ use crate::{IDENTITY, Socket, listen, room};
 
 /// Sectors of a slot.
 pub const SLOT_SECTORS: u32 = 64;
-/// Where the three partitions begin, and their sectors.
-const PARTITIONS: [(u32, u32); 3] = [(2048, 8192), (10_240, 8192), (18_432, 8192)];
-
-/// A card in memory.
-#[derive(Clone, Debug)]
-pub struct MemoryCard(Vec<Sector>);
-
-impl Disk for MemoryCard {
-    type Error = Infallible;
-
-    fn sectors(&self) -> u32 {
-        self.0.len() as u32
-    }
-
-    fn read(&mut self, first: u32, into: &mut [Sector]) -> Result<(), Infallible> {
-        let first = first as usize;
-        into.copy_from_slice(&self.0[first..first + into.len()]);
-        Ok(())
-    }
-
-    fn write(&mut self, first: u32, sectors: &[Sector]) -> Result<(), Infallible> {
-        let first = first as usize;
-        self.0[first..first + sectors.len()].copy_from_slice(sectors);
-        Ok(())
-    }
-
-    fn flush(&mut self) -> Result<(), Infallible> {
-        Ok(())
-    }
-}
 
 /// Returns a card with a firmware of version 1 in slot A, sealed with this key.
 ///
 /// # Panics
 /// Never, with the sizes that it has.
-pub fn card(root: &SecretKey) -> MemoryCard {
+pub fn card(root: &SecretKey) -> Card {
     let kernel = vec![0; SLOT_SECTORS as usize * SECTOR];
-    let files =
-        [("autoboot.txt", &autoboot(Slot::A)[..]), ("kernel8.img", &kernel), ("kernel8.img", &kernel)];
-    let mut all = vec![0; (PARTITIONS[2].0 + PARTITIONS[2].1) as usize * SECTOR];
-    for (number, ((at, sectors), (name, content))) in PARTITIONS.into_iter().zip(files).enumerate() {
-        let entry = 446 + 16 * number;
-        all[entry + 4] = 0x0e;
-        all[entry + 8..entry + 12].copy_from_slice(&at.to_le_bytes());
-        all[entry + 12..entry + 16].copy_from_slice(&sectors.to_le_bytes());
-        let part = &mut all[at as usize * SECTOR..][..sectors as usize * SECTOR];
-        let options = FormatVolumeOptions::new().fat_type(FatType::Fat16).bytes_per_cluster(512);
-        let mut cursor = Cursor::new(part);
-        format_volume(&mut cursor, options).unwrap_or_else(|error| panic!("{error}"));
-        cursor.seek(SeekFrom::Start(0)).unwrap_or_else(|error| panic!("{error}"));
-        let volume = FileSystem::new(cursor, FsOptions::new()).unwrap_or_else(|error| panic!("{error}"));
-        let file = volume.root_dir().create_file(name);
-        file.and_then(|mut file| file.write_all(content)).unwrap_or_else(|error| panic!("{error}"));
-    }
-    all[510..512].copy_from_slice(&[0x55, 0xaa]);
-    let mut card = MemoryCard(all.as_chunks().0.to_vec());
+    let first = partition(8192, FatType::Fat16, &[("autoboot.txt", &autoboot(Slot::A))]);
+    let boot = partition(8192, FatType::Fat16, &[("kernel8.img", &kernel)]);
+    let mut card = Card::of(laid_out([&first, &boot, &boot]), 0);
     let layout = Layout::find(&mut card).unwrap_or_else(|error| panic!("{error:?}"));
     let seal = seal_firmware(&[0; SECTOR], IDENTITY.board, 1, root).unwrap_or_else(|| panic!("a sector"));
-    card.0[layout.trailer(Slot::A) as usize] = trailer(&seal);
+    card.kept.insert(layout.trailer(Slot::A), trailer(&seal));
     card
 }
 
@@ -86,7 +39,7 @@ pub fn card(root: &SecretKey) -> MemoryCard {
 #[derive(Debug)]
 pub struct Updating {
     board: SimBoard,
-    slots: Option<Slots<MemoryCard>>,
+    slots: Option<Slots<Card>>,
 }
 
 over!([] Updating => board: SimBoard);
@@ -134,14 +87,14 @@ pub fn serve(words: Vec<u32>, root: SecretKey, hang: &'static [u32]) -> String {
 }
 
 /// Returns what boots: the flag lets the other slot boot.
-fn boot(card: &mut MemoryCard, tryboot: bool) -> Start {
+fn boot(card: &mut Card, tryboot: bool) -> Start {
     let layout = Layout::find(card).unwrap_or_else(|error| panic!("{error:?}"));
-    let default = default_of(&card.0[layout.autoboot as usize]).unwrap_or(Slot::A);
+    let default = default_of(&card.at(layout.autoboot)).unwrap_or(Slot::A);
     Start { slot: if tryboot { default.other() } else { default }, tryboot }
 }
 
 /// Runs a firmware until a host asks for the trial of another one. Returns the card then.
-fn run(listener: &TcpListener, words: Vec<u32>, slots: Slots<MemoryCard>) -> Option<MemoryCard> {
+fn run(listener: &TcpListener, words: Vec<u32>, slots: Slots<Card>) -> Option<Card> {
     let board = Updating { board: SimBoard::new(), slots: Some(slots) };
     let rooms = std::array::from_fn(|_| [room(1 << 16), room(1 << 16)]);
     let mut device: Device<Heap, Board> = Device::new(Recorder::new(board), rooms);

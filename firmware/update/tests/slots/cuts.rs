@@ -1,11 +1,12 @@
 //! The Raspberry Pi's boot loader as a model, and a power cut at every sector write of many random histories:
 //! there is always a firmware that boots, and its version never goes back.
 
+use xmap_bodies::card::{Card, Random};
 use xmap_store::{SECTOR, Sector};
 use xmap_trust::{FirmwareReject, FirmwareSeal, SecretKey, seal_firmware};
 use xmap_update::{Fate, Layout, Next, Note, Proof, Slot, Slots, Standing, Start, UNASKED_US, note, trailer};
 
-use crate::card::{Card, Random};
+use crate::card::card;
 
 const BOARD: u16 = 1;
 
@@ -52,7 +53,7 @@ struct Pi {
 
 impl Pi {
     fn new(seed: u64) -> Self {
-        let mut card = Card::new(seed);
+        let mut card = card(seed);
         lay_out(&mut card, Slot::A, 1, Some(Fate::Good(1)));
         Self { card, tryboot: false, told: 1 }
     }
@@ -161,7 +162,7 @@ fn update(
     cut: &mut impl FnMut(&mut Random) -> Option<u64>,
 ) -> &'static str {
     let version = (pi.told + random.below(5) as u32).saturating_sub(1);
-    let (bytes, seal) = firmware(version, random.next() as u8);
+    let (bytes, seal) = firmware(version, random.draw() as u8);
     let at = cut(random);
     let have = pi.told;
     match pi.run(at, |slots| send(slots, &bytes, &seal)) {
@@ -187,7 +188,7 @@ fn update(
         match proof(trial) {
             Some(proof) => slots.judge(&proof),
             None => {
-                slots.disk_mut().lose();
+                slots.disk_mut().lose_power();
                 Next::Reset
             }
         }

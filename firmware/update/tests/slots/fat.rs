@@ -4,34 +4,21 @@ use std::io::{Cursor, Read as _, Seek as _, SeekFrom, Write as _};
 
 use fatfs::{FatType, FileSystem, FsOptions};
 use proptest::prelude::*;
+use xmap_bodies::card::{Card, Fault};
+use xmap_bodies::firmwares::{laid_out, partition};
 use xmap_store::{Disk as _, SECTOR};
 use xmap_update::{Layout, Misfit, NoLayout, Slot, autoboot};
 
-use crate::card::{Card, Fault, PARTITIONS, SLOT_SECTORS, partition};
+use crate::card::{PARTITIONS, SLOT_SECTORS, card, first};
 
 /// A card whose boot partitions are these bytes.
 fn with(first: &[u8], boot: &[u8]) -> Card {
-    let second = 2048 + first.len() / SECTOR;
-    let third = second + boot.len() / SECTOR;
-    let mut all = vec![0; third * SECTOR + boot.len()];
-    for (number, (at, bytes)) in [(2048, first), (second, boot), (third, boot)].into_iter().enumerate() {
-        let entry = 446 + 16 * number;
-        all[entry + 4] = 0x0c;
-        all[entry + 8..entry + 12].copy_from_slice(&(at as u32).to_le_bytes());
-        all[at * SECTOR..][..bytes.len()].copy_from_slice(bytes);
-    }
-    all[510..512].copy_from_slice(&[0x55, 0xaa]);
-    Card::of(all, 0)
-}
-
-fn first() -> Vec<u8> {
-    partition(PARTITIONS[0].1, FatType::Fat16, &[("autoboot.txt", &autoboot(Slot::A))])
+    Card::of(laid_out([first, boot, boot]), 0)
 }
 
 /// The file of a slot as a PC reads it.
 fn read(card: &Card, start: usize, sectors: usize, name: &str) -> Vec<u8> {
-    let bytes = card.bytes();
-    let volume = bytes[start * SECTOR..][..sectors * SECTOR].to_vec();
+    let volume = card.bytes(start as u32, sectors as u32);
     let volume = FileSystem::new(Cursor::new(volume), FsOptions::new()).unwrap();
     let mut content = Vec::new();
     volume.root_dir().open_file(name).unwrap().read_to_end(&mut content).unwrap();
@@ -106,7 +93,7 @@ fn a_card_that_was_not_laid_out_for_it_is_told() {
 #[test]
 fn a_chain_with_a_gap_is_no_slot() {
     let kernel = vec![0; SLOT_SECTORS as usize * SECTOR];
-    let mut card = Card::new(0);
+    let mut card = card(0);
     let layout = Layout::find(&mut card).unwrap();
     assert_eq!(layout.room(Slot::A) as usize, kernel.len() - 2 * SECTOR);
     // The table of partition 2 stands behind its reserved sectors; each of its words in turn is another.
@@ -136,7 +123,7 @@ proptest! {
     fn any_bytes_in_the_structures_end_in_a_layout_or_none(
         changes in proptest::collection::vec((0usize..3, 0usize..40, 0usize..SECTOR, any::<u8>()), 1..40),
     ) {
-        let mut card = Card::new(0);
+        let mut card = card(0);
         for (partition, sector, at, byte) in changes {
             let place = PARTITIONS[partition].0 + sector as u32;
             let mut now = card.at(place);
