@@ -29,7 +29,9 @@
 
 mod arguments;
 mod board;
+mod error;
 mod gpio;
+mod heap;
 mod i2c;
 mod passing;
 mod picture;
@@ -49,7 +51,9 @@ mod waveform;
 
 pub use arguments::{ArgumentError, Arguments};
 pub use board::SimBoard;
+pub use error::{CallError, SimError};
 pub use gpio::{Contention, Gpio};
+pub use heap::Heap;
 pub use i2c::{
     Eeprom, I2cDevice, I2cFault, Mcp23017, Pca9552, Pcf8574, RegisterFile, Rtc, Screen, Tmp105, Transfer,
 };
@@ -64,7 +68,7 @@ pub use script::{
 };
 pub use seen::SeenOps;
 pub use signal::{Signal, write_vcd};
-pub use sim::{CallError, Heap, Sim, SimError};
+pub use sim::Sim;
 pub use spi::{Flash, Mcp3008, SpiDevice, SpiTransfer};
 pub use svg::{escaped, svg};
 pub use traffic::{Span, Traffic};

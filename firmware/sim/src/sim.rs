@@ -1,21 +1,19 @@
 //! A mounted image on a simulated board, for host tests and for the command line.
 
 use std::collections::BTreeSet;
-use std::fmt;
 
 use tiny_mapper::{Counters, LogLevel, Trap, TrapCode};
 use xmap_boards::Line;
-use xmap_device::{Device, Failure, Limits, ModuleExport, MountError, NotCalled, Ram, SlotMemory, Unplaced};
-use xmap_image::{ExportId, Image, OwnedImage, PinMode, PinRow, VerifyError, Word, limits};
+use xmap_device::{Device, Failure, Limits, ModuleExport, MountError, NotCalled};
+use xmap_image::{ExportId, Image, OwnedImage, PinMode, PinRow, Word, limits};
 use xmap_link::limits::MAX_MODULES;
 use xmap_link::{DeviceEvent, DeviceEventKind, Life, ModuleStatus, TrapReport};
 
+use crate::heap::{Heap, no_room, room};
 use crate::script::places;
-use crate::seen::SeenOps;
-use crate::value::Unfit;
 use crate::{
-    Access, ArgumentError, Arguments, ChipPlace, Contention, EventKind, Picture, Shown, Signal, SimBoard,
-    StepErrorKind, Value,
+    Access, ArgumentError, Arguments, CallError, ChipPlace, Contention, EventKind, Picture, Shown, Signal,
+    SimBoard, SimError, StepErrorKind, Value,
 };
 
 /// A panel on a simulated board.
@@ -98,110 +96,6 @@ pub struct Sim {
     /// Their keys.
     reached_keys: BTreeSet<String>,
 }
-
-/// Memory on the heap.
-#[derive(Debug)]
-pub struct Heap;
-
-impl Ram for Heap {
-    type Words = Vec<u32>;
-    type Slots = Vec<u64>;
-    type Code = SeenOps;
-    type Bytes = Vec<u8>;
-}
-
-/// Room for an image: as much as it may come to use on a device, and no more than a device has.
-fn room(image: &Image<'_>) -> SlotMemory<Heap> {
-    let (header, board) = (image.header(), image.board().board().limits);
-    let memory = ((header.memory_max_pages as usize) << 16).max(header.memory_bytes as usize);
-    SlotMemory {
-        words: vec![0; image.words().len().min(board.image_bytes / 4)],
-        stack: vec![0; image.stack_slots().min(limits::WINDOW + board.stack_slots)],
-        globals: vec![0; image.slots().min(board.slots)],
-        memory: vec![0; memory.min(board.memory_bytes)],
-    }
-}
-
-fn no_room() -> SlotMemory<Heap> {
-    SlotMemory { words: Vec::new(), stack: Vec::new(), globals: Vec::new(), memory: Vec::new() }
-}
-
-/// Why no simulation could begin.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum SimError {
-    /// The bytes are not an image.
-    Image(VerifyError),
-    /// The image could not be mounted.
-    Mount {
-        /// Why.
-        error: MountError,
-        /// The board with its record, for a look at how far it came.
-        board: Box<SimBoard>,
-    },
-}
-
-impl fmt::Display for SimError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Image(error) => error.fmt(f),
-            Self::Mount { error, .. } => error.fmt(f),
-        }
-    }
-}
-
-impl std::error::Error for SimError {}
-
-impl From<VerifyError> for SimError {
-    fn from(error: VerifyError) -> Self {
-        Self::Image(error)
-    }
-}
-
-/// Why a call has no results.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum CallError {
-    /// The image has no export with this key or name.
-    UnknownExport(String),
-    /// The number of arguments is wrong.
-    ArgumentCount {
-        /// How many the export takes.
-        expected: usize,
-        /// How many there were.
-        given: usize,
-    },
-    /// An argument is of another type than its parameter, or out of its range.
-    Argument {
-        /// Its position, from 0.
-        position: usize,
-        /// What the parameter takes.
-        unfit: Unfit,
-    },
-    /// The call stopped. The panel can be called again, unless its policy says otherwise.
-    Trap(Trap),
-    /// The bytes of the arguments found no place in the module.
-    Unplaced(Unplaced),
-    /// The module is faulted: its outputs are safe, and it takes no calls.
-    Faulted,
-}
-
-impl fmt::Display for CallError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::UnknownExport(name) => write!(f, "the image has no export `{name}`"),
-            Self::ArgumentCount { expected, given } => {
-                write!(f, "the export takes {expected} arguments, and {given} were given")
-            }
-            Self::Argument { position, unfit } => write!(f, "argument {position}: {unfit}"),
-            Self::Trap(trap) => trap.fmt(f),
-            Self::Unplaced(why) => why.fmt(f),
-            Self::Faulted => f.write_str("the module is faulted, and takes no calls"),
-        }
-    }
-}
-
-impl std::error::Error for CallError {}
 
 impl Sim {
     /// Mounts the image that an `.xmap` file holds.
