@@ -2,9 +2,9 @@
 
 mod common;
 
-use common::{Small, line};
+use common::{Small, channels, line};
 use tiny_mapper::{BusStatus, I2c as _, Uart};
-use xmap_image::{I2cRow, Op, PwmRow, Ty, UartRow};
+use xmap_image::{I2cRow, Op, Ty, UartRow};
 use xmap_sim::{Fan, Mcp23017, ModbusSlave, Pca9552, Picture, Screen, Script, Servo, SimBoard, run};
 
 const CHIP: I2cRow = I2cRow::new(1, 0x20, 400_000, [255, 32], 50_000);
@@ -157,17 +157,7 @@ fn a_picture_is_a_file_that_others_read() {
 
 #[test]
 fn what_pwm_drives_is_slower_than_its_pulses() {
-    let mut panel = Small::new().direct("duty", &[Ty::U32, Ty::U32], &[], Op::HostCall.abc(0, 23, 0)).direct(
-        "pulse",
-        &[Ty::U32, Ty::U32],
-        &[],
-        Op::HostCall.abc(0, 24, 0),
-    );
-    panel.0.pwm = vec![
-        ("vent".into(), PwmRow::new(line(18), 1_000, 0)),
-        ("flap".into(), PwmRow::new(line(13), 20_000, 0)),
-    ];
-    let mut sim = panel.sim();
+    let mut sim = channels("vent", "flap");
     let script = "connect vent fan\nconnect flap servo\nexpect device flap degrees 90\n\
         call pulse 1 2000\nadvance 100ms\nexpect device flap degrees 120\nadvance 1s\nexpect device flap degrees 180\n\
         call pulse 1 1000\nadvance 200ms\nset flap blocked true\nadvance 1s\nexpect device flap degrees 120\n\
@@ -190,7 +180,7 @@ fn what_pwm_drives_is_slower_than_its_pulses() {
         ("connect flap servo\nset flap speed 1", "it can be `blocked`"),
         ("connect flap servo\nexpect device flap rpm 1", "it has no `rpm`"),
     ] {
-        let mut sim = panel.sim();
+        let mut sim = channels("vent", "flap");
         let error = match Script::parse(script, &sim.image()) {
             Err(error) => error.to_string(),
             Ok(script) => run(&mut sim, &script, &mut |_| {}).unwrap_err().to_string(),

@@ -2,22 +2,11 @@
 
 mod common;
 
-use common::{Small, line};
-use xmap_image::{Op, PwmRow, Ty};
+use common::{channels, line};
 use xmap_sim::{Script, Sim, run, trace_line, write_vcd};
 
 fn sim() -> Sim {
-    let mut panel = Small::new().direct("duty", &[Ty::U32, Ty::U32], &[], Op::HostCall.abc(0, 23, 0)).direct(
-        "pulse",
-        &[Ty::U32, Ty::U32],
-        &[],
-        Op::HostCall.abc(0, 24, 0),
-    );
-    panel.0.pwm = vec![
-        ("lamp".into(), PwmRow::new(line(18), 1_000, 0)),
-        ("flap".into(), PwmRow::new(line(13), 20_000, 0)),
-    ];
-    panel.sim()
+    channels("lamp", "flap")
 }
 
 fn played(script: &str) -> Result<Sim, String> {

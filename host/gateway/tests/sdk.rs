@@ -71,6 +71,41 @@ fn node_modules(files: &[&str]) -> Option<PathBuf> {
     folders.find(|folder| files.iter().all(|file| folder.join(file).is_file()))
 }
 
+/// Kotlin's compiler, and Java for what it made.
+struct Kotlin(PathBuf);
+
+impl Kotlin {
+    /// Returns them where both are there; a test is skipped, and says so, where not.
+    fn find() -> Option<Self> {
+        let java = Command::new("java").arg("-version").output().is_ok_and(|output| output.status.success());
+        let modules = node_modules(&["kotlin-compiler/bin/kotlinc"]).filter(|_| java);
+        if modules.is_none() {
+            println!("skipped the client in Kotlin: no kotlinc or no java");
+        }
+        modules.map(|modules| Self(modules.join("kotlin-compiler")))
+    }
+
+    fn compile(&self, folder: &Path, sources: &[String]) {
+        let compiler = self.0.join("bin/kotlinc");
+        run(folder, Command::new("bash").arg(compiler).args(["-d", "out"]).args(sources));
+    }
+
+    /// Runs a class against a gateway. Returns what it printed.
+    fn run(&self, folder: &Path, class: &str, gateway: &Gateway) -> String {
+        let classes = format!("out:{}", self.0.join("lib/kotlin-stdlib.jar").display());
+        let main = ["-cp", &classes, class, &gateway.address, &gateway.token];
+        run(folder, Command::new("java").args(main))
+    }
+}
+
+/// The sources of a client in Kotlin.
+fn kotlin_sources(package: &str) -> Vec<String> {
+    ["Api", "Runtime", "Session"]
+        .map(|name| format!("src/main/kotlin/xmap/{package}/{name}.kt"))
+        .into_iter()
+        .collect()
+}
+
 /// Writes the client of a panel in a language.
 fn write(folder: &Path, panel: &str, language: sdk::Language) -> xmap_compiler::compile::Compiled {
     let built = xmap_project::build(Path::new(panel), None, &mut |_| ()).unwrap();
@@ -154,19 +189,12 @@ fn a_client_stores_what_the_command_line_stores() {
 
 #[test]
 fn a_screen_in_kotlin_gives_back_what_it_holds() {
-    let java = Command::new("java").arg("-version").output().is_ok_and(|output| output.status.success());
-    let Some(modules) = node_modules(&["kotlin-compiler/bin/kotlinc"]).filter(|_| java) else {
-        println!("skipped the client in Kotlin: no kotlinc or no java");
-        return;
-    };
+    let Some(kotlin) = Kotlin::find() else { return };
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     let compiled = write(folder, &stairwell(), sdk::Language::Kotlin);
-    let mut sources: Vec<String> = ["Api", "Runtime", "Session"]
-        .map(|name| format!("src/main/kotlin/xmap/stairwell/{name}.kt"))
-        .into_iter()
-        .chain(["android/Lifecycle.kt".to_string()])
-        .collect();
+    let mut sources = kotlin_sources("stairwell");
+    sources.push("android/Lifecycle.kt".to_string());
     for (name, text) in [
         ("Main.kt", include_str!("sdk/Main.kt").to_string()),
         ("App.kt", example("App.kt")),
@@ -177,15 +205,11 @@ fn a_screen_in_kotlin_gives_back_what_it_holds() {
         fs::write(folder.join(name), text).unwrap();
         sources.push(name.to_string());
     }
-    let run = |command: &mut Command| run(folder, command);
-    let kotlin = modules.join("kotlin-compiler");
-    run(Command::new("bash").arg(kotlin.join("bin/kotlinc")).args(["-d", "out"]).args(&sources));
+    kotlin.compile(folder, &sources);
     let gateway = Gateway::stairwell();
     let mut events = gateway.events("/v1/devices/sim/events");
     assert_eq!(events.next().0, "device");
-    let classes = format!("out:{}", kotlin.join("lib/kotlin-stdlib.jar").display());
-    let main = ["-cp", &classes, "xmap.stairwell.MainKt", &gateway.address, &gateway.token];
-    assert_eq!(run(Command::new("java").args(main)), "done\n");
+    assert_eq!(kotlin.run(folder, "xmap.stairwell.MainKt", &gateway), "done\n");
     stores_as_the_simulator(&mut events, compiled.words);
 }
 
@@ -217,23 +241,15 @@ fn texts_and_bytes_are_texts_and_bytes_in_typescript() {
 
 #[test]
 fn texts_and_bytes_are_texts_and_bytes_in_kotlin() {
-    let java = Command::new("java").arg("-version").output().is_ok_and(|output| output.status.success());
-    let Some(modules) = node_modules(&["kotlin-compiler/bin/kotlinc"]).filter(|_| java) else {
-        println!("skipped the client in Kotlin: no kotlinc or no java");
-        return;
-    };
+    let Some(kotlin) = Kotlin::find() else { return };
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     write(folder, &words(), sdk::Language::Kotlin);
     fs::write(folder.join("Main.kt"), include_str!("sdk/words/Main.kt")).unwrap();
-    let sources = ["Api", "Runtime", "Session"].map(|name| format!("src/main/kotlin/xmap/words/{name}.kt"));
-    let kotlin = modules.join("kotlin-compiler");
-    let mut compiler = Command::new("bash");
-    compiler.arg(kotlin.join("bin/kotlinc")).args(["-d", "out", "Main.kt"]).args(&sources);
-    run(folder, &mut compiler);
+    let mut sources = kotlin_sources("words");
+    sources.push("Main.kt".to_string());
+    kotlin.compile(folder, &sources);
     let gateway = Gateway::start(&["--sim", &words()]);
     gateway.wait("/v1/devices/sim", |device| device["online"] == true);
-    let classes = format!("out:{}", kotlin.join("lib/kotlin-stdlib.jar").display());
-    let main = ["-cp", &classes, "xmap.words.MainKt", &gateway.address, &gateway.token];
-    assert!(run(folder, Command::new("java").args(main)).ends_with("done\n"));
+    assert!(kotlin.run(folder, "xmap.words.MainKt", &gateway).ends_with("done\n"));
 }

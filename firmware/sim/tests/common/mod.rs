@@ -2,7 +2,9 @@
 #![allow(dead_code, unreachable_pub)]
 
 use xmap_boards::{BoardId, Line};
-use xmap_image::{Entry, Export, Function, ImageBuilder, Op, PinMode, PinName, PinRow, Pull, Safe, Ty, Word};
+use xmap_image::{
+    Entry, Export, Function, ImageBuilder, Op, PinMode, PinName, PinRow, Pull, PwmRow, Safe, Ty, Word,
+};
 use xmap_sim::Sim;
 
 pub fn line(n: u8) -> Line {
@@ -89,4 +91,16 @@ pub fn hall() -> Small {
         .code("add", &[Ty::I32, Ty::I32], &[Ty::I32], &[Op::Add32.abc(1, 1, 2), ret()])
         .code("same", &[Ty::F32, Ty::F64, Ty::I64], &[Ty::F32, Ty::F64, Ty::I64], &[ret()])
         .code("fail", &[], &[], &[put(17, true), Op::Unreachable.abc(0, 0, 0)])
+}
+
+/// A panel with two PWM channels, on line 18 and, for a servo, on line 13: `duty` and `pulse` set them.
+pub fn channels(first: &str, second: &str) -> Sim {
+    let set =
+        |small: Small, name, row| small.direct(name, &[Ty::U32, Ty::U32], &[], Op::HostCall.abc(0, row, 0));
+    let mut panel = set(set(Small::new(), "duty", 23), "pulse", 24);
+    panel.0.pwm = vec![
+        (first.into(), PwmRow::new(line(18), 1_000, 0)),
+        (second.into(), PwmRow::new(line(13), 20_000, 0)),
+    ];
+    panel.sim()
 }

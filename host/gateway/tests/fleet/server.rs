@@ -16,6 +16,8 @@ use hyper_util::rt::TokioIo;
 use serde_json::{Value as Json, json};
 use tokio::net::TcpListener;
 
+use crate::rig::deployment;
+
 /// The token of the gateways.
 pub(crate) const TOKEN: &str = "secret";
 
@@ -207,14 +209,7 @@ impl Fleet {
                 let id: u32 = rest.strip_prefix("deploymentBase/")?.parse().ok()?;
                 let image = &self.rollout.as_ref().filter(|_| target.action == Some(id))?.image;
                 let digest: String = Hash::hash(image).iter().map(|byte| format!("{byte:02x}")).collect();
-                let artifact = json!({
-                    "filename": "hall.xmap", "size": image.len(), "hashes": { "sha256": digest },
-                    "_links": { "download-http": link("image") },
-                });
-                let chunk =
-                    json!({ "part": "module-0", "version": "2", "name": "hall", "artifacts": [artifact] });
-                let deployment = json!({ "download": "forced", "update": "forced", "chunks": [chunk] });
-                Some(json!({ "id": id.to_string(), "deployment": deployment }))
+                Some(deployment(&id.to_string(), image.len(), &digest, link("image")))
             }
             ("POST", _) => {
                 let id: u32 =

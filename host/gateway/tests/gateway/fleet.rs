@@ -14,7 +14,7 @@ use xmap_gateway::tokens::token_of;
 use xmap_keys::roles::make_role_key;
 use xmap_link::{Pattern, Role};
 
-use crate::rig::{Gateway, lamp};
+use crate::rig::{Gateway, deployment, lamp};
 
 #[derive(Default)]
 struct State {
@@ -122,14 +122,7 @@ impl Server {
                 let Some(image) = &state.image else { return (410, Vec::new()) };
                 let digest: String = Hash::hash(image).iter().map(|byte| format!("{byte:02x}")).collect();
                 let digest = state.digest.clone().unwrap_or(digest);
-                let artifact = json!({
-                    "filename": "hall.xmap", "size": image.len(), "hashes": { "sha256": digest },
-                    "_links": { "download-http": link("image") },
-                });
-                let chunk =
-                    json!({ "part": "module-0", "version": "2", "name": "hall", "artifacts": [artifact] });
-                let deployment = json!({ "download": "forced", "update": "forced", "chunks": [chunk] });
-                ok(json!({ "id": id.to_string(), "deployment": deployment }))
+                ok(deployment(&id.to_string(), image.len(), &digest, link("image")))
             }
             ("POST", path) if path.ends_with("/feedback") => {
                 let told: Json = serde_json::from_slice(body).unwrap();

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 use tempfile::TempDir;
 
 /// How long a test waits for what has to come, on a machine that does much else.
@@ -258,4 +258,14 @@ pub(crate) fn image(manifest: &str, file: &str, wat: &str) -> (Vec<u8>, String) 
     let xmap_compiler::input::Content::Module(wasm) = content else { panic!("not a module") };
     let compiled = compile(&Manifest::parse("hall/panel.toml", manifest).unwrap(), &wasm).unwrap();
     (compiled.bytes(), compiled.map.to_json())
+}
+
+/// A deployment of an image as hawkBit describes it: its number, and where the image is.
+pub(crate) fn deployment(id: &str, bytes: usize, sha256: &str, link: Json) -> Json {
+    let artifact = json!({
+        "filename": "hall.xmap", "size": bytes, "hashes": { "sha256": sha256 },
+        "_links": { "download-http": link },
+    });
+    let chunk = json!({ "part": "module-0", "version": "2", "name": "hall", "artifacts": [artifact] });
+    json!({ "id": id, "deployment": { "download": "forced", "update": "forced", "chunks": [chunk] } })
 }
