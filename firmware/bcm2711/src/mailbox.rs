@@ -128,3 +128,45 @@ impl<'a> Mailbox<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use core::ptr::NonNull;
+
+    use super::*;
+
+    /// Where the words of these tests seem to be.
+    const PLACE: u32 = 0x0008_0c00;
+    const MESSAGE: u32 = PLACE | BUS | PROPERTIES;
+
+    /// Asks for a trial where nobody answers: the registers show what they show from the beginning. Returns
+    /// the outcome, what was sent, and the question.
+    fn ask(full: bool, message: Option<u32>) -> (Result<(), MailboxError>, u32, [u32; WORDS]) {
+        let (mut registers, mut words) = ([0u32; 15], [0u32; WORDS]);
+        registers[0] = message.unwrap_or(0);
+        registers[0x18 / 4] = if message.is_none() { EMPTY } else { 0 };
+        registers[0x38 / 4] = if full { FULL } else { 0 };
+        // SAFETY: the words are borrowed for longer than the driver lives, are as large and as aligned as the
+        // block, and any bit pattern is a valid register.
+        let block = unsafe { UniqueMmioPointer::new(NonNull::from(&mut registers).cast()) };
+        // SAFETY: as above.
+        let memory = unsafe { UniqueMmioPointer::new(NonNull::from(&mut words).cast()) };
+        let outcome = Mailbox::new(block, memory, PLACE).try_next();
+        (outcome, registers[0x20 / 4], words)
+    }
+
+    #[test]
+    fn a_question_has_the_words_that_the_videocore_reads() {
+        let question = [32, 0, 0x0003_8064, 4, 4, 1, 0, 0];
+        assert_eq!(ask(false, None), (Err(MailboxError::Silent), 0xc008_0c08, question));
+        // It sends the question back, and has not written into it.
+        assert_eq!(ask(false, Some(MESSAGE)), (Err(MailboxError::Unknown), 0xc008_0c08, question));
+    }
+
+    #[test]
+    fn a_mailbox_without_room_or_with_other_answers_is_given_up() {
+        let (outcome, sent, _) = ask(true, None);
+        assert_eq!((outcome, sent), (Err(MailboxError::Silent), 0), "nothing was sent");
+        assert_eq!(ask(false, Some(MESSAGE + 0x100)).0, Err(MailboxError::Silent));
+    }
+}
