@@ -9,13 +9,14 @@ mod notices;
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
 
-use crate::debian::{Stage, epoch, list, read, version};
+use crate::debian::{Stage, epoch, list, read, strip, version};
 use crate::firmware::{self, Owner};
 use crate::{cargo, deb, process, root, target_dir};
 
@@ -170,7 +171,13 @@ fn program(machine: Machine) -> Result<PathBuf> {
         .env(format!("CARGO_TARGET_{key}_LINKER"), "rust-lld")
         .env(format!("CARGO_TARGET_{key}_RUSTFLAGS"), flags.join(" "));
     process::run(&mut command, BUILD_LIMIT)?;
-    Ok(target_dir().join(target).join("dist/xmap"))
+    // The linker that rustup has leaves symbols in, whatever the profile says.
+    let built = target_dir().join(target).join("dist/xmap");
+    let program = built.with_file_name("xmap-stripped");
+    let stripped = strip(&read(&built)?).with_context(|| built.display().to_string())?;
+    fs::write(&program, stripped).with_context(|| program.display().to_string())?;
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755))?;
+    Ok(program)
 }
 
 fn add_target(target: &str) -> Result<()> {
