@@ -14,7 +14,7 @@ use dtoolkit::model::{DeviceTree, DeviceTreeNode, DeviceTreeProperty};
 use tempfile::NamedTempFile;
 
 use crate::firmware::Built;
-use crate::linux::{Qmp, Store, Witness};
+use crate::linux::{QUESTION_EVENT, Qmp, Store, Witness};
 use crate::running::{Running, Wire};
 use crate::{apt, process, target_dir};
 
@@ -73,6 +73,9 @@ fn major(printed: &str) -> Option<u32> {
     version.split('.').next()?.parse().ok()
 }
 
+/// `RPI_FIRMWARE_SET_REBOOT_FLAGS`: the question by which a program asks for a trial.
+const SET_REBOOT_FLAGS: u32 = 0x0003_8064;
+
 /// Bytes of the seed in the device tree. (QEMU itself changes them once more.)
 const SEED_BYTES: usize = 64;
 
@@ -91,6 +94,9 @@ pub struct Machine<'a> {
     /// Where the boot loader says that it booted from, by its number: 1 an SD card, 4 a USB stick. Without it
     /// nobody says.
     pub boot_mode: Option<u32>,
+    /// The partition that the boot loader says it booted, and whether on a trial ([`crate::boot_loader`]);
+    /// [`Emulator::wants_tryboot`] says then whether the program asked for one. Without it nobody says.
+    pub booted: Option<(u32, bool)>,
     /// The device tree has a random seed, as the Raspberry Pi's firmware hands one over.
     pub seeded: bool,
     /// A reset starts the board anew, with what its memory has ([`Emulator::reset`]), and does not end the
@@ -115,6 +121,7 @@ impl<'a> Machine<'a> {
             arguments: "",
             counting: false,
             boot_mode: None,
+            booted: None,
             seeded: true,
             restarts: false,
             watched: false,
@@ -179,7 +186,7 @@ impl<'a> Machine<'a> {
     fn device_tree(&self) -> Result<NamedTempFile> {
         let mut seed = [0; SEED_BYTES];
         getrandom::fill(&mut seed).map_err(|error| anyhow!("no random numbers: {error}"))?;
-        device_tree(self.boot_mode, self.seeded.then_some(seed))
+        device_tree(self.boot_mode, self.booted, self.seeded.then_some(seed))
     }
 
     /// Starts it with the UART in this process's hands.
@@ -193,7 +200,8 @@ impl<'a> Machine<'a> {
         let wire = Wire::new()?;
         let mut command = self.command(&wire.option()?, device_tree.path());
         let has_chips = !self.chips.is_empty();
-        let witness = (self.watched || has_chips).then(Witness::new).transpose()?;
+        let asked = self.booted.is_some();
+        let witness = (self.watched || has_chips || asked).then(Witness::new).transpose()?;
         // The last of these options says where the trace goes.
         if has_chips {
             command.args([
@@ -204,6 +212,9 @@ impl<'a> Machine<'a> {
                 "-trace",
                 "enable=i2c_recv",
             ]);
+        }
+        if asked {
+            command.args(["-trace", &format!("enable={QUESTION_EVENT}")]);
         }
         if let Some(witness) = &witness {
             command.args(witness.options(self.watched));
@@ -222,6 +233,23 @@ impl<'a> Machine<'a> {
         let machine = machine.map(|machine| running.accept(&machine)).transpose()?;
         let chips = machine.map(Qmp::new).transpose()?;
         Ok(Emulator { running, uart, monitor, witness, chips, _device_tree: device_tree })
+    }
+
+    /// Runs it with the UART at `serial`, as [`Machine::become_it`], until it resets. Returns whether the
+    /// program asked for a trial of the other firmware ([`Machine::booted`]).
+    ///
+    /// # Errors
+    ///
+    /// The emulator is missing, cannot be started, or ends in another way.
+    pub fn run(&self, serial: &str) -> Result<bool> {
+        require()?;
+        let device_tree = self.device_tree()?;
+        let mut witness = Witness::new()?;
+        let mut command = self.command(serial, device_tree.path());
+        command.args(["-trace", &format!("enable={QUESTION_EVENT}")]).args(witness.options(false));
+        let status = command.status().with_context(|| format!("cannot run {QEMU}"))?;
+        ensure!(status.success(), "{QEMU} ended: {status}");
+        Ok(witness.questions()?.contains(&SET_REBOOT_FLAGS))
     }
 
     /// Runs it in the place of this process, so that it ends with it; the UART is at `serial`: `stdio`, or
@@ -313,6 +341,17 @@ impl Emulator {
         self.witness.as_mut().context("the machine has no chips")?.bus()
     }
 
+    /// Returns whether the program has asked for a trial of the other firmware since this was last asked; a
+    /// reset is to follow.
+    ///
+    /// # Errors
+    ///
+    /// The trace cannot be read, or the machine was not [`Machine::booted`] by a boot loader.
+    pub fn wants_tryboot(&mut self) -> Result<bool> {
+        let witness = self.witness.as_mut().context("no boot loader has started this machine")?;
+        Ok(witness.questions()?.contains(&SET_REBOOT_FLAGS))
+    }
+
     /// Sets a property of a chip with an `id`: the `temperature` of a `tmp105,id=temp`, in 1/1000 degree.
     ///
     /// # Errors
@@ -401,7 +440,11 @@ fn pass_on(mut from: TcpStream, mut to: TcpStream) {
 
 /// The smallest device tree that QEMU can put the panel's place and the arguments into. On the board
 /// the Raspberry Pi's firmware brings a whole one; the emulator has none of its own.
-fn device_tree(boot_mode: Option<u32>, seed: Option<[u8; SEED_BYTES]>) -> Result<NamedTempFile> {
+fn device_tree(
+    boot_mode: Option<u32>,
+    booted: Option<(u32, bool)>,
+    seed: Option<[u8; SEED_BYTES]>,
+) -> Result<NamedTempFile> {
     let mut tree = DeviceTree::new();
     for cells in ["#address-cells", "#size-cells"] {
         tree.root.add_property(DeviceTreeProperty::new(cells, 2u32)?);
@@ -411,9 +454,15 @@ fn device_tree(boot_mode: Option<u32>, seed: Option<[u8; SEED_BYTES]>) -> Result
     if let Some(seed) = seed {
         chosen.add_property(DeviceTreeProperty::new("rng-seed", &seed[..])?);
     }
-    if let Some(mode) = boot_mode {
-        let mut bootloader = DeviceTreeNode::new("bootloader")?;
-        bootloader.add_property(DeviceTreeProperty::new("boot-mode", mode)?);
+    let (partition, tryboot) = booted.unzip();
+    let says = [("boot-mode", boot_mode), ("partition", partition), ("tryboot", tryboot.map(u32::from))];
+    let mut bootloader = DeviceTreeNode::new("bootloader")?;
+    for (name, value) in says {
+        if let Some(value) = value {
+            bootloader.add_property(DeviceTreeProperty::new(name, value)?);
+        }
+    }
+    if boot_mode.is_some() || booted.is_some() {
         chosen.add_child(bootloader);
     }
     tree.root.add_child(chosen);

@@ -173,7 +173,10 @@ const ARROWS: [(&str, &[&str]); 35] = [
     ("example-client", &["xmap-client", "xmap-link"]),
     ("example-host-test", &[]),
     // What runs firmware for tests, and the commands, which are made of it.
-    ("xmap-tools", &["xmap-abi", "xmap-boards", "xmap-image", "xmap-link", "xmap-store", "xmap-trust"]),
+    (
+        "xmap-tools",
+        &["xmap-abi", "xmap-boards", "xmap-image", "xmap-link", "xmap-store", "xmap-trust", "xmap-update"],
+    ),
     ("xtask", &["xmap-boards", "xmap-tools", "xmap-trust"]),
     (
         "xmap-tests",

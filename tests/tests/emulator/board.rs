@@ -13,6 +13,7 @@ use xmap_compiler::manifest::Manifest;
 use xmap_image::Word;
 use xmap_link::Retry;
 use xmap_tests::Panel;
+use xmap_tools::boot_loader::Loaded;
 use xmap_tools::emulator::{Emulator, Machine};
 use xmap_tools::firmware::{self, Built, Owner};
 
@@ -66,6 +67,11 @@ pub(crate) fn boot_with_chips(image: &[Word], arguments: &str, chips: &[&str]) -
     start(Some(&bytes(image)), arguments, None, chips)
 }
 
+/// Boots what the boot loader has loaded from a card.
+pub(crate) fn boot_loaded(loaded: &Loaded, card: &Path) -> Board {
+    greet(&loaded.machine(card))
+}
+
 fn start(image: Option<&[u8]>, arguments: &str, card: Option<&Path>, chips: &[&str]) -> Board {
     let file = image.map(|bytes| {
         let mut file = NamedTempFile::new().unwrap();
@@ -74,6 +80,10 @@ fn start(image: Option<&[u8]>, arguments: &str, card: Option<&Path>, chips: &[&s
     });
     let panel = file.as_ref().map(NamedTempFile::path);
     let machine = Machine { panel, arguments, card, chips, ..Machine::new(flashed()) };
+    greet(&machine)
+}
+
+fn greet(machine: &Machine<'_>) -> Board {
     let emulator = machine.start().unwrap_or_else(|error| panic!("{error:#}"));
     let port = emulator.listen().unwrap();
     let name = PortName::Tcp { host: "127.0.0.1".into(), port };

@@ -8,6 +8,7 @@ mod act;
 mod board;
 mod bound;
 mod faults;
+mod firmware;
 mod host_functions;
 mod i2c;
 mod log;

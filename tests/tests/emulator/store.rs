@@ -19,7 +19,7 @@ use crate::board::{Board, boot_with, until};
 
 /// Where the partition begins.
 const FIRST: u32 = 8192;
-const LAMP: u8 = 17;
+pub(crate) const LAMP: u8 = 17;
 
 /// A card with an empty store.
 fn card() -> (TempDir, std::path::PathBuf) {
@@ -41,7 +41,7 @@ fn card() -> (TempDir, std::path::PathBuf) {
 }
 
 /// A lamp, presses that are kept, and a version. A host says what is good.
-fn image(version: u32) -> OwnedImage {
+pub(crate) fn image(version: u32) -> OwnedImage {
     let wat = format!(
         r#"(module
   (import "gpio" "set" (func $set (param i32 i32)))
@@ -64,7 +64,7 @@ fn image(version: u32) -> OwnedImage {
     OwnedImage::new(compile(&manifest, &module).unwrap_or_else(|errors| panic!("{errors}")).words).unwrap()
 }
 
-fn call(client: &mut Client, name: &str) -> u64 {
+pub(crate) fn call(client: &mut Client, name: &str) -> u64 {
     match client.call(&Export::name(name).unwrap(), &[]).unwrap() {
         Outcome::Returned(results) => results.first().copied().unwrap_or(0),
         Outcome::Trapped(trap) => panic!("{name}: {trap:?}"),

@@ -18,6 +18,7 @@ pub use guest::{Guest, Machine};
 pub(crate) use qmp::Qmp;
 pub use root::{GuestFile, Root};
 pub use shell::Output;
+pub(crate) use witness::QUESTION_EVENT;
 pub use witness::{Store, Witness};
 
 use std::fs;

@@ -11,6 +11,8 @@ use tempfile::NamedTempFile;
 
 /// The event that QEMU has for each store to a device.
 pub(crate) const EVENT: &str = "memory_region_ops_write";
+/// The event that QEMU has for each question to the VideoCore's firmware.
+pub(crate) const QUESTION_EVENT: &str = "bcm2835_mbox_property";
 /// What QEMU calls the block.
 const REGION: &str = "name 'bcm2838_gpio'";
 
@@ -70,6 +72,17 @@ impl Witness {
         lines.map(|line| parse_bus(line).with_context(|| format!("QEMU traced {line:?}"))).collect()
     }
 
+    /// Returns the tags of the questions to the VideoCore's firmware since the trace was last asked.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read, or has a line in another form.
+    pub(crate) fn questions(&mut self) -> Result<Vec<u32>> {
+        let text = self.new_lines()?;
+        let lines = text.lines().filter(|line| line.contains(QUESTION_EVENT));
+        lines.map(|line| parse_question(line).with_context(|| format!("QEMU traced {line:?}"))).collect()
+    }
+
     fn new_lines(&mut self) -> Result<String> {
         let mut file = File::open(self.path())?;
         file.seek(SeekFrom::Start(self.read))?;
@@ -96,6 +109,11 @@ fn parse_bus(line: &str) -> Option<String> {
     })
 }
 
+/// `bcm2835_mbox_property mbox property tag:0x00038064 in_sz:4 out_sz:0`
+fn parse_question(line: &str) -> Option<u32> {
+    u32::from_str_radix(line.split_once("tag:0x")?.1.get(..8)?, 16).ok()
+}
+
 /// `memory_region_ops_write cpu 2 mr 0x7f addr 0xfe20001c value 0x20000 size 4 name 'bcm2838_gpio'`
 fn parse(line: &str) -> Option<Store> {
     let field = |name: &str| {
@@ -114,6 +132,13 @@ mod tests {
         let line = "memory_region_ops_write cpu 2 mr 0x7f66027f9690 addr 0xfe20001c value 0x20000 size 4 name 'bcm2838_gpio'";
         assert_eq!(parse(line), Some(Store { offset: 0x1c, value: 0x2_0000 }));
         assert_eq!(parse("memory_region_ops_write name 'bcm2838_gpio'"), None);
+    }
+
+    #[test]
+    fn questions_are_read() {
+        let line = "bcm2835_mbox_property mbox property tag:0x00038064 in_sz:4 out_sz:0";
+        assert_eq!(parse_question(line), Some(0x0003_8064));
+        assert_eq!(parse_question("bcm2835_mbox_property tag:0x38"), None);
     }
 
     #[test]

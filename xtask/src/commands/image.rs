@@ -13,8 +13,8 @@ use xmap_trust::TrustPolicy;
 pub(crate) struct Arguments {
     /// The panel: an image or a bundle, or a manifest (panel.toml) or a module, which is compiled
     panel: Option<PathBuf>,
-    /// A whole card as a file: the folder as its boot partition, and an empty store behind it. What the file
-    /// had is gone, its store too
+    /// A whole card as a file: the folder as both of its boot partitions, and an empty store behind them. What
+    /// the file had is gone, its store too
     #[arg(long, value_name = "FILE")]
     card: Option<PathBuf>,
     /// The folder with the Raspberry Pi firmware's own files (`boot` of its repository), for the card
@@ -79,7 +79,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     if let Some(path) = &arguments.card {
         card::write(path, &boot, arguments.vendor.as_deref())?;
         println!(
-            "{}: a card with these files and an empty store. Write it with `dd if={0} of=/dev/sdX bs=4M conv=fsync`,",
+            "{}: a card with these files, twice, and an empty store. Write it with `dd if={0} of=/dev/sdX bs=4M conv=fsync`,",
             path.display()
         );
         println!("or try it with `cargo xtask qemu --card {}`.", path.display());
@@ -87,7 +87,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         println!("Copy these onto the Pi's boot partition.");
     }
     if arguments.vendor.is_none() {
-        println!("The Pi needs the Raspberry Pi firmware's own files beside them:");
+        let beside = if arguments.card.is_some() { "on both boot partitions" } else { "beside them" };
+        println!("The Pi needs the Raspberry Pi firmware's own files {beside}:");
         VENDOR_FILES.iter().for_each(|file| println!("  {file}"));
     }
     Ok(())

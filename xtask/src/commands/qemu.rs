@@ -5,6 +5,7 @@ use std::net::TcpListener;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
+use xmap_tools::boot_loader::BootLoader;
 use xmap_tools::emulator::Machine;
 use xmap_tools::{firmware, panel};
 
@@ -18,7 +19,8 @@ pub(crate) struct Arguments {
     /// `xmap call --port` takes too
     #[arg(long)]
     port: Option<String>,
-    /// The card in the slot, as `cargo xtask image --card` makes it: what the device is given outlives it
+    /// The card in the slot, as `cargo xtask image --card` makes it: what the device is given outlives it.
+    /// Without a panel the board boots from it as often as it restarts, and takes a firmware over the link
     #[arg(long, value_name = "FILE")]
     card: Option<PathBuf>,
     #[command(flatten)]
@@ -35,6 +37,15 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
             format!("tcp:{address},server=on,wait=on,nodelay=on")
         }
     };
+    if let Some(card) = &arguments.card {
+        // The emulator would make no sense of what is wrong with it.
+        File::options().read(true).write(true).open(card).with_context(|| card.display().to_string())?;
+        if arguments.panel.is_none() {
+            say(arguments, "Ctrl-C ends it.");
+            let Err(error) = BootLoader::new(card).run(&serial);
+            return Err(error);
+        }
+    }
     let (owner, policy) = arguments.owner.owner()?;
     // No boot loader says where the emulator has the image from.
     let panel = arguments.panel.as_ref().map(|path| panel::read(path, policy.as_ref(), &["boot"]));
@@ -42,12 +53,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     // What is run is what would be copied onto the board.
     let (flashed, boot) = firmware::boot_folder(panel.as_deref(), owner, arguments.owner.keys.as_deref())?;
     let panel = arguments.panel.as_ref().map(|_| boot.join("panel.xmap"));
-    if let Some(card) = &arguments.card {
-        // The emulator would make no sense of what is wrong with it.
-        File::options().read(true).write(true).open(card).with_context(|| card.display().to_string())?;
-    }
     let machine =
         Machine { panel: panel.as_deref(), card: arguments.card.as_deref(), ..Machine::new(&flashed) };
+    say(arguments, "Ctrl-C ends it, and so does a restart of the device.");
+    Err(machine.become_it(&serial))
+}
+
+/// Says how to reach the board, and how it ends.
+fn say(arguments: &Arguments, end: &str) {
     match &arguments.port {
         Some(port) => {
             eprintln!("The board starts when a program connects to {port} (`xmap status --port {port}`).")
@@ -57,6 +70,5 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
              them. With `--port tcp:127.0.0.1:5555`, `xmap --help` has the verbs that talk to it."
         ),
     }
-    eprintln!("Ctrl-C ends it, and so does a restart of the device.");
-    Err(machine.become_it(&serial))
+    eprintln!("{end}");
 }
