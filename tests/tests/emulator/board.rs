@@ -72,12 +72,21 @@ pub(crate) fn boot_loaded(loaded: &Loaded, card: &Path) -> Board {
     greet(&loaded.machine(card))
 }
 
+/// Switches a board on with these bytes as `panel.xmap` and this card, and greets nobody.
+pub(crate) fn power_up(image: &[u8], card: &Path) -> Emulator {
+    let file = written(image);
+    let machine = Machine { panel: Some(file.path()), card: Some(card), ..Machine::new(flashed()) };
+    machine.start().unwrap_or_else(|error| panic!("{error:#}"))
+}
+
+fn written(bytes: &[u8]) -> NamedTempFile {
+    let mut file = NamedTempFile::new().unwrap();
+    file.write_all(bytes).unwrap();
+    file
+}
+
 fn start(image: Option<&[u8]>, arguments: &str, card: Option<&Path>, chips: &[&str]) -> Board {
-    let file = image.map(|bytes| {
-        let mut file = NamedTempFile::new().unwrap();
-        file.write_all(bytes).unwrap();
-        file
-    });
+    let file = image.map(written);
     let panel = file.as_ref().map(NamedTempFile::path);
     let machine = Machine { panel, arguments, card, chips, ..Machine::new(flashed()) };
     greet(&machine)

@@ -7,6 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use tempfile::TempDir;
+use xmap_bodies::card::Random;
 use xmap_client::{Client, Outcome};
 use xmap_compiler::compile::compile;
 use xmap_compiler::input;
@@ -15,7 +16,7 @@ use xmap_image::OwnedImage;
 use xmap_link::Export;
 use xmap_store::{AREA_SECTORS, PARTITION_TYPE, area_sector};
 
-use crate::board::{Board, boot_with, until};
+use crate::board::{Board, boot_with, power_up, until};
 
 /// Where the partition begins.
 const FIRST: u32 = 8192;
@@ -123,23 +124,55 @@ fn state_lasts_over_an_orderly_restart() {
     assert_eq!(call(&mut board.client, "presses"), 3);
 }
 
+/// How often [`killed_at_any_moment_the_old_or_the_new_image_runs`] kills the emulator: `XMAP_KILLS`, or a few.
+fn kills() -> u64 {
+    std::env::var("XMAP_KILLS").ok().and_then(|number| number.parse().ok()).unwrap_or(9)
+}
+
+/// Kills the emulator while something is done with it. Returns whether that was done before.
+fn killed(board: Board, after_us: u64, work: impl FnOnce(&mut Client) -> bool + Send + 'static) -> bool {
+    let Board { mut client, emulator } = board;
+    let work = thread::spawn(move || work(&mut client));
+    thread::sleep(Duration::from_micros(after_us));
+    drop(emulator);
+    work.join().unwrap()
+}
+
 #[test]
 fn killed_at_any_moment_the_old_or_the_new_image_runs() {
     let (_folder, card) = card();
+    let mut random = Random::new(kills());
     let mut good = 1;
-    for round in 0..6u64 {
+    // The one that was confirmed, and nobody heard whether it was kept.
+    let mut perhaps = None;
+    for round in 0..kills() {
+        if random.below(3) == 0 {
+            // While it starts, and mends what the cut before has left.
+            let emulator = power_up(image(1).image().bytes(), &card);
+            thread::sleep(Duration::from_micros(random.below(1_000_000)));
+            drop(emulator);
+            continue;
+        }
         let mut board = start(&card, "");
         let runs = call(&mut board.client, "version");
-        assert!((good..=good + 1).contains(&runs), "round {round}: {runs} after {good}");
-        good = runs;
+        assert!(runs == good || perhaps == Some(runs), "round {round}: {runs} after {good}, {perhaps:?}");
+        (good, perhaps) = (runs, None);
         call(&mut board.client, "lamp_on");
-        swap(&mut board.client, &image(good as u32 + 1));
-        let Board { mut client, emulator } = board;
-        let confirms = thread::spawn(move || client.confirm(0).is_ok());
-        thread::sleep(Duration::from_micros(round * 1500));
-        drop(emulator);
-        if confirms.join().unwrap() {
+        let next = image(good as u32 + 1);
+        if random.below(2) == 0 {
+            let swaps = move |client: &mut Client| client.swap(0, &next.image(), &mut |_| {}).is_ok();
+            killed(board, random.below(200_000), swaps);
+            continue;
+        }
+        swap(&mut board.client, &next);
+        assert_ne!(board.client.levels().unwrap()[0] & 1 << LAMP, 0, "round {round}: the lamp stayed on");
+        if killed(board, random.below(20_000), |client| client.confirm(0).is_ok()) {
             good += 1;
+        } else {
+            perhaps = Some(good + 1);
         }
     }
+    let mut board = start(&card, "");
+    let runs = call(&mut board.client, "version");
+    assert!(runs == good || perhaps == Some(runs), "{runs} after {good}, {perhaps:?}");
 }
