@@ -62,6 +62,7 @@ pub fn count() -> Result<Figures> {
     figures.insert("size.whole".into(), size.image.code + size.mapper.code);
     figures.insert("size.whole_integers".into(), size.image.code + size.integers.code);
     figures.insert("size.mapper_integers".into(), size.integers.code);
+    figures.extend(size::card()?.into_iter().map(|(name, bytes)| (name.to_owned(), bytes)));
     let (mapper, stack) = costs.ram;
     figures.insert("ram.mapper".into(), u64::from(mapper + stack) + size.image.data + size.mapper.data);
     figures.extend([

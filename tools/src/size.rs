@@ -1,9 +1,9 @@
-//! What the mapper adds to a program: the same program with and without it.
+//! What the mapper adds to a program: the same program with and without it; and what a card adds.
 
 use std::fs;
 
 use anyhow::{Context as _, Result};
-use object::{Object as _, ObjectSection as _, ObjectSymbol as _};
+use object::{Object as _, ObjectSection as _, ObjectSymbol as _, SymbolKind};
 
 use crate::firmware::{self, Built, Program};
 
@@ -38,6 +38,31 @@ pub fn sizes() -> Result<Sizes> {
     let mapper = sections(Program::SizeMapper)?;
     let integers = sections(Program::SizeIntegers)?;
     Ok(Sizes { image: image.less(base), mapper: mapper.less(image), integers: integers.less(image) })
+}
+
+/// What the flashed program has for a card: a figure's name, and what the names of its functions have.
+const CARD: [(&str, &[&str]); 4] = [
+    ("size.card_driver", &["xmap_bcm27112sd"]),
+    ("size.card_store", &["xmap_store"]),
+    ("size.card_keeper", &["xmap_device7persist"]),
+    ("size.card_slots", &["xmap_update"]),
+];
+
+/// Returns the bytes of the flashed program's functions that a card with a store and firmware slots is for.
+/// What the compiler has put into other functions is not among them.
+///
+/// # Errors
+/// As [`firmware::build`].
+pub fn card() -> Result<Vec<(&'static str, u64)>> {
+    let elf = firmware::build(Program::Firmware)?.elf;
+    let bytes = fs::read(&elf).with_context(|| elf.display().to_string())?;
+    let file = object::File::parse(&*bytes).with_context(|| elf.display().to_string())?;
+    let of = |marks: &[&str]| {
+        let symbols = file.symbols().filter(|symbol| symbol.kind() == SymbolKind::Text);
+        let of = symbols.filter(|s| s.name().is_ok_and(|name| marks.iter().any(|mark| name.contains(mark))));
+        of.map(|symbol| symbol.size()).sum()
+    };
+    Ok(CARD.map(|(figure, marks)| (figure, of(marks))).to_vec())
 }
 
 impl Size {

@@ -79,7 +79,7 @@ pub(crate) fn power_up(image: &[u8], card: &Path) -> Emulator {
     machine.start().unwrap_or_else(|error| panic!("{error:#}"))
 }
 
-fn written(bytes: &[u8]) -> NamedTempFile {
+pub(crate) fn written(bytes: &[u8]) -> NamedTempFile {
     let mut file = NamedTempFile::new().unwrap();
     file.write_all(bytes).unwrap();
     file
@@ -92,7 +92,7 @@ fn start(image: Option<&[u8]>, arguments: &str, card: Option<&Path>, chips: &[&s
     greet(&machine)
 }
 
-fn greet(machine: &Machine<'_>) -> Board {
+pub(crate) fn greet(machine: &Machine<'_>) -> Board {
     let emulator = machine.start().unwrap_or_else(|error| panic!("{error:#}"));
     let port = emulator.listen().unwrap();
     let name = PortName::Tcp { host: "127.0.0.1".into(), port };

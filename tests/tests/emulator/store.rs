@@ -16,7 +16,9 @@ use xmap_image::OwnedImage;
 use xmap_link::Export;
 use xmap_store::{AREA_SECTORS, PARTITION_TYPE, area_sector};
 
-use crate::board::{Board, boot_with, power_up, until};
+use xmap_tools::emulator::Machine;
+
+use crate::board::{Board, boot_with, flashed, greet, power_up, until, written};
 
 /// Where the partition begins.
 const FIRST: u32 = 8192;
@@ -57,6 +59,10 @@ pub(crate) fn image(version: u32) -> OwnedImage {
          mode = 'out', safe = 'low' }}\n[exports]\nlamp_on = {{}}\npress = {{}}\npresses = {{}}\nversion = {{}}\n[keep]\n\
          globals = ['presses']\n[policy]\nconfirm = 'host'\nconfirm_ms = 600000\n"
     );
+    built(&wat, &toml)
+}
+
+fn built(wat: &str, toml: &str) -> OwnedImage {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("hall.wat"), wat).unwrap();
     std::fs::write(folder.path().join("panel.toml"), toml).unwrap();
@@ -122,6 +128,50 @@ fn state_lasts_over_an_orderly_restart() {
     drop(board);
     let mut board = start(&card, "");
     assert_eq!(call(&mut board.client, "presses"), 3);
+}
+
+/// Returns when a module's first op ran, in microseconds since the reset: each instruction takes one
+/// nanosecond. The panel has notes of it; on the card is a later version of it, if any.
+fn first_op_us(panel: &OwnedImage, arguments: &str, card: &Path) -> u64 {
+    let file = written(panel.image().bytes());
+    let (panel, card) = (Some(file.path()), Some(card));
+    let machine = Machine { panel, arguments, card, counting: true, ..Machine::new(flashed()) };
+    call(&mut greet(&machine).client, "began")
+}
+
+#[test]
+fn a_store_delays_the_first_op_by_30_ms_at_most() {
+    let wat = r#"(module
+      (import "time" "now_us" (func $now (result i64)))
+      (global $began (mut i64) (i64.const 0))
+      (global $kept (mut i64) (i64.const 7))
+      (func (export "on_mount") (result i32)
+        (global.set $began (call $now))
+        (global.set $kept (i64.add (global.get $kept) (i64.const 1)))
+        (i32.const 0))
+      (func (export "began") (result i64) (global.get $began)))"#;
+    let panel = |version| {
+        let toml = format!(
+            "[module]\nname = 'hall'\nboard = 'rpi4b'\nwasm = 'hall.wat'\nversion = {version}\n\
+             [exports]\nbegan = {{}}\non_mount = {{}}\n[keep]\nglobals = ['kept']\n\
+             [policy]\nconfirm = 'host'\n"
+        );
+        built(wat, &toml)
+    };
+    let (_folder, card) = card();
+    let without = first_op_us(&panel(1), "xmap.store=0", &card);
+    let empty = first_op_us(&panel(1), "", &card);
+    let mut board = boot_with(Some(panel(1).image().bytes()), "", &card);
+    swap(&mut board.client, &panel(2));
+    board.client.confirm(0).unwrap();
+    board.client.reset(None).unwrap();
+    until("the restart", || board.client.status().is_err());
+    drop(board);
+    let full = first_op_us(&panel(1), "", &card);
+    println!(
+        "first op after {without} us without a store, {empty} us with an empty one, {full} us with an image"
+    );
+    assert!(empty < without + 30_000 && full < without + 30_000, "{without}, {empty}, {full}");
 }
 
 /// How often [`killed_at_any_moment_the_old_or_the_new_image_runs`] kills the emulator: `XMAP_KILLS`, or a few.
