@@ -65,7 +65,7 @@ impl BootLoader {
     ///
     /// # Errors
     ///
-    /// The card is none of [`crate::card::write`], or what it names is not there.
+    /// The card is none of [`crate::card::write()`], or what it names is not there.
     pub fn load(&mut self) -> Result<Loaded> {
         let trial = std::mem::take(&mut self.tryboot);
         let text = read_file(&self.card, 1, "autoboot.txt")?;

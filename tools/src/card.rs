@@ -204,7 +204,7 @@ fn put(name: &str, bytes: &[u8], to: &Dir<'_, Boot<'_>>) -> Result<()> {
 ///
 /// # Errors
 ///
-/// It is no card of [`write`], or has no such file.
+/// It is no card of [`write()`], or has no such file.
 pub fn read_file(card: &Path, partition: u32, name: &str) -> Result<Vec<u8>> {
     let file = File::open(card).with_context(|| card.display().to_string())?;
     let of = [&CHOICE, &BOOTS[0], &BOOTS[1]];

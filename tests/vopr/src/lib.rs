@@ -1,7 +1,7 @@
 #![forbid(unsafe_code)]
 //! Device, links, hosts and card in one process, under one seed and a simulated clock.
 //!
-//! [`play`] makes a world of a number: bytes on the lines are lost, doubled, flipped and late, the power goes
+//! [`Player::play`] makes a world of a number: bytes on the lines are lost, doubled, flipped and late, the power goes
 //! at any sector of a write, the card refuses sectors or only says that it wrote them, the device crashes
 //! soon after its start, two hosts compete with good, bad, old and unsealed images, policies, calls that trap
 //! and spin. After each turn of the device's main loop the rules of `src/belief.rs` hold. In the end the

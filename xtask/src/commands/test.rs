@@ -23,6 +23,10 @@ pub(crate) fn run() -> Result<()> {
         [&["clippy", "--workspace", "--all-targets"], &EMULATOR[..], &LATENCY, &["--", "-D", "warnings"]]
             .concat();
     step("lints", || quiet(&lints))?;
+    let pages = [&["doc", "--workspace", "--no-deps"], &EMULATOR[..], &LATENCY].concat();
+    step("documentation of the crates", || {
+        process::run(host(&pages).env("RUSTDOCFLAGS", "-D warnings"), LIMIT).map(drop)
+    })?;
     match Toolchain::find()? {
         toolchain @ Toolchain::Rustup => step("lints of the firmware", || {
             let mut clippy = toolchain.cargo("clippy");
