@@ -13,7 +13,6 @@ use xmap_compiler::manifest::Manifest;
 use xmap_image::Word;
 use xmap_link::Retry;
 use xmap_tests::Panel;
-use xmap_tools::boot_loader::Loaded;
 use xmap_tools::emulator::{Emulator, Machine};
 use xmap_tools::firmware::{self, Built, Owner};
 
@@ -67,11 +66,6 @@ pub(crate) fn boot_with_chips(image: &[Word], arguments: &str, chips: &[&str]) -
     start(Some(&bytes(image)), arguments, None, chips)
 }
 
-/// Boots what the boot loader has loaded from a card.
-pub(crate) fn boot_loaded(loaded: &Loaded, card: &Path) -> Board {
-    greet(&loaded.machine(card))
-}
-
 /// Switches a board on with these bytes as `panel.xmap` and this card, and greets nobody.
 pub(crate) fn power_up(image: &[u8], card: &Path) -> Emulator {
     let file = written(image);
@@ -89,14 +83,15 @@ fn start(image: Option<&[u8]>, arguments: &str, card: Option<&Path>, chips: &[&s
     let file = image.map(written);
     let panel = file.as_ref().map(NamedTempFile::path);
     let machine = Machine { panel, arguments, card, chips, ..Machine::new(flashed()) };
-    greet(&machine)
+    greet(&machine, &patient())
 }
 
-pub(crate) fn greet(machine: &Machine<'_>) -> Board {
+/// Boots a machine and greets it.
+pub(crate) fn greet(machine: &Machine<'_>, options: &Options) -> Board {
     let emulator = machine.start().unwrap_or_else(|error| panic!("{error:#}"));
     let port = emulator.listen().unwrap();
     let name = PortName::Tcp { host: "127.0.0.1".into(), port };
-    let client = Client::connect(&name, &patient()).unwrap_or_else(|error| panic!("{error}"));
+    let client = Client::connect(&name, options).unwrap_or_else(|error| panic!("{error}"));
     Board { client, emulator }
 }
 

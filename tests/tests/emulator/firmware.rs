@@ -6,34 +6,45 @@ use std::path::PathBuf;
 
 use tempfile::TempDir;
 use xmap_boards::BoardId;
-use xmap_client::Client;
-use xmap_image::OwnedImage;
-use xmap_link::{FirmwareBack, FirmwareContent, FirmwareStanding, FirmwareStatus};
+use xmap_client::{Client, Options};
+use xmap_link::{FirmwareBack, FirmwareContent, FirmwareStanding, FirmwareStatus, Role};
 use xmap_tools::boot_loader::{BootLoader, Loaded};
 use xmap_tools::card;
+use xmap_tools::emulator::Machine;
+use xmap_tools::firmware::Built;
 use xmap_trust::{FIRMWARE_SEAL_BYTES, FirmwareReject, SecretKey, firmware_mark, seal_firmware};
 
-use crate::board::{Board, boot_loaded, flashed, until};
+use crate::access::secret;
+use crate::board::{Board, flashed, greet, patient, until};
 use crate::store::{LAMP, call, image};
+use crate::trust::{USB, module, release, root, sealed as sealed_image};
 
 /// A board with its card.
 struct Pi {
     card: PathBuf,
     loader: BootLoader,
+    /// Where the boot loader says that it booted from.
+    boot_mode: Option<u32>,
+    options: Options,
     _folder: TempDir,
 }
 
 impl Pi {
-    /// A card with the flashed program and this panel on both boot partitions.
-    fn new(panel: &OwnedImage) -> Self {
+    /// A card with this program and this panel on both boot partitions.
+    fn new(program: &Built, panel: &[u8]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let boot = folder.path().join("boot");
         fs::create_dir(&boot).unwrap();
-        fs::copy(&flashed().kernel, boot.join("kernel8.img")).unwrap();
-        fs::write(boot.join("panel.xmap"), panel.image().bytes()).unwrap();
-        let path = folder.path().join("card.img");
-        card::write(&path, &boot, None).unwrap_or_else(|error| panic!("{error:#}"));
-        Self { loader: BootLoader::new(&path), card: path, _folder: folder }
+        fs::copy(&program.kernel, boot.join("kernel8.img")).unwrap();
+        fs::write(boot.join("panel.xmap"), panel).unwrap();
+        let card = folder.path().join("card.img");
+        card::write(&card, &boot, None).unwrap_or_else(|error| panic!("{error:#}"));
+        Self { loader: BootLoader::new(&card), card, boot_mode: None, options: patient(), _folder: folder }
+    }
+
+    /// The one that is flashed, with a lamp.
+    fn with_lamp() -> Self {
+        Self::new(flashed(), image(1).image().bytes())
     }
 
     fn load(&mut self) -> Loaded {
@@ -43,7 +54,8 @@ impl Pi {
     /// Switches it on. Returns the partition that boots, and whether on a trial.
     fn start(&mut self) -> (Board, (u32, bool)) {
         let loaded = self.load();
-        (boot_loaded(&loaded, &self.card), loaded.booted)
+        let machine = Machine { boot_mode: self.boot_mode, ..loaded.machine(&self.card) };
+        (greet(&machine, &self.options), loaded.booted)
     }
 
     /// Has the firmware that was sent tried: waits for the reset, and passes the flag on.
@@ -57,8 +69,11 @@ impl Pi {
 
 /// A firmware and its seal, of whoever: the device has no owner.
 fn sealed(bytes: &[u8], version: u32) -> [u8; FIRMWARE_SEAL_BYTES] {
-    let key = SecretKey::from_seed(&[7; 32]);
-    seal_firmware(bytes, BoardId::Rpi4b as u16, version, &key).unwrap().to_bytes()
+    sealed_by(&SecretKey::from_seed(&[7; 32]), bytes, version)
+}
+
+fn sealed_by(key: &SecretKey, bytes: &[u8], version: u32) -> [u8; FIRMWARE_SEAL_BYTES] {
+    seal_firmware(bytes, BoardId::Rpi4b as u16, version, key).unwrap().to_bytes()
 }
 
 fn send(client: &mut Client, bytes: &[u8], version: u32) -> Result<(u8, u32), Option<FirmwareReject>> {
@@ -85,7 +100,7 @@ fn firmwares(status: &FirmwareStatus) -> (u8, u8, [Option<u32>; 2]) {
 #[test]
 fn a_firmware_that_was_sent_is_tried_and_kept_and_one_that_hangs_goes_back() {
     let kernel = fs::read(&flashed().kernel).unwrap();
-    let mut pi = Pi::new(&image(1));
+    let mut pi = Pi::with_lamp();
     let (mut board, booted) = pi.start();
     assert_eq!(booted, (2, false));
     assert_eq!(firmwares(&board.client.firmware().unwrap()), (2, 2, [None, None]), "laid out without a seal");
@@ -121,7 +136,7 @@ fn a_firmware_that_was_sent_is_tried_and_kept_and_one_that_hangs_goes_back() {
 #[test]
 fn a_transfer_that_loses_power_leaves_the_firmware_that_runs() {
     let kernel = fs::read(&flashed().kernel).unwrap();
-    let mut pi = Pi::new(&image(1));
+    let mut pi = Pi::with_lamp();
     let (board, _) = pi.start();
     let Board { mut client, emulator } = board;
     let mut emulator = Some(emulator);
@@ -138,4 +153,26 @@ fn a_transfer_that_loses_power_leaves_the_firmware_that_runs() {
     assert_eq!(nothing, Err(Some(FirmwareReject::Seal)));
     // The next one is taken.
     assert_eq!(send(&mut board.client, &hanging(), 7), Ok((3, 7)));
+}
+
+#[test]
+fn an_owners_device_takes_a_firmware_of_its_root_key_alone() {
+    let kernel = fs::read(&release().kernel).unwrap();
+    let (_, panel) = sealed_image(&module("hall", 1, LAMP), "usb");
+    let mut pi = Pi::new(release(), &panel);
+    (pi.boot_mode, pi.options.key) = (Some(USB), Some(secret(Role::Own)));
+    let (mut board, _) = pi.start();
+    let mut send =
+        |seal: &[u8; FIRMWARE_SEAL_BYTES]| board.client.send_firmware(&kernel, seal, &mut |_| {}).unwrap();
+    assert_eq!(send(&sealed(&kernel, 7)), Err(Some(FirmwareReject::UnknownKey)));
+    let seal = sealed_by(&root(), &kernel, 7);
+    let mut forged = seal;
+    forged[FIRMWARE_SEAL_BYTES - 1] ^= 1;
+    assert_eq!(send(&forged), Err(Some(FirmwareReject::BadSignature)));
+    assert_eq!(send(&seal), Ok((3, 7)));
+    pi.try_firmware(board);
+    let (mut board, booted) = pi.start();
+    assert_eq!(booted, (3, true));
+    until("what counts as good", || board.client.firmware().unwrap().standing == FirmwareStanding::Good);
+    assert_eq!(firmwares(&board.client.firmware().unwrap()), (3, 3, [None, Some(7)]));
 }

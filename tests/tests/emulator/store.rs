@@ -18,7 +18,7 @@ use xmap_store::{AREA_SECTORS, PARTITION_TYPE, area_sector};
 
 use xmap_tools::emulator::Machine;
 
-use crate::board::{Board, boot_with, flashed, greet, power_up, until, written};
+use crate::board::{Board, boot_with, flashed, greet, patient, power_up, until, written};
 
 /// Where the partition begins.
 const FIRST: u32 = 8192;
@@ -136,7 +136,7 @@ fn first_op_us(panel: &OwnedImage, arguments: &str, card: &Path) -> u64 {
     let file = written(panel.image().bytes());
     let (panel, card) = (Some(file.path()), Some(card));
     let machine = Machine { panel, arguments, card, counting: true, ..Machine::new(flashed()) };
-    call(&mut greet(&machine).client, "began")
+    call(&mut greet(&machine, &patient()).client, "began")
 }
 
 #[test]

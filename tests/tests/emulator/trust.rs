@@ -25,7 +25,7 @@ const LAMP: u32 = 1 << 17;
 const SD: u32 = 1;
 pub(crate) const USB: u32 = 4;
 
-fn root() -> SecretKey {
+pub(crate) fn root() -> SecretKey {
     SecretKey::from_seed(&[2; 32])
 }
 
