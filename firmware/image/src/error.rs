@@ -41,8 +41,9 @@ pub enum VerifyError {
     /// A data segment is outside its section or the linear memory, or longer, with those before it, than
     /// both.
     Data(u16),
-    /// The manifest block does not decode, names an export or a line that the image does not have, or keeps
-    /// bytes twice or more than [`crate::limits::MAX_KEPT_BYTES`].
+    /// The manifest block does not decode, names an export or a line that the image does not have, keeps
+    /// bytes twice or more than [`crate::limits::MAX_KEPT_BYTES`], or says how often what it keeps is written
+    /// outside of [`crate::limits::KEEP_EVERY_S`], or where it keeps nothing.
     Manifest,
     /// A function row is malformed, or the functions do not fill the code.
     Function(u32),

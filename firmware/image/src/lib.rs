@@ -68,7 +68,7 @@ pub use op::{Field, Fields, Immediate, Op, Shape, Word, branch_targets, decode, 
 #[cfg(feature = "build")]
 pub use owned::OwnedImage;
 pub use owned::VerifiedImage;
-pub use policy::{Confirm, FaultPolicy, Keep, MAX_KEEP, OnFault, OnOverrun};
+pub use policy::{Confirm, FaultPolicy, Keep, MAX_KEEP, OnFault, OnOverrun, Persist};
 pub use pwm::{FULL_DUTY, PwmRow};
 pub use room::NoRoom;
 pub use rows::{

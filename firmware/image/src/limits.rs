@@ -90,3 +90,6 @@ pub const MAX_BUS_TIMEOUT_US: u32 = 100_000;
 /// Bytes of state that an image may keep over a swap or a restart, globals with 8 bytes each: a device that
 /// has a disk reads no larger record back.
 pub const MAX_KEPT_BYTES: u32 = 4 << 20;
+/// Seconds between two writes of kept state that an image may ask for: a device's budget of writes has one a
+/// minute, and a state that is written less than once a day is as good as one of the last orderly end.
+pub const KEEP_EVERY_S: core::ops::RangeInclusive<u32> = 60..=86_400;

@@ -4,7 +4,7 @@ use heapless::Vec;
 use serde::{Deserialize, Serialize};
 use xmap_boards::Line;
 
-use crate::{ALL_DAYS, DAY_MINUTES, FaultPolicy, Image, Keep, is_plain, limits};
+use crate::{ALL_DAYS, DAY_MINUTES, FaultPolicy, Image, Keep, Persist, is_plain, limits};
 
 /// Exports that the runtime itself calls, in each module that has them, in the order of a module's life.
 /// They keep these names as their keys.
@@ -118,10 +118,17 @@ impl<'a> Manifest<'a> {
     pub(crate) fn decode(bytes: &'a [u8]) -> Option<Self> {
         let (mut manifest, rest) = postcard::take_from_bytes::<Self>(bytes).ok()?;
         if !rest.is_empty() {
-            let (policy, rest) = postcard::take_from_bytes::<FaultPolicy>(rest).ok()?;
+            let (mut policy, rest) = postcard::take_from_bytes::<FaultPolicy>(rest).ok()?;
             // A default that is written out would be a second encoding of the same.
-            if !rest.is_empty() || policy == FaultPolicy::default() {
+            if policy == FaultPolicy::default() {
                 return None;
+            }
+            if !rest.is_empty() {
+                let (persist, rest) = postcard::take_from_bytes(rest).ok()?;
+                if !rest.is_empty() || persist == Persist::default() {
+                    return None;
+                }
+                policy.persist = persist;
             }
             manifest.policy = policy;
         }
@@ -134,6 +141,9 @@ impl<'a> Manifest<'a> {
         let mut block = postcard::to_allocvec(self)?;
         if self.policy != FaultPolicy::default() {
             block.extend(postcard::to_allocvec(&self.policy)?);
+        }
+        if self.policy.persist != Persist::default() {
+            block.extend(postcard::to_allocvec(&self.policy.persist)?);
         }
         Ok(block)
     }
@@ -153,10 +163,56 @@ impl<'a> Manifest<'a> {
             }
         });
         let sum = self.policy.keeps_once() && self.policy.kept_bytes() <= u64::from(limits::MAX_KEPT_BYTES);
+        let persist = self.policy.persists_what_it_keeps();
         let plain = is_plain(self.module) && is_plain(self.namespace);
         let pins = self.pins.iter().all(|pin| declared(pin.line) && is_plain(pin.name));
         let contracts = image.carried_contracts().len();
         let contracts = contracts == 0 || contracts == image.exports().len();
-        events && kept && sum && plain && pins && contracts
+        events && kept && sum && persist && plain && pins && contracts
+    }
+}
+
+#[cfg(all(test, feature = "build"))]
+mod tests {
+    use super::*;
+
+    /// A block with an element behind the policy; nothing behind it where `persist` is nothing.
+    fn block(persist: &[u8]) -> alloc::vec::Vec<u8> {
+        let policy = FaultPolicy { keep: [Keep::Global(0)].into_iter().collect(), ..FaultPolicy::default() };
+        let mut block = Manifest { policy, ..Manifest::default() }.encode().unwrap();
+        block.extend_from_slice(persist);
+        block
+    }
+
+    #[test]
+    fn each_element_behind_the_policy_has_one_encoding() {
+        let persist =
+            |behind: &[u8]| Manifest::decode(&block(behind)).map(|manifest| manifest.policy.persist);
+        let found = [
+            (&[][..], Persist::AsConfigured),
+            (&[1, 60], Persist::EveryS(60)),
+            (&[1, 0x80, 0xa3, 0x05], Persist::EveryS(86_400)),
+            (&[2], Persist::Never),
+        ];
+        for (behind, expected) in found {
+            assert_eq!(persist(behind), Some(expected));
+            let manifest = Manifest::decode(&block(behind)).unwrap().encode().unwrap();
+            assert_eq!(manifest, block(behind), "and it is written as it was read");
+        }
+        // The default that is written out, a number that means nothing, one that is cut, bytes behind it.
+        for refused in [&[0][..], &[3], &[1], &[1, 0x80], &[2, 0], &[1, 60, 2], &[0, 2]] {
+            assert_eq!(persist(refused), None, "{refused:?}");
+        }
+    }
+
+    /// Without a policy there is nothing that it could stand behind.
+    #[test]
+    fn an_element_has_its_policy_before_it() {
+        let plain = Manifest::default().encode().unwrap();
+        let policy = postcard::to_allocvec(&FaultPolicy::default()).unwrap();
+        for behind in [&[2][..], &[1, 60]] {
+            assert!(Manifest::decode(&[&plain[..], behind].concat()).is_none());
+            assert!(Manifest::decode(&[&plain[..], &policy, behind].concat()).is_none());
+        }
     }
 }

@@ -1,7 +1,9 @@
-//! What a device does when something goes wrong, and what outlives a swap of images.
+//! What a device does when something goes wrong, and what outlives a swap of images or a restart.
 
 use heapless::Vec;
 use serde::{Deserialize, Serialize};
+
+use crate::limits;
 
 /// Parts of its state that a module may keep over a swap.
 pub const MAX_KEEP: usize = 32;
@@ -32,6 +34,10 @@ pub struct FaultPolicy {
     pub layout: u32,
     /// What is kept, in the manifest's order; the same order in every image with the same `layout`.
     pub keep: Vec<Keep, MAX_KEEP>,
+    /// `[keep] restart`, `every_s`: whether what is kept outlives a restart of the device. It stands behind
+    /// the policy, and only where it is not the default: images of before it have none.
+    #[serde(skip)]
+    pub persist: Persist,
 }
 
 impl Default for FaultPolicy {
@@ -47,6 +53,7 @@ impl Default for FaultPolicy {
             confirm: Confirm::Device,
             layout: 0,
             keep: Vec::new(),
+            persist: Persist::AsConfigured,
         }
     }
 }
@@ -80,6 +87,18 @@ pub enum Confirm {
     Host,
 }
 
+/// Whether a device that has a storage writes there what a module keeps, and how often.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Persist {
+    /// As often as the device does without a word of the manifest.
+    #[default]
+    AsConfigured,
+    /// `every_s`: in seconds, within [`limits::KEEP_EVERY_S`].
+    EveryS(u32),
+    /// `restart = false`: it is not written, and a restart begins with the image's own values.
+    Never,
+}
+
 /// A part of a module's state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Keep {
@@ -98,6 +117,15 @@ impl FaultPolicy {
     /// Bytes of the kept state: 8 for a global, those of each stretch of memory.
     pub fn kept_bytes(&self) -> u64 {
         self.keep.iter().map(|keep| keep.bytes()).sum()
+    }
+
+    /// Returns whether `persist` is about something that is kept, in its range.
+    pub(crate) fn persists_what_it_keeps(&self) -> bool {
+        match self.persist {
+            Persist::AsConfigured => true,
+            Persist::EveryS(every_s) => !self.keep.is_empty() && limits::KEEP_EVERY_S.contains(&every_s),
+            Persist::Never => !self.keep.is_empty(),
+        }
     }
 
     /// Returns whether no global and no byte is kept twice.

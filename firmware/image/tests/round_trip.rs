@@ -205,6 +205,42 @@ fn a_policy_stands_in_the_image_only_where_it_differs() {
     }
 }
 
+/// Images of before the element stands behind the policy are images as they were.
+#[test]
+fn what_outlives_a_restart_stands_behind_the_policy_in_its_range() {
+    use xmap_image::{FaultPolicy, Keep, Persist, limits::KEEP_EVERY_S};
+    let mut builder = ImageBuilder::new(BoardId::Rpi4b);
+    builder.globals = vec![7];
+    let mut built = |persist, keep: &[Keep]| {
+        let keep = keep.iter().copied().collect();
+        // With something that is no default beside it, so that the policy is there in any case.
+        builder.manifest.policy = FaultPolicy { restarts: 9, keep, persist, ..FaultPolicy::default() };
+        builder.build().map(|words| {
+            let image = Image::verify(&words).unwrap();
+            let again = ImageBuilder::from_image(&image).unwrap().build();
+            assert_eq!(again.as_deref(), Ok(&words[..]), "{persist:?}");
+            let found = image.manifest().unwrap().policy.persist;
+            (found, words)
+        })
+    };
+    let kept = [Keep::Global(0)];
+    let (_, plain) = built(Persist::AsConfigured, &kept).unwrap();
+    for persist in [KEEP_EVERY_S.start(), KEEP_EVERY_S.end()].map(|every_s| Persist::EveryS(*every_s)) {
+        let (found, words) = built(persist, &kept).unwrap();
+        assert_eq!(found, persist);
+        assert_ne!(words, plain);
+    }
+    assert_eq!(built(Persist::Never, &kept).unwrap().0, Persist::Never);
+    let refused = Err(BuildError::Verify(VerifyError::Manifest));
+    for every_s in [0, KEEP_EVERY_S.start() - 1, KEEP_EVERY_S.end() + 1, u32::MAX] {
+        assert_eq!(built(Persist::EveryS(every_s), &kept), refused, "{every_s}");
+    }
+    for persist in [Persist::EveryS(60), Persist::Never] {
+        assert_eq!(built(persist, &[]), refused, "{persist:?}: nothing is kept");
+    }
+    assert_eq!(built(Persist::AsConfigured, &[]).unwrap().0, Persist::AsConfigured);
+}
+
 /// 400 bytes of image kept 16 MiB 32 times: 4 GiB of RAM, 1.5 GB of disk.
 #[test]
 fn kept_state_is_bounded_in_its_sum_and_without_overlap() {

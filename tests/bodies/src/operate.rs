@@ -6,7 +6,7 @@ use xmap_boards::{BoardId, Line, LineSet};
 use xmap_device::{Device, Identity, Recorder, Service, SlotMemory, Wire};
 use xmap_image::{
     Confirm, Entry, Event, EventSource, Export as Row, FaultPolicy, Function, ImageBuilder, Keep, OnFault,
-    OnOverrun, Op, PinMode, PinRow, Pull, Safe, Ty, limits, reseal,
+    OnOverrun, Op, Persist, PinMode, PinRow, Pull, Safe, Ty, limits, reseal,
 };
 use xmap_link::limits::{MAX_CHUNK, MAX_FRAME, MAX_MODULES};
 use xmap_link::*;
@@ -553,12 +553,16 @@ fn image(entropy: &mut Entropy<'_>) -> Vec<u32> {
         confirm: Confirm::Device,
         layout: entropy.below(3),
         keep: heapless_of(entropy),
+        persist: Persist::AsConfigured,
     };
     if b.manifest.policy.confirm_ms > 0 && entropy.below(2) == 0 {
         b.manifest.policy.confirm = Confirm::Host;
     }
     if b.manifest.policy.keep.is_empty() {
         b.manifest.policy.layout = 0;
+    } else {
+        let persists = [Persist::AsConfigured, Persist::EveryS(60), Persist::Never];
+        b.manifest.policy.persist = entropy.pick(&persists);
     }
     b.build().expect("an image by the book")
 }
