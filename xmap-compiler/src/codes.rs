@@ -225,6 +225,9 @@ codes! {
     BuildConflict = 419, "the module is not what the build writes",
         "`output` of `[build]` is the module, so `wasm` of `[module]` says the same or is left out.",
         "`hall.wat` is not what [build] writes";
+    KeepConflict = 420, "words on a restart that contradict the rest of [keep]",
+        "`every` says how often kept state is written for a restart, `restart = false` that it never is: one of them is left out. Both are about state, so `globals` or `memory` has some.",
+        "`every` contradicts `restart = false`";
 
     // X05: the module.
     InvalidModule = 501, "the module is not valid",

@@ -400,7 +400,12 @@ fn block<'p>(parts: &Parts<'p, '_>, kept: &Kept) -> Block<'p> {
         namespace: &manifest.module.namespace.value,
         pins: pins.into_iter().collect(),
         events: handlers.collect(),
-        policy: FaultPolicy { layout: kept.layout, keep, ..manifest.policy.clone() },
+        policy: FaultPolicy {
+            layout: kept.layout,
+            keep,
+            persist: manifest.keep.persist,
+            ..manifest.policy.clone()
+        },
     }
 }
 

@@ -1,6 +1,6 @@
 //! An image's policy as text: what differs from the default, in the words of the manifest, and what is kept.
 
-use xmap_image::{FaultPolicy, Keep};
+use xmap_image::{FaultPolicy, Keep, Persist};
 
 use crate::manifest::policy::{CONFIRM, ON_FAULT, ON_OVERRUN, word};
 
@@ -42,6 +42,17 @@ pub fn kept(policy: &FaultPolicy, names: &[String]) -> Vec<String> {
     policy.keep.iter().enumerate().map(one).collect()
 }
 
+/// Returns the layout of what an image keeps, and the key of `[keep]` about restarts where it differs from
+/// the default.
+pub fn kept_by(policy: &FaultPolicy) -> String {
+    let restart = match policy.persist {
+        Persist::AsConfigured => String::new(),
+        Persist::EveryS(every_s) => format!(", every_s {every_s}"),
+        Persist::Never => ", restart false".to_string(),
+    };
+    format!("layout {:08x}{restart}", policy.layout)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -73,5 +84,16 @@ mod tests {
         assert_eq!(policy(&fuel_too), [("on_trap", "safe".to_string())]);
         let fuel_not = FaultPolicy { on_trap: OnFault::Safe, ..FaultPolicy::default() };
         assert_eq!(policy(&fuel_not).len(), 2);
+    }
+
+    #[test]
+    fn what_a_restart_brings_stands_behind_the_layout_where_it_is_no_default() {
+        for (persist, text) in [
+            (Persist::AsConfigured, "layout 0000beef"),
+            (Persist::EveryS(86_400), "layout 0000beef, every_s 86400"),
+            (Persist::Never, "layout 0000beef, restart false"),
+        ] {
+            assert_eq!(kept_by(&FaultPolicy { layout: 0xbeef, persist, ..FaultPolicy::default() }), text);
+        }
     }
 }

@@ -543,7 +543,7 @@ impl Report {
         let rows = policy::policy(&self.policy).into_iter().map(|(key, value)| format!("{key:<16}{value}"));
         let kept = policy::kept(&self.policy, &self.kept);
         heading("policy".to_string(), rows.collect())
-            + &heading(format!("kept by layout {:08x}", self.policy.layout), kept)
+            + &heading(format!("kept by {}", policy::kept_by(&self.policy)), kept)
     }
 
     /// The most microseconds that transfers of a call of an export take: what would be longer is refused

@@ -5,7 +5,7 @@ use std::path::Path;
 use xmap_compiler::compile::{Compiled, compile};
 use xmap_compiler::diagnostic::{Code, Diagnostics};
 use xmap_compiler::manifest::Manifest;
-use xmap_image::{FaultPolicy, Image, Keep, OnFault};
+use xmap_image::{FaultPolicy, Image, Keep, OnFault, Persist};
 
 /// What compilers make of variables: globals that the module changes, and addresses in memory.
 const WAT: &str = r#"(module
@@ -106,6 +106,29 @@ fn names_become_slots_and_addresses() {
         "\nkept by layout {layout:08x}\n  global 1  level\n  global 0  presses\n  0x0400 to 0x0404  table\n  0xfffc to 0x10000\n"
     );
     assert!(report.ends_with(&shown), "{report}");
+}
+
+#[test]
+fn what_a_restart_brings_stands_in_the_image_where_it_is_no_default() {
+    let keep = |words: &str| format!("[keep]\nglobals = [\"presses\"]\n{words}");
+    let plain = build(&keep("")).unwrap().words;
+    assert_eq!(build(&keep("restart = true")).unwrap().words, plain, "the default");
+    for (words, persist, shown) in [
+        ("every = \"60s\"", Persist::EveryS(60), ", every_s 60"),
+        ("every_s = 60", Persist::EveryS(60), ", every_s 60"),
+        ("restart = true\nevery = \"1 d\"", Persist::EveryS(86_400), ", every_s 86400"),
+        ("every_s = \"1.5 min\"", Persist::EveryS(90), ", every_s 90"),
+        ("restart = false", Persist::Never, ", restart false"),
+    ] {
+        let compiled = build(&keep(words)).unwrap();
+        let policy = Image::admit(&compiled.words).unwrap().manifest().unwrap().policy;
+        assert_eq!(policy.persist, persist, "{words}");
+        // Over a swap it passes from one to the other.
+        let layout = Image::admit(&plain).unwrap().manifest().unwrap().policy.layout;
+        assert_eq!(policy.layout, layout);
+        let report = compiled.report.to_string();
+        assert!(report.contains(&format!("\nkept by layout {layout:08x}{shown}\n")), "{report}");
+    }
 }
 
 /// A global that is set and never read is kept all the same: the next version may read it.

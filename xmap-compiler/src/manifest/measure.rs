@@ -38,6 +38,8 @@ pub(super) const WAITS: Measure = us("time_us", "time");
 pub(super) const LINK_TIMEOUT: Measure = Measure { per: 1000, ..us("link_timeout_ms", "link_timeout") };
 /// `confirm_ms`, `trial`.
 pub(super) const TRIAL: Measure = Measure { per: 1000, ..us("confirm_ms", "trial") };
+/// `every_s`, `every` of `[keep]`.
+pub(super) const KEEP_EVERY: Measure = Measure { per: 1_000_000, ..us("every_s", "every") };
 /// `timeout_us`, `timeout`.
 pub(super) const TIMEOUT: Measure = us("timeout_us", "timeout");
 /// `speed_hz`, `speed`.

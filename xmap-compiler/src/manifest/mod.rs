@@ -102,7 +102,7 @@ pub struct Manifest {
     /// What follows a fault and how a new image proves itself; without what is kept, which only the
     /// module can tell.
     pub policy: FaultPolicy,
-    /// What outlives a swap of images.
+    /// What outlives a swap of images, and a restart.
     pub keep: Keep,
     /// How the module is built from its source, where the manifest says it.
     pub build: Option<Recipe>,

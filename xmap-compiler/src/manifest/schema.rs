@@ -12,8 +12,8 @@ use xmap_image::limits::{
 use super::build::BINDINGS;
 use super::exports::EDGES;
 use super::measure::{
-    AFTER, CLOCK, DEBOUNCE, EVERY, LINK_TIMEOUT, MAX_BYTES, MEMORY_BYTES, Measure, PERIOD, SPEED, TIMEOUT,
-    TRIAL, WAITS,
+    AFTER, CLOCK, DEBOUNCE, EVERY, KEEP_EVERY, LINK_TIMEOUT, MAX_BYTES, MEMORY_BYTES, Measure, PERIOD, SPEED,
+    TIMEOUT, TRIAL, WAITS,
 };
 use super::pins::{MODES, PULLS, SAFE};
 use super::policy::{CONFIRM, ON_FAULT, ON_OVERRUN};
@@ -199,14 +199,14 @@ pub fn schema() -> String {
         ],
         &["bytes"],
     );
-    let keep = table(
-        "What outlives a swap.",
-        [
-            ("globals", strings("Names of mutable globals.")),
-            ("memory", json!({ "type": "array", "items": kept })),
-        ],
-        &[],
+    let mut keep = Map::new();
+    keep.insert("globals".into(), strings("Names of mutable globals."));
+    keep.insert("memory".into(), json!({ "type": "array", "items": kept }));
+    keep.insert(
+        "restart".into(),
+        json!({ "description": "Whether it outlives a restart of the device, too.", "type": "boolean" }),
     );
+    measure(&mut keep, &KEEP_EVERY, "How often it is written where it changes: \"60s\" to \"1 d\".");
     let clock = table(
         "The wall clock.",
         [(
@@ -272,7 +272,7 @@ pub fn schema() -> String {
             },
             "limits": object("What the module may use.", limits),
             "policy": object("What follows a fault, and how a new image proves itself.", policy),
-            "keep": keep,
+            "keep": object("What outlives a swap and a restart.", keep),
             "clock": clock,
             "wasi": wasi,
             "hooks": {

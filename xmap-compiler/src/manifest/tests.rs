@@ -452,6 +452,8 @@ fn piece() -> impl Strategy<Value = String> {
         "memory",
         "symbol",
         "bytes",
+        "restart",
+        "every_s",
         "on_trap",
         "confirm",
         "\"host\"",

@@ -146,7 +146,7 @@ fn one(loaded: &Loaded, genuine: bool, out: &mut dyn Write) -> Done {
     }
     let kept = policy::kept(&report.policy, &report.kept);
     if !kept.is_empty() {
-        writeln!(out, "kept      {}; layout {:08x}", kept.join(", "), report.policy.layout)?;
+        writeln!(out, "kept      {}; {}", kept.join(", "), policy::kept_by(&report.policy))?;
     }
     let writes = Writes::of(&image);
     writeln!(
