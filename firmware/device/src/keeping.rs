@@ -1,5 +1,6 @@
 //! What a device that has a disk keeps there: its images, and the state that they keep.
 
+use xmap_image::Persist;
 use xmap_link::{DeviceEventKind, KeepFault, KeepStatus, Thing};
 use xmap_trust::SEAL_WORDS;
 
@@ -49,6 +50,12 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
     /// keeps none.
     pub fn kept(&self, number: u8, each: &mut dyn FnMut(&[u8])) -> Option<u32> {
         self.modules[ModuleId::new(number)?].active().kept(each)
+    }
+
+    /// Returns what the active image of a module says of the state that it keeps: whether a restart should
+    /// find it, and how often it is written for one.
+    pub fn persist(&self, number: u8) -> Persist {
+        ModuleId::new(number).map_or_else(Persist::default, |id| self.modules[id].policy().persist)
     }
 
     /// Returns what outlives a restart, for a host that asks.
@@ -109,8 +116,8 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
     }
 
     /// [`Device::install_from`] with what an image before a restart kept: it is there before `on_mount` runs,
-    /// if the layouts are the same; else the image begins with its own values. A module that has an image
-    /// keeps that one's state.
+    /// if the layouts are the same and the image takes state over a restart; else the image begins with its
+    /// own values. A module that has an image keeps that one's state.
     ///
     /// # Errors
     /// What became of the image.

@@ -60,8 +60,8 @@ pub use modules::ModuleId;
 pub use mount::{Failure, Hook, MountError};
 pub use panel::{Panel, Suspended, Unplaced};
 pub use persist::{
-    BURST, Budget, Fate, Images, Item, Items, Keeper, Mounting, PAUSE_US, Place, REFILL_US, Remembered,
-    SCRATCH_WORDS, Tried, WRITES_A_DAY, install_counted, places,
+    BURST, Budget, Fate, Images, Intervals, Item, Items, Keeper, Mounting, PAUSE_US, Place, REFILL_US,
+    Remembered, SCRATCH_WORDS, Tried, WRITES_A_DAY, install_counted, places,
 };
 pub use queue::{QUEUE, SHARE, Waiting};
 pub use ram::{Borrowed, MachineCode, Ram, SlotMemory};

@@ -6,18 +6,21 @@
 
 mod budget;
 mod images;
+mod intervals;
 mod items;
 mod mount;
 mod remembered;
 mod started;
 
 use heapless::Vec;
+use xmap_image::Persist;
 use xmap_link::limits::MAX_MODULES;
 use xmap_link::{KeepFault, Thing};
 use xmap_store::{Disk, Header, Store, StoreError, Writing, digest};
 
 pub use self::budget::{BURST, Budget, PAUSE_US, REFILL_US, WRITES_A_DAY};
 pub use self::images::Images;
+pub use self::intervals::Intervals;
 pub use self::items::{Fate, Item, Items, Place, places};
 pub use self::mount::{Mounting, Tried, install_counted};
 pub use self::remembered::Remembered;
@@ -44,6 +47,18 @@ struct Job {
     versions: Option<Versions>,
 }
 
+/// What the store has of a module's state, as far as it is known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Known {
+    /// Whatever it has, a look at the module has to write.
+    #[default]
+    Unknown,
+    /// Nothing that a restart would take: no record, or an empty one.
+    Nothing,
+    /// The state that has this digest.
+    State([u8; 32]),
+}
+
 /// Keeps a device in a store.
 #[derive(Debug)]
 pub struct Keeper<'m, D> {
@@ -52,8 +67,8 @@ pub struct Keeper<'m, D> {
     items: Items,
     job: Option<Job>,
     images: Images,
-    /// The digest of the state of each module that was looked at last.
-    states: [Option<[u8; 32]>; MAX_MODULES],
+    /// What the store has of the state of each module, or is given.
+    states: [Known; MAX_MODULES],
     /// The versions that the store has.
     written: Versions,
     /// The changes of policy and versions that were seen.
@@ -63,9 +78,8 @@ pub struct Keeper<'m, D> {
     budget: Budget,
     /// Writes wait for the budget.
     starved: bool,
-    keep_every_us: u64,
-    /// When states are looked at next.
-    states_us: u64,
+    /// When states are looked at.
+    intervals: Intervals,
     /// When failed writes are tried again; 0 where none failed.
     retry_us: u64,
     /// What is to be recorded: a thing that is not in the store, or is there again.
@@ -73,8 +87,8 @@ pub struct Keeper<'m, D> {
 }
 
 impl<'m, D: Disk> Keeper<'m, D> {
-    /// A keeper of a store. `keep_every_us` is how often changed state is written at most. `scratch` has
-    /// [`SCRATCH_WORDS`].
+    /// A keeper of a store. `keep_every_us` is how often changed state is written at most where an image does
+    /// not say it. `scratch` has [`SCRATCH_WORDS`].
     pub fn new(store: Store<D>, scratch: &'m mut [u32], keep_every_us: u64) -> Self {
         Self {
             store,
@@ -82,14 +96,13 @@ impl<'m, D: Disk> Keeper<'m, D> {
             items: Items::default(),
             job: None,
             images: Images::default(),
-            states: [None; MAX_MODULES],
+            states: [Known::Unknown; MAX_MODULES],
             written: Versions::new(),
             seen: (0, 0),
             started: Started::default(),
             budget: Budget::default(),
             starved: false,
-            keep_every_us,
-            states_us: u64::MAX,
+            intervals: Intervals::new(keep_every_us),
             retry_us: 0,
             news: Vec::new(),
         }
@@ -128,7 +141,7 @@ impl<'m, D: Disk> Keeper<'m, D> {
     pub fn next_us(&self) -> u64 {
         let retry_us = if self.retry_us == 0 { u64::MAX } else { self.retry_us };
         let budget_us = if self.starved { self.budget.next_us() } else { u64::MAX };
-        self.states_us.min(retry_us).min(budget_us)
+        self.intervals.next_us().min(retry_us).min(budget_us)
     }
 
     /// Returns the store, for its counters and its card.
@@ -146,10 +159,7 @@ impl<'m, D: Disk> Keeper<'m, D> {
         now_us: u64,
     ) {
         self.note_changes(device, memory);
-        if now_us >= self.states_us {
-            self.states_us = now_us.saturating_add(self.keep_every_us);
-            (0..MAX_MODULES as u8).for_each(|module| self.note_state(device, module));
-        }
+        (0..MAX_MODULES as u8).for_each(|module| self.note_state(device, module, now_us));
         if self.job.is_some() {
             return;
         }
@@ -252,12 +262,23 @@ impl<'m, D: Disk> Keeper<'m, D> {
         }
     }
 
-    fn note_state<R: Ram, B: Board, T: Trust>(&mut self, device: &Device<R, B, T>, module: u8) {
+    fn note_state<R: Ram, B: Board, T: Trust>(&mut self, device: &Device<R, B, T>, module: u8, now_us: u64) {
+        let persist = device.persist(module);
+        let due = self.intervals.is_due(module, persist, now_us);
+        // What an earlier version has left does not wait for an interval.
+        if !due && persist != Persist::Never {
+            return;
+        }
         // The state of an image on trial would not fit the one that a restart brings.
-        let good = device.stored(module).is_some_and(|stored| !stored.on_trial);
-        let now = state_digest(device, module).filter(|_| good);
+        if device.stored(module).is_none_or(|stored| stored.on_trial) {
+            return;
+        }
+        let now = match persist {
+            Persist::Never => Some(Known::Nothing),
+            _ => state_digest(device, module).map(Known::State),
+        };
         let Some(known) = self.states.get_mut(usize::from(module)) else { return };
-        if now.is_some() && now != *known {
+        if let Some(now) = now.filter(|now| now != known) {
             *known = now;
             self.items.change((Thing::State, module));
         }
@@ -266,11 +287,33 @@ impl<'m, D: Disk> Keeper<'m, D> {
     fn give_state<R: Ram, B: Board, T: Trust>(&mut self, device: &Device<R, B, T>, module: u8, now_us: u64) {
         let place = (Thing::State, module);
         let good = device.stored(module).is_some_and(|stored| !stored.on_trial);
-        if !good || !self.is_due(place) || !self.may_write(place, now_us) {
+        if !good || !self.is_due(place) {
             return;
         }
-        let mut end = 0;
-        let Some(layout) = device.kept(module, &mut |row| end = self.put(end, row)) else { return };
+        // Another image may count as good than when the change was noted.
+        let never = device.persist(module) == Persist::Never;
+        let keeps = !never && device.kept(module, &mut |_| ()).is_some();
+        let Some(known) = self.states.get_mut(usize::from(module)) else { return };
+        if never {
+            *known = Known::Nothing;
+        } else if !keeps || *known == Known::Nothing {
+            *known = Known::Unknown;
+        }
+        if !never && !keeps {
+            if self.items.give_up(place) {
+                self.note(place, None);
+            }
+            return;
+        }
+        if !self.may_write(place, now_us) {
+            return;
+        }
+        // Layout 0, an empty record, stands in front of what an earlier version has left: no start takes that
+        // any more.
+        let (mut end, mut layout) = (0, 0);
+        if keeps {
+            layout = device.kept(module, &mut |row| end = self.put(end, row)).unwrap_or_default();
+        }
         self.give(xmap_store::Place::state(module), &layout.to_le_bytes(), end, place, now_us);
     }
 
@@ -400,7 +443,7 @@ impl<'m, D: Disk> Keeper<'m, D> {
     ) {
         // The end is one more write for each module, whatever was written before.
         (self.budget, self.starved) = (Budget::default(), false);
-        self.states_us = 0;
+        self.intervals.hurry();
         self.hurry(u16::MAX);
         self.started.hurry();
         loop {

@@ -3,7 +3,8 @@
 use heapless::Vec;
 use tiny_mapper::{LoadError, Port, Store, Suspended};
 use xmap_image::{
-    Event, FaultPolicy, HASH_WORD, HASH_WORDS, Image, Keep, MAX_EVENTS, VerifiedImage, VerifyError, Word,
+    Event, FaultPolicy, HASH_WORD, HASH_WORDS, Image, Keep, MAX_EVENTS, Persist, VerifiedImage, VerifyError,
+    Word,
 };
 use xmap_link::Life;
 use xmap_trust::{Limit, Origin};
@@ -313,7 +314,7 @@ impl<R: Ram> Slot<R> {
     }
 
     /// Puts what an image of this layout has kept into its places; nothing where the layout is another one,
-    /// or bytes are missing.
+    /// bytes are missing, or the image begins with its own values after each restart.
     pub(crate) fn restore(&mut self, layout: u32, mut bytes: &[u8]) -> bool {
         let policy = &self.declared.policy;
         let wanted = policy.keep.iter().map(|row| match *row {
@@ -321,6 +322,9 @@ impl<R: Ram> Slot<R> {
             Keep::Memory { bytes, .. } => bytes as usize,
         });
         if policy.layout == 0 || policy.layout != layout || wanted.sum::<usize>() != bytes.len() {
+            return false;
+        }
+        if policy.persist == Persist::Never {
             return false;
         }
         for row in &policy.keep {

@@ -116,8 +116,8 @@ pub struct Config {
     pub panel_named: bool,
     /// The folder of the persistent slots; `None` keeps nothing.
     pub state: Option<PathBuf>,
-    /// The least seconds between two writes of kept state that changed; 0 writes it only when the service
-    /// stops.
+    /// The least seconds between two writes of kept state that changed, where its image does not say it; 0
+    /// writes only when the service stops, whatever images say.
     pub keep_every_s: u32,
     /// Priority under `SCHED_FIFO`, 1 to 99; 0 asks for none.
     pub realtime_priority: u8,

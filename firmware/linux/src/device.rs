@@ -2,6 +2,7 @@
 
 use xmap_boards::BoardId;
 use xmap_device::{Device, Identity, Recorder, Rehearsal, Stored};
+use xmap_image::Persist;
 use xmap_link::{Boot, KeepFault, KeepStatus, Thing, features};
 
 use crate::board::{LinuxBoard, Sight};
@@ -41,6 +42,10 @@ impl Source for LinuxDevice {
 
     fn kept(&self, module: u8, each: &mut dyn FnMut(&[u8])) -> Option<u32> {
         self.kept(module, each)
+    }
+
+    fn persist(&self, module: u8) -> Persist {
+        self.persist(module)
     }
 
     fn note_kept(&mut self, module: u8, thing: Thing, fault: Option<KeepFault>) {

@@ -157,6 +157,31 @@ fn state_of_another_layout_is_left_alone() {
     assert_eq!(device.host().count(), 42, "its own");
 }
 
+/// Version 1 keeps its state over a restart, 2 does not, 3 does again.
+#[test]
+fn a_restart_brings_no_state_where_the_manifest_says_so() {
+    let of = |version: u32, restart: bool| {
+        let manifest = format!(
+            "module = {{ name = \"hall\", board = \"rpi4b\", wasm = \"hall.wasm\", version = {version} }}\n\
+             [exports]\ncount = {{ results = [\"u32\"] }}\n[keep]\nglobals = [\"presses\"]\nrestart = {restart}\n\
+             [policy]\nconfirm_ms = 0\n"
+        );
+        let wat = r#"(module (global $presses (mut i32) (i32.const 40)) (export "presses" (global $presses))
+            (func (export "count") (result i32) (global.set $presses (i32.add (global.get $presses) (i32.const 1)))
+                (global.get $presses)))"#;
+        common::build(&manifest, wat)
+    };
+    let mut device = Device::new(&of(1, true));
+    let mut found = Vec::new();
+    for panel in [of(1, true), of(1, true), of(2, false), of(2, false), of(3, true), of(3, true)] {
+        fs::write(device.path("panel.xmap"), panel).unwrap();
+        device.start();
+        found.push(device.host().count());
+        device.stop();
+    }
+    assert_eq!(found, [41, 42, 41, 41, 41, 42]);
+}
+
 #[test]
 fn state_that_does_not_change_is_not_written_and_a_swap_takes_few_writes() {
     let mut device = Device::new(&panel(1, AT_ONCE));

@@ -70,7 +70,8 @@ pub fn touch_bytes(bytes: &[u8]) {
 /// Microseconds between two feedings of the watchdog while nothing else happens.
 const FEED_US: u64 = 1_000_000;
 
-/// Microseconds between two writes of retained state that changes, at least: as the service under Linux.
+/// Microseconds between two writes of retained state that changes, at least, where an image does not say it:
+/// as the service under Linux.
 const KEEP_EVERY_US: u64 = 300_000_000;
 
 /// The device program on this board.

@@ -120,6 +120,14 @@ impl Items {
         item.fault.take().is_some()
     }
 
+    /// Notes that there is nothing any more that could be written of a thing; returns whether it had a fault
+    /// until now.
+    pub fn give_up(&mut self, place: Place) -> bool {
+        let item = self.at_mut(place);
+        item.kept = item.changed;
+        item.fault.take().is_some()
+    }
+
     /// Notes why a thing is not on the disk; returns whether it had another reason until now, or none.
     pub fn note_fault(&mut self, place: Place, fault: KeepFault) -> bool {
         self.at_mut(place).fault.replace(fault) != Some(fault)
@@ -195,6 +203,19 @@ mod tests {
         assert!(item.is_due(false), "a new change is tried at once");
         (item.kept, item.fault) = (7, None);
         assert_eq!((item.fate(5), item.fate(7)), (Fate::Kept, Fate::Kept));
+    }
+
+    #[test]
+    fn what_is_given_up_is_missed_by_nobody() {
+        let mut items = Items::default();
+        let place = (Thing::State, 2);
+        items.change(place);
+        assert!(!items.give_up(place), "it had no fault");
+        items.change(place);
+        items.note_fault(place, KeepFault::Budget);
+        assert!(items.give_up(place));
+        assert_eq!((items.missing(), items.fate(place.0.bit(2), 2)), (0, Fate::Kept));
+        assert!(!items.at(place).is_due(true));
     }
 
     #[test]

@@ -1,10 +1,11 @@
 //! What a device mounts at boot: the images of its store, each with the state that its module kept.
 
 use heapless::Vec;
+use xmap_image::Persist;
 use xmap_link::limits::MAX_MODULES;
-use xmap_store::{Disk, Record, Store};
+use xmap_store::{Disk, Header, Record, Store};
 
-use super::{Keeper, halves, newest_with, state_digest};
+use super::{Keeper, Known, halves, newest_with, state_digest};
 use crate::{Board, Device, Failure, ImageHash, Kept, Ram, Trust};
 
 /// What a target does while images are mounted.
@@ -95,9 +96,14 @@ impl<D: Disk> Keeper<'_, D> {
             let newest = newest.and_then(|record| self.store.describe(&record).ok());
             let in_store = newest.zip(hash).is_some_and(|(header, hash)| header.meta().starts_with(&hash));
             self.images.mounted(module, hash, in_store);
-            *state = state_digest(device, module);
+            let persist = device.persist(module);
+            *state = match persist {
+                Persist::Never if has_state(&mut self.store, module) => Known::Unknown,
+                Persist::Never => Known::Nothing,
+                _ => state_digest(device, module).map_or(Known::Unknown, Known::State),
+            };
+            self.intervals.begin(module, persist, now_us);
         }
-        self.states_us = now_us.saturating_add(self.keep_every_us);
     }
 }
 
@@ -127,10 +133,21 @@ pub fn install_counted<R: Ram, B: Board, T: Trust>(
     }
 }
 
-/// Returns what the newest image of a module kept.
+/// Returns what the newest image of a module kept; `None` where it keeps nothing over a restart.
 fn kept_state<'b, D: Disk>(store: &mut Store<D>, module: u8, into: &'b mut [u8]) -> Option<Kept<'b>> {
     let (header, bytes) = newest_with(store, xmap_store::Place::state(module), into)?;
-    Some(Kept { layout: u32::from_le_bytes(header.meta().try_into().ok()?), bytes })
+    Some(Kept { layout: layout_of(&header)?, bytes })
+}
+
+/// Returns whether a store has a state of a module that a start could take.
+fn has_state<D: Disk>(store: &mut Store<D>, module: u8) -> bool {
+    let newest = store.records(xmap_store::Place::state(module)).next();
+    newest.is_some_and(|record| store.describe(&record).is_ok_and(|header| layout_of(&header).is_some()))
+}
+
+/// Returns the layout of a state; `None` where the record is empty.
+fn layout_of(header: &Header) -> Option<u32> {
+    Some(u32::from_le_bytes(header.meta().try_into().ok()?)).filter(|layout| *layout != 0)
 }
 
 fn text(bytes: &[u8]) -> &str {

@@ -23,8 +23,9 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
 use std::sync::Arc;
 
-use xmap_device::{Budget, Images, Items, Place, places};
+use xmap_device::{Budget, Images, Intervals, Items, Place, places};
 pub use xmap_device::{Fate, PAUSE_US};
+use xmap_image::Persist;
 use xmap_link::limits::MAX_MODULES;
 use xmap_link::{KeepFault, Thing};
 
@@ -52,7 +53,7 @@ const EFBIG: u16 = 27;
 pub struct Kept {
     /// For each module its newest image, and the one before.
     pub images: [[Option<ImageRecord>; 2]; MAX_MODULES],
-    /// For each module its state.
+    /// For each module its state; none where it keeps nothing over a restart.
     pub states: [Option<StateRecord>; MAX_MODULES],
 }
 
@@ -73,14 +74,13 @@ pub struct Keeper {
     items: Items,
     jobs: VecDeque<Job>,
     images: Images,
-    /// The state of each module that was given to the writer last.
+    /// The state of each module that was given to the writer last; `None` where that is not known.
     states: [Option<StateRecord>; MAX_MODULES],
     /// The changes of policy and versions that were seen.
     seen: (u64, u64),
     budget: Budget,
-    keep_every_us: u64,
-    /// When states are looked at next.
-    states_us: u64,
+    /// When states are looked at.
+    intervals: Intervals,
     /// When failed writes are tried again; 0 where none failed.
     retry_us: u64,
     /// Writes wait for the budget.
@@ -90,8 +90,8 @@ pub struct Keeper {
 }
 
 impl Keeper {
-    /// Opens the folder and reads what it has. `keep_every_s` is how often changed state is written at most;
-    /// 0 is at the end only.
+    /// Opens the folder and reads what it has. `keep_every_s` is how often changed state is written at most
+    /// where an image does not say it; 0 is at the end only, whatever images say.
     ///
     /// # Errors
     /// Those of [`Folder::open`].
@@ -126,9 +126,11 @@ impl Keeper {
             [newest, images.flatten().next()]
         });
         let states = std::array::from_fn(|module| {
-            load(state_name(module as u8)).records.into_iter().find_map(StateRecord::decode)
+            let newest = load(state_name(module as u8)).records.into_iter().find_map(StateRecord::decode);
+            newest.filter(|state| *state != StateRecord::default())
         });
         let trust = load("trust".into()).records.into_iter().find_map(|kept| TrustRecord::decode(&kept));
+        let keep_every_us = if keep_every_s == 0 { u64::MAX } else { u64::from(keep_every_s) * 1_000_000 };
         let keeper = Self {
             writer: Writer::start(disk, pairs)?,
             memory: DiskMemory::new(trust.unwrap_or_default()),
@@ -138,8 +140,7 @@ impl Keeper {
             states: Default::default(),
             seen: (0, 0),
             budget: Budget::default(),
-            keep_every_us: if keep_every_s == 0 { u64::MAX } else { u64::from(keep_every_s) * 1_000_000 },
-            states_us: 0,
+            intervals: Intervals::new(keep_every_us),
             retry_us: 0,
             starved: false,
             news: Vec::new(),
@@ -159,9 +160,13 @@ impl Keeper {
             let hash = device.stored(module as u8).map(|stored| stored.hash);
             let newest = kept.images[module][0].as_ref().and_then(|image| hash_of(&image.bytes));
             self.images.mounted(module as u8, hash, newest.is_some() && newest == hash);
-            self.states[module] = state(device, module as u8).ok().flatten();
+            let persist = device.persist(module as u8);
+            self.states[module] = match persist {
+                Persist::Never => kept.states[module].is_none().then(StateRecord::default),
+                _ => state(device, module as u8).ok().flatten(),
+            };
+            self.intervals.begin(module as u8, persist, now_us);
         }
-        self.states_us = now_us.saturating_add(self.keep_every_us);
     }
 
     /// The number of the latest change of what counts as good.
@@ -195,10 +200,7 @@ impl Keeper {
         for module in 0..MAX_MODULES as u8 {
             self.give_image(device, module, again, now_us);
         }
-        if now_us >= self.states_us {
-            self.states_us = now_us.saturating_add(self.keep_every_us);
-            (0..MAX_MODULES as u8).for_each(|module| self.note_state(device, module));
-        }
+        (0..MAX_MODULES as u8).for_each(|module| self.note_state(device, module, now_us));
         for module in 0..MAX_MODULES as u8 {
             self.give_state(module, again, now_us);
         }
@@ -259,11 +261,28 @@ impl Keeper {
         self.give(module.into(), record.encode(), &[place], None);
     }
 
-    fn note_state(&mut self, device: &impl Source, module: u8) {
+    fn note_state(&mut self, device: &impl Source, module: u8, now_us: u64) {
+        let persist = device.persist(module);
+        let due = self.intervals.is_due(module, persist, now_us);
+        // What an earlier version has left does not wait for an interval.
+        if !due && persist != Persist::Never {
+            return;
+        }
         // The state of an image on trial would not fit the one that a restart brings.
-        let good = device.stored(module).is_some_and(|stored| !stored.on_trial);
+        if device.stored(module).is_none_or(|stored| stored.on_trial) {
+            return;
+        }
         let known = &mut self.states[usize::from(module)];
-        if !good || known.as_ref().is_some_and(|known| is_same(device, module, known)) {
+        if persist == Persist::Never {
+            // An empty record in front of what an earlier version has left: no start takes that any more.
+            let nothing = Some(StateRecord::default());
+            if *known != nothing {
+                *known = nothing;
+                self.items.change((Thing::State, module));
+            }
+            return;
+        }
+        if known.as_ref().is_some_and(|known| is_same(device, module, known)) {
             return;
         }
         match state(device, module) {
@@ -333,7 +352,7 @@ impl Keeper {
         }
         let retry_us = if self.retry_us == 0 { u64::MAX } else { self.retry_us };
         let budget_us = if self.starved { self.budget.next_us() } else { u64::MAX };
-        self.states_us.min(retry_us).min(budget_us)
+        self.intervals.next_us().min(retry_us).min(budget_us)
     }
 
     fn note(&mut self, Ended { ticket, error }: Ended, now_us: u64) {
@@ -381,7 +400,7 @@ impl Keeper {
     pub fn finish(mut self, device: &impl Source, now_us: u64) -> bool {
         // The end is one more write for each module, whatever was written before.
         (self.budget, self.starved) = (Budget::default(), false);
-        self.states_us = 0;
+        self.intervals.hurry();
         self.hurry(u16::MAX);
         self.look(device, now_us);
         // Versions follow their images, and what has changed since a write began is written behind it. A

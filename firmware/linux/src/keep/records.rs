@@ -70,10 +70,11 @@ impl ImageRecord {
     }
 }
 
-/// The state that an image kept.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The state that an image kept. The default is that of one that keeps nothing over a restart: no start takes
+/// it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StateRecord {
-    /// Its layout (docs/manifest.md).
+    /// Its layout (docs/manifest.md); 0 where nothing is kept.
     pub layout: u32,
     /// Its bytes.
     pub bytes: Arc<Vec<u8>>,
@@ -140,6 +141,8 @@ mod tests {
         assert_eq!(ImageRecord::decode(image.clone().encode().slices().concat()), Some(image));
         let state = StateRecord { layout: 0xdead_beef, bytes: vec![9; 8].into() };
         assert_eq!(StateRecord::decode(state.encode().slices().concat()), Some(state));
+        let nothing = StateRecord::default();
+        assert_eq!(StateRecord::decode(nothing.encode().slices().concat()), Some(nothing));
         let mut trust = TrustRecord::default();
         assert_eq!(TrustRecord::decode(&trust.encode().body), Some(trust.clone()));
         trust.highest.insert("hall \"1\"".into(), u32::MAX);

@@ -84,9 +84,15 @@ const VERSIONS: u32 = 24;
 static IMAGES: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| (0..=VERSIONS).map(image).collect());
 
 fn image(version: u32) -> Vec<u8> {
+    named("hall", version, "")
+}
+
+/// An image of a module with this name, and with this behind what it keeps.
+fn named(name: &str, version: u32, keep: &str) -> Vec<u8> {
     let manifest = format!(
-        "module = {{ name = \"hall\", board = \"rpi4b\", wasm = \"hall.wasm\", version = {version} }}\n\
-         [exports]\nadd = {{}}\n[keep]\nglobals = [\"count\"]\n[policy]\nconfirm_ms = 0\n"
+        "module = {{ name = \"{name}\", namespace = \"{name}\", board = \"rpi4b\", wasm = \"x.wasm\", \
+         version = {version} }}\n[exports]\nadd = {{}}\n[keep]\nglobals = [\"count\"]\n{keep}\n\
+         [policy]\nconfirm_ms = 0\n"
     );
     let wat = r#"(module (global $count (mut i32) (i32.const 0)) (export "count" (global $count))
         (func (export "add") (global.set $count (i32.add (global.get $count) (i32.const 1)))))"#;
@@ -133,8 +139,13 @@ struct Bench<'d> {
 
 impl<'d> Bench<'d> {
     fn start(board: &'d mut Board, disk: &Shared) -> Self {
+        Self::configured(board, disk, 1)
+    }
+
+    /// A start where states are written every so many seconds.
+    fn configured(board: &'d mut Board, disk: &Shared, keep_every_s: u32) -> Self {
         let device = &mut *board.device;
-        let (mut keeper, kept) = Keeper::with(disk.plug(), 1, |_| ()).unwrap();
+        let (mut keeper, kept) = Keeper::with(disk.plug(), keep_every_s, |_| ()).unwrap();
         match kept.images[0].iter().flatten().next() {
             Some(image) => device.install_from(0, &image.bytes, &image.origin).unwrap(),
             None => device.install_from(0, &IMAGES[0], "file").unwrap(),
@@ -407,4 +418,146 @@ fn the_end_writes_what_is_left_and_says_what_it_could_not_in_a_thread() {
         let after = Bench::start(&mut board, &disk);
         assert_eq!((after.version(), after.highest()), if fails { (0, 0) } else { (3, 3) });
     }
+}
+
+const SECOND: u64 = 1_000_000;
+
+impl Bench<'_> {
+    /// Installs an image of a module, and waits until it is on the disk.
+    fn install(&mut self, module: u8, image: &[u8]) {
+        self.device.install_from(module, image, "unix").unwrap();
+        let image = Thing::Image.bit(module);
+        let upto = self.ask(image);
+        assert_eq!(self.fate(image, upto), Fate::Kept);
+    }
+
+    /// Time passes, in which the module `name` counts, and what is due is written.
+    fn count(&mut self, us: u64, name: &str) {
+        let add = self.device.find(&format!("{name}.add")).unwrap();
+        self.device.call(add, &[], &mut []).unwrap();
+        self.now_us += us;
+        self.settle();
+    }
+
+    /// Waits until what is due is written.
+    fn settle(&mut self) {
+        let upto = self.ask(0);
+        let states = Thing::State.bit(0) | Thing::State.bit(1);
+        assert_eq!(self.fate(states, upto), Fate::Kept);
+    }
+}
+
+/// The count that a record has.
+fn counted(state: Option<&StateRecord>) -> Option<u64> {
+    state.map(|state| u64::from_le_bytes(state.bytes[..].try_into().unwrap()))
+}
+
+#[test]
+fn each_module_is_written_as_often_as_its_image_says() {
+    deep(each_module_is_written_as_often_as_its_image_says_in_a_thread);
+}
+
+fn each_module_is_written_as_often_as_its_image_says_in_a_thread() {
+    let mut board = Board::new();
+    let disk = Shared::default();
+    let mut bench = Bench::start(&mut board, &disk);
+    bench.install(0, &named("hall", 1, ""));
+    bench.install(1, &named("pump", 1, "every = \"60s\""));
+    let before = disk.lock().0.syncs;
+    for _ in 0..31 {
+        bench.count(0, "hall");
+        bench.count(4 * SECOND, "pump");
+    }
+    // After 124 s, each with a sync of the file and one of the folder.
+    assert_eq!(disk.lock().0.syncs - before, 2 * (31 + 2));
+    disk.cut(Left::all().next().unwrap());
+    let kept = Bench::start(&mut board, &disk).kept;
+    assert_eq!([0, 1].map(|module| counted(kept.states[module].as_ref())), [Some(31), Some(30)]);
+}
+
+/// `keep_every_s = 0` is the owner's last word, whatever an image says.
+#[test]
+fn where_only_the_end_writes_an_image_has_no_interval() {
+    deep(where_only_the_end_writes_an_image_has_no_interval_in_a_thread);
+}
+
+fn where_only_the_end_writes_an_image_has_no_interval_in_a_thread() {
+    let mut board = Board::new();
+    let disk = Shared::default();
+    let mut bench = Bench::configured(&mut board, &disk, 0);
+    bench.install(0, &named("hall", 1, "every = \"60s\""));
+    let before = disk.lock().0.syncs;
+    for _ in 0..3 {
+        bench.count(86_400 * SECOND, "hall");
+    }
+    assert_eq!(disk.lock().0.syncs, before);
+    assert_eq!(bench.keeper.settle(bench.now_us), u64::MAX, "nothing is to be looked at");
+    let Bench { device, keeper, now_us, .. } = bench;
+    assert!(keeper.finish(device, now_us));
+    assert_eq!(counted(Bench::start(&mut board, &disk).kept.states[0].as_ref()), Some(3));
+}
+
+/// Version 2 keeps over a restart, 3 does not, 4 does again.
+#[test]
+fn a_version_without_a_restart_ends_the_state_of_the_one_before() {
+    deep(a_version_without_a_restart_ends_the_state_of_the_one_before_in_a_thread);
+}
+
+fn a_version_without_a_restart_ends_the_state_of_the_one_before_in_a_thread() {
+    let mut board = Board::new();
+    let disk = Shared::default();
+    let mut bench = Bench::start(&mut board, &disk);
+    bench.install(0, &named("hall", 2, ""));
+    bench.count(SECOND, "hall");
+    let begun = disk.lock().0.syncs;
+    bench.install(0, &named("hall", 3, "restart = false"));
+    bench.settle();
+    assert_eq!(disk.lock().0.syncs - begun, 4, "the image, and an empty record, whatever the interval");
+    for _ in 0..3 {
+        bench.count(SECOND, "hall");
+    }
+    assert_eq!(disk.lock().0.syncs - begun, 4, "its own state is not written");
+    let Bench { device, keeper, now_us, .. } = bench;
+    assert!(keeper.finish(device, now_us));
+    assert_eq!(disk.lock().0.syncs - begun, 4, "not at the end either");
+    disk.cut(Left::all().next().unwrap());
+
+    let mut bench = Bench::start(&mut board, &disk);
+    assert_eq!((bench.version(), bench.kept.states[0].as_ref()), (3, None));
+    bench.count(SECOND, "hall");
+    assert_eq!(disk.lock().0.syncs - begun, 4, "the empty record is there");
+    bench.install(0, &named("hall", 4, ""));
+    bench.now_us += SECOND;
+    bench.settle();
+    disk.cut(Left::all().next().unwrap());
+    // The swap has carried all of it over: 1 with version 2, 4 with version 3.
+    assert_eq!(counted(Bench::start(&mut board, &disk).kept.states[0].as_ref()), Some(5));
+}
+
+/// The power goes between the image and the empty record.
+#[test]
+fn what_a_cut_has_left_of_the_version_before_is_ended_by_the_next_start() {
+    deep(what_a_cut_has_left_of_the_version_before_is_ended_by_the_next_start_in_a_thread);
+}
+
+fn what_a_cut_has_left_of_the_version_before_is_ended_by_the_next_start_in_a_thread() {
+    let mut board = Board::new();
+    let disk = Shared::default();
+    let mut bench = Bench::start(&mut board, &disk);
+    bench.install(0, &named("hall", 2, ""));
+    bench.count(SECOND, "hall");
+    bench.device.install_from(0, &named("hall", 3, "restart = false"), "unix").unwrap();
+    bench.ask(IMAGE);
+    // The writer takes the image first; whether it came to the record behind it, nobody knows.
+    let start = Instant::now();
+    while bench.keeper.fate(Thing::Image.bit(0), bench.keeper.latest()) != Fate::Kept {
+        assert!(start.elapsed() < Duration::from_secs(60), "it never ends");
+        bench.keeper.settle(bench.now_us);
+    }
+    disk.cut(Left::all().next().unwrap());
+    let mut bench = Bench::start(&mut board, &disk);
+    assert_eq!(bench.version(), 3);
+    bench.settle();
+    disk.cut(Left::all().next().unwrap());
+    assert_eq!(Bench::start(&mut board, &disk).kept.states[0], None);
 }

@@ -245,7 +245,10 @@ fn said(header: &Header) -> String {
         }
         Kind::State => meta.try_into().map_or_else(
             |_| "a layout that is none".into(),
-            |layout| format!("layout {:08x}", u32::from_le_bytes(layout)),
+            |layout| match u32::from_le_bytes(layout) {
+                0 => "empty: the image keeps nothing over a restart".into(),
+                layout => format!("layout {layout:08x}"),
+            },
         ),
         Kind::Versions | Kind::Policy | Kind::Starts => String::new(),
     }
