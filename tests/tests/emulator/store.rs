@@ -45,6 +45,11 @@ fn card() -> (TempDir, std::path::PathBuf) {
 
 /// A lamp, presses that are kept, and a version. A host says what is good.
 pub(crate) fn image(version: u32) -> OwnedImage {
+    keeps(version, "")
+}
+
+/// The same with this behind what is kept.
+fn keeps(version: u32, keep: &str) -> OwnedImage {
     let wat = format!(
         r#"(module
   (import "gpio" "set" (func $set (param i32 i32)))
@@ -57,7 +62,7 @@ pub(crate) fn image(version: u32) -> OwnedImage {
     let toml = format!(
         "[module]\nname = 'hall'\nboard = 'rpi4b'\nwasm = 'hall.wat'\nversion = {version}\n[pins]\n17 = {{ name = 'lamp', \
          mode = 'out', safe = 'low' }}\n[exports]\nlamp_on = {{}}\npress = {{}}\npresses = {{}}\nversion = {{}}\n[keep]\n\
-         globals = ['presses']\n[policy]\nconfirm = 'host'\nconfirm_ms = 600000\n"
+         globals = ['presses']\n{keep}\n[policy]\nconfirm = 'host'\nconfirm_ms = 600000\n"
     );
     built(&wat, &toml)
 }
@@ -122,12 +127,43 @@ fn state_lasts_over_an_orderly_restart() {
     for _ in 0..3 {
         call(&mut board.client, "press");
     }
-    // The emulator ends with it, once what has changed was written.
-    board.client.reset(None).unwrap();
-    until("the restart", || board.client.status().is_err());
-    drop(board);
+    restart(board);
     let mut board = start(&card, "");
     assert_eq!(call(&mut board.client, "presses"), 3);
+}
+
+/// Restarts in order: the emulator ends with it, once what has changed was written.
+fn restart(mut board: Board) {
+    board.client.reset(None).unwrap();
+    until("the restart", || board.client.status().is_err());
+}
+
+/// Version 2 keeps its state over swaps alone, 3 over a restart again, at an interval of its own.
+#[test]
+fn a_restart_brings_the_state_of_a_version_that_says_so() {
+    let (_folder, card) = card();
+    let mut board = start(&card, "");
+    for _ in 0..3 {
+        call(&mut board.client, "press");
+    }
+    restart(board);
+    let mut board = start(&card, "");
+    assert_eq!(call(&mut board.client, "presses"), 3, "version 1 says nothing");
+    swap(&mut board.client, &keeps(2, "restart = false"));
+    board.client.confirm(0).unwrap();
+    call(&mut board.client, "press");
+    assert_eq!(call(&mut board.client, "presses"), 4, "a swap carries it over");
+    restart(board);
+
+    let mut board = start(&card, "");
+    assert_eq!(["version", "presses"].map(|name| call(&mut board.client, name)), [2, 0]);
+    call(&mut board.client, "press");
+    swap(&mut board.client, &keeps(3, "every = '60s'"));
+    board.client.confirm(0).unwrap();
+    call(&mut board.client, "press");
+    restart(board);
+    let mut board = start(&card, "");
+    assert_eq!(["version", "presses"].map(|name| call(&mut board.client, name)), [3, 2]);
 }
 
 /// Returns when a module's first op ran, in microseconds since the reset: each instruction takes one
@@ -164,9 +200,7 @@ fn a_store_delays_the_first_op_by_30_ms_at_most() {
     let mut board = boot_with(Some(panel(1).image().bytes()), "", &card);
     swap(&mut board.client, &panel(2));
     board.client.confirm(0).unwrap();
-    board.client.reset(None).unwrap();
-    until("the restart", || board.client.status().is_err());
-    drop(board);
+    restart(board);
     let full = first_op_us(&panel(1), "", &card);
     println!(
         "first op after {without} us without a store, {empty} us with an empty one, {full} us with an image"

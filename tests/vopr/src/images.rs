@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use xmap_boards::{BoardId, Line, LineSet};
 use xmap_image::{
     Confirm, Entry, Event, EventSource, Export, FaultPolicy, Function, HASH_WORD, Image, ImageBuilder, Keep,
-    OnFault, Op, PinMode, PinRow, Pull, Safe, Ty, Word,
+    OnFault, Op, Persist, PinMode, PinRow, Pull, Safe, Ty, Word,
 };
 use xmap_trust::{MAX_POLICY_BYTES, OpClass, SecretKey, TrustPolicy, TrustedKey, seal, sign_policy};
 
@@ -148,7 +148,7 @@ fn image(module: u8, version: u32, kind: Kind) -> Vec<Word> {
         _ => mount.extend([result(0), ret]),
     }
     code("on_mount", "on_mount".into(), &[Ty::I32], &mount);
-    // A count that outlives swaps and restarts.
+    // A count that outlives swaps and, in most versions, restarts.
     let [get, one, add, put] =
         [Op::GlobalGet.a16(1, 0), Op::Const32.a16(2, 1), Op::Add32.abc(1, 1, 2), Op::GlobalSet.a16(1, 0)];
     let tick = if kind == Kind::Fails { vec![trap, ret] } else { vec![get, one, add, put, ret] };
@@ -164,6 +164,7 @@ fn image(module: u8, version: u32, kind: Kind) -> Vec<Word> {
     let event = Event { export: tick, source: EventSource::Every { every_us: 50_000 } };
     assert!(b.manifest.events.push(event).is_ok());
     let faults = [OnFault::Hold, OnFault::Safe, OnFault::Restart];
+    let persists = [Persist::AsConfigured, Persist::EveryS(60), Persist::Never];
     let (confirm_ms, confirm) = match kind {
         Kind::Trial | Kind::Fails => (3000, Confirm::Host),
         Kind::Settles => (1000, Confirm::Device),
@@ -178,6 +179,7 @@ fn image(module: u8, version: u32, kind: Kind) -> Vec<Word> {
         confirm,
         layout: 1,
         keep: [Keep::Global(0)].into_iter().collect(),
+        persist: persists[version as usize / 2 % 3],
         ..FaultPolicy::default()
     };
     b.build().expect("an image by the book")
