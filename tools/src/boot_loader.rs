@@ -1,9 +1,9 @@
 //! The Raspberry Pi's boot loader, as far as a card with two firmware slots has to do with it.
 //!
-//! The emulator starts what it is handed, and has neither a boot loader nor its flag. This reads a card as the
-//! documentation of *config.txt* says that the boot loader does: `autoboot.txt` on the first partition names
-//! the partition that boots, in its part `[tryboot]` where the flag was set, which a start clears. It owes
-//! nothing to the device's own reading of the card.
+//! The emulator starts what it is handed, and has neither a boot loader nor its flag. This reads a card as
+//! the documentation of *config.txt* says that the boot loader does: `autoboot.txt` on the first partition
+//! names the partition that boots, in its part `[tryboot]` where the flag was set, which a start clears. It
+//! owes nothing to the device's own reading of the card.
 
 use std::convert::Infallible;
 use std::fs;

@@ -92,8 +92,8 @@ impl Partition {
 }
 
 /// Writes a card's file: on each of two boot partitions the boot folder's files and, with `vendor`, those of
-/// the Raspberry Pi's own firmware in a folder (`boot` of its repository), and an empty store behind them. What
-/// `path` had is gone, its store too.
+/// the Raspberry Pi's own firmware in a folder (`boot` of its repository), and an empty store behind them.
+/// What `path` had is gone, its store too.
 ///
 /// # Errors
 ///

@@ -88,7 +88,7 @@ fn hanging() -> Vec<u8> {
     bytes
 }
 
-/// What runs, which of the two counts as good, and the versions in them.
+/// Returns what runs, which of the two counts as good, and the versions in them.
 fn firmwares(status: &FirmwareStatus) -> (u8, u8, [Option<u32>; 2]) {
     let version = |content: &FirmwareContent| match content {
         FirmwareContent::Sealed { version, .. } => Some(*version),

@@ -208,7 +208,7 @@ fn a_store_delays_the_first_op_by_30_ms_at_most() {
     assert!(empty < without + 30_000 && full < without + 30_000, "{without}, {empty}, {full}");
 }
 
-/// How often [`killed_at_any_moment_the_old_or_the_new_image_runs`] kills the emulator: `XMAP_KILLS`, or a few.
+/// Returns how often the next test kills the emulator: `XMAP_KILLS`, or a few times.
 fn kills() -> u64 {
     std::env::var("XMAP_KILLS").ok().and_then(|number| number.parse().ok()).unwrap_or(9)
 }

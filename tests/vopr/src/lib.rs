@@ -1,11 +1,11 @@
 #![forbid(unsafe_code)]
 //! Device, links, hosts and card in one process, under one seed and a simulated clock.
 //!
-//! [`Player::play`] makes a world of a number: bytes on the lines are lost, doubled, flipped and late, the power goes
-//! at any sector of a write, the card refuses sectors or only says that it wrote them, the device crashes
-//! soon after its start, two hosts compete with good, bad, old and unsealed images, policies, calls that trap
-//! and spin. After each turn of the device's main loop the rules of `src/belief.rs` hold. In the end the
-//! faults end, and everything is answered and kept again.
+//! [`Player::play`] makes a world of a number: bytes on the lines are lost, doubled, flipped and late, the
+//! power goes at any sector of a write, the card refuses sectors or only says that it wrote them, the device
+//! crashes soon after its start, two hosts compete with good, bad, old and unsealed images, policies, calls
+//! that trap and spin. After each turn of the device's main loop the rules of `src/belief.rs` hold. In the
+//! end the faults end, and everything is answered and kept again.
 //!
 //! What is real: the device program with its keeper and its store, an owner's policy and seals, the link's
 //! frames and the rules of its exchanges, the simulated board's registers. What is a model: the card, the

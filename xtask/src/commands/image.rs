@@ -13,8 +13,8 @@ use xmap_trust::TrustPolicy;
 pub(crate) struct Arguments {
     /// The panel: an image or a bundle, or a manifest (panel.toml) or a module, which is compiled
     panel: Option<PathBuf>,
-    /// A whole card as a file: the folder as both of its boot partitions, and an empty store behind them. What
-    /// the file had is gone, its store too
+    /// A whole card as a file: the folder as both of its boot partitions, and an empty store behind them.
+    /// What the file had is gone, its store too
     #[arg(long, value_name = "FILE")]
     card: Option<PathBuf>,
     /// The folder with the Raspberry Pi firmware's own files (`boot` of its repository), for the card
