@@ -77,7 +77,9 @@ pub struct Choice {
     pub standing: Standing,
     /// The slot that counts as good.
     pub good: Slot,
-    /// Once `autoboot.txt` is mended, and the good slot is shown to be whole, a reset brings that one.
+    /// `autoboot.txt` is to be written.
+    pub mend: bool,
+    /// Once it is written, and the good slot is shown to be whole, a reset brings that one.
     pub reset: bool,
 }
 
@@ -113,7 +115,7 @@ impl Facts {
             _ => Standing::Beside,
         };
         // On a trial the default is what it was: it is mended, and the trial goes on.
-        Choice { standing, good, reset: mend && standing == Standing::Beside }
+        Choice { standing, good, mend, reset: mend && standing == Standing::Beside }
     }
 
     /// Returns how the trial of the slot that does not count as good ended, where it had one.
