@@ -264,9 +264,7 @@ impl<'m, D: Disk> Keeper<'m, D> {
 
     fn note_state<R: Ram, B: Board, T: Trust>(&mut self, device: &Device<R, B, T>, module: u8, now_us: u64) {
         let persist = device.persist(module);
-        let due = self.intervals.is_due(module, persist, now_us);
-        // What an earlier version has left does not wait for an interval.
-        if !due && persist != Persist::Never {
+        if !self.intervals.is_due(module, persist, now_us) {
             return;
         }
         // The state of an image on trial would not fit the one that a restart brings.

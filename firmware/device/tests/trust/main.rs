@@ -2,6 +2,7 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod kept;
 mod owner;
 mod persist;
 mod policies;

@@ -3,7 +3,9 @@
 use heapless::Vec as Few;
 use xmap_boards::{BoardId, LineSet};
 use xmap_device::{Device, Failure, Memory, Owned, Volatile};
-use xmap_image::{Confirm, EventSource, FaultPolicy as Manifest, Image, Keep, Op, PinMode, Pull, Safe, Ty};
+use xmap_image::{
+    Confirm, EventSource, FaultPolicy as Manifest, Image, Keep, Op, PinMode, Pull, Safe, Ty, Word,
+};
 use xmap_link::{PolicyState, Refusal};
 use xmap_sim::{Heap, SimBoard};
 use xmap_trust::{MAX_POLICY_BYTES, OpClass, SecretKey, TrustPolicy, TrustedKey, seal, sign_policy};
@@ -25,16 +27,14 @@ pub(crate) fn signer() -> SecretKey {
     SecretKey::from_seed(&[1; 32])
 }
 
+/// Adds 1 to the first global.
+pub(crate) fn counts() -> [Word; 5] {
+    [Op::GlobalGet.a16(1, 0), Op::Const32.a16(2, 1), Op::Add32.abc(1, 1, 2), Op::GlobalSet.a16(1, 0), ret()]
+}
+
 /// A lamp that a timer and hosts switch, an output that is safe when it is high, and hooks that drive both:
 /// what runs of it when it goes, shows in the stores.
 pub(crate) fn hall(version: u32) -> Small {
-    let count = [
-        Op::GlobalGet.a16(1, 0),
-        Op::Const32.a16(2, 1),
-        Op::Add32.abc(1, 1, 2),
-        Op::GlobalSet.a16(1, 0),
-        ret(),
-    ];
     let mut small = Small::new()
         .pin(17, "lamp", PinMode::Out, Safe::Low, Pull::None)
         .pin(22, "valve", PinMode::Out, Safe::High, Pull::None)
@@ -43,7 +43,7 @@ pub(crate) fn hall(version: u32) -> Small {
         .code("on_unmount", &[], &[], &[Op::LineToggle.abc(17, 0, 0), ret()])
         .code("export_cleanup", &[Ty::U32], &[], &[Op::LineToggle.abc(17, 0, 0), ret()])
         .code("ticks", &[], &[Ty::U32], &[Op::GlobalGet.a16(1, 0), ret()])
-        .code("tick", &[], &[], &count)
+        .code("tick", &[], &[], &counts())
         .named("hall");
     small.0.globals = vec![0];
     small.0.version = version;
