@@ -27,18 +27,21 @@ const SLOT_BYTES: usize = 2 << 20;
 /// Bytes of a firmware that a slot of a card has room for.
 pub const SLOT_ROOM: usize = SLOT_BYTES - SLOT_TAIL as usize * SECTOR;
 
+/// The types of partitions with a file system, in the table.
+const FAT16: u8 = 0x0e;
+const FAT32: u8 = 0x0c;
+
 /// The partition with `autoboot.txt`, which is the first, as the boot loader looks there. The smallest FAT16.
-const CHOICE: Partition = Partition { kind: 0x0e, first: 2048, sectors: 8192 - 2048, fat: FatType::Fat16 };
+const CHOICE: Partition = Partition { kind: FAT16, first: 2048, sectors: 8192 - 2048 };
 /// The boot partitions, which begin where cards have a block of their own.
 const BOOTS: [Partition; 2] = [boot(CHOICE.end()), boot(boot(CHOICE.end()).end())];
 /// The store's partition.
-const STORE: Partition =
-    Partition { kind: PARTITION_TYPE, first: BOOTS[1].end(), sectors: AREA_SECTORS, fat: FatType::Fat32 };
+const STORE: Partition = Partition { kind: PARTITION_TYPE, first: BOOTS[1].end(), sectors: AREA_SECTORS };
 
 const _: () = assert!(STORE.end() as u64 * SECTOR as u64 <= CARD_BYTES);
 
 const fn boot(first: u32) -> Partition {
-    Partition { kind: 0x0c, first, sectors: (64 << 20) / SECTOR as u32, fat: FatType::Fat32 }
+    Partition { kind: FAT32, first, sectors: (64 << 20) / SECTOR as u32 }
 }
 
 /// The card's number in its table, and the boot partition's in its file system.
@@ -53,8 +56,6 @@ struct Partition {
     kind: u8,
     first: u32,
     sectors: u32,
-    /// Its file system, where it has one.
-    fat: FatType,
 }
 
 impl Partition {
@@ -74,8 +75,9 @@ impl Partition {
 
     /// Makes an empty file system in it.
     fn format<'f>(&self, card: &'f File) -> Result<FileSystem<Boot<'f>>> {
+        let fat = if self.kind == FAT16 { FatType::Fat16 } else { FatType::Fat32 };
         let options = FormatVolumeOptions::new()
-            .fat_type(self.fat)
+            .fat_type(fat)
             .bytes_per_cluster(SECTOR as u32)
             .volume_id(u32::from_le_bytes(SIGNATURE))
             .volume_label(*b"XMAP       ");
@@ -284,7 +286,7 @@ mod tests {
         let mut bytes = Sectors(fs::read(&card).unwrap());
         let table: &[u8; SECTOR] = bytes.0.first_chunk().unwrap();
         assert_eq!(find_partition(table), Some(STORE.first..STORE.end()));
-        assert_eq!((table[446], table[446 + 4]), (BOOT_ACTIVE, 0x0e));
+        assert_eq!((table[446], table[446 + 4]), (BOOT_ACTIVE, FAT16));
         let begins = STORE.first as usize * SECTOR;
         assert_eq!(bytes.0[begins..begins + SECTOR], area_sector());
         let layout = Layout::find(&mut bytes).unwrap();

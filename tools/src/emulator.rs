@@ -177,6 +177,9 @@ impl<'a> Machine<'a> {
             let bus = if chip.contains("bus=") { "" } else { ",bus=i2c-bus.1" };
             qemu.args(["-device", &format!("{chip}{bus}")]);
         }
+        if self.booted.is_some() {
+            qemu.args(["-trace", &format!("enable={QUESTION_EVENT}")]);
+        }
         if self.counting {
             qemu.args(["-icount", "shift=0,sleep=off"]);
         }
@@ -200,8 +203,7 @@ impl<'a> Machine<'a> {
         let wire = Wire::new()?;
         let mut command = self.command(&wire.option()?, device_tree.path());
         let has_chips = !self.chips.is_empty();
-        let asked = self.booted.is_some();
-        let witness = (self.watched || has_chips || asked).then(Witness::new).transpose()?;
+        let witness = (self.watched || has_chips || self.booted.is_some()).then(Witness::new).transpose()?;
         // The last of these options says where the trace goes.
         if has_chips {
             command.args([
@@ -212,9 +214,6 @@ impl<'a> Machine<'a> {
                 "-trace",
                 "enable=i2c_recv",
             ]);
-        }
-        if asked {
-            command.args(["-trace", &format!("enable={QUESTION_EVENT}")]);
         }
         if let Some(witness) = &witness {
             command.args(witness.options(self.watched));
@@ -246,7 +245,7 @@ impl<'a> Machine<'a> {
         let device_tree = self.device_tree()?;
         let mut witness = Witness::new()?;
         let mut command = self.command(serial, device_tree.path());
-        command.args(["-trace", &format!("enable={QUESTION_EVENT}")]).args(witness.options(false));
+        command.args(witness.options(false));
         let status = command.status().with_context(|| format!("cannot run {QEMU}"))?;
         ensure!(status.success(), "{QEMU} ended: {status}");
         Ok(witness.questions()?.contains(&SET_REBOOT_FLAGS))

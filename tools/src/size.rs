@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use object::{Object as _, ObjectSection as _, ObjectSymbol as _, SymbolKind};
 
 use crate::firmware::{self, Built, Program};
@@ -40,29 +40,30 @@ pub fn sizes() -> Result<Sizes> {
     Ok(Sizes { image: image.less(base), mapper: mapper.less(image), integers: integers.less(image) })
 }
 
-/// What the flashed program has for a card: a figure's name, and what the names of its functions have.
-const CARD: [(&str, &[&str]); 4] = [
-    ("size.card_driver", &["xmap_bcm27112sd"]),
-    ("size.card_store", &["xmap_store"]),
-    ("size.card_keeper", &["xmap_device7persist"]),
-    ("size.card_slots", &["xmap_update"]),
+/// What the flashed program has for a card: a figure's name, and what is in the names of its functions.
+const CARD: [(&str, &str); 4] = [
+    ("size.card_driver", "xmap_bcm27112sd"),
+    ("size.card_store", "xmap_store"),
+    ("size.card_keeper", "xmap_device7persist"),
+    ("size.card_slots", "xmap_update"),
 ];
 
 /// Returns the bytes of the flashed program's functions that a card with a store and firmware slots is for.
 /// What the compiler has put into other functions is not among them.
 ///
 /// # Errors
-/// As [`firmware::build`].
+/// As [`firmware::build`], and where there is no function of a name.
 pub fn card() -> Result<Vec<(&'static str, u64)>> {
     let elf = firmware::build(Program::Firmware)?.elf;
     let bytes = fs::read(&elf).with_context(|| elf.display().to_string())?;
     let file = object::File::parse(&*bytes).with_context(|| elf.display().to_string())?;
-    let of = |marks: &[&str]| {
-        let symbols = file.symbols().filter(|symbol| symbol.kind() == SymbolKind::Text);
-        let of = symbols.filter(|s| s.name().is_ok_and(|name| marks.iter().any(|mark| name.contains(mark))));
-        of.map(|symbol| symbol.size()).sum()
+    let bytes_of = |mark| {
+        let functions = file.symbols().filter(|symbol| symbol.kind() == SymbolKind::Text);
+        functions.filter(|f| f.name().is_ok_and(|name| name.contains(mark))).map(|f| f.size()).sum()
     };
-    Ok(CARD.map(|(figure, marks)| (figure, of(marks))).to_vec())
+    let figures = CARD.map(|(figure, mark)| (figure, bytes_of(mark)));
+    ensure!(figures.iter().all(|(_, bytes)| *bytes > 0), "the compiler names functions in another way");
+    Ok(figures.to_vec())
 }
 
 impl Size {
