@@ -41,6 +41,11 @@ pub(crate) struct Owned {
 }
 
 impl Owned {
+    /// Returns whether anything is said of an owner.
+    pub(crate) const fn is_given(&self) -> bool {
+        self.policy.is_some() || self.keys.is_some()
+    }
+
     /// Says which build it is, and gives its owner with the policy.
     pub(crate) fn owner(&self) -> Result<(Owner<'_>, Option<TrustPolicy>)> {
         match &self.keys {

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::net::TcpListener;
 use std::path::PathBuf;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use xmap_tools::boot_loader::BootLoader;
 use xmap_tools::emulator::Machine;
 use xmap_tools::{firmware, panel};
@@ -41,6 +41,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         // The emulator would make no sense of what is wrong with it.
         File::options().read(true).write(true).open(card).with_context(|| card.display().to_string())?;
         if arguments.panel.is_none() {
+            ensure!(
+                !arguments.owner.is_given(),
+                "the card has its firmware with its owner: `cargo xtask image --card` takes --policy and --keys"
+            );
             say(arguments, "Ctrl-C ends it.");
             let Err(error) = BootLoader::new(card).run(&serial);
             return Err(error);
