@@ -2,10 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use xmap_client::{Client, Options, Outcome, PortName};
+use xmap_client::{Client, Options, Outcome};
 use xmap_compiler::compile::compile;
 use xmap_compiler::manifest::Manifest;
 use xmap_link::{Export, Life};
+
+use crate::connect::connect;
 
 /// How long anything here may take on a machine that does much else.
 pub(crate) const LIMIT: Duration = Duration::from_secs(120);
@@ -61,17 +63,10 @@ pub(crate) fn of_the_package() -> Vec<u8> {
 pub(crate) struct Host(pub(crate) Client);
 
 impl Host {
-    /// Connects, and tries again while the service is not there yet.
+    /// Connects, and tries again while the service is not there yet or is busy.
     pub(crate) fn connect(port: &str) -> Self {
-        let name: PortName = port.parse().unwrap();
-        let start = Instant::now();
-        loop {
-            match Client::connect(&name, &Options::default()) {
-                Ok(client) => return Self(client),
-                Err(error) => assert!(start.elapsed() < LIMIT, "{error}"),
-            }
-            std::thread::sleep(Duration::from_millis(100));
-        }
+        let client = connect(&port.parse().unwrap(), &Options::default(), LIMIT);
+        Self(client.unwrap_or_else(|error| panic!("{error}")))
     }
 
     pub(crate) fn call(&mut self, name: &str, args: &[u64]) -> Vec<u64> {

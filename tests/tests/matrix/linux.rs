@@ -6,6 +6,7 @@ use xmap_client::{Client, PortName};
 use xmap_tools::linux::{Guest, GuestFile, Machine, Root};
 use xmap_tools::service;
 
+use crate::connect::connect;
 use crate::device::{self, patient};
 use crate::{Compiled, Run};
 
@@ -64,5 +65,5 @@ fn start(guest: &mut Guest, panel: &str) -> anyhow::Result<Client> {
         Err(error) => return Err(error.context(guest.sh("cat /run/log")?)),
     };
     let name = PortName::Tcp { host: "127.0.0.1".into(), port };
-    Client::connect(&name, &patient()).map_err(|error| anyhow::anyhow!("{error}"))
+    connect(&name, &patient(), LIMIT).map_err(|error| anyhow::anyhow!("{error}"))
 }

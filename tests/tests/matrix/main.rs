@@ -9,6 +9,8 @@
 #[path = "../common/act.rs"]
 mod act;
 mod bare;
+#[path = "../common/connect.rs"]
+mod connect;
 mod device;
 mod linux;
 mod played;
@@ -53,7 +55,7 @@ fn main() -> ExitCode {
         }
     };
     let (mut linux, mut bare) = (on(&panels, linux::play), on(&panels, bare::play));
-    let mut identical = true;
+    let mut different = Vec::new();
     println!("{:<10} simulator, Linux on the emulated Pi 4B, bare metal on the emulated Pi 4B", "panel");
     for compiled in &panels {
         let runs = [
@@ -61,9 +63,11 @@ fn main() -> ExitCode {
             ("linux", linux.next().unwrap_or_else(|| Err("there was no run".into()))),
             ("bare", bare.next().unwrap_or_else(|| Err("there was no run".into()))),
         ];
-        identical &= row(&compiled.panel, &runs);
+        different.extend(row(&compiled.panel, &runs));
     }
-    if identical { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    // Once more at the end, where one looks first.
+    different.iter().for_each(|difference| eprintln!("{difference}"));
+    if different.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// The panels of these names, or all.
@@ -98,8 +102,8 @@ fn on(panels: &[Compiled], play: fn(&[Compiled], &mut dyn FnMut(Run))) -> impl I
     runs.into_iter()
 }
 
-/// Prints a panel's row, and under it each difference. Whether there was none.
-fn row(panel: &Panel, runs: &[(&str, Run); 3]) -> bool {
+/// Prints a panel's row, and under it each difference; gives those with the panel's name.
+fn row(panel: &Panel, runs: &[(&str, Run); 3]) -> Vec<String> {
     let expected = fs::read_to_string(panel.expected_path()).unwrap_or_default();
     let reference = runs[0].1.as_ref().ok();
     let mut differences = Vec::new();
@@ -110,7 +114,7 @@ fn row(panel: &Panel, runs: &[(&str, Run); 3]) -> bool {
             Err(error) => vec![error.clone()],
         };
         verdicts.push(format!("{target} {}", if found.is_empty() { "ok" } else { "DIFFERS" }));
-        differences.extend(found.into_iter().map(|difference| format!("  {target}: {difference}")));
+        differences.extend(found.into_iter().map(|difference| format!("{target}: {difference}")));
     }
     let registers = match reference {
         Some(reference) if differences.is_empty() => {
@@ -121,6 +125,6 @@ fn row(panel: &Panel, runs: &[(&str, Run); 3]) -> bool {
         _ => "NOT identical".into(),
     };
     println!("{:<10} {}, {registers}", panel.name, verdicts.join(" / "));
-    differences.iter().for_each(|difference| println!("{difference}"));
-    differences.is_empty()
+    differences.iter().for_each(|difference| println!("  {difference}"));
+    differences.into_iter().map(|difference| format!("{}: {difference}", panel.name)).collect()
 }
