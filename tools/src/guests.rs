@@ -10,6 +10,8 @@ use crate::{apt, process, root};
 const TARGET: &str = "wasm32-unknown-unknown";
 /// The compiler and the linker of panels in C, in the version of docs/guest.md.
 const PACKAGES: [&str; 2] = ["clang-19", "lld-19"];
+/// The compiler of panels in Zig, from the Python package index.
+const ZIG: &str = "ziglang==0.17.1";
 
 const DOWNLOAD_LIMIT: Duration = Duration::from_secs(180);
 const LOCAL_LIMIT: Duration = Duration::from_secs(30);
@@ -45,7 +47,28 @@ pub fn set_up() -> String {
             }
         }
     };
-    format!("compilers of panels: {rust}, {c}")
+    let zig = match has_zig() {
+        true => "Zig".to_string(),
+        false => {
+            let mut pip = Command::new("python3");
+            pip.args(["-m", "pip", "install", "--quiet", "--no-deps", "--user", ZIG]);
+            // Debian's Python takes packages of its user's only where that is asked for.
+            pip.env("PIP_BREAK_SYSTEM_PACKAGES", "1");
+            match process::run(&mut pip, DOWNLOAD_LIMIT) {
+                Ok(_) if has_zig() => "Zig (ziglang installed)".into(),
+                Ok(_) => left_out("Zig", "ziglang was installed, and is not found"),
+                Err(error) => left_out("Zig", &error.to_string()),
+            }
+        }
+    };
+    format!("compilers of panels: {rust}, {c}, {zig}")
+}
+
+/// Whether the compiler of Zig is found where `[build]` of a manifest finds it.
+fn has_zig() -> bool {
+    let succeeds = |command: &mut Command| command.output().is_ok_and(|output| output.status.success());
+    succeeds(Command::new("zig").arg("version"))
+        || succeeds(Command::new("python3").args(["-m", "ziglang", "version"]))
 }
 
 fn is_there(program: &str) -> bool {
