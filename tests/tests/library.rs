@@ -331,6 +331,72 @@ fn programs_run_once_when_they_are_mounted() {
     assert_eq!(exit.as_deref(), Some("exit 3"));
 }
 
+#[test]
+fn a_program_that_exits_with_0_has_ended_wherever_it_does_so() {
+    let program = |body: &str| {
+        format!(
+            "(module (import \"wasi_snapshot_preview1\" \"proc_exit\" (func $exit (param i32)))
+                (memory 1) (table 2 funcref) (elem (i32.const 0) $seven $quit)
+                (type $number (func (param i32) (result i32)))
+                (global $n (mut i32) (i32.const 0))
+                (func $tick (global.set $n (i32.add (global.get $n) (i32.const 1))))
+                (func $seven (type $number) (i32.const 7))
+                (func $quit (type $number) (call $exit (local.get 0)) (call $tick) (i32.const 3))
+                (func $twice (param i32) (result i32)
+                    (loop $again (drop (call $quit (local.get 0))) (call $tick) (br $again)) (unreachable))
+                (func $deep (param i32) (result i64 i32)
+                    (if (call $twice (local.get 0)) (then (call $tick))) (call $tick)
+                    (i64.const 5) (i32.const 6))
+                (func $tail (param i32) (result i32) (return_call $twice (local.get 0)))
+                (func (export \"_start\") (call $tick) {body} (call $tick))
+                (func (export \"count\") (result i32) (global.get $n))
+                (func (export \"late\") (result i32) (call $quit (i32.const 0))))"
+        )
+    };
+    for body in [
+        "(call $exit (i32.const 0))",
+        "(call $exit (global.get 1))",
+        "(drop (call $quit (i32.const 0)))",
+        "(drop (drop (call $deep (i32.const 0))))",
+        "(drop (call $tail (i32.const 0)))",
+        "(drop (call_indirect (type $number) (i32.const 0) (i32.const 1)))",
+        "(loop $l (drop (call $twice (i32.const 0))) (br $l))",
+    ] {
+        let mut sim =
+            mounted(&program(&body.replace("(global.get 1)", "(i32.sub (global.get $n) (i32.const 1))")));
+        assert_eq!(call(&mut sim, "count"), Ok(1), "{body}: nothing ran behind the exit");
+        // The program is over: an exit has nothing to end.
+        assert!(call(&mut sim, "late").is_err(), "{body}");
+        assert_eq!(call(&mut sim, "count"), Ok(1), "{body}");
+    }
+    // What is called by the table and does not exit goes on; and so does a function with another code.
+    let mut sim = mounted(&program("(drop (call_indirect (type $number) (i32.const 0) (i32.const 0)))"));
+    assert_eq!(call(&mut sim, "count"), Ok(2));
+    for body in ["(call $exit (i32.const 2))", "(drop (drop (call $deep (i32.const 256))))"] {
+        let compiled = build(&program(body));
+        assert!(Sim::from_words(compiled.words).is_err(), "{body}");
+    }
+}
+
+#[test]
+fn a_module_without_memory_ends_as_it_says() {
+    let module = "(module (import \"wasi_snapshot_preview1\" \"proc_exit\" (func $exit (param i32))) MEMORY
+        (func (export \"quit\") (param i32) (call $exit (local.get 0)))
+        (func (export \"fail\") (call $exit (i32.const 33))))";
+    for memory in ["", "(memory 0)", "(memory 0 0)"] {
+        let compiled = build(&module.replace("MEMORY", memory));
+        let exit = compiled.map.functions.iter().flat_map(|f| &f.ops).find_map(|op| op.message.clone());
+        assert_eq!(exit.as_deref(), Some("exit 33"));
+        let mut sim = Sim::from_words(compiled.words).unwrap();
+        for (name, args) in [("fail", vec![]), ("quit", vec![Value::I32(7)])] {
+            let Err(CallError::Trap(trap)) = sim.call(name, &args) else {
+                panic!("{memory} {name}: no trap")
+            };
+            assert_eq!(trap.code.name(), "unreachable", "{memory} {name}");
+        }
+    }
+}
+
 /// A string of AssemblyScript, at 16 bytes and more: its length stands in front.
 fn utf_16(at: usize, text: &str) -> String {
     let bytes: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();

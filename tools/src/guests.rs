@@ -64,7 +64,7 @@ pub fn set_up() -> String {
     format!("compilers of panels: {rust}, {c}, {zig}")
 }
 
-/// Whether the compiler of Zig is found where `[build]` of a manifest finds it.
+/// Returns whether the compiler of Zig is found where `[build]` of a manifest finds it.
 fn has_zig() -> bool {
     let succeeds = |command: &mut Command| command.output().is_ok_and(|output| output.status.success());
     succeeds(Command::new("zig").arg("version"))

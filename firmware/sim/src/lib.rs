@@ -75,3 +75,5 @@ pub use traffic::{Span, Traffic};
 pub use uart::{Carried, ModbusSlave, UartDevice};
 pub use value::{Unfit, Value};
 pub use waveform::{draw, time};
+/// What [`SimError::Mount`] says.
+pub use xmap_device::MountError;

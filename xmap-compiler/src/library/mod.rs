@@ -14,7 +14,9 @@ use text::Wanted;
 
 /// Functions that do not return to their caller, which traps behind them: the place of the trap is the
 /// call's.
-const ENDS: [&str; 4] = ["env.abort", "env._abort_js", "env.exit", "wasi_snapshot_preview1.proc_exit"];
+const ENDS: [&str; 4] = ["env.abort", "env._abort_js", "env.exit", EXIT];
+/// The one of them that ends a program without a trap where the code is 0.
+const EXIT: &str = "wasi_snapshot_preview1.proc_exit";
 
 /// The hook that runs once when a panel is mounted.
 const INITIALIZE: &str = "_initialize";
@@ -56,8 +58,9 @@ pub(crate) fn link<'a>(module: &mut WasmModule<'a>, bytes: &'a [u8]) {
     let library = WasmModule::read("the compiler's library", bytes).expect("the library is valid");
     let joined = module.join(&library, |name| ENDS.contains(&name));
     if let Some(function) = joined("command").filter(|_| command) {
-        let start = module.exports.iter().find(|export| export.name == START);
-        module.program = start.map(|export| export.function);
+        let exited = library.exported_globals.iter().find(|(name, _)| *name == "exited");
+        let flag = exited.map(|(_, index)| module.own_globals() + index);
+        module.exits = flag.map(|flag| module.exits(EXIT, flag));
         module.exports.retain(|export| export.name != START);
         module.exports.push(ExportedFunction { name: INITIALIZE, function });
     }

@@ -32,7 +32,14 @@ pub(super) fn library(wanted: &Wanted<'_>) -> String {
     );
     if wanted.command {
         text += "(import \"guest\" \"_start\" (func $guest_start))\n\
-                 (func (export \"command\") (call $guest_start) (call $flush))\n";
+                 (global $runs (mut i32) (i32.const 0))\n\
+                 (global $exited (export \"exited\") (mut i32) (i32.const 0))\n\
+                 (func (export \"command\")\n\
+                 (global.set $runs (i32.const 1)) (call $guest_start) (global.set $runs (i32.const 0))\n\
+                 (global.set $exited (i32.const 0)) (call $flush))\n\
+                 (func $ended (global.set $exited (global.get $runs)))\n";
+    } else {
+        text += "(func $ended)\n";
     }
     text += "(func (export \"wasi_snapshot_preview1.random_get\") (param i32 i32) (result i32)\n\
              (call $random (local.get 0) (local.get 1)) (i32.const 0))\n";
@@ -56,7 +63,8 @@ pub(super) fn library(wanted: &Wanted<'_>) -> String {
 ///
 /// `$show` lends a message the first bytes of the guest's memory: what stands there is read before and put
 /// back after. In between is one native operation that cannot trap: the text is UTF-8, stands in memory, and
-/// is short enough to take no fuel. Straight code takes none either, so the call ends nowhere in between.
+/// is short enough to take no fuel. Straight code takes none either, so the call ends nowhere in between. A
+/// module without a page of memory has no bytes to lend, and says nothing.
 fn held(text: &mut String) {
     let all = || 0..WORDS;
     let mut add = |line: std::fmt::Arguments<'_>| writeln!(text, "{line}").expect("a string takes all");
@@ -70,6 +78,7 @@ fn held(text: &mut String) {
     add(format_args!("unreachable)\n(func $set_held (param $n i32) (param $v i64) {choose}"));
     all().for_each(|n| add(format_args!("end local.get $v global.set $h{n} return")));
     add(format_args!(")\n(func $show (param $level i32) (param $n i32) (local{})", " i64".repeat(WORDS)));
+    add(format_args!("(if (i32.eqz (memory.size)) (then (return)))"));
     for n in all() {
         add(format_args!("(local.set {} (i64.load offset={} (i32.const 0)))", n + 2, n * 8));
     }

@@ -260,12 +260,13 @@
 ;; A panel has no signals.
 (func (export "wasi_snapshot_preview1.proc_raise") (param i32) (result i32) (i32.const 58))
 
-;; The end of the program: the compiler puts a trap behind the call, or a return where the code is 0 and `_start`
-;; itself calls it.
+;; The end of the program: the compiler puts a trap behind the call, and in front of the trap a return for where
+;; `$ended` has noted that the program ends well.
 (func (export "wasi_snapshot_preview1.proc_exit") (param $code i32)
   (if (local.get $code)
     (then
       (call $begin (i32.const 2))
       (call $ascii (i64.const 0x2074697865)) ;; `exit `
-      (call $number (i64.extend_i32_u (local.get $code)))))
+      (call $number (i64.extend_i32_u (local.get $code))))
+    (else (call $ended)))
   (call $flush))

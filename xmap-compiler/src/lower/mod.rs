@@ -208,6 +208,15 @@ impl Lowering<'_, '_> {
                     self.bulk(&Operator::CallIndirect { type_index, table_index });
                     self.leave_function()?;
                 }
+                Operator::CallIndirect { type_index, .. } => {
+                    self.bulk(&op);
+                    if let Some(exits) = &self.module.exits
+                        && exits.behind_type(self.scope.ty(type_index))
+                        && exits.behind(self.func.index)
+                    {
+                        self.leave_where_set(exits.flag)?;
+                    }
+                }
                 Operator::I32Const { value } => self.push_constant(u64::from(value as u32)),
                 Operator::I64Const { value } => self.push_constant(value as u64),
                 // An i32 stands zero-extended, so this is the same value.
@@ -299,18 +308,33 @@ impl Lowering<'_, '_> {
             let message = ending(self.module, function, &constants);
             self.func.messages.extend(message.map(|message| (self.offset, message)));
         }
-        let code = args.first().copied();
+        // An exit with a code that is known and not 0 is a trap alone.
+        let code = args.first().and_then(|code| self.func.as_constant(*code));
+        let fails = ends && code.is_some_and(|code| code != 0);
         let results = self.inst(kind, args, results);
         self.stack.extend(results);
+        if let (Kind::Call(function), Some(exits)) = (kind, &self.module.exits)
+            && exits.behind(function)
+            && exits.behind(self.func.index)
+            && !fails
+        {
+            self.leave_where_set(exits.flag)?;
+        }
         if ends {
-            if let (Some(code), true) = (code, self.module.program == Some(self.func.index)) {
-                let trap = self.func.block();
-                let leave = self.edge(self.frames.len() as u32 - 1)?;
-                self.branch(code, Edge { to: trap, args: Vec::new() }, leave);
-                self.place(trap);
-            }
             self.terminate(Term::Unreachable);
         }
+        Ok(())
+    }
+
+    /// Returns zeros where a global is set: the program has exited behind a call.
+    fn leave_where_set(&mut self, global: u32) -> Result<(), Exhausted> {
+        self.func.work.spend(1 + self.func.results)?;
+        let zeros: Vec<Value> = (0..self.func.results).map(|_| self.func.constant(0)).collect();
+        let set = self.inst(Kind::GlobalGet(global), Vec::new(), 1)[0];
+        let next = self.func.block();
+        let leave = Edge { to: self.frames[0].end, args: zeros };
+        self.branch(set, leave, Edge { to: next, args: Vec::new() });
+        self.place(next);
         Ok(())
     }
 

@@ -2,6 +2,7 @@
 
 mod abi;
 mod debug;
+mod exits;
 pub(crate) mod foreign;
 mod join;
 mod proposal;
@@ -9,6 +10,7 @@ mod read;
 mod source_map;
 
 pub use debug::{LineTable, is_library};
+pub use exits::Exits;
 pub use foreign::{Foreign, ForeignGlobal};
 pub use join::{Callee, LibraryFunction, Scope};
 pub(crate) use read::mnemonic;

@@ -11,6 +11,7 @@ use xmap_abi::HostFunction;
 
 use super::abi;
 use super::debug::LineTable;
+use super::exits::Exits;
 use super::foreign::{self, Foreign, ForeignGlobal};
 use super::join::{Joined, LibraryFunction};
 use super::proposal::{self, Fault};
@@ -57,8 +58,8 @@ pub struct WasmModule<'a> {
     pub global_names: HashMap<u32, &'a str>,
     /// The names of the custom sections, and what the section `producers` says of the compiler.
     pub(super) origin: foreign::Origin<'a>,
-    /// The `_start` of a program of WASI: an exit with the code 0 is a return from it.
-    pub program: Option<u32>,
+    /// Where a program of WASI may have exited with the code 0, and returns.
+    pub exits: Option<Exits>,
     /// Where the compiler's library stands in it.
     pub(super) joined: Option<Joined<'a>>,
     names: HashMap<u32, &'a str>,
@@ -188,7 +189,7 @@ impl<'a> WasmModule<'a> {
             exported_globals: Vec::new(),
             global_names: HashMap::new(),
             origin: foreign::Origin::default(),
-            program: None,
+            exits: None,
             joined: None,
             names: HashMap::new(),
             export_names: HashMap::new(),
