@@ -226,7 +226,7 @@ const OPS: &[(u8, u16)] = &[
     (0xce, 48), // nearest.f32
     (0xcf, 25), // add.f64
     (0xd0, 24), // sub.f64
-    (0xd1, 28), // mul.f64
+    (0xd1, 25), // mul.f64
     (0xd2, 25), // div.f64
     (0xd3, 37), // min.f64
     (0xd4, 36), // max.f64
@@ -270,7 +270,7 @@ const OPS: &[(u8, u16)] = &[
 const DIRECT: &[(u8, u16)] = &[
     (0xa8, 85), // gpio.set_line
     (0xa9, 82), // gpio.clear_line
-    (0xaa, 585), // gpio.put_line
+    (0xaa, 584), // gpio.put_line
     (0xab, 407), // gpio.toggle_line
     (0xac, 689), // gpio.get_line
     (0xad, 395), // gpio.set_mask
