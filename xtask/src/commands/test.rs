@@ -49,7 +49,7 @@ pub(crate) fn run() -> Result<()> {
     step("a host function that a test build adds", || {
         let added =
             ["--features", "xmapd/uptime,xmap-tests/uptime", "--test", "uptime", "--test", "host_functions"];
-        open(&[&["test", "-p", "xmapd", "-p", "xmap-tests"], &added[..]].concat())
+        open(&[&["test", "--workspace"], &added[..]].concat())
     })?;
     // The same seeds each time: what a change breaks is then the change's. The program runs others by
     // hand. Modules on which wasmi itself panics are counted, and more than a few are a failure.
@@ -57,8 +57,9 @@ pub(crate) fn run() -> Result<()> {
         let differential = ["run", "--release", "-p", "xmap-tests", "--bin", "differential", "--"];
         open(&[&differential[..], &["--seeds", "0..30000"]].concat())
     })?;
-    // With the same features as the lints and the tests before, so that nothing is compiled twice.
-    let tests = ["test", "-p", "xmap-tools", "-p", "xmap-tests"];
+    // Of the workspace, as the tests before: a choice of packages would unify the features of the crates that
+    // they depend on in another way, and compile all of those anew.
+    let tests = ["test", "--workspace"];
     let emulated = ["--test", "emulator", "--test", "linux"];
     step("worlds with faults", || super::vopr::run(&super::vopr::Arguments::default()))?;
     step("tests in the emulator", || open(&[&tests[..], &emulated, &EMULATOR].concat()))?;
