@@ -16,7 +16,7 @@ use crate::{cargo, process, root, service, target_dir};
 
 pub use crate::debian::version;
 
-const BUILD_LIMIT: Duration = Duration::from_secs(20 * 60);
+const BUILD_LIMIT: Duration = Duration::from_secs(60 * 60);
 
 /// Files of `firmware/linux/dist` and where they go.
 const FILES: [(&str, &str); 6] = [

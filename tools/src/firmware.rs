@@ -12,7 +12,7 @@ use xmap_trust::{PublicKey, TrustPolicy, open_policy};
 use crate::toolchain::Toolchain;
 use crate::{flatten, process, root, target_dir};
 
-const BUILD_LIMIT: Duration = Duration::from_secs(20 * 60);
+const BUILD_LIMIT: Duration = Duration::from_secs(60 * 60);
 
 /// A program of the package `rpi4b`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

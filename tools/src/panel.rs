@@ -12,7 +12,7 @@ use xmap_trust::{Limits, Piece, Seal, TrustPolicy, check_sealed, pieces};
 use crate::{cargo, process, root, target_dir};
 
 /// `xmap` itself may have to be compiled.
-const COMPILE_LIMIT: Duration = Duration::from_secs(20 * 60);
+const COMPILE_LIMIT: Duration = Duration::from_secs(60 * 60);
 
 /// Reads a panel's image or bundle, or compiles a manifest or a module. `policy` is that of the device's
 /// owner, where it has one; `media` are the origins that the device can see for it.

@@ -20,7 +20,7 @@ const C_COMPILER: &str = "aarch64-linux-gnu-gcc";
 /// How long rustup may take to download the target.
 const DOWNLOAD_LIMIT: Duration = Duration::from_secs(180);
 const LOCAL_LIMIT: Duration = Duration::from_secs(30);
-const BUILD_LIMIT: Duration = Duration::from_secs(20 * 60);
+const BUILD_LIMIT: Duration = Duration::from_secs(60 * 60);
 
 /// Installs the target where it is missing, and says in one line whether it was there.
 ///

@@ -13,7 +13,7 @@ use xmap_tools::firmware::{self, Program};
 
 use crate::board::bytes;
 
-const LIMIT: Duration = Duration::from_secs(900);
+const LIMIT: Duration = Duration::from_secs(30 * 60);
 
 /// What the emulated board made of plays.
 struct Played {

@@ -11,7 +11,7 @@ use crate::device::{self, patient};
 use crate::{Compiled, Run};
 
 const PORT: u16 = 7000;
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_secs(120);
 
 /// Runs every panel.
 pub(crate) fn play(panels: &[Compiled], done: &mut dyn FnMut(Run)) {
