@@ -476,6 +476,75 @@ fn block_functions_of_c_are_there() {
 }
 
 #[test]
+fn whole_numbers_of_128_bits_are_there() {
+    let two = ["__multi3", "__udivti3", "__umodti3", "__divti3", "__modti3"];
+    let shifts = ["__ashlti3", "__lshrti3", "__ashrti3"];
+    let mut module = String::new();
+    for name in two {
+        module += &format!("(import \"env\" \"{name}\" (func ${name} (param i32 i64 i64 i64 i64)))\n");
+    }
+    for name in shifts {
+        module += &format!("(import \"env\" \"{name}\" (func ${name} (param i32 i64 i64 i32)))\n");
+    }
+    module += "(memory 1)";
+    let result = "(i64.load (i32.const 20)) (i64.load (i32.const 28))";
+    for (names, ty, last) in
+        [(&two[..], "i64", "(local.get 2) (local.get 3)"), (&shifts[..], "i32", "(local.get 2)")]
+    {
+        for name in names {
+            let params = if ty == "i64" { "i64 i64 i64 i64" } else { "i64 i64 i32" };
+            module += &format!(
+                "(func (export \"{name}\") (param {params}) (result i64 i64)
+                    (call ${name} (i32.const 20) (local.get 0) (local.get 1) {last}) {result})"
+            );
+        }
+    }
+    let mut sim = mounted(&format!("(module {module})"));
+    let halves = |n: u128| [Value::I64(n as i64), Value::I64((n >> 64) as i64)];
+    let mut ask = |name: &str, args: &[Value]| match sim.call(name, args) {
+        Ok(values) => match values[..] {
+            [Value::I64(low), Value::I64(high)] => Ok(u128::from(low as u64) | u128::from(high as u64) << 64),
+            ref other => panic!("{other:?}"),
+        },
+        Err(CallError::Trap(trap)) => Err(trap.code.name().to_string()),
+        Err(error) => panic!("{name}: {error}"),
+    };
+    // The edges of words and halves, and what lies between them.
+    let mut numbers = vec![0, 1, 2, 3, 10, u128::MAX, i128::MAX as u128, i128::MIN as u128];
+    for bits in [31, 32, 33, 63, 64, 65, 95, 96, 127] {
+        numbers.extend([(1u128 << bits) - 1, 1 << bits, (1 << bits) + 1, !(1u128 << bits)]);
+    }
+    let mut seed = 0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c834_u128;
+    for n in 0..20 {
+        seed = seed.wrapping_mul(0xda94_2042_e4dd_58b5).rotate_left(29) ^ n;
+        numbers.push(seed >> (n * 5));
+    }
+    for a in &numbers {
+        for b in &numbers {
+            let args = [halves(*a), halves(*b)].concat();
+            let (sa, sb) = (*a as i128, *b as i128);
+            let wanted = [
+                Some(a.wrapping_mul(*b)),
+                a.checked_div(*b),
+                a.checked_rem(*b),
+                (*b != 0).then(|| sa.wrapping_div(sb) as u128),
+                (*b != 0).then(|| sa.wrapping_rem(sb) as u128),
+            ];
+            for (name, wanted) in two.iter().zip(wanted) {
+                let wanted = wanted.ok_or_else(|| "divide_by_zero".to_string());
+                assert_eq!(ask(name, &args), wanted, "{name} {a:#x} {b:#x}");
+            }
+        }
+        for n in (0..128).step_by(7).chain([63, 64, 65, 127]) {
+            let args = [halves(*a).to_vec(), vec![Value::I32(n)]].concat();
+            for (name, wanted) in shifts.iter().zip([a << n, a >> n, (*a as i128 >> n) as u128]) {
+                assert_eq!(ask(name, &args), Ok(wanted), "{name} {a:#x} {n}");
+            }
+        }
+    }
+}
+
+#[test]
 fn what_is_not_reached_costs_nothing() {
     let module = |imports: &str| {
         format!("(module {imports} (memory 1) (func (export \"f\") (result i32) (i32.const 3)))")

@@ -32,7 +32,7 @@ pub(crate) fn has(module: &str, name: &str) -> bool {
         let mut names = text.split("export \"").skip(1).filter_map(|rest| rest.split(['"', ' ']).next());
         names.any(|export| export.strip_prefix(module).and_then(|rest| rest.strip_prefix('.')) == Some(name))
     };
-    exported(text::WASI) || exported(text::ENV)
+    exported(text::WASI) || exported(text::ENV) || exported(text::WIDE)
 }
 
 /// The library's binary form, where a module imports something that it may have.

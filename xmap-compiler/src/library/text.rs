@@ -10,6 +10,7 @@ const WORDS: usize = 32;
 /// What is written once.
 pub(super) const WASI: &str = include_str!("wasi.wat");
 pub(super) const ENV: &str = include_str!("env.wat");
+pub(super) const WIDE: &str = include_str!("wide.wat");
 
 /// What is asked of the library beside its functions.
 pub(super) struct Wanted<'t> {
@@ -55,6 +56,7 @@ pub(super) fn library(wanted: &Wanted<'_>) -> String {
     text += include_str!("lines.wat");
     text += WASI;
     text += ENV;
+    text += WIDE;
     text += ")";
     text
 }
