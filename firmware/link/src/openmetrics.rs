@@ -1,12 +1,41 @@
-//! Metrics of a device in OpenMetrics' text format, for programs that have its answers: the command line and
-//! the service under Linux.
+//! Metrics of a device as text, for programs that have its answers: the command line and the service under
+//! Linux.
 
 use core::fmt::{self, Display, Write};
 
 use crate::{BUCKETS, ExportMetrics, HostCounts, Life, ModuleStatus};
 
-/// The media type of the text.
-pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+/// The form of the text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// OpenMetrics 1.0, where a counter's family has the name without `_total`.
+    OpenMetrics,
+    /// Prometheus' older text format, which node_exporter's textfile collector and promtool read: a family of
+    /// counters has the name of its samples.
+    Prometheus,
+}
+
+impl Format {
+    /// The media type of the text.
+    pub const fn content_type(self) -> &'static str {
+        match self {
+            Self::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
+            Self::Prometheus => "text/plain; version=0.0.4; charset=utf-8",
+        }
+    }
+}
+
+/// Text of a form.
+struct Text<'w> {
+    out: &'w mut dyn Write,
+    format: Format,
+}
+
+impl Write for Text<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.out.write_str(text)
+    }
+}
 
 /// The upper bounds of the buckets in seconds, as the format writes floats.
 const BOUNDS_S: [&str; BUCKETS] = [
@@ -78,23 +107,25 @@ impl Display for OfExport<'_> {
 }
 
 /// Begins a family of metrics.
-fn family(out: &mut dyn Write, name: &str, kind: &str, help: &str) -> fmt::Result {
-    writeln!(out, "# TYPE {name} {kind}")?;
-    if name.ends_with("_seconds") {
+fn family(out: &mut Text<'_>, name: &str, kind: &str, help: &str) -> fmt::Result {
+    let prometheus = out.format == Format::Prometheus;
+    let total = if prometheus && kind == "counter" { "_total" } else { "" };
+    writeln!(out, "# TYPE {name}{total} {kind}")?;
+    if name.ends_with("_seconds") && !prometheus {
         writeln!(out, "# UNIT {name} seconds")?;
     }
-    writeln!(out, "# HELP {name} {help}")
+    writeln!(out, "# HELP {name}{total} {help}")
 }
 
 /// Writes a family of one number.
-fn one(out: &mut dyn Write, name: &str, kind: &str, help: &str, value: &dyn Display) -> fmt::Result {
+fn one(out: &mut Text<'_>, name: &str, kind: &str, help: &str, value: &dyn Display) -> fmt::Result {
     family(out, name, kind, help)?;
     writeln!(out, "{name}{} {value}", if kind == "counter" { "_total" } else { "" })
 }
 
 /// Writes a family with a number for each of some things.
 fn each<T, L: Display, V: Display>(
-    out: &mut dyn Write,
+    out: &mut Text<'_>,
     [name, kind, help]: [&str; 3],
     things: impl Iterator<Item = T>,
     of: impl Fn(&T) -> (L, V),
@@ -112,7 +143,8 @@ fn each<T, L: Display, V: Display>(
 ///
 /// # Errors
 /// Those of `out`.
-pub fn write(out: &mut dyn Write, snapshot: &Snapshot<'_>) -> fmt::Result {
+pub fn write(out: &mut dyn Write, format: Format, snapshot: &Snapshot<'_>) -> fmt::Result {
+    let out = &mut Text { out, format };
     let Snapshot { uptime_us, calls, accesses, frames, hosts, .. } = snapshot;
     let up = "Time since the device started.";
     one(out, "xmap_uptime_seconds", "gauge", up, &Seconds(*uptime_us))?;
@@ -134,10 +166,10 @@ pub fn write(out: &mut dyn Write, snapshot: &Snapshot<'_>) -> fmt::Result {
     }
     modules(out, snapshot.modules)?;
     exports(out, snapshot.exports)?;
-    out.write_str("# EOF\n")
+    if format == Format::OpenMetrics { out.write_str("# EOF\n") } else { Ok(()) }
 }
 
-fn modules(out: &mut dyn Write, modules: &[ModuleStatus]) -> fmt::Result {
+fn modules(out: &mut Text<'_>, modules: &[ModuleStatus]) -> fmt::Result {
     type Of = fn(&ModuleStatus) -> u32;
     let numbers: [([&str; 3], Of); 9] = [
         (["xmap_module_events", "counter", "Events that the module was given."], |m| m.events),
@@ -162,7 +194,7 @@ fn modules(out: &mut dyn Write, modules: &[ModuleStatus]) -> fmt::Result {
     each(out, late, loaded(), |module| (OfModule(module), Seconds(module.late_us.into())))
 }
 
-fn exports(out: &mut dyn Write, exports: &[(&str, ExportMetrics)]) -> fmt::Result {
+fn exports(out: &mut Text<'_>, exports: &[(&str, ExportMetrics)]) -> fmt::Result {
     type Of = fn(&ExportMetrics) -> u64;
     let counters: [([&str; 3], Of); 5] = [
         (["xmap_export_calls", "counter", "Calls of the export since its image became active."], |m| {
@@ -227,7 +259,7 @@ mod tests {
             exports: &[("panel.set", export), ("", others)],
         };
         let mut text = String::new();
-        write(&mut text, &snapshot).unwrap();
+        write(&mut text, Format::OpenMetrics, &snapshot).unwrap();
         for line in [
             "# TYPE xmap_uptime_seconds gauge\n# UNIT xmap_uptime_seconds seconds",
             "xmap_uptime_seconds 3.000001",
@@ -247,5 +279,21 @@ mod tests {
         assert!(!text.contains("xmap_requests_refused"), "what is not counted is left out");
         assert_eq!(text.matches("xmap_module_running{").count(), 1, "a module without an image has none");
         assert!(text.ends_with("# EOF\n"));
+
+        let mut older = String::new();
+        write(&mut older, Format::Prometheus, &snapshot).unwrap();
+        assert!(older.contains("# TYPE xmap_calls_total counter\n# HELP xmap_calls_total "), "{older}");
+        let samples = |text: &str| -> std::vec::Vec<String> {
+            text.lines().filter(|line| !line.starts_with('#')).map(String::from).collect()
+        };
+        assert_eq!(samples(&older), samples(&text));
+        // Each family is declared under the name of its samples.
+        for sample in samples(&older) {
+            let name = sample.split(['{', ' ']).next().unwrap();
+            let family = ["_bucket", "_count", "_sum"].iter().find_map(|end| name.strip_suffix(end));
+            let declared = std::format!("# HELP {} ", family.unwrap_or(name));
+            assert_eq!(older.matches(&declared).count(), 1, "{sample}");
+        }
+        assert!(!older.contains("# UNIT") && !older.contains("# EOF"));
     }
 }

@@ -10,7 +10,7 @@ use xmap_bcm2711::safe_stores;
 use xmap_device::{GOOD_US, Identity, ModuleId, Record as _, Turns, make_safe_by_lines};
 use xmap_image::ExportId;
 use xmap_link::limits::MAX_MODULES;
-use xmap_link::openmetrics::{self, Snapshot};
+use xmap_link::openmetrics::{self, Format, Snapshot};
 use xmap_link::{ExportMetrics, HostCounts, Role};
 
 use crate::clock::Clock;
@@ -435,12 +435,12 @@ impl Daemon {
     /// Answers those who read metrics. When the first of them has had its time.
     fn serve_metrics(&mut self) -> u64 {
         let Some(mut scrapes) = self.scrapes.take() else { return u64::MAX };
-        scrapes.serve(self.clock.now_us(), &mut || self.metrics());
+        scrapes.serve(self.clock.now_us(), &mut |format| self.metrics(format));
         self.scrapes.insert(scrapes).deadline_us()
     }
 
-    /// Returns what the device has counted, in OpenMetrics' text format.
-    fn metrics(&mut self) -> String {
+    /// Returns what the device has counted, as text.
+    fn metrics(&mut self, format: Format) -> String {
         let rows: Vec<_> = self.device.metrics().collect();
         let key = |row: &ExportMetrics| {
             let image = self.device.image(row.module)?;
@@ -466,7 +466,7 @@ impl Daemon {
             modules: &modules,
             exports: &exports,
         };
-        openmetrics::write(&mut text, &snapshot).expect("a string takes any text");
+        openmetrics::write(&mut text, format, &snapshot).expect("a string takes any text");
         text
     }
 

@@ -8,7 +8,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd};
 
 use rustix::event::PollFlags;
-use xmap_link::openmetrics::CONTENT_TYPE;
+use xmap_link::openmetrics::Format;
 
 use crate::error::{Code, Error, Result};
 
@@ -76,7 +76,7 @@ impl Scrapes {
     }
 
     /// Takes in who has come, and answers what was asked: `metrics` writes the text.
-    pub fn serve(&mut self, now_us: u64, metrics: &mut dyn FnMut() -> String) {
+    pub fn serve(&mut self, now_us: u64, metrics: &mut dyn FnMut(Format) -> String) {
         while self.visitors.len() < MOST
             && let Ok((stream, _)) = self.listener.accept()
         {
@@ -94,7 +94,7 @@ impl Visitor {
     ///
     /// # Errors
     /// Where the connection is over, its purpose fulfilled or not.
-    fn serve(&mut self, metrics: &mut dyn FnMut() -> String) -> io::Result<()> {
+    fn serve(&mut self, metrics: &mut dyn FnMut(Format) -> String) -> io::Result<()> {
         if self.answer.is_none() {
             self.receive()?;
             if !self.received.windows(4).any(|bytes| bytes == b"\r\n\r\n") {
@@ -132,8 +132,23 @@ impl Visitor {
     }
 }
 
+/// The form that a request takes: OpenMetrics, but where its `Accept` asks for plain text and not for that.
+fn format(request: &[u8]) -> Format {
+    let text = String::from_utf8_lossy(request).to_ascii_lowercase();
+    let accepted = text.lines().filter_map(|line| line.strip_prefix("accept:"));
+    let (mut open, mut plain) = (false, false);
+    for kind in accepted.flat_map(|kinds| kinds.split(',')) {
+        match kind.split(';').next().unwrap_or_default().trim() {
+            "application/openmetrics-text" | "*/*" | "application/*" => open = true,
+            "text/plain" | "text/*" => plain = true,
+            _ => {}
+        }
+    }
+    if plain && !open { Format::Prometheus } else { Format::OpenMetrics }
+}
+
 /// The answer to a request.
-fn answer(request: &[u8], metrics: &mut dyn FnMut() -> String) -> Vec<u8> {
+fn answer(request: &[u8], metrics: &mut dyn FnMut(Format) -> String) -> Vec<u8> {
     let line = request.split(|byte| *byte == b'\r').next().unwrap_or_default();
     let mut words = line.split(|byte| *byte == b' ');
     let (method, path) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
@@ -142,7 +157,10 @@ fn answer(request: &[u8], metrics: &mut dyn FnMut() -> String) -> Vec<u8> {
     let plain = "text/plain; charset=utf-8";
     let (status, kind, body) = match (method, path) {
         _ if !is_http => ("400 Bad Request", plain, "this is HTTP/1.1: GET /metrics\n".to_owned()),
-        (b"GET" | b"HEAD", b"/metrics") => ("200 OK", CONTENT_TYPE, metrics()),
+        (b"GET" | b"HEAD", b"/metrics") => {
+            let format = format(request);
+            ("200 OK", format.content_type(), metrics(format))
+        }
         (b"GET" | b"HEAD", _) => ("404 Not Found", plain, "metrics are at /metrics\n".to_owned()),
         _ => ("405 Method Not Allowed", plain, "metrics are read: GET /metrics\n".to_owned()),
     };
@@ -169,11 +187,11 @@ mod tests {
         let mut text = String::new();
         for piece in [first, second, b""] {
             stream.write_all(piece).unwrap();
-            scrapes.serve(0, &mut || "metrics\n".to_owned());
+            scrapes.serve(0, &mut |_| "metrics\n".to_owned());
         }
         while matches!(stream.read_to_string(&mut text), Err(error) if error.kind() == io::ErrorKind::WouldBlock)
         {
-            scrapes.serve(0, &mut || "metrics\n".to_owned());
+            scrapes.serve(0, &mut |_| "metrics\n".to_owned());
         }
         text
     }
@@ -184,6 +202,15 @@ mod tests {
         let get = ask(&mut scrapes, "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n");
         assert!(get.starts_with("HTTP/1.1 200 OK\r\nContent-Type: application/openmetrics-text"), "{get}");
         assert!(get.ends_with("Content-Length: 8\r\nConnection: close\r\n\r\nmetrics\n"), "{get}");
+        for (accept, kind) in [
+            ("text/plain;version=0.0.4;q=0.5", "text/plain; version=0.0.4; charset=utf-8"),
+            ("application/openmetrics-text;version=1.0.0,text/plain;q=0.5", "application/openmetrics-text"),
+            ("text/html, */*;q=0.1", "application/openmetrics-text"),
+        ] {
+            let request = format!("GET /metrics HTTP/1.1\r\nACCEPT: {accept}\r\n\r\n");
+            let said = ask(&mut scrapes, &request);
+            assert!(said.contains(&format!("\r\nContent-Type: {kind}")), "{accept}: {said}");
+        }
         let head = ask(&mut scrapes, "HEAD /metrics?a=b HTTP/1.0\r\n\r\n");
         assert!(head.starts_with("HTTP/1.1 200 OK\r\n") && head.ends_with("\r\n\r\n"), "{head}");
         for (request, status) in [
@@ -200,7 +227,7 @@ mod tests {
     #[test]
     fn who_says_nothing_or_too_much_is_let_go() {
         let mut scrapes = Scrapes::open("127.0.0.1:0".parse().unwrap()).unwrap();
-        let none = &mut || -> String { panic!("nobody has asked") };
+        let none = &mut |_| -> String { panic!("nobody has asked") };
         let silent: Vec<_> =
             (0..2 * MOST).map(|_| TcpStream::connect(scrapes.address().unwrap()).unwrap()).collect();
         while scrapes.visitors.len() < MOST {

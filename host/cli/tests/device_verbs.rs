@@ -25,7 +25,7 @@ fn a_panel_is_called_over_a_socket() {
     let folder = tempfile::tempdir().unwrap();
     let map = folder.path().join("lamp.map");
     std::fs::write(&map, compiled.map.to_json()).unwrap();
-    let port = device(compiled.words, 10);
+    let port = device(compiled.words, 11);
     let port = port.as_str();
     let call = |args: &[&str]| xmap(&[&["call", "--port", port], args].concat());
 
@@ -65,6 +65,12 @@ fn a_panel_is_called_over_a_socket() {
         assert!(shown.contains(&format!("{line}\n")), "{line} is not in\n{shown}{}", text(&metrics.stderr));
     }
     assert!(shown.ends_with("\n# EOF\n"));
+    let older = xmap(&["metrics", "--port", port, "--prometheus"]);
+    assert!(
+        text(&older.stdout).contains("# TYPE xmap_export_calls_total counter\n"),
+        "{}",
+        text(&older.stderr)
+    );
     let metrics = xmap(&["metrics", "--port", port, "--json"]);
     let metrics: serde_json::Value = serde_json::from_slice(&metrics.stdout).unwrap();
     let traps = |export: &serde_json::Value| (export["export"].clone(), export["traps"].clone());

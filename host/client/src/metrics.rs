@@ -1,6 +1,6 @@
 //! What a device counts, as one answer.
 
-use xmap_link::openmetrics::Snapshot;
+use xmap_link::openmetrics::{self, Format, Snapshot};
 use xmap_link::{ExportMetrics, HostCounts, ModuleStatus, Refusal, Request, Response, Status};
 
 use crate::client::Client;
@@ -23,8 +23,8 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// Writes them in OpenMetrics' text format.
-    pub fn text(&self) -> String {
+    /// Writes them as text.
+    pub fn text(&self, format: Format) -> String {
         let exports: Vec<_> = self.exports.iter().map(|(key, metrics)| (key.as_str(), *metrics)).collect();
         let Self { status, hosts, modules, .. } = self;
         let mut text = String::new();
@@ -38,7 +38,7 @@ impl Metrics {
             modules,
             exports: &exports,
         };
-        xmap_link::openmetrics::write(&mut text, &snapshot).expect("a string takes any text");
+        openmetrics::write(&mut text, format, &snapshot).expect("a string takes any text");
         text
     }
 }
