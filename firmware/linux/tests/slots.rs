@@ -322,12 +322,12 @@ fn cut(call: &str, fault: &str, nth: usize) -> Option<String> {
         let killed = fault.contains("KILL") && kept.as_ref().is_err_and(broken);
         ended = if killed { device.ends() } else { device.has_ended_soon() };
     }
-    let failed = device.said().contains("not kept: ");
     if ended {
         device.end();
     } else {
         device.kill_group();
     }
+    let failed = device.said().contains("not kept: ");
     device.start();
     let mut host = device.host();
     let version = host.version();

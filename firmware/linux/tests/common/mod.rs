@@ -7,7 +7,7 @@ use std::os::unix::fs::{FileExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
@@ -83,6 +83,8 @@ pub struct Device {
     pub folder: TempDir,
     child: Option<Child>,
     said: Arc<Mutex<String>>,
+    /// Reads what the program says until its end.
+    reader: Option<JoinHandle<()>>,
     pub arguments: Vec<String>,
     /// Whether the command line names the default panel; else the configuration has to.
     pub names_panel: bool,
@@ -103,6 +105,7 @@ impl Device {
             folder,
             child: None,
             said: Arc::default(),
+            reader: None,
             arguments: Vec::new(),
             names_panel: true,
             key: None,
@@ -154,11 +157,11 @@ impl Device {
         let lines = BufReader::new(child.stderr.take().unwrap()).lines();
         self.said.lock().unwrap().clear();
         let said = self.said.clone();
-        thread::spawn(move || {
+        self.reader = Some(thread::spawn(move || {
             for line in lines.map_while(Result::ok) {
                 *said.lock().unwrap() += &format!("{line}\n");
             }
-        });
+        }));
         self.child = Some(child);
     }
 
@@ -244,12 +247,15 @@ impl Device {
         self.child.as_ref().unwrap().id()
     }
 
-    /// Waits for the program's end.
+    /// Waits for the program's end, and for its last words: these may be in the pipe still.
     pub fn end(&mut self) -> ExitStatus {
         let start = Instant::now();
         let mut child = self.child.take().unwrap();
         loop {
             if let Some(status) = child.try_wait().unwrap() {
+                if let Some(reader) = self.reader.take() {
+                    reader.join().unwrap();
+                }
                 return status;
             }
             if start.elapsed() > LIMIT {
@@ -264,7 +270,8 @@ impl Device {
     pub fn kill(&mut self) {
         let mut child = self.child.take().unwrap();
         child.kill().unwrap();
-        child.wait().unwrap();
+        self.child = Some(child);
+        self.end();
     }
 
     /// Ends the program as systemd does.
