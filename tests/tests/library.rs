@@ -379,11 +379,14 @@ fn a_program_that_exits_with_0_has_ended_wherever_it_does_so() {
 }
 
 #[test]
-fn a_module_without_memory_ends_as_it_says() {
-    let module = "(module (import \"wasi_snapshot_preview1\" \"proc_exit\" (func $exit (param i32))) MEMORY
+fn a_memory_without_a_page_gets_one_where_the_library_is_lent_it() {
+    let module = "(module (import \"wasi_snapshot_preview1\" \"proc_exit\" (func $exit (param i32)))
+        (import \"env\" \"seed\" (func $seed (result f64))) MEMORY
         (func (export \"quit\") (param i32) (call $exit (local.get 0)))
-        (func (export \"fail\") (call $exit (i32.const 33))))";
-    for memory in ["", "(memory 0)", "(memory 0 0)"] {
+        (func (export \"fail\") (call $exit (i32.const 33)))
+        (func (export \"roll\") (result i32) (i32.trunc_sat_f64_u (call $seed))))";
+    for (memory, has) in [("(memory 0)", true), ("(memory 0 1)", true), ("", false), ("(memory 0 0)", false)]
+    {
         let compiled = build(&module.replace("MEMORY", memory));
         let exit = compiled.map.functions.iter().flat_map(|f| &f.ops).find_map(|op| op.message.clone());
         assert_eq!(exit.as_deref(), Some("exit 33"));
@@ -394,7 +397,49 @@ fn a_module_without_memory_ends_as_it_says() {
             };
             assert_eq!(trap.code.name(), "unreachable", "{memory} {name}");
         }
+        let said = if has { vec!["Warn exit 33", "Warn exit 7"] } else { vec![] };
+        assert_eq!(log(&sim), said, "{memory}");
+        let mut fresh = mounted(&module.replace("MEMORY", memory));
+        let rolled = call(&mut fresh, "roll").map(|_| ());
+        assert_eq!(rolled, if has { Ok(()) } else { Err("out_of_bounds".into()) }, "{memory}");
     }
+}
+
+#[test]
+fn what_ends_a_module_ends_it_by_reference_too() {
+    let module = |start: &str| {
+        format!(
+            "(module (import \"wasi_snapshot_preview1\" \"proc_exit\" (func $exit (param i32)))
+                (import \"env\" \"abort\" (func $abort))
+                (type $code (func (param i32))) (type $none (func))
+                (memory 1) (table 2 funcref) (elem (i32.const 0) $exit $abort)
+                (global $n (mut i32) (i32.const 0)) (export \"bye\" (func $exit))
+                (func (export \"quit\") (param i32)
+                    (call_indirect (type $code) (local.get 0) (i32.const 0)) (global.set $n (i32.const 1)))
+                (func (export \"abort\")
+                    (call_indirect (type $none) (i32.const 1)) (global.set $n (i32.const 1)))
+                (func (export \"count\") (result i32) (global.get $n)) {start})"
+        )
+    };
+    for start in [
+        "",
+        "(func (export \"_start\") (call_indirect (type $code) (i32.const 0) (i32.const 0)) (unreachable))",
+    ] {
+        let mut sim = mounted(&module(start));
+        for (name, args) in [
+            ("quit", vec![Value::I32(2)]),
+            ("quit", vec![Value::I32(0)]),
+            ("bye", vec![Value::I32(2)]),
+            ("bye", vec![Value::I32(0)]),
+            ("abort", vec![]),
+        ] {
+            let Err(CallError::Trap(trap)) = sim.call(name, &args) else { panic!("{start} {name}: no trap") };
+            assert_eq!(trap.code.name(), "unreachable", "{start} {name}");
+        }
+        assert_eq!(call(&mut sim, "count"), Ok(0), "{start}");
+    }
+    let fails = "(func (export \"_start\") (call_indirect (type $code) (i32.const 4) (i32.const 0)))";
+    assert!(Sim::from_words(build(&module(fails)).words).is_err());
 }
 
 /// A string of AssemblyScript, at 16 bytes and more: its length stands in front.

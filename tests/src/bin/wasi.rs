@@ -10,7 +10,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, anyhow, bail};
 use clap::Parser;
 use serde::{Deserialize, Serialize};
 use tiny_mapper::LogLevel;
@@ -150,9 +150,7 @@ fn manifest(asked: &Asked) -> Result<Manifest> {
         args.join(", "),
         env.collect::<Result<Vec<_>>>()?.join(", ")
     );
-    let manifest = Manifest::parse("panel.toml", &text);
-    ensure!(manifest.is_ok(), "{}", manifest.err().map(|errors| errors.to_string()).unwrap_or_default());
-    Ok(manifest.expect("it was looked at"))
+    Manifest::parse("panel.toml", &text).map_err(|errors| anyhow!("{errors}"))
 }
 
 /// Returns what a case wrote to its standard output: INFO, a message for each line. The end of the last line
@@ -178,4 +176,23 @@ fn exit_code(compiled: &Compiled, error: &MountError, board: &SimBoard) -> i32 {
     });
     let texts = known.and_then(|origin| origin.message).into_iter().chain(said);
     texts.filter_map(|text| text.strip_prefix("exit ")?.parse().ok()).next().unwrap_or(134)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_document_has_the_numbers_of_the_list() {
+        let list: List = toml::from_str(include_str!("../../wasi.toml")).unwrap();
+        let passed = list.case.values().filter(|answer| *answer == PASSES).count();
+        let folder = list.case.values().filter(|answer| *answer == FOLDER).count();
+        assert_eq!(passed + folder, list.case.len(), "docs/wasi.md names no other answer");
+        let said = format!(
+            "Of {} cases **{passed} pass**, all that are given no folder; the other {folder} open files",
+            list.case.len()
+        );
+        let document = include_str!("../../../docs/wasi.md");
+        assert!(document.split_whitespace().collect::<Vec<_>>().join(" ").contains(&said), "{said}");
+    }
 }

@@ -44,11 +44,15 @@ pub(super) fn library(wanted: &Wanted<'_>) -> String {
     }
     text += "(func (export \"wasi_snapshot_preview1.random_get\") (param i32 i32) (result i32)\n\
              (call $random (local.get 0) (local.get 1)) (i32.const 0))\n";
-    // The first bytes of the memory are lent, and given back: nothing in between can trap.
-    text += "(func (export \"env.seed\") (result f64) (local $old i64) (local $seed i64)\n\
-             (local.set $old (i64.load (i32.const 0)))\n\
-             (call $random (i32.const 0) (i32.const 8)) (local.set $seed (i64.load (i32.const 0)))\n\
-             (i64.store (i32.const 0) (local.get $old)) (f64.convert_i64_u (local.get $seed)))\n";
+    // Returns where the bytes are that the library is lent: the first ones. A memory without a page gets one;
+    // where it cannot, they are outside.
+    text += "(func $lent (result i32) (if (memory.size) (then (return (i32.const 0))))\n\
+             (i32.shl (memory.grow (i32.const 1)) (i32.const 16)))\n";
+    // They are given back: nothing in between can trap.
+    text += "(func (export \"env.seed\") (result f64) (local $at i32) (local $old i64) (local $seed i64)\n\
+             (local.set $at (call $lent)) (local.set $old (i64.load (local.get $at)))\n\
+             (call $random (local.get $at) (i32.const 8)) (local.set $seed (i64.load (local.get $at)))\n\
+             (i64.store (local.get $at) (local.get $old)) (f64.convert_i64_u (local.get $seed)))\n";
     text += "(memory 1)\n";
     held(&mut text);
     strings(&mut text, "args", "args_get", "args_sizes_get", wanted.args);
@@ -65,8 +69,8 @@ pub(super) fn library(wanted: &Wanted<'_>) -> String {
 ///
 /// `$show` lends a message the first bytes of the guest's memory: what stands there is read before and put
 /// back after. In between is one native operation that cannot trap: the text is UTF-8, stands in memory, and
-/// is short enough to take no fuel. Straight code takes none either, so the call ends nowhere in between. A
-/// module without a page of memory has no bytes to lend, and says nothing.
+/// is short enough to take no fuel. Straight code takes none either, so the call ends nowhere in between.
+/// Where there are no bytes to lend, nothing is said.
 fn held(text: &mut String) {
     let all = || 0..WORDS;
     let mut add = |line: std::fmt::Arguments<'_>| writeln!(text, "{line}").expect("a string takes all");
@@ -80,7 +84,7 @@ fn held(text: &mut String) {
     add(format_args!("unreachable)\n(func $set_held (param $n i32) (param $v i64) {choose}"));
     all().for_each(|n| add(format_args!("end local.get $v global.set $h{n} return")));
     add(format_args!(")\n(func $show (param $level i32) (param $n i32) (local{})", " i64".repeat(WORDS)));
-    add(format_args!("(if (i32.eqz (memory.size)) (then (return)))"));
+    add(format_args!("(if (call $lent) (then (return)))"));
     for n in all() {
         add(format_args!("(local.set {} (i64.load offset={} (i32.const 0)))", n + 2, n * 8));
     }

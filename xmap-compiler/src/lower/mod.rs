@@ -482,9 +482,28 @@ impl Lowering<'_, '_> {
         }
         if self.frames.is_empty() {
             let values = self.pop_many(frame.results);
-            self.terminate(Term::Return(values));
+            self.return_or_trap(values);
         }
         Ok(())
+    }
+
+    /// Ends the function. What does not return has a trap behind each call of it; where there may be none, by
+    /// a reference or as an export, the trap stands in the function, too.
+    fn return_or_trap(&mut self, values: Vec<Value>) {
+        let index = self.func.index;
+        if !self.module.ends(index) || !self.module.is_referenced(index) {
+            return self.terminate(Term::Return(values));
+        }
+        if let Some(exits) = self.module.exits.as_ref().filter(|exits| exits.behind(index)) {
+            let exited = self.inst(Kind::GlobalGet(exits.flag), Vec::new(), 1)[0];
+            let [over, trap] = [self.func.block(), self.func.block()];
+            let to = |to| Edge { to, args: Vec::new() };
+            self.branch(exited, to(over), to(trap));
+            self.place(over);
+            self.terminate(Term::Return(values));
+            self.place(trap);
+        }
+        self.terminate(Term::Unreachable);
     }
 
     /// Goes on to the end of the innermost construct.

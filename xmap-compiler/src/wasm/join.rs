@@ -7,7 +7,7 @@
 use wasmparser::FunctionBody;
 use xmap_abi::HostFunction;
 
-use super::read::{Import, WasmModule};
+use super::read::{ConstExpr, Import, WasmModule};
 
 /// A function of the library in the place of an import.
 #[derive(Clone, Debug)]
@@ -163,6 +163,15 @@ impl<'a> WasmModule<'a> {
     /// The number of the first global that is the library's.
     pub fn own_globals(&self) -> u32 {
         self.joined.as_ref().map_or(self.globals.len() as u32, |joined| joined.globals)
+    }
+
+    /// Returns whether a function may be called where nothing stands behind the call: by a reference, or as
+    /// an export.
+    pub fn is_referenced(&self, function: u32) -> bool {
+        let items = self.elements.iter().flat_map(|segment| &segment.items);
+        let mut references = items.chain(self.globals.iter().map(|global| &global.init));
+        references.any(|of| matches!(of, ConstExpr::Function(of) if *of == function))
+            || self.exports.iter().any(|export| export.function == function)
     }
 
     /// Returns whether control never comes back from a function.

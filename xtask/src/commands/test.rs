@@ -46,6 +46,8 @@ pub(crate) fn run() -> Result<()> {
         open(&[&["test", "-p", "xmap-image"], &integers[..]].concat())?;
         open(&[&["test", "-p", "tiny-mapper"], &integers[..]].concat())
     })?;
+    // Of the workspace, here and below: a choice of packages would unify the features of the crates that they
+    // depend on in another way, and compile all of those anew.
     step("a host function that a test build adds", || {
         let added =
             ["--features", "xmapd/uptime,xmap-tests/uptime", "--test", "uptime", "--test", "host_functions"];
@@ -57,8 +59,6 @@ pub(crate) fn run() -> Result<()> {
         let differential = ["run", "--release", "-p", "xmap-tests", "--bin", "differential", "--"];
         open(&[&differential[..], &["--seeds", "0..30000"]].concat())
     })?;
-    // Of the workspace, as the tests before: a choice of packages would unify the features of the crates that
-    // they depend on in another way, and compile all of those anew.
     let tests = ["test", "--workspace"];
     let emulated = ["--test", "emulator", "--test", "linux"];
     step("worlds with faults", || super::vopr::run(&super::vopr::Arguments::default()))?;
