@@ -69,7 +69,8 @@ fn large_modules_are_compiled_in_seconds_and_grow_little() {
     assert!(cfg!(debug_assertions) || *took <= COMPILE, "{took:?}");
 }
 
-/// The table of docs/guest.md, within a twentieth.
+/// The table of docs/guest.md, within a twentieth. Its counts of instructions are the emulator's to say
+/// (`emulator/languages.rs`).
 #[test]
 fn the_table_of_languages_is_what_panels_cost() {
     let guest = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/guest.md")).unwrap();
@@ -82,13 +83,13 @@ fn the_table_of_languages_is_what_panels_cost() {
         sim.call("lamp_set", &[Value::Bool(true)]).unwrap();
         let costs = [panel.wasm.len() as u32, words.len() as u32 * 4, memory, sim.counters().fuel];
         let [module, image, memory, fuel] = costs;
-        let row = format!("| `{name}` | {module} | {image} | {memory} | {fuel} |");
+        let row = format!("| `{name}` | {module} | {image} | {memory} | {fuel} | ...");
         println!("{row}");
         let printed =
             guest.lines().find(|line| line.starts_with(&format!("| `{name}` | "))).unwrap_or_default();
         let printed: Vec<u32> = printed.split('|').filter_map(|cell| cell.trim().parse().ok()).collect();
         let near = |(is, says): (&u32, &u32)| is.abs_diff(*says) * 20 <= *is;
-        if printed.len() != costs.len() || !costs.iter().zip(&printed).all(near) {
+        if printed.len() < costs.len() || !costs.iter().zip(&printed).all(near) {
             wrong += &format!("{row}\n");
         }
     }

@@ -27,6 +27,8 @@ pub enum What {
     Events = 3,
     /// To the call's return, with the board's bare port.
     BareReturn = 4,
+    /// What it takes until an image answers: [`Bench::mount`].
+    Mount = 5,
 }
 
 /// A call of a plan.
@@ -119,6 +121,15 @@ impl Bench {
     /// As [`Bench::run`].
     pub fn events(&self, image: &[Word], events: u32) -> Result<Vec<(String, u64)>> {
         numbers(&self.hand_over(&[3, What::Events as u32, events], image)?)
+    }
+
+    /// Instructions of an image's mount, its start functions included, and of a call of one of its exports
+    /// with the argument 1, by the device program (`mount`, `call`).
+    ///
+    /// # Errors
+    /// As [`Bench::run`].
+    pub fn mount(&self, image: &[Word], export: u16) -> Result<Vec<(String, u64)>> {
+        numbers(&self.hand_over(&[3, What::Mount as u32, export.into()], image)?)
     }
 }
 

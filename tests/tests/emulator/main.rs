@@ -11,6 +11,7 @@ mod faults;
 mod firmware;
 mod host_functions;
 mod i2c;
+mod languages;
 mod log;
 mod operate;
 mod panels;

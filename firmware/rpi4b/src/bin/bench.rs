@@ -12,6 +12,8 @@
 //! | 1 | instructions from the call's first up to and with the store to GPSETn or GPCLRn, with the board's bare port |
 //! | 2 | the same with the port of the flashed program |
 //! | 3 | the plan is one word, a number of events of the image's timer: `bench/events.rs` |
+//! | 4 | instructions of the call, with the board's bare port |
+//! | 5 | the plan is one word, an export: the image's mount and a call of it: `bench/mount.rs` |
 //!
 //! The call is a function that is `Mapper::call` and nothing else; its arguments are in registers when it
 //! begins.
@@ -27,6 +29,10 @@ mod events;
 #[allow(unsafe_code)]
 #[path = "bench/interrupts.rs"]
 mod interrupts;
+
+#[cfg(target_os = "none")]
+#[path = "bench/mount.rs"]
+mod mount;
 
 #[cfg(target_os = "none")]
 #[allow(unsafe_code)]
@@ -62,9 +68,15 @@ mod device {
             Some(bytes) => {
                 let words = words_of(bytes).expect("words");
                 let (plan, rest) = words.split_at(words[0] as usize);
-                let image = Image::verify(rest).unwrap_or_else(|error| panic!("{error}"));
                 let (what, plan) = (plan[1], &plan[2..]);
                 let mut board = board(gpio, timer);
+                if what == 5 {
+                    let (port, export) = (wrap(board), ExportId(plan[0] as u16));
+                    crate::mount::measure(&pmu, port, rooms, bytemuck::cast_slice(rest), export, &mut uart);
+                    uart.flush();
+                    startup::stop(true)
+                }
+                let image = Image::verify(rest).unwrap_or_else(|error| panic!("{error}"));
                 if what == 3 {
                     let port = Rehearsal::new(Recorder::new(Probe::new(board)), false);
                     crate::events::measure(port, rooms, bytemuck::cast_slice(rest), plan[0], &mut uart);
