@@ -56,6 +56,7 @@ pub const AREAS: &[(u16, &str)] = &[
     (15, "The gateway"),
     (16, "Contracts"),
     (17, "The store of a device"),
+    (18, "Recordings"),
 ];
 
 codes! {
@@ -747,6 +748,20 @@ codes! {
     DamagedRecord = 1703, "a record is damaged",
         "The body of the record is not the one that its header was written for: a sector went bad, or the card lost what was written. A device passes the record over and takes the one before it.",
         "card.img: the record is damaged";
+
+    // X18: recordings of devices.
+    NoRecording = 1801, "no recording",
+        "`xmap record` and `xmap sim --record` write recordings. The file is something else, or one of another version.",
+        "panel.xmap: it is no recording";
+    DamagedRecording = 1802, "a recording is damaged",
+        "Its length or its checksum is wrong: it was cut or changed on its way. Take it from the device again, as long as that has not started anew.",
+        "night.xrec: the recording was cut or changed: its checksum is wrong";
+    OtherImage = 1803, "an image of a recording is not at hand",
+        "A recording has what a device was told, and not its images. `xmap replay` takes them behind the recording, each as it was when it was mounted: one that was built anew from other source, or by another compiler, is another image.",
+        "night.xrec: the image 30d87829... was mounted, and is not at hand";
+    ReplayDiffers = 1804, "a replay does not go as it was recorded",
+        "The simulated device was told what the real one was told and does something else. Either the two have other versions of xmap, or one of them has a fault: a store that the hardware's memory holds and the program did not make, say. The help names the line of source whose op ran last.",
+        "night.xrec: at 1.000 s, operation 7: store 3 was GPSET0 0x00020000, and is GPCLR0 0x00020000";
 }
 
 impl Code {

@@ -10,7 +10,7 @@ use crate::lines::make_safe;
 use crate::modules::ModuleId;
 use crate::slot::Slot;
 use crate::transfer::Target;
-use crate::{Board, Device, Failure, Ram, Trust};
+use crate::{Board, Device, Failure, Operation, Ram, Trust};
 
 impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
     /// Returns whose images the device takes.
@@ -77,7 +77,7 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
 
     /// Counts what was refused, and keeps it for a host that asks.
     pub(crate) fn deny(&mut self, id: ModuleId, reject: &Reject) {
-        self.gate.deny(self.board.now_us(), id, reject);
+        self.gate.deny(self.board.stamp_us(), id, reject);
     }
 
     /// The active image of a module counts as good: an older one is not taken any more.
@@ -132,6 +132,9 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
                 return Ok(PolicyState::Refused { code, details });
             }
         };
+        // What runs on under another policy is not in a recording.
+        self.begins(&Operation::Policy);
+        self.ended(true);
         self.tell(ModuleId::FIRST, DeviceEventKind::Policy { version });
         self.limit_texts();
         let mut stopped = 0;

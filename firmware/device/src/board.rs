@@ -4,7 +4,7 @@ use tiny_mapper::{Layer, Over, Port};
 use xmap_boards::{BoardId, Line};
 use xmap_link::NoFirmware;
 
-use crate::Firmwares;
+use crate::{Firmwares, Operation};
 
 /// An edge that the board saw.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +40,17 @@ tiny_mapper::layered! {
             fn set_unix_us(unix_us: i64) -> bool = |_| false;
             /// Returns the board's firmwares, where it has two.
             fn firmwares() -> Result<&mut dyn Firmwares, NoFirmware> = |_| Err(NoFirmware::NoSlots);
+            /// Returns the time of [`tiny_mapper::Clock::now_us`] for what only accounts go by: histories,
+            /// metrics, the meter of messages. Nothing that a module or a line could see depends on it.
+            fn stamp_us() -> u64 = |board| board.now_us();
+            /// The device begins to do something: how it goes follows from what the board answers up to its
+            /// end.
+            fn begin(operation: &Operation<'_>) = |_| ();
+            /// That is over; where nothing has changed, it need not have been. Returns the number of the
+            /// check of the device's state that is due now, if any.
+            fn end(changed: bool) -> Option<u32> = |_| None;
+            /// Takes the hash of the device's state, for the check that was due.
+            fn note_state(state: u32) = |_| ();
             /// Returns how many edges were seen and lost since this was last asked, because too many waited.
             fn lost_edges() -> u32 = |_| 0;
         }

@@ -21,7 +21,8 @@ use crate::scheduler::{Account, Scheduler};
 use crate::sources::Schedules;
 use crate::transfer::Uploads;
 use crate::{
-    Board, Development, Failure, Handle, HostId, ModuleExport, Panel, Ram, SlotMemory, Trust, Unplaced,
+    Board, Development, Failure, Handle, HostId, ModuleExport, Operation, Panel, Ram, SlotMemory, Trust,
+    Unplaced,
 };
 
 /// Microseconds of events and last calls that a host's call or a swap lets go before it. Beyond that it goes
@@ -105,15 +106,42 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
     }
 
     fn turn(&mut self) -> (Option<Waiting>, bool) {
+        self.begins(&Operation::Turn);
+        let before = self.journal.next();
         let now_us = self.board.now_us();
-        self.scheduler.look(&mut self.board);
+        let stepped = self.scheduler.look(&mut self.board);
         let more = self.collect(now_us);
         self.watch(now_us);
         let event = self.scheduler.pop();
         if let Some(event) = event {
             self.dispatch(event);
         }
+        self.ended(event.is_some() || more || stepped || self.journal.next() != before);
+        self.watch_uploads(now_us);
         (event, more)
+    }
+
+    /// Says that the device begins to do something.
+    #[inline]
+    pub(crate) fn begins(&mut self, operation: &Operation<'_>) {
+        self.board.begin(operation);
+    }
+
+    /// Says that it is over, and what the state is where that is to be noted.
+    #[inline]
+    pub(crate) fn ended(&mut self, changed: bool) {
+        if let Some(round) = self.board.end(changed) {
+            let state = self.state_digest(round);
+            self.board.note_state(state);
+        }
+    }
+
+    /// Returns a digest of what the modules hold in their memory and globals: of a part of it, another one in
+    /// each round, so that it takes the same time however much there is.
+    #[cold]
+    pub fn state_digest(&self, round: u32) -> u32 {
+        let modules = self.modules.iter().map(|(_, module)| module.active().digest(round));
+        modules.fold(round, |all, one| all.rotate_left(7).wrapping_mul(31) ^ one)
     }
 
     /// Returns when the device has to be polled next, in microseconds since boot, if the board sees nothing
@@ -155,7 +183,7 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
 
     /// Gives an event to its handler.
     pub(crate) fn dispatch(&mut self, event: Waiting) {
-        let now_us = self.board.now_us();
+        let now_us = self.board.stamp_us();
         let module = &mut self.modules[event.module];
         if module.life() != Life::Running {
             return;
@@ -206,7 +234,11 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
         results: &mut [u64],
         each: &mut dyn FnMut(&[u8]),
     ) -> Result<usize, NotCalled> {
-        self.call_with(target, args, results, each, |panel, args| panel.place(target.export, args, bytes))
+        self.begins(&Operation::Call { export: target, args, placed: Some(bytes) });
+        let outcome = self
+            .call_with(target, args, results, each, |panel, args| panel.place(target.export, args, bytes));
+        self.ended(true);
+        outcome
     }
 
     /// Calls an export as [`Device::call`]. Before anything else of the module runs, `each` is given the
@@ -221,7 +253,10 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
         results: &mut [u64],
         each: &mut dyn FnMut(&[u8]),
     ) -> Result<usize, NotCalled> {
-        self.call_with(target, args, results, each, |_, _| Ok(()))
+        self.begins(&Operation::Call { export: target, args, placed: None });
+        let outcome = self.call_with(target, args, results, each, |_, _| Ok(()));
+        self.ended(true);
+        outcome
     }
 
     /// Calls an export, when `place` has seen to its arguments.
@@ -241,7 +276,7 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
             Life::Faulted => return Err(NotCalled::Faulted),
             _ => return Err(NotCalled::Unknown),
         }
-        let call = Call { export: target.export, began_us: self.board.now_us(), late_us: 0 };
+        let call = Call { export: target.export, began_us: self.board.stamp_us(), late_us: 0 };
         let outcome = module.with(&mut self.board, |panel| {
             place(panel, &mut args)?;
             let values = panel.call(target.export, args.as_ref()).map_err(NotCalled::Call)?;
@@ -328,7 +363,9 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
 
     /// Ends a session: its handles are closed and its transfer is forgotten.
     pub fn end_session(&mut self, host: HostId) {
+        self.begins(&Operation::EndSession(host));
         self.handles.end(host);
+        self.ended(true);
         if let Some(id) = self.uploads.give_up(|transfer| transfer.host == host) {
             self.tell(id, DeviceEventKind::TransferEnded);
         }
@@ -338,13 +375,20 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
     pub fn bind(&mut self, host: HostId, export: ModuleExport) -> Option<Handle> {
         let image = self.image(export.module)?;
         image.signature(export.export)?;
-        self.handles.bind(host, export, false)
+        self.bind_as(host, export, false)
     }
 
     /// As [`Device::bind`], for a host that was made for the export's contract, which has been compared.
     pub fn bind_held(&mut self, host: HostId, export: ModuleExport) -> Option<Handle> {
         self.image(export.module)?.signature(export.export)?;
-        self.handles.bind(host, export, true)
+        self.bind_as(host, export, true)
+    }
+
+    fn bind_as(&mut self, host: HostId, export: ModuleExport, held: bool) -> Option<Handle> {
+        self.begins(&Operation::Bind { host, export, held });
+        let handle = self.handles.bind(host, export, held);
+        self.ended(true);
+        handle
     }
 
     /// The exports that hosts hold by what they were made for, by the place of the handle.
@@ -374,7 +418,10 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
 
     /// Closes a handle of a host. Returns whether it was open.
     pub fn release(&mut self, host: HostId, handle: Handle) -> bool {
-        self.handles.release(host, handle)
+        self.begins(&Operation::Release { host, handle });
+        let open = self.handles.release(host, handle);
+        self.ended(true);
+        open
     }
 
     /// The active image of a module.
@@ -433,7 +480,9 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
 
     /// Returns what the wall clock says, and how many schedules wait for it.
     pub fn clock(&mut self) -> ClockStatus {
-        self.scheduler.look(&mut self.board);
+        self.begins(&Operation::Look);
+        let stepped = self.scheduler.look(&mut self.board);
+        self.ended(stepped);
         let Schedules { count, next_us } = self.scheduler.schedules();
         ClockStatus { unix_us: self.board.unix_us(), schedules: count, next_us: next_us.unwrap_or(-1) }
     }
@@ -441,10 +490,12 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
     /// Sets the wall clock, in microseconds since 1970. Returns whether the board has one that can be set,
     /// and to this time.
     pub fn set_clock(&mut self, unix_us: i64) -> bool {
+        self.begins(&Operation::SetClock(unix_us));
         let is_set = self.board.set_unix_us(unix_us);
         if is_set {
             self.scheduler.look(&mut self.board);
         }
+        self.ended(is_set);
         is_set
     }
 
@@ -500,7 +551,7 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
 
     /// Adds to the history.
     pub(crate) fn tell(&mut self, id: ModuleId, what: DeviceEventKind) {
-        let now_us = self.board.now_us();
+        let now_us = self.board.stamp_us();
         self.journal.record(now_us, id, what);
     }
 }

@@ -10,7 +10,7 @@ use crate::lifecycle::Step;
 use crate::lines::make_safe;
 use crate::module::Module;
 use crate::modules::ModuleId;
-use crate::{Board, Device, Ram, Trust};
+use crate::{Board, Device, Operation, Ram, Trust};
 
 /// Returns whether a host's own arguments made its call trap: one that its declared type refuses, before the
 /// first op (an address where no such bytes or text are is one, too), or one that is the id of the line which
@@ -143,23 +143,29 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
         if !matches!(module.life(), Life::Running | Life::Faulted) {
             return Err(Refusal::NoImage);
         }
+        self.begins(&Operation::Reset(number));
+        let module = &mut self.modules[id];
         module.restarts = 0;
         self.tell(id, DeviceEventKind::Reset);
         self.reload(id, false);
+        self.ended(true);
         Ok(())
     }
 
     /// Brings the outputs of every module into their safe state, as when the device is about to stop.
     pub fn make_all_safe(&mut self) {
+        self.begins(&Operation::MakeSafe);
         for (_, module) in self.modules.iter() {
             if let Some(image) = module.image() {
                 make_safe(&image, &mut self.board);
             }
         }
+        self.ended(true);
     }
 
     /// A host was heard: modules that rested for want of one start anew.
     pub fn heard(&mut self) {
+        self.begins(&Operation::Heard);
         self.heard_us = self.board.now_us();
         for id in ModuleId::ALL {
             if self.modules[id].host_lost {
@@ -167,6 +173,7 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
                 self.reload(id, false);
             }
         }
+        self.ended(true);
     }
 
     /// Returns when a module gives its host up; `None` where it needs none, or rests already.

@@ -24,6 +24,11 @@ impl History {
         self.next = self.next.wrapping_add(1);
     }
 
+    /// The number that the next one will have.
+    pub(crate) const fn next_number(&self) -> u32 {
+        self.next
+    }
+
     /// Returns a page from number `from` on, or from the oldest that is held. A host that does not know a
     /// kind of event (`edition`, [`DeviceEventKind::edition`]) gets no page with one: the page before ends
     /// there, the next begins behind.

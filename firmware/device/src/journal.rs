@@ -22,6 +22,11 @@ impl Journal {
         self.history.push(time_us, id, what);
     }
 
+    /// The number that the next event will have.
+    pub(crate) const fn next(&self) -> u32 {
+        self.history.next_number()
+    }
+
     /// Returns a page of events, as [`History::page`].
     pub(crate) fn page(&self, from: u32, edition: u8) -> DeviceEvents {
         self.history.page(from, edition)

@@ -7,7 +7,7 @@ use xmap_trust::SEAL_WORDS;
 use crate::lines::{check_lines, prepare_lines};
 use crate::modules::ModuleId;
 use crate::transfer::cut;
-use crate::{Board, Device, Failure, Ram, Trust};
+use crate::{Board, Device, Failure, Operation, Ram, Trust};
 
 /// The active image of a module, as it came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,7 +98,9 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
             && check_lines(&image).is_ok()
         {
             // After a reset its outputs are inputs: they get the state that they have before anything runs.
+            self.board.begin(&Operation::SetAside { module, hash: image.hash() });
             prepare_lines(&image, &mut self.board);
+            self.board.end(true);
         }
         of.inactive_mut().clear();
         admitted

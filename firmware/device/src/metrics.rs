@@ -66,7 +66,7 @@ impl Call {
         };
         let Self { export, began_us, late_us } = self;
         let fuel = module.active().counters().fuel;
-        let time_us = board.now_us().saturating_sub(began_us);
+        let time_us = board.stamp_us().saturating_sub(began_us);
         module.metrics.count(Done { export, ended, time_us, fuel, late_us });
     }
 }

@@ -3,7 +3,7 @@
 use heapless::{Deque, Vec};
 use tiny_mapper::{Layer, LogLevel, Over, Port};
 use xmap_boards::{Bank, BoardId, PinMask, RegisterKind};
-use xmap_link::{Access, Level, Text, Trace, TraceEntry, pieces};
+use xmap_link::{Access, Level, RecordingPage, Text, Trace, TraceEntry, pieces};
 
 use crate::{Board, BoardLayer, Cue};
 
@@ -54,6 +54,9 @@ tiny_mapper::layered! {
             fn texts_lost() -> u32;
             /// Returns how many lines of the program's own log were left out.
             fn lines_lost() -> u32 = |_| 0;
+            /// Returns a page of what the flight recorder noted from this byte on; `None` where there is no
+            /// such recorder.
+            fn recorded(from: u32) -> Option<RecordingPage> = |_| None;
         }
     }
 }

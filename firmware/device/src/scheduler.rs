@@ -36,10 +36,9 @@ pub(crate) struct Account<'a, R: Ram> {
 
 impl Scheduler {
     /// Takes note of the wall clock, where a schedule waits for it.
-    pub(crate) fn look<B: Board>(&mut self, board: &mut B) {
-        if self.sources.has_schedules() {
-            self.sources.look(board.now_us(), board.unix_us());
-        }
+    /// Returns whether that moved any.
+    pub(crate) fn look<B: Board>(&mut self, board: &mut B) -> bool {
+        self.sources.has_schedules() && self.sources.look(board.now_us(), board.unix_us())
     }
 
     /// Returns how many schedules there are, and when the first of them is to run.
@@ -167,7 +166,7 @@ impl Scheduler {
         let (now_us, zone) = (board.now_us(), image.zone());
         let is_schedule = |event: &xmap_image::Event| matches!(event.source, EventSource::At { .. });
         if module.active().declared().events.iter().any(is_schedule) {
-            self.sources.look(now_us, board.unix_us());
+            _ = self.sources.look(now_us, board.unix_us());
         }
         for event in &module.active().declared().events {
             let export = ExportId(event.export);

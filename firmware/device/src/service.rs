@@ -311,6 +311,10 @@ impl Context<'_> {
                 None => Response::Refused(Refusal::NoModule),
             },
             Request::Metrics { from } => Response::Metrics(metrics(device, from)),
+            Request::Recording { from } => match device.board().recorded(from) {
+                Some(page) => Response::Recording(page),
+                None => Response::Refused(Refusal::Unsupported),
+            },
             Request::Hosts => Response::Hosts(HostCounts {
                 mistakes: capped(device.mistakes()),
                 texts_lost: device.board().texts_lost(),
@@ -527,6 +531,7 @@ fn operate<R: Ram, B: Board, T: Trust>(
         | Request::SetClock { .. }
         | Request::Metrics { .. }
         | Request::Callers { .. }
+        | Request::Recording { .. }
         | Request::Rehearse { .. } => return Err(Refusal::Unsupported),
     })
 }

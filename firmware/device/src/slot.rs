@@ -212,7 +212,7 @@ impl<R: Ram> Slot<R> {
     ) -> Option<T> {
         let image = self.image.as_ref()?.image();
         if !self.texts.is_full() {
-            self.texts.fill(board.now_us());
+            self.texts.fill(board.stamp_us());
         }
         board.allow_text(self.texts.left());
         let store = Store { stack: &mut self.stack, memory: &mut self.memory, globals: &mut self.globals };
@@ -223,7 +223,7 @@ impl<R: Ram> Slot<R> {
         let (board, _, state) = panel.suspend();
         self.state = Some(state);
         if let Some(left) = board.text_left().filter(|left| *left < self.texts.left()) {
-            self.texts.spend(left, board.now_us());
+            self.texts.spend(left, board.stamp_us());
         }
         Some(value)
     }
@@ -255,6 +255,25 @@ impl<R: Ram> Slot<R> {
         let now = self.counters();
         self.settled = (now.calls, now.traps);
         new
+    }
+
+    /// Returns a digest of a part of what the module holds: some of its globals and of its memory, others in
+    /// each round.
+    pub(crate) fn digest(&self, round: u32) -> u32 {
+        const SLOTS: usize = 32;
+        const BYTES: usize = 256;
+        let Some(image) = self.image() else { return 0 };
+        let globals = self.globals.get(..image.slots().min(self.globals.len())).unwrap_or_default();
+        let part = |len: usize, of: usize| {
+            let from = (round as usize % len.div_ceil(of).max(1)) * of;
+            from..len.min(from + of)
+        };
+        let into = |all: u32, one: u32| (all.rotate_left(5) ^ one).wrapping_mul(0x0100_0193);
+        let slots = globals.get(part(globals.len(), SLOTS)).unwrap_or_default();
+        let digest =
+            slots.iter().fold(round, |all, slot| into(into(all, *slot as u32), (*slot >> 32) as u32));
+        let bytes = self.memory().get(part(self.memory().len(), BYTES)).unwrap_or_default();
+        bytes.as_chunks::<4>().0.iter().fold(digest, |all, word| into(all, u32::from_le_bytes(*word)))
     }
 
     /// The module's linear memory.

@@ -227,13 +227,14 @@ impl Sources {
 
     /// Takes note of the wall clock: negative is not known. A step of at most [`CORRECTION_US`] moves the
     /// time at which schedules fall due, and nothing else: what it skips is due at once, and what has run
-    /// waits for its next day. After any other step schedules begin anew.
-    pub(crate) fn look(&mut self, now_us: u64, unix_us: i64) {
+    /// waits for its next day. After any other step schedules begin anew. Returns whether it was another time
+    /// than expected.
+    pub(crate) fn look(&mut self, now_us: u64, unix_us: i64) -> bool {
         self.look_us = now_us.saturating_add(LOOK_US);
         let offset_us = (unix_us >= 0).then(|| unix_us.saturating_sub_unsigned(now_us));
         let before = core::mem::replace(&mut self.offset_us, offset_us);
         if before == offset_us {
-            return;
+            return false;
         }
         let anew = match (before, offset_us) {
             (Some(before), Some(now)) => before.abs_diff(now) > CORRECTION_US,
@@ -249,6 +250,7 @@ impl Sources {
             row.due_us = since_boot(at_us, offset_us);
         }
         self.refresh();
+        true
     }
 
     /// Returns when the next source, or the wall clock, has to be looked at.

@@ -12,7 +12,7 @@ use crate::lines::make_safe;
 use crate::modules::ModuleId;
 use crate::slot::Slot;
 use crate::transfer::{Target, Transfer, cut};
-use crate::{Board, Development, Device, Failure, Kept, MountError, Ram, SlotMemory, Trust};
+use crate::{Board, Development, Device, Failure, Kept, MountError, Operation, Ram, SlotMemory, Trust};
 
 impl<R: Ram, B: Board> Device<R, B, Development> {
     /// [`Device::install_from`] on a development device, which does not ask where an image came from.
@@ -93,7 +93,20 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
         kept: Option<Kept<'_>>,
     ) -> Result<(), Failure> {
         let admitted = self.admit(id, bytes, hash, origin);
-        let outcome = admitted.and_then(|()| self.activate(id, Activation::New(kept)));
+        let hash = self.modules[id].inactive().image().map(|image| image.hash());
+        // What is not admitted changes nothing that could be seen.
+        let Some(hash) = hash.filter(|_| admitted.is_ok()) else {
+            return self.taken_in(id, admitted);
+        };
+        self.begins(&Operation::Install { module: id.number(), hash, kept });
+        let activated = self.activate(id, Activation::New(kept));
+        let outcome = self.taken_in(id, activated);
+        self.ended(true);
+        outcome
+    }
+
+    /// Says what became of an image that was taken in.
+    fn taken_in(&mut self, id: ModuleId, outcome: Result<(), Failure>) -> Result<(), Failure> {
         let module = &mut self.modules[id];
         match &outcome {
             Ok(()) => module.state = ImageState::Mounted,
@@ -152,6 +165,7 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
     /// What its `on_unmount` came to.
     pub fn unload(&mut self, number: u8) -> Result<(), MountError> {
         let Some(id) = ModuleId::new(number) else { return Ok(()) };
+        self.begins(&Operation::Unload(number));
         let outcome = self.unmount(id, self.modules[id].life() == Life::Running);
         self.scheduler.disarm(id);
         self.scheduler.refresh_edges(&mut self.board);
@@ -160,6 +174,7 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
             make_safe(&image, &mut self.board);
         }
         module.vacate(ImageState::None);
+        self.ended(true);
         outcome
     }
 
@@ -170,8 +185,10 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
     pub fn confirm(&mut self, number: u8) -> Result<(), Refusal> {
         let id = ModuleId::new(number).ok_or(Refusal::NoModule)?;
         self.modules[id].trial_us.take().ok_or(Refusal::NotOnTrial)?;
+        self.begins(&Operation::Confirm(number));
         self.tell(id, DeviceEventKind::Confirmed);
         self.count_as_good(id);
+        self.ended(true);
         Ok(())
     }
 
@@ -185,14 +202,17 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
         if !self.modules[id].previous {
             return Err(Refusal::NoPrevious);
         }
+        self.begins(&Operation::Rollback(number));
         let outcome = self.activate(id, Activation::Back(RollbackReason::Asked));
+        // One that the policy does not allow has changed nothing.
+        self.ended(outcome.is_ok());
         if let Err(Failure::Trust(reject)) = &outcome {
             self.deny(id, reject);
         }
         Ok(outcome)
     }
 
-    /// Looks at what has a deadline beside events: trials, hosts, transfers.
+    /// Looks at what has a deadline beside events: trials and hosts.
     pub(crate) fn watch(&mut self, now_us: u64) {
         for id in ModuleId::ALL {
             let module = &self.modules[id];
@@ -209,6 +229,10 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
                 self.lose_host(id);
             }
         }
+    }
+
+    /// Gives up a transfer of which nothing was heard for too long.
+    pub(crate) fn watch_uploads(&mut self, now_us: u64) {
         if let Some(id) = self.uploads.give_up(|transfer| now_us >= transfer.deadline_us()) {
             self.tell(id, DeviceEventKind::TransferEnded);
         }

@@ -6,7 +6,7 @@ use xmap_link::Refusal;
 use xmap_trust::Origin;
 
 use crate::modules::ModuleId;
-use crate::{Board, Device, HostId, Ram, Trust};
+use crate::{Board, Device, HostId, Operation, Ram, Trust};
 
 /// Microseconds without a chunk after which a transfer is given up: a host that is still there has sent three
 /// times by then.
@@ -217,6 +217,12 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
             return Err(Refusal::Busy { retry_ms: ms_until(end_us, now_us) });
         }
         // The image before the active one goes here: there are two slots.
+        if of.previous {
+            self.board.begin(&Operation::Forget(module));
+            of.forget_previous();
+            self.board.end(true);
+        }
+        let of = &mut self.modules[id];
         of.forget_previous();
         let most = of.inactive_mut().words_mut().map_or(0, |words| words.len() * 4) as u32;
         if bytes > most {

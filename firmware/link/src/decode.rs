@@ -59,9 +59,9 @@ impl fmt::Display for DecodeError {
 impl core::error::Error for DecodeError {}
 
 /// Kinds of [`Request`]; a test holds it to the enum.
-const REQUESTS: u32 = 36;
+const REQUESTS: u32 = 37;
 /// Kinds of [`Response`]; a test holds it to the enum.
-const RESPONSES: u32 = 28;
+const RESPONSES: u32 = 29;
 /// Variants of [`crate::Refusal`]; a test holds it to the enum.
 const REFUSALS: u32 = 26;
 /// The kind of [`Response::Refused`].
@@ -169,6 +169,7 @@ mod tests {
             Request::Metrics { .. } => 33,
             Request::Callers { .. } => 34,
             Request::Firmware(_) => 35,
+            Request::Recording { .. } => 36,
         }
     }
 
@@ -283,6 +284,7 @@ mod tests {
             Response::Metrics(_) => 25,
             Response::Callers(_) => 26,
             Response::Firmware(_) => 27,
+            Response::Recording(_) => 28,
         }
     }
 
@@ -326,6 +328,7 @@ mod tests {
             Request::Metrics { from: 0 },
             Request::Callers { module: 0 },
             Request::Firmware(FirmwareRequest::Status),
+            Request::Recording { from: 0 },
         ];
         assert_eq!(requests.len(), REQUESTS as usize);
         for (kind, request) in requests.iter().enumerate() {
@@ -387,6 +390,7 @@ mod tests {
             Response::Metrics(MetricsPage::default()),
             Response::Callers(Callers::default()),
             Response::Firmware(FirmwareAnswer::None(NoFirmware::NoSlots)),
+            Response::Recording(RecordingPage::default()),
         ];
         assert_eq!(responses.len(), RESPONSES as usize);
         for (kind, response) in responses.iter().enumerate() {

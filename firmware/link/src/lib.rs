@@ -76,8 +76,8 @@ pub use keys::{KEYS_FORMAT, KEYS_MAGIC, KeysError, MAX_KEYS_BYTES, Pattern, Role
 pub use lock::{Nonce, Nonces, RoleKeyId, Secret, Tag};
 pub use message::{
     Access, Args, ArgumentBytes, Boot, Chunk, ClockStatus, Described, EDITION, Export, Hello, ImageInfo,
-    ImageState, MAX_POSITION, Name, PROTOCOL, Refusal, Request, Response, ResultBytes, Status, Trace,
-    TraceEntries, TraceEntry, TrapReport, Types, export_id, features, split_export_id,
+    ImageState, MAX_POSITION, Name, PROTOCOL, RecordingPage, Refusal, Request, Response, ResultBytes, Status,
+    Trace, TraceEntries, TraceEntry, TrapReport, Types, export_id, features, split_export_id,
 };
 pub use metrics::{BOUNDS_US, BUCKETS, ExportMetrics, MAX_METRICS, MetricsPage};
 pub use operate::{

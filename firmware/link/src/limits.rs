@@ -44,6 +44,9 @@ pub const MAX_BANKS: usize = 2;
 /// 115,200 baud.
 pub const MAX_CHUNK: usize = 448;
 
+/// Bytes of a recording in one message: a page and its head fit a payload.
+pub const MAX_RECORDING: usize = 440;
+
 /// Happenings of one page: each takes at most 40 bytes.
 pub const MAX_HAPPENINGS: usize = 12;
 

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::firmware::{FirmwareAnswer, FirmwareRequest};
 use crate::kept::KeepStatus;
 use crate::limits::{
-    CONTRACT_BYTES, MAX_ARGS, MAX_ARGUMENT_BYTES, MAX_BANKS, MAX_CHUNK, MAX_LIMITS, MAX_NAME,
+    CONTRACT_BYTES, MAX_ARGS, MAX_ARGUMENT_BYTES, MAX_BANKS, MAX_CHUNK, MAX_LIMITS, MAX_NAME, MAX_RECORDING,
     MAX_RESULT_BYTES, MAX_TRACE_ENTRIES, MAX_USES, MAX_VERSION,
 };
 use crate::metrics::MetricsPage;
@@ -260,6 +260,12 @@ pub enum Request {
     /// Kind 35: which firmwares are there, and another one follows. Answered by [`Response::Firmware`] and by
     /// what [`FirmwareRequest`] says.
     Firmware(FirmwareRequest),
+    /// Kind 36: a page of what the flight recorder noted. Answered by [`Response::Recording`]; refused with
+    /// [`Refusal::Unsupported`] by a device without one.
+    Recording {
+        /// The first byte wanted; bytes are numbered from 0.
+        from: u32,
+    },
 }
 
 /// The bytes of arguments.
@@ -416,6 +422,21 @@ pub enum Response {
     Callers(Callers),
     /// Kind 27: answers [`Request::Firmware`], and [`Request::Chunk`] and [`Request::Commit`] of a firmware.
     Firmware(FirmwareAnswer),
+    /// Kind 28: answers [`Request::Recording`].
+    Recording(RecordingPage),
+}
+
+/// A page of a recording (docs/link.md).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordingPage {
+    /// The number of its first byte.
+    pub first: u32,
+    /// The number behind the last byte that there is.
+    pub next: u32,
+    /// Nothing more will come: the memory is full, or what follows cannot be played.
+    pub ended: bool,
+    /// The bytes.
+    pub bytes: Vec<u8, MAX_RECORDING>,
 }
 
 /// The greeting of a device. The first two fields never change, in any protocol version.

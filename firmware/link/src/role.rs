@@ -83,7 +83,9 @@ impl Request {
             | Self::Confirm { .. }
             | Self::Rollback { .. }
             | Self::Reset { .. }
-            | Self::SetClock { .. } => Role::Operate,
+            | Self::SetClock { .. }
+            // It has the arguments of all calls.
+            | Self::Recording { .. } => Role::Operate,
             // A firmware decides who the owner is.
             Self::Policy { .. } | Self::Firmware(_) => Role::Own,
         })

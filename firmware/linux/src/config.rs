@@ -17,6 +17,10 @@ use crate::files;
 
 /// Where the file is, unless a flag says otherwise.
 pub const DEFAULT: &str = "/etc/xmap/xmapd.toml";
+/// Bytes that the flight recorder has room for, unless the file says otherwise, and at most. Memory that it
+/// has not written to yet is not taken from the machine.
+const RECORD_BYTES: u32 = 16 << 20;
+const MOST_RECORD_BYTES: u32 = 1 << 30;
 /// Bytes of the file.
 const MOST_BYTES: u64 = 1 << 20;
 
@@ -137,6 +141,8 @@ pub struct Config {
     pub limits: Limits,
     /// Images run as machine code, where the machine has such and the kernel allows it.
     pub native: bool,
+    /// Bytes that the flight recorder has room for; 0 for none.
+    pub record_bytes: usize,
     /// Inputs and clock are the host's.
     pub rehearse: bool,
     /// Nothing is mounted.
@@ -172,6 +178,7 @@ struct Written {
     keep_every_s: Option<u32>,
     realtime_priority: Option<u8>,
     native: bool,
+    record_bytes: Option<u32>,
     uart: BTreeMap<String, PathBuf>,
     link: WrittenLink,
     trust: Option<WrittenTrust>,
@@ -266,6 +273,7 @@ impl Config {
             keep_every_s,
             realtime_priority,
             native,
+            record_bytes,
             uart,
             link,
             trust,
@@ -282,6 +290,10 @@ impl Config {
         let realtime_priority = realtime_priority.unwrap_or(50);
         if realtime_priority > 99 {
             return Err(wrong(format!("realtime_priority = {realtime_priority}: expected 0 to 99")));
+        }
+        let record_bytes = record_bytes.unwrap_or(RECORD_BYTES);
+        if record_bytes > MOST_RECORD_BYTES {
+            return Err(wrong(format!("record_bytes = {record_bytes}: expected 0 to {MOST_RECORD_BYTES}")));
         }
         let socket_mode = match link.socket_mode.as_deref() {
             None => 0o660,
@@ -357,6 +369,7 @@ impl Config {
                 },
             ),
             native,
+            record_bytes: record_bytes as usize,
             keep_every_s: keep_every_s.unwrap_or(300),
             realtime_priority,
             socket: named(&arguments.socket, socket),

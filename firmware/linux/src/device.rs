@@ -1,7 +1,7 @@
 //! The device program on this board, and what it is made of.
 
 use xmap_boards::BoardId;
-use xmap_device::{Device, Identity, Recorder, Rehearsal, Stored};
+use xmap_device::{Device, FlightRecorder, Identity, Recorder, Rehearsal, Stored};
 use xmap_image::Persist;
 use xmap_link::{Boot, KeepFault, KeepStatus, Thing, features};
 
@@ -26,7 +26,8 @@ const TRACE_ENTRIES: usize = 16_384;
 const TEXT_BYTES: usize = 16_384;
 
 /// The layers between a panel and the board.
-pub type Wrapped = Overheard<Rehearsal<Recorder<LinuxBoard, TRACE_ENTRIES, TEXT_BYTES>>>;
+pub type Wrapped =
+    Overheard<FlightRecorder<Rehearsal<Recorder<LinuxBoard, TRACE_ENTRIES, TEXT_BYTES>>, Vec<u8>>>;
 /// The device program on this board.
 pub type LinuxDevice = Device<Heap, Wrapped, Owner>;
 
@@ -63,7 +64,7 @@ impl Source for LinuxDevice {
 
 /// The board of a device.
 pub fn board(device: &mut LinuxDevice) -> &mut LinuxBoard {
-    device.board_mut().port_mut().port_mut().port_mut()
+    device.board_mut().port_mut().port_mut().port_mut().port_mut()
 }
 
 /// A device with nothing mounted, and what it says of itself; the guard watches over it. Nothing is stored to
@@ -101,7 +102,8 @@ pub fn open(
     // A machine that only has a file of registers may have buses of its own, with other devices on them.
     let board = if simulated { board } else { board.with_buses() };
     let board = board.with_ports(Ports::new(config.uarts.clone(), !simulated));
-    let port = Overheard::new(Rehearsal::new(Recorder::new(board), config.rehearse));
+    let port = Rehearsal::new(Recorder::new(board), config.rehearse);
+    let port = Overheard::new(FlightRecorder::new(port, vec![0; config.record_bytes]));
     let optional = |on, bit| if on { bit } else { 0 };
     let identity = Identity {
         board: BoardId::Rpi4b as u16,

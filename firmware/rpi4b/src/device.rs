@@ -4,8 +4,9 @@ use heapless::Vec;
 use xmap_bcm2711::{Clock, Counter as _, GenericTimer, Mailbox, Uart, safe_stores};
 use xmap_boards::BoardId;
 use xmap_device::{
-    Borrowed, Device, Failure, Fate, GOOD_US, Identity, ImageHash, Keeper, Mounting, Recorder, Rehearsal,
-    Service, Starts, Tried, Trust as _, Turns, Wire, check_lines, install_counted, make_safe_by_lines,
+    Borrowed, Device, Failure, Fate, FlightRecorder, GOOD_US, Identity, ImageHash, Keeper, Mounting,
+    Recorder, Rehearsal, Service, Starts, Tried, Trust as _, Turns, Wire, check_lines, install_counted,
+    make_safe_by_lines,
 };
 use xmap_image::{HASH_WORD, HASH_WORDS, Image, words_of};
 use xmap_link::limits::MAX_FRAME;
@@ -19,11 +20,22 @@ use crate::card::{self, StoreDisk};
 use crate::interrupts;
 use crate::limits::{MODULES, SLOTS_A_MODULE, TEXT_BYTES, TRACE_ENTRIES, WATCHDOG_MS};
 use crate::owner::{self, Owner};
-use crate::startup::{Start, arena::SlotMemory, logger};
+use crate::startup::{Start, arena, arena::SlotMemory, logger};
 use crate::{HandoverError, Options, random};
 
 /// What stands between a panel and the board's port: a record, and the host's world where it rehearses.
 pub type Wrapped<P> = Rehearsal<Recorder<P, TRACE_ENTRIES, TEXT_BYTES>>;
+
+/// That port with the flight recorder in front of it.
+pub type Flown<P> = FlightRecorder<Wrapped<P>, &'static mut [u8]>;
+
+/// Puts the flight recorder in front of a port, with its own memory: for a program that is only measured.
+///
+/// # Panics
+/// Where somebody has that memory.
+pub fn flown<P: xmap_device::Board>(port: Wrapped<P>) -> Flown<P> {
+    FlightRecorder::new(port, arena::flight().expect("nobody has taken it"))
+}
 
 /// Does everything that a port can do, with operands that nobody knows: for a program that is only
 /// measured. Never inlined, so that each of these programs has the same one.
@@ -75,10 +87,15 @@ const FEED_US: u64 = 1_000_000;
 const KEEP_EVERY_US: u64 = 300_000_000;
 
 /// The device program on this board.
-pub type Pi4b<T = Owner> = Device<Borrowed<'static>, Wrapped<Board>, T>;
+pub type Pi4b<T = Owner> = Device<Borrowed<'static>, Flown<Board>, T>;
 
 /// Mounts what was handed over, and serves whoever asks.
-pub fn run(start: Start, rooms: [[SlotMemory; SLOTS_A_MODULE]; MODULES], scratch: &'static mut [u32]) -> ! {
+pub fn run(
+    start: Start,
+    rooms: [[SlotMemory; SLOTS_A_MODULE]; MODULES],
+    scratch: &'static mut [u32],
+    flight: &'static mut [u8],
+) -> ! {
     let Start { gpio, buses, sd, emmc, mut uart, timer, image, arguments, origin, seed, booted, mailbox } =
         start;
     let options = Options::of(arguments);
@@ -107,7 +124,7 @@ pub fn run(start: Start, rooms: [[SlotMemory; SLOTS_A_MODULE]; MODULES], scratch
         interrupts::reset(&mut uart);
     }
     let board = board(gpio, timer).with_buses(buses).with_firmwares(firmwares.map(|(slots, _)| slots));
-    let port = Rehearsal::new(Recorder::new(board), options.rehearse);
+    let port = FlightRecorder::new(Rehearsal::new(Recorder::new(board), options.rehearse), flight);
     let store = card.and_then(card::open);
     let mut keeper = store.map(|store| Keeper::new(store, scratch, KEEP_EVERY_US));
     let memory = keeper.as_mut().map(Keeper::remembered).unwrap_or_default();

@@ -32,6 +32,9 @@ pub const TRACE_ENTRIES: usize = 16_384;
 /// Bytes of a module's messages between two answers. A call that logs more loses the rest, which is counted.
 pub const TEXT_BYTES: usize = 16_384;
 
+/// Bytes that the flight recorder has room for: 4 million events of a timer that reads one input.
+pub const FLIGHT_BYTES: usize = 16 << 20;
+
 /// Bytes of the link that wait for the main loop: what arrives in 350 ms at 115,200 baud.
 pub const RECEIVED_BYTES: usize = 4096;
 

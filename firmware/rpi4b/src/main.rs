@@ -19,7 +19,8 @@ mod start {
         let start = unsafe { startup::start(device_tree) };
         let Some(rooms) = arena::take() else { unreachable!("nobody has taken them") };
         let Some(scratch) = arena::scratch() else { unreachable!("nobody has taken it") };
-        device::run(start, rooms, scratch)
+        let Some(flight) = arena::flight() else { unreachable!("nobody has taken it") };
+        device::run(start, rooms, scratch, flight)
     }
 }
 

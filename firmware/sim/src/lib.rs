@@ -37,6 +37,8 @@ mod passing;
 mod picture;
 mod pwm;
 mod record;
+mod recording;
+mod replay;
 mod run;
 mod script;
 mod seen;
@@ -61,6 +63,8 @@ pub use passing::{MAX_EVENTS, MAX_EVENTS_AT_ONCE, MAX_TIME_US, Standstill};
 pub use picture::Picture;
 pub use pwm::{Fan, PwmDevice, Servo, Wave};
 pub use record::{Access, Change, Event, EventKind, trace_line};
+pub use recording::{Recording, RecordingError};
+pub use replay::{Difference, Playback, Played, Replay, StoreDiffers};
 pub use run::{Places, Player, Shown, StepError, StepErrorKind, Unexpected, run};
 pub use script::{
     Action, Chip, ChipPlace, ChipStep, Drive, MAX_STEPS, Script, ScriptError, ScriptErrorKind, Step,
@@ -68,7 +72,7 @@ pub use script::{
 };
 pub use seen::SeenOps;
 pub use signal::{Signal, write_vcd};
-pub use sim::Sim;
+pub use sim::{Sim, SimDevice};
 pub use spi::{Flash, Mcp3008, SpiDevice, SpiTransfer};
 pub use svg::{escaped, svg};
 pub use traffic::{Span, Traffic};

@@ -478,7 +478,7 @@ fn call(sim: &mut Sim, name: &str, of: ModuleExport, args: &Arguments) -> Result
 
 impl Shown {
     /// Returns what the plain trace shows of an event: stores to set and clear registers, and messages.
-    pub(crate) fn of(kind: &EventKind) -> Option<Self> {
+    pub fn of(kind: &EventKind) -> Option<Self> {
         match kind {
             EventKind::Access(access) if access.drives() => Some(Self::Store(*access)),
             EventKind::Log { level, text } => Some(Self::Log(*level, text.clone())),

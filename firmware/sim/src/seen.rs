@@ -12,11 +12,18 @@ pub struct SeenOps {
     image: [u8; 32],
     /// A place for each word of the code.
     seen: Vec<Cell<bool>>,
+    /// The op that ran last.
+    last: Cell<Option<u32>>,
     /// The image is the slot's; what was seen outlives it.
     runs: bool,
 }
 
 impl SeenOps {
+    /// The op of an image that ran last, or runs, since it was loaded.
+    pub(crate) fn last(&self, image: &Image<'_>) -> Option<u32> {
+        self.last.get().filter(|_| self.image == image.hash())
+    }
+
     /// Adds what has run of an image.
     pub(crate) fn add_to(&self, image: &Image<'_>, seen: &mut [bool]) {
         if self.image == image.hash() {
@@ -45,9 +52,11 @@ impl MachineCode for SeenOps {
 
 impl Machine for SeenOps {
     fn run(&self, frame: &mut Frame<'_>) {
-        if let Some(op) = frame.op().and_then(|op| self.seen.get(op as usize)) {
+        let op = frame.op();
+        if let Some(op) = op.and_then(|op| self.seen.get(op as usize)) {
             op.set(true);
         }
+        self.last.set(op);
     }
 
     fn sees_all(&self) -> bool {

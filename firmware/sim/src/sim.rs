@@ -4,17 +4,23 @@ use std::collections::BTreeSet;
 
 use tiny_mapper::{Counters, LogLevel, Trap, TrapCode};
 use xmap_boards::Line;
-use xmap_device::{Device, Failure, Limits, ModuleExport, MountError, NotCalled};
+use xmap_device::{Device, Failure, FlightRecorder, Limits, ModuleExport, MountError, NotCalled};
 use xmap_image::{ExportId, Image, OwnedImage, PinMode, PinRow, Word, limits};
 use xmap_link::limits::MAX_MODULES;
-use xmap_link::{DeviceEvent, DeviceEventKind, Life, ModuleStatus, TrapReport};
+use xmap_link::{DeviceEvent, DeviceEventKind, Life, ModuleStatus, TraceEntry, TrapReport};
 
 use crate::heap::{Heap, no_room, room};
 use crate::script::places;
 use crate::{
-    Access, ArgumentError, Arguments, CallError, ChipPlace, Contention, EventKind, Picture, Shown, Signal,
-    SimBoard, SimError, StepErrorKind, Value,
+    Access, ArgumentError, Arguments, CallError, ChipPlace, Contention, Event, EventKind, Picture, Recording,
+    Shown, Signal, SimBoard, SimError, StepErrorKind, Value,
 };
+
+/// The device of a simulation.
+pub type SimDevice = Device<Heap, FlightRecorder<SimBoard, Vec<u8>>>;
+
+/// Bytes that the flight recorder of a simulation has room for.
+const RECORDED_BYTES: usize = 64 << 20;
 
 /// A panel on a simulated board.
 ///
@@ -71,7 +77,7 @@ use crate::{
 /// ```
 #[derive(Debug)]
 pub struct Sim {
-    device: Device<Heap, SimBoard>,
+    device: SimDevice,
     /// Each op that runs is noted.
     watched: bool,
     /// The place in the record up to which [`Sim::show_new`] has shown it.
@@ -119,7 +125,7 @@ impl Sim {
     /// # Errors
     /// [`SimError::Mount`].
     pub fn from_image(image: OwnedImage) -> Result<Self, SimError> {
-        Self::mount(image, false)
+        Self::mount(image, false, 0)
     }
 
     /// [`Sim::from_image`], which notes each op that runs ([`Sim::seen_ops`]). It takes some times as long.
@@ -127,14 +133,46 @@ impl Sim {
     /// # Errors
     /// [`SimError::Mount`].
     pub fn watched(image: OwnedImage) -> Result<Self, SimError> {
-        Self::mount(image, true)
+        Self::mount(image, true, 0)
     }
 
-    fn mount(image: OwnedImage, watched: bool) -> Result<Self, SimError> {
+    /// [`Sim::from_image`] with a flight recorder ([`Sim::recording`]).
+    ///
+    /// # Errors
+    /// [`SimError::Mount`].
+    pub fn recorded(image: OwnedImage) -> Result<Self, SimError> {
+        Self::mount(image, false, RECORDED_BYTES)
+    }
+
+    /// Returns what the flight recorder noted, where the simulation has one, with every store of the panel.
+    pub fn recording(&self) -> Option<Recording> {
+        let recorder = self.device.board();
+        let mut recording = Recording::new(recorder.recording().to_vec(), recorder.has_ended()).ok()?;
+        let access = |event: &Event| match &event.kind {
+            EventKind::Access(access) if access.drives() => Some((event.time_us, *access)),
+            _ => None,
+        };
+        recording.stores = self
+            .board()
+            .events()
+            .iter()
+            .filter_map(access)
+            .map(|(time_us, of)| TraceEntry {
+                time_us,
+                access: xmap_link::Access::Write,
+                offset: of.register.offset(),
+                value: of.value,
+            })
+            .collect();
+        Some(recording)
+    }
+
+    fn mount(image: OwnedImage, watched: bool, recorded: usize) -> Result<Self, SimError> {
         let view = image.image();
         let mut board = SimBoard::of(view.board());
         let bare = view.pins().iter().filter(|pin| pin.mode() == PinMode::Any);
         board.set_auto(bare.map(PinRow::line).collect());
+        let board = FlightRecorder::new(board, vec![0; recorded]);
         let mut device = Device::new(board, core::array::from_fn(|_| [no_room(), no_room()]));
         // Whoever simulates a panel owns it: `xmap verify` says what a device takes by default.
         device.set_limits(Limits::none());
@@ -142,7 +180,7 @@ impl Sim {
         device.set_machine_code(watched);
         match device.install(0, view.bytes()) {
             Ok(()) => {
-                let shown = device.board().ready().events;
+                let shown = device.board().port().ready().events;
                 let (told, trapped, traps, lines) = (0, 0, Vec::new(), Vec::new());
                 let (reached, reached_keys) = (BTreeSet::new(), BTreeSet::new());
                 let (bus_lines, devices, bare) = (Vec::new(), Vec::new(), false);
@@ -164,7 +202,7 @@ impl Sim {
                 Ok(sim)
             }
             Err(Failure::Mount(error)) => {
-                Err(SimError::Mount { error, board: Box::new(device.into_board()) })
+                Err(SimError::Mount { error, board: Box::new(device.into_board().into_port()) })
             }
             Err(Failure::Image(error)) => Err(SimError::Image(error)),
             Err(Failure::NoModule) => unreachable!("every device has a module 0"),
@@ -326,7 +364,7 @@ impl Sim {
     }
 
     /// The device program.
-    pub fn device(&mut self) -> &mut Device<Heap, SimBoard> {
+    pub fn device(&mut self) -> &mut SimDevice {
         &mut self.device
     }
 
@@ -598,12 +636,12 @@ impl Sim {
 
     /// The board.
     pub fn board(&self) -> &SimBoard {
-        self.device.board()
+        self.device.board().port()
     }
 
     /// The board, to look at it more closely: edges, registers, what is recorded.
     pub fn board_mut(&mut self) -> &mut SimBoard {
-        self.device.board_mut()
+        self.device.board_mut().port_mut()
     }
 
     /// Ends the panel: calls `on_unmount`, if it has one, and brings the outputs into their safe
@@ -613,6 +651,6 @@ impl Sim {
     /// The second value: [`MountError::Trap`] where `on_unmount` trapped.
     pub fn unmount(mut self) -> (SimBoard, Result<(), MountError>) {
         let outcome = self.device.unload(0);
-        (self.device.into_board(), outcome)
+        (self.device.into_board().into_port(), outcome)
     }
 }

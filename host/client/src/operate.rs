@@ -58,6 +58,34 @@ impl Client {
         }
     }
 
+    /// Returns what the flight recorder noted since the device's start, and whether it has ended.
+    ///
+    /// # Errors
+    ///
+    /// See [`Client`]; [`ErrorCode::NoFeature`] where the firmware has none.
+    pub fn recording(&mut self) -> Result<(Vec<u8>, bool), Error> {
+        let mut noted = Vec::new();
+        // The end as the first page has it: the questions themselves are noted.
+        let mut end = None;
+        loop {
+            let from = noted.len() as u32;
+            let page = match self.ask(&Request::Recording { from })? {
+                Response::Recording(page) if page.first == from => page,
+                Response::Refused(Refusal::Unsupported) => {
+                    let message = "it has no flight recorder";
+                    let help = "give it memory: `record_bytes` of xmapd.toml, or newer firmware";
+                    return Err(self.error(ErrorCode::NoFeature, message).help(help.to_string()));
+                }
+                other => return Err(self.unwanted(&other)),
+            };
+            noted.extend_from_slice(&page.bytes);
+            if page.bytes.is_empty() || noted.len() as u32 >= *end.get_or_insert(page.next) {
+                noted.truncate(end.unwrap_or(0) as usize);
+                return Ok((noted, page.ended));
+            }
+        }
+    }
+
     /// Returns how a module is; `None` where the device has no module with this number.
     ///
     /// # Errors

@@ -94,6 +94,7 @@ pub fn operation() -> impl Strategy<Value = Request> {
         }),
         any::<u16>().prop_map(|from| Request::Metrics { from }),
         any::<u8>().prop_map(|module| Request::Callers { module }),
+        any::<u32>().prop_map(|from| Request::Recording { from }),
         prop_oneof![
             Just(FirmwareRequest::Status),
             Just(FirmwareRequest::Try),

@@ -44,7 +44,7 @@ mod device {
     use core::sync::atomic::{AtomicU32, Ordering};
 
     use aarch64_rt::entry;
-    use rpi4b::device::{Board, Wrapped, board};
+    use rpi4b::device::{Board, Wrapped, board, flown};
     use rpi4b::limits;
     use rpi4b::startup::{self, Start, arena};
     use tiny_mapper::{CallError, Gpio as _, Mapper, Port, Store};
@@ -71,14 +71,14 @@ mod device {
                 let (what, plan) = (plan[1], &plan[2..]);
                 let mut board = board(gpio, timer);
                 if what == 5 {
-                    let (port, export) = (wrap(board), ExportId(plan[0] as u16));
+                    let (port, export) = (flown(wrap(board)), ExportId(plan[0] as u16));
                     crate::mount::measure(&pmu, port, rooms, bytemuck::cast_slice(rest), export, &mut uart);
                     uart.flush();
                     startup::stop(true)
                 }
                 let image = Image::verify(rest).unwrap_or_else(|error| panic!("{error}"));
                 if what == 3 {
-                    let port = Rehearsal::new(Recorder::new(Probe::new(board)), false);
+                    let port = flown(Rehearsal::new(Recorder::new(Probe::new(board)), false));
                     crate::events::measure(port, rooms, bytemuck::cast_slice(rest), plan[0], &mut uart);
                     uart.flush();
                     startup::stop(true)

@@ -21,7 +21,7 @@ mod device {
 
     use aarch64_rt::entry;
     use heapless::{Deque, Vec};
-    use rpi4b::device::{Pi4b, board};
+    use rpi4b::device::{Pi4b, board, flown};
     use rpi4b::limits;
     use rpi4b::startup::{self, Start, arena};
     use xmap_bcm2711::Pmu;
@@ -145,7 +145,7 @@ mod device {
         let bytes = image.unwrap_or_else(|error| panic!("{error}")).expect("an image was handed over");
         let rooms = arena::take().expect("nobody has taken them");
         let mut device: Pi4b<Development> =
-            Device::new(Rehearsal::new(Recorder::new(board(gpio, timer)), false), rooms);
+            Device::new(flown(Rehearsal::new(Recorder::new(board(gpio, timer)), false)), rooms);
         device.install(0, bytes).unwrap_or_else(|error| panic!("{error}"));
         let mut bench = Bench { pmu, device, wire: Memory::default(), seq: 0 };
         let hello = Request::Hello { protocol: PROTOCOL, nonce: 1 };

@@ -24,7 +24,7 @@ mod device {
     use core::fmt::Write as _;
 
     use aarch64_rt::entry;
-    use rpi4b::device::{Pi4b, board};
+    use rpi4b::device::{Pi4b, board, flown};
     use rpi4b::limits;
     use rpi4b::startup::{self, Start, arena};
     use tiny_mapper::prelude::*;
@@ -48,7 +48,7 @@ mod device {
         let images = [0; 2].map(|_| images.next().expect("two images"));
         let rooms = arena::take().expect("nobody has taken them");
         let mut device: Pi4b<Development> =
-            Device::new(Rehearsal::new(Recorder::new(board(gpio, timer)), false), rooms);
+            Device::new(flown(Rehearsal::new(Recorder::new(board(gpio, timer)), false)), rooms);
 
         let first_us = device.board_mut().now_us();
         device.install(0, bytemuck::cast_slice(images[0])).unwrap_or_else(|error| panic!("{error}"));

@@ -7,7 +7,7 @@ use core::sync::atomic::{AtomicBool, Ordering};
 
 use xmap_device::{Borrowed, SCRATCH_WORDS};
 
-use crate::limits::{IMAGE_WORDS, MEMORY_BYTES, MODULES, SLOTS, SLOTS_A_MODULE, STACK_SLOTS};
+use crate::limits::{FLIGHT_BYTES, IMAGE_WORDS, MEMORY_BYTES, MODULES, SLOTS, SLOTS_A_MODULE, STACK_SLOTS};
 
 unsafe extern "C" {
     /// First byte of the memory that `boards/rpi4b/memory.ld` sets apart.
@@ -32,7 +32,7 @@ pub fn take() -> Option<[[SlotMemory; SLOTS_A_MODULE]; MODULES]> {
     if TAKEN.swap(true, Ordering::Relaxed) {
         return None;
     }
-    let mut free = Free { place: place().start..scratch_place().start };
+    let mut free = Free { place: place().start..flight_place().start };
     Some(core::array::from_fn(|_| {
         core::array::from_fn(|_| SlotMemory {
             words: free.cut(IMAGE_WORDS),
@@ -58,6 +58,21 @@ pub fn scratch() -> Option<&'static mut [u32]> {
     Some(Free { place: scratch_place() }.cut(SCRATCH_WORDS))
 }
 
+/// The memory of the flight recorder, in front of that buffer.
+fn flight_place() -> core::ops::Range<usize> {
+    let core::ops::Range { start: end, .. } = scratch_place();
+    end - FLIGHT_BYTES..end
+}
+
+/// The memory of the flight recorder. `None` where somebody has it already.
+pub fn flight() -> Option<&'static mut [u8]> {
+    static TAKEN: AtomicBool = AtomicBool::new(false);
+    if TAKEN.swap(true, Ordering::Relaxed) {
+        return None;
+    }
+    Some(Free { place: flight_place() }.cut(FLIGHT_BYTES))
+}
+
 /// What is left of the memory.
 struct Free {
     place: core::ops::Range<usize>,
@@ -81,7 +96,7 @@ impl Free {
         // SAFETY: the memory is mapped as ordinary memory and belongs to no object of this program: the
         // linker script puts nothing there, and start-up refuses what an earlier boot stage put there.
         // It is no variable that nobody has initialised: it holds what the memory chips hold, and any
-        // bits make a value of `T`. `take` and `scratch` run once each, over parts that do not overlap, and
+        // bits make a value of `T`. `take`, `scratch` and `flight` run once each, over parts that do not overlap, and
         // `cut` moves on, so that no byte is given twice;
         // the address is aligned to 64 bytes and not null.
         unsafe { core::slice::from_raw_parts_mut(first, len) }

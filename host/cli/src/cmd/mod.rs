@@ -37,6 +37,8 @@ mod output;
 mod policy;
 mod progress;
 mod reach;
+mod record;
+mod replay;
 mod reset;
 mod rollback;
 mod schema;
@@ -101,6 +103,8 @@ enum Verb {
     Rollback(rollback::Args),
     Events(events::Args),
     Metrics(metrics::Args),
+    Record(record::Args),
+    Replay(replay::Args),
     Monitor(monitor::Args),
     Reset(reset::Args),
     Store(store::Args),
@@ -279,6 +283,8 @@ fn run(verb: &Verb, out: &mut dyn Write) -> Done {
         Verb::Rollback(args) => rollback::run(args, out),
         Verb::Events(args) => events::run(args, out),
         Verb::Metrics(args) => metrics::run(args, out),
+        Verb::Record(args) => record::run(args, out),
+        Verb::Replay(args) => replay::run(args, out),
         Verb::Monitor(args) => monitor::run(args, out),
         Verb::Reset(args) => reset::run(args, out),
         Verb::Store(args) => store::run(args, out),

@@ -57,6 +57,9 @@ pub(super) struct Args {
     /// Write waveform, steps and bounds as one page that opens anywhere
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
+    /// Write what the device was told, for `xmap replay`
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
     /// Set the wall clock at the mount, as RFC 3339 has it; without it the time is not known
     #[arg(long, value_name = "TIME", value_parser = super::clock::stamp)]
     clock: Option<Stamp>,
@@ -82,7 +85,11 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Done {
             writeln!(out, "its seal is not checked here: `xmap verify --policy` does")?;
         }
     }
-    let mut sim = match Sim::from_image(loaded.image.clone()) {
+    let mounted = match &args.record {
+        Some(_) => Sim::recorded(loaded.image.clone()),
+        None => Sim::from_image(loaded.image.clone()),
+    };
+    let mut sim = match mounted {
         Ok(sim) => sim,
         Err(SimError::Mount { error, board }) => {
             write_trace(args, &board)?;
@@ -99,6 +106,9 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Done {
     };
     write_pictures(args, &sim, &loaded, &script, rows)?;
     write_trace(args, sim.board())?;
+    if let (Some(path), Some(recording)) = (&args.record, sim.recording()) {
+        output::write_file(path, &recording.to_bytes())?;
+    }
     if let Some(path) = &args.vcd {
         let mut bytes = Vec::new();
         write_vcd(&mut bytes, loaded.image.manifest().module, &sim.signals(), &sim.traffic(), sim.time_us())?;

@@ -3,7 +3,7 @@
 
 use core::fmt::Write as _;
 
-use rpi4b::device::{Board, Wrapped};
+use rpi4b::device::{Board, Flown};
 use rpi4b::interrupts;
 use rpi4b::limits::{MODULES, SLOTS_A_MODULE};
 use rpi4b::startup::arena::SlotMemory;
@@ -13,11 +13,11 @@ use xmap_device::{Borrowed, Device};
 use crate::device::Probe;
 
 /// The device with a port that reads the counter after its first store.
-pub(crate) type Probed = Device<Borrowed<'static>, Wrapped<Probe<Board>>>;
+pub(crate) type Probed = Device<Borrowed<'static>, Flown<Probe<Board>>>;
 
 /// Runs so many events of an image whose only handler is a timer's, and stores in each.
 pub(crate) fn measure(
-    port: Wrapped<Probe<Board>>,
+    port: Flown<Probe<Board>>,
     rooms: [[SlotMemory; SLOTS_A_MODULE]; MODULES],
     image: &[u8],
     events: u32,
@@ -29,10 +29,10 @@ pub(crate) fn measure(
     for _ in 0..events {
         interrupts::set_alarm(Some(device.next_wake_us()));
         interrupts::idle();
-        device.board_mut().port_mut().port_mut().take();
+        device.board_mut().port_mut().port_mut().port_mut().take();
         let before = Pmu::retired();
         assert!(device.poll(), "the alarm was the event's");
-        let at = device.board_mut().port_mut().port_mut().take().expect("the handler stores");
+        let at = device.board_mut().port_mut().port_mut().port_mut().take().expect("the handler stores");
         let insns = at.wrapping_sub(before);
         (least, most) = (least.min(insns), most.max(insns));
     }

@@ -3,7 +3,7 @@
 
 use core::fmt::Write as _;
 
-use rpi4b::device::{Board, Pi4b, Wrapped};
+use rpi4b::device::{Board, Flown, Pi4b};
 use rpi4b::limits::{MODULES, SLOTS_A_MODULE};
 use rpi4b::startup::arena::SlotMemory;
 use xmap_bcm2711::{Pmu, Uart};
@@ -14,7 +14,7 @@ use xmap_image::ExportId;
 /// follow), and calls an export with the argument 1 (`call`, with what the device does around a call).
 pub(crate) fn measure(
     pmu: &Pmu,
-    port: Wrapped<Board>,
+    port: Flown<Board>,
     rooms: [[SlotMemory; SLOTS_A_MODULE]; MODULES],
     image: &[u8],
     export: ExportId,

@@ -1,0 +1,113 @@
+//! What a flight recorder noted of a panel's run, the simulator plays again: the same stores, the same
+//! state.
+
+use std::fs;
+
+use xmap_compiler::compile::compile;
+use xmap_image::OwnedImage;
+use xmap_sim::{Difference, Recording, Replay, Script, Sim, run};
+use xmap_tests::buses::BusPanel;
+use xmap_tests::{Panel, simulated};
+
+/// Bytes of a recording for each value that the device read, at most, over all panels together.
+const BYTES_A_VALUE: f64 = 2.0;
+
+/// A panel's name, words and script.
+struct Played {
+    name: String,
+    words: Vec<u32>,
+    script: String,
+}
+
+fn played(panel: &Panel) -> Played {
+    let manifest = simulated::manifest(panel);
+    let words = compile(&manifest, &panel.wasm).unwrap_or_else(|e| panic!("{}: {e}", panel.name)).words;
+    Played { name: panel.name.clone(), words, script: fs::read_to_string(panel.script_path()).unwrap() }
+}
+
+/// The panels of the matrix, and those with devices on buses.
+fn every() -> Vec<Played> {
+    let panels = [Panel::all(), Panel::hosted(), Panel::lives()].into_iter().flat_map(Result::unwrap);
+    let mut all: Vec<Played> = panels.map(|panel| played(&panel)).collect();
+    let folders = fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/buses")).unwrap();
+    for folder in folders.map(|folder| folder.unwrap().path()).filter(|path| path.join("script.txt").exists())
+    {
+        let name = folder.file_name().unwrap().to_string_lossy().into_owned();
+        let BusPanel { words, script, .. } = BusPanel::open(&name);
+        all.push(Played { name, words, script });
+    }
+    all
+}
+
+/// Plays a panel's script with a recorder, and returns what it noted with the image.
+fn recorded(panel: &Played) -> (Recording, OwnedImage) {
+    let image = || OwnedImage::new(panel.words.clone()).unwrap();
+    let mut sim = Sim::recorded(image()).unwrap_or_else(|e| panic!("{}: {e}", panel.name));
+    let script = Script::parse(&panel.script, &sim.image()).unwrap_or_else(|e| panic!("{}: {e}", panel.name));
+    run(&mut sim, &script, &mut |_| ()).unwrap_or_else(|e| panic!("{}: {e}", panel.name));
+    let recording = sim.recording().unwrap();
+    assert!(!recording.ended, "{}: {} bytes", panel.name, recording.noted.len());
+    (recording, image())
+}
+
+#[test]
+fn every_panels_run_plays_again() {
+    let (mut bytes, mut inputs) = (0, 0);
+    for panel in every() {
+        let (recording, image) = recorded(&panel);
+        // Through the file.
+        let recording = Recording::from_bytes(&recording.to_bytes()).unwrap();
+        let images = [image];
+        let mut replay = Replay::new(&recording, &images).unwrap();
+        let played = replay.run(u64::MAX);
+        let at = replay.played();
+        let played = played.unwrap_or_else(|e| panic!("{}: {e} at {at:?}", panel.name));
+        println!(
+            "{:20} {:6} bytes, {} operations, {} values, {}/{} stores, {} checks",
+            panel.name,
+            recording.noted.len(),
+            played.operations,
+            played.inputs,
+            played.compared,
+            recording.stores.len(),
+            played.checks
+        );
+        assert_eq!(played.compared as usize, recording.stores.len(), "{}", panel.name);
+        assert_eq!(played.stores, played.compared, "{}", panel.name);
+        assert!(played.operations > 2, "{}", panel.name);
+        bytes += recording.noted.len() as u64;
+        inputs += played.inputs + played.operations;
+    }
+    println!("{bytes} bytes, {inputs} inputs: {:.2} bytes each", bytes as f64 / inputs as f64);
+    assert!(bytes as f64 <= BYTES_A_VALUE * inputs as f64, "{bytes} bytes for {inputs} inputs");
+}
+
+#[test]
+fn what_differs_is_found_where_it_differs() {
+    let panel = Panel::all().unwrap().into_iter().find(|panel| panel.name == "lamp").unwrap();
+    let (recording, image) = recorded(&played(&panel));
+    let images = [image];
+
+    // Another store, as a fault of the hardware's recorder or of the mapper would be.
+    let mut other = recording.clone();
+    let middle = other.stores.len() / 2;
+    other.stores[middle].value ^= 1 << 18;
+    let found = Replay::new(&other, &images).unwrap().run(u64::MAX).unwrap_err();
+    assert!(matches!(found, Difference::Store(of) if of.number as usize == middle), "{found}");
+
+    // No image, and another one.
+    let missing = Replay::new(&recording, &[]).unwrap().run(u64::MAX).unwrap_err();
+    assert!(matches!(missing, Difference::NoImage(hash) if hash == images[0].image().hash()), "{missing}");
+
+    // Any byte that was changed is found or makes no difference, and nothing panics.
+    for at in 2..recording.noted.len() {
+        for bit in [0x01, 0x20, 0x80] {
+            let mut changed = recording.clone();
+            changed.noted[at] ^= bit;
+            _ = Replay::new(&changed, &images).map(|mut replay| replay.run(u64::MAX));
+        }
+        let mut cut = recording.clone();
+        cut.noted.truncate(at);
+        _ = Replay::new(&cut, &images).map(|mut replay| replay.run(u64::MAX));
+    }
+}
