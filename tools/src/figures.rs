@@ -52,8 +52,10 @@ pub fn count() -> Result<Figures> {
     let bench = Bench::build()?;
     let costs = opcost::costs(&bench)?;
     let mut figures = calls(&bench)?;
-    let interrupts = bench.interrupts()?.into_iter().chain(bench.events(&beacon()?, EVENTS)?);
+    let interrupts = bench.interrupts()?.into_iter().chain(bench.events(&beacon()?, EVENTS, true)?);
     figures.extend(interrupts.map(|(name, number)| (format!("irq.{name}"), number)));
+    let unrecorded = bench.events(&beacon()?, EVENTS, false)?;
+    figures.extend(unrecorded.into_iter().map(|(name, number)| (format!("irq.unrecorded.{name}"), number)));
     figures.extend(work::count(&bench)?);
     let size = size::sizes()?;
     figures.insert("size.image".into(), size.image.code);

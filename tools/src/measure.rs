@@ -114,13 +114,14 @@ impl Bench {
     }
 
     /// Instructions from where the main loop runs again after a timer's interrupt to the store of the timer's
-    /// handler, the fewest and the most of so many events (`store_min`, `store_max`). The image has one
-    /// handler, of a timer.
+    /// handler, the fewest and the most of so many events (`store_min`, `store_max`), and the mean of the
+    /// whole turn (`turn`). The image has one handler, of a timer. `recorded`: the flight recorder notes
+    /// them.
     ///
     /// # Errors
     /// As [`Bench::run`].
-    pub fn events(&self, image: &[Word], events: u32) -> Result<Vec<(String, u64)>> {
-        numbers(&self.hand_over(&[3, What::Events as u32, events], image)?)
+    pub fn events(&self, image: &[Word], events: u32, recorded: bool) -> Result<Vec<(String, u64)>> {
+        numbers(&self.hand_over(&[4, What::Events as u32, events, recorded.into()], image)?)
     }
 
     /// Instructions of an image's mount, its start functions included, and of a call of one of its exports

@@ -443,17 +443,17 @@ impl<'r> Replay<'r> {
         Ok(self.played)
     }
 
-    /// Where it stands.
+    /// Returns where it stands.
     pub const fn played(&self) -> Played {
         self.played
     }
 
-    /// What was recorded of the simulated board: register accesses, levels, messages, as of any simulation.
+    /// Returns the simulated board with what it recorded: register accesses, levels, messages.
     pub fn board(&self) -> &SimBoard {
         &self.device.board().board
     }
 
-    /// What the modules did, from the first one's start function on: what a plain trace is made of.
+    /// Returns what the modules did, from the first one's start function on: what a plain trace is made of.
     pub fn events(&self) -> impl Iterator<Item = &Event> {
         self.board().events().iter().skip(self.board().ready().events)
     }

@@ -77,3 +77,52 @@ fn a_panel_is_called_over_a_socket() {
     let traps: Vec<_> = metrics["exports"].as_array().unwrap().iter().map(traps).collect();
     assert!(traps.contains(&("lamp.blinks_per_minute".into(), 1.into())), "{metrics}");
 }
+
+#[test]
+fn what_a_device_was_told_is_played_again() {
+    let compiled = panel("lamp");
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let bytes = |words: &[u32]| words.iter().flat_map(|word| word.to_le_bytes()).collect::<Vec<_>>();
+    let (image, recording) = (path("lamp.xmap"), path("day.xrec"));
+    std::fs::write(&image, bytes(&compiled.words)).unwrap();
+    std::fs::write(format!("{image}.map"), compiled.map.to_json()).unwrap();
+    let port = device(compiled.words, 5);
+    let call = |args: &[&str]| xmap(&[&["call", "--port", &port], args].concat());
+    call(&["lamp_on"]);
+    assert_eq!(call(&["blinks_per_minute", "0"]).status.code(), Some(3), "a trap is in it, too");
+    call(&["lamp_off"]);
+    let recorded = xmap(&["record", "--port", &port, "-o", &recording]);
+    assert!(text(&recorded.stdout).ends_with(" bytes, 5 stores\n"), "{recorded:?}");
+
+    let replay = |file: &str, image: &str| xmap(&["replay", file, image]);
+    let played = replay(&recording, &image);
+    assert!(text(&played.stdout).contains(": 5 of 5 stores compared, "), "{played:?}");
+    let plain = xmap(&["replay", &recording, &image, "--plain"]);
+    let expected = "GPCLR0 0x00400000\nlog INFO lamp: mounted\nGPSET0 0x00020000\nGPCLR0 0x00020000\n";
+    assert_eq!(text(&plain.stdout), expected);
+    let json = xmap(&["replay", &recording, &image, "--json", "--vcd", &path("day.vcd")]);
+    let json: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
+    assert_eq!((&json["stores"], &json["compared"]), (&5.into(), &5.into()));
+    assert!(std::fs::read_to_string(path("day.vcd")).unwrap().contains("lamp"));
+
+    // Bad input, and a store that the device made otherwise.
+    let error = |output: Output, with: &str| {
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        assert!(text(&output.stderr).starts_with(&format!("error[{with}]")), "{output:?}");
+    };
+    let whole = std::fs::read(&recording).unwrap();
+    std::fs::write(path("cut.xrec"), &whole[..whole.len() - 9]).unwrap();
+    error(replay(&path("cut.xrec"), &image), "X1802");
+    error(replay(&image, &image), "X1801");
+    let other = path("other.xmap");
+    std::fs::write(&other, bytes(&panel("hall").words)).unwrap();
+    error(replay(&recording, &other), "X1803");
+    let mut otherwise = xmap_sim::Recording::from_bytes(&whole).unwrap();
+    otherwise.stores[4].value = 1 << 18;
+    std::fs::write(path("otherwise.xrec"), otherwise.to_bytes()).unwrap();
+    let differs = replay(&path("otherwise.xrec"), &image);
+    let said = text(&differs.stderr).to_owned();
+    assert!(said.contains("store 4 was GPCLR0 0x00040000, and is GPCLR0 0x00020000"), "{said}");
+    error(differs, "X1804");
+}

@@ -15,7 +15,7 @@ use tiny_mapper::STACK_SLOTS;
 use xmap_compiler::compile::{Compiled, compile};
 use xmap_compiler::input::read_module;
 use xmap_compiler::manifest::Manifest;
-use xmap_device::{Device, Identity, Recorder, Service, SlotMemory, Wire};
+use xmap_device::{Device, FlightRecorder, Identity, Recorder, Service, SlotMemory, Wire};
 use xmap_image::OwnedImage;
 use xmap_link::{Boot, features};
 use xmap_sim::{Heap, SimBoard};
@@ -29,8 +29,11 @@ pub const IDENTITY: Identity = Identity {
     firmware: "0.1.0",
 };
 
-/// The simulated board, with a record of stores and messages for hosts.
-pub type Board = Recorder<SimBoard, 64, 512>;
+/// The simulated board, with a record of stores and messages for hosts, and a flight recorder.
+pub type Board = FlightRecorder<Recorder<SimBoard, 64, 512>, Vec<u8>>;
+
+/// Bytes that the flight recorder has room for.
+const FLIGHT_BYTES: usize = 1 << 20;
 
 /// A socket as the device's wire, blocking with a time limit or not blocking at all.
 #[derive(Debug)]
@@ -101,7 +104,8 @@ pub fn room(words: usize) -> SlotMemory<Heap> {
 /// Where the words are no image, or it does not mount.
 pub fn device(words: Vec<u32>) -> Device<Heap, Board> {
     let rooms = std::array::from_fn(|_| [room(1 << 16), room(1 << 16)]);
-    let mut device = Device::new(Recorder::new(SimBoard::new()), rooms);
+    let mut device =
+        Device::new(FlightRecorder::new(Recorder::new(SimBoard::new()), vec![0; FLIGHT_BYTES]), rooms);
     let image = OwnedImage::new(words).unwrap_or_else(|error| panic!("{error}"));
     device.install(0, image.image().bytes()).unwrap_or_else(|failure| panic!("{failure:?}"));
     device

@@ -2,14 +2,17 @@
 
 use xmap_boards::LineSet;
 use xmap_client::{Client, Options};
-use xmap_image::Image;
+use xmap_image::{Image, OwnedImage};
 use xmap_link::{ImageState, Retry, features};
-use xmap_sim::Script;
+use xmap_sim::{Recording, Replay, Script};
 use xmap_tools::linux::Store;
 
 use crate::act::{Follower, script};
 use crate::played::{Played, driving};
 use crate::{Compiled, Run};
+
+/// Bytes of a recording for each value that the device read, or thing that it did, at most.
+const BYTES_A_VALUE: u64 = 2;
 
 /// Returns how a device is asked: with a patience that a machine with much else to do takes.
 pub(crate) fn patient() -> Options {
@@ -59,7 +62,33 @@ pub(crate) fn play(
     if (status.frames_bad, status.trace_lost) != (0, 0) {
         return Err(format!("{} bad frames, {} lost stores", status.frames_bad, status.trace_lost));
     }
-    Ok(Played { trace, levels, stores: driving(&stores()?) })
+    let stores = driving(&stores()?);
+    plays_again(compiled, client, &stores)?;
+    Ok(Played { trace, levels, stores })
+}
+
+/// Takes what the device noted, and plays it on the simulator: each store is the one that the emulator saw,
+/// in its place, and the state is the same at each check.
+fn plays_again(compiled: &Compiled, client: &mut Client, stores: &[String]) -> Result<(), String> {
+    let held = client.trace(0).map_err(|error| error.to_string())?;
+    let (noted, ended) = client.recording().map_err(|error| error.to_string())?;
+    let mut recording = Recording::new(noted, ended).map_err(|error| error.to_string())?;
+    recording.stores = held.into_iter().map(|(_, store)| store).collect();
+    let images = [OwnedImage::new(compiled.words.clone()).map_err(|error| error.to_string())?];
+    let mut replay = Replay::new(&recording, &images).map_err(|error| format!("replay: {error}"))?;
+    let played = replay.run(u64::MAX);
+    let at = replay.played();
+    played.map_err(|error| format!("replay: {error}, at {at:?}"))?;
+    let played = replay.board().accesses().filter(|access| access.drives()).map(ToString::to_string);
+    if !played.eq(stores.iter().cloned()) || at.compared as usize != stores.len() || ended {
+        return Err(format!("replay: {at:?}, and the emulator saw {} stores", stores.len()));
+    }
+    // Each value that was read, and each thing that was done.
+    let (bytes, values) = (recording.noted.len() as u64, at.inputs + at.operations);
+    if bytes > BYTES_A_VALUE * values {
+        return Err(format!("replay: {bytes} bytes for {values} values"));
+    }
+    Ok(())
 }
 
 /// Stores of the mount before anything of the module's own ran, as the simulator does them.

@@ -4,7 +4,8 @@
 //!
 //! What is compared: the plain trace (results, stores, messages and traps in their order) with the committed
 //! one, the levels of the declared lines after each step, and the stores to the chip. Those are not asked of
-//! the program under test: the emulator traces them.
+//! the program under test: the emulator traces them. What the device noted of the run (`xmap record`) is then
+//! played again on the simulator, which has to make the same stores.
 
 #[path = "../common/act.rs"]
 mod act;

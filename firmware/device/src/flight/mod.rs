@@ -62,7 +62,7 @@ impl<P, S: AsRef<[u8]> + AsMut<[u8]>> FlightRecorder<P, S> {
         self.tape.has_ended()
     }
 
-    /// What was noted, whole operations from the first one on.
+    /// Returns what was noted, whole operations from the first one on.
     pub fn recording(&self) -> &[u8] {
         self.tape.whole()
     }

@@ -50,6 +50,8 @@ pub(super) struct Tape<S> {
     began_us: (u64, i64),
     /// Operations within operations: what a turn asks of the device itself is part of the turn.
     depth: u32,
+    /// An operation is under way, and noted.
+    open: bool,
     last_us: u64,
     /// What the wall clock last was ahead of the time since boot.
     ahead_us: i64,
@@ -70,6 +72,7 @@ impl<S: AsRef<[u8]> + AsMut<[u8]>> Tape<S> {
             began: 0,
             began_us: (0, 0),
             depth: 0,
+            open: false,
             last_us: 0,
             ahead_us: 0,
             levels: [0; BANKS],
@@ -115,19 +118,15 @@ impl<S: AsRef<[u8]> + AsMut<[u8]>> Tape<S> {
     }
 
     #[inline]
-    fn is_open(&self) -> bool {
-        self.depth != 0 && !self.ended
-    }
-
-    #[inline]
     pub(super) fn begin(&mut self, operation: &Operation<'_>) {
         self.depth += 1;
         if self.depth == 1 && !self.ended {
             (self.began, self.noted) = (self.at, false);
             self.began_us = (self.last_us, self.ahead_us);
+            self.open = true;
             operation.write(self);
             if *operation == Operation::Policy {
-                (self.began, self.ended) = (self.at, true);
+                (self.began, self.ended, self.open) = (self.at, true, false);
             }
         }
     }
@@ -139,6 +138,7 @@ impl<S: AsRef<[u8]> + AsMut<[u8]>> Tape<S> {
         if self.depth != 0 {
             return None;
         }
+        self.open = false;
         if self.ended || !(changed || self.noted) {
             // Nothing came of it, or there is no room for all of it.
             self.at = self.began;
@@ -169,8 +169,13 @@ impl<S: AsRef<[u8]> + AsMut<[u8]>> Tape<S> {
                 self.at += 1;
             }
             // The operation is given up whole.
-            None => self.ended = true,
+            None => self.no_room(),
         }
+    }
+
+    #[cold]
+    fn no_room(&mut self) {
+        (self.ended, self.open) = (true, false);
     }
 
     pub(super) fn pair(&mut self, tag: u8, value: u8) {
@@ -180,7 +185,18 @@ impl<S: AsRef<[u8]> + AsMut<[u8]>> Tape<S> {
 
     #[inline]
     pub(super) fn varint(&mut self, value: u64) {
-        if value < 0x80 { self.byte(value as u8) } else { self.long(value) }
+        if value < 0x80 {
+            return self.byte(value as u8);
+        }
+        // Most times: up to 16 ms.
+        let room = self.memory.as_mut().get_mut(self.at..).and_then(<[u8]>::first_chunk_mut::<2>);
+        match room.filter(|_| value < 0x4000) {
+            Some(two) => {
+                *two = [value as u8 | 0x80, (value >> 7) as u8];
+                self.at += 2;
+            }
+            None => self.long(value),
+        }
     }
 
     #[inline(never)]
@@ -205,13 +221,13 @@ impl<S: AsRef<[u8]> + AsMut<[u8]>> Tape<S> {
 
     /// A value that the board gave.
     pub(super) fn value(&mut self, value: u64) {
-        if self.is_open() {
+        if self.open {
             self.varint(value);
         }
     }
 
     pub(super) fn wall(&mut self, unix_us: i64) {
-        if self.is_open() {
+        if self.open {
             let ahead_us = unix_us.wrapping_sub(self.last_us as i64);
             let more_us = ahead_us.wrapping_sub(core::mem::replace(&mut self.ahead_us, ahead_us));
             self.zigzag(more_us);
@@ -219,7 +235,7 @@ impl<S: AsRef<[u8]> + AsMut<[u8]>> Tape<S> {
     }
 
     pub(super) fn bytes(&mut self, bytes: &[u8]) {
-        if self.is_open() {
+        if self.open {
             bytes.iter().for_each(|byte| self.byte(*byte));
         }
     }
@@ -230,7 +246,7 @@ impl<S: AsRef<[u8]> + AsMut<[u8]>> Tape<S> {
 
     #[inline]
     pub(super) fn time(&mut self, now_us: u64) {
-        if self.is_open() {
+        if self.open {
             let passed = now_us.wrapping_sub(self.last_us);
             self.last_us = now_us;
             self.varint(passed);
@@ -239,7 +255,7 @@ impl<S: AsRef<[u8]> + AsMut<[u8]>> Tape<S> {
 
     #[inline]
     pub(super) fn level(&mut self, bank: Bank, levels: u32) {
-        if self.is_open()
+        if self.open
             && let Some(before) = self.levels.get_mut(bank as usize)
         {
             let changed = core::mem::replace(before, levels) ^ levels;
@@ -251,7 +267,7 @@ impl<S: AsRef<[u8]> + AsMut<[u8]>> Tape<S> {
     /// An edge that the board saw, or none. The tag says where there are any.
     #[inline]
     pub(super) fn edge(&mut self, edge: Option<&Edge>) {
-        if !self.is_open() {
+        if !self.open {
             return;
         }
         let tag = self.memory.as_mut().get_mut(self.began);

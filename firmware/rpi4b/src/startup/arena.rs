@@ -96,9 +96,9 @@ impl Free {
         // SAFETY: the memory is mapped as ordinary memory and belongs to no object of this program: the
         // linker script puts nothing there, and start-up refuses what an earlier boot stage put there.
         // It is no variable that nobody has initialised: it holds what the memory chips hold, and any
-        // bits make a value of `T`. `take`, `scratch` and `flight` run once each, over parts that do not overlap, and
-        // `cut` moves on, so that no byte is given twice;
-        // the address is aligned to 64 bytes and not null.
+        // bits make a value of `T`. `take`, `scratch` and `flight` run once each, over parts that do not
+        // overlap, and `cut` moves on, so that no byte is given twice; the address is aligned to 64 bytes
+        // and not null.
         unsafe { core::slice::from_raw_parts_mut(first, len) }
     }
 }

@@ -11,7 +11,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
-use xmap_device::{Device, Owned, Recorder, Service, Volatile};
+use xmap_device::{Device, FlightRecorder, Owned, Recorder, Service, Volatile};
 use xmap_rig::{Board, IDENTITY, Socket, listen, room};
 use xmap_sim::{Heap, SimBoard};
 
@@ -80,9 +80,9 @@ fn run(
     owner: Option<Owned<Volatile>>,
     stop: &AtomicBool,
 ) -> Record {
-    let mut board: Board = Recorder::new(SimBoard::new());
+    let mut board: Board = FlightRecorder::new(Recorder::new(SimBoard::new()), vec![0; 1 << 20]);
     let began = Instant::now();
-    board.port_mut().record(true);
+    board.port_mut().port_mut().record(true);
     let mut device: Device<Heap, _, _> =
         Device::with_trust(board, std::array::from_fn(|_| [room(SLOT_WORDS), room(SLOT_WORDS)]), owner);
     for (module, image) in (0..).zip(images) {
@@ -102,14 +102,14 @@ fn run(
         }
         hosts.retain(|(wire, _)| wire.is_open());
         let target_us = began.elapsed().as_micros() as u64 + ahead_us.load(Ordering::SeqCst);
-        let now_us = device.board_mut().port_mut().time_us();
-        device.pass(target_us.saturating_sub(now_us), |board, us| board.port_mut().advance(us));
+        let now_us = device.board_mut().port_mut().port_mut().time_us();
+        device.pass(target_us.saturating_sub(now_us), |board, us| board.port_mut().port_mut().advance(us));
         if !served {
             thread::sleep(Duration::from_micros(200));
         }
     }
     let status = device.status(0).unwrap();
-    let board = device.board_mut().port_mut();
+    let board = device.board_mut().port_mut().port_mut();
     Record {
         stores: board.accesses().filter(|access| access.drives()).map(ToString::to_string).collect(),
         events: status.events,

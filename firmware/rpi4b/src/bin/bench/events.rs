@@ -25,7 +25,7 @@ pub(crate) fn measure(
 ) {
     let mut device: Probed = Device::new(port, rooms);
     device.install(0, image).unwrap_or_else(|error| panic!("{error}"));
-    let (mut least, mut most) = (u32::MAX, 0);
+    let (mut least, mut most, mut turns) = (u32::MAX, 0, 0u64);
     for _ in 0..events {
         interrupts::set_alarm(Some(device.next_wake_us()));
         interrupts::idle();
@@ -33,10 +33,12 @@ pub(crate) fn measure(
         let before = Pmu::retired();
         assert!(device.poll(), "the alarm was the event's");
         let at = device.board_mut().port_mut().port_mut().port_mut().take().expect("the handler stores");
+        turns += u64::from(Pmu::retired().wrapping_sub(before));
         let insns = at.wrapping_sub(before);
         (least, most) = (least.min(insns), most.max(insns));
     }
     let status = device.status(0).expect("there is a module 0");
     assert_eq!((status.events, status.missed, status.dropped), (events, 0, 0), "events on time");
-    _ = writeln!(uart, "store_min {least}\nstore_max {most}");
+    let turn = turns / u64::from(events.max(1));
+    _ = writeln!(uart, "store_min {least}\nstore_max {most}\nturn {turn}");
 }
