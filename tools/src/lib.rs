@@ -2,6 +2,7 @@
 //! What the developer commands are made of, and what tests that run firmware depend on.
 
 pub mod apt;
+pub mod book;
 pub mod boot_loader;
 pub mod card;
 pub mod deb;

@@ -130,6 +130,16 @@ pub fn build_same() -> Result<PathBuf> {
     Ok(output().join("examples/same"))
 }
 
+/// Builds the command line for the Pi: optimised and static. Returns the program's path.
+///
+/// # Errors
+///
+/// As [`build`].
+pub fn build_command_line() -> Result<PathBuf> {
+    cross_package("xmap", &["--bin", "xmap"])?;
+    Ok(output().join("xmap"))
+}
+
 /// Builds the gateway for the Pi: optimised and static. Returns the program's path.
 ///
 /// # Errors

@@ -22,6 +22,10 @@ enum Command {
     Deb,
     /// Make what a release carries: static programs, packages, boot folder, checksums, bill of materials
     Dist(commands::dist::Arguments),
+    /// Time a newcomer's first commands: the installation, then a panel in each language
+    Begin,
+    /// Make the documents a site with search, in target/book, and follow every link in it
+    Book,
     /// Build the boot folder and run it in the emulator
     Qemu(commands::qemu::Arguments),
     /// Count instructions in the emulator and compare them with the committed figures, or measure the
@@ -56,6 +60,8 @@ fn main() -> ExitCode {
         Command::Linux => commands::linux::run(),
         Command::Deb => commands::deb::run(),
         Command::Dist(arguments) => commands::dist::run(&arguments),
+        Command::Begin => commands::begin::run(),
+        Command::Book => commands::book::run(),
         Command::Matrix(arguments) => commands::matrix::run(&arguments),
         Command::Qemu(arguments) => commands::qemu::run(&arguments),
         Command::Bench(arguments) if arguments.peers() => commands::peers::run(&arguments),

@@ -9,13 +9,13 @@ use xmap_client::Switch;
 use xmap_image::OwnedImage;
 use xmap_link::Life;
 use xmap_tools::linux::{Guest, GuestFile, Machine, Root, Store};
-use xmap_tools::{deb, service};
+use xmap_tools::{deb, dist, service};
 
 use crate::panel::{GPCLR0, GPFSEL1, GPSET0, HIGH, Host, LAMP, LIMIT, LOW, image, of_the_package};
 
 const PORT: u16 = 7000;
 /// Of their own, as tests run side by side.
-const VERSIONS: [&str; 2] = ["0.0.2-1", "0.0.3-1"];
+const VERSIONS: [&str; 3] = ["0.0.2-1", "0.0.3-1", "0.0.4-1"];
 /// The registers that drive lines; the others select functions and pulls.
 const DRIVES: RangeInclusive<u16> = 0x1c..=0x2c;
 /// What systemd leaves root: CAP_IPC_LOCK is bit 14, CAP_SYS_RAWIO bit 17, CAP_SYS_NICE bit 23.
@@ -127,12 +127,16 @@ fn dpkg_installs_it_and_systemd_keeps_it_running() {
     let program = service::build().unwrap();
     let gateway = service::build_gateway().and_then(|program| deb::pack_gateway(&program, VERSIONS[0]));
     let gateway = gateway.unwrap_or_else(|error| panic!("{error:#}"));
-    let files = vec![
+    let command_line = service::build_command_line().and_then(|program| dist::pack_for_the_pi(&program));
+    let command_line = command_line.unwrap_or_else(|error| panic!("{error:#}"));
+    let fresh = deb::pack(&program, &of_the_package(), VERSIONS[2]).unwrap();
+    let mut files = dist::guest_files(&command_line, &fresh).unwrap();
+    files.extend([
         packed(&program, &of_the_package(), VERSIONS[0]),
         // Its default panel is another one, which the image in the slot goes before.
         packed(&program, &image(9), VERSIONS[1]),
         GuestFile::new("opt/gateway.deb", std::fs::read(gateway).unwrap()),
-    ];
+    ]);
     let mut pi = Pi(Machine { root: Root::Debian, files, ports: vec![PORT] }.boot().unwrap());
 
     pi.install(VERSIONS[0]);
@@ -195,6 +199,10 @@ fn dpkg_installs_it_and_systemd_keeps_it_running() {
     pi.sh("test ! -e /var/lib/xmap && test ! -e /etc/xmap");
     pi.sh("! find /etc/systemd /var/lib/systemd -name '*xmapd*' | grep .");
     pi.asserts_lamp(HIGH);
+
+    // The packages of a release, on a machine that has had the service.
+    let used = dist::use_packages(&mut pi.0);
+    used.unwrap_or_else(|error| panic!("{error:#}\n{}", pi.journal()));
 }
 
 /// systemd runs what the unit's file says, and the kernel holds the process to it.

@@ -4,6 +4,7 @@
 //! included: no cross compiler has to be there. Paths of this machine are not in them.
 
 mod bom;
+mod installed;
 mod notices;
 
 use std::collections::BTreeMap;
@@ -18,7 +19,9 @@ use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::debian::{Stage, epoch, list, read, strip, version};
 use crate::firmware::{self, Owner};
-use crate::{cargo, deb, process, root, target_dir};
+use crate::{cargo, deb, process, root, service, target_dir};
+
+pub use installed::{guest_files, use_packages};
 
 const BUILD_LIMIT: Duration = Duration::from_secs(60 * 60);
 const LOCAL_LIMIT: Duration = Duration::from_secs(120);
@@ -37,10 +40,10 @@ pub struct Machine {
 }
 
 /// The machines, the one of most developers first.
-pub const MACHINES: [Machine; 2] = [
-    Machine { architecture: "amd64", target: "x86_64-unknown-linux-musl" },
-    Machine { architecture: "arm64", target: "aarch64-unknown-linux-musl" },
-];
+pub const MACHINES: [Machine; 2] =
+    [Machine { architecture: "amd64", target: "x86_64-unknown-linux-musl" }, PI];
+
+const PI: Machine = Machine { architecture: "arm64", target: service::TARGET };
 
 /// What is made.
 #[derive(Clone, Debug)]
@@ -66,7 +69,7 @@ pub fn make(parts: &Parts) -> Result<Vec<PathBuf>> {
     let manual = Manual::make()?;
     for machine in &parts.machines {
         let program = program(*machine)?;
-        ensure!(is_static(&program)?, "{} is not a static program", program.display());
+        checked(&program)?;
         let package = package(*machine, &program, &manual)?;
         let name = format!(
             "xmap-{}-{}-linux",
@@ -112,13 +115,7 @@ pub fn check(parts: &Parts) -> Result<String> {
     );
     let first = sums(&release_folder(&target_dir()))?;
     let folder = tempfile::Builder::new().prefix("xmap-again-").tempdir()?;
-    let sources = folder.path().join("sources");
-    fs::create_dir(&sources)?;
-    let tar = folder.path().join("sources.tar");
-    let mut git = Command::new("git");
-    git.args(["archive", "--format=tar", "-o"]).arg(&tar).arg("HEAD").current_dir(root());
-    process::run(&mut git, LOCAL_LIMIT)?;
-    process::run(Command::new("tar").arg("-xf").arg(&tar).arg("-C").arg(&sources), LOCAL_LIMIT)?;
+    let sources = last_commit(folder.path())?;
     let mut again = Command::new(cargo());
     again.args(["run", "--quiet", "--package", "xtask", "--", "dist"]).args(parts.arguments());
     again.current_dir(&sources).env("SOURCE_DATE_EPOCH", epoch()?).env_remove("CARGO_TARGET_DIR");
@@ -131,7 +128,29 @@ pub fn check(parts: &Parts) -> Result<String> {
     Ok(format!("made twice, in two folders: {} files, all the same", first.len()))
 }
 
+/// Lays the sources of the last commit out in a folder below this one, as a fresh clone has them. Returns that
+/// folder.
+///
+/// # Errors
+///
+/// git or tar fails.
+pub fn last_commit(folder: &Path) -> Result<PathBuf> {
+    let sources = folder.join("sources");
+    fs::create_dir(&sources).with_context(|| sources.display().to_string())?;
+    let tar = folder.join("sources.tar");
+    let mut git = Command::new("git");
+    git.args(["archive", "--format=tar", "-o"]).arg(&tar).arg("HEAD").current_dir(root());
+    process::run(&mut git, LOCAL_LIMIT)?;
+    process::run(Command::new("tar").arg("-xf").arg(&tar).arg("-C").arg(&sources), LOCAL_LIMIT)?;
+    Ok(sources)
+}
+
 impl Parts {
+    /// Returns whether both packages of the Pi are made, command line and service.
+    pub fn has_packages_of_the_pi(&self) -> bool {
+        self.device && self.machines.contains(&PI)
+    }
+
     /// The arguments of the command that makes these.
     fn arguments(&self) -> Vec<String> {
         let mut arguments: Vec<String> =
@@ -146,6 +165,21 @@ impl Parts {
 /// Returns where a release is put. The folder `dist` is cargo's, for the profile of that name.
 fn release_folder(target: &Path) -> PathBuf {
     target.join("to-release")
+}
+
+/// Uses the arm64 packages of the release that was made last, in the emulated Debian.
+///
+/// # Errors
+///
+/// The release has none, Linux for the emulated board is missing, or something does not work there.
+pub fn try_in_debian() -> Result<String> {
+    let out = release_folder(&target_dir());
+    let package = |name: &str| {
+        let path = out.join(format!("{name}_{}_arm64.deb", version()));
+        ensure!(path.is_file(), "the release has no {}", path.display());
+        Ok(path)
+    };
+    installed::try_packages(&package("xmap")?, &package("xmapd")?)
 }
 
 /// Builds the command line for a machine. Returns the program's path.
@@ -172,12 +206,26 @@ fn program(machine: Machine) -> Result<PathBuf> {
         .env(format!("CARGO_TARGET_{key}_RUSTFLAGS"), flags.join(" "));
     process::run(&mut command, BUILD_LIMIT)?;
     // The linker that rustup has leaves symbols in, whatever the profile says.
-    let built = target_dir().join(target).join("dist/xmap");
+    stripped(&target_dir().join(target).join("dist/xmap"))
+}
+
+/// Writes a program without symbols beside it. Returns the new one's path.
+fn stripped(built: &Path) -> Result<PathBuf> {
     let program = built.with_file_name("xmap-stripped");
-    let stripped = strip(&read(&built)?).with_context(|| built.display().to_string())?;
+    let stripped = strip(&read(built)?).with_context(|| built.display().to_string())?;
     fs::write(&program, stripped).with_context(|| program.display().to_string())?;
     fs::set_permissions(&program, fs::Permissions::from_mode(0o755))?;
     Ok(program)
+}
+
+/// Packs a command line that was built for the Pi, with man pages and completions, as a release does. Returns
+/// the package's path.
+///
+/// # Errors
+///
+/// The program cannot be read, man pages cannot be made, or dpkg-deb is missing.
+pub fn pack_for_the_pi(program: &Path) -> Result<PathBuf> {
+    package(PI, &stripped(program)?, &Manual::make()?)
 }
 
 fn add_target(target: &str) -> Result<()> {
@@ -206,13 +254,26 @@ fn cargo_home() -> Result<PathBuf> {
     home.context("neither CARGO_HOME nor a home folder is known")
 }
 
-/// Returns whether a program needs no other file to run: it names no interpreter and no library.
-fn is_static(program: &Path) -> Result<bool> {
+/// Checks that a program needs no other file to run, has no symbols, and names no folder of this machine.
+fn checked(program: &Path) -> Result<()> {
     use object::read::elf::{ElfFile64, ProgramHeader as _};
+    use object::{Object as _, ObjectSymbol as _};
     let bytes = read(program)?;
     let elf = ElfFile64::<object::Endianness>::parse(&*bytes)?;
     let endian = elf.endian();
-    Ok(elf.elf_program_headers().iter().all(|header| header.p_type(endian) != object::elf::PT_INTERP))
+    let own = |kind| elf.elf_program_headers().iter().any(|header| header.p_type(endian) == kind);
+    let name = program.display();
+    ensure!(!own(object::elf::PT_INTERP), "{name} is not a static program");
+    ensure!(elf.symbols().all(|symbol| symbol.is_undefined()), "{name} has symbols");
+    for folder in [root().to_owned(), cargo_home()?] {
+        let folder = folder.to_string_lossy().into_owned();
+        ensure!(!has(&bytes, folder.as_bytes()), "{name} names {folder}, a folder of this machine");
+    }
+    Ok(())
+}
+
+fn has(bytes: &[u8], part: &[u8]) -> bool {
+    bytes.windows(part.len()).any(|window| window == part)
 }
 
 /// Man pages and completions, which packages and archives carry.
@@ -226,6 +287,8 @@ const SHELLS: [(&str, &str, &str); 3] = [
     ("zsh", "_xmap", "usr/share/zsh/vendor-completions/_xmap"),
     ("fish", "xmap.fish", "usr/share/fish/vendor_completions.d/xmap.fish"),
 ];
+
+const POWERSHELL: &str = "_xmap.ps1";
 
 impl Manual {
     fn make() -> Result<Self> {
@@ -241,7 +304,7 @@ impl Manual {
         let program = target_dir().join("debug/xmap-manual");
         let manual = |arguments: &[&OsStr]| process::run(Command::new(&program).args(arguments), LOCAL_LIMIT);
         manual(&["man".as_ref(), folder.join("man1").as_ref()])?;
-        for (shell, file, _) in SHELLS.into_iter().chain([("powershell", "_xmap.ps1", "")]) {
+        for (shell, file, _) in SHELLS.into_iter().chain([("powershell", POWERSHELL, "")]) {
             let text = manual(&["completions".as_ref(), shell.as_ref()])?;
             fs::write(folder.join(file), text)?;
         }
@@ -262,6 +325,9 @@ fn package(machine: Machine, program: &Path, manual: &Manual) -> Result<PathBuf>
     for (_, file, to) in SHELLS {
         stage.put(to, &read(&manual.folder.join(file))?, 0o644)?;
     }
+    // PowerShell has no folder that it looks into by itself.
+    let powershell = read(&manual.folder.join(POWERSHELL))?;
+    stage.put(&format!("usr/share/doc/xmap/completions/{POWERSHELL}"), &powershell, 0o644)?;
     for (path, bytes) in deb::documents("xmap")? {
         stage.put(&path, &bytes, 0o644)?;
     }

@@ -4,7 +4,7 @@ use std::fs;
 
 use anyhow::{Context as _, Result};
 use xmap_tools::dist::{self, MACHINES, Machine, Parts};
-use xmap_tools::service;
+use xmap_tools::{emulator, linux, service};
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -14,13 +14,20 @@ pub(crate) struct Arguments {
     /// Leave out the service and the boot folder
     #[arg(long)]
     no_device: bool,
-    /// Make everything a second time, from the last commit in another folder, and compare
+    /// Make everything a second time, from the last commit in another folder, and compare; use the arm64
+    /// packages in the emulated Debian
     #[arg(long)]
     check: bool,
+    /// Make nothing: use the arm64 packages of the release that was made last in the emulated Debian
+    #[arg(long, conflicts_with_all = ["arch", "no_device", "check"])]
+    installed: bool,
 }
 
 /// Makes a release and says what is in it.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    if arguments.installed {
+        return installed();
+    }
     let wanted = |machine: &&Machine| {
         arguments.arch.is_empty() || arguments.arch.iter().any(|name| name == machine.architecture)
     };
@@ -39,6 +46,16 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     }
     if arguments.check {
         println!("{}", dist::check(&parts)?);
+        if parts.has_packages_of_the_pi() {
+            installed()?;
+        }
     }
+    Ok(())
+}
+
+fn installed() -> Result<()> {
+    println!("{}", emulator::set_up()?);
+    println!("{}", linux::set_up()?);
+    println!("{}", dist::try_in_debian()?);
     Ok(())
 }

@@ -1,6 +1,8 @@
 //! One file per command.
 
+pub(crate) mod begin;
 pub(crate) mod bench;
+pub(crate) mod book;
 pub(crate) mod corpus;
 pub(crate) mod deb;
 pub(crate) mod dist;

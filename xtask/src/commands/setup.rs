@@ -3,13 +3,14 @@
 use anyhow::Result;
 use xmap_tools::go::Go;
 use xmap_tools::toolchain::Toolchain;
-use xmap_tools::{emulator, guests, linux, neighbours, node, service};
+use xmap_tools::{book, emulator, guests, linux, neighbours, node, service};
 
 /// Says in one line for each part what was there or where it came from.
 pub(crate) fn run() -> Result<()> {
     println!("{}", Toolchain::set_up()?);
     println!("{}", emulator::set_up()?);
     println!("{}", linux::set_up()?);
+    println!("{}", book::set_up()?);
     println!("{}", service::set_up()?);
     println!("{}", service::set_up_tracer());
     match service::set_up_compiler() {

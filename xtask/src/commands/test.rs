@@ -38,6 +38,7 @@ pub(crate) fn run() -> Result<()> {
             println!("lints of the firmware: left out, as clippy cannot read what Debian's compiler builds");
         }
     }
+    step("documents as a site", super::book::run)?;
     step("packages", || super::package::run(&super::package::Arguments::default()))?;
     step("firmware", || firmware::build(Program::Firmware).map(drop))?;
     step("tests", || open(&["test", "--workspace"]))?;
