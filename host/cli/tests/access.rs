@@ -194,9 +194,9 @@ fn the_table_is_shown_without_its_secrets() {
     let table = rig.file("device.keys");
     let shown = xmap(&["keys", &table]);
     let lines: Vec<Vec<&str>> = done(&shown).lines().map(|line| line.split_whitespace().collect()).collect();
-    assert_eq!(lines[0], ["key", "role", "may", "call"]);
-    assert_eq!((lines[1][1], lines[1][2]), ("observe", "-"));
-    assert_eq!(lines[2][1..], ["call", "lamp.*", "x"]);
+    assert_eq!(lines[0], ["key", "label", "role", "may", "call"]);
+    assert_eq!(lines[1][1..], ["eve", "observe", "-"]);
+    assert_eq!(lines[2][1..], ["carl", "call", "lamp.*", "x"]);
     let file = std::fs::read_to_string(rig.file("carl")).unwrap();
     let secret = file.lines().last().unwrap().strip_prefix("secret: ").unwrap();
     assert!(secret.len() == 64 && !text(&shown.stdout).contains(&secret[..16]));
@@ -207,6 +207,21 @@ fn the_table_is_shown_without_its_secrets() {
     assert!(text(&again.stderr).starts_with("error[X1109]"), "{}", text(&again.stderr));
     let twice = xmap(&["keys", &table, "--add", &rig.file("carl")]);
     assert!(text(&twice.stderr).starts_with("error[X1109]"), "{}", text(&twice.stderr));
+
+    // A label of one's own, by which a key is taken out.
+    let kiosk = rig.file("kiosk");
+    done(&xmap(&["keygen", "--role", "call", "-o", &kiosk]));
+    let labelled = xmap(&["keys", &table, "--add", &kiosk, "--label", "kiosk in the hall"]);
+    assert!(done(&labelled).contains("  kiosk in the hall  call  -\n"), "{}", text(&labelled.stdout));
+    let without = xmap(&["keys", &table, "--remove", "kiosk in the hall"]);
+    assert_eq!(done(&without).lines().count(), 2);
+    let gone = xmap(&["keys", &table, "--remove", "kiosk in the hall"]);
+    assert!(text(&gone.stderr).contains("has no key kiosk in the hall\n"), "{}", text(&gone.stderr));
+    for (add, label) in [(&[&kiosk[..], &id][..], "two"), (&[&kiosk], "")] {
+        let add = add.iter().flat_map(|key| ["--add", key]).collect::<Vec<_>>();
+        let refused = xmap(&[&["keys", &table, "--label", label], &add[..]].concat());
+        assert!(!refused.status.success(), "{label}");
+    }
     for wrong in [&["keygen", "--role", "king", "-o", "x"][..], &["keygen", "--allow", "x", "-o", "x"]] {
         assert_eq!(xmap(wrong).status.code(), Some(2));
     }

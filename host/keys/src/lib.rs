@@ -2,8 +2,10 @@
 //! Keys, seals and policies as files: the host's side of `xmap-trust` and of the role keys of `xmap-link`.
 //!
 //! [`make_key`] and [`read_key`] are for the keys that sign images, [`read_policy`] reads what a device
-//! trusts, and [`roles`] has the keys of callers. docs/security.md says what each is for.
+//! trusts, and [`roles`] has the keys of callers, with their [`labels`]. docs/security.md says what each is
+//! for.
 
+pub mod labels;
 mod policy;
 pub mod roles;
 mod schema;
