@@ -526,3 +526,50 @@ pub fn options(key: Option<&Path>, baud: Option<u32>) -> Result<Options, Diagnos
 pub fn any() -> Pattern {
     Pattern::new("*").expect("a star is a pattern")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// docs/schema/gateway.schema.json has the keys that the file may have, and those of an entity's kind.
+    #[test]
+    fn the_schema_has_these_keys() {
+        let schema = include_str!("../../../docs/schema/gateway.schema.json");
+        let schema: serde_json::Value = serde_json::from_str(schema).unwrap();
+        let ha = "/properties/ha/additionalProperties/additionalProperties";
+        for (text, pointer) in [
+            ("qqqq = 1", ""),
+            ("[[device]]\nqqqq = 1", "/properties/device/items"),
+            ("[[token]]\nqqqq = 1", "/properties/token/items"),
+            ("[tls]\nqqqq = 1", "/properties/tls"),
+            ("[mqtt]\nqqqq = 1", "/properties/mqtt"),
+            ("[ha.hall.lamp]\nqqqq = 1", ha),
+            ("[fleet]\nqqqq = 1", "/properties/fleet"),
+        ] {
+            let Err(error) = toml::from_str::<File>(text) else { panic!("{text}") };
+            let message = error.message();
+            let mut known: Vec<&str> =
+                message.split('`').skip(1).step_by(2).filter(|key| *key != "qqqq").collect();
+            let table = schema.pointer(pointer).unwrap();
+            let mut keys: Vec<&str> =
+                table["properties"].as_object().unwrap().keys().map(String::as_str).collect();
+            known.sort_unstable();
+            keys.sort_unstable();
+            assert_eq!(keys, known, "{pointer}: {message}");
+            assert_eq!(table["additionalProperties"], false, "{pointer}");
+            // What is required is what the reader misses first, and nothing that it does not want.
+            for key in table["required"].as_array().into_iter().flatten() {
+                assert!(known.contains(&key.as_str().unwrap()), "{pointer}: {key}");
+            }
+        }
+        let kinds: Vec<&str> = schema
+            .pointer(&format!("{ha}/properties/kind/enum"))
+            .unwrap()
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|kind| kind.as_str().unwrap())
+            .collect();
+        assert_eq!(kinds, KINDS);
+    }
+}

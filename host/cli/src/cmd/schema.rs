@@ -14,7 +14,8 @@ use super::Done;
 Examples:
   xmap schema panel > panel.schema.json
   xmap schema policy
-  xmap schema xmapd")]
+  xmap schema xmapd
+  xmap schema gateway")]
 pub(super) struct Args {
     /// Which file
     #[arg(value_enum)]
@@ -29,6 +30,8 @@ enum File {
     Policy,
     /// xmapd.toml, the service under Linux
     Xmapd,
+    /// gateway.toml, the devices of a gateway
+    Gateway,
 }
 
 pub(super) fn run(args: &Args, out: &mut dyn Write) -> Done {
@@ -36,6 +39,7 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Done {
         File::Panel => xmap_compiler::manifest::schema(),
         File::Policy => xmap_keys::policy_schema(),
         File::Xmapd => include_str!("../../files/xmapd.schema.json").to_string(),
+        File::Gateway => include_str!("../../files/gateway.schema.json").to_string(),
     };
     Ok(write!(out, "{schema}")?)
 }
