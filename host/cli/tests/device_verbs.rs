@@ -1,7 +1,8 @@
 //! `xmap call`, `status` and `monitor` against the device's own service, behind a socket: what runs on the
 //! board, but for the registers, which are the simulator's.
 
-use std::process::{Command, Output};
+use std::io::{BufRead as _, BufReader};
+use std::process::{Command, Output, Stdio};
 
 use xmap_device::Service;
 use xmap_rig::{IDENTITY, panel};
@@ -25,7 +26,7 @@ fn a_panel_is_called_over_a_socket() {
     let folder = tempfile::tempdir().unwrap();
     let map = folder.path().join("lamp.map");
     std::fs::write(&map, compiled.map.to_json()).unwrap();
-    let port = device(compiled.words, 11);
+    let port = device(compiled.words, 13);
     let port = port.as_str();
     let call = |args: &[&str]| xmap(&[&["call", "--port", port], args].concat());
 
@@ -41,6 +42,11 @@ fn a_panel_is_called_over_a_socket() {
     assert_eq!(text(&trapped.stdout), "blinks_per_minute trap divide_by_zero\n");
     assert!(text(&trapped.stderr).contains("lamp.c:72:18, function $blinks_per_minute"));
 
+    // The port may come last, and a number that is less than zero is no option.
+    let last = xmap(&["call", "blink", "-1", "1", "--port", port]);
+    assert!(text(&last.stderr).starts_with("error[X0910]"), "{}", text(&last.stderr));
+    let behind = call(&["blink", "--", "--x", "1"]);
+    assert!(text(&behind.stderr).starts_with("error[X0910]"), "{}", text(&behind.stderr));
     let wide = call(&["blink", "256", "1"]);
     assert_eq!(wide.status.code(), Some(1));
     assert!(text(&wide.stderr).starts_with("error[X0910]"), "{}", text(&wide.stderr));
@@ -125,4 +131,53 @@ fn what_a_device_was_told_is_played_again() {
     let said = text(&differs.stderr).to_owned();
     assert!(said.contains("store 4 was GPCLR0 0x00040000, and is GPCLR0 0x00020000"), "{said}");
     error(differs, "X1804");
+}
+
+/// The device takes one connection in its life: verbs that come meanwhile get the monitor's.
+#[test]
+fn a_monitor_says_with_whom_it_speaks_and_lends_its_port() {
+    let folder = tempfile::tempdir().unwrap();
+    let port = device(panel("lamp").words, 1);
+    let verb = |args: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_xmap"));
+        command.args(args).args(["--port", &port]).env("XMAP_MAPS", "").env("XDG_RUNTIME_DIR", folder.path());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.spawn().unwrap()
+    };
+    let mut monitor = verb(&["monitor"]);
+    let mut said = BufReader::new(monitor.stdout.take().unwrap());
+    let mut line = || {
+        let mut line = String::new();
+        said.read_line(&mut line).unwrap();
+        line
+    };
+    let head = line();
+    let start = format!("rpi4b at {port}, firmware ");
+    assert!(head.starts_with(&start) && head.ends_with(": module 0 lamp version 1\n"), "{head}");
+
+    for (args, expected) in
+        [(&["call", "forget"][..], "forget ->\n"), (&["call", "lamp_lit"], "lamp_lit -> ")]
+    {
+        let done = verb(args).wait_with_output().unwrap();
+        assert!(text(&done.stdout).starts_with(expected), "{args:?}: {}", text(&done.stderr));
+    }
+    // It passed by while the port was lent. What has a time has it in front: 00:00:00.000.
+    let message = line();
+    let (time, rest) = message.split_once("  ").unwrap();
+    assert_eq!((time.len(), rest), (12, "0 lamp  INFO  lamp: mounted\n"));
+    assert!(line().ends_with("  0 lamp  WARN  counters cleared\n"));
+
+    // Another monitor reads along; when it is gone, the first one has the port again.
+    let second = verb(&["monitor", "--seconds", "1", "--json"]).wait_with_output().unwrap();
+    let first: serde_json::Value = serde_json::from_slice(&second.stdout).unwrap();
+    assert_eq!((&first["from"], &first["modules"][0]["name"]), (&"device".into(), &"lamp".into()));
+    let again = verb(&["call", "forget"]).wait_with_output().unwrap();
+    assert_eq!(text(&again.stdout), "forget ->\n", "{}", text(&again.stderr));
+    assert!(line().ends_with("0 lamp  WARN  counters cleared\n"));
+
+    // A killed one leaves its socket: who comes then asks the port itself.
+    monitor.kill().unwrap();
+    monitor.wait().unwrap();
+    let late = verb(&["call", "forget", "--timeout", "1"]).wait_with_output().unwrap();
+    assert!(text(&late.stderr).starts_with("error[X09"), "{}", text(&late.stderr));
 }

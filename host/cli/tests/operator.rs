@@ -268,6 +268,8 @@ requests  0 refused
 frames    2 good, 0 bad
 trace     3 register accesses, 0 no longer held
 trust     DEVELOPMENT build: any image is taken, whoever made it
+no map    module 0 hall: its traps have no source lines here; `xmap build` writes the map, --map takes it
+no map    module 1 pump: its traps have no source lines here; `xmap build` writes the map, --map takes it
 
 module  name  life     image     version  generation  trial  previous
 0       hall  running  01010101  3        1           -      no

@@ -72,6 +72,11 @@ impl Client {
         Self::greeted(Session::over(wire, options))
     }
 
+    /// Ends the session and returns its wire.
+    pub fn into_wire(self) -> Wire {
+        self.session.into_wire()
+    }
+
     fn greeted(mut session: Session) -> Result<Self, Error> {
         let hello = begin(&mut session)?;
         Ok(Self { session, hello })

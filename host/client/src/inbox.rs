@@ -32,7 +32,7 @@ pub enum Incoming {
 
 /// What came and was not taken yet, oldest first.
 #[derive(Debug, Default)]
-pub(super) struct Inbox {
+pub struct Inbox {
     whole: VecDeque<Incoming>,
     /// A message of which more pieces are to come.
     partial: Option<Message>,
@@ -40,7 +40,7 @@ pub(super) struct Inbox {
 
 impl Inbox {
     /// Takes what came on a channel, or would have come on it without a session.
-    pub(super) fn unasked(&mut self, channel: u8, payload: &[u8]) {
+    pub fn unasked(&mut self, channel: u8, payload: &[u8]) {
         match Channel::from_u8(channel) {
             Some(Channel::Defmt) => self.defmt(payload),
             Some(Channel::Text) => self.text(payload),
@@ -77,7 +77,8 @@ impl Inbox {
         self.whole.is_empty()
     }
 
-    pub(super) fn take(&mut self) -> VecDeque<Incoming> {
+    /// Takes what is whole.
+    pub fn take(&mut self) -> VecDeque<Incoming> {
         std::mem::take(&mut self.whole)
     }
 

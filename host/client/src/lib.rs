@@ -28,7 +28,7 @@ pub use client::{Admission, Client, Outcome};
 pub use clock::now_us;
 pub use contract::hex;
 pub use error::{Error, ErrorCode, Unknown};
-pub use inbox::{Incoming, Message};
+pub use inbox::{Inbox, Incoming, Message};
 pub use metrics::Metrics;
 pub use operate::{Swapped, Switch};
 pub use port::{PortName, Wire};

@@ -155,6 +155,12 @@ impl Wire {
         Ok(Self { name: name.into(), stream: Stream::Tcp(stream) })
     }
 
+    /// Wraps a connection to a program that has the port; `name` is the port's.
+    #[cfg(unix)]
+    pub fn borrowed(name: impl Into<String>, stream: UnixStream) -> Self {
+        Self { name: name.into(), stream: Stream::Unix(stream) }
+    }
+
     /// The port's name.
     pub fn name(&self) -> &str {
         &self.name
@@ -266,7 +272,7 @@ fn serial_help(reason: &str) -> String {
     if reason.contains("typewriter") || reason.contains("inappropriate ioctl") {
         "it is a file, and no serial port; `xmap devices --list` has the ports of this machine"
     } else if reason.contains("lock") || reason.contains("busy") {
-        "another program has it: one `xmap monitor` or `events --follow` at a time"
+        "another program has it; `xmap monitor` lends it to the other verbs of its user, `events --follow` does not"
     } else {
         "is the adapter plugged in? `xmap devices --list` has the ports of this machine"
     }

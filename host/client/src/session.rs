@@ -92,6 +92,10 @@ impl Session {
         Ok(Self { started, ..Self::over(wire, options) })
     }
 
+    pub(super) fn into_wire(self) -> Wire {
+        self.wire
+    }
+
     /// A session that has asked nothing yet.
     pub(super) fn over(wire: Wire, options: &Options) -> Self {
         Self {

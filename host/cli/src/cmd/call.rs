@@ -19,6 +19,8 @@ use super::{Done, Failure};
 Examples:
   xmap call --port /dev/ttyUSB0 lamp_on
   xmap call --port tcp:127.0.0.1:5555 call_gpio_set 17 true
+  xmap call heat_to -4.5 --port /dev/ttyUSB0
+  xmap call --port /dev/ttyUSB0 say -- --help               a text that begins with a hyphen
   xmap call --port /dev/ttyUSB0 --trace tick        with its register stores and messages
   xmap call --port /dev/ttyUSB0 --map panel.xmap.map tick
   xmap call --port /dev/ttyUSB0 --module pump start         of one module, where several have it")]
@@ -35,8 +37,8 @@ pub(super) struct Args {
     maps: MapFiles,
     /// The export: its wasm name, its key, or # and its number
     name: String,
-    /// Its arguments: decimal or 0x, floats for float parameters
-    #[arg(value_name = "ARG", trailing_var_arg = true, allow_hyphen_values = true)]
+    /// Its arguments: decimal or 0x, floats for float parameters; behind `--` one may begin with a hyphen
+    #[arg(value_name = "ARG", allow_negative_numbers = true)]
     args: Vec<String>,
 }
 

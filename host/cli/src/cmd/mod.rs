@@ -42,6 +42,7 @@ mod replay;
 mod reset;
 mod rollback;
 mod schema;
+mod share;
 mod sign;
 mod signed_policy;
 mod sim;

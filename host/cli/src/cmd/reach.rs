@@ -16,7 +16,7 @@ use xmap_compiler::recognize::not_this;
 use xmap_keys::roles::read_role_key;
 use xmap_link::{ImageInfo, ModuleStatus, Thing, TrapReport};
 
-use super::{Done, Failure, load::MAX_MAP_BYTES, map_store};
+use super::{Done, Failure, load::MAX_MAP_BYTES, map_store, share};
 
 /// How to reach a device.
 #[derive(Clone, clap::Args)]
@@ -57,10 +57,24 @@ impl Device {
     /// # Errors
     /// X0901 to X0907, X0913, X0919, X0920, X0923 to X0925; what is wrong with the key's file.
     pub(super) fn connect(&self) -> Result<Client, Failure> {
+        self.connect_or_borrow().map(|(client, _)| client)
+    }
+
+    /// The same, and whether a monitor has lent the port.
+    ///
+    /// # Errors
+    /// As [`Device::connect`].
+    pub(super) fn connect_or_borrow(&self) -> Result<(Client, bool), Failure> {
         let port: PortName = self.port.parse()?;
-        let client = Client::connect(&port, &self.wire.options()?)?;
+        let options = self.wire.options()?;
+        let borrowed = share::borrow(&port);
+        let is_borrowed = borrowed.is_some();
+        let client = match borrowed {
+            Some(wire) => Client::over(wire, &options)?,
+            None => Client::connect(&port, &options)?,
+        };
         client.need_access()?;
-        Ok(client)
+        Ok((client, is_borrowed))
     }
 
     /// Prints a result: as an object, or as text.

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use xmap::text::{clock_report, json, kept_report, limits_report, module_table, report, trust_report};
+use xmap::text::{clock_report, json, kept_report, limits_report, module_table, notes, report, trust_report};
 use xmap_link::TrapReport;
 
 use super::Done;
@@ -56,6 +56,7 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Done {
     write!(out, "{}", clock_report(clock.as_ref()))?;
     write!(out, "{}", trust_report(trust.as_ref()))?;
     write!(out, "{}", kept_report(kept.as_ref(), &modules))?;
+    write!(out, "{}", notes(&modules, &maps))?;
     if let Some(limits) = &limits {
         write!(out, "{}", limits_report(limits))?;
     }

@@ -26,7 +26,11 @@ fn named(missing: u16, modules: &[ModuleStatus]) -> String {
 
 /// Returns what a restart brings, as `xmap status` says it.
 pub fn kept_report(status: Option<&KeepStatus>, modules: &[ModuleStatus]) -> String {
-    let Some(status) = status.filter(|status| status.storage) else { return String::new() };
+    let Some(status) = status else { return String::new() };
+    if !status.storage {
+        return "kept      nothing: the device has no storage, and a restart brings what it was made with\n"
+            .into();
+    }
     let mut text = String::new();
     let mut line = |name: &str, value: String| {
         writeln!(text, "{name:<9} {value}").expect("a string takes any text");
@@ -77,7 +81,8 @@ mod tests {
     fn what_a_restart_brings_reads_like_this() {
         let hall = ModuleStatus { name: "ha\u{1b}ll".try_into().unwrap(), ..ModuleStatus::default() };
         let tell = |status: &KeepStatus| kept_report(Some(status), std::slice::from_ref(&hall));
-        assert_eq!(kept_report(None, &[]) + &tell(&KeepStatus::default()), "", "no storage promises nothing");
+        assert_eq!(kept_report(None, &[]), "", "a device that does not say");
+        assert!(tell(&KeepStatus::default()).starts_with("kept      nothing: the device has no storage"));
         let good = KeepStatus { storage: true, ..KeepStatus::default() };
         assert_eq!(tell(&good), "kept      yes: a restart brings what runs\n");
         let missing = Thing::Image.bit(0) | Thing::State.bit(3) | Thing::Policy.bit(0);

@@ -219,6 +219,33 @@ pub fn swapped_text(verb: &str, name: &str, swapped: &Swapped) -> String {
     text
 }
 
+/// Returns what a person has to know of modules before something happens to them: which are on trial, and which
+/// have no map here.
+pub fn notes(modules: &[ModuleStatus], maps: &Maps) -> String {
+    let mut text = String::new();
+    for m in modules {
+        let Some(image) = &m.image else { continue };
+        let module = format!("module {} {}", m.module, m.name.as_str().escape_debug());
+        let module = module.trim_end();
+        let mut line = |name: &str, value: &str| {
+            writeln!(text, "{name:<9} {module}{value}").expect("a string takes any text");
+        };
+        if m.trial_ms > 0 {
+            let left = f64::from(m.trial_ms) / 1000.0;
+            let value =
+                format!(", {left:.1} s left: until then a fault or a restart brings the image before back");
+            line("trial", &value);
+        }
+        if maps.of(&hex(&image.hash)).is_none() {
+            line(
+                "no map",
+                ": its traps have no source lines here; `xmap build` writes the map, --map takes it",
+            );
+        }
+    }
+    text
+}
+
 /// Returns how the modules are: a row for each, then their counters and their latest traps.
 pub fn module_table(modules: &[ModuleStatus], maps: &Maps) -> String {
     let head = ["module", "name", "life", "image", "version", "generation", "trial", "previous"];
@@ -351,6 +378,17 @@ module  name     life      image     version  generation  trial  previous
 0 hall: latest trap: panel.on_tick: trap divide_by_zero at op 6, detail 0 (hall.c:7:3, $tick, wasm offset 0x40)
 ";
         assert_eq!(module_table(&[hall(), pump], &maps()), expected);
+    }
+
+    #[test]
+    fn what_has_to_be_known_reads_like_this() {
+        let trial = "trial     module 0 hall, 2.1 s left: until then a fault or a restart brings the image before back\n";
+        let map = "no map    module 0 hall: its traps have no source lines here; `xmap build` writes the map, --map takes it\n";
+        assert_eq!(notes(&[hall()], &Maps::default()), format!("{trial}{map}"));
+        let good = ModuleStatus { trial_ms: 0, ..hall() };
+        let mut here = maps();
+        here.add(SourceMap { image: "ab".repeat(32), ..here.maps[0].clone() });
+        assert_eq!(notes(&[good, ModuleStatus::default()], &here), "");
     }
 
     #[test]

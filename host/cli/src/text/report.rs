@@ -89,7 +89,7 @@ pub(super) fn features_of(bits: u32) -> impl Iterator<Item = &'static str> {
 }
 
 /// `1 d 02:03:04.567`.
-pub(super) fn uptime(us: u64) -> String {
+pub fn uptime(us: u64) -> String {
     let (ms, s) = (us / 1000 % 1000, us / 1_000_000);
     let (days, h, m, s) = (s / 86_400, s / 3600 % 24, s / 60 % 60, s % 60);
     let days = if days == 0 { String::new() } else { format!("{days} d ") };
