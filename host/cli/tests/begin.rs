@@ -186,6 +186,14 @@ fn a_save_is_followed_within_a_moment() {
     // 300 ms is what it takes at most on a machine that does nothing else; a test allows for one that does.
     assert!(took < Duration::from_secs(20), "{took:?}");
 
+    // What happens is the same, and later or earlier.
+    let manifest = folder.path().join("hall/panel.toml");
+    let text = fs::read_to_string(&manifest).unwrap();
+    fs::write(&manifest, text.replace("every = \"500ms\"", "every = \"400ms\"")).unwrap();
+    let shown = until("2 of 2 tests passed");
+    let expected = "hall/tests/host.txt: its levels differ: line 17 high at 500ms -> line 17 high at 400ms\n";
+    assert!(shown.contains(expected), "{shown}");
+
     fs::write(folder.path().join("hall/panel.wat"), "(module (func (export \"on_tick\") unreachabl))")
         .unwrap();
     assert!(until("error[").contains("X0109"));

@@ -67,6 +67,7 @@ fn run(command: &str, folder: &Path, programs: &Path) -> String {
         .current_dir(folder)
         .env("PATH", path)
         .env("COLUMNS", "100")
+        .env("LC_ALL", "C.UTF-8")
         .env("XMAP_MAPS", "")
         .env_remove("RUST_BACKTRACE")
         .stdin(Stdio::null())

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use xmap_compiler::diagnostic::{Code, Diagnostic, Diagnostics, Place};
 use xmap_compiler::map::SourceMap;
 use xmap_image::{HOOKS, OwnedImage};
-use xmap_sim::{Player, Sim, SimError, Unexpected};
+use xmap_sim::{Change, Player, Sim, SimError, Unexpected};
 
 use crate::lines::Lines;
 use crate::{Note, ScriptFile, traps};
@@ -27,6 +27,8 @@ pub struct Played {
     pub reached: BTreeSet<String>,
     /// The plain trace.
     pub trace: String,
+    /// The levels that changed, with their times, which the plain trace does not have.
+    pub levels: Vec<Change>,
     /// The trace was written anew.
     pub updated: bool,
     /// The source lines that ran, where they were asked for.
@@ -123,6 +125,7 @@ fn run(
             played.lines.join(&Lines::of(map, &sim.seen_ops(&image.image())));
         }
     }
+    played.levels = sim.board().changes().to_vec();
     played.trace = trace;
     let trace = &played.trace;
     let path = trace_path(&played.script);

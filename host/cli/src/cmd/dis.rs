@@ -2,10 +2,12 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt::Write as _;
-use std::io::Write;
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::{Read as _, Write};
+use std::path::{Path, PathBuf};
 
 use xmap_boards::Board;
+use xmap_compiler::input;
 use xmap_compiler::map::{MapFunction, MapOp, hex};
 use xmap_compiler::names;
 use xmap_compiler::optext;
@@ -13,11 +15,12 @@ use xmap_image::{
     ExportId, FORMAT, Field, Fields, FunctionRow, Image, Manifest, Op, PinMode, Pull, Safe, Signature, Ty,
     Word, branch_targets, decode,
 };
+use xmap_trust::POLICY_MAGIC;
 
 use super::asks::trigger;
 use super::load::{Loaded, load_all};
 use super::output::{count, write_file};
-use super::{Done, annotated, verify::seal_text};
+use super::{Done, annotated, signed_policy, verify::seal_text};
 
 /// Names are aligned up to this many characters.
 const NAME_COLUMN: usize = 32;
@@ -31,7 +34,8 @@ const SOURCE_COLUMN: usize = 48;
 /// come from the image's map (FILE.map).
 ///
 /// With --annotate each line of source stands above its ops, with its share of the instructions that a call
-/// takes at most; the sources are looked for beside the file and in the folders above it.
+/// takes at most; the sources are looked for beside the file and in the folders above it. Of a signed policy
+/// it shows what `xmap verify` shows.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -41,7 +45,7 @@ Examples:
   xmap dis panel.toml --annotate            which line takes how much of the bound
   xmap dis panel.toml --html panel.html     the same, as one page that opens anywhere")]
 pub(super) struct Args {
-    /// An image or a bundle; a manifest or a module is compiled first
+    /// An image, a bundle or a signed policy; a manifest or a module is compiled first
     file: PathBuf,
     /// Show the lines of source above their ops, with their shares of the bounds
     #[arg(long)]
@@ -52,6 +56,10 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args, out: &mut dyn Write) -> Done {
+    if is_policy(&args.file) {
+        let bytes = input::read_at_most(&args.file, input::MAX_IMAGES_BYTES)?;
+        return signed_policy::show(&args.file, &bytes, None, out);
+    }
     let all = load_all(&args.file)?;
     if let Some(path) = &args.html {
         all.iter().for_each(Loaded::warn_of_stale_map);
@@ -64,6 +72,15 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Done {
         if args.annotate { annotated::text(loaded, out)? } else { one(loaded, out)? }
     }
     Ok(())
+}
+
+/// Returns whether a file begins as a signed policy does.
+fn is_policy(path: &Path) -> bool {
+    let mut magic = [0; POLICY_MAGIC.len()];
+    // Only a regular file: to open a pipe would wait for its other end.
+    let is_file = path.metadata().is_ok_and(|metadata| metadata.is_file());
+    let read = is_file && File::open(path).and_then(|mut file| file.read_exact(&mut magic)).is_ok();
+    read && magic == POLICY_MAGIC
 }
 
 fn one(loaded: &Loaded, out: &mut dyn Write) -> Done {

@@ -15,6 +15,7 @@ use xmap_image::{MAGIC, OwnedImage, Plain, VerifyError, Word, bundle, limits::MA
 use xmap_project::{Built, Note};
 use xmap_trust::{SEAL_MAGIC, SEAL_WORDS, Seal};
 
+use super::map_store;
 use super::output::stderr_has_colours;
 use super::progress::Slow;
 
@@ -182,6 +183,8 @@ pub(super) fn images(path: &Path, bytes: &[u8]) -> Result<Vec<Loaded>, Diagnosti
         let text = input::read_text(&map_path, MAX_MAP_BYTES);
         let map = text.as_ref().ok().and_then(|text| SourceMap::read(text, &image.image()));
         let stale_map = text.is_ok() && map.is_none();
+        // Of one that is not beside the image, such as a signed copy's, a map may have been kept.
+        let map = map.or_else(|| map_store::find_of(&image.image()));
         let report = Report::of(&image.image(), map.as_ref());
         let sources = vec![path.into(), map_path.clone()];
         Ok(Loaded {

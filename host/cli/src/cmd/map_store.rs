@@ -6,7 +6,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use xmap_compiler::input;
-use xmap_compiler::map::SourceMap;
+use xmap_compiler::map::{SourceMap, hex};
+use xmap_image::Image;
 
 use super::load::MAX_MAP_BYTES;
 use super::output::write_file;
@@ -58,6 +59,13 @@ fn maps(folder: &Path) -> impl Iterator<Item = PathBuf> {
 /// The map of an image whose hash begins with these hexadecimal digits.
 pub(super) fn find(prefix: &str) -> Option<SourceMap> {
     find_in(&folder()?, prefix)
+}
+
+/// The map of this image.
+pub(super) fn find_of(image: &Image<'_>) -> Option<SourceMap> {
+    let folder = folder()?;
+    let text = input::read_text(&folder.join(format!("{}.map", hex(&image.hash()))), MAX_MAP_BYTES);
+    SourceMap::read(&text.ok()?, image)
 }
 
 fn find_in(folder: &Path, prefix: &str) -> Option<SourceMap> {

@@ -32,6 +32,33 @@ pub(super) fn columns() -> usize {
     asked.or_else(terminal).unwrap_or(DEFAULT_COLUMNS).clamp(40, 400)
 }
 
+/// Returns a waveform (`xmap_sim::draw`) as this user's terminal shows it: in ASCII where the locale is of
+/// another encoding than UTF-8.
+pub(super) fn drawn(waveform: String) -> String {
+    let named = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+    // The first that is set holds, by POSIX.
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(named);
+    if locale.is_none_or(|locale| is_utf8(&locale)) { waveform } else { in_ascii(&waveform) }
+}
+
+fn is_utf8(locale: &str) -> bool {
+    let locale = locale.to_ascii_lowercase();
+    locale.contains("utf-8") || locale.contains("utf8")
+}
+
+fn in_ascii(waveform: &str) -> String {
+    let ascii = |c| match c {
+        '▁' => '_',
+        '▇' => '#',
+        '▒' => '%',
+        '─' => '-',
+        '┬' => '+',
+        '≈' | '…' => '~',
+        c => c,
+    };
+    waveform.chars().map(ascii).collect()
+}
+
 /// A number of things: `1 call`, `2 calls`.
 pub(super) fn count(n: usize, one: &str) -> String {
     if n == 1 { format!("1 {one}") } else { format!("{n} {one}s") }
@@ -195,4 +222,23 @@ fn temporary(folder: &Path) -> io::Result<NamedTempFile> {
         builder.permissions(fs::Permissions::from_mode(0o666));
     }
     builder.tempfile_in(folder)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_waveform_is_drawn_in_ascii_where_utf8_is_off() {
+        assert_eq!(in_ascii("lamp 17 ▁▇▒\n        ┬─≈…\n"), "lamp 17 _#%\n        +-~~\n");
+        for (locale, expected) in [
+            ("en_GB.UTF-8", true),
+            ("C.utf8", true),
+            ("C", false),
+            ("POSIX", false),
+            ("de_DE.ISO-8859-1", false),
+        ] {
+            assert_eq!(is_utf8(locale), expected, "{locale}");
+        }
+    }
 }

@@ -10,7 +10,7 @@ use xmap_image::limits::MAX_IMAGE_BYTES;
 use xmap_keys as keys;
 use xmap_trust::{MAX_MODULE_BYTES, MAX_ORIGIN_BYTES, SEAL_WORDS, Seal, SecretKey, seal};
 
-use super::{Done, load, output::write_file};
+use super::{Done, load, map_store, output::write_file};
 
 /// Sign an image: its hash, module, version and board, and where it may come from
 ///
@@ -52,6 +52,8 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Done {
     let mut bytes = image.bytes().to_vec();
     bytes.extend(seal.to_words().iter().flat_map(|word| word.to_le_bytes()));
     write_file(output, &bytes)?;
+    // No map stands beside a signed copy.
+    loaded.map.iter().filter(|_| output != &args.file).for_each(map_store::keep);
     writeln!(out, "module    {}, version {}", seal.module, seal.version)?;
     writeln!(out, "key       {}\norigin    {}\nwrote {}", seal.key, seal.origin, output.display())?;
     Ok(())

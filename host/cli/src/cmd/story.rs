@@ -85,7 +85,7 @@ pub(super) fn shown(
 
 /// The waveform, and what was counted.
 pub(super) fn end(sim: &Sim, out: &mut dyn Write) -> Done {
-    let drawn = draw(&sim.signals(), &sim.traffic(), sim.time_us(), output::columns());
+    let drawn = output::drawn(draw(&sim.signals(), &sim.traffic(), sim.time_us(), output::columns()));
     if !drawn.is_empty() {
         write!(out, "\n{drawn}")?;
     }

@@ -6,16 +6,20 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 use xmap::text::json::board_name;
 use xmap::text::{Maps, json, swapped_text, why_text};
-use xmap::uses::broken;
+use xmap::uses::{broken, line};
 use xmap_client::{Client, Swapped, Trial};
 use xmap_compiler::diagnostic::{Code, Diagnostic, Place};
-use xmap_image::OwnedImage;
-use xmap_link::{ModuleStatus, Role};
+use xmap_compiler::map::{SourceMap, hex};
+use xmap_image::{ExportId, Image, OwnedImage};
+use xmap_link::{ImageInfo, ModuleStatus, Role};
 use xmap_trust::{SEAL_WORDS, Seal};
 
 use super::progress::Progress;
 use super::reach::{Device, Module, image_things, must_keep, switched};
 use super::{Done, Failure, load, map_store, sign};
+
+/// Names of exports that a line has at most.
+const MOST_NAMES: usize = 8;
 
 /// Give a running device a new image
 ///
@@ -135,6 +139,45 @@ fn is_wanted() -> bool {
     io::stdin().read_line(&mut line).is_ok() && matches!(line.trim(), "y" | "Y" | "yes")
 }
 
+/// Returns what is another one of the exports: by the map of the image before, where it was sent from this
+/// machine.
+fn difference(before: &ImageInfo, map: Option<&SourceMap>, new: &Image<'_>, maps: &Maps) -> String {
+    let keys: Vec<&str> =
+        (0..).map(ExportId).zip(new.exports()).filter_map(|(export, _)| new.key(export)).collect();
+    let Some(map) = map.filter(|map| !map.exports.is_empty()) else {
+        let (old, now) = (before.exports, new.exports().len());
+        return format!(
+            "exports: {old} before, {now} now; the map of the image before is not on this machine"
+        );
+    };
+    let contract = |image: &str, key: &str| line(maps, image, key);
+    let hash = hex(&new.hash());
+    let is_other = |key: &&&str| {
+        let both = contract(&map.image, key).zip(contract(&hash, key));
+        both.is_some_and(|(old, now)| old != now)
+    };
+    let was = |key: &&&str| map.exports.iter().any(|old| old == **key);
+    let names = |what: &str, names: Vec<&str>| {
+        let shown = names.iter().take(MOST_NAMES).map(|name| name.escape_debug().to_string());
+        let more = names.len().saturating_sub(MOST_NAMES);
+        let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+        (!names.is_empty()).then(|| format!("{what} {}{more}", shown.collect::<Vec<_>>().join(", ")))
+    };
+    let gone = map.exports.iter().map(String::as_str).filter(|old| !keys.contains(old)).collect();
+    let parts: Vec<String> = [
+        names("new:", keys.iter().filter(|key| !was(key)).copied().collect()),
+        names("gone:", gone),
+        names("with another contract:", keys.iter().filter(is_other).copied().collect()),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    match parts.is_empty() {
+        true => format!("exports: the same {}", keys.len()),
+        false => format!("exports: {}", parts.join("; ")),
+    }
+}
+
 /// What is swapped in.
 struct Panel<'a> {
     name: String,
@@ -163,6 +206,11 @@ impl Panel<'_> {
         let is_person = io::stderr().is_terminal() && !args.device.wire.json;
         if is_person {
             _ = writeln!(io::stderr(), "{board} at {port}, module {module}: {old} -> {new}");
+            if let Some(image) = &before.image {
+                let map = self.maps.of(&hex(&image.hash));
+                let difference = difference(image, map.as_ref(), &self.image.image(), self.maps);
+                _ = writeln!(io::stderr(), "  {difference}");
+            }
         }
         let is_other = before.image.is_some() && !was.is_empty() && was != self.name;
         if !is_other || args.replace || (is_person && io::stdin().is_terminal() && is_wanted()) {
@@ -219,5 +267,40 @@ impl Panel<'_> {
                 Err(Diagnostic::new(Code::RolledBack, place, message).into())
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use xmap_compiler::compile::compile;
+    use xmap_compiler::manifest::Manifest;
+
+    /// A panel with these exports.
+    fn panel(exports: &[&str]) -> (OwnedImage, SourceMap) {
+        let lines: String = exports.iter().map(|name| format!("{name} = {{}}\n")).collect();
+        let text =
+            format!("module = {{ name = \"hall\", board = \"rpi4b\", wasm = \"x\" }}\n[exports]\n{lines}");
+        let functions: String = exports.iter().map(|name| format!("(func (export \"{name}\"))")).collect();
+        let wasm = wat::parse_str(format!("(module {functions})")).unwrap();
+        let compiled = compile(&Manifest::parse("panel.toml", &text).unwrap(), &wasm).unwrap();
+        (OwnedImage::new(compiled.words).unwrap(), compiled.map)
+    }
+
+    #[test]
+    fn the_difference_names_exports() {
+        let (old, map) = panel(&["blink", "lit"]);
+        let before = ImageInfo { hash: old.image().hash(), version: 1, exports: 2 };
+        let said = |exports: &[&str], map: Option<&SourceMap>| {
+            let (new, _) = panel(exports);
+            difference(&before, map, &new.image(), &Maps::default())
+        };
+        assert_eq!(said(&["blink", "lit"], Some(&map)), "exports: the same 2");
+        assert_eq!(said(&["lit", "left"], Some(&map)), "exports: new: left; gone: blink");
+        let expected = "exports: 2 before, 1 now; the map of the image before is not on this machine";
+        assert_eq!(said(&["lit"], None), expected);
+        let many: Vec<String> = (10..20).map(|n| format!("e{n}")).collect();
+        let many: Vec<&str> = many.iter().map(String::as_str).collect();
+        assert!(said(&many, Some(&map)).contains("new: e10, e11, e12, e13, e14, e15, e16, e17 and 2 more; "));
     }
 }

@@ -13,6 +13,7 @@ use xmap_compiler::map::SourceMap;
 use xmap_compiler::report::{How, Report};
 use xmap_image::OwnedImage;
 use xmap_project::{Built, For, Note, Played, build, find, play, sources};
+use xmap_sim::{Change, time};
 
 use super::load::tell;
 use super::output::{count, stderr_has_colours};
@@ -189,6 +190,21 @@ fn stays(args: &Args, was_good: bool, out: &mut dyn Write) -> Done {
     Ok(())
 }
 
+/// Returns the first level that a run has at another time than the run before, or has not at all.
+fn other_level(before: &[Change], now: &[Change]) -> Option<String> {
+    let level = |change: &Change| {
+        let level = if change.high { "high" } else { "low" };
+        format!("line {} {level} at {}", change.line.number(), time(change.time_us))
+    };
+    let of = |changes: &[Change], n: usize| changes.get(n).map_or_else(|| "nothing".to_string(), level);
+    let differs = |n: &usize| {
+        let [then, now] = [before, now].map(|all| all.get(*n).map(|one| (one.time_us, one.line, one.high)));
+        then != now
+    };
+    let n = (0..before.len().max(now.len())).find(differs)?;
+    Some(format!("its levels differ: {} -> {}", of(before, n), of(now, n)))
+}
+
 /// Returns what is another than in the round before.
 fn difference(round: &Round, before: Option<&Round>, out: &mut dyn Write) -> Done {
     let Some(before) = before else {
@@ -225,7 +241,11 @@ fn difference(round: &Round, before: Option<&Round>, out: &mut dyn Write) -> Don
         let first = lines.zip(1..).find(|((then, now), _)| then != now);
         match first {
             Some(((then, now), n)) => writeln!(out, "{script}: line {n} of its trace: `{then}` -> `{now}`")?,
-            None if then.trace == played.trace => {}
+            None if then.trace == played.trace => {
+                if let Some(text) = other_level(&then.levels, &played.levels) {
+                    writeln!(out, "{script}: {text}")?;
+                }
+            }
             None => {
                 let (then, now) = (then.trace.lines().count(), played.trace.lines().count());
                 writeln!(out, "{script}: its trace has {then} -> {now} lines")?;
