@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result, anyhow, ensure};
 use xmap_link::RoleKeys;
 use xmap_trust::{PublicKey, TrustPolicy, open_policy};
 
-use crate::toolchain::Toolchain;
+use crate::toolchain::{Toolchain, without_folders};
 use crate::{flatten, process, root, target_dir};
 
 const BUILD_LIMIT: Duration = Duration::from_secs(60 * 60);
@@ -147,11 +147,17 @@ pub fn role_keys(path: &Path) -> Result<RoleKeys> {
 ///
 /// As [`build`], and where the table is none.
 pub fn build_with(program: Program, owner: Owner<'_>, keys: Option<&Path>) -> Result<Built> {
+    build_flagged(program, owner, keys, &[])
+}
+
+/// The same with flags of the compiler beside those that are part of every image.
+fn build_flagged(program: Program, owner: Owner<'_>, keys: Option<&Path>, flags: &[String]) -> Result<Built> {
     // One folder holds what all builds of a program make, until it is copied.
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
     let _one = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let toolchain = Toolchain::find()?;
     let mut cargo = toolchain.cargo("build");
+    toolchain.add_flags(&mut cargo, flags);
     cargo.args(["--package", "rpi4b", "--bin", program.name()]).args(["--profile", "firmware"]);
     if program.semihosting() {
         cargo.args(["--features", "semihosting"]);
@@ -208,7 +214,20 @@ pub const VENDOR_FILES: [&str; 4] =
 ///
 /// A file cannot be read or written.
 pub fn boot_folder(panel: Option<&[u8]>, owner: Owner<'_>, keys: Option<&Path>) -> Result<(Built, PathBuf)> {
-    let firmware = build_with(Program::Firmware, owner, keys)?;
+    lay_out(build_with(Program::Firmware, owner, keys)?, panel)
+}
+
+/// The same as it is passed on: a development build without a panel, whose firmware names no folder of this
+/// machine.
+///
+/// # Errors
+///
+/// As [`boot_folder`].
+pub fn boot_folder_of_a_release() -> Result<(Built, PathBuf)> {
+    lay_out(build_flagged(Program::Firmware, Owner::Nobody, None, &without_folders()?)?, None)
+}
+
+fn lay_out(firmware: Built, panel: Option<&[u8]>) -> Result<(Built, PathBuf)> {
     let boot = target_dir().join("boot");
     if boot.exists() {
         // A panel of an earlier run must not stay.

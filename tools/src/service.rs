@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 
+use crate::toolchain::without_folders;
 use crate::{apt, cargo, process, root, target_dir};
 
 /// The service's target.
@@ -161,6 +162,11 @@ fn cross_package(package: &str, what: &[&str]) -> Result<()> {
     if !is_there()? {
         bail!("the target {TARGET} is not installed: run `cargo xtask setup`");
     }
+    // The BCM2711's core. Static is what this target is by itself; here it is said, as the tests rely on it.
+    let [sources, registry] = without_folders()?;
+    let flags = format!(
+        "-Ctarget-cpu=cortex-a72 -Ctarget-feature=+crt-static -Clink-self-contained=yes {sources} {registry}"
+    );
     let mut command = Command::new(cargo());
     command
         .args(["build", "--package", package, "--profile", "service", "--target", TARGET])
@@ -170,11 +176,6 @@ fn cross_package(package: &str, what: &[&str]) -> Result<()> {
         .env_remove("CARGO_ENCODED_RUSTFLAGS")
         .env("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_LINKER", "rust-lld")
         .env("CC_aarch64_unknown_linux_musl", C_COMPILER)
-        // The BCM2711's core. Static is what this target is by itself; here it is said, as the tests rely on
-        // it.
-        .env(
-            "CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_RUSTFLAGS",
-            "-Ctarget-cpu=cortex-a72 -Ctarget-feature=+crt-static -Clink-self-contained=yes",
-        );
+        .env("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_RUSTFLAGS", flags);
     process::run(&mut command, BUILD_LIMIT).map(drop)
 }

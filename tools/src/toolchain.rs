@@ -114,6 +114,18 @@ impl Toolchain {
         command
     }
 
+    /// Adds flags to those of .cargo/config.toml, which are part of the image.
+    pub(crate) fn add_flags(&self, command: &mut Command, flags: &[String]) {
+        if flags.is_empty() {
+            return;
+        }
+        let own = match self {
+            Self::Debian { .. } => "-Clinker-flavor=ld.lld ",
+            Self::Rustup => "",
+        };
+        command.env("CARGO_TARGET_AARCH64_UNKNOWN_NONE_RUSTFLAGS", format!("{own}{}", flags.join(" ")));
+    }
+
     /// The folder of what is built for the target in this profile.
     pub fn output(&self, profile: &str) -> PathBuf {
         self.target_dir().join(TARGET).join(profile)
@@ -168,6 +180,26 @@ fn has_core(sysroot: &Path) -> bool {
         entries
             .any(|entry| entry.is_ok_and(|entry| entry.file_name().to_string_lossy().starts_with("libcore-")))
     })
+}
+
+/// Returns the flags with which programs that are passed on do not name folders of this machine, where the
+/// sources and the registry are.
+///
+/// # Errors
+///
+/// Nothing says where cargo keeps the registry.
+pub(crate) fn without_folders() -> Result<[String; 2]> {
+    Ok([
+        format!("--remap-path-prefix={}=/xmap", root().display()),
+        format!("--remap-path-prefix={}=/cargo", cargo_home()?.display()),
+    ])
+}
+
+/// The folder where cargo keeps the registry.
+pub(crate) fn cargo_home() -> Result<PathBuf> {
+    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = home.or_else(|| std::env::home_dir().map(|home| home.join(".cargo")));
+    home.context("neither CARGO_HOME nor a home folder is known")
 }
 
 #[cfg(test)]

@@ -18,8 +18,8 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::debian::{Stage, epoch, list, read, strip, version};
-use crate::firmware::{self, Owner};
-use crate::{cargo, deb, process, root, service, target_dir};
+use crate::toolchain::{cargo_home, without_folders};
+use crate::{card, cargo, deb, firmware, process, root, service, target_dir};
 
 pub use installed::{guest_files, use_packages};
 
@@ -80,10 +80,15 @@ pub fn make(parts: &Parts) -> Result<Vec<PathBuf>> {
         files.push(copy(&package, &out)?);
     }
     if parts.device {
-        files.push(copy(&deb::build()?, &out)?);
-        let (_, boot) = firmware::boot_folder(None, Owner::Nobody, None)?;
+        let service = deb::build()?;
+        // The program as it is in the package, which is its name without the ending.
+        checked(&service.with_extension("").join("usr/sbin/xmapd"))?;
+        files.push(copy(&service, &out)?);
+        let (kernel, boot) = firmware::boot_folder_of_a_release()?;
+        names_no_folder(&kernel.kernel)?;
         let name = format!("xmap-{}-boot", env!("CARGO_PKG_VERSION"));
         files.push(archive(&out, &name, &[(&boot, "boot")])?);
+        files.push(card(&out, &boot)?);
     }
     let metadata = bom::metadata()?;
     let components = bom::components(&metadata, &PROGRAMS)?;
@@ -187,14 +192,8 @@ fn program(machine: Machine) -> Result<PathBuf> {
     let Machine { target, .. } = machine;
     add_target(target)?;
     let key = target.replace('-', "_").to_uppercase();
-    let home = cargo_home()?;
-    // Where the sources and the registry are is no part of the program.
-    let flags = [
-        "-Ctarget-feature=+crt-static".to_string(),
-        "-Clink-self-contained=yes".to_string(),
-        format!("--remap-path-prefix={}=/xmap", root().display()),
-        format!("--remap-path-prefix={}=/cargo", home.display()),
-    ];
+    let [sources, registry] = without_folders()?;
+    let flags = ["-Ctarget-feature=+crt-static", "-Clink-self-contained=yes", &sources, &registry];
     let mut command = Command::new(cargo());
     command
         .args(["build", "--locked", "--profile", "dist", "--package", "xmap", "--bin", "xmap"])
@@ -248,10 +247,15 @@ fn add_target(target: &str) -> Result<()> {
     Ok(())
 }
 
-fn cargo_home() -> Result<PathBuf> {
-    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
-    let home = home.or_else(|| std::env::home_dir().map(|home| home.join(".cargo")));
-    home.context("neither CARGO_HOME nor a home folder is known")
+/// Checks that a file names no folder of this machine.
+fn names_no_folder(path: &Path) -> Result<()> {
+    let bytes = read(path)?;
+    for folder in [root().to_owned(), cargo_home()?] {
+        let folder = folder.to_string_lossy().into_owned();
+        let named = bytes.windows(folder.len()).any(|window| window == folder.as_bytes());
+        ensure!(!named, "{} names {folder}, a folder of this machine", path.display());
+    }
+    Ok(())
 }
 
 /// Checks that a program needs no other file to run, has no symbols, and names no folder of this machine.
@@ -265,15 +269,7 @@ fn checked(program: &Path) -> Result<()> {
     let name = program.display();
     ensure!(!own(object::elf::PT_INTERP), "{name} is not a static program");
     ensure!(elf.symbols().all(|symbol| symbol.is_undefined()), "{name} has symbols");
-    for folder in [root().to_owned(), cargo_home()?] {
-        let folder = folder.to_string_lossy().into_owned();
-        ensure!(!has(&bytes, folder.as_bytes()), "{name} names {folder}, a folder of this machine");
-    }
-    Ok(())
-}
-
-fn has(bytes: &[u8], part: &[u8]) -> bool {
-    bytes.windows(part.len()).any(|window| window == part)
+    names_no_folder(program)
 }
 
 /// Man pages and completions, which packages and archives carry.
@@ -379,6 +375,19 @@ fn archive(out: &Path, name: &str, parts: &[(&Path, &str)]) -> Result<PathBuf> {
     Ok(out.join(format!("{name}.tar.gz")))
 }
 
+/// Writes a card with a boot folder, packed.
+fn card(out: &Path, boot: &Path) -> Result<PathBuf> {
+    let name = format!("xmap-{}-card.img", env!("CARGO_PKG_VERSION"));
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join(&name);
+    card::write(&path, boot, None)?;
+    process::run(Command::new("gzip").args(["-9", "-n"]).arg(&path), LOCAL_LIMIT)?;
+    let name = format!("{name}.gz");
+    let packed = out.join(&name);
+    fs::copy(folder.path().join(&name), &packed).with_context(|| packed.display().to_string())?;
+    Ok(packed)
+}
+
 fn copy_all(from: &Path, to: &Path) -> Result<()> {
     if from.is_file() {
         fs::copy(from, to).with_context(|| from.display().to_string())?;
@@ -443,5 +452,31 @@ mod tests {
             first.1
         );
         assert_eq!(first.2.len(), 1);
+    }
+
+    #[test]
+    fn the_same_boot_folder_gives_the_same_card() {
+        let made = || {
+            let folder = tempfile::tempdir().unwrap();
+            let boot = folder.path().join("boot");
+            fs::create_dir(&boot).unwrap();
+            fs::write(boot.join("kernel8.img"), [7; 100_000]).unwrap();
+            fs::write(boot.join("config.txt"), "arm_64bit=1\n").unwrap();
+            fs::read(card(folder.path(), &boot).unwrap()).unwrap()
+        };
+        let first = made();
+        // The file system has times of two seconds.
+        std::thread::sleep(Duration::from_millis(2100));
+        assert!(first == made(), "a card is another one the second time");
+    }
+
+    #[test]
+    fn a_folder_of_this_machine_is_found() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("program");
+        fs::write(&file, "/xmap/host/cli/src/main.rs").unwrap();
+        names_no_folder(&file).unwrap();
+        fs::write(&file, format!("\0{}/host/cli/src/main.rs\0", root().display())).unwrap();
+        assert!(names_no_folder(&file).unwrap_err().to_string().contains("a folder of this machine"));
     }
 }
