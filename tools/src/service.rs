@@ -131,14 +131,16 @@ pub fn build_same() -> Result<PathBuf> {
     Ok(output().join("examples/same"))
 }
 
-/// Builds the command line for the Pi: optimised and static. Returns the program's path.
+/// Builds the gateway and the command line for the Pi: optimised and static. At once, as by themselves their
+/// dependencies would have other features, and be compiled twice. Returns the paths of both programs.
 ///
 /// # Errors
 ///
-/// As [`build`].
-pub fn build_command_line() -> Result<PathBuf> {
-    cross_package("xmap", &["--bin", "xmap"])?;
-    Ok(output().join("xmap"))
+/// As [`build_gateway`].
+pub fn build_hosts() -> Result<(PathBuf, PathBuf)> {
+    require_compiler()?;
+    cross_package("xmap-gateway", &["--package", "xmap", "--bin", "xmap-serve", "--bin", "xmap"])?;
+    Ok((output().join("xmap-serve"), output().join("xmap")))
 }
 
 /// Builds the gateway for the Pi: optimised and static. Returns the program's path.
@@ -147,11 +149,16 @@ pub fn build_command_line() -> Result<PathBuf> {
 ///
 /// As [`build`]; the compiler of C is missing.
 pub fn build_gateway() -> Result<PathBuf> {
+    require_compiler()?;
+    cross_package("xmap-gateway", &["--bin", "xmap-serve"])?;
+    Ok(output().join("xmap-serve"))
+}
+
+fn require_compiler() -> Result<()> {
     if Command::new(C_COMPILER).arg("--version").output().is_err() {
         bail!("no {C_COMPILER}: `cargo xtask deb` installs it (Debian's gcc-aarch64-linux-gnu)");
     }
-    cross_package("xmap-gateway", &["--bin", "xmap-serve"])?;
-    Ok(output().join("xmap-serve"))
+    Ok(())
 }
 
 fn cross(what: &[&str]) -> Result<()> {

@@ -284,10 +284,38 @@ fn a_person_without_a_token_is_asked_for_one() {
     browser.wait("document.querySelector('#exports form')");
 }
 
-/// Makes the pictures of the documents: `cargo test -p xmap-gateway --test browser pictures -- --ignored`.
+/// What the pictures of the documents show: the page, and the panel on it.
+const SHOWN: [&str; 5] = [
+    "host/gateway/page/index.html",
+    "host/gateway/page/page.css",
+    "host/gateway/page/page.js",
+    "tests/panels/demo/panel.toml",
+    "tests/panels/demo/stairwell.wasm",
+];
+
+/// A line with the SHA-256 of each, as `sha256sum` writes it.
+fn shown() -> String {
+    let line = |path: &str| {
+        let digest = hmac_sha256::Hash::hash(&std::fs::read(root().join(path)).unwrap());
+        let digits: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        format!("{digits}  {path}\n")
+    };
+    SHOWN.into_iter().map(line).collect()
+}
+
+/// A browser draws no two pictures alike, so what they show stands beside them.
+#[test]
+fn the_pictures_are_of_this_page() {
+    let taken = std::fs::read_to_string(root().join("docs/pictures/gateway.sha256")).unwrap_or_default();
+    let how = "cargo test --workspace --test browser -- --ignored take_the_pictures";
+    assert_eq!(taken, shown(), "the page has changed since its pictures were taken: {how}");
+}
+
+/// Makes the pictures of the documents: `cargo test --workspace --test browser -- --ignored
+/// take_the_pictures`.
 #[test]
 #[ignore = "writes docs/pictures"]
-fn pictures() {
+fn take_the_pictures() {
     let mut browser = Browser::start().expect("pictures take a chromium");
     let gateway = Gateway::stairwell();
     browser.size(1280, 900, false);
@@ -310,6 +338,7 @@ fn pictures() {
         let picture = browser.ask("Page.captureScreenshot", json!({ "format": "png" }));
         std::fs::write(folder.join(name), base64(picture["data"].as_str().unwrap())).unwrap();
     }
+    std::fs::write(folder.join("gateway.sha256"), shown()).unwrap();
 }
 
 /// Decodes base64.

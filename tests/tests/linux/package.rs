@@ -125,10 +125,10 @@ impl Pi {
 #[test]
 fn dpkg_installs_it_and_systemd_keeps_it_running() {
     let program = service::build().unwrap();
-    let gateway = service::build_gateway().and_then(|program| deb::pack_gateway(&program, VERSIONS[0]));
-    let gateway = gateway.unwrap_or_else(|error| panic!("{error:#}"));
-    let command_line = service::build_command_line().and_then(|program| dist::pack_for_the_pi(&program));
-    let command_line = command_line.unwrap_or_else(|error| panic!("{error:#}"));
+    let hosts = service::build_hosts().and_then(|(gateway, command_line)| {
+        Ok((deb::pack_gateway(&gateway, VERSIONS[0])?, dist::pack_for_the_pi(&command_line)?))
+    });
+    let (gateway, command_line) = hosts.unwrap_or_else(|error| panic!("{error:#}"));
     let fresh = deb::pack(&program, &of_the_package(), VERSIONS[2]).unwrap();
     let mut files = dist::guest_files(&command_line, &fresh).unwrap();
     files.extend([
