@@ -33,7 +33,7 @@ mod unix {
     /// folder.
     fn socket(port: &PortName) -> Option<PathBuf> {
         let named = |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-        let own = || Some(named("XDG_DATA_HOME").or_else(|| Some(named("HOME")?.join(".local/share")))?);
+        let own = || named("XDG_DATA_HOME").or_else(|| Some(named("HOME")?.join(".local/share")));
         let folder = named("XDG_RUNTIME_DIR").or_else(own)?.join("xmap");
         let name = match port {
             PortName::Unix { .. } => return None,
