@@ -133,8 +133,8 @@ pub fn check(parts: &Parts) -> Result<String> {
     Ok(format!("made twice, in two folders: {} files, all the same", first.len()))
 }
 
-/// Lays the sources of the last commit out in a folder below this one, as a fresh clone has them. Returns that
-/// folder.
+/// Lays the sources of the last commit out in a folder below this one, as a fresh clone has them. Returns
+/// that folder.
 ///
 /// # Errors
 ///

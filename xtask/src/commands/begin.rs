@@ -14,8 +14,8 @@ const LANGUAGES: [&str; 6] = ["wat", "c", "rust", "zig", "as", "go"];
 
 const LIMIT: Duration = Duration::from_secs(5 * 60);
 
-/// Installs `xmap` from a fresh copy of the last commit, begins a panel in each language, and prints what each
-/// took.
+/// Installs `xmap` from a fresh copy of the last commit, begins a panel in each language, and prints what
+/// each took.
 pub(crate) fn run() -> Result<()> {
     println!("{}\n{}", guests::set_up(), node::set_up());
     println!("{}", Go::set_up());

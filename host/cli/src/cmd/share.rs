@@ -1,5 +1,5 @@
-//! A port that one program has, for others: `xmap monitor` lends its port to the verbs that want it meanwhile,
-//! through a Unix socket in a folder of the user's.
+//! A port that one program has, for others: `xmap monitor` lends its port to the verbs that want it
+//! meanwhile, through a Unix socket in a folder of the user's.
 //!
 //! One verb has the port at a time. Bytes go through as they are, so that a session with a role key is the
 //! verb's own; messages that pass by are shown by the monitor all the same.
@@ -85,8 +85,8 @@ mod unix {
     pub(in super::super) struct Guest(UnixStream);
 
     impl Guest {
-        /// Passes bytes on between a port and the verb until the verb is done, and hands out the messages that
-        /// pass by.
+        /// Passes bytes on between a port and the verb until the verb is done, and hands out the messages
+        /// that pass by.
         ///
         /// # Errors
         /// The port is gone.

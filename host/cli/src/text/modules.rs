@@ -219,8 +219,8 @@ pub fn swapped_text(verb: &str, name: &str, swapped: &Swapped) -> String {
     text
 }
 
-/// Returns what a person has to know of modules before something happens to them: which are on trial, and which
-/// have no map here.
+/// Returns what a person has to know of modules before something happens to them: which are on trial, and
+/// which have no map here.
 pub fn notes(modules: &[ModuleStatus], maps: &Maps) -> String {
     let mut text = String::new();
     for m in modules {
