@@ -289,6 +289,7 @@ mod tests {
         write("panels/hall/panel.toml", "a < b");
         write("panels/hall/panel.wasm", "left");
         write("site/searchindex-1.js", "");
+        write("site/index.html", "");
         write("site/one.html", "<script>'<a href=\"no\">'</script><h2 id=\"two\">");
         write("site/why/index.html", &format!("<a class=\"x\" href=\"{link}\">"));
         let made = finish(&folder.path().join("site"), folder.path());
@@ -299,7 +300,7 @@ mod tests {
     fn links_are_followed_to_their_sections() {
         for link in ["../one.html", "../one.html#two", "#", "https://example.org/x"] {
             let (_folder, made) = site(link);
-            assert_eq!(made.unwrap().pages, 2, "{link}");
+            assert_eq!(made.unwrap().pages, 3, "{link}");
         }
         for link in ["../two.html", "../one.html#three", "#here", "one.html", "../../panels/porch"] {
             let said = site(link).1.unwrap_err().to_string();
@@ -311,7 +312,7 @@ mod tests {
     fn what_is_outside_of_the_documents_has_a_page() {
         let (folder, made) = site("../../panels/hall");
         let made = made.unwrap();
-        assert_eq!((made.pages, made.links), (3, 2));
+        assert_eq!((made.pages, made.links), (4, 2));
         let shown = read(&folder.path().join("site/sources/panels.hall.html")).unwrap();
         assert!(shown.contains("<h2>panels/hall/panel.toml</h2>\n<pre>a &lt; b</pre>"), "{shown}");
         assert!(!shown.contains("panel.wasm"), "{shown}");
