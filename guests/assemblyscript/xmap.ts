@@ -118,6 +118,60 @@ export namespace uart {
   export declare function read(device: i32, ptr: usize, len: i32): i32;
 }
 
+/** The imports behind `span` and its functions, which take strings. */
+export namespace trace {
+  /** Begins a span within the one that is open, with `len` bytes at `ptr` as its name; returns its number. */
+  @external("trace", "start_span")
+  export declare function startSpan(ptr: usize, len: i32): i32;
+  /** Ends a span, and those that were begun in it. */
+  @external("trace", "end_span")
+  export declare function endSpan(span: i32): void;
+  /** Gives an open span an integer by a key. */
+  @external("trace", "set_attr_i64")
+  export declare function setAttrI64(span: i32, kptr: usize, klen: i32, value: i64): void;
+  /** Gives an open span a float by a key. */
+  @external("trace", "set_attr_f64")
+  export declare function setAttrF64(span: i32, kptr: usize, klen: i32, value: f64): void;
+  /** Gives an open span a text by a key. */
+  @external("trace", "set_attr_str")
+  export declare function setAttrStr(span: i32, kptr: usize, klen: i32, vptr: usize, vlen: i32): void;
+}
+
+/** The length of a text of `trace` that is a string of AssemblyScript. */
+const WIDE: i32 = -2;
+
+/**
+ * Begins a span within the one that is open; returns its number, which `trace.endSpan` takes. Names, keys and
+ * texts that are constants are no bytes of the image. A call ends what it leaves open; wrong uses are told, and
+ * nothing traps.
+ */
+// @ts-ignore: decorator
+@inline
+export function span(name: string): i32 {
+  return trace.startSpan(changetype<usize>(name), WIDE);
+}
+
+/** Gives an open span an integer by a key. */
+// @ts-ignore: decorator
+@inline
+export function attrI64(span: i32, key: string, value: i64): void {
+  trace.setAttrI64(span, changetype<usize>(key), WIDE, value);
+}
+
+/** Gives an open span a float by a key. */
+// @ts-ignore: decorator
+@inline
+export function attrF64(span: i32, key: string, value: f64): void {
+  trace.setAttrF64(span, changetype<usize>(key), WIDE, value);
+}
+
+/** Gives an open span a text by a key. */
+// @ts-ignore: decorator
+@inline
+export function attrStr(span: i32, key: string, text: string): void {
+  trace.setAttrStr(span, changetype<usize>(key), WIDE, changetype<usize>(text), WIDE);
+}
+
 /** How a transfer on a bus ended. */
 export const enum Bus {
   Ok = 0,

@@ -130,6 +130,29 @@ XMAP_IMPORT_(uart, write) int32_t xmap_uart_write(int32_t device, const void *pt
 /* Takes up to `len` of the bytes that a serial port has received, and returns how many; it waits for none. */
 XMAP_IMPORT_(uart, read) int32_t xmap_uart_read(int32_t device, void *ptr, uint32_t len);
 
+/*
+ * Begins a span with a name of `len` bytes within the one that is open; xmap_trace_end_span ends it, and those
+ * that were begun in it. What the name, a key or a value is as a constant is no byte of the image: XMAP_SPAN and
+ * XMAP_ATTR_* take string literals. A call ends what it leaves open. Wrong uses are told, and nothing traps.
+ */
+XMAP_IMPORT_(trace, start_span) int32_t xmap_trace_start_span(const char *ptr, uint32_t len);
+XMAP_IMPORT_(trace, end_span) void xmap_trace_end_span(int32_t span);
+
+/* Gives an open span a value by a key. */
+XMAP_IMPORT_(trace, set_attr_i64) void xmap_trace_set_attr_i64(int32_t span, const char *kptr, uint32_t klen,
+                                                               int64_t value);
+XMAP_IMPORT_(trace, set_attr_f64) void xmap_trace_set_attr_f64(int32_t span, const char *kptr, uint32_t klen,
+                                                               double value);
+XMAP_IMPORT_(trace, set_attr_str) void xmap_trace_set_attr_str(int32_t span, const char *kptr, uint32_t klen,
+                                                               const char *vptr, uint32_t vlen);
+
+/* Begins a span, and gives a span a value, with string literals as names, keys and texts. */
+#define XMAP_SPAN(name) xmap_trace_start_span("" name, sizeof(name) - 1)
+#define XMAP_ATTR_I64(span, key, value) xmap_trace_set_attr_i64((span), "" key, sizeof(key) - 1, (value))
+#define XMAP_ATTR_F64(span, key, value) xmap_trace_set_attr_f64((span), "" key, sizeof(key) - 1, (value))
+#define XMAP_ATTR_STR(span, key, text) \
+    xmap_trace_set_attr_str((span), "" key, sizeof(key) - 1, "" text, sizeof(text) - 1)
+
 /* Logs a string literal: its length is known to the compiler, so no strlen is linked in. */
 #define XMAP_LOG(level, literal) xmap_log_message((level), "" literal, sizeof(literal) - 1)
 

@@ -110,6 +110,31 @@ func UARTRead(device int32, buffer []byte) int {
 	return int(uartRead(device, unsafe.Pointer(unsafe.SliceData(buffer)), int32(len(buffer))))
 }
 
+// StartSpan begins a span within the one that is open, and returns its number. Names, keys and texts that are
+// constants are no bytes of the trace. A call ends what it leaves open; wrong uses are told, and nothing traps.
+func StartSpan(name string) int32 {
+	return traceStartSpan(unsafe.Pointer(unsafe.StringData(name)), int32(len(name)))
+}
+
+// EndSpan ends a span, and those that were begun in it.
+func EndSpan(span int32) { traceEndSpan(span) }
+
+// SetAttrI64 gives an open span an integer by a key.
+func SetAttrI64(span int32, key string, value int64) {
+	traceSetAttrI64(span, unsafe.Pointer(unsafe.StringData(key)), int32(len(key)), value)
+}
+
+// SetAttrF64 gives an open span a float by a key.
+func SetAttrF64(span int32, key string, value float64) {
+	traceSetAttrF64(span, unsafe.Pointer(unsafe.StringData(key)), int32(len(key)), value)
+}
+
+// SetAttrStr gives an open span a text by a key.
+func SetAttrStr(span int32, key, text string) {
+	traceSetAttrStr(span, unsafe.Pointer(unsafe.StringData(key)), int32(len(key)),
+		unsafe.Pointer(unsafe.StringData(text)), int32(len(text)))
+}
+
 // Log sends a line of text to the host.
 func Log(level Level, text string) {
 	logMessage(int32(level), unsafe.Pointer(unsafe.StringData(text)), int32(len(text)))
@@ -205,3 +230,18 @@ func uartWrite(device int32, ptr unsafe.Pointer, len int32) int32
 
 //go:wasmimport uart read
 func uartRead(device int32, ptr unsafe.Pointer, len int32) int32
+
+//go:wasmimport trace start_span
+func traceStartSpan(ptr unsafe.Pointer, len int32) int32
+
+//go:wasmimport trace end_span
+func traceEndSpan(span int32)
+
+//go:wasmimport trace set_attr_i64
+func traceSetAttrI64(span int32, kptr unsafe.Pointer, klen int32, value int64)
+
+//go:wasmimport trace set_attr_f64
+func traceSetAttrF64(span int32, kptr unsafe.Pointer, klen int32, value float64)
+
+//go:wasmimport trace set_attr_str
+func traceSetAttrStr(span int32, kptr unsafe.Pointer, klen int32, vptr unsafe.Pointer, vlen int32)

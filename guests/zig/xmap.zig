@@ -46,6 +46,13 @@ pub const abi = struct {
         pub extern "pwm" fn duty(channel: i32, duty: i32) void;
         pub extern "pwm" fn pulse_us(channel: i32, us: u32) void;
     };
+    pub const trace = struct {
+        pub extern "trace" fn start_span(ptr: [*]const u8, len: usize) i32;
+        pub extern "trace" fn end_span(span: i32) void;
+        pub extern "trace" fn set_attr_i64(span: i32, kptr: [*]const u8, klen: usize, value: i64) void;
+        pub extern "trace" fn set_attr_f64(span: i32, kptr: [*]const u8, klen: usize, value: f64) void;
+        pub extern "trace" fn set_attr_str(span: i32, kptr: [*]const u8, klen: usize, vptr: [*]const u8, vlen: usize) void;
+    };
     pub const spi = struct {
         pub extern "spi" fn transfer(device: i32, wptr: [*]const u8, wlen: usize, rptr: [*]u8, rlen: usize) i32;
     };
@@ -119,6 +126,32 @@ pub inline fn delayUs(us: u32) void {
 /// Passes UTF-8 text on to the host; other bytes are a trap.
 pub inline fn log(level: Level, text: []const u8) void {
     abi.log.message(@intFromEnum(level), text.ptr, text.len);
+}
+
+/// Begins a span within the one that is open; returns its number. Names, keys and texts that are constants are
+/// no bytes of the image. A call ends what it leaves open; wrong uses are told, and nothing traps.
+pub inline fn traceStartSpan(name: []const u8) i32 {
+    return abi.trace.start_span(name.ptr, name.len);
+}
+
+/// Ends a span, and those that were begun in it.
+pub inline fn traceEndSpan(span: i32) void {
+    abi.trace.end_span(span);
+}
+
+/// Gives an open span an integer by a key.
+pub inline fn traceSetAttrI64(span: i32, key: []const u8, value: i64) void {
+    abi.trace.set_attr_i64(span, key.ptr, key.len, value);
+}
+
+/// Gives an open span a float by a key.
+pub inline fn traceSetAttrF64(span: i32, key: []const u8, value: f64) void {
+    abi.trace.set_attr_f64(span, key.ptr, key.len, value);
+}
+
+/// Gives an open span a text by a key.
+pub inline fn traceSetAttrStr(span: i32, key: []const u8, text: []const u8) void {
+    abi.trace.set_attr_str(span, key.ptr, key.len, text.ptr, text.len);
 }
 
 /// Fills the bytes with random numbers; a trap on a board that has none.

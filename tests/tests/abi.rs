@@ -42,6 +42,7 @@ fn wasm_type(ty: &str) -> Option<&'static str> {
         "void" | "" => return None,
         "int64_t" | "uint64_t" | "i64" | "u64" => WasmType::I64.name(),
         "int32_t" | "uint32_t" | "i32" | "u32" | "usize" => WasmType::I32.name(),
+        "double" | "f64" => WasmType::F64.name(),
         pointer if pointer.contains('*') => WasmType::I32.name(),
         other => panic!("no type of the guest ABI: {other}"),
     })
@@ -198,15 +199,30 @@ fn author_names(function: HostFunction) -> [String; 4] {
         ]
         .map(str::to_string);
     }
+    // AssemblyScript's strings have functions of their own.
+    let assemblyscript = match function {
+        HostFunction::TraceStartSpan => Some("`span`, `trace.startSpan`"),
+        HostFunction::TraceSetAttrI64 => Some("`attrI64`, `trace.setAttrI64`"),
+        HostFunction::TraceSetAttrF64 => Some("`attrF64`, `trace.setAttrF64`"),
+        HostFunction::TraceSetAttrStr => Some("`attrStr`, `trace.setAttrStr`"),
+        _ => None,
+    };
+    let c = match function {
+        HostFunction::TraceStartSpan => Some("`XMAP_SPAN`"),
+        HostFunction::TraceSetAttrI64 => Some("`XMAP_ATTR_I64`"),
+        HostFunction::TraceSetAttrF64 => Some("`XMAP_ATTR_F64`"),
+        HostFunction::TraceSetAttrStr => Some("`XMAP_ATTR_STR`"),
+        _ => None,
+    };
     let zig = match module {
         "gpio" | "time" => camel(name),
         _ => module.to_string() + &capital(&camel(name)),
     };
     [
-        format!("`xmap_{module}_{name}`"),
+        c.map_or(String::new(), |c| format!("{c}, ")) + &format!("`xmap_{module}_{name}`"),
         format!("`{module}::{name}`"),
         format!("`{zig}`"),
-        format!("`{module}.{}`", camel(name)),
+        assemblyscript.map_or_else(|| format!("`{module}.{}`", camel(name)), str::to_string),
     ]
 }
 

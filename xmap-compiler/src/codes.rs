@@ -272,6 +272,10 @@ codes! {
         "A warning: the image is written. Compilers keep a stack in linear memory, whose pointer is a global. What a call that traps had taken of it is given back by the mapper, for which the image names the global: `__stack_pointer` in the module's exports or name section (AssemblyScript: `~lib/memory/__stack_pointer`), or else the only one that functions move and put back. Where none is clear, `on_trap = \"hold\"` lets each trap make the stack smaller.",
         "hall.wasm: the shadow stack is not given back after a trap: global 0, global 1 all behave as the pointer of one";
 
+    NotAName = 514, "a name of a span that is no text",
+        "A warning: the image is written. The name of a span, a key or a value of `trace.*` is a constant, and its bytes are no UTF-8: they travel as they are, 32 of them at most, and are shown with a replacement character. Give the bytes of a text, and its length in bytes.",
+        "hall.wasm:0x1c2: trace.start_span: these 4 bytes are no UTF-8";
+
         // X06: budgets. xmap_image::limits has the figures with their reasons.
     ImageTooLarge = 601, "the image is over its budget",
         "The image is larger than `[limits] max_bytes` (or --max-bytes). The largest functions are listed.",

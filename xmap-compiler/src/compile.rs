@@ -1,6 +1,7 @@
 //! The way of the data: a module and a manifest become an image, its map and its report.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use xmap_abi::HostFunction;
 use xmap_boards::BoardId;
@@ -24,9 +25,10 @@ use crate::map::{Messages, SourceMap};
 use crate::memory::{self, Memory};
 use crate::opt::Inlined;
 use crate::pins::PinCheck;
-use crate::program::{Program, program};
+use crate::program::{Program, program, too_complex};
 use crate::report::{ExportReport, FunctionReport, How, Report, texts};
 use crate::shadow::{Shadow, shadow};
+use crate::spans::{self, Spans};
 use crate::table;
 use crate::timers;
 use crate::wasm::{self, ConstExpr, Import, LineTable, SourceMapText, WasmModule};
@@ -154,6 +156,12 @@ fn compile_module(
     let Program { mut funcs, shared, steps, messages } = program(file, module, hooked, &lines, &exports)?;
     hooked.settle(&mut funcs, &mut exports);
     let shadow = shadow(module, &funcs);
+    if !manifest.trace {
+        spans::forget(&mut funcs)
+            .map_err(|(index, exhausted)| too_complex(file, module, index, exhausted))?;
+    }
+    let spans = Spans::number(&mut funcs, module, &lines, file);
+    let unread = spans.unread(&funcs, module, &shadow, manifest, &exports);
     let emitted = emit_all(module, funcs, pins)?;
     let steps = steps + emitted.values().map(|function| function.steps).sum::<u64>();
     let linked = link(module, &exports, emitted, &shared);
@@ -167,6 +175,8 @@ fn compile_module(
         lines: &lines,
         steps,
         messages: &messages,
+        spans: &spans,
+        unread: &unread,
     })
 }
 
@@ -181,6 +191,9 @@ struct Parts<'p, 'a> {
     lines: &'p LineTable<'a>,
     steps: u64,
     messages: &'p Messages,
+    spans: &'p Spans,
+    /// Stretches of memory that only names of spans are in.
+    unread: &'p [Range<u64>],
 }
 
 fn assemble(parts: &Parts<'_, '_>) -> Result<Compiled, Diagnostics> {
@@ -227,7 +240,7 @@ fn assemble(parts: &Parts<'_, '_>) -> Result<Compiled, Diagnostics> {
             .map(|pin| PinRow::new(pin.line.value, pin.mode.value, pin.safe, pin.pull))
             .collect(),
         globals,
-        data: memory::segments(file, module, memory.bytes)?,
+        data: memory::segments(file, module, memory.bytes, parts.unread)?,
         types: linked.types.clone(),
         function_types: linked.function_types.clone(),
         tables,
@@ -241,6 +254,7 @@ fn assemble(parts: &Parts<'_, '_>) -> Result<Compiled, Diagnostics> {
         pwm: manifest.pwm.iter().map(|channel| (channel.name.value.clone(), channel.row)).collect(),
         spi: manifest.spi.iter().map(|device| (device.name.value.clone(), device.row)).collect(),
         contracts: contract::carried(parts.exports),
+        untraced: !manifest.trace,
         zone: manifest.zone.as_ref().map_or(Zone::UTC, |zone| zone.value),
         manifest: block(parts, &kept),
     };
@@ -255,7 +269,7 @@ fn assemble(parts: &Parts<'_, '_>) -> Result<Compiled, Diagnostics> {
     });
     let map =
         SourceMap::of(&words, module, linked, parts.lines, parts.exports, kept.names.clone(), parts.messages);
-    let map = map.with_contracts(contract::lines(parts.exports));
+    let map = map.with_contracts(contract::lines(parts.exports)).with_texts(parts.spans.texts.clone());
     let report = Report::new(
         &words,
         module.bytes.len(),
@@ -281,6 +295,7 @@ fn assemble(parts: &Parts<'_, '_>) -> Result<Compiled, Diagnostics> {
         warnings: [parts.shadow.warning(file, &manifest.policy), no_exports(parts)]
             .into_iter()
             .flatten()
+            .chain(parts.spans.warnings.iter().cloned())
             .collect(),
     })
 }

@@ -35,6 +35,7 @@ mod program;
 pub mod recognize;
 pub mod report;
 mod shadow;
+mod spans;
 mod table;
 mod text;
 pub mod timers;

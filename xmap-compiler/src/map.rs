@@ -36,6 +36,9 @@ pub struct SourceMap {
     /// The line of each export's contract (docs/contract.md), where the image carries their hashes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub contracts: Vec<String>,
+    /// Names, keys and values of spans that are constants, by the numbers that the image has them by.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub texts: Vec<String>,
 }
 
 /// A function of the image.
@@ -201,6 +204,7 @@ impl SourceMap {
             globals,
             kept,
             contracts: Vec::new(),
+            texts: Vec::new(),
         }
         .plain()
     }
@@ -209,6 +213,12 @@ impl SourceMap {
     #[must_use]
     pub(crate) fn with_contracts(self, contracts: Vec<String>) -> Self {
         Self { contracts, ..self }.plain()
+    }
+
+    /// Keeps the texts that the image names by numbers.
+    #[must_use]
+    pub(crate) fn with_texts(self, texts: Vec<String>) -> Self {
+        Self { texts, ..self }.plain()
     }
 
     /// Returns where the op with this index in the code section came from, in a call of an export.
@@ -252,7 +262,7 @@ impl SourceMap {
                 *text = Plain(text).to_string();
             }
         };
-        self.exports.iter_mut().for_each(plain);
+        self.exports.iter_mut().chain(&mut self.texts).for_each(plain);
         for function in &mut self.functions {
             plain(&mut function.name);
             function.callers.iter_mut().for_each(plain);

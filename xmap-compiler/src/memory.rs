@@ -1,5 +1,7 @@
 //! The linear memory of an image: how much there is at load, and what stands in it.
 
+use std::ops::Range;
+
 use crate::codes::Code;
 use crate::diagnostic::{Diagnostic, Place};
 use crate::manifest::Manifest;
@@ -63,6 +65,7 @@ pub(crate) fn segments(
     file: &str,
     module: &WasmModule<'_>,
     memory_bytes: u32,
+    unread: &[Range<u64>],
 ) -> Result<Vec<(u32, Vec<u8>)>, Diagnostic> {
     let mut placed: Vec<(u32, &[u8])> = Vec::new();
     for segment in &module.data {
@@ -77,10 +80,25 @@ pub(crate) fn segments(
                     "raise `memory_bytes` in [limits], or let the linker place data lower".to_string(),
                 ));
             }
-            placed.push((address, segment.bytes));
+            placed.extend(without(address, segment.bytes, unread));
         }
     }
     Ok(packed(placed))
+}
+
+/// Returns what is left of a segment's bytes without stretches of memory that nothing reads, which follow
+/// each other.
+fn without<'s>(
+    address: u32,
+    bytes: &'s [u8],
+    unread: &[Range<u64>],
+) -> impl Iterator<Item = (u32, &'s [u8])> {
+    let first = u64::from(address);
+    let at = move |place: u64| (place.clamp(first, first + bytes.len() as u64) - first) as usize;
+    let starts = std::iter::once(0).chain(unread.iter().map(move |range| at(range.end)));
+    let ends = unread.iter().map(move |range| at(range.start)).chain([bytes.len()]);
+    let ranges: Vec<_> = starts.zip(ends).filter(|(from, to)| from < to || bytes.is_empty()).collect();
+    ranges.into_iter().map(move |(from, to)| (address + from as u32, &bytes[from..to]))
 }
 
 /// Two segments are joined across so many zeros at most: a row of the image's table has 12 bytes.
@@ -140,6 +158,15 @@ mod tests {
     fn zeros_at_the_ends_go_and_neighbours_join() {
         let placed: Vec<(u32, &[u8])> = vec![(40, &[9]), (0, &[0, 0, 1, 0]), (8, &[2]), (100, &[0, 0])];
         assert_eq!(packed(placed), [(2, vec![1, 0, 0, 0, 0, 0, 2]), (40, vec![9])]);
+    }
+
+    #[test]
+    fn what_nothing_reads_goes() {
+        let left = |unread: &[Range<u64>]| without(10, &[1, 2, 3, 4], unread).collect::<Vec<_>>();
+        assert_eq!(left(&[]), [(10, &[1, 2, 3, 4][..])]);
+        assert_eq!(left(&[0..3, 11..12, 13..40]), [(10, &[1][..]), (12, &[3])]);
+        assert_eq!(left(&[10..14]), []);
+        assert_eq!(left(&[5..11, 14..20]), [(11, &[2, 3, 4][..])]);
     }
 
     #[test]

@@ -30,6 +30,14 @@ pub use status::BusStatus;
 pub use table::HostFunction;
 pub use text::{Import, Module, Signature};
 
+/// The length of a text of `trace.*` that stands for a constant: the address is the number that the image's
+/// map has the text by. No memory has so many bytes.
+pub const TEXT_NUMBER: u32 = u32::MAX;
+
+/// The length of a text of `trace.*` that stands for a string as AssemblyScript has it: UTF-16, with the
+/// number of its bytes in the four bytes in front of the address.
+pub const TEXT_WIDE: u32 = u32::MAX - 1;
+
 /// A type of WebAssembly that a parameter or a result of a host function has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum WasmType {
@@ -37,6 +45,8 @@ pub enum WasmType {
     I32,
     /// 64 bits.
     I64,
+    /// A float of 64 bits.
+    F64,
 }
 
 impl WasmType {
@@ -45,6 +55,7 @@ impl WasmType {
         match self {
             Self::I32 => "i32",
             Self::I64 => "i64",
+            Self::F64 => "f64",
         }
     }
 }
@@ -80,6 +91,8 @@ pub enum Capability {
     Pwm,
     /// Serial ports.
     Uart,
+    /// What is noted of the calls of a module: spans. A device that notes nothing lets it pass.
+    Trace,
 }
 
 impl Capability {
@@ -95,12 +108,13 @@ impl Capability {
             Self::Spi => "SPI",
             Self::Pwm => "PWM",
             Self::Uart => "UART",
+            Self::Trace => "trace",
         }
     }
 
     /// Returns whether every board has it.
     pub const fn is_universal(self) -> bool {
-        matches!(self, Self::Gpio | Self::Clock | Self::Log | Self::Call)
+        matches!(self, Self::Gpio | Self::Clock | Self::Log | Self::Call | Self::Trace)
     }
 }
 

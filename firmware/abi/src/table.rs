@@ -1,6 +1,6 @@
 //! The table. A row's number is part of the image format: a new row goes to the end, and none is removed.
 
-use crate::WasmType::{I32, I64};
+use crate::WasmType::{F64, I32, I64};
 use crate::{Call, Capability, Cost, OpClass, Param, Row};
 
 /// The class of a row; `None` for what only ends the call.
@@ -117,6 +117,19 @@ host_functions! {
     25 UartWrite "uart" "write" (device: I32, ptr: I32, len: I32) -> (I32), Uart, Uart, SENT, Row;
     /// Takes up to `len` of the bytes that a serial port has received; returns how many.
     26 UartRead "uart" "read" (device: I32, ptr: I32, len: I32) -> (I32), Uart, Uart, Cost::Fixed, Row;
+    /// Begins a span with this name; returns its number, which is not positive where it is not noted.
+    27 TraceStartSpan "trace" "start_span" (ptr: I32, len: I32) -> (I32), Trace, Log, Cost::Fixed, Row;
+    /// Ends a span, and those that were begun in it.
+    28 TraceEndSpan "trace" "end_span" (span: I32) -> (), Trace, Log, Cost::Fixed, Row;
+    /// Gives a span an integer by a key.
+    29 TraceSetAttrI64 "trace" "set_attr_i64" (span: I32, kptr: I32, klen: I32, value: I64) -> (),
+        Trace, Log, Cost::Fixed, Row;
+    /// Gives a span a float by a key.
+    30 TraceSetAttrF64 "trace" "set_attr_f64" (span: I32, kptr: I32, klen: I32, value: F64) -> (),
+        Trace, Log, Cost::Fixed, Row;
+    /// Gives a span a text by a key.
+    31 TraceSetAttrStr "trace" "set_attr_str" (span: I32, kptr: I32, klen: I32, vptr: I32, vlen: I32) -> (),
+        Trace, Log, Cost::Fixed, Row;
     #[cfg(feature = "uptime")]
     /// Returns the seconds since boot.
     255 TimeUptimeS "time" "uptime_s" () -> (I32), Clock, TimeNow, Cost::Fixed, Row;

@@ -21,7 +21,7 @@ use crate::module::Place;
 use crate::modules::ModuleId;
 use crate::slot::Slot;
 use crate::sources::Phases;
-use crate::{Board, Device, Failure, Kept, MountError, Ram, Trust};
+use crate::{Board, Device, Failure, Hook, Kept, MountError, Ram, Ring, Trust};
 
 /// An image becomes active, and how.
 #[derive(Clone, Copy, Debug)]
@@ -114,7 +114,7 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
                 new.restore(kept.layout, kept.bytes);
             }
         };
-        match mount(new, board, carry) {
+        match mount(new, board, (&mut self.ring, id), carry) {
             Ok(()) => {
                 let now_us = board.now_us();
                 module.turn();
@@ -181,12 +181,16 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
     fn wake(&mut self, id: ModuleId, cleared: Option<Cleared>, armed: Armed<'_>) {
         let module = &mut self.modules[id];
         let Some(cleared) = cleared else { return self.stay_safe(id, None) };
-        match module.with(&mut self.board, |panel| panel.on_mount()) {
-            Some(Ok(())) => {
+        if !module.active().is_loaded() {
+            return self.stay_safe(id, None);
+        }
+        let hook = (id.number(), &[Hook::OnMount][..]);
+        match module.active_mut().with_hook(&mut self.board, &mut self.ring, hook, |panel| panel.on_mount()) {
+            Ok(()) => {
                 module.active_mut().step(Step::Mount);
                 self.run(id, cleared, None, armed);
             }
-            failed => self.stay_safe(id, failed.and_then(Result::err)),
+            Err(error) => self.stay_safe(id, Some(error)),
         }
     }
 
@@ -202,7 +206,7 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
         if let Some(image) = slot.image() {
             prepare_lines(&image, board);
         }
-        match mount(slot, board, |_| ()) {
+        match mount(slot, board, (&mut self.ring, id), |_| ()) {
             Ok(()) => {
                 self.run(id, cleared, None, (&Phases::default(), true));
                 // What else loads a module anew has told so before.
@@ -245,12 +249,14 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
 fn mount<R: Ram, B: Board>(
     slot: &mut Slot<R>,
     board: &mut B,
+    (ring, id): (&mut Ring, ModuleId),
     carry: impl FnOnce(&mut Slot<R>),
 ) -> Result<(), MountError> {
     slot.load(board).map_err(MountError::Load)?;
-    slot.with(board, |panel| panel.initialize()).unwrap_or(Ok(()))?;
+    let first = (id.number(), &[Hook::Start, Hook::Initialize][..]);
+    slot.with_hook(board, ring, first, |panel| panel.initialize())?;
     carry(slot);
-    slot.with(board, |panel| panel.on_mount()).unwrap_or(Ok(()))?;
+    slot.with_hook(board, ring, (id.number(), &[Hook::OnMount]), |panel| panel.on_mount())?;
     slot.step(Step::Mount);
     Ok(())
 }

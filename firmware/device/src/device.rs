@@ -4,9 +4,10 @@ use tiny_mapper::{CallError, Trap};
 use xmap_image::{ExportId, Image};
 use xmap_link::EDITION;
 use xmap_link::limits::MAX_MODULES;
+use xmap_link::ring::{ModuleEvent, RingPage};
 use xmap_link::{
     Callers, ClockStatus, DeviceEventKind, DeviceEvents, ExportMetrics, ImageState, KeepStatus, Life,
-    ModuleStatus, TrapReport,
+    ModuleStatus, SpanParent, TrapReport,
 };
 
 use crate::fault::is_mistake;
@@ -21,8 +22,8 @@ use crate::scheduler::{Account, Scheduler};
 use crate::sources::Schedules;
 use crate::transfer::Uploads;
 use crate::{
-    Board, Development, Failure, Handle, HostId, ModuleExport, Operation, Panel, Ram, SlotMemory, Trust,
-    Unplaced,
+    Board, Called, Development, Failure, Handle, HostId, ModuleExport, Operation, Panel, Ram, Ring, SlotMemory,
+    Traced, Trust, Unplaced,
 };
 
 /// Microseconds of events and last calls that a host's call or a swap lets go before it. Beyond that it goes
@@ -55,6 +56,9 @@ pub struct Device<R: Ram, B, T = Development> {
     pub(crate) scheduler: Scheduler,
     pub(crate) handles: Handles,
     pub(crate) journal: Journal,
+    pub(crate) ring: Ring,
+    /// The caller's span that the call which a host asks for belongs to.
+    pub(crate) parent: Option<SpanParent>,
     pub(crate) uploads: Uploads,
     /// The number of the latest session.
     sessions: u32,
@@ -81,6 +85,8 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
             scheduler: Scheduler::default(),
             handles: Handles::default(),
             journal: Journal::default(),
+            ring: Ring::new(),
+            parent: None,
             uploads: Uploads::default(),
             sessions: 0,
             kept: KeepStatus::default(),
@@ -195,11 +201,14 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
         if event.next_us <= now_us {
             tally.missed = tally.missed.saturating_add(1);
         }
-        let outcome = module.with(&mut self.board, |panel| panel.call(event.export, &[]).map(|_| ()));
+        let export = ModuleExport { module: event.module.number(), export: event.export };
+        self.ring.begin(Called::Handler(export.id()), module.is_traced(), now_us);
+        let call = |panel: &mut Panel<'_, Traced<'_, B>>| panel.call(event.export, &[]).map(|_| ());
+        let outcome = module.with(&mut self.board, &mut self.ring, call);
         let late_us = now_us.saturating_sub(event.due_us);
         let call = Call { export: event.export, began_us: now_us, late_us };
         if let Some(outcome) = &outcome {
-            call.count(outcome.as_ref().err(), module, &mut self.board);
+            call.count(outcome.as_ref().err(), module, &mut self.board, &mut self.ring);
         }
         if let Some(Err(CallError::Trap(trap))) = outcome {
             self.fault(event.module, trap);
@@ -266,7 +275,7 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
         mut args: A,
         results: &mut [u64],
         each: &mut dyn FnMut(&[u8]),
-        place: impl FnOnce(&mut Panel<'_, &mut B>, &mut A) -> Result<(), NotCalled>,
+        place: impl FnOnce(&mut Panel<'_, Traced<'_, B>>, &mut A) -> Result<(), NotCalled>,
     ) -> Result<usize, NotCalled> {
         self.run_queued();
         let id = ModuleId::new(target.module).ok_or(NotCalled::Unknown)?;
@@ -277,7 +286,11 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
             _ => return Err(NotCalled::Unknown),
         }
         let call = Call { export: target.export, began_us: self.board.stamp_us(), late_us: 0 };
-        let outcome = module.with(&mut self.board, |panel| {
+        if let Some(parent) = self.parent.take().filter(|_| module.is_traced()) {
+            self.ring.parent(parent, call.began_us);
+        }
+        self.ring.begin(Called::Call(target.id()), module.is_traced(), call.began_us);
+        let outcome = module.with(&mut self.board, &mut self.ring, |panel| {
             place(panel, &mut args)?;
             let values = panel.call(target.export, args.as_ref()).map_err(NotCalled::Call)?;
             results.iter_mut().zip(values).for_each(|(to, from)| *to = *from);
@@ -290,9 +303,11 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
             Ok(count)
         });
         match &outcome {
-            Some(Ok(_)) => call.count(None, module, &mut self.board),
-            Some(Err(NotCalled::Call(error))) => call.count(Some(error), module, &mut self.board),
-            _ => {}
+            Some(Ok(_)) => call.count(None, module, &mut self.board, &mut self.ring),
+            Some(Err(NotCalled::Call(error))) => {
+                call.count(Some(error), module, &mut self.board, &mut self.ring);
+            }
+            _ => self.ring.end(None, self.board.now_us()),
         }
         match outcome {
             None => Err(NotCalled::Unknown),
@@ -337,6 +352,11 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
     /// Returns what was counted of the exports that were called, module by module.
     pub fn metrics(&self) -> impl Iterator<Item = ExportMetrics> + '_ {
         self.modules.iter().flat_map(|(id, module)| module.metrics.rows(id.number()))
+    }
+
+    /// Returns what was noted of calls, from number `from` on; `None` where this build notes nothing.
+    pub fn ring(&self, from: u32) -> Option<RingPage> {
+        Ring::BUILT.then(|| self.ring.page(from))
     }
 
     /// The export with this key or, where no module has one, with this wasm name.
@@ -553,7 +573,47 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
     pub(crate) fn tell(&mut self, id: ModuleId, what: DeviceEventKind) {
         let now_us = self.board.stamp_us();
         self.journal.record(now_us, id, what);
+        if let Some((what, is_new)) = module_event(&what)
+            && self.modules[id].is_traced()
+        {
+            let image = self.modules[id].image().filter(|_| is_new);
+            let image = image.map(|image| first_word(&image.hash()));
+            self.ring.module(id.number(), what, image, now_us);
+        }
     }
+}
+
+/// Returns what the ring has for an event, if it has something, and whether another image is active from then
+/// on. What comes of a call is noted with the call.
+const fn module_event(what: &DeviceEventKind) -> Option<(ModuleEvent, bool)> {
+    Some(match what {
+        DeviceEventKind::Mounted => (ModuleEvent::Mounted, true),
+        DeviceEventKind::NotMounted(_) => (ModuleEvent::NotMounted, false),
+        DeviceEventKind::Swapped => (ModuleEvent::Swapped, true),
+        DeviceEventKind::Confirmed => (ModuleEvent::Confirmed, false),
+        DeviceEventKind::RolledBack(_) => (ModuleEvent::RolledBack, true),
+        DeviceEventKind::MadeSafe => (ModuleEvent::MadeSafe, false),
+        DeviceEventKind::Restarted => (ModuleEvent::Restarted, false),
+        DeviceEventKind::Faulted => (ModuleEvent::Faulted, false),
+        DeviceEventKind::Reset => (ModuleEvent::Reset, false),
+        DeviceEventKind::HostLost => (ModuleEvent::HostLost, false),
+        DeviceEventKind::HostBack => (ModuleEvent::HostBack, false),
+        DeviceEventKind::Disallowed { .. } => (ModuleEvent::Disallowed, false),
+        DeviceEventKind::SetAside { .. } => (ModuleEvent::SetAside, false),
+        DeviceEventKind::Trapped(_)
+        | DeviceEventKind::Mistaken(_)
+        | DeviceEventKind::Refused(_)
+        | DeviceEventKind::Overrun
+        | DeviceEventKind::TransferEnded
+        | DeviceEventKind::Policy { .. }
+        | DeviceEventKind::NotKept { .. }
+        | DeviceEventKind::KeptAgain { .. } => return None,
+    })
+}
+
+/// Returns the beginning of a hash as a word, as traps have it.
+fn first_word(hash: &[u8; 32]) -> u32 {
+    hash.first_chunk().map_or(0, |bytes| u32::from_le_bytes(*bytes))
 }
 
 /// A trap as it travels.

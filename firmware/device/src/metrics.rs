@@ -9,7 +9,7 @@ use xmap_image::ExportId;
 use xmap_link::ExportMetrics;
 
 use crate::module::{Module, capped};
-use crate::{Board, Ram};
+use crate::{Board, Ram, Ring};
 
 /// Rows of a module: more exports than that are rarely called.
 const ROWS: usize = 32;
@@ -54,7 +54,11 @@ impl Call {
         error: Option<&CallError>,
         module: &mut Module<R>,
         board: &mut B,
+        ring: &mut Ring,
     ) {
+        let now_us = board.now_us();
+        let trap = if let Some(CallError::Trap(trap)) = error { Some(trap) } else { None };
+        ring.end(trap, now_us);
         if let Some(CallError::Trap(trap)) = error {
             module.note_callers(*trap);
         }
@@ -66,7 +70,7 @@ impl Call {
         };
         let Self { export, began_us, late_us } = self;
         let fuel = module.active().counters().fuel;
-        let time_us = board.stamp_us().saturating_sub(began_us);
+        let time_us = now_us.saturating_sub(began_us);
         module.metrics.count(Done { export, ended, time_us, fuel, late_us });
     }
 }

@@ -8,7 +8,7 @@ use xmap_link::{Callers, ImageInfo, ImageState, Life, ModuleStatus, TrapReport, 
 use crate::device::report;
 use crate::metrics::Metrics;
 use crate::slot::Slot;
-use crate::{Board, Panel, Ram, SlotMemory};
+use crate::{Board, Panel, Ram, Ring, SlotMemory, Traced};
 
 /// An export of one of a device's modules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -227,9 +227,15 @@ impl<R: Ram> Module<R> {
     pub(crate) fn with<B: Board, T>(
         &mut self,
         board: &mut B,
-        f: impl FnOnce(&mut Panel<'_, &mut B>) -> T,
+        ring: &mut Ring,
+        f: impl FnOnce(&mut Panel<'_, Traced<'_, B>>) -> T,
     ) -> Option<T> {
-        self.active_mut().with(board, f)
+        self.active_mut().with(board, ring, f)
+    }
+
+    /// Returns whether the ring has notes of the active image.
+    pub(crate) fn is_traced(&self) -> bool {
+        !self.active().declared().untraced
     }
 
     /// Calls that were run since boot, and those that trapped by the module's own doing.

@@ -7,13 +7,15 @@ use xmap_link::limits::{MAX_ARGS, MAX_BANKS};
 use xmap_link::{
     Args, AuthResponder, Boot, Channel, Described, EDITION, Export, ExportMetrics, FULL_RETRY_MS,
     FirmwareRequest, FrameCounters, FrameReader, Hello, HostCounts, MAX_METRICS, MetricsPage, PROTOCOL,
-    PolicyState, Refusal, Request, Response, ResultBytes, Role, RoleKey, Status, Thing, features,
+    PolicyState, Refusal, Request, Response, ResultBytes, Role, RoleKey, SpanParent, Status, Thing, features,
 };
 
 use crate::access::{Access, may_call};
 use crate::device::report;
 use crate::module::{capped, image_info};
-use crate::{Board, Cue, Device, Handle, HostId, ModuleExport, NotCalled, Ram, Record, Trust, Unplaced};
+use crate::{
+    Board, Cue, Device, Handle, HostId, ModuleExport, NotCalled, Ram, Record, Ring, Trust, Unplaced,
+};
 
 /// A stream of bytes to a host: a UART, a socket, a buffer in a test.
 pub trait Wire {
@@ -59,6 +61,8 @@ pub struct Service {
     edition: u8,
     /// What the latest request made count as good.
     touched: u16,
+    /// The span that the next call belongs to.
+    parent: Option<SpanParent>,
 }
 
 /// The session of the host at the other end of the wire.
@@ -122,6 +126,7 @@ impl Service {
             tries: false,
             edition: 0,
             touched: 0,
+            parent: None,
         }
     }
 
@@ -146,7 +151,7 @@ impl Service {
             if !context.guarded && (self.session.admitted || self.session.full.is_none()) {
                 device.heard();
             }
-            let Self { session, reset, tries, edition, touched, .. } = self;
+            let Self { session, reset, tries, edition, touched, parent, .. } = self;
             *touched = 0;
             let now_us = device.board_mut().now_us();
             let reply = self.access.respond(&frame, now_us, |caller, request| {
@@ -168,7 +173,7 @@ impl Service {
                 *reset |= matches!(request, Request::Reset { module: None });
                 let host = session.of(caller.map(|caller| caller.session), &request, device);
                 match request {
-                    Request::Hello { .. } => *edition = 0,
+                    Request::Hello { .. } => (*edition, *parent) = (0, None),
                     Request::Edition { edition: known } => {
                         *edition = known.min(EDITION);
                         return Response::Done;
@@ -176,11 +181,21 @@ impl Service {
                     Request::Happened { from } => {
                         return Response::Happened(device.happened_in(*edition, from));
                     }
+                    Request::Parent(of) if Ring::BUILT => {
+                        *parent = Some(of);
+                        return Response::Done;
+                    }
+                    Request::Call { .. }
+                    | Request::CallBytes { .. }
+                    | Request::CallWith { .. }
+                    | Request::CallHandle { .. } => device.parent = parent.take(),
                     _ => {}
                 }
                 let is_try = matches!(request, Request::Firmware(FirmwareRequest::Try));
                 let confirms = if let Request::Confirm { module } = &request { Some(*module) } else { None };
                 let response = context.serve((caller.map(|caller| caller.key), host), request, device);
+                // Nobody else's call has it, whatever became of this one.
+                device.parent = None;
                 *tries |= is_try && matches!(response, Response::Done);
                 let image = |module| Thing::Image.bit(module) | Thing::Versions.bit(0);
                 *touched = match (&response, confirms) {
@@ -311,6 +326,10 @@ impl Context<'_> {
                 None => Response::Refused(Refusal::NoModule),
             },
             Request::Metrics { from } => Response::Metrics(metrics(device, from)),
+            Request::Ring { from } => match device.ring(from) {
+                Some(page) => Response::Ring(page),
+                None => Response::Refused(Refusal::Unsupported),
+            },
             Request::Recording { from } => match device.board().recorded(from) {
                 Some(page) => Response::Recording(page),
                 None => Response::Refused(Refusal::Unsupported),
@@ -531,6 +550,8 @@ fn operate<R: Ram, B: Board, T: Trust>(
         | Request::SetClock { .. }
         | Request::Metrics { .. }
         | Request::Callers { .. }
+        | Request::Ring { .. }
+        | Request::Parent(_)
         | Request::Recording { .. }
         | Request::Rehearse { .. } => return Err(Refusal::Unsupported),
     })

@@ -11,7 +11,7 @@ use xmap_trust::{Limit, Origin};
 
 use crate::lifecycle::{Step, next};
 use crate::meter::Meter;
-use crate::{Board, MachineCode, Panel, Ram, SlotMemory};
+use crate::{Board, Called, Hook, MachineCode, MountError, Panel, Ram, Ring, SlotMemory, Traced};
 
 /// What a device needs of an image's manifest block again and again: decoded once, when the image is
 /// admitted.
@@ -19,6 +19,8 @@ use crate::{Board, MachineCode, Panel, Ram, SlotMemory};
 pub(crate) struct Declared {
     pub(crate) policy: FaultPolicy,
     pub(crate) events: Vec<Event, MAX_EVENTS>,
+    /// Whether nothing of the module is noted in the ring.
+    pub(crate) untraced: bool,
 }
 
 /// A slot.
@@ -76,6 +78,11 @@ impl<R: Ram> Slot<R> {
         let next = next(self.life, step);
         debug_assert!(next.is_some(), "{:?} cannot {step:?}", self.life);
         self.life = next.unwrap_or(self.life);
+    }
+
+    /// Returns whether the image is loaded: its state is there.
+    pub(crate) const fn is_loaded(&self) -> bool {
+        self.image.is_some() && self.state.is_some()
     }
 
     /// The words, to write an image into; `None` while one stands there.
@@ -138,7 +145,8 @@ impl<R: Ram> Slot<R> {
             Ok(image) => {
                 self.declared = {
                     let manifest = image.manifest();
-                    Declared { policy: manifest.policy, events: manifest.events }
+                    let untraced = image.image().is_untraced();
+                    Declared { policy: manifest.policy, events: manifest.events, untraced }
                 };
                 self.image = Some(image);
                 self.step(Step::Verify);
@@ -208,7 +216,8 @@ impl<R: Ram> Slot<R> {
     pub(crate) fn with<B: Board, T>(
         &mut self,
         board: &mut B,
-        f: impl FnOnce(&mut Panel<'_, &mut B>) -> T,
+        ring: &mut Ring,
+        f: impl FnOnce(&mut Panel<'_, Traced<'_, B>>) -> T,
     ) -> Option<T> {
         let image = self.image.as_ref()?.image();
         if !self.texts.is_full() {
@@ -216,16 +225,39 @@ impl<R: Ram> Slot<R> {
         }
         board.allow_text(self.texts.left());
         let store = Store { stack: &mut self.stack, memory: &mut self.memory, globals: &mut self.globals };
-        let mut panel = Panel::resume(image, board, store, self.state?).ok()?;
+        let mut panel = Panel::resume(image, Traced { board, ring }, store, self.state?).ok()?;
         #[cfg(feature = "machine-code")]
         panel.mapper_mut().set_machine(self.code.machine());
         let value = f(&mut panel);
-        let (board, _, state) = panel.suspend();
+        let (Traced { board, .. }, _, state) = panel.suspend();
         self.state = Some(state);
         if let Some(left) = board.text_left().filter(|left| *left < self.texts.left()) {
             self.texts.spend(left, board.stamp_us());
         }
         Some(value)
+    }
+
+    /// Gives the loaded module to `f`, which calls functions that the device calls by itself; where the
+    /// module has one of them, the ring has a note of it.
+    pub(crate) fn with_hook<B: Board>(
+        &mut self,
+        board: &mut B,
+        ring: &mut Ring,
+        (module, hooks): (u8, &[Hook]),
+        f: impl FnOnce(&mut Panel<'_, Traced<'_, B>>) -> Result<(), MountError>,
+    ) -> Result<(), MountError> {
+        let has = |image: Image<'_>| {
+            hooks.iter().any(|hook| match hook {
+                Hook::Start => image.header().start.is_some(),
+                hook => image.find_name(hook.name()).is_some(),
+            })
+        };
+        let on = Ring::BUILT && !self.declared.untraced && self.image().is_some_and(has);
+        ring.begin(Called::Hook(module), on, board.now_us());
+        let outcome = self.with(board, ring, f).unwrap_or(Ok(()));
+        let trap = if let Err(MountError::Trap(_, trap)) = &outcome { Some(trap) } else { None };
+        ring.end(trap, board.now_us());
+        outcome
     }
 
     /// Sets how many bytes of messages the module may log in a second.

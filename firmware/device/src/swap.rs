@@ -12,7 +12,10 @@ use crate::lines::make_safe;
 use crate::modules::ModuleId;
 use crate::slot::Slot;
 use crate::transfer::{Target, Transfer, cut};
-use crate::{Board, Development, Device, Failure, Kept, MountError, Operation, Ram, SlotMemory, Trust};
+use crate::{
+    Board, Development, Device, Failure, Hook, Kept, MountError, Operation, Panel, Ram, SlotMemory, Traced,
+    Trust,
+};
 
 impl<R: Ram, B: Board> Device<R, B, Development> {
     /// [`Device::install_from`] on a development device, which does not ask where an image came from.
@@ -135,10 +138,11 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
         let end_us = self.board.now_us().saturating_add(AHEAD_US);
         while let Some(handle) = self.handles.take_of(id) {
             if runs && self.board.now_us() < end_us {
-                _ = self.last_words(id, |panel| panel.cleanup(handle));
+                _ = self.last_words(id, Hook::Cleanup, |panel| panel.cleanup(handle));
             }
         }
-        let outcome = if runs { self.last_words(id, |panel| panel.on_unmount()) } else { Ok(()) };
+        let outcome =
+            if runs { self.last_words(id, Hook::OnUnmount, |panel| panel.on_unmount()) } else { Ok(()) };
         let module = &mut self.modules[id];
         if matches!(module.life(), Life::Running | Life::Faulted) {
             module.active_mut().step(Step::Unmount);
@@ -149,9 +153,11 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
     fn last_words(
         &mut self,
         id: ModuleId,
-        call: impl FnOnce(&mut crate::Panel<'_, &mut B>) -> Result<(), MountError>,
+        hook: Hook,
+        call: impl FnOnce(&mut Panel<'_, Traced<'_, B>>) -> Result<(), MountError>,
     ) -> Result<(), MountError> {
-        let outcome = self.modules[id].with(&mut self.board, call).unwrap_or(Ok(()));
+        let slot = self.modules[id].active_mut();
+        let outcome = slot.with_hook(&mut self.board, &mut self.ring, (id.number(), &[hook]), call);
         if let Err(MountError::Trap(_, trap)) = outcome {
             self.note_trap(id, trap);
         }

@@ -135,6 +135,8 @@ pub struct ImageBuilder<'a> {
     pub contracts: Vec<ContractHash>,
     /// The zone that local time is in.
     pub zone: Zone,
+    /// Whether the device notes nothing of the module's calls.
+    pub untraced: bool,
     /// The cold part. Its events name exports by their place in `exports` *as sorted by key*.
     pub manifest: Manifest<'a>,
 }
@@ -193,6 +195,7 @@ impl<'a> ImageBuilder<'a> {
             uart: Vec::new(),
             contracts: Vec::new(),
             zone: Zone::UTC,
+            untraced: false,
             manifest: Manifest::default(),
         }
     }
@@ -265,6 +268,7 @@ impl<'a> ImageBuilder<'a> {
             uart: image.uart().iter().map(|row| (image.uart_name(row).into(), row.named(0))).collect(),
             contracts: image.carried_contracts().to_vec(),
             zone: image.zone(),
+            untraced: image.is_untraced(),
             manifest: image.manifest()?,
         })
     }
@@ -355,7 +359,7 @@ impl<'a> ImageBuilder<'a> {
         let stack: Vec<Word> =
             Some(self.stack_slots).filter(|s| *s > limits::STACK_SLOTS).into_iter().collect();
         let zone = Some(self.zone).filter(|zone| *zone != Zone::UTC).map(Zone::to_words);
-        let extensions: [&[u8]; Extension::Uart as usize + 1] = [
+        let extensions: [&[u8]; Extension::Untraced as usize + 1] = [
             bytemuck::cast_slice(&self.types),
             bytemuck::cast_slice(&rows_of.tables),
             bytemuck::cast_slice(&rows_of.elements),
@@ -371,6 +375,7 @@ impl<'a> ImageBuilder<'a> {
             bytemuck::cast_slice(&spi),
             bytemuck::cast_slice(&pwm),
             bytemuck::cast_slice(&uart),
+            if self.untraced { &[0; 4] } else { &[] },
         ];
         let manifest = self.manifest.encode().map_err(|_| BuildError::Manifest)?;
 

@@ -218,6 +218,14 @@ impl<'a> Image<'a> {
         self.stack_pointer.checked_sub(1).map(|index| index as usize)
     }
 
+    /// Returns whether the device notes nothing of the module's calls: `trace = false` of the manifest.
+    pub fn is_untraced(&self) -> bool {
+        #[cfg(feature = "host-calls")]
+        return !self.part(Extension::Untraced.part()).rows::<Word, 1>().is_empty();
+        #[cfg(not(feature = "host-calls"))]
+        return false;
+    }
+
     /// The zone that local time is in; UTC where the image says none.
     #[inline(never)]
     pub fn zone(&self) -> Zone {

@@ -124,11 +124,13 @@ pub enum Extension {
     Pwm = 13,
     /// [`crate::UartRow`]s: the serial ports that calls name.
     Uart = 14,
+    /// One word, 0: the device notes nothing of the module's calls.
+    Untraced = 15,
 }
 
 /// How many extension sections there are. A build without host calls takes no image that has devices,
 /// hashes of contracts or a zone.
-pub(crate) const EXTENSIONS: usize = if crate::HOST_CALLS { 15 } else { 8 };
+pub(crate) const EXTENSIONS: usize = if crate::HOST_CALLS { 16 } else { 8 };
 
 impl Extension {
     /// Every extension section in its order.
@@ -155,6 +157,8 @@ impl Extension {
         Extension::Pwm,
         #[cfg(feature = "host-calls")]
         Extension::Uart,
+        #[cfg(feature = "host-calls")]
+        Extension::Untraced,
     ];
 }
 

@@ -43,6 +43,8 @@ static ROWS: [(u16, u16); PARTS] = {
     (rows[Extension::Contracts.part()] = (8, limits::MAX_EXPORTS as u16));
     #[cfg(feature = "host-calls")]
     (rows[Extension::Zone.part()] = (12, 1));
+    #[cfg(feature = "host-calls")]
+    (rows[Extension::Untraced.part()] = (4, 1));
     rows
 };
 

@@ -192,6 +192,10 @@ impl<'a> Image<'a> {
         {
             return Err(VerifyError::Extension(Extension::Zone));
         }
+        #[cfg(feature = "host-calls")]
+        if parts[Extension::Untraced.part()].rows::<Word, 1>().iter().any(|word| *word != 0) {
+            return Err(VerifyError::Extension(Extension::Untraced));
+        }
         Ok(())
     }
 

@@ -118,6 +118,7 @@ fn extensions() -> String {
                 (8, "hashes of the exports' contracts, one for each, where the types do not say all of it")
             }
             Extension::Zone => (12, "the zone that local time is in"),
+            Extension::Untraced => (4, "a word, 0: the device notes nothing of the module's calls"),
         };
         writeln!(out, "| {} | {extension:?} | {row} | {content} |", extension as u8)
             .expect("a string takes all");

@@ -59,9 +59,9 @@ impl fmt::Display for DecodeError {
 impl core::error::Error for DecodeError {}
 
 /// Kinds of [`Request`]; a test holds it to the enum.
-const REQUESTS: u32 = 37;
+const REQUESTS: u32 = 39;
 /// Kinds of [`Response`]; a test holds it to the enum.
-const RESPONSES: u32 = 29;
+const RESPONSES: u32 = 30;
 /// Variants of [`crate::Refusal`]; a test holds it to the enum.
 const REFUSALS: u32 = 26;
 /// The kind of [`Response::Refused`].
@@ -169,7 +169,9 @@ mod tests {
             Request::Metrics { .. } => 33,
             Request::Callers { .. } => 34,
             Request::Firmware(_) => 35,
-            Request::Recording { .. } => 36,
+            Request::Ring { .. } => 36,
+            Request::Parent(_) => 37,
+            Request::Recording { .. } => 38,
         }
     }
 
@@ -284,7 +286,8 @@ mod tests {
             Response::Metrics(_) => 25,
             Response::Callers(_) => 26,
             Response::Firmware(_) => 27,
-            Response::Recording(_) => 28,
+            Response::Ring(_) => 28,
+            Response::Recording(_) => 29,
         }
     }
 
@@ -328,6 +331,8 @@ mod tests {
             Request::Metrics { from: 0 },
             Request::Callers { module: 0 },
             Request::Firmware(FirmwareRequest::Status),
+            Request::Ring { from: 0 },
+            Request::Parent(SpanParent { trace: [1; 16], span: [2; 8] }),
             Request::Recording { from: 0 },
         ];
         assert_eq!(requests.len(), REQUESTS as usize);
@@ -390,6 +395,7 @@ mod tests {
             Response::Metrics(MetricsPage::default()),
             Response::Callers(Callers::default()),
             Response::Firmware(FirmwareAnswer::None(NoFirmware::NoSlots)),
+            Response::Ring(RingPage::default()),
             Response::Recording(RecordingPage::default()),
         ];
         assert_eq!(responses.len(), RESPONSES as usize);

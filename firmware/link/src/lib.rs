@@ -56,6 +56,7 @@ mod metrics;
 pub mod openmetrics;
 mod operate;
 mod respond;
+pub mod ring;
 mod role;
 mod session;
 mod tagged;
@@ -84,6 +85,7 @@ pub use operate::{
     Callers, DeviceEvent, DeviceEventKind, DeviceEvents, HostCounts, Life, ModuleStatus, RollbackReason,
 };
 pub use respond::Responder;
+pub use ring::{RingPage, SpanParent};
 pub use role::Role;
 pub use session::{Opening, Session};
 pub use text::{Level, Text, decode_text, pieces, text_payload};

@@ -89,3 +89,13 @@ pub const MAX_USES: usize = 32;
 pub const MAX_CALLERS: usize = 16;
 /// Bytes of a firmware's seal.
 pub const FIRMWARE_SEAL: usize = 120;
+/// Bytes of events that stand together and share a time: a page of what a device has noted. With its head a
+/// block is 256 bytes.
+pub const RING_BLOCK_BYTES: usize = 240;
+/// Blocks of what a device has noted: 4 KiB, some 1,000 events.
+pub const RING_BLOCKS: usize = 16;
+/// Spans of a call that are open at once: a place of one is four bits of an attribute.
+pub const MAX_OPEN_SPANS: usize = 16;
+/// Bytes of a name, a key or a value that is no number of the map; what is longer is cut. Two of them and a
+/// head fit a third of a block.
+pub const MAX_SPAN_TEXT: usize = 32;

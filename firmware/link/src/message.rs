@@ -17,6 +17,7 @@ use crate::limits::{
 };
 use crate::metrics::MetricsPage;
 use crate::operate::{Callers, DeviceEvents, HostCounts, ModuleStatus};
+use crate::ring::{RingPage, SpanParent};
 use crate::trust::{PolicyState, TrustStatus};
 use crate::{Nonce, Role, RoleKeyId, Tag};
 
@@ -260,7 +261,17 @@ pub enum Request {
     /// Kind 35: which firmwares are there, and another one follows. Answered by [`Response::Firmware`] and by
     /// what [`FirmwareRequest`] says.
     Firmware(FirmwareRequest),
-    /// Kind 36: a page of what the flight recorder noted. Answered by [`Response::Recording`]; refused with
+    /// Kind 36: what was noted of calls, from number `from` on. Answered by [`Response::Ring`]; refused with
+    /// [`Refusal::Unsupported`] by a device that notes nothing.
+    Ring {
+        /// The number of the first event wanted.
+        from: u32,
+    },
+    /// Kind 37: the next call of this session belongs to a span of the caller's, as W3C's Trace Context has
+    /// it. Answered by [`Response::Done`]; refused with [`Refusal::Unsupported`] by a device that notes
+    /// nothing.
+    Parent(SpanParent),
+    /// Kind 38: a page of what the flight recorder noted. Answered by [`Response::Recording`]; refused with
     /// [`Refusal::Unsupported`] by a device without one.
     Recording {
         /// The first byte wanted; bytes are numbered from 0.
@@ -422,7 +433,9 @@ pub enum Response {
     Callers(Callers),
     /// Kind 27: answers [`Request::Firmware`], and [`Request::Chunk`] and [`Request::Commit`] of a firmware.
     Firmware(FirmwareAnswer),
-    /// Kind 28: answers [`Request::Recording`].
+    /// Kind 28: answers [`Request::Ring`].
+    Ring(RingPage),
+    /// Kind 29: answers [`Request::Recording`].
     Recording(RecordingPage),
 }
 

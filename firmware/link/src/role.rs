@@ -67,8 +67,10 @@ impl Request {
             | Self::Clock
             | Self::Metrics { .. }
             | Self::Callers { .. }
+            | Self::Ring { .. }
             | Self::Firmware(FirmwareRequest::Status) => Role::Observe,
             Self::Call { .. }
+            | Self::Parent(_)
             | Self::CallBytes { .. }
             | Self::CallWith { .. }
             | Self::Bind { .. }

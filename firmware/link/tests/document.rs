@@ -61,6 +61,7 @@ fn the_numbers_are_those_of_the_code() {
         format!("module: u8, what }}` (at most {MAX_HAPPENINGS})"),
         format!("times: [u32; {BUCKETS}] }}` (at most {MAX_METRICS})"),
         format!("`ops: list of u32` (at most {MAX_CALLERS})"),
+        format!("`bytes: bytes` (at most {RING_BLOCK_BYTES}) |"),
         format!("up to {} microseconds each, and longer", BOUNDS_US.map(|us| us.to_string()).join(", ")),
         format!("<-   staging {{ next: {MAX_CHUNK} }}"),
         format!("`firmware: text` (at most {MAX_VERSION} bytes)"),
@@ -128,7 +129,7 @@ fn the_tables_name_every_kind() {
             .collect();
         assert_eq!(kinds(heading), named);
     }
-    assert_eq!((kinds("Requests").len(), kinds("Responses").len()), (36, 28));
+    assert_eq!((kinds("Requests").len(), kinds("Responses").len()), (38, 29));
 }
 
 /// Returns what stands behind `- \`NAME\`: ` in the list of enums, whole.

@@ -189,8 +189,10 @@ fn each_role_may_what_it_says_and_what_those_below_it_may() {
         (Role::Observe, Request::Clock),
         (Role::Observe, Request::Metrics { from: 0 }),
         (Role::Observe, Request::Callers { module: 0 }),
+        (Role::Observe, Request::Ring { from: 0 }),
         (Role::Operate, Request::Recording { from: 0 }),
         (Role::Observe, Request::Firmware(FirmwareRequest::Status)),
+        (Role::Call, Request::Parent(SpanParent { trace: [1; 16], span: [1; 8] })),
         (Role::Call, call()),
         (Role::Call, Request::CallBytes { export: Export::Id(0), args: Args::new() }),
         (

@@ -33,6 +33,8 @@ impl<P: Port> Native<'_, P> {
         const UART_WRITE: u8 = HostFunction::UartWrite as u8;
         const UART_READ: u8 = HostFunction::UartRead as u8;
         const SPI_TRANSFER: u8 = HostFunction::SpiTransfer as u8;
+        const TRACE_START_SPAN: u8 = HostFunction::TraceStartSpan as u8;
+        const TRACE_SET_ATTR_STR: u8 = HostFunction::TraceSetAttrStr as u8;
         let arguments: [u32; 5] = [1, 2, 3, 4, 5].map(|n| window[usize::from(base.wrapping_add(n))] as u32);
         let [first, second, ..] = arguments;
         match row {
@@ -70,6 +72,14 @@ impl<P: Port> Native<'_, P> {
             TIME_LOCAL_MINUTE => {
                 let minute = self.image.zone().minute_of_day(self.port.unix_us());
                 window[usize::from(base.wrapping_add(1))] = u64::from(minute as u32);
+                Ok(fuel)
+            }
+            // The rows of `trace` follow each other.
+            TRACE_START_SPAN..=TRACE_SET_ATTR_STR => {
+                let span = self.span([base, row], window, memory)?;
+                if row == TRACE_START_SPAN {
+                    window[usize::from(base.wrapping_add(1))] = u64::from(span);
+                }
                 Ok(fuel)
             }
             #[cfg(feature = "uptime")]

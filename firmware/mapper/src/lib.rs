@@ -31,6 +31,8 @@ mod port;
 #[cfg(feature = "host-calls")]
 mod pwm;
 mod suspend;
+#[cfg(feature = "host-calls")]
+mod trace;
 mod trap;
 mod window;
 
@@ -44,7 +46,10 @@ pub use hal::{HalError, HalHost, HalPin, HalPort, InOut};
 pub use layer::Over;
 pub use machine::{Frame, Machine};
 pub use mapper::{Counters, LoadError, Mapper, STACK_SLOTS, Store};
-pub use port::{Clock, Function, Gpio, I2c, Layer, Log, LogLevel, Port, Pull, Pwm, Random, Spi, Uart};
+pub use port::{
+    Clock, Function, Gpio, I2c, Layer, Log, LogLevel, Port, Pull, Pwm, Random, SpanText, SpanValue, Spans,
+    Spi, Uart,
+};
 pub use suspend::{Suspended, callers};
 pub(crate) use trap::Fault;
 pub use trap::{Trap, TrapCode};

@@ -87,6 +87,8 @@ crate::layered! {
             fn pwm() -> Option<&mut dyn Pwm> = |_| None;
             /// Returns the serial ports, on a board that has any.
             fn uart() -> Option<&mut dyn Uart> = |_| None;
+            /// Returns where a module's spans are noted, on a board that notes them.
+            fn spans() -> Option<&mut dyn Spans> = |_| None;
         }
     }
 }
@@ -143,6 +145,44 @@ pub trait Uart {
     /// Takes bytes that were received, the oldest first, and returns how many; it waits for none. `None`
     /// where the board cannot reach the port.
     fn read(&mut self, device: &UartRow, bytes: &mut [u8]) -> Option<usize>;
+}
+
+/// A name, a key or a value of a span.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SpanText<'t> {
+    /// The number that the compiler has given to a constant: the image's map has the text.
+    Number(u16),
+    /// The text, which need not be one: any bytes of the module's memory.
+    Bytes(&'t [u8]),
+    /// UTF-16, two bytes a unit, which need not be right either.
+    Wide(&'t [u8]),
+}
+
+/// A value that a span is given.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum SpanValue<'t> {
+    /// An integer.
+    I64(i64),
+    /// A float.
+    F64(f64),
+    /// A text.
+    Text(SpanText<'t>),
+}
+
+/// Where the spans of a module are noted.
+///
+/// The mapper calls it with numbers of spans as the module gives them. A number that names no open span is
+/// noted as a mistake of the module; nothing of it is a trap.
+pub trait Spans {
+    /// Begins a span within those that are open; returns its number, which is not positive where there is no
+    /// room for another one.
+    fn start(&mut self, name: SpanText<'_>) -> i32;
+
+    /// Ends a span, and those that were begun in it.
+    fn end(&mut self, span: i32);
+
+    /// Gives an open span a value.
+    fn set(&mut self, span: i32, key: SpanText<'_>, value: SpanValue<'_>);
 }
 
 /// A borrowed port is one: the owner has it back when the borrower is gone.

@@ -121,6 +121,27 @@ mod abi {
         pub(crate) safe fn pwm_pulse_us(channel: i32, us: u32);
     }
 
+    // SAFETY: as for `log`: a range outside linear memory is a trap, never an access.
+    #[link(wasm_import_module = "trace")]
+    unsafe extern "C" {
+        #[link_name = "start_span"]
+        pub(crate) safe fn trace_start_span(ptr: *const u8, len: usize) -> i32;
+        #[link_name = "end_span"]
+        pub(crate) safe fn trace_end_span(span: i32);
+        #[link_name = "set_attr_i64"]
+        pub(crate) safe fn trace_set_attr_i64(span: i32, kptr: *const u8, klen: usize, value: i64);
+        #[link_name = "set_attr_f64"]
+        pub(crate) safe fn trace_set_attr_f64(span: i32, kptr: *const u8, klen: usize, value: f64);
+        #[link_name = "set_attr_str"]
+        pub(crate) safe fn trace_set_attr_str(
+            span: i32,
+            kptr: *const u8,
+            klen: usize,
+            vptr: *const u8,
+            vlen: usize,
+        );
+    }
+
     // SAFETY: as above for `random`: it reads the first range and writes the second one.
     #[link(wasm_import_module = "spi")]
     unsafe extern "C" {
@@ -397,6 +418,81 @@ pub mod log {
     #[inline]
     pub fn warn(text: &str) {
         abi::log_message(2, text.as_ptr(), text.len());
+    }
+}
+
+/// Spans: what a call does, and for how long.
+///
+/// Names, keys and texts that are constants are no bytes of the image. A call ends what it leaves open. Wrong
+/// uses are told, and nothing traps.
+pub mod trace {
+    use crate::abi;
+
+    /// An open span, which ends where it is dropped.
+    #[derive(Debug)]
+    pub struct Span(i32);
+
+    /// Begins a span within the one that is open.
+    #[inline(always)]
+    pub fn span(name: &str) -> Span {
+        Span(start_span(name))
+    }
+
+    impl Span {
+        /// Gives the span an integer by a key.
+        #[inline(always)]
+        pub fn set_i64(&self, key: &str, value: i64) {
+            set_attr_i64(self.0, key, value);
+        }
+
+        /// Gives the span a float by a key.
+        #[inline(always)]
+        pub fn set_f64(&self, key: &str, value: f64) {
+            set_attr_f64(self.0, key, value);
+        }
+
+        /// Gives the span a text by a key.
+        #[inline(always)]
+        pub fn set_str(&self, key: &str, text: &str) {
+            set_attr_str(self.0, key, text);
+        }
+    }
+
+    impl Drop for Span {
+        #[inline(always)]
+        fn drop(&mut self) {
+            end_span(self.0);
+        }
+    }
+
+    /// Begins a span within the one that is open; returns its number.
+    #[inline(always)]
+    pub fn start_span(name: &str) -> i32 {
+        abi::trace_start_span(name.as_ptr(), name.len())
+    }
+
+    /// Ends a span, and those that were begun in it.
+    #[inline(always)]
+    pub fn end_span(span: i32) {
+        abi::trace_end_span(span);
+    }
+
+    /// Gives an open span an integer by a key.
+    #[inline(always)]
+    pub fn set_attr_i64(span: i32, key: &str, value: i64) {
+        abi::trace_set_attr_i64(span, key.as_ptr(), key.len(), value);
+    }
+
+    /// Gives an open span a float by a key.
+    #[inline(always)]
+    pub fn set_attr_f64(span: i32, key: &str, value: f64) {
+        abi::trace_set_attr_f64(span, key.as_ptr(), key.len(), value);
+    }
+
+    /// Gives an open span a text by a key.
+    #[inline(always)]
+    pub fn set_attr_str(span: i32, key: &str, text: &str) {
+        abi::trace_set_attr_str(span, key.as_ptr(), key.len(), text.as_ptr(), text.len());
     }
 }
 

@@ -108,7 +108,7 @@ fn utf8(module: &WasmModule<'_>, at: u64, length: u64) -> Option<String> {
 }
 
 /// Bytes of the module's data segments.
-fn bytes(module: &WasmModule<'_>, from: u64, count: usize) -> Option<Vec<u8>> {
+pub(crate) fn bytes(module: &WasmModule<'_>, from: u64, count: usize) -> Option<Vec<u8>> {
     let segments = module.data.iter().rev().filter_map(|segment| match segment.address {
         Some(ConstExpr::Bits(address)) => Some((address, segment.bytes)),
         _ => None,

@@ -53,6 +53,7 @@ impl Manifest {
             keep: Keep::default(),
             build: None,
             zone: None,
+            trace: true,
             wasi: Wasi::default(),
             hooks: Vec::new(),
             keys: Keys::Normal,

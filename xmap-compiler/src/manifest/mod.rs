@@ -108,6 +108,8 @@ pub struct Manifest {
     pub build: Option<Recipe>,
     /// The zone that local time is in, where the manifest says one.
     pub zone: Option<At<Zone>>,
+    /// `trace`: whether the device notes what happens in the module's calls.
+    pub trace: bool,
     /// What a module that asks for arguments and variables gets.
     pub wasi: Wasi,
     /// The functions that run before and after exports.

@@ -17,7 +17,7 @@ pub(super) fn tables(reader: &mut Reader<'_>, root: &Table<'_>) -> Option<Manife
         root,
         &[
             "module", "build", "pins", "i2c", "spi", "pwm", "uart", "exports", "limits", "policy", "keep",
-            "clock", "wasi", "hooks",
+            "clock", "wasi", "hooks", "trace",
         ],
     );
     if !root.has("module") && !reader.is_meant(root, "module") {
@@ -57,6 +57,7 @@ pub(super) fn tables(reader: &mut Reader<'_>, root: &Table<'_>) -> Option<Manife
     if !root.has("clock") && !reader.is_meant(root, "clock") {
         exports::need_zone(reader, exports.as_deref().unwrap_or_default());
     }
+    let trace = reader.boolean(root, "trace").unwrap_or(true);
     let wasi = wasi::parse(reader, root);
     let hooks = hooks::parse(reader, root);
     let module = module?;
@@ -80,6 +81,7 @@ pub(super) fn tables(reader: &mut Reader<'_>, root: &Table<'_>) -> Option<Manife
         keep,
         build: build.and_then(|build| build.recipe()),
         zone,
+        trace,
         wasi,
         hooks,
         keys: Keys::Normal,

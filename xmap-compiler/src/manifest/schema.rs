@@ -274,6 +274,7 @@ pub fn schema() -> String {
             "policy": object("What follows a fault, and how a new image proves itself.", policy),
             "keep": object("What outlives a swap and a restart.", keep),
             "clock": clock,
+            "trace": { "description": "Whether the device notes what happens in calls.", "type": "boolean" },
             "wasi": wasi,
             "hooks": {
                 "description": "Functions that run before and after exports, by the exports' names in the module.",

@@ -14,5 +14,6 @@ const fn val_type(ty: WasmType) -> ValType {
     match ty {
         WasmType::I32 => ValType::I32,
         WasmType::I64 => ValType::I64,
+        WasmType::F64 => ValType::F64,
     }
 }

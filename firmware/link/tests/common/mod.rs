@@ -94,6 +94,8 @@ pub fn operation() -> impl Strategy<Value = Request> {
         }),
         any::<u16>().prop_map(|from| Request::Metrics { from }),
         any::<u8>().prop_map(|module| Request::Callers { module }),
+        any::<u32>().prop_map(|from| Request::Ring { from }),
+        any::<([u8; 16], [u8; 8])>().prop_map(|(trace, span)| Request::Parent(SpanParent { trace, span })),
         any::<u32>().prop_map(|from| Request::Recording { from }),
         prop_oneof![
             Just(FirmwareRequest::Status),
@@ -370,6 +372,12 @@ pub fn response() -> impl Strategy<Value = Response> {
         }),
         (option::of(trap()), vec(any::<u32>(), 0..=MAX_CALLERS), any::<bool>()).prop_map(
             |(trap, ops, more)| { Response::Callers(Callers { trap, ops: ops.into_iter().collect(), more }) }
+        ),
+        (any::<[u32; 2]>(), any::<u64>(), vec(any::<u8>(), 0..=limits::RING_BLOCK_BYTES)).prop_map(
+            |([first, next], time_us, bytes)| {
+                let bytes = bytes.into_iter().collect();
+                Response::Ring(RingPage { first, next, time_us, bytes })
+            }
         ),
         (any::<u16>(), vec(export_metrics(), 0..=MAX_METRICS)).prop_map(|(next, rows)| Response::Metrics(
             MetricsPage { next, exports: rows.into_iter().collect() }

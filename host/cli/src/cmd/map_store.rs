@@ -84,7 +84,8 @@ mod tests {
 
     fn map(image: &str) -> SourceMap {
         let (functions, exports, globals, kept) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        SourceMap { format: 1, image: image.into(), functions, exports, globals, kept, contracts: Vec::new() }
+        let (contracts, texts) = (Vec::new(), Vec::new());
+        SourceMap { format: 1, image: image.into(), functions, exports, globals, kept, contracts, texts }
     }
 
     #[test]

@@ -263,6 +263,7 @@ pub(super) fn extension_name(section: Extension) -> &'static str {
         Extension::Uart => "uart",
         Extension::Contracts => "contracts",
         Extension::Zone => "zone",
+        Extension::Untraced => "untraced",
     }
 }
 

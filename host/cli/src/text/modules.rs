@@ -338,6 +338,7 @@ mod tests {
             globals: vec![],
             kept: Default::default(),
             contracts: Vec::new(),
+            texts: Vec::new(),
         };
         let mut maps = Maps::default();
         maps.add(map("ff"));
