@@ -493,6 +493,12 @@ codes! {
     FirmwareBack = 930, "the firmware went back",
         "The firmware was tried and did not prove itself: it was reset before, or a module was not mounted. The one before runs again.",
         "/dev/ttyUSB0: the firmware of version 7 went back: it was reset before it counted as good";
+    TraceFile = 931, "no trace, or a damaged one",
+        "`xmap trace FILE` reads what `xmap trace --raw FILE` has written, with a hash over all of it. Another file, one that was cut, and one in which a byte is another one are refused as a whole: nothing of it is shown.",
+        "hall.trace: damaged: its content has another hash than it says";
+    TraceEndpoint = 932, "a receiver of traces that does not take them",
+        "Spans are sent to the address of --otlp as OTLP over HTTP, a few hundred at once. A receiver that is down, slow or busy is asked again, each time after a longer pause, five times at most; what it has not taken by then is dropped and counted. --raw saves what was read, so that `xmap trace FILE --otlp URL` sends it later.",
+        "http://127.0.0.1:4318/v1/traces: 120 of 500 spans were not taken: Connection refused";
 
     // X10: panels side by side.
     OtherBoard = 1001, "panels of different boards",

@@ -10,4 +10,4 @@ mod cmd;
 pub mod text;
 pub mod uses;
 
-pub use cmd::{command, main};
+pub use cmd::{command, find_map, main};

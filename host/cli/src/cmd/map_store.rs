@@ -56,8 +56,9 @@ fn maps(folder: &Path) -> impl Iterator<Item = PathBuf> {
     entries.filter(|path| path.extension().is_some_and(|ending| ending == "map"))
 }
 
-/// The map of an image whose hash begins with these hexadecimal digits.
-pub(super) fn find(prefix: &str) -> Option<SourceMap> {
+/// Returns the map of an image whose hash begins with these hexadecimal digits, if this machine has swapped
+/// the image in.
+pub fn find(prefix: &str) -> Option<SourceMap> {
     find_in(&folder()?, prefix)
 }
 

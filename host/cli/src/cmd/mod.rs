@@ -55,6 +55,8 @@ mod test;
 mod verify;
 mod watch;
 
+pub use map_store::find as find_map;
+
 use std::ffi::OsString;
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;
