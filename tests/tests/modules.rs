@@ -8,7 +8,7 @@ use wasmparser::{Operator, Parser, Payload, TypeRef, Validator, WasmFeatures};
 use xmap_tests::Panel;
 
 /// Every import of the guest ABI.
-const ABI: [&str; 12] = [
+const ABI: [&str; 16] = [
     "gpio.direction",
     "gpio.get",
     "gpio.pull",
@@ -21,6 +21,10 @@ const ABI: [&str; 12] = [
     "time.local_minute",
     "time.now_us",
     "time.unix_us",
+    "trace.end_span",
+    "trace.set_attr_i64",
+    "trace.set_attr_str",
+    "trace.start_span",
 ];
 
 /// WebAssembly 1.0 without floats: no bulk memory, no sign extension, no reference types.

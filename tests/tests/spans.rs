@@ -224,11 +224,10 @@ fn a_panel_that_is_not_to_be_traced_costs_nothing_and_notes_nothing() {
 
 #[test]
 fn swaps_and_safe_states_are_noted() {
-    let manifest = format!("policy = {{ on_trap = \"safe\", confirm_ms = 0 }}\n");
-    let built = build(&manifest, r#"(func (export "run") unreachable)"#);
+    let manifest = "policy = { on_trap = \"safe\", confirm_ms = 0 }\n";
+    let built = build(manifest, r#"(func (export "run") unreachable)"#);
     let (mut sim, mut since) = (sim(&built), Noted::new());
-    let second =
-        build(&format!("{manifest}"), r#"(func (export "run") (call $gpio (i32.const 17) (i32.const 1)))"#);
+    let second = build(manifest, r#"(func (export "run") (call $gpio (i32.const 17) (i32.const 1)))"#);
     assert!(sim.call("run", &[]).is_err());
     sim.install(0, &Image::verify(&second.words).unwrap()).unwrap();
     let noted = noted(&mut sim, &mut since);

@@ -8,6 +8,7 @@ use wasmi::{
     Caller, Config, Engine, Extern, ExternType, Func, Global, Instance, Linker, Memory, Module, Store,
     StoreLimits, StoreLimitsBuilder, TrapCode, Val,
 };
+use xmap_abi::{TEXT_NUMBER, TEXT_WIDE};
 use xmap_boards::{Bank, Line, RPI4B};
 use xmap_image::{Pull, limits};
 
@@ -225,6 +226,44 @@ fn end(error: &wasmi::Error) -> Option<End> {
     Some(End::Trap(name.to_string()))
 }
 
+/// Spans, on a board that notes nothing: 0, where the texts are inside the memory.
+fn spans(linker: &mut Linker<Host>) -> Result<(), wasmi::Error> {
+    type Guest<'a> = Caller<'a, Host>;
+    fn inside(c: &Guest<'_>, at: u32, len: u32) -> Result<(), wasmi::Error> {
+        let memory = c.get_export("memory").and_then(Extern::into_memory).or(c.data().memory);
+        let bytes = memory.as_ref().map_or(&[][..], |memory| memory.data(c));
+        let range = |at: usize, len: usize| bytes.get(at..at + len);
+        let text = match len {
+            TEXT_NUMBER => Some(&[][..]),
+            TEXT_WIDE => (at as usize)
+                .checked_sub(4)
+                .and_then(|head| range(head, 4))
+                .and_then(|head| range(at as usize, u32::from_le_bytes(head.try_into().ok()?) as usize)),
+            len => range(at as usize, len as usize),
+        };
+        text.map(drop).ok_or_else(|| stop("out_of_bounds"))
+    }
+    linker.func_wrap("trace", "start_span", |c: Guest<'_>, at: u32, len: u32| {
+        inside(&c, at, len).map(|()| 0)
+    })?;
+    linker.func_wrap("trace", "end_span", |_: Guest<'_>, _: u32| ())?;
+    linker.func_wrap("trace", "set_attr_i64", |c: Guest<'_>, _: u32, at: u32, len: u32, _: i64| {
+        inside(&c, at, len)
+    })?;
+    linker.func_wrap("trace", "set_attr_f64", |c: Guest<'_>, _: u32, at: u32, len: u32, _: f64| {
+        inside(&c, at, len)
+    })?;
+    linker.func_wrap(
+        "trace",
+        "set_attr_str",
+        |c: Guest<'_>, _: u32, at: u32, len: u32, value: u32, value_len: u32| {
+            inside(&c, at, len)?;
+            inside(&c, value, value_len)
+        },
+    )?;
+    Ok(())
+}
+
 /// The guest ABI.
 fn imports(engine: &Engine) -> Result<Linker<Host>, wasmi::Error> {
     type Guest<'a> = Caller<'a, Host>;
@@ -306,6 +345,7 @@ fn imports(engine: &Engine) -> Result<Linker<Host>, wasmi::Error> {
         Ok::<_, wasmi::Error>(())
     })?;
     linker.func_wrap("call", "refuse", |_: Guest<'_>, _: i32| Err::<(), _>(stop("refused")))?;
+    spans(&mut linker)?;
     // No random module declares a device.
     linker.func_wrap("i2c", "write_read", |_: Guest<'_>, _: u32, _: u32, _: u32, _: u32, _: u32| {
         Err::<u32, _>(stop("bad_argument"))

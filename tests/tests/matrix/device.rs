@@ -1,14 +1,14 @@
 //! A panel's script on a device that was mounted with it and rehearses.
 
 use xmap_boards::LineSet;
-use xmap_client::{Client, Options};
+use xmap_client::{Client, Noted, Options};
 use xmap_image::{Image, OwnedImage};
 use xmap_link::{ImageState, Retry, features};
 use xmap_sim::{Recording, Replay, Script};
 use xmap_tools::linux::Store;
 
 use crate::act::{Follower, script};
-use crate::played::{Played, driving};
+use crate::played::{Played, driving, without_times};
 use crate::{Compiled, Run};
 
 /// Bytes of a recording for each value that the device read, or thing that it did, at most.
@@ -62,9 +62,12 @@ pub(crate) fn play(
     if (status.frames_bad, status.trace_lost) != (0, 0) {
         return Err(format!("{} bad frames, {} lost stores", status.frames_bad, status.trace_lost));
     }
+    let mut noted = Noted::new();
+    client.read_noted(&mut noted).map_err(|error| error.to_string())?;
+    let noted = without_times(&noted);
     let stores = driving(&stores()?);
     plays_again(compiled, client, &stores)?;
-    Ok(Played { trace, levels, stores })
+    Ok(Played { trace, levels, stores, noted })
 }
 
 /// Takes what the device noted, and plays it on the simulator: each store is the one that the emulator saw,

@@ -1,10 +1,13 @@
 //! What a script left on a target, and the simulator's.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 
 use hmac_sha256::Hash;
 use xmap_boards::{LineSet, RPI4B};
+use xmap_client::Noted;
+use xmap_link::ring::RingEvent;
 use xmap_sim::{Access, Script, Sim};
 use xmap_tools::linux::Store;
 
@@ -19,6 +22,8 @@ pub(crate) struct Played {
     pub(crate) levels: Vec<LineSet>,
     /// Stores to set and clear registers from the first of the mount on: `GPSET0 0x00020000`.
     pub(crate) stores: Vec<String>,
+    /// What the device noted of calls, without times, by the numbers of the events: as far as it is held.
+    pub(crate) noted: BTreeMap<u32, String>,
 }
 
 impl Played {
@@ -34,7 +39,21 @@ impl Played {
         let shown = |levels: &[LineSet]| levels.iter().map(|level| format!("{level:?}")).collect::<Vec<_>>();
         found.extend(difference("levels after step", &shown(&reference.levels), &shown(&self.levels)));
         found.extend(difference("store", &reference.stores, &self.stores));
+        found.extend(self.other_event(reference));
         found
+    }
+
+    /// Returns the first event that is not as the reference has it. What one of them has overwritten is not
+    /// compared; each has the last.
+    fn other_event(&self, reference: &Played) -> Option<String> {
+        let last = |of: &Played| of.noted.last_key_value().map(|(number, _)| *number);
+        if last(self) != last(reference) {
+            return Some(format!("the last event: expected {:?}, found {:?}", last(reference), last(self)));
+        }
+        self.noted.iter().find_map(|(number, found)| {
+            let expected = reference.noted.get(number).filter(|expected| *expected != found)?;
+            Some(format!("event {number}: expected `{expected}`, found `{found}`"))
+        })
     }
 
     /// The SHA-256 of the stores, one in a line.
@@ -64,6 +83,17 @@ pub(crate) fn driving(stores: &[Store]) -> Vec<String> {
     accesses.filter(Access::drives).map(|access| access.to_string()).collect()
 }
 
+/// Returns events without what is another on each target: times, and how long transfers took.
+pub(crate) fn without_times(noted: &Noted) -> BTreeMap<u32, String> {
+    let shown = |event: RingEvent<'_>| match event {
+        RingEvent::Bus { bus, number, address, status, .. } => {
+            format!("{} {number} {address} {status}", bus.name())
+        }
+        other => format!("{other:?}"),
+    };
+    noted.events().map(|(number, _, event)| (number, shown(event))).collect()
+}
+
 /// A panel on the simulator.
 pub(crate) fn simulated(compiled: &Compiled) -> Run {
     let mut sim = Sim::from_words(compiled.words.clone()).map_err(|error| error.to_string())?;
@@ -81,5 +111,7 @@ pub(crate) fn simulated(compiled: &Compiled) -> Run {
     let whole = fs::read_to_string(compiled.panel.script_path()).map_err(|error| error.to_string())?;
     // The script as a whole is one that the simulator takes, too.
     Script::parse(&whole, &sim.image()).map_err(|error| error.to_string())?;
-    Ok(Played { trace, levels, stores })
+    let mut noted = Noted::new();
+    while noted.take(sim.device().ring(noted.next()).ok_or("the simulator notes nothing")?) {}
+    Ok(Played { trace, levels, stores, noted: without_times(&noted) })
 }
