@@ -113,6 +113,14 @@ impl Bench {
         numbers(&self.print(Machine { arguments: "interrupts", ..Machine::new(&self.program) })?)
     }
 
+    /// Returns what an event of the ring costs, in instructions: by kind, and of the dearest (`event`).
+    ///
+    /// # Errors
+    /// As [`Bench::run`].
+    pub fn ring(&self) -> Result<Vec<(String, u64)>> {
+        numbers(&self.print(Machine { arguments: "ring", ..Machine::new(&self.program) })?)
+    }
+
     /// Instructions from where the main loop runs again after a timer's interrupt to the store of the timer's
     /// handler, the fewest and the most of so many events (`store_min`, `store_max`), and the mean of the
     /// whole turn (`turn`). The image has one handler, of a timer. `recorded`: the flight recorder notes

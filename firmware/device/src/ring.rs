@@ -14,9 +14,9 @@ use xmap_link::ring::{BusKind, CUT, Misuse, ModuleEvent, RingPage, attribute, ki
 /// Blocks of this build.
 const BLOCKS: usize = if cfg!(feature = "trace") { RING_BLOCKS } else { 0 };
 
-/// Bytes that an event is written as: its head, seven bytes of time and seven of its payload; what an event
-/// does not need of them the next one overwrites.
-const WRITTEN: usize = 16;
+/// Bytes that an event is written as: its head with eight bytes of time, and eight of its payload; what an
+/// event does not need of them the next one overwrites.
+const WRITTEN: usize = 17;
 
 /// Bytes of the longest event: a key and a value that are texts.
 const LONGEST: usize = 1 + 7 + 1 + 2 * (1 + MAX_SPAN_TEXT);
@@ -28,9 +28,28 @@ struct Block {
     first: u32,
     /// The time that it counts from.
     time_us: u64,
-    /// Bytes that are written; none in a block that was never used.
-    len: u16,
+    /// How many events are written, none in a block that was never used, and above them how many bytes they
+    /// take: both grow together.
+    written: u32,
     bytes: [u8; RING_BLOCK_BYTES],
+}
+
+/// The depth while nothing is noted.
+const OFF: usize = usize::MAX;
+
+/// An event more in [`Block::written`], and a byte more.
+const EVENT: u32 = 1;
+const BYTE: u32 = 1 << 8;
+
+impl Block {
+    const fn len(&self) -> usize {
+        (self.written / BYTE) as usize
+    }
+
+    /// Returns the number of the event behind the last.
+    const fn next(&self) -> u32 {
+        self.first.wrapping_add(self.written % BYTE)
+    }
 }
 
 /// What is called.
@@ -49,14 +68,14 @@ pub enum Called {
 pub struct Ring {
     blocks: [Block; BLOCKS],
     current: usize,
-    /// The number of the next event.
-    next: u32,
     /// When the last event was.
     last_us: u64,
     /// Whether what runs is noted.
     on: bool,
-    /// The open spans of the call that runs, the outermost first, by their numbers.
-    open: Vec<u16, MAX_OPEN_SPANS>,
+    /// The open spans of the call that runs, the outermost first, by their numbers. So many count; [`OFF`]
+    /// where nothing is noted, so that one look tells both.
+    open: [u16; MAX_OPEN_SPANS],
+    depth: usize,
     /// The number of the latest span.
     span: u16,
 }
@@ -68,22 +87,22 @@ impl Ring {
     /// An empty ring.
     pub const fn new() -> Self {
         Self {
-            blocks: [Block { first: 0, time_us: 0, len: 0, bytes: [0; RING_BLOCK_BYTES] }; BLOCKS],
+            blocks: [Block { first: 0, time_us: 0, written: 0, bytes: [0; RING_BLOCK_BYTES] }; BLOCKS],
             current: 0,
-            next: 0,
             last_us: 0,
             on: false,
-            open: Vec::new(),
-            span: 0,
+            open: [0; MAX_OPEN_SPANS],
+            depth: OFF,
+            span: 1,
         }
     }
 
     /// Notes that a call begins. With `on` false nothing of it is noted.
     #[inline]
     pub fn begin(&mut self, what: Called, on: bool, now_us: u64) {
-        self.on = on && Self::BUILT;
+        (self.depth, self.on) = (OFF, on && Self::BUILT);
         if self.on {
-            self.open.clear();
+            self.depth = 0;
             let (kind, payload, len) = match what {
                 Called::Call(export) => (kind::CALL, export, 2),
                 Called::Handler(export) => (kind::HANDLER, export, 2),
@@ -109,8 +128,8 @@ impl Ring {
         }
         match trap {
             None => {
-                if !self.open.is_empty() {
-                    self.misuse(Misuse::LeftOpen, self.open.len(), now_us);
+                if self.depth > 0 {
+                    self.misuse(Misuse::LeftOpen, self.depth, now_us);
                 }
                 self.note(kind::RETURNED, 0, 0, now_us);
             }
@@ -119,8 +138,7 @@ impl Ring {
                 self.note(kind::TRAPPED, payload, 5, now_us);
             }
         }
-        self.open.clear();
-        self.on = false;
+        (self.depth, self.on) = (OFF, false);
     }
 
     /// Notes what happened to a module, and the beginning of the hash of its image where it has a new one.
@@ -147,56 +165,100 @@ impl Ring {
     }
 
     /// Begins a span, and returns its number: 0 where nothing is noted, -1 where too many are open.
+    #[inline(always)]
     pub fn start_span(&mut self, name: SpanText<'_>, now_us: u64) -> i32 {
-        if !self.on {
-            return 0;
-        }
-        if self.open.is_full() {
-            self.misuse(Misuse::TooDeep, self.open.len(), now_us);
-            return -1;
-        }
+        // An odd number, and so never 0.
+        let span = self.span.wrapping_add(2);
+        let Some(place) = self.open.get_mut(self.depth) else { return self.not_begun(now_us) };
+        *place = span;
+        (self.span, self.depth) = (span, self.depth + 1);
         match name {
             SpanText::Number(number) => self.note(kind::SPAN, number.into(), 2, now_us),
             text => self.note_long(kind::NAMED_SPAN, now_us, |event| push_text(event, text)),
         }
-        self.span = self.span.checked_add(1).unwrap_or(1);
-        _ = self.open.push(self.span);
-        self.span.into()
+        span.into()
     }
 
     /// Ends a span, and those that were begun in it.
+    #[inline(always)]
     pub fn end_span(&mut self, span: i32, now_us: u64) {
+        let within = self.depth.wrapping_sub(1);
+        match self.open.get(within) {
+            Some(open) if i32::from(*open) == span => {
+                self.depth = within;
+                self.note(kind::SPAN_END, 0, 0, now_us);
+            }
+            _ => self.end_other(span, now_us),
+        }
+    }
+
+    /// A span finds no place: too many are open, or nothing is noted.
+    #[cold]
+    #[inline(never)]
+    fn not_begun(&mut self, now_us: u64) -> i32 {
+        if !self.on {
+            return 0;
+        }
+        self.misuse(Misuse::TooDeep, self.depth, now_us);
+        -1
+    }
+
+    /// Ends a span that is not the innermost.
+    #[cold]
+    #[inline(never)]
+    fn end_other(&mut self, span: i32, now_us: u64) {
         match self.place(span) {
             None => self.missing(Misuse::NotOpen, span, now_us),
             Some(place) => {
-                let within = self.open.len() - 1 - place;
-                if within > 0 {
-                    self.misuse(Misuse::WrongOrder, within, now_us);
-                }
-                self.open.truncate(place);
+                self.misuse(Misuse::WrongOrder, self.depth - 1 - place, now_us);
+                self.depth = place;
                 self.note(kind::SPAN_END, 0, 0, now_us);
             }
         }
     }
 
     /// Gives a span a value.
+    #[inline(always)]
     pub fn set(&mut self, span: i32, key: SpanText<'_>, value: SpanValue<'_>, now_us: u64) {
+        match (key, value) {
+            (SpanText::Number(key), SpanValue::I64(number)) => self.set_number(span, key, number, now_us),
+            (key, value) => self.set_other(span, key, value, now_us),
+        }
+    }
+
+    #[inline(always)]
+    fn set_number(&mut self, span: i32, key: u16, number: i64, now_us: u64) {
+        let place = self.depth.wrapping_sub(1);
+        match self.open.get(place) {
+            Some(open) if i32::from(*open) == span && i64::from(number as i16) == number => {
+                let head = place as u64 | u64::from(attribute::I16) << attribute::VALUE;
+                let payload = head | u64::from(key) << 8 | u64::from(number as u16) << 24;
+                self.note(kind::ATTRIBUTE, payload, 5, now_us);
+            }
+            _ => self.set_other_number(span, key, number, now_us),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn set_other_number(&mut self, span: i32, key: u16, number: i64, now_us: u64) {
+        self.set_other(span, SpanText::Number(key), SpanValue::I64(number), now_us);
+    }
+
+    /// Gives a span that is not the innermost a value, or any of them one that is longer.
+    #[cold]
+    #[inline(never)]
+    fn set_other(&mut self, span: i32, key: SpanText<'_>, value: SpanValue<'_>, now_us: u64) {
         let Some(place) = self.place(span) else { return self.missing(Misuse::NoSpan, span, now_us) };
-        let (value_kind, short) = match value {
-            SpanValue::I64(value) => match (i16::try_from(value), i32::try_from(value)) {
-                (Ok(value), _) => (attribute::I16, Some((u64::from(value as u16), 2))),
-                (_, Ok(value)) => (attribute::I32, Some((u64::from(value as u32), 4))),
-                _ => (attribute::I64, None),
-            },
-            SpanValue::F64(_) => (attribute::F64, None),
-            SpanValue::Text(SpanText::Number(number)) => (attribute::NUMBER, Some((number.into(), 2))),
-            SpanValue::Text(_) => (attribute::TEXT, None),
+        let value_kind = match value {
+            SpanValue::I64(value) if i16::try_from(value).is_ok() => attribute::I16,
+            SpanValue::I64(value) if i32::try_from(value).is_ok() => attribute::I32,
+            SpanValue::I64(_) => attribute::I64,
+            SpanValue::F64(_) => attribute::F64,
+            SpanValue::Text(SpanText::Number(_)) => attribute::NUMBER,
+            SpanValue::Text(_) => attribute::TEXT,
         };
         let head = place as u8 & attribute::PLACE | value_kind << attribute::VALUE;
-        if let (SpanText::Number(key), Some((value, bytes))) = (key, short) {
-            let payload = u64::from(head) | u64::from(key) << 8 | value << 24;
-            return self.note(kind::ATTRIBUTE, payload, 3 + bytes, now_us);
-        }
         self.note_long(kind::ATTRIBUTE, now_us, |event| {
             match key {
                 SpanText::Number(key) => {
@@ -208,13 +270,20 @@ impl Ring {
                     push_text(event, key);
                 }
             }
-            match (value, short) {
-                (_, Some((value, bytes))) => {
-                    event.extend(value.to_le_bytes().into_iter().take(bytes as usize));
+            match value {
+                SpanValue::I64(value) => {
+                    let len = match value_kind {
+                        attribute::I16 => 2,
+                        attribute::I32 => 4,
+                        _ => 8,
+                    };
+                    event.extend(value.to_le_bytes().into_iter().take(len));
                 }
-                (SpanValue::I64(value), _) => _ = event.extend_from_slice(&value.to_le_bytes()),
-                (SpanValue::F64(value), _) => _ = event.extend_from_slice(&value.to_le_bytes()),
-                (SpanValue::Text(text), _) => push_text(event, text),
+                SpanValue::F64(value) => _ = event.extend_from_slice(&value.to_le_bytes()),
+                SpanValue::Text(SpanText::Number(number)) => {
+                    _ = event.extend_from_slice(&number.to_le_bytes());
+                }
+                SpanValue::Text(text) => push_text(event, text),
             }
         });
     }
@@ -223,55 +292,61 @@ impl Ring {
     /// begin with earlier ones.
     pub fn page(&self, from: u32) -> RingPage {
         // How many events ago: numbers begin again at 0.
-        let age = |number: u32| self.next.wrapping_sub(number);
-        let mut page = RingPage { first: self.next, next: self.next, ..RingPage::default() };
+        let next = self.blocks.get(self.current).map_or(0, Block::next);
+        let age = |number: u32| next.wrapping_sub(number);
+        let mut page = RingPage { first: next, next, ..RingPage::default() };
         if age(from) == 0 {
             return page;
         }
         let (newer, older) = self.blocks.split_at(self.current.saturating_add(1).min(BLOCKS));
-        let held = older.iter().chain(newer).filter(|block| block.len > 0);
+        let held = older.iter().chain(newer).filter(|block| block.written > 0);
         let Some(block) =
             held.clone().rev().find(|block| age(block.first) >= age(from)).or(held.clone().next())
         else {
             return page;
         };
         (page.first, page.time_us) = (block.first, block.time_us);
-        page.bytes.extend(block.bytes.iter().copied().take(block.len.into()));
+        page.bytes.extend(block.bytes.iter().copied().take(block.len()));
         page
     }
 
     /// Writes an event whose payload is the lowest `len` bytes of `payload`, at most seven.
-    #[inline]
+    // All of it is in each caller, a few instructions each, and what is rare is elsewhere.
+    #[inline(always)]
     fn note(&mut self, kind: u8, payload: u64, len: u32, now_us: u64) {
-        let delta = now_us.saturating_sub(self.last_us) & (u64::MAX >> 8);
-        // As many as it takes: none for 0.
-        let time = (u64::BITS + 7 - delta.leading_zeros()) / 8;
-        let head = u64::from(kind) | u64::from(time) << 5 | delta << 8;
-        let event = u128::from(head) | u128::from(payload) << (8 + 8 * time);
-        let Some(block) = self.blocks.get_mut(self.current) else { return };
-        let at = usize::from(block.len);
-        let Some(room) = block.bytes.get_mut(at..at + WRITTEN) else {
-            return self.note_in_next(kind, payload, len, now_us);
-        };
-        room.copy_from_slice(&event.to_le_bytes());
-        block.len += (1 + time + len) as u16;
-        self.next = self.next.wrapping_add(1);
-        self.last_us = self.last_us.max(now_us);
+        let last_us = self.last_us;
+        let delta = now_us.saturating_sub(last_us) & (u64::MAX >> 8);
+        // Bytes of it that are zero, from the top: all eight for 0.
+        let left_out = delta.leading_zeros() / 8;
+        let place = self.current % const { if BLOCKS > 0 { BLOCKS } else { 1 } };
+        let Some(block) = self.blocks.get_mut(place) else { return };
+        let (written, at) = (block.written, block.len());
+        let room = block.bytes.get_mut(at..at + WRITTEN).and_then(<[u8]>::first_chunk_mut::<WRITTEN>);
+        let Some(room) = room else { return self.note_in_next(kind, payload, len, now_us) };
+        // Where all are left out the payload overwrites what the 8 has become.
+        let head = u64::from(kind) | u64::from(left_out) << 5 | delta << 8;
+        let (start, behind) = (8, 9 - left_out as usize);
+        room[..start].copy_from_slice(&head.to_le_bytes());
+        room[behind..behind + start].copy_from_slice(&payload.to_le_bytes());
+        block.written = written + (EVENT + (9 + len) * BYTE) - left_out * BYTE;
+        self.last_us = last_us + delta;
     }
 
     #[cold]
     #[inline(never)]
     fn note_in_next(&mut self, kind: u8, payload: u64, len: u32, now_us: u64) {
         self.turn(now_us);
+        // A new block has room.
         self.note(kind, payload, len, now_us);
     }
 
     /// Goes on in the next block, whose events are overwritten.
     fn turn(&mut self, now_us: u64) {
+        let next = self.blocks.get(self.current).map_or(0, Block::next);
         self.current = if self.current + 1 < BLOCKS { self.current + 1 } else { 0 };
         self.last_us = self.last_us.max(now_us);
         if let Some(block) = self.blocks.get_mut(self.current) {
-            (block.first, block.time_us, block.len) = (self.next, self.last_us, 0);
+            (block.first, block.time_us, block.written) = (next, self.last_us, 0);
         }
     }
 
@@ -279,29 +354,29 @@ impl Ring {
     #[cold]
     #[inline(never)]
     fn note_long(&mut self, kind: u8, now_us: u64, payload: impl FnOnce(&mut Vec<u8, LONGEST>)) {
-        let len = |ring: &Self| ring.blocks.get(ring.current).map_or(0, |block| usize::from(block.len));
-        if RING_BLOCK_BYTES - len(self) < LONGEST {
+        let len = self.blocks.get(self.current).map_or(0, Block::len);
+        if RING_BLOCK_BYTES - len < LONGEST {
             self.turn(now_us);
         }
         let delta = now_us.saturating_sub(self.last_us) & (u64::MAX >> 8);
-        let time = (u64::BITS + 7 - delta.leading_zeros()) / 8;
+        let left_out = delta.leading_zeros() / 8;
         let mut event: Vec<u8, LONGEST> = Vec::new();
-        _ = event.push(kind | (time as u8) << 5);
-        event.extend(delta.to_le_bytes().into_iter().take(time as usize));
+        _ = event.push(kind | (left_out as u8 % 8) << 5);
+        event.extend(delta.to_le_bytes().into_iter().take(8 - left_out as usize));
         payload(&mut event);
         let Some(block) = self.blocks.get_mut(self.current) else { return };
-        let at = usize::from(block.len);
+        let at = block.len();
         let Some(room) = block.bytes.get_mut(at..at + event.len()) else { return };
         room.copy_from_slice(&event);
-        block.len += event.len() as u16;
-        self.next = self.next.wrapping_add(1);
+        block.written += EVENT + event.len() as u32 * BYTE;
         self.last_us = self.last_us.max(now_us);
     }
 
     /// Returns the place of an open span.
     fn place(&self, span: i32) -> Option<usize> {
         let span = u16::try_from(span).ok()?;
-        self.open.iter().rposition(|open| *open == span)
+        let depth = if self.on { self.depth } else { 0 };
+        self.open.iter().take(depth).rposition(|open| *open == span)
     }
 
     /// A span is named that is not open. One that found no room was told of when it was begun.
@@ -311,6 +386,8 @@ impl Ring {
         }
     }
 
+    #[cold]
+    #[inline(never)]
     fn misuse(&mut self, how: Misuse, count: usize, now_us: u64) {
         self.note(kind::MISUSE, u64::from(how as u8) | (count as u64) << 8, 2, now_us);
     }
@@ -447,7 +524,7 @@ mod tests {
         ring.end_span(0, 0);
         ring.end_span(-1, 0);
         ring.end_span(i32::MAX, 0);
-        assert_eq!(ring.start_span(SpanText::Number(4), 0), c + 1);
+        assert_eq!(ring.start_span(SpanText::Number(4), 0), c + 2);
         ring.end(None, 0);
         ring.end_span(a, 0);
         let expected = [
@@ -489,7 +566,7 @@ mod tests {
     fn what_is_overwritten_is_counted_and_numbers_go_round() {
         for first in [0, u32::MAX - 100] {
             let mut ring = Ring::new();
-            (ring.next, ring.blocks[0].first) = (first, first);
+            ring.blocks[0].first = first;
             let count = 5_000_u32;
             for n in 0..count {
                 ring.module(1, ModuleEvent::Confirmed, None, u64::from(n) * 100);

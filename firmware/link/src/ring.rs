@@ -1,7 +1,8 @@
 //! What a device notes of its calls: events of a few bytes each, and their decoder.
 //!
 //! An event is a head, the microseconds since the event before it in as few bytes as they take, and a
-//! payload. Bits 0 to 4 of the head are the kind, bits 5 to 7 say how many bytes the time takes. Numbers of
+//! payload. Bits 0 to 4 of the head are the kind, bits 5 to 7 say how many of the time's eight bytes are left
+//! out, because they are zero; 0 stands for all of them. Numbers of
 //! more than a byte have their low byte first. A text is a byte for its length, whose top bit says that it
 //! was cut, and that many bytes.
 
@@ -40,9 +41,9 @@ pub mod kind {
     /// The innermost span ends.
     pub const SPAN_END: u8 = 11;
     /// Spans were used in another way than they are meant: how, and a count.
-    pub const MISUSE: u8 = 12;
+    pub const MISUSE: u8 = 13;
     /// A span is given a value: place, kind of key and kind of value in one byte; key; value.
-    pub const ATTRIBUTE: u8 = 13;
+    pub const ATTRIBUTE: u8 = 12;
     /// The call that begins next belongs to a span of the caller's: trace, 16 bytes; span, eight bytes.
     pub const PARENT: u8 = 14;
 }
@@ -366,7 +367,7 @@ impl<'a> RingEvents<'a> {
     fn event(&mut self) -> Option<(u64, RingEvent<'a>)> {
         let head = self.byte()?;
         let mut time = [0; 8];
-        let bytes = usize::from(head >> 5);
+        let bytes = (8 - usize::from(head >> 5)) % 8;
         let (from, rest) = self.rest.split_at_checked(bytes)?;
         time.get_mut(..bytes)?.copy_from_slice(from);
         self.rest = rest;
@@ -482,10 +483,10 @@ mod tests {
     fn each_kind_decodes() {
         let named = RingText::Bytes(b"ab", false);
         for (bytes, time_us, event) in [
-            (&[0x20 | kind::CALL, 7, 0x34, 0x12][..], 7, RingEvent::Call { export: 0x1234 }),
-            (&[0x40 | kind::HANDLER, 0, 1, 2, 0], 256, RingEvent::Handler { export: 2 }),
+            (&[0xe0 | kind::CALL, 7, 0x34, 0x12][..], 7, RingEvent::Call { export: 0x1234 }),
+            (&[0xc0 | kind::HANDLER, 0, 1, 2, 0], 256, RingEvent::Handler { export: 2 }),
             (&[kind::HOOK, 3], 0, RingEvent::Hook { module: 3 }),
-            (&[0x60 | kind::RETURNED, 0, 0, 1], 0x1_0000, RingEvent::Returned),
+            (&[0xa0 | kind::RETURNED, 0, 0, 1], 0x1_0000, RingEvent::Returned),
             (&[kind::TRAPPED, 5, 1, 0, 0, 0], 0, RingEvent::Trapped { code: 5, op: 1 }),
             (
                 &[kind::IMAGE, 0x42, 1, 0, 0, 0],

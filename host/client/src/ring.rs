@@ -129,7 +129,7 @@ mod tests {
     use super::*;
 
     fn page(first: u32, count: usize, next: u32) -> RingPage {
-        let bytes = [0x20 | kind::RETURNED, 1].repeat(count).into_iter().collect();
+        let bytes = [0xe0 | kind::RETURNED, 1].repeat(count).into_iter().collect();
         RingPage { first, next, time_us: u64::from(first), bytes }
     }
 

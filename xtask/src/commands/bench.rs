@@ -83,6 +83,14 @@ fn headlines(counted: &Figures) {
         link("open"),
         link("stranger")
     );
+    let ring = |name: &str| counted.get(&format!("trace.{name}")).copied().unwrap_or(0);
+    println!(
+        "\nring: {} instructions an event of a call, {} of a span, {} of an attribute, {} of a transfer",
+        ring("call"),
+        ring("span"),
+        ring("attribute"),
+        ring("bus")
+    );
     let trust = |name: &str| counted.get(&format!("trust.{name}")).copied().unwrap_or(0);
     println!(
         "\ntrust, an image of 12 KiB: {} instructions to take it in, {} on a development device; {} to open a policy",

@@ -19,7 +19,7 @@
 //! begins.
 //!
 //! Without a plan the counter proves itself on code that can be counted on paper, or counts what interrupts
-//! cost where the command line is `interrupts`.
+//! cost where the command line is `interrupts`, and what events of the ring cost where it is `ring`.
 
 #[cfg(target_os = "none")]
 #[path = "bench/events.rs"]
@@ -33,6 +33,10 @@ mod interrupts;
 #[cfg(target_os = "none")]
 #[path = "bench/mount.rs"]
 mod mount;
+
+#[cfg(target_os = "none")]
+#[path = "bench/ring.rs"]
+mod ring;
 
 #[cfg(target_os = "none")]
 #[allow(unsafe_code)]
@@ -64,6 +68,7 @@ mod device {
         let rooms = arena::take().expect("nobody has taken them");
         match image.unwrap_or_else(|error| panic!("{error}")) {
             None if arguments == "interrupts" => crate::interrupts::measure(timer, &mut uart),
+            None if arguments == "ring" => crate::ring::measure(&pmu, &mut uart),
             None => prove(&pmu, gpio, &mut uart),
             Some(bytes) => {
                 let words = words_of(bytes).expect("words");
