@@ -22,8 +22,8 @@ use crate::scheduler::{Account, Scheduler};
 use crate::sources::Schedules;
 use crate::transfer::Uploads;
 use crate::{
-    Board, Called, Development, Failure, Handle, HostId, ModuleExport, Operation, Panel, Ram, Ring, SlotMemory,
-    Traced, Trust, Unplaced,
+    Board, Called, Development, Failure, Handle, HostId, ModuleExport, Operation, Panel, Ram, Ring,
+    SlotMemory, Traced, Trust, Unplaced,
 };
 
 /// Microseconds of events and last calls that a host's call or a swap lets go before it. Beyond that it goes
@@ -307,7 +307,7 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
             Some(Err(NotCalled::Call(error))) => {
                 call.count(Some(error), module, &mut self.board, &mut self.ring);
             }
-            _ => self.ring.end(None, self.board.now_us()),
+            _ => self.ring.end(None, self.board.stamp_us()),
         }
         match outcome {
             None => Err(NotCalled::Unknown),

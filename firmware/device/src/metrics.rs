@@ -56,7 +56,7 @@ impl Call {
         board: &mut B,
         ring: &mut Ring,
     ) {
-        let now_us = board.now_us();
+        let now_us = board.stamp_us();
         let trap = if let Some(CallError::Trap(trap)) = error { Some(trap) } else { None };
         ring.end(trap, now_us);
         if let Some(CallError::Trap(trap)) = error {

@@ -253,10 +253,10 @@ impl<R: Ram> Slot<R> {
             })
         };
         let on = Ring::BUILT && !self.declared.untraced && self.image().is_some_and(has);
-        ring.begin(Called::Hook(module), on, board.now_us());
+        ring.begin(Called::Hook(module), on, board.stamp_us());
         let outcome = self.with(board, ring, f).unwrap_or(Ok(()));
         let trap = if let Err(MountError::Trap(_, trap)) = &outcome { Some(trap) } else { None };
-        ring.end(trap, board.now_us());
+        ring.end(trap, board.stamp_us());
         outcome
     }
 
