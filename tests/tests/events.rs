@@ -100,7 +100,10 @@ fn random_worlds_leave_the_oracles_trace() {
             "{}: {handled} events, {handler_traps} traps of handlers, {resting} of {SCRIPTS} runs ended at rest",
             panel.name
         );
-        assert!(handled > 1000, "{}", panel.name);
+        // What happens once in a world is no more than that.
+        let once = panel.manifest.handlers().iter().all(|(_, on)| matches!(on, oracle::On::After(_)));
+        let least = if once { SCRIPTS as u32 / 2 } else { 1000 };
+        assert!(handled > least, "{}", panel.name);
         some_rest += u32::from(resting > 0 && resting < SCRIPTS as u32);
     }
     assert!(some_rest >= 2, "panels that some worlds bring to rest, and others do not");

@@ -6,7 +6,7 @@ use proptest::option;
 use proptest::prelude::*;
 use xmap_link::limits::{
     FIRMWARE_SEAL, MAX_ARGS, MAX_ARGUMENT_BYTES, MAX_CALLERS, MAX_CHUNK, MAX_HAPPENINGS, MAX_MODULE_NAME,
-    MAX_NAME, MAX_REASON, MAX_RESULT_BYTES, MAX_TRACE_ENTRIES, MAX_USES, MAX_VERSION,
+    MAX_NAME, MAX_REASON, MAX_RECORDING, MAX_RESULT_BYTES, MAX_TRACE_ENTRIES, MAX_USES, MAX_VERSION,
 };
 use xmap_link::*;
 
@@ -383,6 +383,12 @@ pub fn response() -> impl Strategy<Value = Response> {
             MetricsPage { next, exports: rows.into_iter().collect() }
         )),
         firmware().prop_map(Response::Firmware),
+        (any::<u32>(), any::<u32>(), any::<bool>(), vec(any::<u8>(), 0..=MAX_RECORDING)).prop_map(
+            |(first, next, ended, bytes)| {
+                let bytes = bytes.into_iter().collect();
+                Response::Recording(RecordingPage { first, next, ended, bytes })
+            }
+        ),
     ]
 }
 
