@@ -385,6 +385,8 @@ fn card(out: &Path, boot: &Path) -> Result<PathBuf> {
     let name = format!("{name}.gz");
     let packed = out.join(&name);
     fs::copy(folder.path().join(&name), &packed).with_context(|| packed.display().to_string())?;
+    // A card's file is its maker's alone until it is whole.
+    fs::set_permissions(&packed, fs::Permissions::from_mode(0o644))?;
     Ok(packed)
 }
 
