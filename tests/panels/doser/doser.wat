@@ -33,6 +33,9 @@
     (global.set $total (i32.add (global.get $total) (local.get $ml)))
     (global.get $total))
 
+  ;; The pump runs until it is told otherwise.
+  (func (export "prime") (param $on i32) (call $set (i32.const 17) (local.get $on)))
+
   ;; A name that only the call knows: it travels. Outside the memory is a trap.
   (func (export "named") (param $at i32) (param $len i32)
     (call $end (call $start (local.get $at) (local.get $len))))
