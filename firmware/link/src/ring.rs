@@ -25,7 +25,7 @@ pub mod kind {
     pub const RETURNED: u8 = 3;
     /// What was called has trapped: the code, one byte, and the op, four bytes.
     pub const TRAPPED: u8 = 4;
-    /// Something happened to a module: [`crate::ModuleEvent`] and the module, one byte.
+    /// Something happened to a module: [`super::ModuleEvent`] and the module, one byte.
     pub const MODULE: u8 = 5;
     /// The same, and the first four bytes of the hash of the image that is active from now on.
     pub const IMAGE: u8 = 6;

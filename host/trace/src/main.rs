@@ -70,7 +70,7 @@ struct Args {
     /// The map of an image: its names, and the lines of traps; may be given again
     #[arg(long = "map", value_name = "FILE")]
     maps: Vec<PathBuf>,
-    /// Send spans as OTLP over HTTP: http://HOST[:4318]
+    /// Send spans as OTLP over HTTP: http://HOST:PORT, by default port 4318
     #[arg(long, value_name = "URL")]
     otlp: Option<Endpoint>,
     /// How long the receiver of --otlp has for each answer
