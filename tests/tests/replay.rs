@@ -4,8 +4,9 @@
 use std::fs;
 
 use xmap_compiler::compile::compile;
+use xmap_device::{Device, FlightRecorder, SlotMemory};
 use xmap_image::OwnedImage;
-use xmap_sim::{Difference, Recording, Replay, Script, Sim, run};
+use xmap_sim::{Difference, Heap, Recording, Replay, Script, Sim, SimBoard, run};
 use xmap_tests::buses::BusPanel;
 use xmap_tests::{Panel, simulated};
 
@@ -109,5 +110,40 @@ fn what_differs_is_found_where_it_differs() {
         let mut cut = recording.clone();
         cut.noted.truncate(at);
         _ = Replay::new(&cut, &images).map(|mut replay| replay.run(u64::MAX));
+    }
+}
+
+/// Whatever the device does when a check of its state is due, the check is there, and holds.
+#[test]
+fn no_check_is_left_out() {
+    let panel = played(&Panel::all().unwrap().into_iter().find(|panel| panel.name == "lamp").unwrap());
+    let images = [OwnedImage::new(panel.words).unwrap()];
+    let image = images[0].image();
+    let room = || SlotMemory::<Heap> {
+        words: vec![0; image.words().len()],
+        stack: vec![0; image.stack_slots()],
+        globals: vec![0; image.slots()],
+        memory: vec![0; image.header().memory_bytes as usize],
+    };
+    for before in 0..64 {
+        let board = FlightRecorder::new(SimBoard::of(image.board()), vec![0; 1 << 16]);
+        let mut device = Device::new(board, std::array::from_fn(|_| [room(), room()]));
+        device.install(0, image.bytes()).unwrap();
+        (0..before).for_each(|_| device.heard());
+        // The image before the one that runs is forgotten when the second transfer begins.
+        for token in [1, 2] {
+            device.begin(0, image.bytes().len() as u32, image.hash(), token).unwrap();
+            for (at, part) in image.bytes().chunks(448).enumerate() {
+                device.chunk(token, at as u32 * 448, part).unwrap();
+            }
+            device.commit(token).unwrap().unwrap();
+            device.confirm(0).unwrap();
+        }
+        device.rollback(0).unwrap().unwrap();
+        (0..64).for_each(|_| device.heard());
+        let recording = Recording::new(device.board().recording().to_vec(), false).unwrap();
+        let mut replay = Replay::new(&recording, &images).unwrap();
+        let played = replay.run(u64::MAX).unwrap_or_else(|error| panic!("{before}: {error}"));
+        assert_eq!(played.checks, played.operations / 64, "{before}: {played:?}");
     }
 }

@@ -93,16 +93,18 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
         self.note_set_aside(module, starts);
         self.place_in(id, image)?;
         let admitted = self.admit(id, image.len(), None, &cut(origin));
-        let of = &mut self.modules[id];
-        if let Some(image) = of.inactive().image().filter(|_| admitted.is_ok())
-            && check_lines(&image).is_ok()
-        {
+        let placed = self.modules[id].inactive().image();
+        let hash =
+            placed.filter(|image| admitted.is_ok() && check_lines(image).is_ok()).map(|image| image.hash());
+        if let Some(hash) = hash {
             // After a reset its outputs are inputs: they get the state that they have before anything runs.
-            self.board.begin(&Operation::SetAside { module, hash: image.hash() });
-            prepare_lines(&image, &mut self.board);
-            self.board.end(true);
+            self.begins(&Operation::SetAside { module, hash });
+            if let Some(image) = self.modules[id].inactive().image() {
+                prepare_lines(&image, &mut self.board);
+            }
+            self.ended(true);
         }
-        of.inactive_mut().clear();
+        self.modules[id].inactive_mut().clear();
         admitted
     }
 

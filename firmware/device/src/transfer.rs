@@ -217,14 +217,11 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
             return Err(Refusal::Busy { retry_ms: ms_until(end_us, now_us) });
         }
         // The image before the active one goes here: there are two slots.
-        if of.previous {
-            self.board.begin(&Operation::Forget(module));
-            of.forget_previous();
-            self.board.end(true);
-        }
-        let of = &mut self.modules[id];
-        of.forget_previous();
-        let most = of.inactive_mut().words_mut().map_or(0, |words| words.len() * 4) as u32;
+        let had = of.previous;
+        self.begins(&Operation::Forget(module));
+        self.modules[id].forget_previous();
+        self.ended(had);
+        let most = self.modules[id].inactive_mut().words_mut().map_or(0, |words| words.len() * 4) as u32;
         if bytes > most {
             return Err(Refusal::TooLarge { most });
         }
