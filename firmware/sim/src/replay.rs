@@ -14,6 +14,7 @@ use xmap_image::{Image, OwnedImage, PinRow, limits};
 use xmap_link::TraceEntry;
 
 use crate::heap::{Heap, no_room, room};
+use crate::seen::SeenOps;
 use crate::{Access, Event, EventKind, Recording, Signal, SimBoard};
 
 /// The simulated board, with recorded answers in the place of its own.
@@ -77,6 +78,14 @@ impl<'r> Playback<'r> {
                 played: Access { write: true, register, value: mask },
             });
         }
+    }
+
+    /// Returns how a transfer ended; what was read is in its place.
+    fn answer(&mut self, read: &mut [u8]) -> Option<BusStatus> {
+        let status = self.read(Reader::status)?;
+        let len = read.len();
+        put(read, self.read(|reader| reader.take(len)));
+        Some(status)
     }
 
     fn did(&mut self, what: u32, which: u32, value: u32) {
@@ -153,23 +162,23 @@ impl Layer for Playback<'_> {
     }
 
     fn random(&mut self) -> Option<&mut dyn Random> {
-        if self.read(Reader::flag) { Some(self) } else { None }
+        Some(self)
     }
 
     fn i2c(&mut self) -> Option<&mut dyn I2c> {
-        if self.read(Reader::flag) { Some(self) } else { None }
+        Some(self)
     }
 
     fn spi(&mut self) -> Option<&mut dyn Spi> {
-        if self.read(Reader::flag) { Some(self) } else { None }
+        Some(self)
     }
 
     fn pwm(&mut self) -> Option<&mut dyn Pwm> {
-        if self.read(Reader::flag) { Some(self) } else { None }
+        Some(self)
     }
 
     fn uart(&mut self) -> Option<&mut dyn Uart> {
-        if self.read(Reader::flag) { Some(self) } else { None }
+        Some(self)
     }
 }
 
@@ -192,20 +201,14 @@ impl Random for Playback<'_> {
 impl I2c for Playback<'_> {
     fn write_read(&mut self, _: &I2cRow, write: &[u8], read: &mut [u8]) -> Option<BusStatus> {
         self.did_bytes(write);
-        let status = self.read(Reader::status);
-        let len = read.len();
-        put(read, self.read(|reader| reader.take(len)));
-        status
+        self.answer(read)
     }
 }
 
 impl Spi for Playback<'_> {
     fn transfer(&mut self, _: &SpiRow, write: &[u8], read: &mut [u8]) -> Option<BusStatus> {
         self.did_bytes(write);
-        let status = self.read(Reader::status);
-        let len = read.len();
-        put(read, self.read(|reader| reader.take(len)));
-        status
+        self.answer(read)
     }
 }
 
@@ -370,6 +373,7 @@ impl<'r> Replay<'r> {
             }
             Some(Next::Operation(operation)) => {
                 self.played.operations += 1;
+                self.device.codes().for_each(SeenOps::forget_last);
                 self.play(operation)?;
             }
         }
@@ -488,7 +492,8 @@ impl<'r> Replay<'r> {
         self.device.image(module)
     }
 
-    /// The op that ran last in any module, with the image that it is of: where a difference came from.
+    /// The op that ran last in what the device did last, with the image that it is of: the place of a
+    /// difference.
     pub fn last_op(&self) -> Option<(Image<'_>, u32)> {
         (0..xmap_link::limits::MAX_MODULES as u8).find_map(|module| {
             let image = self.device.image(module)?;

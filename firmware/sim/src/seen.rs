@@ -19,7 +19,12 @@ pub struct SeenOps {
 }
 
 impl SeenOps {
-    /// The op of an image that ran last, or runs, since it was loaded.
+    /// Forgets which op ran last.
+    pub(crate) fn forget_last(&self) {
+        self.last.set(None);
+    }
+
+    /// The op of an image that ran last, or runs, since that was forgotten.
     pub(crate) fn last(&self, image: &Image<'_>) -> Option<u32> {
         self.last.get().filter(|_| self.image == image.hash())
     }

@@ -244,6 +244,14 @@ impl<S: AsRef<[u8]> + AsMut<[u8]>> Tape<S> {
         self.value(status.map_or(0, |status| status as u64 + 1));
     }
 
+    /// Notes how a transfer ended, and what was read where there was one.
+    pub(super) fn answer(&mut self, status: Option<BusStatus>, read: &[u8]) {
+        self.status(status);
+        if status.is_some() {
+            self.bytes(read);
+        }
+    }
+
     #[inline]
     pub(super) fn time(&mut self, now_us: u64) {
         if self.open {
