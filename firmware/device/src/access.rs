@@ -2,7 +2,7 @@
 
 use xmap_link::limits::{MAX_FRAME, MAX_PAYLOAD};
 use xmap_link::{
-    AuthResponder, Caller, Channel, Frame, Refusal, Reply, Request, Responder, Response, Role, RoleKey,
+    AuthResponder, Caller, Channel, Frame, Refusal, Reply, Request, Responder, Response, Role, RoleKey, Text,
     encode_bytes, text_payload,
 };
 
@@ -104,16 +104,19 @@ impl Access {
         }
     }
 
+    /// Sends a piece of a module's message, as the host knows them, to those who may read it.
+    pub(crate) fn send_text(&mut self, wire: &mut impl Wire, edition: u8, text: Text<'_>) {
+        let mut payload = [0; MAX_PAYLOAD];
+        // A piece fits a frame by the link's own limits.
+        if let Some(payload) = text_payload(&text.in_edition(edition), &mut payload) {
+            self.send(wire, Channel::Text, payload);
+        }
+    }
+
     /// Sends a module's messages, to those who may read them. Nobody else gets them later: they are as old
     /// then as they are now.
-    pub(crate) fn send_texts(&mut self, wire: &mut impl Wire, record: &mut impl Record) {
-        record.take_texts(&mut |text| {
-            let mut payload = [0; MAX_PAYLOAD];
-            // A piece fits a frame by the link's own limits.
-            if let Some(payload) = text_payload(&text, &mut payload) {
-                self.send(wire, Channel::Text, payload);
-            }
-        });
+    pub(crate) fn send_texts(&mut self, wire: &mut impl Wire, edition: u8, record: &mut impl Record) {
+        record.take_texts(&mut |text| self.send_text(wire, edition, text));
     }
 }
 

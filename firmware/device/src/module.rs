@@ -7,6 +7,7 @@ use xmap_link::{Callers, ImageInfo, ImageState, Life, ModuleStatus, TrapReport, 
 
 use crate::device::report;
 use crate::metrics::Metrics;
+use crate::modules::ModuleId;
 use crate::slot::Slot;
 use crate::{Board, Panel, Ram, Ring, SlotMemory, Traced};
 
@@ -93,9 +94,9 @@ pub(crate) struct Module<R: Ram> {
 }
 
 impl<R: Ram> Module<R> {
-    pub(crate) fn new(rooms: [SlotMemory<R>; 2]) -> Self {
+    pub(crate) fn new(id: ModuleId, rooms: [SlotMemory<R>; 2]) -> Self {
         Self {
-            slots: rooms.map(Slot::new),
+            slots: rooms.map(|room| Slot::new(id, room)),
             active: 0,
             state: ImageState::None,
             generation: 0,

@@ -44,7 +44,8 @@ pub(crate) struct Modules<R: Ram>([Module<R>; MAX_MODULES]);
 impl<R: Ram> Modules<R> {
     /// Modules without images, in this memory.
     pub(crate) fn new(rooms: [[SlotMemory<R>; 2]; MAX_MODULES]) -> Self {
-        Self(rooms.map(Module::new))
+        let mut numbers = ModuleId::ALL.into_iter();
+        Self(rooms.map(|rooms| Module::new(numbers.next().unwrap_or(ModuleId::FIRST), rooms)))
     }
 
     /// Returns the module of a number that came from outside; `None` where there is none.

@@ -7,8 +7,11 @@ use xmap_link::{Access, Level, RecordingPage, Text, Trace, TraceEntry, pieces};
 
 use crate::{Board, BoardLayer, Cue};
 
-/// Bytes before each message in the store of messages: `trace_at`, its level, its length.
+/// Bytes before each message in the store of messages: `trace_at`, its module and level, its length.
 const HEAD: usize = 7;
+
+/// The bits of a level; those above have the module's number.
+const LEVEL_BITS: u32 = 2;
 
 /// A port that remembers: it passes everything on to the port within and keeps the last `N` stores
 /// to set and clear registers, the same that a plain trace of the simulator shows. Loads are not kept: a
@@ -28,6 +31,8 @@ pub struct Recorder<P, const N: usize, const TEXT: usize> {
     texts_lost: u32,
     /// Bytes that messages may still take, heads included.
     text_left: u32,
+    /// The module whose messages they are.
+    speaker: u8,
 }
 
 tiny_mapper::layered! {
@@ -76,6 +81,7 @@ impl<P: Board, const N: usize, const TEXT: usize> Recorder<P, N, TEXT> {
             texts: Vec::new(),
             texts_lost: 0,
             text_left: u32::MAX,
+            speaker: 0,
         }
     }
 }
@@ -131,16 +137,17 @@ impl<P: Port, const N: usize, const TEXT: usize> Record for Recorder<P, N, TEXT>
 
     fn take_texts(&mut self, each: &mut dyn FnMut(Text<'_>)) {
         let mut rest = self.texts.as_slice();
-        while let Some(([a, b, c, d, level, low, high], tail)) = rest.split_first_chunk::<HEAD>() {
+        while let Some(([a, b, c, d, of, low, high], tail)) = rest.split_first_chunk::<HEAD>() {
             let (text, behind) = tail.split_at(usize::from(u16::from_le_bytes([*low, *high])));
-            let level = match level {
+            let level = match of & ((1 << LEVEL_BITS) - 1) {
                 0 => Level::Debug,
                 1 => Level::Info,
                 _ => Level::Warn,
             };
             // It was text when it came.
             let text = core::str::from_utf8(text).unwrap_or_default();
-            pieces(u32::from_le_bytes([*a, *b, *c, *d]), level, text).for_each(&mut *each);
+            let (trace_at, module) = (u32::from_le_bytes([*a, *b, *c, *d]), Some(of >> LEVEL_BITS));
+            pieces(trace_at, level, module, text).for_each(&mut *each);
             rest = behind;
         }
         self.texts.clear();
@@ -175,7 +182,8 @@ impl<P: Port, const N: usize, const TEXT: usize> Layer for Recorder<P, N, TEXT> 
             LogLevel::Info => Level::Info,
             LogLevel::Warn => Level::Warn,
         };
-        let head = [&self.next.to_le_bytes()[..], &[level as u8], &len.to_le_bytes()];
+        let head =
+            [&self.next.to_le_bytes()[..], &[level as u8 | self.speaker << LEVEL_BITS], &len.to_le_bytes()];
         // There is room for all of it, so none of these fails.
         for part in head.into_iter().chain([text.as_bytes()]) {
             _ = self.texts.extend_from_slice(part);
@@ -184,8 +192,8 @@ impl<P: Port, const N: usize, const TEXT: usize> Layer for Recorder<P, N, TEXT> 
 }
 
 impl<P: Board, const N: usize, const TEXT: usize> BoardLayer for Recorder<P, N, TEXT> {
-    fn allow_text(&mut self, bytes: u32) {
-        self.text_left = bytes;
+    fn allow_text(&mut self, module: u8, bytes: u32) {
+        (self.speaker, self.text_left) = (module, bytes);
     }
 
     fn text_left(&self) -> Option<u32> {

@@ -7,7 +7,8 @@ use xmap_link::limits::{MAX_ARGS, MAX_BANKS};
 use xmap_link::{
     Args, AuthResponder, Boot, Channel, Described, EDITION, Export, ExportMetrics, FULL_RETRY_MS,
     FirmwareRequest, FrameCounters, FrameReader, Hello, HostCounts, MAX_METRICS, MetricsPage, PROTOCOL,
-    PolicyState, Refusal, Request, Response, ResultBytes, Role, RoleKey, SpanParent, Status, Thing, features,
+    PolicyState, Refusal, Request, Response, ResultBytes, Role, RoleKey, SpanParent, Status, Text, Thing,
+    features,
 };
 
 use crate::access::{Access, may_call};
@@ -207,7 +208,7 @@ impl Service {
                 };
                 response
             });
-            self.access.send_texts(wire, device.board_mut());
+            self.access.send_texts(wire, self.edition, device.board_mut());
             wire.write(self.access.bytes(reply));
             return true;
         }
@@ -273,7 +274,12 @@ impl Service {
         wire: &mut impl Wire,
         device: &mut Device<R, B, T>,
     ) {
-        self.access.send_texts(wire, device.board_mut());
+        self.access.send_texts(wire, self.edition, device.board_mut());
+    }
+
+    /// Sends a piece of a message that others heard as well. Where nobody may read it, it goes.
+    pub fn send_text(&mut self, wire: &mut impl Wire, text: Text<'_>) {
+        self.access.send_text(wire, self.edition, text);
     }
 
     /// Returns whether anybody may read what [`Service::send_bytes`] sends.

@@ -11,6 +11,7 @@ use xmap_trust::{Limit, Origin};
 
 use crate::lifecycle::{Step, next};
 use crate::meter::Meter;
+use crate::modules::ModuleId;
 use crate::{Board, Called, Hook, MachineCode, MountError, Panel, Ram, Ring, SlotMemory, Traced};
 
 /// What a device needs of an image's manifest block again and again: decoded once, when the image is
@@ -27,6 +28,8 @@ pub(crate) struct Declared {
 #[derive(Debug)]
 pub(crate) struct Slot<R: Ram> {
     /// The words, while no image stands in them. One of this and `image` is there.
+    /// The module that it is one of.
+    module: ModuleId,
     words: Option<R::Words>,
     image: Option<VerifiedImage<R::Words>>,
     /// Where the image came from, where anybody asks.
@@ -49,9 +52,10 @@ pub(crate) struct Slot<R: Ram> {
 }
 
 impl<R: Ram> Slot<R> {
-    pub(crate) fn new(room: SlotMemory<R>) -> Self {
+    pub(crate) fn new(module: ModuleId, room: SlotMemory<R>) -> Self {
         let SlotMemory { words, stack, globals, memory } = room;
         Self {
+            module,
             words: Some(words),
             image: None,
             origin: Origin::new(),
@@ -223,7 +227,7 @@ impl<R: Ram> Slot<R> {
         if !self.texts.is_full() {
             self.texts.fill(board.stamp_us());
         }
-        board.allow_text(self.texts.left());
+        board.allow_text(self.module.number(), self.texts.left());
         let store = Store { stack: &mut self.stack, memory: &mut self.memory, globals: &mut self.globals };
         let mut panel = Panel::resume(image, Traced { board, ring }, store, self.state?).ok()?;
         #[cfg(feature = "machine-code")]

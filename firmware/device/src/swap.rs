@@ -57,7 +57,7 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
             let module = &mut self.modules[id];
             module.forget_previous();
             module.trial_us = None;
-            *module.inactive_mut() = Slot::new(room);
+            *module.inactive_mut() = Slot::new(id, room);
         }
     }
 

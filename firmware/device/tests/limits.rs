@@ -117,6 +117,8 @@ fn said(device: &mut Device<Heap, Kept>, seconds: u64) -> [usize; 2] {
     for _ in 0..seconds * 10 {
         device.pass(100_000, |board, us| board.port_mut().advance(us));
         device.board_mut().take_texts(&mut |text| {
+            let speaker = if text.text.starts_with('l') { 0 } else { 1 };
+            assert_eq!(text.module, Some(speaker), "{text:?}");
             said[0] += text.text.bytes().filter(|byte| *byte == b'l').count();
             said[1] += text.text.bytes().filter(|byte| *byte == b'q').count();
         });

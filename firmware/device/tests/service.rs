@@ -2,15 +2,15 @@
 
 mod common;
 
-use common::{Memory, Small, bytes, device, hall, line};
+use common::{Memory, Small, bytes, device, hall, line, ret};
 use tiny_mapper::{LogLevel, TrapCode, prelude::*};
 use xmap_boards::Bank;
 use xmap_device::{Board, Device, Identity, MountError, Record, Recorder, Service};
 use xmap_image::{Image, Op, Ty};
 use xmap_link::limits::{MAX_FRAME, MAX_TRACE_ENTRIES};
 use xmap_link::{
-    Access, Boot, Channel, ClockStatus, Export, FrameReader, ImageState, MetricsPage, PROTOCOL, Refusal,
-    Request, Response, decode_response, decode_text, encode_request, features,
+    Access, Args, Boot, Channel, ClockStatus, Export, FrameReader, ImageState, MetricsPage, PROTOCOL,
+    Refusal, Request, Response, decode_response, decode_text, encode_request, export_id, features,
 };
 use xmap_sim::{Heap, SimBoard};
 
@@ -64,10 +64,13 @@ impl<B: Board + Record> Bench<B> {
         (texts, response)
     }
 
-    fn ask_with_texts(&mut self, request: Request) -> (Vec<Message>, Response) {
+    fn frame(&mut self, request: Request) -> Vec<u8> {
         self.seq += 1;
-        let mut buffer = [0; MAX_FRAME];
-        let frame = encode_request(self.seq, &request, &mut buffer).unwrap().to_vec();
+        encode_request(self.seq, &request, &mut [0; MAX_FRAME]).unwrap().to_vec()
+    }
+
+    fn ask_with_texts(&mut self, request: Request) -> (Vec<Message>, Response) {
+        let frame = self.frame(request);
         let (texts, response) = self.exchange(&frame);
         let (seq, response) = response.unwrap();
         assert_eq!(seq, self.seq);
@@ -324,6 +327,44 @@ fn a_recorder_keeps_the_last_stores() {
     assert_eq!((rest.first, rest.entries.len()), (44, 6));
     assert_eq!(recorder.trace(50).entries.len(), 0);
     assert_eq!(recorder.trace(u32::MAX).first, 50);
+}
+
+#[test]
+fn a_text_names_its_module_for_a_host_that_knows_how() {
+    let say = [
+        Op::Const32.a16(1, 1),
+        Op::Const32.a16(2, 0),
+        Op::Const32.a16(3, 2),
+        Op::LogMessage.abc(1, 2, 3),
+        ret(),
+    ];
+    let mut small = Small::new().code("say", &[], &[], &say);
+    (small.0.memory_bytes, small.0.memory_pages, small.0.memory_max_pages) = (2, 1, 1);
+    small.0.data = vec![(0, b"hi".to_vec())];
+    let mut device = device(Small8::new(SimBoard::new()));
+    device.install(2, &bytes(&small)).unwrap();
+    let mut bench = Bench::new(device);
+    let said = |bench: &mut Bench<Small8>| {
+        let call = Request::Call { export: Export::Id(export_id(2, 0)), args: Args::new() };
+        let frame = bench.frame(call);
+        bench.wire.to_device.extend(frame);
+        while bench.service.poll(&mut bench.wire, &mut bench.device) {}
+        let mut reader: FrameReader = FrameReader::new();
+        let sent: Vec<u8> = bench.wire.to_host.drain(..).collect();
+        let texts = sent.iter().filter_map(|byte| {
+            let frame = reader.feed(*byte).filter(|frame| frame.channel == Channel::Text as u8)?;
+            decode_text(frame.payload).map(|text| (text.text.to_owned(), text.module))
+        });
+        texts.collect::<Vec<_>>()
+    };
+    let hi = |module| [("hi".to_owned(), module)];
+    assert_eq!(said(&mut bench), hi(None), "who says nothing is of the first edition");
+    for (edition, module) in [(2, None), (3, Some(2)), (u8::MAX, Some(2))] {
+        assert_eq!(bench.ask(Request::Edition { edition }), Response::Done);
+        assert_eq!(said(&mut bench), hi(module), "{edition}");
+    }
+    bench.ask(Request::Hello { protocol: PROTOCOL, nonce: 6 });
+    assert_eq!(said(&mut bench), hi(None), "a greeting begins anew");
 }
 
 #[test]

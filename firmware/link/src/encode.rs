@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::frame::CRC;
 use crate::limits::MAX_PAYLOAD;
-use crate::{Channel, Request, Response, Text};
+use crate::{Channel, Request, Response, Text, text_payload};
 
 /// Why a frame was not written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,7 +62,9 @@ pub fn encode_response<'o>(
 ///
 /// [`EncodeError::PayloadTooLong`] where the text is not cut into [`crate::pieces`].
 pub fn encode_text<'o>(text: &Text<'_>, out: &'o mut [u8]) -> Result<&'o [u8], EncodeError> {
-    encode_message(Channel::Text, None, text, out)
+    let mut payload = [0; MAX_PAYLOAD];
+    let payload = text_payload(text, &mut payload).ok_or(EncodeError::PayloadTooLong)?;
+    encode_bytes(Channel::Text, payload, out)
 }
 
 /// Writes raw bytes, such as a stretch of a defmt stream; gives the part of `out` that is the frame.

@@ -27,7 +27,7 @@ pub const PROTOCOL: u16 = 1;
 /// What came to these messages without a new version: a host says how much of it it knows
 /// ([`Request::Edition`]), and gets no more in answers to requests that are older. 0 is what version 1 began
 /// with.
-pub const EDITION: u8 = 2;
+pub const EDITION: u8 = 3;
 
 /// Arguments or results, as the mapper's registers hold them: 32-bit types stand zero-extended.
 pub type Args = Vec<u64, MAX_ARGS>;

@@ -37,27 +37,48 @@ pub struct Text<'a> {
     pub more: bool,
     /// At most [`MAX_TEXT`] bytes.
     pub text: &'a str,
+    /// The number of the module that it is of; `None` where that is not said.
+    #[serde(skip)]
+    pub module: Option<u8>,
 }
 
-/// Cuts a message into pieces that fit a frame, between characters. An empty message is one piece.
-pub fn pieces(trace_at: u32, level: Level, text: &str) -> impl Iterator<Item = Text<'_>> {
+impl Text<'_> {
+    /// The edition of the messages ([`crate::EDITION`]) from which on a text says which module it is of.
+    const MODULE_EDITION: u8 = 3;
+
+    /// Returns what a host that knows the messages up to an edition is sent.
+    #[must_use]
+    pub const fn in_edition(self, edition: u8) -> Self {
+        if edition < Self::MODULE_EDITION { Self { module: None, ..self } } else { self }
+    }
+}
+
+/// Cuts a module's message into pieces that fit a frame, between characters. An empty message is one piece.
+pub fn pieces(trace_at: u32, level: Level, module: Option<u8>, text: &str) -> impl Iterator<Item = Text<'_>> {
     let mut rest = Some(text);
     core::iter::from_fn(move || {
         let text = rest?;
         let (piece, after) = text.split_at(text.floor_char_boundary(MAX_TEXT));
         rest = (!after.is_empty()).then_some(after);
-        Some(Text { trace_at, level, more: rest.is_some(), text: piece })
+        Some(Text { trace_at, level, more: rest.is_some(), text: piece, module })
     })
 }
 
 /// Writes the payload of a [`crate::Channel::Text`] frame; the part of the buffer that it takes. `None` where
 /// the buffer is too small, which [`crate::limits::MAX_PAYLOAD`] bytes exclude.
 pub fn text_payload<'b>(text: &Text<'_>, buffer: &'b mut [u8]) -> Option<&'b [u8]> {
-    postcard::to_slice(text, buffer).ok().map(|payload| &*payload)
+    let len = postcard::to_slice(text, buffer).ok()?.len();
+    let tail = text.module.as_slice();
+    buffer.get_mut(len..len + tail.len())?.copy_from_slice(tail);
+    buffer.get(..len + tail.len())
 }
 
 /// Reads the payload of a [`crate::Channel::Text`] frame; `None` where it is none.
 pub fn decode_text(payload: &[u8]) -> Option<Text<'_>> {
-    let (text, rest) = postcard::take_from_bytes(payload).ok()?;
-    rest.is_empty().then_some(text)
+    let (text, rest) = postcard::take_from_bytes::<Text<'_>>(payload).ok()?;
+    match rest {
+        [] => Some(text),
+        [module] => Some(Text { module: Some(*module), ..text }),
+        _ => None,
+    }
 }

@@ -29,18 +29,19 @@ proptest! {
     }
 
     #[test]
-    fn a_text_comes_back_in_pieces(trace_at: u32, text: String, times in 1usize..40) {
+    fn a_text_comes_back_in_pieces(trace_at: u32, module: Option<u8>, text: String, times in 1usize..40) {
         let text = text.repeat(times);
         let mut together = String::new();
         let mut more = true;
-        for piece in pieces(trace_at, Level::Warn, &text) {
+        for piece in pieces(trace_at, Level::Warn, module, &text) {
             prop_assert!(more, "a piece after the last");
             let mut buffer = [0; MAX_FRAME];
             let sent = encode_text(&piece, &mut buffer).unwrap();
             let frames = common::read_all(&mut FrameReader::<517>::new(), sent);
             let got = decode_text(&frames[0].1).unwrap();
             prop_assert_eq!(got, piece);
-            prop_assert_eq!((got.trace_at, got.level), (trace_at, Level::Warn));
+            prop_assert_eq!((got.trace_at, got.level, got.module), (trace_at, Level::Warn, module));
+            prop_assert_eq!(got.in_edition(2).module, None);
             together.push_str(got.text);
             more = got.more;
         }

@@ -182,7 +182,8 @@ fn the_largest_messages_fit() {
     in_a_session(&responses, &requests);
 
     let text = "t".repeat(MAX_TEXT);
-    let text = Text { trace_at: u32::MAX, level: Level::Warn, more: true, text: &text };
+    let text =
+        Text { trace_at: u32::MAX, level: Level::Warn, more: true, text: &text, module: Some(u8::MAX) };
     encode_text(&text, &mut buffer).unwrap();
     assert!(text_payload(&text, &mut [0; MAX_PAYLOAD]).unwrap().len() <= MAX_TAGGED_STREAM);
 }

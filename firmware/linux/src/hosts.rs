@@ -5,7 +5,7 @@ use std::io::{self, Read as _, Write as _};
 use std::os::fd::{AsFd, BorrowedFd};
 
 use xmap_device::{Service, Wire};
-use xmap_link::{Channel, Role};
+use xmap_link::{Role, decode_text};
 
 use crate::device::LinuxDevice;
 use crate::places::{Progress, Seat};
@@ -198,7 +198,7 @@ impl Host {
             return true;
         }
         let mut wire = HostWire::new(&self.stream, &mut self.received, &mut self.sending);
-        self.service.send_bytes(&mut wire, Channel::Text, text);
+        decode_text(text).into_iter().for_each(|text| self.service.send_text(&mut wire, text));
         false
     }
 

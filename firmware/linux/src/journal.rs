@@ -198,5 +198,6 @@ pub fn message(payload: &[u8]) {
         TextLevel::Info => Level::Info,
         TextLevel::Warn => Level::Warning,
     };
-    log(Cause::Module, level, format_args!("a module says: {}", text.text));
+    let module = text.module.map_or_else(|| "a module".to_string(), |number| format!("module {number}"));
+    log(Cause::Module, level, format_args!("{module} says: {}", text.text));
 }

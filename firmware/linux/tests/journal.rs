@@ -114,7 +114,7 @@ fn the_log_says_in_words_what_happened() {
     device.start();
     let mut host = device.host();
     host.call("say", &[]);
-    device.says("info: a module says: hello");
+    device.says("info: module 0 says: hello");
     // A trial that traps.
     let manifest = "module = { name = \"hall\", board = \"rpi4b\", wasm = \"hall.wasm\", version = 2 }\n\
         [pins]\n17 = { name = \"held\", mode = \"out\", safe = \"hold\" }\n\

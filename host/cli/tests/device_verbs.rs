@@ -167,6 +167,31 @@ fn a_monitor_says_with_whom_it_speaks_and_lends_its_port() {
     assert_eq!((time.len(), rest), (12, "0 lamp  INFO  lamp: mounted\n"));
     assert!(line().ends_with("  0 lamp  WARN  counters cleared\n"));
 
+    // Of several modules each message says whose it is.
+    let porch = folder.path().join("porch.toml");
+    std::fs::write(
+        &porch,
+        "[module]\nname = \"porch\"\nnamespace = \"porch\"\nboard = \"rpi4b\"\nwasm = \"porch.wat\"\n",
+    )
+    .unwrap();
+    let module = r#"(module (import "log" "message" (func (param i32 i32 i32)))
+        (memory (export "memory") 1) (data (i32.const 0) "open")
+        (func (export "on_mount") (result i32)
+          (call 0 (i32.const 1) (i32.const 0) (i32.const 4)) (i32.const 0)))"#;
+    std::fs::write(folder.path().join("porch.wat"), module).unwrap();
+    let swap = ["swap", porch.to_str().unwrap(), "--module", "1"];
+    let swapped = verb(&swap).wait_with_output().unwrap();
+    assert!(swapped.status.success(), "{}", text(&swapped.stderr));
+    let of_porch = line();
+    // A new image has no name before it is there.
+    assert!(
+        of_porch.ends_with("  1 ?  INFO  open\n") || of_porch.ends_with("  1 porch  INFO  open\n"),
+        "{of_porch}"
+    );
+    let called = verb(&["call", "lamp.forget"]).wait_with_output().unwrap();
+    assert!(called.status.success(), "{}", text(&called.stderr));
+    assert!(line().ends_with("  0 lamp  WARN  counters cleared\n"));
+
     // Another monitor reads along; when it is gone, the first one has the port again.
     let second = verb(&["monitor", "--seconds", "1", "--json"]).wait_with_output().unwrap();
     let first: serde_json::Value = serde_json::from_slice(&second.stdout).unwrap();

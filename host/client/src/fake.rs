@@ -231,7 +231,7 @@ fn serve(mut stream: impl Read + Write, mut device: Device, faults: &Faults) -> 
             noise(this, &mut out);
         }
         for text in device.panel.texts.drain(..) {
-            for piece in pieces(text.0, Level::Info, &text.1) {
+            for piece in pieces(text.0, Level::Info, Some(0), &text.1) {
                 out.extend_from_slice(&rules.text(&piece));
             }
         }
@@ -290,7 +290,7 @@ impl Forger {
             out.extend_from_slice(encode_bytes(Channel::TaggedResponse, &changed, &mut buffer).unwrap());
         }
         self.seen.push(answer.to_vec());
-        let unasked = Text { trace_at: 0, level: Level::Warn, more: false, text: "forged" };
+        let unasked = Text { trace_at: 0, level: Level::Warn, more: false, text: "forged", module: None };
         out.extend_from_slice(encode_text(&unasked, &mut buffer).unwrap());
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use xmap_link::{Channel, Level, decode_text};
+use xmap_link::{Channel, Level, Text, decode_text};
 
 /// What came unasked is kept up to this many; then the oldest goes. A device that talks faster than
 /// anybody listens must not fill the host's memory.
@@ -19,6 +19,8 @@ pub struct Message {
     pub level: Level,
     /// Its text.
     pub text: String,
+    /// The number of the module; `None` where the device does not say it.
+    pub module: Option<u8>,
 }
 
 /// Something that came unasked.
@@ -55,12 +57,14 @@ impl Inbox {
     pub(super) fn text(&mut self, payload: &[u8]) {
         let Some(piece) = decode_text(payload) else { return };
         // A piece of another message says that the last piece of the one before was lost.
-        let goes_on = |m: &Message| m.trace_at == piece.trace_at && m.level == piece.level;
+        let goes_on =
+            |m: &Message| (m.trace_at, m.level, m.module) == (piece.trace_at, piece.level, piece.module);
         let mut message = match self.partial.take() {
             Some(message) if goes_on(&message) => message,
             cut => {
                 cut.into_iter().for_each(|cut| self.keep(Incoming::Message(cut)));
-                Message { trace_at: piece.trace_at, level: piece.level, text: String::new() }
+                let Text { trace_at, level, module, .. } = piece;
+                Message { trace_at, level, text: String::new(), module }
             }
         };
         if message.text.len() + piece.text.len() <= MAX_MESSAGE {
@@ -94,7 +98,7 @@ impl Inbox {
 mod tests {
     use super::*;
     use xmap_link::limits::{MAX_FRAME, MAX_TEXT};
-    use xmap_link::{FrameReader, Text, encode_text, pieces};
+    use xmap_link::{FrameReader, encode_text, pieces};
 
     fn feed(inbox: &mut Inbox, piece: &Text<'_>) {
         let mut buffer = [0; MAX_FRAME];
@@ -118,8 +122,8 @@ mod tests {
     fn pieces_become_one_message() {
         let mut inbox = Inbox::default();
         let long = "größer ".repeat(MAX_TEXT);
-        pieces(3, Level::Info, &long).for_each(|piece| feed(&mut inbox, &piece));
-        pieces(3, Level::Info, "").for_each(|piece| feed(&mut inbox, &piece));
+        pieces(3, Level::Info, Some(1), &long).for_each(|piece| feed(&mut inbox, &piece));
+        pieces(3, Level::Info, Some(1), "").for_each(|piece| feed(&mut inbox, &piece));
         assert_eq!(texts(&mut inbox), [long, String::new()]);
         assert!(inbox.is_empty());
     }
@@ -127,9 +131,11 @@ mod tests {
     #[test]
     fn a_lost_last_piece_glues_nothing_together() {
         let mut inbox = Inbox::default();
-        feed(&mut inbox, &Text { trace_at: 1, level: Level::Info, more: true, text: "first" });
-        feed(&mut inbox, &Text { trace_at: 2, level: Level::Info, more: false, text: "second" });
-        assert_eq!(texts(&mut inbox), ["first", "second"]);
+        let first = Text { trace_at: 1, level: Level::Info, more: true, text: "first", module: None };
+        feed(&mut inbox, &first);
+        feed(&mut inbox, &Text { trace_at: 2, text: "second", ..first });
+        feed(&mut inbox, &Text { trace_at: 2, more: false, text: "third", module: Some(2), ..first });
+        assert_eq!(texts(&mut inbox), ["first", "second", "third"]);
     }
 
     #[test]
@@ -138,7 +144,7 @@ mod tests {
         let text = "x".repeat(MAX_TEXT);
         for number in 0..=2 * MAX_MESSAGE / MAX_TEXT {
             let more = number < 2 * MAX_MESSAGE / MAX_TEXT;
-            feed(&mut inbox, &Text { trace_at: 0, level: Level::Warn, more, text: &text });
+            feed(&mut inbox, &Text { trace_at: 0, level: Level::Warn, more, text: &text, module: None });
         }
         assert_eq!(texts(&mut inbox)[0].len(), MAX_MESSAGE);
         (0..MAX_KEPT + 5).for_each(|_| inbox.defmt(b""));

@@ -155,7 +155,8 @@ mod tests {
             (10, entry(Access::Write, 0x2c, 1)),
             (11, entry(Access::Read, 0x1c, 0)),
         ];
-        let message = |trace_at, text: &str| Message { trace_at, level: Level::Warn, text: text.into() };
+        let message =
+            |trace_at, text: &str| Message { trace_at, level: Level::Warn, text: text.into(), module: None };
         let messages = [message(8, "a"), message(8, "b"), message(9, "c"), message(11, "d")];
         let lines = merge(&RPI4B, &entries, messages.into_iter());
         assert_eq!(

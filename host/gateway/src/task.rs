@@ -308,7 +308,9 @@ impl Task {
     fn messages(&self, client: &mut Client) {
         for incoming in client.take_incoming() {
             if let Incoming::Message(message) = incoming {
-                let message = json!({ "level": message.level.name(), "text": message.text });
+                let message = json!({
+                    "level": message.level.name(), "module": message.module, "text": message.text,
+                });
                 keep(&mut self.shared.state().log, message.clone());
                 self.hub.tell(&self.name, "log", message);
             }

@@ -221,7 +221,9 @@ impl Source for Remote {
             }
             for incoming in self.client.listen(Duration::from_millis(50))? {
                 if let Incoming::Message(message) = incoming {
-                    log.push(format!("log {:?} {}", message.level, message.text.escape_debug()));
+                    let module = message.module.and_then(|number| modules.get(usize::from(number)));
+                    let of = module.map_or(String::new(), |module| format!("{}: ", module.name));
+                    log.push(format!("log {:?} {of}{}", message.level, message.text.escape_debug()));
                 }
             }
             let mut lines = self.lines.clone();

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value as Json, json};
 use xmap::text::json::board_name;
 use xmap::text::uptime;
-use xmap_client::{Client, ErrorCode, Incoming};
+use xmap_client::{Client, ErrorCode, Incoming, Message};
 use xmap_link::features;
 
 use super::firmware_log::Log;
@@ -121,12 +121,15 @@ impl Speaker {
         self.uptime_us + u64::try_from(self.heard.elapsed().as_micros()).unwrap_or(u64::MAX)
     }
 
-    /// The module that messages come from: a frame does not name it, so that it is known where there is one.
-    fn module(&self) -> Option<(u8, &str)> {
-        match &self.modules[..] {
-            [(module, name, _)] => Some((*module, name)),
-            _ => None,
-        }
+    /// The number of the module that a message is of, and its name where the image was there when the device
+    /// was asked. An older device does not say the number: it is known where there is one module.
+    fn module(&self, message: &Message) -> Option<(u8, Option<&str>)> {
+        let number = match (message.module, &self.modules[..]) {
+            (None, [(module, ..)]) => *module,
+            (number, _) => number?,
+        };
+        let named = self.modules.iter().find(|(module, ..)| *module == number);
+        Some((number, named.map(|(_, name, _)| name.as_str())))
     }
 
     fn print(&self, args: &Args, client: &Client, out: &mut dyn Write) -> Done {
@@ -168,12 +171,15 @@ impl Shown<'_> {
             (Incoming::Message(message), _) => {
                 let (level, text) = (message.level.name(), &message.text);
                 let time_us = self.device.now_us();
-                let module = self.device.module();
+                let module = self.device.module(&message);
                 let json = json!({
                     "from": "panel", "time_us": time_us, "module": module.map(|(module, _)| module),
-                    "name": module.map(|(_, name)| name), "level": level, "text": text,
+                    "name": module.and_then(|(_, name)| name), "level": level, "text": text,
                 });
-                let of = module.map_or_else(|| "panel".to_string(), |(n, name)| format!("{n} {name}"));
+                let of = module.map_or_else(
+                    || "panel".to_string(),
+                    |(number, name)| format!("{number} {}", name.unwrap_or("?")),
+                );
                 let line = format!("{}  {of}  {level:<5} {}", uptime(time_us), one_line(text));
                 device.print(out, &json, &line)?;
             }
