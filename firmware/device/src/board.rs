@@ -32,7 +32,7 @@ tiny_mapper::layered! {
             fn take_edge() -> Option<Edge>;
             /// The lines of a new image are set up: what comes now is the module's own.
             fn lines_ready() = |_| ();
-            /// Takes what is logged from now on for the messages of the module with this number, and lets them
+            /// Takes what is logged from now on for messages of the module with this number, and lets them
             /// take this many bytes in all: what is beyond is dropped and counted.
             fn allow_text(module: u8, bytes: u32) = |_| ();
             /// Sets the wall clock, in microseconds since 1970. Returns whether the board has one that can be

@@ -1,6 +1,7 @@
 #![forbid(unsafe_code)]
 //! `xmap view`: a running panel in the terminal, on the simulated board or on a device.
 
+mod picture;
 mod screen;
 mod source;
 
@@ -15,7 +16,7 @@ use xmap_client::{Client, Options, PortName};
 use xmap_keys::roles::read_role_key;
 
 use screen::Screen;
-use source::{Remote, Simulated, Source};
+use source::{Pace, Remote, Simulated, Source};
 
 /// How long a key is waited for before the panel is looked at again.
 const TURN: Duration = Duration::from_millis(100);
@@ -32,6 +33,7 @@ the level of an input, 1 to 9 press inputs, q ends it.
 
 Examples:
   xmap view panel.toml
+  xmap view panel.toml --svg view.svg --keys \"1 tab down enter enter\"
   xmap view panel.toml --port /dev/ttyUSB0
   xmap view --port unix:/run/xmapd/link.sock")]
 struct Args {
@@ -47,10 +49,20 @@ struct Args {
     /// The role key that the device asks for [default: the file in the environment's XMAP_KEY]
     #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
+    /// Draw the screen of the simulated panel into a file instead, and end
+    #[arg(long, value_name = "FILE", conflicts_with = "port")]
+    svg: Option<PathBuf>,
+    /// Keys that are typed before the screen is drawn, a tenth of a second apart: tab, enter, up, down,
+    /// space, or letters
+    #[arg(long, value_name = "KEYS", requires = "svg", default_value = "")]
+    keys: String,
 }
 
 fn main() -> ExitCode {
     let args = Args::parse();
+    if let Some(file) = &args.svg {
+        return end(draw(&args, file));
+    }
     if !io::stdout().is_terminal() {
         _ = writeln!(
             io::stderr(),
@@ -58,7 +70,11 @@ fn main() -> ExitCode {
         );
         return ExitCode::from(2);
     }
-    match source(&args).and_then(|mut source| show(&mut *source).map_err(|error| error.to_string())) {
+    end(source(&args).and_then(|mut source| show(&mut *source).map_err(|error| error.to_string())))
+}
+
+fn end(done: Result<(), String>) -> ExitCode {
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             _ = writeln!(io::stderr(), "{error}");
@@ -67,11 +83,17 @@ fn main() -> ExitCode {
     }
 }
 
+fn draw(args: &Args, file: &Path) -> Result<(), String> {
+    let panel = args.panel.as_deref().unwrap_or(Path::new("panel.toml"));
+    let svg = picture::svg(&picture::keys(&args.keys), &mut Simulated::new(panel, Pace::Steps(TURN))?)?;
+    std::fs::write(file, svg).map_err(|error| format!("error: {}: {error}", file.display()))
+}
+
 fn source(args: &Args) -> Result<Box<dyn Source>, String> {
     let panel = args.panel.as_deref();
     match &args.port {
         Some(port) => Ok(Box::new(Remote::new(connect(args, port)?, panel)?)),
-        None => Ok(Box::new(Simulated::new(panel.unwrap_or(Path::new("panel.toml")))?)),
+        None => Ok(Box::new(Simulated::new(panel.unwrap_or(Path::new("panel.toml")), Pace::ours())?)),
     }
 }
 

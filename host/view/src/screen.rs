@@ -184,7 +184,7 @@ mod tests {
     use xmap_rig::IDENTITY;
 
     use super::*;
-    use crate::source::{Remote, Simulated};
+    use crate::source::{Pace, Remote, Simulated};
 
     fn hall() -> (tempfile::TempDir, PathBuf) {
         let folder = tempfile::tempdir().unwrap();
@@ -205,7 +205,7 @@ mod tests {
     #[test]
     fn keys_press_inputs_and_call_exports_of_a_simulated_panel() {
         let (_folder, manifest) = hall();
-        let mut source = Simulated::new(&manifest).unwrap();
+        let mut source = Simulated::new(&manifest, Pace::ours()).unwrap();
         let mut screen = Screen::default();
         screen.look(&mut source);
         let shown = drawn(&screen, 100, 24);
@@ -238,7 +238,7 @@ mod tests {
     #[test]
     fn any_size_and_a_terminal_without_boxes_will_do() {
         let (_folder, manifest) = hall();
-        let mut source = Simulated::new(&manifest).unwrap();
+        let mut source = Simulated::new(&manifest, Pace::ours()).unwrap();
         let mut screen = Screen::new(true);
         screen.look(&mut source);
         for (width, height) in [(1, 1), (40, 10), (200, 60)] {

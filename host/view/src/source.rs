@@ -58,11 +58,12 @@ pub(crate) trait Source {
 fn metrics(modules: &[ModuleStatus]) -> Vec<String> {
     let one = |of: &ModuleStatus| {
         let ModuleStatus { module, name, life, calls, traps, events, missed, late_us, .. } = of;
-        format!(
-            "{module} {name}: {life:?}, {calls} calls, {traps} traps, {events} events, {missed} missed, latest {late_us} us"
-        )
+        [
+            format!("{module} {name}: {life:?}, {calls} calls, {traps} traps"),
+            format!("  {events} events, {missed} missed, latest {late_us} us"),
+        ]
     };
-    modules.iter().map(one).collect()
+    modules.iter().flat_map(one).collect()
 }
 
 /// The lines that an image declares, with the manifest's names.
@@ -77,20 +78,36 @@ fn declared(image: &Image<'_>) -> Vec<LineShown> {
     image.pins().iter().map(one).collect()
 }
 
-/// A panel on the simulated board. Its time passes as ours does.
+/// How the time of a simulated panel passes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Pace {
+    /// As ours does since then.
+    Ours(Instant),
+    /// By so much with each look.
+    Steps(Duration),
+}
+
+impl Pace {
+    /// Time that passes as ours does, from now on.
+    pub(crate) fn ours() -> Self {
+        Self::Ours(Instant::now())
+    }
+}
+
+/// A panel on the simulated board.
 pub(crate) struct Simulated {
     sim: Sim,
     map: Option<SourceMap>,
     lines: Vec<LineShown>,
     exports: Vec<ExportShown>,
-    began: Instant,
+    pace: Pace,
     /// Time that keys have let pass by themselves.
     ahead_us: u64,
 }
 
 impl Simulated {
     /// Builds a panel where it has to be, and mounts it.
-    pub(crate) fn new(path: &Path) -> Result<Self, String> {
+    pub(crate) fn new(path: &Path, pace: Pace) -> Result<Self, String> {
         let (image, map) = xmap_project::panel(path, &mut |_| {}).map_err(|errors| errors.to_string())?;
         let view = image.image();
         let lines = declared(&view);
@@ -102,14 +119,19 @@ impl Simulated {
         };
         let exports = ids.filter_map(one).collect();
         let sim = Sim::from_image(image.clone()).map_err(|error| error.to_string())?;
-        Ok(Self { sim, map, lines, exports, began: Instant::now(), ahead_us: 0 })
+        Ok(Self { sim, map, lines, exports, pace, ahead_us: 0 })
     }
 }
 
 impl Source for Simulated {
     fn look(&mut self, events: &mut Vec<String>, log: &mut Vec<String>) -> Result<Shot, String> {
-        let now_us = self.began.elapsed().as_micros() as u64 + self.ahead_us;
-        let us = now_us.saturating_sub(self.sim.time_us());
+        let us = match self.pace {
+            Pace::Ours(began) => {
+                let now_us = began.elapsed().as_micros() as u64 + self.ahead_us;
+                now_us.saturating_sub(self.sim.time_us())
+            }
+            Pace::Steps(step) => step.as_micros() as u64,
+        };
         self.sim.pass(us).map_err(|standstill| standstill.to_string())?;
         self.sim.show_new(&mut |shown| {
             if matches!(shown, Shown::Log(..)) {
