@@ -53,7 +53,9 @@ pub use board::{Board, BoardLayer, Edge};
 pub use device::{Device, NotCalled};
 pub use fault::FORGIVEN_US;
 pub use firmwares::Firmwares;
-pub use flight::{Arguments, FORMAT, FlightRecorder, MAX_ARGUMENTS, Next, Operation, Reader, Torn, mix};
+pub use flight::{
+    Arguments, FORMAT, FlightRecorder, GROWING, MAX_ARGUMENTS, Next, Operation, Reader, Torn, mix,
+};
 pub use handles::{Handle, HostId, MAX_HANDLES, MAX_HOSTS};
 pub use history::HISTORY;
 pub use keeping::{Kept, Stored};

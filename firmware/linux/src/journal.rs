@@ -60,8 +60,10 @@ impl Journal {
         }
     }
 
-    /// Tells what has happened since this was last called.
-    pub fn tell(&mut self, device: &mut LinuxDevice) {
+    /// Tells what has happened since this was last called. Returns whether any of it is one that somebody
+    /// should look into, such as a trap.
+    pub fn tell(&mut self, device: &mut LinuxDevice) -> bool {
+        let mut grave = false;
         self.look(device);
         let mut refused = device.take_refused();
         loop {
@@ -76,10 +78,12 @@ impl Journal {
                     _ => None,
                 };
                 let (cause, level) = kind(what);
+                grave |= matches!(level, Level::Warning | Level::Error);
                 let name = self.module(*module, device);
                 log(cause, level, format_args!("module {module}{name}: {}", self.words(what, failure)));
             }
         }
+        grave
     }
 
     /// ` hall`, where the module has a name.

@@ -17,6 +17,7 @@ pub mod device;
 pub mod edges;
 pub mod error;
 mod files;
+pub mod flight;
 pub mod guard;
 pub mod hosts;
 pub mod i2c;

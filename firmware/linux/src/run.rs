@@ -18,10 +18,11 @@ use crate::config::{Config, RegistersAt};
 use crate::desk::Desk;
 use crate::device::{LinuxDevice, board, open};
 use crate::error::Result;
+use crate::flight::FlightFile;
 use crate::guard::{Watch, Watchdog};
 use crate::hosts::Host;
 use crate::journal::{self, Journal};
-use crate::keep::{DiskMemory, Fate, Keeper, Kept, Starts};
+use crate::keep::{DiskMemory, Fate, Keeper, Kept, Opened, Starts};
 use crate::mount::{DefaultPanel, Mounting, Unusable};
 use crate::notify::{self, Manager};
 use crate::owner::{Door, owner};
@@ -59,6 +60,8 @@ struct Daemon {
     /// Frames of hosts that are gone: good ones, bad ones.
     frames: [u32; 2],
     keeper: Option<Keeper>,
+    /// Where the flight recorder's notes go.
+    flight: Option<FlightFile>,
     timer: Timer,
     manager: Manager,
     guard: Watchdog,
@@ -88,6 +91,9 @@ pub fn run(config: &Config, signals: &Signals) -> Result<Ended> {
     // Also where a mistake of this program ended it: images are still as they were admitted, and say what is
     // safe.
     daemon.device.make_all_safe();
+    if let Some(flight) = daemon.flight.take() {
+        flight.finish(daemon.device.board_mut().port_mut().recording());
+    }
     match served {
         Ok(ended) => {
             daemon.finish();
@@ -141,16 +147,18 @@ impl Daemon {
         }
         let default = read_default(config)?;
         // Locks and sockets first: a second service on this machine ends here, before it has touched a line.
-        let (keeper, kept, starts) = match &config.state {
+        let (keeper, kept, starts, recordings) = match &config.state {
             Some(folder) => {
-                let (keeper, kept, starts) = Keeper::open(folder, config.keep_every_s)?;
-                (Some(keeper), kept, Some(starts))
+                let Opened { keeper, kept, starts, recordings } = Keeper::open(folder, config.keep_every_s)?;
+                (Some(keeper), kept, Some(starts), Some(recordings))
             }
             None => {
                 log::warn("no folder of slots: a restart brings the default panel");
-                (None, Kept::default(), None)
+                (None, Kept::default(), None, None)
             }
         };
+        let recordings = recordings.filter(|_| config.record_bytes > 0);
+        let flight = recordings.map(|folder| FlightFile::begin(folder, config.keep_every_s)).transpose()?;
         let mut listeners = Vec::new();
         if let Some(path) = &config.socket {
             listeners.push(Listener::unix(path, config.socket_mode)?);
@@ -188,6 +196,7 @@ impl Daemon {
             scrapes,
             frames: [0; 2],
             keeper,
+            flight,
             timer,
             manager: Manager::from_environment(),
             guard,
@@ -242,8 +251,8 @@ impl Daemon {
         busy |= self.serve_all();
         self.tell_all();
         self.keep_safe();
-        self.journal.tell(&mut self.device);
-        let keep_us = self.settle();
+        let grave = self.journal.tell(&mut self.device);
+        let keep_us = self.settle().min(self.record(grave));
         self.hosts.iter_mut().for_each(Host::send);
         if self.hosts.iter().any(Host::wants_reset) {
             return true;
@@ -414,6 +423,13 @@ impl Daemon {
         }
         keeper.tell(&mut *self.device, now_us);
         next_us
+    }
+
+    /// Gives the disk what the flight recorder noted. When it has to be looked after again.
+    fn record(&mut self, grave: bool) -> u64 {
+        let now_us = self.clock.now_us();
+        let Some(flight) = &mut self.flight else { return u64::MAX };
+        flight.look(self.device.board_mut().port_mut().recording(), now_us, grave)
     }
 
     /// Sends what modules logged while no request was answered to everybody. What there is nobody to hear,

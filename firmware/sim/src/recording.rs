@@ -7,17 +7,21 @@
 //! the bytes that were noted
 //! CRC-32 over all of it
 //! ```
+//!
+//! A file that a device writes while it goes on ([`xmap_device::GROWING`]) has no stores, all bits of the
+//! third number set, and no checksum: it ends where the device ended, in the middle of an operation after a
+//! loss of power.
 
 use std::fmt;
 
 use crc::{CRC_32_ISO_HDLC, Crc};
 use xmap_boards::BoardId;
-use xmap_device::Reader;
+use xmap_device::{GROWING, Reader};
 use xmap_link::{Access, TraceEntry};
 
 const MAGIC: [u8; 4] = *b"XREC";
 const VERSION: u8 = 1;
-const HEAD: usize = 4 + 1 + 4 * 4;
+const HEAD: usize = GROWING.len();
 const STORE: usize = 16;
 static CRC: Crc<u32> = Crc::<u32>::new(&CRC_32_ISO_HDLC);
 
@@ -30,6 +34,8 @@ pub struct Recording {
     pub noted: Vec<u8>,
     /// The recorder has ended: its memory was full, or another policy holds.
     pub ended: bool,
+    /// The device wrote it as it went, so that it ends where that did, and the last operation may be cut.
+    pub growing: bool,
     /// The number of the first store that is known; stores are numbered from 0 at the start.
     pub first_store: u32,
     /// The stores to set and clear registers that are known.
@@ -73,7 +79,7 @@ impl Recording {
     pub fn new(noted: Vec<u8>, ended: bool) -> Result<Self, RecordingError> {
         let (_, board) = Reader::new(&noted).map_err(|_| RecordingError::Damaged)?;
         let board = BoardId::from_u16(board).ok_or(RecordingError::Board(board))?;
-        Ok(Self { board, noted, ended, first_store: 0, stores: Vec::new() })
+        Ok(Self { board, noted, ended, growing: false, first_store: 0, stores: Vec::new() })
     }
 
     /// Writes the file.
@@ -103,6 +109,9 @@ impl Recording {
             None => return Err(damaged),
             Some(&VERSION) => {}
             Some(other) => return Err(RecordingError::Version(*other)),
+        }
+        if let Some(noted) = bytes.strip_prefix(&GROWING) {
+            return Ok(Self { growing: true, ..Self::new(noted.to_vec(), false)? });
         }
         let (covered, sum) = bytes.split_last_chunk::<4>().ok_or(damaged)?;
         if CRC.checksum(covered) != u32::from_le_bytes(*sum) {
@@ -149,6 +158,10 @@ mod tests {
             changed[at] ^= 0x10;
             assert!(Recording::from_bytes(&changed).is_err(), "changed at {at}");
         }
+        // One that grew: whatever is there.
+        let grown = Recording::from_bytes(&[&GROWING[..], &[1, BoardId::Rpi4b as u8, 1]].concat()).unwrap();
+        assert_eq!((grown.growing, &grown.noted[..]), (true, &[1, BoardId::Rpi4b as u8, 1][..]));
+        assert_eq!(Recording::from_bytes(&GROWING), Err(RecordingError::Damaged));
         assert_eq!(Recording::from_bytes(b"\0asm"), Err(RecordingError::NoRecording));
     }
 }

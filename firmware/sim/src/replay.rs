@@ -319,6 +319,7 @@ pub struct Played {
 pub struct Replay<'r> {
     device: Device<Heap, Playback<'r>>,
     images: &'r [OwnedImage],
+    recording: &'r Recording,
     played: Played,
     /// The rounds of checks.
     rounds: u32,
@@ -349,7 +350,7 @@ impl<'r> Replay<'r> {
         let mut device = Device::new(board, core::array::from_fn(|_| [no_room(), no_room()]));
         device.set_limits(Limits::none());
         device.set_machine_code(true);
-        Ok(Self { device, images, played: Played::default(), rounds: 0, called: None })
+        Ok(Self { device, images, recording, played: Played::default(), rounds: 0, called: None })
     }
 
     /// Does what the device did next. Returns whether there was anything.
@@ -357,6 +358,22 @@ impl<'r> Replay<'r> {
     /// # Errors
     /// [`Difference`].
     pub fn step(&mut self) -> Result<bool, Difference> {
+        match self.go_on() {
+            // The power went while the device wrote it.
+            Err(Difference::Torn) if self.is_over() => Ok(false),
+            went => went,
+        }
+    }
+
+    /// Returns whether the recording has nothing more, as the device that wrote it had no more time.
+    fn is_over(&self) -> bool {
+        let reader = &self.device.board().reader;
+        // A file system that lost power may leave zeros, which are no operation.
+        let rest = self.recording.noted.get(reader.at()..).unwrap_or_default();
+        self.recording.growing && (reader.is_short() || rest.iter().all(|byte| *byte == 0))
+    }
+
+    fn go_on(&mut self) -> Result<bool, Difference> {
         let mut scratch = Arguments::new();
         let next = self.device.board_mut().reader.next(&mut scratch).map_err(|Torn| Difference::Torn)?;
         match next {

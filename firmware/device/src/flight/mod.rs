@@ -23,6 +23,10 @@ use self::tape::Tape;
 pub use self::tape::{Next, Reader, Torn, mix};
 use crate::{Board, BoardLayer, Edge, Record, RecordLayer};
 
+/// The head of a file that a recording is written to while it grows: "XREC", version 1, no stores, and as
+/// many bytes as follow (docs/trace.md).
+pub const GROWING: [u8; 21] = *b"XREC\x01\0\0\0\0\0\0\0\0\xff\xff\xff\xff\0\0\0\0";
+
 /// A board whose answers are noted while the device works.
 ///
 /// It notes from the first operation on, until the memory is full or an owner's new policy changes what may

@@ -316,6 +316,8 @@ pub struct Reader<'a> {
     bytes: &'a [u8],
     at: usize,
     edges: bool,
+    /// More was asked for than there is.
+    short: bool,
     last_us: u64,
     ahead_us: i64,
     levels: [u32; BANKS],
@@ -341,7 +343,8 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// [`Torn`] where it is none, or of another version.
     pub fn new(bytes: &'a [u8]) -> Result<(Self, u16), Torn> {
-        let mut reader = Self { bytes, at: 0, edges: false, last_us: 0, ahead_us: 0, levels: [0; BANKS] };
+        let mut reader =
+            Self { bytes, at: 0, edges: false, short: false, last_us: 0, ahead_us: 0, levels: [0; BANKS] };
         if reader.byte()? != FORMAT {
             return Err(Torn);
         }
@@ -352,6 +355,11 @@ impl<'a> Reader<'a> {
     /// The place of the next byte.
     pub const fn at(&self) -> usize {
         self.at
+    }
+
+    /// Returns whether it ended within something: it was cut.
+    pub const fn is_short(&self) -> bool {
+        self.short
     }
 
     /// Returns what stands next; `None` at the end. Arguments of a call stand in `scratch`.
@@ -373,9 +381,15 @@ impl<'a> Reader<'a> {
     }
 
     pub(super) fn byte(&mut self) -> Result<u8, Torn> {
-        let byte = *self.bytes.get(self.at).ok_or(Torn)?;
+        let byte = *self.bytes.get(self.at).ok_or_else(|| self.cut())?;
         self.at += 1;
         Ok(byte)
+    }
+
+    #[cold]
+    const fn cut(&mut self) -> Torn {
+        self.short = true;
+        Torn
     }
 
     /// Reads a number.
@@ -421,7 +435,7 @@ impl<'a> Reader<'a> {
     /// [`Torn`].
     pub fn take(&mut self, count: usize) -> Result<&'a [u8], Torn> {
         let end = self.at.checked_add(count).ok_or(Torn)?;
-        let bytes = self.bytes.get(self.at..end).ok_or(Torn)?;
+        let bytes = self.bytes.get(self.at..end).ok_or_else(|| self.cut())?;
         self.at = end;
         Ok(bytes)
     }

@@ -98,7 +98,34 @@ impl Folder {
     }
 }
 
+/// Writes all of it.
+///
+/// # Errors
+/// Those of the system.
+pub fn write_all(file: &mut File, mut left: &[u8]) -> io::Result<()> {
+    while !left.is_empty() {
+        match patiently(|| file.write(left))? {
+            0 => return Err(io::ErrorKind::WriteZero.into()),
+            count => left = left.get(count..).unwrap_or_default(),
+        }
+    }
+    Ok(())
+}
+
 impl Folder {
+    /// Makes a new file, whatever stands there: nobody else has it open, its mode is right from the first
+    /// moment, and no link leads elsewhere.
+    ///
+    /// # Errors
+    /// Those of the system.
+    pub fn make(&mut self, name: &str) -> io::Result<File> {
+        self.remove(name)?;
+        let flags = OFlags::NOFOLLOW.bits() as i32;
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true).mode(0o640).custom_flags(flags);
+        options.open(self.path.join(name))
+    }
+
     /// Another handle of the same folder, under the same lock.
     ///
     /// # Errors
@@ -131,23 +158,9 @@ impl Disk for Folder {
     }
 
     fn write(&mut self, name: &str, parts: &[&[u8]]) -> io::Result<()> {
-        let path = self.path.join(name);
-        // A new file, whatever stands there: nobody else has it open, its mode is right from the first
-        // moment, and no link leads elsewhere.
         self.written = None;
-        self.remove(name)?;
-        let flags = OFlags::NOFOLLOW.bits() as i32;
-        let mut file =
-            OpenOptions::new().write(true).create_new(true).mode(0o640).custom_flags(flags).open(path)?;
-        for part in parts {
-            let mut left = *part;
-            while !left.is_empty() {
-                match patiently(|| file.write(left))? {
-                    0 => return Err(io::ErrorKind::WriteZero.into()),
-                    count => left = left.get(count..).unwrap_or_default(),
-                }
-            }
-        }
+        let mut file = self.make(name)?;
+        parts.iter().try_for_each(|part| write_all(&mut file, part))?;
         self.written = Some((name.to_owned(), file));
         Ok(())
     }

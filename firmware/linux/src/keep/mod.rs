@@ -89,21 +89,36 @@ pub struct Keeper {
     news: Vec<(Place, Option<KeepFault>)>,
 }
 
+/// A folder of slots, and what it had.
+#[derive(Debug)]
+pub struct Opened {
+    /// What keeps up what is in it.
+    pub keeper: Keeper,
+    /// The images and states.
+    pub kept: Kept,
+    /// The starts of images.
+    pub starts: Starts,
+    /// The folder, for recordings.
+    pub recordings: Folder,
+}
+
 impl Keeper {
     /// Opens the folder and reads what it has. `keep_every_s` is how often changed state is written at most
     /// where an image does not say it; 0 is at the end only, whatever images say.
     ///
     /// # Errors
     /// Those of [`Folder::open`].
-    pub fn open(path: &Path, keep_every_s: u32) -> Result<(Self, Kept, Starts)> {
+    pub fn open(path: &Path, keep_every_s: u32) -> Result<Opened> {
         let folder = Folder::open(path)?;
         let starts = Starts::open(folder.share()?);
+        let recordings = folder.share()?;
         let tell = |found: &Found| {
             for bad in &found.bad {
                 log::error(format_args!("{}/{bad}: left out", path.display()));
             }
         };
-        Self::with(folder, keep_every_s, tell).map(|(keeper, kept)| (keeper, kept, starts))
+        let (keeper, kept) = Self::with(folder, keep_every_s, tell)?;
+        Ok(Opened { keeper, kept, starts, recordings })
     }
 
     fn with(

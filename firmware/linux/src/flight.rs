@@ -1,0 +1,161 @@
+//! The recording on the disk: a service that ends, however it ends, leaves what it was told, to be played.
+//!
+//! A thread of its own appends to the file, so that the panel's events do not wait for the disk. Nothing is
+//! synced: what a loss of power takes is the last half minute, as the system has it.
+
+use std::io;
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::thread::{self, JoinHandle};
+
+use xmap_device::GROWING;
+
+use crate::error::{Error, Result};
+use crate::keep::disk::{Disk as _, Folder, write_all};
+use crate::log;
+
+/// The file of this start, and that of the start before it.
+const NOW: &str = "recording.xrec";
+const BEFORE: &str = "recording.before.xrec";
+
+/// The least time between two writes, however much happens.
+const PAUSE_US: u64 = 1_000_000;
+
+/// The file that a recording grows in.
+#[derive(Debug)]
+pub struct FlightFile {
+    /// `None` once the disk has refused.
+    parts: Option<SyncSender<Vec<u8>>>,
+    thread: Option<JoinHandle<()>>,
+    every_us: u64,
+    /// Bytes that the thread was given.
+    given: usize,
+    given_us: Option<u64>,
+    /// Something has happened that must not be lost.
+    hurry: bool,
+}
+
+impl FlightFile {
+    /// Begins a file in the folder; that of the last start gets another name. It is written every so many
+    /// seconds, with 0 only when something has happened and at the end.
+    ///
+    /// # Errors
+    /// [`crate::error::Code::System`] where there is no thread to be had. What the disk refuses is in the
+    /// journal.
+    pub fn begin(folder: Folder, every_s: u32) -> Result<Self> {
+        let (parts, taken) = sync_channel(1);
+        let work = move || {
+            if let Err(error) = grow(folder, &taken) {
+                log::warn(format_args!("the recording is not written any more: {error}"));
+            }
+        };
+        let thread = thread::Builder::new().name("xmapd-recording".into()).spawn(work);
+        let thread = thread.map_err(|error| Error::system("the thread that writes the recording", error))?;
+        let every_us = if every_s == 0 { u64::MAX } else { u64::from(every_s) * 1_000_000 };
+        let (parts, thread) = (Some(parts), Some(thread));
+        Ok(Self { parts, thread, every_us, given: 0, given_us: None, hurry: false })
+    }
+
+    /// Gives the thread what was noted, where it is time for that or something has happened. Returns when to
+    /// look again, where nothing comes before.
+    pub fn look(&mut self, noted: &[u8], now_us: u64, happened: bool) -> u64 {
+        self.hurry |= happened;
+        let (Some(parts), Some(new)) = (&self.parts, noted.get(self.given..).filter(|new| !new.is_empty()))
+        else {
+            return u64::MAX;
+        };
+        let wait_us = if self.hurry { PAUSE_US } else { self.every_us };
+        let due_us = self.given_us.map_or(now_us, |given_us| given_us.saturating_add(wait_us));
+        if now_us < due_us {
+            return due_us;
+        }
+        match parts.try_send(new.to_vec()) {
+            Ok(()) => (self.given, self.given_us, self.hurry) = (noted.len(), Some(now_us), false),
+            // The disk is slow.
+            Err(TrySendError::Full(_)) => return now_us.saturating_add(PAUSE_US),
+            Err(TrySendError::Disconnected(_)) => self.parts = None,
+        }
+        u64::MAX
+    }
+
+    /// Writes the rest, and waits for it.
+    pub fn finish(mut self, noted: &[u8]) {
+        if let (Some(parts), Some(rest)) = (self.parts.take(), noted.get(self.given..)) {
+            // The thread is gone where the disk has refused.
+            _ = parts.send(rest.to_vec());
+        }
+        if let Some(thread) = self.thread.take() {
+            // It does not panic.
+            _ = thread.join();
+        }
+    }
+}
+
+/// Writes what comes until no more does.
+fn grow(mut folder: Folder, parts: &Receiver<Vec<u8>>) -> io::Result<()> {
+    match folder.rename(NOW, BEFORE) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut file = folder.make(NOW)?;
+    write_all(&mut file, &GROWING)?;
+    parts.iter().try_for_each(|part| write_all(&mut file, &part))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    fn folder() -> (tempfile::TempDir, Folder) {
+        let path = tempfile::tempdir().unwrap();
+        let folder = Folder::open(path.path()).unwrap();
+        (path, folder)
+    }
+
+    #[test]
+    fn it_is_written_in_time_at_once_and_at_the_end() {
+        let (path, folder) = folder();
+        let mut file = FlightFile::begin(folder.share().unwrap(), 10).unwrap();
+        let written = |what: &[u8]| {
+            let expected = [&GROWING[..], what].concat();
+            let now = || fs::read(path.path().join(NOW)).unwrap_or_default();
+            let tries = (0..200).any(|_| {
+                now() == expected || {
+                    thread::sleep(std::time::Duration::from_millis(10));
+                    false
+                }
+            });
+            assert!(tries, "{:?}", now());
+        };
+        assert_eq!(file.look(b"", 5, false), u64::MAX);
+        assert_eq!(file.look(b"ab", 10, false), u64::MAX);
+        written(b"ab");
+        assert_eq!(file.look(b"abc", 20, false), 10_000_010);
+        assert_eq!(file.look(b"abcd", 30, true), PAUSE_US + 10, "not at every trap of a storm");
+        assert_eq!(file.look(b"abcd", PAUSE_US + 10, false), u64::MAX);
+        written(b"abcd");
+        file.finish(b"abcdef");
+        written(b"abcdef");
+        // Another start keeps it.
+        FlightFile::begin(folder.share().unwrap(), 0).unwrap().finish(b"g");
+        written(b"g");
+        assert!(fs::read(path.path().join(BEFORE)).unwrap().ends_with(b"abcdef"));
+    }
+
+    #[test]
+    fn a_disk_that_refuses_ends_the_file_and_nothing_else() {
+        let (path, folder) = folder();
+        fs::create_dir(path.path().join(NOW)).unwrap();
+        fs::create_dir_all(path.path().join(BEFORE).join("full")).unwrap();
+        let mut file = FlightFile::begin(folder, 1).unwrap();
+        let ended = (0..200u64).any(|n| {
+            thread::sleep(std::time::Duration::from_millis(5));
+            file.look(&vec![0; n as usize + 1], n * 2_000_000, false);
+            file.parts.is_none()
+        });
+        assert!(ended);
+        assert_eq!(file.look(&[0; 500], u64::MAX - 1, true), u64::MAX);
+        file.finish(&[0; 501]);
+    }
+}
