@@ -172,6 +172,9 @@ fn dpkg_installs_it_and_systemd_keeps_it_running() {
     let pid = pi.pid();
     pi.sh(&format!("kill -KILL {pid}"));
     pi.restarted(1);
+    // What the killed one was told.
+    pi.until("test -s /var/lib/xmap/recording.before.xrec");
+    assert_eq!(pi.sh("stat -c %a /var/lib/xmap/recording.before.xrec").trim(), "640");
     pi.asserts_takes_over();
 
     // Stopped, as one that hangs: systemd misses the signs of life, ends it and starts it again.
