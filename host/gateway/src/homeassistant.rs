@@ -46,6 +46,10 @@ pub fn entities(device: &Device, shelf: &Shelf, config: &MqttConfig) -> Vec<(Str
         if component == "none" {
             return;
         }
+        // The configuration may make another kind of it, which takes other fields.
+        if let Json::Object(own) = &mut own {
+            own.retain(|field, _| takes(component, field));
+        }
         if let Some(said) = said {
             let texts = [
                 ("name", &said.name),
@@ -126,6 +130,19 @@ pub fn entities(device: &Device, shelf: &Shelf, config: &MqttConfig) -> Vec<(Str
         }
     }
     all
+}
+
+/// Returns whether a component takes a field that an entity of another kind may have.
+fn takes(component: &str, field: &str) -> bool {
+    match field {
+        "payload_on" | "payload_off" => matches!(component, "light" | "switch" | "binary_sensor"),
+        "command_topic" => matches!(component, "light" | "switch" | "button" | "number"),
+        "state_topic" => component != "button",
+        "payload_press" => component == "button",
+        "command_template" | "min" | "max" | "step" | "mode" => component == "number",
+        "unit_of_measurement" => matches!(component, "number" | "sensor"),
+        _ => true,
+    }
 }
 
 /// The unit of an export's parameter or result, where the map of its image says it.

@@ -22,6 +22,6 @@ pub(crate) fn run() -> Result<()> {
     println!("{}", Go::set_up());
     println!("{}", node::set_up());
     println!("{}", neighbours::set_up());
-    println!("{}", neighbours::set_up_receiver());
+    println!("{}", neighbours::set_up_packages());
     Ok(())
 }

@@ -233,6 +233,25 @@ pub(crate) fn certificates(folder: &Path) {
     std::fs::write(folder.join("broker.key"), key.serialize_pem()).unwrap();
 }
 
+/// Holds discovery payloads against Home Assistant's own schemas, where it is there.
+fn home_assistant_takes(announced: &[(&String, &String)]) {
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
+    let packages = target.join("homeassistant");
+    if !packages.join("homeassistant/components/mqtt/discovery.py").is_file() {
+        let packages = packages.display();
+        return eprintln!("gateway: SKIPPED Home Assistant, there is no {packages}: `cargo xtask setup`");
+    }
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/gateway/entities.py");
+    let mut python = Command::new("python3");
+    python.arg("-B").arg(script).env("PYTHONPATH", packages);
+    let mut python =
+        python.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    serde_json::to_writer(python.stdin.take().unwrap(), announced).unwrap();
+    let said = python.wait_with_output().unwrap();
+    let texts = [said.stdout, said.stderr].map(|text| String::from_utf8_lossy(&text).into_owned());
+    assert!(said.status.success(), "{}", texts.concat());
+}
+
 /// Holds a discovery payload against what Home Assistant asks of its component.
 fn is_entity(topic: &str, payload: &str) -> Json {
     let entity: Json = serde_json::from_str(payload).unwrap();
@@ -280,6 +299,7 @@ fn says_and_takes_everything(broker: &Broker, mqtt: &str) {
     let light = is_entity(light, &somebody.wait(light, |_| true));
     let topics = somebody.topics.lock().unwrap().clone();
     let announced: Vec<_> = topics.iter().filter(|(topic, _)| topic.starts_with("homeassistant/")).collect();
+    home_assistant_takes(&announced);
     let entities: Vec<Json> = announced.iter().map(|(topic, payload)| is_entity(topic, payload)).collect();
     assert!(entities.len() > 10, "{announced:?}");
     let mut ids: Vec<&str> = entities.iter().map(|entity| entity["unique_id"].as_str().unwrap()).collect();
@@ -347,8 +367,10 @@ fn entities_are_as_the_configuration_says() {
     assert_eq!(somebody.wait(value, |_| true), "0");
     somebody.say("xmap/marks/export/marks.mark/call", false, "[7]");
     somebody.wait(value, |payload| payload == "1");
-    let topics = somebody.topics.lock().unwrap();
+    let topics = somebody.topics.lock().unwrap().clone();
     assert!(!topics.keys().any(|topic| topic.contains("line_pump")), "{topics:?}");
+    let announced: Vec<_> = topics.iter().filter(|(topic, _)| topic.starts_with("homeassistant/")).collect();
+    home_assistant_takes(&announced);
 }
 
 #[test]
