@@ -172,6 +172,16 @@ pub fn grown(committed: &Figures, counted: &Figures) -> Vec<String> {
     lines
 }
 
+/// Returns what is not as small as it has to be; a figure that is not there is not.
+pub fn missed(figures: &Figures) -> Vec<String> {
+    let missed = |(name, what, goal): &(&str, &str, u64)| {
+        let now = figures.get(*name);
+        let text = now.map_or("not counted".into(), u64::to_string);
+        now.is_none_or(|now| now > goal).then(|| format!("{name}: {text} of {goal}, {what}"))
+    };
+    GOALS.iter().filter_map(missed).collect()
+}
+
 /// Compares with what is committed.
 ///
 /// # Errors
@@ -186,6 +196,11 @@ pub fn check(counted: &Figures) -> Result<()> {
     if table != render_costs(&committed) {
         lines.push(format!("{} is not made of the committed figures", path.display()));
     }
+    // What the committed figures have reached stays reached: no headroom and no blessing takes it back. Sizes
+    // differ by some bytes with the folder, and are held by what is committed.
+    let missed = missed(counted).into_iter().filter(|line| !line.starts_with("size."));
+    let missed: Vec<String> = missed.collect();
+    ensure!(missed.is_empty(), "figures to reach are missed\n{}", missed.join("\n"));
     if !lines.is_empty() {
         bail!("figures have changed; `cargo xtask bench --bless` commits them\n{}", lines.join("\n"));
     }
@@ -199,7 +214,12 @@ fn stated(name: &str, counted: u64) -> u64 {
     let loose = ["op.", "direct.", "call.", "swap.", "irq.", "link.", "trace.", "trust."]
         .iter()
         .any(|kind| name.starts_with(kind));
-    if loose { counted + counted.div_ceil(16) } else { counted }
+    if !loose {
+        return counted;
+    }
+    let most = counted + counted.div_ceil(16);
+    // No more than the figure has to be, where it is there.
+    GOALS.iter().find(|(of, ..)| *of == name).map_or(most, |(.., goal)| most.min(counted.max(*goal)))
 }
 
 /// Writes both files.
@@ -306,9 +326,24 @@ mod tests {
     }
 
     #[test]
+    fn the_committed_figures_are_those_to_reach() {
+        let committed = parse(&fs::read_to_string(committed_path()).unwrap()).unwrap();
+        let missed_now = missed(&committed);
+        // The one that is not reached yet.
+        let is_known = |line: &String| line.starts_with("size.whole_integers");
+        assert!(missed_now.iter().all(is_known), "{missed_now:?}");
+        assert_eq!(missed(&Figures::new()).len(), GOALS.len());
+        let (name, _, goal) = GOALS[5];
+        let one_more = Figures::from([(name.to_owned(), goal + 1)]);
+        assert!(missed(&one_more).contains(&format!("{name}: {} of {goal}, {}", goal + 1, GOALS[5].1)));
+    }
+
+    #[test]
     fn only_what_bounds_are_made_of_has_headroom() {
         assert_eq!(stated("op.br_if", 32), 34);
         assert_eq!(stated("op.copy", 1), 2);
+        assert_eq!((stated("trace.event", 39), stated("trace.event", 41)), (40, 41), "a goal is no headroom");
+        assert_eq!(stated("trace.event", 30), 32);
         assert_eq!(stated("op.spill.leave", 0), 0);
         assert_eq!(stated("store.lamp_on", 32), 32);
         assert_eq!(stated("size.mapper", 32_000), 32_000);

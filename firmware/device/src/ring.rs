@@ -41,6 +41,9 @@ const OFF: usize = usize::MAX;
 const EVENT: u32 = 1;
 const BYTE: u32 = 1 << 8;
 
+/// From this many bytes on, and so events, a block has no room for what an event is written as.
+const FULL: u32 = (RING_BLOCK_BYTES - WRITTEN + 1) as u32 * BYTE;
+
 impl Block {
     const fn len(&self) -> usize {
         (self.written / BYTE) as usize
@@ -169,14 +172,16 @@ impl Ring {
     pub fn start_span(&mut self, name: SpanText<'_>, now_us: u64) -> i32 {
         // An odd number, and so never 0.
         let span = self.span.wrapping_add(2);
-        let Some(place) = self.open.get_mut(self.depth) else { return self.not_begun(now_us) };
+        let depth = self.depth;
+        let Some(place) = self.open.get_mut(depth) else { return self.not_begun(now_us) };
         *place = span;
-        (self.span, self.depth) = (span, self.depth + 1);
+        (self.span, self.depth) = (span, depth + 1);
         match name {
             SpanText::Number(number) => self.note(kind::SPAN, number.into(), 2, now_us),
             text => self.note_long(kind::NAMED_SPAN, now_us, |event| push_text(event, text)),
         }
-        span.into()
+        // Read again: what had to be kept until here would be saved on the stack in each call.
+        self.span.into()
     }
 
     /// Ends a span, and those that were begun in it.
@@ -314,21 +319,25 @@ impl Ring {
     // All of it is in each caller, a few instructions each, and what is rare is elsewhere.
     #[inline(always)]
     fn note(&mut self, kind: u8, payload: u64, len: u32, now_us: u64) {
-        let last_us = self.last_us;
-        let delta = now_us.saturating_sub(last_us) & (u64::MAX >> 8);
-        // Bytes of it that are zero, from the top: all eight for 0.
-        let left_out = delta.leading_zeros() / 8;
         let place = self.current % const { if BLOCKS > 0 { BLOCKS } else { 1 } };
         let Some(block) = self.blocks.get_mut(place) else { return };
-        let (written, at) = (block.written, block.len());
-        let room = block.bytes.get_mut(at..at + WRITTEN).and_then(<[u8]>::first_chunk_mut::<WRITTEN>);
-        let Some(room) = room else { return self.note_in_next(kind, payload, len, now_us) };
+        let (written, last_us) = (block.written, self.last_us);
+        if written >= FULL {
+            return self.note_in_next(kind, payload, len, now_us);
+        }
+        let delta = now_us.saturating_sub(last_us);
+        // The kind, which is not 0, stands below seven bytes of time, and so the bytes that are zero above
+        // are none to seven: one less than are left out of eight. That one is added with the kind.
+        let head = delta << 8 | u64::from(kind | 1 << 5);
+        let zeros = u64::from(head.leading_zeros()) / 8;
+        let (start, at) = (8, (written / BYTE) as usize);
+        let Some(room) = block.bytes.get_mut(at..at + WRITTEN) else { return };
+        let Some(room) = room.first_chunk_mut::<WRITTEN>() else { return };
         // Where all are left out the payload overwrites what the 8 has become.
-        let head = u64::from(kind) | u64::from(left_out) << 5 | delta << 8;
-        let (start, behind) = (8, 9 - left_out as usize);
-        room[..start].copy_from_slice(&head.to_le_bytes());
+        room[..start].copy_from_slice(&(head + (zeros << 5)).to_le_bytes());
+        let behind = start - zeros as usize;
         room[behind..behind + start].copy_from_slice(&payload.to_le_bytes());
-        block.written = written + (EVENT + (9 + len) * BYTE) - left_out * BYTE;
+        block.written = written + (EVENT + (8 + len) * BYTE) - zeros as u32 * BYTE;
         self.last_us = last_us + delta;
     }
 
