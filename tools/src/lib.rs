@@ -10,6 +10,7 @@ mod debian;
 pub mod dependencies;
 pub mod dist;
 pub mod emulator;
+pub mod faults;
 pub mod figures;
 pub mod firmware;
 mod flatten;

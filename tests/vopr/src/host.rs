@@ -6,8 +6,8 @@ use std::collections::VecDeque;
 use xmap_bodies::card::Random;
 use xmap_link::limits::{MAX_CHUNK, MAX_FRAME};
 use xmap_link::{
-    Args, Channel, Exchange, Export, FrameReader, PROTOCOL, PolicyState, Refusal, Request, Response, Retry,
-    Step, decode_response, encode_request,
+    Args, Channel, Exchange, Export, FrameReader, ImageState, PROTOCOL, PolicyState, Refusal, Request,
+    Response, Retry, Step, decode_response, encode_request,
 };
 
 use crate::images::{Kind, stated_hash};
@@ -77,10 +77,18 @@ pub(crate) enum News {
     /// An image runs.
     Swapped(What),
     /// An image does not.
-    NotSwapped(What),
+    NotSwapped(What, ImageState),
     /// A policy holds.
     PolicyTaken(u32),
-    /// A request had no answer; when it was sent first.
+    /// A new session has begun.
+    Greeted,
+    /// A handle is asked for.
+    Binding,
+    /// A transfer begins.
+    Beginning,
+    /// A transfer is not there any more, and this host has not ended it.
+    Lost(What),
+    /// A request had no answer; when it was sent last.
     GaveUp(u64),
     /// An answer that fits no rule.
     Wrong(String),
@@ -92,7 +100,8 @@ struct Asking {
     frame: Vec<u8>,
     exchange: Exchange,
     purpose: Purpose,
-    since_us: u64,
+    /// When it was sent last.
+    sent_us: u64,
 }
 
 /// A host.
@@ -175,18 +184,24 @@ impl Host {
             if purpose == Purpose::Pulse {
                 news.push(News::Pulsing);
             }
-            if let Request::Confirm { module } = request {
-                news.push(News::Confirming(module));
+            match request {
+                Request::Confirm { module } => news.push(News::Confirming(module)),
+                Request::BindContract { .. } => news.push(News::Binding),
+                Request::Begin { .. } | Request::Policy { .. } => news.push(News::Beginning),
+                _ => {}
             }
             let exchange = Exchange::new(self.seq, Retry::default());
-            self.asking = Some(Asking { request, frame, exchange, purpose, since_us: now_us });
+            self.asking = Some(Asking { request, frame, exchange, purpose, sent_us: now_us });
         }
         let asking = self.asking.as_mut()?;
         match asking.exchange.step(now_us) {
-            Step::Send => Some(asking.frame.clone()),
+            Step::Send => {
+                asking.sent_us = now_us;
+                Some(asking.frame.clone())
+            }
             Step::WaitUntil { .. } => None,
             Step::GiveUp => {
-                news.push(News::GaveUp(asking.since_us));
+                news.push(News::GaveUp(asking.sent_us));
                 (self.asking, self.sending, self.greeted) = (None, None, false);
                 self.next.clear();
                 self.rests_until_us = now_us + random.below(2_000_000);
@@ -225,7 +240,10 @@ impl Host {
         }
         let wrong = |response| News::Wrong(format!("{request:?} was answered by {response:?}"));
         match (asking.purpose, response) {
-            (Purpose::Greet, Response::Hello(_)) => self.greeted = true,
+            (Purpose::Greet, Response::Hello(_)) => {
+                self.greeted = true;
+                news.push(News::Greeted);
+            }
             (Purpose::Pulse, Response::Returned { .. }) => news.push(News::Pulsed),
             (
                 Purpose::Pulse,
@@ -269,9 +287,13 @@ impl Host {
                     }
                 }
             }
-            Response::NotSwapped { .. } => {
+            Response::NotSwapped { state } => {
                 self.sending = None;
-                news.push(News::NotSwapped(what));
+                news.push(News::NotSwapped(what, state));
+            }
+            Response::Refused(Refusal::NoTransfer) => {
+                self.sending = None;
+                news.push(News::Lost(what));
             }
             Response::Policy(state) => {
                 self.sending = None;
@@ -305,6 +327,7 @@ fn fits(request: &Request, response: &Response) -> bool {
         | (Request::Trust, Response::Trust(_))
         | (Request::Metrics { .. }, Response::Metrics(_))
         | (Request::Kept, Response::Kept(_))
+        | (Request::BindContract { .. }, Response::Bound { .. })
         | (Request::Confirm { .. } | Request::Reset { .. } | Request::Abort { .. }, Response::Done)
         | (Request::Rollback { .. }, Response::Swapped { .. } | Response::NotSwapped { .. })
         | (Request::Call { .. }, Response::Trapped(_)) => true,

@@ -1,6 +1,7 @@
 //! What the hosts of a world send: sealed images of two modules, good and bad, and policies.
 //!
-//! `hall` is a lamp on line 17 that is on as long as its module lives, in every version, running or safe.
+//! `hall` is a lamp on line 17 that is on as long as its module lives, in every version, running or safe, and
+//! a fan on line 27 that is on while the module runs and off where it is safe.
 //! `pump` sets line 23 once for each call of `pulse`, and at no other time.
 
 use std::collections::BTreeMap;
@@ -18,8 +19,12 @@ pub(crate) const WIRE: &str = "uart";
 pub(crate) const NAMES: [&str; 2] = ["hall", "pump"];
 /// The lamp of `hall`.
 pub(crate) const LAMP: u8 = 17;
+/// The fan of `hall`.
+pub(crate) const FAN: u8 = 27;
 /// The line of `pump`.
 pub(crate) const PULSE: u8 = 23;
+/// A line that the owner's key may not have.
+const OTHER: u8 = 22;
 
 /// What is wrong with an image, or how it is confirmed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -40,6 +45,10 @@ pub(crate) enum Kind {
     Unsealed,
     /// A stranger has.
     Stranger,
+    /// The owner's key is named, and has not signed it.
+    Forged,
+    /// It declares a line that its key may not have.
+    Greedy,
     /// A bit of it is another one.
     Damaged,
     /// It is what it says, and goes to the other module's number.
@@ -51,7 +60,14 @@ impl Kind {
     pub(crate) const fn is_bad(self) -> bool {
         matches!(
             self,
-            Self::Refuses | Self::Traps | Self::Unsealed | Self::Stranger | Self::Damaged | Self::Misplaced
+            Self::Refuses
+                | Self::Traps
+                | Self::Unsealed
+                | Self::Stranger
+                | Self::Forged
+                | Self::Greedy
+                | Self::Damaged
+                | Self::Misplaced
         )
     }
 }
@@ -96,7 +112,7 @@ fn signed(version: u32) -> Vec<u8> {
         origins: [WIRE.try_into().expect("short")].into_iter().collect(),
         modules: NAMES.map(|name| name.try_into().expect("short")).into_iter().collect(),
         boards: [BoardId::Rpi4b as u16].into_iter().collect(),
-        lines: LineSet::from_bits(1 << LAMP | 1 << PULSE),
+        lines: LineSet::from_bits(1 << LAMP | 1 << FAN | 1 << PULSE),
         ops: OpClass::GpioWrite.bit() | OpClass::TimeDelay.bit(),
     };
     let policy = TrustPolicy { version, keys: [key].into_iter().collect(), ..TrustPolicy::default() };
@@ -112,6 +128,11 @@ fn sealed(module: u8, version: u32, kind: Kind) -> Vec<u8> {
         let seal = seal(&image, WIRE, &key).expect("it has a manifest");
         bytes.extend(seal.to_words().iter().flat_map(|word| word.to_le_bytes()));
     }
+    if kind == Kind::Forged {
+        // The signature stands last.
+        let last = bytes.len() - 1 - version as usize % 64;
+        bytes[last] ^= 1 << (version % 8);
+    }
     if kind == Kind::Damaged {
         let at = 64 + version as usize * 13 % (bytes.len() - 64);
         bytes[at] ^= 1 << (version % 8);
@@ -125,9 +146,13 @@ fn image(module: u8, version: u32, kind: Kind) -> Vec<Word> {
     b.manifest.module = name;
     b.version = version;
     b.globals = vec![0];
-    let (line, safe) = if module == 0 { (LAMP, Safe::High) } else { (PULSE, Safe::Low) };
-    b.pins.push(PinRow::new(Line::new(line).expect("a line"), PinMode::Out, safe, Pull::None));
-    let (set, trap, ret) = (Op::LineSet.abc(line, 0, 0), Op::Unreachable.abc(0, 0, 0), Op::Ret.abc(0, 0, 0));
+    let pins = if module == 0 { &[(LAMP, Safe::High), (FAN, Safe::Low)][..] } else { &[(PULSE, Safe::Low)] };
+    let other = (kind == Kind::Greedy).then_some((OTHER, Safe::Low));
+    for (line, safe) in other.iter().chain(pins) {
+        b.pins.push(PinRow::new(Line::new(*line).expect("a line"), PinMode::Out, *safe, Pull::None));
+    }
+    let set = |line: u8| Op::LineSet.abc(line, 0, 0);
+    let (trap, ret) = (Op::Unreachable.abc(0, 0, 0), Op::Ret.abc(0, 0, 0));
     let mut code = |name: &str, key: String, results: &[Ty], code: &[Word]| {
         let function = b.functions.len() as u32;
         b.functions.push(Function {
@@ -141,7 +166,7 @@ fn image(module: u8, version: u32, kind: Kind) -> Vec<Word> {
     };
     let key = |export: &str| format!("{name}.{export}");
     let result = |value: u16| Op::Const32.a16(1, value);
-    let mut mount = if module == 0 { vec![set] } else { vec![] };
+    let mut mount = if module == 0 { vec![set(LAMP), set(FAN)] } else { vec![] };
     match kind {
         Kind::Refuses => mount.extend([result(3), ret]),
         Kind::Traps => mount.extend([trap, ret]),
@@ -156,7 +181,7 @@ fn image(module: u8, version: u32, kind: Kind) -> Vec<Word> {
     code("trip", key("trip"), &[], &[trap, ret]);
     code("spin", key("spin"), &[], &[Op::Br.a24(-1), ret]);
     if module == 1 {
-        code("pulse", key("pulse"), &[], &[set, ret]);
+        code("pulse", key("pulse"), &[], &[set(PULSE), ret]);
     }
     let mut keys: Vec<&str> = b.exports.iter().map(|export| export.key.as_str()).collect();
     keys.sort_unstable();

@@ -11,6 +11,7 @@
 //! frames and the rules of its exchanges, the simulated board's registers. What is a model: the card, the
 //! lines, the main loop (`src/machine.rs`, as bare metal has it) and the hosts.
 
+mod account;
 mod belief;
 mod host;
 mod images;

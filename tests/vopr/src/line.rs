@@ -16,6 +16,9 @@ pub(crate) struct Weather {
     pub(crate) late_us: u64,
 }
 
+/// Microseconds from which on a frame counts as late: several times what the longest takes.
+const LATE_US: u64 = 100_000;
+
 /// One direction of a line.
 #[derive(Debug, Default)]
 pub(crate) struct Line {
@@ -32,6 +35,8 @@ impl Line {
         // What was sent before comes before: a line does not reorder.
         let last_us = self.bytes.back().map_or(0, |(time_us, _)| *time_us);
         let mut time_us = last_us.max(now_us + random.below(weather.late_us + 1));
+        // It waits behind what is late.
+        harm |= last_us > now_us + LATE_US;
         for _ in 0..random.below(weather.noise + 1) {
             self.bytes.push_back((time_us, random.draw() as u8));
             harm = true;

@@ -10,7 +10,7 @@ use xmap_device::{
 };
 use xmap_image::limits;
 use xmap_link::limits::MAX_MODULES;
-use xmap_link::{Boot, Thing};
+use xmap_link::{Boot, DeviceEvent, EDITION, Request, Thing};
 use xmap_sim::{Heap, SimBoard};
 use xmap_store::Store;
 
@@ -56,6 +56,8 @@ pub(crate) struct Machine<'m> {
     starts: Starts,
     good_us: Option<u64>,
     running: Option<[Option<(u16, u32)>; MAX_MODULES]>,
+    /// The number of the first event that was not looked at.
+    event: u32,
 }
 
 /// What came of a turn of the main loop.
@@ -158,6 +160,7 @@ impl<'m> Machine<'m> {
             starts: target.starts,
             good_us: Some(GOOD_US),
             running: None,
+            event: 0,
         }
     }
 
@@ -172,6 +175,46 @@ impl<'m> Machine<'m> {
 
     pub(crate) fn card(&mut self) -> &mut Card {
         self.keeper.store().disk_mut()
+    }
+
+    /// Returns what happened since this was asked last.
+    pub(crate) fn happened(&mut self) -> Vec<DeviceEvent> {
+        let mut all = Vec::new();
+        loop {
+            let page = self.device.happened_in(EDITION, self.event);
+            self.event = page.first + page.entries.len() as u32;
+            if page.entries.is_empty() {
+                return all;
+            }
+            all.extend(page.entries);
+        }
+    }
+
+    /// Returns whether the start counts as one that went well.
+    pub(crate) const fn is_good(&self) -> bool {
+        self.good_us.is_none()
+    }
+
+    /// Returns whether all that a restart should find is on the card.
+    pub(crate) fn is_kept(&self) -> bool {
+        self.device.keep_status().missing == 0
+    }
+
+    /// Returns how many handles hosts hold by a contract.
+    pub(crate) fn handles(&self) -> usize {
+        self.device.uses().count()
+    }
+
+    /// Returns the request for a handle of an export by its contract, if it is there.
+    pub(crate) fn bind(&self, name: &str) -> Option<Request> {
+        let of = self.device.find(name)?;
+        let hash = self.device.image(of.module)?.contract(of.export)?;
+        Some(Request::BindContract { export: xmap_link::Export::name(name)?, hash })
+    }
+
+    /// Returns whether the image of a module is on trial.
+    pub(crate) fn is_on_trial(&mut self, module: u8) -> bool {
+        self.device.status(module).is_some_and(|status| status.trial_ms > 0)
     }
 
     /// Returns the version of the image that a module runs.

@@ -2,7 +2,8 @@
 
 use xmap_bodies::card::{Card, Random};
 use xmap_device::Starts;
-use xmap_link::Request;
+use xmap_link::{ImageState, POLICY_CODES, Request};
+use xmap_trust::Reject;
 
 use crate::HOSTS;
 use crate::belief::Belief;
@@ -15,8 +16,9 @@ use crate::machine::Machine;
 const STORM_US: [u64; 2] = [20_000_000, 40_000_000];
 /// How long the device has, once they end, for all that is asked of it then.
 const CALM_US: u64 = 90_000_000;
-/// Turns of the main loop in which no time passes, at most.
-const MAX_BUSY: u32 = 20_000;
+/// Turns of the main loop at most, and the time that they take at least: a loop that has nothing to do rests.
+const MAX_TURNS: u32 = 20_000;
+const SPAN_US: u64 = 1_000_000;
 
 /// What happened in a world.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -71,6 +73,8 @@ pub(crate) struct World<'w> {
     versions: [u32; 2],
     policies: u32,
     token: u32,
+    /// Transfers that the device had given up when each host began its latest one.
+    ended: [u64; HOSTS],
     /// No new faults, and hosts do what they are told.
     calm: bool,
     played: Played,
@@ -114,6 +118,7 @@ pub(crate) fn play(
         versions: [2, 1],
         policies: 1,
         token: 0,
+        ended: [0; HOSTS],
         calm: false,
         played: Played::default(),
         told,
@@ -245,14 +250,16 @@ impl World<'_> {
         machine: &mut Machine<'_>,
         mut until: impl FnMut(&mut Self, &mut Machine<'_>) -> bool,
     ) -> Option<End> {
-        let mut busy = 0;
+        let (mut turns, mut since_us) = (0, machine.now_us());
         while !until(self, machine) {
-            let before_us = machine.now_us();
             if let Some(end) = self.turn(machine) {
                 return Some(end);
             }
-            busy = if machine.now_us() == before_us { busy + 1 } else { 0 };
-            assert!(busy < MAX_BUSY, "time stands still");
+            turns += 1;
+            if machine.now_us() >= since_us + SPAN_US {
+                (turns, since_us) = (0, machine.now_us());
+            }
+            assert!(turns < MAX_TURNS, "{turns} turns of the main loop in {SPAN_US} us: it does not rest");
         }
         None
     }
@@ -260,12 +267,12 @@ impl World<'_> {
     fn turn(&mut self, machine: &mut Machine<'_>) -> Option<End> {
         self.played.turns += 1;
         let now_us = self.base_us + machine.now_us();
-        let mut news = Vec::new();
+        let mut all = Vec::new();
         for number in 0..HOSTS {
             if !self.calm && self.hosts[number].is_idle() && now_us >= self.hosts[number].rests_until_us {
                 self.think(number, machine, now_us);
             }
-            let host = &mut self.hosts[number];
+            let (host, mut news) = (&mut self.hosts[number], Vec::new());
             while let Some(byte) = self.lines[number][1].take(now_us) {
                 host.hear(byte, now_us, &mut self.random, &mut news);
             }
@@ -274,8 +281,9 @@ impl World<'_> {
             {
                 self.disturbed_us = now_us;
             }
+            all.extend(news.into_iter().map(|news| (number, news)));
         }
-        news.into_iter().for_each(|news| self.learn(news, machine));
+        all.into_iter().for_each(|(number, news)| self.learn(number, news, machine));
         let turn = machine.turn(&mut self.lines, (self.base_us, &self.weather), &mut self.random);
         if turn.harm || turn.swallowed {
             self.disturbed_us = now_us;
@@ -284,7 +292,7 @@ impl World<'_> {
             self.tell(Some(machine), &format!("{promise:?}"));
             self.belief.promise(promise);
         }
-        self.belief.check(machine);
+        self.belief.check(machine, false);
         if turn.busy {
             Belief::check_modules(machine);
         }
@@ -326,7 +334,7 @@ impl World<'_> {
             Request::Trust,
             Request::Metrics { from: 0 },
         ];
-        match self.random.below(40) {
+        match self.random.below(42) {
             0..16 => host.next.push_back(call("pump.pulse")),
             16 | 17 => host.next.push_back(call(["hall.trip", "pump.trip"][usize::from(module)])),
             18 | 19 => host.next.push_back(call(["hall.spin", "pump.spin"][usize::from(module)])),
@@ -336,7 +344,8 @@ impl World<'_> {
             28 => host.next.push_back(Request::Reset { module: Some(module) }),
             29 if self.random.below(3) == 0 => host.next.push_back(Request::Reset { module: None }),
             30 => self.send_policy(number),
-            31.. => {
+            31 | 32 => host.next.extend(machine.bind(["pump.pulse", "hall.trip"][usize::from(module)])),
+            33.. => {
                 let kinds = [
                     Kind::Good,
                     Kind::Good,
@@ -348,6 +357,8 @@ impl World<'_> {
                     Kind::Fails,
                     Kind::Unsealed,
                     Kind::Stranger,
+                    Kind::Forged,
+                    Kind::Greedy,
                     Kind::Damaged,
                     Kind::Misplaced,
                 ];
@@ -381,37 +392,55 @@ impl World<'_> {
     }
 
     fn send_policy(&mut self, number: usize) {
-        self.policies += 1;
+        // Now and then an older one.
+        let version = match self.random.below(4) {
+            0 => 1 + self.random.below(u64::from(self.policies)) as u32,
+            _ => self.policies + 1,
+        };
+        self.policies = version.max(self.policies);
         self.belief.policy_sent = self.policies;
         self.token = self.token.wrapping_add(1);
-        let policy = self.images.policy(self.policies);
-        let what = What::Policy { version: self.policies };
+        let policy = self.images.policy(version);
+        let what = What::Policy { version };
         self.hosts[number].sending = Some(Sending::new(what, policy, self.token));
     }
 
-    fn learn(&mut self, news: News, machine: &mut Machine<'_>) {
+    fn learn(&mut self, number: usize, news: News, machine: &mut Machine<'_>) {
         match &news {
             News::Pulsing => self.belief.asked += 1,
             News::Pulsed => self.belief.returned += 1,
             News::Confirming(module) => self.belief.confirms(*module),
             News::PolicyTaken(_) => self.played.policies += 1,
-            News::NotSwapped(_) => self.played.not_swapped += 1,
+            News::Greeted => self.belief.binds[number] = 0,
+            News::Binding => self.belief.binds[number] += 1,
+            News::Beginning => self.ended[number] = self.belief.account.transfers_ended,
+            News::Lost(what) => assert!(
+                self.belief.account.transfers_ended > self.ended[number],
+                "{what:?} was given up, and nobody was told so"
+            ),
+            News::NotSwapped(what, state) => {
+                self.played.not_swapped += 1;
+                if let (What::Image { kind, .. }, ImageState::Rejected { code, .. }) = (what, state) {
+                    let damaged = *code == POLICY_CODES + u16::from(Reject::HashMismatch.code());
+                    assert!(kind.is_bad() || !damaged, "{what:?} has come damaged");
+                }
+            }
             News::Swapped(what) => {
                 self.played.swapped += 1;
                 if let What::Image { kind, .. } = what {
                     assert!(!kind.is_bad(), "{what:?} runs");
                 }
             }
-            News::GaveUp(since_us) => {
+            News::GaveUp(sent_us) => {
                 self.played.unanswered += 1;
                 assert!(
-                    self.disturbed_us >= *since_us || self.is_impaired(machine),
-                    "a request of {since_us} us had no answer, and nothing was in its way"
+                    self.disturbed_us >= *sent_us || self.is_impaired(machine),
+                    "a request that was sent at {sent_us} us had no answer, and nothing was in its way"
                 );
             }
             News::Wrong(what) => panic!("{what}"),
         }
-        if !matches!(news, News::Pulsing) {
+        if !matches!(news, News::Pulsing | News::Binding | News::Beginning) {
             self.tell(Some(machine), &format!("{news:?}"));
         }
     }
@@ -427,7 +456,7 @@ impl World<'_> {
         self.tell(Some(&mut machine), &format!("{end:?}"));
         if end == End::Restart {
             machine.finish();
-            self.belief.check(&mut machine);
+            self.belief.check(&mut machine, true);
         }
         let off_us = match end {
             End::Power => self.random.below(5_000_000),
@@ -436,6 +465,7 @@ impl World<'_> {
         };
         self.base_us += machine.now_us() + off_us;
         self.disturbed_us = self.base_us;
+        let is_good = machine.is_good();
         let (mut card, starts) = machine.end();
         if end == End::Power && !card.off {
             card.lose_power();
@@ -445,7 +475,12 @@ impl World<'_> {
         }
         self.belief.forget_lines();
         // Power takes the account of starts; a reset leaves it.
-        let starts = if end == End::Power || card.off { Starts::default() } else { starts };
+        let lost = end == End::Power || card.off;
+        self.belief.unclean = if lost || is_good { 0 } else { self.belief.unclean + 1 };
+        if lost {
+            self.belief.aside = 0;
+        }
+        let starts = if lost { Starts::default() } else { starts };
         (card, starts)
     }
 
@@ -472,6 +507,8 @@ impl World<'_> {
             let version = self.send_image(0, 0, Kind::Good);
             self.settle(machine, end_us, |world, _| world.hosts[0].is_idle());
             if self.belief.floor(0) == version {
+                // What could not be written before is tried again.
+                self.settle(machine, end_us, |_, machine| machine.is_kept());
                 return version;
             }
             // Another one is on trial, or a host's transfer has not been given up yet.
