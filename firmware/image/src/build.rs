@@ -166,6 +166,12 @@ impl core::fmt::Display for BuildError {
 impl core::error::Error for BuildError {}
 
 impl<'a> ImageBuilder<'a> {
+    /// Adds a function; returns its index.
+    pub fn add(&mut self, function: Function) -> u32 {
+        self.functions.push(function);
+        self.functions.len() as u32 - 1
+    }
+
     /// A builder of an image with nothing in it.
     pub fn new(board: BoardId) -> Self {
         Self {

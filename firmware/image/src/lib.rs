@@ -16,6 +16,15 @@ pub(crate) const FULL: bool = cfg!(feature = "full");
 /// Whether host functions that are called by their row are in.
 pub(crate) const HOST_CALLS: bool = cfg!(feature = "host-calls");
 
+/// Gives variants of an enum as constants of its number, which a match takes as patterns:
+/// `numbers! { u8 of Op { ADD_I32 = AddI32, } }`.
+#[macro_export]
+macro_rules! numbers {
+    ($vis:vis $number:ident of $Enum:ident { $($(#[$meta:meta])* $NAME:ident = $Variant:ident,)+ }) => {
+        $($(#[$meta])* $vis const $NAME: $number = $Enum::$Variant as $number;)+
+    };
+}
+
 #[cfg(feature = "build")]
 mod build;
 mod bundle;

@@ -8,19 +8,23 @@ use crate::{FULL, HOST_CALLS};
 pub(crate) mod check {
     use crate::op::Field;
 
-    pub(crate) const ZERO: u32 = Field::Zero as u32;
-    pub(crate) const DEF: u32 = Field::Def as u32;
-    pub(crate) const USE: u32 = Field::Use as u32;
-    pub(crate) const MUT: u32 = Field::Mut as u32;
-    /// Any byte.
-    pub(crate) const ANY: u32 = Field::U8 as u32;
-    pub(crate) const LINE_IN: u32 = Field::LineIn as u32;
-    pub(crate) const LINE_OUT: u32 = Field::LineOut as u32;
-    pub(crate) const BANK: u32 = Field::Bank as u32;
-    pub(crate) const TABLE: u32 = Field::Table as u32;
-    pub(crate) const BASE: u32 = Field::Base as u32;
-    pub(crate) const ARGS: u32 = Field::Args as u32;
-    pub(crate) const ROW: u32 = Field::Row as u32;
+    crate::numbers! {
+        pub(crate) u32 of Field {
+            ZERO = Zero,
+            DEF = Def,
+            USE = Use,
+            MUT = Mut,
+            /// Any byte.
+            ANY = U8,
+            LINE_IN = LineIn,
+            LINE_OUT = LineOut,
+            BANK = Bank,
+            TABLE = Table,
+            BASE = Base,
+            ARGS = Args,
+            ROW = Row,
+        }
+    }
     /// A number of bits by which an i32 is shifted.
     pub(crate) const BITS32: u32 = 16;
     /// A number of bits by which an i64 is shifted.

@@ -21,20 +21,24 @@ impl<P: Port> Native<'_, P> {
         memory: &mut [u8],
         fuel: i64,
     ) -> Result<i64, Fault> {
-        const RANDOM_GET: u8 = HostFunction::RandomGet as u8;
-        const TIME_UNIX_US: u8 = HostFunction::TimeUnixUs as u8;
-        const TIME_LOCAL_MINUTE: u8 = HostFunction::TimeLocalMinute as u8;
-        #[cfg(feature = "uptime")]
-        const TIME_UPTIME_S: u8 = HostFunction::TimeUptimeS as u8;
-        const CALL_REFUSE: u8 = HostFunction::CallRefuse as u8;
-        const I2C_WRITE_READ: u8 = HostFunction::I2cWriteRead as u8;
-        const PWM_DUTY: u8 = HostFunction::PwmDuty as u8;
-        const PWM_PULSE_US: u8 = HostFunction::PwmPulseUs as u8;
-        const UART_WRITE: u8 = HostFunction::UartWrite as u8;
-        const UART_READ: u8 = HostFunction::UartRead as u8;
-        const SPI_TRANSFER: u8 = HostFunction::SpiTransfer as u8;
-        const TRACE_START_SPAN: u8 = HostFunction::TraceStartSpan as u8;
-        const TRACE_SET_ATTR_STR: u8 = HostFunction::TraceSetAttrStr as u8;
+        xmap_image::numbers! {
+            u8 of HostFunction {
+                RANDOM_GET = RandomGet,
+                TIME_UNIX_US = TimeUnixUs,
+                TIME_LOCAL_MINUTE = TimeLocalMinute,
+                #[cfg(feature = "uptime")]
+                TIME_UPTIME_S = TimeUptimeS,
+                CALL_REFUSE = CallRefuse,
+                I2C_WRITE_READ = I2cWriteRead,
+                PWM_DUTY = PwmDuty,
+                PWM_PULSE_US = PwmPulseUs,
+                UART_WRITE = UartWrite,
+                UART_READ = UartRead,
+                SPI_TRANSFER = SpiTransfer,
+                TRACE_START_SPAN = TraceStartSpan,
+                TRACE_SET_ATTR_STR = TraceSetAttrStr,
+            }
+        }
         let arguments: [u32; 5] = [1, 2, 3, 4, 5].map(|n| window[usize::from(base.wrapping_add(n))] as u32);
         let [first, second, ..] = arguments;
         match row {

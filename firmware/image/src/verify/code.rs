@@ -215,13 +215,17 @@ impl<'i, 'a> Scope<'i, 'a> {
 
     /// Checks the word behind the first, which the shape says the meaning of.
     fn check_immediate(&self, at: u32, meaning: u32, a: u32, word: Word) -> Result<()> {
-        const MASK: u32 = Immediate::Mask as u32;
-        const TYPE: u32 = Immediate::Type as u32;
-        const TABLE: u32 = Immediate::Table as u32;
-        const TABLES: u32 = Immediate::Tables as u32;
-        const TABLE_AND_ELEMENTS: u32 = Immediate::TableAndElements as u32;
-        const ELEMENTS: u32 = Immediate::Elements as u32;
-        const DATA: u32 = Immediate::Data as u32;
+        crate::numbers! {
+            u32 of Immediate {
+                MASK = Mask,
+                TYPE = Type,
+                TABLE = Table,
+                TABLES = Tables,
+                TABLE_AND_ELEMENTS = TableAndElements,
+                ELEMENTS = Elements,
+                DATA = Data,
+            }
+        }
         let image = self.image;
         let tables = image.tables().len();
         // How many there are of what the halves name; of what is always zero, one.
