@@ -11,44 +11,30 @@ mod common;
 use std::hint::black_box;
 use std::time::Instant;
 
-use common::{builder, code, direct, ret};
-use tiny_mapper::{Clock, Function, Gpio, Log, LogLevel, Mapper, Port, Pull, STACK_SLOTS, Store};
-use xmap_boards::{BANKS, Bank, Line, PinMask};
+use common::{Recorder, builder, code, direct, ret};
+use tiny_mapper::{Layer, Mapper, STACK_SLOTS, Store};
+use xmap_boards::{BANKS, Bank, PinMask};
 use xmap_image::{Image, Op, Ty};
 
-/// Registers in memory.
+/// Registers in memory; whatever else a port does is recorded.
 #[derive(Default)]
 struct Registers {
     set: [PinMask; BANKS],
     clear: [PinMask; BANKS],
+    rest: Recorder,
 }
 
-impl Gpio for Registers {
+tiny_mapper::over!([] Registers => rest: Recorder);
+
+impl Layer for Registers {
     fn set(&mut self, bank: Bank, mask: PinMask) {
         self.set[bank as usize] = black_box(mask);
     }
+
     fn clear(&mut self, bank: Bank, mask: PinMask) {
         self.clear[bank as usize] = black_box(mask);
     }
-    fn level(&mut self, _: Bank) -> PinMask {
-        0
-    }
-    fn select(&mut self, _: Line, _: Function) {}
-    fn pull(&mut self, _: Line, _: Pull) {}
 }
-
-impl Clock for Registers {
-    fn now_us(&mut self) -> u64 {
-        0
-    }
-    fn delay_us(&mut self, _: u32) {}
-}
-
-impl Log for Registers {
-    fn log(&mut self, _: LogLevel, _: &str) {}
-}
-
-impl Port for Registers {}
 
 /// The table to compare with.
 type Native = fn(&mut Board, &[u64]) -> Result<u64, u32>;
@@ -92,18 +78,6 @@ fn best(n: u32, mut run: impl FnMut()) -> f64 {
     best
 }
 
-/// `fib(n)` by recursion.
-const FIB: [u32; 8] = [
-    Op::BrGtUI.abc(1, 1, 1),
-    ret(1),
-    Op::AddI32.abc(3, 1, -1i8 as u8),
-    Op::Call.a16(2, 0),
-    Op::AddI32.abc(5, 1, -2i8 as u8),
-    Op::Call.a16(4, 0),
-    Op::Add32.abc(1, 3, 5),
-    ret(1),
-];
-
 /// CRC-32 of the `$2` bytes at `$1`, by a table of 256 words at address 0.
 const CRC: [u32; 12] = [
     Op::Add32.abc(2, 1, 2),
@@ -130,7 +104,7 @@ fn main() {
     (b.memory_bytes, b.memory_pages, b.memory_max_pages) = (65_536, 1, 1);
     b.data = vec![(0, crc_table())];
     // The first function: it calls function 0.
-    code(&mut b, "fib", &[Ty::U32], &[Ty::U32], &FIB);
+    code(&mut b, "fib", &[Ty::U32], &[Ty::U32], &common::fib(0));
     direct(&mut b, "put", &[Ty::U8, Ty::Bool], &[], &[Op::GpioPut.abc(1, 2, 0)]);
     direct(&mut b, "lamp_on", &[], &[], &[Op::LineSet.abc(17, 0, 0)]);
     direct(&mut b, "put_i32", &[Ty::I32, Ty::I32], &[], &[Op::GpioPut.abc(1, 2, 0)]);

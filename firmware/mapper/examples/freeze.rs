@@ -11,7 +11,7 @@ mod common;
 use std::path::PathBuf;
 
 use common::transcript::transcript;
-use common::{RET, builder, code, direct, function, pin, ret};
+use common::{RET, builder, code, direct, fib, function, pin, ret};
 use xmap_image::{
     Elements, Event, EventSource, Field, Fields, ImageBuilder, NO_FUNCTION, Op, PinMode, PinName, Table, Ty,
     TypeRow, Word, field, opcode,
@@ -194,18 +194,7 @@ fn image() -> ImageBuilder<'static> {
     b.functions.push(function(0, 0, &start));
     b.start = Some(0);
 
-    // The two recursive calls name function 1.
-    let fib = [
-        Op::BrGtUI.abc(1, 1, 1),
-        ret(1),
-        Op::AddI32.abc(3, 1, -1i8 as u8),
-        Op::Call.a16(2, 1),
-        Op::AddI32.abc(5, 1, -2i8 as u8),
-        Op::Call.a16(4, 1),
-        Op::Add32.abc(1, 3, 5),
-        ret(1),
-    ];
-    code(&mut b, "fib", &[Ty::U8], &[Ty::U32], &fib);
+    code(&mut b, "fib", &[Ty::U8], &[Ty::U32], &fib(1));
     code(&mut b, "arithmetic", &[Ty::I64; 2], &[Ty::U64], &arithmetic());
     code(&mut b, "branches", &[Ty::I64; 2], &[Ty::U64], &branches());
     code(&mut b, "loads", &[Ty::U32], &[Ty::U64], &loads());

@@ -93,6 +93,16 @@ crate::layered! {
     }
 }
 
+/// Writes the methods of a [`Port`] or a [`Layer`] that is these parts of a board itself: `parts!(i2c: I2c)`.
+#[macro_export]
+macro_rules! parts {
+    ($($method:ident: $Part:ident),* $(,)?) => {$(
+        fn $method(&mut self) -> Option<&mut dyn $crate::$Part> {
+            Some(self)
+        }
+    )*};
+}
+
 /// A source of random numbers.
 pub trait Random {
     /// Fills the bytes with numbers that nobody can foretell; a simulator's are those of its seed. Returns

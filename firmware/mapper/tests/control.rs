@@ -6,24 +6,10 @@ use common::*;
 use tiny_mapper::{CallError, Mapper, Store, Trap, TrapCode};
 use xmap_image::{Entry, ExportId, Image, Op, Ty, limits};
 
-/// `fib(n)`, by two calls of itself.
-fn fib() -> Vec<u32> {
-    vec![
-        Op::BrGtUI.abc(1, 1, 1),
-        ret(1),
-        Op::AddI32.abc(3, 1, -1i8 as u8),
-        Op::Call.a16(2, 0),
-        Op::AddI32.abc(5, 1, -2i8 as u8),
-        Op::Call.a16(4, 0),
-        Op::Add32.abc(1, 3, 5),
-        ret(1),
-    ]
-}
-
 #[test]
 fn recursion_keeps_each_frame() {
     let mut b = builder();
-    code(&mut b, "fib", &[Ty::U32], &[Ty::U32], &fib());
+    code(&mut b, "fib", &[Ty::U32], &[Ty::U32], &fib(0));
     with(&b, |m| {
         assert_eq!(call(m, "fib", &[20]), Ok(vec![6765]));
         // 8 words for each call; 21,891 calls of fib(20).

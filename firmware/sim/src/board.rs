@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use tiny_mapper::{Function, I2c, LogLevel, Pull, Pwm, Random, Spi, Uart};
+use tiny_mapper::{Function, LogLevel, Pull, Random};
 use xmap_boards::{Bank, BoardId, Line, LineSet, PinMask, Register, RegisterKind};
 use xmap_device::{Board, Edge, Wall};
 
@@ -422,25 +422,7 @@ impl Random for SimBoard {
 }
 
 impl tiny_mapper::Port for SimBoard {
-    fn random(&mut self) -> Option<&mut dyn Random> {
-        Some(self)
-    }
-
-    fn i2c(&mut self) -> Option<&mut dyn I2c> {
-        Some(self)
-    }
-
-    fn pwm(&mut self) -> Option<&mut dyn Pwm> {
-        Some(self)
-    }
-
-    fn uart(&mut self) -> Option<&mut dyn Uart> {
-        Some(self)
-    }
-
-    fn spi(&mut self) -> Option<&mut dyn Spi> {
-        Some(self)
-    }
+    tiny_mapper::parts!(random: Random, i2c: I2c, spi: Spi, pwm: Pwm, uart: Uart);
 }
 
 impl Board for SimBoard {

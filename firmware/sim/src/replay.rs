@@ -161,25 +161,7 @@ impl Layer for Playback<'_> {
         tiny_mapper::Log::log(&mut self.board, level, text);
     }
 
-    fn random(&mut self) -> Option<&mut dyn Random> {
-        Some(self)
-    }
-
-    fn i2c(&mut self) -> Option<&mut dyn I2c> {
-        Some(self)
-    }
-
-    fn spi(&mut self) -> Option<&mut dyn Spi> {
-        Some(self)
-    }
-
-    fn pwm(&mut self) -> Option<&mut dyn Pwm> {
-        Some(self)
-    }
-
-    fn uart(&mut self) -> Option<&mut dyn Uart> {
-        Some(self)
-    }
+    tiny_mapper::parts!(random: Random, i2c: I2c, spi: Spi, pwm: Pwm, uart: Uart);
 }
 
 /// Puts recorded bytes in their place.

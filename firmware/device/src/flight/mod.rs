@@ -129,25 +129,7 @@ impl<P: Port, S: AsRef<[u8]> + AsMut<[u8]>> Layer for FlightRecorder<P, S> {
     }
 
     // What a board has not is what it answers nothing to, below: for a module both are the same trap.
-    fn random(&mut self) -> Option<&mut dyn Random> {
-        Some(self)
-    }
-
-    fn i2c(&mut self) -> Option<&mut dyn I2c> {
-        Some(self)
-    }
-
-    fn spi(&mut self) -> Option<&mut dyn Spi> {
-        Some(self)
-    }
-
-    fn pwm(&mut self) -> Option<&mut dyn Pwm> {
-        Some(self)
-    }
-
-    fn uart(&mut self) -> Option<&mut dyn Uart> {
-        Some(self)
-    }
+    tiny_mapper::parts!(random: Random, i2c: I2c, spi: Spi, pwm: Pwm, uart: Uart);
 }
 
 impl<P: Port, S: AsRef<[u8]> + AsMut<[u8]>> Random for FlightRecorder<P, S> {

@@ -191,8 +191,7 @@ pub fn export(builder: &mut ImageBuilder<'_>, name: &str, params: &[Ty], results
 
 /// Adds a function and an export of it, with a generous fuel.
 pub fn code(builder: &mut ImageBuilder<'_>, name: &str, params: &[Ty], results: &[Ty], code: &[Word]) -> u32 {
-    let index = builder.functions.len() as u32;
-    builder.functions.push(function(params.len() as u8, results.len() as u8, code));
+    let index = builder.add(function(params.len() as u8, results.len() as u8, code));
     export(builder, name, params, results, Entry::Code { function: index, fuel: 1_000_000_000 });
     index
 }
@@ -259,6 +258,20 @@ pub fn op(op: Op, a: u8, b: u8, c: u8) -> Word {
 
 /// Return.
 pub const RET: Word = Op::Ret.abc(0, 0, 0);
+
+/// `fib(n)` by recursion, as the function with this index.
+pub const fn fib(index: u16) -> [Word; 8] {
+    [
+        Op::BrGtUI.abc(1, 1, 1),
+        ret(1),
+        Op::AddI32.abc(3, 1, -1i8 as u8),
+        Op::Call.a16(2, index),
+        Op::AddI32.abc(5, 1, -2i8 as u8),
+        Op::Call.a16(4, index),
+        Op::Add32.abc(1, 3, 5),
+        ret(1),
+    ]
+}
 
 /// Return register `r`.
 pub const fn ret(r: u8) -> Word {
