@@ -204,7 +204,7 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
         let export = ModuleExport { module: event.module.number(), export: event.export };
         self.ring.begin(Called::Handler(export.id()), module.is_traced(), now_us);
         let call = |panel: &mut Panel<'_, Traced<'_, B>>| panel.call(event.export, &[]).map(|_| ());
-        let outcome = module.with(&mut self.board, &mut self.ring, call);
+        let outcome = module.active_mut().with(&mut self.board, &mut self.ring, call);
         let late_us = now_us.saturating_sub(event.due_us);
         let call = Call { export: event.export, began_us: now_us, late_us };
         if let Some(outcome) = &outcome {
@@ -290,7 +290,7 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
             self.ring.parent(parent, call.began_us);
         }
         self.ring.begin(Called::Call(target.id()), module.is_traced(), call.began_us);
-        let outcome = module.with(&mut self.board, &mut self.ring, |panel| {
+        let outcome = module.active_mut().with(&mut self.board, &mut self.ring, |panel| {
             place(panel, &mut args)?;
             let values = panel.call(target.export, args.as_ref()).map_err(NotCalled::Call)?;
             results.iter_mut().zip(values).for_each(|(to, from)| *to = *from);

@@ -9,7 +9,7 @@ use crate::device::report;
 use crate::metrics::Metrics;
 use crate::modules::ModuleId;
 use crate::slot::Slot;
-use crate::{Board, Panel, Ram, Ring, SlotMemory, Traced};
+use crate::{Ram, SlotMemory};
 
 /// An export of one of a device's modules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -222,16 +222,6 @@ impl<R: Ram> Module<R> {
         let more = links.next().is_some();
         drop(links);
         self.callers = Callers { trap: Some(report(trap)), ops, more };
-    }
-
-    #[inline]
-    pub(crate) fn with<B: Board, T>(
-        &mut self,
-        board: &mut B,
-        ring: &mut Ring,
-        f: impl FnOnce(&mut Panel<'_, Traced<'_, B>>) -> T,
-    ) -> Option<T> {
-        self.active_mut().with(board, ring, f)
     }
 
     /// Returns whether the ring has notes of the active image.

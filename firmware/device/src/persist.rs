@@ -117,14 +117,9 @@ impl<'m, D: Disk> Keeper<'m, D> {
         Remembered::new(versions, policy)
     }
 
-    /// The number of the latest change of what counts as good.
-    pub const fn latest(&self) -> u64 {
-        self.items.latest
-    }
-
-    /// Returns how the changes up to a number fare of some things, by [`Thing::bit`].
-    pub fn fate(&self, things: u16, upto: u64) -> Fate {
-        self.items.fate(things, upto)
+    /// Returns what is known of the things: their latest change, and how it fares.
+    pub const fn items(&self) -> &Items {
+        &self.items
     }
 
     /// Tries once more what could not be written of some things, by [`Thing::bit`]: a host waits for it.

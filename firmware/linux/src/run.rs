@@ -400,8 +400,8 @@ impl Daemon {
         }
         self.keep();
         let Some(keeper) = &self.keeper else { return };
-        let upto = keeper.latest();
-        if keeper.fate(touched, upto) != Fate::Kept
+        let upto = keeper.items().latest;
+        if keeper.items().fate(touched, upto) != Fate::Kept
             && let Some(host) = self.hosts.get_mut(number)
         {
             host.hold(touched, upto);
@@ -415,7 +415,7 @@ impl Daemon {
         let next_us = keeper.settle(now_us);
         for host in &mut self.hosts {
             let Some((things, upto)) = host.held() else { continue };
-            match keeper.fate(things, upto) {
+            match keeper.items().fate(things, upto) {
                 Fate::Pending => {}
                 Fate::Kept => host.release(),
                 Fate::Failed => host.release_unkept(),

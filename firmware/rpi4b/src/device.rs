@@ -441,8 +441,8 @@ impl MainLoop {
         if let Some(keeper) = self.keeper.as_mut().filter(|_| asked && things != 0) {
             keeper.hurry(things);
             keeper.look(&self.device, owner::memory(self.device.trust()), self.clock.now_us());
-            let upto = keeper.latest();
-            self.held = (keeper.fate(things, upto) != Fate::Kept).then_some((things, upto));
+            let upto = keeper.items().latest;
+            self.held = (keeper.items().fate(things, upto) != Fate::Kept).then_some((things, upto));
         }
         if self.held.is_none() {
             self.wire.release();
@@ -460,7 +460,7 @@ impl MainLoop {
             card::log(error);
         }
         if let Some((things, upto)) = self.held {
-            match keeper.fate(things, upto) {
+            match keeper.items().fate(things, upto) {
                 Fate::Pending => {}
                 // A host that knows how to ask what is kept gets its answer; any other would take it for the
                 // whole truth, and gets none.

@@ -299,7 +299,7 @@ impl<'m> Machine<'m> {
         let now_us = self.now_us();
         self.keeper.hurry(things);
         self.keeper.look(&self.device, Some(self.device.trust().memory()), now_us);
-        let upto = self.keeper.latest();
+        let upto = self.keeper.items().latest;
         let mut promises: Vec<Promise> = (0..2)
             .filter(|module| things & Thing::Image.bit(*module) != 0)
             .filter_map(|module| Some(Promise::Image(module, self.version(module)?)))
@@ -307,7 +307,7 @@ impl<'m> Machine<'m> {
         if things & Thing::Policy.bit(0) != 0 {
             promises.push(Promise::Policy(self.policy()));
         }
-        if self.keeper.fate(things, upto) == Fate::Kept {
+        if self.keeper.items().fate(things, upto) == Fate::Kept {
             turn.promises.extend(promises);
             return;
         }
@@ -333,7 +333,7 @@ impl<'m> Machine<'m> {
         }
         for (held, lines) in self.held.iter_mut().zip(lines) {
             let Some(Held { things, upto, .. }) = held else { continue };
-            let fate = self.keeper.fate(*things, *upto);
+            let fate = self.keeper.items().fate(*things, *upto);
             if fate == Fate::Pending {
                 continue;
             }

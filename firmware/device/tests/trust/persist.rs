@@ -180,7 +180,7 @@ fn play(running: &mut Running<'_>, acts: &[Act]) -> (Said, Said) {
             return (said, tried);
         }
         let good = Thing::Image.bit(0) | Thing::Versions.bit(0) | Thing::Policy.bit(0);
-        assert_eq!(running.keeper.fate(good, running.keeper.latest()), Fate::Kept);
+        assert_eq!(running.keeper.items().fate(good, running.keeper.items().latest), Fate::Kept);
         let ticks = if matches!(act, Act::Pass) { running.ticks() } else { said.ticks };
         // A trial that nobody confirms has gone back by then.
         said = Said { ticks: if tried.version == running.version() { ticks } else { said.ticks }, ..tried };
@@ -339,7 +339,7 @@ fn a_card_that_refuses_is_told_and_tried_again() {
     card.bad.extend(all);
     assert_eq!(bring(&mut running, 2), Err(StoreError::Disk(Fault::Bad)));
     let image = Thing::Image.bit(0) | Thing::Versions.bit(0);
-    assert_eq!(running.keeper.fate(image, running.keeper.latest()), Fate::Failed);
+    assert_eq!(running.keeper.items().fate(image, running.keeper.items().latest), Fate::Failed);
     let status = running.device.keep_status();
     assert!(status.storage && status.missing == image, "{status:?}");
     assert_eq!(status.fault, Some(KeepFault::System { errno: 5 }));

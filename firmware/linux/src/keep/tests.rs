@@ -168,7 +168,7 @@ impl<'d> Bench<'d> {
     fn ask(&mut self, things: u16) -> u64 {
         self.keeper.hurry(things);
         self.keeper.look(self.device, self.now_us);
-        self.keeper.latest()
+        self.keeper.items().latest
     }
 
     /// Turns the loop until a fate is known.
@@ -176,7 +176,7 @@ impl<'d> Bench<'d> {
         let start = Instant::now();
         loop {
             self.turn();
-            match self.keeper.fate(things, upto) {
+            match self.keeper.items().fate(things, upto) {
                 Fate::Pending => assert!(start.elapsed() < Duration::from_secs(60), "it never ends"),
                 fate => return fate,
             }
@@ -361,7 +361,7 @@ fn what_waited_for_the_budget_is_written_when_there_is_some_in_a_thread() {
     }
     assert_ne!(bench.device.keep_status().missing, 0);
     bench.now_us += REFILL_US;
-    let upto = bench.keeper.latest();
+    let upto = bench.keeper.items().latest;
     bench.turn();
     assert_eq!(bench.fate(IMAGE, upto), Fate::Kept);
     let events = bench.device.happened(0);
@@ -550,7 +550,7 @@ fn what_a_cut_has_left_of_the_version_before_is_ended_by_the_next_start_in_a_thr
     bench.ask(IMAGE);
     // The writer takes the image first; whether it came to the record behind it, nobody knows.
     let start = Instant::now();
-    while bench.keeper.fate(Thing::Image.bit(0), bench.keeper.latest()) != Fate::Kept {
+    while bench.keeper.items().fate(Thing::Image.bit(0), bench.keeper.items().latest) != Fate::Kept {
         assert!(start.elapsed() < Duration::from_secs(60), "it never ends");
         bench.keeper.settle(bench.now_us);
     }
