@@ -5,14 +5,14 @@ mod common;
 use common::{Says, Small, bytes, call, device, happened, line, pass, put, ret, running};
 use tiny_mapper::{CallError, TrapCode};
 use xmap_device::NotCalled;
-use xmap_image::{EventSource, FaultPolicy, OnFault, Op, PinMode, Pull, Safe, Ty};
+use xmap_image::{EventSource, FaultPolicy, OnFault, Op, PinMode, Pull, Safe};
 use xmap_link::{DeviceEventKind, Life, Refusal};
 use xmap_sim::SimBoard;
 
 /// Outputs of every safe state; `work` drives them all the other way, `fail` does so and traps.
 fn plant() -> Small {
     let work = [put(2, true), put(3, false), put(4, true), put(5, true)];
-    let mut small = Small::new()
+    Small::new()
         .pin(2, "pump", PinMode::Out, Safe::Low, Pull::None)
         .pin(3, "valve", PinMode::Out, Safe::High, Pull::None)
         .pin(4, "lamp", PinMode::Out, Safe::Hold, Pull::None)
@@ -20,21 +20,7 @@ fn plant() -> Small {
         .code("work", &[], &[], &[&work[..], &[ret()]].concat())
         .code("fail", &[], &[], &[&work[..], &[Op::Unreachable.abc(0, 0, 0)]].concat())
         .code("spin", &[], &[], &[&work[..], &[Op::Br.a24(-1)]].concat())
-        .code("loads", &[], &[Ty::U32], &[Op::GlobalGet.a16(1, 0), ret()])
-        .code(
-            "count",
-            &[],
-            &[],
-            &[
-                Op::GlobalGet.a16(1, 0),
-                Op::Const32.a16(2, 1),
-                Op::Add32.abc(1, 1, 2),
-                Op::GlobalSet.a16(1, 0),
-                ret(),
-            ],
-        );
-    small.0.globals = vec![0];
-    small
+        .counter("count", "loads")
 }
 
 fn on_trap(on_trap: OnFault) -> FaultPolicy {

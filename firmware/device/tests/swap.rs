@@ -19,19 +19,7 @@ fn panel(version: u16) -> Small {
         .pin(27, "button", PinMode::In, Safe::Hold, Pull::Up)
         .direct("lamp", &[Ty::Bool], &[], Op::LinePut.abc(17, 1, 0))
         .code("version", &[], &[Ty::U32], &[Op::Const32.a16(1, version), ret()])
-        .code("ticks", &[], &[Ty::U32], &[Op::GlobalGet.a16(1, 0), ret()])
-        .code(
-            "tick",
-            &[],
-            &[],
-            &[
-                Op::GlobalGet.a16(1, 0),
-                Op::Const32.a16(2, 1),
-                Op::Add32.abc(1, 1, 2),
-                Op::GlobalSet.a16(1, 0),
-                ret(),
-            ],
-        )
+        .counter("tick", "ticks")
         .code("fail", &[], &[], &[Op::Unreachable.abc(0, 0, 0)])
         .policy(FaultPolicy {
             layout: 5,
@@ -39,7 +27,6 @@ fn panel(version: u16) -> Small {
             confirm_ms: 3,
             ..FaultPolicy::default()
         });
-    small.0.globals = vec![0];
     small.0.version = version.into();
     small
 }

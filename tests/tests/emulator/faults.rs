@@ -37,13 +37,8 @@ fn export(name: &str, results: &[Ty], entry: Entry) -> Export {
 }
 
 fn code(builder: &mut ImageBuilder<'_>, name: &str, results: &[Ty], code: &[Word]) {
-    let function = builder.functions.len() as u32;
-    builder.functions.push(Function {
-        frame: 4,
-        params: 0,
-        results: results.len() as u8,
-        code: code.to_vec(),
-    });
+    let results_len = results.len() as u8;
+    let function = builder.add(Function { frame: 4, params: 0, results: results_len, code: code.to_vec() });
     builder.exports.push(export(name, results, Entry::Code { function, fuel: 1000 }));
 }
 

@@ -154,13 +154,8 @@ fn image(module: u8, version: u32, kind: Kind) -> Vec<Word> {
     let set = |line: u8| Op::LineSet.abc(line, 0, 0);
     let (trap, ret) = (Op::Unreachable.abc(0, 0, 0), Op::Ret.abc(0, 0, 0));
     let mut code = |name: &str, key: String, results: &[Ty], code: &[Word]| {
-        let function = b.functions.len() as u32;
-        b.functions.push(Function {
-            frame: 16,
-            params: 0,
-            results: results.len() as u8,
-            code: code.to_vec(),
-        });
+        let results_len = results.len() as u8;
+        let function = b.add(Function { frame: 16, params: 0, results: results_len, code: code.to_vec() });
         let entry = Entry::Code { function, fuel: 1000 };
         b.exports.push(Export { key, name: name.into(), params: vec![], results: results.to_vec(), entry });
     };

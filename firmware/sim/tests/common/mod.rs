@@ -38,6 +38,20 @@ impl Small {
         self.export(name, params, results, Entry::Code { function, fuel: 10_000 })
     }
 
+    /// An export that counts its calls in a global, and one that returns the count.
+    pub fn counter(mut self, count: &str, read: &str) -> Self {
+        let global = self.0.globals.len() as u16;
+        self.0.globals.push(0);
+        let more = [
+            Op::GlobalGet.a16(1, global),
+            Op::Const32.a16(2, 1),
+            Op::Add32.abc(1, 1, 2),
+            Op::GlobalSet.a16(1, global),
+            ret(),
+        ];
+        self.code(read, &[], &[Ty::U32], &[Op::GlobalGet.a16(1, global), ret()]).code(count, &[], &[], &more)
+    }
+
     /// The module's start function.
     pub fn start(mut self, code: &[Word]) -> Self {
         self.0.start = Some(self.function(0, 0, code));
@@ -46,8 +60,7 @@ impl Small {
 
     fn function(&mut self, params: usize, results: usize, code: &[Word]) -> u32 {
         let (params, results) = (params as u8, results as u8);
-        self.0.functions.push(Function { frame: 16, params, results, code: code.to_vec() });
-        self.0.functions.len() as u32 - 1
+        self.0.add(Function { frame: 16, params, results, code: code.to_vec() })
     }
 
     fn export(mut self, name: &str, params: &[Ty], results: &[Ty], entry: Entry) -> Self {
