@@ -8,6 +8,7 @@ use safe_mmio::fields::{ReadPureWrite, ReadWrite};
 use tiny_mapper::{BusStatus, I2cRow};
 use xmap_boards::{I2cBus, Line};
 
+use crate::core_clock;
 use crate::gpio::alternate;
 use crate::registers::chip_block;
 use crate::{Apart, Clock, Counter, Gpio, PinFunction, Registers};
@@ -57,45 +58,30 @@ const DONE: u32 = 1 << 1;
 /// Status: a transfer is going on.
 const TA: u32 = 1;
 
-/// The core's clock, which the bus's is a part of: the fastest that the Raspberry Pi's firmware sets
-/// (`core_freq` of a Pi 4). Where it is slower, the bus is slower than was declared, and never faster.
-const CORE_HZ: u32 = 500_000_000;
 /// Clocks with which a recovery frees a device that waits in the middle of a byte (UM10204, section 3.1.16).
 const RECOVERY_CLOCKS: u32 = 9;
-
-/// A register of a controller.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BscRegister {
-    /// `C`.
-    Control,
-    /// `S`.
-    Status,
-    /// `DLEN`.
-    Length,
-    /// `A`.
-    Address,
-    /// `FIFO`.
-    Fifo,
-    /// `DIV`.
-    Divider,
-    /// `DEL`.
-    Delay,
-    /// `CLKT`.
-    Stretch,
-}
 
 chip_block! {
     /// The registers of a controller of the chip.
     pub struct BscBlock { registers: BscRegisters }
-    BscRegister {
-        Control => registers.control,
-        Status => registers.status,
-        Length => registers.length,
-        Address => registers.address,
-        Fifo => registers.fifo,
-        Divider => registers.divider,
-        Delay => registers.delay,
-        Stretch => registers.stretch,
+    /// A register of a controller.
+    pub enum BscRegister {
+        /// `C`.
+        Control => control,
+        /// `S`.
+        Status => status,
+        /// `DLEN`.
+        Length => length,
+        /// `A`.
+        Address => address,
+        /// `FIFO`.
+        Fifo => fifo,
+        /// `DIV`.
+        Divider => divider,
+        /// `DEL`.
+        Delay => delay,
+        /// `CLKT`.
+        Stretch => stretch,
     }
 }
 
@@ -236,7 +222,7 @@ impl<R: Registers<Register = BscRegister>> Bsc<R> {
 
     /// Sets the rate of the clock: an even divider, so that the bus is not faster.
     fn set_rate(&mut self, hz: u32) {
-        let divider = CORE_HZ.div_ceil(hz.max(1)).next_multiple_of(2).min(0xfffe);
+        let divider = core_clock::divider(hz);
         self.registers.store(BscRegister::Divider, divider);
         // Sampled a quarter of a clock after the rising edge, changed a sixteenth after the falling one.
         self.registers.store(BscRegister::Delay, (divider / 16).max(1) << 16 | (divider / 4).max(1));
@@ -550,7 +536,7 @@ mod tests {
             bsc.set_rate(hz);
             let Model { divider: found, delay, .. } = bsc.registers;
             assert_eq!(found, divider, "{hz}");
-            assert!(CORE_HZ / found <= hz);
+            assert!(core_clock::CORE_HZ / found <= hz);
             assert!(delay >> 16 < divider / 2 && delay & 0xffff < divider / 2, "less than half a clock");
         }
     }

@@ -12,6 +12,7 @@
 mod bits;
 mod bsc;
 mod clock;
+mod core_clock;
 #[cfg(all(target_arch = "aarch64", target_os = "none"))]
 mod core_registers;
 #[cfg(all(target_arch = "aarch64", target_os = "none"))]

@@ -38,16 +38,21 @@ const EMPTY: u32 = 1 << 30;
 const PROPERTIES: u32 = 8;
 /// Where the VideoCore sees the first GiB of memory, past its cache (Linux' `bcm2711.dtsi`: `dma-ranges`).
 const BUS: u32 = 0xc000_0000;
-/// `RPI_FIRMWARE_SET_REBOOT_FLAGS`.
-const SET_REBOOT_FLAGS: u32 = 0x0003_8064;
-/// `RPI_FIRMWARE_NOTIFY_REBOOT`.
-const NOTIFY_REBOOT: u32 = 0x0003_0048;
 /// The flag: the next start is a trial.
 const TRYBOOT: u32 = 1;
 /// An answer, in a question's second word and in that of a tag.
 const ANSWERED: u32 = 1 << 31;
 /// Looks at a status register until it is given up: some tens of milliseconds at least.
 const LOOKS: u32 = 1_000_000;
+
+/// The tag of a question.
+#[derive(Clone, Copy)]
+enum Tag {
+    /// `RPI_FIRMWARE_SET_REBOOT_FLAGS`.
+    SetRebootFlags = 0x0003_8064,
+    /// `RPI_FIRMWARE_NOTIFY_REBOOT`.
+    NotifyReboot = 0x0003_0048,
+}
 
 /// Why the VideoCore's firmware did not do what it was asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,17 +99,17 @@ impl<'a> Mailbox<'a> {
     /// # Errors
     /// The next start is one as any other.
     pub fn try_next(&mut self) -> Result<(), MailboxError> {
-        self.ask(SET_REBOOT_FLAGS, Some(TRYBOOT))?;
+        self.ask(Tag::SetRebootFlags, Some(TRYBOOT))?;
         // As Linux does in front of each reset; the flag is set, whatever comes of it.
-        self.ask(NOTIFY_REBOOT, None).or(Ok(()))
+        self.ask(Tag::NotifyReboot, None).or(Ok(()))
     }
 
     /// Asks a question with a word or none.
-    fn ask(&mut self, tag: u32, value: Option<u32>) -> Result<(), MailboxError> {
+    fn ask(&mut self, tag: Tag, value: Option<u32>) -> Result<(), MailboxError> {
         let bytes = if value.is_some() { 4 } else { 0 };
         // Its bytes, that it is one, the tag, the bytes of its value, that they are a question's, the value,
         // the end.
-        let question = [4 * WORDS as u32, 0, tag, bytes, bytes, value.unwrap_or(0), 0, 0];
+        let question = [4 * WORDS as u32, 0, tag as u32, bytes, bytes, value.unwrap_or(0), 0, 0];
         self.words.iter().zip(question).for_each(|(mut to, word)| to.write(word));
         self.until(|mailbox| field!(mailbox.registers, status_1).read() & FULL == 0)?;
         field!(self.registers, write).write(self.address | PROPERTIES);

@@ -14,7 +14,27 @@ pub trait Registers {
 
 /// Defines the registers of a block of the chip: the block's type, and for each register the field that it
 /// is. A store to a register of `reads`, which are read-only, does nothing.
+///
+/// Where each register is one field, the same list declares the enum of the registers.
 macro_rules! chip_block {
+    (
+        $(#[$attribute:meta])*
+        pub struct $block:ident { $place:ident: $registers:ty }
+        $(#[$register_attribute:meta])*
+        pub enum $register:ident { $($(#[$doc:meta])* $name:ident => $field:ident,)+ }
+    ) => {
+        $(#[$register_attribute])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum $register {
+            $($(#[$doc])* $name,)+
+        }
+
+        $crate::registers::chip_block! {
+            $(#[$attribute])*
+            pub struct $block { $place: $registers }
+            $register { $($name => $place.$field,)+ }
+        }
+    };
     (
         $(#[$attribute:meta])*
         pub struct $block:ident { $($place:ident: $registers:ty),+ }

@@ -4,6 +4,7 @@ use safe_mmio::fields::{ReadPureWrite, ReadWrite};
 use tiny_mapper::{BusStatus, Pull, SpiRow};
 use xmap_boards::{Line, SpiBus};
 
+use crate::core_clock::divider;
 use crate::gpio::alternate;
 use crate::registers::chip_block;
 use crate::{Apart, Clock, Counter, Gpio, PinFunction, Registers};
@@ -33,29 +34,20 @@ const CLEAR: u32 = 0b11 << 4;
 /// Control: the mode's two bits, CPOL and CPHA, begin here.
 const MODE: u32 = 2;
 
-/// The core's clock, as for the I2C controllers: where it is slower, so is the bus.
-const CORE_HZ: u32 = 500_000_000;
 /// Bytes that each FIFO holds: no more are on their way than the receiving one has room for.
 const FIFO: usize = 64;
-
-/// A register of the controller.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SpiRegister {
-    /// `CS`.
-    Control,
-    /// `FIFO`.
-    Fifo,
-    /// `CLK`.
-    Divider,
-}
 
 chip_block! {
     /// The registers of the chip's controller.
     pub struct SpiBlock { registers: SpiRegisters }
-    SpiRegister {
-        Control => registers.control,
-        Fifo => registers.fifo,
-        Divider => registers.divider,
+    /// A register of the controller.
+    pub enum SpiRegister {
+        /// `CS`.
+        Control => control,
+        /// `FIFO`.
+        Fifo => fifo,
+        /// `CLK`.
+        Divider => divider,
     }
 }
 
@@ -133,11 +125,6 @@ impl<R: Registers<Register = SpiRegister>> SpiController<R> {
             }
         }
     }
-}
-
-/// Core clocks in one of the bus: an even number, so that the bus is not faster than this rate.
-fn divider(hz: u32) -> u32 {
-    CORE_HZ.div_ceil(hz.max(1)).next_multiple_of(2).min(0xfffe)
 }
 
 #[cfg(test)]
@@ -265,7 +252,7 @@ mod tests {
     fn the_bus_is_never_faster_than_declared() {
         for (hz, expected) in [(1_000_000, 500), (32_000_000, 16), (10_000, 50_000), (3_333_333, 152)] {
             assert_eq!(divider(hz), expected, "{hz}");
-            assert!(CORE_HZ / divider(hz) <= hz);
+            assert!(crate::core_clock::CORE_HZ / divider(hz) <= hz);
         }
     }
 }

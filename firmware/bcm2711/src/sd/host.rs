@@ -231,7 +231,19 @@ impl<R: Registers<Register = HostRegister>, C: Counter> SdHost<R, C> {
         wanted: Wanted,
         data: Data<'_>,
     ) -> Result<[u32; 4], CardError> {
-        let outcome = self.try_command(number, argument, wanted, data);
+        let is_busy = wanted == Wanted::Busy || !matches!(data, Data::None);
+        let outcome = self.send(number, argument, wanted, &data).and_then(|response| {
+            match data {
+                Data::None => {}
+                Data::Read(bytes) => self.take(number, bytes)?,
+                Data::ReadBlocks(all) => all.iter_mut().try_for_each(|block| self.take(number, block))?,
+                Data::WriteBlocks(all) => all.iter().try_for_each(|block| self.give(number, block))?,
+            }
+            if is_busy {
+                self.await_status(number, TRANSFER_COMPLETE, DATA_US)?;
+            }
+            Ok(response)
+        });
         if outcome.is_err() {
             // Section 3.10.1: both halves are free again, whatever they were in the middle of.
             _ = self.reset(RESET_LINES);
@@ -240,19 +252,20 @@ impl<R: Registers<Register = HostRegister>, C: Counter> SdHost<R, C> {
         outcome
     }
 
-    fn try_command(
+    /// Sends a command and says what its blocks will be; returns the response's words.
+    fn send(
         &mut self,
         number: u8,
         argument: u32,
         wanted: Wanted,
-        data: Data<'_>,
+        data: &Data<'_>,
     ) -> Result<[u32; 4], CardError> {
         let is_data = !matches!(data, Data::None);
         let inhibit = if is_data || wanted == Wanted::Busy { DATA_INHIBIT } else { 0 } | COMMAND_INHIBIT;
         self.until(HostRegister::Present, DATA_US, |state| state & inhibit == 0)
             .map_err(|_| CardError::Timeout(number))?;
         self.registers.store(HostRegister::Status, ERRORS | READ_READY | WRITE_READY | 0b11);
-        let (size, count, direction) = match &data {
+        let (size, count, direction) = match data {
             Data::None => (0, 0, 0),
             Data::Read(bytes) => (bytes.len(), 1, MODE_READ),
             Data::ReadBlocks(blocks) => (BLOCK, blocks.len(), MODE_READ),
@@ -267,17 +280,7 @@ impl<R: Registers<Register = HostRegister>, C: Counter> SdHost<R, C> {
         let flags = wanted.flags() | if is_data { 1 << 5 } else { 0 };
         self.registers.store(HostRegister::Command, (u32::from(number) << 8 | flags) << 16 | mode);
         self.await_status(number, COMMAND_COMPLETE, SOON_US)?;
-        let response = core::array::from_fn(|word| self.registers.load(HostRegister::Response(word as u8)));
-        match data {
-            Data::None => {}
-            Data::Read(bytes) => self.take(number, bytes)?,
-            Data::ReadBlocks(blocks) => blocks.iter_mut().try_for_each(|block| self.take(number, block))?,
-            Data::WriteBlocks(blocks) => blocks.iter().try_for_each(|block| self.give(number, block))?,
-        }
-        if is_data || wanted == Wanted::Busy {
-            self.await_status(number, TRANSFER_COMPLETE, DATA_US)?;
-        }
-        Ok(response)
+        Ok(core::array::from_fn(|word| self.registers.load(HostRegister::Response(word as u8))))
     }
 
     fn take(&mut self, number: u8, bytes: &mut [u8]) -> Result<(), CardError> {
