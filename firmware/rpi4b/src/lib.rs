@@ -19,6 +19,7 @@ mod handover;
 #[cfg(target_os = "none")]
 pub mod interrupts;
 pub mod limits;
+mod measured;
 mod notes;
 mod options;
 #[cfg(target_os = "none")]

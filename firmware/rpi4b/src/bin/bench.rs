@@ -98,13 +98,16 @@ mod device {
                     0 => {
                         // As the service does after each answer: a message always finds room.
                         let after = |p: &mut Wrapped<Board>| p.take_texts(&mut |_| ());
-                        returns(&pmu, wrap(board), after, image, store, plan, &mut uart)
+                        returns(Calls::load(&pmu, wrap(board), image, store), after, plan, &mut uart)
                     }
-                    4 => returns(&pmu, board, |_| (), image, store, plan, &mut uart),
-                    1 => stores(&pmu, Probe::new(board), Probe::take, image, store, plan, &mut uart),
+                    4 => returns(Calls::load(&pmu, board, image, store), |_| (), plan, &mut uart),
+                    1 => {
+                        let calls = Calls::load(&pmu, Probe::new(board), image, store);
+                        stores(calls, Probe::take, plan, &mut uart)
+                    }
                     _ => {
-                        let port = wrap(Probe::new(board));
-                        stores(&pmu, port, |p| p.port_mut().port_mut().take(), image, store, plan, &mut uart)
+                        let calls = Calls::load(&pmu, wrap(Probe::new(board)), image, store);
+                        stores(calls, |p| p.port_mut().port_mut().take(), plan, &mut uart)
                     }
                 }
             }
@@ -168,7 +171,12 @@ mod device {
         mapper: Mapper<'static, P>,
     }
 
-    impl<P: Port + 'static> Calls<'_, P> {
+    impl<'p, P: Port + 'static> Calls<'p, P> {
+        fn load(pmu: &'p Pmu, port: P, image: Image<'static>, store: Store<'static>) -> Self {
+            let mapper = Mapper::load(image, port, store).unwrap_or_else(|error| panic!("{error}"));
+            Self { pmu, mapper }
+        }
+
         /// Returns what was counted, the counter in front of it, and what came back.
         #[inline(never)]
         fn make(&mut self, enter: Enter<P>, export: ExportId, args: &[u64]) -> (u32, u32, u64) {
@@ -188,16 +196,11 @@ mod device {
     }
 
     fn returns<P: Port + 'static>(
-        pmu: &Pmu,
-        port: P,
+        mut calls: Calls<'_, P>,
         mut after: impl FnMut(&mut P),
-        image: Image<'static>,
-        store: Store<'static>,
         plan: &[u32],
         uart: &mut Uart<'_>,
     ) {
-        let mapper = Mapper::load(image, port, store).unwrap_or_else(|error| panic!("{error}"));
-        let mut calls = Calls { pmu, mapper };
         _ = writeln!(
             uart,
             "ram mapper {} stack {}",
@@ -213,16 +216,11 @@ mod device {
     }
 
     fn stores<P: Port + 'static>(
-        pmu: &Pmu,
-        port: P,
+        mut calls: Calls<'_, P>,
         mut at: impl FnMut(&mut P) -> Option<u32>,
-        image: Image<'static>,
-        store: Store<'static>,
         plan: &[u32],
         uart: &mut Uart<'_>,
     ) {
-        let mapper = Mapper::load(image, port, store).unwrap_or_else(|error| panic!("{error}"));
-        let mut calls = Calls { pmu, mapper };
         each_call(plan, |export, args| {
             let (before, _) = calls.around(export, args);
             at(calls.mapper.port_mut());
