@@ -523,9 +523,10 @@ pub struct ImageInfo {
 }
 
 /// The state of the image that the device was given.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ImageState {
     /// It was given none.
+    #[default]
     None,
     /// It runs.
     Mounted,
@@ -681,7 +682,7 @@ impl fmt::Display for Refusal {
 }
 
 /// The status of a device. Counters start at boot and stop at their largest value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Status {
     /// Microseconds since boot.
     pub uptime_us: u64,

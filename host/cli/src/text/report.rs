@@ -161,17 +161,7 @@ trace     40 register accesses, 0 no longer held
             image: None,
         };
         let trap = TrapReport { image: 0, export: 0, code: 200, op: 3, detail: 4 };
-        let status = Status {
-            uptime_us: 0,
-            image: ImageState::MountTrapped(trap),
-            calls: 0,
-            traps: 0,
-            refused: 0,
-            frames_good: 0,
-            frames_bad: 0,
-            trace_next: 0,
-            trace_lost: 0,
-        };
+        let status = Status { image: ImageState::MountTrapped(trap), ..Status::default() };
         let text =
             report(&hello, Admission::Role(Role::Call), &status, &HostCounts::default(), &Maps::default());
         assert!(
