@@ -144,18 +144,14 @@ fn a_sealed_swap_and_a_policy_that_is_sent_outlive_a_restart() {
     let mut host = device.host();
     let switch = host.0.swap_sealed(0, &image.image(), Some(&seal), &mut |_| ()).unwrap();
     assert!(switch.is_ok(), "{switch:?}");
-    device.kill();
-    device.start();
-    let mut host = device.host();
+    let mut host = device.cut_power();
     assert_eq!(host.version(), Some(4));
     host.call("held", &[1]);
     host.call("low", &[1]);
     let state = host.0.send_policy(&policy(2, &[image.image().hash()]), &mut |_| ()).unwrap();
     assert_eq!(state, PolicyState::Taken { version: 2, stopped: 1 });
     assert_eq!((host.version(), device.levels() & LOW), (None, 0), "it has run its last op, and is safe");
-    device.kill();
-    device.start();
-    assert_eq!(device.host().version(), None, "revoked in its slot, and the default panel is older");
+    assert_eq!(device.cut_power().version(), None, "revoked in its slot, and the default panel is older");
     device.says("policy 2 holds");
     device.says("revoked");
 }

@@ -21,9 +21,7 @@ fn random_numbers_are_the_kernels() {
         (func (export "word") (result i64)
             (call $get (i32.const 8) (i32.const 8))
             (i64.load (i32.const 8))))"#;
-    let mut device = Device::new(&build(manifest, wat));
-    device.start();
-    let mut host = device.host();
+    let (_device, mut host) = Device::running(&build(manifest, wat));
     let mut words: Vec<u64> = (0..4).flat_map(|_| host.call("word", &[])).collect();
     words.sort_unstable();
     words.dedup();
@@ -37,9 +35,7 @@ fn text_of_a_host_lands_in_the_module() {
     let wat = r#"(module (memory 1)
         (func (export "on_arguments") (param i32) (result i32) (i32.const 1024))
         (func (export "echo") (param i32 i32) (result i32 i32) (local.get 0) (local.get 1)))"#;
-    let mut device = Device::new(&build(manifest, wat));
-    device.start();
-    let mut host = device.host();
+    let (_device, mut host) = Device::running(&build(manifest, wat));
     let called = run_call(&mut host.0, "echo", &["gr\u{fc}n".into()]).unwrap();
     assert_eq!(called.to_string(), "echo -> \"gr\u{fc}n\"");
 }
@@ -57,9 +53,7 @@ fn the_wall_clock_is_the_systems_and_no_host_sets_it() {
         (export "minute" (func $minute))
         (func (export "run")))"#;
     let system_us = || UNIX_EPOCH.elapsed().unwrap().as_micros() as u64;
-    let mut device = Device::new(&build(manifest, wat));
-    device.start();
-    let mut host = device.host();
+    let (_device, mut host) = Device::running(&build(manifest, wat));
     let before = system_us();
     let unix = host.call("unix", &[])[0];
     let minute = host.call("minute", &[])[0];
@@ -86,9 +80,7 @@ fn a_hook_refuses_a_call_and_the_service_goes_on() {
     let wat = r#"(module
         (func (export "odd") (param i32) (result i32) (i32.and (local.get 0) (i32.const 1)))
         (func (export "half") (param i32) (result i32) (i32.shr_u (local.get 0) (i32.const 1))))"#;
-    let mut device = Device::new(&build(manifest, wat));
-    device.start();
-    let mut host = device.host();
+    let (_device, mut host) = Device::running(&build(manifest, wat));
     let half = Export::name("half").unwrap();
     let Outcome::Trapped(trap) = host.0.call(&half, &[7]).unwrap() else { panic!("7 is odd") };
     assert_eq!((TrapCode::from_u8(trap.code), trap.detail), (Some(TrapCode::Refused), 1));
@@ -108,9 +100,7 @@ fn the_uptime_is_that_of_the_clock() {
         (import "time" "now_us" (func $now (result i64)))
         (export "uptime" (func $uptime))
         (export "now" (func $now)))"#;
-    let mut device = Device::new(&build(manifest, wat));
-    device.start();
-    let mut host = device.host();
+    let (_device, mut host) = Device::running(&build(manifest, wat));
     let before = host.call("now", &[])[0] / 1_000_000;
     let uptime = host.call("uptime", &[])[0];
     let after = host.call("now", &[])[0] / 1_000_000;

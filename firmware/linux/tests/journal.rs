@@ -110,9 +110,7 @@ fn a_module_that_traps_all_the_time_writes_few_lines_and_they_are_counted() {
 
 #[test]
 fn the_log_says_in_words_what_happened() {
-    let mut device = Device::new(&panel(1, ""));
-    device.start();
-    let mut host = device.host();
+    let (mut device, mut host) = Device::running(&panel(1, ""));
     host.call("say", &[]);
     device.says("info: module 0 says: hello");
     // A trial that traps.

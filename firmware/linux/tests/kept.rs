@@ -41,9 +41,7 @@ fn mend_disk(device: &Device) {
 
 #[test]
 fn a_swap_that_is_not_kept_says_so_until_it_is() {
-    let mut device = Device::new(&panel(1, AT_ONCE));
-    device.start();
-    let mut host = device.host();
+    let (mut device, mut host) = Device::running(&panel(1, AT_ONCE));
     assert_eq!(swap(&mut host, 2, AT_ONCE), Ok(Some(())));
     break_disk(&device);
     // The first one, and the next within the pause behind a failed write.
@@ -67,9 +65,7 @@ fn a_swap_that_is_not_kept_says_so_until_it_is() {
         about.iter().position(|what| matches!(what, DeviceEventKind::NotKept { thing: Thing::Image, .. }));
     let again = about.iter().position(|what| *what == DeviceEventKind::KeptAgain { thing: Thing::Image });
     assert!(failed.unwrap() < again.unwrap(), "{about:?}");
-    device.kill();
-    device.start();
-    assert_eq!(device.host().version(), Some(4));
+    assert_eq!(device.cut_power().version(), Some(4));
 }
 
 /// A swap to the very image of the default panel: at once, after a trial that the device ends, after one that
@@ -111,9 +107,7 @@ fn a_swap_to_the_default_image_is_in_the_slot_before_the_answer() {
 #[test]
 fn a_trial_of_the_default_image_that_fails_is_in_no_slot() {
     let image = panel(1, "confirm = \"host\"\nconfirm_ms = 50");
-    let mut device = Device::new(&image);
-    device.start();
-    let mut host = device.host();
+    let (mut device, mut host) = Device::running(&image);
     let owned = OwnedImage::from_bytes(&image).unwrap();
     assert!(host.0.swap(0, &owned.image(), &mut |_| ()).unwrap().is_ok());
     device.until("the rollback", || {
@@ -127,9 +121,7 @@ fn a_trial_of_the_default_image_that_fails_is_in_no_slot() {
 /// `confirm` and a rollback promise the same.
 #[test]
 fn a_confirmation_and_a_rollback_are_kept_or_not_as_well() {
-    let mut device = Device::new(&panel(1, AT_ONCE));
-    device.start();
-    let mut host = device.host();
+    let (mut device, mut host) = Device::running(&panel(1, AT_ONCE));
     assert_eq!(swap(&mut host, 2, AT_ONCE), Ok(Some(())));
     let by_host = "confirm = \"host\"\nconfirm_ms = 600000";
     let image = OwnedImage::from_bytes(&panel(3, by_host)).unwrap();
@@ -142,9 +134,7 @@ fn a_confirmation_and_a_rollback_are_kept_or_not_as_well() {
     mend_disk(&device);
     assert!(host.0.rollback(0).unwrap().is_ok());
     assert!(host.0.must_keep("hall", IMAGE).is_ok());
-    device.kill();
-    device.start();
-    assert_eq!(device.host().version(), Some(3));
+    assert_eq!(device.cut_power().version(), Some(3));
 }
 
 /// A host of the first edition: it knows nothing of `kept`, and takes an answer for the whole truth.
@@ -205,9 +195,7 @@ fn a_host_that_cannot_ask_gets_no_answer_for_what_is_not_kept() {
     assert!(page.entries.iter().all(|entry| entry.what.edition() == 0), "{page:?}");
     mend_disk(&device);
     assert!(matches!(host.swap(3), Some(Response::Swapped { .. })), "the same one, on the disk this time");
-    device.kill();
-    device.start();
-    assert_eq!(device.host().version(), Some(3));
+    assert_eq!(device.cut_power().version(), Some(3));
 }
 
 /// Answers and kills: what was acknowledged comes up, in the real program.

@@ -13,9 +13,7 @@ use xmapd::registers::file;
 
 #[test]
 fn calls_reach_the_registers() {
-    let mut device = Device::new(&panel(1, ""));
-    device.start();
-    let mut host = device.host();
+    let (mut device, mut host) = Device::running(&panel(1, ""));
     let hello = host.0.hello();
     assert_eq!(hello.features & features::LINUX, features::LINUX);
     assert_eq!(hello.features & features::SIMULATED, features::SIMULATED, "no pin moves, and it says so");
@@ -52,9 +50,7 @@ fn a_line_that_a_resistor_holds_high_stays_high() {
     assert_eq!(stores, [(0x1c, HELD), (0x28, LOW), (0x1c, HIGH)]);
     // The next start finds an output, and keeps what it drives.
     device.drive(0, 0);
-    device.kill();
-    device.start();
-    let mut host = device.host();
+    let mut host = device.cut_power();
     assert_eq!(device.levels() & (HELD | LOW | HIGH), HELD | HIGH);
     let stores: Vec<_> =
         host.0.trace(0).unwrap().iter().map(|(_, entry)| (entry.offset, entry.value)).collect();
@@ -63,9 +59,7 @@ fn a_line_that_a_resistor_holds_high_stays_high() {
 
 #[test]
 fn the_end_leaves_outputs_in_their_safe_states() {
-    let mut device = Device::new(&panel(1, ""));
-    device.start();
-    let mut host = device.host();
+    let (mut device, mut host) = Device::running(&panel(1, ""));
     host.call("held", &[1]);
     host.call("low", &[1]);
     assert_eq!(device.levels() & (HELD | LOW), HELD | LOW);
@@ -79,9 +73,7 @@ fn the_end_leaves_outputs_in_their_safe_states() {
 
 #[test]
 fn a_killed_service_leaves_the_lamp_on_and_so_does_the_next_one() {
-    let mut device = Device::new(&panel(1, ""));
-    device.start();
-    let mut host = device.host();
+    let (mut device, mut host) = Device::running(&panel(1, ""));
     host.call("held", &[1]);
     host.call("low", &[1]);
     device.kill();
@@ -140,9 +132,7 @@ fn a_message_of_a_module_reaches_every_host() {
 
 #[test]
 fn an_edge_from_outside_runs_its_handler() {
-    let mut device = Device::new(&panel(1, ""));
-    device.start();
-    let mut host = device.host();
+    let (mut device, mut host) = Device::running(&panel(1, ""));
     device.press(false);
     thread::sleep(Duration::from_millis(50));
     assert_eq!(host.count(), 0);
@@ -152,9 +142,7 @@ fn an_edge_from_outside_runs_its_handler() {
 
 #[test]
 fn a_reset_of_the_device_starts_it_anew() {
-    let mut device = Device::new(&panel(1, ""));
-    device.start();
-    let mut host = device.host();
+    let (mut device, mut host) = Device::running(&panel(1, ""));
     host.call("held", &[1]);
     host.call("low", &[1]);
     host.0.reset(None).unwrap();
@@ -188,9 +176,7 @@ fn the_link_speaks_tcp_too() {
 
 #[test]
 fn what_keeps_it_from_starting_touches_no_register() {
-    let mut device = Device::new(&panel(1, ""));
-    device.start();
-    let mut host = device.host();
+    let (mut device, mut host) = Device::running(&panel(1, ""));
     host.call("held", &[1]);
     // A second one with the same socket and the same registers.
     let output = device.command().output().unwrap();
@@ -257,9 +243,7 @@ fn a_main_loop_that_hangs_makes_the_outputs_safe() {
         (func (export "held") (param i32) (call $set (i32.const 17) (local.get 0)))
         (func (export "spin") (local i32) (loop $again
             (local.set 0 (i32.add (local.get 0) (i32.const 1))) (br_if $again (i32.ne (local.get 0) (i32.const -1))))))"#;
-    let mut device = Device::new(&common::build(manifest, wat));
-    device.start();
-    let mut host = device.host();
+    let (mut device, mut host) = Device::running(&common::build(manifest, wat));
     host.call("low", &[1]);
     host.call("held", &[1]);
     host.call("held", &[0]);

@@ -40,11 +40,17 @@ fn number(device: &Device, name: &str) -> u64 {
     of("a").max(of("b"))
 }
 
+/// Changes a bit of a file of a pair.
+fn damage(device: &Device, file: &str) {
+    let path = device.path(&format!("state/{file}"));
+    let mut bytes = fs::read(&path).unwrap();
+    bytes[100] ^= 1;
+    fs::write(&path, bytes).unwrap();
+}
+
 #[test]
 fn a_swap_leaves_the_lamp_on_and_a_restart_brings_the_new_image() {
-    let mut device = Device::new(&panel(1, AT_ONCE));
-    device.start();
-    let mut host = device.host();
+    let (mut device, mut host) = Device::running(&panel(1, AT_ONCE));
     host.call("held", &[1]);
     host.call("low", &[1]);
     host.call("add", &[7]);
@@ -54,55 +60,39 @@ fn a_swap_leaves_the_lamp_on_and_a_restart_brings_the_new_image() {
     assert_eq!(device.levels() & (HELD | LOW), HELD | LOW);
     assert_eq!((host.version(), host.count()), (Some(2), 7));
     // The answer came after the image was on the disk.
-    device.kill();
-    device.start();
-    let mut host = device.host();
+    let mut host = device.cut_power();
     assert_eq!((host.version(), host.life()), (Some(2), Life::Running));
     assert_eq!(device.levels() & (HELD | LOW), HELD, "the safe states of version 2");
 }
 
 #[test]
 fn an_image_on_trial_does_not_outlive_a_restart_and_a_confirmed_one_does() {
-    let mut device = Device::new(&panel(1, BY_HOST));
-    device.start();
-    let mut host = device.host();
+    let (mut device, mut host) = Device::running(&panel(1, BY_HOST));
     swapped(&mut host, &panel(2, BY_HOST));
     assert_eq!(host.version(), Some(2));
-    device.kill();
-    device.start();
-    let mut host = device.host();
+    let mut host = device.cut_power();
     assert_eq!(host.version(), Some(1), "the trial had not ended");
     swapped(&mut host, &panel(2, BY_HOST));
     host.0.confirm(0).unwrap();
-    device.kill();
-    device.start();
-    assert_eq!(device.host().version(), Some(2));
+    assert_eq!(device.cut_power().version(), Some(2));
 }
 
 #[test]
 fn what_the_device_confirms_by_itself_is_kept_too() {
-    let mut device = Device::new(&panel(1, BY_ITSELF));
-    device.start();
-    let mut host = device.host();
+    let (mut device, mut host) = Device::running(&panel(1, BY_ITSELF));
     swapped(&mut host, &panel(2, BY_ITSELF));
     let folder = device.path("state");
     device.until("the write", || common::has(&folder, "image-0.a"));
-    device.kill();
-    device.start();
-    assert_eq!(device.host().version(), Some(2));
+    assert_eq!(device.cut_power().version(), Some(2));
 }
 
 #[test]
 fn a_rollback_outlives_a_restart_as_well() {
-    let mut device = Device::new(&panel(1, AT_ONCE));
-    device.start();
-    let mut host = device.host();
+    let (mut device, mut host) = Device::running(&panel(1, AT_ONCE));
     swapped(&mut host, &panel(2, AT_ONCE));
     assert!(host.0.rollback(0).unwrap().is_ok());
     assert_eq!(host.version(), Some(1));
-    device.kill();
-    device.start();
-    assert_eq!(device.host().version(), Some(1));
+    assert_eq!(device.cut_power().version(), Some(1));
 }
 
 #[test]
@@ -113,9 +103,7 @@ fn kept_state_comes_back_after_the_end_and_after_a_kill() {
     let mut host = device.host();
     host.call("add", &[5]);
     host.call("poke", &[77]);
-    device.stop();
-    device.start();
-    let mut host = device.host();
+    let mut host = device.restart();
     assert_eq!((host.count(), host.call("peek", &[])), (5, vec![77]));
     let before = number(&device, "state-0");
     host.call("add", &[1]);
@@ -126,9 +114,7 @@ fn kept_state_comes_back_after_the_end_and_after_a_kill() {
         newest.iter().all(Option::is_some)
     });
     assert_eq!(number(&device, "state-0"), before + 1);
-    device.kill();
-    device.start();
-    assert_eq!(device.host().count(), 6);
+    assert_eq!(device.cut_power().count(), 6);
 }
 
 /// A new version that keeps something else begins with its own values, also where the state of the one before
@@ -152,9 +138,7 @@ fn state_of_another_layout_is_left_alone() {
     fs::write(device.path("panel.xmap"), other(2)).unwrap();
     device.start();
     assert_eq!(device.host().count(), 41, "not 6: another layout");
-    device.stop();
-    device.start();
-    assert_eq!(device.host().count(), 42, "its own");
+    assert_eq!(device.restart().count(), 42, "its own");
 }
 
 /// Version 1 keeps its state over a restart, 2 does not, 3 does again.
@@ -203,9 +187,7 @@ fn state_that_does_not_change_is_not_written_and_a_swap_takes_few_writes() {
 /// A host that swaps without end wears the card no further than the budget goes, and the panel goes on.
 #[test]
 fn who_swaps_without_end_does_not_write_without_end() {
-    let mut device = Device::new(&panel(1, AT_ONCE));
-    device.start();
-    let mut host = device.host();
+    let (mut device, mut host) = Device::running(&panel(1, AT_ONCE));
     let start = std::time::Instant::now();
     let images = [2, 3].map(|version| panel(version, AT_ONCE));
     for image in images.iter().cycle().take(80) {
@@ -218,24 +200,17 @@ fn who_swaps_without_end_does_not_write_without_end() {
     let most = u64::from(BURST) + start.elapsed().as_secs() / 60 + 1;
     assert!((u64::from(BURST)..=most).contains(&written), "{written} writes for 80 swaps");
     // The end writes what is left.
-    device.stop();
-    device.start();
-    assert_eq!(device.host().version(), Some(3));
+    assert_eq!(device.restart().version(), Some(3));
 }
 
 #[test]
 fn a_damaged_slot_gives_way_to_the_one_before() {
-    let mut device = Device::new(&panel(1, AT_ONCE));
-    device.start();
-    let mut host = device.host();
+    let (mut device, mut host) = Device::running(&panel(1, AT_ONCE));
     swapped(&mut host, &panel(2, AT_ONCE));
     swapped(&mut host, &panel(3, AT_ONCE));
     device.kill();
     // The second write went to the other file.
-    let newest = device.path("state/image-0.b");
-    let mut bytes = fs::read(&newest).unwrap();
-    bytes[100] ^= 1;
-    fs::write(&newest, bytes).unwrap();
+    damage(&device, "image-0.b");
     device.start();
     assert_eq!(device.host().version(), Some(2));
     device.says("image-0.b: damaged: left out");
@@ -258,9 +233,7 @@ fn the_newest_images_come_back_before_an_older_one_takes_their_lines() {
         );
         common::build(&manifest, r#"(module (func (export "go")))"#)
     };
-    let mut device = Device::new(&panel(1, AT_ONCE));
-    device.start();
-    let mut host = device.host();
+    let (mut device, mut host) = Device::running(&panel(1, AT_ONCE));
     swapped(&mut host, &of("first", 1, 5));
     swapped(&mut host, &of("first", 2, 6));
     let beside = OwnedImage::from_bytes(&of("second", 1, 5)).unwrap();
@@ -269,10 +242,7 @@ fn the_newest_images_come_back_before_an_older_one_takes_their_lines() {
     swapped(&mut host, &of("first", 2, 6));
     assert!(host.0.swap(1, &beside.image(), &mut |_| ()).unwrap().is_ok());
     device.kill();
-    let newest = device.path("state/image-0.b");
-    let mut bytes = fs::read(&newest).unwrap();
-    bytes[100] ^= 1;
-    fs::write(&newest, bytes).unwrap();
+    damage(&device, "image-0.b");
     device.start();
     let mut host = device.host();
     let second = host.0.module(1).unwrap().unwrap();

@@ -57,9 +57,7 @@ fn three_starts_that_do_not_end_well_bring_the_image_before_and_then_safe_output
     swapped(&device, 3);
     assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
     assert_eq!(host.0.kept().unwrap().unwrap().set_aside, 0, "that is over");
-    device.kill();
-    device.start();
-    assert_eq!(device.host().version(), Some(3), "a host's own choice has its starts again");
+    assert_eq!(device.cut_power().version(), Some(3), "a host's own choice has its starts again");
 }
 
 /// The newest image is set aside and the one before runs. A host sends that one once more: it is the newest
@@ -125,9 +123,7 @@ fn slow() -> Vec<u8> {
 /// with safe outputs.
 #[test]
 fn a_call_that_does_not_end_leaves_the_link_and_the_signals() {
-    let mut device = Device::new(&slow());
-    device.start();
-    let mut host = device.host();
+    let (mut device, mut host) = Device::running(&slow());
     host.call("low", &[1]);
     assert_eq!(device.levels() & LOW, LOW);
     let asking = thread::spawn(move || host.0.call(&xmap_link::Export::name("spin").unwrap(), &[]).is_ok());

@@ -150,6 +150,25 @@ impl Device {
         self
     }
 
+    /// A device with this default panel that runs, and a greeted host.
+    pub fn running(panel: &[u8]) -> (Self, Host) {
+        let mut device = Self::new(panel);
+        let host = device.start().host();
+        (device, host)
+    }
+
+    /// Kills the program and starts it again; returns a host that greeted the new one.
+    pub fn cut_power(&mut self) -> Host {
+        self.kill();
+        self.start().host()
+    }
+
+    /// Ends the program in order and starts it again; returns a host that greeted the new one.
+    pub fn restart(&mut self) -> Host {
+        self.stop();
+        self.start().host()
+    }
+
     /// Starts a command in the place of the program.
     pub fn start_as(&mut self, mut command: Command) {
         assert!(self.child.is_none(), "it runs");
