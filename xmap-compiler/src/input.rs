@@ -230,18 +230,23 @@ mod tests {
             Kind::Manifest => "manifest".to_string(),
             Kind::None(code) => code.to_string(),
         };
-        assert_eq!(kind("a.toml", b"XMAP...."), "image");
-        assert_eq!(kind("a.xmap", b"\0asm\x01\0\0\0"), "binary");
-        assert_eq!(kind("a.toml", b"\xef\xbb\xbf\n ;; a comment\n(module)"), "text");
-        assert_eq!(kind("a.wat", b""), "text");
-        assert_eq!(kind("a", b"[module]"), "manifest");
-        assert_eq!(kind("a.wasm", b"[modul]"), "X0104");
-        assert_eq!(kind("a.toml", b"[modul]"), "manifest");
-        assert_eq!(kind("policy.toml", b"[[key]]"), "X0110");
-        assert_eq!(kind("panel.c", b"int a;"), "X0110");
-        assert_eq!(kind("a.xmap", b""), "X0105");
-        assert_eq!(kind("a", b"\xff\xfe"), "X0110");
-        assert_eq!(kind("a", b"\0elf"), "X0110");
+        let all: [(&str, &[u8], &str); 12] = [
+            ("a.toml", b"XMAP....", "image"),
+            ("a.xmap", b"\0asm\x01\0\0\0", "binary"),
+            ("a.toml", b"\xef\xbb\xbf\n ;; a comment\n(module)", "text"),
+            ("a.wat", b"", "text"),
+            ("a", b"[module]", "manifest"),
+            ("a.wasm", b"[modul]", "X0104"),
+            ("a.toml", b"[modul]", "manifest"),
+            ("policy.toml", b"[[key]]", "X0110"),
+            ("panel.c", b"int a;", "X0110"),
+            ("a.xmap", b"", "X0105"),
+            ("a", b"\xff\xfe", "X0110"),
+            ("a", b"\0elf", "X0110"),
+        ];
+        for (path, bytes, expected) in all {
+            assert_eq!(kind(path, bytes), expected, "{path}: {}", bytes.escape_ascii());
+        }
     }
 
     #[test]

@@ -219,13 +219,7 @@ pub fn schema() -> String {
         "What a module that asks for WASI is given.",
         [
             ("args", strings("The arguments behind the program's name.")),
-            (
-                "env",
-                json!({
-                    "description": "The environment.", "type": "object",
-                    "additionalProperties": { "type": "string" },
-                }),
-            ),
+            ("env", by_name("The environment.", &json!({ "type": "string" }))),
         ],
         &[],
     );
@@ -246,40 +240,22 @@ pub fn schema() -> String {
         "properties": {
             "module": module,
             "build": build,
-            "pins": {
-                "description": "The lines, each by its number or by a name.", "type": "object",
-                "additionalProperties": pin,
-            },
-            "i2c": {
-                "description": "The devices on I2C buses, by their names.", "type": "object",
-                "additionalProperties": device,
-            },
-            "spi": {
-                "description": "The devices on SPI buses, by their names.", "type": "object",
-                "additionalProperties": spi,
-            },
-            "pwm": {
-                "description": "The PWM channels, by their names.", "type": "object",
-                "additionalProperties": pwm,
-            },
-            "uart": {
-                "description": "The serial ports, by their names.", "type": "object",
-                "additionalProperties": uart,
-            },
-            "exports": {
-                "description": "The mapped functions, by their names in the module.", "type": "object",
-                "additionalProperties": export,
-            },
+            "pins": by_name("The lines, each by its number or by a name.", &pin),
+            "i2c": by_name("The devices on I2C buses, by their names.", &device),
+            "spi": by_name("The devices on SPI buses, by their names.", &spi),
+            "pwm": by_name("The PWM channels, by their names.", &pwm),
+            "uart": by_name("The serial ports, by their names.", &uart),
+            "exports": by_name("The mapped functions, by their names in the module.", &export),
             "limits": object("What the module may use.", limits),
             "policy": object("What follows a fault, and how a new image proves itself.", policy),
             "keep": object("What outlives a swap and a restart.", keep),
             "clock": clock,
             "trace": { "description": "Whether the device notes what happens in calls.", "type": "boolean" },
             "wasi": wasi,
-            "hooks": {
-                "description": "Functions that run before and after exports, by the exports' names in the module.",
-                "type": "object", "additionalProperties": hooks,
-            },
+            "hooks": by_name(
+                "Functions that run before and after exports, by the exports' names in the module.",
+                &hooks,
+            ),
         },
     });
     serde_json::to_string_pretty(&schema).expect("a schema has nothing that JSON cannot say") + "\n"
@@ -289,6 +265,11 @@ fn object(description: &str, properties: Map<String, Value>) -> Value {
     json!({
         "description": description, "type": "object", "additionalProperties": false, "properties": properties,
     })
+}
+
+/// A table whose keys are names, all with values of one kind.
+fn by_name(description: &str, of: &Value) -> Value {
+    json!({ "description": description, "type": "object", "additionalProperties": of })
 }
 
 fn table<const N: usize>(description: &str, keys: [(&str, Value); N], required: &[&str]) -> Value {
