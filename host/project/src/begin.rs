@@ -74,13 +74,21 @@ impl Language {
 
     /// The word on the command line.
     pub const fn word(self) -> &'static str {
+        match self.bindings() {
+            Some(bindings) => bindings.word(),
+            None => "wat",
+        }
+    }
+
+    /// The language's bindings; a module in WebAssembly's text has none.
+    const fn bindings(self) -> Option<Bindings> {
         match self {
-            Self::C => "c",
-            Self::Rust => "rust",
-            Self::Zig => "zig",
-            Self::AssemblyScript => "as",
-            Self::Go => "go",
-            Self::Wat => "wat",
+            Self::C => Some(Bindings::C),
+            Self::Rust => Some(Bindings::Rust),
+            Self::Zig => Some(Bindings::Zig),
+            Self::AssemblyScript => Some(Bindings::AssemblyScript),
+            Self::Go => Some(Bindings::Go),
+            Self::Wat => None,
         }
     }
 

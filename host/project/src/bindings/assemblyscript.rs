@@ -1,7 +1,7 @@
 //! A file of AssemblyScript, beside `xmap.ts`.
 
 use xmap_compiler::manifest::Value;
-use xmap_image::{PinMode, Ty};
+use xmap_image::Ty;
 
 use super::{Export, Kind, Names, camel, free, scalar, uncapitalised};
 
@@ -34,19 +34,14 @@ pub(super) fn write(names: &Names<'_>) -> String {
         push(format!(
             "\n/** Line {number}. */\nexport namespace {word} {{\n  export const line: i32 = {number};\n"
         ));
-        let mut function = |signature: &str, body: &str| {
+        for (signature, body) in line.functions([
+            ("get(): bool", "return gpio.get(line) != 0;"),
+            ("set(high: bool): void", "gpio.set(line, high);"),
+            ("toggle(): void", "gpio.toggle(line);"),
+            ("direction(out: bool): void", "gpio.direction(line, out);"),
+            ("pull(pull: i32): void", "gpio.pull(line, pull);"),
+        ]) {
             push(format!("\n{INLINE}  export function {signature} {{\n    {body}\n  }}\n"));
-        };
-        function("get(): bool", "return gpio.get(line) != 0;");
-        if line.drives() {
-            function("set(high: bool): void", "gpio.set(line, high);");
-            function("toggle(): void", "gpio.toggle(line);");
-        }
-        if line.turns() {
-            function("direction(out: bool): void", "gpio.direction(line, out);");
-        }
-        if line.mode != PinMode::Out {
-            function("pull(pull: i32): void", "gpio.pull(line, pull);");
         }
         push("}\n".into());
     }
@@ -99,9 +94,5 @@ fn of(export: &Export<'_>) -> Option<String> {
 }
 
 const fn type_name(ty: Ty) -> &'static str {
-    match ty {
-        Ty::BytesPtr | Ty::StrPtr => "usize",
-        Ty::Len => "i32",
-        other => other.name(),
-    }
+    super::type_name(ty, "usize", "i32")
 }

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use xmap_compiler::manifest::Value;
-use xmap_image::{PinMode, Ty};
+use xmap_image::Ty;
 
 use super::{DeviceName, Export, Names};
 
@@ -21,20 +21,15 @@ pub(super) fn write(names: &Names<'_>) -> String {
     }
     for line in &names.lines {
         let (word, pin) = (&line.word, format!("PIN_{}", line.word.to_ascii_uppercase()));
-        push(format!("\nstatic inline bool {word}_get(void) {{ return xmap_gpio_get({pin}) != 0; }}\n"));
-        if line.drives() {
-            push(format!("static inline void {word}_set(bool high) {{ xmap_gpio_set({pin}, high); }}\n"));
-            push(format!("static inline void {word}_toggle(void) {{ xmap_gpio_toggle({pin}); }}\n"));
-        }
-        if line.turns() {
-            push(format!(
-                "static inline void {word}_direction(bool out) {{ xmap_gpio_direction({pin}, out); }}\n"
-            ));
-        }
-        if line.mode != PinMode::Out {
-            push(format!(
-                "static inline void {word}_pull(enum xmap_pull pull) {{ xmap_gpio_pull({pin}, pull); }}\n"
-            ));
+        push("\n".into());
+        for (signature, body) in line.functions([
+            (format!("bool {word}_get(void)"), format!("return xmap_gpio_get({pin}) != 0;")),
+            (format!("void {word}_set(bool high)"), format!("xmap_gpio_set({pin}, high);")),
+            (format!("void {word}_toggle(void)"), format!("xmap_gpio_toggle({pin});")),
+            (format!("void {word}_direction(bool out)"), format!("xmap_gpio_direction({pin}, out);")),
+            (format!("void {word}_pull(enum xmap_pull pull)"), format!("xmap_gpio_pull({pin}, pull);")),
+        ]) {
+            push(format!("static inline {signature} {{ {body} }}\n"));
         }
     }
     let constant =

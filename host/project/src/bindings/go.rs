@@ -1,7 +1,7 @@
 //! A file of a Go program, beside the package `xmap`.
 
 use xmap_compiler::manifest::Value;
-use xmap_image::{PinMode, Ty};
+use xmap_image::Ty;
 
 use super::{Export, Names, camel, scalar};
 
@@ -20,18 +20,13 @@ pub(super) fn write(names: &Names<'_>) -> String {
     for line in &names.lines {
         let (name, number) = (camel(&line.word), line.line.number());
         push(format!("\n// {name}Line is line {number}.\nconst {name}Line int32 = {number}\n"));
-        let mut lines = vec![("Get", "() bool", format!("return xmap.Get({name}Line)"))];
-        if line.drives() {
-            lines.push(("Set", "(high bool)", format!("xmap.Set({name}Line, high)")));
-            lines.push(("Toggle", "()", format!("xmap.Toggle({name}Line)")));
-        }
-        if line.turns() {
-            lines.push(("Direction", "(out bool)", format!("xmap.Direction({name}Line, out)")));
-        }
-        if line.mode != PinMode::Out {
-            lines.push(("Pull", "(pull xmap.Pull)", format!("xmap.SetPull({name}Line, pull)")));
-        }
-        for (what, signature, body) in lines {
+        for (what, signature, body) in line.functions([
+            ("Get", "() bool", format!("return xmap.Get({name}Line)")),
+            ("Set", "(high bool)", format!("xmap.Set({name}Line, high)")),
+            ("Toggle", "()", format!("xmap.Toggle({name}Line)")),
+            ("Direction", "(out bool)", format!("xmap.Direction({name}Line, out)")),
+            ("Pull", "(pull xmap.Pull)", format!("xmap.SetPull({name}Line, pull)")),
+        ]) {
             push(format!("\nfunc {name}{what}{signature} {{ {body} }}\n"));
         }
     }

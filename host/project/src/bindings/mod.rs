@@ -92,6 +92,14 @@ impl LineName {
     const fn turns(&self) -> bool {
         matches!(self.mode, PinMode::InOut)
     }
+
+    /// Keeps, of the functions of a line as a language writes them, those that the line's mode allows.
+    fn functions<T>(&self, [get, set, toggle, direction, pull]: [T; 5]) -> impl Iterator<Item = T> {
+        let (drives, turns, reads) = (self.drives(), self.turns(), self.mode != PinMode::Out);
+        [(true, get), (drives, set), (drives, toggle), (turns, direction), (reads, pull)]
+            .into_iter()
+            .filter_map(|(allowed, function)| allowed.then_some(function))
+    }
 }
 
 /// A device on a bus.
@@ -340,6 +348,16 @@ const fn scalar(value: Value) -> Option<Ty> {
     match value {
         Value::Scalar(ty) => Some(ty),
         Value::Bytes(_) | Value::Str(_) => None,
+    }
+}
+
+/// The type of a scalar in a language that has the guest ABI's names, with its address and its length of
+/// bytes.
+const fn type_name(ty: Ty, address: &'static str, length: &'static str) -> &'static str {
+    match ty {
+        Ty::BytesPtr | Ty::StrPtr => address,
+        Ty::Len => length,
+        other => other.name(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! A module of a Rust crate that depends on `xmap-guest`.
 
 use xmap_compiler::manifest::Value;
-use xmap_image::{PinMode, Ty};
+use xmap_image::Ty;
 
 use super::{Export, Names, free, scalar};
 
@@ -13,19 +13,14 @@ pub(super) fn write(names: &Names<'_>) -> String {
         let (word, number) = (free(&line.word), line.line.number());
         push(format!("\n/// Line {number}.\npub mod {word} {{\n    use xmap_guest::gpio;\n\n"));
         push(format!("    pub const LINE: u8 = {number};\n"));
-        let mut function = |signature: &str, body: &str| {
+        for (signature, body) in line.functions([
+            ("get() -> bool", "gpio::get(LINE)"),
+            ("set(high: bool)", "gpio::set(LINE, high);"),
+            ("toggle()", "gpio::toggle(LINE);"),
+            ("direction(out: bool)", "gpio::direction(LINE, out);"),
+            ("pull(pull: gpio::Pull)", "gpio::pull(LINE, pull);"),
+        ]) {
             push(format!("\n    #[inline]\n    pub fn {signature} {{\n        {body}\n    }}\n"));
-        };
-        function("get() -> bool", "gpio::get(LINE)");
-        if line.drives() {
-            function("set(high: bool)", "gpio::set(LINE, high);");
-            function("toggle()", "gpio::toggle(LINE);");
-        }
-        if line.turns() {
-            function("direction(out: bool)", "gpio::direction(LINE, out);");
-        }
-        if line.mode != PinMode::Out {
-            function("pull(pull: gpio::Pull)", "gpio::pull(LINE, pull);");
         }
         push("}\n".into());
     }
@@ -85,9 +80,5 @@ fn check(export: &Export<'_>) -> Option<String> {
 }
 
 const fn type_name(ty: Ty) -> &'static str {
-    match ty {
-        Ty::BytesPtr | Ty::StrPtr => "*const u8",
-        Ty::Len => "usize",
-        other => other.name(),
-    }
+    super::type_name(ty, "*const u8", "usize")
 }

@@ -1,7 +1,7 @@
 //! A file of Zig, beside the module `xmap`.
 
 use xmap_compiler::manifest::Value;
-use xmap_image::{PinMode, Ty};
+use xmap_image::Ty;
 
 use super::{Export, Names, camel, scalar, uncapitalised};
 
@@ -15,19 +15,14 @@ pub(super) fn write(names: &Names<'_>) -> String {
         push(format!(
             "\n/// Line {number}.\npub const @\"{word}\" = struct {{\n    pub const line: xmap.Pin = {number};\n"
         ));
-        let mut function = |signature: &str, body: &str| {
+        for (signature, body) in line.functions([
+            ("get() bool", "return xmap.get(line);"),
+            ("set(high: bool) void", "xmap.set(line, high);"),
+            ("toggle() void", "xmap.toggle(line);"),
+            ("direction(out: bool) void", "xmap.direction(line, out);"),
+            ("pull(resistor: xmap.Pull) void", "xmap.pull(line, resistor);"),
+        ]) {
             push(format!("    pub inline fn {signature} {{\n        {body}\n    }}\n"));
-        };
-        function("get() bool", "return xmap.get(line);");
-        if line.drives() {
-            function("set(high: bool) void", "xmap.set(line, high);");
-            function("toggle() void", "xmap.toggle(line);");
-        }
-        if line.turns() {
-            function("direction(out: bool) void", "xmap.direction(line, out);");
-        }
-        if line.mode != PinMode::Out {
-            function("pull(resistor: xmap.Pull) void", "xmap.pull(line, resistor);");
         }
         push("};\n".into());
     }
@@ -88,9 +83,5 @@ fn of(export: &Export<'_>) -> Option<String> {
 }
 
 const fn type_name(ty: Ty) -> &'static str {
-    match ty {
-        Ty::BytesPtr | Ty::StrPtr => "[*]const u8",
-        Ty::Len => "usize",
-        other => other.name(),
-    }
+    super::type_name(ty, "[*]const u8", "usize")
 }
