@@ -61,23 +61,6 @@ struct Parts {
     owners: Vec<(String, &'static str)>,
 }
 
-fn scalar(language: Language, ty: Ty) -> &'static str {
-    let names = match ty {
-        Ty::Bool => ["bool", "Boolean", "Bool", "boolean", "bool"],
-        Ty::U8 => ["uint8_t", "UByte", "UInt8", "number", "u8"],
-        Ty::I8 => ["int8_t", "Byte", "Int8", "number", "i8"],
-        Ty::U16 => ["uint16_t", "UShort", "UInt16", "number", "u16"],
-        Ty::I16 => ["int16_t", "Short", "Int16", "number", "i16"],
-        Ty::U32 => ["uint32_t", "UInt", "UInt32", "number", "u32"],
-        Ty::I32 => ["int32_t", "Int", "Int32", "number", "i32"],
-        Ty::U64 => ["uint64_t", "ULong", "UInt64", "bigint", "u64"],
-        Ty::I64 => ["int64_t", "Long", "Int64", "bigint", "i64"],
-        Ty::F32 => ["float", "Float", "Float", "number", "f32"],
-        _ => ["double", "Double", "Double", "number", "f64"],
-    };
-    names[Language::ALL.iter().position(|l| *l == language).unwrap()]
-}
-
 fn camel(name: &str) -> String {
     let mut words = name.split('_');
     let first = words.next().unwrap_or_default().to_string();
@@ -100,7 +83,7 @@ fn parts(language: Language, export: &ContractExport) -> Parts {
     };
     for param in &export.params {
         match param.ty.value {
-            Value::Scalar(ty) => parts.params.push((cased(&param.name), scalar(language, ty).into())),
+            Value::Scalar(ty) => parts.params.push((cased(&param.name), language.scalar(ty).into())),
             value => {
                 let owner = value.owner().unwrap();
                 if let Some(ty) = buffer(matches!(value, Value::Str(_)), owner, false) {
@@ -109,13 +92,13 @@ fn parts(language: Language, export: &ContractExport) -> Parts {
                 }
                 let pointer = if language == Language::C { "const uint8_t *" } else { "*const u8" };
                 parts.params.push((param.name.clone(), pointer.into()));
-                parts.params.push((format!("{}_len", param.name), scalar(language, Ty::U32).into()));
+                parts.params.push((format!("{}_len", param.name), language.scalar(Ty::U32).into()));
                 parts.owners.push((param.name.clone(), owner.name()));
             }
         }
     }
     parts.result = export.results.first().map(|ty| match ty.value {
-        Value::Scalar(ty) => scalar(language, ty).to_string(),
+        Value::Scalar(ty) => language.scalar(ty).to_string(),
         value => match buffer(matches!(value, Value::Str(_)), value.owner().unwrap(), true) {
             Some(ty) => ty.to_string(),
             None => {
@@ -241,14 +224,14 @@ fn faults(language: Language, export: &ContractExport) -> Vec<(Parts, Rule)> {
     // Another type, by turns: never one that TypeScript has for the same.
     let other = |ty: &str| -> String {
         let position =
-            SCALARS.iter().position(|of| scalar(language, Typed::parse(of).unwrap().value.types()[0]) == ty);
+            SCALARS.iter().position(|of| language.scalar(Typed::parse(of).unwrap().value.types()[0]) == ty);
         match (position, ty) {
             (_, "number") => "boolean".into(),
             (_, "boolean" | "bigint") => "number".into(),
             (Some(n), _) => {
-                scalar(language, Typed::parse(SCALARS[(n + 1) % 11]).unwrap().value.types()[0]).into()
+                language.scalar(Typed::parse(SCALARS[(n + 1) % 11]).unwrap().value.types()[0]).into()
             }
-            _ => scalar(language, Ty::U8).into(),
+            _ => language.scalar(Ty::U8).into(),
         }
     };
     let first_scalar = export.params.first().is_some_and(|param| matches!(param.ty.value, Value::Scalar(_)));
@@ -259,7 +242,7 @@ fn faults(language: Language, export: &ContractExport) -> Vec<(Parts, Rule)> {
     if !right.params.is_empty() {
         fault(Rule::ParamCount, &|p| _ = p.params.pop());
     }
-    fault(Rule::ParamCount, &|p| p.params.push(("more".into(), scalar(language, Ty::U8).into())));
+    fault(Rule::ParamCount, &|p| p.params.push(("more".into(), language.scalar(Ty::U8).into())));
     if right.params.len() >= 2 && export.params.len() >= 2 && first_scalar {
         fault(Rule::ParamOrder, &|p| p.params.swap(0, 1));
     }
@@ -278,7 +261,7 @@ fn faults(language: Language, export: &ContractExport) -> Vec<(Parts, Rule)> {
             fault(Rule::ResultType, &|p| p.result = p.result.take().map(|ty| other(&ty)));
         }
     } else {
-        fault(Rule::ResultCount, &|p| p.result = Some(scalar(language, Ty::U8).into()));
+        fault(Rule::ResultCount, &|p| p.result = Some(language.scalar(Ty::U8).into()));
     }
     if !right.owners.is_empty() {
         fault(Rule::OwnershipMissing, &|p| _ = p.owners.remove(0));
@@ -348,7 +331,7 @@ fn what_cannot_be_read_is_not_fine() {
             findings(language, &all[..end]);
         }
         findings(language, &"(".repeat(20_000));
-        let ty = scalar(language, Ty::U8);
+        let ty = language.scalar(Ty::U8);
         let name = if language == Language::C || language == Language::Rust { "take_u8" } else { "takeU8" };
         for (open, close) in [("(", ")"), ("", "?"), ("Option<", ">")] {
             let nested = format!("{}{ty}{}", open.repeat(20_000), close.repeat(20_000));
@@ -427,7 +410,7 @@ fn types_are_what_the_compilers_take_them_for() {
     if let Some(clang) = program(&["clang-19", "clang", "gcc", "cc"]) {
         let mut code = "#include <stdint.h>\n#include <stdbool.h>\n".to_string();
         for ty in &types {
-            let name = scalar(Language::C, *ty);
+            let name = Language::C.scalar(*ty);
             if let Some((bits, signed)) = whole(*ty) {
                 _ = writeln!(
                     code,
@@ -448,7 +431,7 @@ fn types_are_what_the_compilers_take_them_for() {
     let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
     let mut code = "#![crate_type = \"lib\"]\n".to_string();
     for ty in &types {
-        let name = scalar(Language::Rust, *ty);
+        let name = Language::Rust.scalar(*ty);
         if let Some((bits, signed)) = whole(*ty) {
             _ = writeln!(
                 code,
@@ -478,7 +461,7 @@ fn types_are_what_the_compilers_take_them_for() {
         Some(kotlinc) => {
             let mut code = "fun main() {\n".to_string();
             for ty in &types {
-                let name = scalar(Language::Kotlin, *ty);
+                let name = Language::Kotlin.scalar(*ty);
                 if let Some((bits, signed)) = whole(*ty) {
                     _ = writeln!(
                         code,

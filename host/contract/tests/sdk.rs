@@ -220,15 +220,16 @@ fn a_kotlin_client_compiles_and_does_what_its_document_says() {
     };
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
-    let mut sources = vec!["Main.kt".to_string()];
+    let mut sources = vec!["Main.kt".to_string(), "fails.kt".to_string()];
     fs::write(folder.join("Main.kt"), include_str!("sdk/Main.kt")).unwrap();
+    fs::write(folder.join("fails.kt"), include_str!("sdk/fails.kt").replace("PANEL", "logging")).unwrap();
     for (name, text) in write(&Api::read(&logging()).unwrap(), Language::Kotlin) {
         if let Some(name) = name.strip_prefix("src/main/kotlin/xmap/logging/") {
             fs::write(folder.join(name), text).unwrap();
             sources.push(name.to_string());
         }
     }
-    assert_eq!(sources.len(), 3);
+    assert_eq!(sources.len(), 4);
     let run = |command: &mut Command| {
         let output = command.current_dir(folder).output().unwrap();
         let text = String::from_utf8_lossy(&[&output.stdout[..], &output.stderr].concat()).into_owned();

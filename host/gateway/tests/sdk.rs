@@ -246,8 +246,10 @@ fn texts_and_bytes_are_texts_and_bytes_in_kotlin() {
     let folder = folder.path();
     write(folder, &words(), sdk::Language::Kotlin);
     fs::write(folder.join("Main.kt"), include_str!("sdk/words/Main.kt")).unwrap();
+    let fails = include_str!("../../contract/tests/sdk/fails.kt").replace("PANEL", "words");
+    fs::write(folder.join("fails.kt"), fails).unwrap();
     let mut sources = kotlin_sources("words");
-    sources.push("Main.kt".to_string());
+    sources.extend(["Main.kt".to_string(), "fails.kt".to_string()]);
     kotlin.compile(folder, &sources);
     let gateway = Gateway::start(&["--sim", &words()]);
     gateway.wait("/v1/devices/sim", |device| device["online"] == true);

@@ -57,6 +57,30 @@ impl Language {
             _ => return None,
         })
     }
+
+    /// The type that has the values of a scalar; an address is an `i32`.
+    pub const fn scalar(self, ty: Ty) -> &'static str {
+        let [c, kotlin, swift, typescript, rust] = match ty {
+            Ty::Bool => ["bool", "Boolean", "Bool", "boolean", "bool"],
+            Ty::U8 => ["uint8_t", "UByte", "UInt8", "number", "u8"],
+            Ty::I8 => ["int8_t", "Byte", "Int8", "number", "i8"],
+            Ty::U16 => ["uint16_t", "UShort", "UInt16", "number", "u16"],
+            Ty::I16 => ["int16_t", "Short", "Int16", "number", "i16"],
+            Ty::U32 => ["uint32_t", "UInt", "UInt32", "number", "u32"],
+            Ty::U64 => ["uint64_t", "ULong", "UInt64", "bigint", "u64"],
+            Ty::I64 => ["int64_t", "Long", "Int64", "bigint", "i64"],
+            Ty::F32 => ["float", "Float", "Float", "number", "f32"],
+            Ty::F64 => ["double", "Double", "Double", "number", "f64"],
+            _ => ["int32_t", "Int", "Int32", "number", "i32"],
+        };
+        match self {
+            Self::C => c,
+            Self::Kotlin => kotlin,
+            Self::Swift => swift,
+            Self::TypeScript => typescript,
+            Self::Rust => rust,
+        }
+    }
 }
 
 /// A function that a file declares.
@@ -502,19 +526,7 @@ fn natural(ty: &Typed) -> String {
     let names = match ty.value {
         Value::Bytes(_) => ["const uint8_t * and uint32_t", "ByteArray", "[UInt8]", "Uint8Array", "&[u8]"],
         Value::Str(_) => ["const uint8_t * and uint32_t", "String", "String", "string", "&str"],
-        Value::Scalar(ty) => match ty {
-            Ty::Bool => ["bool", "Boolean", "Bool", "boolean", "bool"],
-            Ty::U8 => ["uint8_t", "UByte", "UInt8", "number", "u8"],
-            Ty::I8 => ["int8_t", "Byte", "Int8", "number", "i8"],
-            Ty::U16 => ["uint16_t", "UShort", "UInt16", "number", "u16"],
-            Ty::I16 => ["int16_t", "Short", "Int16", "number", "i16"],
-            Ty::U32 => ["uint32_t", "UInt", "UInt32", "number", "u32"],
-            Ty::U64 => ["uint64_t", "ULong", "UInt64", "bigint", "u64"],
-            Ty::I64 => ["int64_t", "Long", "Int64", "bigint", "i64"],
-            Ty::F32 => ["float", "Float", "Float", "number", "f32"],
-            Ty::F64 => ["double", "Double", "Double", "number", "f64"],
-            _ => ["int32_t", "Int", "Int32", "number", "i32"],
-        },
+        Value::Scalar(ty) => Language::ALL.map(|language| language.scalar(ty)),
     };
     let [c, kotlin, swift, typescript, rust] = names;
     format!("`{c}` (C), `{kotlin}` (Kotlin), `{swift}` (Swift), `{typescript}` (TypeScript), `{rust}` (Rust)")

@@ -312,15 +312,6 @@ fn not_null(of: &Type) -> Type {
     }
 }
 
-/// The results of a panel's export.
-fn panel(of: &Type) -> &[Type] {
-    match of {
-        Type::Nullable(of) => panel(of),
-        Type::Tuple(all) => all,
-        _ => &[],
-    }
-}
-
 fn method(out: &mut String, operation: &Operation) {
     let of = |place: Place| operation.args.iter().filter(move |arg| arg.place == place);
     let takes: String = operation
@@ -394,7 +385,7 @@ fn method(out: &mut String, operation: &Operation) {
                 read(of, "answer")
             );
         }
-        (Some(of), true) => match panel(of) {
+        (Some(of), true) => match of.results() {
             [] => _ = writeln!(out, " {{\n        {}\n    }}", call("panel")),
             [one] => {
                 _ = writeln!(out, ": {} = {}", ty(one), read(one, &format!("{}.getOrNull(0)", call("panel"))))

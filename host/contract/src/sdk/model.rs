@@ -124,6 +124,17 @@ pub enum Type {
     Nullable(Box<Type>),
 }
 
+impl Type {
+    /// The results of a panel's export, where this is what its call gives.
+    pub fn results(&self) -> &[Self] {
+        match self {
+            Self::Nullable(of) => of.results(),
+            Self::Tuple(all) => all,
+            _ => &[],
+        }
+    }
+}
+
 /// A type of the client.
 #[derive(Clone, Debug)]
 pub struct Named {

@@ -264,15 +264,6 @@ fn declare(api: &Api, out: &mut String, named: &Named) {
     }
 }
 
-/// The results of a panel's export.
-fn panel(of: &Type) -> &[Type] {
-    match of {
-        Type::Nullable(of) => panel(of),
-        Type::Tuple(all) => all,
-        _ => &[],
-    }
-}
-
 /// A value of a path or a query as text.
 fn text(arg: &Arg) -> String {
     let value = arg_name(&arg.name);
@@ -308,7 +299,7 @@ fn method(out: &mut String, operation: &Operation) {
     let result = match (&operation.result, operation.panel) {
         (None, _) => String::new(),
         (Some(of), false) => format!(" -> {}", ty(of)),
-        (Some(of), true) => match panel(of) {
+        (Some(of), true) => match of.results() {
             [] => String::new(),
             [one] => format!(" -> {}", ty(one)),
             all => format!(" -> ({})", all.iter().map(ty).collect::<Vec<_>>().join(", ")),
@@ -384,7 +375,7 @@ fn method(out: &mut String, operation: &Operation) {
         (Some(_), false) => {
             out.push_str("        return try await _client.value(request, timeout: timeout)\n")
         }
-        (Some(of), true) => match panel(of) {
+        (Some(of), true) => match of.results() {
             [] => out.push_str("        _ = try await _client.panel(request, timeout: timeout)\n"),
             all => {
                 out.push_str("        let results = try await _client.panel(request, timeout: timeout)\n");

@@ -152,7 +152,7 @@ fn declare(out: &mut String, named: &Named) {
 fn result(operation: &Operation) -> String {
     match (&operation.result, operation.panel) {
         (None, _) => "void".into(),
-        (Some(of), true) => match panel(of) {
+        (Some(of), true) => match of.results() {
             [] => "void".into(),
             [Type::Long] => "bigint".into(),
             [one] => ty(one),
@@ -162,15 +162,6 @@ fn result(operation: &Operation) -> String {
             }
         },
         (Some(of), false) => ty(of),
-    }
-}
-
-/// The results of a panel's export.
-fn panel(of: &Type) -> &[Type] {
-    match of {
-        Type::Nullable(of) => panel(of),
-        Type::Tuple(all) => all,
-        _ => &[],
     }
 }
 
@@ -235,7 +226,7 @@ fn method(out: &mut String, operation: &Operation) {
     let request = request(operation);
     _ = writeln!(out, "  async {name}({takes}options: runtime.CallOptions = {{}}): Promise<{result}> {{");
     if operation.panel {
-        let all = operation.result.as_ref().map_or(&[][..], panel);
+        let all = operation.result.as_ref().map_or(&[][..], Type::results);
         let read = |n: usize, of: &Type| match of {
             Type::Long => format!("runtime.long(results[{n}])"),
             Type::Float => format!("runtime.float(results[{n}])"),
@@ -315,7 +306,8 @@ fn test(api: &Api) -> String {
             let answer = match (&operation.result, operation.panel) {
                 (None, _) => "{ status: 204, body: \"\" }".to_string(),
                 (Some(of), true) => {
-                    let results: Vec<String> = panel(of)
+                    let results: Vec<String> = of
+                        .results()
                         .iter()
                         .map(|of| match of {
                             Type::Bytes => "\"0x00ab\"".into(),

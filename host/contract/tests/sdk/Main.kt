@@ -5,15 +5,6 @@ import java.math.BigInteger
 import java.net.InetSocketAddress
 import kotlin.concurrent.thread
 
-inline fun <reified E : Throwable> fails(call: () -> Unit): E {
-    try {
-        call()
-    } catch (error: Throwable) {
-        return error as? E ?: throw error
-    }
-    throw AssertionError("it does not fail")
-}
-
 fun main() {
     // The server's own thread would keep a program alive that failed.
     try {

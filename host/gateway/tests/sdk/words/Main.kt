@@ -1,14 +1,5 @@
 package xmap.words
 
-inline fun <reified E : Throwable> fails(call: () -> Unit): E {
-    try {
-        call()
-    } catch (error: Throwable) {
-        return error as? E ?: throw error
-    }
-    throw AssertionError("it does not fail")
-}
-
 fun main(args: Array<String>) {
     val panel = Panel(Options(baseUrl = "http://${args[0]}/v1/devices/sim", token = args[1]))
     for (text in listOf("", "\u00e9 \"x\" \ud83d\ude00\n", "0x00", "17", "x".repeat(240))) check(panel.echo(text) == text) { text }
