@@ -18,7 +18,7 @@ use std::process::Command;
 use fake::{Fake, Faults};
 use fake_slots::{End, Slots};
 use tempfile::TempDir;
-use xmap_client::PortName;
+use xmap_client::{Client, Options, PortName};
 use xmap_image::OwnedImage;
 use xmap_link::{DeviceEvent, DeviceEventKind, ImageState, RollbackReason, TrapReport};
 

@@ -6,30 +6,20 @@ use std::net::TcpListener;
 use std::thread;
 use std::time::Duration;
 
-use xmap_boards::BoardId;
-use xmap_image::{ImageBuilder, OwnedImage};
 use xmap_link::limits::MAX_FRAME;
 use xmap_link::*;
 
-use super::fake::{Fake, Faults, secret};
+use super::fake::{Fake, Faults, image, secret};
 use super::fake_slots::Slots;
 use super::*;
 use crate::error::{Error, ErrorCode};
 
-fn options(faults: &Faults, key: Option<Role>) -> Options {
-    let lossy = [&faults.lose_requests, &faults.lose_answers, &faults.garble_answers];
-    let lossy = lossy.iter().any(|lost| !lost.is_empty());
-    let timeout_us = if lossy { 400_000 } else { 20_000_000 };
-    let retry = Retry { timeout_us, attempts: faults.attempts() };
-    Options { retry, key: key.map(secret), ..Options::default() }
-}
+/// How long a client waits for what is lost, in microseconds.
+const LOSSY_US: u64 = 400_000;
 
 /// A device and a client that has the key of its role.
 fn connect(faults: Faults) -> (Fake, Client) {
-    let options = options(&faults, faults.guarded);
-    let fake = Fake::start(faults);
-    let client = Client::connect(&fake.port, &options).unwrap();
-    (fake, client)
+    Fake::connected(faults, LOSSY_US)
 }
 
 fn guarded() -> Faults {
@@ -37,16 +27,9 @@ fn guarded() -> Faults {
 }
 
 fn refused(faults: Faults, key: Option<Role>) -> Error {
-    let options = options(&faults, key);
+    let options = Options { key: key.map(secret), ..faults.options(LOSSY_US) };
     let fake = Fake::start(faults);
     Client::connect(&fake.port, &options).err().expect("no session")
-}
-
-fn image(bytes: usize) -> OwnedImage {
-    let mut b = ImageBuilder::new(BoardId::Rpi4b);
-    (b.memory_bytes, b.memory_pages, b.memory_max_pages) = (bytes.next_multiple_of(65_536) as u32, 2, 2);
-    b.data = vec![(0, (0..bytes).map(|n| (n * 7 + n / 251) as u8 | 1).collect())];
-    OwnedImage::new(b.build().unwrap()).unwrap()
 }
 
 fn count(client: &mut Client) -> Result<String, Error> {
@@ -70,7 +53,8 @@ fn who_has_the_key_asks_as_ever() {
 #[test]
 fn who_has_none_or_another_is_told() {
     let fake = Fake::start(guarded());
-    let mut client = Client::connect(&fake.port, &options(&guarded(), None)).unwrap();
+    let options = Options { key: None, ..guarded().options(LOSSY_US) };
+    let mut client = Client::connect(&fake.port, &options).unwrap();
     assert_eq!(client.admission(), Admission::KeyRequired);
     for error in [client.status().unwrap_err(), client.need_access().unwrap_err()] {
         assert_eq!(error.code, ErrorCode::KeyRequired);

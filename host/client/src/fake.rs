@@ -7,12 +7,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::{self, JoinHandle};
 
+use xmap_boards::BoardId;
+use xmap_image::{ImageBuilder, OwnedImage};
 use xmap_link::limits::MAX_FRAME;
 use xmap_link::*;
 
-use super::PortName;
 use super::fake_slots::Slots;
 use super::panel::Panel;
+use super::{Client, Options, PortName};
 
 /// What goes wrong. Requests are counted from 0, the greeting included.
 #[derive(Clone, Default)]
@@ -52,11 +54,30 @@ impl Faults {
     pub(super) fn attempts(&self) -> u32 {
         if self.echo || self.lose_requests.len() > 8 { 3 } else { 100 }
     }
+
+    /// Returns the options of a session, with the key that the device asks for. Where something is lost on
+    /// purpose, the test has to wait for `lossy_us`; where nothing is, a busy machine must not make the
+    /// client ask twice.
+    pub(super) fn options(&self, lossy_us: u64) -> Options {
+        let lost = [&self.lose_requests, &self.lose_answers, &self.garble_answers];
+        let is_lossy = self.echo || lost.iter().any(|lost| !lost.is_empty());
+        let timeout_us = if is_lossy { lossy_us } else { 20_000_000 };
+        let retry = Retry { timeout_us, attempts: self.attempts() };
+        Options { retry, key: self.guarded.map(secret), ..Options::default() }
+    }
 }
 
 /// The key of a role on a guarded device.
 pub(super) fn secret(role: Role) -> Secret {
     Secret::new([0x30 + role as u8; 32])
+}
+
+/// An image of this many bytes of data and a little more.
+pub(super) fn image(bytes: usize) -> OwnedImage {
+    let mut b = ImageBuilder::new(BoardId::Rpi4b);
+    (b.memory_bytes, b.memory_pages, b.memory_max_pages) = (bytes.next_multiple_of(65_536) as u32, 2, 2);
+    b.data = vec![(0, (0..bytes).map(|n| (n * 7 + n / 251) as u8 | 1).collect())];
+    OwnedImage::new(b.build().unwrap()).unwrap()
 }
 
 /// The rules of the link, of either kind. There is one of it.
@@ -114,6 +135,14 @@ pub(super) struct Fake {
 }
 
 impl Fake {
+    /// Starts a device, and connects a client that waits for `lossy_us` where something is lost.
+    pub(super) fn connected(faults: Faults, lossy_us: u64) -> (Self, Client) {
+        let options = faults.options(lossy_us);
+        let fake = Self::start(faults);
+        let client = Client::connect(&fake.port, &options).unwrap();
+        (fake, client)
+    }
+
     pub(super) fn start(faults: Faults) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = PortName::Tcp { host: "127.0.0.1".into(), port: listener.local_addr().unwrap().port() };

@@ -2,12 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use xmap_boards::BoardId;
-use xmap_image::{ImageBuilder, OwnedImage};
+use xmap_image::OwnedImage;
 use xmap_link::limits::MAX_CHUNK;
 use xmap_link::{DeviceEvent, DeviceEventKind, ImageState, PROTOCOL, Retry, RollbackReason, TrapReport};
 
-use super::fake::{Fake, Faults};
+use super::fake::{Fake, Faults, image};
 use super::fake_slots::{End, KEPT, SLOT, Slots};
 use super::*;
 use crate::error::{Error, ErrorCode};
@@ -15,30 +14,15 @@ use crate::error::{Error, ErrorCode};
 /// Requests before the first chunk of a swap: the greeting, the module's status, begin.
 const BEFORE: u32 = 3;
 
-/// An image of this many bytes of data and a little more.
-fn image(bytes: usize) -> OwnedImage {
-    let mut b = ImageBuilder::new(BoardId::Rpi4b);
-    (b.memory_bytes, b.memory_pages, b.memory_max_pages) = (bytes.next_multiple_of(65_536) as u32, 2, 2);
-    b.data = vec![(0, (0..bytes).map(|n| (n * 7 + n / 251) as u8 | 1).collect())];
-    OwnedImage::new(b.build().unwrap()).unwrap()
-}
-
 fn bytes(image: &OwnedImage) -> Vec<u8> {
     image.image().words().iter().flat_map(|word| word.to_le_bytes()).collect()
 }
 
-fn options(faults: &Faults) -> Options {
-    let lossy = [&faults.lose_requests, &faults.lose_answers, &faults.garble_answers];
-    let lossy = lossy.iter().any(|lost| !lost.is_empty());
-    let timeout_us = if lossy { 100_000 } else { 20_000_000 };
-    Options { retry: Retry { timeout_us, attempts: faults.attempts() }, ..Options::default() }
-}
+/// How long a client waits for what is lost, in microseconds.
+const LOSSY_US: u64 = 100_000;
 
 fn connect(faults: Faults) -> (Fake, Client) {
-    let options = options(&faults);
-    let fake = Fake::start(faults);
-    let client = Client::connect(&fake.port, &options).unwrap();
-    (fake, client)
+    Fake::connected(faults, LOSSY_US)
 }
 
 fn with(change: impl FnOnce(&mut Slots)) -> Faults {
@@ -269,7 +253,7 @@ fn a_trial_ends_in_one_way_or_another() {
 #[test]
 fn a_trial_without_an_end_is_given_up() {
     let faults = with(|slots| (slots.trial_ms, slots.ends) = (3000, End::Never));
-    let options = Options { total: Some(Duration::from_millis(900)), ..options(&faults) };
+    let options = Options { total: Some(Duration::from_millis(900)), ..faults.options(LOSSY_US) };
     let fake = Fake::start(faults);
     let mut client = Client::connect(&fake.port, &options).unwrap();
     let image = image(10);

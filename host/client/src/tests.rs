@@ -2,29 +2,21 @@
 
 use std::time::{Duration, Instant};
 
-use xmap_link::{Export, PROTOCOL, Retry};
+use xmap_link::{Export, PROTOCOL};
 
 use super::fake::{Fake, Faults};
 use super::*;
 use crate::error::{Error, ErrorCode};
 
-/// Returns where something is lost on purpose, the test has to wait for it. Where nothing is, a busy machine
-/// must not make the client ask twice.
-fn options(faults: &Faults) -> Options {
-    let lossy = faults.echo || !faults.lose_requests.is_empty() || !faults.lose_answers.is_empty();
-    let timeout_us = if lossy { 400_000 } else { 20_000_000 };
-    Options { retry: Retry { timeout_us, attempts: faults.attempts() }, ..Options::default() }
-}
+/// How long a client waits for what is lost, in microseconds.
+const LOSSY_US: u64 = 400_000;
 
 fn connect(faults: Faults) -> (Fake, Client) {
-    let options = options(&faults);
-    let fake = Fake::start(faults);
-    let client = Client::connect(&fake.port, &options).unwrap();
-    (fake, client)
+    Fake::connected(faults, LOSSY_US)
 }
 
 fn fails(faults: Faults) -> Error {
-    let options = options(&faults);
+    let options = faults.options(LOSSY_US);
     let fake = Fake::start(faults);
     Client::connect(&fake.port, &options).err().expect("no session")
 }
@@ -248,7 +240,7 @@ fn an_answer_of_another_kind_is_an_error() {
 #[test]
 fn a_serial_port_works_alike() {
     let fake = Fake::on_terminal(Faults { noise: true, ..Faults::default() });
-    let mut client = Client::connect(&fake.port, &options(&Faults::default())).unwrap();
+    let mut client = Client::connect(&fake.port, &Faults::default().options(LOSSY_US)).unwrap();
     assert_eq!(plain(&mut client, "add", &["1", "2"]).unwrap(), "add -> 3");
     let mut recorder = Recorder::start(&mut client).unwrap();
     plain(&mut client, "count", &[]).unwrap();
