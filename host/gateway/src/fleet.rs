@@ -205,7 +205,8 @@ impl Controller {
         if size > MOST_IMAGE as u64 {
             return Err(Fetch::Wrong(format!("the artifact has {size} bytes, and no image has")));
         }
-        let bytes = self.ask(Method::GET, href, None, MOST_IMAGE).await.map_err(Fetch::Again)?;
+        let asked = in_time(href, self.send(Method::GET, href, None, MOST_IMAGE)).await;
+        let bytes = asked.map_err(Fetch::Again)?;
         if bytes.len() as u64 != size {
             return Err(Fetch::Wrong(format!(
                 "the artifact has {} bytes, and {size} were said",
@@ -344,22 +345,11 @@ impl Controller {
     }
 
     async fn json(&self, method: Method, url: &str, body: Option<Json>) -> Result<Json, String> {
-        let bytes = self.ask(method, url, body, MOST_JSON).await?;
+        let bytes = in_time(url, self.send(method, url, body, MOST_JSON)).await?;
         if bytes.is_empty() {
             return Ok(Json::Null);
         }
         serde_json::from_slice(&bytes).map_err(|error| format!("{url}: not JSON: {error}"))
-    }
-
-    async fn ask(
-        &self,
-        method: Method,
-        url: &str,
-        body: Option<Json>,
-        most: usize,
-    ) -> Result<Vec<u8>, String> {
-        let asked = tokio::time::timeout(REQUEST, self.send(method, url, body, most)).await;
-        asked.map_err(|_| format!("{url}: no answer within {} s", REQUEST.as_secs()))?
     }
 
     async fn send(
@@ -397,6 +387,12 @@ impl Controller {
         let stream = TlsConnector::from(tls).connect(name, stream).await.map_err(|error| failed(&error))?;
         exchange(stream, request, most).await.map_err(|error| failed(&error))
     }
+}
+
+/// Waits for the server's answer, for so long as one may take.
+async fn in_time<T>(url: &str, asked: impl Future<Output = Result<T, String>>) -> Result<T, String> {
+    let answer = tokio::time::timeout(REQUEST, asked).await;
+    answer.map_err(|_| format!("{url}: no answer within {} s", REQUEST.as_secs()))?
 }
 
 /// Why there is no image.

@@ -8,17 +8,20 @@ use std::time::Instant;
 
 use crate::problem::Problem;
 
-/// Requests of a token in a second, and how many may come at once. Somebody who looks after hundreds of
-/// devices has one for each of them in a second.
-const PER_S: f64 = 500.0;
-const AT_ONCE: f64 = 1000.0;
-/// The same for requests without a good token from one address: guesses.
-const GUESSES_PER_S: f64 = 5.0;
-const GUESSES_AT_ONCE: f64 = 50.0;
+/// Requests of a token. Somebody who looks after hundreds of devices has one for each of them in a second.
+const TOKEN: Rate = Rate { per_s: 500.0, at_once: 1000.0 };
+/// Requests without a good token from one address: guesses.
+const GUESSES: Rate = Rate { per_s: 5.0, at_once: 50.0 };
 /// Addresses that are remembered.
 const MOST_ADDRESSES: usize = 1024;
 /// Streams of events that a token may have open.
 const STREAMS: usize = 32;
+
+/// How many requests a second, and how many may come at once.
+struct Rate {
+    per_s: f64,
+    at_once: f64,
+}
 
 /// A bucket that fills with time and that each request takes one of.
 #[derive(Debug)]
@@ -28,13 +31,19 @@ struct Bucket {
 }
 
 impl Bucket {
-    fn full(most: f64) -> Self {
-        Self { left: most, at: Instant::now() }
+    fn full(rate: &Rate) -> Self {
+        Self { left: rate.at_once, at: Instant::now() }
     }
 
-    fn take(&mut self, per_s: f64, most: f64) -> bool {
+    /// Returns whether the bucket would be full again by now.
+    fn is_full(&self, rate: &Rate) -> bool {
+        self.at.elapsed().as_secs_f64() * rate.per_s >= rate.at_once
+    }
+
+    fn take(&mut self, rate: &Rate) -> bool {
         let now = Instant::now();
-        self.left = (self.left + now.duration_since(self.at).as_secs_f64() * per_s).min(most);
+        let filled = now.duration_since(self.at).as_secs_f64() * rate.per_s;
+        self.left = (self.left + filled).min(rate.at_once);
         self.at = now;
         let there = self.left >= 1.0;
         if there {
@@ -50,7 +59,7 @@ pub struct Rates(Vec<(Mutex<Bucket>, AtomicUsize)>);
 impl Rates {
     /// For so many tokens.
     pub fn new(tokens: usize) -> Self {
-        Self((0..tokens).map(|_| (Mutex::new(Bucket::full(AT_ONCE)), AtomicUsize::new(0))).collect())
+        Self((0..tokens).map(|_| (Mutex::new(Bucket::full(&TOKEN)), AtomicUsize::new(0))).collect())
     }
 
     /// Counts a request.
@@ -59,10 +68,10 @@ impl Rates {
     /// X1510.
     pub fn admit(&self, token: usize) -> Result<(), Problem> {
         let mut bucket = self.0[token].0.lock().expect("nobody panics while it is locked");
-        if bucket.take(PER_S, AT_ONCE) {
+        if bucket.take(&TOKEN) {
             return Ok(());
         }
-        Err(Problem::too_much(format!("more than {PER_S} requests a second")))
+        Err(Problem::too_much(format!("more than {} requests a second", TOKEN.per_s)))
     }
 
     /// Counts a stream that opens; [`Rates::close`] counts it back.
@@ -97,13 +106,13 @@ impl Strangers {
         let mut all = self.0.lock().expect("nobody panics while it is locked");
         if all.len() >= MOST_ADDRESSES && !all.contains_key(&from) {
             // Those that have been quiet are full again, and need not be remembered.
-            all.retain(|_, bucket| bucket.at.elapsed().as_secs_f64() * GUESSES_PER_S < GUESSES_AT_ONCE);
+            all.retain(|_, bucket| !bucket.is_full(&GUESSES));
             if all.len() >= MOST_ADDRESSES {
                 return Err(Problem::too_much("too many requests without a token"));
             }
         }
-        let bucket = all.entry(from).or_insert_with(|| Bucket::full(GUESSES_AT_ONCE));
-        if bucket.take(GUESSES_PER_S, GUESSES_AT_ONCE) {
+        let bucket = all.entry(from).or_insert_with(|| Bucket::full(&GUESSES));
+        if bucket.take(&GUESSES) {
             return Ok(());
         }
         Err(Problem::too_much("too many requests without a token"))
