@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use xmap_gojs::Registry;
 
-use super::{Done, Given, failure, load};
+use super::{Done, Keyed, failure, load};
 
 /// Run a program's main function, and call a function that it registered
 ///
@@ -15,10 +15,7 @@ use super::{Done, Given, failure, load};
 #[derive(clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
-    given: Given,
-    /// The namespace in front of the keys
-    #[arg(long, default_value = "default")]
-    namespace: String,
+    given: Keyed,
     /// Say on the standard error what is called and how long it takes
     #[arg(short, long)]
     verbose: bool,
@@ -32,10 +29,10 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Done {
-    let mut program = load(&args.file, &args.given.options(&args.file, &[]))?;
+    let mut program = load(&args.file, &args.given.given.options(&args.file, &[]))?;
     let fail = |error| failure(&args.file, error);
     program.start().map_err(fail)?;
-    let mut registry = Registry::of(&mut program, &args.namespace).map_err(fail)?;
+    let mut registry = Registry::of(&mut program, &args.given.namespace).map_err(fail)?;
     if args.verbose {
         let began = std::rc::Rc::new(std::cell::Cell::new(Instant::now()));
         let begin = began.clone();

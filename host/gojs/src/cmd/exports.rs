@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use xmap_gojs::{EntryKind, Registry, State};
 
-use super::{Done, Given, failure, load};
+use super::{Done, Keyed, failure, load};
 
 /// Run a program's main function and list what it registered, each with its key
 ///
@@ -14,20 +14,17 @@ use super::{Done, Given, failure, load};
 #[derive(clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
-    given: Given,
-    /// The namespace in front of the keys
-    #[arg(long, default_value = "default")]
-    namespace: String,
+    given: Keyed,
     /// The module
     file: PathBuf,
 }
 
 pub(super) fn run(args: &Args) -> Done {
-    let mut program = load(&args.file, &args.given.options(&args.file, &[]))?;
+    let mut program = load(&args.file, &args.given.given.options(&args.file, &[]))?;
     let fail = |error| failure(&args.file, error);
     let state = program.start().map_err(fail)?;
     program.finish();
-    let registry = Registry::of(&mut program, &args.namespace).map_err(fail)?;
+    let registry = Registry::of(&mut program, &args.given.namespace).map_err(fail)?;
     let mut out = std::io::stdout().lock();
     for entry in registry.entries() {
         let kind = match entry.kind {

@@ -60,6 +60,16 @@ struct Given {
     time: Option<u64>,
 }
 
+/// What a program is given whose functions are named by their keys.
+#[derive(Clone, clap::Args)]
+struct Keyed {
+    #[command(flatten)]
+    given: Given,
+    /// The namespace in front of the keys
+    #[arg(long, default_value = "default")]
+    namespace: String,
+}
+
 impl Given {
     /// The same with all files and the whole environment.
     fn with_machine(self) -> Self {
