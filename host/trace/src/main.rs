@@ -17,12 +17,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
-use xmap_client::{Client, Noted, Options, PortName};
+use xmap_client::{Client, Noted, PortName};
 use xmap_compiler::diagnostic::{Code, Diagnostic, Diagnostics, Place};
 use xmap_compiler::input;
 use xmap_compiler::map::SourceMap;
 use xmap_compiler::recognize::not_this;
-use xmap_keys::roles::read_role_key;
 use xmap_link::ring::RingEvent;
 use xmap_link::split_export_id;
 
@@ -58,12 +57,8 @@ struct Args {
     /// The device: tcp:HOST:PORT, unix:PATH, or the path of a serial port
     #[arg(short, long)]
     port: Option<String>,
-    /// Bits a second of a serial port
-    #[arg(long, value_name = "N", default_value_t = 115_200)]
-    baud: u32,
-    /// The role key that the device asks for [default: the file in the environment's XMAP_KEY]
-    #[arg(long, value_name = "FILE")]
-    key: Option<PathBuf>,
+    #[command(flatten)]
+    session: xmap::SessionArgs,
     /// Read on for this time
     #[arg(long, value_name = "N", value_parser = seconds, requires = "port")]
     seconds: Option<Duration>,
@@ -312,11 +307,9 @@ fn learn(client: &mut Client, reading: &mut Reading) -> Result<(), xmap_client::
 }
 
 fn connect(args: &Args, port: &str) -> Done<Client> {
-    let default = || std::env::var_os("XMAP_KEY").filter(|file| !file.is_empty()).map(PathBuf::from);
-    let key = args.key.clone().or_else(default).map(|file| read_role_key(&file)).transpose()?;
+    let options = args.session.options()?;
     let failed = |error: xmap_client::Error| Box::new(diagnostic(error));
     let port: PortName = port.parse().map_err(failed)?;
-    let options = Options { baud: args.baud, key: key.map(|key| key.secret), ..Options::default() };
     let client = Client::connect(&port, &options).map_err(failed)?;
     client.need_access().map_err(failed)?;
     Ok(client)

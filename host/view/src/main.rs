@@ -12,8 +12,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use ratatui::crossterm::event::{self, Event, KeyEventKind};
-use xmap_client::{Client, Options, PortName};
-use xmap_keys::roles::read_role_key;
+use xmap_client::{Client, PortName};
 
 use screen::Screen;
 use source::{Pace, Remote, Simulated, Source};
@@ -43,12 +42,8 @@ struct Args {
     /// The device: tcp:HOST:PORT, unix:PATH, or the path of a serial port
     #[arg(short, long)]
     port: Option<String>,
-    /// Bits a second of a serial port
-    #[arg(long, value_name = "N", default_value_t = 115_200)]
-    baud: u32,
-    /// The role key that the device asks for [default: the file in the environment's XMAP_KEY]
-    #[arg(long, value_name = "FILE")]
-    key: Option<PathBuf>,
+    #[command(flatten)]
+    session: xmap::SessionArgs,
     /// Draw the screen of the simulated panel into a file instead, and end
     #[arg(long, value_name = "FILE", conflicts_with = "port")]
     svg: Option<PathBuf>,
@@ -98,13 +93,10 @@ fn source(args: &Args) -> Result<Box<dyn Source>, String> {
 }
 
 fn connect(args: &Args, port: &str) -> Result<Client, String> {
-    let default = || std::env::var_os("XMAP_KEY").filter(|file| !file.is_empty()).map(PathBuf::from);
-    let key = args.key.clone().or_else(default).map(|file| read_role_key(&file)).transpose();
-    let key = key.map_err(|error| error.to_string())?.map(|key| key.secret);
+    let options = args.session.options().map_err(|error| error.to_string())?;
     let text = |error: xmap_client::Error| error.to_string();
     let port: PortName = port.parse().map_err(text)?;
-    let client = Client::connect(&port, &Options { baud: args.baud, key, ..Options::default() });
-    let client = client.map_err(text)?;
+    let client = Client::connect(&port, &options).map_err(text)?;
     client.need_access().map_err(text)?;
     Ok(client)
 }

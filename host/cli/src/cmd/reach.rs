@@ -28,15 +28,34 @@ pub(super) struct Device {
     pub(super) wire: WireArgs,
 }
 
-/// How to talk over a port.
-#[derive(Clone, clap::Args)]
-pub(super) struct WireArgs {
+/// The options of a session that other programs have as well.
+#[derive(Clone, Debug, clap::Args)]
+pub struct SessionArgs {
     /// Bits a second of a serial port
     #[arg(long, value_name = "N", default_value_t = 115_200)]
     baud: u32,
     /// The role key that the device asks for [default: the file in the environment's XMAP_KEY]
     #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
+}
+
+impl SessionArgs {
+    /// Returns the options, with the key of the file or of the environment's `XMAP_KEY`.
+    ///
+    /// # Errors
+    /// What is wrong with the key's file.
+    pub fn options(&self) -> Result<Options, Diagnostic> {
+        let default = || std::env::var_os("XMAP_KEY").filter(|file| !file.is_empty()).map(PathBuf::from);
+        let key = self.key.clone().or_else(default).map(|file| read_role_key(&file)).transpose()?;
+        Ok(Options { baud: self.baud, key: key.map(|key| key.secret), ..Options::default() })
+    }
+}
+
+/// How to talk over a port.
+#[derive(Clone, clap::Args)]
+pub(super) struct WireArgs {
+    #[command(flatten)]
+    session: SessionArgs,
     /// Give up after this time in all [default: each request has a limit of its own]
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     timeout: Option<Duration>,
@@ -87,10 +106,7 @@ impl WireArgs {
     /// # Errors
     /// What is wrong with the key's file.
     pub(super) fn options(&self) -> Result<Options, Diagnostic> {
-        let default = || std::env::var_os("XMAP_KEY").filter(|file| !file.is_empty()).map(PathBuf::from);
-        let key = self.key.clone().or_else(default).map(|file| read_role_key(&file)).transpose()?;
-        let key = key.map(|key| key.secret);
-        Ok(Options { baud: self.baud, total: self.timeout, key, ..Options::default() })
+        Ok(Options { total: self.timeout, ..self.session.options()? })
     }
 
     /// Prints a result: as an object, or as text.
