@@ -2,6 +2,7 @@
 //! Tests that cross crates, and what only they need: real panels, and an oracle that runs them
 //! without any of xmap's own code.
 
+mod bare;
 pub mod buses;
 pub mod differential;
 pub mod oracle;

@@ -30,6 +30,7 @@ const C: &[(&str, &[u64], u64)] = &[("measure", &[10], 170), ("check", &[], u32:
 
 const CASES: [Case; 5] = [
     Case { folder: "c", trap: ("measure", 2000), good: C, before: &["fill"], whole_anywhere: true },
+    // The source of `c`, linked with the stack below the data.
     Case {
         folder: "c-stack-first",
         trap: ("measure", 2000),

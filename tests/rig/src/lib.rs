@@ -4,6 +4,7 @@
 //! Begin with [`serve`]. A test that has a main loop of its own takes [`Socket`], [`IDENTITY`] and [`room`].
 
 pub mod firmwares;
+pub mod hall;
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};

@@ -15,6 +15,7 @@ use xmap_image::{Pull, limits};
 use super::compare::{End, TABLE, panic_text};
 use super::opaque::through_locals;
 use super::world::World;
+use crate::bare;
 
 /// Units of wasmi's fuel for a call, about one an instruction.
 const FUEL: u64 = 2_000_000;
@@ -226,42 +227,20 @@ fn end(error: &wasmi::Error) -> Option<End> {
     Some(End::Trap(name.to_string()))
 }
 
-/// Spans, on a board that notes nothing: 0, where the texts are inside the memory.
-fn spans(linker: &mut Linker<Host>) -> Result<(), wasmi::Error> {
-    type Guest<'a> = Caller<'a, Host>;
-    fn inside(c: &Guest<'_>, at: u32, len: u32) -> Result<(), wasmi::Error> {
-        let memory = c.get_export("memory").and_then(Extern::into_memory).or(c.data().memory);
-        let bytes = memory.as_ref().map_or(&[][..], |memory| memory.data(c));
-        let range = |at: usize, len: usize| bytes.get(at..at + len);
-        let text = match len {
-            TEXT_NUMBER => Some(&[][..]),
-            TEXT_WIDE => (at as usize)
-                .checked_sub(4)
-                .and_then(|head| range(head, 4))
-                .and_then(|head| range(at as usize, u32::from_le_bytes(head.try_into().ok()?) as usize)),
-            len => range(at as usize, len as usize),
-        };
-        text.map(drop).ok_or_else(|| stop("out_of_bounds"))
-    }
-    linker.func_wrap("trace", "start_span", |c: Guest<'_>, at: u32, len: u32| {
-        inside(&c, at, len).map(|()| 0)
-    })?;
-    linker.func_wrap("trace", "end_span", |_: Guest<'_>, _: u32| ())?;
-    linker.func_wrap("trace", "set_attr_i64", |c: Guest<'_>, _: u32, at: u32, len: u32, _: i64| {
-        inside(&c, at, len)
-    })?;
-    linker.func_wrap("trace", "set_attr_f64", |c: Guest<'_>, _: u32, at: u32, len: u32, _: f64| {
-        inside(&c, at, len)
-    })?;
-    linker.func_wrap(
-        "trace",
-        "set_attr_str",
-        |c: Guest<'_>, _: u32, at: u32, len: u32, value: u32, value_len: u32| {
-            inside(&c, at, len)?;
-            inside(&c, value, value_len)
-        },
-    )?;
-    Ok(())
+/// Returns whether a text is inside the memory.
+fn inside(c: &Caller<'_, Host>, at: u32, len: u32) -> Result<(), wasmi::Error> {
+    let memory = c.get_export("memory").and_then(Extern::into_memory).or(c.data().memory);
+    let bytes = memory.as_ref().map_or(&[][..], |memory| memory.data(c));
+    let range = |at: usize, len: usize| bytes.get(at..at + len);
+    let text = match len {
+        TEXT_NUMBER => Some(&[][..]),
+        TEXT_WIDE => (at as usize)
+            .checked_sub(4)
+            .and_then(|head| range(head, 4))
+            .and_then(|head| range(at as usize, u32::from_le_bytes(head.try_into().ok()?) as usize)),
+        len => range(at as usize, len as usize),
+    };
+    text.map(drop).ok_or_else(|| stop("out_of_bounds"))
 }
 
 /// The guest ABI.
@@ -345,22 +324,10 @@ fn imports(engine: &Engine) -> Result<Linker<Host>, wasmi::Error> {
         Ok::<_, wasmi::Error>(())
     })?;
     linker.func_wrap("call", "refuse", |_: Guest<'_>, _: i32| Err::<(), _>(stop("refused")))?;
-    spans(&mut linker)?;
+    // The board notes no spans: 0.
+    bare::spans(&mut linker, 0, inside)?;
     // No random module declares a device.
-    linker.func_wrap("i2c", "write_read", |_: Guest<'_>, _: u32, _: u32, _: u32, _: u32, _: u32| {
-        Err::<u32, _>(stop("bad_argument"))
-    })?;
-    for name in ["duty", "pulse_us"] {
-        linker.func_wrap("pwm", name, |_: Guest<'_>, _: u32, _: u32| Err::<(), _>(stop("bad_argument")))?;
-    }
-    for name in ["write", "read"] {
-        linker.func_wrap("uart", name, |_: Guest<'_>, _: u32, _: u32, _: u32| {
-            Err::<u32, _>(stop("bad_argument"))
-        })?;
-    }
-    linker.func_wrap("spi", "transfer", |_: Guest<'_>, _: u32, _: u32, _: u32, _: u32, _: u32| {
-        Err::<u32, _>(stop("bad_argument"))
-    })?;
+    bare::devices(&mut linker, || stop("bad_argument"))?;
     linker.func_wrap("random", "get", |mut c: Guest<'_>, at: u32, len: u32| {
         let memory = c.get_export("memory").and_then(Extern::into_memory).or(c.data().memory);
         let there = memory.as_ref().map_or(0, |memory| memory.data(&c).len());

@@ -11,6 +11,7 @@ use wasmi::{
 use super::board::{BAD_ARGUMENT, Board, Stop};
 use super::hosted;
 use super::{Arg, Keep, Manifest, Stretch, Ty};
+use crate::bare;
 
 /// Units of wasmi's fuel, about one for each instruction, that one call may burn.
 pub const FUEL: u64 = 200_000;
@@ -230,36 +231,11 @@ fn print(results: &[Val], types: Option<&[Ty]>) -> Result<String, &'static str> 
     Ok(text)
 }
 
-/// Spans leave nothing in a trace, and no panel shows their numbers: texts have to be inside the memory.
-fn spans(linker: &mut Linker<Board>) -> Result<()> {
-    type Host<'a> = Caller<'a, Board>;
-    fn inside(c: &Host<'_>, at: u32, len: u32) -> std::result::Result<(), wasmi::Error> {
-        let memory = c.get_export("memory").and_then(Extern::into_memory).or(c.data().memory);
-        let there = memory.map_or(0, |memory| memory.data(c).len());
-        if at as usize + len as usize <= there {
-            Ok(())
-        } else {
-            Err(wasmi::Error::host(Stop("out_of_bounds")))
-        }
-    }
-    linker
-        .func_wrap("trace", "start_span", |c: Host<'_>, at: u32, len: u32| inside(&c, at, len).map(|()| 1))?;
-    linker.func_wrap("trace", "end_span", |_: Host<'_>, _: u32| ())?;
-    linker.func_wrap("trace", "set_attr_i64", |c: Host<'_>, _: u32, at: u32, len: u32, _: i64| {
-        inside(&c, at, len)
-    })?;
-    linker.func_wrap("trace", "set_attr_f64", |c: Host<'_>, _: u32, at: u32, len: u32, _: f64| {
-        inside(&c, at, len)
-    })?;
-    linker.func_wrap(
-        "trace",
-        "set_attr_str",
-        |c: Host<'_>, _: u32, at: u32, len: u32, value: u32, value_len: u32| {
-            inside(&c, at, len)?;
-            inside(&c, value, value_len)
-        },
-    )?;
-    Ok(())
+/// Returns whether a text is inside the memory.
+fn inside(c: &Caller<'_, Board>, at: u32, len: u32) -> std::result::Result<(), wasmi::Error> {
+    let memory = c.get_export("memory").and_then(Extern::into_memory).or(c.data().memory);
+    let there = memory.map_or(0, |memory| memory.data(c).len());
+    if at as usize + len as usize <= there { Ok(()) } else { Err(wasmi::Error::host(Stop("out_of_bounds"))) }
 }
 
 /// The guest ABI.
@@ -300,22 +276,10 @@ fn imports(engine: &Engine) -> Result<Linker<Board>> {
         Ok::<(), wasmi::Error>(())
     })?;
     linker.func_wrap("call", "refuse", move |_: Host<'_>, _: i32| Err::<(), _>(stop(Stop("refused"))))?;
-    spans(&mut linker)?;
+    // Spans leave nothing in a trace, and no panel shows their numbers.
+    bare::spans(&mut linker, 1, inside)?;
     // No panel that the oracle plays declares a device.
-    linker.func_wrap("i2c", "write_read", move |_: Host<'_>, _: u32, _: u32, _: u32, _: u32, _: u32| {
-        Err::<u32, _>(stop(BAD_ARGUMENT))
-    })?;
-    for name in ["duty", "pulse_us"] {
-        linker.func_wrap("pwm", name, move |_: Host<'_>, _: u32, _: u32| Err::<(), _>(stop(BAD_ARGUMENT)))?;
-    }
-    for name in ["write", "read"] {
-        linker.func_wrap("uart", name, move |_: Host<'_>, _: u32, _: u32, _: u32| {
-            Err::<u32, _>(stop(BAD_ARGUMENT))
-        })?;
-    }
-    linker.func_wrap("spi", "transfer", move |_: Host<'_>, _: u32, _: u32, _: u32, _: u32, _: u32| {
-        Err::<u32, _>(stop(BAD_ARGUMENT))
-    })?;
+    bare::devices(&mut linker, || wasmi::Error::host(BAD_ARGUMENT))?;
     linker.func_wrap("random", "get", move |mut c: Host<'_>, ptr: u32, len: u32| {
         let own = c.get_export("memory").and_then(Extern::into_memory);
         let memory = own.or(c.data().memory);

@@ -42,21 +42,7 @@ globals = ["presses"]
 
 /// `data` makes it take several frames, `tick` is what its handler does.
 fn image(version: u32, policy: &str, tick: &str, data: usize) -> (OwnedImage, SourceMap) {
-    let data: String = (0..data).map(|n| format!("\\{:02x}", n * 37 % 251 + 1)).collect();
-    let wat = format!(
-        r#"(module
-  (import "gpio" "set" (func $set (param i32 i32)))
-  (global $presses (mut i32) (i32.const 0))
-  (global $zero (mut i32) (i32.const 0))
-  (memory (export "memory") 1)
-  (data (i32.const 16) "{data}")
-  (func (export "lamp_on") (call $set (i32.const 17) (i32.const 1)))
-  (func (export "press") (global.set $presses (i32.add (global.get $presses) (i32.const 1))))
-  (func (export "presses") (result i32) (global.get $presses))
-  (func (export "version") (result i32) (i32.add (i32.const {version}) (i32.load8_u offset=65535 (global.get $zero))))
-  (func (export "trip") (result i32) (i32.div_u (i32.const 1) (global.get $zero)))
-  (func $tick (export "tick") {tick}))"#
-    );
+    let wat = xmap_rig::hall::wat(version, tick, data, "");
     let folder = tempfile::tempdir().unwrap();
     let toml = folder.path().join("panel.toml");
     fs::write(&toml, format!("{MANIFEST}{policy}")).unwrap();

@@ -120,18 +120,6 @@ fn what_was_confirmed_runs_after_a_loss_of_power_and_a_trial_goes_back() {
     assert!(!board.client.kept().unwrap().is_some_and(|kept| kept.storage));
 }
 
-#[test]
-fn state_lasts_over_an_orderly_restart() {
-    let (_folder, card) = card();
-    let mut board = start(&card, "");
-    for _ in 0..3 {
-        call(&mut board.client, "press");
-    }
-    restart(board);
-    let mut board = start(&card, "");
-    assert_eq!(call(&mut board.client, "presses"), 3);
-}
-
 /// Restarts in order: the emulator ends with it, once what has changed was written.
 fn restart(mut board: Board) {
     board.client.reset(None).unwrap();

@@ -33,25 +33,10 @@ const KEEP: &str = "
 globals = [\"presses\"]
 ";
 
-/// The lamp's module. `tick` stands in the handler, `mount` is what `on_mount` gives, `version` what
-/// `version` does, and `data` goes into its memory, so that the image takes several frames.
+/// The lamp's module; `mount` is what `on_mount` gives.
 fn wat(version: u32, tick: &str, mount: i32, data: usize) -> String {
-    let data: String = (0..data).map(|n| format!("\\{:02x}", n * 37 % 251 + 1)).collect();
-    format!(
-        r#"(module
-  (import "gpio" "set" (func $set (param i32 i32)))
-  (global $presses (mut i32) (i32.const 0))
-  (global $zero (mut i32) (i32.const 0))
-  (memory (export "memory") 1)
-  (data (i32.const 16) "{data}")
-  (func (export "lamp_on") (call $set (i32.const 17) (i32.const 1)))
-  (func (export "press") (global.set $presses (i32.add (global.get $presses) (i32.const 1))))
-  (func (export "presses") (result i32) (global.get $presses))
-  (func (export "version") (result i32) (i32.add (i32.const {version}) (i32.load8_u offset=65535 (global.get $zero))))
-  (func (export "trip") (result i32) (i32.div_u (i32.const 1) (global.get $zero)))
-  (func $tick (export "tick") {tick})
-  (func (export "on_mount") (result i32) (i32.const {mount})))"#
-    )
+    let on_mount = format!(r#"(func (export "on_mount") (result i32) (i32.const {mount}))"#);
+    xmap_rig::hall::wat(version, tick, data, &on_mount)
 }
 
 struct Hall {
