@@ -88,6 +88,12 @@ pub fn count() -> Result<Figures> {
     Ok(figures)
 }
 
+/// An export of a panel, without results.
+pub(crate) fn export(name: &str, params: &[Ty], entry: Entry) -> Export {
+    let key = format!("panel.{name}");
+    Export { key, name: name.into(), params: params.into(), results: vec![], entry }
+}
+
 /// A panel of three ways to set a line: the dynamic entry, the resolved one, and code.
 fn panel() -> Result<Vec<Word>> {
     const LAMP: u8 = 17;
@@ -96,13 +102,6 @@ fn panel() -> Result<Vec<Word>> {
     builder.pins = vec![PinRow::new(lamp, PinMode::Out, Safe::Low, Pull::None)];
     let code = vec![Op::LineSet.abc(LAMP, 0, 0), Op::Ret.abc(0, 0, 0)];
     builder.functions = vec![Function { frame: 2, params: 0, results: 0, code }];
-    let export = |name: &str, params: &[Ty], entry| Export {
-        key: format!("panel.{name}"),
-        name: name.into(),
-        params: params.into(),
-        results: vec![],
-        entry,
-    };
     let direct = |first| Entry::Direct { first, second: 0 };
     builder.exports = vec![
         // In the order of their keys.
@@ -119,13 +118,8 @@ fn beacon() -> Result<Vec<Word>> {
     let mut builder = ImageBuilder::new(BoardId::Rpi4b);
     let lamp = Line::new(LAMP).context("the line exists")?;
     builder.pins = vec![PinRow::new(lamp, PinMode::Out, Safe::Low, Pull::None)];
-    builder.exports = vec![Export {
-        key: "panel.lamp_on".into(),
-        name: "lamp_on".into(),
-        params: vec![],
-        results: vec![],
-        entry: Entry::Direct { first: Op::LineSet.abc(LAMP, 0, 0), second: 0 },
-    }];
+    let entry = Entry::Direct { first: Op::LineSet.abc(LAMP, 0, 0), second: 0 };
+    builder.exports = vec![export("lamp_on", &[], entry)];
     let source = EventSource::Every { every_us: 1013 };
     builder.manifest.events = [Event { export: 0, source }].into_iter().collect();
     Ok(builder.build()?)

@@ -8,11 +8,12 @@ use anyhow::{Context as _, Result};
 use tempfile::NamedTempFile;
 use xmap_boards::{BoardId, Line};
 use xmap_image::{
-    Entry, Event, EventSource, Export, FaultPolicy, Function, ImageBuilder, Keep, Op, PinMode, PinRow, Pull,
-    Safe, Ty, Word,
+    Entry, Event, EventSource, FaultPolicy, Function, ImageBuilder, Keep, Op, PinMode, PinRow, Pull, Safe,
+    Ty, Word,
 };
 
 use crate::emulator::Machine;
+use crate::figures::export;
 use crate::firmware::{self, Program};
 
 /// Microseconds from one event of the timer to the next.
@@ -42,13 +43,6 @@ pub fn panel(version: u32) -> Result<Vec<Word>> {
         Op::Ret.abc(0, 0, 0),
     ];
     builder.functions = vec![Function { frame: 3, params: 0, results: 0, code: count.to_vec() }];
-    let export = |name: &str, params: &[Ty], entry| Export {
-        key: format!("panel.{name}"),
-        name: name.into(),
-        params: params.into(),
-        results: vec![],
-        entry,
-    };
     builder.exports = vec![
         export("lamp", &[Ty::Bool], Entry::Direct { first: Op::LinePut.abc(LAMP, 1, 0), second: 0 }),
         export("tick", &[], Entry::Code { function: 0, fuel: 100 }),
