@@ -37,6 +37,31 @@ impl Task {
     }
 }
 
+/// Writes the methods of [`Peer`] that call one function of a module, for an engine whose method
+/// `function::<Params, Results>(module, name)` makes a closure of it.
+#[macro_export]
+macro_rules! typed_calls {
+    () => {
+        fn call(&self) -> Option<impl FnMut(u32, u32)> {
+            let mut f = self.function::<(u32, u32), ()>($crate::modules::GPIO, "call_gpio_set");
+            Some(move |line, value| f((line, value)))
+        }
+
+        fn blink(&self) -> Option<impl FnMut(u32)> {
+            Some(self.function($crate::modules::GPIO, "blink"))
+        }
+
+        fn blink_line(&self) -> Option<impl FnMut(u32, u32)> {
+            let mut f = self.function::<(u32, u32), ()>($crate::modules::GPIO, "blink_line");
+            Some(move |line, n| f((line, n)))
+        }
+
+        fn fib(&self) -> Option<impl FnMut(u32) -> u32> {
+            Some(self.function($crate::modules::FIB, "fib"))
+        }
+    };
+}
+
 /// An engine. Each method loads what its task needs and returns the task as a closure, or `None` where
 /// the engine cannot do it. A closure is called many times, and panics where the engine fails.
 pub trait Peer {

@@ -77,23 +77,7 @@ impl Peer for Wasmtime {
         }
     }
 
-    fn call(&self) -> Option<impl FnMut(u32, u32)> {
-        let mut f = self.function::<(u32, u32), ()>(modules::GPIO, "call_gpio_set");
-        Some(move |line, value| f((line, value)))
-    }
-
-    fn blink(&self) -> Option<impl FnMut(u32)> {
-        Some(self.function(modules::GPIO, "blink"))
-    }
-
-    fn blink_line(&self) -> Option<impl FnMut(u32, u32)> {
-        let mut f = self.function::<(u32, u32), ()>(modules::GPIO, "blink_line");
-        Some(move |line, n| f((line, n)))
-    }
-
-    fn fib(&self) -> Option<impl FnMut(u32) -> u32> {
-        Some(self.function(modules::FIB, "fib"))
-    }
+    peer_common::typed_calls!();
 
     fn crc(&self) -> Option<impl FnMut() -> u32> {
         let (mut store, instance) = self.load(&self.prepared(modules::CRC)).ok()?;
