@@ -173,7 +173,9 @@ fn state_that_does_not_change_is_not_written_and_a_swap_takes_few_writes() {
     device.start();
     let mut host = device.host();
     std::thread::sleep(std::time::Duration::from_millis(2500));
-    assert_eq!(fs::read_dir(device.path("state")).unwrap().count(), 0, "nothing changed, nothing is written");
+    let files = fs::read_dir(device.path("state")).unwrap().map(|file| file.unwrap().file_name());
+    let files: Vec<_> = files.filter(|name| name != "recording.xrec").collect();
+    assert!(files.is_empty(), "nothing changed, nothing is written: {files:?}");
     for version in 2..=5 {
         swapped(&mut host, &panel(version, AT_ONCE));
         assert_eq!(number(&device, "image-0"), u64::from(version) - 1, "one write for a swap");
