@@ -1,9 +1,9 @@
 //! A bundle: images one after another. Each says its own length, so there is nothing between them.
 
-use crate::layout::{HEADER_WORDS, field};
+use crate::layout::{FORMAT, HEADER_WORDS, MAGIC, field};
 use crate::limits;
 use crate::op::Word;
-use crate::verify::{Result, head};
+use crate::verify::Result;
 use crate::{Image, VerifyError};
 
 /// Splits words into the images of a bundle by what their headers say; a single image is a bundle of
@@ -65,8 +65,15 @@ impl core::iter::FusedIterator for Bundle<'_> {}
 
 /// The words of the image that begins here, as its header says.
 fn length(words: &[Word]) -> Result<usize> {
+    let head = words.first_chunk::<HEADER_WORDS>().ok_or(VerifyError::TooShort)?;
+    if head[field::MAGIC].to_le_bytes() != MAGIC {
+        return Err(VerifyError::Magic);
+    }
     // Another format may say its length elsewhere.
-    let head = head(words)?;
+    let format = head[field::FORMAT_BOARD] as u16;
+    if format != FORMAT {
+        return Err(VerifyError::Format(format));
+    }
     let bytes = head[field::LENGTH] as usize;
     if !bytes.is_multiple_of(4) || bytes / 4 < HEADER_WORDS {
         return Err(VerifyError::Length);

@@ -254,9 +254,8 @@ fn inside(first: u32, len: u32, all: usize) -> bool {
     u64::from(first) + u64::from(len) <= all as u64
 }
 
-/// Returns the words of a header of this format.
-#[inline]
-pub(crate) fn head(words: &[Word]) -> Result<&[Word; HEADER_WORDS]> {
+/// Returns whether the header is one of an image of this length.
+pub(crate) fn check_header(words: &[Word]) -> Result<()> {
     let head = words.first_chunk::<HEADER_WORDS>().ok_or(VerifyError::TooShort)?;
     if head[field::MAGIC].to_le_bytes() != MAGIC {
         return Err(VerifyError::Magic);
@@ -265,12 +264,6 @@ pub(crate) fn head(words: &[Word]) -> Result<&[Word; HEADER_WORDS]> {
     if format != FORMAT {
         return Err(VerifyError::Format(format));
     }
-    Ok(head)
-}
-
-/// Returns whether the header is one of an image of this length.
-pub(crate) fn check_header(words: &[Word]) -> Result<()> {
-    let head = head(words)?;
     let board = (head[field::FORMAT_BOARD] >> 16) as u16;
     BoardId::from_u16(board).ok_or(VerifyError::Board(board))?;
     let bytes = words.len() * 4;
