@@ -12,7 +12,7 @@ pub(crate) const COSTS: Costs = Costs {
     call: 286,
     param: 134,
     result: 135,
-    text: 335,
+    text: 337,
     text_byte: 15,
     byte: 8,
     reference: 48,
@@ -64,7 +64,7 @@ const OPS: &[(u8, u16)] = &[
     (0x24, 20), // le_u
     (0x25, 20), // lt_s.i32
     (0x26, 20), // le_s.i32
-    (0x27, 32), // lt_s.i64
+    (0x27, 20), // lt_s.i64
     (0x28, 20), // le_s.i64
     (0x29, 17), // eq.imm
     (0x2a, 17), // ne.imm
@@ -144,7 +144,7 @@ const OPS: &[(u8, u16)] = &[
     (0x77, 24), // load32_s.i64
     (0x78, 24), // load64
     (0x79, 26), // load8_u.w
-    (0x7a, 38), // load8_s.i32.w
+    (0x7a, 28), // load8_s.i32.w
     (0x7b, 26), // load8_s.i64.w
     (0x7c, 27), // load16_u.w
     (0x7d, 28), // load16_s.i32.w
@@ -207,35 +207,35 @@ const OPS: &[(u8, u16)] = &[
     (0xb8, 108), // gpio.pull
     (0xb9, 39), // time.now_us
     (0xba, 100), // time.delay_us
-    (0xbb, 3984), // log.message
+    (0xbb, 3986), // log.message
     (0xbc, 143), // host_call
     (0xc0, 25), // add.f32
     (0xc1, 25), // sub.f32
     (0xc2, 25), // mul.f32
-    (0xc3, 24), // div.f32
+    (0xc3, 33), // div.f32
     (0xc4, 36), // min.f32
     (0xc5, 36), // max.f32
     (0xc6, 22), // eq.f32
-    (0xc7, 31), // ne.f32
+    (0xc7, 22), // ne.f32
     (0xc8, 22), // lt.f32
     (0xc9, 22), // le.f32
     (0xca, 47), // sqrt.f32
     (0xcb, 65), // ceil.f32
     (0xcc, 65), // floor.f32
-    (0xcd, 61), // trunc.f32
+    (0xcd, 71), // trunc.f32
     (0xce, 48), // nearest.f32
-    (0xcf, 28), // add.f64
+    (0xcf, 25), // add.f64
     (0xd0, 24), // sub.f64
-    (0xd1, 28), // mul.f64
+    (0xd1, 25), // mul.f64
     (0xd2, 25), // div.f64
-    (0xd3, 36), // min.f64
-    (0xd4, 36), // max.f64
-    (0xd5, 29), // eq.f64
+    (0xd3, 45), // min.f64
+    (0xd4, 40), // max.f64
+    (0xd5, 20), // eq.f64
     (0xd6, 20), // ne.f64
     (0xd7, 29), // lt.f64
     (0xd8, 29), // le.f64
-    (0xd9, 77), // sqrt.f64
-    (0xda, 64), // ceil.f64
+    (0xd9, 48), // sqrt.f64
+    (0xda, 74), // ceil.f64
     (0xdb, 66), // floor.f64
     (0xdc, 57), // trunc.f64
     (0xdd, 49), // nearest.f64
@@ -270,7 +270,7 @@ const OPS: &[(u8, u16)] = &[
 const DIRECT: &[(u8, u16)] = &[
     (0xa8, 85), // gpio.set_line
     (0xa9, 82), // gpio.clear_line
-    (0xaa, 575), // gpio.put_line
+    (0xaa, 585), // gpio.put_line
     (0xab, 407), // gpio.toggle_line
     (0xac, 689), // gpio.get_line
     (0xad, 395), // gpio.set_mask
@@ -287,6 +287,6 @@ const DIRECT: &[(u8, u16)] = &[
     (0xb8, 607), // gpio.pull
     (0xb9, 696), // time.now_us
     (0xba, 548), // time.delay_us
-    (0xbb, 4520), // log.message
+    (0xbb, 4522), // log.message
     (0xbc, 642), // host_call
 ];
