@@ -3,7 +3,7 @@
 //!
 //! Each is a [`Pair`] of files in one folder. What is on the disk counted as good: an image on trial is not
 //! written, so a restart in the middle of a trial brings the image before it. An answer that says that
-//! something is good leaves when that is on the disk ([`Keeper::fate`]), or with the word that it is not.
+//! something is good leaves when that is on the disk ([`Items::fate`]), or with the word that it is not.
 
 pub mod disk;
 #[cfg(test)]
