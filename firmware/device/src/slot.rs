@@ -27,9 +27,9 @@ pub(crate) struct Declared {
 /// A slot.
 #[derive(Debug)]
 pub(crate) struct Slot<R: Ram> {
-    /// The words, while no image stands in them. One of this and `image` is there.
     /// The module that it is one of.
     module: ModuleId,
+    /// The words, while no image stands in them. One of this and `image` is there.
     words: Option<R::Words>,
     image: Option<VerifiedImage<R::Words>>,
     /// Where the image came from, where anybody asks.

@@ -35,8 +35,9 @@ pub struct FlightFile {
 }
 
 impl FlightFile {
-    /// Begins a file in the folder; that of the last start gets another name. It is written every so many
-    /// seconds, with 0 only when something has happened and at the end.
+    /// Begins a file in the folder when the first of it comes, which is when a start has come to its main
+    /// loop; that of the last start gets another name then. It is written every so many seconds, with 0 only
+    /// when something has happened and at the end.
     ///
     /// # Errors
     /// [`crate::error::Code::System`] where there is no thread to be had. What the disk refuses is in the
@@ -80,8 +81,10 @@ impl FlightFile {
     /// Writes the rest, and waits for it.
     pub fn finish(mut self, noted: &[u8]) {
         if let (Some(parts), Some(rest)) = (self.parts.take(), noted.get(self.given..)) {
-            // The thread is gone where the disk has refused.
-            _ = parts.send(rest.to_vec());
+            // Nothing begins no file. The thread is gone where the disk has refused.
+            if !rest.is_empty() {
+                _ = parts.send(rest.to_vec());
+            }
         }
         if let Some(thread) = self.thread.take() {
             // It does not panic.
@@ -92,12 +95,15 @@ impl FlightFile {
 
 /// Writes what comes until no more does.
 fn grow(mut folder: Folder, parts: &Receiver<Vec<u8>>) -> io::Result<()> {
+    // Starts that fail, one after another, leave the file of the one that worked.
+    let Ok(first) = parts.recv() else { return Ok(()) };
     match folder.rename(NOW, BEFORE) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
     let mut file = folder.make(NOW)?;
     write_all(&mut file, &GROWING)?;
+    write_all(&mut file, &first)?;
     parts.iter().try_for_each(|part| write_all(&mut file, &part))
 }
 
@@ -137,7 +143,10 @@ mod tests {
         written(b"abcd");
         file.finish(b"abcdef");
         written(b"abcdef");
-        // Another start keeps it.
+        // A start that fails leaves it, and another one keeps it.
+        drop(FlightFile::begin(folder.share().unwrap(), 0).unwrap());
+        FlightFile::begin(folder.share().unwrap(), 0).unwrap().finish(b"");
+        written(b"abcdef");
         FlightFile::begin(folder.share().unwrap(), 0).unwrap().finish(b"g");
         written(b"g");
         assert!(fs::read(path.path().join(BEFORE)).unwrap().ends_with(b"abcdef"));

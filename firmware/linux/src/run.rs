@@ -91,15 +91,15 @@ pub fn run(config: &Config, signals: &Signals) -> Result<Ended> {
     // Also where a mistake of this program ended it: images are still as they were admitted, and say what is
     // safe.
     daemon.device.make_all_safe();
-    if let Some(flight) = daemon.flight.take() {
-        flight.finish(daemon.device.board_mut().port_mut().recording());
-    }
     match served {
         Ok(ended) => {
             daemon.finish();
             Ok(ended)
         }
-        Err(cause) => panic::resume_unwind(cause),
+        Err(cause) => {
+            daemon.end_recording();
+            panic::resume_unwind(cause)
+        }
     }
 }
 
@@ -573,6 +573,14 @@ impl Daemon {
         }
         if let Some(starts) = &self.starts {
             starts.good();
+        }
+        self.end_recording();
+    }
+
+    /// Writes what was noted up to here.
+    fn end_recording(&mut self) {
+        if let Some(flight) = self.flight.take() {
+            flight.finish(self.device.board_mut().port_mut().recording());
         }
     }
 }
