@@ -124,10 +124,10 @@ fn run(args: &Args) -> Done<()> {
     let spans = Spans::of(&reading, &names);
     say(&reading, &spans);
     if let Some(path) = &args.raw {
-        write_file(path, reading.to_text().as_bytes())?;
+        xmap::write_file(path, reading.to_text().as_bytes())?;
     }
     if let Some(path) = &args.chrome {
-        write_file(path, chrome::text(&reading, &spans).as_bytes())?;
+        xmap::write_file(path, chrome::text(&reading, &spans).as_bytes())?;
     }
     if let Some(folder) = &args.ctf {
         write_folder(folder, &ctf::metadata(&reading), &ctf::stream(&reading, &spans))?;
@@ -336,21 +336,6 @@ fn beside(mode: u32) -> tempfile::Builder<'static, 'static> {
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(mode));
     builder
-}
-
-/// Writes a file, whole or not at all.
-fn write_file(path: &Path, bytes: &[u8]) -> Done<()> {
-    let written = || {
-        // A pipe or a device has no place that another file could take.
-        if fs::metadata(path).is_ok_and(|there| !there.is_file()) {
-            return fs::write(path, bytes);
-        }
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        let mut file = beside(0o666).tempfile_in(folder.unwrap_or(Path::new(".")))?;
-        file.write_all(bytes)?;
-        file.persist(path).map_err(|error| error.error).map(drop)
-    };
-    written().map_err(|error| not_written(path, &error))
 }
 
 /// Checks that a folder is not there, or empty, before anything is read.

@@ -81,7 +81,7 @@ fn end(done: Result<(), String>) -> ExitCode {
 fn draw(args: &Args, file: &Path) -> Result<(), String> {
     let panel = args.panel.as_deref().unwrap_or(Path::new("panel.toml"));
     let svg = picture::svg(&picture::keys(&args.keys), &mut Simulated::new(panel, Pace::Steps(TURN))?)?;
-    std::fs::write(file, svg).map_err(|error| format!("error: {}: {error}", file.display()))
+    xmap::write_file(file, svg.as_bytes()).map_err(|error| error.to_string())
 }
 
 fn source(args: &Args) -> Result<Box<dyn Source>, String> {

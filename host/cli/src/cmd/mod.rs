@@ -56,6 +56,7 @@ mod verify;
 mod watch;
 
 pub use map_store::find as find_map;
+pub use output::write_file;
 pub use reach::SessionArgs;
 
 use std::ffi::OsString;

@@ -137,8 +137,8 @@ impl Staged {
 /// Writes a file whole or not at all.
 ///
 /// # Errors
-/// As [`stage`] and [`Staged::commit`].
-pub(super) fn write_file(path: &Path, bytes: &[u8]) -> Result<(), Diagnostic> {
+/// X0106, with what the system says.
+pub fn write_file(path: &Path, bytes: &[u8]) -> Result<(), Diagnostic> {
     stage(path, bytes)?.commit()
 }
 
