@@ -41,7 +41,8 @@ pub(crate) fn run() -> Result<()> {
     step("documents as a site", super::book::run)?;
     step("packages", || super::package::run(&super::package::Arguments::default()))?;
     step("firmware", || firmware::build(Program::Firmware).map(drop))?;
-    step("tests", || open(&["test", "--workspace"]))?;
+    // Each that fails is told of, as the next run is an hour away.
+    step("tests", || open(&["test", "--workspace", "--no-fail-fast"]))?;
     step("tests of the build for integers", || {
         let integers = ["--no-default-features", "--test", "integers"];
         open(&[&["test", "-p", "xmap-image"], &integers[..]].concat())?;
