@@ -13,6 +13,8 @@ fn file(path: &str) -> (PathBuf, String) {
     (path, text)
 }
 
+const GO: &str = "guests/go/xmap.go";
+
 /// An import as a binding declares it.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Declaration {
@@ -43,7 +45,10 @@ fn wasm_type(ty: &str) -> Option<&'static str> {
         "int64_t" | "uint64_t" | "i64" | "u64" => WasmType::I64.name(),
         "int32_t" | "uint32_t" | "i32" | "u32" | "usize" => WasmType::I32.name(),
         "double" | "f64" => WasmType::F64.name(),
-        pointer if pointer.contains('*') => WasmType::I32.name(),
+        "int32" => WasmType::I32.name(),
+        "int64" => WasmType::I64.name(),
+        "float64" => WasmType::F64.name(),
+        pointer if pointer.contains('*') || pointer == "unsafe.Pointer" => WasmType::I32.name(),
         other => panic!("no type of the guest ABI: {other}"),
     })
 }
@@ -136,6 +141,33 @@ fn assemblyscript(text: &str) -> Vec<Declaration> {
     found
 }
 
+/// `//go:wasmimport gpio set` above `func gpioSet(pin, val int32)`
+fn go(text: &str) -> Vec<Declaration> {
+    let mut found = Vec::new();
+    for declared in text.split("//go:wasmimport ").skip(1) {
+        let mut lines = declared.lines();
+        let mut line = || lines.next().expect("an import, and a function in the next line");
+        let (module, import) = line().split_once(' ').expect("a module and a name");
+        let (name, params, result) = line()
+            .strip_prefix("func ")
+            .and_then(|rest| rest.split_once('('))
+            .and_then(|(name, rest)| rest.split_once(')').map(|(params, result)| (name, params, result)))
+            .expect("a function without a body");
+        // A parameter without a type has that of the one behind it.
+        let mut ty = "";
+        let mut typed: Vec<&str> = params
+            .rsplit(',')
+            .map(|param| {
+                ty = param.trim().split_once(' ').map_or(ty, |(_, ty)| ty);
+                ty
+            })
+            .collect();
+        typed.reverse();
+        found.push(declaration([module, import, name, &typed.join(","), result], |ty| ty));
+    }
+    found
+}
+
 /// `now_us` as `nowUs`.
 fn camel(name: &str) -> String {
     let mut words = name.split('_');
@@ -151,7 +183,8 @@ fn capital(word: &str) -> String {
 #[test]
 fn bindings_declare_the_table() {
     type Bindings = (&'static str, fn(&str) -> Vec<Declaration>, fn(&str, &str) -> String);
-    let bindings: [Bindings; 4] = [
+    let bindings: [Bindings; 5] = [
+        (GO, go, |module, name| module.to_string() + &capital(&camel(name))),
         ("guests/c/xmap.h", c, |module, name| format!("xmap_{module}_{name}")),
         ("guests/rust/src/lib.rs", rust, |module, name| format!("{module}_{name}")),
         ("guests/zig/xmap.zig", zig, |_, name| name.to_string()),
@@ -162,7 +195,10 @@ fn bindings_declare_the_table() {
     ];
     for (path, parse, name) in bindings {
         let mut declared = parse(&file(path).1);
-        let mut expected: Vec<_> = HostFunction::ALL.iter().map(|f| Declaration::of(*f, name)).collect();
+        // Go's crypto/rand reaches the generator by WASI.
+        let bound = |f: &&HostFunction| path != GO || **f != HostFunction::RandomGet;
+        let mut expected: Vec<_> =
+            HostFunction::ALL.iter().filter(bound).map(|f| Declaration::of(*f, name)).collect();
         declared.sort();
         expected.sort();
         assert_eq!(declared, expected, "{path} declares something else than firmware/abi/src/table.rs");
@@ -173,6 +209,16 @@ fn bindings_declare_the_table() {
 #[test]
 fn wrong_bindings_are_found() {
     let (_, header) = file("guests/c/xmap.h");
+    let (_, package) = file(GO);
+    for (from, to) in [
+        ("wasmimport gpio set\n", "wasmimport gpio put\n"),
+        ("func gpioSet(pin, val int32)", "func gpioSet(pin int64, val int32)"),
+        ("func timeNowUs() int64", "func timeNowUs() int32"),
+    ] {
+        let wrong = package.replacen(from, to, 1);
+        assert_ne!(wrong, package, "{from}");
+        assert_ne!(go(&wrong), go(&package), "{from}");
+    }
     for (from, to) in [
         ("XMAP_IMPORT_(gpio, get) int32_t", "XMAP_IMPORT_(gpio, get) int64_t"),
         ("XMAP_IMPORT_(gpio, pull)", "XMAP_IMPORT_(gpio, pulls)"),
@@ -185,9 +231,9 @@ fn wrong_bindings_are_found() {
     }
 }
 
-/// The names that a panel's author writes, by language: C, Rust, Zig, AssemblyScript. Each file of the
+/// The names that a panel's author writes, by language: C, Rust, Zig, AssemblyScript, Go. Each file of the
 /// bindings defines the last word of each.
-fn author_names(function: HostFunction) -> [String; 4] {
+fn author_names(function: HostFunction) -> [String; 5] {
     let row = function.row();
     let (module, name) = (row.module, row.name);
     if function == HostFunction::LogMessage {
@@ -196,6 +242,7 @@ fn author_names(function: HostFunction) -> [String; 4] {
             "`log::debug`, `info`, `warn`",
             "`log`",
             "`log`, `logMessage`",
+            "`Log`",
         ]
         .map(str::to_string);
     }
@@ -218,18 +265,25 @@ fn author_names(function: HostFunction) -> [String; 4] {
         "gpio" | "time" => camel(name),
         _ => module.to_string() + &capital(&camel(name)),
     };
+    let go = match (module, name) {
+        ("random", _) => "`crypto/rand`".to_string(),
+        ("gpio", "pull") => "`SetPull`".to_string(),
+        ("gpio" | "time" | "call" | "trace", _) => format!("`{}`", capital(&camel(name))),
+        _ => format!("`{}{}`", module.to_uppercase(), capital(&camel(name))),
+    };
     [
         c.map_or(String::new(), |c| format!("{c}, ")) + &format!("`xmap_{module}_{name}`"),
         format!("`{module}::{name}`"),
         format!("`{zig}`"),
         assemblyscript.map_or_else(|| format!("`{module}.{}`", camel(name)), str::to_string),
+        go,
     ]
 }
 
 fn imports() -> String {
     let mut out =
-        "| import | wasm type | C (`xmap.h`) | Rust (`xmap_guest`) | Zig (`xmap`) | AssemblyScript |\n\
-         | --- | --- | --- | --- | --- | --- |\n"
+        "| import | wasm type | C (`xmap.h`) | Rust (`xmap_guest`) | Zig (`xmap`) | AssemblyScript | Go (`xmap`) |\n\
+         | --- | --- | --- | --- | --- | --- | --- |\n"
             .to_string();
     for function in HostFunction::ALL {
         let names = author_names(*function).join(" | ");
@@ -283,12 +337,13 @@ fn the_tables_of_the_document_are_those_of_the_code() {
 
 #[test]
 fn the_names_of_the_document_are_defined() {
-    let files =
-        ["guests/c/xmap.h", "guests/rust/src/lib.rs", "guests/zig/xmap.zig", "guests/assemblyscript/xmap.ts"]
-            .map(|path| (path, file(path).1));
+    let [c, rust, zig, assemblyscript] =
+        ["guests/c/xmap.h", "guests/rust/src/lib.rs", "guests/zig/xmap.zig", "guests/assemblyscript/xmap.ts"];
+    let files = [c, rust, zig, assemblyscript, GO].map(|path| (path, file(path).1));
     for function in HostFunction::ALL {
         for (names, (path, text)) in author_names(*function).iter().zip(&files) {
-            for name in names.split(", ") {
+            // Those of Go's own packages are not ours.
+            for name in names.split(", ").filter(|name| !name.contains('/')) {
                 let word = name.trim_matches('`').rsplit([':', '.']).next().expect("a word");
                 assert!(text.contains(&format!(" {word}(")), "{path} defines no {name}");
             }
