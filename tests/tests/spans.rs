@@ -25,7 +25,7 @@ const IMPORTS: &str = r#"
     (import "gpio" "set" (func $gpio (param i32 i32)))
     (memory 1)
     (data (i32.const 64) "pumplevelwater\ff\fe\fd\fc")
-    (data (i32.const 132) "\08\00\00\00p\00u\00m\00p\00")
+    (data (i32.const 132) "\08\00\00\00p\00u\00m\00p")
 "#;
 
 fn build(head: &str, body: &str) -> Compiled {

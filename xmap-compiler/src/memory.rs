@@ -7,7 +7,7 @@ use crate::diagnostic::{Diagnostic, Place};
 use crate::manifest::Manifest;
 use crate::wasm::{ConstExpr, DataSegment, WasmModule};
 
-const PAGE: u64 = 65_536;
+pub(crate) const PAGE: u64 = 65_536;
 
 /// How much memory a module has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

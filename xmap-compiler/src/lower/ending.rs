@@ -1,6 +1,7 @@
 //! What a module says before it gives up, where that is known when it is compiled: it goes into the map, and
 //! a trap is shown with it.
 
+use crate::memory::PAGE;
 use crate::wasm::{ConstExpr, Import, WasmModule};
 
 /// Characters of a message that are kept.
@@ -95,7 +96,7 @@ fn location(module: &WasmModule<'_>, at: u64) -> Option<String> {
 fn assertion(module: &WasmModule<'_>, name: &str, args: &[Option<u64>]) -> Option<String> {
     let ("__assert_fail", [Some(expression), Some(file), Some(line), ..]) = (name, args) else { return None };
     let text = |at: u64| {
-        let ended = (0..=MOST_CHARS).find(|n| bytes(module, at + *n as u64, 1).is_some_and(|b| b == [0]));
+        let ended = (0..=MOST_CHARS).find(|n| bytes(module, at, n + 1).is_some_and(|text| text[*n] == 0));
         utf8(module, at, ended? as u64)
     };
     Some(format!("assertion failed: {} in {}:{line}", text(*expression)?, text(*file)?))
@@ -107,17 +108,23 @@ fn utf8(module: &WasmModule<'_>, at: u64, length: u64) -> Option<String> {
     Some(String::from_utf8(bytes).ok()?.chars().take(MOST_CHARS).collect())
 }
 
-/// Bytes of the module's data segments.
+/// Bytes of what memory has at load, from one of a data segment on. Optimisers leave zeros out of segments, at
+/// the end of a text as well.
 pub(crate) fn bytes(module: &WasmModule<'_>, from: u64, count: usize) -> Option<Vec<u8>> {
-    let segments = module.data.iter().rev().filter_map(|segment| match segment.address {
-        Some(ConstExpr::Bits(address)) => Some((address, segment.bytes)),
-        _ => None,
-    });
-    let within = |(address, bytes): (u64, &'_ [u8])| {
-        let start = usize::try_from(from.checked_sub(address)?).ok()?;
-        bytes.get(start..start.checked_add(count)?).map(<[u8]>::to_vec)
-    };
-    segments.into_iter().find_map(within)
+    let end = from.checked_add(count as u64)?;
+    module.memory.filter(|(pages, _)| end <= pages.saturating_mul(PAGE))?;
+    let mut found = vec![0; count];
+    let mut begins = false;
+    for segment in &module.data {
+        let Some(ConstExpr::Bits(address)) = segment.address else { continue };
+        let stretch = address.max(from)..(address + segment.bytes.len() as u64).min(end);
+        if stretch.start < stretch.end {
+            let within = |base: u64| (stretch.start - base) as usize..(stretch.end - base) as usize;
+            found[within(from)].copy_from_slice(&segment.bytes[within(address)]);
+        }
+        begins |= (address..address + segment.bytes.len() as u64).contains(&from);
+    }
+    (begins || count == 0).then_some(found)
 }
 
 /// A string of AssemblyScript that stands in a data segment: UTF-16, with the number of its bytes in front.

@@ -18,22 +18,25 @@ pub(crate) fn xmap(folder: &Path, line: &str) -> Output {
     {
         command.env_remove(name);
     }
-    // The Go toolchain that `cargo xtask setup` has fetched, and nothing from elsewhere.
+    // What `cargo xtask setup` has fetched, and nothing from elsewhere.
     command.env("PATH", path()).envs([("GOTOOLCHAIN", "local"), ("GOPROXY", "off")]);
     command.args(words).current_dir(folder).stdin(Stdio::null()).output().unwrap()
 }
 
-/// The PATH, with the folder of the fetched Go where there is one.
+/// The PATH, with the folders of the compilers that were fetched.
 fn path() -> OsString {
     let path = env::var_os("PATH").unwrap_or_default();
-    env::join_paths(fetched_go().into_iter().chain(env::split_paths(&path))).unwrap()
+    env::join_paths(fetched().chain(env::split_paths(&path))).unwrap()
 }
 
-/// The folder of the newest Go that the set-up has fetched.
-fn fetched_go() -> Option<PathBuf> {
-    let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/go");
-    let versions = target.read_dir().ok()?.flatten().map(|entry| entry.path().join("go/bin"));
-    versions.filter(|folder| folder.join("go").is_file()).max()
+/// The folders of what the set-up has fetched: the newest Go, and the packages of npm, AssemblyScript's compiler
+/// among them.
+fn fetched() -> impl Iterator<Item = PathBuf> {
+    let target = root().join("target");
+    let versions = target.join("go").read_dir().into_iter().flatten().flatten();
+    let go =
+        versions.map(|entry| entry.path().join("go/bin")).filter(|folder| folder.join("go").is_file()).max();
+    go.into_iter().chain([target.join("node/node_modules/.bin")])
 }
 
 /// Returns what a command printed; it has to end well.
@@ -50,8 +53,8 @@ pub(crate) fn missing(language: Language) -> Option<String> {
     let tool = |name: &&'static str| {
         let tool = tools::tool(name).unwrap();
         let here = tools::command(tool.name, Path::new(".")).is_some();
-        let fetched = *name == "go" && fetched_go().is_some();
-        (!here && !fetched).then(|| format!("no `{}`: {}", tool.name, tool.get))
+        let fetched = || fetched().any(|folder| folder.join(tool.name).is_file());
+        (!here && !fetched()).then(|| format!("no `{}`: {}", tool.name, tool.get))
     };
     let target = language == Language::Rust && tools::has_rust_target() != Some(true);
     let target = target.then(|| format!("no target {}", tools::RUST_TARGET));
