@@ -12,7 +12,6 @@ use xmap_client::Client;
 use xmap_compiler::diagnostic::{Code, Diagnostic, Place};
 use xmap_compiler::input;
 use xmap_compiler::recognize::not_this;
-use xmap_keys as keys;
 use xmap_link::{FirmwareStanding, FirmwareStatus};
 use xmap_trust::{
     FIRMWARE_SEAL_BYTES, FirmwareReject, FirmwareSeal, firmware_board, seal_firmware, sealed_firmware,
@@ -20,7 +19,7 @@ use xmap_trust::{
 
 use super::progress::Progress;
 use super::reach::Device;
-use super::{Done, Failure, output::write_file};
+use super::{Done, Failure, output::write_file, root_key::RootKey};
 
 /// Bytes of a file that is read: more than a slot of any card.
 const MAX_FIRMWARE_BYTES: u64 = 32 << 20;
@@ -62,9 +61,8 @@ Examples:
 struct Sign {
     /// The firmware (kernel8.img), as `cargo xtask image` builds it
     file: PathBuf,
-    /// The owner's secret root key, as `xmap keygen` wrote it
-    #[arg(short, long, value_name = "FILE")]
-    key: PathBuf,
+    #[command(flatten)]
+    root: RootKey,
     /// Its version: a device takes none that is lower than the one that counts as good
     #[arg(long, value_name = "N")]
     version: u32,
@@ -134,7 +132,7 @@ fn sign(args: &Sign, out: &mut dyn Write) -> Done {
     let Some(board) = firmware_board(firmware).and_then(BoardId::from_u16) else {
         return Err(not_this(Code::NotFirmware, &args.file, &bytes, "a kernel8.img of xmap").into());
     };
-    let key = keys::read_key(&args.key)?;
+    let key = args.root.read()?;
     let seal = seal_firmware(firmware, board as u16, args.version, &key).expect("the file is not that long");
     write_file(&args.output, &[firmware, &seal.to_bytes()].concat())?;
     writeln!(

@@ -41,6 +41,7 @@ mod record;
 mod replay;
 mod reset;
 mod rollback;
+mod root_key;
 mod schema;
 mod share;
 mod sign;

@@ -13,7 +13,7 @@ use xmap_trust::{MAX_POLICY_BYTES, POLICY_MAGIC, PolicyError, sign_policy};
 
 use super::progress::Progress;
 use super::reach::{Device, must_keep};
-use super::{Done, output::write_file};
+use super::{Done, output::write_file, root_key::RootKey};
 
 /// Sign the policy of a device's owner, or send it to the device
 ///
@@ -46,9 +46,8 @@ Examples:
 struct Sign {
     /// The policy (policy.toml)
     file: PathBuf,
-    /// The owner's secret root key, as `xmap keygen` wrote it
-    #[arg(short, long, value_name = "FILE")]
-    key: PathBuf,
+    #[command(flatten)]
+    root: RootKey,
     /// Where the signed policy goes
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
@@ -76,7 +75,7 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Done {
 
 fn sign(args: &Sign, out: &mut dyn Write) -> Done {
     let policy = keys::read_policy(&args.file)?;
-    let key = keys::read_key(&args.key)?;
+    let key = args.root.read()?;
     let mut buffer = [0; MAX_POLICY_BYTES];
     let signed = sign_policy(&policy, &key, &mut buffer).expect("the buffer takes the largest policy");
     write_file(&args.output, signed)?;
