@@ -27,8 +27,9 @@ use server::{Report, Server, spread};
 const GROUPS: (usize, usize) = (4, 10);
 /// Devices of a gateway at most, as its configuration has it.
 const MOST: usize = 1000;
-/// The longest that a rollout may take.
-const LIMIT: Duration = Duration::from_secs(900);
+/// The longest that a rollout may take, and what each device adds to it.
+const LIMIT: Duration = Duration::from_secs(300);
+const LIMIT_OF_DEVICE: Duration = Duration::from_millis(150);
 
 fn setting(name: &str, default: f64) -> f64 {
     std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
@@ -85,7 +86,7 @@ impl Broker {
     }
 
     /// Waits until the retained states of all devices say this version. Returns how many messages came.
-    async fn says(&self, devices: &[Arc<Simulated>], version: u32) -> usize {
+    async fn says(&self, devices: &[Arc<Simulated>], version: u32, limit: Duration) -> usize {
         let mut options = MqttOptions::new("fleet-test", "127.0.0.1", self.port);
         options.set_max_packet_size(1 << 18, 1 << 18);
         let (client, mut events) = AsyncClient::new(options, 64);
@@ -112,7 +113,7 @@ impl Broker {
                 }
                 _ => {}
             }
-            assert!(start.elapsed() < LIMIT, "the broker lacks {missing:?}");
+            assert!(start.elapsed() < limit, "the broker lacks {missing:?}");
         }
         messages
     }
@@ -135,6 +136,8 @@ struct Scene {
     kills: usize,
     gap: Duration,
     killed: Instant,
+    /// The longest that a rollout may take.
+    limit: Duration,
 }
 
 impl Scene {
@@ -142,7 +145,8 @@ impl Scene {
     async fn roll_out(&mut self, what: &str, image: &[u8], kills: usize) -> Report {
         let start = Instant::now();
         self.server.roll_out(image, self.groups);
-        let report = loop {
+        let mut shown = 0;
+        while !self.server.is_over() {
             tokio::time::sleep(Duration::from_millis(100)).await;
             if self.kills < kills && self.killed.elapsed() > self.gap {
                 let chosen = spread(&self.kills.to_string(), "kill") as usize % self.gateways.len();
@@ -150,13 +154,18 @@ impl Scene {
                 self.kills += 1;
                 self.killed = Instant::now();
             }
-            let report = self.server.report();
-            if report.over {
-                break report;
+            let (begun, told) = self.server.progress();
+            if begun > shown {
+                println!("{what}: {:.0} s, group {begun}, {told} outcomes", start.elapsed().as_secs_f64());
+                shown = begun;
             }
-            let open = report.assigned.iter().filter(|name| !report.told.contains_key(*name));
-            assert!(start.elapsed() < LIMIT, "{what}: no outcome of {:?}", open.take(9).collect::<Vec<_>>());
-        };
+            if start.elapsed() > self.limit {
+                let report = self.server.report();
+                let open = report.assigned.iter().filter(|name| !report.told.contains_key(*name));
+                panic!("{what}: {told} outcomes, and none of {:?}", open.take(9).collect::<Vec<_>>());
+            }
+        }
+        let report = self.server.report();
         println!(
             "{what}: {:.0} s, {} groups begun{}, {} devices reached, {} failed; {} kills so far",
             start.elapsed().as_secs_f64(),
@@ -205,6 +214,7 @@ async fn scenario() {
     let devices: Vec<_> = names.iter().map(start).collect();
     let broker = Broker::start(folder);
     let server = Server::start(names.iter().cloned(), sleep_s).await;
+    let limit = LIMIT + LIMIT_OF_DEVICE * count as u32;
     let began = Instant::now();
     let parts = devices.chunks(count.div_ceil(4).clamp(1, MOST)).enumerate();
     let gateways: Vec<_> = parts
@@ -214,7 +224,7 @@ async fn scenario() {
         })
         .collect();
     while server.introduced() < count {
-        assert!(began.elapsed() < LIMIT, "{} of {count} devices are known", server.introduced());
+        assert!(began.elapsed() < limit, "{} of {count} devices are known", server.introduced());
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     println!(
@@ -225,7 +235,8 @@ async fn scenario() {
     );
     let gap = Duration::from_secs_f64(1.0 + count as f64 / 2500.0);
     let groups = if count < 1000 { GROUPS.0 } else { GROUPS.1 };
-    let mut scene = Scene { devices, gateways, server, groups, kills: 0, gap, killed: Instant::now() };
+    let killed = Instant::now();
+    let mut scene = Scene { devices, gateways, server, groups, kills: 0, gap, killed, limit };
 
     let good = scene.roll_out("version 2", &hall(2, ""), kills / 3).await;
     assert!(!good.halted && good.fetched.len() == count && good.failures().count() == 0);
@@ -257,7 +268,7 @@ async fn scenario() {
         scene.holds("a good version", |_| version);
     }
     let messages = match &broker {
-        Some(broker) => broker.says(&scene.devices, version).await,
+        Some(broker) => broker.says(&scene.devices, version, limit).await,
         None => 0,
     };
     let counted = scene.server.counted();

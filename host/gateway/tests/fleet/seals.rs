@@ -56,7 +56,7 @@ async fn scenario() {
         ("an older one than counts", sealed(&hall(1, ""), &ours), Some("reject: rollback 1 < 2")),
     ] {
         server.roll_out(&image, 1);
-        while !server.report().over {
+        while !server.is_over() {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         let (good, why) = server.report().told["owned"].clone();

@@ -74,7 +74,6 @@ struct Rollout {
 /// What became of a rollout.
 #[derive(Clone)]
 pub(crate) struct Report {
-    pub(crate) over: bool,
     pub(crate) halted: bool,
     /// Groups that were begun, and the devices in them.
     pub(crate) begun: usize,
@@ -139,13 +138,26 @@ impl Server {
         fleet.go_on();
     }
 
+    /// Returns whether each device that was assigned the image has said how it ended, and no group is to come.
+    pub(crate) fn is_over(&self) -> bool {
+        let fleet = self.fleet();
+        let rollout = fleet.rollout.as_ref().unwrap();
+        let assigned: usize = rollout.groups[..rollout.begun].iter().map(Vec::len).sum();
+        rollout.told.len() == assigned && (rollout.halted || rollout.begun == rollout.groups.len())
+    }
+
+    /// Returns the groups that were begun, and the devices that have said how it ended.
+    pub(crate) fn progress(&self) -> (usize, usize) {
+        let fleet = self.fleet();
+        let rollout = fleet.rollout.as_ref().unwrap();
+        (rollout.begun, rollout.told.len())
+    }
+
     pub(crate) fn report(&self) -> Report {
         let fleet = self.fleet();
         let rollout = fleet.rollout.as_ref().unwrap();
         let assigned: BTreeSet<String> = rollout.groups[..rollout.begun].concat().into_iter().collect();
-        let all_told = rollout.told.len() == assigned.len();
         Report {
-            over: all_told && (rollout.halted || rollout.begun == rollout.groups.len()),
             halted: rollout.halted,
             begun: rollout.begun,
             assigned,
