@@ -5,6 +5,7 @@
 
 pub mod firmwares;
 pub mod hall;
+pub mod schema;
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
