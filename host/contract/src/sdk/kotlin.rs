@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde_json::json;
 
 use super::File;
-use super::model::{Api, Arg, Body, Kind, Named, Operation, Place, Type, camel, pascal};
+use super::model::{Api, Arg, Body, Field, Kind, Named, Operation, Place, Type, camel, pascal};
 use crate::names::words;
 
 /// Words that a name may not be.
@@ -242,67 +242,63 @@ fn code(api: &Api, package: &str) -> String {
 }
 
 fn declare(out: &mut String, named: &Named) {
-    let name = type_name(&named.name);
     match &named.kind {
-        Kind::Enum(values) => {
-            _ = writeln!(
-                out,
-                "\n/** One of these, or what a newer server has beside them. */\n@JvmInline\nvalue class {name}(val wire: String) {{"
-            );
-            out.push_str("    override fun toString(): String = wire\n\n    internal fun write(): Any? = wire\n\n    companion object {\n");
-            for value in values {
+        Kind::Enum(values) => enumeration(out, &type_name(&named.name), values),
+        Kind::Object(fields) => object(out, &type_name(&named.name), fields),
+    }
+}
+
+fn enumeration(out: &mut String, name: &str, values: &[String]) {
+    _ = writeln!(
+        out,
+        "\n/** One of these, or what a newer server has beside them. */\n@JvmInline\nvalue class {name}(val wire: String) {{"
+    );
+    out.push_str("    override fun toString(): String = wire\n\n    internal fun write(): Any? = wire\n\n    companion object {\n");
+    for value in values {
+        _ = writeln!(out, "        val {}: {name} = {name}({})", pascal(&words(value)), quoted(value));
+    }
+    _ = writeln!(
+        out,
+        "\n        internal fun read(value: Any?): {name} = {name}(Json.text(value))\n    }}\n}}"
+    );
+}
+
+fn object(out: &mut String, name: &str, fields: &[Field]) {
+    _ = writeln!(out, "\nclass {name}(");
+    for field in fields {
+        let of = if field.required { field.ty.clone() } else { optional(&field.ty) };
+        let default = if field.required { "" } else { " = null" };
+        _ = writeln!(out, "    val {}: {}{default},", value_name(&field.name), ty(&of));
+    }
+    _ = writeln!(out, ") {{\n    internal fun write(): Any? = buildMap<String, Any?> {{");
+    for field in fields {
+        let value = value_name(&field.name);
+        match field.required {
+            true => _ = writeln!(out, "        put({}, {})", quoted(&field.wire), give(&field.ty, &value)),
+            false => {
                 _ = writeln!(
                     out,
-                    "        val {}: {name} = {name}({})",
-                    pascal(&words(value)),
-                    quoted(value)
-                );
+                    "        {value}?.let {{ of -> put({}, {}) }}",
+                    quoted(&field.wire),
+                    give(&not_null(&field.ty), "of")
+                )
             }
-            _ = writeln!(
-                out,
-                "\n        internal fun read(value: Any?): {name} = {name}(Json.text(value))\n    }}\n}}"
-            );
-        }
-        Kind::Object(fields) => {
-            _ = writeln!(out, "\nclass {name}(");
-            for field in fields {
-                let of = if field.required { field.ty.clone() } else { optional(&field.ty) };
-                let default = if field.required { "" } else { " = null" };
-                _ = writeln!(out, "    val {}: {}{default},", value_name(&field.name), ty(&of));
-            }
-            _ = writeln!(out, ") {{\n    internal fun write(): Any? = buildMap<String, Any?> {{");
-            for field in fields {
-                let value = value_name(&field.name);
-                match field.required {
-                    true => {
-                        _ = writeln!(out, "        put({}, {})", quoted(&field.wire), give(&field.ty, &value))
-                    }
-                    false => {
-                        _ = writeln!(
-                            out,
-                            "        {value}?.let {{ of -> put({}, {}) }}",
-                            quoted(&field.wire),
-                            give(&not_null(&field.ty), "of")
-                        )
-                    }
-                }
-            }
-            _ = writeln!(
-                out,
-                "    }}\n\n    companion object {{\n        internal fun read(value: Any?): {name} {{\n            val map = Json.map(value)\n            return {name}("
-            );
-            for field in fields {
-                let of = if field.required { field.ty.clone() } else { optional(&field.ty) };
-                _ = writeln!(
-                    out,
-                    "                {} = {},",
-                    value_name(&field.name),
-                    read(&of, &format!("map[{}]", quoted(&field.wire)))
-                );
-            }
-            out.push_str("            )\n        }\n    }\n}\n");
         }
     }
+    _ = writeln!(
+        out,
+        "    }}\n\n    companion object {{\n        internal fun read(value: Any?): {name} {{\n            val map = Json.map(value)\n            return {name}("
+    );
+    for field in fields {
+        let of = if field.required { field.ty.clone() } else { optional(&field.ty) };
+        _ = writeln!(
+            out,
+            "                {} = {},",
+            value_name(&field.name),
+            read(&of, &format!("map[{}]", quoted(&field.wire)))
+        );
+    }
+    out.push_str("            )\n        }\n    }\n}\n");
 }
 
 fn not_null(of: &Type) -> Type {

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde_json::json;
 
 use super::File;
-use super::model::{Api, Arg, Body, Kind, Named, Operation, Place, Type, camel, pascal};
+use super::model::{Api, Arg, Body, Field, Kind, Named, Operation, Place, Type, camel, pascal};
 use crate::names::words;
 
 /// Words that a name may not be without quotes.
@@ -217,51 +217,55 @@ fn code(api: &Api) -> String {
 fn declare(api: &Api, out: &mut String, named: &Named) {
     let name = type_name(&named.name);
     match &named.kind {
-        Kind::Enum(values) => {
-            _ = writeln!(
-                out,
-                "\n/// One of these, or what a newer server has beside them.\npublic struct {name}: RawRepresentable, Codable, Hashable, Sendable {{"
-            );
-            out.push_str("    public let rawValue: String\n\n    public init(rawValue: String) {\n        self.rawValue = rawValue\n    }\n\n");
-            for value in values {
-                _ = writeln!(
-                    out,
-                    "    public static let {} = {name}(rawValue: {})",
-                    value_name(&words(value)),
-                    quoted(value)
-                );
-            }
-            out.push_str("}\n");
-        }
-        Kind::Object(fields) => {
-            let kind = if is_recursive(api, &named.name) { "final class" } else { "struct" };
-            _ = writeln!(out, "\npublic {kind} {name}: Codable, Sendable {{");
-            for field in fields {
-                _ = writeln!(
-                    out,
-                    "    public let {}: {}",
-                    value_name(&field.name),
-                    optional(&field.ty, field.required)
-                );
-            }
-            let takes: Vec<String> = fields
-                .iter()
-                .map(|field| {
-                    let default = if field.required { "" } else { " = nil" };
-                    format!("{}: {}{default}", value_name(&field.name), optional(&field.ty, field.required))
-                })
-                .collect();
-            _ = writeln!(out, "\n    public init({}) {{", takes.join(", "));
-            for field in fields {
-                _ = writeln!(out, "        self.{} = {}", camel(&field.name), value_name(&field.name));
-            }
-            out.push_str("    }\n\n    enum CodingKeys: String, CodingKey {\n");
-            for field in fields {
-                _ = writeln!(out, "        case {} = {}", value_name(&field.name), quoted(&field.wire));
-            }
-            out.push_str("    }\n}\n");
-        }
+        Kind::Object(fields) => object(out, &name, fields, is_recursive(api, &named.name)),
+        Kind::Enum(values) => enumeration(out, &name, values),
     }
+}
+
+fn enumeration(out: &mut String, name: &str, values: &[String]) {
+    _ = writeln!(
+        out,
+        "\n/// One of these, or what a newer server has beside them.\npublic struct {name}: RawRepresentable, Codable, Hashable, Sendable {{"
+    );
+    out.push_str("    public let rawValue: String\n\n    public init(rawValue: String) {\n        self.rawValue = rawValue\n    }\n\n");
+    for value in values {
+        _ = writeln!(
+            out,
+            "    public static let {} = {name}(rawValue: {})",
+            value_name(&words(value)),
+            quoted(value)
+        );
+    }
+    out.push_str("}\n");
+}
+
+fn object(out: &mut String, name: &str, fields: &[Field], is_class: bool) {
+    let kind = if is_class { "final class" } else { "struct" };
+    _ = writeln!(out, "\npublic {kind} {name}: Codable, Sendable {{");
+    for field in fields {
+        _ = writeln!(
+            out,
+            "    public let {}: {}",
+            value_name(&field.name),
+            optional(&field.ty, field.required)
+        );
+    }
+    let takes: Vec<String> = fields
+        .iter()
+        .map(|field| {
+            let default = if field.required { "" } else { " = nil" };
+            format!("{}: {}{default}", value_name(&field.name), optional(&field.ty, field.required))
+        })
+        .collect();
+    _ = writeln!(out, "\n    public init({}) {{", takes.join(", "));
+    for field in fields {
+        _ = writeln!(out, "        self.{} = {}", camel(&field.name), value_name(&field.name));
+    }
+    out.push_str("    }\n\n    enum CodingKeys: String, CodingKey {\n");
+    for field in fields {
+        _ = writeln!(out, "        case {} = {}", value_name(&field.name), quoted(&field.wire));
+    }
+    out.push_str("    }\n}\n");
 }
 
 /// A value of a path or a query as text.
