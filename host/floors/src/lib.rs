@@ -3,18 +3,22 @@
 //!
 //! Begin with [`calls`]: it measures the image of a panel that exports `lamp_on` and `call_gpio_set`.
 
+mod bare;
+
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use tiny_mapper::{Clock, Function, Gpio, Log, LogLevel, Mapper, Port, Pull, Store};
-use xmap_boards::{BANKS, Bank, Line, PinMask};
+use tiny_mapper::{Gpio, Mapper, Store};
+use xmap_boards::{BANKS, Bank, PinMask};
 use xmap_image::{Image, Word};
+
+pub use self::bare::{Bare, Stores};
 
 /// Calls between two looks at the clock: long against its resolution, short against a time slice.
 const BATCH: u32 = 4096;
 
-/// The least that a port can be: a word of memory for each register. `black_box` makes each store happen,
-/// one by one, as a store to a device register does.
+/// A word of memory for each register. `black_box` makes each store happen, one by one, as a store to a device
+/// register does.
 #[derive(Default)]
 struct Registers {
     set: [PinMask; BANKS],
@@ -29,7 +33,7 @@ impl Registers {
     }
 }
 
-impl Gpio for Registers {
+impl Stores for Registers {
     #[inline(always)]
     fn set(&mut self, bank: Bank, mask: PinMask) {
         Self::store(&mut self.set[bank as usize], mask);
@@ -38,29 +42,11 @@ impl Gpio for Registers {
     fn clear(&mut self, bank: Bank, mask: PinMask) {
         Self::store(&mut self.clear[bank as usize], mask);
     }
-    fn level(&mut self, _: Bank) -> PinMask {
-        0
-    }
-    fn select(&mut self, _: Line, _: Function) {}
-    fn pull(&mut self, _: Line, _: Pull) {}
 }
-
-impl Clock for Registers {
-    fn now_us(&mut self) -> u64 {
-        0
-    }
-    fn delay_us(&mut self, _: u32) {}
-}
-
-impl Log for Registers {
-    fn log(&mut self, _: LogLevel, _: &str) {}
-}
-
-impl Port for Registers {}
 
 /// What a panel written by hand would hold: its lines, and a table of functions to be called by number.
 struct Board {
-    port: Registers,
+    port: Bare<Registers>,
     writable: u64,
 }
 
@@ -113,14 +99,15 @@ pub fn calls(image: Image<'_>, rounds: usize) -> Figures {
         (vec![0; image.stack_slots()], vec![0; image.header().memory_bytes as usize]);
     let mut globals = vec![0; image.slots()];
     let store = Store { stack: &mut stack, memory: &mut memory, globals: &mut globals };
-    let mut mapper = Mapper::load(image, Registers::default(), store).expect("the store has what it needs");
+    let mut mapper =
+        Mapper::load(image, Bare::<Registers>::default(), store).expect("the store has what it needs");
     let find = |name| image.find(name).expect("the demo panel exports it");
     let (lamp_id, set_id) = (find("lamp_on"), find("call_gpio_set"));
     let table: Vec<Native> = vec![lamp_on, gpio_set];
     // The lines of two banks are one word here, as on the board.
     let writable = u64::try_from(image.writable().bits()).unwrap_or(u64::MAX);
-    let mut board = Board { port: Registers::default(), writable };
-    let mut port = Registers::default();
+    let mut board = Board { port: Bare::<Registers>::default(), writable };
+    let mut port = Bare::<Registers>::default();
 
     let mut times: [Vec<f64>; 5] = Default::default();
     for _ in 0..rounds {
@@ -167,7 +154,7 @@ pub fn verify_and_load(words: &[Word], rounds: usize) -> [Duration; 3] {
         admit.push(start.elapsed().as_nanos() as f64);
         let store = Store { stack: &mut stack, memory: &mut memory, globals: &mut globals };
         let start = Instant::now();
-        _ = black_box(Mapper::load(black_box(image), Registers::default(), store).is_ok());
+        _ = black_box(Mapper::load(black_box(image), Bare::<Registers>::default(), store).is_ok());
         load.push(start.elapsed().as_nanos() as f64);
     }
     [verify, admit, load].map(|times| Duration::from_nanos(median(times) as u64))

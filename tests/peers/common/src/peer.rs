@@ -62,6 +62,24 @@ macro_rules! typed_calls {
     };
 }
 
+/// Writes `function` for [`typed_calls!`], for an engine with the types of wasmtime, whose method
+/// `fresh(module)` makes an instance in a store of its own.
+#[macro_export]
+macro_rules! typed_function {
+    () => {
+        fn function<P: WasmParams, R: WasmResults>(
+            &self,
+            bytes: &[u8],
+            name: &str,
+        ) -> impl FnMut(P) -> R + use<P, R> {
+            let (mut store, instance) = self.fresh(bytes).expect("the module loads");
+            let function =
+                instance.get_typed_func::<P, R>(&mut store, name).expect("the module exports it");
+            move |params| function.call(&mut store, params).expect("the call ends well")
+        }
+    };
+}
+
 /// An engine. Each method loads what its task needs and returns the task as a closure, or `None` where
 /// the engine cannot do it. A closure is called many times, and panics where the engine fails.
 pub trait Peer {

@@ -15,7 +15,7 @@ impl Wasmi {
         Self(Engine::default())
     }
 
-    fn load(&self, bytes: &[u8]) -> Result<(Store<()>, Instance), Error> {
+    fn fresh(&self, bytes: &[u8]) -> Result<(Store<()>, Instance), Error> {
         let module = Module::new(&self.0, bytes)?;
         let mut store = Store::new(&self.0, ());
         let mut linker = Linker::new(&self.0);
@@ -26,15 +26,7 @@ impl Wasmi {
         Ok((store, instance))
     }
 
-    fn function<P: WasmParams, R: WasmResults>(
-        &self,
-        bytes: &[u8],
-        name: &str,
-    ) -> impl FnMut(P) -> R + use<P, R> {
-        let (mut store, instance) = self.load(bytes).expect("the module loads");
-        let function = instance.get_typed_func::<P, R>(&store, name).expect("the module exports it");
-        move |params| function.call(&mut store, params).expect("the call ends well")
-    }
+    peer_common::typed_function!();
 }
 
 impl Peer for Wasmi {
@@ -45,7 +37,7 @@ impl Peer for Wasmi {
     peer_common::typed_calls!();
 
     fn crc(&self) -> Option<impl FnMut() -> u32> {
-        let (mut store, instance) = self.load(modules::CRC).ok()?;
+        let (mut store, instance) = self.fresh(modules::CRC).ok()?;
         instance.get_typed_func::<(), ()>(&store, "prepare").ok()?.call(&mut store, ()).ok()?;
         let crc = instance.get_typed_func::<(), u32>(&store, "crc32").ok()?;
         Some(move || crc.call(&mut store, ()).expect("the call ends well"))
@@ -57,7 +49,7 @@ impl Peer for Wasmi {
 
     fn first_call(&self) -> Option<impl FnMut()> {
         Some(|| {
-            let (mut store, instance) = self.load(modules::PANEL).expect("the module loads");
+            let (mut store, instance) = self.fresh(modules::PANEL).expect("the module loads");
             let set = instance.get_typed_func::<(u32, u32), ()>(&store, "call_gpio_set");
             set.and_then(|set| set.call(&mut store, (17, 1))).expect("the call ends well");
         })
@@ -65,7 +57,7 @@ impl Peer for Wasmi {
 
     fn hold(&self) -> Option<(impl Sized + use<>, usize)> {
         const PAGE: usize = 65_536;
-        Some((self.load(modules::PANEL).ok()?, PAGE))
+        Some((self.fresh(modules::PANEL).ok()?, PAGE))
     }
 }
 
@@ -76,7 +68,7 @@ pub fn with<R>(args: &[String], run: impl FnOnce(&Wasmi, &[String]) -> R) -> R {
 
 /// One call of a panel.
 pub fn mini(bytes: &[u8]) -> i32 {
-    let Ok((mut store, instance)) = Wasmi::new().load(bytes) else { return 1 };
+    let Ok((mut store, instance)) = Wasmi::new().fresh(bytes) else { return 1 };
     let set = instance.get_typed_func::<(u32, u32), ()>(&store, "call_gpio_set");
     set.and_then(|set| set.call(&mut store, (17, 1))).map_or(1, |()| 0)
 }

@@ -51,15 +51,12 @@ impl Wasmtime {
         Ok((store, instance))
     }
 
-    fn function<P: WasmParams, R: WasmResults>(
-        &self,
-        bytes: &[u8],
-        name: &str,
-    ) -> impl FnMut(P) -> R + use<P, R> {
-        let (mut store, instance) = self.load(&self.prepared(bytes)).expect("the module loads");
-        let function = instance.get_typed_func::<P, R>(&mut store, name).expect("the module exports it");
-        move |params| function.call(&mut store, params).expect("the call ends well")
+    /// Prepares and loads a module.
+    fn fresh(&self, bytes: &[u8]) -> Result<(Store<()>, Instance), Error> {
+        self.load(&self.prepared(bytes))
     }
+
+    peer_common::typed_function!();
 
     fn call_once(&self, prepared: &[u8]) -> Result<(), Error> {
         let (mut store, instance) = self.load(prepared)?;
@@ -80,7 +77,7 @@ impl Peer for Wasmtime {
     peer_common::typed_calls!();
 
     fn crc(&self) -> Option<impl FnMut() -> u32> {
-        let (mut store, instance) = self.load(&self.prepared(modules::CRC)).ok()?;
+        let (mut store, instance) = self.fresh(modules::CRC).ok()?;
         instance.get_typed_func::<(), ()>(&mut store, "prepare").ok()?.call(&mut store, ()).ok()?;
         let crc = instance.get_typed_func::<(), u32>(&mut store, "crc32").ok()?;
         Some(move || crc.call(&mut store, ()).expect("the call ends well"))
@@ -97,7 +94,7 @@ impl Peer for Wasmtime {
 
     /// Returns what wasmtime maps (its code and its linear memory) is not on the heap.
     fn hold(&self) -> Option<(impl Sized + use<>, usize)> {
-        Some((self.load(&self.prepared(modules::PANEL)).ok()?, 0))
+        Some((self.fresh(modules::PANEL).ok()?, 0))
     }
 }
 

@@ -6,15 +6,16 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use peer_common::{Peer, clear_line, set_line};
-use tiny_mapper::{Clock, Function, Gpio, Log, LogLevel, Mapper, Port, Pull, Store};
-use xmap_boards::{Bank, Line, PinMask};
+use tiny_mapper::{Mapper, Store};
+use xmap_boards::{Bank, PinMask};
+use xmap_floors::{Bare, Stores};
 use xmap_image::{Image, VerifyError, Word};
 
-/// The board's registers, as a port. The mapper itself has checked the line.
+/// The board's registers. The mapper itself has checked the line.
 #[derive(Debug)]
 pub struct Registers;
 
-impl Gpio for Registers {
+impl Stores for Registers {
     #[inline(always)]
     fn set(&mut self, bank: Bank, mask: PinMask) {
         set_line(bank as usize, mask);
@@ -23,25 +24,7 @@ impl Gpio for Registers {
     fn clear(&mut self, bank: Bank, mask: PinMask) {
         clear_line(bank as usize, mask);
     }
-    fn level(&mut self, _: Bank) -> PinMask {
-        0
-    }
-    fn select(&mut self, _: Line, _: Function) {}
-    fn pull(&mut self, _: Line, _: Pull) {}
 }
-
-impl Clock for Registers {
-    fn now_us(&mut self) -> u64 {
-        0
-    }
-    fn delay_us(&mut self, _: u32) {}
-}
-
-impl Log for Registers {
-    fn log(&mut self, _: LogLevel, _: &str) {}
-}
-
-impl Port for Registers {}
 
 /// The RAM that one mapper works in.
 #[derive(Debug)]
@@ -61,9 +44,9 @@ impl Ram {
         }
     }
 
-    fn load<'a>(&'a mut self, image: Image<'a>) -> Mapper<'a, Registers> {
+    fn load<'a>(&'a mut self, image: Image<'a>) -> Mapper<'a, Bare<Registers>> {
         let store = Store { stack: &mut self.stack, memory: &mut self.memory, globals: &mut self.globals };
-        Mapper::load(image, Registers, store).expect("the store has what the image needs")
+        Mapper::load(image, Bare(Registers), store).expect("the store has what the image needs")
     }
 }
 
@@ -119,7 +102,7 @@ fn words(bytes: &[u8]) -> Vec<Word> {
 }
 
 /// A mapper for the rest of the process.
-fn mapper(words: &'static [Word]) -> Mapper<'static, Registers> {
+fn mapper(words: &'static [Word]) -> Mapper<'static, Bare<Registers>> {
     let image = Image::verify(words).expect("the compiler has verified it");
     Box::leak(Box::new(Ram::of(&image))).load(image)
 }
@@ -187,7 +170,7 @@ impl Peer for Xmap {
         let bytes = memory.len();
         // Each by itself, so that nothing counts but what the mapper takes.
         let store = Store { stack: Box::leak(stack), memory: Box::leak(memory), globals: Box::leak(globals) };
-        Some((Box::new(Mapper::load(image, Registers, store).ok()?), bytes))
+        Some((Box::new(Mapper::load(image, Bare(Registers), store).ok()?), bytes))
     }
 }
 
