@@ -3,11 +3,10 @@
 mod languages;
 
 use std::fs;
-use std::path::Path;
 
 use xmap_project::Language;
 
-use languages::{good, missing};
+use languages::{good, in_each_language};
 
 const SCRIPT: &str = "call greet \"Gr\u{fc}\u{df}e, \\\"Welt\\\"\" -> 15
 expect log \"Gr\u{fc}\u{df}e, \\\"Welt\\\"\"
@@ -131,34 +130,18 @@ func main() {}
     }
 }
 
+const EXPORTS: &str = "greet = { params = [\"text: str\"], results = [\"u32\"] }
+sum = { params = [\"raw: bytes\"], results = [\"u32\"] }";
+
 #[test]
 fn text_and_bytes_land_in_a_panel_of_each_language() {
-    for language in Language::ALL {
-        let word = language.word();
-        if let Some(why) = missing(language) {
-            println!("skipped {word}: {why}");
-            continue;
-        }
-        let folder = tempfile::tempdir().unwrap();
-        let folder = folder.path();
-        good(folder, &format!("xmap new hall --lang {word}"));
-        let hall = folder.join("hall");
-        let (file, text) = source(language);
-        fs::write(hall.join(file), text).unwrap();
-        rewrite(&hall.join("panel.toml"));
+    let built = in_each_language(source, EXPORTS, |language, folder| {
+        let (hall, word) = (folder.join("hall"), language.word());
         fs::remove_dir_all(hall.join("tests")).unwrap();
         fs::write(hall.join("script.txt"), SCRIPT).unwrap();
         let tested = good(folder, "xmap test hall");
         assert!(tested.contains("2 of 2 exports called"), "{word}: {tested}");
         assert!(tested.ends_with("1 passed, 0 failed\n"), "{word}: {tested}");
-    }
-}
-
-/// The exports of this panel in the place of those of a new one.
-fn rewrite(manifest: &Path) {
-    let text = fs::read_to_string(manifest).unwrap();
-    let (head, _) = text.split_once("[exports]").unwrap();
-    let exports = "[exports]\ngreet = { params = [\"text: str\"], results = [\"u32\"] }\n\
-                   sum = { params = [\"raw: bytes\"], results = [\"u32\"] }\n";
-    fs::write(manifest, format!("{head}{exports}")).unwrap();
+    });
+    assert!(built.contains(&Language::Wat), "{built:?}");
 }

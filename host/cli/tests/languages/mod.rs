@@ -48,6 +48,33 @@ pub(crate) fn good(folder: &Path, line: &str) -> String {
     out
 }
 
+/// Makes a panel in each language that can be built here, in a folder of its own with this source and these
+/// exports, and hands the folder over. Returns those languages.
+pub(crate) fn in_each_language(
+    source: fn(Language) -> (&'static str, &'static str),
+    exports: &str,
+    work: impl Fn(Language, &Path),
+) -> Vec<Language> {
+    let built = |language: &Language| {
+        let word = language.word();
+        if let Some(why) = missing(*language) {
+            println!("skipped {word}: {why}");
+            return false;
+        }
+        let folder = tempfile::tempdir().unwrap();
+        good(folder.path(), &format!("xmap new hall --lang {word}"));
+        let hall = folder.path().join("hall");
+        let (file, text) = source(*language);
+        fs::write(hall.join(file), text).unwrap();
+        let manifest = fs::read_to_string(hall.join("panel.toml")).unwrap();
+        let (head, _) = manifest.split_once("[exports]").unwrap();
+        fs::write(hall.join("panel.toml"), format!("{head}[exports]\n{exports}\n")).unwrap();
+        work(*language, folder.path());
+        true
+    };
+    Language::ALL.into_iter().filter(built).collect()
+}
+
 /// Returns why a language cannot be built here.
 pub(crate) fn missing(language: Language) -> Option<String> {
     let tool = |name: &&'static str| {
