@@ -442,8 +442,8 @@ fn what_ends_a_module_ends_it_by_reference_too() {
     assert!(Sim::from_words(build(&module(fails)).words).is_err());
 }
 
-/// A string of AssemblyScript, at 16 bytes and more: its length stands in front. The optimiser leaves the zeros
-/// at a segment's end out.
+/// A string of AssemblyScript, at 16 bytes and more: its length stands in front. The optimiser leaves the
+/// zeros at a segment's end out.
 fn utf_16(at: usize, text: &str) -> String {
     let bytes: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
     let length = (bytes.len() as u32).to_le_bytes();

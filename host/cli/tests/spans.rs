@@ -107,7 +107,7 @@ func main() {}
     }
 }
 
-/// What a call of `fill` noted; a text that travelled as bytes stands in quotes.
+/// Returns what a call of `fill` noted; a text that travelled as bytes stands in quotes.
 fn noted(image: &OwnedImage, map: &SourceMap) -> Vec<String> {
     let mut sim = Sim::from_image(image.clone()).unwrap();
     let mut since = Noted::new();

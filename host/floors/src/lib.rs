@@ -17,8 +17,8 @@ pub use self::bare::{Bare, Stores};
 /// Calls between two looks at the clock: long against its resolution, short against a time slice.
 const BATCH: u32 = 4096;
 
-/// A word of memory for each register. `black_box` makes each store happen, one by one, as a store to a device
-/// register does.
+/// A word of memory for each register. `black_box` makes each store happen, one by one, as a store to a
+/// device register does.
 #[derive(Default)]
 struct Registers {
     set: [PinMask; BANKS],

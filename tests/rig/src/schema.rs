@@ -2,8 +2,8 @@
 
 use serde_json::Value as Json;
 
-/// Holds the table of a schema that a JSON pointer leads to against what the reader says of a key `qqqq`, which
-/// it does not know: it names those that it knows, in backquotes.
+/// Holds the table of a schema that a JSON pointer leads to against what the reader says of a key `qqqq`,
+/// which it does not know: it names those that it knows, in backquotes.
 ///
 /// # Panics
 /// Where the table has other keys, takes more of them, or requires one that the reader does not want.

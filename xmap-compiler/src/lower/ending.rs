@@ -108,8 +108,8 @@ fn utf8(module: &WasmModule<'_>, at: u64, length: u64) -> Option<String> {
     Some(String::from_utf8(bytes).ok()?.chars().take(MOST_CHARS).collect())
 }
 
-/// Bytes of what memory has at load, from one of a data segment on. Optimisers leave zeros out of segments, at
-/// the end of a text as well.
+/// Bytes of what memory has at load, from one of a data segment on. Optimisers leave zeros out of segments,
+/// at the end of a text as well.
 pub(crate) fn bytes(module: &WasmModule<'_>, from: u64, count: usize) -> Option<Vec<u8>> {
     let end = from.checked_add(count as u64)?;
     module.memory.filter(|(pages, _)| end <= pages.saturating_mul(PAGE))?;

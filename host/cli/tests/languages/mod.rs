@@ -29,8 +29,8 @@ fn path() -> OsString {
     env::join_paths(fetched().chain(env::split_paths(&path))).unwrap()
 }
 
-/// The folders of what the set-up has fetched: the newest Go, and the packages of npm, AssemblyScript's compiler
-/// among them.
+/// The folders of what the set-up has fetched: the newest Go, and the packages of npm, AssemblyScript's
+/// compiler among them.
 fn fetched() -> impl Iterator<Item = PathBuf> {
     let target = root().join("target");
     let versions = target.join("go").read_dir().into_iter().flatten().flatten();

@@ -138,7 +138,7 @@ impl Server {
         fleet.go_on();
     }
 
-    /// Returns whether each device that was assigned the image has said how it ended, and no group is to come.
+    /// Returns whether each device that was assigned the image has said how it ended, and no group is left.
     pub(crate) fn is_over(&self) -> bool {
         let fleet = self.fleet();
         let rollout = fleet.rollout.as_ref().unwrap();
