@@ -43,8 +43,11 @@ struct Asked {
     args: Vec<String>,
     #[serde(default)]
     env: BTreeMap<String, String>,
+    /// Its folders, as older cases name them.
     #[serde(default)]
     dirs: Vec<String>,
+    /// The folder that is the case's `/`.
+    root: Option<String>,
     #[serde(default)]
     exit_code: i32,
     /// None where any will do.
@@ -133,7 +136,7 @@ fn answer(path: &Path) -> Result<String> {
         {
             PASSES.into()
         }
-        _ if !asked.dirs.is_empty() => FOLDER.into(),
+        _ if !asked.dirs.is_empty() || asked.root.is_some() => FOLDER.into(),
         (code, stdout) => format!("exits with {code} and writes {stdout:?}"),
     })
 }
