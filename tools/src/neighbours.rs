@@ -1,5 +1,5 @@
 //! Programs that tests talk to: a broker of MQTT and a browser, readers of metrics and traces, a receiver of
-//! OTLP.
+//! OTLP, and a clock that jumps.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -8,11 +8,12 @@ use std::time::Duration;
 use crate::{apt, process, target_dir};
 
 /// Programs, each with the Debian package that has it.
-const PROGRAMS: [(&str, &str); 4] = [
+const PROGRAMS: [(&str, &str); 5] = [
     ("mosquitto", "mosquitto"),
     ("chromium", "chromium"),
     ("promtool", "prometheus"),
     ("babeltrace2", "babeltrace2"),
+    ("faketime", "faketime"),
 ];
 
 /// Packages of the Python package index, in the versions that tests are made for.

@@ -358,3 +358,59 @@ fn a_device_that_is_away_keeps_no_other_waiting() {
     let silent = gateway.wait("/v1/devices/silent", |device| device["error"].is_object());
     assert_eq!(silent["error"]["code"], "X0902", "{silent}");
 }
+
+/// Debian's `libfaketime`, which gives a process another wall clock.
+fn faketime() -> Option<String> {
+    let folders = std::fs::read_dir("/usr/lib").ok()?.flatten();
+    let mut found = folders.map(|folder| folder.path().join("faketime/libfaketimeMT.so.1"));
+    found.find(|path| path.is_file()).map(|path| path.display().to_string())
+}
+
+#[test]
+fn a_clock_that_jumps_holds_nothing_up() {
+    let Some(library) = faketime() else {
+        println!("SKIPPED: there is no libfaketime: `apt install faketime`");
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let clock = folder.path().join("clock");
+    let clock_path = clock.display().to_string();
+    let set = |jump: &str| std::fs::write(&clock, jump).unwrap();
+    set("+0d");
+    let environment = [
+        ("LD_PRELOAD", library.as_str()),
+        ("FAKETIME_TIMESTAMP_FILE", clock_path.as_str()),
+        ("FAKETIME_NO_CACHE", "1"),
+        // What the kernel counts since its start does not jump.
+        ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
+    ];
+    let gateway = Gateway::start_in(&["--sim", &stairwell()], &environment);
+    gateway.wait("/v1/devices/sim", |device| device["online"] == true);
+    let mut events = gateway.events("/v1/devices/sim/events");
+    let year = || {
+        let head = gateway.ask("GET", "/v1/devices/sim", b"").head.to_ascii_lowercase();
+        let date = head.lines().find_map(|line| line.strip_prefix("date: ")).unwrap().to_string();
+        date.split(' ').nth(3).unwrap().parse::<u32>().unwrap()
+    };
+    let today = year();
+    for jump in ["+1200d", "-1200d", "+0d"] {
+        set(jump);
+        if jump == "+1200d" {
+            let start = Instant::now();
+            while year() < today + 3 {
+                assert!(start.elapsed() < Duration::from_secs(20), "the clock does not jump");
+                thread::sleep(Duration::from_millis(100));
+            }
+        }
+        for (call, store) in
+            [("stairs.lamp_on", "GPSET0 0x00020000"), ("stairs.lamp_off", "GPCLR0 0x00020000")]
+        {
+            assert_eq!(gateway.call("sim", call, "").status, 200, "{jump}");
+            events.until("store", |news| news["text"] == store);
+        }
+        still_answers(&gateway, Duration::from_secs(10));
+        assert_eq!(gateway.call("sim", "stairs.lamp_off", "").status, 200, "{jump}");
+        let device = gateway.get("/v1/devices/sim");
+        assert_eq!(device["online"], true, "{jump}");
+    }
+}

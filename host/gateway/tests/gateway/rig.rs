@@ -36,8 +36,14 @@ pub(crate) struct Gateway {
 impl Gateway {
     /// Starts one with these arguments, at any port.
     pub(crate) fn start(args: &[&str]) -> Self {
+        Self::start_in(args, &[])
+    }
+
+    /// Starts one with these variables in its environment.
+    pub(crate) fn start_in(args: &[&str], environment: &[(&str, &str)]) -> Self {
         let mut process = Command::new(env!("CARGO_BIN_EXE_xmap-serve"))
             .args(args)
+            .envs(environment.iter().copied())
             .args(["--listen", "127.0.0.1:0"])
             .stdout(Stdio::piped())
             .spawn()
