@@ -27,7 +27,7 @@ fn percent(text: &str) -> Result<f64, String> {
 /// Builds and runs the gateway's test of fleets at this size.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let mut test = Command::new(cargo());
-    test.args(["test", "--profile", "checked", "--package", "xmap-gateway", "--test", "fleet"]);
+    test.args(["test", "--release", "--package", "xmap-gateway", "--test", "fleet"]);
     test.args(["a_bad_panel", "--", "--nocapture"]).current_dir(root());
     test.env("DEVICES", arguments.devices.to_string());
     test.env("BAD", arguments.bad.to_string()).env("KILLS", arguments.kills.to_string());

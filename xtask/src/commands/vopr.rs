@@ -34,7 +34,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         return find(names, &arguments.seeds);
     }
     let mut cargo = Command::new(cargo());
-    cargo.args(["run", "--quiet", "--profile", "checked", "-p", "xmap-vopr", "--"]);
+    cargo.args(["run", "--quiet", "--profile", "vopr", "-p", "xmap-vopr", "--"]);
     cargo.args(["--seeds", &arguments.seeds]).current_dir(root());
     if arguments.log {
         cargo.arg("--log");
