@@ -477,6 +477,19 @@ fn an_abort_of_assemblyscript_says_what_and_where() {
     assert_eq!(log(&sim)[1], "Warn abort: ~lib/array.ts");
 }
 
+/// No more of a text is read than is shown, whatever its length says.
+#[test]
+fn a_long_message_of_an_abort_is_cut() {
+    let module = r#"(module (import "env" "abort" (func $abort (param i32 i32 i32 i32))) (memory 1)
+        (data (i32.const 1020) "\d0\07\00\00N\00o") (data (i32.const 4092) "\08\00\00\00p\00.\00t\00s")
+        (func (export "run") (call $abort (i32.const 1024) (i32.const 4096) (i32.const 1) (i32.const 2)) unreachable))"#;
+    let compiled = build(module);
+    let mut sim = Sim::from_words(compiled.words).unwrap();
+    let Err(CallError::Trap(trap)) = sim.call("run", &[]) else { panic!("no trap") };
+    let message = compiled.map.find(trap.op, Some(trap.export)).unwrap().message.unwrap();
+    assert_eq!(message, format!("No{} in p.ts:1:2", "\\u{0}".repeat(198)));
+}
+
 #[test]
 fn assemblyscript_traces_and_writes_to_the_console() {
     let trace = "(param i32 i32 f64 f64 f64 f64 f64)";

@@ -117,12 +117,13 @@ pub(crate) fn bytes(module: &WasmModule<'_>, from: u64, count: usize) -> Option<
     let mut begins = false;
     for segment in &module.data {
         let Some(ConstExpr::Bits(address)) = segment.address else { continue };
-        let stretch = address.max(from)..(address + segment.bytes.len() as u64).min(end);
+        let placed = address..address.saturating_add(segment.bytes.len() as u64);
+        let stretch = placed.start.max(from)..placed.end.min(end);
         if stretch.start < stretch.end {
             let within = |base: u64| (stretch.start - base) as usize..(stretch.end - base) as usize;
             found[within(from)].copy_from_slice(&segment.bytes[within(address)]);
         }
-        begins |= (address..address + segment.bytes.len() as u64).contains(&from);
+        begins |= placed.contains(&from);
     }
     (begins || count == 0).then_some(found)
 }
@@ -130,7 +131,8 @@ pub(crate) fn bytes(module: &WasmModule<'_>, from: u64, count: usize) -> Option<
 /// A string of AssemblyScript that stands in a data segment: UTF-16, with the number of its bytes in front.
 fn string(module: &WasmModule<'_>, at: u64) -> Option<String> {
     let length = bytes(module, at.checked_sub(4)?, 4)?;
-    let length = u32::from_le_bytes(length.try_into().ok()?) as usize;
+    // The length is the module's word: no more is read than is kept.
+    let length = (u32::from_le_bytes(length.try_into().ok()?) as usize).min(4 * MOST_CHARS);
     let text = bytes(module, at, length)?;
     let units: Vec<u16> = text.as_chunks::<2>().0.iter().map(|unit| u16::from_le_bytes(*unit)).collect();
     Some(String::from_utf16_lossy(&units).chars().take(MOST_CHARS).collect())
