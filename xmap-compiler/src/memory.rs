@@ -7,7 +7,7 @@ use crate::diagnostic::{Diagnostic, Place};
 use crate::manifest::Manifest;
 use crate::wasm::{ConstExpr, DataSegment, WasmModule};
 
-pub(crate) const PAGE: u64 = 65_536;
+const PAGE: u64 = 65_536;
 
 /// How much memory a module has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,6 +84,26 @@ pub(crate) fn segments(
         }
     }
     Ok(packed(placed))
+}
+
+/// Returns bytes of what memory has at load, from one of a data segment on. Optimisers leave zeros out of
+/// segments, at the end of a text as well.
+pub(crate) fn at_load(module: &WasmModule<'_>, from: u64, count: usize) -> Option<Vec<u8>> {
+    let end = from.checked_add(count as u64)?;
+    module.memory.filter(|(pages, _)| end <= pages.saturating_mul(PAGE))?;
+    let mut found = vec![0; count];
+    let mut begins = false;
+    for segment in &module.data {
+        let Some(ConstExpr::Bits(address)) = segment.address else { continue };
+        let placed = address..address.saturating_add(segment.bytes.len() as u64);
+        let stretch = placed.start.max(from)..placed.end.min(end);
+        if stretch.start < stretch.end {
+            let within = |base: u64| (stretch.start - base) as usize..(stretch.end - base) as usize;
+            found[within(from)].copy_from_slice(&segment.bytes[within(address)]);
+        }
+        begins |= placed.contains(&from);
+    }
+    (begins || count == 0).then_some(found)
 }
 
 /// Returns what is left of a segment's bytes without stretches of memory that nothing reads, which follow

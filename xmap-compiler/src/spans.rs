@@ -14,8 +14,8 @@ use xmap_image::{Op, Ty};
 use crate::codes::Code;
 use crate::diagnostic::{Diagnostic, Place};
 use crate::ir::{Binary, Func, Inst, Kind, Site, Value};
-use crate::lower::ending::bytes;
 use crate::manifest::{Manifest, MappedExport};
+use crate::memory::at_load;
 use crate::opt::{Inlined, settle};
 use crate::shadow::Shadow;
 use crate::wasm::{LineTable, WasmModule};
@@ -181,14 +181,14 @@ fn constant(
 ) -> Option<(Range<u64>, Result<String, usize>)> {
     let from = u64::from(address);
     let (place, text) = if len == TEXT_WIDE {
-        let head = bytes(module, from.checked_sub(4)?, 4)?;
+        let head = at_load(module, from.checked_sub(4)?, 4)?;
         let len = u64::from(u32::from_le_bytes(head.try_into().ok()?));
-        let units = bytes(module, from, usize::try_from(len).ok().filter(|_| len <= 2 * MOST_BYTES)?)?;
+        let units = at_load(module, from, usize::try_from(len).ok().filter(|_| len <= 2 * MOST_BYTES)?)?;
         let units: Vec<u16> = units.as_chunks::<2>().0.iter().map(|unit| u16::from_le_bytes(*unit)).collect();
         (from..from + len, String::from_utf16(&units).map_err(|_| units.len() * 2))
     } else {
         let len = u64::from(len);
-        let text = bytes(module, from, usize::try_from(len).ok().filter(|_| len <= MOST_BYTES)?)?;
+        let text = at_load(module, from, usize::try_from(len).ok().filter(|_| len <= MOST_BYTES)?)?;
         (from..from + len, String::from_utf8(text).map_err(|error| error.as_bytes().len()))
     };
     let is_written = |range: &Range<u64>| range.start < place.end && place.start < range.end;

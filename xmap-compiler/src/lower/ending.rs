@@ -1,8 +1,8 @@
 //! What a module says before it gives up, where that is known when it is compiled: it goes into the map, and
 //! a trap is shown with it.
 
-use crate::memory::PAGE;
-use crate::wasm::{ConstExpr, Import, WasmModule};
+use crate::memory::at_load;
+use crate::wasm::{Import, WasmModule};
 
 /// Characters of a message that are kept.
 const MOST_CHARS: usize = 200;
@@ -84,7 +84,7 @@ fn panic(module: &WasmModule<'_>, name: &str, args: &[Option<u64>]) -> Option<St
 
 /// `core::panic::Location`: a file's address and length, line and column.
 fn location(module: &WasmModule<'_>, at: u64) -> Option<String> {
-    let bytes = bytes(module, at, 16)?;
+    let bytes = at_load(module, at, 16)?;
     let number = |n: usize| u32::from_le_bytes(*bytes.as_chunks().0.get(n).unwrap_or(&[0; 4]));
     let [file, length, line, column] = [0, 1, 2, 3].map(number);
     let is_place = (1..1 << 20).contains(&line) && (1..1 << 16).contains(&column);
@@ -96,7 +96,7 @@ fn location(module: &WasmModule<'_>, at: u64) -> Option<String> {
 fn assertion(module: &WasmModule<'_>, name: &str, args: &[Option<u64>]) -> Option<String> {
     let ("__assert_fail", [Some(expression), Some(file), Some(line), ..]) = (name, args) else { return None };
     let text = |at: u64| {
-        let ended = (0..=MOST_CHARS).find(|n| bytes(module, at, n + 1).is_some_and(|text| text[*n] == 0));
+        let ended = (0..=MOST_CHARS).find(|n| at_load(module, at, n + 1).is_some_and(|text| text[*n] == 0));
         utf8(module, at, ended? as u64)
     };
     Some(format!("assertion failed: {} in {}:{line}", text(*expression)?, text(*file)?))
@@ -104,36 +104,17 @@ fn assertion(module: &WasmModule<'_>, name: &str, args: &[Option<u64>]) -> Optio
 
 /// Text in the module's data segments.
 fn utf8(module: &WasmModule<'_>, at: u64, length: u64) -> Option<String> {
-    let bytes = bytes(module, at, usize::try_from(length).ok().filter(|length| *length <= 4 * MOST_CHARS)?)?;
+    let bytes =
+        at_load(module, at, usize::try_from(length).ok().filter(|length| *length <= 4 * MOST_CHARS)?)?;
     Some(String::from_utf8(bytes).ok()?.chars().take(MOST_CHARS).collect())
-}
-
-/// Bytes of what memory has at load, from one of a data segment on. Optimisers leave zeros out of segments,
-/// at the end of a text as well.
-pub(crate) fn bytes(module: &WasmModule<'_>, from: u64, count: usize) -> Option<Vec<u8>> {
-    let end = from.checked_add(count as u64)?;
-    module.memory.filter(|(pages, _)| end <= pages.saturating_mul(PAGE))?;
-    let mut found = vec![0; count];
-    let mut begins = false;
-    for segment in &module.data {
-        let Some(ConstExpr::Bits(address)) = segment.address else { continue };
-        let placed = address..address.saturating_add(segment.bytes.len() as u64);
-        let stretch = placed.start.max(from)..placed.end.min(end);
-        if stretch.start < stretch.end {
-            let within = |base: u64| (stretch.start - base) as usize..(stretch.end - base) as usize;
-            found[within(from)].copy_from_slice(&segment.bytes[within(address)]);
-        }
-        begins |= placed.contains(&from);
-    }
-    (begins || count == 0).then_some(found)
 }
 
 /// A string of AssemblyScript that stands in a data segment: UTF-16, with the number of its bytes in front.
 fn string(module: &WasmModule<'_>, at: u64) -> Option<String> {
-    let length = bytes(module, at.checked_sub(4)?, 4)?;
+    let length = at_load(module, at.checked_sub(4)?, 4)?;
     // The length is the module's word: no more is read than is kept.
     let length = (u32::from_le_bytes(length.try_into().ok()?) as usize).min(4 * MOST_CHARS);
-    let text = bytes(module, at, length)?;
+    let text = at_load(module, at, length)?;
     let units: Vec<u16> = text.as_chunks::<2>().0.iter().map(|unit| u16::from_le_bytes(*unit)).collect();
     Some(String::from_utf16_lossy(&units).chars().take(MOST_CHARS).collect())
 }

@@ -5,7 +5,7 @@
 //! cannot differ. Superfluous parameters go in `opt::params`.
 
 mod assigned;
-pub(crate) mod ending;
+mod ending;
 mod ops;
 
 use wasmparser::{BlockType, Operator};
