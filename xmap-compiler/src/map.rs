@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use xmap_image::{ExportId, Image, Op, Plain, Word, decode, is_plain};
 
 use crate::diagnostic::SourcePlace;
-use crate::ir::Site;
+use crate::ir::{Messages, Site};
 use crate::link::{Linked, LinkedEntry, Origin as Function};
 use crate::manifest::MappedExport;
 use crate::wasm::{ConstExpr, LineTable, WasmModule, is_library};
@@ -84,10 +84,6 @@ pub struct MapOp {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
 }
-
-/// The messages of a module before it gives up, where the text is a constant: by the offset of the call that
-/// ends it.
-pub type Messages = BTreeMap<u32, String>;
 
 /// The place of a trap in the source.
 #[derive(Clone, Debug, PartialEq, Eq)]

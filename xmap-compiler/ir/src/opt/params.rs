@@ -6,8 +6,8 @@
 
 use std::collections::HashMap;
 
-use crate::ir::{BlockId, Func, Value};
 use crate::work::Exhausted;
+use crate::{BlockId, Func, Value};
 
 /// Returns whether anything changed.
 pub(super) fn prune(func: &mut Func) -> Result<bool, Exhausted> {

@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::{ParamRanges, optimise};
-use crate::ir::{BlockId, Edge, Func, Inst, Kind, Site, Term, Value};
 use crate::work::Exhausted;
+use crate::{BlockId, Edge, Func, Inst, Kind, Site, Term, Value};
 
 /// A body of this many instructions more than its parameters is as short as a call with its moves.
 const SMALL: usize = 5;
@@ -286,7 +286,7 @@ fn splice(func: &mut Func, block: BlockId, call: Inst, body: &Func) -> Vec<Block
         }
         *func.at_mut(block_of(*old)) = copy;
     }
-    func.at_mut(block).term = Term::Jump(Edge { to: block_of(crate::ir::ENTRY), args: Vec::new() });
+    func.at_mut(block).term = Term::Jump(Edge { to: block_of(crate::ENTRY), args: Vec::new() });
     func.at_mut(block).term_offset = call.offset;
     func.work.take_in(size(body));
     order.iter().map(|b| block_of(*b)).chain([rest]).collect()

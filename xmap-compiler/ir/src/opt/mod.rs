@@ -8,11 +8,11 @@ mod layout;
 mod params;
 mod range;
 
-pub(crate) use fold::{holds, opposite};
+pub use fold::{holds, opposite};
 pub use inline::{Inlined, inline};
-pub(crate) use range::largest_values;
+pub use range::largest_values;
 
-use crate::ir::Func;
+use crate::Func;
 use crate::work::{Exhausted, Phase};
 
 /// The known ranges of a function's parameters: for each, the largest value that it can have.
@@ -60,7 +60,7 @@ fn compact(func: &mut Func) {
     let order = func.order();
     let mut new_id = vec![None; func.blocks.len()];
     for (n, old) in order.iter().enumerate() {
-        new_id[old.0 as usize] = Some(crate::ir::BlockId(n as u32));
+        new_id[old.0 as usize] = Some(crate::BlockId(n as u32));
     }
     let mut blocks: Vec<_> = std::mem::take(&mut func.blocks).into_iter().map(Some).collect();
     for old in &order {
@@ -70,5 +70,5 @@ fn compact(func: &mut Func) {
         }
         func.blocks.push(block);
     }
-    func.layout = (0..order.len() as u32).map(crate::ir::BlockId).collect();
+    func.layout = (0..order.len() as u32).map(crate::BlockId).collect();
 }

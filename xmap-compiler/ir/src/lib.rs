@@ -2,14 +2,26 @@
 //!
 //! A value is written once. Constants are values without an instruction; they are
 //! materialised only when code is emitted. Blocks end in one terminator.
+//!
+//! [`opt`] holds the passes over it, [`work`] the steps that they may take.
 
+#![forbid(unsafe_code)]
+
+pub mod graph;
+pub mod opt;
 mod print;
+pub mod work;
+
+use std::collections::BTreeMap;
 
 use xmap_abi::HostFunction;
 use xmap_image::Op;
 
-use crate::map::Messages;
 use crate::work::Work;
+
+/// The messages of a module before it gives up, where the text is a constant: by the offset of the call that
+/// ends it.
+pub type Messages = BTreeMap<u32, String>;
 
 /// An SSA value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -353,7 +365,7 @@ pub struct Func {
     pub layout: Vec<BlockId>,
     /// Positions of instructions that were copied from other functions.
     pub sites: Vec<Site>,
-    /// What is said of traps whose text is known, by the offset of the call: [`crate::map::Messages`].
+    /// What is said of traps whose text is known, by the offset of the call.
     pub messages: Messages,
     /// For each value: the constant that it is, if it is one.
     constants: Vec<Option<u64>>,

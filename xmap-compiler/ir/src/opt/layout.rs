@@ -1,7 +1,7 @@
 //! Puts blocks in an order in which ways go forward wherever they lead on no cycle.
 
 use crate::graph::components;
-use crate::ir::{BlockId, Func};
+use crate::{BlockId, Func};
 
 /// Brings the layout into an order in which each block stands in front of those that it leads to, unless both
 /// lie on a common cycle; the blocks of a cycle stand together. The order of the source is kept where it does

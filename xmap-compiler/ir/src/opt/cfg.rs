@@ -1,8 +1,8 @@
 //! Simplifies the way of control: decided branches, blocks that only lead on, blocks with one way in.
 
 use super::fold::holds;
-use crate::ir::{Block, BlockId, Compare, ENTRY, Edge, Func, Term, Value, Width};
 use crate::work::Exhausted;
+use crate::{Block, BlockId, Compare, ENTRY, Edge, Func, Term, Value, Width};
 
 /// Returns whether anything changed.
 pub(super) fn simplify(func: &mut Func) -> Result<bool, Exhausted> {

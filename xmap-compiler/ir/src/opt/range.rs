@@ -3,11 +3,11 @@
 use xmap_abi::HostFunction;
 use xmap_image::Op;
 
-use crate::ir::{Binary, BlockId, Func, Kind, Load, Width};
+use crate::{Binary, BlockId, Func, Kind, Load, Width};
 
 /// For each value of a function that is done: the largest that it can be.
-pub(crate) fn largest_values(func: &Func, order: &[BlockId]) -> Vec<u64> {
-    let constant = |value: u32| func.as_constant(crate::ir::Value(value)).unwrap_or(u64::MAX);
+pub fn largest_values(func: &Func, order: &[BlockId]) -> Vec<u64> {
+    let constant = |value: u32| func.as_constant(crate::Value(value)).unwrap_or(u64::MAX);
     let mut all: Vec<u64> = (0..func.values() as u32).map(constant).collect();
     for (param, range) in func.params.iter().zip(&func.ranges) {
         all[param.0 as usize] = *range;
@@ -52,10 +52,10 @@ pub(super) fn largest(kind: Kind, args: &[u64]) -> u64 {
         },
         Kind::Compare(..) => 1,
         Kind::Unary(op) => match op {
-            crate::ir::Unary::Clz(_) | crate::ir::Unary::Ctz(_) | crate::ir::Unary::Popcnt => 64,
-            crate::ir::Unary::Ext8S(width) | crate::ir::Unary::Ext16S(width) => all(width),
-            crate::ir::Unary::Ext32S => u64::MAX,
-            crate::ir::Unary::Wrap => all(Width::W32),
+            crate::Unary::Clz(_) | crate::Unary::Ctz(_) | crate::Unary::Popcnt => 64,
+            crate::Unary::Ext8S(width) | crate::Unary::Ext16S(width) => all(width),
+            crate::Unary::Ext32S => u64::MAX,
+            crate::Unary::Wrap => all(Width::W32),
         },
         Kind::Select => args[1].max(args[2]),
         Kind::Load(load, _) => match load {

@@ -7,8 +7,8 @@ use xmap_abi::HostFunction;
 
 use super::ParamRanges;
 use super::range::largest;
-use crate::ir::{Binary, BlockId, Compare, Func, Inst, Kind, Term, Unary, Value, Width};
 use crate::work::Exhausted;
+use crate::{Binary, BlockId, Compare, Func, Inst, Kind, Term, Unary, Value, Width};
 
 /// Returns whether anything changed.
 pub(super) fn fold(func: &mut Func, ranges: &ParamRanges) -> Result<bool, Exhausted> {
@@ -472,7 +472,7 @@ enum Compared {
 }
 
 /// The comparison that holds where this one does not, and whether its operands are exchanged.
-pub(crate) fn opposite(compare: Compare) -> (Compare, bool) {
+pub fn opposite(compare: Compare) -> (Compare, bool) {
     match compare {
         Compare::Eq => (Compare::Ne, false),
         Compare::Ne => (Compare::Eq, false),
@@ -505,7 +505,7 @@ fn mask(width: Width) -> u64 {
 }
 
 /// Returns whether a comparison of two constants holds.
-pub(crate) fn holds(compare: Compare, width: Width, x: u64, y: u64) -> bool {
+pub fn holds(compare: Compare, width: Width, x: u64, y: u64) -> bool {
     let signed = |v: u64| match width {
         Width::W32 => i64::from(v as u32 as i32),
         Width::W64 => v as i64,

@@ -1,7 +1,7 @@
 //! Removes instructions and block parameters whose values nothing needs.
 
-use crate::ir::{Func, Value};
 use crate::work::Exhausted;
+use crate::{Func, Value};
 
 use super::params::remove_params;
 

@@ -2,7 +2,7 @@
 
 /// The components of a graph, each in front of those that it leads to. `graph[n]` are the nodes that node `n`
 /// leads to. Where the order is free, the component with the smaller numbers comes first.
-pub(crate) fn components(graph: &[Vec<usize>]) -> Vec<Vec<usize>> {
+pub fn components(graph: &[Vec<usize>]) -> Vec<Vec<usize>> {
     const NEW: usize = usize::MAX;
     // Tarjan's algorithm, on a stack of its own: graphs are as deep as modules are long.
     let mut number = vec![NEW; graph.len()];
