@@ -3,7 +3,7 @@
 use xmap_compiler::manifest::Value;
 use xmap_image::Ty;
 
-use super::{Export, Kind, Names, camel, free, scalar, uncapitalised};
+use super::{Export, Kind, Names, camel, free, uncapitalised};
 
 const INLINE: &str = "  // @ts-ignore: decorator\n  @inline\n";
 
@@ -80,17 +80,12 @@ pub(super) fn write(names: &Names<'_>) -> String {
 }
 
 fn of(export: &Export<'_>) -> Option<String> {
-    let result = match export.results[..] {
-        [] => "void",
-        [value] => type_name(scalar(value)?),
-        _ => return None,
-    };
-    let params = export.params.iter().map(|(name, value)| match value {
-        Value::Scalar(ty) => format!("{}: {}", free(name), type_name(*ty)),
+    let (params, result) = export.signature(|name, value| match value {
+        Value::Scalar(ty) => format!("{}: {}", free(name), type_name(ty)),
         Value::Bytes(_) | Value::Str(_) => format!("{}: usize, {name}_len: i32", free(name)),
-    });
-    let params: Vec<String> = params.collect();
-    Some(format!("export type {} = ({}) => {result};\n", camel(export.name), params.join(", ")))
+    })?;
+    let (name, result) = (camel(export.name), result.map_or("void", type_name));
+    Some(format!("export type {name} = ({params}) => {result};\n"))
 }
 
 const fn type_name(ty: Ty) -> &'static str {

@@ -1,7 +1,5 @@
 //! A header of C.
 
-use std::fmt::Write as _;
-
 use xmap_compiler::manifest::Value;
 use xmap_image::Ty;
 
@@ -83,22 +81,14 @@ pub(super) fn write(names: &Names<'_>) -> String {
 
 /// The declaration of an export; `None` where C has none for its results.
 fn prototype(export: &Export<'_>) -> Option<String> {
-    let result = match export.results[..] {
-        [] => "void",
-        [Value::Scalar(ty)] => scalar(ty),
-        _ => return None,
-    };
-    let mut params = String::new();
-    for (name, value) in &export.params {
-        let comma = if params.is_empty() { "" } else { ", " };
-        _ = match value {
-            Value::Scalar(ty) => write!(params, "{comma}{} {name}", scalar(*ty)),
-            Value::Bytes(_) => write!(params, "{comma}const uint8_t *{name}, uint32_t {name}_len"),
-            Value::Str(_) => write!(params, "{comma}const char *{name}, uint32_t {name}_len"),
-        };
-    }
+    let (params, result) = export.signature(|name, value| match value {
+        Value::Scalar(ty) => format!("{} {name}", scalar(ty)),
+        Value::Bytes(_) => format!("const uint8_t *{name}, uint32_t {name}_len"),
+        Value::Str(_) => format!("const char *{name}, uint32_t {name}_len"),
+    })?;
+    let (name, result) = (export.name, result.map_or("void", scalar));
     let params = if params.is_empty() { "void" } else { &params };
-    Some(format!("XMAP_EXPORT({}) {result} {}({params});\n", export.name, export.name))
+    Some(format!("XMAP_EXPORT({name}) {result} {name}({params});\n"))
 }
 
 const fn scalar(ty: Ty) -> &'static str {

@@ -3,7 +3,7 @@
 use xmap_compiler::manifest::Value;
 use xmap_image::Ty;
 
-use super::{Export, Names, camel, scalar};
+use super::{Export, Names, camel};
 
 /// Writes the file.
 pub(super) fn write(names: &Names<'_>) -> String {
@@ -64,18 +64,13 @@ pub(super) fn write(names: &Names<'_>) -> String {
 }
 
 fn of(export: &Export<'_>) -> Option<String> {
-    let result = match export.results[..] {
-        [] => String::new(),
-        [value] => format!(" {}", type_name(scalar(value)?)),
-        _ => return None,
-    };
     // What //go:wasmexport takes: a `bytes` or `str` is an address and a length.
-    let params = export.params.iter().map(|(_, value)| match value {
-        Value::Scalar(ty) => type_name(*ty).to_string(),
+    let (params, result) = export.signature(|_, value| match value {
+        Value::Scalar(ty) => type_name(ty).to_string(),
         Value::Bytes(_) | Value::Str(_) => "uint32, uint32".to_string(),
-    });
-    let params: Vec<String> = params.collect();
-    Some(format!("\t{}Export = func({}){result}\n", camel(export.name), params.join(", ")))
+    })?;
+    let result = result.map_or(String::new(), |ty| format!(" {}", type_name(ty)));
+    Some(format!("\t{}Export = func({params}){result}\n", camel(export.name)))
 }
 
 /// The type that //go:wasmexport takes: it knows none of 8 and 16 bits.

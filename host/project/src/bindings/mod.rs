@@ -155,6 +155,20 @@ struct Export<'m> {
     results: Vec<Value>,
 }
 
+impl Export<'_> {
+    /// Returns the parameters as `param` writes them, and the type of the result if there is a result; `None`
+    /// for a function whose result is no scalar, or that has several results.
+    fn signature(&self, param: impl Fn(&str, Value) -> String) -> Option<(String, Option<Ty>)> {
+        let result = match self.results[..] {
+            [] => None,
+            [Value::Scalar(ty)] => Some(ty),
+            _ => return None,
+        };
+        let params: Vec<String> = self.params.iter().map(|(name, value)| param(name, *value)).collect();
+        Some((params.join(", "), result))
+    }
+}
+
 impl<'m> Names<'m> {
     fn of(manifest: &'m Manifest) -> Self {
         let lines = manifest.pins.iter().filter_map(|pin| {
@@ -341,14 +355,6 @@ fn free(word: &str) -> String {
         "yield",
     ];
     if TAKEN.contains(&word) || MORE.contains(&word) { format!("{word}_") } else { word.to_string() }
-}
-
-/// The scalar types of a value: one or, of `bytes` and `str`, none.
-const fn scalar(value: Value) -> Option<Ty> {
-    match value {
-        Value::Scalar(ty) => Some(ty),
-        Value::Bytes(_) | Value::Str(_) => None,
-    }
 }
 
 /// The type of a scalar in a language that has the guest ABI's names, with its address and its length of

@@ -3,7 +3,7 @@
 use xmap_compiler::manifest::Value;
 use xmap_image::Ty;
 
-use super::{Export, Names, free, scalar};
+use super::{Export, Names, free};
 
 /// Writes the module.
 pub(super) fn write(names: &Names<'_>) -> String {
@@ -65,18 +65,12 @@ pub(super) fn write(names: &Names<'_>) -> String {
 
 /// A line that compiles where the function has the types of the manifest.
 fn check(export: &Export<'_>) -> Option<String> {
-    let result = match export.results[..] {
-        [] => String::new(),
-        [value] => format!(" -> {}", type_name(scalar(value)?)),
-        _ => return None,
-    };
-    let params = export.params.iter().map(|(_, value)| match value {
-        Value::Scalar(ty) => type_name(*ty).to_string(),
+    let (params, result) = export.signature(|_, value| match value {
+        Value::Scalar(ty) => type_name(ty).to_string(),
         Value::Bytes(_) | Value::Str(_) => "*const u8, usize".to_string(),
-    });
-    let params: Vec<String> = params.collect();
-    let name = export.name;
-    Some(format!("        const _: extern \"C\" fn({}){result} = {name};\n", params.join(", ")))
+    })?;
+    let result = result.map_or(String::new(), |ty| format!(" -> {}", type_name(ty)));
+    Some(format!("        const _: extern \"C\" fn({params}){result} = {};\n", export.name))
 }
 
 const fn type_name(ty: Ty) -> &'static str {

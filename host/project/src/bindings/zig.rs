@@ -3,7 +3,7 @@
 use xmap_compiler::manifest::Value;
 use xmap_image::Ty;
 
-use super::{Export, Names, camel, scalar, uncapitalised};
+use super::{Export, Names, camel, uncapitalised};
 
 /// Writes the file.
 pub(super) fn write(names: &Names<'_>) -> String {
@@ -68,18 +68,12 @@ pub(super) fn write(names: &Names<'_>) -> String {
 }
 
 fn of(export: &Export<'_>) -> Option<String> {
-    let result = match export.results[..] {
-        [] => "void",
-        [value] => type_name(scalar(value)?),
-        _ => return None,
-    };
-    let params = export.params.iter().map(|(name, value)| match value {
-        Value::Scalar(ty) => format!("@\"{name}\": {}", type_name(*ty)),
+    let (params, result) = export.signature(|name, value| match value {
+        Value::Scalar(ty) => format!("@\"{name}\": {}", type_name(ty)),
         Value::Bytes(_) | Value::Str(_) => format!("@\"{name}\": [*]const u8, @\"{name}_len\": usize"),
-    });
-    let params: Vec<String> = params.collect();
-    let name = camel(export.name);
-    Some(format!("    pub const {name} = fn ({}) callconv(.c) {result};\n", params.join(", ")))
+    })?;
+    let (name, result) = (camel(export.name), result.map_or("void", type_name));
+    Some(format!("    pub const {name} = fn ({params}) callconv(.c) {result};\n"))
 }
 
 const fn type_name(ty: Ty) -> &'static str {
