@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use serde_json::json;
 
-use super::File;
 use super::model::{Api, Arg, Body, Field, Kind, Named, Operation, Place, Type, camel, pascal};
+use super::{File, OF_BASE, OF_ENUM, OF_USES};
 use crate::names::words;
 
 /// Words that a name may not be.
@@ -187,15 +187,11 @@ fn quoted(text: &str) -> String {
 
 fn code(api: &Api, package: &str) -> String {
     let mut out = head(api, package);
-    _ = writeln!(
-        out,
-        "/** Where the document says that the server is. */\nconst val BASE_URL: String = {}",
-        quoted(&api.base)
-    );
+    _ = writeln!(out, "/** {OF_BASE} */\nconst val BASE_URL: String = {}", quoted(&api.base));
     if let Some((_, uses)) = api.panel() {
         _ = write!(
             out,
-            "\n/** The exports that this client was made for, with the hashes of their contracts. */\n\
+            "\n/** {OF_USES} */\n\
              val USES: List<String> = listOf({})\n\n\
              /** Connects to the panel: says what happens, and holds exports, of [USES], until the session is closed. */\n\
              fun connect(options: Options = Options(), listener: SessionListener = object : SessionListener {{}}, held: List<String> = USES): Session =\n    \
@@ -249,10 +245,7 @@ fn declare(out: &mut String, named: &Named) {
 }
 
 fn enumeration(out: &mut String, name: &str, values: &[String]) {
-    _ = writeln!(
-        out,
-        "\n/** One of these, or what a newer server has beside them. */\n@JvmInline\nvalue class {name}(val wire: String) {{"
-    );
+    _ = writeln!(out, "\n/** {OF_ENUM} */\n@JvmInline\nvalue class {name}(val wire: String) {{");
     out.push_str("    override fun toString(): String = wire\n\n    internal fun write(): Any? = wire\n\n    companion object {\n");
     for value in values {
         _ = writeln!(out, "        val {}: {name} = {name}({})", pascal(&words(value)), quoted(value));
@@ -309,7 +302,6 @@ fn not_null(of: &Type) -> Type {
 }
 
 fn method(out: &mut String, operation: &Operation) {
-    let of = |place: Place| operation.args.iter().filter(move |arg| arg.place == place);
     let takes: String = operation
         .args
         .iter()
@@ -319,7 +311,7 @@ fn method(out: &mut String, operation: &Operation) {
         })
         .collect();
     let mut path = quoted(&operation.path);
-    for arg in of(Place::Path) {
+    for arg in operation.at(Place::Path) {
         path =
             path.replace(&format!("{{{}}}", arg.wire), &format!("${{segment({})}}", value_name(&arg.name)));
     }
@@ -329,14 +321,15 @@ fn method(out: &mut String, operation: &Operation) {
         false => format!("{}?.let {{ of -> {} }}", value_name(&arg.name), give(&not_null(&arg.ty), "of")),
     };
     let query: Vec<String> =
-        of(Place::Query).map(|arg| format!("{} to {}", quoted(&arg.wire), given(arg))).collect();
+        operation.at(Place::Query).map(|arg| format!("{} to {}", quoted(&arg.wire), given(arg))).collect();
     if !query.is_empty() {
         parts.push(format!("query = listOf({})", query.join(", ")));
     }
     let body = match operation.body {
         Body::None => None,
         Body::Object => {
-            let all: Vec<String> = of(Place::Body)
+            let all: Vec<String> = operation
+                .at(Place::Body)
                 .map(|arg| match arg.required {
                     true => format!("put({}, {})", quoted(&arg.wire), given(arg)),
                     false => format!(
@@ -352,10 +345,10 @@ fn method(out: &mut String, operation: &Operation) {
         Body::Args => {
             let contract =
                 operation.contract.iter().map(|hash| format!(", \"contract\" to {}", quoted(hash)));
-            let args = of(Place::Body).map(given).collect::<Vec<_>>().join(", ");
+            let args = operation.at(Place::Body).map(given).collect::<Vec<_>>().join(", ");
             Some(format!("mapOf(\"args\" to listOf<Any?>({args}){})", contract.collect::<String>()))
         }
-        Body::Whole => of(Place::Body).next().map(given),
+        Body::Whole => operation.at(Place::Body).next().map(given),
     };
     if let Some(body) = body {
         parts.push(format!("hasBody = true, body = {body}"));
@@ -416,18 +409,16 @@ fn test(api: &Api, package: &str) -> String {
          @Test\n    fun jsonReadsBack() {\n        val text = \"\"\"{\"a\":[1,-2,18446744073709551615,true,null,\"h\u{e9} \\\\\\\"\"]}\"\"\"\n        \
          assertEquals(text, Json.write(Json.read(text)))\n        assertFailsWith<IllegalArgumentException> { Json.read(\"{\") }\n    }\n",
     );
-    for named in &api.types {
-        if let Kind::Enum(values) = &named.kind {
-            let name = type_name(&named.name);
-            _ = write!(
-                out,
-                "\n    @Test\n    fun {}TakesNewValues() {{\n        assertEquals({name}.{}, {name}.read({}))\n        \
-                 assertEquals(\"newer\", {name}.read(\"newer\").wire)\n    }}\n",
-                camel(&words(&name)),
-                pascal(&words(&values[0])),
-                quoted(&values[0]),
-            );
-        }
+    for (name, values) in api.enums() {
+        let name = type_name(name);
+        _ = write!(
+            out,
+            "\n    @Test\n    fun {}TakesNewValues() {{\n        assertEquals({name}.{}, {name}.read({}))\n        \
+             assertEquals(\"newer\", {name}.read(\"newer\").wire)\n    }}\n",
+            camel(&words(&name)),
+            pascal(&words(&values[0])),
+            quoted(&values[0]),
+        );
     }
     out.push_str("}\n");
     out

@@ -21,6 +21,13 @@ pub enum Language {
     Swift,
 }
 
+/// What each language's client says of its constant with the server's address.
+const OF_BASE: &str = "Where the document says that the server is.";
+/// What it says of its constant with the exports.
+const OF_USES: &str = "The exports that this client was made for, with the hashes of their contracts.";
+/// What it says of a type whose values are texts of a list.
+const OF_ENUM: &str = "One of these, or what a newer server has beside them.";
+
 /// A file of a client: its path in the client's folder, and its text.
 pub type File = (String, String);
 

@@ -31,6 +31,14 @@ impl Api {
         };
         Some((group, operations.iter().filter(is_panel).filter_map(of).collect()))
     }
+
+    /// Returns the types whose values are texts of a list: the name and the texts of each.
+    pub fn enums(&self) -> impl Iterator<Item = (&str, &[String])> {
+        self.types.iter().filter_map(|named| match &named.kind {
+            Kind::Enum(values) => Some((named.name.as_str(), values.as_slice())),
+            Kind::Object(_) => None,
+        })
+    }
 }
 
 /// A call.
@@ -58,6 +66,13 @@ pub struct Operation {
     pub error: Option<Type>,
     /// Whether it may be repeated.
     pub idempotent: bool,
+}
+
+impl Operation {
+    /// Returns the arguments that go to a place.
+    pub fn at(&self, place: Place) -> impl Iterator<Item = &Arg> {
+        self.args.iter().filter(move |arg| arg.place == place)
+    }
 }
 
 /// A value that a caller gives.

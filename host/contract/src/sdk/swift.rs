@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use serde_json::json;
 
-use super::File;
 use super::model::{Api, Arg, Body, Field, Kind, Named, Operation, Place, Type, camel, pascal};
+use super::{File, OF_BASE, OF_ENUM, OF_USES};
 use crate::names::words;
 
 /// Words that a name may not be without quotes.
@@ -179,15 +179,11 @@ fn is_recursive(api: &Api, name: &str) -> bool {
 fn code(api: &Api) -> String {
     let mut out = head(api);
     out.push_str("import Foundation\n\n");
-    _ = writeln!(
-        out,
-        "/// Where the document says that the server is.\npublic let baseURL = {}",
-        quoted(&api.base)
-    );
+    _ = writeln!(out, "/// {OF_BASE}\npublic let baseURL = {}", quoted(&api.base));
     if let Some((_, uses)) = api.panel() {
         _ = write!(
             out,
-            "\n/// The exports that this client was made for, with the hashes of their contracts.\n\
+            "\n/// {OF_USES}\n\
              public let uses: [String] = [{}]\n\n#if !canImport(FoundationNetworking)\n\
              /// Connects to the panel: says what happens, and holds exports, of `uses`, until the session is\n\
              /// closed.\n\
@@ -225,7 +221,7 @@ fn declare(api: &Api, out: &mut String, named: &Named) {
 fn enumeration(out: &mut String, name: &str, values: &[String]) {
     _ = writeln!(
         out,
-        "\n/// One of these, or what a newer server has beside them.\npublic struct {name}: RawRepresentable, Codable, Hashable, Sendable {{"
+        "\n/// {OF_ENUM}\npublic struct {name}: RawRepresentable, Codable, Hashable, Sendable {{"
     );
     out.push_str("    public let rawValue: String\n\n    public init(rawValue: String) {\n        self.rawValue = rawValue\n    }\n\n");
     for value in values {
@@ -281,7 +277,6 @@ fn text(arg: &Arg) -> String {
 }
 
 fn method(out: &mut String, operation: &Operation) {
-    let of = |place: Place| operation.args.iter().filter(move |arg| arg.place == place);
     let takes: String = operation
         .args
         .iter()
@@ -295,7 +290,7 @@ fn method(out: &mut String, operation: &Operation) {
         })
         .collect();
     let mut path = quoted(&operation.path);
-    for arg in of(Place::Path) {
+    for arg in operation.at(Place::Path) {
         path = path.replace(&format!("{{{}}}", arg.wire), &format!("\\(segment({}))", text(arg)));
     }
     out.push('\n');
@@ -317,7 +312,7 @@ fn method(out: &mut String, operation: &Operation) {
     let body = match operation.body {
         Body::None => None,
         Body::Object | Body::Args => {
-            let fields: Vec<&Arg> = of(Place::Body).collect();
+            let fields: Vec<&Arg> = operation.at(Place::Body).collect();
             out.push_str("        struct Body: Encodable {\n");
             if operation.body == Body::Args {
                 out.push_str("            struct Args: Encodable {\n");
@@ -361,11 +356,11 @@ fn method(out: &mut String, operation: &Operation) {
                 format!("Body({given})")
             })
         }
-        Body::Whole => of(Place::Body).next().map(|arg| arg_name(&arg.name)),
+        Body::Whole => operation.at(Place::Body).next().map(|arg| arg_name(&arg.name)),
     };
     let mut parts = vec![format!("method: \"{}\"", operation.method), format!("path: {path}")];
     let query: Vec<String> =
-        of(Place::Query).map(|arg| format!("({}, {})", quoted(&arg.wire), text(arg))).collect();
+        operation.at(Place::Query).map(|arg| format!("({}, {})", quoted(&arg.wire), text(arg))).collect();
     if !query.is_empty() {
         parts.push(format!("query: [{}]", query.join(", ")));
     }
@@ -415,17 +410,15 @@ fn test(api: &Api, name: &str) -> String {
     let mut out = head(api);
     _ = writeln!(out, "import XCTest\n\n@testable import {name}\n\nfinal class ClientTests: XCTestCase {{");
     out.push_str("    func testSegmentsAreEncoded() {\n        XCTAssertEqual(segment(\"a/b \u{e9}\"), \"a%2Fb%20%C3%A9\")\n    }\n");
-    for named in &api.types {
-        if let Kind::Enum(values) = &named.kind {
-            let name = type_name(&named.name);
-            _ = write!(
-                out,
-                "\n    func test{name}TakesNewValues() throws {{\n        let read = try JSONDecoder().decode([{name}].self, from: Data(\"[\\{}, \\\"newer\\\"]\".utf8))\n        \
-                 XCTAssertEqual(read, [{name}.{}, {name}(rawValue: \"newer\")])\n    }}\n",
-                json!(values[0]).to_string().replace('"', "\\\"").trim_start_matches('\\'),
-                value_name(&words(&values[0])),
-            );
-        }
+    for (name, values) in api.enums() {
+        let name = type_name(name);
+        _ = write!(
+            out,
+            "\n    func test{name}TakesNewValues() throws {{\n        let read = try JSONDecoder().decode([{name}].self, from: Data(\"[\\{}, \\\"newer\\\"]\".utf8))\n        \
+             XCTAssertEqual(read, [{name}.{}, {name}(rawValue: \"newer\")])\n    }}\n",
+            json!(values[0]).to_string().replace('"', "\\\"").trim_start_matches('\\'),
+            value_name(&words(&values[0])),
+        );
     }
     out.push_str("}\n");
     out

@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use serde_json::json;
 
-use super::File;
 use super::model::{Api, Arg, Body, Kind, Named, Operation, Place, Type, camel};
+use super::{File, OF_BASE, OF_USES};
 use crate::names::words;
 
 /// Names that a type may not have: others mean something else by them.
@@ -90,11 +90,7 @@ fn index(api: &Api) -> String {
     out += "import * as runtime from \"./runtime.js\";\n\n";
     out += "export { ApiError, CancelledError, CutError, NetworkError, TimeoutError, TrapError } from \"./runtime.js\";\n";
     out += "export type { CallOptions, Options } from \"./runtime.js\";\n\n";
-    _ = writeln!(
-        out,
-        "/** Where the document says that the server is. */\nexport const BASE_URL = {:?};",
-        api.base
-    );
+    _ = writeln!(out, "/** {OF_BASE} */\nexport const BASE_URL = {:?};", api.base);
     if let Some((_, uses)) = api.panel() {
         out = out.replacen(
             "import * as runtime from \"./runtime.js\";\n",
@@ -104,7 +100,7 @@ fn index(api: &Api) -> String {
         _ = write!(
             out,
             "\nexport type {{ News, Session, SessionHandlers, SessionState }} from \"./session.js\";\n\n\
-             /** The exports that this client was made for, with the hashes of their contracts. */\n\
+             /** {OF_USES} */\n\
              export const USES = {};\n\n\
              /** Connects to the panel: says what happens, and holds exports, of {{@link USES}}, until the session is closed. */\n\
              export function connect(options: runtime.Options = {{}}, handlers: SessionHandlers = {{}}, held: readonly string[] = USES): Session {{\n  \
@@ -174,15 +170,18 @@ fn args(operation: &Operation) -> String {
 fn request(operation: &Operation) -> String {
     let value = |arg: &Arg| format!("args.{}", camel(&arg.name));
     let mut path = operation.path.replace('`', "%60").replace('$', "%24");
-    for arg in operation.args.iter().filter(|arg| arg.place == Place::Path) {
+    for arg in operation.at(Place::Path) {
         path = path.replace(&format!("{{{}}}", arg.wire), &format!("${{runtime.segment({})}}", value(arg)));
     }
     let mut parts = vec![format!("method: \"{}\"", operation.method), format!("path: `{path}`")];
-    let of = |place: Place| operation.args.iter().filter(move |arg| arg.place == place);
     let object = |place| {
-        of(place).map(|arg| format!("{}: {}", json!(arg.wire), value(arg))).collect::<Vec<_>>().join(", ")
+        operation
+            .at(place)
+            .map(|arg| format!("{}: {}", json!(arg.wire), value(arg)))
+            .collect::<Vec<_>>()
+            .join(", ")
     };
-    if of(Place::Query).next().is_some() {
+    if operation.at(Place::Query).next().is_some() {
         parts.push(format!("query: {{ {} }}", object(Place::Query)));
     }
     match operation.body {
@@ -193,7 +192,7 @@ fn request(operation: &Operation) -> String {
                 Type::Bytes => format!("runtime.digits({})", value(arg)),
                 _ => value(arg),
             };
-            let all: Vec<String> = of(Place::Body).map(given).collect();
+            let all: Vec<String> = operation.at(Place::Body).map(given).collect();
             let contract = operation.contract.iter().map(|hash| format!(", \"contract\": {}", json!(hash)));
             parts.push(format!("body: {{ \"args\": [{}]{} }}", all.join(", "), contract.collect::<String>()));
         }
