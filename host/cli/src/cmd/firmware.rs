@@ -33,19 +33,13 @@ const POLL: Duration = Duration::from_millis(500);
 /// A board whose card has two firmware slots takes a new firmware into the one that does not run, boots it
 /// once, and keeps it when it has proven itself: its modules are mounted, and a host has asked it something.
 /// Otherwise the one before runs after the next reset.
-#[derive(clap::Args)]
+#[derive(clap::Subcommand)]
 #[command(after_help = "\
 Examples:
   xmap firmware sign kernel8.img --key root.key --version 7 -o kernel8.fw
   xmap firmware send --port /dev/ttyUSB0 kernel8.fw
   xmap firmware status --port /dev/ttyUSB0")]
-pub(super) struct Args {
-    #[command(subcommand)]
-    verb: Verb,
-}
-
-#[derive(clap::Subcommand)]
-enum Verb {
+pub(super) enum Verb {
     Sign(Sign),
     Send(Send),
     Try(Try),
@@ -58,7 +52,7 @@ enum Verb {
 Examples:
   cargo xtask image --policy panel.policy --root KEY
   xmap firmware sign target/boot/kernel8.img --key root.key --version 7 -o kernel8.fw")]
-struct Sign {
+pub(super) struct Sign {
     /// The firmware (kernel8.img), as `cargo xtask image` builds it
     file: PathBuf,
     #[command(flatten)]
@@ -78,7 +72,7 @@ Examples:
   xmap firmware send --port /dev/ttyUSB0 kernel8.fw
   xmap firmware send --port /dev/ttyUSB0 --key owner.key kernel8.fw
   xmap firmware send --port /dev/ttyUSB0 --later kernel8.fw      `xmap firmware try` restarts it")]
-struct Send {
+pub(super) struct Send {
     #[command(flatten)]
     device: Device,
     /// Write it, and leave the restart for later
@@ -93,7 +87,7 @@ struct Send {
 #[command(after_help = "\
 Examples:
   xmap firmware try --port /dev/ttyUSB0")]
-struct Try {
+pub(super) struct Try {
     #[command(flatten)]
     device: Device,
 }
@@ -104,13 +98,13 @@ struct Try {
 Examples:
   xmap firmware status --port /dev/ttyUSB0
   xmap firmware status --port /dev/ttyUSB0 --json")]
-struct Status {
+pub(super) struct Status {
     #[command(flatten)]
     device: Device,
 }
 
-pub(super) fn run(args: &Args, out: &mut dyn Write) -> Done {
-    match &args.verb {
+pub(super) fn run(verb: &Verb, out: &mut dyn Write) -> Done {
+    match verb {
         Verb::Sign(args) => sign(args, out),
         Verb::Send(args) => send(args, out),
         Verb::Try(args) => {

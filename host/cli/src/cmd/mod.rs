@@ -93,7 +93,8 @@ enum Verb {
     Keygen(keygen::Args),
     Keys(keys::Args),
     Sign(sign::Args),
-    Policy(policy::Args),
+    #[command(subcommand)]
+    Policy(policy::Verb),
     Size(size::Args),
     Norm(norm::Args),
     Schema(schema::Args),
@@ -113,8 +114,10 @@ enum Verb {
     Replay(replay::Args),
     Monitor(monitor::Args),
     Reset(reset::Args),
-    Store(store::Args),
-    Firmware(firmware::Args),
+    #[command(subcommand)]
+    Store(store::Action),
+    #[command(subcommand)]
+    Firmware(firmware::Verb),
     /// A verb of a program beside this one.
     #[command(external_subcommand)]
     Other(Vec<OsString>),
@@ -273,7 +276,7 @@ fn run(verb: &Verb, out: &mut dyn Write) -> Done {
         Verb::Keygen(args) => keygen::run(args, out),
         Verb::Keys(args) => keys::run(args, out),
         Verb::Sign(args) => sign::run(args, out),
-        Verb::Policy(args) => policy::run(args, out),
+        Verb::Policy(verb) => policy::run(verb, out),
         Verb::Size(args) => size::run(args, out),
         Verb::Norm(args) => norm::run(args, out),
         Verb::Schema(args) => schema::run(args, out),
@@ -293,8 +296,8 @@ fn run(verb: &Verb, out: &mut dyn Write) -> Done {
         Verb::Replay(args) => replay::run(args, out),
         Verb::Monitor(args) => monitor::run(args, out),
         Verb::Reset(args) => reset::run(args, out),
-        Verb::Store(args) => store::run(args, out),
-        Verb::Firmware(args) => firmware::run(args, out),
+        Verb::Store(action) => store::run(action, out),
+        Verb::Firmware(verb) => firmware::run(verb, out),
         // It has run in the place of this program.
         Verb::Other(_) => Ok(()),
     }

@@ -20,19 +20,13 @@ use super::{Done, output::write_file, root_key::RootKey};
 /// A device that has an owner takes a policy that the owner's root key has signed, if its version is higher
 /// than the one's that it has. It holds at once: a module that it does not allow is stopped, its outputs made
 /// safe.
-#[derive(clap::Args)]
+#[derive(clap::Subcommand)]
 #[command(after_help = "\
 Examples:
   xmap policy sign policy.toml --key root.key -o panel.policy
   xmap policy send --port /dev/ttyUSB0 panel.policy
   cargo xtask image --policy panel.policy --root KEY     compiles it into the firmware")]
-pub(super) struct Args {
-    #[command(subcommand)]
-    verb: Verb,
-}
-
-#[derive(clap::Subcommand)]
-enum Verb {
+pub(super) enum Verb {
     Sign(Sign),
     Send(Send),
 }
@@ -43,7 +37,7 @@ enum Verb {
 Examples:
   xmap keygen -o root.key
   xmap policy sign policy.toml --key root.key -o panel.policy")]
-struct Sign {
+pub(super) struct Sign {
     /// The policy (policy.toml)
     file: PathBuf,
     #[command(flatten)]
@@ -59,15 +53,15 @@ struct Sign {
 Examples:
   xmap policy send --port /dev/ttyUSB0 panel.policy
   xmap policy send --port unix:/run/xmap/xmapd.sock --key owner.key panel.policy")]
-struct Send {
+pub(super) struct Send {
     #[command(flatten)]
     device: Device,
     /// The signed policy, as `xmap policy sign` wrote it
     file: PathBuf,
 }
 
-pub(super) fn run(args: &Args, out: &mut dyn Write) -> Done {
-    match &args.verb {
+pub(super) fn run(verb: &Verb, out: &mut dyn Write) -> Done {
+    match verb {
         Verb::Sign(args) => sign(args, out),
         Verb::Send(args) => send(args, out),
     }

@@ -20,7 +20,7 @@ use super::output::{count, write_file};
 /// A device without an operating system can keep its images, their state, versions and the owner's policy in
 /// a partition of its card. FILE is the card (/dev/sdb), an image of it, or an image of the partition. A
 /// record is named `image:0` or `state:0`, with the module's number, `versions`, `policy` or `starts`.
-#[derive(clap::Args)]
+#[derive(clap::Subcommand)]
 #[command(after_help = "\
 Examples:
   xmap store list /dev/sdb
@@ -28,13 +28,7 @@ Examples:
   xmap store export card.img image:0 -o hall.xmap
   xmap store erase card.img state:0     the next start begins with the image's own values
   xmap store erase card.img             lays an empty store out")]
-pub(super) struct Args {
-    #[command(subcommand)]
-    action: Action,
-}
-
-#[derive(clap::Subcommand)]
-enum Action {
+pub(super) enum Action {
     /// Show every record
     List {
         /// The card, or an image of it
@@ -197,8 +191,8 @@ fn record(store: &Store<CardFile>, path: &Path, place: Place, before: usize) -> 
     })
 }
 
-pub(super) fn run(args: &Args, out: &mut dyn Write) -> Done {
-    match &args.action {
+pub(super) fn run(action: &Action, out: &mut dyn Write) -> Done {
+    match action {
         Action::List { file } => list(file, out),
         Action::Show { file, record } => show(file, *record, out),
         Action::Export { file, record: place, output, before } => {
