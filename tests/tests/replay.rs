@@ -42,13 +42,18 @@ fn every() -> Vec<Played> {
 
 /// Plays a panel's script with a recorder, and returns what it noted with the image.
 fn recorded(panel: &Played) -> (Recording, OwnedImage) {
+    let (recording, image) = recorded_within(panel, 64 << 20);
+    assert!(!recording.ended, "{}: {} bytes", panel.name, recording.noted.len());
+    (recording, image)
+}
+
+/// Plays a panel's script with a recorder that has so many bytes.
+fn recorded_within(panel: &Played, bytes: usize) -> (Recording, OwnedImage) {
     let image = || OwnedImage::new(panel.words.clone()).unwrap();
-    let mut sim = Sim::recorded(image()).unwrap_or_else(|e| panic!("{}: {e}", panel.name));
+    let mut sim = Sim::recorded_within(image(), bytes).unwrap_or_else(|e| panic!("{}: {e}", panel.name));
     let script = Script::parse(&panel.script, &sim.image()).unwrap_or_else(|e| panic!("{}: {e}", panel.name));
     run(&mut sim, &script, &mut |_| ()).unwrap_or_else(|e| panic!("{}: {e}", panel.name));
-    let recording = sim.recording().unwrap();
-    assert!(!recording.ended, "{}: {} bytes", panel.name, recording.noted.len());
-    (recording, image())
+    (sim.recording().unwrap(), image())
 }
 
 #[test]
@@ -81,6 +86,45 @@ fn every_panels_run_plays_again() {
     }
     println!("{bytes} bytes, {inputs} inputs: {:.2} bytes each", bytes as f64 / inputs as f64);
     assert!(bytes as f64 <= BYTES_A_VALUE * inputs as f64, "{bytes} bytes for {inputs} inputs");
+}
+
+/// A recorder that has no room for all of it has the last part, which begins with a snapshot; and where one
+/// comes later the device that plays it is as the snapshot says.
+#[test]
+fn the_last_part_plays_alone() {
+    let (mut whole, mut parts, mut small) = (0, 0, 0);
+    for panel in every() {
+        let all = recorded(&panel).0;
+        let end = {
+            let images = [OwnedImage::new(panel.words.clone()).unwrap()];
+            Replay::new(&all, &images).unwrap().run(u64::MAX).unwrap()
+        };
+        for share in [1, 2, 3, 5, 8, 13, 21] {
+            let (recording, image) = recorded_within(&panel, (2 * all.noted.len() / share).max(64));
+            let images = [image];
+            let mut replay = Replay::new(&recording, &images).unwrap();
+            let played = replay.run(u64::MAX);
+            let at = replay.played();
+            let played = played.unwrap_or_else(|e| panic!("{} 1/{share}: {e} at {at:?}", panel.name));
+            assert!(recording.noted.len() <= 2 * all.noted.len() / share.min(1), "{}", panel.name);
+            if recording.ended {
+                // A snapshot of this module had no room.
+                small += 1;
+                continue;
+            }
+            assert_eq!((played.time_us, played.compared), (end.time_us, played.stores), "{}", panel.name);
+            if played.from_us == 0 {
+                whole += 1;
+                assert_eq!(played.operations, end.operations, "{}", panel.name);
+            } else {
+                parts += 1;
+                println!("{} 1/{share}: {} of {}", panel.name, recording.noted.len(), all.noted.len());
+                assert!(played.operations < end.operations, "{}", panel.name);
+            }
+        }
+    }
+    println!("{whole} whole, {parts} parts, {small} without room for a snapshot");
+    assert!(parts >= 30 && whole > 0 && small > 0, "{whole} whole, {parts} parts, {small} without room");
 }
 
 #[test]
@@ -125,7 +169,7 @@ fn no_check_is_left_out() {
         globals: vec![0; image.slots()],
         memory: vec![0; image.header().memory_bytes as usize],
     };
-    for before in 0..64 {
+    for before in 0..256 {
         let board = FlightRecorder::new(SimBoard::of(image.board()), vec![0; 1 << 16]);
         let mut device = Device::new(board, std::array::from_fn(|_| [room(), room()]));
         device.install(0, image.bytes()).unwrap();
@@ -140,10 +184,12 @@ fn no_check_is_left_out() {
             device.confirm(0).unwrap();
         }
         device.rollback(0).unwrap().unwrap();
-        (0..64).for_each(|_| device.heard());
-        let recording = Recording::new(device.board().recording().to_vec(), false).unwrap();
+        (0..500).for_each(|_| device.heard());
+        let recording = Recording::of(device.board().recording(), false).unwrap();
         let mut replay = Replay::new(&recording, &images).unwrap();
         let played = replay.run(u64::MAX).unwrap_or_else(|error| panic!("{before}: {error}"));
-        assert_eq!(played.checks, played.operations / 64, "{before}: {played:?}");
+        // One behind the first operation that ends 256 bytes or more after the last one; none has 40.
+        let bytes = recording.noted.len() as u64;
+        assert!((bytes / 305..=bytes / 265).contains(&played.checks), "{before}: {bytes}, {played:?}");
     }
 }

@@ -53,10 +53,14 @@ pub fn count() -> Result<Figures> {
     let bench = Bench::build()?;
     let costs = opcost::costs(&bench)?;
     let mut figures = calls(&bench)?;
-    let interrupts = bench.interrupts()?.into_iter().chain(bench.events(&beacon()?, EVENTS, true)?);
-    figures.extend(interrupts.map(|(name, number)| (format!("irq.{name}"), number)));
-    let unrecorded = bench.events(&beacon()?, EVENTS, false)?;
-    figures.extend(unrecorded.into_iter().map(|(name, number)| (format!("irq.unrecorded.{name}"), number)));
+    figures.extend(bench.interrupts()?.into_iter().map(|(name, number)| (format!("irq.{name}"), number)));
+    for (reads, of) in [(false, "irq"), (true, "irq.input")] {
+        let image = beacon(reads)?;
+        for (recorded, of) in [(true, of.to_owned()), (false, format!("{of}.unrecorded"))] {
+            let events = bench.events(&image, EVENTS, recorded)?;
+            figures.extend(events.into_iter().map(|(name, number)| (format!("{of}.{name}"), number)));
+        }
+    }
     figures.extend(bench.ring()?.into_iter().map(|(name, number)| (format!("trace.{name}"), number)));
     figures.extend(work::count(&bench)?);
     let size = size::sizes()?;
@@ -112,13 +116,24 @@ fn panel() -> Result<Vec<Word>> {
     Ok(builder.build()?)
 }
 
-/// A panel whose only handler is a timer's, a direct entry that stores.
-fn beacon() -> Result<Vec<Word>> {
+/// A panel whose only handler is a timer's: a direct entry that stores, or code that reads an input first.
+fn beacon(reads: bool) -> Result<Vec<Word>> {
     const LAMP: u8 = 17;
+    const BUTTON: u8 = 27;
     let mut builder = ImageBuilder::new(BoardId::Rpi4b);
-    let lamp = Line::new(LAMP).context("the line exists")?;
-    builder.pins = vec![PinRow::new(lamp, PinMode::Out, Safe::Low, Pull::None)];
-    let entry = Entry::Direct { first: Op::LineSet.abc(LAMP, 0, 0), second: 0 };
+    let line = |number| Line::new(number).context("the line exists");
+    builder.pins = vec![
+        PinRow::new(line(LAMP)?, PinMode::Out, Safe::Low, Pull::None),
+        PinRow::new(line(BUTTON)?, PinMode::In, Safe::Hold, Pull::None),
+    ];
+    let store = Op::LineSet.abc(LAMP, 0, 0);
+    let code = vec![Op::LineGet.abc(1, BUTTON, 0), store, Op::Ret.abc(0, 0, 0)];
+    builder.functions = vec![Function { frame: 2, params: 0, results: 0, code }];
+    let entry = if reads {
+        Entry::Code { function: 0, fuel: 100 }
+    } else {
+        Entry::Direct { first: store, second: 0 }
+    };
     builder.exports = vec![export("lamp_on", &[], entry)];
     let source = EventSource::Every { every_us: 1013 };
     builder.manifest.events = [Event { export: 0, source }].into_iter().collect();

@@ -4,7 +4,7 @@ use tiny_mapper::{Layer, Over, Port};
 use xmap_boards::{BoardId, Line};
 use xmap_link::NoFirmware;
 
-use crate::{Firmwares, Operation};
+use crate::{Due, Firmwares, Operation, Write};
 
 /// An edge that the board saw.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,20 +41,32 @@ tiny_mapper::layered! {
             /// Returns the board's firmwares, where it has two.
             fn firmwares() -> Result<&mut dyn Firmwares, NoFirmware> = |_| Err(NoFirmware::NoSlots);
             /// Returns the time of [`tiny_mapper::Clock::now_us`] for what only accounts go by: histories,
-            /// metrics, the meter of messages. Nothing that a module or a line could see depends on it.
+            /// metrics, the meter of messages. Nothing that a module or a line could see depends on it. A
+            /// layer with times of its own has them here, too.
             fn stamp_us() -> u64 = |board| board.now_us();
             /// The device begins to do something: how it goes follows from what the board answers up to its
             /// end.
             fn begin(operation: &Operation<'_>) = |_| ();
-            /// That is over; where nothing has changed, it need not have been. Returns the number of the
-            /// check of the device's state that is due now, if any.
-            fn end(changed: bool) -> Option<u32> = |_| None;
-            /// Takes the hash of the device's state, for the check that was due.
-            fn note_state(state: u32) = |_| ();
+            /// The device begins a turn of its main loop. Returns the time of [`tiny_mapper::Clock::now_us`],
+            /// which a turn asks for first. A layer with times of its own has them here, too.
+            fn begin_turn() -> u64 = |board| {
+                board.begin(&Operation::Turn);
+                board.now_us()
+            };
+            /// That is over; where nothing has changed, it need not have been. Returns what is to be noted of
+            /// the device's state now, if anything is.
+            fn end(changed: bool) -> Option<Due> = |_| None;
+            /// Takes the hash of the device's state, for the check that was due. Returns whether a snapshot
+            /// of it is due as well.
+            fn note_state(state: u32) -> bool = |_| false;
+            /// Takes a snapshot of the device's state, which it asks for.
+            fn note_snapshot(write: &mut Write<'_>) = |_| ();
             /// Returns how many edges were seen and lost since this was last asked, because too many waited.
             fn lost_edges() -> u32 = |_| 0;
         }
         ref {
+            /// Returns how many stores to set and clear registers there were, where somebody counts.
+            fn stores() -> u32 = |_| 0;
             /// Returns which board it is. The device takes images for this board alone.
             fn id() -> BoardId;
             /// Returns how many of the allowed bytes are left; `None` on a board that keeps no messages.

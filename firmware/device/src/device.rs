@@ -22,7 +22,7 @@ use crate::scheduler::{Account, Scheduler};
 use crate::sources::Schedules;
 use crate::transfer::Uploads;
 use crate::{
-    Board, Called, Development, Failure, Handle, HostId, ModuleExport, Operation, Panel, Ram, Ring,
+    Board, Called, Development, Due, Failure, Handle, HostId, ModuleExport, Operation, Panel, Ram, Ring,
     SlotMemory, Traced, Trust, Unplaced,
 };
 
@@ -112,9 +112,8 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
     }
 
     fn turn(&mut self) -> (Option<Waiting>, bool) {
-        self.begins(&Operation::Turn);
+        let now_us = self.board.begin_turn();
         let before = self.journal.next();
-        let now_us = self.board.now_us();
         let stepped = self.scheduler.look(&mut self.board);
         let more = self.collect(now_us);
         self.watch(now_us);
@@ -136,9 +135,22 @@ impl<R: Ram, B: Board, T: Trust> Device<R, B, T> {
     /// Says that it is over, and what the state is where that is to be noted.
     #[inline]
     pub(crate) fn ended(&mut self, changed: bool) {
-        if let Some(round) = self.board.end(changed) {
-            let state = self.state_digest(round);
-            self.board.note_state(state);
+        if let Some(due) = self.board.end(changed) {
+            self.note(due);
+        }
+    }
+
+    #[cold]
+    fn note(&mut self, due: Due) {
+        let full = match due {
+            Due::Check(round) => {
+                let state = self.state_digest(round);
+                self.board.note_state(state)
+            }
+            Due::Snapshot => true,
+        };
+        if full {
+            self.note_snapshot();
         }
     }
 

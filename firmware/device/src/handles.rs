@@ -2,8 +2,9 @@
 
 use heapless::Vec;
 
-use crate::ModuleExport;
+use crate::flight::{Exchange, flag, value};
 use crate::modules::ModuleId;
+use crate::{ModuleExport, Torn};
 
 /// Handles that a host can have open at a time: more than the panels of a usual host have buttons.
 pub const MAX_HANDLES: usize = 32;
@@ -100,6 +101,28 @@ impl Handles {
     /// place.
     pub(crate) fn uses(&self) -> impl Iterator<Item = (usize, ModuleExport)> {
         self.rows.iter().enumerate().filter_map(|(n, row)| Some((n, row.open.filter(|_| row.held)?)))
+    }
+
+    /// Exchanges all handles, those that are closed included: their places and generations count.
+    pub(crate) fn exchange(&mut self, with: &mut dyn Exchange) -> Result<(), Torn> {
+        let mut count = self.rows.len() as u64;
+        with.number(&mut count)?;
+        self.rows.truncate(usize::try_from(count).map_err(|_| Torn)?);
+        while (self.rows.len() as u64) < count {
+            let none = Row { generation: 0, host: HostId::LOCAL, open: None, held: false };
+            self.rows.push(none).map_err(|_| Torn)?;
+        }
+        for row in &mut self.rows {
+            value(with, &mut row.generation)?;
+            value(with, &mut row.host.0)?;
+            flag(with, &mut row.held)?;
+            // No module has so many exports.
+            let mut export = row.open.map_or(0, |export| u32::from(export.id()) + 1);
+            value(with, &mut export)?;
+            let open = export.checked_sub(1).map(u16::try_from).transpose().map_err(|_| Torn)?;
+            row.open = open.map(ModuleExport::from_id);
+        }
+        Ok(())
     }
 
     /// Closes all handles of a host.

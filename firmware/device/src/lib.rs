@@ -40,6 +40,7 @@ mod ring;
 mod scheduler;
 mod service;
 mod slot;
+mod snapshot;
 mod sources;
 mod starts;
 mod swap;
@@ -54,7 +55,8 @@ pub use device::{Device, NotCalled};
 pub use fault::FORGIVEN_US;
 pub use firmwares::Firmwares;
 pub use flight::{
-    Arguments, FORMAT, FlightRecorder, GROWING, MAX_ARGUMENTS, Next, Operation, Reader, Torn, mix,
+    Arguments, BoardState, Due, FORMAT, FlightRecorder, GROWING, MAX_ARGUMENTS, Next, Noted, Operation,
+    Reader, Sink, Snapshot, Torn, Write, mix,
 };
 pub use handles::{Handle, HostId, MAX_HANDLES, MAX_HOSTS};
 pub use history::HISTORY;
@@ -75,6 +77,7 @@ pub use recorder::{Record, RecordLayer, Recorder};
 pub use rehearsal::{Cue, Rehearsal};
 pub use ring::{Called, Ring};
 pub use service::{Identity, Service, Wire};
+pub use snapshot::NotRestored;
 pub use sources::CORRECTION_US;
 pub use starts::{COUNTED, Count, GOOD_US, ImageHash, Starts, UNCLEAN_STARTS};
 pub use traced::Traced;

@@ -6,10 +6,11 @@ use xmap_link::limits::MAX_CALLERS;
 use xmap_link::{Callers, ImageInfo, ImageState, Life, ModuleStatus, TrapReport, export_id, split_export_id};
 
 use crate::device::report;
+use crate::flight::{Exchange, deadline, flag, time, value};
 use crate::metrics::Metrics;
 use crate::modules::ModuleId;
 use crate::slot::Slot;
-use crate::{Ram, SlotMemory};
+use crate::{Ram, SlotMemory, Torn};
 
 /// An export of one of a device's modules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -196,6 +197,24 @@ impl<R: Ram> Module<R> {
         let (calls, traps) = self.active_mut().settle();
         self.tally.calls = self.tally.calls.wrapping_add(calls);
         self.tally.traps = self.tally.traps.wrapping_add(traps);
+    }
+
+    /// Exchanges what both slots and the module itself have come to. Accounts are no part of it.
+    pub(crate) fn exchange(&mut self, with: &mut dyn Exchange) -> Result<(), Torn> {
+        self.active_mut().exchange(with)?;
+        self.inactive_mut().exchange(with)?;
+        value(with, &mut self.generation)?;
+        deadline(with, &mut self.trial_us)?;
+        value(with, &mut self.restarts)?;
+        time(with, &mut self.restarted_us)?;
+        let flags = [
+            &mut self.failed,
+            &mut self.unproven,
+            &mut self.previous,
+            &mut self.host_lost,
+            &mut self.overrun_told,
+        ];
+        flags.into_iter().try_for_each(|bit| flag(with, bit))
     }
 
     /// The policy of the active image.

@@ -4,8 +4,9 @@ use core::ops::{Index, IndexMut};
 
 use xmap_link::limits::MAX_MODULES;
 
+use crate::flight::{Exchange, value};
 use crate::module::Module;
-use crate::{Ram, SlotMemory};
+use crate::{Ram, SlotMemory, Torn};
 
 /// The number of a module that there is: made once, where a number comes in, and looked up without a question
 /// ever after.
@@ -34,6 +35,13 @@ impl ModuleId {
     /// Returns the number.
     pub const fn number(self) -> u8 {
         self.0
+    }
+
+    /// Exchanges the number.
+    pub(crate) fn exchange(&mut self, with: &mut dyn Exchange) -> Result<(), Torn> {
+        value(with, &mut self.0)?;
+        *self = Self::new(self.0).ok_or(Torn)?;
+        Ok(())
     }
 }
 

@@ -4,6 +4,8 @@ use heapless::Deque;
 use xmap_image::{ExportId, OnOverrun};
 use xmap_link::limits::MAX_MODULES;
 
+use crate::Torn;
+use crate::flight::{Exchange, time, value};
 use crate::modules::ModuleId;
 
 /// Events of one module that may wait: its share of the queue, so that a module whose events come faster
@@ -96,6 +98,23 @@ impl Queue {
 
     pub(crate) fn is_empty(&self) -> bool {
         self.waiting.is_empty()
+    }
+
+    /// Exchanges the events that wait.
+    pub(crate) fn exchange(&mut self, with: &mut dyn Exchange) -> Result<(), Torn> {
+        let mut count = self.waiting.len() as u64;
+        with.number(&mut count)?;
+        self.waiting.truncate(usize::try_from(count).map_err(|_| Torn)?);
+        while (self.waiting.len() as u64) < count {
+            let none = Waiting { module: ModuleId::FIRST, export: ExportId(0), due_us: 0, next_us: 0 };
+            self.waiting.push_back(none).map_err(|_| Torn)?;
+        }
+        self.waiting.iter_mut().try_for_each(|event| {
+            event.module.exchange(with)?;
+            value(with, &mut event.export.0)?;
+            time(with, &mut event.due_us)?;
+            time(with, &mut event.next_us)
+        })
     }
 
     fn remove_first(&mut self, which: impl Fn(&Waiting) -> bool) {

@@ -88,6 +88,11 @@ impl<P: Board, const N: usize, const TEXT: usize> Recorder<P, N, TEXT> {
 
 impl<P: Port, const N: usize, const TEXT: usize> Recorder<P, N, TEXT> {
     /// The port within.
+    pub fn port(&self) -> &P {
+        &self.port
+    }
+
+    /// The port within.
     pub fn port_mut(&mut self) -> &mut P {
         &mut self.port
     }
@@ -198,5 +203,9 @@ impl<P: Board, const N: usize, const TEXT: usize> BoardLayer for Recorder<P, N, 
 
     fn text_left(&self) -> Option<u32> {
         Some(self.text_left)
+    }
+
+    fn stores(&self) -> u32 {
+        self.next
     }
 }

@@ -254,6 +254,17 @@ impl<P: Board> BoardLayer for Rehearsal<P> {
         }
     }
 
+    // Whatever they are for, times are those of the stage.
+    #[inline]
+    fn begin_turn(&mut self) -> u64 {
+        self.now_us()
+    }
+
+    #[inline]
+    fn stamp_us(&mut self) -> u64 {
+        self.now_us()
+    }
+
     fn set_unix_us(&mut self, unix_us: i64) -> bool {
         match &mut self.stage {
             Some(stage) => stage.wall.set(unix_us, stage.now_us),

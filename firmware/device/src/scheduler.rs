@@ -5,15 +5,16 @@
 //! to count, and the journal to record what was lost.
 
 use xmap_boards::{Line, LineSet};
-use xmap_image::{EventSource, ExportId, OnOverrun};
+use xmap_image::{EventSource, ExportId, OnOverrun, Zone};
 use xmap_link::DeviceEventKind;
 
+use crate::flight::Exchange;
 use crate::journal::Journal;
 use crate::module::{Module, capped};
 use crate::modules::{ModuleId, Modules};
 use crate::queue::{Queue, Queued, SHARE, Waiting};
 use crate::sources::{Phases, Schedules, Sources};
-use crate::{Board, Ram};
+use crate::{Board, Ram, Torn};
 
 /// Edges that one turn takes from the board: where they come faster, what is due beside them still has its
 /// turn.
@@ -183,6 +184,17 @@ impl Scheduler {
     pub(crate) fn disarm(&mut self, id: ModuleId) -> Phases {
         self.queue.forget(id);
         self.sources.disarm(id)
+    }
+
+    /// Exchanges the sources, and the events that wait. What the board looks for follows from them.
+    pub(crate) fn exchange(&mut self, with: &mut dyn Exchange) -> Result<(), Torn> {
+        self.sources.exchange(with)?;
+        self.queue.exchange(with)
+    }
+
+    /// Sets the zone of a module's schedules.
+    pub(crate) fn set_zone(&mut self, id: ModuleId, zone: Zone) {
+        self.sources.set_zone(id, zone);
     }
 
     /// Asks the board for the edges that handlers want now.

@@ -9,10 +9,11 @@ use xmap_image::{
 use xmap_link::Life;
 use xmap_trust::{Limit, Origin};
 
+use crate::flight::{Exchange, flag, value};
 use crate::lifecycle::{Step, next};
 use crate::meter::Meter;
 use crate::modules::ModuleId;
-use crate::{Board, Called, Hook, MachineCode, MountError, Panel, Ram, Ring, SlotMemory, Traced};
+use crate::{Board, Called, Hook, MachineCode, MountError, Panel, Ram, Ring, SlotMemory, Torn, Traced};
 
 /// What a device needs of an image's manifest block again and again: decoded once, when the image is
 /// admitted.
@@ -109,6 +110,26 @@ impl<R: Ram> Slot<R> {
     /// Lets images that are loaded from now on run as machine code, where the target has such.
     pub(crate) fn set_machine_code(&mut self, on: bool) {
         self.makes_code = on;
+    }
+
+    pub(crate) const fn makes_code(&self) -> bool {
+        self.makes_code
+    }
+
+    /// Puts an image that was admitted before into new memory, and loads it. `None` where it is not one that
+    /// could have been.
+    pub(crate) fn put<P: Port>(
+        &mut self,
+        (module, room): (ModuleId, SlotMemory<R>),
+        image: &Image<'_>,
+        makes_code: bool,
+        port: &mut P,
+    ) -> Option<()> {
+        *self = Self { makes_code, ..Self::new(module, room) };
+        let words = image.words();
+        self.words_mut()?.get_mut(..words.len())?.copy_from_slice(words);
+        self.admit(words.len() * 4, None).ok()?;
+        self.load(port).ok()
     }
 
     /// The machine code of the image.
@@ -316,6 +337,29 @@ impl<R: Ram> Slot<R> {
     pub(crate) fn memory(&self) -> &[u8] {
         let len = self.state.map_or(0, |state| state.memory_len());
         self.memory.get(..len).unwrap_or_default()
+    }
+
+    /// Exchanges what the module has come to: where it is in its life, its memory and its globals. A reader
+    /// finds the image loaded.
+    pub(crate) fn exchange(&mut self, with: &mut dyn Exchange) -> Result<(), Torn> {
+        const LIVES: [Life; 6] =
+            [Life::Unloaded, Life::Verified, Life::Mounted, Life::Running, Life::Faulted, Life::Unmounted];
+        let mut life = LIVES.iter().position(|life| *life == self.life).unwrap_or(0) as u8;
+        value(with, &mut life)?;
+        self.life = *LIVES.get(usize::from(life)).ok_or(Torn)?;
+        let mut loaded = self.state.is_some();
+        flag(with, &mut loaded)?;
+        self.state = self.state.filter(|_| loaded);
+        let (Some(slots), true) = (self.image().map(|image| image.slots()), loaded) else {
+            return if loaded { Err(Torn) } else { Ok(()) };
+        };
+        let mut pages = self.state.ok_or(Torn)?.pages();
+        value(with, &mut pages)?;
+        self.state = self.state.map(|state| state.with_pages(pages));
+        let len = self.state.map_or(0, |state| state.memory_len());
+        with.memory(self.memory.get_mut(..len).ok_or(Torn)?)?;
+        let globals = self.globals.get_mut(..slots).ok_or(Torn)?;
+        globals.iter_mut().try_for_each(|slot| with.number(slot))
     }
 
     /// Takes over what both images keep: row for row, as the compiler has listed them in the same order.

@@ -5,9 +5,10 @@ use xmap_boards::{Line, LineSet};
 use xmap_image::{EventSource, ExportId, MAX_EVENTS, Zone};
 use xmap_link::limits::MAX_MODULES;
 
-use crate::Edge;
+use crate::flight::{Exchange, flag, line, signed, time, value};
 use crate::modules::ModuleId;
 use crate::queue::Waiting;
+use crate::{Edge, Torn};
 
 /// No deadline.
 const NEVER: u64 = u64::MAX;
@@ -47,6 +48,50 @@ fn since_boot(at_us: Option<i64>, offset_us: Option<i64>) -> u64 {
 /// Returns what the wall clock shows at a time since boot, where it is known and that time comes.
 fn wall(due_us: u64, offset_us: Option<i64>) -> Option<i64> {
     offset_us.filter(|_| due_us != NEVER).map(|offset_us| offset_us.saturating_add_unsigned(due_us))
+}
+
+impl Trigger {
+    /// Exchanges what calls the handler, with how far that has come.
+    fn exchange(&mut self, with: &mut dyn Exchange) -> Result<(), Torn> {
+        let own = match self {
+            Self::Every { .. } => 0,
+            Self::After => 1,
+            Self::At { .. } => 2,
+            Self::Edge { .. } => 3_u8,
+        };
+        let mut kind = own;
+        value(with, &mut kind)?;
+        if kind != own {
+            *self = match kind {
+                0 => Self::Every { period_us: 1 },
+                1 => Self::After,
+                2 => Self::At { minute: 0, days: 0 },
+                3 => {
+                    let line = Line::new(0).ok_or(Torn)?;
+                    let (rising, falling, stable, level) = (false, false, false, false);
+                    Self::Edge { line, rising, falling, debounce_us: 0, stable, level }
+                }
+                _ => return Err(Torn),
+            };
+        }
+        match self {
+            Self::Every { period_us } => {
+                value(with, period_us)?;
+                *period_us = (*period_us).max(1);
+            }
+            Self::After => {}
+            Self::At { minute, days } => {
+                value(with, minute)?;
+                value(with, days)?;
+            }
+            Self::Edge { line: of, rising, falling, debounce_us, stable, level } => {
+                line(with, of)?;
+                value(with, debounce_us)?;
+                [rising, falling, stable, level].into_iter().try_for_each(|bit| flag(with, bit))?;
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Source {
@@ -162,7 +207,7 @@ impl Sources {
                 },
             ),
             EventSource::At { minute, days } => {
-                self.zones[usize::from(module.number()) % MAX_MODULES] = zone;
+                self.set_zone(module, zone);
                 let at_us = match phase {
                     Some(Phase::Schedule(before, at_us)) if before == zone => Some(at_us),
                     _ => wall(now_us, self.offset_us).and_then(|unix_us| zone.next(unix_us, minute, days)),
@@ -205,6 +250,37 @@ impl Sources {
         }
         self.refresh();
         phases
+    }
+
+    /// Exchanges the handlers that are armed, and the wall clock; the zones follow from the images.
+    pub(crate) fn exchange(&mut self, with: &mut dyn Exchange) -> Result<(), Torn> {
+        let mut count = self.rows.len() as u64;
+        with.number(&mut count)?;
+        self.rows.truncate(usize::try_from(count).map_err(|_| Torn)?);
+        while (self.rows.len() as u64) < count {
+            let (module, export) = (ModuleId::FIRST, ExportId(0));
+            let none = Source { module, export, trigger: Trigger::After, due_us: NEVER };
+            self.rows.push(none).map_err(|_| Torn)?;
+        }
+        for row in &mut self.rows {
+            row.module.exchange(with)?;
+            value(with, &mut row.export.0)?;
+            time(with, &mut row.due_us)?;
+            row.trigger.exchange(with)?;
+        }
+        let mut known = self.offset_us.is_some();
+        flag(with, &mut known)?;
+        let mut offset_us = self.offset_us.unwrap_or(0);
+        signed(with, &mut offset_us)?;
+        self.offset_us = known.then_some(offset_us);
+        time(with, &mut self.look_us)?;
+        self.refresh();
+        Ok(())
+    }
+
+    /// Sets the zone of a module's schedules.
+    pub(crate) fn set_zone(&mut self, module: ModuleId, zone: Zone) {
+        self.zones[usize::from(module.number()) % MAX_MODULES] = zone;
     }
 
     /// Returns how many schedules there are, and when the first of them is to run.

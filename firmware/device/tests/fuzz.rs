@@ -16,6 +16,7 @@ fn any_session_leaves_every_module_what_it_had_or_something_better() {
     assert!(all.swapped > 200 && all.taken_back > 10 && all.refused > 200, "{all:?}");
     assert!(all.trapped > 100 && all.stale > 10 && all.busy > 200, "{all:?}");
     assert!(all.rolled_back > 10 && all.beside_active > 20 && all.beside_returning > 5, "{all:?}");
+    assert!(all.replayed[0] == 400 && all.replayed[1] > 30, "{all:?}");
     assert!(all.resting > 200 && all.side_by_side > 1000 && all.foreign > 50, "{all:?}");
 }
 

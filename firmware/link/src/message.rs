@@ -442,11 +442,12 @@ pub enum Response {
 /// A page of a recording (docs/link.md).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecordingPage {
-    /// The number of its first byte.
+    /// The number of its first byte, among all that were ever noted: a later one than was asked for, where
+    /// that is gone.
     pub first: u32,
     /// The number behind the last byte that there is.
     pub next: u32,
-    /// Nothing more will come: the memory is full, or what follows cannot be played.
+    /// Nothing more will come: the memory is too small, or what follows cannot be played.
     pub ended: bool,
     /// The bytes.
     pub bytes: Vec<u8, MAX_RECORDING>,

@@ -73,3 +73,45 @@ fn what_led_to_a_trap_outlives_a_kill_and_a_restart() {
     fs::write(device.path("state/cut.xrec"), [&whole[..], &[0; 4096]].concat()).unwrap();
     assert_eq!(played(&device, "cut.xrec", &image), played(&device, "recording.before.xrec", &image));
 }
+
+/// Memory that is full holds what happened last, on the disk and for a host, and that plays alone.
+#[test]
+fn a_full_recorder_has_what_happened_last() {
+    const BYTES: u64 = 8192;
+    let image = counter();
+    let mut device = Device::new(&image);
+    let config = format!("realtime_priority = 0\nkeep_every_s = 1\nrecord_bytes = {BYTES}\n");
+    fs::write(device.path("xmapd.toml"), config).unwrap();
+    device.start();
+    let mut host = device.host();
+    let images = [OwnedImage::from_bytes(&image).unwrap()];
+    let mut begun_us = Vec::new();
+    for round in 0..4 {
+        for n in 1..=500 {
+            host.call("add", &[n]);
+        }
+        let (noted, ended) = host.0.recording().unwrap();
+        assert!(!ended && noted.len() as u64 <= BYTES, "{round}: {} bytes", noted.len());
+        let recording = Recording::new(noted, ended).unwrap();
+        let mut replay = Replay::new(&recording, &images).unwrap();
+        begun_us
+            .push(replay.run(u64::MAX).unwrap_or_else(|difference| panic!("{round}: {difference}")).from_us);
+    }
+    assert!(begun_us.is_sorted() && begun_us[1] > 0 && begun_us[1] < begun_us[3], "{begun_us:?}");
+    assert!(matches!(host.0.call(&Export::name("bad").unwrap(), &[]), Ok(Outcome::Trapped(_))));
+    drop(host);
+    std::thread::sleep(std::time::Duration::from_millis(2500));
+    device.kill();
+    device.start();
+    let file = device.path("state/recording.before.xrec");
+    // The thread that writes gives the file its name, when it has something to write.
+    let begun = std::time::Instant::now();
+    while !file.exists() {
+        assert!(begun.elapsed() < LIMIT);
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    assert!(fs::metadata(&file).unwrap().len() <= BYTES + 21, "no more than there is memory");
+    let before = played(&device, "recording.before.xrec", &image).unwrap();
+    assert!(before.from_us >= begun_us[3] && before.operations > 100, "{before:?}, {begun_us:?}");
+    device.stop();
+}

@@ -5,7 +5,7 @@ use xmap_image::fuel as charge;
 use crate::{Fault, TrapCode};
 
 /// Bytes of a page (WebAssembly, section 4.2.8).
-const PAGE: usize = 65_536;
+pub(crate) const PAGE: usize = 65_536;
 
 /// A module's memory.
 #[derive(Debug)]

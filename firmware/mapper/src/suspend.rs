@@ -6,7 +6,7 @@
 use xmap_image::Image;
 
 use crate::mapper::Prepared;
-use crate::memory::Memory;
+use crate::memory::{Memory, PAGE};
 use crate::native::PinMasks;
 use crate::{Counters, LoadError, Mapper, Port, Store};
 
@@ -34,6 +34,18 @@ impl Suspended {
     /// Bytes that the module's memory had.
     pub const fn memory_len(&self) -> usize {
         self.memory_len
+    }
+
+    /// Returns what `memory.size` said.
+    pub const fn pages(&self) -> u32 {
+        self.pages
+    }
+
+    /// Returns the state of a module whose memory has come to so many pages: that of before, where it has as
+    /// many.
+    pub const fn with_pages(self, pages: u32) -> Self {
+        let memory_len = if pages == self.pages { self.memory_len } else { pages as usize * PAGE };
+        Self { pages, memory_len, ..self }
     }
 }
 

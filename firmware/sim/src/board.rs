@@ -449,6 +449,10 @@ impl Board for SimBoard {
         self.edges.pop_front()
     }
 
+    fn stores(&self) -> u32 {
+        self.accesses().filter(|access| access.drives()).count() as u32
+    }
+
     fn set_unix_us(&mut self, unix_us: i64) -> bool {
         self.wall.set(unix_us, self.now_us)
     }

@@ -2,7 +2,7 @@
 //! made of it.
 //!
 //! ```text
-//! "XREC"  1  number of the first store, stores, bytes noted, flags (1: the recorder has ended)   4 bytes each
+//! "XREC"  2  number of the first store, stores, bytes noted, flags (1: the recorder has ended)   4 bytes each
 //! each store: time in us (8), register offset (4), value (4)
 //! the bytes that were noted
 //! CRC-32 over all of it
@@ -16,11 +16,11 @@ use std::fmt;
 
 use crc::{CRC_32_ISO_HDLC, Crc};
 use xmap_boards::BoardId;
-use xmap_device::{GROWING, Reader};
+use xmap_device::{FORMAT, GROWING, Noted, Reader};
 use xmap_link::{Access, TraceEntry};
 
 const MAGIC: [u8; 4] = *b"XREC";
-const VERSION: u8 = 1;
+const VERSION: u8 = FORMAT;
 const HEAD: usize = GROWING.len();
 const STORE: usize = 16;
 static CRC: Crc<u32> = Crc::<u32>::new(&CRC_32_ISO_HDLC);
@@ -30,9 +30,9 @@ static CRC: Crc<u32> = Crc::<u32>::new(&CRC_32_ISO_HDLC);
 pub struct Recording {
     /// The board.
     pub board: BoardId,
-    /// What the flight recorder noted, from the device's start on.
+    /// What the flight recorder noted, from the device's start or from a snapshot on.
     pub noted: Vec<u8>,
-    /// The recorder has ended: its memory was full, or another policy holds.
+    /// The recorder has ended: a snapshot had no room, or another policy holds.
     pub ended: bool,
     /// The device wrote it as it went, so that it ends where that did, and the last operation may be cut.
     pub growing: bool,
@@ -77,9 +77,20 @@ impl Recording {
     /// # Errors
     /// [`RecordingError`].
     pub fn new(noted: Vec<u8>, ended: bool) -> Result<Self, RecordingError> {
+        if let Some(version) = Reader::version(&noted).filter(|version| *version != FORMAT) {
+            return Err(RecordingError::Version(version));
+        }
         let (_, board) = Reader::new(&noted).map_err(|_| RecordingError::Damaged)?;
         let board = BoardId::from_u16(board).ok_or(RecordingError::Board(board))?;
         Ok(Self { board, noted, ended, growing: false, first_store: 0, stores: Vec::new() })
+    }
+
+    /// A recording of what a recorder holds.
+    ///
+    /// # Errors
+    /// [`RecordingError`].
+    pub fn of(noted: Noted<'_>, ended: bool) -> Result<Self, RecordingError> {
+        Self::new(noted.parts.concat(), ended)
     }
 
     /// Writes the file.
@@ -148,7 +159,7 @@ mod tests {
         let recording = Recording {
             first_store: 7,
             stores: vec![store; 3],
-            ..Recording::new(vec![1, BoardId::Rpi4b as u8, 1, 5], true).unwrap()
+            ..Recording::new(vec![FORMAT, BoardId::Rpi4b as u8, 1, 5], true).unwrap()
         };
         let bytes = recording.to_bytes();
         assert_eq!(Recording::from_bytes(&bytes), Ok(recording));
@@ -159,8 +170,11 @@ mod tests {
             assert!(Recording::from_bytes(&changed).is_err(), "changed at {at}");
         }
         // One that grew: whatever is there.
-        let grown = Recording::from_bytes(&[&GROWING[..], &[1, BoardId::Rpi4b as u8, 1]].concat()).unwrap();
-        assert_eq!((grown.growing, &grown.noted[..]), (true, &[1, BoardId::Rpi4b as u8, 1][..]));
+        let noted = [FORMAT, BoardId::Rpi4b as u8, 1];
+        let grown = Recording::from_bytes(&[&GROWING[..], &noted].concat()).unwrap();
+        assert_eq!((grown.growing, &grown.noted[..]), (true, &noted[..]));
+        // One of a recorder that speaks otherwise.
+        assert_eq!(Recording::new(vec![1, 1, 1], false), Err(RecordingError::Version(1)));
         assert_eq!(Recording::from_bytes(&GROWING), Err(RecordingError::Damaged));
         assert_eq!(Recording::from_bytes(b"\0asm"), Err(RecordingError::NoRecording));
     }

@@ -8,7 +8,8 @@ use tiny_mapper::{
 };
 use xmap_boards::{Bank, Line, LineSet, PinMask, RegisterKind};
 use xmap_device::{
-    Arguments, BoardLayer, Device, Edge, Limits, ModuleExport, Next, Operation, Reader, Torn, mix,
+    Arguments, BoardLayer, BoardState, Device, Due, Edge, Limits, ModuleExport, Next, NotRestored, Operation,
+    Reader, Snapshot, Torn, mix,
 };
 use xmap_image::{Image, OwnedImage, PinRow, limits};
 use xmap_link::TraceEntry;
@@ -62,8 +63,7 @@ impl<'r> Playback<'r> {
     }
 
     fn stored(&mut self, kind: RegisterKind, bank: Bank, mask: PinMask) {
-        let what = if kind == RegisterKind::Set { mix::SET } else { mix::CLEAR };
-        self.did(what, bank as u32, mask);
+        self.digest = mix::drove(self.digest, kind == RegisterKind::Set, bank as u32, mask);
         let number = self.next_store;
         self.next_store = number.wrapping_add(1);
         let (first, stores) = self.known;
@@ -94,6 +94,28 @@ impl<'r> Playback<'r> {
 
     fn did_bytes(&mut self, bytes: &[u8]) {
         bytes.iter().for_each(|byte| self.did(mix::BUS, 0, (*byte).into()));
+    }
+
+    /// Makes the board what it was when a snapshot was made of it.
+    fn restore(&mut self, of: &Snapshot) {
+        let BoardState { stores, outputs, levels } = of.of_board;
+        (self.digest, self.next_store, self.outputs) = (of.digest, stores, LineSet::from_banks(&outputs));
+        let (board, levels) = (&mut self.board, LineSet::from_banks(&levels));
+        // What led there is not known: the record begins with the levels.
+        board.record(false);
+        board.advance(of.last_us);
+        let all = board.gpio().board();
+        for line in (0..all.lines).filter_map(|number| all.line(number)) {
+            if self.outputs.contains(line) {
+                if levels.contains(line) {
+                    Gpio::set(board, line.bank(), line.mask());
+                }
+                board.select(line, Function::Output);
+            } else {
+                _ = board.drive(line, Some(levels.contains(line)));
+            }
+        }
+        board.record(true);
     }
 }
 
@@ -231,7 +253,12 @@ impl BoardLayer for Playback<'_> {
         self.depth += 1;
     }
 
-    fn end(&mut self, _: bool) -> Option<u32> {
+    fn begin_turn(&mut self) -> u64 {
+        self.begin(&Operation::Turn);
+        self.now_us()
+    }
+
+    fn end(&mut self, _: bool) -> Option<Due> {
         self.depth = self.depth.saturating_sub(1);
         None
     }
@@ -292,6 +319,8 @@ pub struct Played {
     pub compared: u32,
     /// Checks of the state that held.
     pub checks: u64,
+    /// The time that it began with: not 0, where what was before is not in the recording.
+    pub from_us: u64,
     /// The time that it read last, in microseconds since its start.
     pub time_us: u64,
 }
@@ -305,6 +334,8 @@ pub struct Replay<'r> {
     played: Played,
     /// The rounds of checks.
     rounds: u32,
+    /// The number of the first store that it makes.
+    from_store: u32,
     /// The export that a call ran last, for what is said of a difference.
     called: Option<ModuleExport>,
 }
@@ -332,7 +363,15 @@ impl<'r> Replay<'r> {
         let mut device = Device::new(board, core::array::from_fn(|_| [no_room(), no_room()]));
         device.set_limits(Limits::none());
         device.set_machine_code(true);
-        Ok(Self { device, images, recording, played: Played::default(), rounds: 0, called: None })
+        Ok(Self {
+            device,
+            images,
+            recording,
+            played: Played::default(),
+            rounds: 0,
+            from_store: 0,
+            called: None,
+        })
     }
 
     /// Does what the device did next. Returns whether there was anything.
@@ -370,6 +409,7 @@ impl<'r> Replay<'r> {
                 }
                 self.played.checks += 1;
             }
+            Some(Next::Snapshot { of, device }) => self.stand(&of, device)?,
             Some(Next::Operation(operation)) => {
                 self.played.operations += 1;
                 self.device.codes().for_each(SeenOps::forget_last);
@@ -379,7 +419,7 @@ impl<'r> Replay<'r> {
         let board = self.device.board();
         self.played = Played {
             inputs: board.inputs,
-            stores: board.next_store,
+            stores: board.next_store.wrapping_sub(self.from_store),
             compared: board.compared,
             time_us: board.reader.last_us(),
             ..self.played
@@ -389,6 +429,26 @@ impl<'r> Replay<'r> {
             (None, Some(Torn)) => Err(Difference::Torn),
             (None, None) => Ok(true),
         }
+    }
+
+    /// Begins with a snapshot, or holds the device against one that comes later.
+    fn stand(&mut self, of: &Snapshot, bytes: &[u8]) -> Result<(), Difference> {
+        if self.played.operations > 0 {
+            return if self.snapshot() == bytes { Ok(()) } else { Err(Difference::State) };
+        }
+        let device = &mut self.device;
+        (self.rounds, self.from_store) = (of.checks, of.of_board.stores);
+        self.played.from_us = of.last_us;
+        device.board_mut().restore(of);
+        let images = self.images;
+        let restored = device.restore(bytes, &mut |hash| {
+            let image = image(images, hash).ok()?;
+            Some((image, room(&image)))
+        });
+        restored.map_err(|not| match not {
+            NotRestored::NoImage(hash) => Difference::NoImage(hash),
+            NotRestored::Torn => Difference::Torn,
+        })
     }
 
     fn play(&mut self, operation: Operation<'_>) -> Result<(), Difference> {
@@ -444,6 +504,13 @@ impl<'r> Replay<'r> {
     pub fn run(&mut self, until_us: u64) -> Result<Played, Difference> {
         while self.played.time_us < until_us && self.step()? {}
         Ok(self.played)
+    }
+
+    /// Returns what the device is now, as a snapshot has it.
+    pub fn snapshot(&mut self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        self.device.snapshot(&mut |part| bytes.extend(part));
+        bytes
     }
 
     /// Returns where it stands.

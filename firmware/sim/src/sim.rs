@@ -141,13 +141,21 @@ impl Sim {
     /// # Errors
     /// [`SimError::Mount`].
     pub fn recorded(image: OwnedImage) -> Result<Self, SimError> {
-        Self::mount(image, false, RECORDED_BYTES)
+        Self::recorded_within(image, RECORDED_BYTES)
+    }
+
+    /// [`Sim::recorded`] with room for so many bytes: the older half goes when they are full.
+    ///
+    /// # Errors
+    /// [`SimError::Mount`].
+    pub fn recorded_within(image: OwnedImage, bytes: usize) -> Result<Self, SimError> {
+        Self::mount(image, false, bytes)
     }
 
     /// Returns what the flight recorder noted, where the simulation has one, with every store of the panel.
     pub fn recording(&self) -> Option<Recording> {
         let recorder = self.device.board();
-        let mut recording = Recording::new(recorder.recording().to_vec(), recorder.has_ended()).ok()?;
+        let mut recording = Recording::of(recorder.recording(), recorder.has_ended()).ok()?;
         let access = |event: &Event| match &event.kind {
             EventKind::Access(access) if access.drives() => Some((event.time_us, *access)),
             _ => None,

@@ -64,13 +64,12 @@ impl Client {
     ///
     /// See [`Client`]; [`ErrorCode::NoFeature`] where the firmware has none.
     pub fn recording(&mut self) -> Result<(Vec<u8>, bool), Error> {
-        let mut noted = Vec::new();
+        let (mut noted, mut from) = (Vec::new(), 0u32);
         // The end as the first page has it: the questions themselves are noted.
         let mut end = None;
         loop {
-            let from = noted.len() as u32;
             let page = match self.ask(&Request::Recording { from })? {
-                Response::Recording(page) if page.first == from => page,
+                Response::Recording(page) => page,
                 Response::Refused(Refusal::Unsupported) => {
                     let message = "it has no flight recorder";
                     let help = "give it memory: `record_bytes` of xmapd.toml, or newer firmware";
@@ -78,9 +77,17 @@ impl Client {
                 }
                 other => return Err(self.unwanted(&other)),
             };
+            if page.first != from {
+                // What was asked for is gone: it begins later, at the start of a half.
+                noted.clear();
+                (from, end) = (page.first, None);
+            }
             noted.extend_from_slice(&page.bytes);
-            if page.bytes.is_empty() || noted.len() as u32 >= *end.get_or_insert(page.next) {
-                noted.truncate(end.unwrap_or(0) as usize);
+            from = from.wrapping_add(page.bytes.len() as u32);
+            let end = *end.get_or_insert(page.next);
+            let beyond = from.wrapping_sub(end);
+            if page.bytes.is_empty() || beyond < u32::MAX / 2 {
+                noted.truncate(noted.len().saturating_sub(beyond as usize));
                 return Ok((noted, page.ended));
             }
         }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use xmap_device::{Board, Device, Ram, Recorder, Trust};
+use xmap_device::{Board, Device, Ram, Trust};
 use xmap_image::{ExportId, HOOKS, PinMode, PinRow, Pull, Safe};
 use xmap_link::Life;
 use xmap_link::limits::MAX_MODULES;
@@ -49,19 +49,20 @@ pub fn check_owners<R: Ram, B: Board, T: Trust>(device: &Device<R, B, T>) -> u32
 }
 
 /// Checks that the lines of a module that runs are what it declares, and those of a module that rests are
-/// safe. Returns how many modules rest.
+/// safe. `simulated` is the board behind what records it. Returns how many modules rest.
 ///
 /// # Panics
 /// Where a line is otherwise.
-pub fn check_lines<R: Ram, T: Trust, const N: usize, const TEXT: usize>(
-    device: &mut Device<R, Recorder<SimBoard, N, TEXT>, T>,
+pub fn check_lines<R: Ram, B: Board, T: Trust>(
+    device: &Device<R, B, T>,
+    simulated: impl Fn(&B) -> &SimBoard,
 ) -> u32 {
     let mut resting = 0;
     for module in 0..MAX_MODULES as u8 {
         let life = device.life(module);
         resting += u32::from(life == Life::Faulted);
         let pins: Vec<PinRow> = device.image(module).map_or_else(Vec::new, |i| i.pins().to_vec());
-        let board = device.board_mut().port_mut();
+        let board = simulated(device.board());
         for pin in pins {
             let (drives, high) = (board.is_output(pin.line()), board.is_high(pin.line()));
             let right = match (life, pin.mode(), pin.safe()) {

@@ -3,14 +3,14 @@
 use std::collections::VecDeque;
 
 use xmap_boards::{BoardId, Line, LineSet};
-use xmap_device::{Device, Identity, Recorder, Service, SlotMemory, Wire};
+use xmap_device::{Device, FlightRecorder, Identity, Recorder, Service, SlotMemory, Wire};
 use xmap_image::{
     Confirm, Entry, Event, EventSource, Export as Row, FaultPolicy, Function, ImageBuilder, Keep, OnFault,
-    OnOverrun, Op, Persist, PinMode, PinRow, Pull, Safe, Ty, limits, reseal,
+    OnOverrun, Op, OwnedImage, Persist, PinMode, PinRow, Pull, Safe, Ty, limits, reseal,
 };
 use xmap_link::limits::{MAX_CHUNK, MAX_FRAME, MAX_MODULES};
 use xmap_link::*;
-use xmap_sim::{Heap, SimBoard};
+use xmap_sim::{Heap, Recording, Replay, SimBoard};
 
 use super::entropy::Entropy;
 use super::invariants;
@@ -22,7 +22,10 @@ const HOSTS: usize = 2;
 /// The lines of the images here: no other one may be written.
 const LINES: [u8; 12] = [4, 5, 6, 12, 16, 17, 22, 23, 24, 25, 27, 42];
 
-type Board = Recorder<SimBoard, 16, 64>;
+type Board = FlightRecorder<Recorder<SimBoard, 16, 64>, Vec<u8>>;
+
+/// Bytes of the flight recorder: so few that most sessions begin a half with a snapshot.
+const FLIGHT_BYTES: usize = 1408;
 
 /// How far an input got.
 #[derive(Clone, Copy, Debug, Default)]
@@ -51,6 +54,8 @@ pub struct Reached {
     pub resting: u32,
     /// Looks at two modules that run side by side.
     pub side_by_side: u32,
+    /// Recordings that were played again, and those of them that began with a snapshot.
+    pub replayed: [u32; 2],
 }
 
 impl Reached {
@@ -58,6 +63,7 @@ impl Reached {
     pub fn add(&mut self, other: Self) {
         let Self { swapped, taken_back, refused, trapped, stale, busy, .. } = other;
         let Self { rolled_back, beside_active, beside_returning, foreign, resting, side_by_side, .. } = other;
+        let [replayed, from_snapshots] = &mut self.replayed;
         for (sum, more) in [
             (&mut self.swapped, swapped),
             (&mut self.taken_back, taken_back),
@@ -71,6 +77,8 @@ impl Reached {
             (&mut self.foreign, foreign),
             (&mut self.resting, resting),
             (&mut self.side_by_side, side_by_side),
+            (replayed, other.replayed[0]),
+            (from_snapshots, other.replayed[1]),
         ] {
             *sum = sum.saturating_add(more);
         }
@@ -83,7 +91,9 @@ impl Reached {
 ///
 /// - a line has one driver, and nobody else declares it; names, keys, edges and pulls have one owner;
 /// - a module that runs has its outputs as outputs, and one that rests has them in their safe state;
-/// - an image has a generation of its own.
+/// - an image has a generation of its own;
+///
+/// and what the flight recorder noted plays again in the end.
 pub fn link_operate(data: &[u8]) -> Reached {
     let mut entropy = Entropy::of(data);
     let steps = 8 + entropy.below(60);
@@ -97,6 +107,7 @@ pub fn operate(entropy: &mut Entropy<'_>, steps: u32) -> Reached {
         bench.step(entropy);
         bench.check();
     }
+    bench.replay();
     bench.reached
 }
 
@@ -148,6 +159,8 @@ struct Bench {
     hosts: [Host; HOSTS],
     seen: [Seen; MAX_MODULES],
     happened: u32,
+    /// Every image that was sent whole.
+    images: Vec<OwnedImage>,
     reached: Reached,
 }
 
@@ -159,8 +172,7 @@ impl Bench {
             globals: vec![0; 4],
             memory: vec![0; 64],
         };
-        let mut board = Recorder::new(SimBoard::new());
-        board.port_mut().record(true);
+        let board = FlightRecorder::new(Recorder::new(SimBoard::new()), vec![0; FLIGHT_BYTES]);
         let host = || Host {
             service: Service::new(IDENTITY),
             wire: Memory::default(),
@@ -173,6 +185,7 @@ impl Bench {
             hosts: [host(), host()],
             seen: [Seen { generation: 0, hash: None }; MAX_MODULES],
             happened: 0,
+            images: Vec::new(),
             reached: Reached::default(),
         };
         for host in 0..HOSTS {
@@ -228,7 +241,7 @@ impl Bench {
                 // The last is longer than a transfer is held.
                 let us =
                     u64::from(entropy.pick(&[100u32, 100, 3_000, 3_000, 20_000, 20_000, 20_000, 5_100_000]));
-                self.device.pass(us, |board, us| board.port_mut().advance(us));
+                self.device.pass(us, |board, us| board.port_mut().port_mut().advance(us));
             }
             8..11 => self.call(host, entropy),
             11 | 16 | 17 => self.handle(host, entropy),
@@ -290,6 +303,7 @@ impl Bench {
             _ => {}
         }
         let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+        self.images.extend(OwnedImage::new(words).ok());
         let mut hash = [0; 32];
         hash.copy_from_slice(&bytes[xmap_image::HASH_WORD * 4..][..32]);
         let size = if entropy.below(12) == 0 { entropy.pick(&[1, 4, 1 << 20]) } else { 0 };
@@ -454,15 +468,31 @@ impl Bench {
         self.check_lines();
     }
 
+    /// Plays what the flight recorder noted: it gives the same outputs and the same state.
+    fn replay(&mut self) {
+        let recorder = self.device.board();
+        assert!(!recorder.has_ended(), "a snapshot of these modules has room");
+        let recording = Recording::of(recorder.recording(), false).expect("it begins as one");
+        let mut replay = Replay::new(&recording, &self.images).expect("it can be played");
+        let played = replay.run(u64::MAX);
+        let at = replay.played();
+        let played = played.unwrap_or_else(|error| panic!("{error}, at {at:?}"));
+        let mut own: Vec<u8> = Vec::new();
+        self.device.snapshot(&mut |part| own.extend(part));
+        assert_eq!(replay.snapshot(), own, "the device is another one than what played");
+        self.reached.replayed[0] += 1;
+        self.reached.replayed[1] += u32::from(played.from_us > 0);
+    }
+
     /// The lines of a module that runs are what it declares, and those of a module that rests are safe.
     fn check_lines(&mut self) {
         let ours: LineSet = LINES.into_iter().filter_map(Line::new).collect();
-        for access in self.device.board_mut().port_mut().accesses().filter(|access| access.drives()) {
+        for access in self.device.board().port().port().accesses().filter(|access| access.drives()) {
             let bank = access.register.bank().expect("what drives has a bit for each line");
             assert_eq!(access.value & !ours.bank(bank), 0, "{access}");
         }
-        self.device.board_mut().port_mut().forget();
-        self.reached.resting += invariants::check_lines(&mut self.device);
+        self.device.board_mut().port_mut().port_mut().forget();
+        self.reached.resting += invariants::check_lines(&self.device, |board| board.port().port());
     }
 }
 

@@ -207,7 +207,7 @@ impl Belief {
     /// Checks what the modules share, and their lines: after a turn that did something.
     pub(crate) fn check_modules(machine: &mut Machine<'_>) {
         invariants::check_owners(&machine.device);
-        invariants::check_lines(&mut machine.device);
+        invariants::check_lines(&machine.device, |board| board.port());
     }
 
     /// Looks at every store since the last look: nothing but the modules' own lines is driven, and the lamp

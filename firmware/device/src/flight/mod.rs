@@ -10,6 +10,7 @@
 //! noted. An idle turn of the main loop leaves nothing.
 
 mod operation;
+mod snapshot;
 mod tape;
 
 use tiny_mapper::{
@@ -19,18 +20,21 @@ use xmap_boards::{Bank, Line, PinMask};
 use xmap_link::RecordingPage;
 
 pub use self::operation::{Arguments, FORMAT, MAX_ARGUMENTS, Operation};
+pub use self::snapshot::{BoardState, Sink, Snapshot, Write};
+pub(crate) use self::snapshot::{Exchange, deadline, flag, line, signed, time, value};
 use self::tape::Tape;
-pub use self::tape::{Next, Reader, Torn, mix};
+pub use self::tape::{Due, Next, Noted, Reader, Torn, mix};
 use crate::{Board, BoardLayer, Edge, Record, RecordLayer};
 
-/// The head of a file that a recording is written to while it grows: "XREC", version 1, no stores, and as
+/// The head of a file that a recording is written to while it grows: "XREC", version 2, no stores, and as
 /// many bytes as follow (docs/trace.md).
-pub const GROWING: [u8; 21] = *b"XREC\x01\0\0\0\0\0\0\0\0\xff\xff\xff\xff\0\0\0\0";
+pub const GROWING: [u8; 21] = *b"XREC\x02\0\0\0\0\0\0\0\0\xff\xff\xff\xff\0\0\0\0";
 
 /// A board whose answers are noted while the device works.
 ///
-/// It notes from the first operation on, until the memory is full or an owner's new policy changes what may
-/// run: what was noted up to there stays.
+/// It notes from the first operation on, until an owner's new policy changes what may run: what was noted up
+/// to there stays. When its memory is nearly full, the older half goes, and what is left begins with a
+/// snapshot.
 #[derive(Debug)]
 pub struct FlightRecorder<P, S> {
     port: P,
@@ -66,8 +70,8 @@ impl<P, S: AsRef<[u8]> + AsMut<[u8]>> FlightRecorder<P, S> {
         self.tape.has_ended()
     }
 
-    /// Returns what was noted, whole operations from the first one on.
-    pub fn recording(&self) -> &[u8] {
+    /// Returns what was noted: whole operations, from the first one or from a snapshot on.
+    pub fn recording(&self) -> Noted<'_> {
         self.tape.whole()
     }
 }
@@ -78,13 +82,13 @@ impl<P: Port, S: AsRef<[u8]> + AsMut<[u8]>> Layer for FlightRecorder<P, S> {
     #[inline]
     fn set(&mut self, bank: Bank, mask: PinMask) {
         self.port.set(bank, mask);
-        self.tape.did(mix::SET, bank as u32, mask);
+        self.tape.drove(true, bank, mask);
     }
 
     #[inline]
     fn clear(&mut self, bank: Bank, mask: PinMask) {
         self.port.clear(bank, mask);
-        self.tape.did(mix::CLEAR, bank as u32, mask);
+        self.tape.drove(false, bank, mask);
     }
 
     #[inline]
@@ -218,17 +222,40 @@ impl<P: Board, S: AsRef<[u8]> + AsMut<[u8]>> BoardLayer for FlightRecorder<P, S>
         done
     }
 
-    #[inline]
     fn begin(&mut self, operation: &Operation<'_>) {
         self.tape.begin(operation);
     }
 
     #[inline]
-    fn end(&mut self, changed: bool) -> Option<u32> {
+    fn begin_turn(&mut self) -> u64 {
+        let now_us = self.port.now_us();
+        self.tape.begin_turn(now_us);
+        now_us
+    }
+
+    #[inline]
+    fn end(&mut self, changed: bool) -> Option<Due> {
         self.tape.end(changed)
     }
 
-    fn note_state(&mut self, state: u32) {
-        self.tape.state(state);
+    fn note_state(&mut self, state: u32) -> bool {
+        self.tape.state(state)
+    }
+
+    fn note_snapshot(&mut self, write: &mut Write<'_>) {
+        // What is asked for here is no input: it is part of the snapshot.
+        let mut of_board = BoardState { stores: self.port.stores(), ..BoardState::default() };
+        let board = self.port.id().board();
+        for line in (0..board.lines).filter_map(|number| board.line(number)) {
+            if self.port.is_output(line)
+                && let Some(outputs) = of_board.outputs.get_mut(line.bank() as usize)
+            {
+                *outputs |= line.mask();
+            }
+        }
+        for (number, levels) in (0..).zip(&mut of_board.levels) {
+            *levels = board.bank(number).map_or(0, |bank| self.port.level(bank));
+        }
+        self.tape.snapshot(of_board, write);
     }
 }

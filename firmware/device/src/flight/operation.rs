@@ -6,7 +6,7 @@ use super::tape::{Reader, Tape, Torn};
 use crate::{Handle, HostId, Kept, ModuleExport};
 
 /// The version of the format, which a recording begins with.
-pub const FORMAT: u8 = 1;
+pub const FORMAT: u8 = 2;
 
 /// Arguments of a call that a recording has room for: more than a parameter list can have.
 pub const MAX_ARGUMENTS: usize = 255;
@@ -86,22 +86,23 @@ pub enum Operation<'a> {
 
 /// Tags; the bit says that edges were taken in the operation.
 pub(super) const EDGES: u8 = 0x80;
+/// The bit of an edge's last byte that another edge follows.
+pub(super) const FOLLOWED: u8 = 0x02;
+/// A turn of the main loop, with its time in three bytes.
+pub(super) const TURN: u8 = 1;
+/// A turn whose time takes more.
+pub(super) const LONG_TURN: u8 = 20;
 /// A check of the state: two hashes.
 pub(super) const CHECK: u8 = 0x7f;
+/// A snapshot: its length in four bytes, and as many.
+pub(super) const SNAPSHOT: u8 = 0x7e;
 
 impl<'a> Operation<'a> {
     /// Writes the operation.
-    #[inline]
-    pub(super) fn write<S: AsRef<[u8]> + AsMut<[u8]>>(&self, tape: &mut Tape<S>) {
-        match self {
-            Self::Turn => tape.byte(1),
-            _ => self.write_rare(tape),
-        }
-    }
-
     #[cold]
-    fn write_rare<S: AsRef<[u8]> + AsMut<[u8]>>(&self, tape: &mut Tape<S>) {
+    pub(super) fn write<S: AsRef<[u8]> + AsMut<[u8]>>(&self, tape: &mut Tape<S>) {
         match *self {
+            // It comes with its time.
             Self::Turn => {}
             Self::Heard => tape.byte(2),
             Self::Call { export, args, placed } => {
@@ -169,7 +170,7 @@ impl<'a> Operation<'a> {
         scratch: &'a mut Arguments,
     ) -> Result<Self, Torn> {
         Ok(match tag & !EDGES {
-            1 => Self::Turn,
+            TURN | LONG_TURN => Self::Turn,
             2 => Self::Heard,
             tag @ (3 | 4) => {
                 let export = ModuleExport::from_id(from.number()?);

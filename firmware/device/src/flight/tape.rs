@@ -3,23 +3,28 @@
 //! Numbers are LEB128: seven bits in each byte, the low ones first. A time is the difference to the one
 //! before, a bank's levels are the bits that differ from those before, and the wall clock is what it went on
 //! beside the time since boot.
+//!
+//! The memory has two halves. When one is nearly full the other begins with a snapshot of the device, in the
+//! place of what it had: so there is always one half at least of what happened last.
+
+use core::ops::Range;
 
 use tiny_mapper::BusStatus;
 use xmap_boards::{BANKS, Bank, BoardId, Line};
 use xmap_link::RecordingPage;
 
-use super::operation::{Arguments, CHECK, EDGES, FORMAT, Operation};
+use super::operation::{Arguments, CHECK, EDGES, FOLLOWED, FORMAT, LONG_TURN, Operation, SNAPSHOT, TURN};
+use super::snapshot::{BoardState, Sink, Snapshot, Write};
 use crate::Edge;
 
-/// Operations from one check of the state to the next.
-const CHECK_EVERY: u32 = 64;
+/// Bytes from one check of the state to the next: those of 64 turns of the main loop.
+const CHECK_EVERY: usize = 256;
+
+/// Microseconds that a turn has room for, from the time that was read before.
+const TURN_US: u64 = 1 << 24;
 
 /// What a digest of the outputs is made of.
 pub mod mix {
-    /// Lines were driven high.
-    pub const SET: u32 = 1;
-    /// Lines were driven low.
-    pub const CLEAR: u32 = 2;
     /// A line became an input or an output.
     pub const SELECT: u32 = 3;
     /// A line's pull was set.
@@ -32,70 +37,176 @@ pub mod mix {
     pub const PWM: u32 = 7;
 
     /// Returns a digest with one more output in it.
-    #[inline]
     pub const fn into(digest: u32, what: u32, which: u32, value: u32) -> u32 {
         // FNV-1a over words.
         ((digest ^ (what << 28 ^ which << 8)).rotate_left(9) ^ value).wrapping_mul(0x0100_0193)
     }
+
+    /// Returns a digest with lines of a bank that were driven high or low: four instructions, as every store
+    /// takes them.
+    #[inline]
+    pub const fn drove(digest: u32, high: bool, bank: u32, mask: u32) -> u32 {
+        (digest.rotate_left(if high { 5 } else { 11 }) ^ mask).wrapping_add(bank)
+    }
+}
+
+/// What is to be noted at the end of an operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Due {
+    /// The hash of the state, with the number of the check.
+    Check(u32),
+    /// A snapshot: there was no room for the operation.
+    Snapshot,
 }
 
 /// What is noted, in the memory of the recorder.
 #[derive(Debug)]
 pub(super) struct Tape<S> {
     memory: S,
+    board: BoardId,
     /// Where the next byte goes.
     at: usize,
+    /// Where the half that is written begins, and the number of its first byte in all that was noted.
+    from: usize,
+    from_number: u32,
+    /// Where the half before it stands. It is gone where the one that is written runs into it.
+    before: Range<usize>,
     /// Where the operation that is under way began, and the times before it.
     began: usize,
     began_us: (u64, i64),
-    /// Operations within operations: what a turn asks of the device itself is part of the turn.
-    depth: u32,
-    /// An operation is under way, and noted.
-    open: bool,
+    /// What it is doing ([`state`]), and above that the operations within operations: what a turn asks of the
+    /// device itself is part of the turn. 0 between two operations.
+    state: u32,
     last_us: u64,
     /// What the wall clock last was ahead of the time since boot.
     ahead_us: i64,
     levels: [u32; BANKS],
     digest: u32,
-    operations: u32,
-    /// The operation took something that has to stay, such as an edge.
-    noted: bool,
-    /// The memory has no room for more, or what follows cannot be played.
-    ended: bool,
+    /// The time of a turn of which nothing else was noted yet.
+    turn_us: u64,
+    /// Where the last edge says whether another follows.
+    edge_at: usize,
+    /// Where the next check is due, and the number of the last one. 0 also where there was no room.
+    check_at: usize,
+    checks: u32,
+}
+
+/// The bits of what a tape is doing: one word, as all of it is asked and set at once.
+mod state {
+    /// A turn of the main loop has begun, an operation: its time is known, and nothing is written.
+    pub(super) const TURN: u32 = 1 << 23;
+    /// An operation is under way, and noted.
+    pub(super) const OPEN: u32 = 1;
+    /// It took something that has to stay, such as a level.
+    pub(super) const NOTED: u32 = 2;
+    /// It took edges.
+    pub(super) const EDGES: u32 = 4;
+    /// An operation found no room, and what comes is not noted until there is a snapshot.
+    pub(super) const FULL: u32 = 8;
+    /// Nothing more is noted: no snapshot fits, or what follows cannot be played.
+    pub(super) const ENDED: u32 = 16;
+    /// Another operation, or one within another.
+    pub(super) const ONE: u32 = 32;
+    /// In a turn of which nothing is written yet: levels were read that were those of before.
+    pub(super) const SAME: u32 = 1 << 24;
+    /// More of these than there is room for with the turn.
+    pub(super) const MOST_SAME: u32 = 4;
+}
+
+/// What was noted: whole operations, of which the first ones may be gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Noted<'t> {
+    /// The number of the first byte among all that were ever noted.
+    pub first: u32,
+    /// The bytes, in two parts.
+    pub parts: [&'t [u8]; 2],
+}
+
+impl<'t> Noted<'t> {
+    /// The bytes from a number on, or from the first that is there.
+    pub fn since(self, number: u32) -> Self {
+        let [one, two] = self.parts;
+        let passed = number.wrapping_sub(self.first) as usize;
+        match passed.checked_sub(one.len()) {
+            None => Self { first: number, parts: [one.get(passed..).unwrap_or_default(), two] },
+            Some(passed) => match two.get(passed..) {
+                Some(rest) => Self { first: number, parts: [rest, &[]] },
+                None => self,
+            },
+        }
+    }
+
+    /// Returns how many bytes there are.
+    pub const fn len(self) -> usize {
+        self.parts[0].len() + self.parts[1].len()
+    }
+
+    /// Returns whether there are none.
+    pub const fn is_empty(self) -> bool {
+        self.len() == 0
+    }
+
+    /// The number of the byte behind the last one.
+    pub const fn next(self) -> u32 {
+        self.first.wrapping_add(self.len() as u32)
+    }
 }
 
 impl<S: AsRef<[u8]> + AsMut<[u8]>> Tape<S> {
     pub(super) fn new(memory: S, board: BoardId) -> Self {
         let mut tape = Self {
             memory,
+            board,
             at: 0,
+            from: 0,
+            from_number: 0,
+            before: 0..0,
             began: 0,
             began_us: (0, 0),
-            depth: 0,
-            open: false,
+            state: 0,
             last_us: 0,
             ahead_us: 0,
             levels: [0; BANKS],
             digest: 0,
-            operations: 0,
-            noted: false,
-            ended: false,
+            turn_us: 0,
+            edge_at: 0,
+            check_at: CHECK_EVERY,
+            checks: 0,
         };
         tape.byte(FORMAT);
         tape.varint((board as u16).into());
-        tape.ended |= tape.memory.as_ref().is_empty();
+        if tape.is(state::FULL) {
+            tape.state = state::ENDED;
+        }
         tape.began = tape.at;
         tape
     }
 
+    #[inline]
+    const fn is(&self, bits: u32) -> bool {
+        self.state & bits != 0
+    }
+
     pub(super) const fn has_ended(&self) -> bool {
-        self.ended
+        self.is(state::ENDED)
     }
 
     /// The whole operations.
-    pub(super) fn whole(&self) -> &[u8] {
-        let end = if self.depth == 0 { self.at } else { self.began };
-        self.memory.as_ref().get(..end).unwrap_or_default()
+    pub(super) fn whole(&self) -> Noted<'_> {
+        let end = if self.state < state::ONE { self.at } else { self.began };
+        let memory = self.memory.as_ref();
+        let before = memory.get(self.before.clone()).filter(|_| !self.ran_over()).unwrap_or_default();
+        let first = self.from_number.wrapping_sub(before.len() as u32);
+        Noted { first, parts: [before, memory.get(self.from..end).unwrap_or_default()] }
+    }
+
+    /// Returns whether the half that is written has come into the other one.
+    fn ran_over(&self) -> bool {
+        self.from < self.before.start && self.at > self.before.start
+    }
+
+    fn half(&self) -> usize {
+        self.memory.as_ref().len() / 2
     }
 
     /// A page of the recording, for a host; `None` where there is no memory for one.
@@ -104,61 +215,223 @@ impl<S: AsRef<[u8]> + AsMut<[u8]>> Tape<S> {
             return None;
         }
         let whole = self.whole();
-        let first = (from as usize).min(whole.len());
-        let rest = whole.get(first..).unwrap_or_default();
+        let rest = whole.since(from);
         let mut page = RecordingPage {
-            first: first as u32,
-            next: whole.len() as u32,
-            ended: self.ended,
+            first: rest.first,
+            next: whole.next(),
+            ended: self.has_ended(),
             bytes: Default::default(),
         };
-        let part = rest.get(..page.bytes.capacity()).unwrap_or(rest);
-        _ = page.bytes.extend_from_slice(part);
+        for part in rest.parts {
+            let room = page.bytes.capacity() - page.bytes.len();
+            _ = page.bytes.extend_from_slice(part.get(..room).unwrap_or(part));
+        }
         Some(page)
     }
 
-    #[inline]
     pub(super) fn begin(&mut self, operation: &Operation<'_>) {
-        self.depth += 1;
-        if self.depth == 1 && !self.ended {
-            (self.began, self.noted) = (self.at, false);
-            self.began_us = (self.last_us, self.ahead_us);
-            self.open = true;
-            operation.write(self);
-            if *operation == Operation::Policy {
-                (self.began, self.ended, self.open) = (self.at, true, false);
-            }
+        if self.state != 0 {
+            return self.begin_within();
+        }
+        (self.began, self.state) = (self.at, state::ONE | state::OPEN);
+        self.began_us = (self.last_us, self.ahead_us);
+        operation.write(self);
+        if *operation == Operation::Policy {
+            (self.began, self.state) = (self.at, state::ENDED);
         }
     }
 
-    /// Ends the operation. Returns the number of the check where the state is to be hashed.
+    /// Begins a turn of the main loop, which reads this time. It is written when it has come to something.
     #[inline]
-    pub(super) fn end(&mut self, changed: bool) -> Option<u32> {
-        self.depth = self.depth.saturating_sub(1);
-        if self.depth != 0 {
-            return None;
+    pub(super) fn begin_turn(&mut self, now_us: u64) {
+        if self.state != 0 {
+            self.begin_within();
+            return self.time(now_us);
         }
-        self.open = false;
-        if self.ended || !(changed || self.noted) {
-            // Nothing came of it, or there is no room for all of it.
-            self.at = self.began;
-            (self.last_us, self.ahead_us) = self.began_us;
-            return None;
-        }
-        self.operations = self.operations.wrapping_add(1);
-        self.operations.is_multiple_of(CHECK_EVERY).then_some(self.operations / CHECK_EVERY)
+        (self.state, self.turn_us) = (state::TURN, now_us);
     }
 
-    /// Notes the hash of the state, and what the outputs came to.
-    pub(super) fn state(&mut self, state: u32) {
+    #[cold]
+    const fn begin_within(&mut self) {
+        if !self.has_ended() {
+            self.state += state::ONE;
+        }
+    }
+
+    /// Returns whether what comes is noted: a turn that has only begun is written now.
+    #[inline]
+    fn is_open(&mut self) -> bool {
+        self.is(state::OPEN) || self.is(state::TURN) && self.open_turn()
+    }
+
+    #[cold]
+    fn open_turn(&mut self) -> bool {
+        let same = self.state / state::SAME;
+        self.state = self.state % state::SAME - state::TURN + (state::ONE | state::OPEN);
+        if same != 0 {
+            self.state |= state::NOTED;
+        }
+        self.began = self.at;
+        self.began_us = (self.last_us, self.ahead_us);
+        self.write_turn(same);
+        self.is(state::OPEN)
+    }
+
+    /// Writes a turn with its time and so many levels that were those of before.
+    #[inline]
+    fn write_turn(&mut self, same: u32) {
+        const LEN: usize = 4;
+        let passed = self.turn_us.wrapping_sub(self.last_us);
+        let room = self.memory.as_mut().get_mut(self.at..);
+        let room = room.and_then(<[u8]>::first_chunk_mut::<{ LEN + state::MOST_SAME as usize }>);
+        match room.filter(|_| passed < TURN_US) {
+            Some(place) => {
+                *place = (u64::from(TURN) | passed << 8).to_le_bytes();
+                self.at += LEN + same as usize;
+                self.last_us = self.turn_us;
+            }
+            None => self.write_long_turn(passed, same),
+        }
+    }
+
+    #[cold]
+    fn write_long_turn(&mut self, passed: u64, same: u32) {
+        self.began = self.at;
+        self.began_us = (self.last_us, self.ahead_us);
+        self.last_us = self.turn_us;
+        self.byte(LONG_TURN);
+        self.varint(passed);
+        (0..same).for_each(|_| self.byte(0));
+    }
+
+    /// Ends the operation. Returns what is to be noted of the state.
+    #[inline]
+    pub(super) fn end(&mut self, changed: bool) -> Option<Due> {
+        if self.state % state::SAME != state::TURN {
+            return self.end_noted(changed);
+        }
+        let same = self.state / state::SAME;
+        self.state = 0;
+        // Where nothing came of it, nothing is written.
+        if changed { self.end_turn(same) } else { self.end_other_turn(same) }
+    }
+
+    #[inline]
+    fn end_turn(&mut self, same: u32) -> Option<Due> {
+        self.write_turn(same);
+        if self.at < self.check_at { None } else { self.check() }
+    }
+
+    #[inline(never)]
+    fn end_other_turn(&mut self, same: u32) -> Option<Due> {
+        if same == 0 { None } else { self.end_turn(same) }
+    }
+
+    #[inline(never)]
+    fn end_noted(&mut self, changed: bool) -> Option<Due> {
+        if self.state & !(state::NOTED | state::EDGES) != state::ONE | state::OPEN {
+            return self.end_within();
+        }
+        let stays = changed || self.is(state::NOTED);
+        self.state = 0;
+        if !stays {
+            self.forget();
+            return None;
+        }
+        if self.at < self.check_at { None } else { self.check() }
+    }
+
+    #[cold]
+    fn end_within(&mut self) -> Option<Due> {
+        if self.state >= state::ONE {
+            self.state -= state::ONE;
+        }
+        (self.state == state::FULL).then(|| self.give_up())
+    }
+
+    /// There was no room for all of it.
+    fn give_up(&mut self) -> Due {
+        self.forget();
+        Due::Snapshot
+    }
+
+    fn forget(&mut self) {
+        self.at = self.began;
+        (self.last_us, self.ahead_us) = self.began_us;
+    }
+
+    #[cold]
+    fn check(&mut self) -> Option<Due> {
+        if self.is(state::FULL) {
+            return Some(self.give_up());
+        }
+        self.checks = self.checks.wrapping_add(1);
+        Some(Due::Check(self.checks))
+    }
+
+    /// Notes the hash of the state, and what the outputs came to. Returns whether the half is nearly full.
+    pub(super) fn state(&mut self, state: u32) -> bool {
         self.began = self.at;
         self.byte(CHECK);
         for byte in [self.digest.to_le_bytes(), state.to_le_bytes()].as_flattened() {
             self.byte(*byte);
         }
-        if self.ended {
+        if self.is(state::FULL) {
             self.at = self.began;
         }
+        self.check_at = self.at + CHECK_EVERY;
+        // What comes before the next check has a quarter.
+        self.is(state::FULL) || self.at - self.from >= self.half() / 4 * 3
+    }
+
+    /// Begins the other half with a snapshot: `write` gives the device's part of it.
+    #[cold]
+    pub(super) fn snapshot(&mut self, of_board: BoardState, write: &mut Write<'_>) {
+        if self.has_ended() || self.state >= state::ONE {
+            return;
+        }
+        let (half, at) = (self.half(), self.at);
+        let number = self.from_number.wrapping_add((at - self.from) as u32);
+        // One that ran into the other half leaves room for neither, and what found no room is missing.
+        let follows = !self.is(state::FULL) && at <= self.from + half;
+        let before = if follows { self.from..at } else { 0..0 };
+        let start = if follows && self.from == 0 { half } else { 0 };
+        let mut head = Snapshot {
+            board: self.board as u16,
+            last_us: self.last_us,
+            ahead_us: self.ahead_us,
+            levels: self.levels,
+            digest: self.digest,
+            checks: self.checks,
+            of_board,
+        };
+        let mut all = |put: &mut Sink<'_>, len: u32| {
+            put(&[SNAPSHOT]);
+            put(&len.to_le_bytes());
+            // A writer gives no reason to fail.
+            _ = head.exchange(&mut |bytes: &[u8]| put(bytes));
+            write(put);
+        };
+        let mut len = 0;
+        all(&mut |bytes| len += bytes.len(), 0);
+        let Some(mut room) = self.memory.as_mut().get_mut(start..start + half).filter(|_| len <= half) else {
+            // What there is stays.
+            self.state = state::ENDED;
+            return;
+        };
+        all(
+            &mut |bytes| {
+                // There is room for all of it.
+                if let Some((place, rest)) = core::mem::take(&mut room).split_at_mut_checked(bytes.len()) {
+                    place.copy_from_slice(bytes);
+                    room = rest;
+                }
+            },
+            len as u32 - 5,
+        );
+        (self.from, self.from_number, self.before) = (start, number, before);
+        (self.at, self.began, self.state) = (start + len, start + len, 0);
+        self.check_at = self.at + CHECK_EVERY;
     }
 
     #[inline]
@@ -175,7 +448,9 @@ impl<S: AsRef<[u8]> + AsMut<[u8]>> Tape<S> {
 
     #[cold]
     fn no_room(&mut self) {
-        (self.ended, self.open) = (true, false);
+        // What there was of the operation is given up; those within it are counted on.
+        self.state = self.state & !(state::ONE - 1) | state::FULL;
+        self.check_at = 0;
     }
 
     pub(super) fn pair(&mut self, tag: u8, value: u8) {
@@ -221,13 +496,13 @@ impl<S: AsRef<[u8]> + AsMut<[u8]>> Tape<S> {
 
     /// A value that the board gave.
     pub(super) fn value(&mut self, value: u64) {
-        if self.open {
+        if self.is_open() {
             self.varint(value);
         }
     }
 
     pub(super) fn wall(&mut self, unix_us: i64) {
-        if self.open {
+        if self.is_open() {
             let ahead_us = unix_us.wrapping_sub(self.last_us as i64);
             let more_us = ahead_us.wrapping_sub(core::mem::replace(&mut self.ahead_us, ahead_us));
             self.zigzag(more_us);
@@ -235,7 +510,7 @@ impl<S: AsRef<[u8]> + AsMut<[u8]>> Tape<S> {
     }
 
     pub(super) fn bytes(&mut self, bytes: &[u8]) {
-        if self.open {
+        if self.is_open() {
             bytes.iter().for_each(|byte| self.byte(*byte));
         }
     }
@@ -254,7 +529,7 @@ impl<S: AsRef<[u8]> + AsMut<[u8]>> Tape<S> {
 
     #[inline]
     pub(super) fn time(&mut self, now_us: u64) {
-        if self.open {
+        if self.is_open() {
             let passed = now_us.wrapping_sub(self.last_us);
             self.last_us = now_us;
             self.varint(passed);
@@ -263,39 +538,53 @@ impl<S: AsRef<[u8]> + AsMut<[u8]>> Tape<S> {
 
     #[inline]
     pub(super) fn level(&mut self, bank: Bank, levels: u32) {
-        if self.open
+        let Some(before) = self.levels.get_mut(bank as usize) else { return };
+        // In a turn: the states of all else are below, and so beyond.
+        let turn = self.state.wrapping_sub(state::TURN);
+        if *before == levels && turn < state::SAME * state::MOST_SAME {
+            self.state += state::SAME;
+            return;
+        }
+        self.other_level(bank, levels);
+    }
+
+    #[inline(never)]
+    fn other_level(&mut self, bank: Bank, levels: u32) {
+        if self.is_open()
             && let Some(before) = self.levels.get_mut(bank as usize)
         {
             let changed = core::mem::replace(before, levels) ^ levels;
-            self.noted = true;
+            self.state |= state::NOTED;
             self.varint(changed.into());
         }
     }
 
-    /// An edge that the board saw, or none. The tag says where there are any.
+    /// An edge that the board saw, or none.
     #[inline]
     pub(super) fn edge(&mut self, edge: Option<&Edge>) {
-        if !self.open {
+        let Some(Edge { line, rising, time_us }) = edge else { return };
+        if !self.is_open() {
             return;
         }
-        let tag = self.memory.as_mut().get_mut(self.began);
-        let Some(Edge { line, rising, time_us }) = edge else {
-            if tag.is_some_and(|tag| *tag & EDGES != 0) {
-                self.byte(0);
-            }
-            return;
-        };
-        if let Some(tag) = tag {
-            *tag |= EDGES;
+        // The tag says that there are any, and each that another one follows.
+        let (place, bit) = if self.is(state::EDGES) { (self.edge_at, FOLLOWED) } else { (self.began, EDGES) };
+        if let Some(place) = self.memory.as_mut().get_mut(place) {
+            *place |= bit;
         }
-        self.noted = true;
-        self.byte(line.number() + 1);
+        self.state |= state::NOTED | state::EDGES;
+        self.byte(line.number());
         self.zigzag(time_us.wrapping_sub(self.last_us) as i64);
+        self.edge_at = self.at;
         self.byte((*rising).into());
     }
 
-    /// Takes an output into the digest.
+    /// Takes lines that were driven into the digest.
     #[inline]
+    pub(super) fn drove(&mut self, high: bool, bank: Bank, mask: u32) {
+        self.digest = mix::drove(self.digest, high, bank as u32, mask);
+    }
+
+    /// Takes an output into the digest.
     pub(super) fn did(&mut self, what: u32, which: u32, value: u32) {
         self.digest = mix::into(self.digest, what, which, value);
     }
@@ -316,6 +605,8 @@ pub struct Reader<'a> {
     bytes: &'a [u8],
     at: usize,
     edges: bool,
+    /// What the time of a turn is later than the one before, until the device asks for it.
+    turn_passed: Option<u64>,
     /// More was asked for than there is.
     short: bool,
     last_us: u64,
@@ -328,6 +619,13 @@ pub struct Reader<'a> {
 pub enum Next<'a> {
     /// The device does something.
     Operation(Operation<'a>),
+    /// The device is as this says: how a recording begins whose first part is gone.
+    Snapshot {
+        /// What the recorder knew.
+        of: Snapshot,
+        /// What the device was, for [`crate::Device::restore`].
+        device: &'a [u8],
+    },
     /// The state is this.
     Check {
         /// The digest of the outputs.
@@ -338,18 +636,46 @@ pub enum Next<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// Reads the beginning of a recording. Returns the rest with the number of the board.
+    /// Reads the beginning of a recording, which may be a snapshot. Returns the rest with the number of the
+    /// board.
     ///
     /// # Errors
-    /// [`Torn`] where it is none, or of another version.
+    /// [`Torn`] where it is none, or of another version ([`Self::version`]).
     pub fn new(bytes: &'a [u8]) -> Result<(Self, u16), Torn> {
-        let mut reader =
-            Self { bytes, at: 0, edges: false, short: false, last_us: 0, ahead_us: 0, levels: [0; BANKS] };
-        if reader.byte()? != FORMAT {
+        let mut reader = Self::bare(bytes);
+        if Self::version(bytes) != Some(FORMAT) {
             return Err(Torn);
         }
+        if bytes.first() == Some(&SNAPSHOT) {
+            let mut scratch = Arguments::new();
+            let Some(Next::Snapshot { of, .. }) = reader.clone().next(&mut scratch)? else {
+                return Err(Torn);
+            };
+            return Ok((reader, of.board));
+        }
+        reader.at = 1;
         let board = reader.number()?;
         Ok((reader, board))
+    }
+
+    /// A reader of a recording's bytes, or of the device's part of a snapshot.
+    pub(crate) const fn bare(bytes: &'a [u8]) -> Self {
+        Self {
+            bytes,
+            at: 0,
+            edges: false,
+            turn_passed: None,
+            short: false,
+            last_us: 0,
+            ahead_us: 0,
+            levels: [0; BANKS],
+        }
+    }
+
+    /// Returns the version of a recording's format; `None` where it is too short.
+    pub fn version(bytes: &[u8]) -> Option<u8> {
+        let at = if bytes.first() == Some(&SNAPSHOT) { 5 } else { 0 };
+        bytes.get(at).copied()
     }
 
     /// The place of the next byte.
@@ -376,8 +702,32 @@ impl<'a> Reader<'a> {
             let [outputs, state] = [*self.array()?, *self.array()?].map(u32::from_le_bytes);
             return Ok(Some(Next::Check { outputs, state }));
         }
+        if tag == SNAPSHOT {
+            return self.snapshot().map(Some);
+        }
         self.edges = tag & EDGES != 0;
+        self.turn_passed = match tag & !EDGES {
+            TURN => {
+                let [a, b, c] = *self.array()?;
+                Some(u32::from_le_bytes([a, b, c, 0]).into())
+            }
+            LONG_TURN => Some(self.varint()?),
+            _ => None,
+        };
         Operation::read(tag, self, scratch).map(|operation| Some(Next::Operation(operation)))
+    }
+
+    fn snapshot<'s>(&mut self) -> Result<Next<'s>, Torn>
+    where
+        'a: 's,
+    {
+        let len = u32::from_le_bytes(*self.array()?);
+        let bytes = self.take(len as usize)?;
+        let mut of = Snapshot::default();
+        let mut from = Self { bytes, at: 0, ..self.clone() };
+        of.exchange(&mut from)?;
+        (self.last_us, self.ahead_us, self.levels) = (of.last_us, of.ahead_us, of.levels);
+        Ok(Next::Snapshot { of, device: bytes.get(from.at..).unwrap_or_default() })
     }
 
     pub(super) fn byte(&mut self) -> Result<u8, Torn> {
@@ -440,7 +790,7 @@ impl<'a> Reader<'a> {
         Ok(bytes)
     }
 
-    pub(super) fn array<const N: usize>(&mut self) -> Result<&'a [u8; N], Torn> {
+    pub(crate) fn array<const N: usize>(&mut self) -> Result<&'a [u8; N], Torn> {
         self.take(N)?.try_into().map_err(|_| Torn)
     }
 
@@ -466,7 +816,11 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// [`Torn`].
     pub fn time_us(&mut self) -> Result<u64, Torn> {
-        self.last_us = self.last_us.wrapping_add(self.varint()?);
+        let passed = match self.turn_passed.take() {
+            Some(passed) => passed,
+            None => self.varint()?,
+        };
+        self.last_us = self.last_us.wrapping_add(passed);
         Ok(self.last_us)
     }
 
@@ -514,9 +868,68 @@ impl<'a> Reader<'a> {
         if !self.edges {
             return Ok(None);
         }
-        let Some(number) = self.byte()?.checked_sub(1) else { return Ok(None) };
-        let line = Line::new(number).ok_or(Torn)?;
+        let line = Line::new(self.byte()?).ok_or(Torn)?;
         let time_us = self.last_us.wrapping_add(self.zigzag()? as u64);
-        Ok(Some(Edge { line, rising: self.flag()?, time_us }))
+        let flags = self.byte()?;
+        if flags & !(FOLLOWED | 1) != 0 {
+            return Err(Torn);
+        }
+        self.edges = flags & FOLLOWED != 0;
+        Ok(Some(Edge { line, rising: flags & 1 != 0, time_us }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_asked_for_begins_where_it_is_there() {
+        let noted = Noted { first: u32::MAX - 1, parts: [b"abc", b"defg"] };
+        assert_eq!((noted.len(), noted.next()), (7, 5));
+        let since = |number: u32| noted.since(number).parts.concat();
+        assert_eq!([since(u32::MAX), since(0), since(1), since(3)].map(|all| all.len()), [6, 5, 4, 2]);
+        assert_eq!(since(1), b"defg");
+        assert!(noted.since(5).is_empty());
+        // What is gone, and what never was.
+        for other in [u32::MAX - 2, 6, 1 << 31] {
+            assert_eq!(noted.since(other), noted);
+        }
+    }
+
+    /// Operations that each read a value of five bytes.
+    fn turns(tape: &mut Tape<std::vec::Vec<u8>>, count: u64) {
+        for _ in 0..count {
+            tape.begin(&Operation::Look);
+            tape.value(1 << 32);
+            match tape.end(true) {
+                Some(Due::Check(_)) if tape.state(7) => tape.snapshot(BoardState::default(), &mut |_| ()),
+                Some(Due::Snapshot) => tape.snapshot(BoardState::default(), &mut |_| ()),
+                _ => {}
+            }
+        }
+    }
+
+    #[test]
+    fn the_older_half_goes_and_numbers_go_on() {
+        let mut tape = Tape::new(std::vec![0; 4096], BoardId::Rpi4b);
+        let (mut first, mut next, mut halves) = (0, 0, 0);
+        for _ in 0..2000 {
+            turns(&mut tape, 1);
+            let whole = tape.whole();
+            assert!(whole.next() > next && whole.first >= first && whole.len() <= 4096, "{whole:?}");
+            assert!(first == 0 || whole.len() >= 1024, "a half is there: {}", whole.len());
+            halves += u32::from(whole.first != first);
+            (first, next) = (whole.first, whole.next());
+            let begins = whole.parts.concat();
+            assert_eq!(begins[0], if first == 0 { FORMAT } else { SNAPSHOT });
+        }
+        assert!(halves > 4 && !tape.has_ended(), "{halves}");
+        assert_eq!(Tape::new(std::vec![0; 4096], BoardId::Rpi4b).page(9).unwrap().first, 0);
+        // One that has no room for a snapshot keeps what it has, and says so.
+        let mut small = Tape::new(std::vec![0; 40], BoardId::Rpi4b);
+        turns(&mut small, 20);
+        assert!(small.has_ended() && small.whole().first == 0 && small.whole().len() > 20);
+        assert!(Tape::new(std::vec![0; 0], BoardId::Rpi4b).has_ended());
     }
 }

@@ -113,8 +113,8 @@ pub fn write_all(file: &mut File, mut left: &[u8]) -> io::Result<()> {
 }
 
 impl Folder {
-    /// Makes a new file, whatever stands there: nobody else has it open, its mode is right from the first
-    /// moment, and no link leads elsewhere.
+    /// Makes a new file, to write and to read, whatever stands there: nobody else has it open, its mode
+    /// is right from the first moment, and no link leads elsewhere.
     ///
     /// # Errors
     /// Those of the system.
@@ -122,7 +122,7 @@ impl Folder {
         self.remove(name)?;
         let flags = OFlags::NOFOLLOW.bits() as i32;
         let mut options = OpenOptions::new();
-        options.write(true).create_new(true).mode(0o640).custom_flags(flags);
+        options.read(true).write(true).create_new(true).mode(0o640).custom_flags(flags);
         options.open(self.path.join(name))
     }
 

@@ -11,7 +11,7 @@
 //! | 0 | instructions of the call, its return included, with the port of the flashed program |
 //! | 1 | instructions from the call's first up to and with the store to GPSETn or GPCLRn, with the board's bare port |
 //! | 2 | the same with the port of the flashed program |
-//! | 3 | the plan is a number of events of the image's timer, and 1 where the flight recorder notes them: `bench/events.rs` |
+//! | 3 | the plan is a number of events of the image's timer, and 1 where there is a flight recorder: `bench/events.rs` |
 //! | 4 | instructions of the call, with the board's bare port |
 //! | 5 | the plan is one word, an export: the image's mount and a call of it: `bench/mount.rs` |
 //!
@@ -54,7 +54,7 @@ mod device {
     use tiny_mapper::{CallError, Gpio as _, Mapper, Port, Store};
     use xmap_bcm2711::{Clock, Gpio, Pi, Pmu, Uart};
     use xmap_boards::{Bank, PinMask};
-    use xmap_device::{FlightRecorder, Record as _, Recorder, Rehearsal, prepare_lines};
+    use xmap_device::{Record as _, Recorder, Rehearsal, prepare_lines};
     use xmap_image::{ExportId, Image, words_of};
 
     entry!(main, { limits::STACK_PAGES });
@@ -83,11 +83,10 @@ mod device {
                 }
                 let image = Image::verify(rest).unwrap_or_else(|error| panic!("{error}"));
                 if what == 3 {
-                    let port = Rehearsal::new(Recorder::new(Probe::new(board)), false);
-                    // Without memory the flight recorder notes nothing.
-                    let port =
-                        if plan[1] == 0 { FlightRecorder::new(port, &mut [][..]) } else { flown(port) };
-                    crate::events::measure(port, rooms, bytemuck::cast_slice(rest), plan[0], &mut uart);
+                    let image = bytemuck::cast_slice(rest);
+                    let measure =
+                        if plan[1] == 0 { crate::events::unrecorded } else { crate::events::recorded };
+                    measure(Probe::new(board), rooms, image, plan[0], &mut uart);
                     uart.flush();
                     startup::stop(true)
                 }

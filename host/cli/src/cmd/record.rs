@@ -16,11 +16,11 @@ use super::{Done, Failure};
 /// How long to rest between two questions for more.
 const POLL: Duration = Duration::from_millis(200);
 
-/// Save what a device was told since its start, to play it again in the simulator
+/// Save what a device was told of late, to play it again in the simulator
 ///
 /// A device notes what it reads (times, levels, edges, answers of buses) and what hosts ask for, from its
-/// start until the memory for that is full. The file has it with the register stores that the device still
-/// holds. `xmap replay` plays it; the images are those that the device mounted.
+/// start on; when the memory for that is full, the older half goes. The file has it with the register stores
+/// that the device still holds. `xmap replay` plays it; the images are those that the device mounted.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -60,7 +60,7 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Done {
         text += &format!("; {} before them are no longer held", count(first as usize, "store"));
     }
     if ended {
-        text += "\nthe recording has ended before now: its memory is full, or another policy holds";
+        text += "\nthe recording has ended before now: another policy holds, or its memory is too small";
     }
     let object = json!({
         "file": args.output, "bytes": bytes, "stores": recording.stores.len(), "first_store": first,

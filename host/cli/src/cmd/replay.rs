@@ -103,11 +103,11 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Done {
 
 /// Says that all of it was the same.
 fn told(args: &Args, recording: &Recording, played: Played, out: &mut dyn Write) -> Done {
-    let Played { operations, inputs, stores, compared, checks, time_us } = played;
+    let Played { operations, inputs, stores, compared, checks, from_us, time_us } = played;
     if args.json {
         let object = json!({
             "operations": operations, "inputs": inputs, "stores": stores, "compared": compared,
-            "checks": checks, "time_us": time_us, "bytes": recording.noted.len(), "ended": recording.ended,
+            "checks": checks, "from_us": from_us, "time_us": time_us, "bytes": recording.noted.len(), "ended": recording.ended,
         });
         return Ok(writeln!(out, "{object}")?);
     }
@@ -116,8 +116,10 @@ fn told(args: &Args, recording: &Recording, played: Played, out: &mut dyn Write)
     }
     writeln!(
         out,
-        "{}: the same up to {}: {compared} of {} compared, {} of the state",
+        "{}: the same {}up to {}: {compared} of {} compared, {} of the state",
         args.file.display(),
+        // What was before is no longer in it.
+        if from_us == 0 { String::new() } else { format!("from {} ", time(from_us)) },
         time(time_us),
         count(stores as usize, "store"),
         many(checks, "check"),
@@ -125,7 +127,10 @@ fn told(args: &Args, recording: &Recording, played: Played, out: &mut dyn Write)
     let bytes = count(recording.noted.len(), "byte");
     writeln!(out, "{}, {} read, {bytes}", many(operations, "operation"), many(inputs, "value"))?;
     if recording.ended && args.until.is_none() {
-        writeln!(out, "the device went on after this: its recorder's memory was full, or a policy changed")?;
+        writeln!(
+            out,
+            "the device went on after this: a policy changed, or its recorder's memory was too small"
+        )?;
     }
     Ok(())
 }

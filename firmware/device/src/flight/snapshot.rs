@@ -1,0 +1,187 @@
+//! A snapshot: the state of a device between two things that it does, from which a recording can begin.
+//!
+//! Each part of the device that has a state gives it away and takes it back in one function, which exchanges
+//! its fields with a writer or with a reader: so what is written and what is read cannot differ.
+
+use xmap_boards::{BANKS, Line};
+
+use super::operation::FORMAT;
+use super::tape::{Reader, Torn};
+
+/// What is given the bytes of a snapshot, a few at a time.
+pub type Sink<'s> = dyn FnMut(&[u8]) + 's;
+/// What gives a device's part of a snapshot.
+pub type Write<'w> = dyn FnMut(&mut Sink<'_>) + 'w;
+
+/// What fields are exchanged with: a writer takes their values, a reader gives them others.
+pub(crate) trait Exchange {
+    /// Exchanges a number.
+    fn number(&mut self, value: &mut u64) -> Result<(), Torn>;
+
+    /// Exchanges memory: it is mostly zeros.
+    fn memory(&mut self, memory: &mut [u8]) -> Result<(), Torn>;
+}
+
+/// A writer.
+impl<F: FnMut(&[u8])> Exchange for F {
+    fn number(&mut self, value: &mut u64) -> Result<(), Torn> {
+        let (mut bytes, mut len, mut rest) = ([0; 10], 0, *value);
+        for byte in &mut bytes {
+            len += 1;
+            *byte = rest as u8 & 0x7f;
+            rest >>= 7;
+            if rest == 0 {
+                break;
+            }
+            *byte |= 0x80;
+        }
+        self(bytes.get(..len).unwrap_or_default());
+        Ok(())
+    }
+
+    fn memory(&mut self, memory: &mut [u8]) -> Result<(), Torn> {
+        let mut rest = &*memory;
+        while !rest.is_empty() {
+            let zeros = rest.iter().position(|byte| *byte != 0).unwrap_or(rest.len());
+            let (_, behind) = rest.split_at(zeros);
+            // A few zeros are no reason for another stretch.
+            let len = behind.windows(SPARED).position(|some| *some == [0; SPARED]).unwrap_or(behind.len());
+            let (stretch, behind) = behind.split_at(len);
+            self.number(&mut (zeros as u64))?;
+            self.number(&mut (len as u64))?;
+            self(stretch);
+            rest = behind;
+        }
+        Ok(())
+    }
+}
+
+/// Zeros that end a stretch of memory.
+const SPARED: usize = 8;
+
+impl Exchange for Reader<'_> {
+    fn number(&mut self, value: &mut u64) -> Result<(), Torn> {
+        *value = self.varint()?;
+        Ok(())
+    }
+
+    fn memory(&mut self, memory: &mut [u8]) -> Result<(), Torn> {
+        let mut rest = memory;
+        while !rest.is_empty() {
+            let (zeros, len) = (self.number::<u32>()? as usize, self.number::<u32>()? as usize);
+            let (none, behind) = rest.split_at_mut_checked(zeros).ok_or(Torn)?;
+            let (stretch, behind) = behind.split_at_mut_checked(len).ok_or(Torn)?;
+            none.fill(0);
+            stretch.copy_from_slice(self.take(len)?);
+            // Nothing is passed over for ever.
+            if zeros + len == 0 {
+                return Err(Torn);
+            }
+            rest = behind;
+        }
+        Ok(())
+    }
+}
+
+/// Exchanges a number of any width.
+pub(crate) fn value<T: Copy + Into<u64> + TryFrom<u64>>(
+    with: &mut dyn Exchange,
+    value: &mut T,
+) -> Result<(), Torn> {
+    let mut number = (*value).into();
+    with.number(&mut number)?;
+    *value = T::try_from(number).map_err(|_| Torn)?;
+    Ok(())
+}
+
+/// Exchanges a flag.
+pub(crate) fn flag(with: &mut dyn Exchange, flag: &mut bool) -> Result<(), Torn> {
+    let mut number = u8::from(*flag);
+    value(with, &mut number)?;
+    *flag = match number {
+        0 => false,
+        1 => true,
+        _ => return Err(Torn),
+    };
+    Ok(())
+}
+
+/// Exchanges a time that may be never, which is all bits.
+pub(crate) fn time(with: &mut dyn Exchange, time_us: &mut u64) -> Result<(), Torn> {
+    let mut number = time_us.wrapping_add(1);
+    with.number(&mut number)?;
+    *time_us = number.wrapping_sub(1);
+    Ok(())
+}
+
+/// Exchanges a time that there may be.
+pub(crate) fn deadline(with: &mut dyn Exchange, deadline_us: &mut Option<u64>) -> Result<(), Torn> {
+    let mut time_us = deadline_us.unwrap_or(u64::MAX);
+    time(with, &mut time_us)?;
+    *deadline_us = (time_us != u64::MAX).then_some(time_us);
+    Ok(())
+}
+
+/// Exchanges a number that may be negative.
+pub(crate) fn signed(with: &mut dyn Exchange, value: &mut i64) -> Result<(), Torn> {
+    let mut number = (*value << 1 ^ *value >> 63) as u64;
+    with.number(&mut number)?;
+    *value = (number >> 1) as i64 ^ -((number & 1) as i64);
+    Ok(())
+}
+
+/// Exchanges a line.
+pub(crate) fn line(with: &mut dyn Exchange, line: &mut Line) -> Result<(), Torn> {
+    let mut number = line.number();
+    value(with, &mut number)?;
+    *line = Line::new(number).ok_or(Torn)?;
+    Ok(())
+}
+
+/// What the recorder asks of the board for a snapshot.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct BoardState {
+    /// The number of the next store to a set or clear register since the device's start.
+    pub stores: u32,
+    /// The lines that are outputs, bank by bank.
+    pub outputs: [u32; BANKS],
+    /// The levels of all lines, bank by bank.
+    pub levels: [u32; BANKS],
+}
+
+/// What a snapshot has beside the device's own part.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Snapshot {
+    /// The board's number.
+    pub board: u16,
+    /// The time that was read last, in microseconds since boot.
+    pub last_us: u64,
+    /// What the wall clock last was ahead of the time since boot.
+    pub ahead_us: i64,
+    /// The levels that were read last.
+    pub levels: [u32; BANKS],
+    /// The digest of the outputs.
+    pub digest: u32,
+    /// Checks that were noted before.
+    pub checks: u32,
+    /// What the board was.
+    pub of_board: BoardState,
+}
+
+impl Snapshot {
+    pub(super) fn exchange(&mut self, with: &mut dyn Exchange) -> Result<(), Torn> {
+        let mut format = FORMAT;
+        value(with, &mut format)?;
+        if format != FORMAT {
+            return Err(Torn);
+        }
+        value(with, &mut self.board)?;
+        with.number(&mut self.last_us)?;
+        signed(with, &mut self.ahead_us)?;
+        value(with, &mut self.digest)?;
+        value(with, &mut self.checks)?;
+        value(with, &mut self.of_board.stores)?;
+        let banks = [&mut self.levels, &mut self.of_board.outputs, &mut self.of_board.levels];
+        banks.into_iter().flatten().try_for_each(|mask| value(with, mask))
+    }
+}
