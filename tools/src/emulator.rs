@@ -14,7 +14,7 @@ use dtoolkit::model::{DeviceTree, DeviceTreeNode, DeviceTreeProperty};
 use tempfile::NamedTempFile;
 
 use crate::firmware::Built;
-use crate::linux::{QUESTION_EVENT, Qmp, Store, Witness};
+use crate::linux::{BUS_EVENTS, QUESTION_EVENT, Qmp, Store, Witness};
 use crate::running::{Running, Wire};
 use crate::{apt, process, target_dir};
 
@@ -173,10 +173,7 @@ impl<'a> Machine<'a> {
         if let Some(card) = self.card {
             qemu.args(["-drive", &format!("if=sd,format=raw,file={}", card.display())]);
         }
-        for chip in self.chips {
-            let bus = if chip.contains("bus=") { "" } else { ",bus=i2c-bus.1" };
-            qemu.args(["-device", &format!("{chip}{bus}")]);
-        }
+        qemu.args(chip_options(self.chips.iter().copied()));
         if self.booted.is_some() {
             qemu.args(["-trace", &format!("enable={QUESTION_EVENT}")]);
         }
@@ -205,16 +202,6 @@ impl<'a> Machine<'a> {
         let has_chips = !self.chips.is_empty();
         let witness = (self.watched || has_chips || self.booted.is_some()).then(Witness::new).transpose()?;
         // The last of these options says where the trace goes.
-        if has_chips {
-            command.args([
-                "-trace",
-                "enable=i2c_event",
-                "-trace",
-                "enable=i2c_send",
-                "-trace",
-                "enable=i2c_recv",
-            ]);
-        }
         if let Some(witness) = &witness {
             command.args(witness.options(self.watched));
         }
@@ -267,6 +254,22 @@ impl<'a> Machine<'a> {
         };
         start().map_or_else(|error| error, |error| Error::from(error).context(format!("cannot run {QEMU}")))
     }
+}
+
+/// QEMU's options for chips on the board's buses, and for a trace of what the buses carry; none without
+/// chips. A [`Witness`]'s options come behind them and say where the trace goes.
+pub(crate) fn chip_options<'c>(chips: impl Iterator<Item = &'c str>) -> Vec<String> {
+    let mut options = Vec::new();
+    for chip in chips {
+        let bus = if chip.contains("bus=") { "" } else { ",bus=i2c-bus.1" };
+        options.extend(["-device".to_owned(), format!("{chip}{bus}")]);
+    }
+    if !options.is_empty() {
+        for event in BUS_EVENTS {
+            options.extend(["-trace".to_owned(), format!("enable={event}")]);
+        }
+    }
+    options
 }
 
 /// A running board.
@@ -330,8 +333,9 @@ impl Emulator {
         self.witness.as_mut().map_or(Ok(Vec::new()), Witness::stores)
     }
 
-    /// Returns what I2C bus 1 carried since this was last asked, as the emulator saw it: `start 48`, `w 00`,
-    /// `r 19`, `stop`, each with the chip's address or the byte.
+    /// Returns what buses carried since this was last asked, as the emulator saw it. Of I2C: `start 48`,
+    /// `w 00`, `r 19`, `stop`, each with the chip's address or the byte. Of a flash memory on SPI: `x 9f` for
+    /// each byte that it is sent.
     ///
     /// # Errors
     ///

@@ -13,7 +13,8 @@ const LIMIT: Duration = Duration::from_secs(60);
 #[test]
 fn linux_boots_and_its_registers_are_the_chips() {
     let files = vec![GuestFile::program("opt/test/hello", "#!/bin/sh\necho \"hello $1\"\n")];
-    let mut guest = Machine { root: Root::Small, files, ports: vec![7000] }.boot().unwrap();
+    let mut guest =
+        Machine { root: Root::Small, files, ports: vec![7000], chips: Vec::new() }.boot().unwrap();
     assert_eq!(guest.sh("uname -m").unwrap(), "aarch64");
     assert_eq!(guest.sh("cat /proc/device-tree/model | tr -d '\\0'").unwrap(), "Raspberry Pi 4 Model B");
     assert_eq!(guest.sh("/opt/test/hello board").unwrap(), "hello board");

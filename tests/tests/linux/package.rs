@@ -137,7 +137,8 @@ fn dpkg_installs_it_and_systemd_keeps_it_running() {
         packed(&program, &image(9), VERSIONS[1]),
         GuestFile::new("opt/gateway.deb", std::fs::read(gateway).unwrap()),
     ]);
-    let mut pi = Pi(Machine { root: Root::Debian, files, ports: vec![PORT] }.boot().unwrap());
+    let machine = Machine { root: Root::Debian, files, ports: vec![PORT], chips: Vec::new() };
+    let mut pi = Pi(machine.boot().unwrap());
 
     pi.install(VERSIONS[0]);
     is_what_the_unit_says(&mut pi);

@@ -44,7 +44,8 @@ fn the_service_drives_the_chip_and_a_killed_one_leaves_the_lamp_on() {
         GuestFile::new("opt/panel.xmap", image(1)),
         GuestFile::new("opt/next.xmap", image(2)),
     ];
-    let mut guest = Machine { root: Root::Small, files, ports: vec![PORT] }.boot().unwrap();
+    let mut guest =
+        Machine { root: Root::Small, files, ports: vec![PORT], chips: Vec::new() }.boot().unwrap();
 
     // Calls go in over the link, and the chip does what they say.
     guest.watch().unwrap();

@@ -28,7 +28,7 @@ fn boot(panels: &[Compiled]) -> anyhow::Result<Guest> {
     for compiled in panels {
         files.push(GuestFile::new(format!("opt/{}.xmap", compiled.panel.name), compiled.bytes()));
     }
-    Machine { root: Root::Small, files, ports: vec![PORT] }.boot()
+    Machine { root: Root::Small, files, ports: vec![PORT], chips: Vec::new() }.boot()
 }
 
 fn one(guest: &mut Guest, compiled: &Compiled) -> Run {

@@ -48,7 +48,7 @@ pub fn guest_files(command_line: &Path, service: &Path) -> Result<Vec<GuestFile>
 /// It does not boot, or as [`use_packages`].
 pub(super) fn try_packages(command_line: &Path, service: &Path) -> Result<String> {
     let files = guest_files(command_line, service)?;
-    use_packages(&mut Machine { root: Root::Debian, files, ports: Vec::new() }.boot()?)
+    use_packages(&mut Machine { root: Root::Debian, files, ports: Vec::new(), chips: Vec::new() }.boot()?)
 }
 
 /// Installs the packages of [`guest_files`], takes a panel from its beginning to the lamp on the line, and

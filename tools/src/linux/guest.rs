@@ -37,6 +37,8 @@ pub struct Machine {
     pub files: Vec<GuestFile>,
     /// TCP ports of the guest that this machine can connect to.
     pub ports: Vec<u16>,
+    /// The chips on I2C bus 1 and elsewhere, as [`crate::emulator::Machine::chips`] has them.
+    pub chips: Vec<String>,
 }
 
 impl Machine {
@@ -59,6 +61,9 @@ impl Machine {
                 Err(error) => return Err(error),
                 Ok(mut guest) => {
                     guest.wait(initrd)?;
+                    if !self.chips.is_empty() {
+                        guest.sh("for module in /chips/*; do /bin/busybox insmod $module || exit 1; done")?;
+                    }
                     return Ok(guest);
                 }
             }
@@ -104,6 +109,7 @@ impl Machine {
             .arg(shell.option()?)
             .arg("-qmp")
             .arg(monitor.option()?)
+            .args(emulator::chip_options(self.chips.iter().map(String::as_str)))
             .args(witness.options(false))
             .args(["-netdev", &network, "-device", "usb-net,netdev=net"])
             .arg("-kernel")
@@ -215,6 +221,24 @@ impl Guest {
     pub fn watch(&mut self) -> Result<()> {
         self.monitor.trace(EVENT, true)?;
         self.witness.stores().map(drop)
+    }
+
+    /// Returns what buses carried since this was last asked, as [`crate::emulator::Emulator::bus`] does.
+    ///
+    /// # Errors
+    ///
+    /// The trace cannot be read.
+    pub fn bus(&mut self) -> Result<Vec<String>> {
+        self.witness.bus()
+    }
+
+    /// Sets a property of a chip with an `id`, as [`crate::emulator::Emulator::set`] does.
+    ///
+    /// # Errors
+    ///
+    /// The emulator does not answer, or refuses.
+    pub fn set(&mut self, id: &str, property: &str, value: i64) -> Result<()> {
+        self.monitor.set(id, property, value)
     }
 
     /// The stores since [`Guest::watch`] or since this was last asked, as the emulator saw them.

@@ -18,7 +18,7 @@ pub use guest::{Guest, Machine};
 pub(crate) use qmp::Qmp;
 pub use root::{GuestFile, Root};
 pub use shell::Output;
-pub(crate) use witness::QUESTION_EVENT;
+pub(crate) use witness::{BUS_EVENTS, QUESTION_EVENT};
 pub use witness::{Store, Witness};
 
 use std::fs;
@@ -30,7 +30,7 @@ use crate::{apt, target_dir};
 use packages::Packages;
 
 /// Counts up when what is laid out changes, so that an older lay-out is not taken for it.
-const RECIPE: u32 = 3;
+const RECIPE: u32 = 4;
 
 /// The kernel's raw image, the device tree, busybox, and the first file systems.
 const KERNEL: &str = "vmlinuz";

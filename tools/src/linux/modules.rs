@@ -12,6 +12,10 @@ use object::{Object as _, ObjectSection as _};
 /// the device tree names, and the watchdog, by which the chip is reset.
 const NEEDED: [&str; 4] = ["phy-generic", "dwc2", "cdc_ether", "bcm2835_wdt"];
 
+/// What a board with chips needs beside those: the I2C and SPI buses, and drivers of the kernel for chips. In
+/// each case another driver is built in: `spidev` for programs, `rtc-ds1307` for clocks.
+const CHIPS: [&str; 5] = ["i2c-bcm2835", "i2c-dev", "spi-bcm2835", "lm75", "at24"];
+
 /// Every module of the kernel, by name with `_` for `-`.
 type Index = BTreeMap<String, PathBuf>;
 
@@ -20,14 +24,27 @@ type Index = BTreeMap<String, PathBuf>;
 /// # Errors
 ///
 /// The kernel has no such module, or one cannot be read.
-pub(super) fn needed(folder: &Path) -> Result<Vec<(String, Vec<u8>)>> {
+pub(super) fn needed(folder: &Path) -> Result<Modules> {
     let mut index = Index::new();
     find(folder, &mut index)?;
-    let mut modules = Vec::new();
+    let mut all = Vec::new();
     for name in NEEDED {
-        add(&name.replace('-', "_"), &index, &mut modules)?;
+        add(&name.replace('-', "_"), &index, &mut all)?;
     }
-    Ok(modules)
+    let at_boot = all.len();
+    for name in CHIPS {
+        add(&name.replace('-', "_"), &index, &mut all)?;
+    }
+    let chips = all.split_off(at_boot);
+    Ok(Modules { at_boot: all, chips })
+}
+
+/// Modules of the kernel: each file's name and its contents, dependencies first.
+pub(super) struct Modules {
+    /// Those that are loaded at every boot.
+    pub(super) at_boot: Vec<(String, Vec<u8>)>,
+    /// Those that are loaded where the board has chips: the folder `/chips`.
+    pub(super) chips: Vec<(String, Vec<u8>)>,
 }
 
 fn find(folder: &Path, index: &mut Index) -> Result<()> {

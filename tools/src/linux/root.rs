@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 
 use super::cpio::Archive;
+use super::modules::Modules;
 use super::packages::{self, Packages};
 
 /// The programs that are in the guest.
@@ -61,7 +62,7 @@ const DEBIAN: [&str; 13] = [
 ];
 
 /// Folders that every root has.
-const FOLDERS: [&str; 8] = ["proc", "sys", "dev", "run", "tmp", "root", "mod", "var"];
+const FOLDERS: [&str; 9] = ["proc", "sys", "dev", "run", "tmp", "root", "mod", "chips", "var"];
 
 /// The first program. What is outside of the guest is at 10.0.2.2, itself at 10.0.2.15; QEMU says so.
 /// `/run` is mounted here, so that systemd leaves it as it is; it empties `/tmp` when it starts.
@@ -155,20 +156,17 @@ impl Root {
     }
 
     /// Makes the archive; `work` is a folder to unpack packages in.
-    pub(super) fn make(
-        self,
-        packages: &Packages,
-        modules: &[(String, Vec<u8>)],
-        work: &Path,
-    ) -> Result<Vec<u8>> {
+    pub(super) fn make(self, packages: &Packages, modules: &Modules, work: &Path) -> Result<Vec<u8>> {
         let mut archive = Archive::default();
         for folder in FOLDERS {
             archive.folder(folder, if folder == "tmp" { 0o1777 } else { 0o755 });
         }
         // The kernel opens it before anything is mounted.
         archive.device("dev/console", 0o600, 5, 1);
-        for (n, (name, module)) in modules.iter().enumerate() {
-            archive.file(&format!("mod/{n:02}-{name}"), 0o644, module);
+        for (folder, modules) in [("mod", &modules.at_boot), ("chips", &modules.chips)] {
+            for (n, (name, module)) in modules.iter().enumerate() {
+                archive.file(&format!("{folder}/{n:02}-{name}"), 0o644, module);
+            }
         }
         archive.file("shell", 0o755, SHELL.as_bytes());
         let rest = if self == Self::Small { SMALL } else { SYSTEMD };

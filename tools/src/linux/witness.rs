@@ -13,6 +13,8 @@ use tempfile::NamedTempFile;
 pub(crate) const EVENT: &str = "memory_region_ops_write";
 /// The event that QEMU has for each question to the VideoCore's firmware.
 pub(crate) const QUESTION_EVENT: &str = "bcm2835_mbox_property";
+/// The events that QEMU has for what its buses carry: I2C, and flash memories on SPI.
+pub(crate) const BUS_EVENTS: [&str; 4] = ["i2c_event", "i2c_send", "i2c_recv", "m25p80_transfer"];
 /// What QEMU calls the block.
 const REGION: &str = "name 'bcm2838_gpio'";
 
@@ -30,12 +32,17 @@ pub struct Store {
 pub struct Witness {
     file: NamedTempFile,
     read: u64,
+    /// What was read and not asked for yet, of each kind.
+    stores: Vec<Store>,
+    carried: Vec<String>,
+    questions: Vec<u32>,
 }
 
 impl Witness {
     /// A file for QEMU to write to.
     pub(crate) fn new() -> Result<Self> {
-        Ok(Self { file: NamedTempFile::with_prefix("xmap-witness-")?, read: 0 })
+        let file = NamedTempFile::with_prefix("xmap-witness-")?;
+        Ok(Self { file, read: 0, stores: Vec::new(), carried: Vec::new(), questions: Vec::new() })
     }
 
     /// QEMU's options: `on` from the start, or only once it is asked for.
@@ -56,31 +63,43 @@ impl Witness {
     ///
     /// The file cannot be read, or has a line in another form.
     pub fn stores(&mut self) -> Result<Vec<Store>> {
-        let text = self.new_lines()?;
-        let lines = text.lines().filter(|line| line.contains(REGION));
-        lines.map(|line| parse(line).with_context(|| format!("QEMU traced {line:?}"))).collect()
+        self.take_new()?;
+        Ok(std::mem::take(&mut self.stores))
     }
 
-    /// Returns what the I2C buses carried since the trace was last asked.
+    /// Returns what buses carried since this was last asked.
     ///
     /// # Errors
     ///
     /// The file cannot be read, or has a line in another form.
     pub(crate) fn bus(&mut self) -> Result<Vec<String>> {
-        let text = self.new_lines()?;
-        let lines = text.lines().filter(|line| line.contains("i2c_"));
-        lines.map(|line| parse_bus(line).with_context(|| format!("QEMU traced {line:?}"))).collect()
+        self.take_new()?;
+        Ok(std::mem::take(&mut self.carried))
     }
 
-    /// Returns the tags of the questions to the VideoCore's firmware since the trace was last asked.
+    /// Returns the tags of the questions to the VideoCore's firmware since this was last asked.
     ///
     /// # Errors
     ///
     /// The file cannot be read, or has a line in another form.
     pub(crate) fn questions(&mut self) -> Result<Vec<u32>> {
-        let text = self.new_lines()?;
-        let lines = text.lines().filter(|line| line.contains(QUESTION_EVENT));
-        lines.map(|line| parse_question(line).with_context(|| format!("QEMU traced {line:?}"))).collect()
+        self.take_new()?;
+        Ok(std::mem::take(&mut self.questions))
+    }
+
+    /// Reads what is new, of all kinds.
+    fn take_new(&mut self) -> Result<()> {
+        for line in self.new_lines()?.lines() {
+            let strange = || format!("QEMU traced {line:?}");
+            if line.contains(REGION) {
+                self.stores.push(parse(line).with_context(strange)?);
+            } else if line.contains(QUESTION_EVENT) {
+                self.questions.push(parse_question(line).with_context(strange)?);
+            } else if BUS_EVENTS.iter().any(|event| line.contains(event)) {
+                self.carried.push(parse_bus(line).with_context(strange)?);
+            }
+        }
+        Ok(())
     }
 
     fn new_lines(&mut self) -> Result<String> {
@@ -95,8 +114,13 @@ impl Witness {
     }
 }
 
-/// `i2c_event start(addr:0x48)`, `i2c_send send(addr:0x48) data:0x00`
+/// `i2c_event start(addr:0x48)`, `i2c_send send(addr:0x48) data:0x00`,
+/// `m25p80_transfer [0x55] Transfer state 0x0 len 0x0 needed 0x0 pos 0x0 wr_addr 0x0 t 0x9f`
 fn parse_bus(line: &str) -> Option<String> {
+    if let Some((_, behind)) = line.split_once("m25p80_transfer ") {
+        let byte = u8::from_str_radix(behind.rsplit_once(" 0x")?.1.trim(), 16).ok()?;
+        return Some(format!("x {byte:02x}"));
+    }
     let rest = &line[line.find("i2c_")?..];
     let (event, behind) = rest.split_once(' ')?;
     let hex = |mark: &str| Some(behind.split_once(mark)?.1.get(..2)?.to_owned());
@@ -132,6 +156,23 @@ mod tests {
         let line = "memory_region_ops_write cpu 2 mr 0x7f66027f9690 addr 0xfe20001c value 0x20000 size 4 name 'bcm2838_gpio'";
         assert_eq!(parse(line), Some(Store { offset: 0x1c, value: 0x2_0000 }));
         assert_eq!(parse("memory_region_ops_write name 'bcm2838_gpio'"), None);
+    }
+
+    #[test]
+    fn what_buses_carry_is_read() {
+        for (line, event) in [
+            ("i2c_event start(addr:0x48)", "start 48"),
+            ("i2c_event finish(addr:0x48)", "stop"),
+            ("i2c_send send(addr:0x48) data:0x1f", "w 1f"),
+            ("i2c_recv recv(addr:0x48) data:0xe0", "r e0"),
+            (
+                "m25p80_transfer [0x55] Transfer state 0x0 len 0x0 needed 0x0 pos 0x0 wr_addr 0x0 t 0x9f",
+                "x 9f",
+            ),
+        ] {
+            assert_eq!(parse_bus(line).as_deref(), Some(event), "{line}");
+        }
+        assert_eq!(parse_bus("i2c_send send(addr:0x48)"), None);
     }
 
     #[test]

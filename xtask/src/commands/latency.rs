@@ -109,7 +109,7 @@ fn in_the_emulated_pi(programs: &Path, panel: &[u8]) -> Result<String> {
         GuestFile::program("opt/xmapd", fs::read(programs.join("xmapd"))?),
         GuestFile::new("opt/panel.xmap", panel),
     ];
-    let mut guest = Machine { root: Root::Small, files, ports: Vec::new() }.boot()?;
+    let mut guest = Machine { root: Root::Small, files, ports: Vec::new(), chips: Vec::new() }.boot()?;
     guest.sh(&format!(
         "mkdir /tmp/work; (/opt/latency --calls {CALLS} --socket-calls {SOCKET_CALLS} --panel /opt/panel.xmap \
          --service /opt/xmapd --work /tmp/work > /tmp/out 2>&1; echo $? > /tmp/done) &"

@@ -7,7 +7,7 @@ use xmap_tools::{cargo, root};
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// Only these of the panels in tests/panels
+    /// Only these of the test panels
     panels: Vec<String>,
 }
 
