@@ -43,12 +43,6 @@ impl BusPanel {
         Self { dir, words, script }
     }
 
-    /// The script's lines with something on them.
-    pub fn lines(&self) -> impl Iterator<Item = &str> {
-        let lines = self.script.lines().map(|line| line.split('#').next().unwrap_or_default().trim());
-        lines.filter(|line| !line.is_empty())
-    }
-
     /// The file of the trace.
     pub fn expected_path(&self) -> PathBuf {
         self.dir.join("expected.trace")

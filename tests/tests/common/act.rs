@@ -1,18 +1,8 @@
 //! A script's lines on a device, over its link.
 
-use std::fs;
-
 use xmap_client::{Client, Error, HandlerTraps, Recorder, run_call};
 use xmap_link::Life;
 use xmap_sim::Action;
-use xmap_tests::Panel;
-
-/// A script's lines with something on them.
-pub(crate) fn script(panel: &Panel) -> Vec<String> {
-    let text = fs::read_to_string(panel.script_path()).unwrap();
-    let lines = text.lines().map(|line| line.split('#').next().unwrap_or("").trim());
-    lines.filter(|line| !line.is_empty()).map(str::to_owned).collect()
-}
 
 /// What a device did since it was last asked.
 pub(crate) struct Follower {

@@ -62,8 +62,8 @@ pub(crate) fn boot_with(image: Option<&[u8]>, arguments: &str, card: &Path) -> B
 }
 
 /// [`boot`] with an image and chips on the board's buses.
-pub(crate) fn boot_with_chips(image: &[Word], arguments: &str, chips: &[&str]) -> Board {
-    start(Some(&bytes(image)), arguments, None, chips)
+pub(crate) fn boot_with_chips(image: &[Word], chips: &[&str]) -> Board {
+    start(Some(&bytes(image)), "", None, chips)
 }
 
 /// Switches a board on with these bytes as `panel.xmap` and this card, and greets nobody.

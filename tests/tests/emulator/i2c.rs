@@ -5,11 +5,10 @@ use xmap_client::Outcome;
 use xmap_compiler::compile::compile;
 use xmap_compiler::manifest::Manifest;
 use xmap_link::Export;
-use xmap_sim::{Action, Chip, ChipPlace, ChipStep, Eeprom, Rtc, Script, Sim, Tmp105, Transfer};
-use xmap_tests::buses::BusPanel;
+use xmap_sim::{Eeprom, Rtc, Sim, Tmp105};
 
-use crate::act::Follower;
-use crate::board::{Board, REHEARSE, boot_with_chips};
+use crate::board::{Board, boot_with_chips};
+use crate::carried::transferred;
 
 const MANIFEST: &str = r#"
 module = { name = "cellar", board = "rpi4b", wasm = "cellar.wasm" }
@@ -89,7 +88,7 @@ impl Pair {
     fn new(chips: &[&str]) -> Self {
         let manifest = Manifest::parse("cellar.toml", MANIFEST).unwrap_or_else(|e| panic!("{e}"));
         let compiled = compile(&manifest, &wat::parse_str(MODULE).unwrap()).unwrap_or_else(|e| panic!("{e}"));
-        let board = boot_with_chips(&compiled.words, "", chips);
+        let board = boot_with_chips(&compiled.words, chips);
         Self { sim: Sim::from_words(compiled.words).unwrap(), board, compared: 0 }
     }
 
@@ -102,28 +101,13 @@ impl Pair {
         let found = self.board.client.call(&export, args).unwrap_or_else(|error| panic!("{name}: {error}"));
         assert_eq!(found, Outcome::Returned(expected.clone()), "{name}");
         let sim = self.sim.board().transfers().skip(self.compared);
-        let wanted: Vec<String> = sim.flat_map(events).collect();
+        let wanted: Vec<String> = sim.flat_map(transferred).collect();
         self.compared = self.sim.board().transfers().count();
         let bus = self.board.emulator.bus().unwrap_or_else(|error| panic!("{error:#}"));
         let bus: Vec<String> = bus.into_iter().filter(|event| event != "stop").collect();
         assert_eq!(bus, wanted, "{name}");
         expected[0]
     }
-}
-
-/// A transfer as the emulator traces it; it has no event where no chip has the address.
-fn events(transfer: &Transfer) -> Vec<String> {
-    if transfer.written.as_ref().is_some_and(Vec::is_empty) && transfer.status != tiny_mapper::BusStatus::Ok {
-        return Vec::new();
-    }
-    let mut events = Vec::new();
-    for (letter, bytes) in [("w", &transfer.written), ("r", &transfer.read)] {
-        if let Some(bytes) = bytes {
-            events.push(format!("start {:02x}", transfer.address));
-            events.extend(bytes.iter().map(|byte| format!("{letter} {byte:02x}")));
-        }
-    }
-    events
 }
 
 #[test]
@@ -164,51 +148,5 @@ fn a_bus_without_chips_answers_in_time() {
     for _ in 0..20 {
         assert_eq!(pair.call("gone", &[]), 1);
         assert_eq!(pair.call("probe", &[]), 1);
-    }
-}
-
-/// Whole panels, with the clock of a rehearsal: the committed trace, and the bytes on the bus that the
-/// simulator has.
-#[test]
-fn panels_leave_the_committed_traces() {
-    for (name, id, chip) in [
-        ("thermostat", "temp", "tmp105,id=temp,address=0x48"),
-        ("settings", "memory", "at24c-eeprom,id=memory,address=0x50,rom-size=4096"),
-    ] {
-        let panel = BusPanel::open(name);
-        let mut sim = Sim::from_words(panel.words.clone()).unwrap();
-        let Board { mut client, mut emulator } = boot_with_chips(&panel.words, REHEARSE, &[chip]);
-        // Without the safe states at load.
-        let (mut follower, _) = Follower::from_boot(&mut client).unwrap();
-        let mut trace = String::new();
-        for line in panel.lines() {
-            let script = Script::parse(line, &sim.image()).unwrap_or_else(|error| panic!("{name}: {error}"));
-            xmap_sim::run(&mut sim, &script, &mut |_| {}).unwrap_or_else(|error| panic!("{name}: {error}"));
-            match &script.steps()[0].action {
-                // The emulator's chip is there from the start. Its memory is zeros where nothing was written.
-                Action::Device {
-                    at: ChipPlace::I2c { bus, address },
-                    step: ChipStep::Connect(Chip::Eeprom(_)),
-                    ..
-                } => {
-                    let chip = sim.board_mut().device(*bus, *address).unwrap();
-                    ["0x120", "0x121", "0x122"].iter().for_each(|at| chip.set(at, "0").unwrap());
-                }
-                Action::Device { step: ChipStep::Connect(_), .. } => {}
-                Action::Device { step: ChipStep::Set { what, value }, .. } => {
-                    let millidegrees = value.parse::<f64>().unwrap() * 1000.0;
-                    emulator.set(id, what, millidegrees.round() as i64).unwrap_or_else(|e| panic!("{e:#}"));
-                }
-                action => {
-                    let done = follower.act(&mut client, line, action);
-                    trace += &done.unwrap_or_else(|error| panic!("{name}: {line}: {error}")).0;
-                }
-            }
-        }
-        assert_eq!(trace, panel.expected(), "{name}");
-        let wanted: Vec<String> = sim.board().transfers().flat_map(events).collect();
-        let bus = emulator.bus().unwrap_or_else(|error| panic!("{error:#}"));
-        let bus: Vec<String> = bus.into_iter().filter(|event| event != "stop").collect();
-        assert_eq!(bus, wanted, "{name}");
     }
 }

@@ -7,6 +7,8 @@ mod access;
 mod act;
 mod board;
 mod bound;
+#[path = "../common/carried.rs"]
+mod carried;
 mod faults;
 mod firmware;
 mod host_functions;
@@ -16,7 +18,6 @@ mod log;
 mod operate;
 mod panels;
 mod spec;
-mod spi;
 mod store;
 mod swap;
 mod trust;

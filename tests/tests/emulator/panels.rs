@@ -1,6 +1,8 @@
 //! Each panel's script, on the board and in the simulator: the same results, the same stores in the same
 //! order with the same messages between them, and the same levels after each step.
 
+use std::fs;
+
 use xmap_boards::{Line, LineSet};
 use xmap_client::run_call;
 use xmap_image::Image;
@@ -8,7 +10,7 @@ use xmap_link::{ImageState, features};
 use xmap_sim::{Script, Sim};
 use xmap_tests::Panel;
 
-use crate::act::{Follower, script};
+use crate::act::Follower;
 use crate::board::{Board, boot, bytes, compiled};
 
 /// A panel on both targets, step by step.
@@ -81,6 +83,13 @@ impl Pair {
         let expected = self.sim.board().levels() & compared;
         assert_eq!(found, expected, "{}: levels after {after}: {found:?}, {expected:?}", self.name);
     }
+}
+
+/// A script's lines with something on them.
+fn script(panel: &Panel) -> Vec<String> {
+    let text = fs::read_to_string(panel.script_path()).unwrap();
+    let lines = text.lines().map(|line| line.split('#').next().unwrap_or("").trim());
+    lines.filter(|line| !line.is_empty()).map(str::to_owned).collect()
 }
 
 /// The board as it is flashed, with an empty command line: its own clock, its own inputs. A script that has

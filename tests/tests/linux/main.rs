@@ -2,6 +2,7 @@
 //! package, for the quick loop. Built with the feature `emulator` only: the machine needs QEMU, the target
 //! and Debian's arm64 packages, which `cargo xtask setup` brings.
 
+mod chips;
 #[path = "../common/connect.rs"]
 mod connect;
 mod machine_code;

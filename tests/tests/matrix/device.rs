@@ -7,25 +7,33 @@ use xmap_link::{ImageState, Retry, features};
 use xmap_sim::{Recording, Replay, Script};
 use xmap_tools::linux::Store;
 
-use crate::act::{Follower, script};
+use crate::act::Follower;
+use crate::chips::{self, Step};
 use crate::played::{Played, driving, without_times};
 use crate::{Compiled, Run};
 
 /// Bytes of a recording for each value that the device read, or thing that it did, at most.
 const BYTES_A_VALUE: u64 = 2;
 
+/// The emulator around the device: what it saw, and its chips.
+pub(crate) trait Around {
+    /// Stores to the GPIO block since this was last asked.
+    fn stores(&mut self) -> anyhow::Result<Vec<Store>>;
+
+    /// Takes what buses carried since this was last asked.
+    fn bus(&mut self) -> anyhow::Result<Vec<String>>;
+
+    /// Sets a property of a chip.
+    fn set(&mut self, id: &str, property: &str, value: i64) -> anyhow::Result<()>;
+}
+
 /// Returns how a device is asked: with a patience that a machine with much else to do takes.
 pub(crate) fn patient() -> Options {
     Options { retry: Retry { timeout_us: 20_000_000, ..Retry::default() }, ..Options::default() }
 }
 
-/// Runs the script; `stores` gives what the emulator saw from before the mount on, when it is asked after the
-/// script.
-pub(crate) fn play(
-    compiled: &Compiled,
-    client: &mut Client,
-    stores: impl FnOnce() -> Result<Vec<Store>, String>,
-) -> Run {
+/// Runs the script; the emulator has seen everything from before the mount on.
+pub(crate) fn play(compiled: &Compiled, client: &mut Client, around: &mut dyn Around) -> Run {
     let image = Image::verify(&compiled.words).map_err(|error| error.to_string())?;
     if client.hello().features & features::REHEARSAL == 0 {
         return Err("the device does not rehearse".into());
@@ -51,11 +59,22 @@ pub(crate) fn play(
     let declared = image.declared();
     let together = |levels: [u32; 2]| LineSet::from_banks(&levels) & declared;
     let mut levels = vec![together(client.levels().map_err(|error| error.to_string())?)];
-    for line in script(&compiled.panel) {
-        let step = Script::parse(&line, &image).map_err(|error| error.to_string())?;
-        let done = follower.act(client, &line, &step.steps()[0].action);
-        let (lines, after) = done.map_err(|error| format!("{line}: {error}"))?;
-        trace += &lines;
+    for line in compiled.lines() {
+        let step = Script::parse(line, &image).map_err(|error| error.to_string())?;
+        let action = &step.steps()[0].action;
+        let after = match chips::step(action) {
+            Some(Step::Connect) => client.levels().map_err(|error| error.to_string())?,
+            Some(Step::Set(id, property, value)) => {
+                around.set(id, property, value).map_err(|error| format!("{line}: {error:#}"))?;
+                client.levels().map_err(|error| error.to_string())?
+            }
+            None => {
+                let done = follower.act(client, line, action);
+                let (lines, after) = done.map_err(|error| format!("{line}: {error}"))?;
+                trace += &lines;
+                after
+            }
+        };
         levels.push(together(after));
     }
     let status = client.status().map_err(|error| error.to_string())?;
@@ -65,9 +84,17 @@ pub(crate) fn play(
     let mut noted = Noted::new();
     client.read_noted(&mut noted).map_err(|error| error.to_string())?;
     let noted = without_times(&noted);
-    let stores = driving(&stores()?);
+    let seen = |error: anyhow::Error| format!("{error:#}");
+    let stores = driving(&around.stores().map_err(seen)?, image.bus_lines());
     plays_again(compiled, client, &stores)?;
-    Ok(Played { trace, levels, stores, noted })
+    let carried = match compiled.chip {
+        None => Vec::new(),
+        Some(_) => {
+            let carried = around.bus().map_err(seen)?.into_iter();
+            carried.filter(|event| event != "stop").collect()
+        }
+    };
+    Ok(Played { trace, levels, stores, carried, noted })
 }
 
 /// Takes what the device noted, and plays it on the simulator: each store is the one that the emulator saw,

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use xmap_client::{Client, PortName};
-use xmap_tools::linux::{Guest, GuestFile, Machine, Root};
+use xmap_tools::linux::{Guest, GuestFile, Machine, Root, Store};
 use xmap_tools::service;
 
 use crate::connect::connect;
-use crate::device::{self, patient};
+use crate::device::{self, Around, patient};
 use crate::{Compiled, Run};
 
 const PORT: u16 = 7000;
@@ -26,16 +26,29 @@ fn boot(panels: &[Compiled]) -> anyhow::Result<Guest> {
     let mut files = vec![GuestFile::program("opt/xmapd", service)];
     files.push(GuestFile::new("opt/xmapd.toml", "[link]\nsocket = \"\"\ntcp = \"0.0.0.0:7000\"\n"));
     for compiled in panels {
-        files.push(GuestFile::new(format!("opt/{}.xmap", compiled.panel.name), compiled.bytes()));
+        files.push(GuestFile::new(format!("opt/{}.xmap", compiled.name), compiled.bytes()));
     }
-    Machine { root: Root::Small, files, ports: vec![PORT], chips: Vec::new() }.boot()
+    let chips = panels.iter().filter_map(|compiled| compiled.chip).map(str::to_owned).collect();
+    Machine { root: Root::Small, files, ports: vec![PORT], chips }.boot()
+}
+
+impl Around for Guest {
+    fn stores(&mut self) -> anyhow::Result<Vec<Store>> {
+        Guest::stores(self)
+    }
+
+    fn bus(&mut self) -> anyhow::Result<Vec<String>> {
+        Guest::bus(self)
+    }
+
+    fn set(&mut self, id: &str, property: &str, value: i64) -> anyhow::Result<()> {
+        Guest::set(self, id, property, value)
+    }
 }
 
 fn one(guest: &mut Guest, compiled: &Compiled) -> Run {
-    let started = start(guest, &compiled.panel.name).map_err(|error| format!("{error:#}"));
-    let played = started.and_then(|mut client| {
-        device::play(compiled, &mut client, || guest.stores().map_err(|error| format!("{error:#}")))
-    });
+    let started = start(guest, &compiled.name).map_err(|error| format!("{error:#}"));
+    let played = started.and_then(|mut client| device::play(compiled, &mut client, guest));
     // Nothing of it is left for the next one: no process, no slot.
     let ended = guest.sh("kill -9 $(cat /run/xmapd.pid); rm -r /run/state");
     let ended = ended.and_then(|_| guest.until("! netstat -ltn | grep -q :7000", LIMIT));
@@ -53,6 +66,8 @@ const RESET: &str = "devmem 0xfe200028 32 0x0fff3ffc; devmem 0xfe20002c 32 0xfff
 fn start(guest: &mut Guest, panel: &str) -> anyhow::Result<Client> {
     guest.sh(RESET)?;
     guest.watch()?;
+    // What others had on the buses before.
+    guest.bus()?;
     guest.sh(&format!(
         "mkdir /run/state
         /opt/xmapd --config /opt/xmapd.toml --rehearse --state /run/state --panel /opt/{panel}.xmap >/run/log 2>&1 &

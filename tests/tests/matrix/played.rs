@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::fs;
 
 use hmac_sha256::Hash;
 use xmap_boards::{LineSet, RPI4B};
@@ -11,7 +10,7 @@ use xmap_link::ring::RingEvent;
 use xmap_sim::{Access, Script, Sim};
 use xmap_tools::linux::Store;
 
-use crate::act::script;
+use crate::chips::{begin_alike, carried};
 use crate::{Compiled, Run};
 
 /// What a script left.
@@ -22,6 +21,8 @@ pub(crate) struct Played {
     pub(crate) levels: Vec<LineSet>,
     /// Stores to set and clear registers from the first of the mount on: `GPSET0 0x00020000`.
     pub(crate) stores: Vec<String>,
+    /// What its buses carried, without stop conditions: the simulator has none of a chip that is not there.
+    pub(crate) carried: Vec<String>,
     /// What the device noted of calls, without times, by the numbers of the events: as far as it is held.
     pub(crate) noted: BTreeMap<u32, String>,
 }
@@ -39,6 +40,7 @@ impl Played {
         let shown = |levels: &[LineSet]| levels.iter().map(|level| format!("{level:?}")).collect::<Vec<_>>();
         found.extend(difference("levels after step", &shown(&reference.levels), &shown(&self.levels)));
         found.extend(difference("store", &reference.stores, &self.stores));
+        found.extend(difference("on the buses, event", &reference.carried, &self.carried));
         found.extend(self.other_event(reference));
         found
     }
@@ -56,10 +58,11 @@ impl Played {
         })
     }
 
-    /// The SHA-256 of the stores, one in a line.
+    /// The SHA-256 of the stores and of what buses carried, one in a line.
     pub(crate) fn hash(&self) -> String {
         let mut text = self.stores.join("\n");
         text += "\n";
+        self.carried.iter().for_each(|event| text += &format!("{event}\n"));
         Hash::hash(text.as_bytes()).iter().fold(String::new(), |mut hash, byte| {
             _ = write!(hash, "{byte:02x}");
             hash
@@ -74,13 +77,19 @@ fn difference(what: &str, expected: &[String], found: &[String]) -> Option<Strin
     Some(format!("{what} {}: expected {}, found {}", at + 1, shown(expected), shown(found)))
 }
 
-/// Stores as lines; those that select functions or pulls are not in it, as they depend on what was there.
-pub(crate) fn driving(stores: &[Store]) -> Vec<String> {
+/// Stores as lines. Without those that select functions or pulls, as they depend on what was there, and those
+/// to lines of buses alone: a driver of bare metal latches the lines of its bus before it takes them.
+pub(crate) fn driving(stores: &[Store], bus_lines: LineSet) -> Vec<String> {
     let accesses = stores.iter().filter_map(|store| {
         let register = RPI4B.register_at(store.offset)?;
         Some(Access { write: true, register, value: store.value })
     });
-    accesses.filter(Access::drives).map(|access| access.to_string()).collect()
+    let of_a_bus = |access: &Access| {
+        let bank = access.register.bank();
+        access.value != 0 && bank.is_some_and(|bank| access.value & !bus_lines.bank(bank) == 0)
+    };
+    let of_the_panel = accesses.filter(|access| access.drives() && !of_a_bus(access));
+    of_the_panel.map(|access| access.to_string()).collect()
 }
 
 /// Returns events without what is another on each target: times, and how long transfers took.
@@ -101,17 +110,18 @@ pub(crate) fn simulated(compiled: &Compiled) -> Run {
     let (mut trace, mut levels) = (String::new(), Vec::new());
     sim.show_new(&mut |line| trace += &format!("{line}\n"));
     levels.push(sim.board().levels() & declared);
-    for line in script(&compiled.panel) {
-        let step = Script::parse(&line, &sim.image()).map_err(|error| error.to_string())?;
+    for line in compiled.lines() {
+        let step = Script::parse(line, &sim.image()).map_err(|error| error.to_string())?;
         xmap_sim::run(&mut sim, &step, &mut |shown| trace += &format!("{shown}\n"))
             .map_err(|error| format!("{line}: {error}"))?;
+        begin_alike(&mut sim, &step.steps()[0].action);
         levels.push(sim.board().levels() & declared);
     }
     let stores = sim.trace().filter(|access| access.drives()).map(ToString::to_string).collect();
-    let whole = fs::read_to_string(compiled.panel.script_path()).map_err(|error| error.to_string())?;
     // The script as a whole is one that the simulator takes, too.
-    Script::parse(&whole, &sim.image()).map_err(|error| error.to_string())?;
+    Script::parse(&compiled.script, &sim.image()).map_err(|error| error.to_string())?;
     let mut noted = Noted::new();
     while noted.take(sim.device().ring(noted.next()).ok_or("the simulator notes nothing")?) {}
-    Ok(Played { trace, levels, stores, noted: without_times(&noted) })
+    let (carried, noted) = (carried(&sim), without_times(&noted));
+    Ok(Played { trace, levels, stores, carried, noted })
 }
