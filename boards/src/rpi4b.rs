@@ -84,7 +84,7 @@ pub const RPI4B: Board = Board {
     i2c: &[i2c(1, 2, 3, 0), i2c(3, 4, 5, 5), i2c(4, 8, 9, 5), i2c(5, 12, 13, 5), i2c(6, 22, 23, 5)],
     // PWM0, of the same section; the lines of PWM1 are the board's own.
     pwm: &[pwm(12, 0, 0), pwm(13, 1, 0), pwm(18, 0, 5), pwm(19, 1, 5)],
-    // UART3 to UART5; the lines of UART2 are those of a HAT's EEPROM.
+    // UART3 to UART5; the lines of UART2 are those of a HAT's EEPROM, those of the mini UART are the link's.
     uart: &[uart(3, 4, 5), uart(4, 8, 9), uart(5, 12, 13)],
     // SPI0, of the same section.
     spi: &[SpiBus {

@@ -3,7 +3,7 @@
 //! tested in `tests/tests/emulator`. Built with the feature `emulator`
 //! only: the machine needs the target and QEMU, which `cargo xtask setup` installs.
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -38,6 +38,26 @@ fn drivers_work_on_the_emulated_chip() {
         Machine { panel: Some(panel.path()), arguments: "pass", ..Machine::new(program(Program::SelfTest)) };
     let (sent, status) = machine.start().unwrap().finish(LIMIT).unwrap();
     assert_eq!(sent, "counter 62500000 Hz\nimage 1001 B, sum Some(7007)\nlog INFO selftest passed\n");
+    assert!(status.success());
+}
+
+/// The driver of modules' serial ports, with the only UART of the kind that the emulator has.
+#[test]
+fn a_serial_port_sends_what_it_received() {
+    let machine = Machine { arguments: "serial", ..Machine::new(program(Program::SelfTest)) };
+    let mut board = machine.start().unwrap();
+    assert_eq!(board.expect("ready\n", LIMIT).unwrap(), "ready\n");
+    for chunk in 0..5 {
+        // All values of a byte are among them.
+        let bytes: Vec<u8> = (0..200).map(|n| (chunk * 57 + n) as u8).collect();
+        board.uart().write_all(&bytes).unwrap();
+        let mut found = vec![0; bytes.len()];
+        board.uart().set_read_timeout(Some(LIMIT)).unwrap();
+        board.uart().read_exact(&mut found).unwrap();
+        assert_eq!(found, bytes, "chunk {chunk}");
+    }
+    let (sent, status) = board.finish(LIMIT).unwrap();
+    assert_eq!(sent, "done\n");
     assert!(status.success());
 }
 

@@ -33,6 +33,7 @@ mod pwm;
 mod registers;
 mod safe_port;
 mod sd;
+mod serial;
 mod spi;
 mod uart;
 mod watchdog;
@@ -46,7 +47,9 @@ pub use gpio::{Apart, Gpio, GpioRegisters, PinFunction};
 pub use lasting::{LASTING_PLACE, LASTING_WORDS, Lasting, LastingRegisters};
 pub use mailbox::{Mailbox, MailboxError, MailboxRegisters, MailboxWords};
 pub use pads::{Pads, Prepared, SafeStores, Seen, rose};
-pub use peripherals::{GPIO_ADDRESS, I2C_BUSES, Peripherals, UNCACHED};
+pub use peripherals::{
+    GPIO_ADDRESS, I2C_BUSES, Peripherals, SERIAL_PORTS, UNCACHED, bus_devices, link_as_serial,
+};
 pub use pi::Pi;
 #[cfg(all(target_arch = "aarch64", target_os = "none"))]
 pub use pmu::{Count, Pmu};
@@ -54,6 +57,9 @@ pub use pwm::{ChipPwm, PwmBlock, PwmClockRegisters, PwmController, PwmRegister, 
 pub use registers::Registers;
 pub use safe_port::{SafePort, safe_stores};
 pub use sd::{BLOCK, CardError, ChipHost, HostRegister, SdBlock, SdCard, SdHost, SdRegisters};
+pub use serial::{
+    ChipSerial, ChipSerialReceiver, SerialBlock, SerialPort, SerialReceiver, SerialRegister, SerialRegisters,
+};
 pub use spi::{ChipSpi, SpiBlock, SpiController, SpiRegister, SpiRegisters};
 pub use uart::{Receiver, Uart, UartError};
 pub use watchdog::{Watchdog, WatchdogRegisters};

@@ -5,8 +5,8 @@ use core::ptr::NonNull;
 use safe_mmio::UniqueMmioPointer;
 
 use crate::{
-    BscBlock, ChipBsc, ChipPwm, ChipSpi, Gic, Gpio, LASTING_PLACE, Lasting, Mailbox, Pads, PwmBlock,
-    Receiver, SdBlock, SpiBlock, Uart, Watchdog,
+    BscBlock, ChipBsc, ChipPwm, ChipSerial, ChipSerialReceiver, ChipSpi, Gic, Gpio, LASTING_PLACE, Lasting,
+    Mailbox, Pads, PwmBlock, Receiver, SdBlock, SerialBlock, SpiBlock, Uart, Watchdog,
 };
 
 /// Section 5.2.
@@ -25,6 +25,10 @@ const PWM_CLOCK: usize = 0xfe10_10a0;
 const SPI: usize = 0xfe20_4000;
 /// I2C buses that modules may use.
 pub const I2C_BUSES: usize = 5;
+/// The UARTs of modules' ports, each with the port's number (section 11.5).
+const SERIAL: [(u8, usize); SERIAL_PORTS] = [(3, 0xfe20_1600), (4, 0xfe20_1800), (5, 0xfe20_1a00)];
+/// Serial ports that modules may use.
+pub const SERIAL_PORTS: usize = 3;
 /// EMMC2, the controller of the slot (Linux' `bcm2711.dtsi`: `mmc@7e340000`).
 const EMMC2: usize = 0xfe34_0000;
 /// EMMC, the older controller of the same kind (`mmcnr@7e300000`): the radio on a board, and where QEMU's
@@ -45,6 +49,14 @@ const GIC_DISTRIBUTOR: usize = 0xff84_1000;
 /// Its interface to the core that asks.
 const GIC_CORE: usize = 0xff84_2000;
 
+/// Returns the controllers of buses, channels and ports, each with its kind as device trees name it and its
+/// address: `serial`, `0xfe20_1600`.
+pub fn bus_devices() -> impl Iterator<Item = (&'static str, usize)> {
+    let i2c = I2C.map(|(_, address)| ("i2c", address));
+    let serial = SERIAL.map(|(_, address)| ("serial", address));
+    i2c.into_iter().chain(serial).chain([("spi", SPI), ("pwm", PWM)])
+}
+
 /// Where the program sees the first GiB of memory a second time, as device memory.
 pub const UNCACHED: usize = 4 << 30;
 
@@ -60,6 +72,10 @@ pub struct Peripherals {
     pub spi: ChipSpi,
     /// The PWM controller.
     pub pwm: ChipPwm,
+    /// The UARTs of serial ports, each with the number of its port.
+    pub serial: [(u8, ChipSerial); SERIAL_PORTS],
+    /// Their receiving halves, in the same order.
+    pub serial_receivers: [ChipSerialReceiver; SERIAL_PORTS],
     /// The controller of the SD card's slot, as it was left by the earlier boot stage.
     pub sd: SdBlock<'static>,
     /// EMMC, which is a board's radio and the emulator's card.
@@ -101,6 +117,12 @@ impl Peripherals {
         let pwm = unsafe { block(PWM) };
         // SAFETY: as above.
         let pwm_clock = unsafe { block(PWM_CLOCK) };
+        // SAFETY: as above. Two drivers have each of these, too, whose docs say what keeps them apart.
+        let serial = SERIAL
+            .map(|(port, address)| (port, ChipSerial::new(SerialBlock::new(unsafe { block(address) }))));
+        // SAFETY: as above.
+        let serial_receivers =
+            SERIAL.map(|(_, address)| ChipSerialReceiver::new(SerialBlock::new(unsafe { block(address) })));
         // SAFETY: as above.
         let sd = unsafe { block(EMMC2) };
         // SAFETY: as above.
@@ -127,6 +149,8 @@ impl Peripherals {
             i2c,
             spi: ChipSpi::new(SpiBlock::new(spi)),
             pwm: ChipPwm::new(PwmBlock::new(pwm, pwm_clock)),
+            serial,
+            serial_receivers,
             sd: SdBlock::new(sd),
             emmc: SdBlock::new(emmc),
             uart: Uart::new(uart),
@@ -137,6 +161,21 @@ impl Peripherals {
             mailbox: Mailbox::new(mailbox, words, MAILBOX_WORDS as u32),
         }
     }
+}
+
+/// UART0 as a serial port, in both halves: for a program without a link, in an emulator that has no other
+/// UART of this kind.
+///
+/// # Safety
+///
+/// As for [`Peripherals::new`], and [`Uart`] and [`Receiver`] are not used any more.
+pub unsafe fn link_as_serial() -> (ChipSerial, ChipSerialReceiver) {
+    // SAFETY: the caller promises that the block is there, mapped and ours. Two drivers have it, whose docs
+    // say what keeps them apart.
+    let sends = unsafe { block(UART0) };
+    // SAFETY: as above.
+    let receives = unsafe { block(UART0) };
+    (ChipSerial::new(SerialBlock::new(sends)), ChipSerialReceiver::new(SerialBlock::new(receives)))
 }
 
 /// The registers at this address.

@@ -5,9 +5,9 @@ use core::fmt;
 use arm_pl011_uart::{DataBits, FifoLevel, Interrupts, LineConfig, PL011Registers, Parity, StopBits};
 use safe_mmio::UniqueMmioPointer;
 
-/// The UART's clock in Hz: what `init_uart_clock` in `boards/rpi4b/config.txt` asks the Raspberry
+/// The clock of all UARTs in Hz: what `init_uart_clock` in `boards/rpi4b/config.txt` asks the Raspberry
 /// Pi's firmware for.
-const CLOCK_HZ: u32 = 48_000_000;
+pub(crate) const CLOCK_HZ: u32 = 48_000_000;
 
 /// A byte did not arrive whole, or bytes before it were lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -55,4 +55,4 @@ pub(crate) use trap::Fault;
 pub use trap::{Trap, TrapCode};
 // What a board with buses is given, and answers.
 pub use xmap_abi::BusStatus;
-pub use xmap_image::{I2cRow, PwmRow, SpiRow, UartRow};
+pub use xmap_image::{Format, I2cRow, Parity, PwmRow, SpiRow, UartRow};

@@ -2,9 +2,11 @@
 
 use tiny_mapper::{
     BusStatus, Clock as _, Function, Gpio as _, I2c, I2cRow, Layer, LogLevel, Pwm, PwmRow, Random, Spi,
-    SpiRow,
+    SpiRow, Uart, UartRow,
 };
-use xmap_bcm2711::{ChipBsc, ChipPwm, ChipSpi, Clock, GenericTimer, Gpio, I2C_BUSES, Pi};
+use xmap_bcm2711::{
+    ChipBsc, ChipPwm, ChipSerial, ChipSpi, Clock, GenericTimer, Gpio, I2C_BUSES, Pi, SERIAL_PORTS,
+};
 use xmap_boards::{BoardId, Line};
 use xmap_device::{Edge, Firmwares, Wall};
 use xmap_link::NoFirmware;
@@ -37,6 +39,8 @@ pub struct Buses {
     pub spi: ChipSpi,
     /// That of the PWM channels.
     pub pwm: ChipPwm,
+    /// Those of serial ports, each with the number of its port. What they receive, interrupt handlers note.
+    pub serial: [(u8, ChipSerial); SERIAL_PORTS],
 }
 
 /// The board's registers and its counter.
@@ -96,6 +100,10 @@ impl Layer for Board {
         self.buses.is_some().then_some(self)
     }
 
+    fn uart(&mut self) -> Option<&mut dyn Uart> {
+        self.buses.is_some().then_some(self)
+    }
+
     fn select(&mut self, line: Line, function: Function) {
         // The register has other lines' functions, and a handler may make those inputs.
         critical_section::with(|_| self.registers.select(line, function));
@@ -145,6 +153,35 @@ impl Spi for Board {
         let controller = &mut self.buses.as_mut().filter(|_| bus.number == 0)?.spi;
         interrupts::feed_in_wait(device.timeout_us());
         Some(controller.transfer(self.registers.parts(), (bus, select, apart), device, write, read))
+    }
+}
+
+impl Board {
+    /// Makes a serial port ready for a row. Returns its place among them; `None` where there is none.
+    fn ready(&mut self, device: &UartRow) -> Option<usize> {
+        let port = device.port(BoardId::Rpi4b)?;
+        let mut ports = self.buses.as_mut()?.serial.iter_mut().enumerate();
+        let (place, (_, serial)) = ports.find(|(_, (number, _))| *number == port.number)?;
+        let (gpio, _) = self.registers.parts();
+        if serial.prepare(gpio, (port, apart), device)? {
+            interrupts::listen_serial(place, device.rx_buffer() as usize);
+        }
+        Some(place)
+    }
+}
+
+impl Uart for Board {
+    fn write(&mut self, device: &UartRow, bytes: &[u8]) -> Option<BusStatus> {
+        let place = self.ready(device)?;
+        // A write that an image's manifest allows is no hang.
+        interrupts::feed_in_wait(device.worst_us());
+        let (_, serial) = self.buses.as_mut()?.serial.get_mut(place)?;
+        Some(serial.write(self.registers.parts(), apart, bytes))
+    }
+
+    fn read(&mut self, device: &UartRow, bytes: &mut [u8]) -> Option<usize> {
+        let place = self.ready(device)?;
+        Some(interrupts::take_serial(place, bytes))
     }
 }
 

@@ -13,8 +13,8 @@ use core::mem;
 
 use critical_section::Mutex;
 use xmap_bcm2711::{
-    Clock, Counter as _, GenericTimer, Interrupt, LASTING_WORDS, Lasting, Pads, Pending, Prepared, Receiver,
-    SafeStores, Uart, Watchdog, halt, wait_for_interrupt,
+    ChipSerialReceiver, Clock, Counter as _, GenericTimer, Interrupt, LASTING_WORDS, Lasting, Pads, Pending,
+    Prepared, Receiver, SERIAL_PORTS, SafeStores, Uart, Watchdog, halt, wait_for_interrupt,
 };
 use xmap_boards::Line;
 use xmap_device::{Edge, Starts};
@@ -25,7 +25,9 @@ use crate::{Notes, starts};
 /// What handlers work with.
 pub(crate) struct Hardware {
     pub(crate) pending: Pending<'static>,
-    pub(crate) receiver: Receiver<'static>,
+    /// The link's receiving half; none in a program that has no link.
+    pub(crate) receiver: Option<Receiver<'static>>,
+    pub(crate) serial: [ChipSerialReceiver; SERIAL_PORTS],
     pub(crate) pads: Pads<'static>,
     pub(crate) timer: GenericTimer,
     pub(crate) watchdog: Watchdog<'static>,
@@ -63,7 +65,9 @@ fn with<R>(work: impl FnOnce(&mut State) -> R) -> R {
 
 /// Gives handlers what they work with: the core may take interrupts from then on.
 pub(crate) fn start(mut hardware: Hardware) {
-    hardware.receiver.listen();
+    if let Some(receiver) = &mut hardware.receiver {
+        receiver.listen();
+    }
     with(|state| state.hardware = Some(hardware));
 }
 
@@ -77,7 +81,14 @@ pub(crate) fn handle() {
                 Some(Interrupt::Timer) => {
                     hardware.time_has_come(notes, state.safe.as_ref(), state.hung.as_ref());
                 }
-                Some(Interrupt::Uart) => *paused = hardware.take_bytes(notes),
+                Some(Interrupt::Uart) => {
+                    // While the link is paused this is another UART's: only who takes what waits lets the
+                    // link go on.
+                    if !*paused {
+                        *paused = hardware.take_bytes(notes);
+                    }
+                    hardware.take_serial(notes);
+                }
                 Some(Interrupt::GpioLow | Interrupt::GpioMiddle | Interrupt::GpioHigh) => {
                     hardware.take_edges(notes);
                 }
@@ -109,21 +120,32 @@ impl Hardware {
     /// Takes the bytes that have arrived. Where there is no room for more, the interrupt is switched off,
     /// and they wait in the UART; says whether that is so.
     fn take_bytes(&mut self, notes: &mut Notes) -> bool {
-        if self.receiver.is_empty() {
+        let Some(receiver) = &mut self.receiver else { return false };
+        if receiver.is_empty() {
             // One whose bytes an earlier one took: reading no byte would leave it standing for ever. A byte
             // that comes at this moment is taken below.
-            self.receiver.clear();
+            receiver.clear();
         }
         while !notes.bytes.is_full() {
-            match self.receiver.read() {
+            match receiver.read() {
                 Ok(Some(byte)) => _ = notes.bytes.push_back(byte),
                 Ok(None) => return false,
                 // The frame that it was in fails its checksum.
                 Err(_) => notes.broken_bytes = notes.broken_bytes.saturating_add(1),
             }
         }
-        self.receiver.pause();
+        receiver.pause();
         true
+    }
+
+    /// Takes the bytes that have arrived at modules' ports: all UARTs have one interrupt. A port that no
+    /// module has used is left alone.
+    fn take_serial(&mut self, notes: &mut Notes) {
+        for (receiver, notes) in self.serial.iter_mut().zip(&mut notes.serial) {
+            if notes.is_heard() && receiver.is_due() {
+                receiver.take(|byte| notes.note(byte));
+            }
+        }
     }
 
     fn take_edges(&mut self, notes: &mut Notes) {
@@ -163,10 +185,10 @@ pub fn receive() -> Option<u8> {
         // Not at the first free place: an interrupt for each byte would follow.
         if state.paused
             && state.notes.bytes.is_empty()
-            && let Some(hardware) = &mut state.hardware
+            && let Some(Hardware { receiver: Some(receiver), .. }) = &mut state.hardware
         {
             state.paused = false;
-            hardware.receiver.listen();
+            receiver.listen();
         }
         byte
     })
@@ -180,6 +202,41 @@ pub fn has_received() -> bool {
 /// Bytes of the link that did not arrive whole, or after which others were lost, since boot.
 pub fn broken_bytes() -> u32 {
     with(|state| state.notes.broken_bytes)
+}
+
+/// Notes what arrives at the serial port in this place from now on, up to so many bytes that wait.
+pub fn listen_serial(place: usize, room: usize) {
+    with(|state| {
+        let notes = state.notes.serial.get_mut(place);
+        let receiver = state.hardware.as_mut().and_then(|hardware| hardware.serial.get_mut(place));
+        if let (Some(notes), Some(receiver)) = (notes, receiver) {
+            notes.listen(room);
+            receiver.listen();
+        }
+    });
+}
+
+/// Takes bytes that have arrived at the serial port in this place, and returns how many. Those too that no
+/// interrupt has come for yet.
+pub fn take_serial(place: usize, bytes: &mut [u8]) -> usize {
+    with(|state| {
+        let Some(notes) = state.notes.serial.get_mut(place) else { return 0 };
+        let receiver = state.hardware.as_mut().and_then(|hardware| hardware.serial.get_mut(place));
+        if let Some(receiver) = receiver {
+            receiver.take(|byte| notes.note(byte));
+        }
+        notes.take(bytes)
+    })
+}
+
+/// Gives the link's UART to the first serial port: the program has no link from now on.
+pub fn end_link(serial: ChipSerialReceiver) {
+    with(|state| {
+        if let Some(hardware) = &mut state.hardware {
+            hardware.receiver = None;
+            hardware.serial[0] = serial;
+        }
+    });
 }
 
 /// Asks for edges of a line ([`xmap_device::Board::detect`]).

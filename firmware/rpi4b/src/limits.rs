@@ -38,6 +38,9 @@ pub const FLIGHT_BYTES: usize = 16 << 20;
 /// Bytes of the link that wait for the main loop: what arrives in 350 ms at 115,200 baud.
 pub const RECEIVED_BYTES: usize = 4096;
 
+/// Bytes of a module's serial port that wait for it: the most that an image may ask for.
+pub const SERIAL_BYTES: usize = xmap_image::limits::MAX_UART_BYTES;
+
 /// Edges that wait for the main loop: those of a contact that bounces every 50 us for 10 ms. 16 bytes each.
 pub const EDGES: usize = 256;
 

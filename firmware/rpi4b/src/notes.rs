@@ -2,12 +2,12 @@
 //! counted.
 
 use heapless::Deque;
-use xmap_bcm2711::{Seen, rose};
+use xmap_bcm2711::{SERIAL_PORTS, Seen, rose};
 use xmap_boards::{Line, LineSet};
 use xmap_device::Edge;
 
 use crate::deadlines::Deadlines;
-use crate::limits::{EDGES, RECEIVED_BYTES};
+use crate::limits::{EDGES, RECEIVED_BYTES, SERIAL_BYTES};
 
 /// The notes.
 #[derive(Debug)]
@@ -18,6 +18,8 @@ pub struct Notes {
     pub bytes: Deque<u8, RECEIVED_BYTES>,
     /// Bytes of the link that did not arrive whole.
     pub broken_bytes: u32,
+    /// Bytes of modules' serial ports.
+    pub serial: [SerialNotes; SERIAL_PORTS],
     edges: Deque<Edge, EDGES>,
     lost_edges: u32,
     /// Lines whose rising edges were asked for; and falling ones.
@@ -36,6 +38,7 @@ impl Notes {
             fresh: false,
             bytes: Deque::new(),
             broken_bytes: 0,
+            serial: [const { SerialNotes::new() }; SERIAL_PORTS],
             edges: Deque::new(),
             lost_edges: 0,
             rising: LineSet::EMPTY,
@@ -78,6 +81,49 @@ impl Notes {
     /// Edges that found no room since this was last asked.
     pub fn take_lost_edges(&mut self) -> u32 {
         core::mem::take(&mut self.lost_edges)
+    }
+}
+
+/// What a module's serial port has received.
+#[derive(Debug)]
+pub struct SerialNotes {
+    bytes: Deque<u8, SERIAL_BYTES>,
+    /// Bytes that wait at most; none before somebody listens.
+    room: usize,
+}
+
+impl SerialNotes {
+    /// Nothing received, nobody listens.
+    const fn new() -> Self {
+        Self { bytes: Deque::new(), room: 0 }
+    }
+
+    /// Forgets what has come, and has room for so many bytes from now on.
+    pub fn listen(&mut self, room: usize) {
+        self.bytes.clear();
+        self.room = room;
+    }
+
+    /// Returns whether somebody listens.
+    pub const fn is_heard(&self) -> bool {
+        self.room != 0
+    }
+
+    /// Notes a byte; one that finds no room is lost.
+    pub fn note(&mut self, byte: u8) {
+        if self.bytes.len() < self.room {
+            // There is room: that of the type is the most.
+            _ = self.bytes.push_back(byte);
+        }
+    }
+
+    /// Takes bytes, the oldest first, and returns how many.
+    pub fn take(&mut self, bytes: &mut [u8]) -> usize {
+        let count = self.bytes.len().min(bytes.len());
+        for to in bytes.iter_mut().take(count) {
+            *to = self.bytes.pop_front().unwrap_or_default();
+        }
+        count
     }
 }
 
@@ -137,6 +183,27 @@ mod tests {
         }
         notes.detect(line(4), true, false);
         assert_eq!(take_all(&mut notes), [(5, false, 0), (5, false, 1), (5, false, 2)]);
+    }
+
+    #[test]
+    fn a_serial_port_keeps_what_came_first() {
+        let mut notes = SerialNotes::new();
+        assert!(!notes.is_heard());
+        notes.note(1);
+        notes.listen(4);
+        assert!(notes.is_heard());
+        (2..8).for_each(|byte| notes.note(byte));
+        let mut bytes = [0; 3];
+        assert_eq!((notes.take(&mut bytes), bytes), (3, [2, 3, 4]));
+        assert_eq!((notes.take(&mut bytes), bytes[0]), (1, 5));
+        assert_eq!(notes.take(&mut bytes), 0);
+        // All of the type's room; another listener has nothing of it.
+        notes.listen(SERIAL_BYTES);
+        (0..=255).for_each(|byte| notes.note(byte));
+        assert_eq!(notes.take(&mut [0; 300]), SERIAL_BYTES);
+        notes.note(9);
+        notes.listen(1);
+        assert_eq!(notes.take(&mut bytes), 0);
     }
 
     #[test]

@@ -123,6 +123,8 @@ pub unsafe fn start(device_tree: u64) -> Start {
         i2c,
         spi,
         pwm,
+        serial,
+        serial_receivers,
         sd,
         emmc,
         uart,
@@ -141,7 +143,15 @@ pub unsafe fn start(device_tree: u64) -> Start {
     assert_eq!(exception_level(), 2, "exception level");
 
     let pending = gic.start(&Interrupt::ALL);
-    interrupts::start(Hardware { pending, receiver, pads, timer, watchdog, lasting });
+    interrupts::start(Hardware {
+        pending,
+        receiver: Some(receiver),
+        serial: serial_receivers,
+        pads,
+        timer,
+        watchdog,
+        lasting,
+    });
     // SAFETY: `irq_current` below saves what its handler changes, the handler knows all that were enabled,
     // and this is no critical section, as it is the program's beginning.
     unsafe { take_interrupts() };
@@ -163,7 +173,7 @@ pub unsafe fn start(device_tree: u64) -> Start {
         // nothing of this program writes there.
         unsafe { slice::from_raw_parts(first, place.len()) }
     };
-    let buses = crate::board::Buses { i2c, spi, pwm };
+    let buses = crate::board::Buses { i2c, spi, pwm, serial };
     Start {
         gpio,
         buses,

@@ -41,6 +41,16 @@ fn with_driver(guest: &mut Guest, driver: &str, address: &str, command: &str) ->
     told.unwrap()
 }
 
+/// The addresses of the bare-metal drivers are those of the kernel's device tree, at the bus's own base.
+#[test]
+fn bare_metal_has_the_addresses_of_the_device_tree() {
+    let known = xmap_tools::linux::devices().unwrap();
+    for (kind, address) in xmap_bcm2711::bus_devices() {
+        let name = format!("{kind}@{:x}", address - 0x8000_0000);
+        assert!(known.contains(&name), "{name}: {known:?}");
+    }
+}
+
 #[test]
 fn drivers_of_the_kernel_read_what_panels_do() {
     let chips =

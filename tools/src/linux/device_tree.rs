@@ -106,6 +106,18 @@ pub(super) fn for_the_emulator(dtb: &[u8]) -> Result<Vec<u8>> {
     Ok(tree.to_dtb())
 }
 
+/// Returns the names of the chip's devices in a device tree: `i2c@7e804000`.
+///
+/// # Errors
+///
+/// It is none.
+pub(super) fn devices(dtb: &[u8]) -> Result<Vec<String>> {
+    let fdt = Fdt::new(dtb).map_err(|error| anyhow!("not a device tree: {error}"))?;
+    let mut tree = DeviceTree::from_fdt(&fdt);
+    let soc = tree.root.child_mut("soc").context("no /soc")?;
+    Ok(soc.children_mut().map(|node| node.name().to_owned()).collect())
+}
+
 fn disable(node: &mut DeviceTreeNode) -> Result<()> {
     node.remove_property("status");
     node.add_property(DeviceTreeProperty::new("status", "disabled")?);

@@ -81,6 +81,16 @@ pub fn require() -> Result<()> {
     Ok(())
 }
 
+/// Returns the names of the chip's devices in the Pi's device tree: `i2c@7e804000`.
+///
+/// # Errors
+///
+/// It is not there, or is none.
+pub fn devices() -> Result<Vec<String>> {
+    require()?;
+    device_tree::devices(&fs::read(part(DEVICE_TREE))?)
+}
+
 /// The programs of qemu-user that run an arm64 program without any library of this machine's.
 const USER: [&str; 2] = ["/usr/bin/qemu-aarch64-static", "/usr/bin/qemu-aarch64"];
 

@@ -1,11 +1,15 @@
 #![cfg_attr(target_os = "none", no_std, no_main)]
 #![deny(unsafe_code)]
 //! Checks start-up and the drivers against the emulated chip. The command line says what to do: `pass`,
-//! `interrupts`, or how to fail: `panic`, `fault`, `reset`.
+//! `interrupts`, `serial`, or how to fail: `panic`, `fault`, `reset`.
 
 #[cfg(target_os = "none")]
 #[allow(unsafe_code)]
 mod interrupts;
+
+#[cfg(target_os = "none")]
+#[allow(unsafe_code)]
+mod serial;
 
 #[cfg(target_os = "none")]
 #[allow(unsafe_code)]
@@ -27,6 +31,7 @@ mod device {
         match board.arguments {
             "pass" => pass(board),
             "interrupts" => take_interrupts(board),
+            "serial" => crate::serial::echo(board),
             "panic" => panic!("asked for"),
             "fault" => {
                 let word: u32;
