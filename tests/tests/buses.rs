@@ -10,7 +10,7 @@ use xmap_compiler::diagnostic::Code;
 use xmap_compiler::manifest::Manifest;
 use xmap_compiler::report::Report;
 use xmap_image::Image;
-use xmap_sim::{Script, Sim, run};
+use xmap_sim::{Eeprom, EventKind, Script, Sim, run};
 use xmap_tests::buses::BusPanel;
 use xmap_trust::{Limit, OpClass, class_of};
 
@@ -289,4 +289,50 @@ fn a_constant_that_is_not_declared_is_an_error_of_the_build() {
         assert_eq!(errors.0[0].code, code, "{errors}");
         assert!(errors.to_string().contains(message), "{errors}");
     }
+}
+
+/// A timer beside a busy bus is late by one transfer at most, and no event is lost; the times are those of
+/// docs/benchmarks.md. A transfer takes what its row says that it does, to the microsecond.
+#[test]
+fn a_timer_waits_for_one_transfer_at_most() {
+    const EVERY_US: u64 = 1_000;
+    const ROUNDS: u64 = 10_000;
+    let manifest = "module = { name = \"a\", board = \"rpi4b\", wasm = \"a.wasm\" }\n\
+                    [pins]\n17 = { mode = \"out\", safe = \"low\" }\n\
+                    [i2c.memory]\nbus = 1\naddress = 0x50\nspeed = \"400 kHz\"\nwrite_max = 2\nread_max = 32\n\
+                    timeout_us = 900\n\
+                    [exports]\nbeat = { on = { every_us = 1000 } }\nbusy = { on = { every_us = 1301 } }\n";
+    let text = "(module (import \"i2c\" \"write_read\" (func $i2c (param i32 i32 i32 i32 i32) (result i32)))
+        (import \"gpio\" \"toggle\" (func $toggle (param i32)))
+        (memory 1)
+        (func (export \"beat\") (call $toggle (i32.const 17)))
+        (func (export \"busy\") (if
+            (call $i2c (i32.const 0) (i32.const 0) (i32.const 2) (i32.const 64) (i32.const 32))
+            (then unreachable))))";
+    let manifest = Manifest::parse("a.toml", manifest).unwrap();
+    let words = compile(&manifest, &wat::parse_str(text).unwrap()).unwrap().words;
+    let image = Image::verify(&words).unwrap();
+    let row = image.i2c()[0];
+    let mut sim = Sim::from_words(words.clone()).unwrap();
+    sim.board_mut().attach(1, 0x50, Eeprom::new(4096));
+    sim.advance(ROUNDS * EVERY_US);
+    let (mut beats, mut transfers) = (Vec::new(), Vec::new());
+    for event in sim.board().events() {
+        match &event.kind {
+            EventKind::Access(access) if access.drives() => beats.push(event.time_us),
+            EventKind::Transfer(_) => transfers.push(event.end_us - event.time_us),
+            _ => {}
+        }
+    }
+    // The first store is the safe state's, and the first beat is before the first transfer.
+    let from = beats[1] - EVERY_US;
+    let late: Vec<u64> = (1..).zip(&beats[1..]).map(|(n, beat)| beat - (from + n * EVERY_US)).collect();
+    let mean = late.iter().sum::<u64>() / late.len() as u64;
+    let most = *late.iter().max().unwrap();
+    let took = (*transfers.iter().min().unwrap(), *transfers.iter().max().unwrap());
+    assert_eq!((mean, most, row.worst_us()), (256, 817, 930));
+    assert!(late.len() as u64 >= ROUNDS - 1, "{}", late.len());
+    assert_eq!((sim.status().missed, sim.status().dropped), (0, 0));
+    assert_eq!(took, (row.wire_us(2, 32).into(), row.wire_us(2, 32).into()));
+    assert!(most < took.1 && took.1 < row.worst_us().into());
 }

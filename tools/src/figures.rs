@@ -7,9 +7,11 @@ use std::fs;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, bail, ensure};
+use xmap_abi::HostFunction;
 use xmap_boards::{BoardId, Line};
 use xmap_image::{
-    Entry, Event, EventSource, Export, Function, ImageBuilder, Op, PinMode, PinRow, Pull, Safe, Ty, Word,
+    Entry, Event, EventSource, Export, Function, I2cRow, ImageBuilder, Op, PinMode, PinRow, Pull, Safe,
+    SpiRow, Ty, Word,
 };
 
 use crate::measure::{Bench, Call, What};
@@ -62,6 +64,7 @@ pub fn count() -> Result<Figures> {
         }
     }
     figures.extend(bench.ring()?.into_iter().map(|(name, number)| (format!("trace.{name}"), number)));
+    figures.extend(buses(&bench)?);
     figures.extend(work::count(&bench)?);
     let size = size::sizes()?;
     figures.insert("size.image".into(), size.image.code);
@@ -70,7 +73,7 @@ pub fn count() -> Result<Figures> {
     figures.insert("size.whole".into(), size.image.code + size.mapper.code);
     figures.insert("size.whole_integers".into(), size.image.code + size.integers.code);
     figures.insert("size.mapper_integers".into(), size.integers.code);
-    figures.extend(size::card()?.into_iter().map(|(name, bytes)| (name.to_owned(), bytes)));
+    figures.extend(size::parts()?.into_iter().map(|(name, bytes)| (name.to_owned(), bytes)));
     let (mapper, stack) = costs.ram;
     figures.insert("ram.mapper".into(), u64::from(mapper + stack) + size.image.data + size.mapper.data);
     figures.extend([
@@ -138,6 +141,33 @@ fn beacon(reads: bool) -> Result<Vec<Word>> {
     let source = EventSource::Every { every_us: 1013 };
     builder.manifest.events = [Event { export: 0, source }].into_iter().collect();
     Ok(builder.build()?)
+}
+
+/// Instructions of a call of a bus's host function, to the first byte that its FIFO is given.
+fn buses(bench: &Bench) -> Result<Figures> {
+    let mut builder = ImageBuilder::new(BoardId::Rpi4b);
+    (builder.memory_bytes, builder.memory_pages, builder.memory_max_pages) = (64, 1, 1);
+    builder.i2c = vec![("temp".into(), I2cRow::new(1, 0x48, 400_000, [2, 2], 5_000))];
+    builder.spi = vec![("memory".into(), SpiRow::new([0, 0, 0], 1_000_000, 4, 5_000))];
+    let functions = [("i2c", HostFunction::I2cWriteRead), ("spi", HostFunction::SpiTransfer)];
+    builder.exports = functions
+        .iter()
+        .map(|(name, function)| {
+            let first = Op::HostCall.abc(0, *function as u8, 0);
+            let entry = Entry::Direct { first, second: 0 };
+            Export { results: vec![Ty::I32], ..export(name, &[Ty::I32; 5], entry) }
+        })
+        .collect();
+    // Of the first device, a byte from address 0 on, and one to address 8.
+    let plan = [0, 1].map(|export| Call { export, args: vec![0, 0, 1, 8, 1] });
+    let counts = bench.run(What::Bus, &builder.build()?, &plan)?;
+    let mut figures = Figures::new();
+    for ((name, _), measured) in functions.iter().zip(counts.calls) {
+        ensure!(measured.trap == 0, "{name} trapped: {measured:?}");
+        let insns = measured.insns.with_context(|| format!("{name} sent nothing"))?;
+        figures.insert(format!("bus.{name}"), insns.into());
+    }
+    Ok(figures)
 }
 
 fn calls(bench: &Bench) -> Result<Figures> {

@@ -13,6 +13,10 @@ use crate::firmware::{self, Built, Program};
 /// A whole plan may take this long.
 const LIMIT: Duration = Duration::from_secs(30 * 60);
 
+/// The chips of a board whose buses are counted: a transfer that nobody acknowledges ends before its first
+/// byte.
+const BUS_CHIPS: [&str; 2] = ["tmp105,address=0x48", "w25q80bl,bus=spi"];
+
 /// The counts, in AArch64 instructions: from the first of a function that is `Mapper::call` and
 /// nothing else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +33,8 @@ pub enum What {
     BareReturn = 4,
     /// What it takes until an image answers: [`Bench::mount`].
     Mount = 5,
+    /// To the store of the first byte to a bus's FIFO, with the board's bare port: [`BUS_CHIPS`].
+    Bus = 6,
 }
 
 /// A call of a plan.
@@ -83,18 +89,18 @@ impl Bench {
             plan.extend(call.args.iter().flat_map(|arg| [*arg as u32, (*arg >> 32) as u32]));
         }
         plan[0] = plan.len() as u32;
-        let sent = self.hand_over(&plan, image)?;
+        let sent = self.hand_over(&plan, image, if what == What::Bus { &BUS_CHIPS } else { &[] })?;
         let counts = parse(&sent).with_context(|| format!("the counting program sent:\n{}", tail(&sent)))?;
         ensure!(counts.calls.len() == calls.len(), "{} of {} calls", counts.calls.len(), calls.len());
         Ok(counts)
     }
 
     /// Runs a plan and gives what the program printed.
-    fn hand_over(&self, plan: &[Word], image: &[Word]) -> Result<String> {
+    fn hand_over(&self, plan: &[Word], image: &[Word], chips: &[&str]) -> Result<String> {
         let mut file = NamedTempFile::new()?;
         let bytes: Vec<u8> = plan.iter().chain(image).flat_map(|word| word.to_le_bytes()).collect();
         file.write_all(&bytes)?;
-        self.print(Machine { panel: Some(file.path()), ..Machine::new(&self.program) })
+        self.print(Machine { panel: Some(file.path()), chips, ..Machine::new(&self.program) })
     }
 
     fn print(&self, machine: Machine<'_>) -> Result<String> {
@@ -129,7 +135,7 @@ impl Bench {
     /// # Errors
     /// As [`Bench::run`].
     pub fn events(&self, image: &[Word], events: u32, recorded: bool) -> Result<Vec<(String, u64)>> {
-        numbers(&self.hand_over(&[4, What::Events as u32, events, recorded.into()], image)?)
+        numbers(&self.hand_over(&[4, What::Events as u32, events, recorded.into()], image, &[])?)
     }
 
     /// Instructions of an image's mount, its start functions included, and of a call of one of its exports
@@ -138,7 +144,7 @@ impl Bench {
     /// # Errors
     /// As [`Bench::run`].
     pub fn mount(&self, image: &[Word], export: u16) -> Result<Vec<(String, u64)>> {
-        numbers(&self.hand_over(&[3, What::Mount as u32, export.into()], image)?)
+        numbers(&self.hand_over(&[3, What::Mount as u32, export.into()], image, &[])?)
     }
 }
 

@@ -1,4 +1,4 @@
-//! What the mapper adds to a program: the same program with and without it; and what a card adds.
+//! What the mapper adds to a program: the same program with and without it; and what card and buses add.
 
 use std::fs;
 
@@ -40,20 +40,25 @@ pub fn sizes() -> Result<Sizes> {
     Ok(Sizes { image: image.less(base), mapper: mapper.less(image), integers: integers.less(image) })
 }
 
-/// What the flashed program has for a card: a figure's name, and what is in the names of its functions.
-const CARD: [(&str, &str); 4] = [
+/// What the flashed program has for a card and for buses: a figure's name, and what is in the names of its
+/// functions.
+const PARTS: [(&str, &str); 8] = [
+    ("size.bus_i2c", "xmap_bcm27113bsc"),
+    ("size.bus_pwm", "xmap_bcm27113pwm"),
+    ("size.bus_spi", "xmap_bcm27113spi"),
+    ("size.bus_uart", "xmap_bcm27116serial"),
     ("size.card_driver", "xmap_bcm27112sd"),
     ("size.card_store", "xmap_store"),
     ("size.card_keeper", "xmap_device7persist"),
     ("size.card_slots", "xmap_update"),
 ];
 
-/// Returns the bytes of the flashed program's functions that a card with a store and firmware slots is for.
-/// What the compiler has put into other functions is not among them.
+/// Returns the bytes of the flashed program's functions that are for a card with a store and firmware slots,
+/// and of the drivers of buses. What the compiler has put into other functions is not among them.
 ///
 /// # Errors
 /// As [`firmware::build`], and where there is no function of a name.
-pub fn card() -> Result<Vec<(&'static str, u64)>> {
+pub fn parts() -> Result<Vec<(&'static str, u64)>> {
     let elf = firmware::build(Program::Firmware)?.elf;
     let bytes = fs::read(&elf).with_context(|| elf.display().to_string())?;
     let file = object::File::parse(&*bytes).with_context(|| elf.display().to_string())?;
@@ -61,7 +66,7 @@ pub fn card() -> Result<Vec<(&'static str, u64)>> {
         let functions = file.symbols().filter(|symbol| symbol.kind() == SymbolKind::Text);
         functions.filter(|f| f.name().is_ok_and(|name| name.contains(mark))).map(|f| f.size()).sum()
     };
-    let figures = CARD.map(|(figure, mark)| (figure, bytes_of(mark)));
+    let figures = PARTS.map(|(figure, mark)| (figure, bytes_of(mark)));
     ensure!(figures.iter().all(|(_, bytes)| *bytes > 0), "the compiler names functions in another way");
     Ok(figures.to_vec())
 }

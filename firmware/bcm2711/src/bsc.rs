@@ -111,6 +111,11 @@ impl<R: Registers<Register = BscRegister>> Bsc<R> {
         Self { registers }
     }
 
+    /// Returns the driver for registers that stand in front of its own: of a program that measures it.
+    pub fn over<S>(self, front: impl FnOnce(R) -> S) -> Bsc<S> {
+        Bsc { registers: front(self.registers) }
+    }
+
     /// Does what `tiny_mapper::I2c::write_read` says, on a bus whose controller this is.
     #[inline(never)]
     pub fn write_read<C: Counter>(

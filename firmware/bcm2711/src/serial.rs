@@ -143,6 +143,7 @@ impl<R: Registers<Register = SerialRegister>> SerialPort<R> {
     /// Makes the port ready: sets it up where it is another row's, and connects its lines. Returns whether it
     /// was set up anew, after which its receiving half has to [listen](SerialReceiver::listen); `None` where
     /// no UART is there.
+    #[inline(never)]
     pub fn prepare(
         &mut self,
         gpio: &mut Gpio<'_>,
@@ -186,6 +187,7 @@ impl<R: Registers<Register = SerialRegister>> SerialPort<R> {
 
     /// Sends bytes, with the line that drives the bus high meanwhile. Returns how it ended, at the limit of
     /// the row that the port was prepared for at the latest.
+    #[inline(never)]
     pub fn write<C: Counter>(
         &mut self,
         (gpio, clock): (&mut Gpio<'_>, &mut Clock<C>),
@@ -254,6 +256,7 @@ impl<R: Registers<Register = SerialRegister>> SerialReceiver<R> {
     }
 
     /// Lets go of the interrupt, and gives all bytes that have arrived, but for those that came broken.
+    #[inline(never)]
     pub fn take(&mut self, mut note: impl FnMut(u8)) {
         // First: a byte that comes from here on asks again.
         self.registers.store(SerialRegister::Clear, RECEIVED);

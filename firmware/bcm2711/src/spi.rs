@@ -66,6 +66,11 @@ impl<R: Registers<Register = SpiRegister>> SpiController<R> {
         Self { registers }
     }
 
+    /// Returns the driver for registers that stand in front of its own: of a program that measures it.
+    pub fn over<S>(self, front: impl FnOnce(R) -> S) -> SpiController<S> {
+        SpiController { registers: front(self.registers) }
+    }
+
     /// Does what `tiny_mapper::Spi::transfer` says, on the bus whose controller this is; `select` is the line
     /// that selects the device.
     #[inline(never)]

@@ -14,12 +14,17 @@
 //! | 3 | the plan is a number of events of the image's timer, and 1 where there is a flight recorder: `bench/events.rs` |
 //! | 4 | instructions of the call, with the board's bare port |
 //! | 5 | the plan is one word, an export: the image's mount and a call of it: `bench/mount.rs` |
+//! | 6 | instructions from the call's first up to and with the store of the first byte to a bus's FIFO: `bench/bus.rs` |
 //!
 //! The call is a function that is `Mapper::call` and nothing else; its arguments are in registers when it
 //! begins.
 //!
 //! Without a plan the counter proves itself on code that can be counted on paper, or counts what interrupts
 //! cost where the command line is `interrupts`, and what events of the ring cost where it is `ring`.
+
+#[cfg(target_os = "none")]
+#[path = "bench/bus.rs"]
+mod bus;
 
 #[cfg(target_os = "none")]
 #[path = "bench/events.rs"]
@@ -62,7 +67,7 @@ mod device {
         // SAFETY: the first and only call, with x0 as it came.
         let start = unsafe { startup::start(device_tree) };
         let pmu = Pmu::start();
-        let Start { gpio, mut uart, timer, image, arguments, .. } = start;
+        let Start { gpio, buses, mut uart, timer, image, arguments, .. } = start;
         // The emulator hands over no seed, and a call without one ends before its work.
         rpi4b::random::seed(b"a seed that counts, not that is secret");
         let rooms = arena::take().expect("nobody has taken them");
@@ -74,6 +79,15 @@ mod device {
                 let words = words_of(bytes).expect("words");
                 let (plan, rest) = words.split_at(words[0] as usize);
                 let (what, plan) = (plan[1], &plan[2..]);
+                if what == 6 {
+                    let image = Image::verify(rest).unwrap_or_else(|error| panic!("{error}"));
+                    let [[room, _], ..] = rooms;
+                    let port = crate::bus::Probe::new(gpio, timer, buses);
+                    let calls = Calls::load(&pmu, port, image, room.into());
+                    stores(calls, |_| crate::bus::take(), plan, &mut uart);
+                    uart.flush();
+                    startup::stop(true)
+                }
                 let mut board = board(gpio, timer);
                 if what == 5 {
                     let (port, export) = (flown(wrap(board)), ExportId(plan[0] as u16));
