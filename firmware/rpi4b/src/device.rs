@@ -124,6 +124,8 @@ pub fn run(
         interrupts::reset(&mut uart);
     }
     let board = board(gpio, timer).with_buses(buses).with_firmwares(firmwares.map(|(slots, _)| slots));
+    let flight = flight.get_mut(..options.record_bytes.unwrap_or(usize::MAX).min(flight.len()));
+    let flight = flight.unwrap_or_default();
     let port = FlightRecorder::new(Rehearsal::new(Recorder::new(board), options.rehearse), flight);
     let store = card.and_then(card::open);
     let mut keeper = store.map(|store| Keeper::new(store, scratch, KEEP_EVERY_US));

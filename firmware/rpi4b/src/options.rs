@@ -17,18 +17,26 @@ pub struct Options {
     /// `xmap.card=emmc`: the card is behind the older controller, where the emulator has it. On a board the
     /// radio is there.
     pub card_behind_emmc: bool,
+    /// `xmap.record=BYTES`: the flight recorder has so many bytes, or what there is where that is less
+    /// (`docs/trace.md`).
+    pub record_bytes: Option<usize>,
 }
 
 impl Options {
     /// The options in a command line.
     pub fn of(arguments: &str) -> Self {
         let given = |word| arguments.split_ascii_whitespace().any(|given| given == word);
+        let number = |key| {
+            let mut words = arguments.split_ascii_whitespace();
+            words.find_map(|word| word.strip_prefix(key)?.parse().ok())
+        };
         Self {
             rehearse: given("xmap.rehearse=1"),
             safe: given("xmap.safe=1"),
             no_watchdog: given("xmap.watchdog=0"),
             no_store: given("xmap.store=0"),
             card_behind_emmc: given("xmap.card=emmc"),
+            record_bytes: number("xmap.record="),
         }
     }
 }
@@ -43,8 +51,17 @@ mod tests {
         let line = "coherent_pool=1M xmap.rehearse=1\nconsole=ttyS0,115200";
         assert_eq!(Options::of(line), Options { rehearse: true, ..Options::default() });
         assert_eq!(
-            Options::of("xmap.safe=1 xmap.watchdog=0 xmap.rehearse=1 xmap.store=0 xmap.card=emmc"),
-            Options { rehearse: true, safe: true, no_watchdog: true, no_store: true, card_behind_emmc: true }
+            Options::of(
+                "xmap.safe=1 xmap.watchdog=0 xmap.rehearse=1 xmap.store=0 xmap.card=emmc xmap.record=0"
+            ),
+            Options {
+                rehearse: true,
+                safe: true,
+                no_watchdog: true,
+                no_store: true,
+                card_behind_emmc: true,
+                record_bytes: Some(0),
+            }
         );
     }
 
@@ -58,6 +75,8 @@ mod tests {
             "XMAP.REHEARSE=1",
             "xmap.watchdog=1",
             "xmap.store=1",
+            "xmap.record=",
+            "xmap.record=1k",
         ] {
             assert_eq!(Options::of(line), Options::default(), "{line}");
         }

@@ -13,6 +13,7 @@ use xmap_compiler::manifest::Manifest;
 use xmap_compiler::map::SourceMap;
 use xmap_image::OwnedImage;
 use xmap_link::{Access, DeviceEventKind, Export, Life, Refusal, RollbackReason};
+use xmap_sim::{Played, Recording, Replay};
 
 use crate::board::{Board, REHEARSE, boot, until};
 
@@ -178,4 +179,38 @@ fn a_transfer_that_nobody_goes_on_with_is_forgotten() {
     client.rehearse([0; 2], [0; 2], 5_500_000).unwrap();
     assert_eq!(swap(client, &second).generation, 2);
     assert_eq!(whats(client)[1..], [DeviceEventKind::TransferEnded, DeviceEventKind::Swapped]);
+}
+
+/// A recorder that is full goes on, with what happened last, and that plays on the simulator: over a swap, a
+/// trap and the way back.
+#[test]
+fn a_full_recorder_has_what_happened_last() {
+    const BYTES: usize = 16 << 10;
+    let policy = "[policy]\non_trap = \"hold\"\nconfirm_ms = 0\n";
+    let images = [1, 2].map(|version| image(version, policy, "", 0).0);
+    let mut board = boot(Some(images[0].image().bytes()), &format!("xmap.record={BYTES}"));
+    let mut play = |client: &mut Client| -> Played {
+        let (noted, ended) = client.recording().unwrap();
+        assert!(!ended && noted.len() <= BYTES, "{} bytes", noted.len());
+        let recording = Recording::new(noted, ended).unwrap();
+        let mut replay = Replay::new(&recording, &images).unwrap();
+        replay.run(u64::MAX).unwrap_or_else(|difference| panic!("{difference} at {:?}", replay.played()))
+    };
+    let client = &mut board.client;
+    assert_eq!(play(client).from_us, 0);
+    let mut from_us = 0;
+    for round in 0..3 {
+        // A timer of 1 ms: some seconds fill a half.
+        until("the older half is gone", || play(client).from_us > from_us);
+        let played = play(client);
+        assert!(played.checks > 10 && played.operations > 1000, "{round}: {played:?}");
+        from_us = played.from_us;
+        match round {
+            0 => _ = swap(client, &images[1]),
+            1 => assert!(matches!(client.call(&Export::name("trip").unwrap(), &[]), Ok(Outcome::Trapped(_)))),
+            _ => _ = client.rollback(0).unwrap(),
+        }
+        call(client, "lamp_on");
+        play(client);
+    }
 }

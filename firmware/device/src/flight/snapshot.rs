@@ -3,7 +3,7 @@
 //! Each part of the device that has a state gives it away and takes it back in one function, which exchanges
 //! its fields with a writer or with a reader: so what is written and what is read cannot differ.
 
-use xmap_boards::{BANKS, Line};
+use xmap_boards::{BANKS, BoardId, Line};
 
 use super::operation::FORMAT;
 use super::tape::{Reader, Torn};
@@ -181,7 +181,10 @@ impl Snapshot {
         value(with, &mut self.digest)?;
         value(with, &mut self.checks)?;
         value(with, &mut self.of_board.stores)?;
-        let banks = [&mut self.levels, &mut self.of_board.outputs, &mut self.of_board.levels];
-        banks.into_iter().flatten().try_for_each(|mask| value(with, mask))
+        // Those of the board: a program may know another one that has more.
+        let banks = BoardId::from_u16(self.board).ok_or(Torn)?.board().lines.div_ceil(32);
+        let masks = [&mut self.levels, &mut self.of_board.outputs, &mut self.of_board.levels];
+        let mut masks = masks.into_iter().flat_map(|masks| masks.iter_mut().take(banks.into()));
+        masks.try_for_each(|mask| value(with, mask))
     }
 }
