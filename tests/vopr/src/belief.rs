@@ -40,6 +40,8 @@ pub(crate) struct Belief {
     pub(crate) aside: u8,
     /// Images that a host has to confirm, by their hashes, which none has since they were sent.
     unconfirmed: BTreeMap<[u8; 32], u8>,
+    /// The module that each host has confirmed, until it is known that its word has come.
+    pub(crate) confirming: [Option<u8>; HOSTS],
     /// Images that were good at any time.
     proven: BTreeSet<[u8; 32]>,
     /// Modules that had an image at the last look.
@@ -82,14 +84,16 @@ impl Belief {
 
     /// An image is on its way that is not good before a host has said so.
     pub(crate) fn wants_confirmation(&mut self, module: u8, hash: [u8; 32]) {
-        // One that was good may run now.
-        if !self.proven.contains(&hash) {
+        // One that was good may run now; and who confirms names the module alone, so that it is this image
+        // where another host's word comes late.
+        if !self.proven.contains(&hash) && !self.confirming.contains(&Some(module)) {
             self.unconfirmed.insert(hash, module);
         }
     }
 
     /// A host confirms what a module runs.
-    pub(crate) fn confirms(&mut self, module: u8) {
+    pub(crate) fn confirms(&mut self, number: usize, module: u8) {
+        self.confirming[number] = Some(module);
         self.unconfirmed.retain(|_, of| *of != module);
     }
 

@@ -74,6 +74,8 @@ pub(crate) enum News {
     Pulsed,
     /// A host is about to say that what a module runs is good.
     Confirming(u8),
+    /// What was asked last has come, and all that was asked before.
+    Answered,
     /// An image runs.
     Swapped(What),
     /// An image does not.
@@ -231,6 +233,7 @@ impl Host {
         news: &mut Vec<News>,
     ) {
         self.rests_until_us = now_us;
+        news.push(News::Answered);
         let request = &asking.request;
         if matches!(response, Response::Refused(Refusal::HelloFirst)) && asking.purpose != Purpose::Greet {
             // It has restarted: what was under way is gone.

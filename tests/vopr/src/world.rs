@@ -409,7 +409,8 @@ impl World<'_> {
         match &news {
             News::Pulsing => self.belief.asked += 1,
             News::Pulsed => self.belief.returned += 1,
-            News::Confirming(module) => self.belief.confirms(*module),
+            News::Confirming(module) => self.belief.confirms(number, *module),
+            News::Answered => self.belief.confirming[number] = None,
             News::PolicyTaken(_) => self.played.policies += 1,
             News::Greeted => self.belief.binds[number] = 0,
             News::Binding => self.belief.binds[number] += 1,
@@ -440,7 +441,7 @@ impl World<'_> {
             }
             News::Wrong(what) => panic!("{what}"),
         }
-        if !matches!(news, News::Pulsing | News::Binding | News::Beginning) {
+        if !matches!(news, News::Pulsing | News::Binding | News::Beginning | News::Answered) {
             self.tell(Some(machine), &format!("{news:?}"));
         }
     }
