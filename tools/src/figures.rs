@@ -32,7 +32,7 @@ pub const GOALS: [(&str, &str, u64); 6] = [
 const SWAPS: u32 = 64;
 
 /// Events of a timer that are counted for `irq.store_max`.
-const EVENTS: u32 = 1000;
+const EVENTS: u32 = 250;
 
 /// Figures by name; each is better when smaller.
 pub type Figures = BTreeMap<String, u64>;

@@ -65,7 +65,7 @@ const OPS: &[(u8, u16)] = &[
     (0x25, 20), // lt_s.i32
     (0x26, 20), // le_s.i32
     (0x27, 20), // lt_s.i64
-    (0x28, 20), // le_s.i64
+    (0x28, 32), // le_s.i64
     (0x29, 17), // eq.imm
     (0x2a, 17), // ne.imm
     (0x2b, 17), // lt_u.imm
@@ -208,7 +208,7 @@ const OPS: &[(u8, u16)] = &[
     (0xb9, 39), // time.now_us
     (0xba, 100), // time.delay_us
     (0xbb, 3986), // log.message
-    (0xbc, 143), // host_call
+    (0xbc, 144), // host_call
     (0xc0, 25), // add.f32
     (0xc1, 25), // sub.f32
     (0xc2, 25), // mul.f32
@@ -225,17 +225,17 @@ const OPS: &[(u8, u16)] = &[
     (0xcd, 71), // trunc.f32
     (0xce, 48), // nearest.f32
     (0xcf, 25), // add.f64
-    (0xd0, 24), // sub.f64
+    (0xd0, 33), // sub.f64
     (0xd1, 25), // mul.f64
     (0xd2, 25), // div.f64
     (0xd3, 45), // min.f64
     (0xd4, 40), // max.f64
     (0xd5, 20), // eq.f64
     (0xd6, 20), // ne.f64
-    (0xd7, 29), // lt.f64
+    (0xd7, 20), // lt.f64
     (0xd8, 29), // le.f64
-    (0xd9, 48), // sqrt.f64
-    (0xda, 74), // ceil.f64
+    (0xd9, 58), // sqrt.f64
+    (0xda, 67), // ceil.f64
     (0xdb, 66), // floor.f64
     (0xdc, 57), // trunc.f64
     (0xdd, 49), // nearest.f64
@@ -288,5 +288,5 @@ const DIRECT: &[(u8, u16)] = &[
     (0xb9, 696), // time.now_us
     (0xba, 548), // time.delay_us
     (0xbb, 4522), // log.message
-    (0xbc, 642), // host_call
+    (0xbc, 643), // host_call
 ];
