@@ -40,24 +40,26 @@ impl<F: FnMut(&[u8])> Exchange for F {
     }
 
     fn memory(&mut self, memory: &mut [u8]) -> Result<(), Torn> {
-        let mut rest = &*memory;
+        // In words: the main loop waits for it.
+        let (mut rest, tail) = memory.as_chunks::<8>();
         while !rest.is_empty() {
-            let zeros = rest.iter().position(|byte| *byte != 0).unwrap_or(rest.len());
+            let zeros = rest.iter().take_while(|word| **word == [0; 8]).count();
             let (_, behind) = rest.split_at(zeros);
-            // A few zeros are no reason for another stretch.
-            let len = behind.windows(SPARED).position(|some| *some == [0; SPARED]).unwrap_or(behind.len());
+            let len = behind.iter().take_while(|word| **word != [0; 8]).count();
             let (stretch, behind) = behind.split_at(len);
-            self.number(&mut (zeros as u64))?;
-            self.number(&mut (len as u64))?;
-            self(stretch);
+            self.number(&mut (8 * zeros as u64))?;
+            self.number(&mut (8 * len as u64))?;
+            self(stretch.as_flattened());
             rest = behind;
+        }
+        if !tail.is_empty() {
+            self.number(&mut 0)?;
+            self.number(&mut (tail.len() as u64))?;
+            self(tail);
         }
         Ok(())
     }
 }
-
-/// Zeros that end a stretch of memory.
-const SPARED: usize = 8;
 
 impl Exchange for Reader<'_> {
     fn number(&mut self, value: &mut u64) -> Result<(), Torn> {
@@ -186,5 +188,60 @@ impl Snapshot {
         let masks = [&mut self.levels, &mut self.of_board.outputs, &mut self.of_board.levels];
         let mut masks = masks.into_iter().flat_map(|masks| masks.iter_mut().take(banks.into()));
         masks.try_for_each(|mask| value(with, mask))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::vec::Vec;
+
+    use super::*;
+
+    #[test]
+    fn memory_comes_back_as_it_was() {
+        for len in [0, 1, 7, 8, 9, 64, 1000, 65_536] {
+            for (every, width) in [(1, 1), (3, 2), (8, 8), (17, 5), (400, 30), (usize::MAX, 1)] {
+                let mut memory: Vec<u8> =
+                    (0..len).map(|n| u8::from(n % every < width) * (n % 255 + 1) as u8).collect();
+                let (before, mut bytes) = (memory.clone(), Vec::new());
+                (|part: &[u8]| bytes.extend_from_slice(part)).memory(&mut memory).unwrap();
+                let mut again = std::vec![0xaa; len];
+                let mut from = Reader::bare(&bytes);
+                from.memory(&mut again).unwrap();
+                assert!(again == before && from.at() == bytes.len(), "{len} {every}");
+                assert!(bytes.len() <= len + len / 4 + 16, "{len} {every}: {}", bytes.len());
+                if len > 1000 && every == usize::MAX {
+                    assert!(bytes.len() < 20, "zeros are few bytes: {}", bytes.len());
+                }
+                // Cut anywhere it is torn, and never out of bounds.
+                for cut in 0..bytes.len().min(40) {
+                    assert!(Reader::bare(&bytes[..cut]).memory(&mut again).is_err());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_exchanged_comes_back() {
+        for number in [0, 1, 127, 128, 300, u64::MAX - 1, u64::MAX] {
+            let mut bytes = Vec::new();
+            let mut with = |part: &[u8]| bytes.extend_from_slice(part);
+            let (mut of, mut never, mut none) = (number, number, Some(number).filter(|of| *of != u64::MAX));
+            with.number(&mut of).unwrap();
+            time(&mut with, &mut never).unwrap();
+            deadline(&mut with, &mut none).unwrap();
+            signed(&mut with, &mut (number as i64)).unwrap();
+            let mut from = Reader::bare(&bytes);
+            let (mut of, mut never, mut there, mut minus) = (9, 9, None, 9);
+            Exchange::number(&mut from, &mut of).unwrap();
+            time(&mut from, &mut never).unwrap();
+            deadline(&mut from, &mut there).unwrap();
+            signed(&mut from, &mut minus).unwrap();
+            assert_eq!((of, never, there, minus), (number, number, none, number as i64));
+            assert_eq!(from.at(), bytes.len());
+        }
+        let mut small = 0_u8;
+        assert!(value(&mut Reader::bare(&[0x80, 0x02]), &mut small).is_err(), "a number that does not fit");
+        assert!(flag(&mut Reader::bare(&[2]), &mut false).is_err());
     }
 }
