@@ -189,7 +189,7 @@ fn a_full_recorder_has_what_happened_last() {
     let policy = "[policy]\non_trap = \"hold\"\nconfirm_ms = 0\n";
     let images = [1, 2].map(|version| image(version, policy, "", 0).0);
     let mut board = boot(Some(images[0].image().bytes()), &format!("xmap.record={BYTES}"));
-    let mut play = |client: &mut Client| -> Played {
+    let play = |client: &mut Client| -> Played {
         let (noted, ended) = client.recording().unwrap();
         assert!(!ended && noted.len() <= BYTES, "{} bytes", noted.len());
         let recording = Recording::new(noted, ended).unwrap();
