@@ -33,7 +33,7 @@ pub enum What {
     BareReturn = 4,
     /// What it takes until an image answers: [`Bench::mount`].
     Mount = 5,
-    /// To the store of the first byte to a bus's FIFO, with the board's bare port: [`BUS_CHIPS`].
+    /// To the store of the first byte to a bus's FIFO, with the board's bare port, in the order of the buses.
     Bus = 6,
 }
 
