@@ -927,7 +927,7 @@ mod tests {
         assert!(halves > 4 && !tape.has_ended(), "{halves}");
         assert_eq!(Tape::new(std::vec![0; 4096], BoardId::Rpi4b).page(9).unwrap().first, 0);
         // One that has no room for a snapshot keeps what it has, and says so.
-        let mut small = Tape::new(std::vec![0; 40], BoardId::Rpi4b);
+        let mut small = Tape::new(std::vec![0; 30], BoardId::Rpi4b);
         turns(&mut small, 20);
         assert!(small.has_ended() && small.whole().first == 0 && small.whole().len() > 20);
         assert!(Tape::new(std::vec![0; 0], BoardId::Rpi4b).has_ended());
