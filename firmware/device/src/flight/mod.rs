@@ -9,7 +9,9 @@
 //! What only accounts go by (histories, metrics, the meter of messages: [`crate::Board::stamp_us`]) is not
 //! noted. An idle turn of the main loop leaves nothing.
 
+mod noted;
 mod operation;
+mod reader;
 mod snapshot;
 mod tape;
 
@@ -19,11 +21,13 @@ use tiny_mapper::{
 use xmap_boards::{Bank, Line, PinMask};
 use xmap_link::RecordingPage;
 
+pub use self::noted::Noted;
 pub use self::operation::{Arguments, FORMAT, MAX_ARGUMENTS, Operation};
+pub use self::reader::{Next, Reader, Torn};
 pub use self::snapshot::{BoardState, Sink, Snapshot, Write};
 pub(crate) use self::snapshot::{Exchange, deadline, flag, line, signed, time, value};
 use self::tape::Tape;
-pub use self::tape::{Due, Next, Noted, Reader, Torn, mix};
+pub use self::tape::{Due, mix};
 use crate::{Board, BoardLayer, Edge, Record, RecordLayer};
 
 /// The head of a file that a recording is written to while it grows: "XREC", version 2, no stores, and as

@@ -2,7 +2,8 @@
 
 use heapless::Vec;
 
-use super::tape::{Reader, Tape, Torn};
+use super::reader::{Reader, Torn};
+use super::tape::Tape;
 use crate::{Handle, HostId, Kept, ModuleExport};
 
 /// The version of the format, which a recording begins with.
@@ -96,6 +97,16 @@ pub(super) const LONG_TURN: u8 = 20;
 pub(super) const CHECK: u8 = 0x7f;
 /// A snapshot: its length in four bytes, and as many.
 pub(super) const SNAPSHOT: u8 = 0x7e;
+
+/// Returns a number that may be negative as one whose low bits say most (zigzag).
+pub(super) const fn unsigned(value: i64) -> u64 {
+    (value << 1 ^ value >> 63) as u64
+}
+
+/// Returns the number that [`unsigned`] was given.
+pub(super) const fn signed(value: u64) -> i64 {
+    (value >> 1) as i64 ^ -((value & 1) as i64)
+}
 
 impl<'a> Operation<'a> {
     /// Writes the operation.

@@ -5,8 +5,8 @@
 
 use xmap_boards::{BANKS, BoardId, Line};
 
-use super::operation::FORMAT;
-use super::tape::{Reader, Torn};
+use super::operation::{self, FORMAT};
+use super::reader::{Reader, Torn};
 
 /// What is given the bytes of a snapshot, a few at a time.
 pub type Sink<'s> = dyn FnMut(&[u8]) + 's;
@@ -126,9 +126,9 @@ pub(crate) fn deadline(with: &mut dyn Exchange, deadline_us: &mut Option<u64>) -
 
 /// Exchanges a number that may be negative.
 pub(crate) fn signed(with: &mut dyn Exchange, value: &mut i64) -> Result<(), Torn> {
-    let mut number = (*value << 1 ^ *value >> 63) as u64;
+    let mut number = operation::unsigned(*value);
     with.number(&mut number)?;
-    *value = (number >> 1) as i64 ^ -((number & 1) as i64);
+    *value = operation::signed(number);
     Ok(())
 }
 
