@@ -257,12 +257,18 @@ impl<P: Board> BoardLayer for Rehearsal<P> {
     // Whatever they are for, times are those of the stage.
     #[inline]
     fn begin_turn(&mut self) -> u64 {
-        self.now_us()
+        match &self.stage {
+            None => self.port.begin_turn(),
+            Some(stage) => stage.now_us,
+        }
     }
 
     #[inline]
     fn stamp_us(&mut self) -> u64 {
-        self.now_us()
+        match &self.stage {
+            None => self.port.stamp_us(),
+            Some(stage) => stage.now_us,
+        }
     }
 
     fn set_unix_us(&mut self, unix_us: i64) -> bool {
