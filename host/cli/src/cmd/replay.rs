@@ -107,7 +107,8 @@ fn told(args: &Args, recording: &Recording, played: Played, out: &mut dyn Write)
     if args.json {
         let object = json!({
             "operations": operations, "inputs": inputs, "stores": stores, "compared": compared,
-            "checks": checks, "from_us": from_us, "time_us": time_us, "bytes": recording.noted.len(), "ended": recording.ended,
+            "checks": checks, "from_us": from_us, "time_us": time_us, "bytes": recording.noted.len(),
+            "ended": recording.ended,
         });
         return Ok(writeln!(out, "{object}")?);
     }
